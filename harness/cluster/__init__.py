@@ -1,0 +1,1 @@
+"""The live cluster: the only package that touches Kubernetes, SSH, testinfra, Vagrant or a subprocess."""

@@ -1,0 +1,1 @@
+"""Ansible callback plugins that the harness gives to the playbooks it runs."""

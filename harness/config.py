@@ -1,0 +1,195 @@
+"""The one configuration file, ``kubedrill.yml``: typed, optional, with every mistake reported at once.
+
+Each setting has its unit in its name or its description, and the reason for its default beside it.
+``docs/configuration.md`` lists them all; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import ConfigErrors
+
+DEFAULT_FILE = "kubedrill.yml"
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+"""Where ``site.yml``, ``playbooks/`` and ``roles/`` stand: the checkout that this package was installed from."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _seconds(default: float, why: str) -> Any:
+    return Field(default=default, gt=0, le=86_400, description=why)
+
+
+class Timeouts(_Section):
+    """Every deadline that the harness waits by, in seconds."""
+
+    ssh_connect: float = _seconds(10, "TCP and SSH handshake; a node on the same network answers in under 1 s")
+    ssh_command: float = _seconds(60, "one command on one node; the slowest, crictl and etcdctl, take some seconds")
+    api_call: float = _seconds(10, "one Kubernetes API request; the API server itself gives up after 60 s")
+    api_up: float = _seconds(180, "the API to answer through the virtual address; static pods restart in 10-30 s")
+    vip_held: float = _seconds(30, "exactly one control plane to hold the virtual address; VRRP takes 1-4 s")
+    etcd_healthy: float = _seconds(180, "all etcd members healthy with one leader; a member rejoins 10-60 s after boot")
+    node_boot: float = _seconds(300, "a node to answer over SSH after power-on; bare machines run their POST")
+    node_ready: float = _seconds(300, "a node to be Ready after boot or upgrade; the kubelet needs 10-60 s")
+    node_not_ready: float = _seconds(
+        120, "a dead node to be marked NotReady; Kubernetes' default grace period is 50 s since 1.32, 40 s before"
+    )
+    pods_ready: float = _seconds(240, "pods to be Ready; images are on the nodes already, so this is probes and start")
+    rollout: float = _seconds(300, "a Deployment to be complete; three pods in turn, each with a preStop drain")
+    evict: float = _seconds(300, "all pods of a drained node to be gone; grace period 30 s each, some in turn")
+    evict_blocked: float = _seconds(20, "a drain that a disruption budget blocks, until it is reported and undone")
+    pvc_bound: float = _seconds(120, "a volume claim to be bound; the local-path provisioner runs a helper pod")
+    metrics: float = _seconds(120, "metrics-server to have figures of every node; it scrapes every 15-60 s")
+    namespace_gone: float = _seconds(180, "a namespace to be deleted; its pods get their grace period of 30 s")
+    unschedulable_cleared: float = _seconds(60, "a node to take pods again after an uncordon")
+    steady: float = _seconds(180, "the cluster and the app to be healthy before a drill begins")
+    recovery: float = _seconds(420, "the cluster to be healthy after a fault was healed: boot, kubelet, etcd, pods")
+    probes_ready: float = _seconds(60, "every probe to have answered once; the in-cluster prober is a pod")
+    power: float = _seconds(120, "one power command (Vagrant or the inventory's power_off, power_on) to return")
+    playbook: float = _seconds(3600, "one ansible-playbook run; site.yml on five nodes takes 1-3 min, real disks more")
+    upgrade: float = _seconds(3600, "playbooks/upgrade.yml; plain kubeadm needs about 3 min for each control plane")
+    cancel: float = _seconds(30, "a playbook that was asked to stop to end its task before it is killed")
+
+
+class Probes(_Section):
+    """How often and how long each probe asks."""
+
+    interval_s: float = Field(default=0.1, ge=0.01, le=10, description="seconds between ticks; 10 Hz or more")
+    timeout_s: float = Field(default=1.0, gt=0, le=30, description="seconds until an unanswered request has failed")
+    min_samples: int = Field(default=50, ge=1, description="fewer samples than this of a probe: INCONCLUSIVE")
+    warmup_s: float = Field(default=5.0, ge=0, le=600, description="seconds of traffic before the fault")
+    cooldown_s: float = Field(default=5.0, ge=0, le=600, description="seconds of traffic after recovery")
+
+
+class Limits(_Section):
+    """What one drill may cost: the longest outage in seconds of each group of probes, and failed requests."""
+
+    app_outage_s: float = Field(default=1.0, ge=0, description="seconds; the application, longest outage of a probe")
+    api_outage_s: float = Field(default=1.0, ge=0, description="seconds; the API through the virtual address")
+    dns_outage_s: float = Field(default=1.0, ge=0, description="seconds; DNS asked from a pod")
+    app_max_failed: int | None = Field(default=None, ge=0, description="failed application requests; null: unbounded")
+    api_max_failed: int | None = Field(default=None, ge=0, description="failed API requests; null: unbounded")
+
+
+_NODE_LOSS = "50 s grace + 5 s monitor period until Kubernetes takes a dead node's pods out of Services, and a margin"
+
+
+class DrillLimits(_Section):
+    """The limits of each drill. A drill's name with ``-`` is written with ``_`` here."""
+
+    failover_worker: Limits = Field(default=Limits(app_outage_s=60, dns_outage_s=60), description=_NODE_LOSS)
+    failover_vip: Limits = Field(
+        default=Limits(app_outage_s=60, dns_outage_s=60, api_outage_s=2.0),
+        description="power cut to the holder of the virtual address: VRRP must move it within 2 s",
+    )
+    failover_leader: Limits = Field(
+        default=Limits(app_outage_s=60, dns_outage_s=60, api_outage_s=6.0),
+        description="power cut to the etcd leader: election 1-2 s, then API servers reconnect and the balancer follows",
+    )
+    drain: Limits = Field(
+        default=Limits(app_max_failed=0), description="a drain is planned work: no application request may fail"
+    )
+    drain_blocked: Limits = Field(
+        default=Limits(app_max_failed=0, api_max_failed=0), description="nothing is evicted, so nothing may fail"
+    )
+    rolling_app: Limits = Field(
+        default=Limits(app_max_failed=0), description="readiness and preStop must hide a rolling update"
+    )
+    rolling_cluster: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=1.0),
+        description="0 failed application requests, the API out for 1 s at most at a time",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_defaults_of_a_partial_entry(cls, data: Any) -> Any:
+        """Setting one limit of a drill leaves that drill's other limits as they are."""
+        if not isinstance(data, dict):
+            return data
+        defaults = {name: field.default.model_dump() for name, field in cls.model_fields.items()}
+        return {
+            name: {**defaults[name], **given} if name in defaults and isinstance(given, dict) else given
+            for name, given in data.items()
+        }
+
+    def of(self, drill: str) -> Limits:
+        """Return the limits of a drill by its name; a drill without an entry gets the defaults of :class:`Limits`.
+
+        >>> DrillLimits().of("failover-vip").api_outage_s
+        2.0
+        """
+        found = getattr(self, drill.replace("-", "_"), None)
+        return found if isinstance(found, Limits) else Limits()
+
+
+class Settings(_Section):
+    """All of ``kubedrill.yml``.
+
+    ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the control probe asks;
+    empty: the harness serves one itself on loopback.
+    """
+
+    timeouts: Timeouts = Timeouts()
+    probes: Probes = Probes()
+    drills: DrillLimits = DrillLimits()
+    control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
+    reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read a configuration file; without one, ``kubedrill.yml`` of the working directory where it exists, else defaults.
+
+    Raises:
+        ConfigErrors: the file cannot be read or holds mistakes; each is listed with its place.
+    """
+    if path is None:
+        path = Path(DEFAULT_FILE)
+        if not path.exists():
+            return Settings()
+    return _parse(str(path), _read(path))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigErrors(str(path), [f"cannot be read: {reason}; give an existing YAML file"]) from error
+
+
+def _parse(where: str, text: str) -> Settings:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigErrors(where, [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    if data is None:
+        return Settings()
+    if not isinstance(data, dict):
+        raise ConfigErrors(where, [f"holds a {type(data).__name__}; expected settings such as 'timeouts:'"])
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigErrors(where, [_mistake(item) for item in error.errors()]) from error
+
+
+def _mistake(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{place}: no such setting; known here: {', '.join(_known(item['loc'][:-1]))}"
+    return f"{place}: {item['msg'][:1].lower()}{item['msg'][1:]}, found {item['input']!r}"
+
+
+def _known(place: tuple[Any, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in place:
+        annotation = model.model_fields[part].annotation
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)  # noqa: S101, PT018 - typing aid
+        model = annotation
+    return sorted(model.model_fields)
