@@ -1,0 +1,192 @@
+"""Run an Ansible playbook as a child process and report its tasks while they run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.cluster.ansible_vars import ansible_environment, ansible_program
+from harness.cluster.inventory import Inventory
+from harness.config import PROJECT_ROOT
+from harness.errors import DeadlineExceeded, StepFailed, UsageError
+
+PLUGINS = Path(__file__).resolve().parent / "callback_plugins"
+CANCEL_S = 30.0
+"""Seconds that an interrupted playbook has to end its task before it is killed (timeouts.cancel's default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """One line of the callback plugin.
+
+    ``kind``: "play", "task" (a task starts), "start" (a task starts on a host), "ok", "changed", "skipped", "failed",
+    "ignored" (failed, tolerated by the playbook), "retry", "unreachable", "stats" (end; ``data`` has the counts by
+    host). ``at`` is in nanoseconds of CLOCK_MONOTONIC. ``data["message"]`` on "failed" and "unreachable" is Ansible's
+    own text, trimmed, and absent where the task has no_log.
+    """
+
+    kind: str
+    host: str
+    task: str
+    role: str
+    at: int
+    data: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookResult:
+    """How a playbook ended: counts by host (ok, changed, failures, unreachable, skipped, rescued, ignored)."""
+
+    stats: dict[str, dict[str, int]]
+
+    @property
+    def changed(self) -> int:
+        """Changed tasks of all hosts; 0 on an idempotent second run."""
+        return sum(counts.get("changed", 0) for counts in self.stats.values())
+
+
+def run_playbook(  # noqa: PLR0913 - each is named by the caller
+    inventory: Inventory,
+    playbook: str | Path,
+    extra_vars: Mapping[str, Any] | None = None,
+    *,
+    on_event: Callable[[TaskEvent], None] | None = None,
+    timeout_s: float = 3600.0,
+    limit: str = "",
+    log_path: Path | None = None,
+) -> PlaybookResult:
+    """Run a playbook (path relative to the project, or absolute) to its end.
+
+    ``on_event`` is called from the calling thread for each event as it happens. Extra variables are handed over in a
+    private file, never on the command line. When ``on_event`` raises or the caller is interrupted (Ctrl-C), the
+    playbook is asked to stop (SIGINT to its own process group), waited for, then killed.
+
+    Raises:
+        UsageError: there is no such playbook.
+        StepFailed: a task failed or a host was unreachable; names the task, the host and Ansible's own message.
+        DeadlineExceeded: it did not end within ``timeout_s`` seconds (timeouts.playbook).
+    """
+    path = Path(playbook) if Path(playbook).is_absolute() else PROJECT_ROOT / playbook
+    if not path.exists():
+        raise UsageError(f"there is no playbook {path}; install kubedrill from a checkout (pip install -e .)")
+    with tempfile.TemporaryDirectory(prefix="kubedrill-playbook-") as directory:
+        argv = [ansible_program("ansible-playbook"), "-i", str(inventory.path.resolve()), str(path)]
+        argv += ["--limit", limit] if limit else []
+        argv += _extra_vars(Path(directory), extra_vars)
+        run = _Run(argv, path.name, timeout_s, log_path or Path(directory) / "output.log")
+        return run.follow(on_event or (lambda _event: None))
+
+
+def _extra_vars(directory: Path, extra_vars: Mapping[str, Any] | None) -> list[str]:
+    if not extra_vars:
+        return []
+    path = directory / "extra-vars.json"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(dict(extra_vars), file)
+    return ["-e", f"@{path}"]
+
+
+class _Run:
+    """One child process: its events arrive on a pipe, its ordinary output in a log file."""
+
+    def __init__(self, argv: list[str], name: str, timeout_s: float, log: Path) -> None:
+        self.argv, self.name, self.timeout_s, self.log = argv, name, timeout_s, log
+        self.failures: deque[TaskEvent] = deque(maxlen=20)
+        self.stats: dict[str, dict[str, int]] = {}
+        self.expired = False
+
+    def follow(self, on_event: Callable[[TaskEvent], None]) -> PlaybookResult:
+        read_end, write_end = os.pipe()
+        with self.log.open("wb") as log:
+            process = self._start(write_end, log.fileno())
+        os.close(write_end)
+        timer = threading.Timer(self.timeout_s, self._expire, [process])
+        timer.daemon = True
+        timer.start()
+        try:
+            for event in _events(read_end):
+                self._note(event)
+                on_event(event)
+            process.wait()
+        except BaseException:
+            stop(process)
+            raise
+        finally:
+            timer.cancel()
+        return self._judge(process.returncode)
+
+    def _start(self, write_end: int, log: int) -> subprocess.Popen[bytes]:
+        environment = ansible_environment()
+        environment.update(
+            {
+                "ANSIBLE_CALLBACK_PLUGINS": str(PLUGINS),
+                "ANSIBLE_CALLBACKS_ENABLED": "kubedrill_events",
+                "ANSIBLE_HOST_KEY_CHECKING": "True",
+                "KUBEDRILL_EVENTS_FD": str(write_end),
+            }
+        )
+        return subprocess.Popen(
+            self.argv,
+            env=environment,
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[write_end],
+            start_new_session=True,
+        )
+
+    def _expire(self, process: subprocess.Popen[bytes]) -> None:
+        self.expired = True
+        stop(process)
+
+    def _note(self, event: TaskEvent) -> None:
+        if event.kind in ("failed", "unreachable"):
+            self.failures.append(event)
+        elif event.kind == "stats":
+            self.stats = event.data
+
+    def _judge(self, returncode: int) -> PlaybookResult:
+        if self.expired:
+            raise DeadlineExceeded(f"{self.name} to end", self.timeout_s, "playbook", self._last_words())
+        if returncode == 0:
+            return PlaybookResult(self.stats)
+        if not self.failures:
+            raise StepFailed(f"{self.name} ended with {returncode}: {self._last_words() or 'no output'}")
+        lines = [
+            f"{event.host}: task '{event.task}' {event.kind}: {event.data.get('message', 'hidden (no_log)')}"
+            for event in self.failures
+        ]
+        raise StepFailed(f"{self.name} failed:\n" + "\n".join(f"  - {line}" for line in lines))
+
+    def _last_words(self) -> str:
+        text = self.log.read_text(encoding="utf-8", errors="replace").strip()
+        return " ".join(text[-800:].split())
+
+
+def _events(read_end: int) -> Iterator[TaskEvent]:
+    with os.fdopen(read_end, "r", encoding="utf-8") as pipe:
+        for line in pipe:
+            yield TaskEvent(**json.loads(line))
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float = CANCEL_S) -> None:
+    """End a process group that this module started: SIGINT, then SIGKILL after ``seconds``."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
