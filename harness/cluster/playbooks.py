@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +100,7 @@ class _Run:
 
     def __init__(self, argv: list[str], name: str, timeout_s: float, log: Path) -> None:
         self.argv, self.name, self.timeout_s, self.log = argv, name, timeout_s, log
-        self.failures: deque[TaskEvent] = deque(maxlen=20)
+        self.failures: dict[str, TaskEvent] = {}
         self.stats: dict[str, dict[str, int]] = {}
         self.expired = False
 
@@ -152,7 +151,7 @@ class _Run:
 
     def _note(self, event: TaskEvent) -> None:
         if event.kind in ("failed", "unreachable"):
-            self.failures.append(event)
+            self.failures[event.host] = event
         elif event.kind == "stats":
             self.stats = event.data
 
@@ -161,13 +160,19 @@ class _Run:
             raise DeadlineExceeded(f"{self.name} to end", self.timeout_s, "playbook", self._last_words())
         if returncode == 0:
             return PlaybookResult(self.stats)
-        if not self.failures:
+        final = [event for event in self.failures.values() if self._stayed_failed(event.host)]
+        if not final:
             raise StepFailed(f"{self.name} ended with {returncode}: {self._last_words() or 'no output'}")
         lines = [
             f"{event.host}: task '{event.task}' {event.kind}: {event.data.get('message', 'hidden (no_log)')}"
-            for event in self.failures
+            for event in final
         ]
         raise StepFailed(f"{self.name} failed:\n" + "\n".join(f"  - {line}" for line in lines))
+
+    def _stayed_failed(self, host: str) -> bool:
+        """False where the playbook rescued the failure."""
+        counts = self.stats.get(host)
+        return counts is None or counts.get("failures", 0) + counts.get("unreachable", 0) > 0
 
     def _last_words(self) -> str:
         text = self.log.read_text(encoding="utf-8", errors="replace").strip()

@@ -1,0 +1,307 @@
+"""The cluster as its API server tells it, asked through the virtual address."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kubernetes import client
+from kubernetes.dynamic import DynamicClient
+
+from harness.cluster import etcd
+from harness.cluster.api_client import ApiUnavailable, make_client
+from harness.cluster.hosts import Hosts
+from harness.cluster.inventory import Inventory
+from harness.cluster.kubeconfig import fetch_admin_conf, through_virtual_address, write_client_cert, write_private
+from harness.cluster.objects import condition_is_true, rollout_problem, selects
+from harness.cluster.vip import vip_holders
+from harness.config import Settings
+from harness.errors import StepFailed
+from harness.waits import Waiting, wait_for
+
+FIELD_MANAGER = "kubedrill"
+
+__all__ = ["ApiUnavailable", "ClusterApi", "Eviction", "condition_is_true"]
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """What the API said to an eviction.
+
+    ``outcome``: "done" (the pod is going), "blocked" (a disruption budget says later; ``reason`` names it) or "gone"
+    (there is no such pod any more).
+    """
+
+    outcome: str
+    reason: str = ""
+
+
+class ClusterApi:
+    """The clients of one cluster, each call with a deadline (timeouts.api_call unless it names its own).
+
+    ``core``, ``apps``, ``policy``, … are the Kubernetes Python client's own API objects.
+    """
+
+    def __init__(self, kubeconfig: Path, inventory: Inventory, hosts: Hosts, settings: Settings) -> None:
+        self.kubeconfig_path = kubeconfig
+        self.inventory, self.hosts, self.settings = inventory, hosts, settings
+        self.client = make_client(kubeconfig, settings.timeouts.api_call)
+        self.core = client.CoreV1Api(self.client)
+        self.apps = client.AppsV1Api(self.client)
+        self.policy = client.PolicyV1Api(self.client)
+        self.storage = client.StorageV1Api(self.client)
+        self.discovery = client.DiscoveryV1Api(self.client)
+        self.coordination = client.CoordinationV1Api(self.client)
+        self.custom = client.CustomObjectsApi(self.client)
+        self.version = client.VersionApi(self.client)
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def connect(cls, inventory: Inventory, hosts: Hosts, settings: Settings) -> Self:
+        """Fetch the administrator's kubeconfig from any control plane that answers, and point it at the virtual address.
+
+        The file is 0600 in a private directory, and removed by :meth:`close`.
+
+        Raises:
+            StepFailed: no control plane gave it; says what each answered.
+        """
+        text = fetch_admin_conf(inventory, hosts)
+        directory = tempfile.TemporaryDirectory(prefix="kubedrill-api-")
+        path = Path(directory.name) / "kubeconfig"
+        write_private(path, through_virtual_address(text, inventory.api_url))
+        api = cls(path, inventory, hosts, settings)
+        api._directory = directory
+        return api
+
+    def close(self) -> None:
+        """Close connections and remove the kubeconfig."""
+        self.client.close()
+        if self._directory is not None:
+            self._directory.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # nodes and pods
+
+    def nodes(self) -> list[Any]:
+        """All V1Node objects."""
+        return list(self.core.list_node().items)
+
+    def node(self, name: str) -> Any:
+        """One V1Node."""
+        return self.core.read_node(name)
+
+    def ready(self, node: str | Any) -> bool:
+        """Whether a node (name or V1Node) is Ready: its condition says exactly "True"."""
+        return condition_is_true(self.node(node) if isinstance(node, str) else node, "Ready")
+
+    def pods(self, namespace: str = "", selector: str = "", node: str = "") -> list[Any]:
+        """V1Pod objects, of all namespaces unless one is named; ``selector`` is a label selector."""
+        kwargs: dict[str, Any] = {"label_selector": selector} if selector else {}
+        if node:
+            kwargs["field_selector"] = f"spec.nodeName={node}"
+        if namespace:
+            return list(self.core.list_namespaced_pod(namespace, **kwargs).items)
+        return list(self.core.list_pod_for_all_namespaces(**kwargs).items)
+
+    def cordon(self, node: str, on: bool = True) -> None:
+        """Set or clear a node's unschedulable mark."""
+        self.core.patch_node(node, {"spec": {"unschedulable": True if on else None}})
+
+    def evict(self, pod: Any, grace_s: int | None = None) -> Eviction:
+        """Ask for one eviction. 429 means that a disruption budget says later; 404 that the pod is gone.
+
+        Raises:
+            ApiException: any other refusal.
+        """
+        body = client.V1Eviction(
+            metadata=client.V1ObjectMeta(name=pod.metadata.name, namespace=pod.metadata.namespace),
+            delete_options=client.V1DeleteOptions(
+                grace_period_seconds=grace_s, preconditions=client.V1Preconditions(uid=pod.metadata.uid)
+            ),
+        )
+        try:
+            self.core.create_namespaced_pod_eviction(pod.metadata.name, pod.metadata.namespace, body)
+        except client.ApiException as error:
+            if error.status in (404, 409):  # gone, or another pod of that name by now
+                return Eviction("gone")
+            if error.status == 429:
+                return Eviction("blocked", self._blocking_budget(pod, _api_message(error)))
+            raise
+        return Eviction("done")
+
+    def _blocking_budget(self, pod: Any, said: str) -> str:
+        labels = pod.metadata.labels or {}
+        names = [
+            f"{budget.metadata.namespace}/{budget.metadata.name} (allows {budget.status.disruptions_allowed} now)"
+            for budget in self.policy.list_namespaced_pod_disruption_budget(pod.metadata.namespace).items
+            if selects(budget.spec.selector, labels)
+        ]
+        return f"PodDisruptionBudget {', '.join(names) or 'unknown'}: {said}"
+
+    # objects
+
+    @cached_property
+    def dynamic(self) -> Any:
+        """The dynamic client: any kind of object by its apiVersion and kind."""
+        return DynamicClient(self.client, cache_file=str(self.kubeconfig_path.with_name("discovery.json")))
+
+    def apply(self, objects: Iterable[dict[str, Any]]) -> None:
+        """Create or update objects in their order, by server-side apply as field manager "kubedrill"."""
+        for obj in objects:
+            self._resource(obj).server_side_apply(
+                body=obj,
+                name=obj["metadata"]["name"],
+                namespace=obj["metadata"].get("namespace"),
+                field_manager=FIELD_MANAGER,
+                force_conflicts=True,
+            )
+
+    def delete(self, objects: Iterable[dict[str, Any]]) -> None:
+        """Ask to delete objects in the reverse of their order; those that do not exist are fine. Does not wait."""
+        for obj in reversed(list(objects)):
+            with _missing_is_fine():
+                self._resource(obj).delete(
+                    name=obj["metadata"]["name"],
+                    namespace=obj["metadata"].get("namespace"),
+                    body={"propagationPolicy": "Background"},
+                )
+
+    def _resource(self, obj: dict[str, Any]) -> Any:
+        return self.dynamic.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
+
+    def rollout_problem(self, kind: str, namespace: str, name: str) -> str | None:
+        """What a Deployment, DaemonSet or StatefulSet still lacks, in words; None when it is complete."""
+        read: Callable[..., Any] = {
+            "Deployment": self.apps.read_namespaced_deployment,
+            "DaemonSet": self.apps.read_namespaced_daemon_set,
+            "StatefulSet": self.apps.read_namespaced_stateful_set,
+        }[kind]
+        return rollout_problem(kind, read(name, namespace))
+
+    def wait_rollout(self, kind: str, namespace: str, name: str) -> None:
+        """Wait (timeouts.rollout) until a Deployment, DaemonSet or StatefulSet is complete."""
+        self.wait(
+            f"{kind} {namespace}/{name} to be complete",
+            lambda: self.rollout_problem(kind, namespace, name),
+            setting="rollout",
+        )
+
+    def wait_namespace_gone(self, name: str) -> None:
+        """Wait (timeouts.namespace_gone) until a namespace is deleted."""
+
+        def lacks() -> str | None:
+            try:
+                namespace = self.core.read_namespace(name)
+            except client.ApiException as error:
+                if error.status == 404:
+                    return None
+                raise
+            left = [c.message for c in namespace.status.conditions or [] if c.status == "True"]
+            return f"{namespace.status.phase} {'; '.join(left)}".strip()
+
+        self.wait(f"namespace {name} to be gone", lacks, setting="namespace_gone")
+
+    def wait(self, what: str, lacks: Callable[[], str | None], *, setting: str, poll_s: float = 0.5) -> None:
+        """Wait until ``lacks`` returns None; an API that does not answer meanwhile is one more thing that is lacking.
+
+        ``setting`` names one of timeouts.*.
+        """
+
+        def probe() -> bool | Waiting:
+            try:
+                problem = lacks()
+            except ApiUnavailable as error:
+                return Waiting(str(error))
+            return True if problem is None else Waiting(problem)
+
+        wait_for(what, probe, seconds=getattr(self.settings.timeouts, setting), setting=setting, poll_s=poll_s)
+
+    def events(self, namespace: str = "", since: str = "") -> list[Any]:
+        """CoreV1Event objects, oldest first; ``since`` is a resource version to leave out older ones."""
+        found = (self.core.list_namespaced_event(namespace) if namespace else self.core.list_event_for_all_namespaces()).items
+        newer = [e for e in found if not since or int(e.metadata.resource_version) > int(since)]
+        return sorted(newer, key=lambda e: int(e.metadata.resource_version))
+
+    def pod_get(self, namespace: str, pod: str, path: str = "/", port: int = 8080) -> str:
+        """GET from a pod's port through the API server's proxy; returns the body.
+
+        Raises:
+            ApiUnavailable: 5xx, also when the pod does not answer.
+            ApiException: 4xx.
+        """
+        url = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path.lstrip('/')}"
+        return self.get_raw(url)
+
+    def get_raw(self, path: str) -> str:
+        """GET a path of the API server and return the body: "/readyz", "/api/v1/nodes/w1/proxy/configz", …"""
+        request = self.client.param_serialize("GET", path, header_params={"Accept": "*/*"}, auth_settings=["BearerToken"])
+        response = self.client.call_api(*request)
+        body = (response.read() or b"").decode(errors="replace")
+        if not 200 <= response.status <= 299:
+            raise client.ApiException(status=response.status, reason=body[:300])
+        return body
+
+    # control plane
+
+    def etcd_members(self) -> list[etcd.Member]:
+        """etcd's members as each control plane's own etcd tells it (see :func:`harness.cluster.etcd.read_members`)."""
+        return etcd.read_members(self.hosts, self.inventory)
+
+    def etcd_leader(self) -> str | None:
+        """Name of the node whose etcd leads, None while there is none or the members disagree."""
+        return etcd.leader(self.etcd_members())
+
+    def vip_holders(self) -> list[str]:
+        """Names of the control planes that hold the virtual address now; a node that does not answer holds nothing."""
+        return vip_holders(self.hosts, self.inventory)
+
+    def vip_holder(self) -> str:
+        """Name of the one control plane that holds the virtual address.
+
+        Raises:
+            StepFailed: none or several hold it.
+        """
+        holders = self.vip_holders()
+        if len(holders) != 1:
+            found = ", ".join(holders) or "none"
+            raise StepFailed(
+                f"virtual address {self.inventory.virtual_address} is held by {found}; expected exactly one control "
+                "plane. Look at keepalived on the control planes."
+            )
+        return holders[0]
+
+    def client_cert_files(self) -> tuple[Path, Path, Path]:
+        """Paths of the CA, the client certificate and its key (0600, removed by close), for probes with their own TLS."""
+        return write_client_cert(self.kubeconfig_path)
+
+
+@contextmanager
+def _missing_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except client.ApiException as error:
+        if error.status != 404:
+            raise
+
+
+def _api_message(error: client.ApiException) -> str:
+    """The message of the Status object that an error carries."""
+    try:
+        status = json.loads(error.body or "")
+    except ValueError:
+        return str(error.reason)
+    return str(status.get("message") or error.reason)

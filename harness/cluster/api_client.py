@@ -1,0 +1,77 @@
+"""The Kubernetes Python client with a deadline on every call, no hidden retries, and clear errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import client, config
+
+from harness.errors import StepFailed
+
+TRANSIENT_STATUSES = (500, 502, 503, 504)
+"""Statuses of an API server that is starting, stopping or has lost etcd: the call may be made again."""
+
+
+class ApiUnavailable(StepFailed):
+    """The API did not answer in time, broke the connection, or said 5xx: ask again later."""
+
+
+class DeadlineApiClient(client.ApiClient):  # type: ignore[misc] # the generated client's base is untyped
+    """An ApiClient whose every call has a deadline.
+
+    A call that names no ``_request_timeout`` gets ``seconds``; a watch that sends ``timeoutSeconds`` should name its own.
+    Network failures and 5xx become :class:`ApiUnavailable`; 4xx stay ``kubernetes.client.ApiException``.
+    """
+
+    def __init__(self, configuration: Any, seconds: float) -> None:
+        super().__init__(configuration)
+        self.seconds = seconds
+
+    def call_api(  # noqa: PLR0913, D102 - the signature of the base class
+        self,
+        method: Any,
+        url: Any,
+        header_params: Any = None,
+        body: Any = None,
+        post_params: Any = None,
+        _request_timeout: Any = None,
+    ) -> Any:
+        with _clear_errors(method, url, _request_timeout or self.seconds):
+            response = super().call_api(
+                method, url, header_params, body, post_params, _request_timeout=_request_timeout or self.seconds
+            )
+            if response.status in TRANSIENT_STATUSES:
+                said = " ".join((response.read() or b"").decode(errors="replace").split())[:300]
+                raise ApiUnavailable(f"{method} {url} answered {response.status}: {said}")
+            return response
+
+
+@contextmanager
+def _clear_errors(method: str, url: str, seconds: Any) -> Iterator[None]:
+    try:
+        yield
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise ApiUnavailable(f"{method} {url} had no answer within {seconds} s: {_words(error)}") from error
+    except client.ApiException as error:
+        if error.status:
+            raise
+        raise ApiUnavailable(f"{method} {url} failed in TLS: {error.reason}") from error
+
+
+def make_client(kubeconfig: Path, seconds: float) -> DeadlineApiClient:
+    """Make a client with a configuration of its own from a kubeconfig file."""
+    configuration = client.Configuration()
+    config.load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
+    configuration.retries = False
+    configuration.client_go_retries = False
+    configuration.proxy = None
+    configuration.connection_pool_maxsize = 8
+    return DeadlineApiClient(configuration, seconds)
+
+
+def _words(error: BaseException) -> str:
+    return str(error).split("object at 0x")[0] if str(error) else type(error).__name__
