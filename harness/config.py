@@ -144,7 +144,7 @@ class Settings(_Section):
 
 
 def load_settings(path: Path | None = None) -> Settings:
-    """Read a configuration file; without one, ``kubedrill.yml`` of the working directory where it exists, else defaults.
+    """Read a configuration file; without one ``kubedrill.yml`` of the working directory, else the defaults.
 
     Raises:
         ConfigErrors: the file cannot be read or holds mistakes; each is listed with its place.
@@ -190,6 +190,6 @@ def _known(place: tuple[Any, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in place:
         annotation = model.model_fields[part].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)  # noqa: S101, PT018 - typing aid
+        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
         model = annotation
     return sorted(model.model_fields)

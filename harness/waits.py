@@ -11,11 +11,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class MonotonicClock:
 _CLOCK = MonotonicClock()
 
 
-def wait_for(  # noqa: PLR0913 - each is named by the caller
+def wait_for(
     what: str,
     probe: Callable[[], T | Waiting | None],
     *,

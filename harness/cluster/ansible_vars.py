@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -86,7 +87,9 @@ def _resolve(path: Path, templated: dict[str, list[str]]) -> dict[str, dict[str,
         out = Path(directory) / "vars.json"
         rows = ", ".join(
             f"{json.dumps(host)}: {{"
-            + ", ".join(f"{json.dumps(n)}: hostvars[{json.dumps(host)}][{json.dumps(n)}] | default(none)" for n in names)
+            + ", ".join(
+                f"{json.dumps(n)}: hostvars[{json.dumps(host)}][{json.dumps(n)}] | default(none)" for n in names
+            )
             + "}"
             for host, names in templated.items()
         )
@@ -138,11 +141,8 @@ def _run(path: Path, argv: list[str]) -> str:
 
 def _refusals(stderr: str) -> list[str]:
     """What ansible-inventory only warns about although hosts are missing then: a file that it could not parse."""
-    text = " ".join(stderr.split())
-    marks = ("Failed to parse", "Unable to parse")
-    return [
-        "[" + part.strip() for part in text.split("[")[1:] if part.startswith("WARNING]") and any(m in part for m in marks)
-    ]
+    warnings = re.split(r"\[WARNING\]: ", " ".join(stderr.split()))[1:]
+    return [warning.strip() for warning in warnings if re.match(r"(Failed|Unable) to parse", warning)]
 
 
 def _last_line(text: str) -> str:

@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
 
 from harness.cluster import etcd
 from harness.cluster.api_client import ApiUnavailable, make_client
-from harness.cluster.hosts import Hosts
-from harness.cluster.inventory import Inventory
+from harness.cluster.eviction import Eviction, evict
 from harness.cluster.kubeconfig import fetch_admin_conf, through_virtual_address, write_client_cert, write_private
-from harness.cluster.objects import condition_is_true, rollout_problem, selects
+from harness.cluster.objects import condition_is_true, rollout_problem
 from harness.cluster.vip import vip_holders
-from harness.config import Settings
 from harness.errors import StepFailed
 from harness.waits import Waiting, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from harness.cluster.hosts import Hosts
+    from harness.cluster.inventory import Inventory
+    from harness.config import Settings
 
 FIELD_MANAGER = "kubedrill"
 
 __all__ = ["ApiUnavailable", "ClusterApi", "Eviction", "condition_is_true"]
-
-
-@dataclass(frozen=True, slots=True)
-class Eviction:
-    """What the API said to an eviction.
-
-    ``outcome``: "done" (the pod is going), "blocked" (a disruption budget says later; ``reason`` names it) or "gone"
-    (there is no such pod any more).
-    """
-
-    outcome: str
-    reason: str = ""
 
 
 class ClusterApi:
@@ -52,20 +42,20 @@ class ClusterApi:
     def __init__(self, kubeconfig: Path, inventory: Inventory, hosts: Hosts, settings: Settings) -> None:
         self.kubeconfig_path = kubeconfig
         self.inventory, self.hosts, self.settings = inventory, hosts, settings
-        self.client = make_client(kubeconfig, settings.timeouts.api_call)
-        self.core = client.CoreV1Api(self.client)
-        self.apps = client.AppsV1Api(self.client)
-        self.policy = client.PolicyV1Api(self.client)
-        self.storage = client.StorageV1Api(self.client)
-        self.discovery = client.DiscoveryV1Api(self.client)
-        self.coordination = client.CoordinationV1Api(self.client)
-        self.custom = client.CustomObjectsApi(self.client)
-        self.version = client.VersionApi(self.client)
+        self.client: Any = make_client(kubeconfig, settings.timeouts.api_call)
+        self.core: Any = client.CoreV1Api(self.client)
+        self.apps: Any = client.AppsV1Api(self.client)
+        self.policy: Any = client.PolicyV1Api(self.client)
+        self.storage: Any = client.StorageV1Api(self.client)
+        self.discovery: Any = client.DiscoveryV1Api(self.client)
+        self.coordination: Any = client.CoordinationV1Api(self.client)
+        self.custom: Any = client.CustomObjectsApi(self.client)
+        self.version: Any = client.VersionApi(self.client)
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
     def connect(cls, inventory: Inventory, hosts: Hosts, settings: Settings) -> Self:
-        """Fetch the administrator's kubeconfig from any control plane that answers, and point it at the virtual address.
+        """Fetch admin.conf from any control plane that answers, and point it at the virtual address.
 
         The file is 0600 in a private directory, and removed by :meth:`close`.
 
@@ -97,11 +87,11 @@ class ClusterApi:
     # nodes and pods
 
     def nodes(self) -> list[Any]:
-        """All V1Node objects."""
+        """Return all V1Node objects."""
         return list(self.core.list_node().items)
 
     def node(self, name: str) -> Any:
-        """One V1Node."""
+        """Return one V1Node."""
         return self.core.read_node(name)
 
     def ready(self, node: str | Any) -> bool:
@@ -122,42 +112,20 @@ class ClusterApi:
         self.core.patch_node(node, {"spec": {"unschedulable": True if on else None}})
 
     def evict(self, pod: Any, grace_s: int | None = None) -> Eviction:
-        """Ask for one eviction. 429 means that a disruption budget says later; 404 that the pod is gone.
+        """Ask for one eviction; a disruption budget's 429 is "blocked", which means later.
 
         Raises:
             ApiException: any other refusal.
         """
-        body = client.V1Eviction(
-            metadata=client.V1ObjectMeta(name=pod.metadata.name, namespace=pod.metadata.namespace),
-            delete_options=client.V1DeleteOptions(
-                grace_period_seconds=grace_s, preconditions=client.V1Preconditions(uid=pod.metadata.uid)
-            ),
-        )
-        try:
-            self.core.create_namespaced_pod_eviction(pod.metadata.name, pod.metadata.namespace, body)
-        except client.ApiException as error:
-            if error.status in (404, 409):  # gone, or another pod of that name by now
-                return Eviction("gone")
-            if error.status == 429:
-                return Eviction("blocked", self._blocking_budget(pod, _api_message(error)))
-            raise
-        return Eviction("done")
-
-    def _blocking_budget(self, pod: Any, said: str) -> str:
-        labels = pod.metadata.labels or {}
-        names = [
-            f"{budget.metadata.namespace}/{budget.metadata.name} (allows {budget.status.disruptions_allowed} now)"
-            for budget in self.policy.list_namespaced_pod_disruption_budget(pod.metadata.namespace).items
-            if selects(budget.spec.selector, labels)
-        ]
-        return f"PodDisruptionBudget {', '.join(names) or 'unknown'}: {said}"
+        return evict(self.core, self.policy, pod, grace_s)
 
     # objects
 
     @cached_property
     def dynamic(self) -> Any:
         """The dynamic client: any kind of object by its apiVersion and kind."""
-        return DynamicClient(self.client, cache_file=str(self.kubeconfig_path.with_name("discovery.json")))
+        make: Any = DynamicClient
+        return make(self.client, cache_file=str(self.kubeconfig_path.with_name("discovery.json")))
 
     def apply(self, objects: Iterable[dict[str, Any]]) -> None:
         """Create or update objects in their order, by server-side apply as field manager "kubedrill"."""
@@ -232,8 +200,8 @@ class ClusterApi:
 
     def events(self, namespace: str = "", since: str = "") -> list[Any]:
         """CoreV1Event objects, oldest first; ``since`` is a resource version to leave out older ones."""
-        found = (self.core.list_namespaced_event(namespace) if namespace else self.core.list_event_for_all_namespaces()).items
-        newer = [e for e in found if not since or int(e.metadata.resource_version) > int(since)]
+        listed = self.core.list_namespaced_event(namespace) if namespace else self.core.list_event_for_all_namespaces()
+        newer = [e for e in listed.items if not since or int(e.metadata.resource_version) > int(since)]
         return sorted(newer, key=lambda e: int(e.metadata.resource_version))
 
     def pod_get(self, namespace: str, pod: str, path: str = "/", port: int = 8080) -> str:
@@ -247,8 +215,9 @@ class ClusterApi:
         return self.get_raw(url)
 
     def get_raw(self, path: str) -> str:
-        """GET a path of the API server and return the body: "/readyz", "/api/v1/nodes/w1/proxy/configz", …"""
-        request = self.client.param_serialize("GET", path, header_params={"Accept": "*/*"}, auth_settings=["BearerToken"])
+        """GET a path of the API server ("/readyz", "/api/v1/nodes/w1/proxy/configz", …) and return the body."""
+        headers = {"Accept": "*/*"}
+        request = self.client.param_serialize("GET", path, header_params=headers, auth_settings=["BearerToken"])
         response = self.client.call_api(*request)
         body = (response.read() or b"").decode(errors="replace")
         if not 200 <= response.status <= 299:
@@ -258,7 +227,7 @@ class ClusterApi:
     # control plane
 
     def etcd_members(self) -> list[etcd.Member]:
-        """etcd's members as each control plane's own etcd tells it (see :func:`harness.cluster.etcd.read_members`)."""
+        """Members of etcd as each control plane's own etcd tells it (see :func:`harness.cluster.etcd.read_members`)."""
         return etcd.read_members(self.hosts, self.inventory)
 
     def etcd_leader(self) -> str | None:
@@ -285,7 +254,7 @@ class ClusterApi:
         return holders[0]
 
     def client_cert_files(self) -> tuple[Path, Path, Path]:
-        """Paths of the CA, the client certificate and its key (0600, removed by close), for probes with their own TLS."""
+        """Paths of the CA, client certificate and key (0600, removed by close), for probes with their own TLS."""
         return write_client_cert(self.kubeconfig_path)
 
 
@@ -296,12 +265,3 @@ def _missing_is_fine() -> Iterator[None]:
     except client.ApiException as error:
         if error.status != 404:
             raise
-
-
-def _api_message(error: client.ApiException) -> str:
-    """The message of the Status object that an error carries."""
-    try:
-        status = json.loads(error.body or "")
-    except ValueError:
-        return str(error.reason)
-    return str(status.get("message") or error.reason)

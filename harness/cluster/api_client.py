@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from kubernetes import client, config
 
 from harness.errors import StepFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 TRANSIENT_STATUSES = (500, 502, 503, 504)
 """Statuses of an API server that is starting, stopping or has lost etcd: the call may be made again."""
@@ -20,10 +22,10 @@ class ApiUnavailable(StepFailed):
     """The API did not answer in time, broke the connection, or said 5xx: ask again later."""
 
 
-class DeadlineApiClient(client.ApiClient):  # type: ignore[misc] # the generated client's base is untyped
+class DeadlineApiClient(client.ApiClient):
     """An ApiClient whose every call has a deadline.
 
-    A call that names no ``_request_timeout`` gets ``seconds``; a watch that sends ``timeoutSeconds`` should name its own.
+    A call that names no ``_request_timeout`` gets ``seconds``; a watch should name its own, above its timeoutSeconds.
     Network failures and 5xx become :class:`ApiUnavailable`; 4xx stay ``kubernetes.client.ApiException``.
     """
 
@@ -31,7 +33,7 @@ class DeadlineApiClient(client.ApiClient):  # type: ignore[misc] # the generated
         super().__init__(configuration)
         self.seconds = seconds
 
-    def call_api(  # noqa: PLR0913, D102 - the signature of the base class
+    def call_api(
         self,
         method: Any,
         url: Any,
@@ -41,7 +43,7 @@ class DeadlineApiClient(client.ApiClient):  # type: ignore[misc] # the generated
         _request_timeout: Any = None,
     ) -> Any:
         with _clear_errors(method, url, _request_timeout or self.seconds):
-            response = super().call_api(
+            response: Any = super().call_api(
                 method, url, header_params, body, post_params, _request_timeout=_request_timeout or self.seconds
             )
             if response.status in TRANSIENT_STATUSES:
@@ -65,7 +67,8 @@ def _clear_errors(method: str, url: str, seconds: Any) -> Iterator[None]:
 def make_client(kubeconfig: Path, seconds: float) -> DeadlineApiClient:
     """Make a client with a configuration of its own from a kubeconfig file."""
     configuration = client.Configuration()
-    config.load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
+    load: Any = config.load_kube_config
+    load(str(kubeconfig), client_configuration=configuration, persist_config=False)
     configuration.retries = False
     configuration.client_go_retries = False
     configuration.proxy = None

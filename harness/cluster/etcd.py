@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cluster.hosts import Hosts, HostUnreachable
-from harness.cluster.inventory import Inventory
 from harness.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from harness.cluster.inventory import Inventory
 
 ETCDCTL = (
     "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt "

@@ -6,20 +6,23 @@ import contextlib
 import shlex
 import tempfile
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import paramiko
 import testinfra
 
-from harness.cluster.inventory import Inventory
 from harness.cluster.ssh_options import SshOptions
-from harness.config import Settings
 from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed
-from harness.model import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from harness.cluster.inventory import Inventory
+    from harness.config import Settings
+    from harness.model import Node
 
 GRACE_S = 5.0
 """Seconds that the remote ``timeout`` has to end a command before the harness stops listening."""
@@ -188,11 +191,8 @@ class Hosts:
         seconds = self.settings.timeouts.ssh_connect
         for fresh in (False, True):
             client, reused = self._client(node)
-            transport = client.get_transport()
             try:
-                if transport is None:
-                    raise paramiko.SSHException("not connected")
-                return transport.open_session(timeout=seconds)
+                return _session(client, seconds)
             except (paramiko.SSHException, EOFError, OSError) as error:
                 self._forget(node)
                 if fresh or not reused:
@@ -247,15 +247,20 @@ def command_line(argv: Sequence[str] | str, seconds: float, *, as_root: bool) ->
     return shlex.join(["sudo", "-n", "--", *bounded] if as_root else bounded)
 
 
+def _session(client: paramiko.SSHClient, seconds: float) -> paramiko.Channel:
+    transport = client.get_transport()
+    if transport is None:
+        raise paramiko.SSHException("not connected")
+    return transport.open_session(timeout=seconds)
+
+
 def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Node) -> None:
     if not options.known_hosts.exists():
-        raise ConfigErrors(
-            "the inventory",
-            [
-                f"{node.name}: its host keys are unknown because {options.known_hosts} does not exist; add them "
-                "(local nodes: 'vagrant up' writes them) and name the file in ansible_ssh_common_args"
-            ],
+        mistake = (
+            f"{node.name}: its host keys are unknown because {options.known_hosts} does not exist; add them "
+            "(local nodes: 'vagrant up' writes them) and name the file in ansible_ssh_common_args"
         )
+        raise ConfigErrors("the inventory", [mistake])
     client.load_host_keys(str(options.known_hosts))
     if options.host_key_alias:
         keys = client.get_host_keys()

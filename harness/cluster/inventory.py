@@ -170,9 +170,11 @@ def _node_mistakes(nodes: tuple[Node, ...]) -> list[str]:
         if node.address and node.address in seen:
             mistakes.append(f"{node.name}: has the address {node.address} of {seen[node.address]}; each needs its own")
         seen.setdefault(node.address, node.name)
-    for node in nodes:
-        if ("power_off" in node.host_vars) != ("power_on" in node.host_vars):
-            mistakes.append(f"{node.name}: has only one of power_off and power_on; set both or neither")
+    mistakes += [
+        f"{node.name}: has only one of power_off and power_on; set both or neither"
+        for node in nodes
+        if ("power_off" in node.host_vars) != ("power_on" in node.host_vars)
+    ]
     return mistakes
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from harness.cluster.hosts import Hosts, HostUnreachable
-from harness.cluster.inventory import Inventory
 from harness.errors import DeadlineExceeded, StepFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.cluster.inventory import Inventory
 
 ADMIN_CONF = "/etc/kubernetes/admin.conf"
 

@@ -23,9 +23,7 @@ def condition_text(obj: Any, name: str) -> str:
 
 def pod_is_ready(pod: Any) -> bool:
     """Whether a pod runs, is Ready, and is not being deleted."""
-    return (
-        pod.metadata.deletion_timestamp is None and pod.status.phase == "Running" and condition_is_true(pod, "Ready")
-    )
+    return pod.metadata.deletion_timestamp is None and pod.status.phase == "Running" and condition_is_true(pod, "Ready")
 
 
 def rollout_problem(kind: str, obj: Any) -> str | None:

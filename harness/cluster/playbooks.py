@@ -9,15 +9,18 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cluster.ansible_vars import ansible_environment, ansible_program
-from harness.cluster.inventory import Inventory
 from harness.config import PROJECT_ROOT
 from harness.errors import DeadlineExceeded, StepFailed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.cluster.inventory import Inventory
 
 PLUGINS = Path(__file__).resolve().parent / "callback_plugins"
 CANCEL_S = 30.0
@@ -54,7 +57,7 @@ class PlaybookResult:
         return sum(counts.get("changed", 0) for counts in self.stats.values())
 
 
-def run_playbook(  # noqa: PLR0913 - each is named by the caller
+def run_playbook(
     inventory: Inventory,
     playbook: str | Path,
     extra_vars: Mapping[str, Any] | None = None,

@@ -6,10 +6,12 @@ import getpass
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import ConfigErrors
-from harness.model import Node
+
+if TYPE_CHECKING:
+    from harness.model import Node
 
 DEFAULT_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
 _ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from typing import TYPE_CHECKING
 
 from harness.cluster.hosts import Hosts, HostUnreachable
-from harness.cluster.inventory import Inventory
 from harness.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from harness.cluster.inventory import Inventory
 
 
 def vip_holders(hosts: Hosts, inventory: Inventory) -> list[str]:

@@ -37,7 +37,9 @@ def message_of(result: dict[str, Any]) -> str | None:
         return None
     parts = [str(result.get("msg") or "").strip(), str(result.get("stderr") or "").strip()]
     parts += [
-        f"{item.get('item')}: {item.get('msg')}" for item in result.get("results", []) if item.get("failed") and "censored" not in item
+        f"{item.get('item')}: {item.get('msg')}"
+        for item in result.get("results", [])
+        if item.get("failed") and "censored" not in item
     ]
     text = ": ".join(part for part in parts if part) or "no message"
     return text if len(text) <= MESSAGE_LIMIT else "…" + text[-MESSAGE_LIMIT:]
@@ -82,32 +84,32 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible has no types
             data = {} if message is None else {"message": message}
         self._write(kind, result.host.get_name(), result.task, data)
 
-    def v2_playbook_on_play_start(self, play: Any) -> None:  # noqa: D102 - Ansible's interface
+    def v2_playbook_on_play_start(self, play: Any) -> None:
         self._write("play", data={"name": play.get_name()})
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002, D102
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self._write("task", task=task)
 
-    def v2_playbook_on_handler_task_start(self, task: Any) -> None:  # noqa: D102
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self._write("task", task=task)
 
-    def v2_runner_on_start(self, host: Any, task: Any) -> None:  # noqa: D102
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
         self._write("start", host.get_name(), task)
 
-    def v2_runner_on_ok(self, result: Any) -> None:  # noqa: D102
+    def v2_runner_on_ok(self, result: Any) -> None:
         self._result("changed" if result.result.get("changed") else "ok", result)
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: D102
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._result("ignored" if ignore_errors else "failed", result)
 
-    def v2_runner_on_skipped(self, result: Any) -> None:  # noqa: D102
+    def v2_runner_on_skipped(self, result: Any) -> None:
         self._result("skipped", result)
 
-    def v2_runner_on_unreachable(self, result: Any) -> None:  # noqa: D102
+    def v2_runner_on_unreachable(self, result: Any) -> None:
         self._result("unreachable", result)
 
-    def v2_runner_retry(self, result: Any) -> None:  # noqa: D102
+    def v2_runner_retry(self, result: Any) -> None:
         self._result("retry", result)
 
-    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: D102
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         self._write("stats", data={host: stats.summarize(host) for host in sorted(stats.processed)})
