@@ -1,0 +1,199 @@
+"""Turns the lines of a record into a :class:`~harness.model.Record`, and refuses what is not one."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import MISSING, fields, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError
+from harness.model import (
+    Budget,
+    Check,
+    ClockOffset,
+    Connection,
+    Event,
+    Header,
+    ProbeSpec,
+    Record,
+    Sample,
+    Span,
+    Vantage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FORMAT = 1  # raised when a line changes its meaning; a reader refuses other formats
+ENDINGS = ("completed", "aborted", "interrupted", "error")
+
+
+class RecordBuilder:
+    """Takes parsed lines one by one, then gives the record, sorted by time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._header: Header | None = None
+        self._samples: list[Sample] = []
+        self._spans: dict[tuple[str, str, str, int], Span] = {}
+        self._events: list[Event] = []
+        self._clocks: list[ClockOffset] = []
+        self._budgets: list[Budget] = []
+        self._checks: list[Check] = []
+        self._end: tuple[int | None, str, str] | None = None
+        self._take: dict[str, Callable[..., None]] = {
+            "header": self._take_header,
+            "sample": self._take_sample,
+            "span": self._take_span,
+            "event": self._take_event,
+            "clock": self._take_clock,
+            "budget": lambda data: self._budgets.append(_budget(data)),
+            "check": lambda data: self._checks.append(_check(data)),
+            "end": self._take_end,
+        }
+
+    def add(self, number: int, line: Any) -> None:
+        """Take line ``number`` (from 1). Raises UsageError when it does not belong there."""
+        try:
+            if self._header is None and (not isinstance(line, list) or line[0] != "header"):
+                raise self._elsewhere(number, f"found {_short(line)}", 'the first line to be ["header", …]')
+            self._take[line[0]](*line[1:])
+        except (TypeError, KeyError, ValueError, IndexError) as error:
+            raise self._elsewhere(
+                number, f"found {_short(line)} ({error})", f"one of {', '.join(self._take)} as told in docs/record.md"
+            ) from error
+
+    def add_many(self, first: int, lines: list[Any]) -> None:
+        """Take many lines, the first of which has number ``first``. As :meth:`add`, but fast for samples."""
+        append = self._samples.append
+        for number, line in enumerate(lines, start=first):
+            try:
+                kind, probe, seq, due, fired, done, outcome, server = line
+                if kind == "sample" and self._header is not None and due >= 0 and done >= fired and seq >= 0:
+                    append(Sample(probe, seq, due, fired, done, outcome, server))
+                    continue
+            except (TypeError, ValueError):
+                pass  # not a sample: taken, or refused with a reason, below
+            self.add(number, line)
+
+    def record(self) -> Record:
+        """The record. Raises UsageError when there was no header or when samples stand twice."""
+        if self._header is None:
+            raise self._elsewhere(1, "found an empty file", 'the first line to be ["header", …]')
+        self._samples.sort(key=attrgetter("fired"))
+        self._refuse_twice()
+        at, ended, reason = self._end or (None, "", "")
+        return Record(
+            header=self._header,
+            samples=tuple(self._samples),
+            spans=tuple(sorted(self._spans.values(), key=lambda s: s.start)),
+            events=tuple(sorted(self._events, key=lambda e: e.at)),
+            clocks=tuple(self._clocks),
+            budgets=tuple(self._budgets),
+            checks=tuple(self._checks),
+            ended=ended,
+            ended_at=at,
+            reason=reason,
+        )
+
+    def _refuse_twice(self) -> None:
+        numbers: dict[str, set[int]] = defaultdict(set)
+        for sample in self._samples:
+            numbers[sample.probe].add(sample.seq)
+        if sum(map(len, numbers.values())) == len(self._samples):
+            return
+        (probe, seq), times = Counter((s.probe, s.seq) for s in self._samples).most_common(1)[0]
+        raise UsageError(
+            f"{self._path}: found sample {seq} of probe {probe} {times} times, expected each once; "
+            "two records were put into one file. Use the file as the run wrote it."
+        )
+
+    def _take_header(self, data: dict[str, Any]) -> None:
+        if self._header is not None:
+            raise ValueError("a second header; the first line has one")
+        version = data.get("format")
+        if version != FORMAT:
+            raise UsageError(
+                f"{self._path}: found record format {version!r}, expected {FORMAT}: a report file from elsewhere. "
+                f"Read it with the kubedrill that made it ({data.get('tool_version', 'unknown version')})."
+            )
+        self._header = _header({k: v for k, v in data.items() if k != "format"})
+
+    def _take_sample(self, *values: Any) -> None:
+        probe, seq, due, fired, done, outcome, server = values
+        if not (type(due) is type(fired) is type(done) is type(seq) is int and isinstance(outcome, str)):
+            raise ValueError("times must be whole nanoseconds and the outcome a word")
+        if done < fired:
+            raise ValueError("the answer came before the request was sent")
+        self._samples.append(Sample(probe, seq, due, fired, done, outcome, server))
+
+    def _take_span(self, *values: Any) -> None:
+        lane, subject, name, start, end, data = values
+        if type(start) is not int or (end is not None and (type(end) is not int or end < start)):
+            raise ValueError("start and end must be whole nanoseconds, start first")
+        key = (lane, subject, name, start)
+        known = self._spans.get(key)
+        if known is None:
+            self._spans[key] = Span(lane, subject, name, start, end, dict(data))
+        else:
+            self._spans[key] = replace(known, end=known.end if end is None else end, data={**known.data, **data})
+
+    def _take_event(self, lane: str, subject: str, name: str, at: int, data: dict[str, Any]) -> None:
+        self._events.append(Event(lane, subject, name, at, dict(data)))
+
+    def _take_clock(self, vantage: str, offset: int, uncertainty: int) -> None:
+        self._clocks.append(ClockOffset(vantage, offset, uncertainty))
+
+    def _take_end(self, at: int, ended: str, reason: str) -> None:
+        if ended not in ENDINGS:
+            raise ValueError(f"ended is {ended!r}, expected one of {', '.join(ENDINGS)}")
+        if self._end is not None:
+            raise ValueError("a second end line")
+        self._end = (at, ended, reason)
+
+    def _elsewhere(self, number: int, found: str, expected: str) -> UsageError:
+        return UsageError(
+            f"{self._path}, line {number}: {found}, expected {expected}; this is a report file from elsewhere or was "
+            "changed after the run. Give a file reports/<run>/record/<drill>.jsonl as kubedrill wrote it."
+        )
+
+
+def _short(line: Any) -> str:
+    text = repr(line)
+    return text if len(text) <= 70 else text[:67] + "..."
+
+
+def _known(kind: type, data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of ``kind`` in ``data``; raises ValueError with what is missing or unknown."""
+    expected = {f.name: f for f in fields(kind)}
+    needed = {n for n, f in expected.items() if f.default is MISSING and f.default_factory is MISSING}
+    if wrong := (needed - data.keys()) | (data.keys() - expected.keys()):
+        raise ValueError(f"{kind.__name__.lower()} has missing or unknown fields: {', '.join(sorted(wrong))}")
+    return data
+
+
+def _header(data: dict[str, Any]) -> Header:
+    known = _known(Header, data)
+    for name in ("nodes", "targets"):
+        known[name] = tuple(known[name])
+    known["probes"] = tuple(_probe(p) for p in known["probes"])
+    names = Counter(p.name for p in known["probes"])
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"probe {twice[0]} is listed twice")
+    return Header(**known)
+
+
+def _probe(data: dict[str, Any]) -> ProbeSpec:
+    known = _known(ProbeSpec, data)
+    return ProbeSpec(**{**known, "vantage": Vantage(known["vantage"]), "connection": Connection(known["connection"])})
+
+
+def _budget(data: dict[str, Any]) -> Budget:
+    known = _known(Budget, data)
+    return Budget(**{**known, "because": tuple(known.get("because", ()))})
+
+
+def _check(data: dict[str, Any]) -> Check:
+    return Check(**_known(Check, data))
