@@ -7,7 +7,7 @@ Each setting has its unit in its name or its description, and the reason for its
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -189,7 +189,5 @@ def _mistake(item: Any) -> str:
 def _known(place: tuple[Any, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in place:
-        annotation = model.model_fields[part].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        model = annotation
+        model = cast("type[BaseModel]", model.model_fields[part].annotation)
     return sorted(model.model_fields)

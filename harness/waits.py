@@ -54,7 +54,7 @@ class MonotonicClock:
 _CLOCK = MonotonicClock()
 
 
-def wait_for(
+def wait_for(  # noqa: PLR0913 - each is named by the caller
     what: str,
     probe: Callable[[], T | Waiting | None],
     *,

@@ -14,7 +14,13 @@ from kubernetes.dynamic import DynamicClient
 from harness.cluster import etcd
 from harness.cluster.api_client import ApiUnavailable, make_client
 from harness.cluster.eviction import Eviction, evict
-from harness.cluster.kubeconfig import fetch_admin_conf, through_virtual_address, write_client_cert, write_private
+from harness.cluster.kubeconfig import (
+    ADMIN_CONF,
+    fetch_admin_conf,
+    through_virtual_address,
+    write_client_cert,
+    write_private,
+)
 from harness.cluster.objects import condition_is_true, rollout_problem
 from harness.cluster.vip import vip_holders
 from harness.errors import StepFailed
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
 
 FIELD_MANAGER = "kubedrill"
 
-__all__ = ["ApiUnavailable", "ClusterApi", "Eviction", "condition_is_true"]
+__all__ = ["ADMIN_CONF", "ApiUnavailable", "ClusterApi", "Eviction", "condition_is_true"]
 
 
 class ClusterApi:

@@ -33,7 +33,7 @@ class DeadlineApiClient(client.ApiClient):
         super().__init__(configuration)
         self.seconds = seconds
 
-    def call_api(
+    def call_api(  # noqa: D102 - the base class documents it
         self,
         method: Any,
         url: Any,

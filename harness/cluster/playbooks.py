@@ -57,7 +57,7 @@ class PlaybookResult:
         return sum(counts.get("changed", 0) for counts in self.stats.values())
 
 
-def run_playbook(
+def run_playbook(  # noqa: PLR0913 - each is named by the caller
     inventory: Inventory,
     playbook: str | Path,
     extra_vars: Mapping[str, Any] | None = None,
