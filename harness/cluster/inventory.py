@@ -22,6 +22,13 @@ DEFAULT_API_PORT = 8443
 """Where the balancer on the virtual address listens (docs/architecture.md)."""
 
 
+class HostVars(dict[str, Any]):
+    """Variables of a host; printed as their names only, because values may be passwords."""
+
+    def __repr__(self) -> str:
+        return f"<variables {', '.join(sorted(self))}>"
+
+
 @dataclass(frozen=True)
 class Inventory:
     """The nodes of one cluster and the variables that they share.
@@ -135,7 +142,7 @@ def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
 
 def _node(name: str, host_vars: dict[str, Any], roles: dict[str, list[str]]) -> Node:
     mine = tuple(role for group, role in GROUPS.items() if name in roles[group])
-    return Node(name, str(host_vars.get("ansible_host") or ""), mine, host_vars)
+    return Node(name, str(host_vars.get("ansible_host") or ""), mine, HostVars(host_vars))
 
 
 def _shared(all_vars: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,30 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cluster.inventory import Inventory
+from harness.model import Node
+
+
+@pytest.fixture
+def make_inventory() -> Any:
+    """A factory of inventories without Ansible: make_inventory(cp=3, workers=2, cluster_virtual_address=...)."""
+
+    def make(cp: int = 3, workers: int = 2, **shared: Any) -> Inventory:
+        values = {
+            "cluster_name": "test",
+            "cluster_kubernetes_version": "1.35.4",
+            "cluster_virtual_address": "172.31.77.10",
+            "cluster_api_port": 8443,
+            **shared,
+        }
+        planes = [Node(f"cp{i}", f"172.31.77.{10 + i}", ("control_plane",), values) for i in range(1, cp + 1)]
+        rest = [Node(f"w{i}", f"172.31.77.{20 + i}", ("worker",), values) for i in range(1, workers + 1)]
+        return Inventory(Path("inventories/test"), "test", (*planes, *rest), values)
+
+    return make

@@ -1,0 +1,140 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cluster.inventory import Inventory, build_inventory
+from harness.errors import ConfigErrors, UsageError
+
+SHARED = {"cluster_virtual_address": "10.0.0.10", "cluster_kubernetes_version": "v1.35.4", "cluster_name": "mine"}
+
+
+def listing(
+    control_planes: list[str], workers: list[str], hostvars: dict[str, dict[str, Any]] | None = None, **more: Any
+) -> dict[str, Any]:
+    names = [*control_planes, *workers]
+    values = {name: {"ansible_host": f"10.0.0.{20 + i}", **SHARED} for i, name in enumerate(names)}
+    for name, given in (hostvars or {}).items():
+        values.setdefault(name, {}).update(given)
+    return {
+        "_meta": {"hostvars": values},
+        "all": {"children": ["ungrouped", "cluster"]},
+        "cluster": {"children": ["control_planes", "workers"]},
+        "control_planes": {"hosts": control_planes},
+        "workers": {"hosts": workers},
+        **more,
+    }
+
+
+def mistakes(data: dict[str, Any]) -> list[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        build_inventory(Path("inventories/x"), data)
+    assert caught.value.exit_code == 2
+    return caught.value.mistakes
+
+
+def test_nodes_roles_and_shared_values() -> None:
+    found = build_inventory(Path("inventories/x"), listing(["a", "b", "c"], ["w"]))
+    assert [node.name for node in found.control_planes] == ["a", "b", "c"]
+    assert [node.name for node in found.workers] == ["w"]
+    assert found.node("b").address == "10.0.0.21"
+    assert found.node("b").is_control_plane
+    assert (found.name, found.kubernetes_version, found.api_port) == ("mine", "1.35.4", 8443)
+    assert found.api_url == "https://10.0.0.10:8443"
+    assert found.drills_allowed is False
+
+
+def test_drills_are_allowed_by_a_true_boolean_only() -> None:
+    for value, allowed in ((True, True), ("no", False), ("true", False), (1, False)):
+        data = listing(["a"], [], {"a": {"drills_allowed": value}})
+        assert build_inventory(Path("x"), data).drills_allowed is allowed
+
+
+def test_an_unknown_host_lists_the_known_ones() -> None:
+    found = build_inventory(Path("inventories/x"), listing(["a"], ["w"]))
+    with pytest.raises(UsageError, match=r"has no host 'w9'; expected one of: a, w\."):
+        found.node("w9")
+
+
+def test_values_that_differ_between_hosts_are_not_shared() -> None:
+    found = build_inventory(Path("x"), listing(["a", "b"], [], {"a": {"power_off": "x", "power_on": "y"}}))
+    assert "power_off" not in found.vars
+    assert found.node("a").host_vars["power_off"] == "x"
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    found = build_inventory(Path("x"), listing(["a"], [], {"a": {"ansible_password": "hunter2"}}))
+    assert "hunter2" not in repr(found)
+    assert found.node("a").host_vars["ansible_password"] == "hunter2"
+
+
+def test_all_mistakes_at_once() -> None:
+    data = listing(
+        ["a", "b"],
+        ["b", "w"],
+        {"a": {"ansible_host": ""}, "w": {"ansible_host": "10.0.0.10", "power_off": "cut"}, "stray": SHARED},
+        ungrouped={"hosts": ["stray"]},
+    )
+    found = "\n".join(mistakes(data))
+    assert "a: has no ansible_host" in found
+    assert "b: is in control_planes and in workers" in found
+    assert "w: has only one of power_off and power_on" in found
+    assert "stray: is in neither control_planes nor workers" in found
+    assert "cluster_virtual_address 10.0.0.10 is the address of w" in found
+
+
+def test_no_control_plane_names_the_groups_that_were_found() -> None:
+    data = listing([], ["w"], masters={"hosts": ["m"]})
+    assert any("control_planes has no hosts" in text and "masters" in text for text in mistakes(data))
+
+
+def test_groups_outside_the_cluster_group() -> None:
+    data = listing(["a"], ["w"])
+    data["cluster"] = {"children": ["workers"]}
+    assert mistakes(data) == ["not in group cluster: a; make control_planes and workers children of cluster"]
+
+
+def test_two_hosts_with_one_address() -> None:
+    data = listing(["a"], ["w"], {"w": {"ansible_host": "10.0.0.20"}})
+    assert mistakes(data) == ["w: has the address 10.0.0.20 of a; each needs its own"]
+
+
+@pytest.mark.parametrize("address", ["10.0.0", "somewhere", "10.0.0.256"])
+def test_a_virtual_address_that_is_none(address: str) -> None:
+    data = listing(["a"], [], {"a": {"cluster_virtual_address": address}})
+    assert any("expected an IP address" in text for text in mistakes(data))
+
+
+def test_a_value_that_must_be_shared_differs() -> None:
+    data = listing(["a", "b"], [], {"b": {"cluster_virtual_address": "10.0.0.9"}})
+    assert mistakes(data) == ["cluster_virtual_address differs between hosts; set it once, in group_vars/cluster.yml"]
+
+
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match="no such file or directory"):
+        Inventory.load(tmp_path / "absent")
+
+
+def test_ansible_reads_it_and_resolves_templates(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "cluster.yml").write_text(
+        'net: 10.0.0\ncluster_virtual_address: "{{ net }}.10"\ncluster_kubernetes_version: "1.35.4"\n'
+        'ansible_ssh_private_key_file: "{{ inventory_dir }}/{{ inventory_hostname }}.key"\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "hosts.ini").write_text(
+        "[control_planes]\na ansible_host=10.0.0.1\n[workers]\nw ansible_host={{net}}.2\n"
+        "[cluster:children]\ncontrol_planes\nworkers\n",
+        encoding="utf-8",
+    )
+    found = Inventory.load(tmp_path)
+    assert found.virtual_address == "10.0.0.10"
+    assert found.node("w").address == "10.0.0.2"
+    assert found.node("a").host_vars["ansible_ssh_private_key_file"] == f"{tmp_path}/a.key"
+
+
+def test_ansible_s_own_words_on_a_file_that_it_cannot_parse(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.yml"
+    path.write_text("all: [not, a, mapping", encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="parse"):
+        Inventory.load(path)

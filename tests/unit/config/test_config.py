@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from harness.config import DrillLimits, Limits, Probes, Settings, Timeouts, load_settings
+from harness.errors import ConfigErrors
+
+DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "kubedrill.yml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_the_defaults_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings() == Settings()
+
+
+def test_the_working_directory_s_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "probes: {interval_s: 0.05}")
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().probes.interval_s == 0.05
+
+
+def test_an_empty_file_means_defaults(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, "# nothing set\n")) == Settings()
+
+
+def test_all_mistakes_are_listed_at_once_with_their_place(tmp_path: Path) -> None:
+    path = write(tmp_path, "timeouts: {api_cal: 3, node_ready: -1}\nprobes: {interval_s: often}\ncolour: red\n")
+    with pytest.raises(ConfigErrors) as caught:
+        load_settings(path)
+    assert caught.value.exit_code == 2
+    text = str(caught.value)
+    assert f"{path} has 4 mistakes" in text
+    assert "timeouts.api_cal: no such setting; known here: api_call, " in text
+    assert "timeouts.node_ready: input should be greater than 0, found -1" in text
+    assert "probes.interval_s: " in text
+    assert "found 'often'" in text
+    assert "colour: no such setting; known here: control_target, " in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("- a\n- b\n", "holds a list"), ("a: [", "is not YAML"), ("just words", "holds a str")]
+)
+def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigErrors, match=said):
+        load_settings(write(tmp_path, text))
+
+
+def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match="No such file"):
+        load_settings(tmp_path / "absent.yml")
+
+
+def test_one_limit_of_a_drill_leaves_its_others(tmp_path: Path) -> None:
+    limits = load_settings(write(tmp_path, "drills: {failover_vip: {api_outage_s: 3}}")).drills.of("failover-vip")
+    assert limits.api_outage_s == 3
+    assert limits.app_outage_s == DrillLimits().failover_vip.app_outage_s != Limits().app_outage_s
+
+
+def test_settings_cannot_be_changed_by_code() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().timeouts.api_call = 1  # type: ignore[misc]
+
+
+def test_each_setting_says_why_its_default_is_what_it_is() -> None:
+    for section in (Timeouts, Probes, Limits):
+        for name, field in section.model_fields.items():
+            assert field.description, f"{section.__name__}.{name} has no reason"
+
+
+def test_the_documentation_lists_every_setting_and_its_default() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    for prefix, section in (("timeouts", Timeouts), ("probes", Probes)):
+        for name, field in section.model_fields.items():
+            assert f"| `{prefix}.{name}` | {field.default:g} |" in text, f"docs: {prefix}.{name} = {field.default:g}"
+    for name in DrillLimits.model_fields:
+        assert f"`{name}`" in text
