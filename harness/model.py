@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NS = 1_000_000_000
 
@@ -15,7 +18,7 @@ NS = 1_000_000_000
 class VerdictKind(StrEnum):
     """The four verdicts. Missing data is never PASS."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
     ABORTED = "ABORTED"
@@ -28,6 +31,20 @@ class VerdictKind(StrEnum):
         [0, 1, 3, 4]
         """
         return {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "ABORTED": 4}[self.value]
+
+    @classmethod
+    def worst(cls, verdicts: Iterable[VerdictKind]) -> VerdictKind:
+        """The one verdict for several: ABORTED before FAIL before INCONCLUSIVE before PASS.
+
+        Nothing at all is INCONCLUSIVE: where no drill ran, nothing was proven.
+
+        >>> VerdictKind.worst([VerdictKind.PASS, VerdictKind.INCONCLUSIVE, VerdictKind.FAIL])
+        <VerdictKind.FAIL: 'FAIL'>
+        >>> VerdictKind.worst([])
+        <VerdictKind.INCONCLUSIVE: 'INCONCLUSIVE'>
+        """
+        order = [cls.ABORTED, cls.FAIL, cls.INCONCLUSIVE, cls.PASS]
+        return min(verdicts, key=order.index, default=cls.INCONCLUSIVE)
 
 
 class Vantage(StrEnum):
@@ -56,6 +73,7 @@ class Node:
 
     @property
     def is_control_plane(self) -> bool:
+        """Whether it runs an API server and an etcd member."""
         return "control_plane" in self.roles
 
 
@@ -91,6 +109,7 @@ class Sample:
 
     @property
     def ok(self) -> bool:
+        """Whether the request succeeded."""
         return self.outcome == "ok"
 
 
@@ -183,7 +202,8 @@ class Header:
 @dataclass(frozen=True, slots=True)
 class Record:
     """All that a drill saw. ``ended`` is how it ended: "completed", "aborted", "interrupted", "error", or "" when the
-    file stops without saying (the harness was killed): then the verdict is never PASS."""
+    file stops without saying (the harness was killed): then the verdict is never PASS.
+    """
 
     header: Header
     samples: tuple[Sample, ...]
@@ -199,12 +219,21 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A run of failed requests of one probe, as an interval with bounds.
+    """A run of failed requests of one probe (in the order they were sent), as an interval with bounds.
 
-    It began after ``last_ok`` was sent-or-answered and not later than ``first_failed``; it ended after
-    ``last_failed`` and not later than ``next_ok``. shortest_s = last_failed.fired - first_failed.fired;
-    longest_s = next_ok.done - last_ok.fired (plus clock uncertainty for other vantages).
-    ``step`` names what ran then.
+    It began after the last ok that was answered before ``first_failed`` was sent, and not later than ``first_failed``.
+    It ended after ``last_failed`` was sent, and not later than the earliest answer to a request sent after that one::
+
+        shortest_s = last_failed.fired - first_failed.fired
+        longest_s  = next_ok.done - last_ok.fired            plus the clock's uncertainty for another vantage
+
+    An ok that was still in flight when the next failure was sent does not say whether the service was up between the
+    failures: it parts ``shortest_s`` (the longer part counts) but not ``longest_s``.
+
+    ``open_start`` and ``open_end``: no such ok is in the record, so the outage may have lasted longer than
+    ``longest_s``, which then reaches to the edge of the record. ``sound_s`` is the part of ``shortest_s`` during which
+    the control probe answered, ticks were on time and none was missing: only that part can prove a FAIL. ``doubt`` says
+    what takes away from it. ``step`` names what ran while most of the requests failed, ``steps`` counts failed requests for each.
     """
 
     probe: str
@@ -215,6 +244,57 @@ class Outage:
     failed: int
     outcomes: dict[str, int] = field(default_factory=dict, hash=False)
     step: str = ""
+    steps: dict[str, int] = field(default_factory=dict, hash=False)
+    open_start: bool = False
+    open_end: bool = False
+    sound_s: float = 0.0
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSummary:
+    """What one probe saw over the whole drill. ``availability`` is None without samples; times in milliseconds.
+
+    ``degraded_from`` and ``degraded_to`` are when the first and the last failed request were sent: a service of which
+    every third request fails has many short outages, and this span says how long that went on.
+    """
+
+    probe: str
+    samples: int
+    failed: int
+    availability: float | None
+    outages: int
+    degraded_from: int | None = None
+    degraded_to: int | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    worst_lateness_ms: float = 0.0
+    steps: dict[str, int] = field(default_factory=dict, hash=False)  # failed requests of each step
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetResult:
+    """How one budget was kept: the worst outage of the probes it covers, and their failed requests together.
+
+    A probe is covered by the first budget whose glob matches it.
+    """
+
+    budget: Budget
+    probes: tuple[str, ...]
+    verdict: VerdictKind  # PASS, FAIL or INCONCLUSIVE
+    shortest_s: float
+    longest_s: float
+    open_ended: bool
+    failed: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that kept the verdict from being PASS."""
+
+    verdict: VerdictKind
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +310,7 @@ class DrillVerdict:
     samples: int
     failed: int
     worst_lateness_ms: float
+    results: tuple[BudgetResult, ...] = ()
+    probes: tuple[ProbeSummary, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    attributed: tuple[str, ...] = ()  # one sentence for each step that cost requests

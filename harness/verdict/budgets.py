@@ -1,0 +1,181 @@
+"""Judges each budget: the worst outage of its probes against the limit, their failed requests against the count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from harness.model import NS, Budget, BudgetResult, Finding, Outage, ProbeSpec, Sample, VerdictKind
+from harness.verdict import words
+from harness.verdict.outages import Run, seconds
+from harness.verdict.view import View, is_late
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PASS, FAIL, INCONCLUSIVE = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.INCONCLUSIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One outage with what speaks against using it as proof."""
+
+    outage: Outage
+    sound_failed: int  # failed requests that nothing else explains
+    late_s: float  # how late the latest tick around it was fired, if more than half an interval
+
+    def against(self, limit_s: float) -> VerdictKind:
+        """FAIL when it was surely longer than the limit, PASS when surely within, else INCONCLUSIVE."""
+        if self.outage.sound_s > limit_s:
+            return FAIL
+        within = self.outage.longest_s + self.late_s <= limit_s
+        is_open = self.outage.open_start or self.outage.open_end
+        return PASS if within and not is_open and not self.outage.doubt else INCONCLUSIVE
+
+
+def judge_outages(view: View) -> dict[str, list[Judged]]:
+    """All outages of each probe of the cluster."""
+    return {s.name: [_judged(view, s, run) for run in view.runs[s.name]] for s in view.cluster_probes}
+
+
+def judge_budgets(view: View, outages: dict[str, list[Judged]]) -> tuple[list[BudgetResult], list[Finding]]:
+    """The result of each budget, and findings for all that was not kept or could not be judged."""
+    findings = list(_uncovered(view, outages))
+    results = []
+    for budget, probes in covered(view):
+        if not any(fnmatchcase(spec.name, budget.probes) for spec in view.cluster_probes):
+            text = f"the budget for {budget.probes} is about no probe of this record"
+            results.append(BudgetResult(budget, (), INCONCLUSIVE, 0.0, 0.0, False, 0, text))
+        else:
+            results.append(_result(view, budget, probes, [j for name in probes for j in outages[name]]))
+    findings += [Finding(r.verdict, r.text) for r in results if r.verdict is not PASS]
+    return results, findings
+
+
+def covered(view: View) -> list[tuple[Budget, tuple[str, ...]]]:
+    """Each budget with its probes: the first budget that matches a probe is the one that counts."""
+    left = [spec.name for spec in view.cluster_probes]
+    found = []
+    for budget in view.record.budgets:
+        own = tuple(name for name in left if fnmatchcase(name, budget.probes))
+        left = [name for name in left if name not in own]
+        found.append((budget, own))
+    return found
+
+
+def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding]:
+    if not view.record.budgets:
+        yield Finding(INCONCLUSIVE, "the record has no budget to judge by")
+        return
+    known = {name for _, probes in covered(view) for name in probes}
+    for name, judged in outages.items():
+        failed = sum(j.outage.failed for j in judged)
+        if name not in known and failed:
+            yield Finding(
+                INCONCLUSIVE, f"no budget covers probe {name}, of which {words.count(failed, 'request')} failed"
+            )
+
+
+def _result(view: View, budget: Budget, probes: tuple[str, ...], judged: list[Judged]) -> BudgetResult:
+    names = words.probe_names(view.cluster_probes)
+    failed = sum(j.outage.failed for j in judged)
+    by_length = [(j.against(budget.limit_s), j) for j in judged]
+    by_count = _count_verdict(budget, failed, sum(j.sound_failed for j in judged))
+    verdict = VerdictKind.worst([kind for kind, _ in by_length] + [by_count])
+    worst = max(by_length, key=lambda pair: (_rank(pair[0]), pair[1].outage.longest_s), default=None)
+    text = _text(budget, names, worst, by_count, failed)
+    if worst is None:
+        return BudgetResult(budget, probes, verdict, 0.0, 0.0, False, failed, text)
+    outage = worst[1].outage
+    ended = outage.open_start or outage.open_end
+    return BudgetResult(budget, probes, verdict, outage.shortest_s, outage.longest_s, ended, failed, text)
+
+
+def _count_verdict(budget: Budget, failed: int, sound: int) -> VerdictKind:
+    if budget.max_failed is None or failed <= budget.max_failed:
+        return PASS
+    return FAIL if sound > budget.max_failed else INCONCLUSIVE
+
+
+def _rank(verdict: VerdictKind) -> int:
+    return [PASS, INCONCLUSIVE, FAIL].index(verdict)
+
+
+def _text(
+    budget: Budget, names: dict[str, str], worst: tuple[VerdictKind, Judged] | None, by_count: VerdictKind, failed: int
+) -> str:
+    """One sentence about what decided."""
+    limit = f"limit {budget.limit_s:g} s"
+    if worst is None:
+        return f"{budget.probes}: no failed request"
+    kind, judged = worst
+    told = words.outage(judged.outage, names)
+    step = f" during {judged.outage.step}" if judged.outage.step else ""
+    if by_count is not PASS and kind is not FAIL:
+        doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
+        return (
+            f"{budget.probes}: {words.count(failed, 'request')} failed, at most {budget.max_failed} may{doubt}; {told}"
+        )
+    if kind is FAIL:
+        return f"{told}{step}, {limit}"
+    if kind is PASS:
+        return f"{told}{step}, within the {limit}"
+    return f"{told}{step}, {limit}: {_why_unsure(judged, budget.limit_s)}"
+
+
+def _why_unsure(judged: Judged, limit_s: float) -> str:
+    outage = judged.outage
+    if outage.doubt:
+        return outage.doubt
+    if outage.open_end:
+        return "it had not ended when the probe stopped"
+    if outage.open_start:
+        return "it had begun before the first answer"
+    if outage.longest_s <= limit_s:
+        return f"ticks were up to {judged.late_s:.2f} s late then, so it may have been longer"
+    return "the limit lies between the bounds, so the samples do not decide it"
+
+
+def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
+    failures = run.failures
+    sound = [s for s in failures if _is_sound(view, spec, s)]
+    steps = view.steps.count(failures)
+    late = view.lateness(spec, run)
+    outage = Outage(
+        probe=spec.name,
+        first_failed=failures[0].fired,
+        last_failed=failures[-1].fired,
+        shortest_s=seconds(run.shortest),
+        longest_s=seconds(run.upper - run.lower + (view.uncertainty(spec) or 0)),
+        failed=len(failures),
+        outcomes=dict(Counter(s.outcome for s in failures)),
+        step=max(steps, key=lambda name: steps[name]),
+        steps=steps,
+        open_start=run.open_start,
+        open_end=run.open_end,
+        sound_s=seconds(run.sound_ns(lambda s, before: _is_sound(view, spec, s, before))),
+        doubt=_doubt(view, spec, run),
+    )
+    return Judged(outage, len(sound), late / NS if late > spec.interval_s * NS / 2 else 0.0)
+
+
+def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None = None) -> bool:
+    """Whether a failure (and the time since the one before it) can only be the cluster's."""
+    if not view.control_probes or is_late(sample, spec):
+        return False
+    start = sample.fired if before is None else before.fired
+    blind = [*view.control_blind, *view.gaps[spec.name]] if before else view.control_blind
+    return not any(a <= sample.done and start <= b for a, b in blind)
+
+
+def _doubt(view: View, spec: ProbeSpec, run: Run) -> str:
+    """Why an outage may not have been the cluster's; "" when nothing speaks against it."""
+    if any(run.overlaps(start, end) for start, end in view.control_blind):
+        return "the control probe outside the cluster failed at the same time"
+    if not view.control_probes:
+        return "there was no control probe to tell it from a failure of the harness"
+    if any(run.lower <= start and end <= run.upper for start, end in view.gaps[spec.name]):
+        return "samples are missing within it"
+    return ""

@@ -1,0 +1,128 @@
+"""Puts all rules together into one verdict. docs/verdict.md tells them for people."""
+
+from __future__ import annotations
+
+from statistics import quantiles
+from typing import TYPE_CHECKING
+
+from harness.model import NS, BudgetResult, DrillVerdict, Finding, Outage, ProbeSpec, ProbeSummary, Record, VerdictKind
+from harness.verdict import words
+from harness.verdict.budgets import judge_budgets, judge_outages
+from harness.verdict.evidence import find_missing
+from harness.verdict.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MS = NS / 1000
+
+
+def judge(record: Record) -> DrillVerdict:
+    """The verdict of one drill; depends on nothing but the record.
+
+    ABORTED when the drill was stopped, else FAIL when sound evidence proves that a limit or a check was broken, else
+    INCONCLUSIVE when anything is missing or doubtful, else PASS.
+    """
+    view = View(record)
+    judged = judge_outages(view)
+    results, broken = judge_budgets(view, judged)
+    findings = [*_ending(record), *_checks(record), *broken, *find_missing(view)]
+    outages = sorted((j.outage for own in judged.values() for j in own), key=lambda o: (o.first_failed, o.probe))
+    verdict = VerdictKind.worst([f.verdict for f in findings] or [VerdictKind.PASS])
+    own = [s for spec in view.cluster_probes for s in view.samples.get(spec.name, ())]
+    return DrillVerdict(
+        drill=record.header.drill,
+        verdict=verdict,
+        reason=_reason(record, verdict, findings, results),
+        outages=tuple(outages),
+        budgets=record.budgets,
+        checks=record.checks,
+        samples=len(own),
+        failed=sum(1 for s in own if not s.ok),
+        worst_lateness_ms=round(max((s.fired - s.due for s in record.samples), default=0) / 1e6, 1),
+        results=tuple(results),
+        probes=tuple(_summary(view, spec, len(view.runs[spec.name])) for spec in record.header.probes),
+        findings=tuple(sorted(findings, key=lambda f: -_weight(f.verdict))),
+        attributed=tuple(_attributed(view, outages)),
+    )
+
+
+def combine(verdicts: Iterable[DrillVerdict]) -> VerdictKind:
+    """The verdict of a whole run: the worst of its drills; INCONCLUSIVE when none was run."""
+    return VerdictKind.worst(v.verdict for v in verdicts)
+
+
+def _ending(record: Record) -> Iterator[Finding]:
+    why = f": {record.reason}" if record.reason else ""
+    if record.ended in {"aborted", "interrupted"}:
+        yield Finding(VerdictKind.ABORTED, f"the drill was {record.ended}{why}")
+    elif record.ended == "error":
+        yield Finding(VerdictKind.INCONCLUSIVE, f"the drill ended with an error{why}")
+    elif record.ended == "":
+        yield Finding(VerdictKind.INCONCLUSIVE, "the record stops without an end: the harness was killed")
+
+
+def _checks(record: Record) -> Iterator[Finding]:
+    for check in record.checks:
+        if check.ok is None:
+            yield Finding(
+                VerdictKind.INCONCLUSIVE,
+                f"{check.name} could not be found out: {check.found or 'nothing'}, expected {check.expected}",
+            )
+        elif check.ok is not True:
+            yield Finding(VerdictKind.FAIL, f"{check.name}: found {check.found}, expected {check.expected}")
+
+
+def _weight(verdict: VerdictKind) -> int:
+    return [VerdictKind.PASS, VerdictKind.INCONCLUSIVE, VerdictKind.FAIL, VerdictKind.ABORTED].index(verdict)
+
+
+def _reason(record: Record, verdict: VerdictKind, findings: list[Finding], results: list[BudgetResult]) -> str:
+    """One sentence: what decided, and how much else speaks the same way."""
+    if verdict is not VerdictKind.PASS:
+        deciding = [f.text for f in findings if f.verdict is verdict]
+        more = f" (and {words.count(len(deciding) - 1, 'more finding')})" if len(deciding) > 1 else ""
+        return f"{deciding[0]}{more}"
+    kept = f"{words.count(len(record.checks), 'check')} passed"
+    worst = max((r for r in results if r.failed), key=lambda r: r.longest_s, default=None)
+    if worst is None:
+        return f"not one request failed and {kept}"
+    return f"every outage stayed within its limit and {kept}; longest: {worst.text}"
+
+
+def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
+    samples = view.samples.get(spec.name, ())
+    failures = [s for s in samples if not s.ok]
+    latencies = [(s.done - s.fired) / 1e6 for s in samples if s.ok]
+    cuts = quantiles(latencies, n=100, method="inclusive") if len(latencies) > 1 else latencies * 99
+    return ProbeSummary(
+        probe=spec.name,
+        samples=len(samples),
+        failed=len(failures),
+        availability=1 - len(failures) / len(samples) if samples else None,
+        outages=outages,
+        degraded_from=failures[0].fired if failures else None,
+        degraded_to=failures[-1].fired if failures else None,
+        p50_ms=round(cuts[49], 3) if cuts else None,
+        p99_ms=round(cuts[98], 3) if cuts else None,
+        worst_lateness_ms=round(max((s.fired - s.due for s in samples), default=0) / 1e6, 1),
+        steps=view.steps.count(failures),
+    )
+
+
+def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:
+    """For each step that cost requests: "cp2: etcd manifest swap, API writes out for 3.1 s or longer, 31 failed"."""
+    names = words.probe_names(view.cluster_probes)
+    steps = dict.fromkeys(step for o in outages for step in o.steps)
+    for step in steps:
+        for name in dict.fromkeys(o.probe for o in outages if step in o.steps):
+            own = [o for o in outages if o.probe == name and step in o.steps]
+            longest = max((o for o in own if o.step == step), key=lambda o: o.longest_s, default=None)
+            failed = sum(o.steps[step] for o in own)
+            if longest is None:
+                yield f"{step}, {names[name]}: {failed:,} failed"
+            elif len(own) == 1:
+                yield f"{step}, {words.outage(longest, names)}"
+            else:
+                length = words.bounds(longest.shortest_s, longest.longest_s, open_ended=longest.open_end)
+                yield f"{step}, {names[name]} out {len(own)} times for {length} at most, {failed:,} failed"
