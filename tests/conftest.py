@@ -13,7 +13,7 @@ from harness.model import Node
 
 @pytest.fixture
 def make_inventory() -> Any:
-    """A factory of inventories without Ansible: make_inventory(cp=3, workers=2, cluster_virtual_address=...)."""
+    """Give a factory of inventories without Ansible: counts of nodes and shared variables."""
 
     def make(cp: int = 3, workers: int = 2, **shared: Any) -> Inventory:
         values = {

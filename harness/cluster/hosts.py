@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import paramiko
 import testinfra
 
+from harness.cluster.ssh_connect import HostUnreachable, connect, words
 from harness.cluster.ssh_options import SshOptions
-from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed
+from harness.errors import DeadlineExceeded, StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +28,10 @@ if TYPE_CHECKING:
 GRACE_S = 5.0
 """Seconds that the remote ``timeout`` has to end a command before the harness stops listening."""
 
+__all__ = ["CommandResult", "HostUnreachable", "Hosts", "command_line"]
+
 _TIMED_OUT = (124, 137)
 """Exit codes of ``timeout``: asked to end, and killed."""
-
-
-class HostUnreachable(StepFailed):
-    """A node did not answer over SSH, or refused the key: powered off, booting, or cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Hosts:
             raise DeadlineExceeded(f"{node.name} to run {_shown(argv)}", seconds, "ssh_command") from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             self._forget(node)
-            raise HostUnreachable(f"{node.name} ({node.address}): the SSH connection broke: {_words(error)}") from error
+            raise HostUnreachable(f"{node.name} ({node.address}): the SSH connection broke: {words(error)}") from error
         if result.rc in _TIMED_OUT:
             seen = f"last seen: {result.stderr.strip()[-200:]}" if result.stderr.strip() else ""
             raise DeadlineExceeded(f"{node.name} to run {_shown(argv)}", seconds, "ssh_command", seen)
@@ -196,7 +195,7 @@ class Hosts:
             except (paramiko.SSHException, EOFError, OSError) as error:
                 self._forget(node)
                 if fresh or not reused:
-                    raise HostUnreachable(f"{node.name} ({node.address}) opened no session: {_words(error)}") from error
+                    raise HostUnreachable(f"{node.name} ({node.address}) opened no session: {words(error)}") from error
         raise AssertionError("the loop above returns or raises")
 
     def _client(self, node: Node) -> tuple[paramiko.SSHClient, bool]:
@@ -207,33 +206,8 @@ class Hosts:
                 if transport is not None and transport.is_active():
                     return client, True
                 client.close()
-            self._clients[node.name] = self._connect(node)
+            self._clients[node.name] = connect(node, self._options(node), self.settings.timeouts.ssh_connect)
             return self._clients[node.name], False
-
-    def _connect(self, node: Node) -> paramiko.SSHClient:
-        options = self._options(node)
-        seconds = self.settings.timeouts.ssh_connect
-        client = paramiko.SSHClient()
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        _load_known_hosts(client, options, node)
-        try:
-            client.connect(
-                options.host,
-                port=options.port,
-                username=options.user,
-                password=options.password,
-                key_filename=str(options.key_file) if options.key_file else None,
-                sock=paramiko.ProxyCommand(_expanded(options)) if options.proxy_command else None,
-                timeout=seconds,
-                banner_timeout=seconds,
-                auth_timeout=seconds,
-                allow_agent=options.key_file is None,
-                look_for_keys=options.key_file is None,
-            )
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            client.close()
-            raise HostUnreachable(_refusal(node, options, error)) from error
-        return client
 
 
 def command_line(argv: Sequence[str] | str, seconds: float, *, as_root: bool) -> str:
@@ -254,37 +228,6 @@ def _session(client: paramiko.SSHClient, seconds: float) -> paramiko.Channel:
     return transport.open_session(timeout=seconds)
 
 
-def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Node) -> None:
-    if not options.known_hosts.exists():
-        mistake = (
-            f"{node.name}: its host keys are unknown because {options.known_hosts} does not exist; add them "
-            "(local nodes: 'vagrant up' writes them) and name the file in ansible_ssh_common_args"
-        )
-        raise ConfigErrors("the inventory", [mistake])
-    client.load_host_keys(str(options.known_hosts))
-    if options.host_key_alias:
-        keys = client.get_host_keys()
-        for kind, key in (keys.lookup(options.host_key_alias) or {}).items():
-            keys.add(options.host if options.port == 22 else f"[{options.host}]:{options.port}", kind, key)
-
-
-def _refusal(node: Node, options: SshOptions, error: Exception) -> str:
-    who = f"{node.name} ({options.user}@{options.host}:{options.port})"
-    if isinstance(error, paramiko.BadHostKeyException):
-        return f"{who} shows another host key than {options.known_hosts} has; was the node rebuilt? Update the file."
-    if isinstance(error, paramiko.AuthenticationException):
-        key = options.key_file or "the agent's keys"
-        return f"{who} refused {key}; put its public half into the node's authorized_keys"
-    if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
-        return f"{who}: its host key is not in {options.known_hosts}; add it from a source that you trust"
-    return f"{who} is unreachable: {_words(error)}; is it powered on and its address right?"
-
-
-def _expanded(options: SshOptions) -> str:
-    command = options.proxy_command or ""
-    return command.replace("%h", options.host).replace("%p", str(options.port)).replace("%r", options.user)
-
-
 def _drain(channel: paramiko.Channel, into: list[bytes]) -> None:
     with contextlib.suppress(OSError):
         while data := channel.recv_stderr(65536):
@@ -294,7 +237,3 @@ def _drain(channel: paramiko.Channel, into: list[bytes]) -> None:
 def _shown(argv: Sequence[str] | str) -> str:
     text = argv if isinstance(argv, str) else shlex.join(argv)
     return text if len(text) <= 120 else text[:117] + "..."
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -163,7 +163,7 @@ class _Run:
             raise DeadlineExceeded(f"{self.name} to end", self.timeout_s, "playbook", self._last_words())
         if returncode == 0:
             return PlaybookResult(self.stats)
-        final = [event for event in self.failures.values() if self._stayed_failed(event.host)]
+        final = [event for event in sorted(self.failures.values(), key=_when) if self._stayed_failed(event.host)]
         if not final:
             raise StepFailed(f"{self.name} ended with {returncode}: {self._last_words() or 'no output'}")
         lines = [
@@ -180,6 +180,10 @@ class _Run:
     def _last_words(self) -> str:
         text = self.log.read_text(encoding="utf-8", errors="replace").strip()
         return " ".join(text[-800:].split())
+
+
+def _when(event: TaskEvent) -> int:
+    return event.at
 
 
 def _events(read_end: int) -> Iterator[TaskEvent]:

@@ -1,0 +1,136 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+
+from harness.cluster.hosts import Hosts, HostUnreachable, command_line
+from harness.cluster.inventory import Inventory
+from harness.config import Settings, Timeouts
+from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed, UsageError
+from harness.model import Node
+
+SETTINGS = Settings(timeouts=Timeouts(ssh_connect=3, ssh_command=10))
+
+
+def inventory(server: Any, **more: object) -> Inventory:
+    values = {
+        "ansible_port": server.port,
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(server.key_file),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={server.known_hosts} -o StrictHostKeyChecking=yes",
+        **more,
+    }
+    return Inventory(Path("x"), "x", (Node("a", "127.0.0.1", ("control_plane",), values),), {})
+
+
+@pytest.fixture
+def hosts(server: Any) -> Iterator[Hosts]:
+    server.trust(server.host_key)
+    with Hosts(inventory(server), SETTINGS) as opened:
+        yield opened
+
+
+def test_output_errors_and_code_come_back(hosts: Hosts) -> None:
+    result = hosts.run("a", "echo out; echo err >&2; exit 3")
+    assert (result.rc, result.stdout, result.stderr, result.ok) == (3, "out\n", "err\n", False)
+
+
+def test_words_are_passed_as_they_are(hosts: Hosts) -> None:
+    assert hosts.run("a", ["printf", "%s|", "a b", "$HOME", "'"]).stdout == "a b|$HOME|'|"
+
+
+def test_input_reaches_the_command(hosts: Hosts) -> None:
+    assert hosts.run("a", ["tr", "a-z", "A-Z"], stdin="loud").stdout == "LOUD"
+
+
+def test_much_output_on_both_streams_does_not_block(hosts: Hosts) -> None:
+    result = hosts.run("a", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' y >&2")
+    assert (len(result.stdout), len(result.stderr)) == (3_000_000, 3_000_000)
+
+
+def test_one_connection_serves_many_commands(hosts: Hosts, server: Any) -> None:
+    before = server.sessions
+    for _ in range(5):
+        hosts.check("a", ["true"])
+    assert server.sessions == before + 1
+
+
+def test_a_connection_that_died_is_replaced(hosts: Hosts, server: Any) -> None:
+    hosts.check("a", ["true"])
+    server.drop()
+    assert hosts.run("a", ["echo", "back"]).stdout == "back\n"
+
+
+def test_a_command_that_takes_too_long_is_ended_on_the_node(hosts: Hosts, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    with pytest.raises(DeadlineExceeded, match=r"waited 0.3 s \(timeouts.ssh_command\) for a to run"):
+        hosts.run("a", f"sleep 20; touch {mark}", 0.3)
+    assert not mark.exists()
+
+
+def test_check_names_host_command_and_words(hosts: Hosts) -> None:
+    with pytest.raises(StepFailed, match=r"a: .*ended with 2, expected 0: no such thing"):
+        hosts.check("a", "echo no such thing >&2; exit 2")
+
+
+def test_an_unknown_host_key_is_refused(hosts: Hosts, server: Any) -> None:
+    server.known_hosts.write_text("", encoding="utf-8")
+    with pytest.raises(HostUnreachable, match="host key is not in"):
+        hosts.run("a", ["true"])
+
+
+def test_another_host_key_is_refused(hosts: Hosts, server: Any) -> None:
+    server.trust(paramiko.RSAKey.generate(2048))
+    with pytest.raises(HostUnreachable, match="shows another host key"):
+        hosts.run("a", ["true"])
+    assert hosts.reachable("a") is False
+
+
+def test_a_key_that_the_node_does_not_know(server: Any, tmp_path: Path) -> None:
+    server.trust(server.host_key)
+    paramiko.RSAKey.generate(2048).write_private_key_file(str(tmp_path / "other.key"))
+    wrong = inventory(server, ansible_ssh_private_key_file=str(tmp_path / "other.key"))
+    with Hosts(wrong, SETTINGS) as hosts, pytest.raises(HostUnreachable, match=r"refused .*other.key"):
+        hosts.run("a", ["true"])
+
+
+def test_nobody_listens(server: Any) -> None:
+    with (
+        Hosts(inventory(server, ansible_port=1), SETTINGS) as hosts,
+        pytest.raises(HostUnreachable, match=r"unreachable: .*powered on"),
+    ):
+        hosts.run("a", ["true"])
+
+
+def test_a_missing_key_or_known_hosts_file_is_the_inventory_s_mistake(server: Any, tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    with (
+        Hosts(inventory(server, ansible_ssh_private_key_file=str(absent)), SETTINGS) as hosts,
+        pytest.raises(ConfigErrors, match=r"SSH key .* does not exist"),
+    ):
+        hosts.run("a", ["true"])
+    with (
+        Hosts(inventory(server, ansible_ssh_common_args=f"-o UserKnownHostsFile={absent}"), SETTINGS) as hosts,
+        pytest.raises(ConfigErrors, match="host keys are unknown"),
+    ):
+        hosts.run("a", ["true"])
+
+
+def test_an_unknown_name_is_a_usage_error(hosts: Hosts) -> None:
+    with pytest.raises(UsageError, match="expected one of: a"):
+        hosts.run("b", ["true"])
+
+
+def test_testinfra_uses_the_same_key_and_known_hosts(hosts: Hosts, server: Any) -> None:
+    host = hosts.testinfra("a")
+    text = Path(host.backend.ssh_config).read_text(encoding="utf-8")
+    assert f'IdentityFile "{server.key_file}"' in text
+    assert f'UserKnownHostsFile "{server.known_hosts}"' in text
+    assert "StrictHostKeyChecking yes" in text
+
+
+def test_commands_become_root_only_where_they_have_to() -> None:
+    assert command_line("id -u", 5, as_root=False).startswith("env LC_ALL=C timeout -k 5 5 sh -c")
+    assert command_line(["id"], 5, as_root=True).startswith("sudo -n -- ")
