@@ -78,31 +78,35 @@ class Limits(_Section):
     api_max_failed: int | None = Field(default=None, ge=0, description="failed API requests; null: unbounded")
 
 
-_NODE_LOSS = "50 s grace + 5 s monitor period until Kubernetes takes a dead node's pods out of Services, and a margin"
+_NODE_LOSS = 60
+"""Seconds: 50 s grace + 5 s monitor period until Kubernetes takes a dead node's pods out of Services, and a margin."""
 
 
 class DrillLimits(_Section):
     """The limits of each drill. A drill's name with ``-`` is written with ``_`` here."""
 
-    failover_worker: Limits = Field(default=Limits(app_outage_s=60, dns_outage_s=60), description=_NODE_LOSS)
-    failover_vip: Limits = Field(
-        default=Limits(app_outage_s=60, dns_outage_s=60, api_outage_s=2.0),
-        description="power cut to the holder of the virtual address: VRRP must move it within 2 s",
+    app_rollout: Limits = Field(
+        default=Limits(app_max_failed=0), description="readiness and preStop must hide a rolling update"
     )
-    failover_leader: Limits = Field(
-        default=Limits(app_outage_s=60, dns_outage_s=60, api_outage_s=6.0),
-        description="power cut to the etcd leader: election 1-2 s, then API servers reconnect and the balancer follows",
-    )
-    drain: Limits = Field(
+    node_drain: Limits = Field(
         default=Limits(app_max_failed=0), description="a drain is planned work: no application request may fail"
     )
     drain_blocked: Limits = Field(
         default=Limits(app_max_failed=0, api_max_failed=0), description="nothing is evicted, so nothing may fail"
     )
-    rolling_app: Limits = Field(
-        default=Limits(app_max_failed=0), description="readiness and preStop must hide a rolling update"
+    failover_worker: Limits = Field(
+        default=Limits(app_outage_s=_NODE_LOSS, dns_outage_s=_NODE_LOSS),
+        description="50 s grace + 5 s period until Kubernetes takes a dead node's pods out of Services, and a margin",
     )
-    rolling_cluster: Limits = Field(
+    failover_vip: Limits = Field(
+        default=Limits(app_outage_s=3.0, api_outage_s=2.0, dns_outage_s=_NODE_LOSS),
+        description="VRRP must move the virtual address within 2 s; a reused connection notices 1 s later",
+    )
+    failover_etcd_leader: Limits = Field(
+        default=Limits(app_outage_s=3.0, api_outage_s=6.0, dns_outage_s=_NODE_LOSS),
+        description="a new leader takes 1-2 s, then API servers reconnect and the balancer follows",
+    )
+    cluster_upgrade: Limits = Field(
         default=Limits(app_max_failed=0, api_outage_s=1.0),
         description="0 failed application requests, the API out for 1 s at most at a time",
     )

@@ -70,7 +70,7 @@ class LiveTimers:
             KubedrillError: the cluster or a control plane does not answer.
         """
         flags = {part: _flags(api, part) for part in ("kube-controller-manager", "kube-apiserver", "etcd")}
-        minor = int(inventory.kubernetes_version.split(".")[1])
+        minor = int(api.version.get_code().git_version.split(".")[1])
         kubelet = _kubelet(api)
         configs = [_balancer(hosts, node.name) for node in inventory.control_planes]
         keepalived = {node: parse_keepalived(text) for node, text, _ in configs}
