@@ -1,0 +1,90 @@
+"""What a cluster needs to be used: metrics and storage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import agent_pod
+
+if TYPE_CHECKING:
+    from harness.cluster.api import ClusterApi
+    from harness.cluster.inventory import Inventory
+
+pytestmark = pytest.mark.cluster
+
+
+def test_metrics_server_has_figures_of_every_node(api: ClusterApi, inventory: Inventory) -> None:
+    def lacks() -> str | None:
+        items = api.custom.list_cluster_custom_object("metrics.k8s.io", "v1beta1", "nodes")["items"]
+        missing = {node.name for node in inventory.nodes} - {item["metadata"]["name"] for item in items}
+        return f"no figures of {', '.join(sorted(missing))}" if missing else None
+
+    api.wait("metrics of every node", lacks, setting="metrics", poll_s=1)
+
+
+def test_metrics_server_has_figures_of_pods(api: ClusterApi, agents: Any) -> None:
+    def lacks() -> str | None:
+        items = api.custom.list_namespaced_custom_object("metrics.k8s.io", "v1beta1", agents.namespace, "pods")["items"]
+        return None if items else "no figures of any pod"
+
+    api.wait("metrics of pods", lacks, setting="metrics", poll_s=1)
+
+
+def test_there_is_one_default_storage_class(api: ClusterApi) -> None:
+    mark = "storageclass.kubernetes.io/is-default-class"
+    found = [
+        c.metadata.name
+        for c in api.storage.list_storage_class().items
+        if (c.metadata.annotations or {}).get(mark) == "true"
+    ]
+    assert len(found) == 1
+
+
+@pytest.fixture
+def writer(api: ClusterApi, namespace: str, agent_code: None) -> Any:  # noqa: ARG001 - its order matters
+    """A pod with a volume of the default storage class."""
+    labels = {"app": "writer"}
+    meta = {"name": "writer", "namespace": namespace}
+    claim = {"persistentVolumeClaim": {"claimName": "writer"}}
+    template = agent_pod("writer", volumes=[{"name": "data", **claim}], mounts=[{"name": "data", "mountPath": "/data"}])
+    objects = [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": meta,
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": meta,
+            "spec": {
+                "replicas": 1,
+                "strategy": {"type": "Recreate"},
+                "selector": {"matchLabels": labels},
+                "template": template,
+            },
+        },
+    ]
+    api.apply(objects)
+    api.wait_rollout("Deployment", namespace, "writer")
+    yield objects
+    api.delete(objects)
+
+
+def test_a_claim_is_bound_and_its_data_outlives_the_pod(
+    api: ClusterApi, writer: Any, namespace: str, agents: Any
+) -> None:
+    claim = api.core.read_namespaced_persistent_volume_claim("writer", namespace)
+    assert claim.status.phase == "Bound"
+    first = agents.pods("writer")[0]
+    agents.ask(first, "/write", path="/data/kept", text="42")
+    api.core.delete_namespaced_pod(first.metadata.name, namespace)
+
+    def lacks() -> str | None:
+        ready = [pod.metadata.name for pod in agents.pods("writer") if pod.metadata.uid != first.metadata.uid]
+        return None if ready else "no new pod is ready"
+
+    api.wait("a new pod with the volume", lacks, setting="pods_ready")
+    assert agents.ask(agents.pods("writer")[0], "/read", path="/data/kept") == "42"

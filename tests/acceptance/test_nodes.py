@@ -1,0 +1,169 @@
+"""Each node over SSH: services, kernel settings, versions, certificates, files and their modes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from cryptography import x509
+
+if TYPE_CHECKING:
+    from harness.cluster.hosts import Hosts
+    from harness.cluster.inventory import Inventory
+    from harness.model import Node
+
+pytestmark = pytest.mark.node
+
+CERTIFICATE_DAYS = 30
+"""Fewer than this left means that nobody renews them; kubeadm's last a year, an upgrade renews them."""
+
+CLOCK_S = 0.5
+"""Seconds that clocks may differ; etcd warns at 1 s, certificates and leases suffer beyond."""
+
+KUBECONFIGS = ("admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf")
+SECRET_MARKS = "PRIVATE KEY-----|client-key-data:"
+SECRET_PLACES = "/etc /var/lib/kubelet/pki /opt/kubedrill /root /home"
+
+
+@pytest.mark.parametrize("service", ["containerd", "kubelet"])
+def test_services_run_and_start_at_boot(ti: Any, service: str) -> None:
+    assert ti.service(service).is_running
+    assert ti.service(service).is_enabled
+
+
+@pytest.mark.parametrize("service", ["haproxy", "keepalived"])
+def test_the_balancer_runs_on_control_planes_and_starts_at_boot(
+    control_plane: Node, hosts: Hosts, service: str
+) -> None:
+    found = hosts.testinfra(control_plane).service(service)
+    assert found.is_running
+    assert found.is_enabled
+
+
+def test_no_service_has_failed(ti: Any) -> None:
+    failed = ti.check_output("systemctl list-units --failed --plain --no-legend --no-pager")
+    assert failed == ""
+
+
+def test_packets_are_forwarded(ti: Any) -> None:
+    assert ti.sysctl("net.ipv4.ip_forward") == 1
+    assert ti.sysctl("fs.inotify.max_user_instances") >= 128
+
+
+def test_no_swap_unless_it_is_the_containers_host_s(ti: Any) -> None:
+    in_container = ti.run("systemd-detect-virt --container --quiet").rc == 0
+    swaps = ti.file("/proc/swaps").content_string.splitlines()[1:]
+    assert in_container or swaps == []
+
+
+def test_programs_have_the_asked_version(ti: Any, version: str) -> None:
+    assert ti.check_output("kubelet --version") == f"Kubernetes {version}"
+    assert ti.check_output("kubeadm version -o short") == version
+
+
+def test_containerd_is_2_or_newer(ti: Any) -> None:
+    """Kubernetes 1.36 drops containerd 1."""
+    found = re.search(r"v?(\d+)\.\d+\.\d+", ti.check_output("containerd --version"))
+    assert found is not None
+    assert int(found.group(1)) >= 2
+
+
+def test_the_kubelet_does_not_serve_strangers(ti: Any) -> None:
+    config = yaml.safe_load(ti.file("/var/lib/kubelet/config.yaml").content_string)
+    assert config["authentication"]["anonymous"]["enabled"] is False
+    assert config["authorization"]["mode"] == "Webhook"
+    assert config.get("readOnlyPort", 0) == 0
+
+
+def test_pods_do_not_get_a_loopback_resolver(ti: Any) -> None:
+    """A resolver on 127/8 in the kubelet's resolvConf makes CoreDNS find a loop and crash."""
+    config = yaml.safe_load(ti.file("/var/lib/kubelet/config.yaml").content_string)
+    text = ti.file(config.get("resolvConf", "/etc/resolv.conf")).content_string
+    for drop_in in ti.check_output("ls /etc/kubernetes/kubelet.conf.d/*.conf 2>/dev/null || true").split():
+        other = yaml.safe_load(ti.file(drop_in).content_string) or {}
+        if "resolvConf" in other:
+            text = ti.file(other["resolvConf"]).content_string
+    assert not re.search(r"^nameserver\s+(127\.|::1)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", KUBECONFIGS)
+def test_kubeconfigs_are_root_s_alone(ti: Any, name: str) -> None:
+    file = ti.file(f"/etc/kubernetes/{name}")
+    if file.exists:
+        assert (file.user, file.group, oct(file.mode)) == ("root", "root", "0o600")
+
+
+def test_keys_and_manifests_are_root_s_alone(control_plane: Node, hosts: Hosts) -> None:
+    listed = hosts.check(
+        control_plane,
+        "find /etc/kubernetes/pki /etc/kubernetes/manifests -type f ! -name '*.crt' ! -name '*.pub' "
+        "-printf '%m %u:%g %p\\n'",
+    )
+    files = [line.split(maxsplit=2) for line in listed.splitlines()]
+    assert len([path for *_, path in files if path.endswith(".key")]) >= 8
+    assert [line for line in files if line[:2] != ["600", "root:root"]] == []
+
+
+def test_etcd_s_data_is_root_s_alone(control_plane: Node, hosts: Hosts) -> None:
+    directory = hosts.testinfra(control_plane).file("/var/lib/etcd")
+    assert directory.is_directory
+    assert (directory.user, oct(directory.mode)) == ("root", "0o700")
+
+
+def test_workers_have_no_keys_of_the_control_plane(worker: Node, hosts: Hosts) -> None:
+    found = hosts.check(
+        worker, "ls /etc/kubernetes/admin.conf /etc/kubernetes/pki/*.key /var/lib/etcd 2>/dev/null || true"
+    )
+    assert found == ""
+
+
+def test_no_secret_can_be_read_by_everyone(node: Node, hosts: Hosts) -> None:
+    command = (
+        f"find {SECRET_PLACES} -xdev -type f -perm /o=r -size -1024k -exec grep -lsE -- '{SECRET_MARKS}' {{}} + || true"
+    )
+    known = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
+    found = [path for path in hosts.check(node, command).splitlines() if path != known]
+    assert found == []
+
+
+def test_certificates_are_valid_for_a_month_at_least(node: Node, hosts: Hosts) -> None:
+    names = "/etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem"
+    text = hosts.check(node, f"cat {names} 2>/dev/null || true")
+    certificates = x509.load_pem_x509_certificates(_certificates(text))
+    assert len(certificates) >= (9 if node.is_control_plane else 2)
+    enough = dt.datetime.now(dt.UTC) + dt.timedelta(days=CERTIFICATE_DAYS)
+    late = [c.subject.rfc4514_string() for c in certificates if c.not_valid_after_utc < enough]
+    assert late == []
+
+
+def test_the_api_server_s_certificate_names_the_virtual_address(
+    control_plane: Node, hosts: Hosts, inventory: Inventory
+) -> None:
+    text = hosts.check(control_plane, ["cat", "/etc/kubernetes/pki/apiserver.crt"])
+    names = x509.load_pem_x509_certificate(text.encode()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    addresses = {str(address) for address in names.value.get_values_for_type(x509.IPAddress)}
+    assert {inventory.virtual_address, control_plane.address} <= addresses
+
+
+def test_the_clock_agrees_with_this_machine_s(node: Node, hosts: Hosts) -> None:
+    hosts.check(node, ["true"])  # the connection stands, so that only the question is timed
+    before = time.time()
+    there = float(hosts.check(node, ["date", "+%s.%N"]))
+    after = time.time()
+    assert before - CLOCK_S <= there <= after + CLOCK_S
+
+
+def test_nothing_of_a_fault_is_left(ti: Any) -> None:
+    assert ti.check_output("systemctl list-units --all --plain --no-legend --no-pager 'kubedrill-undo*'") == ""
+
+
+def _certificates(text: str) -> bytes:
+    """Only the certificates of PEM text: kubelet-client-current.pem holds the key too."""
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.DOTALL)
+    return "\n".join(blocks).encode()
