@@ -1,0 +1,225 @@
+"""Ansible module: replaces the manifests of one control plane's static pods while its kubelet stands still.
+
+A kubelet that sees a static pod's manifest change waits 10 to 15 s before it starts the successor, and deletes the
+mirror pod through the very API server that is being replaced. Here it sees neither: it is stopped, the old processes
+end in order (API server first, so that its requests end while etcd still serves), the manifests are renamed into place,
+and the kubelet starts with the new ones as if after a boot. See docs/upgrade.md for what happens at each kill point.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import re
+import shutil
+import ssl
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upgrade_cluster import (
+    COMPONENTS,
+    ETCD_METRICS,
+    MANIFESTS,
+    CommandError,
+    etcdctl,
+    http_ok,
+    run,
+    wait_until_none,
+)
+
+DOCUMENTATION = r"""
+module: control_plane_swap
+short_description: Replaces the manifests of one control plane's static pods
+description: Puts the old manifests back when the new ones do not become healthy in time.
+options:
+  staged: {description: Directory with the four new manifests., type: path, required: true}
+  previous: {description: Directory that keeps the old manifests., type: path, required: true}
+  etcdctl: {description: The etcdctl program., type: str, required: true}
+  peers: {description: Addresses of the other control planes., type: list, elements: str, required: true}
+  grace: {description: Seconds that a process gets to end after SIGTERM., type: int, default: 60}
+  timeout: {description: Seconds until the new static pods must be healthy., type: int, required: true}
+author: kubedrill
+"""
+UNDO = "kubedrill-upgrade-undo"
+HEALTH = {"kube-controller-manager": (10257, "healthz"), "kube-scheduler": (10259, "livez")}  # kubeadm's defaults
+
+
+def differing(staged: Path) -> list[str]:
+    """Components whose staged manifest differs from the one that runs."""
+    return [
+        name
+        for name in COMPONENTS
+        if not (MANIFESTS / f"{name}.yaml").exists()
+        or not filecmp.cmp(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml", shallow=False)
+    ]
+
+
+def quorum_problem(healthy_others: int, members: int) -> str:
+    """Why this member may not stop, "" when it may: the others must keep a majority.
+
+    >>> quorum_problem(2, 3)
+    ''
+    >>> quorum_problem(1, 3)
+    'only 1 of the 2 other etcd members is healthy, 2 must be to keep a majority of 3'
+    >>> quorum_problem(0, 1)
+    ''
+    """
+    needed = members // 2 + 1 if members > 1 else 0
+    if healthy_others >= needed:
+        return ""
+    verb = "is" if healthy_others == 1 else "are"
+    return (
+        f"only {healthy_others} of the {members - 1} other etcd members {verb} healthy, "
+        f"{needed} must be to keep a majority of {members}"
+    )
+
+
+def healthy_others(program: str, peers: list[str]) -> int:
+    """How many of the other members answer; asks them directly, so it works when the local one is down."""
+    count = 0
+    for address in peers:
+        host = f"[{address}]" if ":" in address else address
+        try:
+            etcdctl(program, "endpoint", "health", endpoint=f"https://{host}:2379", timeout=5)
+        except CommandError:
+            continue
+        count += 1
+    return count
+
+
+def containers(component: str) -> list[str]:
+    """Ids of this component's running containers, as containerd knows them."""
+    wanted = f'labels."io.kubernetes.container.name"=={component}'
+    namespace = 'labels."io.kubernetes.pod.namespace"==kube-system'
+    ids = run(["ctr", "-n", "k8s.io", "containers", "list", "-q", f"{wanted},{namespace}"]).split()
+    tasks = run(["ctr", "-n", "k8s.io", "tasks", "list"]).splitlines()
+    running = {line.split()[0] for line in tasks if line.rstrip().endswith("RUNNING")}
+    return [name for name in ids if name in running]
+
+
+def stop(components: list[str], grace: float) -> None:
+    """End the components' containers together: SIGTERM, and SIGKILL after ``grace`` seconds."""
+    found = {name: containers(name) for name in components}
+    for signal, seconds in (("SIGTERM", grace), ("SIGKILL", 10.0)):
+        for ids in found.values():
+            for identity in ids:
+                run(["ctr", "-n", "k8s.io", "tasks", "kill", "-s", signal, identity])
+        left = wait_until_none(lambda: [i for name in components for i in containers(name)], seconds, poll=0.1)
+        if not left:
+            return
+        found = {name: containers(name) for name in components}
+    raise CommandError(f"containers of {', '.join(components)} did not end after SIGKILL")
+
+
+def place(source: Path, names: list[str], scratch: Path) -> None:
+    """Rename manifests into place, each in one step, etcd and the API server before those that depend on them."""
+    for name in names:
+        copy = scratch / f"{name}.yaml.placing"
+        shutil.copyfile(source / f"{name}.yaml", copy)
+        copy.chmod(0o600)
+        with copy.open("rb") as file:
+            os.fsync(file.fileno())
+        copy.replace(MANIFESTS / f"{name}.yaml")
+
+
+def swap(source: Path, names: list[str], scratch: Path, grace: float) -> None:
+    """Stop the kubelet and the named static pods, place the manifests, start the kubelet."""
+    run(["systemctl", "stop", "kubelet"], 60)
+    if "kube-apiserver" in names or "etcd" in names:
+        stop(["kube-apiserver"], grace)
+    stop([name for name in names if name != "kube-apiserver"], grace)
+    place(source, names, scratch)
+    run(["systemctl", "start", "kubelet"], 60)
+
+
+def unhealthy() -> list[str]:
+    """Static pods of this node that do not answer their own health checks."""
+    manifest = (MANIFESTS / "kube-apiserver.yaml").read_text(encoding="utf-8")
+    port = re.search(r"--secure-port=(\d+)", manifest)
+    checks = {"kube-apiserver": (int(port.group(1)) if port else 6443, "readyz"), **HEALTH}
+    bad = [name for name, (number, path) in checks.items() if not _tls_ok(f"https://127.0.0.1:{number}/{path}")]
+    return [*([] if http_ok(f"{ETCD_METRICS}/health") else ["etcd"]), *bad]
+
+
+def _tls_ok(url: str) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # sends no secret: only asks whether the local process is healthy
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(url, timeout=2, context=context) as reply:  # noqa: S310  (fixed loopback URLs)
+            return int(reply.status) == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def arm_undo(after: int) -> None:
+    """Have systemd start the kubelet again even if this module dies half-way."""
+    disarm_undo()
+    run(["systemd-run", f"--unit={UNDO}", f"--on-active={after}", "--collect", "systemctl", "start", "kubelet"])
+
+
+def disarm_undo() -> None:
+    """Remove the undo; it is no error if there is none."""
+    for kind in ("timer", "service"):
+        if run(["systemctl", "list-units", "--all", "--no-legend", f"{UNDO}.{kind}"]).strip():
+            run(["systemctl", "stop", f"{UNDO}.{kind}"])
+
+
+def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Swap, wait, and swap back on failure; returns Ansible's result."""
+    staged, previous = Path(params["staged"]), Path(params["previous"])
+    previous.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in names:
+        if (MANIFESTS / f"{name}.yaml").exists():
+            shutil.copy2(MANIFESTS / f"{name}.yaml", previous / f"{name}.yaml")
+    arm_undo(int(params["grace"]) + 120)
+    begun = time.monotonic()
+    swap(staged, names, staged, params["grace"])
+    problems = wait_until_none(lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2)
+    if not problems:
+        disarm_undo()
+        return {"changed": True, "swapped": names, "seconds": round(time.monotonic() - begun, 1)}
+    restorable = [name for name in names if (previous / f"{name}.yaml").exists()]
+    swap(previous, restorable, staged, params["grace"])
+    after = wait_until_none(lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2)
+    disarm_undo()
+    end = "the old static pods run again" if not after else f"and the old ones do not run either ({', '.join(after)})"
+    said = f"the new static pods were not healthy after {params['timeout']} s ({', '.join(problems)}): {end}"
+    return {"failed": True, "changed": bool(after), "msg": said}
+
+
+def main() -> None:
+    """Compare, check that the others hold the majority, swap."""
+    module = AnsibleModule(
+        argument_spec={
+            "staged": {"type": "path", "required": True},
+            "previous": {"type": "path", "required": True},
+            "etcdctl": {"type": "str", "required": True},
+            "peers": {"type": "list", "elements": "str", "required": True},
+            "grace": {"type": "int", "default": 60},
+            "timeout": {"type": "int", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        names = differing(Path(module.params["staged"]))
+        if not names or module.check_mode:
+            module.exit_json(changed=bool(names), swapped=names)
+        if "etcd" in names:
+            others = healthy_others(module.params["etcdctl"], module.params["peers"])
+            problem = quorum_problem(others, len(module.params["peers"]) + 1)
+            if problem:
+                module.fail_json(msg=f"{problem}: nothing was stopped; repair etcd and run the upgrade again")
+        result = upgrade(module.params, names)
+    except (CommandError, OSError) as error:
+        module.fail_json(msg=str(error))
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Ansible module: takes one server out of this node's haproxy, or puts it back, through the runtime socket."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: haproxy_server
+short_description: Drains a server in haproxy or puts it back
+description: A drained server gets no new connections, those that it has go on until the server closes them.
+options:
+  socket: {description: The runtime socket., type: path, required: true}
+  server: {description: "The server's name, looked for in all backends.", type: str, required: true}
+  state: {description: What it should be., type: str, choices: [drained, ready], required: true}
+  timeout: {description: "Seconds until a server must pass its checks again, 0 for none.", type: int, default: 30}
+author: kubedrill
+"""
+ADMIN_DRAIN = 0x08 | 0x10  # haproxy's srv_admin_state: forced drain, inherited drain
+ADMIN_MAINTENANCE = 0x01
+RUNNING = 2  # haproxy's srv_op_state
+
+
+def ask(path: str, command: str) -> str:
+    """Send one command to the runtime socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5)
+        connection.connect(path)
+        connection.sendall(command.encode() + b"\n")
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    return answer.decode()
+
+
+def servers(state: str, name: str) -> list[dict[str, int | str]]:
+    r"""Rows of ``show servers state`` about one server.
+
+    >>> text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n3 api 1 cp1 10.0.0.1 2 0\n"
+    >>> servers(text, "cp1")
+    [{'backend': 'api', 'operation': 2, 'admin': 0}]
+    """
+    lines = state.splitlines()
+    header = next((line[1:].split() for line in lines if line.startswith("# be_id")), [])
+    rows = [dict(zip(header, line.split(), strict=False)) for line in lines if line[:1].isdigit() and " " in line]
+    return [
+        {"backend": row["be_name"], "operation": int(row["srv_op_state"]), "admin": int(row["srv_admin_state"])}
+        for row in rows
+        if row["srv_name"] == name
+    ]
+
+
+def main() -> None:
+    """Compare, change, wait."""
+    module = AnsibleModule(
+        argument_spec={
+            "socket": {"type": "path", "required": True},
+            "server": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["drained", "ready"], "required": True},
+            "timeout": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    path, name, wanted = module.params["socket"], module.params["server"], module.params["state"]
+    try:
+        rows = servers(ask(path, "show servers state"), name)
+        if not rows:
+            module.fail_json(msg=f"haproxy at {path} has no server {name}")
+        blocked = ADMIN_DRAIN | ADMIN_MAINTENANCE
+        behind = [row for row in rows if bool(int(row["admin"]) & blocked) != (wanted == "drained")]
+        if not module.check_mode:
+            for row in behind:
+                answer = ask(
+                    path, f"set server {row['backend']}/{name} state {'drain' if wanted == 'drained' else 'ready'}"
+                )
+                if answer.strip():
+                    module.fail_json(msg=f"haproxy at {path} answered: {answer.strip()}")
+        waits = wanted == "ready" and module.params["timeout"] > 0 and not module.check_mode
+        if waits and not _passes(path, name, module.params["timeout"]):
+            module.fail_json(msg=f"waited {module.params['timeout']} s for haproxy's checks of {name} to pass")
+    except OSError as error:
+        module.fail_json(msg=f"haproxy's runtime socket {path} does not answer: {error}")
+    module.exit_json(changed=bool(behind))
+
+
+def _passes(path: str, name: str, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if all(row["operation"] == RUNNING for row in servers(ask(path, "show servers state"), name)):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Ansible module: what one node runs now and what is left to do on it. Reads only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.upgrade_cluster import CommandError, image_versions, run
+
+DOCUMENTATION = r"""
+module: upgrade_state
+short_description: Reads what a node runs and what is left to do on it
+description: Looks at files and processes, not at remembered facts, so that a killed run is continued where it stopped.
+options:
+  version: {description: "The version to upgrade to, without v.", type: str, required: true}
+author: kubedrill
+"""
+UNITS = ("containerd", "kubelet")
+
+
+def outdated_units() -> list[str]:
+    """Units that do not run, or whose program was replaced by another file since they started."""
+    found = []
+    for unit in UNITS:
+        pid = run(["systemctl", "show", "-p", "MainPID", "--value", unit]).strip()
+        program = Path("/proc") / pid / "exe"
+        if pid == "0" or not program.is_symlink() or str(program.readlink()).endswith(" (deleted)"):
+            found.append(unit)
+    return found
+
+
+def main() -> None:
+    """Read and exit."""
+    module = AnsibleModule(argument_spec={"version": {"type": "str", "required": True}}, supports_check_mode=True)
+    versions = image_versions()
+    try:
+        units = outdated_units()
+    except CommandError as error:
+        module.fail_json(msg=str(error))
+    behind = [name for name, found in versions.items() if name != "etcd" and found != module.params["version"]]
+    module.exit_json(changed=False, state={"manifests": versions, "manifests_behind": behind, "outdated_units": units})
+
+
+if __name__ == "__main__":
+    main()
