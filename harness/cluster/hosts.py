@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 GRACE_S = 5.0
 """Seconds that the remote ``timeout`` has to end a command before the harness stops listening."""
 
+REUSED_S = 3.0
+"""Seconds that an open connection gets to start a command; then it counts as dead (a power cut) and is replaced."""
+
 __all__ = ["CommandResult", "HostUnreachable", "Hosts", "command_line"]
 
 _TIMED_OUT = (124, 137)
@@ -79,6 +82,7 @@ class Hosts:
         Raises:
             HostUnreachable: no SSH connection.
             DeadlineExceeded: the command did not end in time.
+            StepFailed: sudo asks for a password.
         """
         node = self._node(node)
         seconds = self.settings.timeouts.ssh_command if timeout_s is None else timeout_s
@@ -90,6 +94,11 @@ class Hosts:
         except (paramiko.SSHException, EOFError, OSError) as error:
             self._forget(node)
             raise HostUnreachable(f"{node.name} ({node.address}): the SSH connection broke: {words(error)}") from error
+        if result.rc == 1 and result.stderr.startswith("sudo: "):
+            said = result.stderr.strip()
+            raise StepFailed(
+                f"{node.name}: {said}; allow {self._options(node).user} sudo without a password (NOPASSWD)"
+            )
         if result.rc in _TIMED_OUT:
             seen = f"last seen: {result.stderr.strip()[-200:]}" if result.stderr.strip() else ""
             raise DeadlineExceeded(f"{node.name} to run {_shown(argv)}", seconds, "ssh_command", seen)
@@ -191,7 +200,7 @@ class Hosts:
         for fresh in (False, True):
             client, reused = self._client(node)
             try:
-                return _session(client, seconds)
+                return _session(client, min(seconds, REUSED_S) if reused else seconds)
             except (paramiko.SSHException, EOFError, OSError) as error:
                 self._forget(node)
                 if fresh or not reused:

@@ -73,9 +73,8 @@ def writer(api: ClusterApi, namespace: str, agent_code: None) -> Any:  # noqa: A
     api.delete(objects)
 
 
-def test_a_claim_is_bound_and_its_data_outlives_the_pod(
-    api: ClusterApi, writer: Any, namespace: str, agents: Any
-) -> None:
+@pytest.mark.usefixtures("writer")
+def test_a_claim_is_bound_and_its_data_outlives_the_pod(api: ClusterApi, namespace: str, agents: Any) -> None:
     claim = api.core.read_namespaced_persistent_volume_claim("writer", namespace)
     assert claim.status.phase == "Bound"
     first = agents.pods("writer")[0]
