@@ -155,7 +155,9 @@ class ClusterApi:
                 )
 
     def _resource(self, obj: dict[str, Any]) -> Any:
-        return self.dynamic.resources.get(api_version=obj["apiVersion"], kind=obj["kind"])
+        """Look the kind up in its own API group only: an aggregated API that is down must not be in the way."""
+        prefix = "apis" if "/" in obj["apiVersion"] else "api"
+        return self.dynamic.resources.get(prefix=prefix, api_version=obj["apiVersion"], kind=obj["kind"])
 
     def rollout_problem(self, kind: str, namespace: str, name: str) -> str | None:
         """What a Deployment, DaemonSet or StatefulSet still lacks, in words; None when it is complete."""
