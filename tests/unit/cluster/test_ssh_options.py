@@ -1,0 +1,61 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cluster.ssh_options import SshOptions
+from harness.errors import ConfigErrors
+from harness.model import Node
+
+
+def options(**host_vars: Any) -> SshOptions:
+    return SshOptions.of(Node("a", "10.0.0.1", ("worker",), host_vars))
+
+
+def test_ansible_s_variables_are_understood(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.touch()
+    found = options(ansible_user="me", ansible_port="2222", ansible_ssh_private_key_file=str(key))
+    assert (found.host, found.port, found.user, found.key_file) == ("10.0.0.1", 2222, "me", key)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "-o UserKnownHostsFile=/k/h -o StrictHostKeyChecking=yes",
+        "-oUserKnownHostsFile=/k/h",
+        "-C -o 'UserKnownHostsFile /k/h'",
+        '-o ControlMaster=auto -o UserKnownHostsFile="/k/h"',
+    ],
+)
+def test_options_in_ssh_arguments_are_found_however_they_are_written(arguments: str) -> None:
+    assert options(ansible_ssh_common_args=arguments).known_hosts == Path("/k/h")
+
+
+def test_the_first_of_two_options_counts_as_with_ssh() -> None:
+    found = options(ansible_ssh_args="-o Port=1", ansible_ssh_extra_args="-o Port=2 -o HostKeyAlias=b")
+    assert (found.port, found.host_key_alias) == (1, "b")
+
+
+def test_host_key_checking_is_never_turned_off() -> None:
+    found = options(ansible_ssh_common_args="-o StrictHostKeyChecking=no")
+    assert "StrictHostKeyChecking yes" in found.config_block("a")
+
+
+def test_passwords_are_not_shown() -> None:
+    found = options(ansible_password="hunter2")
+    assert found.password == "hunter2"
+    assert "hunter2" not in repr(found) + found.config_block("a")
+
+
+@pytest.mark.parametrize(
+    ("host_vars", "said"),
+    [
+        ({"ansible_ssh_private_key_file": "/absent/key"}, "its SSH key /absent/key does not exist"),
+        ({"ansible_ssh_common_args": "-J jump"}, "use -o ProxyCommand='ssh -W %h:%p jump'"),
+        ({"ansible_ssh_common_args": "-o"}, "ends with '-o'; give it a value"),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_is_tried(host_vars: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigErrors, match=said.replace("(", r"\(")):
+        options(**host_vars)
