@@ -1,0 +1,1 @@
+"""kubedrill doctor."""

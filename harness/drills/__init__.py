@@ -1,0 +1,45 @@
+"""The drills, one file each. A full run goes in the order that is here: the upgrade comes last, it cannot be undone."""
+
+from __future__ import annotations
+
+from harness.drills.app_rollout import AppRollout
+from harness.drills.base import Drill, DrillContext, Survey
+from harness.drills.cluster_upgrade import ClusterUpgrade
+from harness.drills.drain_blocked import DrainBlocked
+from harness.drills.failover_etcd_leader import FailoverEtcdLeader
+from harness.drills.failover_vip import FailoverVip
+from harness.drills.failover_worker import FailoverWorker
+from harness.drills.node_drain import NodeDrain
+from harness.errors import UsageError
+
+__all__ = ["ALL", "Drill", "DrillContext", "Survey", "find_drills"]
+
+_ORDER: tuple[Drill, ...] = (
+    AppRollout(),
+    NodeDrain(),
+    DrainBlocked(),
+    FailoverWorker(),
+    FailoverVip(),
+    FailoverEtcdLeader(),
+    ClusterUpgrade(),
+)
+
+ALL: dict[str, Drill] = {drill.name: drill for drill in _ORDER}
+"""Every drill by its name."""
+
+
+def find_drills(names: tuple[str, ...] | list[str]) -> list[Drill]:
+    """Return the drills of these names in their order; none or "all" means every drill.
+
+    Raises:
+        UsageError: unknown names; all of them are named, and the known ones listed.
+    """
+    if not names or "all" in names:
+        unknown = [name for name in names if name not in ALL and name != "all"]
+        chosen = list(ALL.values())
+    else:
+        unknown = [name for name in names if name not in ALL]
+        chosen = [ALL[name] for name in dict.fromkeys(names) if name in ALL]
+    if unknown:
+        raise UsageError(f"no such drill: {', '.join(unknown)}; expected one of: {', '.join(ALL)}. Try: kubedrill list")
+    return chosen

@@ -1,0 +1,146 @@
+"""Rolling upgrade of the cluster to the next Kubernetes release, under traffic.
+
+1. Take the newest release that has a bundle and is at most one minor version ahead of the oldest node.
+2. Run playbooks/upgrade.yml. Each Ansible task on each host is a span, so that a failed request names its step.
+3. Check that every node and the API server run the new version.
+
+When it is interrupted, nodes that it cordoned are uncordoned; running the playbook again completes the upgrade.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cluster.playbooks import run_playbook
+from harness.drills.ansible_lane import AnsibleLane
+from harness.drills.node_loss import CALM_S
+from harness.drills.predictions import planned_work
+
+if TYPE_CHECKING:
+    from harness.drills.base import DrillContext, Survey
+    from harness.faults import FaultContext
+    from harness.model import Budget
+
+PLAYBOOK = "playbooks/upgrade.yml"
+_BUNDLE = re.compile(r"v(\d+)\.(\d+)\.(\d+)-\w+")
+
+Version = tuple[int, int, int]
+
+
+class ClusterUpgrade:
+    """Upgrade Kubernetes node by node."""
+
+    name = "cluster-upgrade"
+    title = "Rolling upgrade of Kubernetes"
+    proves = "the cluster moves to the next release node by node while the app and the API stay up"
+    needs = "a release bundle one minor version ahead (kubedrill bundle build)"
+    takes_s = 420
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a newer bundle."""
+        live, found = live_versions(survey.faults), bundles(survey.faults)
+        if next_version(min(live), found):
+            return None
+        have = ", ".join(show(version) for version in sorted(found)) or "none"
+        return (
+            f"the cluster runs {show(min(live))} and no bundle is a step ahead of it (found: {have}); "
+            "build one (kubedrill bundle build) or install the older release first"
+        )
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Name all nodes."""
+        return tuple(node.name for node in survey.faults.inventory.nodes)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """The app must not notice; the API may be out for a moment."""
+        del targets
+        timers = survey.timers
+        return planned_work(
+            survey.limits_of(self.name),
+            "each node is drained before it is touched: pods leave the Service before they stop",
+            "each API server is taken out of the balancer before it stops; a request under way when the virtual "
+            f"address or etcd's leadership moves may fail ({timers.vrrp_advert}, {timers.etcd_election})",
+        )
+
+    def run(self, ctx: DrillContext) -> None:
+        """Run the playbook and check the versions."""
+        faults = ctx.faults
+        target = next_version(min(live_versions(faults)), bundles(faults))
+        assert target is not None  # noqa: S101 - unavailable() said so
+        wanted = show(target)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(faults))
+        log = ctx.writer.path.with_suffix(".ansible.log")
+        lane = AnsibleLane(ctx)
+        with ctx.step("cluster", f"upgrade to {wanted}", lane="fault"), lane:
+            run_playbook(
+                faults.inventory,
+                PLAYBOOK,
+                {"upgrade_to": wanted.removeprefix("v")},
+                on_event=lane.take,
+                timeout_s=faults.settings.timeouts.upgrade,
+                log_path=log,
+            )
+        versions = {name: show(version) for name, version in node_versions(faults).items()}
+        wrong = [f"{name} {version}" for name, version in versions.items() if version != wanted]
+        ctx.check("every kubelet runs the new release", not wrong, ", ".join(wrong) or f"all {wanted}", f"all {wanted}")
+        server = faults.api.version.get_code().git_version
+        ctx.check("the API server runs the new release", server == wanted, server, wanted)
+        with ctx.step("cluster", "upgraded: until every probe is answered"):
+            seconds = faults.settings.timeouts.recovery
+            ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
+
+
+def node_versions(ctx: FaultContext) -> dict[str, Version]:
+    """Each kubelet's version, by node."""
+    return {node.metadata.name: parse(node.status.node_info.kubelet_version) for node in ctx.api.nodes()}
+
+
+def live_versions(ctx: FaultContext) -> list[Version]:
+    """Versions of all kubelets and of the API server: a half-done upgrade has several."""
+    return [*node_versions(ctx).values(), parse(ctx.api.version.get_code().git_version)]
+
+
+def bundles(ctx: FaultContext) -> list[Version]:
+    """Versions of the bundles that the inventory's cluster_bundles_source holds on this host."""
+    source = ctx.inventory.vars.get("cluster_bundles_source")
+    found = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
+    matches = [_BUNDLE.fullmatch(path.parent.name) for path in found]
+    return sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
+
+
+def next_version(live: Version, found: list[Version]) -> Version | None:
+    """Choose the newest version that is ahead of ``live`` by one minor version at most; Kubernetes allows no skip.
+
+    >>> next_version((1, 35, 4), [(1, 35, 4), (1, 36, 1), (1, 36, 3), (1, 37, 0)])
+    (1, 36, 3)
+    """
+    allowed = [v for v in found if v > live and v[0] == live[0] and v[1] - live[1] <= 1]
+    return max(allowed, default=None)
+
+
+def uncordon_all(ctx: FaultContext) -> None:
+    """Let every node take pods again; drills start on clusters without cordons, so these are the upgrade's own."""
+    for node in ctx.api.nodes():
+        if node.spec.unschedulable:
+            ctx.api.cordon(node.metadata.name, on=False)
+
+
+def parse(text: str) -> Version:
+    """Read a version.
+
+    >>> parse("v1.36.3")
+    (1, 36, 3)
+    """
+    major, minor, patch = text.removeprefix("v").split("+")[0].split("-")[0].split(".")
+    return int(major), int(minor), int(patch)
+
+
+def show(version: Version) -> str:
+    """Write a version.
+
+    >>> show((1, 36, 3))
+    'v1.36.3'
+    """
+    return "v{}.{}.{}".format(*version)

@@ -1,0 +1,53 @@
+"""Power cut to the control plane that holds the virtual address.
+
+1. Find the holder, in the kernels of the control planes.
+2. Cut its power from outside.
+3. Wait until another control plane holds the address, Kubernetes marks the node NotReady and every probe is answered.
+4. Give the power back and wait until it is Ready.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.drills.node_loss import cut_and_watch, loss_budgets, power_unavailable
+
+if TYPE_CHECKING:
+    from harness.drills.base import DrillContext, Survey
+    from harness.model import Budget
+
+
+class FailoverVip:
+    """Lose the holder of the virtual address."""
+
+    name = "failover-vip"
+    title = "Power cut to the holder of the virtual address"
+    proves = "the API stays reachable at the same address when the control plane that holds it dies"
+    needs = "3 control planes or more, power control"
+    takes_s = 120
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs three control planes (etcd keeps its majority) and power control from outside."""
+        return control_plane_loss_unavailable(survey)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Find the holder."""
+        return (survey.faults.api.vip_holder(),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """VRRP's takeover, and the balancer's checks of the dead API server."""
+        return loss_budgets(survey, self.name, targets[0])
+
+    def run(self, ctx: DrillContext) -> None:
+        """Cut, watch, give back; the address has to end on exactly one other node meanwhile."""
+        cut_and_watch(ctx, ctx.target)
+        holder = ctx.faults.api.vip_holder()
+        ctx.event("vip", holder, "holds the virtual address after the drill")
+
+
+def control_plane_loss_unavailable(survey: Survey) -> str | None:
+    """Why no control plane may be lost; None when one may."""
+    names = [node.name for node in survey.faults.inventory.control_planes]
+    if len(names) < 3:
+        return f"needs 3 control planes or more so that etcd keeps its majority, the inventory has {len(names)}"
+    return power_unavailable(survey, names)

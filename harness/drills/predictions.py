@@ -1,0 +1,139 @@
+"""What an outage should cost, computed from the live cluster's timers before anything is broken.
+
+Pure functions: timers and what stands on the lost node go in, budgets with their reasons come out. The limit comes
+from the configuration (``drills.<name>`` in kubedrill.yml); the prediction only stands beside it, for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.model import Budget
+
+if TYPE_CHECKING:
+    from harness.cluster.timers import LiveTimers
+    from harness.config import Limits
+
+APP, API, DNS = "app-*", "api-*", "dns-*"
+"""Globs over probe names, one for each group of users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What is lost with one node."""
+
+    node: str
+    app_pods: int = 0
+    dns_pods: int = 0
+    holds_vip: bool = False
+    leads_etcd: bool = False
+    control_plane: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Seconds, and the lines that say why."""
+
+    seconds: float
+    because: tuple[str, ...]
+
+
+def endpoints_of_a_dead_node(timers: LiveTimers, what: str, node: str) -> Prediction:
+    """Until Kubernetes takes the pods of a silent node out of their Services, some requests still go there.
+
+    node-monitor-grace-period runs from the last lease that the controller saw; it looks once a node-monitor-period; then
+    each kube-proxy follows within its minSyncPeriod. A lease is renewed every lease-duration / 4, so it is up to that
+    old when the power goes, which only shortens the wait: the figure is the longest.
+    """
+    seconds = timers.node_loss_s + timers.proxy_min_sync.value
+    return Prediction(
+        seconds,
+        (
+            f"{what} on {node}: requests sent there fail until its endpoints are removed",
+            *timers.describe("node_monitor_grace", "node_monitor_period", "proxy_min_sync"),
+            f"sum {seconds:g} s at most; up to {timers.lease_renew.value:g} s less, by the age of its last lease",
+        ),
+    )
+
+
+def takeover(timers: LiveTimers, node: str) -> Prediction:
+    """Until another node answers on the virtual address (RFC 5798 section 6.1: 3 adverts + skew)."""
+    seconds = timers.vrrp_takeover_s(node)
+    heir = max((p for n, p in timers.vrrp_priority.items() if n != node), default=100)
+    return Prediction(
+        seconds,
+        (
+            f"{node} holds the virtual address: the next in line takes it after 3 x advert + skew = {seconds:.2f} s",
+            *timers.describe("vrrp_advert"),
+            (
+                f"skew = (256 - {heir}) / 256 x {'advert' if timers.vrrp_version >= 3 else '1 s'} "
+                f"(VRRP {timers.vrrp_version}, RFC 5798 / RFC 3768)"
+            ),
+        ),
+    )
+
+
+def balancer(timers: LiveTimers, node: str) -> Prediction:
+    """Until the balancer stops sending new connections to the dead API server."""
+    seconds = timers.balancer_notices_s
+    return Prediction(
+        seconds,
+        (
+            (
+                f"the balancer sends a share of new connections to {node}'s API server until it is marked down: "
+                f"inter + fall x max(inter, check) = {seconds:.2f} s at most"
+            ),
+            *timers.describe("haproxy_inter", "haproxy_fall", "haproxy_check"),
+        ),
+    )
+
+
+def election(timers: LiveTimers, node: str) -> Prediction:
+    """Until etcd has a new leader and takes writes again: raft's randomised timeout, one to two election timeouts."""
+    seconds = timers.etcd_election_s
+    return Prediction(
+        seconds,
+        (
+            f"{node} leads etcd: a new leader within 2 x election timeout = {seconds:.2f} s",
+            *timers.describe("etcd_election"),
+        ),
+    )
+
+
+def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[Budget]:
+    """Budgets of a power cut to one node. What happens side by side does not add up: the slowest counts."""
+    vip = [takeover(timers, loss.node)] if loss.holds_vip else []
+    api = [*vip]
+    if loss.control_plane:
+        api.append(balancer(timers, loss.node))
+    if loss.leads_etcd:
+        api.append(election(timers, loss.node))
+    app, dns = [*vip], []
+    if loss.app_pods:
+        app.append(endpoints_of_a_dead_node(timers, f"{loss.app_pods} app pod(s)", loss.node))
+    if loss.dns_pods:
+        dns.append(endpoints_of_a_dead_node(timers, f"{loss.dns_pods} CoreDNS pod(s)", loss.node))
+    return [
+        _budget(APP, limits.app_outage_s, limits.app_max_failed, app, f"{loss.node} holds nothing that the app needs"),
+        _budget(API, limits.api_outage_s, limits.api_max_failed, api, f"{loss.node} is not in the way to the API"),
+        _budget(DNS, limits.dns_outage_s, None, dns, f"no CoreDNS pod is on {loss.node}"),
+    ]
+
+
+def planned_work(limits: Limits, app: str, api: str) -> list[Budget]:
+    """Budgets of work that announces itself: nobody should notice. ``app`` and ``api`` say why not."""
+    return [
+        _budget(APP, limits.app_outage_s, limits.app_max_failed, [], app),
+        _budget(API, limits.api_outage_s, limits.api_max_failed, [], api),
+        _budget(DNS, limits.dns_outage_s, None, [], "CoreDNS has several replicas and a lameduck period"),
+    ]
+
+
+def _budget(probes: str, limit_s: float, max_failed: int | None, parts: list[Prediction], otherwise: str) -> Budget:
+    if not parts:
+        return Budget(probes, limit_s, 0.0, (otherwise,), max_failed)
+    lines = [line for part in parts for line in part.because]
+    if len(parts) > 1:
+        lines.append("these run side by side: the slowest counts")
+    return Budget(probes, limit_s, round(max(part.seconds for part in parts), 3), tuple(lines), max_failed)

@@ -1,0 +1,145 @@
+"""Background watchers that put node states, the etcd leader and the holder of the virtual address on the timeline.
+
+Each asks one thing about once a second in a thread of its own, with a deadline; one that gets no answer stalls nobody.
+The questions are small on purpose: the cluster under test may share this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from kubernetes.client import ApiException
+
+from harness.cluster.api import ApiUnavailable
+from harness.cluster.hosts import HostUnreachable
+from harness.errors import DeadlineExceeded
+from harness.model import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from harness.faults import FaultContext
+    from harness.record import RecordWriter
+
+POLL_S = 1.0
+_ANSWER_S = 3.0
+
+_PLACE = """\
+vip=0; leader=0
+ip -o address show to {address} | grep -q . && vip=1
+exec 3<>/dev/tcp/127.0.0.1/2381 && printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3 \\
+  && grep -m1 -q '^etcd_server_is_leader 1' <&3 && leader=1
+echo "$vip $leader"
+"""
+"""Asked of each control plane: does its kernel have the virtual address, does its etcd lead. 2381 is where kubeadm
+lets etcd serve its metrics, on loopback, without TLS."""
+
+
+class States:
+    """Turns repeated answers into spans: one span a subject and state, closed when the state changes or ends."""
+
+    def __init__(self, writer: RecordWriter, lane: str) -> None:
+        self._writer, self._lane = writer, lane
+        self._open: dict[str, tuple[str, int]] = {}
+
+    def see(self, states: Mapping[str, str], at: int) -> list[tuple[str, str, str]]:
+        """Note what was seen; returns the changes as (subject, from, to), "" where there was none."""
+        changes = []
+        for subject in sorted({*states, *self._open}):
+            state = states.get(subject, "")
+            before, start = self._open.get(subject, ("", 0))
+            if state == before:
+                continue
+            if before:
+                self._writer.span(Span(self._lane, subject, before, start, at))
+                del self._open[subject]
+            if state:
+                self._open[subject] = (state, at)
+                self._writer.span(Span(self._lane, subject, state, at, None))
+            changes.append((subject, before, state))
+        return changes
+
+    def close(self, at: int) -> None:
+        """End what is open."""
+        self.see({}, at)
+
+
+class Watchers:
+    """All watchers of one drill; use it as a context manager."""
+
+    def __init__(self, ctx: FaultContext, writer: RecordWriter) -> None:
+        self._ctx, self._lock, self._stop = ctx, threading.Lock(), threading.Event()
+        self._lanes = {lane: States(writer, lane) for lane in ("node", "etcd-leader", "vip")}
+        self._places: dict[str, tuple[bool, bool]] = {}
+        jobs: list[Callable[[], None]] = [self._see_nodes]
+        jobs += [lambda name=node.name: self._see_place(name) for node in ctx.inventory.control_planes]  # type: ignore[misc]
+        self._threads = [threading.Thread(target=self._repeat, args=[job], daemon=True) for job in jobs]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        deadline = time.monotonic() + _ANSWER_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            for states in self._lanes.values():
+                states.close(time.monotonic_ns())
+
+    def _repeat(self, job: Callable[[], None]) -> None:
+        while not self._stop.wait(POLL_S):
+            job()
+
+    def _see_nodes(self) -> None:
+        try:
+            nodes = self._nodes()
+        except (ApiUnavailable, ApiException):
+            return  # the API probes record that it did not answer; the last state stays until it does
+        self._see("node", {node["metadata"]["name"]: node_state(node) for node in nodes})
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """All nodes as plain JSON, which is cheap, from the API server's cache (resource version 0), not from etcd."""
+        answer = self._ctx.api.core.list_node(resource_version="0", _preload_content=False, _request_timeout=_ANSWER_S)
+        items: list[dict[str, Any]] = json.loads(answer.data)["items"]
+        return items
+
+    def _see_place(self, node: str) -> None:
+        script = _PLACE.format(address=self._ctx.inventory.virtual_address)
+        try:
+            answer = self._ctx.hosts.run(node, ["bash", "-c", script], _ANSWER_S).stdout.split()
+        except (HostUnreachable, DeadlineExceeded):
+            answer = []
+        with self._lock:
+            self._places[node] = (answer[:1] == ["1"], answer[1:2] == ["1"])
+            places = dict(self._places)
+        self._see("vip", {name: "holds the virtual address" for name, (vip, _) in places.items() if vip})
+        self._see("etcd-leader", {name: "leads etcd" for name, (_, leads) in places.items() if leads})
+
+    def _see(self, lane: str, states: Mapping[str, str]) -> None:
+        with self._lock:
+            if self._stop.is_set():
+                return
+            changes = self._lanes[lane].see(states, time.monotonic_ns())
+        for subject, before, state in changes:
+            if before or lane != "node":
+                self._ctx.note(subject, f"{before or '-'} → {state or '-'}")
+
+
+def node_state(node: Mapping[str, Any]) -> str:
+    """Tell a node's state in words: Ready, NotReady or Unknown, and whether it is cordoned.
+
+    >>> node_state({"spec": {"unschedulable": True}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    'Ready, cordoned'
+    """
+    status = next((c["status"] for c in node["status"].get("conditions", []) if c["type"] == "Ready"), "Unknown")
+    word = {"True": "Ready", "False": "NotReady"}.get(status, "NotReady (unknown)")
+    return f"{word}, cordoned" if node["spec"].get("unschedulable") else word

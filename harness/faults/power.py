@@ -1,0 +1,45 @@
+"""Power cut to a node from outside, with a watchdog on the harness host that gives it back if the harness dies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.cluster.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from harness.faults.base import FaultContext
+
+
+@dataclass
+class PowerCut:
+    """Cuts a node's power as a failed supply would: nothing on the node is asked, flushed or stopped."""
+
+    subject: str
+    name: str = "power off"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Say why the node's power cannot be switched from here, None when it can."""
+        return ctx.power.available(ctx.inventory.node(self.subject))
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the watchdog, then cut the power.
+
+        Raises:
+            StepFailed: the power command failed; carries its own words.
+        """
+        node = ctx.inventory.node(self.subject)
+        self._watchdog(ctx).arm()
+        ctx.power.off(node)
+        ctx.hosts.forget(node)
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Give the power back and disarm the watchdog; a node that is on stays on."""
+        node = ctx.inventory.node(self.subject)
+        ctx.power.on(node)
+        ctx.hosts.forget(node)
+        self._watchdog(ctx).disarm()
+
+    def _watchdog(self, ctx: FaultContext) -> Watchdog:
+        seconds = ctx.settings.timeouts.node_not_ready + ctx.settings.timeouts.recovery
+        return Watchdog(ctx.inventory, self.subject, ctx.config_path, seconds=seconds)

@@ -1,0 +1,41 @@
+"""One run at a time on one cluster."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from harness.cluster.watchdog import runtime_dir
+from harness.errors import Unsafe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.cluster.inventory import Inventory
+
+
+@contextmanager
+def run_lock(inventory: Inventory) -> Iterator[None]:
+    """Hold the cluster's lock on this host. The kernel frees it when the process ends, however it ends.
+
+    Raises:
+        Unsafe: another run holds it; names its process.
+    """
+    path = runtime_dir() / f"run-{inventory.name}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 40, 0).decode().strip() or "unknown"
+            raise Unsafe(
+                f"another run (process {holder}) drills the cluster {inventory.name}; two at a time would break each "
+                "other's verdict. Wait for it, or end it with Ctrl-C there."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,240 @@
+"""One drill from healthy to healthy, with its record."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from kubernetes.client import ApiException
+
+from harness.cluster.health import find_problems
+from harness.cluster.timers import LiveTimers
+from harness.drills import Drill, DrillContext, Survey
+from harness.drills.residue import Marks, find_residue
+from harness.drills.undo import Undos
+from harness.drills.watchers import Watchers
+from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UnhealthyCluster, Unsafe
+from harness.model import Check, Header, ProbeSpec
+from harness.probes import ProbeSession
+from harness.record import RecordWriter
+from harness.runner.ticker import Ticker
+from harness.waits import Waiting, pause, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.app import SampleApp
+    from harness.drills.progress import Progress
+    from harness.faults import FaultContext
+    from harness.runner.signals import Stop
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all drills of a run share."""
+
+    faults: FaultContext
+    app: SampleApp
+    progress: Progress
+    stop: Stop
+    seed: int
+    directory: Path
+
+    def record_path(self, drill: Drill) -> Path:
+        """Where a drill's record stands."""
+        return self.directory / "record" / f"{drill.name}.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A drill that cannot be done on this cluster, and why. It proves nothing: neither passed nor failed."""
+
+    drill: str
+    reason: str
+
+
+def run_one(bench: Bench, drill: Drill) -> NotRun | None:
+    """Run a drill and leave its record behind, or say why it cannot be run.
+
+    Errors of the drill end up in the record, not in the caller; an interrupt and a bug of the harness are raised after
+    everything was healed and the record was closed.
+    """
+    writer = RecordWriter(bench.record_path(drill))
+    try:
+        return _Drilling(bench, drill, writer).run()
+    finally:
+        writer.close()
+        if not writer.path.stat().st_size:
+            writer.path.unlink()
+
+
+class _Drilling:
+    """One drill under way."""
+
+    def __init__(self, bench: Bench, drill: Drill, writer: RecordWriter) -> None:
+        self.bench, self.drill, self.writer = bench, drill, writer
+        self.ctx = bench.faults
+        self.undos = Undos()
+        self.failed: KubedrillError | ApiException | None = None
+
+    def run(self) -> NotRun | None:
+        problems = find_problems(self.ctx.api, self.ctx.hosts, self.ctx.inventory)
+        if problems:
+            self._abort(UnhealthyCluster(problems))
+            return None
+        self.bench.progress.step(self.bench.app.name, "deploy the app")
+        self.bench.app.deploy("v1")
+        survey = self._survey()
+        reason = self.drill.unavailable(survey)
+        if reason:
+            return NotRun(self.drill.name, reason)
+        self._drill(survey)
+        return None
+
+    def _survey(self) -> Survey:
+        ctx = self.ctx
+        rng = random.Random(f"{self.bench.seed} {self.drill.name}")  # noqa: S311 - a recorded choice, not a secret
+        return Survey(ctx, self.bench.app, LiveTimers.read(ctx.api, ctx.hosts, ctx.inventory), rng)
+
+    def _drill(self, survey: Survey) -> None:
+        with self._ending():
+            targets = self.drill.prepare(survey)
+            before = Marks.read(self.ctx)
+            specs = self.bench.app.probe_specs()
+            self._header(targets, specs)
+            self.writer.check(Check("healthy before", ok=True, found="no problems", expected="no problems"))
+            for budget in self.drill.budgets(survey, targets):
+                self.writer.budget(budget)
+            session = ProbeSession(specs, self.writer.path)
+            with session, Ticker(session.latest, self.bench.progress.availability), Watchers(self.ctx, self.writer):
+                context = self._context(survey, targets, session)
+                self._watched(context, before)
+
+    def _watched(self, context: DrillContext, before: Marks) -> None:
+        """Everything that happens while the probes ask."""
+        probes, timeouts = self.ctx.settings.probes, self.ctx.settings.timeouts
+        self.bench.progress.step("probes", f"steady state: {probes.warmup_s:g} s without a failure")
+        try:
+            context.wait_answering("*", for_s=probes.warmup_s, seconds=timeouts.steady, setting="steady")
+        except DeadlineExceeded as error:
+            raise Unsafe(f"there was no steady state to break, so nothing was broken: {error}") from error
+        try:
+            self.drill.run(context)
+        except (KubedrillError, ApiException) as error:
+            self.failed = error
+        finally:
+            with self.bench.stop.shield():
+                self._heal()
+        self._recovered(before)
+        pause(probes.cooldown_s)
+
+    def _heal(self) -> None:
+        if not len(self.undos):
+            return
+        self.bench.progress.step(self.bench.app.name, "heal")
+        try:
+            self.undos.unwind()
+        except StepFailed as error:
+            self.writer.check(Check("everything was healed", ok=False, found=str(error), expected="all undos succeed"))
+
+    def _recovered(self, before: Marks) -> None:
+        """Wait until the cluster is healthy and nothing of the fault is left."""
+        ctx = self.ctx
+        self.bench.progress.step("cluster", "wait until it is healthy again")
+        seconds = ctx.settings.timeouts.recovery
+
+        def healthy() -> bool | Waiting:
+            problems = find_problems(ctx.api, ctx.hosts, ctx.inventory)
+            return Waiting("; ".join(problems)) if problems else True
+
+        started = time.monotonic()
+        try:
+            wait_for("the cluster to be healthy", healthy, seconds=seconds, setting="recovery", poll_s=2)
+            found, ok = f"no problems, {time.monotonic() - started:.0f} s after the heal", True
+        except DeadlineExceeded as error:
+            found, ok = str(error), False
+        self.writer.check(Check("healthy after", ok=ok, found=found, expected="no problems"))
+        left = find_residue(ctx, before)
+        self.writer.check(Check("no residue", ok=not left, found="; ".join(left) or "nothing", expected="nothing"))
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Close the record, however the drill ends."""
+        with ExitStack() as stack:
+            stack.callback(self.writer.flush)
+            try:
+                yield
+            except Unsafe as error:
+                self._end("aborted", str(error))
+            except KeyboardInterrupt:
+                self._end("interrupted", "asked to stop (Ctrl-C or SIGTERM); what was broken was healed")
+                raise
+            except (KubedrillError, ApiException) as error:
+                self._end("error", _words(error))
+            except BaseException as error:
+                self._end("error", f"a mistake of the harness: {error!r}")
+                raise
+            else:
+                self._completed()
+
+    def _completed(self) -> None:
+        if self.failed is None:
+            self._end("completed", "")
+            return
+        if isinstance(self.failed, StepFailed | DeadlineExceeded):
+            found = _words(self.failed)
+            self.writer.check(Check("every step succeeded", ok=False, found=found, expected="every step succeeds"))
+        self._end("error", _words(self.failed))
+
+    def _end(self, ended: str, reason: str) -> None:
+        self.writer.end(time.monotonic_ns(), ended, reason)
+
+    def _abort(self, error: Unsafe) -> None:
+        self._header((), ())
+        found = "; ".join(error.problems) if isinstance(error, UnhealthyCluster) else str(error)
+        self.writer.check(Check("healthy before", ok=False, found=found, expected="no problems"))
+        self._end("aborted", str(error))
+
+    def _header(self, targets: tuple[str, ...], specs: tuple[ProbeSpec, ...]) -> None:
+        bench, inventory = self.bench, self.ctx.inventory
+        header = Header(
+            run=bench.directory.name,
+            drill=self.drill.name,
+            title=self.drill.title,
+            cluster=inventory.name,
+            seed=bench.seed,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            started_mono=time.monotonic_ns(),
+            tool_version=version("kubedrill"),
+            kubernetes=inventory.kubernetes_version,
+            nodes=tuple(node.name for node in inventory.nodes),
+            targets=targets,
+            probes=specs,
+            min_samples=self.ctx.settings.probes.min_samples,
+            host={
+                "cpus": os.cpu_count(),
+                "replay": f"kubedrill drill {self.drill.name} --seed {bench.seed}",
+            },
+        )
+        self.writer.header(header)
+
+    def _context(self, survey: Survey, targets: tuple[str, ...], session: ProbeSession) -> DrillContext:
+        def succeeding(glob: str) -> bool:
+            latest = {name: counts for name, counts in session.latest().items() if fnmatchcase(name, glob)}
+            return bool(latest) and all(ok == total > 0 for ok, total in latest.values())
+
+        return DrillContext(survey, targets, self.writer, self.bench.progress, self.undos, succeeding)
+
+
+def _words(error: KubedrillError | ApiException) -> str:
+    if isinstance(error, ApiException):
+        return f"the API refused with {error.status}: {error.reason} {' '.join(str(error.body or '').split())[:300]}"
+    return str(error)

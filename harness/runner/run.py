@@ -1,0 +1,178 @@
+"""A run: several drills one after the other on one cluster, each with its own record, then verdicts and a report."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from harness.app import SampleApp
+from harness.cluster.api import ClusterApi
+from harness.cluster.hosts import Hosts
+from harness.cluster.power import Power
+from harness.drills import Drill, find_drills
+from harness.errors import KubedrillError, UsageError
+from harness.faults import FaultContext
+from harness.model import DrillVerdict, VerdictKind
+from harness.record import read_record
+from harness.report import write_report
+from harness.runner.lock import run_lock
+from harness.runner.one import Bench, NotRun, run_one
+from harness.runner.signals import Stop, stop_on_signals
+from harness.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from harness.cluster.inventory import Inventory
+    from harness.config import Settings
+    from harness.drills.progress import Progress
+
+_SEEDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to."""
+
+    directory: Path
+    verdicts: tuple[DrillVerdict, ...]
+    not_run: tuple[NotRun, ...] = ()
+    interrupted: bool = False
+    seed: int = field(default=0)
+
+    @property
+    def verdict(self) -> VerdictKind:
+        """The worst verdict; a drill that was not run proves nothing (INCONCLUSIVE), an interrupted run is ABORTED."""
+        kinds = [verdict.verdict for verdict in self.verdicts]
+        kinds += [VerdictKind.INCONCLUSIVE] if self.not_run else []
+        kinds += [VerdictKind.ABORTED] if self.interrupted else []
+        return VerdictKind.worst(kinds)
+
+
+def run_drills(  # noqa: PLR0913 - each is named by the caller
+    names: Sequence[str],
+    inventory: Inventory,
+    settings: Settings,
+    *,
+    progress: Progress,
+    seed: int | None = None,
+    config_path: Path | None = None,
+) -> RunResult:
+    """Run drills by name ("all" or none: every one) and write their report.
+
+    Raises:
+        UsageError: an unknown drill, or the inventory does not allow drills. Nothing was touched.
+        Unsafe: another run drills this cluster.
+        StepFailed: the cluster cannot be reached at all.
+    """
+    drills = find_drills(list(names))
+    require_permission(inventory)
+    seed = secrets.randbelow(_SEEDS) if seed is None else seed
+    with run_lock(inventory), stop_on_signals() as stop:
+        directory = new_directory(settings.reports_dir, seed)
+        run = _Run(inventory, settings, config_path, progress, stop, seed, directory)
+        try:
+            interrupted = run.all(drills)
+            return run.conclude(interrupted=interrupted)
+        finally:
+            remove_empty(directory)
+
+
+def require_permission(inventory: Inventory) -> None:
+    """Refuse a cluster whose owner did not allow drills.
+
+    Raises:
+        UsageError: ``drills_allowed`` is not true.
+    """
+    if not inventory.drills_allowed:
+        raise UsageError(
+            f"{inventory.path} does not allow drills: they cut power and drain nodes. To allow it, set "
+            "'drills_allowed: true' in its group_vars/cluster.yml; never on a cluster that others rely on unknowingly."
+        )
+
+
+def new_directory(reports: Path, seed: int) -> Path:
+    """Make the run's folder: UTC time and seed, so that names sort by time and tell how to replay."""
+    directory = reports / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}"
+    directory.mkdir(parents=True, exist_ok=False)
+    return directory
+
+
+def remove_empty(directory: Path) -> None:
+    """Take away a run's folder that no record was put into."""
+    if any(directory.rglob("*.*")):
+        return
+    for path in [*directory.glob("*/"), directory]:
+        path.rmdir()
+
+
+@dataclass
+class _Run:
+    inventory: Inventory
+    settings: Settings
+    config_path: Path | None
+    progress: Progress
+    stop: Stop
+    seed: int
+    directory: Path
+    not_run: list[NotRun] = field(default_factory=list)
+
+    def all(self, drills: Sequence[Drill]) -> bool:
+        """Run the drills one after the other; returns whether the run was interrupted."""
+        try:
+            with Hosts(self.inventory, self.settings) as hosts, self._api(hosts) as api:
+                power = Power(self.inventory, self.settings)
+                note = self.progress.note
+                faults = FaultContext(self.inventory, self.settings, api, hosts, power, self.config_path, note)
+                app = SampleApp(api, self.settings)
+                bench = Bench(faults, app, self.progress, self.stop, self.seed, self.directory)
+                try:
+                    self._each(bench, drills)
+                finally:
+                    with self.stop.shield():
+                        self._remove(app)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def conclude(self, *, interrupted: bool) -> RunResult:
+        """Judge all records and write the report."""
+        found = [read_record(path) for path in self.directory.glob("record/*.jsonl")]
+        records = sorted(found, key=lambda record: record.header.started_mono)
+        verdicts = tuple(judge(record) for record in records)
+        write_report(self.directory, records, verdicts)
+        point_latest(self.directory)
+        return RunResult(self.directory, verdicts, tuple(self.not_run), interrupted, self.seed)
+
+    def _api(self, hosts: Hosts) -> ClusterApi:
+        return ClusterApi.connect(self.inventory, hosts, self.settings)
+
+    def _each(self, bench: Bench, drills: Sequence[Drill]) -> None:
+        for number, drill in enumerate(drills, 1):
+            self.progress.drill(drill.name, drill.title, number, len(drills))
+            missed = run_one(bench, drill)
+            if missed:
+                self.not_run.append(missed)
+                self.progress.done(missed.drill, "not run", missed.reason)
+            else:
+                verdict = judge(read_record(bench.record_path(drill)))
+                self.progress.done(drill.name, verdict.verdict.value, verdict.reason)
+
+    def _remove(self, app: SampleApp) -> None:
+        """Take the app away; a cluster that is too broken for it must not hide what was found before."""
+        try:
+            app.remove()
+        except KubedrillError as error:
+            self.progress.note(app.name, f"could not be removed: {error}")
+
+
+def point_latest(directory: Path) -> None:
+    """Let ``latest`` beside a run's folder point to it, in one step."""
+    temporary = directory.with_name(f".latest-{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(directory.name, target_is_directory=True)
+    temporary.replace(directory.with_name("latest"))
