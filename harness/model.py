@@ -201,8 +201,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that a drill saw. ``ended`` is how it ended: "completed", "aborted", "interrupted", "error", or "" when the
-    file stops without saying (the harness was killed): then the verdict is never PASS.
+    """All that a drill saw.
+
+    ``ended`` is how it ended: "completed", "aborted", "interrupted", "error", or "" when the file stops without saying
+    (the harness was killed): then the verdict is never PASS.
     """
 
     header: Header
@@ -233,7 +235,8 @@ class Outage:
     ``open_start`` and ``open_end``: no such ok is in the record, so the outage may have lasted longer than
     ``longest_s``, which then reaches to the edge of the record. ``sound_s`` is the part of ``shortest_s`` during which
     the control probe answered, ticks were on time and none was missing: only that part can prove a FAIL. ``doubt`` says
-    what takes away from it. ``step`` names what ran while most of the requests failed, ``steps`` counts failed requests for each.
+    what takes away from it. ``step`` names what ran while most of the requests failed, ``steps`` counts failed requests
+    for each.
     """
 
     probe: str

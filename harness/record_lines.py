@@ -71,7 +71,7 @@ class RecordBuilder:
         for number, line in enumerate(lines, start=first):
             try:
                 kind, probe, seq, due, fired, done, outcome, server = line
-                if kind == "sample" and self._header is not None and due >= 0 and done >= fired and seq >= 0:
+                if kind == "sample" and self._header is not None and done >= fired and type(due + done + seq) is int:
                     append(Sample(probe, seq, due, fired, done, outcome, server))
                     continue
             except (TypeError, ValueError):

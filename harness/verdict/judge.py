@@ -121,8 +121,8 @@ def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:
             failed = sum(o.steps[step] for o in own)
             if longest is None:
                 yield f"{step}, {names[name]}: {failed:,} failed"
-            elif len(own) == 1:
-                yield f"{step}, {words.outage(longest, names)}"
-            else:
-                length = words.bounds(longest.shortest_s, longest.longest_s, open_ended=longest.open_end)
-                yield f"{step}, {names[name]} out {len(own)} times for {length} at most, {failed:,} failed"
+                continue
+            is_open = longest.open_start or longest.open_end
+            length = words.bounds(longest.shortest_s, longest.longest_s, open_ended=is_open)
+            times = f"{len(own)} times, the longest" if len(own) > 1 else "for"
+            yield f"{step}, {names[name]} out {times} {length}, {failed:,} failed"

@@ -1,0 +1,184 @@
+"""Records survive a kill, two writers at once, and files from elsewhere are refused by name."""
+
+import json
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.model import (
+    Budget,
+    Check,
+    ClockOffset,
+    Connection,
+    Event,
+    Header,
+    ProbeSpec,
+    Sample,
+    Span,
+    Vantage,
+)
+from harness.record import RecordWriter, read_record
+
+SPEC = ProbeSpec("p", "http", "http://x", Vantage.OUTSIDE, Connection.NEW)
+HEADER = Header("r", "d", "Title", "c", 1, "2026", 5, "0.1.0", "v1.35.4", ("cp1",), ("cp1",), (SPEC,))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "record" / "d.jsonl"
+
+
+def sample(seq: int, probe: str = "p") -> Sample:
+    return Sample(probe, seq, seq * 100, seq * 100 + 1, seq * 100 + 2, "ok", "pod-\N{LATIN SMALL LETTER E WITH ACUTE}")
+
+
+def some(path: Path, samples: int = 3) -> Path:
+    with RecordWriter(path) as writer:
+        writer.header(HEADER)
+        for seq in range(samples):
+            writer.sample(sample(seq))
+    return path
+
+
+def test_what_is_written_is_read(path: Path) -> None:
+    with RecordWriter(path) as writer:
+        writer.header(HEADER)
+        writer.budget(Budget("*", 1.0, 0.5, ("because",), 3))
+        writer.clock(ClockOffset("inside", 5, 7))
+        writer.sample(sample(2))
+        writer.sample(sample(1))
+        writer.span(Span("fault", "cp1", "cut", 10, None, {"a": 1}))
+        writer.event(Event("log", "cp1", "hello", 11, {}))
+        writer.span(Span("fault", "cp1", "cut", 10, 20, {"b": 2}))
+        writer.check(Check("healthy", None, "?", "yes"))
+        writer.end(30, "completed", "")
+    record = read_record(path)
+    assert record.header == HEADER
+    assert record.samples == (sample(1), sample(2))
+    assert record.spans == (Span("fault", "cp1", "cut", 10, 20, {"a": 1, "b": 2}),)
+    assert record.spans[0].data == {"a": 1, "b": 2}
+    assert record.events == (Event("log", "cp1", "hello", 11, {}),)
+    assert record.clocks == (ClockOffset("inside", 5, 7),)
+    assert record.budgets == (Budget("*", 1.0, 0.5, ("because",), 3),)
+    assert record.checks == (Check("healthy", None, "?", "yes"),)
+    assert (record.ended, record.ended_at) == ("completed", 30)
+
+
+def test_cut_last_line_is_left_out_and_the_record_has_no_end(path: Path) -> None:
+    whole = some(path).read_bytes()
+    for cut in range(whole.index(b"\n") + 2, len(whole)):
+        path.write_bytes(whole[:cut])
+        record = read_record(path)
+        assert record.ended == ""
+        assert len(record.samples) in {0, 1, 2, 3}
+
+
+def test_writer_removes_what_a_killed_writer_left(path: Path) -> None:
+    path.write_bytes(some(path).read_bytes() + b'["sample","p",3,30')
+    with RecordWriter(path) as writer:
+        writer.sample(sample(4))
+    assert [s.seq for s in read_record(path).samples] == [0, 1, 2, 4]
+
+
+def append(path: Path, probe: str, count: int) -> None:
+    with RecordWriter(path) as writer:
+        for seq in range(count):
+            writer.sample(sample(seq, probe))
+            if seq % 50 == 0:
+                writer.event(Event("log", probe, "x" * 300, seq))
+
+
+def test_two_processes_append_whole_lines(path: Path) -> None:
+    some(path, samples=0)
+    spawn = multiprocessing.get_context("fork")
+    workers = [spawn.Process(target=append, args=(path, name, 3000)) for name in ("p", "q")]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    record = read_record(path)
+    assert len(record.samples) == 6000
+    assert len(record.events) == 120
+
+
+def test_killed_process_loses_only_what_was_not_flushed(path: Path) -> None:
+    code = (
+        "import os, signal\nfrom harness.record import RecordWriter\nfrom harness.model import *\n"
+        f"w = RecordWriter({str(path)!r})\n"
+        "w.header(Header('r','d','t','c',1,'2026',5,'0','v1',(),(),()))\n"
+        "w.sample(Sample('p',0,1,1,2,'ok'))\nw.flush()\nw.event(Event('log','x','y',3))\n"
+        "w.sample(Sample('p',1,1,1,2,'ok'))\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    record = read_record(path)
+    assert [s.seq for s in record.samples] == [0]
+    assert len(record.events) == 1
+    assert record.ended == ""
+
+
+def test_waiting_samples_reach_the_disk_without_being_asked(path: Path) -> None:
+    writer = RecordWriter(path)
+    writer.header(HEADER)
+    writer.sample(sample(0))
+    for _ in range(100):
+        if len(read_record(path).samples) == 1:
+            break
+        writer._closed.wait(0.05)
+    assert len(read_record(path).samples) == 1
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "found an empty file"),
+        ("hello\n", "line 1: found 'hello', expected a JSON array"),
+        ('{"a": 1}\n', "line 1: found {'a': 1}"),
+        ('["sample","p",1,1,1,2,"ok",""]\n', 'expected the first line to be ["header"'),
+        ('["header",{"format":99,"tool_version":"7.0"}]\n', "found record format 99, expected 1"),
+        ('["header",{"format":1,"colour":"red"}]\n', "missing or unknown fields: cluster, colour"),
+    ],
+)
+def test_files_from_elsewhere(path: Path, text: str, message: str) -> None:
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_record(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('["header",{"format":1}]', "a second header"),
+        ('["weather","sunny"]', "'weather'"),
+        ('["sample","p",9,1,5,4,"ok",""]', "the answer came before the request"),
+        ('["sample","p",9,1.5,5,6,"ok",""]', "whole nanoseconds"),
+        ('["sample","p",9]', "line 3"),
+        ('["end",9,"finished",""]', "expected one of completed, aborted, interrupted, error"),
+        ('["sample","p",0,1,1,2,"ok",""]', "sample 0 of probe p 2 times"),
+        ('["sample","p",1,', "line 3"),
+    ],
+)
+def test_foreign_lines_are_named(path: Path, line: str, message: str) -> None:
+    some(path, samples=1)
+    path.write_text(path.read_text() + line + '\n["event","log","x","y",1,{}]\n')
+    with pytest.raises(UsageError) as caught:
+        read_record(path)
+    assert message in str(caught.value)
+
+
+def test_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read a record there"):
+        read_record(tmp_path / "nothing.jsonl")
+
+
+def test_the_format_is_in_the_first_line(path: Path) -> None:
+    first = json.loads(some(path).read_text().splitlines()[0])
+    assert first[0] == "header"
+    assert first[1]["format"] == 1
