@@ -162,15 +162,6 @@ def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
     return problems
 
 
-def daemon_set_problems(sets: Iterable[Object], node_is_new: bool) -> list[str]:
-    """DaemonSets whose rollout has not been seen by their controller yet."""
-    return [
-        f"DaemonSet {_full_name(item)} was changed and its controller has not looked yet"
-        for item in sets
-        if node_is_new and item["status"].get("observedGeneration", 0) < item["metadata"]["generation"]
-    ]
-
-
 def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:
     """Deployments and StatefulSets that have fewer available replicas than they ask for: "kind namespace/name 1/3"."""
     found = []
@@ -198,7 +189,7 @@ def lease_problems(leases: Iterable[Object], now: datetime | None = None) -> lis
     problems = []
     for name in ("kube-controller-manager", "kube-scheduler"):
         renewed = by_name.get(name, {}).get("renewTime")
-        age = (now - datetime.fromisoformat(renewed.replace("Z", "+00:00"))).total_seconds() if renewed else None
+        age = (now - datetime.fromisoformat(renewed)).total_seconds() if renewed else None
         if age is None or age > LEASE_FRESH_SECONDS:
             problems.append(f"{name} has no leader" + ("" if age is None else f" since {age:.0f} s"))
     return problems

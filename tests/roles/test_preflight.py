@@ -1,0 +1,184 @@
+"""Ansible runs with bad inventories: each ends before a node is touched and says what to do. Needs no cluster.
+
+Where a node has to answer, it is this machine (``ansible_connection: local``): the checks only read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTROL_PLANES = {"cp1": 11, "cp2": 12, "cp3": 13}
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Path:
+    for version in ("1.35.4", "1.36.3"):
+        root = tmp_path / "bundles" / f"v{version}-amd64"
+        (root / "bin").mkdir(parents=True)
+        (root / "bin" / "kubeadm").write_bytes(b"x" * 10)
+        part = {"path": "bin/kubeadm", "size": 10, "sha256": "0"}
+        manifest = {"kubernetes": f"v{version}", "arch": "amd64", "parts": [part]}
+        (root / "bundle.json").write_text(json.dumps(manifest))
+    return tmp_path / "bundles"
+
+
+def inventory(bundles: Path, **shared: Any) -> dict[str, Any]:
+    # Port 1 of this machine: nothing answers there, so a run that goes on to the nodes says "unreachable".
+    hosts = {name: {"ansible_host": f"127.0.77.{last}", "ansible_port": 1} for name, last in CONTROL_PLANES.items()}
+    workers = {"w1": {"ansible_host": "127.0.77.21", "ansible_port": 1}}
+    variables = {
+        "cluster_virtual_address": "127.0.77.10",
+        "cluster_node_network": "127.0.77.0/24",
+        "cluster_bundles_source": str(bundles),
+        "ansible_python_interpreter": sys.executable,
+        **shared,
+    }
+    children = {"control_planes": {"hosts": hosts}, "workers": {"hosts": workers}}
+    return {"cluster": {"vars": variables, "children": children}}
+
+
+def run(tmp_path: Path, content: dict[str, Any] | str, *args: str, playbook: str = "preflight.yml") -> tuple[int, str]:
+    path = tmp_path / "hosts.yml"
+    shared = tmp_path / "group_vars" / "cluster.yml"
+    shared.parent.mkdir(exist_ok=True)
+    if not isinstance(content, str):
+        shared.write_text(yaml.safe_dump(content.get("cluster", {}).pop("vars", {})))
+        content = yaml.safe_dump(content, sort_keys=False)
+    path.write_text(content)
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(path), *args]
+    done = subprocess.run(
+        [*command, str(ROOT / "playbooks" / playbook)],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_TIMEOUT": "3"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def refused(output: tuple[int, str], *sentences: str) -> str:
+    """The run failed with all these sentences, having changed nothing and having looked at no node."""
+    code, text = output
+    assert code != 0, text
+    for sentence in sentences:
+        assert sentence in text, text
+    assert "changed=0" in text
+    assert "changed=1" not in text
+    return text
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "upgrade.yml"])
+def test_all_mistakes_of_one_inventory_at_once(tmp_path: Path, bundles: Path, playbook: str) -> None:
+    bad = inventory(bundles, cluster_pod_network="10.96.0.0/16", cluster_virtual_address="192.0.2.1")
+    del bad["cluster"]["children"]["control_planes"]["hosts"]["cp3"]
+    bad["cluster"]["children"]["workers"]["hosts"]["w1"]["ansible_host"] = "127.0.77.11"
+    bad["cluster"]["children"]["workers"]["hosts"]["cp2"] = {}
+    bad["masters"] = {"hosts": {"m1": {}}}
+    text = refused(
+        run(tmp_path, bad, "-e", "upgrade_to=1.36.3", playbook=playbook),
+        "6 mistakes, nothing was changed",
+        "control_planes has 2 hosts (cp1, cp2), an even number of etcd members",
+        "host cp2 is in control_planes and in workers",
+        "host m1 is in group masters only",
+        "hosts cp1, w1 have the same address",
+        "cluster_virtual_address 192.0.2.1 is outside cluster_node_network",
+        "cluster_pod_network 10.96.0.0/16 and cluster_service_network 10.96.0.0/12 overlap",
+    )
+    assert "Look at the node" not in text
+
+
+def test_no_control_planes(tmp_path: Path) -> None:
+    refused(run(tmp_path, {"nodes": {"hosts": {"n1": {}}}}), "group control_planes has no host")
+
+
+def test_an_empty_inventory_does_not_pass_in_silence(tmp_path: Path) -> None:
+    refused(run(tmp_path, "---\n"), "group control_planes has no host")
+
+
+def test_a_limit_does_not_skip_the_checks(tmp_path: Path, bundles: Path) -> None:
+    bad = inventory(bundles, cluster_pod_network="10.96.0.0/16")
+    refused(run(tmp_path, bad, "--limit", "w1"), "overlap")
+
+
+def test_an_unknown_host_in_the_limit(tmp_path: Path, bundles: Path) -> None:
+    code, text = run(tmp_path, inventory(bundles), "--limit", "cp9")
+    assert code != 0
+    assert "cp9" in text
+
+
+def test_a_host_that_is_defined_twice(tmp_path: Path, bundles: Path) -> None:
+    text = yaml.safe_dump(inventory(bundles), sort_keys=False)
+    twice = text.replace("        cp2:\n", "        cp1:\n", 1)
+    assert twice != text
+    refused(run(tmp_path, twice), "host cp1 is defined twice")
+
+
+def test_a_version_without_bundle(tmp_path: Path, bundles: Path) -> None:
+    bad = inventory(bundles, cluster_kubernetes_version="1.33.1")
+    refused(run(tmp_path, bad), "there is no bundle v1.33.1-amd64", "kubedrill bundle build 1.33.1")
+
+
+def test_a_corrupt_bundle(tmp_path: Path, bundles: Path) -> None:
+    (bundles / "v1.35.4-amd64" / "bin" / "kubeadm").write_bytes(b"half")
+    refused(run(tmp_path, inventory(bundles)), "bundle v1.35.4-amd64 is corrupt: bin/kubeadm has 4 bytes, expected 10")
+
+
+def test_a_half_written_bundle(tmp_path: Path, bundles: Path) -> None:
+    (bundles / "v1.36.3-amd64" / "bundle.json").unlink()
+    answer = run(tmp_path, inventory(bundles), "-e", "upgrade_to=1.36.3", playbook="upgrade.yml")
+    refused(answer, "bundle v1.36.3-amd64 is half-written")
+
+
+def test_an_upgrade_without_a_version(tmp_path: Path, bundles: Path) -> None:
+    refused(run(tmp_path, inventory(bundles), playbook="upgrade.yml"), "upgrade_to is not set")
+
+
+def test_unreachable_nodes_are_all_named(tmp_path: Path, bundles: Path) -> None:
+    text = refused(run(tmp_path, inventory(bundles)), "the nodes: 4 mistakes, nothing was changed")
+    for name in (*CONTROL_PLANES, "w1"):
+        assert f"{name} cannot be reached over SSH" in text
+
+
+def local(bundles: Path, host: dict[str, Any], **shared: Any) -> dict[str, Any]:
+    """One control plane that is this machine; as a node it has no sudo or too little, which is the point."""
+    content = inventory(bundles, **shared)
+    content["cluster"]["children"]["control_planes"]["hosts"] = {
+        "cp1": {"ansible_host": "127.0.77.11", "ansible_connection": "local", **host}
+    }
+    content["cluster"]["children"]["workers"]["hosts"] = {}
+    return content
+
+
+def test_no_sudo(tmp_path: Path, bundles: Path) -> None:
+    host = {"ansible_become_exe": "/nonexistent/sudo", "ansible_become_user": "nobody"}
+    refused(run(tmp_path, local(bundles, host)), "cp1: no sudo", "ansible_become_password")
+
+
+def test_too_small_and_too_old_and_another_architecture(tmp_path: Path, bundles: Path) -> None:
+    small = {
+        "preflight_memory_mib_control_plane": 10**9,
+        "preflight_disk_mib": 10**9,
+        "preflight_kernel": "99.0",
+        "preflight_architecture": "arm64",
+    }
+    (bundles / "v1.35.4-amd64").rename(bundles / "v1.35.4-arm64")
+    manifest = bundles / "v1.35.4-arm64" / "bundle.json"
+    manifest.write_text(manifest.read_text().replace("amd64", "arm64"))
+    refused(
+        run(tmp_path, local(bundles, {}, **small)),
+        "MiB of memory, a control plane needs 1000000000",
+        "MiB free under /var, it needs 1000000000",
+        "expected 99.0 or newer",
+        "cp1 is amd64, the bundle is for arm64",
+    )

@@ -1,0 +1,123 @@
+"""Each mistake of an inventory is found, and all of them at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+SHARED = {
+    "cluster_kubernetes_version": "1.35.4",
+    "cluster_virtual_address": "10.0.0.10",
+    "cluster_api_port": 8443,
+    "cluster_node_network": "10.0.0.0/24",
+    "cluster_pod_network": "10.244.0.0/16",
+    "cluster_service_network": "10.96.0.0/12",
+}
+
+
+def inventory(
+    planes: int = 3, workers: int = 2, **shared: Any
+) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
+    cps, ws = [f"cp{i}" for i in range(1, planes + 1)], [f"w{i}" for i in range(1, workers + 1)]
+    groups = {"all": cps + ws, "ungrouped": [], "cluster": cps + ws, "control_planes": cps, "workers": ws}
+    hosts = {name: {**SHARED, **shared, "ansible_host": f"10.0.0.{20 + i}"} for i, name in enumerate(cps + ws)}
+    return groups, hosts
+
+
+def test_a_good_inventory_has_no_mistake(inventory_rules: ModuleType) -> None:
+    for planes in (1, 3, 5):
+        assert inventory_rules.inventory_mistakes(*inventory(planes)) == []
+
+
+@pytest.mark.parametrize("planes", [2, 4])
+def test_an_even_number_of_etcd_members(inventory_rules: ModuleType, planes: int) -> None:
+    (mistake,) = inventory_rules.inventory_mistakes(*inventory(planes))
+    assert f"{planes} hosts" in mistake
+    assert "expected 1, 3 or 5" in mistake
+
+
+@pytest.mark.parametrize(
+    ("shared", "expected"),
+    [
+        ({"cluster_pod_network": "10.97.0.0/16"}, "cluster_pod_network 10.97.0.0/16 and cluster_service_network"),
+        (
+            {"cluster_pod_network": "10.0.0.0/16"},
+            "cluster_node_network 10.0.0.0/24 and cluster_pod_network 10.0.0.0/16 overlap",
+        ),
+        ({"cluster_service_network": "10.0.0.0/8"}, "overlap"),
+        ({"cluster_pod_network": "many"}, "cluster_pod_network is 'many', not a network"),
+        ({"cluster_virtual_address": "10.9.0.10"}, "cluster_virtual_address 10.9.0.10 is outside"),
+        ({"cluster_virtual_address": "10.0.0.21"}, "is the address of cp2"),
+        ({"cluster_virtual_address": "vip"}, "not an IP address"),
+        ({"cluster_kubernetes_version": "1.35"}, "expected a full version"),
+        ({"cluster_pod_network": None}, "cluster_pod_network is not set for cp1, cp2, cp3, w1, w2"),
+    ],
+)
+def test_wrong_settings(inventory_rules: ModuleType, shared: dict[str, Any], expected: str) -> None:
+    assert any(expected in mistake for mistake in inventory_rules.inventory_mistakes(*inventory(**shared)))
+
+
+def test_no_control_plane_names_the_groups_that_were_found(inventory_rules: ModuleType) -> None:
+    groups = {"all": ["a"], "ungrouped": [], "masters": ["a"]}
+    mistakes = inventory_rules.inventory_mistakes(groups, {"a": SHARED})
+    assert any("control_planes has no host (other groups found: masters)" in mistake for mistake in mistakes)
+
+
+def test_hosts_in_wrong_groups(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory()
+    groups["workers"].append("cp1")
+    groups["cluster"].append("x1")
+    groups["nodes"] = ["y1"]
+    hosts |= {"x1": SHARED, "y1": SHARED}
+    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
+    assert "host cp1 is in control_planes and in workers" in said
+    assert "host x1 is in group cluster, but in neither" in said
+    assert "host y1 is in group nodes only" in said
+
+
+def test_duplicate_names_and_addresses(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory()
+    hosts["w2"]["ansible_host"] = hosts["cp3"]["ansible_host"]
+    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts, ["w1"]))
+    assert "hosts cp3, w2 have the same address 10.0.0.22" in said
+    assert "host w1 is defined twice" in said
+
+
+def test_names_that_kubernetes_refuses(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory(1, 0)
+    groups["control_planes"], groups["cluster"], hosts["Node_1"] = ["Node_1"], ["Node_1"], hosts.pop("cp1")
+    assert any("'Node_1'" in mistake for mistake in inventory_rules.inventory_mistakes(groups, hosts))
+
+
+def test_settings_that_differ_between_hosts(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory()
+    hosts["w2"]["cluster_api_port"] = 6443
+    (mistake,) = inventory_rules.inventory_mistakes(groups, hosts)
+    assert "8443 on cp1, cp2, cp3, w1; 6443 on w2" in mistake
+
+
+def test_all_mistakes_are_listed_at_once(inventory_rules: ModuleType) -> None:
+    mistakes = inventory_rules.inventory_mistakes(
+        *inventory(2, cluster_pod_network="10.96.0.0/16", cluster_virtual_address="1.2.3.4")
+    )
+    assert len(mistakes) == 3
+    assert inventory_rules.report(mistakes, "inv").startswith("inv: 3 mistakes, nothing was changed:\n  - ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.yml", "cluster:\n  hosts:\n    a:\n    b:\n    a:\n", ["a"]),
+        ("a.yml", "x:\n  hosts:\n    a:\ny:\n  hosts:\n    a:\n", []),
+        ("a.ini", "[x]\nn1 p=1\nn1 p=2\n[y]\nn1\n", ["n1"]),
+    ],
+)
+def test_hosts_defined_twice(repeated: ModuleType, tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
+    (tmp_path / name).write_text(text)
+    assert repeated.repeated_hosts(tmp_path / name) == expected
+    assert repeated.repeated_hosts(tmp_path) == expected

@@ -1,0 +1,179 @@
+"""Each mistake of the nodes, and of the cluster that they already are, is found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+LIMITS = {
+    "clock_skew_limit": 2.0,
+    "memory_mib_control_plane": 1700,
+    "memory_mib_worker": 700,
+    "disk_mib": 4096,
+    "kernel": "5.13",
+}
+PARTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+def fresh(name: str) -> dict[str, Any]:
+    return {
+        "arch": "amd64",
+        "kernel": "6.1.0-9",
+        "hostname": name,
+        "memory_mib": 2048,
+        "disk_free_mib": 9000,
+        "systemd": True,
+        "missing_features": [],
+        "macs": [f"02:00:00:00:00:{name}"],
+        "addresses": [],
+        "vip_held": False,
+        "vip_mac": "",
+        "versions": {},
+        "kubelet_version": "",
+        "joined": False,
+        "ca": "",
+        "api_ready": False,
+        "etcd_member": False,
+        "etcd_healthy": False,
+        "root": True,
+        "asked": 100.0,
+        "time": 100.1,
+        "answered": 100.2,
+    }
+
+
+def member(name: str, version: str = "1.35.4", **more: Any) -> dict[str, Any]:
+    plane = name.startswith("cp")
+    return {
+        **fresh(name),
+        "versions": dict.fromkeys(PARTS, version) if plane else {},
+        "kubelet_version": version,
+        "joined": True,
+        "ca": "same" if plane else "",
+        "api_ready": plane,
+        "etcd_member": plane,
+        "etcd_healthy": plane,
+        **more,
+    }
+
+
+def wanted(**more: Any) -> dict[str, Any]:
+    return {
+        "purpose": "install",
+        "version": "1.35.4",
+        "architecture": "amd64",
+        "virtual_address": "10.0.0.10",
+        "control_planes": ["cp1", "cp2", "cp3"],
+        "all_control_planes_seen": True,
+        "limits": LIMITS,
+        **more,
+    }
+
+
+def nodes(make: Any = fresh, **changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: {**make(name), **changes.get(name, {})} for name in ("cp1", "cp2", "cp3", "w1", "w2")}
+
+
+def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
+    assert node_rules.node_mistakes(nodes(), wanted()) == []
+    assert node_rules.node_mistakes(nodes(member), wanted()) == []
+    assert node_rules.node_mistakes(nodes(member), wanted(purpose="upgrade", version="1.36.3")) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"trouble": "unreachable", "why": "timed out"}, "w1 cannot be reached over SSH (timed out)"),
+        ({"trouble": "no_root", "why": "a password is required"}, "w1: no sudo"),
+        ({"trouble": "no_python", "why": "not found"}, "w1 has no Python 3"),
+        ({"root": False}, "set ansible_become"),
+        ({"arch": "arm64"}, "w1 is arm64, the bundle is for amd64"),
+        ({"memory_mib": 512}, "w1 has 512 MiB of memory, a worker needs 700"),
+        ({"disk_free_mib": 100}, "w1 has 100 MiB free under /var"),
+        ({"kernel": "5.4.0-1"}, "w1 runs Linux 5.4.0-1, expected 5.13 or newer"),
+        ({"systemd": False}, "w1 does not run systemd"),
+        ({"missing_features": ["the overlay filesystem"]}, "w1 lacks the overlay filesystem"),
+        ({"time": 90.0}, "w1's clock is 10.0 s behind"),
+        ({"time": 103.2}, "w1's clock is 3.0 s ahead"),
+        ({"hostname": "cp1"}, "cp1 and w1 call themselves cp1"),
+        ({"macs": ["02:00:00:00:00:cp1"]}, "cp1 and w1 are one machine"),
+        ({"vip_mac": "02:ff"}, "virtual address 10.0.0.10 is in use by 02:ff"),
+    ],
+)
+def test_one_wrong_node(node_rules: ModuleType, change: dict[str, Any], expected: str) -> None:
+    (mistake,) = node_rules.node_mistakes(nodes(w1=change), wanted())
+    assert expected in mistake
+
+
+def test_a_control_plane_needs_more_memory_than_a_worker(node_rules: ModuleType) -> None:
+    assert node_rules.node_mistakes(nodes(w1={"memory_mib": 1000}), wanted()) == []
+    assert "a control plane needs 1700" in node_rules.node_mistakes(nodes(cp1={"memory_mib": 1000}), wanted())[0]
+
+
+def test_a_slow_answer_is_no_clock_skew(node_rules: ModuleType) -> None:
+    assert node_rules.clock_skew({"asked": 100.0, "time": 130.0, "answered": 160.0}) == 0
+
+
+def test_the_virtual_address_may_be_on_one_of_the_nodes(node_rules: ModuleType) -> None:
+    own = {"vip_mac": "02:00:00:00:00:cp2"}
+    assert node_rules.node_mistakes(nodes(member, w1=own), wanted()) == []
+    assert node_rules.node_mistakes(nodes(member, cp1={"vip_held": True}, w1={"vip_mac": "02:ff"}), wanted()) == []
+
+
+def test_all_mistakes_of_all_nodes_at_once(node_rules: ModuleType) -> None:
+    bad = nodes(
+        cp1={"trouble": "unreachable", "why": "x"}, cp2={"memory_mib": 1}, w1={"disk_free_mib": 1, "arch": "arm64"}
+    )
+    assert len(node_rules.node_mistakes(bad, wanted())) == 4
+
+
+def test_an_install_refuses_another_running_version(node_rules: ModuleType) -> None:
+    (mistake,) = node_rules.node_mistakes(nodes(member), wanted(version="1.36.3"))
+    assert "run Kubernetes 1.35.4, the inventory asks for 1.36.3" in mistake
+    assert "upgrade.yml" in mistake
+
+
+def test_nodes_of_two_clusters(node_rules: ModuleType) -> None:
+    assert "2 clusters" in node_rules.node_mistakes(nodes(member, cp3={"ca": "other"}), wanted())[0]
+
+
+def test_a_broken_cluster_is_refused_but_a_killed_install_is_not(node_rules: ModuleType) -> None:
+    down = {"api_ready": False}
+    broken = nodes(member, cp1=down, cp2=down, cp3=down)
+    assert "the cluster is broken" in node_rules.node_mistakes(broken, wanted())[0]
+    half = nodes(fresh, cp1=member("cp1", api_ready=False))
+    assert node_rules.node_mistakes(half, wanted()) == []
+    assert node_rules.node_mistakes(nodes(member, cp1=down), wanted()) == []
+
+
+@pytest.mark.parametrize(
+    ("running", "target", "expected"),
+    [
+        ("1.34.4", "1.36.3", "skips a minor version: upgrade to 1.35 first"),
+        ("1.36.3", "1.35.4", "is a downgrade"),
+        ("1.36.3", "1.36.1", "is a downgrade"),
+        ("1.9.0", "1.36.3", "skips a minor version: upgrade to 1.10 first"),
+    ],
+)
+def test_skips_and_downgrades(node_rules: ModuleType, running: str, target: str, expected: str) -> None:
+    found = node_rules.node_mistakes(
+        nodes(lambda name: member(name, running)), wanted(purpose="upgrade", version=target)
+    )
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_a_half_upgraded_cluster_may_go_on(node_rules: ModuleType) -> None:
+    mixed = nodes(member, cp1=member("cp1", "1.36.3", api_ready=False))
+    assert node_rules.node_mistakes(mixed, wanted(purpose="upgrade", version="1.36.3")) == []
+
+
+def test_an_upgrade_needs_a_cluster(node_rules: ModuleType) -> None:
+    found = node_rules.node_mistakes(nodes(), wanted(purpose="upgrade", version="1.36.3"))
+    assert found == ["there is no cluster on these nodes to upgrade: install it with site.yml"]
+    found = node_rules.node_mistakes(nodes(member, w2=fresh("w2")), wanted(purpose="upgrade", version="1.36.3"))
+    assert found == ["w2 is not part of the cluster yet: install it with site.yml first"]

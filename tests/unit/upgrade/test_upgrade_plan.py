@@ -1,0 +1,129 @@
+"""The plan and its refusals are functions of the live state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+EXPECTED = {"control_planes": ["cp1", "cp2", "cp3"], "workers": ["w1", "w2"]}
+
+
+def cluster_state(**kubelets: str) -> dict[str, Any]:
+    names = [*EXPECTED["control_planes"], *EXPECTED["workers"]]
+    nodes = {name: {"kubelet": kubelets.get(name, "1.35.4"), "ready": True, "mark": ""} for name in names}
+    return {"nodes": nodes, "api_servers": {name: kubelets.get(name, "1.35.4") for name in EXPECTED["control_planes"]}}
+
+
+def node_state(version: str = "") -> dict[str, Any]:
+    manifests = {"kube-apiserver": version, "etcd": "3.6.6-0"} if version else {}
+    behind = [name for name, found in manifests.items() if name != "etcd" and found != "1.36.3"]
+    return {"manifests": manifests, "manifests_behind": behind, "outdated_units": []}
+
+
+def test_plan(plan: ModuleType) -> None:
+    cluster = cluster_state(cp1="1.36.3")
+    states = {"cp1": node_state("1.36.3"), "cp2": node_state("1.35.4"), "w1": node_state()}
+    assert plan.plan_lines(cluster, states, "1.36.3") == [
+        "cp1: at 1.36.3, nothing to do",
+        "cp2: control plane 1.35.4 -> 1.36.3, kubelet 1.35.4 -> 1.36.3",
+        "w1: kubelet 1.35.4 -> 1.36.3",
+    ]
+
+
+def test_a_node_that_a_killed_run_left_is_not_done(plan: ModuleType) -> None:
+    done = {"kubelet": "1.36.3", "mark": ""}
+    assert plan.is_done(done, node_state("1.36.3"), "1.36.3")
+    assert not plan.is_done({**done, "mark": "1.36.3"}, node_state("1.36.3"), "1.36.3")
+    assert not plan.is_done(done, {**node_state("1.36.3"), "outdated_units": ["kubelet"]}, "1.36.3")
+    assert not plan.is_done(done, node_state("1.35.4"), "1.36.3")
+    assert not plan.is_done({**done, "kubelet": "1.35.4"}, node_state("1.36.3"), "1.36.3")
+
+
+@pytest.mark.parametrize(
+    ("kubelets", "target", "expected"),
+    [
+        ({}, "1.37.0", "1.35.4 runs, 1.37.0 would skip a minor version: upgrade to 1.36 first"),
+        ({"w2": "1.34.1"}, "1.36.3", "1.34.1 runs, 1.36.3 would skip a minor version: upgrade to 1.35 first"),
+        ({"cp1": "1.36.3"}, "1.35.4", "1.36.3 runs, 1.35.4 would be a downgrade"),
+    ],
+)
+def test_skips_and_downgrades(plan: ModuleType, kubelets: dict[str, str], target: str, expected: str) -> None:
+    assert any(expected in found for found in plan.refusals(cluster_state(**kubelets), target, EXPECTED))
+
+
+def test_a_broken_node_is_refused_unless_an_upgrade_was_killed_there(plan: ModuleType) -> None:
+    cluster = cluster_state()
+    assert plan.refusals(cluster, "1.36.3", EXPECTED) == []
+    cluster["nodes"]["cp2"]["ready"] = False
+    assert plan.refusals(cluster, "1.36.3", EXPECTED) == [
+        "the cluster is already broken: node cp2 is not Ready: repair it first"
+    ]
+    cluster["nodes"]["cp2"]["mark"] = "1.36.3"
+    assert plan.refusals(cluster, "1.36.3", EXPECTED) == []
+    assert "-e upgrade_to=1.36.3" in plan.refusals(cluster, "1.36.4", EXPECTED)[0]
+
+
+def test_cluster_and_inventory_must_be_the_same_nodes(plan: ModuleType) -> None:
+    cluster = cluster_state()
+    cluster["nodes"]["x9"] = cluster["nodes"].pop("w2")
+    said = " ".join(plan.refusals(cluster, "1.36.3", EXPECTED))
+    assert "node w2 of the inventory is not in the cluster" in said
+    assert "node x9 of the cluster is not in the inventory" in said
+
+
+def pod(name: str = "web-1", **metadata: Any) -> dict[str, Any]:
+    labels = {"app": "web"}
+    meta = {"name": name, "namespace": "default", "labels": labels, **metadata}
+    return {"metadata": meta, "spec": {"nodeName": "w1"}, "status": {"phase": "Running"}}
+
+
+def budget(**spec: Any) -> dict[str, Any]:
+    metadata = {"name": "web", "namespace": "default"}
+    status = {"currentHealthy": 3, "expectedPods": 3, "disruptionsAllowed": 0}
+    return {"metadata": metadata, "spec": {"minAvailable": 3, **spec}, "status": status}
+
+
+def test_blockers_name_pod_and_budget(drain: ModuleType) -> None:
+    (found,) = drain.blockers([pod()], [budget(selector={"matchLabels": {"app": "web"}})])
+    assert found == (
+        "pod default/web-1 is still there (PodDisruptionBudget default/web: minAvailable 3, 3 of 3 pods healthy, "
+        "disruptionsAllowed 0)"
+    )
+
+
+def test_pods_that_a_drain_leaves_alone_block_nothing(drain: ModuleType) -> None:
+    daemon = pod(ownerReferences=[{"kind": "DaemonSet"}])
+    mirror = pod(annotations={"kubernetes.io/config.mirror": "x"})
+    finished = {**pod(), "status": {"phase": "Succeeded"}}
+    assert drain.blockers([daemon, mirror, finished], []) == []
+    assert (
+        "no PodDisruptionBudget covers it"
+        in drain.blockers([pod()], [budget(selector={"matchLabels": {"app": "x"}})])[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ({}, True),
+        ({"matchLabels": {"app": "web"}}, True),
+        ({"matchLabels": {"app": "web", "tier": "x"}}, False),
+        ({"matchExpressions": [{"key": "app", "operator": "In", "values": ["web"]}]}, True),
+        ({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, True),
+    ],
+)
+def test_label_selectors(drain: ModuleType, selector: dict[str, Any], expected: bool) -> None:
+    assert drain.matches(selector, {"app": "web"}) is expected
+
+
+def test_evictable_pods(state: ModuleType) -> None:
+    assert state.is_evictable(pod())
+    assert not state.is_evictable(pod(ownerReferences=[{"kind": "DaemonSet"}]))
+    assert not state.is_evictable({**pod(), "status": {"phase": "Failed"}})
