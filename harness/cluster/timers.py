@@ -161,9 +161,15 @@ def parse_flags(command: Iterable[str]) -> dict[str, str]:
 
 
 def parse_keepalived(text: str) -> dict[str, float]:
-    """advert_int, priority and vrrp_version of keepalived.conf (the first vrrp_instance)."""
+    """advert_int, priority and vrrp_version of keepalived.conf (the first vrrp_instance).
+
+    VRRP version 2, keepalived's default, knows whole seconds only: keepalived rounds, to 1 s at least.
+    """
     found = re.findall(r"^\s*(advert_int|priority|vrrp_version)\s+([\d.]+)", _uncommented(text, "#!"), re.MULTILINE)
-    return {name: float(value) for name, value in reversed(found)}
+    values = {name: float(value) for name, value in reversed(found)}
+    if values.get("vrrp_version", 2) == 2 and "advert_int" in values:
+        values["advert_int"] = float(max(1, round(values["advert_int"])))
+    return values
 
 
 def parse_haproxy(text: str) -> dict[str, float]:

@@ -62,7 +62,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible has no types
         if self._descriptor is None:
             self.disabled = True
         else:  # a daemon that a task leaves behind must not keep the pipe open
-            os.set_inheritable(self._descriptor, False)  # noqa: FBT003 - the standard library's signature
+            os.set_inheritable(self._descriptor, False)
 
     def _write(self, kind: str, host: str = "", task: Any = None, data: dict[str, Any] | None = None) -> None:
         if self._descriptor is None:

@@ -48,6 +48,10 @@ def test_keepalived_s_first_instance_without_comments() -> None:
     assert parse_keepalived(KEEPALIVED) == {"vrrp_version": 3, "advert_int": 0.3, "priority": 102}
 
 
+def test_keepalived_rounds_what_version_2_cannot_say() -> None:
+    assert parse_keepalived("vrrp_instance a {\n advert_int 0.3\n}\n") == {"advert_int": 1}
+
+
 def test_haproxy_with_its_own_units() -> None:
     assert parse_haproxy(HAPROXY) == {"inter": 0.5, "fall": 2, "rise": 3, "check": 0.4}
 
