@@ -1,0 +1,166 @@
+"""Recipes of the container images: a Go program on an empty base, or on a small Debian base where it needs tools."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bundle.cache import tree_digest
+from bundle.debian import bootstrap, package_versions
+from bundle.errors import BuildFailed, Unsupported
+from bundle.golang import Product, module_folder
+from bundle.oci import Config, LayerWriter, write_image
+from bundle.recipes import Kitchen, Recipe
+from bundle.releases import DEBIAN_SUITE
+
+SAMPLE_APP = Path(__file__).resolve().parent.parent / "sample-app"
+IMAGE = "image.tar"
+LAYER = "layer.tar"
+PACKAGES = "packages.json"
+# Raised when what this file makes of the same inputs changes.
+_RECIPE = 1
+_NET_PACKAGES = ["nftables", "iptables", "conntrack", "kmod"]
+PYTHON_PACKAGES = ["python3", "python3-aiohttp", "python3-dnspython", "python3-grpcio", "python3-protobuf"]
+_NOT_NEEDED = ["doc", "man", "info", "locale", "lintian", "bug"]
+_LEAVE_OUT = ["dev", "proc", "sys", "run", "tmp", "var/cache", "var/lib/apt/lists", "var/log"]
+# User of the sample application in its images, without any right.
+_APP_USER = "10001"
+
+
+def debian_layer(name: str, packages: Sequence[str]) -> Recipe:
+    """Return the recipe of a layer with Debian's essential packages and some more, without documentation."""
+
+    def make(kitchen: Kitchen) -> None:
+        root = kitchen.out / "root.tar"
+        excludes = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _NOT_NEEDED]
+        bootstrap(kitchen.processes, root, list(packages), variant="essential", options=excludes)
+        kitchen.note("writing the layer")
+        with tarfile.open(root) as tar:
+            status = tar.extractfile("./var/lib/dpkg/status")
+            versions = package_versions(status.read().decode() if status else "")
+        with LayerWriter(kitchen.out / LAYER) as layer:
+            layer.root(root, _LEAVE_OUT)
+        root.unlink()
+        (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
+
+    return Recipe(name, DEBIAN_SUITE, "fetch", {"recipe": _RECIPE, "packages": list(packages)}, make)
+
+
+def net_layer() -> Recipe:
+    """Return the base of programs that program the node's packet filter."""
+    return debian_layer("layer-net", _NET_PACKAGES)
+
+
+def python_layer() -> Recipe:
+    """Return the base of the sample application and of the in-cluster prober."""
+    return debian_layer("layer-python", PYTHON_PACKAGES)
+
+
+def image_recipe(
+    name: str,
+    version: str,
+    reference: str,
+    config: Config,
+    *,
+    programs: dict[str, tuple[Recipe, str]],
+    base: Recipe | None = None,
+) -> Recipe:
+    """Return the recipe of an image.
+
+    Args:
+        name: of the part.
+        version: of the part.
+        reference: what it is imported as.
+        config: how its program is started.
+        programs: path in the image (no leading slash) → (part, file of that part).
+        base: a Debian layer; none is an empty base with /tmp and a user list.
+    """
+
+    def write_programs(layer: LayerWriter, kitchen: Kitchen) -> None:
+        if base is None:
+            _empty_base(layer)
+        for path, (recipe, file) in sorted(programs.items()):
+            layer.file(path, kitchen.needs[recipe.name] / file, 0o755)
+
+    needs = {recipe.name: recipe for recipe, _ in programs.values()}
+    files = {path: [recipe.name, file] for path, (recipe, file) in programs.items()}
+    inputs = {"programs": files, "base": base.name if base else None}
+    return _image(name, version, reference, config, inputs, write_programs, tuple(needs.values()), base)
+
+
+def python_image(reference: str) -> Recipe:
+    """Return the image of the in-cluster prober and of the storage provisioner's helper: the Python base alone."""
+    return _image("python", "v1", reference, Config(cmd=["python3"]), {}, lambda *_: None, (), python_layer())
+
+
+def hello_image(version: str, reference: str) -> Recipe:
+    """Return the sample application's image; a change below sample-app/ changes its key and nothing else's.
+
+    Raises:
+        Unsupported: this installation has no sample application.
+    """
+    if not (SAMPLE_APP / "main.py").is_file():
+        raise Unsupported(f"{SAMPLE_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill")
+
+    def write_app(layer: LayerWriter, _: Kitchen) -> None:
+        for path in sorted(SAMPLE_APP.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                layer.file(f"app/{path.relative_to(SAMPLE_APP)}", path, 0o644)
+
+    config = Config(
+        entrypoint=["python3", "/app/main.py"],
+        env=[*Config().env, f"APP_VERSION={version}", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1"],
+        user=_APP_USER,
+        workdir="/app",
+    )
+    inputs = {"app": tree_digest(SAMPLE_APP)}
+    return _image(f"hello-{version}", version, reference, config, inputs, write_app, (), python_layer())
+
+
+def pause_image(product: Product, tag: str, reference: str) -> Recipe:
+    """Return the pause image, from pause.c of the Kubernetes module, compiled as its Makefile does."""
+
+    def compile_pause(kitchen: Kitchen) -> None:
+        source = module_folder(kitchen, product, "k8s.io/kubernetes") / "build/pause/linux/pause.c"
+        if not source.is_file():
+            raise BuildFailed(f"{source} is not in the Kubernetes module any more: the pause image is made from it")
+        flags = ["-Os", "-Wall", "-Werror", "-static", f"-DVERSION=v{tag}", "-s"]
+        kitchen.processes.run("compiling pause", ["gcc", *flags, "-o", str(kitchen.out / "pause"), str(source)])
+
+    inputs = {"recipe": _RECIPE, "kubernetes": product.version}
+    program = Recipe("pause-program", tag, "fetch", inputs, compile_pause)
+    config = Config(entrypoint=["/pause"], user="65535:65535")
+    return image_recipe("pause", tag, reference, config, programs={"pause": (program, "pause")})
+
+
+def _image(
+    name: str,
+    version: str,
+    reference: str,
+    config: Config,
+    inputs: dict[str, object],
+    write_top: Callable[[LayerWriter, Kitchen], None],
+    needs: tuple[Recipe, ...],
+    base: Recipe | None,
+) -> Recipe:
+    def make(kitchen: Kitchen) -> None:
+        top = kitchen.out / "top.tar"
+        with LayerWriter(top) as layer:
+            write_top(layer, kitchen)
+        layers = [*([kitchen.needs[base.name] / LAYER] if base else []), top]
+        write_image(kitchen.out / IMAGE, reference, layers, config)
+        top.unlink()
+        if base:
+            (kitchen.out / PACKAGES).write_bytes((kitchen.needs[base.name] / PACKAGES).read_bytes())
+
+    whole = {"recipe": _RECIPE, "reference": reference, "config": asdict(config), **inputs}
+    return Recipe(f"image-{name}", version, "pack", whole, make, (*needs, *([base] if base else [])))
+
+
+def _empty_base(layer: LayerWriter) -> None:
+    layer.folder("tmp", 0o1777)
+    layer.text("etc/passwd", "root:x:0:0:root:/:/none\nnobody:x:65534:65534:nobody:/:/none\n")
+    layer.text("etc/group", "root:x:0:\nnogroup:x:65534:\n")

@@ -1,0 +1,131 @@
+"""Shows a build: bars on a terminal, plain lines elsewhere and where CI=true."""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+
+class BuildProgress(Protocol):
+    """What a build tells while it goes on; called from several threads."""
+
+    def plan(self, total: int, cached: int) -> None:
+        """``total`` parts are wanted, ``cached`` of them are there already."""
+
+    def started(self, part: str) -> None:
+        """Work on a part begins."""
+
+    def note(self, part: str, text: str) -> None:
+        """How far a part is."""
+
+    def finished(self, part: str, seconds: float) -> None:
+        """A part is in the cache."""
+
+    def say(self, text: str) -> None:
+        """Anything else that the user should know."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def plan(self, total: int, cached: int) -> None:
+        """Nothing."""
+
+    def started(self, part: str) -> None:
+        """Nothing."""
+
+    def note(self, part: str, text: str) -> None:
+        """Nothing."""
+
+    def finished(self, part: str, seconds: float) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+
+class Lines:
+    """One line for each beginning and end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._total = self._done = 0
+
+    def plan(self, total: int, cached: int) -> None:
+        """Say how much is to be done."""
+        self._total, self._done = total, cached
+        self.say(f"{total} parts, {cached} of them in the cache")
+
+    def started(self, part: str) -> None:
+        """Say what begins."""
+        self.say(f"{part} …")
+
+    def note(self, part: str, text: str) -> None:
+        """Too many for lines."""
+
+    def finished(self, part: str, seconds: float) -> None:
+        """Say what ended, and how far the whole is."""
+        with self._lock:
+            self._done += 1
+            self.say(f"[{self._done}/{self._total}] {part} in {seconds:.0f} s")
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(f"bundle: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+class Bars:
+    """A bar for the whole and a line with a spinner for each part in work."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._whole: TaskID | None = None
+        self._parts: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._bars.stop()
+
+    def plan(self, total: int, cached: int) -> None:
+        """Show the bar of the whole."""
+        self._whole = self._bars.add_task("bundle", total=total, completed=cached, note=f"{cached} in the cache")
+
+    def started(self, part: str) -> None:
+        """Show a part."""
+        self._parts[part] = self._bars.add_task(f"  {part}", total=1, note="")
+
+    def note(self, part: str, text: str) -> None:
+        """Show how far a part is."""
+        self._bars.update(self._parts[part], note=text)
+
+    def finished(self, part: str, seconds: float) -> None:
+        """Take the part's line away and move the whole's bar."""
+        self._bars.remove_task(self._parts.pop(part))
+        if self._whole is not None:
+            self._bars.update(self._whole, advance=1, note=f"{part} in {seconds:.0f} s")
+
+    def say(self, text: str) -> None:
+        """Print one line above the bars."""
+        self._bars.console.print(text, highlight=False, markup=False)
+
+
+def wants_bars(console: Console) -> bool:
+    """Whether moving bars can be read: on a terminal, and not where CI=true."""
+    return console.is_terminal and os.environ.get("CI", "").lower() not in ("true", "1")
