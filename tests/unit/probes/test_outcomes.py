@@ -1,0 +1,206 @@
+"""Every way in which a server can fail a probe has its own word, and no bad answer passes for a good one."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.probes.sampler.kinds import KINDS, Spec
+from harness.probes.sampler.ticks import Probe, Sample
+
+sys.path.insert(0, str(Path(__file__).parent))
+from servers import resolving, serving
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+async def fire(spec: Spec, times: int = 1) -> list[Sample]:
+    """Fire a probe by hand, one request after the other."""
+    samples: list[Sample] = []
+    probe = Probe(spec, KINDS[spec.kind](spec), samples.append)
+    for seq in range(times):
+        await probe._ask(seq, 0)
+    probe.close()
+    return samples
+
+
+def spec(port: int, kind: str = "http", reuse: bool = False, **more: object) -> Spec:
+    target = f"http://127.0.0.1:{port}/api/v1/namespaces/x/configmaps/probe" if "api" in kind else ""
+    return Spec("p", kind, target or f"http://127.0.0.1:{port}/", reuse, **{"timeout_s": 0.15, **more})
+
+
+@pytest.mark.parametrize(
+    ("mode", "outcome"),
+    [
+        ("ok", "ok"),
+        ("chunked", "ok"),
+        ("until-eof", "ok"),
+        ("close", "ok"),
+        ("503", "http-503"),
+        ("wrong", "wrong-answer"),
+        ("html", "wrong-answer"),
+        ("not-http", "wrong-answer"),
+        ("hang", "timeout"),
+        ("reset", "reset"),
+        ("cut", "reset"),
+    ],
+)
+@pytest.mark.parametrize("reuse", [False, True])
+def test_http(mode: str, outcome: str, reuse: bool) -> None:
+    async def main() -> list[Sample]:
+        async with serving(mode) as server:
+            return await fire(spec(server.port, reuse=reuse))
+
+    ((*_, found, who),) = asyncio.run(main())
+    assert found == outcome
+    assert who == ("hello-1" if outcome == "ok" else "")
+
+
+def test_refused_unreachable_and_plain_text_where_tls_is_due() -> None:
+    async def main() -> list[str]:
+        async with serving("banner") as server:
+            specs = [
+                spec(free_port()),
+                Spec("p", "http", "http://255.255.255.255/", False, timeout_s=0.2),
+                Spec("p", "http", f"https://127.0.0.1:{server.port}/", False, timeout_s=0.5),
+            ]
+            return [(await fire(s))[0][5] for s in specs]
+
+    assert asyncio.run(main()) == ["refused", "unreachable", "tls"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "outcome"),
+    [
+        ("api-read", "object", "ok"),
+        ("api-read", "ok", "wrong-answer"),
+        ("api-read", "503", "http-503"),
+        ("api-write", "ok", "ok"),
+        ("api-write", "lost-write", "wrong-answer"),
+        ("http-status", "html", "ok"),
+        ("http-status", "503", "http-503"),
+    ],
+)
+def test_api(kind: str, mode: str, outcome: str) -> None:
+    async def main() -> list[Sample]:
+        async with serving(mode) as server:
+            return await fire(spec(server.port, kind))
+
+    assert asyncio.run(main())[0][5] == outcome
+
+
+def test_expected_body_is_compared() -> None:
+    async def main() -> list[str]:
+        async with serving("html") as server:
+            return [
+                (await fire(spec(server.port, expect=body)))[0][5] for body in ("<html>welcome</html>", "<html>")
+            ]
+
+    assert asyncio.run(main()) == ["ok", "wrong-answer"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expect", "outcome"),
+    [
+        ("ok", "127.0.0.1", "ok"),
+        ("ok", "127.0.0.2", "wrong-answer"),
+        ("empty", "", "wrong-answer"),
+        ("servfail", "", "dns-servfail"),
+        ("nxdomain", "", "dns-nxdomain"),
+        ("junk", "", "wrong-answer"),
+        ("hang", "", "timeout"),
+    ],
+)
+def test_dns(mode: str, expect: str, outcome: str) -> None:
+    async def main() -> str:
+        async with resolving(mode) as port:
+            one = Spec("p", "dns", "app.test.", False, timeout_s=0.15, expect=expect, resolver=f"127.0.0.1:{port}")
+            return (await fire(one))[0][5]
+
+    assert asyncio.run(main()) == outcome
+
+
+def test_dns_port_closed() -> None:
+    one = Spec("p", "dns", "app.test.", False, timeout_s=0.3, resolver=f"127.0.0.1:{free_port()}")
+    assert asyncio.run(fire(one))[0][5] == "refused"
+
+
+def test_http_to_a_name_asks_the_resolver_itself() -> None:
+    async def main() -> list[str]:
+        async with serving() as server, resolving() as port, resolving("servfail") as broken:
+            url = f"http://app.test:{server.port}/"
+            return [
+                (await fire(Spec("p", "http", url, False, timeout_s=0.3, resolver=f"127.0.0.1:{p}")))[0][5]
+                for p in (port, broken)
+            ]
+
+    assert asyncio.run(main()) == ["ok", "dns-servfail"]
+
+
+def test_new_opens_and_reused_keeps() -> None:
+    async def main(reuse: bool) -> tuple[int, int]:
+        async with serving() as server:
+            await fire(spec(server.port, reuse=reuse), times=5)
+            return server.connections, len(server.requests)
+
+    assert asyncio.run(main(False)) == (5, 5)
+    assert asyncio.run(main(True)) == (1, 5)
+
+
+def test_reused_reconnects_after_connection_close_without_a_failure() -> None:
+    async def main() -> tuple[list[str], int]:
+        async with serving("close") as server:
+            samples = await fire(spec(server.port, reuse=True), times=3)
+            return [s[5] for s in samples], server.connections
+
+    assert asyncio.run(main()) == (["ok"] * 3, 3)
+
+
+def test_a_reset_request_is_sent_once_and_counted() -> None:
+    """A client that retries would turn this failure into a success that no user had."""
+
+    async def main() -> tuple[list[str], int]:
+        async with serving() as server:
+            samples: list[Sample] = []
+            one = spec(server.port, reuse=True)
+            probe = Probe(one, KINDS[one.kind](one), samples.append)
+            await probe._ask(0, 0)
+            server.mode = "reset"
+            await probe._ask(1, 0)
+            server.mode = "ok"
+            await probe._ask(2, 0)
+            return [s[5] for s in samples], len(server.requests)
+
+    assert asyncio.run(main()) == (["ok", "reset", "ok"], 3)
+
+
+def test_a_hanging_request_does_not_hold_up_the_next_one() -> None:
+    async def main() -> list[str]:
+        async with serving("hang") as server:
+            samples: list[Sample] = []
+            one = spec(server.port, reuse=True)
+            probe = Probe(one, KINDS[one.kind](one), samples.append)
+            first = asyncio.create_task(probe._ask(0, 0))
+            while not server.requests:
+                await asyncio.sleep(0)
+            server.mode = "ok"
+            await probe._ask(1, 0)
+            await first
+            return [s[5] for s in samples]
+
+    assert asyncio.run(main()) == ["ok", "timeout"]
+
+
+def test_a_bug_of_ours_is_no_outcome() -> None:
+    from harness.probes.sampler.kinds import outcome_of
+
+    with pytest.raises(ZeroDivisionError):
+        outcome_of(ZeroDivisionError())

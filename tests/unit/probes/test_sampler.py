@@ -1,0 +1,213 @@
+"""The sampler as a process: its ticks, its file, its ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.probes.sampler.kinds import Spec
+from harness.probes.sampler.sinks import MAX_FETCHED, MemorySink
+from harness.probes.sampler.ticks import Sample, Ticker
+
+sys.path.insert(0, str(Path(__file__).parent))
+from servers import Server, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[3]
+NS = 1_000_000_000
+
+
+@contextmanager
+def server_thread(mode: str = "ok") -> Iterator[Server]:
+    """Serve from a thread, for samplers that are processes."""
+    found: list[Server] = []
+    up, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        async with serving(mode) as server:
+            found.append(server)
+            up.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
+    thread.start()
+    assert up.wait(5)
+    yield found[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(5)
+
+
+@contextmanager
+def sampler(tmp_path: Path, config: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness.probes.sampler", str(path)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def lines(path: Path) -> list[Any]:
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def until(path: Path, count: int) -> list[Any]:
+    deadline = time.monotonic() + 10
+    while len(found := lines(path)) < count:
+        assert time.monotonic() < deadline, f"{len(found)} samples after 10 s"
+        threading.Event().wait(0.02)
+    return found
+
+
+def http(port: int, name: str = "p", **more: Any) -> dict[str, Any]:
+    url = f"http://127.0.0.1:{port}/"
+    return {"name": name, "kind": "http", "target": url, "reuse": True, "interval_s": 0.02, **more}
+
+
+def test_ticks_are_absolute_and_phases_spread(tmp_path: Path) -> None:
+    record = tmp_path / "r.jsonl"
+    with server_thread() as server:
+        config = {"record": str(record), "probes": [http(server.port, "a"), http(server.port, "b")]}
+        with sampler(tmp_path, config) as process:
+            found = until(record, 60)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(5) == 0
+    ends = lines(record)
+    assert len(ends) >= len(found)
+    due = {name: [s[3] for s in sorted(ends, key=lambda s: s[2]) if s[1] == name] for name in "ab"}
+    for name in "ab":
+        assert {b - a for a, b in zip(due[name], due[name][1:], strict=False)} == {NS // 50}, "a tick drifted"
+        assert [s[2] for s in ends if s[1] == name] == list(range(len(due[name]))), "a tick is missing"
+    assert due["b"][0] - due["a"][0] == NS // 100
+    assert all(s[0] == "sample" and s[6] == "ok" and s[7] == "hello-1" and s[3] <= s[4] <= s[5] for s in ends)
+
+
+def test_the_loop_is_open(tmp_path: Path) -> None:
+    """Against a server that never answers, a closed loop would ask once per timeout: 10 times too seldom."""
+    record = tmp_path / "r.jsonl"
+    with server_thread("hang") as server:
+        config = {"record": str(record), "probes": [http(server.port, timeout_s=0.2)]}
+        with sampler(tmp_path, config) as process:
+            until(record, 20)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(5) == 0
+    found = lines(record)
+    assert {s[6] for s in found} == {"timeout"}
+    fired = [s[4] for s in found]
+    assert (max(fired) - min(fired)) / (len(fired) - 1) < 0.03 * NS
+    assert sorted(s[2] for s in found) == list(range(len(found))), "what was in flight at the end is recorded too"
+
+
+def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
+    record = tmp_path / "r.jsonl"
+    with server_thread() as server:
+        with sampler(tmp_path, {"record": str(record), "probes": [http(server.port)]}) as process:
+            until(record, 50)
+            process.kill()
+            killed = time.monotonic_ns()
+            process.wait()
+        assert record.read_bytes().endswith(b"\n")
+        assert killed - lines(record)[-1][5] < NS
+
+
+def test_the_sampler_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
+    record = tmp_path / "r.jsonl"
+    with server_thread() as server:
+        config = {"record": str(record), "parent": True, "probes": [http(server.port)]}
+        with sampler(tmp_path, config) as process:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            assert process.stdin is not None
+            process.stdin.close()
+            process.stdin = None
+            assert process.wait(5) == 0
+
+
+def test_a_bug_ends_it_loudly(tmp_path: Path) -> None:
+    config = {"record": str(tmp_path / "r"), "probes": [{**http(1), "kind": "tcp", "target": "127.0.0.1:x"}]}
+    with sampler(tmp_path, config) as process:
+        assert process.wait(5) == 1
+        assert process.stderr is not None and "ValueError" in process.stderr.read()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_ends_it_loudly(tmp_path: Path) -> None:
+    with server_thread() as server, sampler(tmp_path, {"record": "/dev/full", "probes": [http(server.port)]}) as process:
+        assert process.wait(5) == 1
+        assert process.stderr is not None and "No space left" in process.stderr.read()
+
+
+@pytest.mark.parametrize("config", [{}, {"probes": [], "record": "x"}, {"probes": [{"kind": "x"}], "record": "x"}])
+def test_bad_configuration(tmp_path: Path, config: dict[str, Any]) -> None:
+    with sampler(tmp_path, config) as process:
+        assert process.wait(5) == 2
+
+
+def test_late_ticks_are_told() -> None:
+    """A stalled host fires late; the sample says when it was due and when it fired."""
+
+    async def main() -> list[Sample]:
+        samples: list[Sample] = []
+        async with serving() as server:
+            ticker = Ticker([Spec(**http(server.port))], samples.append)
+            ticker.start()
+            while not samples:
+                await asyncio.sleep(0.005)
+            time.sleep(0.2)  # the stall: nothing in this process runs
+            await asyncio.sleep(0.03)
+            await ticker.stop()
+        return samples
+
+    samples = asyncio.run(main())
+    late = [(s[3] - s[2]) / NS for s in samples]
+    assert max(late) > 0.15
+    assert [s[1] for s in sorted(samples, key=lambda s: s[1])] == list(range(len(samples))), "no tick is left out"
+    assert len(samples) >= 10
+
+
+def sample(seq: int) -> Sample:
+    return ("p", seq, 1, 2, 3, "ok", "")
+
+
+def test_memory_sink_keeps_until_acknowledged() -> None:
+    sink = MemorySink()
+    for seq in range(5):
+        sink.keep(sample(seq))
+    first = sink.answer("/samples?after=0")
+    again = sink.answer("/samples?after=0")
+    assert first is not None and again is not None
+    assert first["samples"] == again["samples"], "an answer that got lost can be fetched again"
+    assert first["next"] == 5
+    sink.keep(sample(5))
+    later = sink.answer("/samples?after=5")
+    assert later is not None and [s[1] for s in later["samples"]] == [5] and later["next"] == 6
+    assert sink.answer("/other") is None
+
+
+def test_memory_sink_answers_in_portions() -> None:
+    sink = MemorySink()
+    for seq in range(MAX_FETCHED + 10):
+        sink.keep(sample(seq))
+    first = sink.answer("/samples?after=0")
+    assert first is not None and len(first["samples"]) == MAX_FETCHED
+    rest = sink.answer(f"/samples?after={first['next']}")
+    assert rest is not None and len(rest["samples"]) == 10
