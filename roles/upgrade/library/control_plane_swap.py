@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import filecmp
 import os
-import re
 import shutil
 import ssl
 import time
@@ -25,6 +24,7 @@ from ansible.module_utils.upgrade_cluster import (
     ETCD_METRICS,
     MANIFESTS,
     CommandError,
+    api_port,
     etcdctl,
     http_ok,
     run,
@@ -138,9 +138,7 @@ def swap(source: Path, names: list[str], scratch: Path, grace: float) -> None:
 
 def unhealthy() -> list[str]:
     """Static pods of this node that do not answer their own health checks."""
-    manifest = (MANIFESTS / "kube-apiserver.yaml").read_text(encoding="utf-8")
-    port = re.search(r"--secure-port=(\d+)", manifest)
-    checks = {"kube-apiserver": (int(port.group(1)) if port else 6443, "readyz"), **HEALTH}
+    checks = {"kube-apiserver": (api_port(), "readyz"), **HEALTH}
     bad = [name for name, (number, path) in checks.items() if not _tls_ok(f"https://127.0.0.1:{number}/{path}")]
     return [*([] if http_ok(f"{ETCD_METRICS}/health") else ["etcd"]), *bad]
 

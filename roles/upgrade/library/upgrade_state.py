@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.upgrade_cluster import CommandError, image_versions, run
+from ansible.module_utils.upgrade_cluster import CommandError, api_port, image_versions, run
 
 DOCUMENTATION = r"""
 module: upgrade_state
@@ -38,7 +38,8 @@ def main() -> None:
     except CommandError as error:
         module.fail_json(msg=str(error))
     behind = [name for name, found in versions.items() if name != "etcd" and found != module.params["version"]]
-    module.exit_json(changed=False, state={"manifests": versions, "manifests_behind": behind, "outdated_units": units})
+    state = {"manifests": versions, "manifests_behind": behind, "outdated_units": units, "api_port": api_port()}
+    module.exit_json(changed=False, state=state)
 
 
 if __name__ == "__main__":

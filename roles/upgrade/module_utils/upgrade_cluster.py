@@ -98,6 +98,13 @@ def image_versions(manifests: Path = MANIFESTS) -> dict[str, str]:
     return versions
 
 
+def api_port(manifests: Path = MANIFESTS) -> int:
+    """Port of this node's own API server, kubeadm's default when it has none."""
+    path = manifests / "kube-apiserver.yaml"
+    found = re.search(r"--secure-port=(\d+)", path.read_text(encoding="utf-8")) if path.exists() else None
+    return int(found.group(1)) if found else 6443
+
+
 def condition(obj: Object, kind: str) -> str:
     """Status of one condition: "True", "False", "Unknown" or "" when it is not there."""
     conditions = obj.get("status", {}).get("conditions", [])
