@@ -77,9 +77,9 @@ def show_result(console: Console, result: RunResult, inventory: Path) -> None:
     """Tell the verdicts and how to replay the run."""
     for verdict in result.verdicts:
         console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
-    for missed in result.not_run:
-        console.print(f"not run      {missed.drill}: {missed.reason}", markup=False, soft_wrap=True)
-    names = " ".join([*(v.drill for v in result.verdicts), *(missed.drill for missed in result.not_run)])
+    for name, reason in result.not_run.items():
+        console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
+    names = " ".join([*(verdict.drill for verdict in result.verdicts), *result.not_run])
     console.print(
         f"{result.verdict.value}; to replay: kubedrill drill {names} --inventory {inventory} --seed {result.seed}"
     )

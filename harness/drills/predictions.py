@@ -42,7 +42,7 @@ class Prediction:
 def endpoints_of_a_dead_node(timers: LiveTimers, what: str, node: str) -> Prediction:
     """Until Kubernetes takes the pods of a silent node out of their Services, some requests still go there.
 
-    node-monitor-grace-period runs from the last lease that the controller saw; it looks once a node-monitor-period; then
+    node-monitor-grace-period runs from the last lease that the controller saw, it looks once a monitor period, then
     each kube-proxy follows within its minSyncPeriod. A lease is renewed every lease-duration / 4, so it is up to that
     old when the power goes, which only shortens the wait: the figure is the longest.
     """

@@ -53,16 +53,8 @@ class Bench:
         return self.directory / "record" / f"{drill.name}.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class NotRun:
-    """A drill that cannot be done on this cluster, and why. It proves nothing: neither passed nor failed."""
-
-    drill: str
-    reason: str
-
-
-def run_one(bench: Bench, drill: Drill) -> NotRun | None:
-    """Run a drill and leave its record behind, or say why it cannot be run.
+def run_one(bench: Bench, drill: Drill) -> str | None:
+    """Run a drill and leave its record behind; where it cannot be done on this cluster, return the reason.
 
     Errors of the drill end up in the record, not in the caller; an interrupt and a bug of the harness are raised after
     everything was healed and the record was closed.
@@ -85,7 +77,7 @@ class _Drilling:
         self.undos = Undos()
         self.failed: KubedrillError | ApiException | None = None
 
-    def run(self) -> NotRun | None:
+    def run(self) -> str | None:
         problems = find_problems(self.ctx.api, self.ctx.hosts, self.ctx.inventory)
         if problems:
             self._abort(UnhealthyCluster(problems))
@@ -95,7 +87,7 @@ class _Drilling:
         survey = self._survey()
         reason = self.drill.unavailable(survey)
         if reason:
-            return NotRun(self.drill.name, reason)
+            return reason
         self._drill(survey)
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from harness.model import DrillVerdict, VerdictKind
 from harness.record import read_record
 from harness.report import write_report
 from harness.runner.lock import run_lock
-from harness.runner.one import Bench, NotRun, run_one
+from harness.runner.one import Bench, run_one
 from harness.runner.signals import Stop, stop_on_signals
 from harness.verdict import judge
 
@@ -40,7 +39,7 @@ class RunResult:
 
     directory: Path
     verdicts: tuple[DrillVerdict, ...]
-    not_run: tuple[NotRun, ...] = ()
+    not_run: dict[str, str] = field(default_factory=dict)  # name → reason
     interrupted: bool = False
     seed: int = field(default=0)
 
@@ -77,9 +76,10 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
         run = _Run(inventory, settings, config_path, progress, stop, seed, directory)
         try:
             interrupted = run.all(drills)
-            return run.conclude(interrupted=interrupted)
-        finally:
-            remove_empty(directory)
+        except BaseException:
+            run.save()
+            raise
+        return run.conclude(interrupted=interrupted)
 
 
 def require_permission(inventory: Inventory) -> None:
@@ -104,8 +104,6 @@ def new_directory(reports: Path, seed: int) -> Path:
 
 def remove_empty(directory: Path) -> None:
     """Take away a run's folder that no record was put into."""
-    if any(directory.rglob("*.*")):
-        return
     for path in [*directory.glob("*/"), directory]:
         path.rmdir()
 
@@ -119,7 +117,7 @@ class _Run:
     stop: Stop
     seed: int
     directory: Path
-    not_run: list[NotRun] = field(default_factory=list)
+    not_run: dict[str, str] = field(default_factory=dict)
 
     def all(self, drills: Sequence[Drill]) -> bool:
         """Run the drills one after the other; returns whether the run was interrupted."""
@@ -139,14 +137,20 @@ class _Run:
             return True
         return False
 
+    def save(self) -> None:
+        """After an error: report what was recorded before it, or leave no empty folder behind."""
+        if any(self.directory.rglob("*.jsonl")):
+            self.conclude(interrupted=True)
+        else:
+            remove_empty(self.directory)
+
     def conclude(self, *, interrupted: bool) -> RunResult:
         """Judge all records and write the report."""
         found = [read_record(path) for path in self.directory.glob("record/*.jsonl")]
         records = sorted(found, key=lambda record: record.header.started_mono)
         verdicts = tuple(judge(record) for record in records)
-        write_report(self.directory, records, verdicts)
-        point_latest(self.directory)
-        return RunResult(self.directory, verdicts, tuple(self.not_run), interrupted, self.seed)
+        write_report(self.directory, records, verdicts, not_run=self.not_run)
+        return RunResult(self.directory, verdicts, self.not_run, interrupted, self.seed)
 
     def _api(self, hosts: Hosts) -> ClusterApi:
         return ClusterApi.connect(self.inventory, hosts, self.settings)
@@ -156,8 +160,8 @@ class _Run:
             self.progress.drill(drill.name, drill.title, number, len(drills))
             missed = run_one(bench, drill)
             if missed:
-                self.not_run.append(missed)
-                self.progress.done(missed.drill, "not run", missed.reason)
+                self.not_run[drill.name] = missed
+                self.progress.done(drill.name, "not run", missed)
             else:
                 verdict = judge(read_record(bench.record_path(drill)))
                 self.progress.done(drill.name, verdict.verdict.value, verdict.reason)
@@ -169,10 +173,3 @@ class _Run:
         except KubedrillError as error:
             self.progress.note(app.name, f"could not be removed: {error}")
 
-
-def point_latest(directory: Path) -> None:
-    """Let ``latest`` beside a run's folder point to it, in one step."""
-    temporary = directory.with_name(f".latest-{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(directory.name, target_is_directory=True)
-    temporary.replace(directory.with_name("latest"))

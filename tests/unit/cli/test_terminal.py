@@ -1,0 +1,62 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.cli.terminal import Lines, Panel, make_progress
+
+
+def console(*, tty: bool) -> Console:
+    return Console(file=io.StringIO(), force_terminal=tty, width=120)
+
+
+def test_plain_lines_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    assert isinstance(make_progress(console(tty=False)), Lines)
+
+
+def test_plain_lines_under_ci_even_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert isinstance(make_progress(console(tty=True)), Lines)
+    monkeypatch.delenv("CI")
+    assert isinstance(make_progress(console(tty=True)), Panel)
+
+
+def test_lines_tell_availability_when_it_changes_only() -> None:
+    out = console(tty=False)
+    lines = Lines(out)
+    healthy, broken = {"app-new": (10, 10)}, {"app-new": (4, 10)}
+    for latest in (healthy, healthy, broken, broken, healthy):
+        lines.availability(latest)
+    text = out.file.getvalue()
+    assert text.count("app-new 4/10") == 1
+    assert text.count("all answer") == 1
+
+
+def test_brackets_in_messages_are_kept() -> None:
+    out = console(tty=False)
+    Lines(out).note("w1", "found [red]nothing[/red] [dim]")
+    assert "[red]nothing[/red] [dim]" in out.file.getvalue()
+
+
+def test_panel_shows_the_drill_the_step_and_each_probe() -> None:
+    out = console(tty=True)
+    with Panel(out) as panel:
+        panel.drill("node-drain", "Drain", 1, 2)
+        panel.step("w1", "drain: inject")
+        panel.availability({"app-new": (5, 10), "dns": (0, 0)})
+        drawn = Console(file=io.StringIO(), width=120)
+        drawn.print(panel._draw())
+    text = drawn.file.getvalue()
+    assert "[1/2] node-drain: Drain" in text
+    assert "w1: drain: inject" in text
+    assert "50.0%" in text
+    assert "no data" in text
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "not run"])
+def test_the_end_of_a_drill_is_told_with_its_reason(verdict: Any) -> None:
+    out = console(tty=False)
+    Lines(out).done("node-drain", verdict, "because")
+    assert f"{verdict}: node-drain: because" in out.file.getvalue()

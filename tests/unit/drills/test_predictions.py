@@ -1,0 +1,76 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.cluster.timers import LiveTimers, Timer
+from harness.config import Limits
+from harness.drills.predictions import Loss, node_loss, planned_work
+
+
+def timer(name: str, value: float, unit: str = "s") -> Timer:
+    return Timer(name, value, "test", unit)
+
+
+@pytest.fixture
+def timers() -> LiveTimers:
+    return LiveTimers(
+        node_monitor_grace=timer("node-monitor-grace-period", 50),
+        node_monitor_period=timer("node-monitor-period", 5),
+        lease_duration=timer("lease duration", 40),
+        lease_renew=timer("lease renewal", 10),
+        status_update=timer("status update", 10),
+        toleration=timer("toleration", 300),
+        leader_lease=timer("leader lease", 15),
+        leader_renew=timer("leader renew", 10),
+        leader_retry=timer("leader retry", 2),
+        etcd_heartbeat=timer("heartbeat-interval", 0.1),
+        etcd_election=timer("election-timeout", 1),
+        vrrp_advert=timer("advert_int", 0.3),
+        vrrp_priority={"cp1": 110, "cp2": 105, "cp3": 100},
+        vrrp_version=3,
+        haproxy_inter=timer("inter", 0.5),
+        haproxy_fall=timer("fall", 2, ""),
+        haproxy_rise=timer("rise", 2, ""),
+        haproxy_check=timer("timeout check", 0.5),
+        proxy_min_sync=timer("minSyncPeriod", 1),
+    )
+
+
+def by_probes(budgets: Any) -> Any:
+    return {budget.probes: budget for budget in budgets}
+
+
+def test_worker_with_app_pods_costs_the_app_grace_plus_period_plus_sync(timers: LiveTimers) -> None:
+    found = by_probes(node_loss(timers, Limits(app_outage_s=60), Loss("w1", app_pods=2)))
+    assert found["app-*"].predicted_s == 56
+    assert found["app-*"].limit_s == 60
+    assert found["api-*"].predicted_s == 0
+    assert found["dns-*"].predicted_s == 0
+    assert any("node-monitor-grace-period 50 s" in line for line in found["app-*"].because)
+
+
+def test_holder_of_the_address_costs_vrrp_takeover_and_the_balancers_checks_side_by_side(timers: LiveTimers) -> None:
+    found = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True, control_plane=True)))
+    # takeover 3 x 0.3 + (256 - 105) / 256 x 0.3 = 1.08; balancer 0.5 + 2 x 0.5 = 1.5
+    assert found["app-*"].predicted_s == pytest.approx(1.077, abs=0.001)
+    assert found["api-*"].predicted_s == pytest.approx(1.5)
+    assert any("slowest counts" in line for line in found["api-*"].because)
+
+
+def test_skew_is_of_the_next_in_line_not_of_the_lost_one(timers: LiveTimers) -> None:
+    lost_cp2 = by_probes(node_loss(timers, Limits(), Loss("cp2", holds_vip=True)))["app-*"].predicted_s
+    lost_cp1 = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True)))["app-*"].predicted_s
+    assert lost_cp2 < lost_cp1
+
+
+def test_etcd_leader_costs_an_election(timers: LiveTimers) -> None:
+    slow = replace(timers, etcd_election=timer("election-timeout", 5))
+    found = by_probes(node_loss(slow, Limits(), Loss("cp2", leads_etcd=True, control_plane=True)))
+    assert found["api-*"].predicted_s == 10
+
+
+def test_planned_work_predicts_nothing_and_keeps_the_configured_counts() -> None:
+    found = by_probes(planned_work(Limits(app_max_failed=0, api_outage_s=1), "preStop", "untouched"))
+    assert (found["app-*"].predicted_s, found["app-*"].max_failed) == (0, 0)
+    assert (found["api-*"].limit_s, found["api-*"].because) == (1, ("untouched",))

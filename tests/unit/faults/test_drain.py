@@ -1,0 +1,122 @@
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+
+from harness.cluster.api import ApiUnavailable, Eviction
+from harness.config import Settings
+from harness.errors import StepFailed
+from harness.faults import Drain, FaultContext, drain_node
+from harness.faults.drain import must_leave
+
+
+def pod(
+    name: Any, *, owner: str = "ReplicaSet", phase: str = "Running", mirror: bool = False, ending: bool = False
+) -> Any:
+    owners = [Object(kind=owner, controller=True)] if owner else []
+    annotations = {"kubernetes.io/config.mirror": "x"} if mirror else None
+    meta = Object(
+        name=name,
+        namespace="shop",
+        owner_references=owners,
+        annotations=annotations,
+        deletion_timestamp="now" if ending else None,
+        uid=name,
+    )
+    return Object(metadata=meta, status=Object(phase=phase), spec=Object(node_name="w1"))
+
+
+class Cluster:
+    """One node in memory; ``answers`` are what each eviction of a pod gets in turn, the last one for ever."""
+
+    def __init__(self, pods: Any, answers: Any = None) -> None:
+        self.pod_list, self.answers, self.cordoned = pods, answers or {}, []
+        self.commands = []
+
+    def pods(self, node: Any) -> Any:
+        assert node == "w1"
+        return list(self.pod_list)
+
+    def evict(self, pod: Any) -> Any:
+        answers = self.answers.setdefault(pod.metadata.name, [Eviction("done")])
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if answer.outcome == "done":
+            self.pod_list.remove(pod)
+        return answer
+
+    def cordon(self, node: Any, on: bool = True) -> None:  # noqa: ARG002
+        self.cordoned.append(on)
+
+    def node(self, name: Any) -> Any:  # noqa: ARG002
+        return Object(spec=Object(unschedulable=bool(self.cordoned and self.cordoned[-1])))
+
+    def wait(self, what: Any, lacks: Any, *, setting: Any) -> None:  # noqa: ARG002
+        assert setting == "unschedulable_cleared"
+        assert [lacks() is None, lacks() is None][1]
+
+    # hosts
+    def run(self, node: Any, argv: Any, timeout_s: Any = None) -> None:  # noqa: ARG002
+        self.commands.append((len(self.cordoned), argv))
+
+    check = run
+
+
+def context(cluster: Any) -> Any:
+    inventory = Object(name="test", control_planes=(Object(name="cp1"),))
+    return FaultContext(inventory, Settings(), cluster, cluster, None, None, lambda _subject, _text: None)
+
+
+BLOCKED = Eviction("blocked", "PodDisruptionBudget shop/web (allows 0 now): Cannot evict pod")
+
+
+def test_daemonsets_mirrors_and_finished_pods_stay() -> None:
+    assert must_leave(pod("web"))
+    assert must_leave(pod("bare", owner=""))
+    assert not must_leave(pod("proxy", owner="DaemonSet"))
+    assert not must_leave(pod("etcd", owner="Node", mirror=True))
+    assert not must_leave(pod("job", phase="Succeeded"))
+
+
+def test_a_429_means_later_not_no() -> None:
+    cluster = Cluster([pod("web")], {"web": [BLOCKED, BLOCKED, Eviction("done")]})
+    assert drain_node(context(cluster), "w1", 30, "evict") == []
+    assert cluster.pod_list == []
+
+
+def test_an_api_server_that_restarts_does_not_end_the_drain() -> None:
+    cluster = Cluster([pod("web")], {"web": [ApiUnavailable("503"), Eviction("done")]})
+    assert drain_node(context(cluster), "w1", 30, "evict") == []
+
+
+def test_a_blocked_drain_names_the_pod_and_the_budget_and_uncordons() -> None:
+    cluster = Cluster([pod("web"), pod("proxy", owner="DaemonSet")], {"web": [BLOCKED]})
+    with pytest.raises(StepFailed) as error:
+        Drain("w1", 0.1, "evict_blocked").inject(context(cluster))
+    assert "pod shop/web: PodDisruptionBudget shop/web (allows 0 now)" in str(error.value)
+    assert "proxy" not in str(error.value)
+    assert cluster.cordoned == [True, False]
+
+
+def test_a_pod_that_is_ending_is_waited_for_and_named_but_not_evicted_again() -> None:
+    cluster = Cluster([pod("slow", ending=True)], {"slow": [AssertionError("evicted twice")]})
+    (blocker,) = drain_node(context(cluster), "w1", 0.1, "evict")
+    assert str(blocker) == "pod shop/slow: is still ending: its grace period is longer"
+
+
+def test_the_undo_is_armed_before_the_cordon() -> None:
+    cluster = Cluster([])
+    drain_node(context(cluster), "w1", 5, "evict")
+    armed = [cordons for cordons, argv in cluster.commands if argv[0] == "systemd-run"]
+    assert armed == [0]
+
+
+def test_heal_disarms_and_may_be_called_twice() -> None:
+    cluster = Cluster([])
+    fault, ctx = Drain("w1", 5), context(cluster)
+    fault.inject(ctx)
+    fault.heal(ctx)
+    fault.heal(ctx)
+    assert cluster.cordoned == [True, False]
+    assert cluster.commands[-1][1] == ["systemctl", "stop", "kubedrill-undo-w1.timer"]
