@@ -1,0 +1,187 @@
+/* Zooming, moving and hovering. */
+
+const SHORTEST = 50; // ms: half a tick of the usual 10 Hz; nothing is finer
+
+class Timeline {
+  constructor(element, data) {
+    this.element = element; this.data = data; this.from = 0; this.to = data.end; this.cursor = null; this.selecting = null;
+    Object.assign(this, layout(data));
+    this.canvas = element.querySelector(".main"); this.ctx = this.canvas.getContext("2d");
+    const mini = element.querySelector(".mini"); this.mini = { canvas: mini, ctx: mini.getContext("2d"), width: 0 };
+    this.tip = element.querySelector(".tip"); this.hint = element.querySelector(".hint"); this.output = element.querySelector("output");
+    this.labels(); this.listen(); this.resize();
+  }
+
+  x(time) { return ((time - this.from) / (this.to - this.from)) * this.width; }
+  time(x) { return this.from + (x / this.width) * (this.to - this.from); }
+
+  labels() {
+    const box = this.element.querySelector(".labels");
+    for (const row of this.rows) {
+      const label = document.createElement("div"), text = document.createElement("span");
+      text.textContent = row.label; label.title = row.label; label.append(text); label.style.height = row.height + "px";
+      if (row.kind === "group") label.className = "group";
+      if (row.lane) label.dataset.lane = row.lane;
+      if (row.kind === "probe" && row.probe.failed) { label.className = "bad"; label.dataset.failed = row.probe.failed.toLocaleString("en"); }
+      box.append(label);
+    }
+    this.canvas.setAttribute("aria-label", this.rows.filter((row) => row.lane).map((row) => row.label + (row.probe ? `: ${row.probe.failed} of ${row.probe.samples} requests failed` : `: ${(row.spans || row.events).length} entries`)).join("; "));
+  }
+
+  resize() {
+    this.colour = colours(this.element); this.font = getComputedStyle(document.body).fontFamily;
+    this.width = this.fitCanvas(this.canvas, this.ctx, this.height);
+    this.mini.width = this.fitCanvas(this.mini.canvas, this.mini.ctx, 26);
+    this.draw();
+  }
+
+  fitCanvas(canvas, ctx, height) {
+    const ratio = devicePixelRatio || 1, width = canvas.clientWidth;
+    canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio); canvas.style.height = height + "px";
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return width;
+  }
+
+  draw() {
+    if (this.waiting) return;
+    this.waiting = requestAnimationFrame(() => {
+      this.waiting = 0; drawAll(this); drawMini(this);
+      const step = (this.to - this.from) / 100;
+      this.output.textContent = `${clock(this.from, step)} – ${clock(this.to, step)}`;
+      this.element.dataset.from = this.from.toFixed(1); this.element.dataset.to = this.to.toFixed(1);
+    });
+  }
+
+  show(from, to) {
+    const length = Math.min(this.data.end, Math.max(SHORTEST, to - from));
+    const middle = (from + to) / 2;
+    this.from = Math.min(Math.max(0, middle - length / 2), this.data.end - length); this.to = this.from + length;
+    this.draw();
+  }
+
+  zoom(factor, at = (this.from + this.to) / 2) {
+    if (factor < 1 && this.to - this.from <= SHORTEST) return;
+    this.show(at - (at - this.from) * factor, at + (this.to - at) * factor);
+  }
+
+  move(part) {
+    const by = Math.min(this.data.end - this.to, Math.max(-this.from, (this.to - this.from) * part));
+    this.show(this.from + by, this.to + by);
+  }
+
+  nextFailure() {
+    const after = this.to - this.from < this.data.end * 0.9 ? (this.from + this.to) / 2 + 1 : -1;
+    const all = this.data.probes.filter((probe) => !probe.control).flatMap((probe) => probe.failures.map((one) => one[0])).sort((a, b) => a - b);
+    if (!all.length) return;
+    const window = Math.min(this.data.end, 5000);
+    let next = all.find((time) => time > after + window / 2);
+    if (next === undefined) next = all[0];
+    this.show(next - window / 2, next + window / 2);
+  }
+
+  run(what) {
+    ({ in: () => this.zoom(0.5), out: () => this.zoom(2), left: () => this.move(-0.3), right: () => this.move(0.3), all: () => this.show(0, this.data.end), failure: () => this.nextFailure() })[what]();
+  }
+
+  listen() {
+    const keys = { "+": "in", "=": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", 0: "all", Home: "all", n: "failure" };
+    this.element.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+      event.preventDefault(); this.run(keys[event.key]);
+    });
+    this.element.querySelectorAll("button").forEach((button) => button.addEventListener("click", () => this.run(button.dataset.do)));
+    this.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.canvas.addEventListener("pointerdown", (event) => this.press(event));
+    this.canvas.addEventListener("pointermove", (event) => this.hover(event));
+    this.canvas.addEventListener("pointerleave", () => { this.cursor = null; this.tip.hidden = true; this.draw(); });
+    this.canvas.addEventListener("dblclick", () => this.run("all"));
+    this.mini.canvas.addEventListener("pointerdown", (event) => this.grab(event));
+  }
+
+  wheel(event) {
+    if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
+      event.preventDefault(); this.move((event.deltaX || event.deltaY) / this.width);
+    } else if (event.ctrlKey || event.metaKey || document.activeElement === this.element) {
+      event.preventDefault(); this.zoom(Math.exp(Math.max(-200, Math.min(200, event.deltaY)) * 0.0025), this.time(event.offsetX));
+    } else {
+      this.hint.classList.add("show"); clearTimeout(this.fading);
+      this.fading = setTimeout(() => this.hint.classList.remove("show"), 1500);
+    }
+  }
+
+  press(event) {
+    if (event.button !== 0) return;
+    const start = event.offsetX, { from, to } = this, moving = event.shiftKey;
+    this.canvas.setPointerCapture(event.pointerId); this.element.focus({ preventScroll: true });
+    const drag = (next) => {
+      if (moving) { const by = ((start - next.offsetX) / this.width) * (to - from); this.show(from + by, to + by); } else { this.selecting = [start, next.offsetX]; this.draw(); }
+    };
+    const stop = () => {
+      this.canvas.removeEventListener("pointermove", drag); this.canvas.removeEventListener("pointerup", stop); this.canvas.removeEventListener("pointercancel", stop);
+      const range = this.selecting; this.selecting = null;
+      if (range && Math.abs(range[1] - range[0]) > 4) this.show(this.time(Math.min(...range)), this.time(Math.max(...range)));
+      this.draw();
+    };
+    this.canvas.addEventListener("pointermove", drag); this.canvas.addEventListener("pointerup", stop); this.canvas.addEventListener("pointercancel", stop);
+  }
+
+  grab(event) {
+    const canvas = this.mini.canvas, half = (this.to - this.from) / 2;
+    const go = (next) => { const at = Math.min(this.data.end - half, Math.max(half, (next.offsetX / this.mini.width) * this.data.end)); this.show(at - half, at + half); };
+    canvas.setPointerCapture(event.pointerId); go(event);
+    const stop = () => { canvas.removeEventListener("pointermove", go); canvas.removeEventListener("pointerup", stop); canvas.removeEventListener("pointercancel", stop); };
+    canvas.addEventListener("pointermove", go); canvas.addEventListener("pointerup", stop); canvas.addEventListener("pointercancel", stop);
+  }
+
+  hover(event) {
+    this.cursor = event.offsetX; this.draw();
+    const row = this.rows.find((one) => event.offsetY >= one.top && event.offsetY < one.top + one.height);
+    const lines = row ? this.describe(row, event.offsetX, event.offsetY) : [];
+    this.tip.replaceChildren(...[[clock(this.time(event.offsetX), 1), "t"], ...lines].map(([text, name]) => {
+      const line = document.createElement(name === "b" ? "b" : "div");
+      line.className = name === "b" ? "" : name || ""; line.textContent = text; return line;
+    }));
+    this.tip.hidden = false;
+    const box = this.canvas.parentElement.getBoundingClientRect(), left = this.canvas.offsetLeft + event.offsetX;
+    this.tip.style.left = (left + 16 + this.tip.offsetWidth > box.width ? Math.max(4, left - 16 - this.tip.offsetWidth) : left + 16) + "px";
+    this.tip.style.top = Math.max(4, Math.min(event.offsetY + 14, this.height - this.tip.offsetHeight - 4)) + "px";
+  }
+
+  describe(row, x, y) {
+    const time = this.time(x), near = Math.max(1, (this.to - this.from) / this.width) * 3;
+    if (row.kind === "probe") return this.describeProbe(row.probe, time, near);
+    if (row.kind === "spans") {
+      const level = Math.floor((y - row.top - PAD) / SPAN);
+      const span = row.spans.find((one, index) => row.levels.level[index] === level && one[0] - near <= time && time <= one[1] + near);
+      if (!span) return [[row.label, "b"]];
+      const [from, to, label, detail, subject, open] = span;
+      return [[subject && subject !== label ? `${subject}: ${label}` : label, "b"], [`${clock(from, 10)} – ${clock(to, 10)}${open ? " (not ended)" : ""}, ${clock(to - from, 10)}`], ...(detail ? [[detail]] : [])];
+    }
+    if (row.kind === "events") return row.events.filter((one) => Math.abs(one[0] - time) <= near * 2).slice(0, 6).flatMap(([at, lane, subject, name, detail]) => [[`${subject}: ${name}`, "b"], [[clock(at, 10), lane, detail].filter(Boolean).join(", "), "t"]]);
+    return [];
+  }
+
+  describeProbe(probe, time, near) {
+    const width = probe.width, from = Math.min(time - near, Math.floor(time / width) * width), to = Math.max(time + near, from + width);
+    let ok = 0, slowest = 0;
+    for (let index = firstFrom(probe.buckets, Math.floor(from / width)); index < probe.buckets.length && probe.buckets[index][0] * width < to; index++) { ok += probe.buckets[index][1]; slowest = Math.max(slowest, probe.buckets[index][3]); }
+    const failed = new Map();
+    for (const [first, last, count, outcome] of probe.failures) if (last >= from && first <= to) failed.set(outcome, (failed.get(outcome) || 0) + count);
+    const lines = [[probe.name, "b"], [probe.what, "t"]];
+    for (const [outcome, count] of failed) lines.push([`${count} failed: ${outcome}`, "f"]);
+    lines.push([ok ? `${ok} answered, slowest ${slowest} ms` : failed.size ? "none answered" : "no request here"]);
+    const steps = this.rows.filter((row) => row.lane === "step" || row.lane === "ansible").flatMap((row) => row.spans).filter((one) => one[0] <= time && time <= one[1]).sort((a, b) => b[0] - a[0]);
+    if (steps.length) lines.push([`during ${steps[0][4]}: ${steps[0][2]}`, "t"]);
+    return lines;
+  }
+}
+
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent), made = [];
+  const make = (element) => { if (!element.made) { element.made = true; made.push(new Timeline(element, data[Number(element.dataset.drill)])); } };
+  const seen = new IntersectionObserver((entries) => entries.forEach((entry) => entry.isIntersecting && make(entry.target)), { rootMargin: "600px" });
+  document.querySelectorAll(".timeline").forEach((element) => seen.observe(element));
+  addEventListener("resize", () => made.forEach((one) => one.resize()));
+  addEventListener("beforeprint", () => document.querySelectorAll(".timeline").forEach(make));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => made.forEach((one) => one.resize()));
+})();
