@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
 import wire
-from state import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from state import State
 
 HELLO = "kubedrill.hello.v1.Hello"
 HEALTH = "grpc.health.v1.Health"

@@ -1,6 +1,6 @@
 """The HTTP face, port 8080.
 
-``GET /``         the greeting with version, pod and node (``?wait_ms=500`` answers late: shows that a drain waits for it)
+``GET /``         the greeting with version, pod and node; ``?wait_ms=500`` answers late, to see that a drain waits
 ``GET /healthz``  200 while the process can answer (liveness)
 ``GET /readyz``   200 while traffic is welcome, else 503 with the reason (readiness)
 ``GET /token``    200 when ``Authorization: Bearer …`` equals the mounted Secret, else 401; the Secret is never shown

@@ -33,6 +33,12 @@ def setting(name: str, default: str, *, at_most: float) -> float:
     return value
 
 
+def say(line: str) -> None:
+    """Write one line to the pod's log."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 async def serve(http_port: int, grpc_port: int, drain_seconds: float) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     state = State(
@@ -43,19 +49,19 @@ async def serve(http_port: int, grpc_port: int, drain_seconds: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, state.draining.set)
-    address = os.environ.get("LISTEN_ADDRESS", "0.0.0.0")  # a pod's own network namespace
+    address = os.environ.get("LISTEN_ADDRESS", "0.0.0.0")  # noqa: S104 - a pod's own network
     runner = web.AppRunner(make_app(state), access_log=None, shutdown_timeout=FINISH_SECONDS)
     await runner.setup()
     await web.TCPSite(runner, address, http_port, backlog=512).start()
     rpc = make_server(state)
     rpc.add_insecure_port(f"{address}:{grpc_port}")
     await rpc.start()
-    print(f"hello {state.identity.version}: HTTP on {http_port}, gRPC on {grpc_port}", flush=True)
+    say(f"hello {state.identity.version}: HTTP on {http_port}, gRPC on {grpc_port}")
     await state.draining.wait()
-    print(f"hello: draining for {drain_seconds:g} s", flush=True)
+    say(f"hello: draining for {drain_seconds:g} s")
     await asyncio.sleep(drain_seconds)
     await asyncio.gather(runner.cleanup(), rpc.stop(FINISH_SECONDS))
-    print("hello: gone", flush=True)
+    say("hello: gone")
 
 
 def main() -> None:

@@ -6,7 +6,10 @@ import asyncio
 import hmac
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class WatchedFile:
         self._text = ""
 
     def text(self) -> str:
-        """Return the file's text without the final newline, re-read only when it changed; raise OSError if it is gone."""
+        """Return the text without its final newline, re-read only when it changed; raise OSError if it is gone."""
         stat = self.path.stat()
         now = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         if now != self._seen:
@@ -69,7 +72,7 @@ class State:
         return ""
 
     def token_matches(self, offered: str) -> bool:
-        """Compare in constant time; an empty mounted token never matches. Raises OSError when the Secret is not mounted."""
+        """Compare in constant time; an empty mounted token never matches. Raises OSError when none is mounted."""
         mounted = self.token.text()
         return bool(mounted) and hmac.compare_digest(mounted.encode(), offered.encode())
 

@@ -30,10 +30,10 @@ def varint(value: int) -> bytes:
 
 
 def encode(fields: dict[int, str | int]) -> bytes:
-    """Encode fields by number; proto3 leaves out empty strings and zeros.
+    r"""Encode fields by number; proto3 leaves out empty strings and zeros.
 
     >>> encode({1: "hi", 2: ""})
-    b'\\n\\x02hi'
+    b'\n\x02hi'
     """
     out = bytearray()
     for number, value in fields.items():

@@ -1,0 +1,202 @@
+"""The sample application in the cluster: deploy, roll, look at, remove."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubernetes.client import ApiException
+
+from harness.app import manifests
+from harness.app.diagnosis import diagnose, fatal_reason
+from harness.app.grpc_client import Greeting, say_hello
+from harness.errors import DeadlineExceeded, StepFailed, UsageError
+
+if TYPE_CHECKING:
+    from harness.cluster.api import ClusterApi
+    from harness.config import Settings
+
+NODE_PORT = 30080
+GRPC_NODE_PORT = 30090
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the application is reached.
+
+    ``node_port`` and ``grpc`` go through the virtual address, from outside; ``service`` and ``dns_name`` (which
+    resolves to ``address``) from inside.
+    """
+
+    node_port: str
+    grpc: str
+    service: str
+    dns_name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AppStatus:
+    """What is deployed now. ``problem`` is what the rollout lacks, "" when it is complete."""
+
+    version: str
+    wanted: int
+    ready: int
+    nodes: dict[str, str]  # pod → node, of pods that are not being deleted
+    problem: str
+
+
+class SampleApp:
+    """The sample application of one cluster. Every method may be called again at any time."""
+
+    name = manifests.NAME
+    namespace = manifests.NAMESPACE
+    selector = manifests.SELECTOR
+
+    def __init__(self, api: ClusterApi, settings: Settings) -> None:
+        self._api, self._settings = api, settings
+
+    def deploy(self, version: str = "v1") -> None:
+        """Bring the application to ``version``, complete and spread over the nodes, and wait for it.
+
+        Raises:
+            UsageError: no image of that version is in a release bundle.
+            StepFailed: it did not come up; carries pod states, events and log tails.
+        """
+        objects = self._objects(version)
+        if self._terminating():
+            self._api.wait_namespace_gone(self.namespace)
+        self._api.apply(objects[:1])
+        self._ensure_secret()
+        self._api.apply(objects[1:])
+        self.wait_ready()
+        if not self._spread():
+            self._restart()
+            self.wait_ready()
+
+    def roll(self, version: str) -> None:
+        """Change the Deployment's image and wait until every pod is of that version. Raises as :meth:`deploy`."""
+        self._api.apply([manifests.of_kind(self._objects(version), "Deployment")])
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait (timeouts.rollout) until all replicas are ready, of the newest version, and none is left over.
+
+        Raises:
+            StepFailed: they are not; carries pod states, events and log tails.
+        """
+        try:
+            self._api.wait(f"Deployment {self.namespace}/{self.name}", self._lacks, setting="rollout")
+        except (DeadlineExceeded, StepFailed) as error:
+            raise StepFailed(f"the sample application is not up: {error}\n{diagnose(self._api)}") from error
+
+    def status(self) -> AppStatus | None:
+        """Return what is deployed now, or None when nothing is."""
+        try:
+            deployment = self._api.apps.read_namespaced_deployment(self.name, self.namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        pods = [pod for pod in self._pods() if pod.metadata.deletion_timestamp is None]
+        return AppStatus(
+            version=deployment.spec.template.spec.containers[0].image.rpartition(":")[2],
+            wanted=deployment.spec.replicas,
+            ready=deployment.status.ready_replicas or 0,
+            nodes={pod.metadata.name: pod.spec.node_name or "" for pod in pods},
+            problem=self._api.rollout_problem("Deployment", self.namespace, self.name) or "",
+        )
+
+    def endpoints(self) -> Endpoints:
+        """Return where it is reached; it must be deployed."""
+        outside = self._api.inventory.virtual_address
+        service: Any = self._api.core.read_namespaced_service(self.name, self.namespace)
+        address = str(service.spec.cluster_ip)
+        return Endpoints(
+            node_port=f"http://{outside}:{NODE_PORT}/",
+            grpc=f"{outside}:{GRPC_NODE_PORT}",
+            service=f"http://{address}/",
+            dns_name=f"{self.name}.{self.namespace}.svc.cluster.local.",
+            address=address,
+        )
+
+    def greet_grpc(self) -> Greeting:
+        """Ask the gRPC face through the virtual address. Raises StepFailed when it does not answer."""
+        return say_hello(self.endpoints().grpc, self._settings.timeouts.api_call)
+
+    def token_is_mounted(self) -> bool:
+        """Whether the application accepts the Secret's token and refuses another; the token is shown to nobody else."""
+        secret = self._api.core.read_namespaced_secret(self.name, self.namespace)
+        token = base64.b64decode(secret.data["token"]).decode()
+        return self._offer(token) == 200 and self._offer("wrong") == 401
+
+    def remove(self) -> None:
+        """Delete the namespace and all in it, and wait until it is gone (timeouts.namespace_gone)."""
+        self._api.delete(manifests.load(manifests.VERSIONS[0])[:1])
+        self._api.wait_namespace_gone(self.namespace)
+
+    def _objects(self, version: str) -> list[dict[str, Any]]:
+        if version not in manifests.VERSIONS:
+            known = ", ".join(manifests.VERSIONS)
+            raise UsageError(f"the sample application has no version {version!r}; give one of {known}")
+        return manifests.load(version)
+
+    def _pods(self) -> list[Any]:
+        return self._api.pods(self.namespace, self.selector)
+
+    def _lacks(self) -> str | None:
+        problem = self._api.rollout_problem("Deployment", self.namespace, self.name)
+        if problem and (reason := fatal_reason(self._pods())):
+            raise StepFailed(f"{reason}. The nodes take images from the release bundle: run site.yml again.")
+        return problem
+
+    def _ensure_secret(self) -> None:
+        """Create the Secret once: a running application keeps its token."""
+        try:
+            self._api.core.create_namespaced_secret(self.namespace, manifests.new_secret())
+        except ApiException as error:
+            if error.status != 409:
+                raise
+
+    def _terminating(self) -> bool:
+        try:
+            namespace = self._api.core.read_namespace(self.namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return False
+            raise
+        return namespace.metadata.deletion_timestamp is not None
+
+    def _spread(self) -> bool:
+        """Whether pods stand on more than one node, where more than one would take them.
+
+        After a drain all of them may stand on one node: Kubernetes moves no running pod.
+        """
+        takers = [n for n in self._api.nodes() if not n.spec.unschedulable and not _repels(n) and self._api.ready(n)]
+        used = {pod.spec.node_name for pod in self._pods() if pod.metadata.deletion_timestamp is None}
+        return len(used) > 1 or len(takers) < 2
+
+    def _restart(self) -> None:
+        """Start new pods in turn, as `kubectl rollout restart` does: the spread constraint places them."""
+        stamp = {"kubedrill/spread-again": self._api.apps.read_namespaced_deployment(self.name, self.namespace)
+                 .metadata.resource_version}  # fmt: skip
+        patch = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
+        self._api.apps.patch_namespaced_deployment(self.name, self.namespace, patch)
+
+    def _offer(self, token: str) -> int:
+        connection = http.client.HTTPConnection(
+            self._api.inventory.virtual_address, NODE_PORT, timeout=self._settings.timeouts.api_call
+        )
+        try:
+            connection.request("GET", "/token", headers={"Authorization": f"Bearer {token}"})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise StepFailed(f"the application did not answer on node port {NODE_PORT}: {error!r}") from error
+        finally:
+            connection.close()
+
+
+def _repels(node: Any) -> bool:
+    return any(taint.effect in ("NoSchedule", "NoExecute") for taint in node.spec.taints or [])
