@@ -93,8 +93,8 @@ def healthy_others(program: str, peers: list[str]) -> int:
 
 def containers(component: str) -> list[str]:
     """Ids of this component's running containers, as containerd knows them."""
-    wanted = f'labels."io.kubernetes.container.name"=={component}'
-    namespace = 'labels."io.kubernetes.pod.namespace"==kube-system'
+    wanted = f'labels."io.kubernetes.container.name"=="{component}"'
+    namespace = 'labels."io.kubernetes.pod.namespace"=="kube-system"'
     ids = run(["ctr", "-n", "k8s.io", "containers", "list", "-q", f"{wanted},{namespace}"]).split()
     tasks = run(["ctr", "-n", "k8s.io", "tasks", "list"]).splitlines()
     running = {line.split()[0] for line in tasks if line.rstrip().endswith("RUNNING")}
