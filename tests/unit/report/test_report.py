@@ -1,0 +1,174 @@
+"""The report's files: complete, escaped, valid, and made again from nothing but the record."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+from recordkit import Kit, at, write
+from scenarios import bad, failover, good, inconclusive, upgrade
+
+from harness.errors import UsageError
+from harness.model import Check, Event, Record
+from harness.record import read_record
+from harness.report import read_not_run, write_report
+from harness.report.timeline import timeline
+from harness.verdict import judge
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "verdict.schema.json").read_text())
+MISSED = {"latency": "the kernel of w1 has no netem"}
+
+
+def report(directory: Path, *records: Record, not_run: dict[str, str] | None = None) -> Path:
+    write_report(directory, records, [judge(record) for record in records], not_run=not_run)
+    return directory
+
+
+def verdicts(directory: Path) -> dict[str, object]:
+    found = json.loads((directory / "verdict.json").read_text())
+    jsonschema.validate(found, SCHEMA)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("make", [good, bad, inconclusive, failover, upgrade])
+def test_verdict_json_follows_the_schema(tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    found = verdicts(report(tmp_path / "1", make()))
+    assert found["cluster"] == "local"
+    assert found["run"] == "1"
+    assert found["seed"] == 7
+
+
+def test_schema_has_every_field_and_no_other(tmp_path: Path) -> None:
+    found = json.loads((report(tmp_path / "1", bad()) / "verdict.json").read_text())
+    found["drills"][0]["colour"] = "red"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, SCHEMA)
+
+
+def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
+    [drill] = verdicts(report(tmp_path / "1", good()))["drills"]  # type: ignore[misc]
+    [predicted] = drill["predicted"]
+    assert predicted["predicted_s"] == 1.5
+    assert predicted["because"][0] == "keepalived: 3 adverts of 0.3 s"
+    assert predicted["measured"]["shortest_s"] == pytest.approx(1.0, abs=0.01)
+    assert predicted["measured"]["longest_s"] == pytest.approx(1.2, abs=0.02)
+    assert predicted["measured"]["failed"] == 11
+
+
+def test_outages_say_when_from_the_begin(tmp_path: Path) -> None:
+    [drill] = verdicts(report(tmp_path / "1", bad()))["drills"]  # type: ignore[misc]
+    [outage] = drill["outages"]
+    assert (outage["from_s"], outage["to_s"]) == (pytest.approx(6.0, abs=0.01), pytest.approx(10.9, abs=0.01))
+
+
+def test_junit(tmp_path: Path) -> None:
+    stopped = Kit()
+    stopped.ended = "interrupted"
+    directory = report(tmp_path / "1", good(), bad(), inconclusive(), stopped.record(), not_run=MISSED)
+    suite = ElementTree.parse(directory / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "5", "failures": "1", "errors": "2", "skipped": "1",
+    }  # fmt: skip
+    assert [case[0].tag for case in suite] == ["system-out", "failure", "error", "error", "skipped"]
+
+
+def test_not_run_is_never_passed(tmp_path: Path) -> None:
+    found = verdicts(report(tmp_path / "1", good(), not_run=MISSED))
+    assert found["not_run"] == [{"name": "latency", "reason": "the kernel of w1 has no netem"}]
+    assert (found["verdict"], found["exit_code"]) == ("INCONCLUSIVE", 3)
+    assert len(found["drills"]) == 1  # type: ignore[arg-type]
+
+
+def test_no_drill_at_all(tmp_path: Path) -> None:
+    found = verdicts(report(tmp_path / "1", not_run=MISSED))
+    assert (found["verdict"], found["seed"]) == ("INCONCLUSIVE", None)
+    assert "NOT RUN" in (tmp_path / "1" / "index.html").read_text()
+
+
+def test_rebuilt_offline_from_the_record_is_the_same(tmp_path: Path) -> None:
+    first = report(tmp_path / "1", failover(), not_run=MISSED)
+    path = write(failover(), tmp_path / "1" / "record" / "failover-vip.jsonl")
+    before = {name: (first / name).read_text() for name in ("verdict.json", "junit.xml", "index.html")}
+    report(tmp_path / "1", read_record(path))
+    assert {name: (first / name).read_text() for name in before} == before
+
+
+def test_latest_points_to_the_newest_run(tmp_path: Path) -> None:
+    report(tmp_path / "20260101", good())
+    report(tmp_path / "20260102", good())
+    latest = tmp_path / "latest"
+    assert latest.is_symlink()
+    assert latest.readlink() == Path("20260102")
+    report(tmp_path / "20260101", good())
+    assert latest.readlink() == Path("20260102"), "a rebuilt older run is not the newest"
+    assert not list(tmp_path.glob(".latest*"))
+
+
+def test_latest_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(UsageError, match="expected the link"):
+        report(tmp_path / "1", good())
+
+
+def test_foreign_verdict_json_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "verdict.json").write_text('{"weather": "sunny"}')
+    with pytest.raises(UsageError, match=r"expected the verdict\.json of a run"):
+        read_not_run(tmp_path)
+
+
+HOSTILE = '</script><script>alert("1")</script><img src=x onerror=alert(2)>&\x00'
+
+
+def hostile() -> Record:
+    kit = Kit().fail("api-write", 6.0, 6.5, HOSTILE).span("step", HOSTILE, HOSTILE, 5.5, 7)
+    kit.header = replace(kit.header, title=HOSTILE, cluster=HOSTILE, drill=HOSTILE)
+    kit.checks.append(Check(HOSTILE, False, HOSTILE, HOSTILE))
+    kit.events.append(Event("event", HOSTILE, HOSTILE, at(6), {HOSTILE: HOSTILE}))
+    kit.budgets[0] = replace(kit.budgets[0], because=(HOSTILE,))
+    return kit.record()
+
+
+def test_all_text_is_escaped(tmp_path: Path) -> None:
+    directory = report(tmp_path / "1", hostile(), not_run={HOSTILE: HOSTILE})
+    page = (directory / "index.html").read_text()
+    assert page.count("<script") == 2
+    assert page.count("</script>") == 2
+    assert "<img" not in page
+    ElementTree.parse(directory / "junit.xml")  # noqa: S314 - our own file
+    verdicts(directory)
+
+
+def test_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    page = (report(tmp_path / "1", good()) / "index.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!#|data:,)[^"]*"|url\(|@import|fetch\(|import\(', page)
+    assert "default-src 'none'" in page
+
+
+def test_no_failure_is_lost_by_downsampling() -> None:
+    kit = Kit(lasts_s=1200.0).fail("api-write", 100.0, 900.0, every=7).fail("app-nodeport-new", 600.03, 600.13, "reset")
+    drawn = {p["name"]: p for p in timeline(kit.record())["probes"]}
+    write_probe, app = drawn["api-write"], drawn["app-nodeport-new"]
+    assert len(write_probe["buckets"]) <= 3001 < write_probe["samples"]
+    assert sum(f[2] for f in write_probe["failures"]) == write_probe["failed"] == sum(b[2] for b in write_probe["buckets"])
+    assert sum(b[1] + b[2] for b in write_probe["buckets"]) == write_probe["samples"]
+    assert [f[2:] for f in app["failures"]] == [[1, "reset"]]
+
+
+def test_lanes_and_open_spans() -> None:
+    drawn = timeline(failover())
+    assert [lane["lane"] for lane in drawn["lanes"]] == ["fault", "step", "node", "etcd-leader", "vip"]
+    [vip] = [lane for lane in drawn["lanes"] if lane["lane"] == "vip"]
+    held = [(span[2], span[1], span[5]) for span in vip["rows"][0]["spans"]]
+    assert held == [("cp1", 31_000.0, False), ("cp2", drawn["end"], True)]
+
+
+def test_spans_that_are_never_closed_last_to_the_end_of_a_cut_record(tmp_path: Path) -> None:
+    kit = Kit().span("step", "cp1", "wait", 7, None)
+    kit.ended = ""
+    [drill] = verdicts(report(tmp_path / "1", kit.record()))["drills"]  # type: ignore[misc]
+    assert (drill["ended"], drill["verdict"]) == ("", "INCONCLUSIVE")
