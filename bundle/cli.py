@@ -26,7 +26,9 @@ def bundle() -> None:
 
 
 @bundle.command()
-@click.option("--kubernetes", "versions", multiple=True, metavar="VERSION", help=f"One of {', '.join(SUPPORTED)}; default: all.")
+@click.option(
+    "--kubernetes", "versions", multiple=True, metavar="VERSION", help=f"One of {', '.join(SUPPORTED)}; default: all."
+)
 @click.option("--source", type=click.Choice(["auto", "modules", "upstream"]), default="auto", show_default=True)
 def build(versions: tuple[str, ...], source: str) -> None:
     """Build bundles, or find them in the cache."""

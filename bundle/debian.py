@@ -117,7 +117,7 @@ def bootstrap(processes: Processes, out: Path, packages: list[str], *, variant: 
 def show_hook(packages: list[str], file: Path) -> str:
     """Return mmdebstrap's option that writes ``apt-cache show`` of the packages into a file."""
     show = f"apt-cache show --no-all-versions {' '.join(packages)}"
-    return f"--extract-hook=APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" {show} > {shlex.quote(str(file))}"
+    return f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {show} > {shlex.quote(str(file))}'
 
 
 def _clear(work: Path) -> None:
@@ -134,9 +134,9 @@ def _clear(work: Path) -> None:
 
 
 def package_versions(stanzas: str) -> dict[str, str]:
-    """Return name → version of a dpkg status file or of what ``apt-cache show`` prints.
+    r"""Return name → version of a dpkg status file or of what ``apt-cache show`` prints.
 
-    >>> package_versions("Package: runc\\nStatus: x\\nVersion: 1.1.15+ds1-2\\n\\nPackage: libc6\\nVersion: 2.41-12\\n")
+    >>> package_versions("Package: runc\nStatus: x\nVersion: 1.1.15+ds1-2\n\nPackage: libc6\nVersion: 2.41-12\n")
     {'runc': '1.1.15+ds1-2', 'libc6': '2.41-12'}
     """
     parsed = [dict(re.findall(r"^(Package|Version): (.*)$", s, re.MULTILINE)) for s in stanzas.split("\n\n")]

@@ -42,7 +42,7 @@ def kubernetes_product(version: str, minor: str, commands: Sequence[str]) -> Pro
     """Return Kubernetes' programs of one version, stamped as upstream's build/root/.. scripts stamp them."""
     values = {
         "gitVersion": version,
-        "gitMajor": minor.split(".")[0],
+        "gitMajor": minor.split(".", maxsplit=1)[0],
         "gitMinor": minor.split(".")[1],
         "gitTreeState": "clean",
         "gitCommit": "module",
@@ -112,9 +112,7 @@ def module_folder(kitchen: Kitchen, product: Product, path: str) -> Path:
     if go is None:
         raise BuildFailed(f"{path} cannot be fetched: the Go toolchain went away during the build")
     template = "{{.Dir}}"
-    kitchen.processes.run(
-        f"download of {path}", [go, "mod", "download", path], env=_ENV, cwd=product.module
-    )
+    kitchen.processes.run(f"download of {path}", [go, "mod", "download", path], env=_ENV, cwd=product.module)
     answer = kitchen.processes.run(
         f"search for {path}", [go, "list", "-mod=readonly", "-m", "-f", template, path], env=_ENV, cwd=product.module
     )

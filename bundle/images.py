@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bundle.cache import tree_digest
 from bundle.debian import bootstrap, package_versions
 from bundle.errors import BuildFailed, Unsupported
 from bundle.golang import Product, module_folder
-from bundle.oci import Config, LayerWriter, write_image
+from bundle.oci import PATH, Config, LayerWriter, write_image
 from bundle.recipes import Kitchen, Recipe
 from bundle.releases import DEBIAN_SUITE
 
@@ -28,6 +29,18 @@ _NOT_NEEDED = ["doc", "man", "info", "locale", "lintian", "bug"]
 _LEAVE_OUT = ["dev", "proc", "sys", "run", "tmp", "var/cache", "var/lib/apt/lists", "var/log"]
 # User of the sample application in its images, without any right.
 _APP_USER = "10001"
+PAUSE_CONFIG = Config(entrypoint=["/pause"], user="65535:65535")
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image is called and how its program is started."""
+
+    name: str
+    version: str
+    reference: str
+    """The whole name that it is imported as."""
+    config: Config
 
 
 def debian_layer(name: str, packages: Sequence[str]) -> Recipe:
@@ -59,22 +72,11 @@ def python_layer() -> Recipe:
     return debian_layer("layer-python", PYTHON_PACKAGES)
 
 
-def image_recipe(
-    name: str,
-    version: str,
-    reference: str,
-    config: Config,
-    *,
-    programs: dict[str, tuple[Recipe, str]],
-    base: Recipe | None = None,
-) -> Recipe:
+def image_recipe(image: Image, programs: dict[str, tuple[Recipe, str]], base: Recipe | None = None) -> Recipe:
     """Return the recipe of an image.
 
     Args:
-        name: of the part.
-        version: of the part.
-        reference: what it is imported as.
-        config: how its program is started.
+        image: what it is called and how it is started.
         programs: path in the image (no leading slash) → (part, file of that part).
         base: a Debian layer; none is an empty base with /tmp and a user list.
     """
@@ -88,15 +90,22 @@ def image_recipe(
     needs = {recipe.name: recipe for recipe, _ in programs.values()}
     files = {path: [recipe.name, file] for path, (recipe, file) in programs.items()}
     inputs = {"programs": files, "base": base.name if base else None}
-    return _image(name, version, reference, config, inputs, write_programs, tuple(needs.values()), base)
+    return _image(image, inputs, write_programs, tuple(needs.values()), base)
 
 
-def python_image(reference: str) -> Recipe:
+def python_image(image: Image) -> Recipe:
     """Return the image of the in-cluster prober and of the storage provisioner's helper: the Python base alone."""
-    return _image("python", "v1", reference, Config(cmd=["python3"]), {}, lambda *_: None, (), python_layer())
+    return _image(image, {}, lambda *_: None, (), python_layer())
 
 
-def hello_image(version: str, reference: str) -> Recipe:
+def hello(version: str, reference: str) -> Image:
+    """Return one version of the sample application: the versions differ only in what APP_VERSION says."""
+    environment = [PATH, f"APP_VERSION={version}", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1"]
+    config = Config(entrypoint=["python3", "/app/main.py"], env=environment, user=_APP_USER, workdir="/app")
+    return Image(f"hello-{version}", version, reference, config)
+
+
+def hello_image(image: Image) -> Recipe:
     """Return the sample application's image; a change below sample-app/ changes its key and nothing else's.
 
     Raises:
@@ -110,38 +119,27 @@ def hello_image(version: str, reference: str) -> Recipe:
             if path.is_file() and "__pycache__" not in path.parts:
                 layer.file(f"app/{path.relative_to(SAMPLE_APP)}", path, 0o644)
 
-    config = Config(
-        entrypoint=["python3", "/app/main.py"],
-        env=[*Config().env, f"APP_VERSION={version}", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1"],
-        user=_APP_USER,
-        workdir="/app",
-    )
-    inputs = {"app": tree_digest(SAMPLE_APP)}
-    return _image(f"hello-{version}", version, reference, config, inputs, write_app, (), python_layer())
+    return _image(image, {"app": tree_digest(SAMPLE_APP)}, write_app, (), python_layer())
 
 
-def pause_image(product: Product, tag: str, reference: str) -> Recipe:
+def pause_image(image: Image, kubernetes: Product) -> Recipe:
     """Return the pause image, from pause.c of the Kubernetes module, compiled as its Makefile does."""
 
     def compile_pause(kitchen: Kitchen) -> None:
-        source = module_folder(kitchen, product, "k8s.io/kubernetes") / "build/pause/linux/pause.c"
+        source = module_folder(kitchen, kubernetes, "k8s.io/kubernetes") / "build/pause/linux/pause.c"
         if not source.is_file():
             raise BuildFailed(f"{source} is not in the Kubernetes module any more: the pause image is made from it")
-        flags = ["-Os", "-Wall", "-Werror", "-static", f"-DVERSION=v{tag}", "-s"]
+        flags = ["-Os", "-Wall", "-Werror", "-static", f"-DVERSION=v{image.version}", "-s"]
         kitchen.processes.run("compiling pause", ["gcc", *flags, "-o", str(kitchen.out / "pause"), str(source)])
 
-    inputs = {"recipe": _RECIPE, "kubernetes": product.version}
-    program = Recipe("pause-program", tag, "fetch", inputs, compile_pause)
-    config = Config(entrypoint=["/pause"], user="65535:65535")
-    return image_recipe("pause", tag, reference, config, programs={"pause": (program, "pause")})
+    inputs = {"recipe": _RECIPE, "kubernetes": kubernetes.version}
+    program = Recipe("pause-program", image.version, "pack", inputs, compile_pause)
+    return image_recipe(image, {"pause": (program, "pause")})
 
 
 def _image(
-    name: str,
-    version: str,
-    reference: str,
-    config: Config,
-    inputs: dict[str, object],
+    image: Image,
+    inputs: Mapping[str, Any],
     write_top: Callable[[LayerWriter, Kitchen], None],
     needs: tuple[Recipe, ...],
     base: Recipe | None,
@@ -151,13 +149,13 @@ def _image(
         with LayerWriter(top) as layer:
             write_top(layer, kitchen)
         layers = [*([kitchen.needs[base.name] / LAYER] if base else []), top]
-        write_image(kitchen.out / IMAGE, reference, layers, config)
+        write_image(kitchen.out / IMAGE, image.reference, layers, image.config)
         top.unlink()
         if base:
             (kitchen.out / PACKAGES).write_bytes((kitchen.needs[base.name] / PACKAGES).read_bytes())
 
-    whole = {"recipe": _RECIPE, "reference": reference, "config": asdict(config), **inputs}
-    return Recipe(f"image-{name}", version, "pack", whole, make, (*needs, *([base] if base else [])))
+    whole = {"recipe": _RECIPE, "reference": image.reference, "config": asdict(image.config), **inputs}
+    return Recipe(f"image-{image.name}", image.version, "pack", whole, make, (*needs, *([base] if base else [])))
 
 
 def _empty_base(layer: LayerWriter) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from bundle.errors import Corrupt
 from bundle.releases import ARCH
+from bundle.seal import sha256_of
 
 SCHEMA = 1
 MANIFEST = "bundle.json"
@@ -66,9 +66,7 @@ def read_manifest(folder: Path) -> Manifest:
     faults = _shape_faults(raw)
     if faults:
         raise Corrupt(str(folder), faults, remedy)
-    parts = tuple(
-        Part(**{**part, "nodes": tuple(part["nodes"]), "image": part.get("image")}) for part in raw["parts"]
-    )
+    parts = tuple(Part(**{**part, "nodes": tuple(part["nodes"]), "image": part.get("image")}) for part in raw["parts"])
     return Manifest(raw["kubernetes"], raw["arch"], raw["source"], raw["key"], parts)
 
 
@@ -97,12 +95,6 @@ def verify(folder: Path) -> Manifest:
     if faults:
         raise Corrupt(str(folder), faults, f"Run `kubedrill bundle build --kubernetes {manifest.kubernetes[1:]}`.")
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _part_faults(path: Path, part: Part) -> list[str]:
@@ -134,8 +126,11 @@ def _part_shape_faults(part: Any) -> list[str]:
     if not isinstance(part, dict):
         return ["not an object"]
     types = {"name": str, "version": str, "kind": str, "path": str, "source": str, "size": int, "sha256": str}
-    faults = [f"{field} is missing or not {kind.__name__}" for field, kind in types.items()
-              if not isinstance(part.get(field), kind)]
+    faults = [
+        f"{field} is missing or not {kind.__name__}"
+        for field, kind in types.items()
+        if not isinstance(part.get(field), kind)
+    ]
     if not isinstance(part.get("nodes"), list):
         faults.append("nodes is missing or not a list")
     faults += [f"{field} is unknown" for field in sorted(part.keys() - types.keys() - {"nodes", "image"})]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundle import releases
@@ -12,7 +13,10 @@ from bundle.golang import Product, go_recipe, kubernetes_product
 from bundle.images import (
     IMAGE,
     PACKAGES,
+    PAUSE_CONFIG,
     PYTHON_PACKAGES,
+    Image,
+    hello,
     hello_image,
     image_recipe,
     net_layer,
@@ -61,6 +65,7 @@ LOCAL_PATH = Product(
     ("github.com/rancher/local-path-provisioner",),
     stamps=(f"main.VERSION={releases.LOCAL_PATH_PROVISIONER}",),
 )
+_FILTER_PACKAGES = ("nftables", "iptables", "conntrack")
 _DEBIAN_PROGRAMS = ["runc", "containernetworking-plugins"]
 CNI_PLUGINS = (
     *("bandwidth", "bridge", "dhcp", "firewall", "host-device", "host-local", "ipvlan", "loopback", "macvlan"),
@@ -104,7 +109,9 @@ def _debian_programs() -> list[Item]:
     )
     runc = Item("runc", "binary", "bin/runc", recipe, "runc", "", ALL_NODES, packages=("runc",))
     plugins = [
-        Item(name, "cni", f"cni/{name}", recipe, f"cni/{name}", "", ALL_NODES, packages=("containernetworking-plugins",))
+        Item(
+            name, "cni", f"cni/{name}", recipe, f"cni/{name}", "", ALL_NODES, packages=("containernetworking-plugins",)
+        )
         for name in CNI_PLUGINS
     ]
     return [runc, *plugins]
@@ -124,120 +131,106 @@ def _unpack(kitchen: Kitchen) -> None:
     shown.unlink()
 
 
+@dataclass(frozen=True)
+class _ProgramImage:
+    """An image with programs of one Go module."""
+
+    product: Product
+    module: str
+    reference: str
+    programs: dict[str, str]
+    """Path in the image → program."""
+    config: Config
+    base: Recipe | None = None
+    nodes: tuple[str, ...] = ALL_NODES
+
+    def item(self, name: str | None = None) -> Item:
+        recipe = go_recipe(self.product)
+        image = Image(name or self.product.name, self.product.version, self.reference, self.config)
+        programs = {path: (recipe, file) for path, file in self.programs.items()}
+        source = f"go module {self.module}@{self.product.version}"
+        packages = _FILTER_PACKAGES if self.base else ()
+        return _image_item(image, image_recipe(image, programs, self.base), source, self.nodes, packages)
+
+
 def _kubernetes_images(release: Release, kubernetes: Product) -> list[Item]:
-    recipe = go_recipe(kubernetes)
-    source = f"go module k8s.io/kubernetes@{release.kubernetes}"
     items = []
     for name in KUBERNETES_IMAGES:
-        reference = f"registry.k8s.io/{name}:{release.kubernetes}"
-        image = image_recipe(
-            name,
-            release.kubernetes,
-            reference,
+        proxy = name == "kube-proxy"
+        image = _ProgramImage(
+            kubernetes,
+            "k8s.io/kubernetes",
+            f"registry.k8s.io/{name}:{release.kubernetes}",
+            {f"usr/local/bin/{name}": name},
             Config(entrypoint=[f"/usr/local/bin/{name}"]),
-            programs={f"usr/local/bin/{name}": (recipe, name)},
-            base=net_layer() if name == "kube-proxy" else None,
+            base=net_layer() if proxy else None,
+            nodes=ALL_NODES if proxy else CONTROL_PLANES,
         )
-        nodes = ALL_NODES if name == "kube-proxy" else CONTROL_PLANES
-        packages = ("nftables", "iptables", "conntrack") if name == "kube-proxy" else ()
-        items.append(_image_item(name, image, release.kubernetes, reference, source, nodes, packages))
-    reference = f"registry.k8s.io/pause:{release.pause_tag}"
-    pause = pause_image(kubernetes, release.pause_tag, reference)
-    source = f"build/pause/linux/pause.c of {source}"
-    return [*items, _image_item("pause", pause, release.pause_tag, reference, source, ALL_NODES)]
+        items.append(image.item(name))
+    pause = Image("pause", release.pause_tag, f"registry.k8s.io/pause:{release.pause_tag}", PAUSE_CONFIG)
+    source = f"build/pause/linux/pause.c of go module k8s.io/kubernetes@{release.kubernetes}"
+    return [*items, _image_item(pause, pause_image(pause, kubernetes), source)]
 
 
 def _addon_images(release: Release) -> list[Item]:
-    return [
-        _program_image(
+    images = (
+        _ProgramImage(
             ETCD,
-            f"registry.k8s.io/etcd:{release.etcd_tag}",
             "go.etcd.io/etcd",
+            f"registry.k8s.io/etcd:{release.etcd_tag}",
             {"usr/local/bin/etcd": "server", "usr/local/bin/etcdctl": "etcdctl", "usr/local/bin/etcdutl": "etcdutl"},
             Config(cmd=["etcd"]),
             nodes=CONTROL_PLANES,
         ),
-        _program_image(
+        _ProgramImage(
             COREDNS,
-            f"registry.k8s.io/coredns/coredns:{release.coredns_tag}",
             "github.com/coredns/coredns",
+            f"registry.k8s.io/coredns/coredns:{release.coredns_tag}",
             {"coredns": "coredns"},
             Config(entrypoint=["/coredns"]),
         ),
-        _program_image(
+        _ProgramImage(
             FLANNEL,
-            f"ghcr.io/flannel-io/flannel:{releases.FLANNEL}",
             "github.com/flannel-io/flannel",
+            f"ghcr.io/flannel-io/flannel:{releases.FLANNEL}",
             {"opt/bin/flanneld": "flannel"},
             Config(entrypoint=["/opt/bin/flanneld"]),
             base=net_layer(),
         ),
-        _program_image(
+        _ProgramImage(
             METRICS_SERVER,
-            f"registry.k8s.io/metrics-server/metrics-server:{releases.METRICS_SERVER}",
             "sigs.k8s.io/metrics-server",
+            f"registry.k8s.io/metrics-server/metrics-server:{releases.METRICS_SERVER}",
             {"metrics-server": "metrics-server"},
             Config(entrypoint=["/metrics-server"], user="65534"),
         ),
-        _program_image(
+        _ProgramImage(
             LOCAL_PATH,
-            f"docker.io/rancher/local-path-provisioner:{releases.LOCAL_PATH_PROVISIONER}",
             "github.com/rancher/local-path-provisioner",
+            f"docker.io/rancher/local-path-provisioner:{releases.LOCAL_PATH_PROVISIONER}",
             {"usr/bin/local-path-provisioner": "local-path-provisioner"},
             Config(cmd=["local-path-provisioner"]),
         ),
-    ]
-
-
-def _program_image(
-    product: Product,
-    reference: str,
-    module: str,
-    programs: dict[str, str],
-    config: Config,
-    *,
-    base: Recipe | None = None,
-    nodes: tuple[str, ...] = ALL_NODES,
-) -> Item:
-    recipe = go_recipe(product)
-    image = image_recipe(
-        product.name,
-        product.version,
-        reference,
-        config,
-        programs={path: (recipe, file) for path, file in programs.items()},
-        base=base,
     )
-    packages = ("nftables", "iptables", "conntrack") if base else ()
-    source = f"go module {module}@{product.version}"
-    return _image_item(product.name, image, product.version, reference, source, nodes, packages)
+    return [image.item() for image in images]
 
 
 def own_images() -> list[Item]:
     """Return the images that no registry has: the Python base and the sample application's two versions."""
-    python = "docker.io/kubedrill/python:v1"
-    items = [_image_item("python", python_image(python), "v1", python, "", ALL_NODES, tuple(PYTHON_PACKAGES))]
-    for version in ("v1", "v2"):
-        reference = f"docker.io/kubedrill/hello:{version}"
-        image = hello_image(version, reference)
-        items.append(
-            _image_item(
-                f"hello-{version}", image, version, reference, "sample-app/", ALL_NODES, tuple(PYTHON_PACKAGES)
-            )
-        )
-    return items
+    python = Image("python", "v1", "docker.io/kubedrill/python:v1", Config(cmd=["python3"]))
+    hellos = [hello(version, f"docker.io/kubedrill/hello:{version}") for version in ("v1", "v2")]
+    packages = tuple(PYTHON_PACKAGES)
+    return [
+        _image_item(python, python_image(python), "", packages=packages),
+        *(_image_item(image, hello_image(image), "sample-app/", packages=packages) for image in hellos),
+    ]
 
 
 def _image_item(
-    name: str,
-    recipe: Recipe,
-    version: str,
-    reference: str,
-    source: str,
-    nodes: tuple[str, ...],
-    packages: tuple[str, ...] = (),
+    image: Image, recipe: Recipe, source: str, nodes: tuple[str, ...] = ALL_NODES, packages: tuple[str, ...] = ()
 ) -> Item:
-    return Item(name, "image", f"images/{name}.tar", recipe, IMAGE, source, nodes, version, reference, packages)
+    path = f"images/{image.name}.tar"
+    return Item(image.name, "image", path, recipe, IMAGE, source, nodes, image.version, image.reference, packages)
 
 
 def packages_of(folder: Path) -> dict[str, str]:

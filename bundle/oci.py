@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bundle.releases import ARCH
 
@@ -56,7 +56,7 @@ class LayerWriter:
         self._tar = tarfile.open(path, "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115  closed by __exit__
         self._folders: set[str] = set()
 
-    def __enter__(self) -> LayerWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -138,7 +138,10 @@ def write_archive(
     archive: Path, reference: str, manifest: dict[str, Any], small: Iterable[bytes], blobs: Mapping[str, Path]
 ) -> None:
     """Write an OCI archive of blobs that are there already; ``manifest`` is the descriptor of the image's manifest."""
-    named = {**manifest, "annotations": {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": reference}}
+    named = {
+        **manifest,
+        "annotations": {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": reference},
+    }
     index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [named]}
     with LayerWriter(archive) as out:
         out.text("oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}))

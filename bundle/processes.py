@@ -18,7 +18,7 @@ _LAST_WORDS = 15
 _GRACE_S = 10.0
 
 
-class Stopped(Exception):  # noqa: N818  it is not an error: somebody asked for it
+class Stopped(Exception):
     """The build was interrupted while or before this program ran."""
 
 
@@ -54,8 +54,7 @@ class Processes:
                     on_line(line.rstrip())
         with self._lock:
             self._running.discard(child)
-        if self._stopped:
-            raise Stopped(what)
+        self.check(what)
         if child.returncode != 0:
             last = "".join(deque(lines, _LAST_WORDS)).rstrip() or "(it printed nothing)"
             raise BuildFailed(f"{what} failed: {argv[0]} ended with code {child.returncode} and said:\n{last}")
@@ -65,8 +64,7 @@ class Processes:
         self, what: str, argv: Sequence[str | Path], env: Mapping[str, str] | None, cwd: Path | None
     ) -> subprocess.Popen[str]:
         with self._lock:
-            if self._stopped:
-                raise Stopped(what)
+            self.check(what)
             try:
                 child = subprocess.Popen(
                     [str(a) for a in argv],
@@ -83,6 +81,11 @@ class Processes:
                 raise BuildFailed(f"{what} failed: {argv[0]} could not be started: {error}") from error
             self._running.add(child)
             return child
+
+    def check(self, what: str) -> None:
+        """Raise Stopped once the build was interrupted: for long work that is no program."""
+        if self._stopped:
+            raise Stopped(what)
 
     def stop(self) -> None:
         """End all children, politely first; no further one can be started."""

@@ -16,7 +16,7 @@ from bundle.errors import MissingTools, Unsupported
 NEEDED_GO = (1, 26, 4)
 # Bytes that a build from nothing needs: Go's module and build caches 12 GB, parts and bundles 6 GB (measured).
 NEEDED_DISK = 20 * 10**9
-_PROGRAMS = {"gcc": "gcc libc6-dev", "mmdebstrap": "mmdebstrap", "dpkg-deb": "dpkg"}
+_PROGRAMS = {"gcc": "gcc libc6-dev", "mmdebstrap": "mmdebstrap", "skopeo": "skopeo"}
 
 
 @functools.cache
@@ -51,19 +51,20 @@ def parse_go_version(text: str) -> tuple[int, ...]:
     return tuple(int(n) for n in match.group(1).split(".")) if match else (0,)
 
 
-def require_build_host(cache_root: Path, *, compiles: bool, debian: bool) -> None:
+def require_build_host(cache_root: Path, *, compiles: bool, debian: bool, pulls: bool = False) -> None:
     """Refuse a host that lacks something, all of it at once, before anything is built.
 
     Args:
         cache_root: where parts will be written.
         compiles: whether Go and C programs are to be compiled.
         debian: whether Debian packages are to be fetched.
+        pulls: whether images are to be pulled from registries.
 
     Raises:
         MissingTools: lists what is missing, each with the command that mends it.
     """
     missing = []
-    wanted = [*(["gcc"] if compiles else []), *(["mmdebstrap"] if debian else [])]
+    wanted = [*(["gcc"] if compiles else []), *(["mmdebstrap"] if debian else []), *(["skopeo"] if pulls else [])]
     packages = [_PROGRAMS[p] for p in wanted if shutil.which(p) is None]
     if debian and not KEYRING.is_file():
         packages.append("debian-archive-keyring")
@@ -93,7 +94,5 @@ def _disk_faults(cache_root: Path, *, compiles: bool) -> list[str]:
     free = shutil.disk_usage(existing).free
     if free >= needed:
         return []
-    return [
-        f"{existing} has {free / 1e9:.1f} GB free, a build from nothing needs {needed / 1e9:.0f} GB: "
-        "free some, or set KUBEDRILL_CACHE to a folder on a larger disk"
-    ]
+    found = f"{existing} has {free / 1e9:.1f} GB free, a build from nothing needs {needed / 1e9:.0f} GB"
+    return [f"{found}: free some, or set KUBEDRILL_CACHE to a folder on a larger disk"]
