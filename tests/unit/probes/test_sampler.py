@@ -56,8 +56,8 @@ def sampler(tmp_path: Path, config: dict[str, Any]) -> Iterator[subprocess.Popen
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config))
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.probes.sampler", str(path)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "sampler", str(path)],
+        cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT / "harness/probes")}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         yield process

@@ -1,0 +1,180 @@
+"""Fetches the in-cluster prober's samples through the API server, and puts its clock on the harness's."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kubernetes.client import ApiException
+
+from harness.errors import StepFailed
+from harness.model import NS, ClockOffset, Sample, Vantage
+from harness.waits import Waiting, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVERY_S = 0.5
+CLOCK_ROUNDS = 8  # exchanges at the start; the fastest one bounds the offset best, as in NTP
+CLOCK_TRUSTED_NS = 60 * NS  # two clocks drift by up to some 50 ppm: 3 ms a minute; an older exchange is given up
+CLOCK_STEP_NS = 1_000_000  # an offset that changed by more than this is written into the record again
+
+
+class Get(Protocol):
+    """GET a path of the prober; raises StepFailed or ApiException while it cannot be reached."""
+
+    def __call__(self, path: str) -> str:
+        """Return the body."""
+
+
+class Write(Protocol):
+    """What is needed of :class:`harness.record.RecordWriter`."""
+
+    def sample(self, sample: Sample) -> None:
+        """Add a sample."""
+
+    def clock(self, clock: ClockOffset) -> None:
+        """Add a clock offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One look at the other clock: it said ``remote`` at some time between ``sent`` and ``got`` of ours."""
+
+    sent: int
+    got: int
+    remote: int
+
+    @property
+    def offset(self) -> int:
+        """Ours minus theirs."""
+        return (self.sent + self.got) // 2 - self.remote
+
+    @property
+    def uncertainty(self) -> int:
+        """The offset is right within this many ns, whatever the network did."""
+        return (self.got - self.sent + 1) // 2
+
+
+class ClockMap:
+    """The best exchange of the last minute."""
+
+    def __init__(self) -> None:
+        self._seen: list[Exchange] = []
+
+    def add(self, exchange: Exchange) -> None:
+        """Take one exchange."""
+        fresh = [seen for seen in self._seen if exchange.got - seen.got < CLOCK_TRUSTED_NS]
+        self._seen = [*fresh, exchange]
+
+    @property
+    def best(self) -> Exchange:
+        """The one with the least uncertainty."""
+        return min(self._seen, key=lambda exchange: exchange.uncertainty)
+
+
+class Fetcher:
+    """Fetches in a thread of its own; what could not be fetched now is fetched later."""
+
+    def __init__(self, get: Get, writer: Write, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._get, self._writer, self._now = get, writer, now
+        self._clock = ClockMap()
+        self._written: Exchange | None = None
+        self._boot, self._next = "", 0
+        self._base: dict[str, int] = defaultdict(int)  # a prober that was restarted counts from 0 again
+        self._highest: dict[str, int] = defaultdict(lambda: -1)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fetch-samples", daemon=True)
+        self.until: int | None = None  # samples due after this are not wanted any more
+        self.last_problem = ""
+
+    def start(self) -> None:
+        """Compare the clocks, then fetch until :meth:`stop`. Raises as :class:`Get`."""
+        for _ in range(CLOCK_ROUNDS):
+            self._exchange("/clock")
+        self._thread.start()
+
+    def stop(self, seconds: float, setting: str) -> None:
+        """Fetch what is left: what was due before now and answered by one timeout later is in the record then.
+
+        Raises:
+            DeadlineExceeded: the prober could not be reached in time; its last samples are lost.
+        """
+        if not self._thread.is_alive():
+            return
+        self.halt()
+        wait_for("the last samples of the in-cluster prober", self._drained, seconds=seconds, setting=setting)
+
+    def halt(self) -> None:
+        """End the thread without fetching what is left."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def fetch(self) -> int:
+        """Fetch one portion; returns how many samples it had."""
+        sent = self._next
+        data = self._exchange(f"/samples?after={sent}")
+        if data["boot"] != self._boot:
+            return self._rebooted(data)
+        self._next = data["next"]
+        self._keep(data["samples"])
+        return len(data["samples"])
+
+    def _rebooted(self, data: dict[str, Any]) -> int:
+        first = not self._boot
+        self._boot, self._next = data["boot"], 0
+        if not first:
+            self._base.update({probe: seq + 1 for probe, seq in self._highest.items()})
+        return self.fetch()
+
+    def _exchange(self, path: str) -> dict[str, Any]:
+        sent = self._now()
+        text = self._get(path)
+        got = self._now()
+        try:
+            data: dict[str, Any] = json.loads(text)
+            self._clock.add(Exchange(sent, got, int(data["now"])))
+        except (ValueError, KeyError) as error:
+            raise StepFailed(
+                f"the in-cluster prober answered {text[:100]!r} to {path}, expected its samples"
+            ) from error
+        return data
+
+    def _keep(self, samples: list[Any]) -> None:
+        best = self._clock.best
+        self._tell_clock(best)
+        offset = best.offset
+        for probe, seq, due, fired, done, outcome, server in samples:
+            number = self._base[probe] + seq
+            self._highest[probe] = max(self._highest[probe], number)
+            if self.until is None or due + offset <= self.until:
+                self._writer.sample(Sample(probe, number, due + offset, fired + offset, done + offset, outcome, server))
+
+    def _tell_clock(self, best: Exchange) -> None:
+        if self._written is None or abs(self._written.offset - best.offset) > CLOCK_STEP_NS:
+            self._writer.clock(ClockOffset(Vantage.INSIDE.value, best.offset, best.uncertainty))
+            self._written = best
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            self._try()
+
+    def _try(self) -> bool:
+        try:
+            self.fetch()
+        except (StepFailed, ApiException) as error:  # an API outage: the samples wait in the pod
+            self.last_problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            return False
+        return True
+
+    def _drained(self) -> bool | Waiting:
+        if not self._try():
+            return Waiting(self.last_problem)
+        while self.fetch():
+            pass
+        return True
