@@ -46,7 +46,10 @@ def failover(lasts_s: float = 120.0) -> Record:
     kit.slow("api-read", 31.3, 33.0, 0.18).slow("api-write", 31.3, 34.5, 0.22)
     kit.span("step", "cp1", "power off: inject", 29.9, 30.4).span("step", "cp1", "wait until served", 30.4, 60)
     kit.span("step", "cp1", "power off: heal", 60, 75).span("step", "cluster", "wait until healthy", 75, 100)
-    kit.span("node", "cp1", "NotReady", 44, 79).span("vip", "cp1", "holds", 0, 31).span("vip", "cp2", "holds", 31, None)
+    for node in kit.header.nodes[1:]:
+        kit.span("node", node, "Ready", 0, None)
+    kit.span("node", "cp1", "Ready", 0, 44).span("node", "cp1", "NotReady (unknown)", 44, 79)
+    kit.span("node", "cp1", "Ready", 79, None).span("vip", "cp1", "holds", 0, 31).span("vip", "cp2", "holds", 31, None)
     kit.span("etcd-leader", "cp1", "leads", 0, 30.8).span("etcd-leader", "cp3", "leads", 31.9, None)
     kit.events = [
         Event("event", "w2", "NodeNotReady: Node cp1 status is now: NodeNotReady", at(44.1)),
@@ -84,9 +87,9 @@ def upgrade() -> Record:
                 kit.fail("api-write", clock + 6, clock + 6.9, "http-503").fail(
                     "api-read", clock + 17, clock + 17.3, "reset"
                 )
-            if task.endswith("kubelet"):
-                kit.span("node", node, "NotReady", clock + 1, clock + 6)
             clock += took_here
+        kit.span("node", node, "Ready", 0, begin + 2).span("node", node, "Ready, cordoned", begin + 2, clock - 6)
+        kit.span("node", node, "NotReady, cordoned", clock - 6, clock - 3).span("node", node, "Ready", clock - 3, None)
         kit.span("fault", node, "upgrade", begin, clock)
     kit.span("vip", "cp1", "holds", 0, 20).span("vip", "cp2", "holds", 20, 88).span("vip", "cp3", "holds", 88, None)
     kit.span("etcd-leader", "cp2", "leads", 0, 101).span("etcd-leader", "cp3", "leads", 101, None)

@@ -142,8 +142,8 @@ function drawProbe(view, row) {
   ctx.fillStyle = colour.bad;
   for (const [from, to] of failures) {
     if (to < view.from - bucketMs || from > view.to) continue;
-    const left = view.x(from);
-    ctx.fillRect(left, top, Math.max(2, view.x(Math.max(to, from + Math.min(bucketMs, 100) * 0.9)) - left), row.height - 4);
+    const left = Math.floor(view.x(from)), right = Math.ceil(view.x(Math.max(to, from + Math.min(bucketMs, 100) * 0.9)));
+    ctx.fillRect(left, top, Math.max(2, right - left), row.height - 4);
   }
 }
 

@@ -1,0 +1,276 @@
+"""The report in a real browser: Debian's Chromium, driven by Playwright, the page opened from the disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from recordkit import ALL_PROBES, Kit, at
+from scenarios import failover, good, upgrade
+
+from harness.model import Event, Record
+from harness.report import write_report
+from harness.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("found no chromium, expected Debian's; run: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("reports") / "20261121-043000", failover(), upgrade())
+
+
+def made(directory: Path, *records: Record) -> Path:
+    return write_report(directory, records, [judge(r) for r in records], not_run={"latency": "no netem"})
+
+
+class Opened:
+    """A page with everything that it complained about or asked the network for."""
+
+    def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1300, "height": 900}, **options)
+        self.complaints: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(path.as_uri())
+
+    def timeline(self, number: int = 0) -> Locator:
+        """A timeline, in view and drawn."""
+        found = self.page.locator(".timeline").nth(number)
+        found.locator(".plot").scroll_into_view_if_needed()
+        self.page.wait_for_function("n => document.querySelectorAll('.timeline')[n].dataset.to", arg=number)
+        return found
+
+
+@pytest.fixture
+def opened(browser: Browser, report: Path) -> Iterator[Opened]:
+    found = Opened(browser, report)
+    yield found
+    assert found.complaints == []
+    assert [url for url in found.asked if not url.startswith(("file:", "data:"))] == []
+    found.page.close()
+
+
+def shown(timeline: Locator) -> tuple[float, float]:
+    """What part of the time axis is shown, in ms, after the next drawing."""
+    timeline.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return float(timeline.get_attribute("data-from") or -1), float(timeline.get_attribute("data-to") or -1)
+
+
+def box(timeline: Locator) -> dict[str, float]:
+    found = timeline.locator("canvas.main").bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+def row_middle(timeline: Locator, label: str) -> float:
+    found = timeline.locator(".labels div", has_text=label).first.bounding_box()
+    assert found is not None
+    return found["y"] + found["height"] / 2
+
+
+def point(timeline: Locator, seconds: float, label: str) -> tuple[float, float]:
+    """Where a time of a row stands on the screen."""
+    start, end = shown(timeline)
+    area = box(timeline)
+    return area["x"] + (seconds * 1000 - start) / (end - start) * area["width"], row_middle(timeline, label)
+
+
+def reds_in_row(timeline: Locator, label: str) -> int:
+    """Red pixels of the canvas in the middle of a row."""
+    y = row_middle(timeline, label) - box(timeline)["y"]
+    return int(
+        timeline.locator("canvas.main").evaluate(
+            """(canvas, y) => {
+              const pixels = canvas.getContext("2d").getImageData(0, Math.round(y * devicePixelRatio), canvas.width, 1).data;
+              let red = 0;
+              for (let i = 0; i < pixels.length; i += 4) if (pixels[i] > 190 && pixels[i + 1] < 110 && pixels[i + 2] < 125) red++;
+              return red;
+            }""",
+            y,
+        )
+    )
+
+
+def test_verdict_and_tables(opened: Opened) -> None:
+    assert opened.page.locator("h1").inner_text() == "INCONCLUSIVE"
+    assert opened.page.locator(".overview li").count() == 3
+    assert "no netem" in opened.page.locator(".overview").inner_text()
+    first = opened.page.locator(".budgets").first.inner_text()
+    assert "api-*" in first
+    assert "1.1 s to 1.3 s" in first
+    assert "31 of 60" in first
+
+
+def test_lanes(opened: Opened) -> None:
+    timeline = opened.timeline(1)
+    lanes = timeline.locator(".labels div[data-lane]").evaluate_all("all => all.map(one => one.dataset.lane)")
+    assert set(lanes) == {"fault", "step", "probe", "node", "etcd-leader", "vip", "ansible"}
+    assert lanes.count("probe") == len(ALL_PROBES)
+    assert lanes.count("ansible") == 5
+    heights = timeline.locator(".labels div").evaluate_all("all => all.reduce((sum, one) => sum + one.offsetHeight, 0)")
+    assert abs(heights - box(timeline)["height"]) <= 4, "labels stand beside their rows"
+
+
+@pytest.mark.parametrize(("key", "closer"), [("+", True), ("-", False)])
+def test_keyboard_zooms(opened: Opened, key: str, closer: bool) -> None:
+    timeline = opened.timeline()
+    timeline.focus()
+    opened.page.keyboard.press("+")
+    before = shown(timeline)
+    opened.page.keyboard.press(key)
+    after = shown(timeline)
+    assert (after[1] - after[0] < before[1] - before[0]) is closer
+    opened.page.keyboard.press("ArrowRight")
+    assert shown(timeline)[0] >= after[0]
+    opened.page.keyboard.press("0")
+    assert shown(timeline) == (0, 120_000)
+
+
+def test_buttons(opened: Opened) -> None:
+    timeline = opened.timeline()
+    timeline.get_by_title("Zoom in").click()
+    assert shown(timeline) == (30_000, 90_000)
+    timeline.get_by_title("Move left").click()
+    assert shown(timeline) == (12_000, 72_000)
+    timeline.get_by_title("Show all").click()
+    timeline.get_by_text("next failure").click()
+    start, end = shown(timeline)
+    assert start < 30_000 < end
+    assert end - start == 5_000
+
+
+def test_wheel_zooms_at_the_pointer_and_leaves_plain_scrolling_alone(opened: Opened) -> None:
+    timeline = opened.timeline()
+    opened.page.mouse.move(*point(timeline, 30, "api-write"))
+    opened.page.mouse.wheel(0, -100)
+    assert shown(timeline) == (0, 120_000)
+    opened.page.keyboard.down("Control")
+    timeline.locator(".plot").scroll_into_view_if_needed()
+    opened.page.mouse.move(*point(timeline, 30, "api-write"))
+    opened.page.mouse.wheel(0, -200)
+    opened.page.keyboard.up("Control")
+    start, end = shown(timeline)
+    assert end - start < 100_000
+    assert (30_000 - start) / (end - start) == pytest.approx(0.25, abs=0.01)
+
+
+def test_drag_zooms_to_what_was_marked_and_double_click_shows_all(opened: Opened) -> None:
+    timeline = opened.timeline()
+    y = row_middle(timeline, "api-write")
+    opened.page.mouse.move(point(timeline, 25, "api-write")[0], y)
+    opened.page.mouse.down()
+    opened.page.mouse.move(point(timeline, 45, "api-write")[0], y, steps=5)
+    opened.page.mouse.up()
+    assert shown(timeline) == (pytest.approx(25_000, abs=150), pytest.approx(45_000, abs=150))
+    timeline.locator("canvas.main").dblclick()
+    assert shown(timeline) == (0, 120_000)
+
+
+def test_hover_tells_what_failed_and_during_which_step(opened: Opened) -> None:
+    timeline = opened.timeline()
+    opened.page.mouse.move(*point(timeline, 30.8, "api-write"))
+    text = timeline.locator(".tip").inner_text()
+    assert "failed: timeout" in text
+    assert "during cp1: wait until served" in text
+    opened.page.mouse.move(*point(timeline, 60, "Virtual address"))
+    assert "cp2" in timeline.locator(".tip").inner_text()
+    opened.page.mouse.move(*point(timeline, 46, "Events"))
+    assert '<b onclick="alert(1)">' in timeline.locator(".tip").inner_text(), "text, not markup"
+    opened.page.mouse.move(5, 5)
+    assert timeline.locator(".tip").is_hidden()
+
+
+def test_single_failure_is_red_at_every_zoom(browser: Browser, tmp_path: Path) -> None:
+    kit = Kit(lasts_s=1800.0).fail("api-write", 900.0, 900.1)
+    page = Opened(browser, made(tmp_path / "1", kit.record()))
+    timeline = page.timeline()
+    while True:
+        assert reds_in_row(timeline, "api-write") >= 2
+        assert reds_in_row(timeline, "app-nodeport-new") == 0
+        start, end = shown(timeline)
+        if end - start <= 100:
+            break
+        timeline.focus()
+        page.page.mouse.move(*point(timeline, 900.0, "api-write"))
+        page.page.mouse.wheel(0, -200)
+        if shown(timeline)[1] - shown(timeline)[0] >= end - start:
+            break
+    assert shown(timeline)[1] - shown(timeline)[0] < 1000
+    assert page.complaints == []
+    page.page.close()
+
+
+def test_dark_mode(browser: Browser, report: Path) -> None:
+    grounds = []
+    for scheme in ("light", "dark"):
+        opened = Opened(browser, report, color_scheme=scheme)
+        opened.timeline()
+        assert opened.complaints == []
+        ground = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        grounds.append(sum(int(part) for part in ground[4:-1].split(",")))
+        opened.page.close()
+    assert grounds[0] > 700
+    assert grounds[1] < 100
+
+
+def test_hostile_text_does_nothing(browser: Browser, tmp_path: Path) -> None:
+    text = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    kit = Kit().fail("api-write", 6, 6.5, text).span("step", text, text, 5.5, 7).span("node", text, text, 5, 6)
+    kit.header = replace(kit.header, title=text)
+    kit.events.append(Event("event", text, text, at(6), {text: text}))
+    opened = Opened(browser, made(tmp_path / "1", kit.record()))
+    timeline = opened.timeline()
+    opened.page.mouse.move(*point(timeline, 6.2, "api-write"))
+    assert text in timeline.locator(".tip").inner_text()
+    assert opened.complaints == []
+    opened.page.close()
+
+
+def test_hundred_thousand_samples_open_fast(browser: Browser, tmp_path: Path) -> None:
+    record = Kit(*ALL_PROBES, lasts_s=1300.0).fail("api-write", 100, 160).record()
+    assert len(record.samples) > 100_000
+    path = made(tmp_path / "1", record)
+    began = time.monotonic()
+    opened = Opened(browser, path)
+    opened.timeline()
+    assert time.monotonic() - began < 10, "opens in about one second on an idle machine"
+    drawn = opened.page.evaluate(
+        """() => new Promise(done => { const t = performance.now(); document.querySelector('.timeline button').click();
+           requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - t))); })"""
+    )
+    assert drawn < 2000, "ms for one zoom; about 50 on an idle machine"
+    opened.page.close()
+
+
+def test_narrow_window_and_a_passed_run(browser: Browser, tmp_path: Path) -> None:
+    record = good()
+    path = write_report(tmp_path / "1", [record], [judge(record)], not_run={})
+    opened = Opened(browser, path)
+    opened.page.set_viewport_size({"width": 420, "height": 800})
+    opened.timeline()
+    assert opened.page.locator("h1").inner_text() == "PASS"
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), "nothing sticks out"
+    opened.page.close()
