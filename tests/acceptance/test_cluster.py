@@ -81,13 +81,13 @@ def test_every_check_of_the_api_passes_through_the_virtual_address(api: ClusterA
     assert report[-1] == "readyz check passed"
 
 
-def test_the_api_refuses_strangers(inventory: Inventory) -> None:
+def test_the_api_refuses_strangers(api: ClusterApi, inventory: Inventory) -> None:
     from kubernetes import client  # noqa: PLC0415 - only here
 
     from harness.cluster.api_client import DeadlineApiClient  # noqa: PLC0415
 
     configuration = client.Configuration(host=inventory.api_url)
-    configuration.verify_ssl = False
+    configuration.ssl_ca_cert = str(api.client_cert_files()[0])
     with pytest.raises(client.ApiException) as caught:
         client.CoreV1Api(DeadlineApiClient(configuration, 10)).list_namespaced_secret("kube-system")
     assert caught.value.status in (401, 403)
