@@ -25,14 +25,14 @@ class Judged:
     outage: Outage
     sound_failed: int  # failed requests that nothing else explains
     late_s: float  # how late the latest tick around it was fired, if more than half an interval
+    is_open: bool  # it may have lasted longer than what the record shows
 
     def against(self, limit_s: float) -> VerdictKind:
         """FAIL when it was surely longer than the limit, PASS when surely within, else INCONCLUSIVE."""
         if self.outage.sound_s > limit_s:
             return FAIL
         within = self.outage.longest_s + self.late_s <= limit_s
-        is_open = self.outage.open_start or self.outage.open_end
-        return PASS if within and not is_open and not self.outage.doubt else INCONCLUSIVE
+        return PASS if within and not self.is_open and not self.outage.doubt else INCONCLUSIVE
 
 
 def judge_outages(view: View) -> dict[str, list[Judged]]:
@@ -158,7 +158,9 @@ def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
         sound_s=seconds(run.sound_ns(lambda s, before: _is_sound(view, spec, s, before))),
         doubt=_doubt(view, spec, run),
     )
-    return Judged(outage, len(sound), late / NS if late > spec.interval_s * NS / 2 else 0.0)
+    # what was over before the drill touched the cluster began before anybody watched: only what was seen counts
+    is_open = run.open_end or (run.open_start and (view.touched is None or run.upper >= view.touched[0]))
+    return Judged(outage, len(sound), late / NS if late > spec.interval_s * NS / 2 else 0.0, is_open)
 
 
 def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None = None) -> bool:

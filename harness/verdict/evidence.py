@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.model import NS, Finding, ProbeSpec, Span, VerdictKind
+from harness.model import NS, Finding, ProbeSpec, VerdictKind
 from harness.verdict.view import View, gap_ns
 from harness.verdict.words import count
 
@@ -28,17 +28,16 @@ def _texts(view: View) -> Iterator[str]:
         yield "the record has no check of the cluster's health"
     if not view.control_probes:
         yield "there was no control probe, so the harness's own network cannot be ruled out"
-    touched = _touched(view)
-    if touched is None:
+    if view.touched is None:
         yield "the record has no fault and no step: nothing was done to the cluster"
     for spec in view.specs.values():
-        yield from _of_probe(view, spec, touched)
+        yield from _of_probe(view, spec)
     for name, samples in view.samples.items():
         if name not in view.specs:
             yield f"{count(len(samples), 'sample')} of probe {name}, which the header does not list"
 
 
-def _of_probe(view: View, spec: ProbeSpec, touched: tuple[int, int] | None) -> Iterator[str]:
+def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
     samples = view.samples.get(spec.name, ())
     if not samples:
         yield f"probe {spec.name} has no samples"
@@ -48,8 +47,8 @@ def _of_probe(view: View, spec: ProbeSpec, touched: tuple[int, int] | None) -> I
         yield f"probe {spec.name} has only {count(len(samples), 'sample')}, expected {wanted} or more"
     if not any(s.ok for s in samples):
         yield f"probe {spec.name} never succeeded, so it may be the probe that is broken"
-    if touched is not None:
-        yield from _coverage(view, spec, touched)
+    if view.touched is not None:
+        yield from _coverage(view, spec, view.touched)
     yield from _holes(view, spec)
     if view.uncertainty(spec) is None:
         yield f"probe {spec.name} stands inside the cluster and its clock was never compared with the harness's"
@@ -87,16 +86,3 @@ def _unanswered(view: View, spec: ProbeSpec) -> int:
     under_way = int(spec.timeout_s / spec.interval_s) + 2
     settled = range(min(numbers), max(numbers) - under_way)
     return sum(1 for number in settled if number not in numbers)
-
-
-def _touched(view: View) -> tuple[int, int] | None:
-    """From when to when the drill changed the cluster: fault windows, else Ansible tasks, else steps."""
-    for lane in ("fault", "ansible", "step"):
-        spans = [s for s in view.record.spans if s.lane == lane]
-        if spans:
-            return min(s.start for s in spans), max(_end(s, view.last_time) for s in spans)
-    return None
-
-
-def _end(span: Span, last_time: int) -> int:
-    return last_time if span.end is None else span.end

@@ -58,6 +58,15 @@ class View:
             intervals += [(run.lower, run.upper) for run in self.runs[spec.name]] + self.gaps[spec.name]
         return intervals
 
+    @cached_property
+    def touched(self) -> Interval | None:
+        """From when to when the drill changed the cluster: fault windows, else Ansible tasks, else steps."""
+        for lane in ("fault", "ansible", "step"):
+            spans = [s for s in self.record.spans if s.lane == lane]
+            if spans:
+                return min(s.start for s in spans), max(self.last_time if s.end is None else s.end for s in spans)
+        return None
+
     def uncertainty(self, spec: ProbeSpec) -> int | None:
         """Uncertainty of the probe's clock in ns; 0 on the harness host, None when the record does not say."""
         if spec.vantage is not Vantage.INSIDE:

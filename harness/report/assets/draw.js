@@ -115,7 +115,7 @@ function drawFaultBands(view) {
 }
 
 /* Green below: answered. Blue: the slowest answer, on a logarithmic scale. Red over the whole height: failed; at
-   least two pixels wide at any zoom, drawn last, so that no failure is hidden by what is drawn beside it. */
+   least three pixels wide at any zoom and drawn last, so that neither its neighbours nor the cursor hide it. */
 function drawProbe(view, row) {
   const { ctx, colour, width } = view;
   const { buckets, failures, width: bucketMs } = row.probe;
@@ -143,7 +143,7 @@ function drawProbe(view, row) {
   for (const [from, to] of failures) {
     if (to < view.from - bucketMs || from > view.to) continue;
     const left = Math.floor(view.x(from)), right = Math.ceil(view.x(Math.max(to, from + Math.min(bucketMs, 100) * 0.9)));
-    ctx.fillRect(left, top, Math.max(2, right - left), row.height - 4);
+    ctx.fillRect(left, top, Math.max(3, right - left), row.height - 4);
   }
 }
 

@@ -139,6 +139,12 @@ class TestMissingDataIsNeverAPass:
         assert verdict is INCONCLUSIVE
         assert "had not ended" in reason
 
+    def test_outage_from_before_the_first_tick(self) -> None:
+        """Over before the drill began: what was seen is judged. Not over by then: nobody knows how long it was."""
+        assert verdict_of(Kit().fail("api-write", 0.0, 1.0))[0] is PASS
+        assert verdict_of(Kit().fail("api-write", 0.0, 3.0))[0] is FAIL
+        assert verdict_of(Kit(limit_s=9).fail("api-write", 0.0, 6.0))[0] is INCONCLUSIVE
+
     def test_probe_without_a_budget_that_failed(self) -> None:
         kit = Kit().fail("app-nodeport-new", 6.0, 6.1)
         kit.budgets = [Budget("api-*", 1.0, 0.5)]
