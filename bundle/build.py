@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.cache import Cache, content_key
 from bundle.errors import Corrupt
@@ -17,6 +16,10 @@ from bundle.scheduler import make_parts, missing_parts, part_folder
 from bundle.seal import Sealed, is_changed, read_seal
 from bundle.toolchain import require_build_host
 from bundle.upstream_source import Upstream, choose_source, upstream_items
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 # Raised when the form of a bundle changes.
 _FORM = 1

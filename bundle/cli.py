@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -16,6 +15,10 @@ from bundle.errors import BundleError, Corrupt
 from bundle.manifest import Manifest, read_manifest, verify
 from bundle.progress import Bars, BuildProgress, Lines, wants_bars
 from bundle.releases import SUPPORTED, find_release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 _INTERRUPTED = 4
 
@@ -33,7 +36,7 @@ def bundle() -> None:
 def build(versions: tuple[str, ...], source: str) -> None:
     """Build bundles, or find them in the cache."""
     console = Console(stderr=True)
-    with _interruptible(), shown_progress(console) as progress:
+    with interruptible(), shown_progress(console) as progress:
         folders = build_bundles(list(versions or SUPPORTED), source, progress)
     for folder in folders:
         click.echo(folder)
@@ -98,7 +101,7 @@ def shown_progress(console: Console) -> Iterator[BuildProgress]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Take Ctrl-C and SIGTERM alike: children are ended, what is in the cache stays whole."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -7,11 +7,14 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.cache import remove_tree
 from bundle.errors import BuildFailed, Unsupported
-from bundle.processes import Processes
 from bundle.releases import ARCH, DEBIAN_SUITE
+
+if TYPE_CHECKING:
+    from bundle.processes import Processes
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Where the host has no Debian mirror among its apt sources (another distribution).

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 import tarfile
-from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from bundle.errors import DownloadFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 # Seconds without a byte after which a server counts as gone.
 _SILENCE_S = 30.0

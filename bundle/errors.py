@@ -14,9 +14,12 @@ Nothing half-made is left behind by any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class BundleError(click.ClickException):

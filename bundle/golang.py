@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.errors import BuildFailed
 from bundle.recipes import Kitchen, Recipe
 from bundle.toolchain import find_go, go_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MODULES = Path(__file__).resolve().parent / "modules"
 # Raised when what this file does to a program changes, so that cached parts of the old way are not taken.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bundle.cache import tree_digest
 from bundle.debian import bootstrap, package_versions
@@ -16,6 +15,9 @@ from bundle.golang import Product, module_folder
 from bundle.oci import PATH, Config, LayerWriter, write_image
 from bundle.recipes import Kitchen, Recipe
 from bundle.releases import DEBIAN_SUITE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 SAMPLE_APP = Path(__file__).resolve().parent.parent / "sample-app"
 IMAGE = "image.tar"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle import releases
 from bundle.debian import bootstrap, package_versions, show_hook
@@ -26,6 +26,9 @@ from bundle.images import (
 from bundle.oci import Config
 from bundle.recipes import Item, Kitchen, Recipe
 from bundle.releases import KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ALL_NODES = ("control_plane", "worker")
 CONTROL_PLANES = ("control_plane",)

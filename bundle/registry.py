@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bundle.errors import BuildFailed, DownloadFailed
 from bundle.oci import write_archive
-from bundle.processes import Processes
 from bundle.releases import ARCH
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bundle.processes import Processes
 
 
 def pull(processes: Processes, reference: str, mirror: str, archive: Path) -> str:

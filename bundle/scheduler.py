@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bundle.cache import Cache
 from bundle.processes import Processes
-from bundle.progress import BuildProgress
 from bundle.recipes import Kitchen, Recipe
 from bundle.seal import is_intact, seal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bundle.cache import Cache
+    from bundle.progress import BuildProgress
 
 # Jobs of each kind at a time. One `go build` uses all cores by itself; downloads wait for the network.
 LANES = {"compile": 1, "fetch": 1, "download": 3, "pack": 1}

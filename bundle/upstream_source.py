@@ -6,18 +6,22 @@ What no project publishes (the Python base, the sample application) is made as s
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bundle import releases
 from bundle.download import answers, checksum_for, fetch_file, fetch_text, unpack
 from bundle.errors import Unsupported
 from bundle.images import IMAGE
 from bundle.modules_source import ALL_NODES, CNI_PLUGINS, CONTROL_PLANES, own_images
-from bundle.progress import BuildProgress
 from bundle.recipes import Item, Kitchen, Recipe
 from bundle.registry import pull
 from bundle.releases import ARCH, KUBERNETES_BINARIES, KUBERNETES_IMAGES, RELEASES, Release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bundle.progress import BuildProgress
 
 SOURCES = ("auto", "modules", "upstream")
 # Raised when what this file does with a download changes.

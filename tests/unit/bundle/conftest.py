@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bundle.cache import Cache
+from bundle.manifest import Manifest, Part
+from bundle.seal import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass
+class PublishedFiles:
+    """A loopback web server: path → body; ``promised`` may claim another length than the body has."""
+
+    url: str = ""
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    promised: dict[str, int] = field(default_factory=dict)
+
+
+@pytest.fixture
+def published() -> Iterator[PublishedFiles]:
+    files = PublishedFiles()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = files.bodies.get(self.path)
+            if body is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(files.promised.get(self.path, len(body))))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the tests' output quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    files.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield files
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def small_bundle(cache: Cache) -> Path:
+    """Write a bundle of two small files, as a build leaves it."""
+    folder = cache.bundles / "v1.35.4-amd64"
+    parts = []
+    for name, kind, path in (("kubeadm", "binary", "bin/kubeadm"), ("pause", "image", "images/pause.tar")):
+        file = folder / path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(name.encode() * 10)
+        size, digest = file.stat().st_size, sha256_of(file)
+        parts.append(Part(name, "v1", kind, path, "test", size, digest, ("control_plane",)))
+    Manifest("v1.35.4", "amd64", "modules", "k" * 64, tuple(parts)).write(folder)
+    return folder

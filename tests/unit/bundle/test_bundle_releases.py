@@ -1,0 +1,91 @@
+"""The versions in bundle/releases.py are those that the Go modules lock: a bump of one without the other is caught."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from bundle import modules_source, releases
+from bundle.errors import Unsupported
+from bundle.golang import MODULES, Product, kubernetes_product
+from bundle.modules_source import CONTROL_PLANES, modules_items
+from bundle.recipes import order
+from bundle.releases import RELEASES, Release, find_release
+from bundle.toolchain import NEEDED_GO
+from bundle.upstream_source import Upstream, upstream_items
+
+PRODUCTS = {
+    "go.etcd.io/etcd/server/v3": modules_source.ETCD,
+    "github.com/coredns/coredns": modules_source.COREDNS,
+    "github.com/containerd/containerd/v2": modules_source.CONTAINERD,
+    "github.com/flannel-io/flannel": modules_source.FLANNEL,
+    "sigs.k8s.io/metrics-server": modules_source.METRICS_SERVER,
+    "github.com/rancher/local-path-provisioner": modules_source.LOCAL_PATH,
+}
+
+
+def required(product: Product) -> dict[str, str]:
+    text = (product.module / "go.mod").read_text()
+    return dict(re.findall(r"^(?:require)?\s+(\S+) (v\S+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("path", "product"), PRODUCTS.items())
+def test_a_products_version_is_the_locked_one(path: str, product: Product) -> None:
+    assert required(product)[path] == product.version
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_kubernetes_and_its_staging_modules_are_of_one_version(release: Release) -> None:
+    product = kubernetes_product(release.kubernetes, release.minor, [])
+    text = (product.module / "go.mod").read_text()
+    assert required(product)["k8s.io/kubernetes"] == release.kubernetes
+    staged = set(re.findall(r"^\s*k8s\.io/\S+ => k8s\.io/\S+ (\S+)$", text, re.MULTILINE))
+    assert staged == {release.kubernetes.replace("v1.", "v0.", 1)}
+
+
+def test_the_toolchain_is_required_as_new_as_the_newest_module_asks() -> None:
+    asked = [re.search(r"^go (\S+)$", p.read_text(), re.MULTILINE) for p in MODULES.glob("*/go.mod")]
+    assert len(asked) == 8
+    assert max(tuple(int(n) for n in a.group(1).split(".")) for a in asked if a) == NEEDED_GO
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_both_sources_make_the_same_files(release: Release) -> None:
+    def shape(items: list) -> set:  # type: ignore[type-arg]
+        return {(i.name, i.kind, i.path, i.image, i.nodes) for i in items}
+
+    assert shape(modules_items(release)) == shape(upstream_items(release, Upstream()))
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_bundle_has_all_that_a_node_needs(release: Release) -> None:
+    items = modules_items(release)
+    assert {i.name for i in items if i.kind == "binary"} == {
+        *("kubeadm", "kubelet", "kubectl", "etcdctl", "etcdutl"),
+        *("containerd", "containerd-shim-runc-v2", "ctr", "runc"),
+    }
+    assert {"bridge", "host-local", "loopback", "portmap"} <= {i.name for i in items if i.kind == "cni"}
+    assert {i.image for i in items if i.nodes == CONTROL_PLANES} - {None} == {
+        f"registry.k8s.io/kube-apiserver:{release.kubernetes}",
+        f"registry.k8s.io/kube-controller-manager:{release.kubernetes}",
+        f"registry.k8s.io/kube-scheduler:{release.kubernetes}",
+        f"registry.k8s.io/etcd:{release.etcd_tag}",
+    }
+    assert max(Counter(i.path for i in items).values()) == 1
+
+
+def test_what_two_releases_share_is_built_once() -> None:
+    first, second = ({r.key for r in order(modules_items(release))} for release in RELEASES)
+    shared = {r.name for r in order(modules_items(RELEASES[0])) if r.key in second}
+    assert {"go-containerd", "go-etcd", "layer-net", "layer-python", "image-flannel", "image-hello-v1"} <= shared
+    assert {"go-kubernetes-1.35", "image-kube-proxy", "image-etcd"} <= {
+        r.name for r in order(modules_items(RELEASES[0])) if r.key in first - second
+    }
+
+
+def test_an_unknown_release_names_those_that_there_are() -> None:
+    with pytest.raises(Unsupported, match=r"Kubernetes 1\.34\.4 has no bundle: .* 1\.35\.4 and 1\.36\.3"):
+        find_release("1.34.4")
+    assert find_release("v1.36.3").kubernetes == releases.RELEASES[1].kubernetes
