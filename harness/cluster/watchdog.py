@@ -11,15 +11,15 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import psutil
 
 from harness.cluster.inventory import Inventory
-from harness.errors import DeadlineExceeded
+from harness.errors import DeadlineExceeded, UsageError
 from harness.waits import wait_for
 
 _POLL_S = 1.0
@@ -27,8 +27,11 @@ _POLL_S = 1.0
 
 def runtime_dir() -> Path:
     """Where the project keeps locks and armed undos of this user (0700); gone after a reboot, as they are."""
-    path = Path(platformdirs.user_runtime_dir("kubedrill"))
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    path = Path(base) / "kubedrill" if base else Path(tempfile.gettempdir()) / f"kubedrill-{os.getuid()}"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        raise UsageError(f"{path} belongs to somebody else; expected a folder of this user. Remove it or set TMPDIR.")
     return path
 
 

@@ -32,7 +32,6 @@ class Survey:
     app: SampleApp
     timers: LiveTimers
     rng: random.Random
-    prober_node: str = ""  # where the in-cluster prober stands: cutting its power would blind the drill
 
     @property
     def limits_of(self) -> Callable[[str], Limits]:

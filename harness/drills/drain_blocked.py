@@ -43,7 +43,7 @@ class DrainBlocked:
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Choose the worker."""
-        workers = [node.name for node in survey.faults.inventory.workers if node.name != survey.prober_node]
+        workers = [node.name for node in survey.faults.inventory.workers]
         return (pick(survey.rng, workers, "worker"),)
 
     def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:

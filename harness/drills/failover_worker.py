@@ -1,6 +1,6 @@
 """Power cut to a worker with app pods on it.
 
-1. Choose a worker that runs pods of the app, by the seed; never the one with the in-cluster prober.
+1. Choose a worker that runs pods of the app, by the seed; the in-cluster prober stands on another node.
 2. Cut its power from outside.
 3. Wait until Kubernetes marks it NotReady, takes its pods out of the Services, and every probe is answered.
 4. Give the power back and wait until it is Ready.
@@ -47,7 +47,7 @@ class FailoverWorker:
 
     @staticmethod
     def candidates(survey: Survey) -> list[str]:
-        """Workers with pods of the app whose loss the prober survives."""
+        """Workers with pods of the app."""
         pods = survey.faults.api.pods(survey.app.namespace, survey.app.selector)
         workers = {node.name for node in survey.faults.inventory.workers}
-        return sorted({pod.spec.node_name for pod in pods} & workers - {survey.prober_node})
+        return sorted({pod.spec.node_name for pod in pods} & workers)

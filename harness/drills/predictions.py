@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.cluster.timers import LiveTimers
     from harness.config import Limits
 
-APP, API, DNS = "app-*", "api-*", "dns-*"
+APP, API, DNS = "app-*", "api-*", "dns*"
 """Globs over probe names, one for each group of users."""
 
 

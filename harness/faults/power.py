@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.cluster.watchdog import Watchdog
+from harness.errors import DeadlineExceeded, KubedrillError, StepFailed
 
 if TYPE_CHECKING:
     from harness.faults.base import FaultContext
@@ -26,11 +27,14 @@ class PowerCut:
         """Arm the watchdog, then cut the power.
 
         Raises:
-            StepFailed: the power command failed; carries its own words.
+            KubedrillError: the power could not be cut: the harness's failure, not the cluster's.
         """
         node = ctx.inventory.node(self.subject)
         self._watchdog(ctx).arm()
-        ctx.power.off(node)
+        try:
+            ctx.power.off(node)
+        except (StepFailed, DeadlineExceeded) as error:
+            raise KubedrillError(f"the fault could not be made: {error}") from error
         ctx.hosts.forget(node)
 
     def heal(self, ctx: FaultContext) -> None:

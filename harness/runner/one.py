@@ -20,9 +20,9 @@ from harness.drills import Drill, DrillContext, Survey
 from harness.drills.residue import Marks, find_residue
 from harness.drills.undo import Undos
 from harness.drills.watchers import Watchers
-from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UnhealthyCluster, Unsafe
+from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
 from harness.model import Check, Header, ProbeSpec
-from harness.probes import ProbeSession
+from harness.probes import ProbeSession, find_targets, standard_probes
 from harness.record import RecordWriter
 from harness.runner.ticker import Ticker
 from harness.waits import Waiting, pause, wait_for
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from harness.app import SampleApp
     from harness.drills.progress import Progress
     from harness.faults import FaultContext
+    from harness.probes import Targets
     from harness.runner.signals import Stop
 
 
@@ -80,7 +81,7 @@ class _Drilling:
     def run(self) -> str | None:
         problems = find_problems(self.ctx.api, self.ctx.hosts, self.ctx.inventory)
         if problems:
-            self._abort(UnhealthyCluster(problems))
+            self._abort(problems)
             return None
         self.bench.progress.step(self.bench.app.name, "deploy the app")
         self.bench.app.deploy("v1")
@@ -100,15 +101,28 @@ class _Drilling:
         with self._ending():
             targets = self.drill.prepare(survey)
             before = Marks.read(self.ctx)
-            specs = self.bench.app.probe_specs()
+            where = self._where()
+            specs = standard_probes(where, self.ctx.settings)
             self._header(targets, specs)
             self.writer.check(Check("healthy before", ok=True, found="no problems", expected="no problems"))
             for budget in self.drill.budgets(survey, targets):
                 self.writer.budget(budget)
-            session = ProbeSession(specs, self.writer.path)
+            session = ProbeSession(
+                specs, self.writer.path, api=self.ctx.api, settings=self.ctx.settings, targets=where, avoid=targets
+            )
             with session, Ticker(session.latest, self.bench.progress.availability), Watchers(self.ctx, self.writer):
                 context = self._context(survey, targets, session)
                 self._watched(context, before)
+
+    def _where(self) -> Targets:
+        found = self.bench.app.endpoints()
+        return find_targets(
+            self.ctx.api,
+            app_outside=found.node_port,
+            app_inside=found.service,
+            dns_name=found.dns_name,
+            dns_expect=found.address,
+        )
 
     def _watched(self, context: DrillContext, before: Marks) -> None:
         """Everything that happens while the probes ask."""
@@ -189,11 +203,11 @@ class _Drilling:
     def _end(self, ended: str, reason: str) -> None:
         self.writer.end(time.monotonic_ns(), ended, reason)
 
-    def _abort(self, error: Unsafe) -> None:
+    def _abort(self, problems: list[str]) -> None:
         self._header((), ())
-        found = "; ".join(error.problems) if isinstance(error, UnhealthyCluster) else str(error)
+        found = "; ".join(problems)
         self.writer.check(Check("healthy before", ok=False, found=found, expected="no problems"))
-        self._end("aborted", str(error))
+        self._end("aborted", f"the cluster was not healthy, so it was not touched: {found}")
 
     def _header(self, targets: tuple[str, ...], specs: tuple[ProbeSpec, ...]) -> None:
         bench, inventory = self.bench, self.ctx.inventory

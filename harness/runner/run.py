@@ -15,6 +15,7 @@ from harness.drills import Drill, find_drills
 from harness.errors import KubedrillError, UsageError
 from harness.faults import FaultContext
 from harness.model import DrillVerdict, VerdictKind
+from harness.probes import remove_probes
 from harness.record import read_record
 from harness.report import write_report
 from harness.runner.lock import run_lock
@@ -132,7 +133,7 @@ class _Run:
                     self._each(bench, drills)
                 finally:
                     with self.stop.shield():
-                        self._remove(app)
+                        self._remove(app, api)
         except KeyboardInterrupt:
             return True
         return False
@@ -166,10 +167,13 @@ class _Run:
                 verdict = judge(read_record(bench.record_path(drill)))
                 self.progress.done(drill.name, verdict.verdict.value, verdict.reason)
 
-    def _remove(self, app: SampleApp) -> None:
-        """Take the app away; a cluster that is too broken for it must not hide what was found before."""
+    def _remove(self, app: SampleApp, api: ClusterApi) -> None:
+        """Take the app and the probes away; a cluster that is too broken must not hide what was found before."""
         try:
+            if app.status() is None:
+                return
+            self.progress.step("cluster", "remove the app and the probes")
             app.remove()
+            remove_probes(api)
         except KubedrillError as error:
             self.progress.note(app.name, f"could not be removed: {error}")
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from harness.errors import KubedrillError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -32,4 +34,7 @@ class Ticker(Generic[T]):
 
     def _repeat(self) -> None:
         while not self._stop.wait(self._every_s):
-            self._tell(self._read())
+            try:
+                self._tell(self._read())
+            except KubedrillError:
+                return  # the probes died: the runner, who asks them too, ends the drill

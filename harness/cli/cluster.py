@@ -1,0 +1,74 @@
+"""kubedrill up and down: the local cluster, from nothing to usable and away again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from bundle.build import build_bundles
+from bundle.cli import shown_progress
+from harness.cli.options import config_option, inventory_option
+from harness.cli.terminal import make_progress
+from harness.cluster.inventory import Inventory
+from harness.cluster.playbooks import TaskEvent, run_playbook
+from harness.cluster.vagrant import VagrantCluster, made_by_vagrant
+from harness.config import load_settings
+from harness.doctor import require_essentials
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from harness.cli.terminal import Lines, Panel
+
+SITE = "site.yml"
+
+
+@click.command()
+@inventory_option
+@config_option
+@click.option("--provider", help="docker, libvirt or virtualbox; default: what fits this host.")
+@click.option("--source", type=click.Choice(["auto", "modules", "upstream"]), default="auto", show_default=True)
+def up(inventory: Path, config: Path | None, provider: str | None, source: str) -> None:
+    """Bring up the nodes of an inventory and install the cluster on them. Safe to repeat and to interrupt."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    own = made_by_vagrant(cluster)
+    require_essentials(cluster, provider if own else None)
+    console = Console(stderr=True)
+    with shown_progress(console) as building:
+        build_bundles([cluster.kubernetes_version], source, building)
+    with make_progress(console) as progress:
+        if own:
+            progress.drill("up", f"nodes of {inventory}", 1, 2)
+            VagrantCluster(inventory, cluster.name).up(lambda line: progress.step("vagrant", line), provider=provider)
+        progress.drill("up", f"install Kubernetes {cluster.kubernetes_version}", 2, 2)
+        result = run_playbook(cluster, SITE, on_event=_teller(progress), timeout_s=settings.timeouts.playbook)
+    click.echo(f"{cluster.name} is up at {cluster.api_url} ({result.changed} tasks changed something)")
+
+
+@click.command()
+@inventory_option
+def down(inventory: Path) -> None:
+    """Remove the nodes that `up` made with Vagrant, disks included; machines of one's own are never touched."""
+    cluster = Inventory.load(inventory)
+    if not made_by_vagrant(cluster):
+        raise UsageError(
+            f"{inventory} describes machines that Vagrant did not make; they stay. To take Kubernetes off them, run: "
+            f"ansible-playbook -i {inventory} playbooks/reset.yml"
+        )
+    VagrantCluster(inventory, cluster.name).destroy()
+    click.echo(f"{cluster.name}: nodes removed")
+
+
+def _teller(progress: Lines | Panel) -> Callable[[TaskEvent], None]:
+    def tell(event: TaskEvent) -> None:
+        if event.kind == "task":
+            progress.step(event.role or "play", event.task)
+        elif event.kind in ("failed", "unreachable"):
+            progress.note(event.host, f"{event.kind}: {event.data.get('message', 'hidden (no_log)')}")
+
+    return tell
