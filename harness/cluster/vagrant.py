@@ -7,8 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import vagrant
 
@@ -17,6 +16,7 @@ from harness.errors import StepFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from harness.cluster.inventory import Inventory
 
@@ -40,9 +40,8 @@ class VagrantCluster:
     def __init__(self, inventory_path: Path = LOCAL_INVENTORY, cluster_name: str = "kubedrill") -> None:
         self._errors = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115 - lives as long as this object
         self.environment = vagrant_environment(inventory_path, cluster_name)
-        self._vagrant = vagrant.Vagrant(
-            str(PROJECT_ROOT), env=self.environment, out_cm=self._collect, err_cm=self._collect
-        )
+        untyped: Any = vagrant.Vagrant
+        self._vagrant = untyped(str(PROJECT_ROOT), env=self.environment, out_cm=self._collect, err_cm=self._collect)
 
     def up(self, on_line: Callable[[str], None], node: str | None = None, provider: str | None = None) -> None:
         """Create and start one node or all, and record how to reach them; what runs already stays as it is.
@@ -76,7 +75,7 @@ class VagrantCluster:
             self._vagrant.destroy(node)
 
     def status(self) -> dict[str, str]:
-        """Return the state of each node in Vagrant's words: "running", "stopped", "poweroff", "not_created", …
+        """Return the state of each node in Vagrant's words, such as "running", "stopped" or "not_created".
 
         Raises:
             StepFailed: Vagrant refused; carries its last lines.
@@ -85,7 +84,7 @@ class VagrantCluster:
             return {entry.name: entry.state for entry in self._vagrant.status() if entry.name}
 
     def ssh_config(self, node: str) -> dict[str, str]:
-        """Return the node's section of an SSH configuration: HostName, Port, User, IdentityFile, …
+        """Return the node's section of an SSH configuration, such as HostName, Port and IdentityFile.
 
         Raises:
             StepFailed: the node was not created; carries Vagrant's last lines.
@@ -114,7 +113,7 @@ class VagrantCluster:
 
 
 def vagrant_environment(inventory_path: Path, cluster_name: str) -> dict[str, str]:
-    """Return the environment in which Vagrant sees this inventory; clusters beside the local one get their own state."""
+    """Return the environment in which Vagrant sees this inventory; other clusters than the local one get own state."""
     environment = dict(os.environ)
     if inventory_path.resolve() != LOCAL_INVENTORY:
         environment["KUBEDRILL_INVENTORY"] = str(inventory_path.resolve())

@@ -1,0 +1,42 @@
+# Thin: each target calls what a user could call by hand. All are safe to repeat and to interrupt.
+#
+#   make drill     from nothing to a report: packages, bundles, nodes, cluster, all drills
+#   make cluster   the cluster only
+#   make test      the project's own tests
+#   make bench     speed, as ratios measured side by side
+#   make clean     away with nodes, networks, images and files that the project made
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DRILLS ?= failover-worker failover-vip failover-etcd-leader node-drain drain-blocked app-rollout cluster-upgrade
+INVENTORY ?= inventories/local
+KUBEDRILL := .venv/bin/kubedrill
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test bundles cluster drill test bench clean
+
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
+
+setup:
+	@$(PYTHON) harness/hostsetup.py
+
+setup-test:
+	@$(PYTHON) harness/hostsetup.py --tests
+
+bundles: setup
+	@$(KUBEDRILL) bundle build
+
+cluster: bundles
+	@$(KUBEDRILL) up --inventory $(INVENTORY)
+
+drill: cluster
+	@$(KUBEDRILL) drill --inventory $(INVENTORY) $(DRILLS)
+
+test: setup-test
+	@.venv/bin/python -m tests
+
+bench: setup
+	@.venv/bin/python -m benchmarks
+
+clean:
+	@$(PYTHON) -m bundle.cleanup
