@@ -117,8 +117,7 @@ class Fetcher:
 
     def fetch(self) -> int:
         """Fetch one portion; returns how many samples it had."""
-        sent = self._next
-        data = self._exchange(f"/samples?after={sent}")
+        data = self._exchange(f"/samples?boot={self._boot}&after={self._next}")
         if data["boot"] != self._boot:
             return self._rebooted(data)
         self._next = data["next"]
@@ -139,7 +138,7 @@ class Fetcher:
         try:
             data: dict[str, Any] = json.loads(text)
             self._clock.add(Exchange(sent, got, int(data["now"])))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise StepFailed(
                 f"the in-cluster prober answered {text[:100]!r} to {path}, expected its samples"
             ) from error

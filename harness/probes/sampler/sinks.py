@@ -70,8 +70,9 @@ class FileSink:
 class MemorySink:
     """Keeps samples until a fetch acknowledges them, and serves them over HTTP.
 
-    ``GET /clock``            ``{"now": ns}``: this process's CLOCK_MONOTONIC
-    ``GET /samples?after=N``  drops what stands before N, returns ``{"boot", "now", "next", "lost", "samples"}``
+    ``GET /clock``                   ``{"now": ns}``: this process's CLOCK_MONOTONIC
+    ``GET /samples?boot=B&after=N``  drops what stands before N, if B is this process's own ``boot``;
+                                     returns ``{"boot", "now", "next", "lost", "samples"}``
     """
 
     def __init__(self) -> None:
@@ -103,7 +104,8 @@ class MemorySink:
             return {"now": time.monotonic_ns()}
         if url.path != "/samples":
             return None
-        after = parse_qs(url.query).get("after", ["0"])[0]
+        query = parse_qs(url.query)
+        after = query.get("after", ["0"])[0] if query.get("boot") == [self.boot] else "0"  # of another life: not ours
         while self._kept and self._first < (int(after) if after.isdecimal() else 0):
             self._kept.popleft()
             self._first += 1
@@ -117,7 +119,7 @@ class MemorySink:
                 head = await reader.readuntil(b"\r\n\r\n")
             words = head.split(b" ", 2)
             found = self.answer(words[1].decode("latin-1")) if len(words) == 3 and words[0] == b"GET" else None
-            body = json.dumps(found or {"error": "expected GET /clock or GET /samples?after=N"}).encode()
+            body = json.dumps(found or {"error": "expected GET /clock or GET /samples?boot=B&after=N"}).encode()
             status = b"200 OK" if found else b"404 Not Found"
             writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\nConnection: close\r\n")
             writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)

@@ -87,6 +87,7 @@ class Server:
 async def serving(mode: str = "ok") -> AsyncIterator[Server]:
     server = Server()
     server.mode = mode
+
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.clients.add(asyncio.ensure_future(server.client(reader, writer)))
 

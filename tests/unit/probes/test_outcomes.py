@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.probes.sampler.kinds import KINDS, Spec
+from harness.probes.sampler.kinds import KINDS, Spec, outcome_of
 from harness.probes.sampler.ticks import Probe, Sample
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -100,9 +100,7 @@ def test_api(kind: str, mode: str, outcome: str) -> None:
 def test_expected_body_is_compared() -> None:
     async def main() -> list[str]:
         async with serving("html") as server:
-            return [
-                (await fire(spec(server.port, expect=body)))[0][5] for body in ("<html>welcome</html>", "<html>")
-            ]
+            return [(await fire(spec(server.port, expect=body)))[0][5] for body in ("<html>welcome</html>", "<html>")]
 
     assert asyncio.run(main()) == ["ok", "wrong-answer"]
 
@@ -189,7 +187,7 @@ def test_a_hanging_request_does_not_hold_up_the_next_one() -> None:
             one = spec(server.port, reuse=True)
             probe = Probe(one, KINDS[one.kind](one), samples.append)
             first = asyncio.create_task(probe._ask(0, 0))
-            while not server.requests:
+            while not server.requests:  # noqa: ASYNC110 - a list cannot be awaited
                 await asyncio.sleep(0)
             server.mode = "ok"
             await probe._ask(1, 0)
@@ -200,7 +198,5 @@ def test_a_hanging_request_does_not_hold_up_the_next_one() -> None:
 
 
 def test_a_bug_of_ours_is_no_outcome() -> None:
-    from harness.probes.sampler.kinds import outcome_of
-
     with pytest.raises(ZeroDivisionError):
         outcome_of(ZeroDivisionError())

@@ -1,0 +1,149 @@
+"""Samples of the in-cluster prober: fetched later, on the harness's clock, each once."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.cluster.api import ApiUnavailable
+from harness.errors import StepFailed
+from harness.probes.fetch import ClockMap, Exchange, Fetcher
+from harness.probes.sampler.sinks import MAX_FETCHED, MemorySink
+
+if TYPE_CHECKING:
+    from harness.model import ClockOffset, Sample
+
+AHEAD = 5_000_000_000_000  # the pod's machine was booted that much later
+
+
+class Record:
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self.clocks: list[ClockOffset] = []
+
+    def sample(self, sample: Sample) -> None:
+        self.samples.append(sample)
+
+    def clock(self, clock: ClockOffset) -> None:
+        self.clocks.append(clock)
+
+
+class Pod:
+    """The real sink behind a connection that can be cut; ``delays`` are ns of network for each way of an exchange."""
+
+    def __init__(self) -> None:
+        self.sink = MemorySink()
+        self.time = 10**15
+        self.cut = False
+        self.delays: deque[tuple[int, int]] = deque()
+
+    def now(self) -> int:
+        return self.time
+
+    def get(self, path: str) -> str:
+        if self.cut:
+            raise ApiUnavailable("no answer")
+        there, back = self.delays.popleft() if self.delays else (1000, 1000)
+        self.time += there
+        answer = self.sink.answer(path)
+        assert answer is not None
+        answer["now"] = self.time - AHEAD
+        self.time += back
+        return json.dumps(answer)
+
+    def sample(self, seq: int, outcome: str = "ok") -> None:
+        at = self.time - AHEAD
+        self.sink.keep(("p", seq, at, at + 1, at + 2, outcome, ""))
+
+
+def make() -> tuple[Pod, Record, Fetcher]:
+    pod, record = Pod(), Record()
+    return pod, record, Fetcher(pod.get, record, pod.now)
+
+
+def test_times_are_converted() -> None:
+    pod, record, fetcher = make()
+    pod.sample(0)
+    due = pod.time
+    assert fetcher.fetch() == 1
+    (clock,) = record.clocks
+    assert abs(record.samples[0].due - due) <= clock.uncertainty
+    assert clock.vantage == "inside"
+    assert abs(clock.offset - AHEAD) <= clock.uncertainty == 1000
+
+
+def test_the_uncertainty_covers_a_lopsided_network() -> None:
+    clock = ClockMap()
+    clock.add(Exchange(sent=0, got=100, remote=100 - AHEAD))  # all of the delay on the way there
+    assert abs(clock.best.offset - AHEAD) <= clock.best.uncertainty
+
+
+def test_the_fastest_exchange_counts() -> None:
+    pod, record, fetcher = make()
+    pod.delays.extend([(9_000_000, 1_000_000), (2_000, 2_000)])
+    pod.sample(0)
+    fetcher.fetch()
+    pod.sample(1)
+    fetcher.fetch()
+    assert record.clocks[-1].uncertainty == 2_000
+
+
+def test_each_sample_comes_once() -> None:
+    pod, record, fetcher = make()
+    for seq in range(6):
+        pod.sample(seq)
+        if seq % 2:
+            fetcher.fetch()
+    assert [s.seq for s in record.samples] == list(range(6))
+    assert fetcher.fetch() == 0
+
+
+def test_an_outage_of_the_api_loses_nothing() -> None:
+    pod, record, fetcher = make()
+    pod.sample(0)
+    fetcher.fetch()
+    pod.cut = True
+    for seq in range(1, MAX_FETCHED + 5):
+        pod.sample(seq, "timeout")
+        if seq % 500 == 0:
+            with pytest.raises(StepFailed):
+                fetcher.fetch()
+    pod.cut = False
+    while fetcher.fetch():
+        pass
+    assert [s.seq for s in record.samples] == list(range(MAX_FETCHED + 5))
+
+
+def test_a_restarted_prober_counts_on() -> None:
+    pod, record, fetcher = make()
+    for seq in range(3):
+        pod.sample(seq)
+    fetcher.fetch()
+    pod.sink = MemorySink()
+    pod.sample(0)
+    pod.sample(1)
+    fetcher.fetch()
+    assert [s.seq for s in record.samples] == [0, 1, 2, 3, 4]
+
+
+def test_what_was_due_after_the_end_is_left_out() -> None:
+    pod, record, fetcher = make()
+    pod.sample(0)
+    fetcher.until = pod.time + 10_000
+    pod.time += 1_000_000
+    pod.sample(1)
+    fetcher.fetch()
+    assert [s.seq for s in record.samples] == [0]
+
+
+@pytest.mark.parametrize("answer", ["<html>", "[]", json.dumps({"samples": []})])
+def test_another_program_on_the_port_is_no_prober(answer: str) -> None:
+    def get(_path: str) -> str:
+        return answer
+
+    record: Any = Record()
+    with pytest.raises(StepFailed, match="expected its samples"):
+        Fetcher(get, record).fetch()
