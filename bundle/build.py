@@ -66,7 +66,7 @@ class _Builder:
         ready = {r for r in releases if any(self._stands(r, s) for s in _acceptable(source))}
         lacking = [r for r in releases if r not in ready]
         if lacking:
-            taken = choose_source(source, self._upstream, self._progress)
+            taken = choose_source(source, self._upstream, lacking, self._progress)
             with self._cache.locked(self._progress.say):
                 self._make(lacking, taken)
         return [self._cache.bundles / r.bundle_name for r in releases]

@@ -95,6 +95,7 @@ def _build(product: Product, kitchen: Kitchen) -> None:
         f"go build of {product.name} {product.version}",
         [
             *(go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"),
+            "-gcflags=all=-dwarf=false",  # -s -w drops it anyway: 6 % less work, the same program, so no input of the key
             f"-tags={','.join(product.tags)}",
             f"-ldflags=-s -w{external}{stamps}",
             *("-o", f"{kitchen.out}/", *product.commands),

@@ -16,7 +16,7 @@ from bundle.images import IMAGE
 from bundle.modules_source import ALL_NODES, CNI_PLUGINS, CONTROL_PLANES, own_images
 from bundle.recipes import Item, Kitchen, Recipe
 from bundle.registry import pull
-from bundle.releases import ARCH, KUBERNETES_BINARIES, KUBERNETES_IMAGES, RELEASES, Release
+from bundle.releases import ARCH, KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,18 +52,18 @@ class Upstream:
         return f"{self.projects}/{project}/releases/download/{version}/{file}"
 
 
-def answering(upstream: Upstream) -> bool:
+def answering(upstream: Upstream, wanted: Sequence[Release]) -> bool:
     """Whether all that source `upstream` needs answers within a few seconds."""
     registry = upstream.registry or "https://registry.k8s.io"
     probes = [
-        f"{upstream.kubernetes}/{RELEASES[0].kubernetes}/bin/linux/{ARCH}/kubectl.sha256",
+        *(f"{upstream.kubernetes}/{release.kubernetes}/bin/linux/{ARCH}/kubectl.sha256" for release in wanted),
         upstream.release_url("containerd/containerd", releases.CONTAINERD, f"{_containerd_file()}.sha256sum"),
         f"{registry}/v2/",
     ]
     return all(answers(url) for url in probes)
 
 
-def choose_source(source: str, upstream: Upstream, progress: BuildProgress) -> str:
+def choose_source(source: str, upstream: Upstream, wanted: Sequence[Release], progress: BuildProgress) -> str:
     """Turn ``auto`` into ``upstream`` or ``modules``.
 
     Raises:
@@ -73,7 +73,7 @@ def choose_source(source: str, upstream: Upstream, progress: BuildProgress) -> s
         raise Unsupported(f"there is no source {source!r}: use {', '.join(SOURCES)}")
     if source != "auto":
         return source
-    taken = "upstream" if answering(upstream) else "modules"
+    taken = "upstream" if answering(upstream, wanted) else "modules"
     reason = "answer" if taken == "upstream" else "do not answer"
     progress.say(f"the published releases {reason}: source {taken}")
     return taken
