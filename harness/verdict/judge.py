@@ -27,6 +27,8 @@ def judge(record: Record) -> DrillVerdict:
     judged = judge_outages(view)
     results, broken = judge_budgets(view, judged)
     findings = [*_ending(record), *_checks(record), *broken, *find_missing(view)]
+    if any(f.verdict is VerdictKind.ABORTED for f in findings):  # of a drill that was stopped, much is missing
+        findings = [f for f in findings if f.verdict is not VerdictKind.INCONCLUSIVE]
     outages = sorted((j.outage for own in judged.values() for j in own), key=lambda o: (o.first_failed, o.probe))
     verdict = VerdictKind.worst([f.verdict for f in findings] or [VerdictKind.PASS])
     own = [s for spec in view.cluster_probes for s in view.samples.get(spec.name, ())]
@@ -53,7 +55,7 @@ def combine(verdicts: Iterable[DrillVerdict]) -> VerdictKind:
 
 
 def _ending(record: Record) -> Iterator[Finding]:
-    why = f": {record.reason}" if record.reason else ""
+    why = f": {words.one_line(record.reason)}" if record.reason else ""
     if record.ended in {"aborted", "interrupted"}:
         yield Finding(VerdictKind.ABORTED, f"the drill was {record.ended}{why}")
     elif record.ended == "error":

@@ -56,6 +56,16 @@ def count(number: int, one: str) -> str:
     return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
+def one_line(text: str) -> str:
+    r"""A message of several lines as one sentence.
+
+    >>> one_line("cp1 has 2 mistakes:\n  - no address\n  - no key\nRepair them.")
+    'cp1 has 2 mistakes: no address; no key; Repair them.'
+    """
+    first, *rest = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip()] or [""]
+    return f"{first}{' ' if first.endswith(':') else '; '}{'; '.join(rest)}" if rest else first
+
+
 def outage(found: Outage, names: Mapping[str, str]) -> str:
     """An outage in a few words: "API writes out for 3.1 s or longer, 31 failed"."""
     length = bounds(found.shortest_s, found.longest_s, open_ended=found.open_start or found.open_end)

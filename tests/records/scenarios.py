@@ -84,7 +84,7 @@ def upgrade() -> Record:
             if task.endswith("upgrade node") and node.startswith("cp"):
                 kit.span("step", node, "etcd manifest swap", clock + 3, clock + 15)
                 kit.span("step", node, "API server manifest swap", clock + 15, clock + 29)
-                kit.fail("api-write", clock + 6, clock + 6.9, "http-503").fail(
+                kit.fail("api-write", clock + 6, clock + 6.8, "http-503").fail(
                     "api-read", clock + 17, clock + 17.3, "reset"
                 )
             clock += took_here

@@ -221,6 +221,16 @@ class TestEnding:
         kit.ended, kit.reason = ended, "Ctrl-C"
         assert verdict_of(kit) == (ABORTED, f"the drill was {ended}: Ctrl-C")
 
+    def test_drill_that_never_began_is_aborted_and_its_reason_is_one_line(self) -> None:
+        kit = Kit()
+        kit.header = replace(kit.header, probes=())
+        kit.ticks, kit.spans, kit.budgets, kit.checks = {}, [], [], []
+        kit.ended, kit.reason = "aborted", "the cluster is not healthy:\n  - w1 is NotReady\n  - no DNS"
+        found = judge(kit.record())
+        assert found.verdict is ABORTED
+        assert found.reason == "the drill was aborted: the cluster is not healthy: w1 is NotReady; no DNS"
+        assert len(found.findings) == 1
+
     def test_error_is_inconclusive_unless_the_data_prove_more(self) -> None:
         kit = Kit()
         kit.ended, kit.reason = "error", "w1 did not come back"
