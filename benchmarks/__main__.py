@@ -1,0 +1,22 @@
+"""What ``make bench`` runs: the sampler's ticks, the installer and the upgrade, each against its floor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHMARKS = ["sampler", "install", "upgrade"]
+
+
+def main() -> int:
+    """Run all benchmarks in order; the first that cannot be run ends it."""
+    for name in BENCHMARKS:
+        print(f"==> {name}", flush=True)
+        code = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

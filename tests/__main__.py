@@ -1,0 +1,60 @@
+"""What ``make test`` runs: style, units and the report in a browser, then a real cluster from nothing to reset.
+
+Each stage prints its own runner's summary. A stage that fails ends the run; the nodes are always taken down.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = Path(sys.executable).parent
+INVENTORY = "inventories/local"
+
+STYLE = [
+    ["ruff", "check", "."],
+    ["ruff", "format", "--check", "."],
+    ["mypy"],
+    ["lint-imports"],
+    ["yamllint", "--strict", "."],
+    ["ansible-lint", "--offline", "--profile", "production"],
+]
+QUICK = [
+    ["pytest", "-q", "-n", "2", "tests/unit", "tests/browser"],
+]
+LIVE = [
+    ["kubedrill", "bundle", "build"],
+    ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
+    ["pytest", "-v", "tests/roles/test_install.py", "--inventory", INVENTORY],
+    ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY],
+    ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
+]
+
+
+def run(command: list[str]) -> bool:
+    """Run one stage with its output as it comes; tell whether it passed."""
+    print(f"\n==> {' '.join(command)}", flush=True)
+    started = time.monotonic()
+    code = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, check=False).returncode
+    print(f"<== {command[0]}: {'ok' if code == 0 else f'failed ({code})'} in {time.monotonic() - started:.0f} s", flush=True)
+    return code == 0
+
+
+def main() -> int:
+    """Run all stages in order."""
+    started = time.monotonic()
+    passed = all(run(command) for command in [*STYLE, *QUICK])
+    if passed:
+        try:
+            passed = all(run(command) for command in LIVE)
+        finally:
+            passed = run(["kubedrill", "down"]) and passed
+    print(f"\nmake test: {'passed' if passed else 'FAILED'} in {(time.monotonic() - started) / 60:.1f} min", flush=True)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
