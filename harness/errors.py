@@ -16,8 +16,10 @@ Each message says what was found, what was expected and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class KubedrillError(Exception):

@@ -39,7 +39,10 @@ def run(command: list[str]) -> bool:
     print(f"\n==> {' '.join(command)}", flush=True)
     started = time.monotonic()
     code = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, check=False).returncode
-    print(f"<== {command[0]}: {'ok' if code == 0 else f'failed ({code})'} in {time.monotonic() - started:.0f} s", flush=True)
+    print(
+        f"<== {command[0]}: {'ok' if code == 0 else f'failed ({code})'} in {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
     return code == 0
 
 
