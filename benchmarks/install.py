@@ -1,8 +1,8 @@
 """How site.yml compares with the same work by hand, and a second run with the first.
 
-``benchmarks/install.py [--pairs 3]`` makes fresh prepared nodes for each measurement, alternates between
-``benchmarks/by_hand/install.sh`` and ``site.yml``, and prints the ratios. It needs the local nodes for itself and leaves
-them with the cluster that it installed last.
+``benchmarks/install.py [--pairs 3]`` makes fresh prepared nodes for each measurement, alternates between the script
+``benchmarks/by_hand/install.sh`` and ``site.yml``, and prints the ratios. It needs the local nodes for itself and
+leaves them with the cluster that it installed last.
 """
 
 from __future__ import annotations
