@@ -44,18 +44,17 @@ def prober_objects(node: str, specs: list[dict[str, Any]]) -> list[dict[str, Any
 
 
 def choose_node(api: ClusterApi, avoid: Iterable[str]) -> str:
-    """Choose the vantage node: a Ready worker that is not in ``avoid``, else such a control plane, else any Ready node.
+    """Choose the vantage node: a Ready worker that is not in ``avoid``, else any Ready worker.
 
-    The last of the inventory's workers first, so that the choice does not depend on chance.
+    The last of the inventory first, so that the choice does not depend on chance. Only workers have the prober's image.
 
     Raises:
-        StepFailed: no node is Ready.
+        StepFailed: no worker is Ready.
     """
-    inventory = api.inventory
     ready = {node.metadata.name for node in api.nodes() if api.ready(node)}
-    ordered = [node.name for node in (*reversed(inventory.workers), *inventory.control_planes) if node.name in ready]
+    ordered = [node.name for node in reversed(api.inventory.workers) if node.name in ready]
     if not ordered:
-        raise StepFailed("no node is Ready, so there is no place for the in-cluster prober; bring the nodes up first")
+        raise StepFailed("no worker is Ready, so there is no place for the in-cluster prober; bring a worker up first")
     return next((name for name in ordered if name not in set(avoid)), ordered[0])
 
 

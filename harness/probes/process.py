@@ -30,6 +30,7 @@ class Helper:
         self._first: queue.Queue[str] = queue.Queue()
         self._errors: list[str] = []
         self._threads: list[threading.Thread] = []
+        self._death: StepFailed | None = None
 
     def start(self, seconds: float, setting: str) -> str:
         """Start it and return its first line of output.
@@ -65,11 +66,13 @@ class Helper:
 
     def check(self) -> None:
         """Raise StepFailed when the process died before it was asked to end."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._death is not None or (self._process is not None and self._process.poll() is not None):
             raise self._dead()
 
     def stop(self, seconds: float) -> None:
         """Ask it to end (by closing its stdin), then kill it. Raises StepFailed when it ended badly."""
+        if self._death is not None:
+            raise self._death
         process = self._process
         if process is None:
             return
@@ -113,10 +116,13 @@ class Helper:
             self._errors = [*self._errors[-20:], line.rstrip()]
 
     def _dead(self) -> StepFailed:
+        if self._death is not None:
+            return self._death
         process, self._process = self._process, None
         assert process is not None  # noqa: S101 - typing aid
         status = process.wait()
         for thread in self._threads:
             thread.join(1)
         said = self._errors[-1] if self._errors else "nothing"
-        return StepFailed(f"{self._module} died with status {status}; its last words: {said}")
+        self._death = StepFailed(f"{self._module} died with status {status}; its last words: {said}")
+        return self._death
