@@ -191,6 +191,14 @@ class TestControlProbe:
         assert verdict_of(Kit(WRITE, APP).fail("api-write", 6.0, 11.0))[0] is INCONCLUSIVE
         assert verdict_of(Kit(WRITE, APP))[0] is INCONCLUSIVE
 
+    def test_failed_requests_beside_its_own_do_not_break_a_count(self) -> None:
+        kit = Kit().fail("api-write", 6.0, 6.5).fail("api-write", 9.0, 9.2).fail("control", 5.9, 6.6)
+        kit.budgets = [Budget("*", 2.0, 0.5, (), 4)]
+        assert verdict_of(kit)[0] is INCONCLUSIVE
+        assert "not all of them can be laid to the cluster" in verdict_of(kit)[1]
+        kit.budgets = [Budget("*", 2.0, 0.5, (), 1)]
+        assert verdict_of(kit)[0] is FAIL
+
     def test_its_own_failures_are_not_the_clusters(self) -> None:
         found = judge(Kit(WRITE, CONTROL).fail("control", 6.0, 6.5).record())
         assert (found.failed, found.outages) == (0, ())
