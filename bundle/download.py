@@ -47,7 +47,7 @@ def fetch_text(url: str) -> str:
         raise _failed(url, error) from error
 
 
-def fetch_file(url: str, target: Path, sha256: str, note: Callable[[str], None]) -> None:
+def fetch_file(url: str, target: Path, sha256: str, note: Callable[[str, float], None]) -> None:
     """Download a file and check it.
 
     Args:
@@ -111,7 +111,7 @@ def _open(url: str, timeout_s: float):  # type: ignore[no-untyped-def]  # noqa: 
     return urlopen(Request(url, headers={"User-Agent": "kubedrill"}), timeout=timeout_s)  # noqa: S310  checked above
 
 
-def _stream(url: str, target: Path, note: Callable[[str], None]) -> tuple[str, int, int | None]:
+def _stream(url: str, target: Path, note: Callable[[str, float], None]) -> tuple[str, int, int | None]:
     """Write the body into a file; return its sha256, its size and the size that the server promised."""
     digest, size = hashlib.sha256(), 0
     try:
@@ -121,7 +121,8 @@ def _stream(url: str, target: Path, note: Callable[[str], None]) -> tuple[str, i
                 digest.update(chunk)
                 file.write(chunk)
                 size += len(chunk)
-                note(f"{size / 1e6:.0f} of {int(promised) / 1e6:.0f} MB" if promised else f"{size / 1e6:.0f} MB")
+                share = size / int(promised) if promised else 0.0
+                note(f"{size / 1e6:.0f} MB", share)
     except (OSError, HTTPException) as error:
         raise _failed(url, error) from error
     return digest.hexdigest(), size, int(promised) if promised else None

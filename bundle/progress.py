@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Protocol, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +21,8 @@ class BuildProgress(Protocol):
     def started(self, part: str) -> None:
         """Work on a part begins."""
 
-    def note(self, part: str, text: str) -> None:
-        """How far a part is."""
+    def note(self, part: str, text: str, share: float) -> None:
+        """How far a part is, in words and as a share of 1; 0 where nobody knows."""
 
     def finished(self, part: str, seconds: float) -> None:
         """A part is in the cache."""
@@ -40,7 +40,7 @@ class Silent:
     def started(self, part: str) -> None:
         """Nothing."""
 
-    def note(self, part: str, text: str) -> None:
+    def note(self, part: str, text: str, share: float) -> None:
         """Nothing."""
 
     def finished(self, part: str, seconds: float) -> None:
@@ -67,7 +67,7 @@ class Lines:
         """Say what begins."""
         self.say(f"{part} …")
 
-    def note(self, part: str, text: str) -> None:
+    def note(self, part: str, text: str, share: float) -> None:
         """Too many for lines."""
 
     def finished(self, part: str, seconds: float) -> None:
@@ -89,11 +89,13 @@ class Bars:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"),
             console=console,
         )
+        self._lock = threading.Lock()
+        self._total = self._done = 0
         self._whole: TaskID | None = None
         self._parts: dict[str, TaskID] = {}
 
@@ -106,25 +108,33 @@ class Bars:
 
     def plan(self, total: int, cached: int) -> None:
         """Show the bar of the whole."""
-        self._whole = self._bars.add_task("bundle", total=total, completed=cached, note=f"{cached} in the cache")
+        self._total, self._done = total, cached
+        note = f"{cached} in the cache"
+        self._whole = self._bars.add_task("bundle", total=total, completed=cached, count=self._count(), note=note)
 
     def started(self, part: str) -> None:
         """Show a part."""
-        self._parts[part] = self._bars.add_task(f"  {part}", total=1, note="")
+        self._parts[part] = self._bars.add_task(f"  {part}", total=1.0, count="", note="")
 
-    def note(self, part: str, text: str) -> None:
+    def note(self, part: str, text: str, share: float) -> None:
         """Show how far a part is."""
-        self._bars.update(self._parts[part], note=text)
+        self._bars.update(self._parts[part], completed=share, note=text)
 
     def finished(self, part: str, seconds: float) -> None:
         """Take the part's line away and move the whole's bar."""
-        self._bars.remove_task(self._parts.pop(part))
-        if self._whole is not None:
-            self._bars.update(self._whole, advance=1, note=f"{part} in {seconds:.0f} s")
+        with self._lock:
+            self._done += 1
+            self._bars.remove_task(self._parts.pop(part))
+            if self._whole is not None:
+                note = f"{part} in {seconds:.0f} s"
+                self._bars.update(self._whole, completed=self._done, count=self._count(), note=note)
 
     def say(self, text: str) -> None:
         """Print one line above the bars."""
         self._bars.console.print(text, highlight=False, markup=False)
+
+    def _count(self) -> str:
+        return f"{self._done}/{self._total}"
 
 
 def wants_bars(console: Console) -> bool:

@@ -23,8 +23,8 @@ class Kitchen:
     needs: Mapping[str, Path]
     """Folders of the parts that it is made from, by recipe name."""
     processes: Processes
-    note: Callable[[str], None]
-    """Tells the user how far this part is."""
+    note: Callable[[str, float], None]
+    """Tells the user how far this part is, in words and as a share of 1."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Recipe:
     """Everything, as JSON, that changes what comes out; with the needs' keys it is the part's key."""
     make: Callable[[Kitchen], None] = field(compare=False)
     needs: tuple[Recipe, ...] = ()
+    prepare: Callable[[Processes], None] | None = field(default=None, compare=False)
+    """What can be done early, while other parts are made: downloads. ``make`` does not rely on it."""
 
     @property
     def key(self) -> str:

@@ -49,13 +49,15 @@ class _Scheduler:
         self._running: dict[Future[None], Recipe] = {}
 
     def run(self) -> None:
-        with ThreadPoolExecutor(sum(LANES.values())) as pool:
+        with ThreadPoolExecutor(sum(LANES.values()) + 1) as pool:
+            preparing = {pool.submit(self._prepare, list(self._waiting.values()))}
             try:
-                while self._waiting or self._running:
+                while self._waiting or self._running or preparing:
                     self._start_ready(pool)
-                    done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+                    done, _ = wait({*self._running, *preparing}, return_when=FIRST_COMPLETED)
                     for future in done:
-                        self._running.pop(future)
+                        self._running.pop(future, None)
+                        preparing.discard(future)
                         future.result()
             except BaseException:
                 self._processes.stop()
@@ -70,12 +72,21 @@ class _Scheduler:
                 busy[recipe.lane] += 1
                 self._running[pool.submit(self._make, self._waiting.pop(recipe.key))] = recipe
 
+    def _prepare(self, recipes: Sequence[Recipe]) -> None:
+        for recipe in recipes:
+            if recipe.prepare:
+                recipe.prepare(self._processes)
+
     def _make(self, recipe: Recipe) -> None:
         title = f"{recipe.name} {recipe.version}"
         begun = time.monotonic()
+
+        def note(text: str, share: float) -> None:
+            self._progress.note(title, text, share)
+
         self._progress.started(title)
         with self._cache.whole(part_folder(self._cache, recipe)) as out:
             needs = {need.name: part_folder(self._cache, need) for need in recipe.needs}
-            recipe.make(Kitchen(out, needs, self._processes, lambda text: self._progress.note(title, text)))
+            recipe.make(Kitchen(out, needs, self._processes, note))
             seal(out)
         self._progress.finished(title, time.monotonic() - begun)

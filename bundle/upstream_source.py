@@ -169,9 +169,9 @@ def _download(name: str, version: str, url: str, sums_url: str, unpacked: Sequen
     file = url.rsplit("/", 1)[1]
 
     def make(kitchen: Kitchen) -> None:
-        def note(text: str) -> None:
+        def note(text: str, share: float) -> None:
             kitchen.processes.check(url)
-            kitchen.note(text)
+            kitchen.note(text, share)
 
         expected = checksum_for(fetch_text(sums_url), file, sums_url)
         target = kitchen.out / file

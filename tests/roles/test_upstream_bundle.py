@@ -210,6 +210,15 @@ def test_a_whole_bundle_comes_from_the_published_releases(site: Site, cache: Cac
     assert by_name["hello-v1"].image == "docker.io/kubedrill/hello:v1"
 
 
+def test_a_damaged_bundle_is_made_again_and_nothing_else_is(site: Site, cache: Cache) -> None:
+    folder = build_bundle(VERSION, "upstream", cache=cache)
+    others = {path: path.stat().st_ino for path in cache.parts.glob("published-[!k]*")}
+    (folder / "bin/kubelet").write_bytes(b"?" * 7000)  # a hard link: the cached part is damaged with it
+    shutil.rmtree(site.root / "containerd")
+    verify(build_bundle(VERSION, "upstream", cache=cache))
+    assert {path: path.stat().st_ino for path in cache.parts.glob("published-[!k]*")} == others
+
+
 def test_a_pulled_image_keeps_its_digest_and_its_name(site: Site, cache: Cache) -> None:
     folder = build_bundle(VERSION, "upstream", cache=cache)
     pulled, pushed = folder / "images/coredns.tar", site.images["coredns"]

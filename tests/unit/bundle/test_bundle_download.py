@@ -18,7 +18,7 @@ BODY = b"published" * 1000
 DIGEST = hashlib.sha256(BODY).hexdigest()
 
 
-def nothing(_: str) -> None:
+def nothing(_text: str, _share: float) -> None:
     """Take a progress note."""
 
 
@@ -51,7 +51,7 @@ def test_a_missing_file_names_the_address_and_the_other_source(published: Any) -
 
 
 def test_an_interrupt_during_a_download_keeps_nothing(published: Any, tmp_path: Path) -> None:
-    def interrupt(_: str) -> None:
+    def interrupt(_text: str, _share: float) -> None:
         raise KeyboardInterrupt
 
     published.bodies["/f"] = BODY
