@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from harness.cluster.objects import pod_is_ready
+from harness.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +82,19 @@ def agent_pod(name: str, *, volumes: list[Any] | None = None, mounts: list[Any] 
     }
 
 
+def wait_complete(api: ClusterApi, kind: str, namespace: str, name: str) -> None:
+    """Wait for a rollout; when it does not come, fail with what Kubernetes says of it."""
+    try:
+        api.wait_rollout(kind, namespace, name)
+    except DeadlineExceeded as error:
+        events = [
+            f"{e.involved_object.kind} {e.involved_object.name}: {e.reason}: {e.message}"
+            for e in api.events(namespace)
+            if e.type == "Warning" or e.involved_object.kind == "PersistentVolumeClaim"
+        ]
+        pytest.fail("\n".join([str(error), *events[-10:]]))
+
+
 class Agents:
     """The agents on the nodes, asked through the API server."""
 
@@ -124,5 +138,5 @@ def agents(api: ClusterApi, namespace: str, agent_code: None) -> Agents:  # noqa
             },
         ]
     )
-    api.wait_rollout("DaemonSet", namespace, "agent")
+    wait_complete(api, "DaemonSet", namespace, "agent")
     return Agents(api, namespace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import agent_pod
+from conftest import agent_pod, wait_complete
 
 if TYPE_CHECKING:
     from harness.cluster.api import ClusterApi
@@ -68,7 +68,7 @@ def writer(api: ClusterApi, namespace: str, agent_code: None) -> Any:  # noqa: A
         },
     ]
     api.apply(objects)
-    api.wait_rollout("Deployment", namespace, "writer")
+    wait_complete(api, "Deployment", namespace, "writer")
     yield objects
     api.delete(objects)
 
