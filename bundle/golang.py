@@ -22,8 +22,20 @@ MODULES = Path(__file__).resolve().parent / "modules"
 _RECIPE = 1
 # A line that is a package's path, and none of Go's other messages.
 _PACKAGE = r"^[\w./~-]+$"
-# The build reads nothing from the user's Go settings but where modules come from and where Go keeps its caches.
-_ENV = {"GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOOS": "linux", "GOARCH": "amd64", "GOAMD64": "v1"}
+# The build reads nothing from the user's Go settings but where modules come from. -modcacherw: so that the module cache
+# can be removed like any other folder.
+_ENV = {
+    **{"GOFLAGS": "-modcacherw", "GOTOOLCHAIN": "local", "GOWORK": "off"},
+    **{"GOOS": "linux", "GOARCH": "amd64", "GOAMD64": "v1"},
+}
+
+
+def go_caches(cache_root: Path) -> dict[str, str]:
+    """Return the settings that keep Go's downloads and compiled packages within kubedrill's own cache.
+
+    They are what lets an interrupted compilation go on, and what `make clean` removes with the rest.
+    """
+    return {"GOMODCACHE": str(cache_root / "go" / "mod"), "GOCACHE": str(cache_root / "go" / "build")}
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ class Stopped(Exception):
 
 
 class Processes:
-    """The running children of one build."""
+    """The running children of one build; ``environment`` is what all of them are given beside the user's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = dict(environment or {})
         self._running: set[subprocess.Popen[str]] = set()
         self._lock = threading.Lock()
         self._stopped = False
@@ -71,7 +72,7 @@ class Processes:
             try:
                 child = subprocess.Popen(
                     [str(a) for a in argv],
-                    env={**os.environ, **(env or {})},
+                    env={**os.environ, **self._environment, **(env or {})},
                     cwd=cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,

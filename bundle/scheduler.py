@@ -7,6 +7,7 @@ from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
+from bundle.golang import go_caches
 from bundle.processes import Processes
 from bundle.recipes import Kitchen, Recipe
 from bundle.seal import is_intact, seal
@@ -44,7 +45,7 @@ def make_parts(missing: Sequence[Recipe], cache: Cache, progress: BuildProgress)
 class _Scheduler:
     def __init__(self, missing: Sequence[Recipe], cache: Cache, progress: BuildProgress) -> None:
         self._cache, self._progress = cache, progress
-        self._processes = Processes()
+        self._processes = Processes(go_caches(cache.root))
         self._waiting = {recipe.key: recipe for recipe in missing}
         self._running: dict[Future[None], Recipe] = {}
 
