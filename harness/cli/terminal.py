@@ -79,9 +79,9 @@ class Panel:
 
     def __init__(self, console: Console) -> None:
         self._console, self._started, self._lock = console, time.monotonic(), threading.Lock()
-        self._live = Live(console=console, refresh_per_second=_REDRAWS_PER_S, get_renderable=self._draw, transient=True)
         self._drill, self._step, self._step_since = "", "", time.monotonic()
         self._latest: Mapping[str, tuple[int, int]] = {}
+        self._live = Live(console=console, refresh_per_second=_REDRAWS_PER_S, get_renderable=self._draw, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()

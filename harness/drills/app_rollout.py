@@ -46,10 +46,12 @@ class AppRollout:
 
     def run(self, ctx: DrillContext) -> None:
         """Roll forward and back."""
-        ctx.undos.add("the app at v1", lambda: ctx.survey.app.roll("v1"))
+        what = "the app at v1"
+        ctx.undos.add(what, lambda: ctx.survey.app.roll("v1"))
         for version in ("v2", "v1"):
             with ctx.step(ctx.target, f"roll to {version}", lane="fault"), ctx.step(ctx.target, f"roll to {version}"):
                 ctx.survey.app.roll(version)
             with ctx.step(ctx.target, f"{version}: until every probe is answered"):
                 seconds = ctx.faults.settings.timeouts.rollout
                 ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
+        ctx.undos.drop(what)

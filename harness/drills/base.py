@@ -97,13 +97,15 @@ class DrillContext:
     @contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:
         """Inject a fault, let the body watch, heal. The undo is on the stack before the fault is injected."""
-        self.undos.add(f"{fault.name} of {fault.subject}", lambda: fault.heal(self.faults))
+        what = f"{fault.name} of {fault.subject}"
+        self.undos.add(what, lambda: fault.heal(self.faults))
         with self.step(fault.subject, fault.name, lane="fault"):
             with self.step(fault.subject, f"{fault.name}: inject"):
                 fault.inject(self.faults)
             yield
             with self.step(fault.subject, f"{fault.name}: heal"):
                 fault.heal(self.faults)
+            self.undos.drop(what)
 
     def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
         """Add a finding that the verdict depends on."""

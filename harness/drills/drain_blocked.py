@@ -57,7 +57,8 @@ class DrainBlocked:
         """Plant, drain, look at what the drain said, remove."""
         api, node = ctx.faults.api, ctx.target
         objects = planted(node)
-        ctx.undos.add(f"namespace {NAMESPACE}", lambda: _remove(ctx, objects))
+        what = f"namespace {NAMESPACE}"
+        ctx.undos.add(what, lambda: _remove(ctx, objects))
         with ctx.step(node, "plant a workload that may not be disrupted"):
             api.apply(objects)
             api.wait_rollout("Deployment", NAMESPACE, WORKLOAD)
@@ -79,6 +80,7 @@ class DrainBlocked:
         )
         with ctx.step(node, "remove the planted workload"):
             _remove(ctx, objects)
+        ctx.undos.drop(what)
 
 
 def _drain(ctx: DrillContext) -> str:

@@ -32,6 +32,10 @@ class Undos:
         """Remember how to put ``what`` back; the undo must be safe where nothing was done yet."""
         self._pending.append((what, undo))
 
+    def drop(self, what: str) -> None:
+        """Forget what was put back already, in the ordinary course of the drill."""
+        self._pending = [entry for entry in self._pending if entry[0] != what]
+
     def unwind(self) -> None:
         """Run all undos, newest first; each is tried whatever became of the others.
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 POLL_S = 1.0
 _ANSWER_S = 3.0
+_STALE_S = 2.5
+"""Seconds that a control plane's last answer counts: one without power does not say that it lost the address."""
 
 _PLACE = """\
 vip=0; leader=0
@@ -74,7 +76,7 @@ class Watchers:
     def __init__(self, ctx: FaultContext, writer: RecordWriter) -> None:
         self._ctx, self._lock, self._stop = ctx, threading.Lock(), threading.Event()
         self._lanes = {lane: States(writer, lane) for lane in ("node", "etcd-leader", "vip")}
-        self._places: dict[str, tuple[bool, bool]] = {}
+        self._places: dict[str, tuple[bool, bool, float]] = {}
         jobs: list[Callable[[], None]] = [self._see_nodes]
         jobs += [lambda name=node.name: self._see_place(name) for node in ctx.inventory.control_planes]  # type: ignore[misc]
         self._threads = [threading.Thread(target=self._repeat, args=[job], daemon=True) for job in jobs]
@@ -119,10 +121,11 @@ class Watchers:
         except (HostUnreachable, DeadlineExceeded):
             answer = []
         with self._lock:
-            self._places[node] = (answer[:1] == ["1"], answer[1:2] == ["1"])
-            places = dict(self._places)
-        self._see("vip", {name: "holds the virtual address" for name, (vip, _) in places.items() if vip})
-        self._see("etcd-leader", {name: "leads etcd" for name, (_, leads) in places.items() if leads})
+            now = time.monotonic()
+            self._places[node] = (answer[:1] == ["1"], answer[1:2] == ["1"], now)
+            fresh = {name: place for name, place in self._places.items() if now - place[2] <= _STALE_S}
+        self._see("vip", {name: "holds the virtual address" for name, (vip, _, _) in fresh.items() if vip})
+        self._see("etcd-leader", {name: "leads etcd" for name, (_, leads, _) in fresh.items() if leads})
 
     def _see(self, lane: str, states: Mapping[str, str]) -> None:
         with self._lock:

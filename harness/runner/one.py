@@ -139,8 +139,10 @@ class _Drilling:
         finally:
             with self.bench.stop.shield():
                 self._heal()
-        self._recovered(before)
-        pause(probes.cooldown_s)
+        with context.step("cluster", "recover: until it is healthy again"):
+            self._recovered(before)
+        with context.step("probes", f"calm: {probes.cooldown_s:g} s more of traffic"):
+            pause(probes.cooldown_s)
 
     def _heal(self) -> None:
         if not len(self.undos):
@@ -154,7 +156,6 @@ class _Drilling:
     def _recovered(self, before: Marks) -> None:
         """Wait until the cluster is healthy and nothing of the fault is left."""
         ctx = self.ctx
-        self.bench.progress.step("cluster", "wait until it is healthy again")
         seconds = ctx.settings.timeouts.recovery
 
         def healthy() -> bool | Waiting:
