@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.model import NS, Budget, BudgetResult, Finding, Outage, ProbeSpec, Sample, VerdictKind
 from harness.verdict import words
+from harness.verdict.attribution import OUTSIDE
 from harness.verdict.outages import Run, seconds
 from harness.verdict.view import View, is_late
 
@@ -109,15 +110,15 @@ def _text(
     """One sentence about what decided."""
     limit = f"limit {budget.limit_s:g} s"
     if worst is None:
-        return f"{budget.probes}: no failed request"
+        return f"no request of {budget.probes} failed"
     kind, judged = worst
     told = words.outage(judged.outage, names)
-    step = f" during {judged.outage.step}" if judged.outage.step else ""
+    ran = judged.outage.step
+    step = f" {ran}" if ran == OUTSIDE else f" during {ran}"
     if by_count is not PASS and kind is not FAIL:
         doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
-        return (
-            f"{budget.probes}: {words.count(failed, 'request')} failed, at most {budget.max_failed} may{doubt}; {told}"
-        )
+        found = f"{words.count(failed, 'request')} of {budget.probes} failed, at most {budget.max_failed} may"
+        return f"{found}{doubt}; worst: {told}{step}"
     if kind is FAIL:
         return f"{told}{step}, {limit}"
     if kind is PASS:

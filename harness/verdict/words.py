@@ -28,7 +28,7 @@ def probe_names(specs: Iterable[ProbeSpec]) -> dict[str, str]:
 def _probe_name(spec: ProbeSpec, *, alone: bool) -> str:
     known = KINDS.get(spec.kind)
     if known is None:
-        return spec.name
+        return f"probe {spec.name}"
     return known if alone else f"{known} ({spec.name})"
 
 

@@ -114,7 +114,8 @@ function drawFaultBands(view) {
   }
 }
 
-/* Green below: answered. Blue: the slowest answer, on a logarithmic scale. Red over the whole height: failed; at
+/* Ticks jitter, so a bucket may be empty between two that are not; only more than that is drawn as no data.
+   Green below: answered. Blue: the slowest answer, on a logarithmic scale. Red over the whole height: failed; at
    least three pixels wide at any zoom and drawn last, so that neither its neighbours nor the cursor hide it. */
 function drawProbe(view, row) {
   const { ctx, colour, width } = view;
@@ -127,7 +128,8 @@ function drawProbe(view, row) {
     if (number * bucketMs > view.to) break;
     if (!ok) continue;
     const left = Math.max(0, Math.floor(view.x(number * bucketMs)));
-    const right = Math.min(columns.length - 1, Math.ceil(view.x((number + 1) * bucketMs)) - 1);
+    const next = index + 1 < buckets.length && buckets[index + 1][0] - number <= 3 ? buckets[index + 1][0] : number + 1;
+    const right = Math.min(columns.length - 1, Math.ceil(view.x(next * bucketMs)) - 1);
     for (let x = left; x <= Math.max(left, right); x++) columns[x] = Math.max(columns[x], slowest);
   }
   runs(columns, (left, right, slowest) => {

@@ -59,7 +59,7 @@ def test_one_failed_request_breaks_a_budget_of_none() -> None:
     kit.budgets = [Budget("*", 0.5, 0.0, (), 0)]
     verdict, reason = verdict_of(kit)
     assert verdict is FAIL
-    assert "1 request failed, at most 0 may" in reason
+    assert "1 request of * failed, at most 0 may" in reason
 
 
 def test_first_budget_that_matches_a_probe_counts() -> None:
