@@ -91,6 +91,7 @@ class Fetcher:
         self._thread = threading.Thread(target=self._run, name="fetch-samples", daemon=True)
         self.until: int | None = None  # samples due after this are not wanted any more
         self.last_problem = ""
+        self._bug: BaseException | None = None
 
     def start(self) -> None:
         """Compare the clocks, then fetch until :meth:`stop`. Raises as :class:`Get`."""
@@ -104,10 +105,14 @@ class Fetcher:
         Raises:
             DeadlineExceeded: the prober could not be reached in time; its last samples are lost.
         """
-        if not self._thread.is_alive():
-            return
         self.halt()
+        self.check()
         wait_for("the last samples of the in-cluster prober", self._drained, seconds=seconds, setting=setting)
+
+    def check(self) -> None:
+        """Raise what ended the thread against our will."""
+        if self._bug is not None:
+            raise self._bug
 
     def halt(self) -> None:
         """End the thread without fetching what is left."""
@@ -160,8 +165,11 @@ class Fetcher:
             self._written = best
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            self._try()
+        try:
+            while not self._stop.wait(EVERY_S):
+                self._try()
+        except BaseException as error:  # noqa: BLE001 - a thread has no caller: check() raises it in the session's
+            self._bug = error
 
     def _try(self) -> bool:
         try:

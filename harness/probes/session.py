@@ -63,6 +63,7 @@ class ProbeSession:
         self._fetcher: Fetcher | None = None
         self._tail = Tail(self._path, [spec.name for spec in self.specs])
         self.vantage_node = ""
+        self._prober_pod = ""
 
     def start(self) -> None:
         """Start all probes and wait until each has a first answer, good or bad (timeouts.probes_ready).
@@ -111,6 +112,8 @@ class ProbeSession:
         for helper in (self._sampler, self._control):
             if helper is not None:
                 helper.check()
+        if self._fetcher is not None:
+            self._fetcher.check()
         return self._tail.latest()
 
     def __enter__(self) -> Self:
@@ -169,11 +172,18 @@ class ProbeSession:
         self._fetcher = fetcher
 
     def _get_inside(self, path: str) -> str:
+        pod = self._prober_pod or self._find_prober()
+        self._prober_pod = ""  # looked up again after a failure: the pod may be another one then
+        body = self._api.pod_get(NAMESPACE, pod, path, inside.PORT)
+        self._prober_pod = pod
+        return body
+
+    def _find_prober(self) -> str:
         pods = self._api.pods(NAMESPACE, inside.SELECTOR)
         running = [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
         if not running:
             raise ApiUnavailable(f"the in-cluster prober has no pod on {self.vantage_node} now")
-        return self._api.pod_get(NAMESPACE, running[0], path, inside.PORT)
+        return str(running[0])
 
     def _tls(self) -> dict[str, str]:
         ca, cert, key = self._api.client_cert_files()

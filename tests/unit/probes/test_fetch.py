@@ -147,3 +147,20 @@ def test_another_program_on_the_port_is_no_prober(answer: str) -> None:
     record: Any = Record()
     with pytest.raises(StepFailed, match="expected its samples"):
         Fetcher(get, record).fetch()
+
+
+def test_a_bug_in_the_thread_is_not_silent() -> None:
+    pod, record, fetcher = make()
+    fetcher.start()
+
+    def broken(_path: str) -> str:
+        raise ZeroDivisionError
+
+    fetcher._get = broken
+    fetcher._thread.join(5)
+    with pytest.raises(ZeroDivisionError):
+        fetcher.check()
+    with pytest.raises(ZeroDivisionError):
+        fetcher.stop(1, "probes_ready")
+    assert not record.samples
+    assert pod.sink.answer("/clock")
