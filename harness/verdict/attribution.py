@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from harness.model import Sample, Span
 
 STEP_LANES = ("step", "ansible")
-OUTSIDE = "outside any step"
+BEFORE = "before any step"
+AFTER = "after "
 NAMED_HOSTS = 3  # a task that runs on more hosts at once is told by their number
 
 
@@ -30,8 +31,12 @@ class Steps:
         return self._steps.at(time) or self._faults.at(time)
 
     def of(self, sample: Sample) -> str:
-        """What ran when a request was sent, or else while it waited for its answer."""
-        return self.at(sample.fired) or self.at(sample.done) or OUTSIDE
+        """What ran when a request was sent, else while it waited for its answer, else what had run last."""
+        return self.at(sample.fired) or self.at(sample.done) or self._after(sample.fired)
+
+    def _after(self, time: int) -> str:
+        last = max((sweep.last(time) for sweep in (self._faults, self._steps)), default=(0, ""))[1]
+        return f"{AFTER}{last}" if last else BEFORE
 
     def count(self, failures: Sequence[Sample]) -> dict[str, int]:
         """Failed requests of each step, in the order in which the steps were first hit."""
@@ -54,11 +59,27 @@ class _Sweep:
             active = [(span, end) for span, end in active if end > begin]
             self._labels.append(_label(active))
 
+    def last(self, time: int) -> tuple[int, str]:
+        """When the last span before a time ended, and its label; (0, "") when there was none."""
+        for index in range(min(bisect_right(self._bounds, time) - 1, len(self._labels)) - 1, -1, -1):
+            if self._labels[index]:
+                return self._bounds[index + 1], self._labels[index]
+        return 0, ""
+
     def at(self, time: int) -> str:
         index = bisect_right(self._bounds, time) - 1
         if index == len(self._labels) and self._labels and time == self._bounds[-1]:
             index -= 1  # the last moment of the last span belongs to it
         return self._labels[index] if 0 <= index < len(self._labels) else ""
+
+
+def during(step: str) -> str:
+    """A step as the end of a sentence.
+
+    >>> during("cp1: power cut"), during("after cp1: power cut")
+    ('during cp1: power cut', 'after cp1: power cut')
+    """
+    return step if step == BEFORE or step.startswith(AFTER) else f"during {step}"
 
 
 def _label(active: list[tuple[Span, int]]) -> str:

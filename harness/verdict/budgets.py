@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.model import NS, Budget, BudgetResult, Finding, Outage, ProbeSpec, Sample, VerdictKind
 from harness.verdict import words
-from harness.verdict.attribution import OUTSIDE
+from harness.verdict.attribution import during
 from harness.verdict.outages import Run, seconds
 from harness.verdict.view import View, is_late
 
@@ -113,8 +113,7 @@ def _text(
         return f"no request of {budget.probes} failed"
     kind, judged = worst
     told = words.outage(judged.outage, names)
-    ran = judged.outage.step
-    step = f" {ran}" if ran == OUTSIDE else f" during {ran}"
+    step = f" {during(judged.outage.step)}"
     if by_count is not PASS and kind is not FAIL:
         doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
         found = f"{words.count(failed, 'request')} of {budget.probes} failed, at most {budget.max_failed} may"

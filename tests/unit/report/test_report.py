@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -70,7 +70,7 @@ def test_junit(tmp_path: Path) -> None:
     stopped = Kit()
     stopped.ended = "interrupted"
     directory = report(tmp_path / "1", good(), bad(), inconclusive(), stopped.record(), not_run=MISSED)
-    suite = ElementTree.parse(directory / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    suite = ET.parse(directory / "junit.xml").getroot()[0]  # noqa: S314 - our own file
     assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
         "tests": "5", "failures": "1", "errors": "2", "skipped": "1",
     }  # fmt: skip
@@ -139,7 +139,7 @@ def test_all_text_is_escaped(tmp_path: Path) -> None:
     assert page.count("<script") == 2
     assert page.count("</script>") == 2
     assert "<img" not in page
-    ElementTree.parse(directory / "junit.xml")  # noqa: S314 - our own file
+    ET.parse(directory / "junit.xml")  # noqa: S314 - our own file
     verdicts(directory)
 
 
@@ -154,7 +154,9 @@ def test_no_failure_is_lost_by_downsampling() -> None:
     drawn = {p["name"]: p for p in timeline(kit.record())["probes"]}
     write_probe, app = drawn["api-write"], drawn["app-nodeport-new"]
     assert len(write_probe["buckets"]) <= 3001 < write_probe["samples"]
-    assert sum(f[2] for f in write_probe["failures"]) == write_probe["failed"] == sum(b[2] for b in write_probe["buckets"])
+    assert (
+        sum(f[2] for f in write_probe["failures"]) == write_probe["failed"] == sum(b[2] for b in write_probe["buckets"])
+    )
     assert sum(b[1] + b[2] for b in write_probe["buckets"]) == write_probe["samples"]
     assert [f[2:] for f in app["failures"]] == [[1, "reset"]]
 

@@ -74,7 +74,9 @@ def test_an_outage_outside_any_fault_counts_too() -> None:
     kit = Kit().fail("api-write", 16.0, 18.5)
     found = judge(kit.record())
     assert found.verdict is FAIL
-    assert found.outages[0].step == "outside any step"
+    assert found.outages[0].step == "after cp1: power cut"
+    assert "2.4\N{EN DASH}2.6 s, 25 failed after cp1: power cut" in found.reason
+    assert judge(Kit().fail("api-write", 2.0, 2.5).record()).outages[0].step == "before any step"
 
 
 class TestMissingDataIsNeverAPass:
