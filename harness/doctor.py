@@ -18,8 +18,9 @@ import psutil
 
 from bundle.cache import cache_root
 from bundle.docker_daemon import daemon_problem
+from bundle.kvm import kvm_problem
 from bundle.node_image import DOCKER
-from harness.cluster.host_trials import failed_kernel_features, kvm_problem, program_version
+from harness.cluster.host_trials import failed_kernel_features, program_version
 from harness.cluster.vagrant import made_by_vagrant
 from harness.errors import UsageError
 from harness.hostsetup import NEEDED_PYTHON, PACKAGES, install_command, query_packages

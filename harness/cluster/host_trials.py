@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-from bundle.node_image import node_dir
-
-KVM = Path("/dev/kvm")
-KVM_TRIAL_S = 30
-"""Seconds for a kernel to boot and stop for want of a root file system: 2 s with KVM, 6 s without it."""
 _TRIAL_S = 20
 
 _NETWORK_TRIALS = {
@@ -48,39 +42,3 @@ def _succeeds(argv: list[str]) -> bool:
         return subprocess.run(argv, capture_output=True, timeout=_TRIAL_S, env=environment, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-
-
-def kvm_problem() -> str:
-    """Say why KVM is of no use here, "" when it boots Linux: a kernel is booted under it until it finds no disk."""
-    if not KVM.exists():
-        return "no /dev/kvm"
-    if not os.access(KVM, os.R_OK | os.W_OK):
-        return "/dev/kvm is there, but you may not use it (group kvm)"
-    qemu, kernel = shutil.which("qemu-system-x86_64"), find_kernel()
-    if qemu is None:
-        return "/dev/kvm is there; not tried, because QEMU is not installed"
-    if kernel is None:
-        return "/dev/kvm is there; not tried, because there is no kernel to boot in /boot or in the cache"
-    return "" if _boots(qemu, kernel) else f"/dev/kvm is there, but Linux did not boot under it in {KVM_TRIAL_S} s"
-
-
-def find_kernel() -> Path | None:
-    """Return a kernel that this user can read: that of a node's box, else one of the host's own."""
-    candidates = [*sorted(node_dir().glob("*/vmlinuz")), *sorted(Path("/boot").glob("vmlinuz-*"))]
-    return next((path for path in candidates if os.access(path, os.R_OK)), None)
-
-
-def _boots(qemu: str, kernel: Path) -> bool:
-    """Without a root file system the kernel panics and, by ``panic=-1`` and ``-no-reboot``, ends QEMU."""
-    argv = [qemu, "-accel", "kvm", "-m", "256", "-nographic", "-no-reboot", "-nodefaults", "-kernel", str(kernel)]
-    try:
-        done = subprocess.run(
-            [*argv, "-append", "panic=-1 quiet"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=KVM_TRIAL_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
