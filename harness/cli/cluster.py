@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bundle.build import build_bundles
 from bundle.cli import shown_progress
+from bundle.releases import SUPPORTED
 from harness.cli.options import config_option, inventory_option
 from harness.cli.terminal import make_progress
 from harness.cluster.inventory import Inventory
@@ -40,7 +41,7 @@ def up(inventory: Path, config: Path | None, provider: str | None, source: str) 
     require_essentials(cluster, provider if own else None)
     console = Console(stderr=True)
     with shown_progress(console) as building:
-        build_bundles([cluster.kubernetes_version], source, building)
+        build_bundles(list(SUPPORTED) if own else [cluster.kubernetes_version], source, building)
     with make_progress(console) as progress:
         if own:
             progress.drill("up", f"nodes of {inventory}", 1, 2)

@@ -1,0 +1,192 @@
+"""The order of things in one drill, with a cluster in memory: what is undone, recorded, and never touched."""
+
+import os
+import signal
+from pathlib import Path
+from types import SimpleNamespace as Object
+from typing import Any, Self
+
+import pytest
+
+from harness.config import Settings
+from harness.drills.progress import Silent
+from harness.errors import StepFailed
+from harness.faults import Noop
+from harness.model import Budget, Record, VerdictKind
+from harness.record import read_record
+from harness.runner import one
+from harness.runner.signals import Stop, stop_on_signals
+from harness.verdict import judge
+
+
+class Session:
+    """Probes that all answer."""
+
+    def __init__(self, *_args: Any, **_options: Any) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None: ...
+
+    def latest(self) -> dict[str, tuple[int, int]]:
+        return {"app-new": (10, 10)}
+
+
+class Quiet:
+    def __init__(self, *_args: Any, **_options: Any) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None: ...
+
+
+class Drill:
+    """A drill whose run is given by the test."""
+
+    name, title, proves, needs, takes_s = "test-drill", "Test", "nothing", "nothing", 1
+
+    def __init__(self, run: Any, unavailable: str | None = None) -> None:
+        self._run, self._unavailable = run, unavailable
+
+    def unavailable(self, _survey: Any) -> str | None:
+        return self._unavailable
+
+    def prepare(self, _survey: Any) -> tuple[str, ...]:
+        return ("w1",)
+
+    def budgets(self, _survey: Any, _targets: Any) -> list[Budget]:
+        return [Budget("app-*", 1.0, 0.0)]
+
+    def run(self, ctx: Any) -> None:
+        self._run(ctx)
+
+
+@pytest.fixture
+def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(one, "find_problems", lambda *_: list(found))
+    monkeypatch.setattr(one, "find_residue", lambda *_: [])
+    monkeypatch.setattr(one, "LiveTimers", Object(read=lambda *_: None))
+    monkeypatch.setattr(one, "Marks", Object(read=lambda _ctx: None))
+    monkeypatch.setattr(one, "find_targets", lambda *_args, **_options: None)
+    monkeypatch.setattr(one, "standard_probes", lambda *_: ())
+    monkeypatch.setattr(one, "ProbeSession", Session)
+    monkeypatch.setattr(one, "Watchers", Quiet)
+    return found
+
+
+def bench(tmp_path: Path, stop: Stop | None = None) -> Any:
+    settings = Settings.model_validate({"probes": {"warmup_s": 0, "cooldown_s": 0}, "timeouts": {"recovery": 0.1}})
+    inventory = Object(name="test", kubernetes_version="1.35.4", nodes=())
+    faults = Object(settings=settings, inventory=inventory, api=None, hosts=None, note=lambda *_: None)
+    deployed: list[str] = []
+    where = Object(node_port="", service="", dns_name="", address="")
+    app = Object(name="hello", deploy=deployed.append, endpoints=lambda: where, deployed=deployed)
+    return one.Bench(faults, app, Silent(), stop or Stop(), 1, tmp_path)
+
+
+def record(tmp_path: Path) -> Record:
+    return read_record(tmp_path / "record" / "test-drill.jsonl")
+
+
+def checks(found: Record) -> dict[str, bool | None]:
+    return {check.name: check.ok for check in found.checks}
+
+
+def test_an_unhealthy_cluster_is_left_alone(tmp_path: Path, problems: list[str]) -> None:
+    problems.append("node w1 is NotReady")
+    touched: list[Any] = []
+    at = bench(tmp_path)
+    assert one.run_one(at, Drill(touched.append)) is None
+    verdict = judge(record(tmp_path))
+    assert verdict.verdict is VerdictKind.ABORTED
+    assert "node w1 is NotReady" in verdict.reason
+    assert touched == at.app.deployed == []
+
+
+def test_a_drill_that_cannot_be_done_leaves_no_record(tmp_path: Path, problems: list[str]) -> None:
+    assert problems == []
+    assert one.run_one(bench(tmp_path), Drill(None, unavailable="no power switch")) == "no power switch"
+    assert list(tmp_path.rglob("*.jsonl")) == []
+
+
+def test_a_step_that_fails_is_undone_and_fails_the_drill(tmp_path: Path, problems: list[str]) -> None:
+    undone: list[str] = []
+
+    def run(ctx: Any) -> None:
+        ctx.undos.add("cordon", lambda: undone.append("cordon"))
+        raise StepFailed("the node said no" + "!" * len(problems))
+
+    one.run_one(bench(tmp_path), Drill(run))
+    found = record(tmp_path)
+    assert undone == ["cordon"]
+    assert (found.ended, found.reason) == ("error", "the node said no")
+    assert checks(found)["every step succeeded"] is False
+    assert checks(found)["healthy after"] is True
+    assert judge(found).verdict is VerdictKind.FAIL
+
+
+def test_a_cluster_that_stays_broken_fails_the_drill(tmp_path: Path, problems: list[str]) -> None:
+    one.run_one(bench(tmp_path), Drill(lambda _ctx: problems.append("etcd on cp2: no answer")))
+    found = record(tmp_path)
+    assert checks(found)["healthy after"] is False
+    assert "etcd on cp2: no answer" in judge(found).reason
+
+
+def test_an_undo_that_fails_is_in_the_verdict(tmp_path: Path, problems: list[str]) -> None:
+    def broken() -> None:
+        raise StepFailed("power switch is stuck" + "!" * len(problems))
+
+    one.run_one(bench(tmp_path), Drill(lambda ctx: ctx.undos.add("power off of w1", broken)))
+    assert judge(record(tmp_path)).verdict is VerdictKind.FAIL
+    assert "power off of w1: power switch is stuck" in judge(record(tmp_path)).reason
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_heals_keeps_the_record_and_is_passed_on(tmp_path: Path, problems: list[str], number: int) -> None:
+    undone: list[bool] = []
+
+    def run(ctx: Any) -> None:
+        ctx.undos.add("power off of w1", lambda: undone.append(not problems))
+        os.kill(os.getpid(), number)
+
+    with stop_on_signals() as stop, pytest.raises(KeyboardInterrupt):
+        one.run_one(bench(tmp_path, stop), Drill(run))
+    assert undone == [True]
+    assert record(tmp_path).ended == "interrupted"
+    assert judge(record(tmp_path)).verdict is VerdictKind.ABORTED
+
+
+def test_a_mistake_of_the_harness_is_healed_recorded_and_shown(tmp_path: Path, problems: list[str]) -> None:
+    undone: list[bool] = []
+
+    def run(ctx: Any) -> None:
+        ctx.undos.add("cordon", lambda: undone.append(not problems))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        one.run_one(bench(tmp_path), Drill(run))
+    assert undone == [True]
+    assert record(tmp_path).ended == "error"
+    assert judge(record(tmp_path)).verdict is not VerdictKind.PASS
+
+
+def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(tmp_path: Path, problems: list[str]) -> None:
+    healed: list[bool] = []
+
+    class Fault(Noop):
+        def heal(self, _ctx: Any) -> None:
+            healed.append(not problems)
+
+    def run(ctx: Any) -> None:
+        with ctx.fault(Fault("w1")):
+            assert len(ctx.undos) == 1
+
+    one.run_one(bench(tmp_path), Drill(run))
+    found = record(tmp_path)
+    assert healed == [True]
+    (window,) = [span for span in found.spans if span.lane == "fault"]
+    assert (window.subject, window.end is not None) == ("w1", True)
+    assert found.ended == "completed"
