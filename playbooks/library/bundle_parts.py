@@ -7,12 +7,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DOCUMENTATION = r"""
 module: bundle_parts
@@ -63,7 +65,8 @@ author: kubedrill
 
 RETURN = r"""
 absent:
-  description: Paths in the bundle that are missing or not what the controller's bundle.json says. Nothing was installed then.
+  description: >-
+    Paths in the bundle that are missing or not what the controller's bundle.json says. Nothing was installed then.
   returned: always
   type: list
   elements: str
@@ -148,7 +151,10 @@ class Installer:
         """Hash an archive on its way into containerd; take the image out again when the hash is wrong."""
         ctr = [str(Path(self.module.params["bin_dir"], "ctr")), "--namespace", "k8s.io", "images"]
         with subprocess.Popen(
-            [*ctr, "import", "--no-unpack", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [*ctr, "import", "--no-unpack", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         ) as process:
             said = b""
             try:

@@ -43,7 +43,16 @@ waited_s:
 """
 
 Thing = dict[str, Any]
-GET = ("/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--request-timeout=10s", "get", "-A", "-o", "json")
+GET = (
+    "/usr/local/bin/kubectl",
+    "--kubeconfig",
+    "/etc/kubernetes/admin.conf",
+    "--request-timeout=10s",
+    "get",
+    "-A",
+    "-o",
+    "json",
+)
 
 
 def condition(thing: Thing, kind: str) -> Thing:
@@ -89,14 +98,20 @@ def reason(pods: list[Thing], namespace: str, selector: dict[str, str]) -> str:
         said = [f"{found['reason']} {found.get('message', '')}".strip() for found in waiting if "reason" in found]
         place = pod["spec"].get("nodeName", "no node")
         scheduled = condition(pod, "PodScheduled").get("message", "")
-        words.append(f"{pod['metadata']['name']} on {place}: {'; '.join(said) or scheduled or ready.get('message', 'pending')}")
+        words.append(
+            f"{pod['metadata']['name']} on {place}: {'; '.join(said) or scheduled or ready.get('message', 'pending')}"
+        )
     return ", ".join(words)
 
 
 def workload_problems(items: list[Thing], namespaces: list[str], wanted: list[str]) -> list[str]:
     """Say which DaemonSets and Deployments are absent or not complete."""
     pods = [item for item in items if item["kind"] == "Pod"]
-    own = [item for item in items if item["kind"] in {"DaemonSet", "Deployment"} and item["metadata"]["namespace"] in namespaces]
+    own = [
+        item
+        for item in items
+        if item["kind"] in {"DaemonSet", "Deployment"} and item["metadata"]["namespace"] in namespaces
+    ]
     names = {f"{item['kind']}/{item['metadata']['name']}" for item in own}
     problems = [f"{name} is not there" for name in wanted if name not in names]
     for item in own:
@@ -134,7 +149,8 @@ def main() -> None:
             break
         if time.monotonic() - began > module.params["timeout_s"]:
             module.fail_json(
-                msg=f"after {module.params['timeout_s']} s the cluster is not ready: " + "; ".join(problems), problems=problems
+                msg=f"after {module.params['timeout_s']} s the cluster is not ready: " + "; ".join(problems),
+                problems=problems,
             )
         time.sleep(1)
     module.exit_json(changed=False, waited_s=round(time.monotonic() - began, 1))

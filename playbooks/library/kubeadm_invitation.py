@@ -15,7 +15,7 @@ DOCUMENTATION = r"""
 module: kubeadm_invitation
 short_description: Gives other nodes what they need to join, and takes it back
 description:
-  - Runs on a member of the control plane. Removes what cut joins of the invited nodes left in the cluster (Node objects,
+  - Runs on a control plane. Removes what cut joins of the invited nodes left in the cluster (Node objects,
     etcd members), makes a bootstrap token, and uploads the control plane's certificates under a new key.
 options:
   state:
@@ -85,7 +85,14 @@ def authority_hash() -> str:
 
 def etcdctl(module: AnsibleModule, *argv: str) -> str:
     """Ask this node's etcd."""
-    certificates = ("--cacert", f"{PKI}/etcd/ca.crt", "--cert", f"{PKI}/etcd/server.crt", "--key", f"{PKI}/etcd/server.key")
+    certificates = (
+        "--cacert",
+        f"{PKI}/etcd/ca.crt",
+        "--cert",
+        f"{PKI}/etcd/server.crt",
+        "--key",
+        f"{PKI}/etcd/server.key",
+    )
     return run(module, "etcdctl", "--endpoints", "https://127.0.0.1:2379", *certificates, *argv)
 
 
@@ -96,7 +103,9 @@ def forget_cut_joins(module: AnsibleModule) -> None:
     for name in sorted({f"node/{name}" for name in nodes} & set(known)):
         run(module, "kubectl", "--kubeconfig", ADMIN, "delete", name, "--wait=false")
     peers = {f"https://{address}:2380" for address in addresses.values()}
-    members: list[dict[str, Any]] = json.loads(etcdctl(module, "member", "list", "-w", "json"))["members"] if peers else []
+    members: list[dict[str, Any]] = (
+        json.loads(etcdctl(module, "member", "list", "-w", "json"))["members"] if peers else []
+    )
     for member in members:
         if peers & set(member.get("peerURLs", [])):
             etcdctl(module, "member", "remove", f"{member['ID']:x}")
@@ -107,7 +116,9 @@ def invite(module: AnsibleModule) -> dict[str, str]:
     forget_cut_joins(module)
     key = ""
     if module.params["control_planes"]:
-        key = run(module, "kubeadm", "init", "phase", "upload-certs", "--upload-certs", "--kubeconfig", ADMIN).split()[-1]
+        key = run(module, "kubeadm", "init", "phase", "upload-certs", "--upload-certs", "--kubeconfig", ADMIN).split()[
+            -1
+        ]
     token = run(module, "kubeadm", "token", "create", "--ttl", module.params["ttl"], "--kubeconfig", ADMIN)
     return {"token": token.split()[-1], "ca_hash": authority_hash(), "certificate_key": key}
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DOCUMENTATION = r"""
 module: kubeadm_member
@@ -17,7 +20,7 @@ short_description: Makes a node a member of the cluster with kubeadm
 description:
   - With C(state=seen) only tells what the node is. With C(state=present) runs kubeadm once.
   - A mark stands on the node while kubeadm works. A node that still has it was cut in the middle (half), so it is taken
-    back with C(kubeadm reset) before kubeadm runs again. A lock makes a run wait for the kubeadm that a killed one left behind.
+    back with C(kubeadm reset) first. A lock makes a run wait for the kubeadm that a killed one left.
 options:
   state:
     description: Whether to look or to act.
@@ -41,7 +44,8 @@ author: kubedrill
 RETURN = r"""
 member:
   description: >-
-    none, half (kubeadm was cut), member, or foreign (parts of a cluster that this project did not make, or lost the way).
+    none, half (kubeadm was cut), member, or foreign
+    (parts of a cluster that this project did not make, or lost the way).
   type: str
   returned: always
 found:
@@ -74,7 +78,7 @@ def alone(module: AnsibleModule) -> Iterator[int]:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 module.fail_json(
-                    msg=f"another kubeadm has been running on this node for more than {module.params['wait_s']} s: look at "
+                    msg=f"another kubeadm has been running on this node for {module.params['wait_s']} s: look at "
                     "it with `ps`, end it, then run this playbook again"
                 )
             time.sleep(0.5)

@@ -1,0 +1,51 @@
+"""Runs of ansible-playbook as a user starts them, and what their recap says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+DEADLINE_S = 1200
+
+
+def start(inventory: Path, playbook: str, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [PLAYBOOK, "-i", inventory, playbook, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(inventory: Path, playbook: str, *arguments: str) -> dict[str, int]:
+    """Run to the end; return how many tasks changed something on each node."""
+    process = start(inventory, playbook, *arguments)
+    said, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, f"{playbook} ended with {process.returncode}:\n{said[-4000:]}"
+    return {host: int(changed) for host, changed, _, _ in RECAP.findall(said)}
+
+
+def run_and_kill(inventory: Path, playbook: str, *, at: str) -> str:
+    """Run until a line holds ``at``, then kill -9 the whole run; return what it said."""
+    process = start(inventory, playbook)
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if at in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert at in said, f"{playbook} never came to {at!r}:\n{said[-4000:]}"
+    return said
