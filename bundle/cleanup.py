@@ -6,6 +6,7 @@ Imports the standard library and :mod:`bundle.cache` only, so that it works wher
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import signal
@@ -111,7 +112,8 @@ def _make_writable(tree: Path) -> None:
 
 
 def main() -> int:
-    """Remove everything and say what it was."""
+    """Remove everything and say what it was; an argument that is not known removes nothing."""
+    argparse.ArgumentParser(description="Remove all that kubedrill made on this host, reports excepted.").parse_args()
     states = [ROOT / ".vagrant", *sorted((ROOT / ".vagrant").glob("state-*"))]
     removed = [line for state in states for line in remove_virtual_machines(state)]
     removed += remove_docker_objects()

@@ -127,3 +127,18 @@ def test_drill_prepares_the_host_first() -> None:
 
 def test_every_package_says_what_it_is_for() -> None:
     assert all(PACKAGES.values())
+
+
+@pytest.mark.parametrize(("option", "code"), [("--help", 0), ("--what", 2)])
+def test_asking_clean_a_question_removes_nothing(
+    option: str, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBEDRILL_CACHE", str(tmp_path))
+    monkeypatch.setattr(cleanup, "ROOT", tmp_path)
+    monkeypatch.setattr(cleanup, "DOCKER", "/bin/false")
+    monkeypatch.setattr(sys, "argv", ["cleanup", option])
+    (tmp_path / "parts").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        cleanup.main()
+    assert ended.value.code == code
+    assert (tmp_path / "parts").exists()
