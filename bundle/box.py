@@ -98,6 +98,7 @@ def ensure_box() -> Path:
             _unpack(tar, Path(root), folder)
             _make_disk(Path(root), folder)
         _pack(folder)
+    tar.unlink()  # the box has it now
     return final
 
 

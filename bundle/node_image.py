@@ -96,6 +96,8 @@ def ensure_image() -> str:
     try:
         processes.run("looking for the node image", [DOCKER, "image", "inspect", reference])
     except BuildFailed:
+        tar = root_tar()
         change = ("--change", f"LABEL {LABEL}=node")
-        processes.run("importing the node image", [DOCKER, "import", *change, root_tar(), reference])
+        processes.run("importing the node image", [DOCKER, "import", *change, tar, reference])
+        tar.unlink()  # Docker has it now
     return reference
