@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kubernetes.client import ApiException
 
 from harness.errors import StepFailed
-from harness.model import NS, ClockOffset, Sample, Vantage
+from harness.model import ClockOffset, Sample, Vantage
+from harness.probes.sampler.sinks import kernel_id
 from harness.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 EVERY_S = 0.5
 CLOCK_ROUNDS = 8  # exchanges at the start; the fastest one bounds the offset best, as in NTP
-CLOCK_TRUSTED_NS = 60 * NS  # two clocks drift by up to some 50 ppm: 3 ms a minute; an older exchange is given up
+DRIFT_PPM = 100  # how far two quartz clocks run apart at most; NTP assumes 15, badly cooled machines do worse
+    100  # how far two quartz clocks run apart at most, in ns per ms; NTP assumes 15, badly cooled machines do worse
+)
+CLOCK_KEPT = 256  # exchanges remembered; two minutes at two a second
 CLOCK_STEP_NS = 1_000_000  # an offset that changed by more than this is written into the record again
 
 
@@ -48,33 +52,42 @@ class Exchange:
     sent: int
     got: int
     remote: int
+    same_clock: bool = False  # both read the one CLOCK_MONOTONIC of one kernel: containers on the harness host
 
     @property
     def offset(self) -> int:
         """Ours minus theirs."""
+        return 0 if self._is_same else self._middle
+
+    def uncertainty(self, now: int) -> int:
+        """The offset is right within this many ns, whatever the network did; it grows as the clocks drift apart."""
+        if self._is_same:
+            return 0
+        return (self.got - self.sent + 1) // 2 + max(0, now - self.got) * DRIFT_PPM // 1_000_000
+
+    @property
+    def _middle(self) -> int:
         return (self.sent + self.got) // 2 - self.remote
 
     @property
-    def uncertainty(self) -> int:
-        """The offset is right within this many ns, whatever the network did."""
-        return (self.got - self.sent + 1) // 2
+    def _is_same(self) -> bool:
+        """Whether the kernel is the same one, and the times say so too (a time namespace would shift them)."""
+        return self.same_clock and self.sent <= self.remote <= self.got
 
 
 class ClockMap:
-    """The best exchange of the last minute."""
+    """The latest exchanges."""
 
     def __init__(self) -> None:
-        self._seen: list[Exchange] = []
+        self._seen: deque[Exchange] = deque(maxlen=CLOCK_KEPT)
 
     def add(self, exchange: Exchange) -> None:
         """Take one exchange."""
-        fresh = [seen for seen in self._seen if exchange.got - seen.got < CLOCK_TRUSTED_NS]
-        self._seen = [*fresh, exchange]
+        self._seen.append(exchange)
 
-    @property
-    def best(self) -> Exchange:
-        """The one with the least uncertainty."""
-        return min(self._seen, key=lambda exchange: exchange.uncertainty)
+    def best(self, now: int) -> Exchange:
+        """The one with the least uncertainty now."""
+        return min(self._seen, key=lambda exchange: exchange.uncertainty(now))
 
 
 class Fetcher:
@@ -82,7 +95,7 @@ class Fetcher:
 
     def __init__(self, get: Get, writer: Write, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._get, self._writer, self._now = get, writer, now
-        self._clock = ClockMap()
+        self._clock, self._kernel = ClockMap(), kernel_id()
         self._written: Exchange | None = None
         self._boot, self._next = "", 0
         self._base: dict[str, int] = defaultdict(int)  # a prober that was restarted counts from 0 again
@@ -142,7 +155,7 @@ class Fetcher:
         got = self._now()
         try:
             data: dict[str, Any] = json.loads(text)
-            self._clock.add(Exchange(sent, got, int(data["now"])))
+            self._clock.add(Exchange(sent, got, int(data["now"]), data.get("kernel") == self._kernel))
         except (ValueError, KeyError, TypeError) as error:
             raise StepFailed(
                 f"the in-cluster prober answered {text[:100]!r} to {path}, expected its samples"
@@ -150,7 +163,7 @@ class Fetcher:
         return data
 
     def _keep(self, samples: list[Any]) -> None:
-        best = self._clock.best
+        best = self._clock.best(self._now())
         self._tell_clock(best)
         offset = best.offset
         for probe, seq, due, fired, done, outcome, server in samples:
@@ -161,7 +174,7 @@ class Fetcher:
 
     def _tell_clock(self, best: Exchange) -> None:
         if self._written is None or abs(self._written.offset - best.offset) > CLOCK_STEP_NS:
-            self._writer.clock(ClockOffset(Vantage.INSIDE.value, best.offset, best.uncertainty))
+            self._writer.clock(ClockOffset(Vantage.INSIDE.value, best.offset, best.uncertainty(self._now())))
             self._written = best
 
     def _run(self) -> None:

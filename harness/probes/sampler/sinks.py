@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 FLUSH_EVERY_S = 0.25  # a kill -9 loses no more than this
 MAX_KEPT = 500_000  # samples in memory; some 100 MB, two hours of six probes at 10 Hz that nobody fetched
 MAX_FETCHED = 2_000  # in one answer, so that serving never holds up the ticks for long
+
+
+def kernel_id() -> str:
+    """The running kernel's identity: processes that see the same one share CLOCK_MONOTONIC."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 class FileSink:
@@ -70,13 +76,14 @@ class FileSink:
 class MemorySink:
     """Keeps samples until a fetch acknowledges them, and serves them over HTTP.
 
-    ``GET /clock``                   ``{"now": ns}``: this process's CLOCK_MONOTONIC
+    ``GET /clock``                   ``{"now", "kernel"}``: this process's CLOCK_MONOTONIC (ns) and whose kernel it is
     ``GET /samples?boot=B&after=N``  drops what stands before N, if B is this process's own ``boot``;
-                                     returns ``{"boot", "now", "next", "lost", "samples"}``
+                                     returns ``{"boot", "now", "kernel", "next", "lost", "samples"}``
     """
 
     def __init__(self) -> None:
         self.boot = uuid.uuid4().hex
+        self.kernel = kernel_id()
         self._first = 0
         self._kept: deque[Sample] = deque()
         self._lost = 0
@@ -101,7 +108,7 @@ class MemorySink:
         """Build the answer to a path, or None for one that is not known."""
         url = urlsplit(target)
         if url.path == "/clock":
-            return {"now": time.monotonic_ns()}
+            return {"now": time.monotonic_ns(), "kernel": self.kernel}
         if url.path != "/samples":
             return None
         query = parse_qs(url.query)
@@ -111,7 +118,7 @@ class MemorySink:
             self._first += 1
         some = [sample for sample, _ in zip(self._kept, range(MAX_FETCHED), strict=False)]
         found = {"boot": self.boot, "next": self._first + len(some), "lost": self._lost, "samples": some}
-        return {**found, "now": time.monotonic_ns()}
+        return {**found, "now": time.monotonic_ns(), "kernel": self.kernel}
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -35,10 +35,15 @@ class Pod:
     """The real sink behind a connection that can be cut; ``delays`` are ns of network for each way of an exchange."""
 
     def __init__(self) -> None:
-        self.sink = MemorySink()
+        self.sink = self.start()
         self.time = 10**15
         self.cut = False
         self.delays: deque[tuple[int, int]] = deque()
+
+    def start(self) -> MemorySink:
+        sink = MemorySink()
+        sink.kernel = "another machine's"
+        return sink
 
     def now(self) -> int:
         return self.time
@@ -78,7 +83,25 @@ def test_times_are_converted() -> None:
 def test_the_uncertainty_covers_a_lopsided_network() -> None:
     clock = ClockMap()
     clock.add(Exchange(sent=0, got=100, remote=100 - AHEAD))  # all of the delay on the way there
-    assert abs(clock.best.offset - AHEAD) <= clock.best.uncertainty
+    best = clock.best(100)
+    assert abs(best.offset - AHEAD) <= best.uncertainty(100)
+
+
+def test_an_old_exchange_gives_way_to_a_fresh_one_as_clocks_drift() -> None:
+    clock = ClockMap()
+    clock.add(Exchange(sent=0, got=100, remote=0))
+    clock.add(Exchange(sent=0, got=1_000_000, remote=0))
+    assert clock.best(1_000_000).got == 100
+    later = 3600 * 10**9
+    clock.add(Exchange(sent=later, got=later + 2_000_000, remote=later))
+    assert clock.best(later + 2_000_000).sent == later
+
+
+@pytest.mark.parametrize(("ahead", "offset"), [(0, 0), (AHEAD, AHEAD)])
+def test_one_kernel_has_one_clock_unless_a_time_namespace_shifts_it(ahead: int, offset: int) -> None:
+    seen = Exchange(sent=10**15, got=10**15 + 2_000, remote=10**15 + 500 - ahead, same_clock=True)
+    assert abs(seen.offset - offset) <= seen.uncertainty(seen.got)
+    assert (seen.uncertainty(seen.got) == 0) == (ahead == 0)
 
 
 def test_the_fastest_exchange_counts() -> None:
@@ -122,7 +145,7 @@ def test_a_restarted_prober_counts_on() -> None:
     for seq in range(3):
         pod.sample(seq)
     fetcher.fetch()
-    pod.sink = MemorySink()
+    pod.sink = pod.start()
     pod.sample(0)
     pod.sample(1)
     fetcher.fetch()
