@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,8 @@ from bundle.errors import BuildFailed, Unsupported
 from bundle.releases import ARCH, DEBIAN_SUITE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bundle.processes import Processes
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -86,11 +90,11 @@ def _stanza_entries(text: str) -> list[tuple[str, list[str]]]:
 
 
 def bootstrap(processes: Processes, out: Path, packages: list[str], *, variant: str, options: list[str]) -> None:
-    """Make a root of Debian packages with mmdebstrap: a tar archive or a folder, by the name of ``out``.
+    """Make a root of Debian packages with mmdebstrap.
 
     Args:
         processes: what runs it.
-        out: ``….tar`` or a folder.
+        out: the ``.tar`` archive to write; without root's rights mmdebstrap can make nothing else.
         packages: packages beside those of the variant.
         variant: mmdebstrap's: ``essential``, ``extract`` (unpacked only), …
         options: further options of mmdebstrap.
@@ -111,16 +115,41 @@ def bootstrap(processes: Processes, out: Path, packages: list[str], *, variant: 
                 *(DEBIAN_SUITE, str(out)),
                 *(mirror.source_line() for mirror in find_mirrors()),
             ],
-            env={"TMPDIR": str(work), "LC_ALL": "C"},
+            env={"LC_ALL": "C", **_workplace(work)},
         )
     finally:
         _clear(work)
 
 
-def show_hook(packages: list[str], file: Path) -> str:
-    """Return mmdebstrap's option that writes ``apt-cache show`` of the packages into a file."""
-    show = f"apt-cache show --no-all-versions {' '.join(packages)}"
-    return f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {show} > {shlex.quote(str(file))}'
+def take(archive: Path, wanted: Mapping[str, Path]) -> None:
+    """Copy files out of a root's archive: path without leading slash → where to.
+
+    Raises:
+        BuildFailed: the root lacks one of them.
+    """
+    left = dict(wanted)
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            target = left.pop(member.name.removeprefix("./"), None) if member.isreg() else None
+            content = tar.extractfile(member) if target else None
+            if target and content:
+                with target.open("wb") as file:
+                    shutil.copyfileobj(content, file)
+    if left:
+        raise BuildFailed(
+            f"Debian {DEBIAN_SUITE}'s packages lack {', '.join(sorted(left))}: bundle/ knows another layout"
+        )
+
+
+def show_hook(packages: list[str], file: str) -> str:
+    """Return mmdebstrap's option that writes ``apt-cache show`` of the packages into a file of the root."""
+    show = f"apt-cache show --no-all-versions {shlex.join(packages)}"
+    return f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {show} > "$1"/{shlex.quote(file)}'
+
+
+def _workplace(work: Path) -> dict[str, str]:
+    """Say where mmdebstrap works: beside its output as root; others' users within it cannot enter a home folder."""
+    return {"TMPDIR": str(work)} if os.geteuid() == 0 else {}
 
 
 def _clear(work: Path) -> None:

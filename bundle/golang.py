@@ -25,8 +25,12 @@ _PACKAGE = r"^[\w./~-]+$"
 # The build reads nothing from the user's Go settings but where modules come from. -modcacherw: so that the module cache
 # can be removed like any other folder.
 _ENV = {
-    **{"GOFLAGS": "-modcacherw", "GOTOOLCHAIN": "local", "GOWORK": "off"},
-    **{"GOOS": "linux", "GOARCH": "amd64", "GOAMD64": "v1"},
+    "GOFLAGS": "-modcacherw",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+    "GOOS": "linux",
+    "GOARCH": "amd64",
+    "GOAMD64": "v1",
 }
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bundle import releases
-from bundle.debian import bootstrap, package_versions, show_hook
+from bundle.debian import bootstrap, package_versions, show_hook, take
 from bundle.golang import Product, go_recipe, kubernetes_product
 from bundle.images import (
     IMAGE,
@@ -121,17 +120,20 @@ def _debian_programs() -> list[Item]:
 
 
 def _unpack(kitchen: Kitchen) -> None:
-    root, shown = kitchen.out / "root", kitchen.out / "shown"
+    archive, shown = kitchen.out / "root.tar", "packages-shown"
     hook = show_hook(_DEBIAN_PROGRAMS, shown)
-    bootstrap(kitchen.processes, root, _DEBIAN_PROGRAMS, variant="extract", options=[hook])
-    shutil.copy2(root / "usr/sbin/runc", kitchen.out / "runc")
+    bootstrap(kitchen.processes, archive, _DEBIAN_PROGRAMS, variant="extract", options=[hook])
     (kitchen.out / "cni").mkdir()
-    for name in CNI_PLUGINS:
-        shutil.copy2(root / "usr/lib/cni" / name, kitchen.out / "cni" / name)
-    versions = package_versions(shown.read_text(encoding="utf-8"))
+    wanted = {
+        "usr/sbin/runc": "runc",
+        shown: shown,
+        **{f"usr/lib/cni/{name}": f"cni/{name}" for name in CNI_PLUGINS},
+    }
+    take(archive, {path: kitchen.out / file for path, file in wanted.items()})
+    versions = package_versions((kitchen.out / shown).read_text(encoding="utf-8"))
     (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
-    shutil.rmtree(root)
-    shown.unlink()
+    archive.unlink()
+    (kitchen.out / shown).unlink()
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,13 @@ def test_a_second_builder_waits_and_is_told_for_whom(cache: Cache) -> None:
     holder = (
         "import sys, pathlib; from bundle.cache import Cache\n"
         "with Cache(pathlib.Path(sys.argv[1])).locked(print):\n"
-        "    print('held', flush=True); sys.stdin.read()\n"
+        "    print('held', flush=True); sys.stdin.read(); import asyncio; pathlib.Path(sys.argv[2]).touch()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", holder, cache.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", holder, cache.root, cache.root / "ended"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as other:
         assert other.stdin is not None
         assert other.stdout is not None
@@ -68,6 +71,7 @@ def test_a_second_builder_waits_and_is_told_for_whom(cache: Cache) -> None:
             other.stdin.close()  # ends the holder, so that the wait ends
 
         with cache.locked(waiting):
+            assert (cache.root / "ended").exists()
             assert told == [f"another build (process {other.pid}) uses {cache.root}: waiting for it to end"]
 
 
