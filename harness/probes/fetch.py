@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 EVERY_S = 0.5
 CLOCK_ROUNDS = 8  # exchanges at the start; the fastest one bounds the offset best, as in NTP
 DRIFT_PPM = 100  # how far two quartz clocks run apart at most; NTP assumes 15, badly cooled machines do worse
-    100  # how far two quartz clocks run apart at most, in ns per ms; NTP assumes 15, badly cooled machines do worse
-)
 CLOCK_KEPT = 256  # exchanges remembered; two minutes at two a second
 CLOCK_STEP_NS = 1_000_000  # an offset that changed by more than this is written into the record again
 
