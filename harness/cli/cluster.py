@@ -12,18 +12,22 @@ from bundle.cli import shown_progress
 from bundle.releases import SUPPORTED
 from harness.cli.options import config_option, inventory_option
 from harness.cli.terminal import make_progress
+from harness.cluster.api import ClusterApi
+from harness.cluster.hosts import Hosts
 from harness.cluster.inventory import Inventory
 from harness.cluster.playbooks import TaskEvent, run_playbook
 from harness.cluster.vagrant import VagrantCluster, made_by_vagrant
 from harness.config import load_settings
 from harness.doctor import require_essentials
-from harness.errors import UsageError
+from harness.drills.cluster_upgrade import parse
+from harness.errors import KubedrillError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from harness.cli.terminal import Lines, Panel
+    from harness.config import Settings
 
 SITE = "site.yml"
 
@@ -46,6 +50,13 @@ def up(inventory: Path, config: Path | None, provider: str | None, source: str) 
         if own:
             progress.drill("up", f"nodes of {inventory}", 1, 2)
             VagrantCluster(inventory, cluster.name).up(lambda line: progress.step("vagrant", line), provider=provider)
+        newer = newer_version(cluster, settings)
+        if newer:
+            progress.note(cluster.name, f"runs {newer} already, the inventory asks for {cluster.kubernetes_version}")
+            click.echo(
+                f"{cluster.name} is up at {cluster.api_url}, as its upgrade left it; to begin anew: kubedrill down"
+            )
+            return
         progress.drill("up", f"install Kubernetes {cluster.kubernetes_version}", 2, 2)
         result = run_playbook(cluster, SITE, on_event=_teller(progress), timeout_s=settings.timeouts.playbook)
     click.echo(f"{cluster.name} is up at {cluster.api_url} ({result.changed} tasks changed something)")
@@ -63,6 +74,16 @@ def down(inventory: Path) -> None:
         )
     VagrantCluster(inventory, cluster.name).destroy()
     click.echo(f"{cluster.name}: nodes removed")
+
+
+def newer_version(cluster: Inventory, settings: Settings) -> str | None:
+    """Return the running cluster's version where it is newer than the inventory's: an upgrade drill was here."""
+    try:
+        with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+            live = api.version.get_code().git_version
+    except KubedrillError:
+        return None  # nothing answers: there is something to install
+    return live if parse(live) > parse(cluster.kubernetes_version) else None
 
 
 def _teller(progress: Lines | Panel) -> Callable[[TaskEvent], None]:

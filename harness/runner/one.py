@@ -77,12 +77,14 @@ class _Drilling:
         self.ctx = bench.faults
         self.undos = Undos()
         self.failed: KubedrillError | ApiException | None = None
+        self.kubernetes = self.ctx.inventory.kubernetes_version  # until the cluster said what it runs
 
     def run(self) -> str | None:
         problems = find_problems(self.ctx.api, self.ctx.hosts, self.ctx.inventory)
         if problems:
             self._abort(problems)
             return None
+        self.kubernetes = self.ctx.api.version.get_code().git_version.removeprefix("v")
         self.bench.progress.step(self.bench.app.name, "deploy the app")
         self.bench.app.deploy("v1")
         survey = self._survey()
@@ -221,7 +223,7 @@ class _Drilling:
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             started_mono=time.monotonic_ns(),
             tool_version=version("kubedrill"),
-            kubernetes=inventory.kubernetes_version,
+            kubernetes=self.kubernetes,
             nodes=tuple(node.name for node in inventory.nodes),
             targets=targets,
             probes=specs,

@@ -80,7 +80,8 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def bench(tmp_path: Path, stop: Stop | None = None) -> Any:
     settings = Settings.model_validate({"probes": {"warmup_s": 0, "cooldown_s": 0}, "timeouts": {"recovery": 0.1}})
     inventory = Object(name="test", kubernetes_version="1.35.4", nodes=())
-    faults = Object(settings=settings, inventory=inventory, api=None, hosts=None, note=lambda *_: None)
+    api = Object(version=Object(get_code=lambda: Object(git_version="v1.36.3")))
+    faults = Object(settings=settings, inventory=inventory, api=api, hosts=None, note=lambda *_: None)
     deployed: list[str] = []
     where = Object(node_port="", service="", dns_name="", address="")
     app = Object(name="hello", deploy=deployed.append, endpoints=lambda: where, deployed=deployed)
@@ -190,3 +191,4 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(tmp_path: Path, 
     (window,) = [span for span in found.spans if span.lane == "fault"]
     assert (window.subject, window.end is not None) == ("w1", True)
     assert found.ended == "completed"
+    assert found.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
