@@ -41,6 +41,7 @@ PACKAGES = {
 
 TEST_PACKAGES = {
     "chromium": "looks at the report",
+    "docker-registry": "the upstream source is tested against a real registry",
     "fonts-dejavu-core": "text in the report",
     "openssh-server": "unit tests talk to a real SSH server",
 }
