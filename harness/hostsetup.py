@@ -102,8 +102,8 @@ def install_packages(wanted: list[str]) -> None:
     _say(f"installing {' '.join(missing)}")
     environment = [] if command[0] != "sudo" else ["sudo"]
     environment += ["env", "DEBIAN_FRONTEND=noninteractive"]
-    _run([*environment, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update", "-q"])
-    _run([*environment, *[word for word in command if word != "sudo"], "-q"])
+    _run([*environment, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update", "-qq"])
+    _run([*environment, *[word for word in command if word != "sudo"], "-qq"])
 
 
 def setup_key() -> str:
