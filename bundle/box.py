@@ -25,7 +25,7 @@ from bundle.kvm import kvm_problem
 from bundle.manifest import verify
 from bundle.node_container import BUNDLES_ON_NODE
 from bundle.node_image import building, node_dir, root_key, root_tar
-from bundle.processes import Processes
+from bundle.processes import Processes, Stopped
 from bundle.releases import find_release
 
 PACKAGES = ("initramfs-tools", "linux-image-cloud-amd64")
@@ -195,3 +195,5 @@ if __name__ == "__main__":
     except BundleError as failure:
         failure.show()
         sys.exit(failure.exit_code)
+    except (Stopped, KeyboardInterrupt):
+        sys.exit("kubedrill: interrupted; nothing half-made is left")

@@ -17,7 +17,7 @@ from bundle.cache import cache_root
 from bundle.docker_daemon import ensure_daemon
 from bundle.errors import BuildFailed, BundleError
 from bundle.node_image import DOCKER, LABEL, ensure_image
-from bundle.processes import Processes
+from bundle.processes import Processes, Stopped
 
 BUNDLES_ON_NODE = "/opt/kubedrill/bundles"
 
@@ -145,3 +145,5 @@ if __name__ == "__main__":
     except BundleError as failure:
         failure.show()
         sys.exit(failure.exit_code)
+    except (Stopped, KeyboardInterrupt):
+        sys.exit("kubedrill: interrupted; nothing half-made is left")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import shlex
+import signal
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.cache import cache_root, content_key, tree_digest
+from bundle.cache import cache_root, content_key, remove_tree, tree_digest
 from bundle.debian import bootstrap
 from bundle.errors import BuildFailed
 from bundle.processes import Processes
@@ -21,12 +23,14 @@ from bundle.releases import DEBIAN_SUITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from types import FrameType
 
 DOCKER = "/usr/bin/docker"
 """Debian's client; another `docker` may stand before it on PATH."""
 REPOSITORY = "kubedrill/node"
 LABEL = "org.kubedrill"
 """Every container, network and image that this project makes carries it, so that cleaning up touches nothing else."""
+_PARTIAL = ".partial-"
 FILES = Path(__file__).parent / "node_files"
 PACKAGES = (
     *("ca-certificates", "chrony", "conntrack", "curl", "dbus", "e2fsprogs", "ebtables", "ethtool", "haproxy"),
@@ -52,9 +56,25 @@ def building() -> Iterator[None]:
     node_dir().mkdir(parents=True, exist_ok=True)
     with (node_dir() / ".lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        for leftover in node_dir().glob(".partial-*"):
-            leftover.unlink()
+        for leftover in [*node_dir().glob(f"{_PARTIAL}*"), *node_dir().glob(f".{_PARTIAL}*")]:
+            remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
         yield
+
+
+@contextmanager
+def stopping_with_us(processes: Processes) -> Iterator[None]:
+    """End the running program when this one is asked to stop; its run then raises ``Stopped``."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        # Not here: the signal may have come while this very thread holds the lock that stop() takes.
+        threading.Thread(target=processes.stop).start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def root_tar(extra_packages: Sequence[str] = ()) -> Path:
@@ -63,6 +83,7 @@ def root_tar(extra_packages: Sequence[str] = ()) -> Path:
     Raises:
         BuildFailed: mmdebstrap refused; carries its last words.
         Unsupported: the host's apt names no Debian mirror.
+        Stopped: Ctrl-C or SIGTERM; nothing half-made is left.
     """
     tar = node_dir() / f"root-{root_key(extra_packages)}.tar"
     with building():
@@ -73,7 +94,7 @@ def root_tar(extra_packages: Sequence[str] = ()) -> Path:
 
 
 def _build_root(tar: Path, extra_packages: Sequence[str]) -> None:
-    partial = tar.with_name(f".partial-{tar.name}")
+    partial = tar.with_name(f"{_PARTIAL}{tar.name}")
     options = [
         "--skip=output/dev",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
@@ -81,8 +102,13 @@ def _build_root(tar: Path, extra_packages: Sequence[str]) -> None:
         f'--customize-hook={shlex.quote(str(FILES / "customize"))} "$1"',
     ]
     packages = [*PACKAGES, *extra_packages]
-    bootstrap(Processes(), partial, packages, variant="minbase", options=options)
-    partial.replace(tar)
+    processes = Processes()
+    try:
+        with stopping_with_us(processes):
+            bootstrap(processes, partial, packages, variant="minbase", options=options)
+        partial.replace(tar)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def ensure_image() -> str:
