@@ -160,6 +160,14 @@ def ensure_bundles_disk(versions: tuple[str, ...]) -> Path:
     return disk
 
 
+def refresh_pool() -> None:
+    """Let libvirt see the new disk; a pool that is not there yet sees it when Vagrant makes the pool."""
+    virsh = ["virsh", "--connect", "qemu:///system"]
+    pools = Processes().run("asking libvirt for its pools", [*virsh, "pool-list", "--name"])
+    if "default" in pools.split():
+        Processes().run("refreshing libvirt's pool", [*virsh, "pool-refresh", "default"])
+
+
 def placed(source: Path, key: str) -> Path:
     """Copy a file to where QEMU's user can read it; nothing happens where it is already."""
     target = PLACE / f"kubedrill-{key}-{source.name}"
@@ -177,6 +185,8 @@ def main(versions: tuple[str, ...]) -> None:
     require_hypervisor_tools()
     ensure_libvirt()
     folder = ensure_box()
+    bundles = ensure_bundles_disk(versions)
+    refresh_pool()
     answer = {
         "box": f"kubedrill-{folder.name}",
         "url": f"file://{folder / 'box.box'}",
@@ -184,7 +194,7 @@ def main(versions: tuple[str, ...]) -> None:
         "initrd": str(placed(folder / "initrd", folder.name)),
         "command_line": COMMAND_LINE,
         "driver": "qemu" if kvm_problem() else "kvm",
-        "bundles": ensure_bundles_disk(versions).name,
+        "bundles": bundles.name,
     }
     json.dump(answer, sys.stdout)
 

@@ -52,6 +52,18 @@ def remove_virtual_machines(state: Path) -> list[str]:
     return [f"virtual machine {path.parent.parent.name}" for path in machines]
 
 
+def remove_boxes(pool: Path) -> list[str]:
+    """Remove the boxes that Vagrant took in and the disks that bundle.box put into libvirt's pool."""
+    home = Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
+    boxes = sorted((home / "boxes").glob("kubedrill-box-*"))
+    for box in boxes:
+        shutil.rmtree(box)
+    disks = sorted(pool.glob("kubedrill-*"))
+    for disk in disks:
+        disk.unlink()
+    return [f"{len(boxes)} Vagrant box(es)"] * bool(boxes) + [f"{len(disks)} file(s) in {pool}"] * bool(disks)
+
+
 def remove_docker_objects() -> list[str]:
     """Remove containers with their volumes, then networks, then images; each exists only because of this project."""
     removed = []
@@ -116,6 +128,7 @@ def main() -> int:
     argparse.ArgumentParser(description="Remove all that kubedrill made on this host, reports excepted.").parse_args()
     states = [ROOT / ".vagrant", *sorted((ROOT / ".vagrant").glob("state-*"))]
     removed = [line for state in states for line in remove_virtual_machines(state)]
+    removed += remove_boxes(POOL)
     removed += remove_docker_objects()
     removed += stop_daemon(cache_root() / "docker" / "dockerd.pid")
     removed += remove_files(cache_root(), CACHE_ENTRIES)

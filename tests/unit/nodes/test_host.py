@@ -45,6 +45,17 @@ def test_clean_removes_what_is_named_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_clean_takes_its_own_disks_out_of_libvirts_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
+    for box in ("kubedrill-box-1", "debian-VAGRANTSLASH-trixie64"):
+        (tmp_path / "vagrant" / "boxes" / box).mkdir(parents=True)
+    for disk in ("kubedrill-bundles-1.img", "windows.qcow2"):
+        (tmp_path / disk).write_text("")
+    cleanup.remove_boxes(tmp_path)
+    left = sorted(path.name for path in [*tmp_path.glob("*"), *(tmp_path / "vagrant" / "boxes").iterdir()])
+    assert left == ["debian-VAGRANTSLASH-trixie64", "vagrant", "windows.qcow2"]
+
+
 def test_clean_does_not_follow_links_out_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "data").write_text("keep")
@@ -136,6 +147,7 @@ def test_asking_clean_a_question_removes_nothing(
     monkeypatch.setenv("KUBEDRILL_CACHE", str(tmp_path))
     monkeypatch.setattr(cleanup, "ROOT", tmp_path)
     monkeypatch.setattr(cleanup, "DOCKER", "/bin/false")
+    monkeypatch.setattr(cleanup, "POOL", tmp_path)
     monkeypatch.setattr(sys, "argv", ["cleanup", option])
     (tmp_path / "parts").mkdir()
     with pytest.raises(SystemExit) as ended:
