@@ -22,6 +22,8 @@ LABEL = "org.kubedrill"
 IMAGES = "kubedrill/node"
 CACHE_ENTRIES = ("parts", "bundles", "node", "docker", "go", "build.lock")
 """What kubedrill keeps in its cache; anything else in there is not ours."""
+POOL = Path("/var/lib/libvirt/images")
+"""Where :mod:`bundle.box` puts kernels and disks, each with the prefix ``kubedrill-``; so are the boxes' own volumes."""
 FILES = (
     ".vagrant",
     ".venv",
