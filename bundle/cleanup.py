@@ -23,7 +23,7 @@ IMAGES = "kubedrill/node"
 CACHE_ENTRIES = ("parts", "bundles", "node", "docker", "go", "build.lock")
 """What kubedrill keeps in its cache; anything else in there is not ours."""
 POOL = Path("/var/lib/libvirt/images")
-"""Where :mod:`bundle.box` puts kernels and disks, each with the prefix ``kubedrill-``; so are the boxes' own volumes."""
+"""Where :mod:`bundle.box` puts kernels and disks, all with the prefix ``kubedrill-``; a box's volume has it too."""
 FILES = (
     ".vagrant",
     ".venv",
