@@ -197,4 +197,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Map filter names to functions."""
-        return {"preflight_node_mistakes": node_mistakes, "preflight_is_broken": is_broken}
+        return {"preflight_node_mistakes": node_mistakes}

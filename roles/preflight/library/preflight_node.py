@@ -30,6 +30,10 @@ options:
     description: The port of the API behind the virtual address.
     required: true
     type: int
+  api_wait:
+    description: Seconds to wait until the node's own API server is ready, if it has one.
+    type: int
+    default: 0
 author: kubedrill
 """
 
@@ -160,6 +164,7 @@ def main() -> None:
         argument_spec={
             "virtual_address": {"type": "str", "required": True},
             "api_port": {"type": "int", "required": True},
+            "api_wait": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
@@ -167,6 +172,10 @@ def main() -> None:
     node.update(interfaces())
     node.update(who_has(module.params["virtual_address"], module.params["api_port"], node["addresses"]))
     node.update(kubernetes())
+    deadline = time.monotonic() + module.params["api_wait"]
+    while node["versions"] and not node["api_ready"] and time.monotonic() < deadline:
+        time.sleep(1)
+        node.update(kubernetes())
     node["root"] = os.geteuid() == 0
     node["time"] = time.time()
     module.exit_json(changed=False, node=node)

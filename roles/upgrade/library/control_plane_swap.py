@@ -2,14 +2,15 @@
 
 A kubelet that sees a static pod's manifest change waits 10 to 15 s before it starts the successor, and deletes the
 mirror pod through the very API server that is being replaced. Here it sees neither: it is stopped, the old processes
-end in order (API server first, so that its requests end while etcd still serves), the manifests are renamed into place,
-and the kubelet starts with the new ones as if after a boot. See docs/upgrade.md for what happens at each kill point.
+end in order (API server first, so that its requests end while etcd still serves), manifests and the kubelet's program
+are renamed into place, and the kubelet starts as if after a boot. docs/upgrade.md says what happens at each kill point.
 """
 
 from __future__ import annotations
 
 import filecmp
 import os
+import re
 import shutil
 import ssl
 import time
@@ -33,29 +34,32 @@ from ansible.module_utils.upgrade_cluster import (
 
 DOCUMENTATION = r"""
 module: control_plane_swap
-short_description: Replaces the manifests of one control plane's static pods
+short_description: Replaces the manifests of one control plane's static pods, and its kubelet
 description: Puts the old manifests back when the new ones do not become healthy in time.
 options:
-  staged: {description: Directory with the four new manifests., type: path, required: true}
+  staged: {description: Directory with the four new manifests and the new kubelet., type: path, required: true}
   previous: {description: Directory that keeps the old manifests., type: path, required: true}
   etcdctl: {description: The etcdctl program., type: str, required: true}
   peers: {description: Addresses of the other control planes., type: list, elements: str, required: true}
-  grace: {description: Seconds that a process gets to end after SIGTERM., type: int, default: 60}
+  kubelet: {description: The kubelet's installed program., type: path, default: /usr/local/bin/kubelet}
+  grace: {description: Seconds that a process gets to end after SIGTERM., type: int, default: 10}
   timeout: {description: Seconds until the new static pods must be healthy., type: int, required: true}
 author: kubedrill
 """
+IMAGE = re.compile(r"^\s+image: (\S+)$", re.MULTILINE)
 UNDO = "kubedrill-upgrade-undo"
 HEALTH = {"kube-controller-manager": (10257, "healthz"), "kube-scheduler": (10259, "livez")}  # kubeadm's defaults
 
 
-def differing(staged: Path) -> list[str]:
-    """Components whose staged manifest differs from the one that runs."""
-    return [
-        name
-        for name in COMPONENTS
-        if not (MANIFESTS / f"{name}.yaml").exists()
-        or not filecmp.cmp(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml", shallow=False)
-    ]
+def differing(staged: Path, kubelet: Path) -> list[str]:
+    """Components whose staged manifest differs from the one that runs; all of them when the kubelet differs.
+
+    A kubelet of another minor version computes other identities for the same manifests and would kill all static pods
+    within 2 s of its start: they are ended in order instead.
+    """
+    if (staged / "kubelet").exists() and not same(staged / "kubelet", kubelet):
+        return list(COMPONENTS)
+    return [name for name in COMPONENTS if not same(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml")]
 
 
 def quorum_problem(healthy_others: int, members: int) -> str:
@@ -89,6 +93,13 @@ def healthy_others(program: str, peers: list[str]) -> int:
             continue
         count += 1
     return count
+
+
+def missing_images(staged: Path, names: list[str]) -> list[str]:
+    """Images that the new manifests name and containerd does not have."""
+    known = set(run(["ctr", "-n", "k8s.io", "images", "list", "-q"]).split())
+    wanted = [found for name in names for found in IMAGE.findall((staged / f"{name}.yaml").read_text(encoding="utf-8"))]
+    return [image for image in wanted if image not in known]
 
 
 def containers(component: str) -> list[str]:
@@ -126,14 +137,32 @@ def place(source: Path, names: list[str], scratch: Path) -> None:
         copy.replace(MANIFESTS / f"{name}.yaml")
 
 
-def swap(source: Path, names: list[str], scratch: Path, grace: float) -> None:
-    """Stop the kubelet and the named static pods, place the manifests, start the kubelet."""
+def place_kubelet(source: Path, target: Path) -> None:
+    """Replace the kubelet's program in one step."""
+    copy = target.with_name(f".{target.name}.swap")
+    shutil.copyfile(source, copy)
+    copy.chmod(0o755)
+    copy.replace(target)
+
+
+def swap(source: Path, names: list[str], scratch: Path, grace: float, kubelet: Path) -> None:
+    """Stop kubelet and static pods, place the manifests, then the kubelet's program if there is one, start the kubelet.
+
+    etcd ends last, so that the API server can answer what it has begun; the kubelet's program is placed last, so that
+    it is never newer than the API server's manifest.
+    """
     run(["systemctl", "stop", "kubelet"], 60)
-    if "kube-apiserver" in names or "etcd" in names:
-        stop(["kube-apiserver"], grace)
-    stop([name for name in names if name != "kube-apiserver"], grace)
+    stop([name for name in names if name != "etcd"], grace)
+    stop([name for name in names if name == "etcd"], grace)
     place(source, names, scratch)
+    if (source / "kubelet").exists() and not same(source / "kubelet", kubelet):
+        place_kubelet(source / "kubelet", kubelet)
     run(["systemctl", "start", "kubelet"], 60)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two files exist with the same content."""
+    return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
 
 
 def unhealthy() -> list[str]:
@@ -168,25 +197,33 @@ def disarm_undo() -> None:
 
 def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Swap, wait, and swap back on failure; returns Ansible's result."""
-    staged, previous = Path(params["staged"]), Path(params["previous"])
-    previous.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in names:
-        if (MANIFESTS / f"{name}.yaml").exists():
-            shutil.copy2(MANIFESTS / f"{name}.yaml", previous / f"{name}.yaml")
-    arm_undo(int(params["grace"]) + 120)
+    staged, previous, kubelet = Path(params["staged"]), Path(params["previous"]), Path(params["kubelet"])
+    keep(previous, names, kubelet, staged)
+    arm_undo(2 * int(params["grace"]) + 120)
     begun = time.monotonic()
-    swap(staged, names, staged, params["grace"])
+    swap(staged, names, staged, params["grace"], kubelet)
     problems = wait_until_none(lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2)
     if not problems:
         disarm_undo()
         return {"changed": True, "swapped": names, "seconds": round(time.monotonic() - begun, 1)}
     restorable = [name for name in names if (previous / f"{name}.yaml").exists()]
-    swap(previous, restorable, staged, params["grace"])
+    swap(previous, restorable, staged, params["grace"], kubelet)
     after = wait_until_none(lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2)
     disarm_undo()
     end = "the old static pods run again" if not after else f"and the old ones do not run either ({', '.join(after)})"
     said = f"the new static pods were not healthy after {params['timeout']} s ({', '.join(problems)}): {end}"
     return {"failed": True, "changed": bool(after), "msg": said}
+
+
+def keep(previous: Path, names: list[str], kubelet: Path, staged: Path) -> None:
+    """Keep what is replaced, once: a second run must not overwrite the old files with half of the new ones."""
+    previous.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in names:
+        manifest = MANIFESTS / f"{name}.yaml"
+        if manifest.exists() and not same(manifest, staged / f"{name}.yaml"):
+            shutil.copy2(manifest, previous / f"{name}.yaml")
+    if (staged / "kubelet").exists() and kubelet.exists() and not same(staged / "kubelet", kubelet):
+        shutil.copy2(kubelet, previous / "kubelet")
 
 
 def main() -> None:
@@ -197,15 +234,21 @@ def main() -> None:
             "previous": {"type": "path", "required": True},
             "etcdctl": {"type": "str", "required": True},
             "peers": {"type": "list", "elements": "str", "required": True},
-            "grace": {"type": "int", "default": 60},
+            "kubelet": {"type": "path", "default": "/usr/local/bin/kubelet"},
+            "grace": {"type": "int", "default": 10},
             "timeout": {"type": "int", "required": True},
         },
         supports_check_mode=True,
     )
     try:
-        names = differing(Path(module.params["staged"]))
+        names = differing(Path(module.params["staged"]), Path(module.params["kubelet"]))
         if not names or module.check_mode:
             module.exit_json(changed=bool(names), swapped=names)
+        missing = missing_images(Path(module.params["staged"]), names)
+        if missing:
+            module.fail_json(
+                msg=f"containerd has no image {', '.join(missing)}: nothing was stopped; import them first"
+            )
         if "etcd" in names:
             others = healthy_others(module.params["etcdctl"], module.params["peers"])
             problem = quorum_problem(others, len(module.params["peers"]) + 1)

@@ -42,14 +42,43 @@ def servers(state: str, name: str) -> list[dict[str, int | str]]:
     >>> servers(text, "cp1")
     [{'backend': 'api', 'operation': 2, 'admin': 0}]
     """
-    lines = state.splitlines()
-    header = next((line[1:].split() for line in lines if line.startswith("# be_id")), [])
-    rows = [dict(zip(header, line.split(), strict=False)) for line in lines if line[:1].isdigit() and " " in line]
     return [
         {"backend": row["be_name"], "operation": int(row["srv_op_state"]), "admin": int(row["srv_admin_state"])}
-        for row in rows
+        for row in _rows(state)
         if row["srv_name"] == name
     ]
+
+
+def _rows(state: str) -> list[dict[str, str]]:
+    lines = state.splitlines()
+    header = next((line[1:].split() for line in lines if line.startswith("# be_id")), [])
+    return [dict(zip(header, line.split(), strict=False)) for line in lines if line[:1].isdigit() and " " in line]
+
+
+def others(state: str, backend: str, name: str) -> list[str]:
+    """Servers of a backend besides ``name`` that get connections now."""
+    return [
+        row["srv_name"]
+        for row in _rows(state)
+        if row["be_name"] == backend
+        and row["srv_name"] != name
+        and int(row["srv_op_state"]) == RUNNING
+        and not int(row["srv_admin_state"]) & (ADMIN_DRAIN | ADMIN_MAINTENANCE)
+    ]
+
+
+def command(path: str, server: str, wanted: str) -> None:
+    """Drain a server or put it back.
+
+    A drained server is not checked any more: a failed check would cut the connections that are left, while the server
+    itself closes them between two requests.
+    """
+    drain = (f"set server {server} state drain", f"disable health {server}")
+    ready = (f"enable health {server}", f"set server {server} state ready")
+    for line in drain if wanted == "drained" else ready:
+        answer = ask(path, line).strip()
+        if answer:
+            raise OSError(f"it answered {answer!r} to {line!r}")
 
 
 def main() -> None:
@@ -65,23 +94,23 @@ def main() -> None:
     )
     path, name, wanted = module.params["socket"], module.params["server"], module.params["state"]
     try:
-        rows = servers(ask(path, "show servers state"), name)
+        state = ask(path, "show servers state")
+        rows = servers(state, name)
         if not rows:
             module.fail_json(msg=f"haproxy at {path} has no server {name}")
         blocked = ADMIN_DRAIN | ADMIN_MAINTENANCE
         behind = [row for row in rows if bool(int(row["admin"]) & blocked) != (wanted == "drained")]
+        alone = [row["backend"] for row in behind if wanted == "drained" and not others(state, row["backend"], name)]
+        if alone:
+            module.fail_json(msg=f"{name} is the only usable server of {', '.join(alone)}: it stays in the balancer")
         if not module.check_mode:
-            for row in behind:
-                answer = ask(
-                    path, f"set server {row['backend']}/{name} state {'drain' if wanted == 'drained' else 'ready'}"
-                )
-                if answer.strip():
-                    module.fail_json(msg=f"haproxy at {path} answered: {answer.strip()}")
+            for row in rows if wanted == "ready" else behind:
+                command(path, f"{row['backend']}/{name}", wanted)
         waits = wanted == "ready" and module.params["timeout"] > 0 and not module.check_mode
         if waits and not _passes(path, name, module.params["timeout"]):
             module.fail_json(msg=f"waited {module.params['timeout']} s for haproxy's checks of {name} to pass")
     except OSError as error:
-        module.fail_json(msg=f"haproxy's runtime socket {path} does not answer: {error}")
+        module.fail_json(msg=f"haproxy's runtime socket {path} cannot be used: {error}")
     module.exit_json(changed=bool(behind))
 
 
