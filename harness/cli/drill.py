@@ -80,9 +80,8 @@ def show_result(console: Console, result: RunResult, inventory: Path) -> None:
     for name, reason in result.not_run.items():
         console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
     names = " ".join([*(verdict.drill for verdict in result.verdicts), *result.not_run])
-    console.print(
-        f"{result.verdict.value}; to replay: kubedrill drill {names} --inventory {inventory} --seed {result.seed}"
-    )
+    replay = f"kubedrill drill {names} --inventory {inventory} --seed {result.seed}"
+    console.print(f"{result.verdict.value}; to replay: {replay}", markup=False, highlight=False, soft_wrap=True)
 
 
 def find_run(run: str, settings: Settings) -> Path:

@@ -213,7 +213,7 @@ class _Drilling:
         self._header((), ())
         found = "; ".join(problems)
         self.writer.check(Check("healthy before", ok=False, found=found, expected="no problems"))
-        self._end("aborted", f"the cluster was not healthy, so it was not touched: {found}")
+        self._end("aborted", f"the cluster was not healthy, so it was not touched: {brief(problems)}")
 
     def _header(self, targets: tuple[str, ...], specs: tuple[ProbeSpec, ...]) -> None:
         bench, inventory = self.bench, self.ctx.inventory
@@ -244,6 +244,16 @@ class _Drilling:
             return bool(latest) and all(ok == total > 0 for ok, total in latest.values())
 
         return DrillContext(survey, targets, self.writer, self.bench.progress, self.undos, succeeding)
+
+
+def brief(problems: list[str], most: int = 3) -> str:
+    """Some problems in one line; the check "healthy before" lists them all.
+
+    >>> brief(["a", "b", "c"], most=2)
+    'a; b; and 1 more'
+    """
+    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "; ".join([*problems[:most], *more])
 
 
 def _words(error: KubedrillError | ApiException) -> str:
