@@ -26,7 +26,7 @@ systemctl list-units --no-legend --plain --type=service --state=active,failed \
 ls /sys/class/net | sed 's/^/interface /'
 ip -o -4 address | awk '{print "address", $2, $4}'
 ip route | sed 's/^/route /; s/ *$//'
-nft list ruleset | sed 's/^/nft /'
+nft --stateless list ruleset | sed 's/^/nft /'
 awk '$3 != "autofs" {print "mount", $2, $3}' /proc/mounts | grep -v -e ' /run/user/' -e ' /run/credentials/' || true
 for setting in net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables net.ipv4.conf.all.forwarding; do
     echo "setting $setting $(cat /proc/sys/$(echo $setting | tr . /) 2>/dev/null)"

@@ -58,12 +58,12 @@ PACKAGES = STATE / "packages.json"
 SWAP_MARK = re.compile(r"^#kubedrill# ", re.MULTILINE)
 SYSCTLS = STATE / "sysctl-found.json"
 TRACES = (
-    "/etc/kubernetes", "/etc/cni/net.d/10-containerd-net.conflist",
+    "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf", "/etc/cni/net.d/10-containerd-net.conflist",
     "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending",
     "/var/log/pods", "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel", "/run/kubedrill",
     "/run/nri", "/run/xtables.lock", "/opt/containerd", "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
 )  # fmt: skip
-EMPTIED = ("/etc/cni/net.d", "/etc/cni", "/opt/cni/bin", "/opt/cni")
+EMPTIED = ("/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin", "/opt/cni")
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46])$")
 IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
