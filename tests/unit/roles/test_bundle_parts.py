@@ -1,0 +1,106 @@
+"""bundle_parts installs what is whole, once, and nothing that is not what bundle.json says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from modules import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+parts = load("playbooks/library/bundle_parts.py")
+CONTENT = b"#!/bin/true\n" * 1000
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    root = tmp_path / "bundle"
+    (root / "bin").mkdir(parents=True)
+    (root / "bin" / "kubeadm").write_bytes(CONTENT)
+    (root / "bundle.json").write_text(json.dumps(manifest()))
+    return root
+
+
+def manifest() -> dict[str, Any]:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    shared = {"kind": "binary", "size": len(CONTENT), "sha256": digest}
+    return {
+        "parts": [
+            {"name": "kubeadm", "path": "bin/kubeadm", "nodes": ["control_plane", "worker"], **shared},
+            {"name": "etcdctl", "path": "bin/etcdctl", "nodes": ["control_plane"], **shared},
+        ]
+    }
+
+
+def installer(bundle: Path, **changes: Any) -> Any:
+    params = {
+        "bundle": str(bundle),
+        "memory": str(bundle.parent / "parts.json"),
+        "manifest": json.dumps(manifest()),
+        "role": "worker",
+        "kinds": ["binary"],
+        "only": [],
+        "bin_dir": str(bundle.parent / "usr" / "bin"),
+        "cni_dir": str(bundle.parent / "cni"),
+        **changes,
+    }
+    return parts.Installer(SimpleNamespace(params=params))
+
+
+def install_all(bundle: Path) -> list[str]:
+    one = installer(bundle)
+    missing = [part for part in one.wanted(manifest()) if not one.done(part, set())]
+    for part in missing:
+        one.install(part)
+    one.save()
+    return [part["name"] for part in missing]
+
+
+def test_a_worker_gets_what_workers_need(bundle: Path) -> None:
+    assert install_all(bundle) == ["kubeadm"]
+    installed = bundle.parent / "usr" / "bin" / "kubeadm"
+    assert installed.read_bytes() == CONTENT
+    assert installed.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_installed_is_not_read_again(bundle: Path) -> None:
+    install_all(bundle)
+    assert install_all(bundle) == []
+
+
+def test_a_changed_program_is_installed_again(bundle: Path) -> None:
+    install_all(bundle)
+    (bundle.parent / "usr" / "bin" / "kubeadm").write_bytes(b"something else")
+    assert install_all(bundle) == ["kubeadm"]
+
+
+def test_a_corrupt_part_is_refused_and_the_old_program_stays(bundle: Path) -> None:
+    target = bundle.parent / "usr" / "bin" / "kubeadm"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"old")
+    (bundle / "bin" / "kubeadm").write_bytes(CONTENT[:-1] + b"?")
+    with pytest.raises(parts.BadPartError, match="is corrupt"):
+        install_all(bundle)
+    assert target.read_bytes() == b"old"
+
+
+def test_half_a_part_is_absent(bundle: Path) -> None:
+    (bundle / "bin" / "kubeadm").write_bytes(CONTENT[:100])
+    one = installer(bundle)
+    assert one.absent(one.wanted(manifest())) == ["bin/kubeadm"]
+
+
+def test_another_bundle_json_is_absent(bundle: Path) -> None:
+    (bundle / "bundle.json").write_text("{}")
+    one = installer(bundle)
+    assert one.absent(one.wanted(manifest())) == ["bundle.json"]
+
+
+def test_only_named_parts(bundle: Path) -> None:
+    one = installer(bundle, role="control_plane", only=["etcdctl"])
+    assert [part["name"] for part in one.wanted(manifest())] == ["etcdctl"]
