@@ -36,9 +36,9 @@ def run(inventory: Path, playbook: str, *arguments: str) -> dict[str, int]:
     return {host: int(changed) for host, changed, _, _ in RECAP.findall(said)}
 
 
-def run_and_kill(inventory: Path, playbook: str, *, at: str) -> str:
+def run_and_kill(inventory: Path, playbook: str, *arguments: str, at: str) -> str:
     """Run until a line holds ``at``, then kill -9 the whole run; return what it said."""
-    process = start(inventory, playbook)
+    process = start(inventory, playbook, *arguments)
     assert process.stdout is not None
     said = ""
     for line in process.stdout:

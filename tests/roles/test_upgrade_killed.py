@@ -1,0 +1,57 @@
+"""An upgrade that is killed on a control plane, between control planes and on a worker, is finished by another run.
+
+Needs a cluster one release behind the newest bundle and leaves it upgraded; not part of `make test`, whose upgrade
+drill goes the same way without kills. `pytest tests/roles/test_upgrade_killed.py --inventory inventories/local`
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import playbook_runs
+import pytest
+
+if TYPE_CHECKING:
+    from harness.cluster.hosts import Hosts
+    from harness.cluster.inventory import Inventory
+
+KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-o", "json"]
+TARGET = "1.36.3"
+# What Ansible says when a task begins: the run is killed while that task is under way.
+MOMENTS = ("TASK [upgrade : Swap etcd", "TASK [upgrade : Restart what runs", "PLAY [Upgrade the workers]")
+
+
+def nodes(hosts: Hosts, inventory: Inventory) -> list[dict[str, Any]]:
+    result = hosts.run(inventory.control_planes[0], [*KUBECTL, "get", "nodes"])
+    assert result.ok, result.stderr
+    found: list[dict[str, Any]] = json.loads(result.stdout)["items"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def killed_thrice(inventory: Inventory) -> dict[str, int]:
+    for moment in MOMENTS:
+        playbook_runs.run_and_kill(inventory.path, "playbooks/upgrade.yml", "-e", f"upgrade_to={TARGET}", at=moment)
+    return playbook_runs.run(inventory.path, "playbooks/upgrade.yml", "-e", f"upgrade_to={TARGET}")
+
+
+@pytest.mark.usefixtures("killed_thrice")
+def test_every_node_is_upgraded_and_nothing_is_left_over(inventory: Inventory, hosts: Hosts) -> None:
+    for node in nodes(hosts, inventory):
+        name = node["metadata"]["name"]
+        assert node["status"]["nodeInfo"]["kubeletVersion"] == f"v{TARGET}", name
+        assert not node["spec"].get("unschedulable", False), name
+        assert not [key for key in node["metadata"].get("annotations", {}) if key.startswith("kubedrill/")], name
+
+
+@pytest.mark.usefixtures("killed_thrice")
+def test_every_balancer_uses_every_api_server(inventory: Inventory, hosts: Hosts) -> None:
+    show = "echo 'show servers state' | socat - /run/haproxy/admin.sock"
+    for plane in inventory.control_planes:
+        rows = [
+            line.split() for line in hosts.run(plane, show).stdout.splitlines() if " " in line and line[0].isdigit()
+        ]
+        assert {(row[3], row[5], row[6]) for row in rows} == {
+            (each.name, "2", "0") for each in inventory.control_planes
+        }

@@ -1,0 +1,109 @@
+"""What an upgrade or a drain refuses on a running cluster, and that nothing was changed by it.
+
+`pytest tests/roles/test_upgrade_refusals.py --inventory inventories/local`
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import playbook_runs
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness.cluster.hosts import Hosts
+    from harness.cluster.inventory import Inventory
+
+KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
+NAME = "kubedrill-drain-test"
+BLOCKED = [
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}},
+    {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "never", "namespace": NAME},
+        "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": NAME}}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "stays", "namespace": NAME, "labels": {"app": NAME}},
+        "spec": {
+            "containers": [{"name": "main", "image": "docker.io/kubedrill/python:v1", "command": ["sleep", "3600"]}],
+            "terminationGracePeriodSeconds": 0,
+        },
+    },
+]
+DRAIN = """
+- name: Drain a node that is blocked
+  hosts: control_planes[0]
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Drain
+      ansible.builtin.import_role:
+        name: drain
+"""
+
+
+def play(inventory: Inventory, playbook: str, *args: str) -> tuple[int, str]:
+    process = playbook_runs.start(inventory.path, playbook, *args)
+    said, _ = process.communicate(timeout=300)
+    return process.returncode, said
+
+
+def ask(hosts: Hosts, inventory: Inventory, *arguments: str) -> Any:
+    result = hosts.run(inventory.control_planes[0], [*KUBECTL, *arguments, "-o", "json"])
+    assert result.ok, result.stderr
+    return json.loads(result.stdout)
+
+
+def bundle(folder: Path, version: str) -> Path:
+    root = folder / f"v{version}-amd64"
+    root.mkdir()
+    (root / "bundle.json").write_text(json.dumps({"kubernetes": f"v{version}", "arch": "amd64", "parts": []}))
+    return folder
+
+
+@pytest.mark.parametrize(("distance", "expected"), [(2, "skips a minor version"), (-1, "is a downgrade")])
+def test_skips_and_downgrades(inventory: Inventory, hosts: Hosts, tmp_path: Path, distance: int, expected: str) -> None:
+    nodes = ask(hosts, inventory, "get", "nodes")["items"]
+    minor = int(nodes[0]["status"]["nodeInfo"]["kubeletVersion"].split(".")[1])
+    target = f"1.{minor + distance}.0"
+    source = f"cluster_bundles_source={bundle(tmp_path, target)}"
+    code, text = play(inventory, "playbooks/upgrade.yml", "-e", f"upgrade_to={target}", "-e", source)
+    assert code != 0
+    assert f"going to {target} {expected}" in text
+    assert "changed=1" not in text
+
+
+@pytest.fixture
+def blocked_node(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
+    """A worker with a pod whose budget allows no disruption."""
+    plane = inventory.control_planes[0]
+    objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": BLOCKED})
+    script = f"cat <<'END' | {' '.join(KUBECTL)} apply -f -\n{objects}\nEND"
+    applied = hosts.run(plane, script)
+    assert applied.ok, applied.stderr
+    try:
+        waited = hosts.run(plane, [*KUBECTL, "-n", NAME, "wait", "pod/stays", "--for=condition=Ready", "--timeout=60s"])
+        assert waited.ok, waited.stderr
+        yield ask(hosts, inventory, "get", "pod", "stays", "-n", NAME)["spec"]["nodeName"]
+    finally:
+        hosts.run(plane, [*KUBECTL, "delete", "namespace", NAME, "--wait=false"])
+
+
+def test_a_blocked_drain_names_the_budget_and_uncordons(
+    inventory: Inventory, hosts: Hosts, tmp_path: Path, blocked_node: str
+) -> None:
+    playbook = tmp_path / "drain.yml"
+    playbook.write_text(DRAIN)
+    code, text = play(inventory, str(playbook), "-e", f"drain_node={blocked_node}", "-e", "drain_timeout=8")
+    assert code != 0
+    assert f"draining {blocked_node} did not end within 8 s, the node is uncordoned again" in text
+    assert f"pod {NAME}/stays is still there (PodDisruptionBudget {NAME}/never: maxUnavailable 0" in text
+    assert not ask(hosts, inventory, "get", "node", blocked_node)["spec"].get("unschedulable", False)
