@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.cluster.etcd import ETCDCTL, leader
-from harness.drills.base import DrillContext, Survey, pick
+from harness.drills.etcd_leadership import leader_off
 from harness.drills.failover_vip import control_plane_loss_unavailable
 from harness.drills.node_loss import cut_and_watch, loss_budgets
-from harness.errors import StepFailed
-from harness.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
+    from harness.drills.base import DrillContext, Survey
     from harness.model import Budget
 
 
@@ -37,16 +35,7 @@ class FailoverEtcdLeader:
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Find the leader; move the leadership off the holder of the virtual address."""
-        api, holder = survey.faults.api, survey.faults.api.vip_holder()
-        members = api.etcd_members()
-        found = leader(members)
-        if found is None:
-            raise StepFailed("etcd's members do not agree on a leader; look at etcd on the control planes")
-        if found != holder:
-            return (found,)
-        chosen = pick(survey.rng, [member.node for member in members if member.node != found], "other etcd member")
-        move_leader(survey, found, chosen)
-        return (chosen,)
+        return (leader_off(survey, survey.faults.api.vip_holder()),)
 
     def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
         """Raft's election, and the balancer's checks of the dead API server."""
@@ -55,22 +44,3 @@ class FailoverEtcdLeader:
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back."""
         cut_and_watch(ctx, ctx.target)
-
-
-def move_leader(survey: Survey, source: str, to: str) -> None:
-    """Hand etcd's leadership from one node's member to another's and wait until all agree.
-
-    Raises:
-        StepFailed: etcd refused; carries its own words.
-    """
-    ctx = survey.faults
-    ids = {member.node: member.id for member in ctx.api.etcd_members()}
-    ctx.hosts.check(source, f"{ETCDCTL} move-leader {ids[to]:x}")
-
-    def moved() -> bool | Waiting:
-        now = ctx.api.etcd_leader()
-        return True if now == to else Waiting(f"{now or 'nobody'} leads")
-
-    seconds = ctx.settings.timeouts.etcd_healthy
-    wait_for(f"{to} to lead etcd", moved, seconds=seconds, setting="etcd_healthy")
-    ctx.note(to, f"leads etcd now instead of {source}")

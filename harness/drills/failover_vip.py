@@ -1,6 +1,7 @@
 """Power cut to the control plane that holds the virtual address.
 
-1. Find the holder, in the kernels of the control planes.
+1. Find the holder, in the kernels of the control planes. If it also leads etcd, hand that over to another member,
+   chosen by the seed, so that this drill shows the address and not the election.
 2. Cut its power from outside.
 3. Wait until another control plane holds the address, Kubernetes marks the node NotReady and every probe is answered.
 4. Give the power back and wait until it is Ready.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.drills.etcd_leadership import leader_off
 from harness.drills.node_loss import cut_and_watch, loss_budgets, power_unavailable
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ class FailoverVip:
         return control_plane_loss_unavailable(survey)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
-        """Find the holder."""
-        return (survey.faults.api.vip_holder(),)
+        """Find the holder, and take etcd's leadership off it."""
+        holder = survey.faults.api.vip_holder()
+        leader_off(survey, holder)
+        return (holder,)
 
     def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
         """VRRP's takeover, and the balancer's checks of the dead API server."""

@@ -9,6 +9,7 @@ from harness.faults import PowerCut
 
 if TYPE_CHECKING:
     from harness.drills.base import DrillContext, Survey
+    from harness.faults import FaultContext
     from harness.model import Budget
 
 CALM_S = 3.0
@@ -25,7 +26,14 @@ def describe_loss(survey: Survey, node: str) -> Loss:
         holds_vip=node in ctx.api.vip_holders(),
         leads_etcd=node == ctx.api.etcd_leader(),
         control_plane=ctx.inventory.node(node).is_control_plane,
+        leads_controllers=_leads_controllers(ctx, node),
     )
+
+
+def _leads_controllers(ctx: FaultContext, node: str) -> bool:
+    """Whether the controller manager that is active now stands on a node: its lease names it "<node>_<uuid>"."""
+    lease = ctx.api.coordination.read_namespaced_lease("kube-controller-manager", "kube-system")
+    return str(lease.spec.holder_identity or "").rpartition("_")[0] == node
 
 
 def loss_budgets(survey: Survey, drill: str, node: str) -> list[Budget]:

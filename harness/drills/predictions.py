@@ -29,6 +29,7 @@ class Loss:
     holds_vip: bool = False
     leads_etcd: bool = False
     control_plane: bool = False
+    leads_controllers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +40,23 @@ class Prediction:
     because: tuple[str, ...]
 
 
-def endpoints_of_a_dead_node(timers: LiveTimers, what: str, node: str) -> Prediction:
+def endpoints_of_a_dead_node(timers: LiveTimers, what: str, loss: Loss) -> Prediction:
     """Until Kubernetes takes the pods of a silent node out of their Services, some requests still go there.
 
     node-monitor-grace-period runs from the last lease that the controller saw, it looks once a monitor period, then
     each kube-proxy follows within its minSyncPeriod. A lease is renewed every lease-duration / 4, so it is up to that
-    old when the power goes, which only shortens the wait: the figure is the longest.
+    old when the power goes, which only shortens the wait: the figure is the longest. Where the active controller
+    manager is lost with the node, another one first waits for its lease to run out, and begins the grace period anew.
     """
-    seconds = timers.node_loss_s + timers.proxy_min_sync.value
+    handover = timers.leader_lease.value + timers.leader_retry.value if loss.leads_controllers else 0.0
+    seconds = handover + timers.node_loss_s + timers.proxy_min_sync.value
+    active = (f"the active controller manager is on {loss.node} too: its lease runs out first",) if handover else ()
     return Prediction(
         seconds,
         (
-            f"{what} on {node}: requests sent there fail until its endpoints are removed",
+            f"{what} on {loss.node}: requests sent there fail until its endpoints are removed",
+            *active,
+            *(timers.describe("leader_lease", "leader_retry") if handover else ()),
             *timers.describe("node_monitor_grace", "node_monitor_period", "proxy_min_sync"),
             f"sum {seconds:g} s at most; up to {timers.lease_renew.value:g} s less, by the age of its last lease",
         ),
@@ -111,9 +117,9 @@ def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[Budget]:
         api.append(election(timers, loss.node))
     app, dns = [*vip], []
     if loss.app_pods:
-        app.append(endpoints_of_a_dead_node(timers, f"{loss.app_pods} app pod(s)", loss.node))
+        app.append(endpoints_of_a_dead_node(timers, f"{loss.app_pods} app pod(s)", loss))
     if loss.dns_pods:
-        dns.append(endpoints_of_a_dead_node(timers, f"{loss.dns_pods} CoreDNS pod(s)", loss.node))
+        dns.append(endpoints_of_a_dead_node(timers, f"{loss.dns_pods} CoreDNS pod(s)", loss))
     return [
         _budget(APP, limits.app_outage_s, limits.app_max_failed, app, f"{loss.node} holds nothing that the app needs"),
         _budget(API, limits.api_outage_s, limits.api_max_failed, api, f"{loss.node} is not in the way to the API"),

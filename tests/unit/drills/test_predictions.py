@@ -74,3 +74,9 @@ def test_planned_work_predicts_nothing_and_keeps_the_configured_counts() -> None
     found = by_probes(planned_work(Limits(app_max_failed=0, api_outage_s=1), "preStop", "untouched"))
     assert (found["app-*"].predicted_s, found["app-*"].max_failed) == (0, 0)
     assert (found["api-*"].limit_s, found["api-*"].because) == (1, ("untouched",))
+
+
+def test_losing_the_active_controller_manager_too_adds_its_lease(timers: LiveTimers) -> None:
+    found = by_probes(node_loss(timers, Limits(), Loss("cp1", dns_pods=1, leads_controllers=True)))
+    assert found["dns*"].predicted_s == 15 + 2 + 56
+    assert any("leader lease 15 s" in line for line in found["dns*"].because)
