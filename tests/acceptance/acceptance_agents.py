@@ -71,7 +71,7 @@ class Agents:
     def pods(self, name: str = "agent") -> list[Any]:
         return [pod for pod in self.api.pods(self.namespace, f"app={name}") if pod_is_ready(pod)]
 
-    def ask(self, pod: Any, path: str, **query: str) -> Any:
+    def ask(self, pod: Any, path: str, /, **query: str) -> Any:
         """What one agent answers; its own errors come back as ApiException 422 with the reason."""
         target = f"{path}?{urlencode(query)}" if query else path
         return json.loads(self.api.pod_get(self.namespace, pod.metadata.name, target, AGENT_PORT))
