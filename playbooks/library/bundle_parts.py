@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,12 @@ options:
     type: list
     elements: str
     default: []
+  gentle:
+    description: >-
+      Leave disk and processors to the etcd and the pods that run here - one image at a time, at a limited rate, what
+      is written goes to the disk bit by bit, and images are unpacked now and not when their pods start.
+    type: bool
+    default: false
   bin_dir:
     description: Where programs go.
     type: path
@@ -83,6 +90,11 @@ installed:
 
 CHUNK = 1 << 20
 SIDE_BY_SIDE = 2  # one import waits for the disk while the other computes
+
+# Slow enough that etcd's writes on the same disk stay far below its election timeout (1 s), measured on 2 cores.
+GENTLE_BYTES_A_SECOND = 60 << 20
+SYNC_BYTES = 8 << 20
+INGESTS = Path("/var/lib/containerd/io.containerd.content.v1.content/ingest")
 
 Part = dict[str, Any]
 
@@ -150,15 +162,16 @@ class Installer:
     def _import(self, part: Part) -> None:
         """Hash an archive on its way into containerd; take the image out again when the hash is wrong."""
         ctr = [str(Path(self.module.params["bin_dir"], "ctr")), "--namespace", "k8s.io", "images"]
+        gentle = self.module.params["gentle"]
         with subprocess.Popen(
-            [*ctr, "import", "--no-unpack", "-"],
+            [*ctr, "import", *([] if gentle else ["--no-unpack"]), "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         ) as process:
             said = b""
             try:
-                self._read(part, process.stdin.write)
+                self._read(part, paced(process.stdin.write) if gentle else process.stdin.write)
                 process.stdin.close()
             except BrokenPipeError:
                 pass
@@ -200,6 +213,38 @@ class Installer:
         return set(done.stdout.split())
 
 
+def paced(sink: Callable[[bytes], Any]) -> Callable[[bytes], None]:
+    """Slow a sink down to GENTLE_BYTES_A_SECOND and keep containerd's unwritten bytes few.
+
+    containerd syncs a whole image at its end, and etcd's own small writes would wait behind it.
+    """
+    begun, sent, unsynced = time.monotonic(), 0, 0
+
+    def send(chunk: bytes) -> None:
+        nonlocal sent, unsynced
+        sink(chunk)
+        sent += len(chunk)
+        unsynced += len(chunk)
+        if unsynced >= SYNC_BYTES:
+            unsynced = 0
+            for ingest in INGESTS.glob("*/data"):
+                _sync(ingest)
+        time.sleep(max(0.0, sent / GENTLE_BYTES_A_SECOND - (time.monotonic() - begun)))
+
+    return send
+
+
+def _sync(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # containerd was done with it
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -224,6 +269,7 @@ def main() -> None:
             "role": {"type": "str", "choices": ["control_plane", "worker"], "required": True},
             "kinds": {"type": "list", "elements": "str", "choices": ["binary", "cni", "image"], "required": True},
             "only": {"type": "list", "elements": "str", "default": []},
+            "gentle": {"type": "bool", "default": False},
             "bin_dir": {"type": "path", "default": "/usr/local/bin"},
             "cni_dir": {"type": "path", "default": "/opt/cni/bin"},
             "memory": {"type": "path", "default": "/var/lib/kubedrill/parts.json"},
@@ -240,8 +286,10 @@ def main() -> None:
     missing = [part for part in parts if not installer.done(part, images)]
     result["installed"] = [part["name"] for part in missing]
     if missing and not module.check_mode:
+        if module.params["gentle"]:
+            os.nice(19)
         try:
-            with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            with ThreadPoolExecutor(1 if module.params["gentle"] else SIDE_BY_SIDE) as pool:
                 list(pool.map(installer.install, missing))
         except BadPartError as error:
             module.fail_json(msg=str(error), **result)
