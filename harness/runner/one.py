@@ -6,7 +6,7 @@ import os
 import random
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from harness.drills.residue import Marks, find_residue
 from harness.drills.undo import Undos
 from harness.drills.watchers import Watchers
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
-from harness.model import Check, Header, ProbeSpec
+from harness.model import Check, Event, Header, ProbeSpec
 from harness.probes import ProbeSession, find_targets, standard_probes
 from harness.record import RecordWriter
 from harness.runner.ticker import Ticker
@@ -77,7 +77,8 @@ class _Drilling:
 
     def __init__(self, bench: Bench, drill: Drill, writer: RecordWriter) -> None:
         self.bench, self.drill, self.writer = bench, drill, writer
-        self.ctx = bench.faults
+        self.ctx = replace(bench.faults, note=self._note)
+        self.begun = False
         self.undos = Undos()
         self.failed: KubedrillError | ApiException | None = None
         self.kubernetes = self.ctx.inventory.kubernetes_version  # until the cluster said what it runs
@@ -237,6 +238,13 @@ class _Drilling:
             },
         )
         self.writer.header(header)
+        self.begun = True
+
+    def _note(self, subject: str, text: str) -> None:
+        """Tell the terminal and, once the record has begun, the timeline."""
+        self.bench.progress.note(subject, text)
+        if self.begun:
+            self.writer.event(Event("note", subject, text, time.monotonic_ns()))
 
     def _context(self, survey: Survey, targets: tuple[str, ...], session: ProbeSession) -> DrillContext:
         def succeeding(glob: str) -> bool:

@@ -4,14 +4,14 @@ import os
 import signal
 from pathlib import Path
 from types import SimpleNamespace as Object
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pytest
 
 from harness.config import Settings
 from harness.drills.progress import Silent
 from harness.errors import StepFailed
-from harness.faults import Noop
+from harness.faults import FaultContext, Noop
 from harness.model import Budget, Record, VerdictKind
 from harness.record import read_record
 from harness.runner import one
@@ -81,7 +81,8 @@ def bench(tmp_path: Path, stop: Stop | None = None) -> Any:
     settings = Settings.model_validate({"probes": {"warmup_s": 0, "cooldown_s": 0}, "timeouts": {"recovery": 0.1}})
     inventory = Object(name="test", kubernetes_version="1.35.4", nodes=())
     api = Object(version=Object(get_code=lambda: Object(git_version="v1.36.3")))
-    faults = Object(settings=settings, inventory=inventory, api=api, hosts=None, note=lambda *_: None)
+    nobody: Any = None
+    faults = FaultContext(cast("Any", inventory), settings, cast("Any", api), nobody, nobody, None, lambda *_: None)
     deployed: list[str] = []
     where = Object(node_port="", service="", dns_name="", address="")
     app = Object(name="hello", deploy=deployed.append, endpoints=lambda: where, deployed=deployed)
@@ -184,6 +185,7 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(tmp_path: Path, 
     def run(ctx: Any) -> None:
         with ctx.fault(Fault("w1")):
             assert len(ctx.undos) == 1
+            ctx.faults.note("w1", "seen")
 
     one.run_one(bench(tmp_path), Drill(run))
     found = record(tmp_path)
@@ -191,4 +193,5 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(tmp_path: Path, 
     (window,) = [span for span in found.spans if span.lane == "fault"]
     assert (window.subject, window.end is not None) == ("w1", True)
     assert found.ended == "completed"
+    assert [(event.subject, event.name) for event in found.events] == [("w1", "nothing was broken"), ("w1", "seen")]
     assert found.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
