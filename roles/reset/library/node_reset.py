@@ -61,9 +61,18 @@ TRACES = (
     "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf", "/etc/cni/net.d/10-containerd-net.conflist",
     "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending",
     "/var/log/pods", "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel", "/run/kubedrill",
-    "/run/nri", "/run/xtables.lock", "/opt/containerd", "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
+    "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd", "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
 )  # fmt: skip
-EMPTIED = ("/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin", "/opt/cni")
+EMPTIED = (
+    "/etc/cni/net.d",
+    "/etc/cni",
+    "/etc/iproute2/rt_addrprotos.d",
+    "/etc/iproute2",
+    "/opt/cni/bin",
+    "/opt/cni",
+    "/root/.kube",
+    "/run/netns",
+)
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46])$")
 IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
@@ -114,15 +123,32 @@ class Reset:
         self.run("ip", "route", "flush", "root", self.module.params["pod_network"])
         for space in Path("/run/netns").glob("cni-*"):
             self.run("ip", "netns", "delete", space.name)
-        for table in set(nft_tables()) - set(self.found.get("tables", [])):
-            if OWN_TABLES.match(table) or (IPTABLES.match(table) and self._only_ours(table)):
+        for table in nft_tables():
+            new = table not in self.found.get("tables", [])
+            if OWN_TABLES.match(table) or (new and IPTABLES.match(table) and self._only_ours(table)):
                 self.run("nft", "delete", "table", *table.split())
                 self.removed.append(f"table {table}")
+            elif IPTABLES.match(table):
+                self._chains(table)
 
     def _only_ours(self, table: str) -> bool:
         """Whether an iptables table has no chain of anyone but the kubelet, kube-proxy and flannel."""
         chains = re.findall(r"^\s*chain (\S+) ", self.run("nft", "list", "table", *table.split()), re.MULTILINE)
         return all(IPTABLES_CHAINS.match(chain) for chain in chains)
+
+    def _chains(self, table: str) -> None:
+        """Remove the kubelet's chains, and the jumps to them, from a table that others use too."""
+        family, name = table.split()
+        listed = json.loads(self.run("nft", "--json", "list", "table", family, name))["nftables"]
+        ours = [item["chain"]["name"] for item in listed if item.get("chain", {}).get("name", "").startswith("KUBE-")]
+        for rule in (item["rule"] for item in listed if "rule" in item):
+            if rule["chain"] not in ours and any(part.get("jump", {}).get("target") in ours for part in rule["expr"]):
+                self.run("nft", "delete", "rule", family, name, rule["chain"], "handle", str(rule["handle"]))
+        for chain in ours:
+            self.run("nft", "flush", "chain", family, name, chain)
+        for chain in ours:
+            self.run("nft", "delete", "chain", family, name, chain)
+            self.removed.append(f"chain {chain} of table {table}")
 
     def programs(self) -> None:
         """Remove the bundle's programs and plugins, then a bundle that was copied here."""
