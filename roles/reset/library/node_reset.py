@@ -64,15 +64,9 @@ TRACES = (
     "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd", "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
 )  # fmt: skip
 EMPTIED = (
-    "/etc/cni/net.d",
-    "/etc/cni",
-    "/etc/iproute2/rt_addrprotos.d",
-    "/etc/iproute2",
-    "/opt/cni/bin",
-    "/opt/cni",
-    "/root/.kube",
-    "/run/netns",
-)
+    "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin", "/opt/cni",
+    "/root/.kube", "/run/netns",
+)  # fmt: skip
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46])$")
 IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
