@@ -23,14 +23,9 @@ options:
     type: path
     required: true
   found:
-    description: File that remembers the values that were found, so that C(state=absent) restores them.
+    description: File that remembers the values that were found, for the reset role.
     type: path
     required: true
-  state:
-    description: Whether the settings are to be there.
-    type: str
-    choices: [present, absent]
-    default: present
 author: kubedrill
 """
 
@@ -67,33 +62,18 @@ def present(module: AnsibleModule, settings: dict[str, str], file: Path, found: 
     return bool(before) or stale
 
 
-def absent(module: AnsibleModule, file: Path, found: Path) -> bool:
-    """Restore what was found; return whether something was changed."""
-    known = json.loads(found.read_text(encoding="utf-8")) if found.exists() else {}
-    before = differing(known)
-    if not module.check_mode:
-        for name in before:
-            live(name).write_text(known[name], encoding="ascii")
-        file.unlink(missing_ok=True)
-        found.unlink(missing_ok=True)
-    return bool(before)
-
-
 def main() -> None:
-    """Set or restore the settings and exit."""
+    """Set the settings and exit."""
     module = AnsibleModule(
         argument_spec={
             "settings": {"type": "dict", "required": True},
             "file": {"type": "path", "required": True},
             "found": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
     )
     settings = {name: str(value) for name, value in module.params["settings"].items()}
     file, found = Path(module.params["file"]), Path(module.params["found"])
-    if module.params["state"] == "absent":
-        module.exit_json(changed=absent(module, file, found))
     module.exit_json(changed=present(module, settings, file, found))
 
 
