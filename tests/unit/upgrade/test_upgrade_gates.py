@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
 
@@ -121,3 +122,44 @@ def test_haproxy_rows(haproxy: ModuleType) -> None:
     text = header + "3 api 1 cp1 10.0.0.1 2 8\n3 api 2 cp10 x 0 0\n"
     assert haproxy.servers(text, "cp1") == [{"backend": "api", "operation": 2, "admin": 8}]
     assert haproxy.servers(text, "cp3") == []
+
+
+def test_the_last_usable_server_of_a_backend_is_seen_as_such(haproxy: ModuleType) -> None:
+    header = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n"
+    up, drained, down = "3 api 1 cp1 x 2 0\n", "3 api 2 cp2 x 2 8\n", "3 api 3 cp3 x 0 0\n"
+    assert haproxy.others(header + up + drained + down, "api", "cp2") == ["cp1"]
+    assert haproxy.others(header + up + drained + down, "api", "cp1") == []
+    assert haproxy.others(header + up + drained + down, "other", "cp2") == []
+
+
+def test_all_static_pods_are_swapped_when_the_kubelet_differs(
+    swap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged, live = tmp_path / "new", tmp_path / "manifests"
+    for folder in (staged, live):
+        folder.mkdir()
+        for name in swap.COMPONENTS:
+            (folder / f"{name}.yaml").write_text("same")
+    monkeypatch.setattr(swap, "MANIFESTS", live)
+    (staged / "kubelet").write_text("new")
+    (tmp_path / "kubelet").write_text("new")
+    assert swap.differing(staged, tmp_path / "kubelet") == []
+    (live / "etcd.yaml").write_text("old")
+    assert swap.differing(staged, tmp_path / "kubelet") == ["etcd"]
+    (tmp_path / "kubelet").write_text("old")
+    assert swap.differing(staged, tmp_path / "kubelet") == list(swap.COMPONENTS)
+
+
+def test_the_old_files_are_kept_and_not_overwritten_by_new_ones(
+    swap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged, live, previous = tmp_path / "new", tmp_path / "manifests", tmp_path / "previous"
+    for folder, text in ((staged, "new"), (live, "old")):
+        folder.mkdir()
+        (folder / "etcd.yaml").write_text(text)
+    monkeypatch.setattr(swap, "MANIFESTS", live)
+    swap.keep(previous, ["etcd"], tmp_path / "kubelet", staged)
+    swap.place(staged, ["etcd"], tmp_path)
+    assert ((live / "etcd.yaml").read_text(), (live / "etcd.yaml").stat().st_mode & 0o777) == ("new", 0o600)
+    swap.keep(previous, ["etcd"], tmp_path / "kubelet", staged)  # a second run, after a kill
+    assert (previous / "etcd.yaml").read_text() == "old"
