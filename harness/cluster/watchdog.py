@@ -118,6 +118,7 @@ def main(argv: list[str]) -> int:
         settings = load_settings(Path(state["config"]) if state["config"] else None)
         Power(inventory, settings).on(inventory.node(state["node"]))
         file.unlink(missing_ok=True)
+        file.with_suffix(".log").unlink(missing_ok=True)  # stays where the power could not be given back
     return 0
 
 
