@@ -66,8 +66,8 @@ def remove_boxes(pool: Path) -> list[str]:
     return [f"{len(boxes)} Vagrant box(es)"] * bool(boxes) + [f"{len(disks)} file(s) in {pool}"] * bool(disks)
 
 
-def remove_docker_objects() -> list[str]:
-    """Remove containers with their volumes, then networks, then images; each exists only because of this project."""
+def remove_nodes() -> list[str]:
+    """Remove node containers with their volumes, then their networks, whichever checkout made them."""
     removed = []
     for kind, listing, removal in (
         ("container", ("ps", "--all", "--quiet"), ("rm", "--force", "--volumes")),
@@ -77,11 +77,16 @@ def remove_docker_objects() -> list[str]:
         if found:
             docker_lines(*removal, *found)
             removed.append(f"{len(found)} {kind}{'s' if len(found) > 1 else ''}")
-    images = docker_lines("images", "--quiet", IMAGES)
-    if images:
-        docker_lines("rmi", "--force", *sorted(set(images)))
-        removed.append(f"{len(set(images))} image(s)")
     return removed
+
+
+def remove_images() -> list[str]:
+    """Remove the node images."""
+    images = sorted(set(docker_lines("images", "--quiet", IMAGES)))
+    if not images:
+        return []
+    docker_lines("rmi", "--force", *images)
+    return [f"{len(images)} image(s)"]
 
 
 def stop_daemon(pid_file: Path) -> list[str]:
@@ -131,7 +136,8 @@ def main() -> int:
     states = [ROOT / ".vagrant", *sorted((ROOT / ".vagrant").glob("state-*"))]
     removed = [line for state in states for line in remove_virtual_machines(state)]
     removed += remove_boxes(POOL)
-    removed += remove_docker_objects()
+    removed += remove_nodes()
+    removed += remove_images()
     removed += stop_daemon(cache_root() / "docker" / "dockerd.pid")
     removed += remove_files(cache_root(), CACHE_ENTRIES)
     removed += remove_files(ROOT, FILES)

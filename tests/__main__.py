@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from bundle.cleanup import remove_nodes
+
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 INVENTORY = "inventories/local"
@@ -51,6 +53,8 @@ def main() -> int:
     started = time.monotonic()
     passed = all(run(command) for command in [*STYLE, *QUICK])
     if passed:
+        # An earlier run may have ended without taking its nodes along, and its checkout may be gone.
+        print("".join(f"removed {line} of an earlier run\n" for line in remove_nodes()), end="", flush=True)
         try:
             passed = all(run(command) for command in LIVE)
         finally:
