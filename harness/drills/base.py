@@ -133,6 +133,12 @@ class DrillContext:
         wait_for(f"probes {probes} to answer for {for_s:g} s", answering, seconds=seconds, setting=setting, poll_s=0.25)
 
 
+def lacks_second_worker(survey: Survey) -> str | None:
+    """Return why a drill that takes a worker away cannot be run here, None where another one is left for the pods."""
+    workers = len(survey.faults.inventory.workers)
+    return None if workers >= 2 else f"needs 2 workers or more, the inventory has {workers}"
+
+
 def pick(rng: random.Random, candidates: list[str], what: str) -> str:
     """Choose one by the seed, from a sorted list so that the order of an answer does not matter.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.drills.base import DrillContext, Survey, pick
+from harness.drills.base import DrillContext, Survey, lacks_second_worker, pick
 from harness.drills.predictions import planned_work
 from harness.drills.residue import DRILL_NAMESPACE_LABEL
 from harness.errors import StepFailed
@@ -38,8 +38,7 @@ class DrainBlocked:
 
     def unavailable(self, survey: Survey) -> str | None:
         """Needs another node for the pods that may move."""
-        workers = [node.name for node in survey.faults.inventory.workers]
-        return None if len(workers) >= 2 else f"needs 2 workers or more, the inventory has {len(workers)}"
+        return lacks_second_worker(survey)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Choose the worker."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.drills.base import DrillContext, Survey, pick
+from harness.drills.base import DrillContext, Survey, lacks_second_worker, pick
 from harness.drills.node_loss import cut_and_watch, loss_budgets, power_unavailable
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ class FailoverWorker:
 
     def unavailable(self, survey: Survey) -> str | None:
         """Needs a second worker, and power control from outside."""
-        workers = [node.name for node in survey.faults.inventory.workers]
-        if len(workers) < 2:
-            return f"needs 2 workers or more, the inventory has {len(workers)}"
-        return power_unavailable(survey, self.candidates(survey))
+        return lacks_second_worker(survey) or power_unavailable(survey, self.candidates(survey))
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Choose the worker."""

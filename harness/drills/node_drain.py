@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.drills.base import DrillContext, Survey, pick
+from harness.drills.base import DrillContext, Survey, lacks_second_worker, pick
 from harness.drills.failover_worker import FailoverWorker
 from harness.drills.node_loss import CALM_S
 from harness.drills.predictions import planned_work
@@ -32,8 +32,7 @@ class NodeDrain:
 
     def unavailable(self, survey: Survey) -> str | None:
         """Needs another node that takes the pods."""
-        workers = [node.name for node in survey.faults.inventory.workers]
-        return None if len(workers) >= 2 else f"needs 2 workers or more, the inventory has {len(workers)}"
+        return lacks_second_worker(survey)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Choose the worker."""
