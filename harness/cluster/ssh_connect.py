@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from harness.model import Node
 
 
+_SLOW = ("No existing session", "Error reading SSH protocol banner")
+"""What paramiko says when its own deadline passed: in the key exchange, and before the server's first line."""
+
+
 class HostUnreachable(StepFailed):
     """A node did not answer over SSH, or refused the key: powered off, booting, or cut off."""
 
@@ -43,7 +47,7 @@ def connect(node: Node, options: SshOptions, seconds: float) -> paramiko.SSHClie
         )
     except (paramiko.SSHException, EOFError, OSError) as error:
         client.close()
-        raise HostUnreachable(_refusal(node, options, error)) from error
+        raise HostUnreachable(_refusal(node, options, error, seconds)) from error
     return client
 
 
@@ -71,7 +75,7 @@ def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Nod
             keys.add(options.host if options.port == 22 else f"[{options.host}]:{options.port}", kind, key)
 
 
-def _refusal(node: Node, options: SshOptions, error: Exception) -> str:
+def _refusal(node: Node, options: SshOptions, error: Exception, seconds: float) -> str:
     who = f"{node.name} ({options.user}@{options.host}:{options.port})"
     if isinstance(error, paramiko.BadHostKeyException):
         return f"{who} shows another host key than {options.known_hosts} has; was the node rebuilt? Update the file."
@@ -80,6 +84,8 @@ def _refusal(node: Node, options: SshOptions, error: Exception) -> str:
         return f"{who} refused {key}; put its public half into the node's authorized_keys"
     if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
         return f"{who}: its host key is not in {options.known_hosts}; add it from a source that you trust"
+    if str(error) in _SLOW:
+        return f"{who} did not finish the SSH handshake in {seconds:g} s (timeouts.ssh_connect); is it an SSH port?"
     return f"{who} is unreachable: {words(error)}; is it powered on and its address right?"
 
 

@@ -75,8 +75,9 @@ class SshServer:
                 transport = paramiko.Transport(connection)
                 transport.add_server_key(self.host_key)
                 self.transports.append(transport)
+                # With an event the handshake goes on beside: a client that hung up must not keep the next one waiting.
                 with contextlib.suppress(paramiko.SSHException, EOFError):
-                    transport.start_server(server=_Door(self.allowed))
+                    transport.start_server(event=threading.Event(), server=_Door(self.allowed))
 
     def drop(self) -> None:
         """Cut all connections, as a power cut would."""

@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from harness.config import Settings, Timeouts
 from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed, UsageError
 from harness.model import Node
 
-SETTINGS = Settings(timeouts=Timeouts(ssh_connect=3, ssh_command=10))
+SETTINGS = Settings(timeouts=Timeouts(ssh_connect=60, ssh_command=60))
+"""Deadlines that no test waits for: a handshake of two keys on a crowded machine may take seconds."""
 
 
 def inventory(server: Any, **more: object) -> Inventory:
@@ -102,6 +104,14 @@ def test_nobody_listens(server: Any) -> None:
         pytest.raises(HostUnreachable, match=r"unreachable: .*powered on"),
     ):
         hosts.run("a", ["true"])
+
+
+def test_a_port_that_accepts_and_says_nothing(server: Any) -> None:
+    settings = Settings(timeouts=Timeouts(ssh_connect=0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = inventory(server, ansible_port=silent.getsockname()[1])
+        with Hosts(mute, settings) as hosts, pytest.raises(HostUnreachable, match=r"in 0.2 s \(timeouts.ssh_connect"):
+            hosts.run("a", ["true"])
 
 
 def test_a_missing_key_or_known_hosts_file_is_the_inventory_s_mistake(server: Any, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ SLOW = (
     HEAD
     + """
     - name: Say who runs
-      ansible.builtin.shell: "echo $PPID > {{ mark }}; sleep 60; touch {{ mark }}.late"
+      ansible.builtin.shell: "echo $PPID > {{ mark }}; sleep 600; touch {{ mark }}.late"
 """
 )
 
@@ -110,10 +110,8 @@ def test_an_error_of_the_listener_stops_the_playbook(inventory: Inventory, tmp_p
         if event.kind == "start":
             raise KeyboardInterrupt
 
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_playbook(inventory, playbook, {"mark": str(mark)}, on_event=listener, timeout_s=120)
-    assert time.monotonic() - began < 30
     assert not list(_processes_with(str(mark)))
 
 
