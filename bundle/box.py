@@ -18,14 +18,15 @@ from pathlib import Path
 
 import click
 
+from bundle import standalone
 from bundle.cache import Cache, content_key
 from bundle.debian import find_mirrors
-from bundle.errors import BuildFailed, BundleError, MissingTools
+from bundle.errors import BuildFailed, MissingTools
 from bundle.kvm import kvm_problem
 from bundle.manifest import verify
 from bundle.node_container import BUNDLES_ON_NODE
 from bundle.node_image import building, node_dir, root_key, root_tar
-from bundle.processes import Processes, Stopped
+from bundle.processes import Processes
 from bundle.releases import find_release
 
 PACKAGES = ("initramfs-tools", "linux-image-cloud-amd64")
@@ -200,10 +201,4 @@ def main(versions: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main.main(standalone_mode=False)
-    except BundleError as failure:
-        failure.show()
-        sys.exit(failure.exit_code)
-    except (Stopped, KeyboardInterrupt):
-        sys.exit("kubedrill: interrupted; nothing half-made is left")
+    standalone.run(main)

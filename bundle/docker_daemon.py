@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from bundle import standalone
 from bundle.cache import cache_root
 from bundle.errors import BuildFailed, MissingTools
 from bundle.node_image import DOCKER
@@ -102,3 +105,13 @@ def _await_ready(child: subprocess.Popen[bytes], ready: socket.socket, log_path:
     ended = f"ended with {child.returncode}" if child.returncode is not None else f"not ready in {START_TIMEOUT_S:g} s"
     words = "\n".join(log_path.read_text(errors="replace").splitlines()[-8:])
     raise BuildFailed(f"dockerd {ended}; the end of {log_path}:\n{words}")
+
+
+@click.command()
+def main() -> None:
+    """Return when a Docker daemon answers."""
+    ensure_daemon()
+
+
+if __name__ == "__main__":
+    standalone.run(main)

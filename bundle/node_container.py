@@ -13,11 +13,12 @@ from pathlib import Path
 
 import click
 
+from bundle import standalone
 from bundle.cache import cache_root
 from bundle.docker_daemon import ensure_daemon
-from bundle.errors import BuildFailed, BundleError
+from bundle.errors import BuildFailed
 from bundle.node_image import DOCKER, LABEL, ensure_image
-from bundle.processes import Processes, Stopped
+from bundle.processes import Processes
 
 BUNDLES_ON_NODE = "/opt/kubedrill/bundles"
 
@@ -140,10 +141,4 @@ def main(network: str, subnet: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main.main(standalone_mode=False)
-    except BundleError as failure:
-        failure.show()
-        sys.exit(failure.exit_code)
-    except (Stopped, KeyboardInterrupt):
-        sys.exit("kubedrill: interrupted; nothing half-made is left")
+    standalone.run(main)

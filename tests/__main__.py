@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from bundle.cleanup import remove_nodes
+from bundle.docker_daemon import ensure_daemon
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
@@ -54,7 +55,9 @@ def main() -> int:
     started = time.monotonic()
     passed = all(run(command) for command in [*STYLE, *QUICK])
     if passed:
-        # An earlier run may have ended without taking its nodes along, and its checkout may be gone.
+        # An earlier run may have ended without taking its nodes along, and its checkout may be gone. Docker knows them,
+        # once its daemon runs again.
+        ensure_daemon()
         print("".join(f"removed {line} of an earlier run\n" for line in remove_nodes()), end="", flush=True)
         try:
             passed = all(run(command) for command in LIVE)
