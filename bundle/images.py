@@ -25,6 +25,7 @@ LAYER = "layer.tar"
 PACKAGES = "packages.json"
 # Raised when what this file makes of the same inputs changes.
 _RECIPE = 1
+_PACKED = 2  # the same for how bundle.oci packs an image
 _NET_PACKAGES = ["nftables", "iptables", "conntrack", "kmod"]
 PYTHON_PACKAGES = ["python3", "python3-aiohttp", "python3-dnspython", "python3-grpcio", "python3-protobuf"]
 _NOT_NEEDED = ["doc", "man", "info", "locale", "lintian", "bug"]
@@ -156,7 +157,7 @@ def _image(
         if base:
             (kitchen.out / PACKAGES).write_bytes((kitchen.needs[base.name] / PACKAGES).read_bytes())
 
-    whole = {"recipe": _RECIPE, "reference": image.reference, "config": asdict(image.config), **inputs}
+    whole = {"recipe": _PACKED, "reference": image.reference, "config": asdict(image.config), **inputs}
     return Recipe(f"image-{image.name}", image.version, "pack", whole, make, (*needs, *([base] if base else [])))
 
 

@@ -6,6 +6,8 @@ import json
 import tarfile
 from typing import TYPE_CHECKING
 
+import zstandard
+
 from bundle.oci import Config, LayerWriter, write_image
 
 if TYPE_CHECKING:
@@ -35,14 +37,16 @@ def test_every_digest_leads_to_a_blob_of_that_content(tmp_path: Path) -> None:
     assert described["annotations"]["io.containerd.image.name"] == "registry.example/program:v1"
     manifest = json.loads(blobs[described["digest"].removeprefix("sha256:")])
     config = json.loads(blobs[manifest["config"]["digest"].removeprefix("sha256:")])
-    assert config["rootfs"]["diff_ids"] == [manifest["layers"][0]["digest"]]
+    layer = blobs[manifest["layers"][0]["digest"].removeprefix("sha256:")]
+    assert manifest["layers"][0]["mediaType"].endswith("tar+zstd")
+    unpacked = hashlib.sha256(zstandard.ZstdDecompressor().decompress(layer)).hexdigest()
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{unpacked}"]
     assert config["config"] == {
         "Entrypoint": ["program"],
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
         "User": "7",
         "WorkingDir": "/",
     }
-    assert manifest["layers"][0]["digest"].removeprefix("sha256:") in blobs
 
 
 def test_equal_content_makes_equal_bytes(tmp_path: Path) -> None:
