@@ -8,6 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.waits import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -16,7 +22,12 @@ DEADLINE_S = 1200
 
 
 def start(inventory: Path, playbook: str, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "PYTHONUNBUFFERED": "1"}
+    environment = {
+        **os.environ,
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "1",  # else a task is named only when its first host is done with it
+        "PYTHONUNBUFFERED": "1",
+    }
     return subprocess.Popen(
         [PLAYBOOK, "-i", inventory, playbook, *arguments],
         cwd=ROOT,
@@ -36,8 +47,10 @@ def run(inventory: Path, playbook: str, *arguments: str) -> dict[str, int]:
     return {host: int(changed) for host, changed, _, _ in RECAP.findall(said)}
 
 
-def run_and_kill(inventory: Path, playbook: str, *arguments: str, at: str) -> str:
-    """Run until a line holds ``at``, then kill -9 the whole run; return what it said."""
+def run_and_kill(
+    inventory: Path, playbook: str, *arguments: str, at: str, once: Callable[[], bool] = lambda: True
+) -> str:
+    """Run until a line holds ``at`` and then ``once`` is true, and kill -9 the whole run; return what it said."""
     process = start(inventory, playbook, *arguments)
     assert process.stdout is not None
     said = ""
@@ -45,6 +58,8 @@ def run_and_kill(inventory: Path, playbook: str, *arguments: str, at: str) -> st
         said += line
         if at in line:
             break
+    if at in said:
+        wait_for(f"the moment after {at!r}", lambda: once() or None, seconds=60, setting="a test's own", poll_s=0.1)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert at in said, f"{playbook} never came to {at!r}:\n{said[-4000:]}"
