@@ -1,6 +1,7 @@
-"""The undo of a cordon, armed on a control plane as a transient systemd timer before the cordon is set.
+"""Undos that are armed on a node as transient systemd timers before a fault is made.
 
-Should the harness die or be cut off, the node takes pods again by itself.
+Should the harness die or be cut off, the node puts itself right: :class:`NodeUndo` runs a line of shell on the broken
+node itself, :class:`UndoTimer` uncordons a node from a control plane.
 """
 
 from __future__ import annotations
@@ -18,7 +19,58 @@ if TYPE_CHECKING:
     from harness.cluster.inventory import Inventory
 
 UNIT_PREFIX = "kubedrill-undo-"
-"""All transient units of kubedrill start with this; the residue check looks for it."""
+"""All undos of kubedrill start with this; the residue check and the health check look for it."""
+
+LOAD_PREFIX = "kubedrill-fault-"
+"""Transient units that are a fault themselves (a filled disk, a memory hog) start with this."""
+
+
+def timer_argv(unit: str, seconds: float, command: str) -> list[str]:
+    """The command that arms ``command`` as a transient timer ``seconds`` from now, right to the second."""
+    argv = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={seconds:.0f}s"]
+    return [*argv, "--timer-property=AccuracySec=1s", "/bin/sh", "-c", command]
+
+
+@dataclass(frozen=True)
+class NodeUndo:
+    """The undo of one fault on ``node``: ``command`` for its own shell, safe to repeat. ``what`` names the fault.
+
+    The timer does not survive a boot. Nor do stopped units, stopped processes and firewall rules; what does survive
+    one (a manifest moved aside) is put back by the fault's own heal, and found by the residue check.
+    """
+
+    hosts: Hosts
+    node: str
+    what: str
+    command: str
+
+    @property
+    def unit(self) -> str:
+        """Name of the timer's unit, without its suffix."""
+        return f"{UNIT_PREFIX}{self.node}-{self.what}"
+
+    def arm(self, seconds: float) -> None:
+        """Arm it for ``seconds`` from now.
+
+        Raises:
+            StepFailed: the node did not take it; nothing was broken yet.
+            DeadlineExceeded: the node did not answer in time; nothing was broken yet.
+        """
+        self.disarm()
+        self.hosts.check(self.node, timer_argv(self.unit, seconds, self.command))
+
+    def run(self) -> None:
+        """Put the fault back now.
+
+        Raises:
+            StepFailed: the node is out of reach, or the command failed; carries its own words.
+        """
+        self.hosts.check(self.node, ["/bin/sh", "-c", self.command])
+
+    def disarm(self) -> None:
+        """Stop the timer; one that is not armed, or a node that does not answer, is fine."""
+        with contextlib.suppress(HostUnreachable, DeadlineExceeded):
+            self.hosts.run(self.node, ["systemctl", "stop", f"{self.unit}.timer"])
 
 
 @dataclass(frozen=True)
@@ -44,9 +96,7 @@ class UndoTimer:
             StepFailed: no control plane took it; nothing was cordoned yet.
         """
         self.disarm()
-        command = f"kubectl --kubeconfig {ADMIN_CONF} uncordon {shlex.quote(self.node)}"
-        argv = ["systemd-run", "--quiet", "--collect", f"--unit={self.unit}", f"--on-active={seconds:.0f}s"]
-        argv += ["--timer-property=AccuracySec=1s", "/bin/sh", "-c", command]
+        argv = timer_argv(self.unit, seconds, f"kubectl --kubeconfig {ADMIN_CONF} uncordon {shlex.quote(self.node)}")
         said = []
         for keeper in sorted(self.inventory.control_planes, key=lambda node: node.name == self.node):
             try:
@@ -67,11 +117,23 @@ class UndoTimer:
 
 
 def armed_timers(inventory: Inventory, hosts: Hosts) -> list[str]:
-    """Undo timers that are still armed, as "cp1: kubedrill-undo-w1.timer"; a node that does not answer shows none."""
+    """Undo timers that are still armed and faults that still run, as "cp1: kubedrill-undo-w1.timer".
+
+    A node that does not answer shows none.
+    """
     found = []
-    listing = ["systemctl", "list-units", "--all", "--plain", "--no-legend", f"{UNIT_PREFIX}*"]
-    for keeper in inventory.control_planes:
+    for node in inventory.nodes:
         with contextlib.suppress(HostUnreachable, DeadlineExceeded):
-            lines = hosts.run(keeper, listing).stdout.splitlines()
-            found += [f"{keeper.name}: {line.split()[0]}" for line in lines if line.strip()]
+            found += [f"{node.name}: {unit}" for unit in units_on(hosts, node.name)]
     return found
+
+
+def units_on(hosts: Hosts, node: str) -> list[str]:
+    """Names of kubedrill's transient units on one node.
+
+    Raises:
+        HostUnreachable: the node does not answer.
+        DeadlineExceeded: it did not answer in time.
+    """
+    listing = ["systemctl", "list-units", "--all", "--plain", "--no-legend", f"{UNIT_PREFIX}*", f"{LOAD_PREFIX}*"]
+    return [line.split()[0] for line in hosts.run(node, listing).stdout.splitlines() if line.strip()]
