@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from harness.model import NS, Budget, BudgetResult, Finding, Outage, ProbeSpec, Sample, VerdictKind
 from harness.verdict import words
 from harness.verdict.attribution import during
+from harness.verdict.blind import is_late
 from harness.verdict.outages import Run, seconds
-from harness.verdict.view import View, is_late
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from harness.verdict.view import View
 
 PASS, FAIL, INCONCLUSIVE = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.INCONCLUSIVE
 
@@ -27,12 +29,13 @@ class Judged:
     sound_failed: int  # failed requests that nothing else explains
     late_s: float  # how late the latest tick around it was fired, if more than half an interval
     is_open: bool  # it may have lasted longer than what the record shows
+    blind_s: float = 0.0  # when all of it lies in blind time: how long that was, for so long it may have lasted
 
     def against(self, limit_s: float) -> VerdictKind:
         """FAIL when it was surely longer than the limit, PASS when surely within, else INCONCLUSIVE."""
         if self.outage.sound_s > limit_s:
             return FAIL
-        within = self.outage.longest_s + self.late_s <= limit_s
+        within = max(self.outage.longest_s + self.late_s, self.blind_s) <= limit_s
         return PASS if within and not self.is_open and not self.outage.doubt else INCONCLUSIVE
 
 
@@ -133,9 +136,22 @@ def _why_unsure(judged: Judged, limit_s: float) -> str:
         return "it had not ended when the probe stopped"
     if outage.open_start:
         return "it had begun before the first answer"
+    return _why_blind(judged, limit_s) or "the limit lies between the bounds, so the samples do not decide it"
+
+
+def _why_blind(judged: Judged, limit_s: float) -> str:
+    """What the host or late ticks took away from an outage; "" when nothing that matters."""
+    outage = judged.outage
+    if judged.blind_s > limit_s:
+        return f"it lies in {judged.blind_s:.1f} s of blind time: the harness host was slow, or ticks were late"
     if outage.longest_s <= limit_s:
         return f"ticks were up to {judged.late_s:.2f} s late then, so it may have been longer"
-    return "the limit lies between the bounds, so the samples do not decide it"
+    if outage.shortest_s > limit_s:
+        return (
+            f"only {outage.sound_s:.1f} s on end of it can be laid to the cluster; "
+            "else the harness host was slow, or ticks were late"
+        )
+    return ""
 
 
 def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
@@ -160,21 +176,29 @@ def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
     )
     # what was over before the drill touched the cluster began before anybody watched: only what was seen counts
     is_open = run.open_end or (run.open_start and (view.touched is None or run.upper >= view.touched[0]))
-    return Judged(outage, len(sound), late / NS if late > spec.interval_s * NS / 2 else 0.0, is_open)
+    late_s = late / NS if late > spec.interval_s * NS / 2 else 0.0
+    return Judged(outage, len(sound), late_s, is_open, 0.0 if sound else _blind_s(view, spec, run))
+
+
+def _blind_s(view: View, spec: ProbeSpec, run: Run) -> float:
+    """The length of an outage together with all blind time that touches it."""
+    start, end = view.blind(spec).widened(run.lower, run.upper)
+    return seconds(end - start)
 
 
 def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None = None) -> bool:
     """Whether a failure (and the time since the one before it) can only be the cluster's."""
-    if not view.control_probes or is_late(sample, spec):
+    if not view.control_probes or is_late(sample, spec) or not view.has_succeeded(spec):
         return False
     start = sample.fired if before is None else before.fired
-    blind = [*view.control_blind, *view.gaps[spec.name]] if before else view.control_blind
-    return not any(a <= sample.done and start <= b for a, b in blind)
+    if view.control_blind.overlaps(start, sample.done) or view.host_slow.overlaps(start, sample.done):
+        return False
+    return before is None or not view.holes[spec.name].overlaps(start, sample.done)
 
 
 def _doubt(view: View, spec: ProbeSpec, run: Run) -> str:
     """Why an outage may not have been the cluster's; "" when nothing speaks against it."""
-    if any(run.overlaps(start, end) for start, end in view.control_blind):
+    if view.control_blind.overlaps(run.lower, run.upper):
         return "the control probe outside the cluster failed at the same time"
     if not view.control_probes:
         return "there was no control probe to tell it from a failure of the harness"

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.model import NS, Finding, ProbeSpec, VerdictKind
-from harness.verdict.view import View, gap_ns
+from harness.verdict.honesty import find_dishonest
 from harness.verdict.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.verdict.view import View
+
 STEADY_SAMPLES = 5  # answers that a probe must have seen before the cluster is touched
-STOPPED_EARLY_S = 10.0  # probes are stopped one after the other; more than this between them is a probe that died
+APART_S = 10.0  # probes start and stop one after the other; more than this between them is a probe that was dead
+EXPECTED_CHECKS = ("healthy before", "healthy after", "no residue")  # the runner writes them in every drill
+AFTER_END_S = 1.0  # the probes are stopped before the record is ended; a second for another vantage's clock
 
 
 def find_missing(view: View) -> Iterator[Finding]:
@@ -30,11 +34,31 @@ def _texts(view: View) -> Iterator[str]:
         yield "there was no control probe, so the harness's own network cannot be ruled out"
     if view.touched is None:
         yield "the record has no fault and no step: nothing was done to the cluster"
+    yield from _of_ending(view)
     for spec in view.specs.values():
         yield from _of_probe(view, spec)
     for name, samples in view.samples.items():
         if name not in view.specs:
             yield f"{count(len(samples), 'sample')} of probe {name}, which the header does not list"
+
+
+def _of_ending(view: View) -> Iterator[str]:
+    """What a drill that was completed has done."""
+    record = view.record
+    if record.ended != "completed":
+        return
+    names = {check.name for check in record.checks}
+    missing = [name for name in EXPECTED_CHECKS if name not in names]
+    if record.checks and missing:
+        yield f"the record lacks the check {missing[0]!r}"
+    for span in record.spans:
+        if span.end is None and span.lane in ("fault", "step"):
+            yield f"{span.subject}: {span.name} was begun and never ended"
+    after = view.last_sample - (record.ended_at or 0)
+    if after > AFTER_END_S * NS:
+        yield f"a request was answered {after / NS:.1f} s after the record's end"
+    for subject in sorted({s.subject for s in record.spans if s.lane == "node"} - set(record.header.nodes)):
+        yield f"the record tells of node {subject}, which its header does not list: another cluster's"
 
 
 def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
@@ -45,11 +69,12 @@ def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
     wanted = view.record.header.min_samples
     if len(samples) < wanted:
         yield f"probe {spec.name} has only {count(len(samples), 'sample')}, expected {wanted} or more"
-    if not any(s.ok for s in samples):
+    if not view.has_succeeded(spec):
         yield f"probe {spec.name} never succeeded, so it may be the probe that is broken"
     if view.touched is not None:
         yield from _coverage(view, spec, view.touched)
     yield from _holes(view, spec)
+    yield from find_dishonest(view, spec)
     if view.uncertainty(spec) is None:
         yield f"probe {spec.name} stands inside the cluster and its clock was never compared with the harness's"
 
@@ -64,10 +89,12 @@ def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator
             f"probe {spec.name} saw {count(before, 'answer')} before the cluster was touched, "
             f"expected {STEADY_SAMPLES} or more"
         )
-    last = samples[-1].fired
-    if last < end - gap_ns(spec):
+    first, last = samples[0].fired, samples[-1].fired
+    if first > min(own[0].fired for own in view.samples.values()) + APART_S * NS:
+        yield f"probe {spec.name} started long after the others"
+    if last < end - view.gap_ns(spec):
         yield f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done with the cluster"
-    elif last < max(own[-1].fired for own in view.samples.values()) - STOPPED_EARLY_S * NS:
+    elif last < max(own[-1].fired for own in view.samples.values()) - APART_S * NS:
         yield f"probe {spec.name} stopped long before the others"
 
 
@@ -82,7 +109,10 @@ def _holes(view: View, spec: ProbeSpec) -> Iterator[str]:
 
 def _unanswered(view: View, spec: ProbeSpec) -> int:
     """Ticks without a result, apart from the last ones, which may have been under way as the probe was stopped."""
-    numbers = {s.seq for s in view.samples[spec.name]}
+    samples = view.samples[spec.name]
     under_way = int(spec.timeout_s / spec.interval_s) + 2
-    settled = range(min(numbers), max(numbers) - under_way)
-    return sum(1 for number in settled if number not in numbers)
+    numbers = [s.seq for s in samples]
+    first, settled = min(numbers), max(numbers) - under_way
+    if first and view.left_over == 0:
+        first = 0  # it counted from 0, and what it saw first is not here
+    return max(0, settled - first - sum(1 for number in numbers if number < settled))

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections import defaultdict
+from fnmatch import fnmatchcase
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from harness.model import NS, ProbeSpec, Record, Sample, Vantage
 from harness.verdict.attribution import Steps
+from harness.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_host
 from harness.verdict.outages import Run, find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GAP_INTERVALS = 5  # DESIGN: missing data is never a pass. A gap is five ticks without one fired ...
-GAP_AT_LEAST_S = 1.0  # ... or a second, whichever is longer
+    from harness.model import Budget
 
-Interval = tuple[int, int]
+GAP_INTERVALS = 5  # DESIGN: missing data is never a pass. A gap is five ticks without one fired ...
+GAP_AT_LEAST_S = 1.0  # ... or a second, whichever is longer; never more than the outage that the probe's budget allows
 
 
 class View:
-    """Everything that the rules ask of a record, computed once."""
+    """Everything that the rules ask of a record, computed once.
+
+    What was sent before the record began is what an earlier run's prober had left (``left_over``): it is not judged.
+    """
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.specs = {spec.name: spec for spec in record.header.probes}
-        self.samples: dict[str, Sequence[Sample]] = _by_probe(record.samples)
+        ordered = sorted(record.samples, key=attrgetter("fired"))
+        self.left_over = bisect_left(ordered, record.header.started_mono, key=attrgetter("fired"))
+        self.samples: dict[str, Sequence[Sample]] = _by_probe(ordered[self.left_over :])
+        self.last_sample = max((s.done for s in record.samples), default=0)
         self.last_time = _last_time(record)
         self.steps = Steps(record.spans, self.last_time)
+        self._blind: dict[str, Windows] = {}
+        self._succeeded: dict[str, bool] = {}
 
     @property
     def cluster_probes(self) -> list[ProbeSpec]:
@@ -48,15 +60,34 @@ class View:
     @cached_property
     def gaps(self) -> dict[str, list[Interval]]:
         """For each probe, the times during which no tick was fired for too long."""
-        return {name: _gaps(self.samples.get(name, ()), gap_ns(spec)) for name, spec in self.specs.items()}
+        return {name: _gaps(self.samples.get(name, ()), self.gap_ns(spec)) for name, spec in self.specs.items()}
 
     @cached_property
-    def control_blind(self) -> list[Interval]:
+    def holes(self) -> dict[str, Windows]:
+        """The gaps of each probe, to look times up in."""
+        return {name: Windows(gaps) for name, gaps in self.gaps.items()}
+
+    @cached_property
+    def control_blind(self) -> Windows:
         """When a control probe failed, or said nothing."""
         intervals = []
         for spec in self.control_probes:
             intervals += [(run.lower, run.upper) for run in self.runs[spec.name]] + self.gaps[spec.name]
-        return intervals
+        return Windows(intervals)
+
+    @cached_property
+    def host_slow(self) -> Windows:
+        """When a control probe was answered slowly, or not at all: the host was slow, whatever the cluster was."""
+        probes = self.control_probes
+        found = Windows(w for spec in probes for w in slow_host(self.samples.get(spec.name, ()), spec))
+        begin = min((own[0].fired for own in self.samples.values()), default=self.last_time)
+        return Windows([(begin, self.last_time)]) if found.share(begin, self.last_sample) > MOSTLY else found
+
+    def blind(self, spec: ProbeSpec) -> Windows:
+        """When the host was slow or ticks of a probe were late."""
+        if spec.name not in self._blind:
+            self._blind[spec.name] = Windows([*self.host_slow, *late_ticks(self.samples.get(spec.name, ()), spec)])
+        return self._blind[spec.name]
 
     @cached_property
     def touched(self) -> Interval | None:
@@ -66,6 +97,12 @@ class View:
             if spans:
                 return min(s.start for s in spans), max(self.last_time if s.end is None else s.end for s in spans)
         return None
+
+    def has_succeeded(self, spec: ProbeSpec) -> bool:
+        """Whether any request of a probe was answered well: one that never was may itself be what is broken."""
+        if spec.name not in self._succeeded:
+            self._succeeded[spec.name] = any(s.ok for s in self.samples.get(spec.name, ()))
+        return self._succeeded[spec.name]
 
     def uncertainty(self, spec: ProbeSpec) -> int | None:
         """Uncertainty of the probe's clock in ns; 0 on the harness host, None when the record does not say."""
@@ -78,15 +115,15 @@ class View:
         """How late the latest tick was fired around an outage (ns)."""
         return max((s.fired - s.due for s in self.samples[spec.name] if run.lower <= s.fired <= run.upper), default=0)
 
+    def gap_ns(self, spec: ProbeSpec) -> int:
+        """The longest time between two ticks of a probe that is not a gap: no longer outage than allowed fits in."""
+        budget = self.budget_of(spec)
+        allowed = GAP_AT_LEAST_S if budget is None else min(GAP_AT_LEAST_S, budget.limit_s)
+        return int(max(GAP_INTERVALS * spec.interval_s, allowed) * NS)
 
-def gap_ns(spec: ProbeSpec) -> int:
-    """The longest time between two ticks of a probe that is not a gap."""
-    return int(max(GAP_INTERVALS * spec.interval_s, GAP_AT_LEAST_S) * NS)
-
-
-def is_late(sample: Sample, spec: ProbeSpec) -> bool:
-    """Whether a tick was fired more than half an interval after its time."""
-    return sample.fired - sample.due > spec.interval_s * NS / 2
+    def budget_of(self, spec: ProbeSpec) -> Budget | None:
+        """The budget that a probe is judged by: the first whose glob matches its name."""
+        return next((b for b in self.record.budgets if fnmatchcase(spec.name, b.probes)), None)
 
 
 def _by_probe(samples: Sequence[Sample]) -> dict[str, Sequence[Sample]]:

@@ -67,6 +67,7 @@ class Kit:
         self.checks = [
             Check("healthy before", True, "nothing wrong", "nothing wrong"),
             Check("healthy after", True, "nothing wrong", "nothing wrong"),
+            Check("no residue", True, "nothing", "nothing"),
         ]
         self.header = Header(
             run="20261121-043000", drill="failover-vip", title="Power cut to the holder of the virtual address",

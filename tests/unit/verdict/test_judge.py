@@ -35,7 +35,7 @@ def verdict_of(kit: Kit) -> tuple[VerdictKind, str]:
 
 
 def test_nothing_failed_passes() -> None:
-    assert verdict_of(Kit()) == (PASS, "not one request failed and 2 checks passed")
+    assert verdict_of(Kit()) == (PASS, "not one request failed and 3 checks passed")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,110 @@
+"""Finds when nobody could see well: the host was slow, or ticks were late. docs/verdict.md argues the limits."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.model import NS
+from harness.verdict.outages import find_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from harness.model import ProbeSpec, Sample
+
+Interval = tuple[int, int]
+
+LATE_SHARE = 0.5  # of an interval: a tick, or an answer on the host itself, that took more than this is blind
+LATE_OF_TIMEOUT = 0.1  # with long intervals: ten such waits on a request's way use up its timeout
+CROWDED_OF_TIMEOUT = 0.01  # an answer on the host that took longer waited for the host (10 ms where 1 ms is usual) ...
+CROWDED_SHARE = 0.1  # ... and when one in ten did, most requests, which pass 10 processes and more, waited somewhere
+CROWDED_TIMEOUTS = 10  # the time around an answer over which that share is taken, in timeouts
+MOSTLY = 0.5  # a host that was slow for more than this share of a record is nowhere to judge a cluster from
+
+
+class Windows:
+    """Intervals of time, merged where they overlap."""
+
+    def __init__(self, intervals: Iterable[Interval]) -> None:
+        merged: list[Interval] = []
+        for start, end in sorted(intervals):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        self._merged = merged
+        self._starts = [start for start, _ in merged]
+
+    def __iter__(self) -> Iterator[Interval]:
+        return iter(self._merged)
+
+    def overlaps(self, start: int, end: int) -> bool:
+        """Whether any of them has a moment in common with an interval.
+
+        >>> Windows([(1, 3), (2, 5)]).overlaps(5, 9), Windows([(1, 3)]).overlaps(4, 9)
+        (True, False)
+        """
+        index = bisect_right(self._starts, end) - 1
+        return index >= 0 and self._merged[index][1] >= start
+
+    def share(self, start: int, end: int) -> float:
+        """How much of an interval they cover, from 0 to 1.
+
+        >>> Windows([(1, 3), (8, 12)]).share(0, 10)
+        0.4
+        """
+        covered = sum(max(0, min(b, end) - max(a, start)) for a, b in self._merged)
+        return covered / (end - start) if end > start else 0.0
+
+    def widened(self, start: int, end: int) -> Interval:
+        """An interval with all windows that it touches.
+
+        >>> Windows([(1, 3), (8, 9)]).widened(2, 5)
+        (1, 5)
+        """
+        touched = [w for w in self._merged if w[0] <= end and start <= w[1]]
+        return min([start, *(a for a, _ in touched)]), max([end, *(b for _, b in touched)])
+
+
+def slow_host(samples: Sequence[Sample], spec: ProbeSpec) -> Iterator[Interval]:
+    """When the harness host was slow, told by a probe of a target outside the cluster.
+
+    Slower is told from the probe's own fastest answer, so that a target far away is not a slow host.
+    """
+    fastest = min((s.done - s.fired for s in samples if s.ok), default=0)
+    longest = fastest + round(min(LATE_SHARE * spec.interval_s, LATE_OF_TIMEOUT * spec.timeout_s) * NS)
+    marked = [s if s.ok and s.done - s.fired <= longest else replace(s, outcome="slow") for s in samples]
+    yield from ((run.lower, run.upper) for run in find_runs(marked))
+    yield from _crowded(samples, spec, fastest + round(CROWDED_OF_TIMEOUT * spec.timeout_s * NS))
+
+
+def _crowded(samples: Sequence[Sample], spec: ProbeSpec, longest: int) -> Iterator[Interval]:
+    """Stretches in which too many answers waited: from the first to the last of them, and half a span on both sides."""
+    span = round(CROWDED_TIMEOUTS * spec.timeout_s * NS)
+    needed = max(2, round(CROWDED_SHARE * span / NS / spec.interval_s))
+    waited = [s for s in samples if s.done - s.fired > longest]
+    for first, last in zip(waited, waited[needed - 1 :], strict=False):
+        if last.fired - first.fired <= span:
+            yield last.fired - span // 2, first.fired + span // 2
+            yield first.fired, last.done
+
+
+def late_ticks(samples: Sequence[Sample], spec: ProbeSpec) -> Iterator[Interval]:
+    """When a probe's ticks were late: from when the first was due until the last was fired."""
+    start: int | None = None
+    end = 0
+    for sample in samples:
+        if is_late(sample, spec):
+            start, end = sample.due if start is None else start, sample.fired
+        elif start is not None:
+            yield start, end
+            start = None
+    if start is not None:
+        yield start, end
+
+
+def is_late(sample: Sample, spec: ProbeSpec) -> bool:
+    """Whether a tick was fired more than half an interval after its time."""
+    return sample.fired - sample.due > spec.interval_s * NS * LATE_SHARE

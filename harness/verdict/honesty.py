@@ -1,0 +1,90 @@
+"""Finds probes that do not do what they say: that do not look, do not keep their time, or do not give up in time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from operator import attrgetter
+from statistics import median
+from typing import TYPE_CHECKING
+
+from harness.model import NS
+from harness.verdict.blind import is_late
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.model import ProbeSpec, Sample
+    from harness.verdict.view import View
+
+FASTEST_NS = (
+    10_000  # ns; no request over a socket is faster: that is connect, send and receive, a switch of processes each
+)
+SAME_SHARE = (
+    0.5  # of a probe's answers may have taken the same time to the nanosecond; in real records it is 1 % at most
+)
+ENOUGH = 20  # answers that it takes to tell
+LATE_TICKS = 0.5  # of a probe's ticks may be late; beyond that it does not watch the times that it says it does
+GIVES_UP = 2.0  # timeouts after which an answer cannot be a success: the probe has long given up ...
+GIVES_UP_MORE_S = 1.0  # ... and a second for a crowded node, where the prober has no priority; 0.3 s were seen
+STEP_INTERVALS = 0.5  # a probe's ticks stand this far off their schedule only when the clock was stepped
+DRIFT_PPM = 100  # as the clocks of two machines may run apart; harness/probes/fetch.py allows for as much
+
+
+def find_dishonest(view: View, spec: ProbeSpec) -> Iterator[str]:
+    """Everything about one probe's samples that a probe which looks cannot have seen."""
+    samples = view.samples[spec.name]
+    oks = [s for s in samples if s.ok]
+    if len(oks) >= ENOUGH:
+        yield from _looks(spec, oks)
+        yield from _names_its_server(view, spec, oks)
+    yield from _gives_up(spec, oks)
+    yield from _keeps_time(view, spec, samples)
+
+
+def _looks(spec: ProbeSpec, oks: Sequence[Sample]) -> Iterator[str]:
+    took = [s.done - s.fired for s in oks]
+    middle = median(took)
+    if middle < FASTEST_NS:
+        yield f"probe {spec.name} was answered within {middle / 1e6:.4f} ms, which no network can: it does not look"
+        return
+    time, times = Counter(took).most_common(1)[0]
+    if times > SAME_SHARE * len(took):
+        yield (
+            f"probe {spec.name} was answered {times:,} of {len(took):,} times in exactly {time / 1e6:.6f} ms: "
+            "it does not look"
+        )
+
+
+def _names_its_server(view: View, spec: ProbeSpec, oks: Sequence[Sample]) -> Iterator[str]:
+    """Where one probe of the application is told who answered, each is."""
+    if spec not in view.cluster_probes or any(s.server for s in oks):
+        return
+    for other in view.cluster_probes:
+        if other.kind == spec.kind and any(s.ok and s.server for s in view.samples.get(other.name, ())):
+            yield f"probe {spec.name} never says who answered, as probe {other.name} does: it does not look"
+            return
+
+
+def _gives_up(spec: ProbeSpec, oks: Sequence[Sample]) -> Iterator[str]:
+    longest = max((s.done - s.fired for s in oks), default=0) / NS
+    if longest > max(GIVES_UP * spec.timeout_s, spec.timeout_s + GIVES_UP_MORE_S):
+        yield (
+            f"probe {spec.name} took an answer after {longest:.1f} s for a success, "
+            f"though it gives up after {spec.timeout_s:g} s"
+        )
+
+
+def _keeps_time(view: View, spec: ProbeSpec, samples: Sequence[Sample]) -> Iterator[str]:
+    late = sum(1 for s in samples if is_late(s, spec))
+    if late > LATE_TICKS * len(samples):
+        yield f"probe {spec.name} fired {late:,} of {len(samples):,} ticks more than half an interval late"
+    interval = spec.interval_s * NS
+    allowed = STEP_INTERVALS * interval + 2 * (view.uncertainty(spec) or 0)
+    starts = [s.due - s.seq * interval for s in sorted(samples, key=attrgetter("seq"))]
+    step = max((b - a for a, b in pairwise(starts)), key=abs, default=0)
+    if abs(step) > allowed:
+        yield (
+            f"the ticks of probe {spec.name} jumped by {step / NS:+.1f} s off their schedule: "
+            "the clock was stepped, or requests are not where they belong"
+        )
