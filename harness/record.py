@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from harness.model import Budget, Check, ClockOffset, Event, Header, Record, Sample, Span
 
-__all__ = ["FORMAT", "RecordWriter", "read_record"]
+__all__ = ["FORMAT", "RecordWriter", "read_record", "read_run"]
 
 FLUSH_EVERY_S = 0.5  # samples wait at most this long in memory; a killed process loses no more than that
 _CHUNK_BYTES = 4 << 20
@@ -175,6 +175,22 @@ def read_record(path: Path | str) -> Record:
         if collects:
             gc.enable()
     return builder.record()
+
+
+def read_run(directory: Path) -> list[Record]:
+    """Read all records of a run's folder, in the order in which they were made.
+
+    Raises UsageError when there are none, when one is damaged, and when they are not of one run on one cluster.
+    """
+    paths = sorted(directory.glob("record/*.jsonl"))
+    if not paths:
+        raise UsageError(f"{directory} has no record/*.jsonl; expected the records of a run")
+    found = {path: read_record(path) for path in paths}
+    runs = {(r.header.run, r.header.cluster): path for path, r in found.items()}
+    if len(runs) > 1:
+        told = "; ".join(f"{path.name} is of run {run} on cluster {cluster}" for (run, cluster), path in runs.items())
+        raise UsageError(f"{directory}: found records of {len(runs)} runs in one folder, expected one run: {told}")
+    return sorted(found.values(), key=lambda record: record.header.started_mono)
 
 
 def _line(values: list[Any]) -> bytes:

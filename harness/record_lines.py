@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import MISSING, fields, replace
 from operator import attrgetter
@@ -60,7 +61,7 @@ class RecordBuilder:
             if self._header is None and (not isinstance(line, list) or line[0] != "header"):
                 raise self._elsewhere(number, f"found {_short(line)}", 'the first line to be ["header", …]')
             self._take[line[0]](*line[1:])
-        except (TypeError, KeyError, ValueError, IndexError) as error:
+        except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
             raise self._elsewhere(
                 number, f"found {_short(line)} ({error})", f"one of {', '.join(self._take)} as told in docs/record.md"
             ) from error
@@ -71,7 +72,13 @@ class RecordBuilder:
         for number, line in enumerate(lines, start=first):
             try:
                 kind, probe, seq, due, fired, done, outcome, server = line
-                if kind == "sample" and self._header is not None and done >= fired and type(due + done + seq) is int:
+                if (
+                    kind == "sample"
+                    and self._header is not None
+                    and type(seq) is type(due) is type(fired) is type(done) is int
+                    and type(probe) is type(outcome) is type(server) is str
+                    and due <= fired <= done
+                ):
                     append(Sample(probe, seq, due, fired, done, outcome, server))
                     continue
             except (TypeError, ValueError):
@@ -123,14 +130,17 @@ class RecordBuilder:
 
     def _take_sample(self, *values: Any) -> None:
         probe, seq, due, fired, done, outcome, server = values
-        if not (type(due) is type(fired) is type(done) is type(seq) is int and isinstance(outcome, str)):
-            raise ValueError("times must be whole nanoseconds and the outcome a word")
+        _expect("times and numbers must be whole nanoseconds and counts", int, seq, due, fired, done)
+        _expect("probe, outcome and server must be words", str, probe, outcome, server)
         if done < fired:
             raise ValueError("the answer came before the request was sent")
+        if fired < due:
+            raise ValueError("the request was sent before its tick was due")
         self._samples.append(Sample(probe, seq, due, fired, done, outcome, server))
 
     def _take_span(self, *values: Any) -> None:
         lane, subject, name, start, end, data = values
+        _expect("lane, subject and name must be words", str, lane, subject, name)
         if type(start) is not int or (end is not None and (type(end) is not int or end < start)):
             raise ValueError("start and end must be whole nanoseconds, start first")
         key = (lane, subject, name, start)
@@ -141,9 +151,15 @@ class RecordBuilder:
             self._spans[key] = replace(known, end=known.end if end is None else end, data={**known.data, **data})
 
     def _take_event(self, lane: str, subject: str, name: str, at: int, data: dict[str, Any]) -> None:
+        _expect("lane, subject and name must be words", str, lane, subject, name)
+        _expect("the time must be whole nanoseconds", int, at)
         self._events.append(Event(lane, subject, name, at, dict(data)))
 
     def _take_clock(self, vantage: str, offset: int, uncertainty: int) -> None:
+        _expect("the vantage must be a word", str, vantage)
+        _expect("offset and uncertainty must be whole nanoseconds", int, offset, uncertainty)
+        if uncertainty < 0:
+            raise ValueError("nothing is more certain than 0 ns of uncertainty")
         self._clocks.append(ClockOffset(vantage, offset, uncertainty))
 
     def _take_end(self, at: int, ended: str, reason: str) -> None:
@@ -151,6 +167,8 @@ class RecordBuilder:
             raise ValueError(f"ended is {ended!r}, expected one of {', '.join(ENDINGS)}")
         if self._end is not None:
             raise ValueError("a second end line")
+        _expect("the time must be whole nanoseconds", int, at)
+        _expect("the reason must be words", str, reason)
         self._end = (at, ended, reason)
 
     def _elsewhere(self, number: int, found: str, expected: str) -> UsageError:
@@ -174,10 +192,29 @@ def _known(kind: type, data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+def _expect(rule: str, kind: type, *values: Any) -> None:
+    """Refuse values of another type; a truth value is no number."""
+    if any(type(value) is not kind for value in values):
+        raise ValueError(rule)
+
+
+def _seconds(what: str, value: Any, *, above_zero: bool = False) -> None:
+    """Refuse what is no length of time."""
+    if type(value) not in (int, float) or not math.isfinite(value) or value < 0 or (above_zero and value == 0):
+        raise ValueError(f"{what} is {value!r}, expected seconds{' above 0' if above_zero else ', 0 or more'}")
+
+
 def _header(data: dict[str, Any]) -> Header:
     known = _known(Header, data)
     for name in ("nodes", "targets"):
         known[name] = tuple(known[name])
+    words = ("run", "drill", "title", "cluster", "started", "tool_version", "kubernetes")
+    _expect(f"{', '.join(words)}, nodes and targets must be words", str, *(known[name] for name in words))
+    _expect("nodes and targets must be words", str, *known["nodes"], *known["targets"])
+    _expect("started_mono and seed must be whole numbers", int, known["started_mono"], known["seed"])
+    floor = known.get("min_samples", 1)
+    if type(floor) is not int or floor < 1:
+        raise ValueError(f"min_samples is {floor!r}, expected 1 or more: without traffic nothing is proven")
     known["probes"] = tuple(_probe(p) for p in known["probes"])
     names = Counter(p.name for p in known["probes"])
     if twice := [name for name, count in names.items() if count > 1]:
@@ -187,13 +224,26 @@ def _header(data: dict[str, Any]) -> Header:
 
 def _probe(data: dict[str, Any]) -> ProbeSpec:
     known = _known(ProbeSpec, data)
+    _expect("a probe's name, kind and target must be words", str, known["name"], known["kind"], known["target"])
+    for name in ("interval_s", "timeout_s"):
+        _seconds(f"{name} of probe {known['name']}", known.get(name, 1), above_zero=True)
     return ProbeSpec(**{**known, "vantage": Vantage(known["vantage"]), "connection": Connection(known["connection"])})
 
 
 def _budget(data: dict[str, Any]) -> Budget:
     known = _known(Budget, data)
+    _expect("the probes of a budget must be a pattern", str, known["probes"])
+    for name in ("limit_s", "predicted_s"):
+        _seconds(f"{name} of the budget for {known['probes']}", known[name])
+    most = known.get("max_failed")
+    if most is not None and (type(most) is not int or most < 0):
+        raise ValueError(f"max_failed is {most!r}, expected a count or null")
     return Budget(**{**known, "because": tuple(known.get("because", ()))})
 
 
 def _check(data: dict[str, Any]) -> Check:
-    return Check(**_known(Check, data))
+    known = _known(Check, data)
+    _expect("a check's name, found and expected must be words", str, known["name"], known["found"], known["expected"])
+    if known["ok"] is not None:
+        _expect("a check's ok must be true, false or null", bool, known["ok"])
+    return Check(**known)

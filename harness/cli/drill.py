@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -14,14 +13,11 @@ from harness.cluster.inventory import Inventory
 from harness.config import Settings, load_settings
 from harness.drills import ALL, find_drills
 from harness.errors import UsageError
-from harness.record import read_record
+from harness.record import read_run
 from harness.report import write_report
 from harness.runner import RunResult, run_drills
 from harness.runner.run import require_permission
 from harness.verdict import judge
-
-if TYPE_CHECKING:
-    from harness.model import Record
 
 
 @click.command("list")
@@ -63,7 +59,7 @@ def drill(
 def report(context: click.Context, run: str, config: Path | None) -> None:
     """Judge the records of a run again and rebuild its report, offline. RUN is a folder, or a name below reports/."""
     directory = find_run(run, load_settings(config))
-    records = read_records(directory)
+    records = read_run(directory)
     verdicts = [judge(record) for record in records]
     write_report(directory, records, verdicts)
     console = Console(stderr=True)
@@ -98,18 +94,6 @@ def find_run(run: str, settings: Settings) -> Path:
     raise UsageError(
         f"no run {run!r} in {settings.reports_dir}: expected a folder with record/*.jsonl. Runs there: {found}"
     )
-
-
-def read_records(directory: Path) -> list[Record]:
-    """Read all records of a run, in the order in which they were made.
-
-    Raises:
-        UsageError: there are none, or one is damaged or from elsewhere.
-    """
-    paths = list(directory.glob("record/*.jsonl"))
-    if not paths:
-        raise UsageError(f"{directory} has no record/*.jsonl; expected the records of a run")
-    return sorted((read_record(path) for path in paths), key=lambda record: record.header.started_mono)
 
 
 def _duration(seconds: int) -> str:

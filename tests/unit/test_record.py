@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from harness.model import (
     Span,
     Vantage,
 )
-from harness.record import RecordWriter, read_record
+from harness.record import RecordWriter, read_record, read_run
 
 SPEC = ProbeSpec("p", "http", "http://x", Vantage.OUTSIDE, Connection.NEW)
 HEADER = Header("r", "d", "Title", "c", 1, "2026", 5, "0.1.0", "v1.35.4", ("cp1",), ("cp1",), (SPEC,))
@@ -160,6 +161,15 @@ def test_files_from_elsewhere(path: Path, text: str, message: str) -> None:
         ('["sample","p",9,1,5,4,"ok",""]', "the answer came before the request"),
         ('["sample","p",9,1.5,5,6,"ok",""]', "whole nanoseconds"),
         ('["sample","p",9]', "line 3"),
+        ('["sample","p",9,5,4,6,"ok",""]', "before its tick was due"),
+        ('["sample","p",9,1,1.5,6,"ok",""]', "whole nanoseconds"),
+        ('["sample","p",true,1,2,6,"ok",""]', "whole nanoseconds"),
+        ('["sample",["p"],9,1,2,6,"ok",""]', "must be words"),
+        ('["clock","inside",0,-5000000000]', "nothing is more certain"),
+        ('["budget",null]', "line 3"),
+        ('["budget",{"probes":"*","limit_s":Infinity,"predicted_s":1}]', "limit_s of the budget for * is inf"),
+        ('["budget",{"probes":"*","limit_s":1,"predicted_s":1,"max_failed":-1}]', "max_failed is -1"),
+        ('["check",{"name":"a","ok":"yes","found":"b","expected":"c"}]', "true, false or null"),
         ('["end",9,"finished",""]', "expected one of completed, aborted, interrupted, error"),
         ('["sample","p",0,1,1,2,"ok",""]', "sample 0 of probe p 2 times"),
         ('["sample","p",1,', "line 3"),
@@ -171,6 +181,17 @@ def test_foreign_lines_are_named(path: Path, line: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_record(path)
     assert message in str(caught.value)
+
+
+def test_a_run_is_of_one_cluster(tmp_path: Path) -> None:
+    some(tmp_path / "record" / "a.jsonl")
+    assert len(read_run(tmp_path)) == 1
+    with RecordWriter(tmp_path / "record" / "b.jsonl") as writer:
+        writer.header(replace(HEADER, cluster="other"))
+    with pytest.raises(UsageError, match=r"b\.jsonl is of run r on cluster other"):
+        read_run(tmp_path)
+    with pytest.raises(UsageError, match=r"has no record/\*\.jsonl"):
+        read_run(tmp_path / "record")
 
 
 def test_missing_file_is_a_users_mistake(tmp_path: Path) -> None:
