@@ -12,6 +12,7 @@ from bundle.cli import bundle
 from harness.cli.cluster import down, up
 from harness.cli.doctor import doctor
 from harness.cli.drill import drill, list_drills, report
+from harness.cli.readiness import readiness
 from harness.errors import KubedrillError
 
 _INTERRUPTED = 4
@@ -23,7 +24,7 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, list_drills, drill, report):
+for command in (doctor, bundle, up, down, list_drills, drill, report, readiness):
     cli.add_command(command)
 
 

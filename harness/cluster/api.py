@@ -45,10 +45,12 @@ class ClusterApi:
     ``core``, ``apps``, ``policy``, … are the Kubernetes Python client's own API objects.
     """
 
+    make_client = staticmethod(make_client)  # a kind of ClusterApi that may do less makes another client
+
     def __init__(self, kubeconfig: Path, inventory: Inventory, hosts: Hosts, settings: Settings) -> None:
         self.kubeconfig_path = kubeconfig
         self.inventory, self.hosts, self.settings = inventory, hosts, settings
-        self.client: Any = make_client(kubeconfig, settings.timeouts.api_call)
+        self.client: Any = self.make_client(kubeconfig, settings.timeouts.api_call)
         self.core: Any = client.CoreV1Api(self.client)
         self.apps: Any = client.AppsV1Api(self.client)
         self.policy: Any = client.PolicyV1Api(self.client)

@@ -1,0 +1,77 @@
+"""The rules: pure functions of a snapshot, one for each thing that may be wrong. :data:`ALL` is their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.readiness.rules import (
+    apis,
+    budgets,
+    bundle,
+    certificates,
+    etcd,
+    flags,
+    nodes,
+    placement,
+    pods,
+    prediction,
+    versions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from harness.readiness.model import Finding, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; ``needs`` names the answers of the snapshot without which it cannot judge."""
+
+    name: str
+    judge: Callable[[Snapshot], Iterable[Finding]]
+    needs: tuple[str, ...] = ()
+
+
+ALL = (
+    Rule("version-path", versions.path),
+    Rule("kubelet-skew", versions.kubelets, ("nodes",)),
+    Rule("component-skew", versions.components, ("pods",)),
+    Rule("kubeadm-version", versions.kubeadm),
+    Rule("unfinished-upgrade", versions.unfinished, ("nodes",)),
+    Rule("bundle", bundle.complete, ("bundle",)),
+    Rule("images", bundle.images, ("bundle", "pods", "nodes")),
+    Rule("deprecated-apis", apis.requested),
+    Rule("stored-apis", apis.stored, ("uses",)),
+    Rule("flags", flags.accepted, ("trials",)),
+    Rule("flags-tried", flags.tried),
+    Rule("certificates", certificates.running_out),
+    Rule("etcd-members", etcd.members),
+    Rule("etcd-space", etcd.space),
+    Rule("etcd-snapshot", etcd.backup, ("backup",)),
+    Rule("control-planes", nodes.control_planes),
+    Rule("nodes-registered", nodes.registered, ("nodes",)),
+    Rule("nodes-ready", nodes.ready, ("nodes",)),
+    Rule("disk", nodes.room, ("bundle",)),
+    Rule("runtime", nodes.runtime, ("nodes",)),
+    Rule("cgroup", nodes.cgroups),
+    Rule("budgets", budgets.blocking, ("budgets", "pods")),
+    Rule("budgets-overlap", budgets.overlapping, ("budgets", "pods")),
+    Rule("unmanaged-pods", pods.unmanaged, ("pods",)),
+    Rule("emptydir", pods.scratch_data, ("pods",)),
+    Rule("local-volumes", placement.local_volumes, ("pods", "nodes", "volumes", "claims")),
+    Rule("grace-periods", pods.slow_to_end, ("pods",)),
+    Rule("fits-elsewhere", placement.fits_elsewhere, ("pods", "nodes", "budgets", "volumes", "claims")),
+    Rule("one-replica", pods.one_replica, ("workloads",)),
+    Rule("predicted-duration", prediction.duration, ("pods",)),
+    Rule("predicted-outage", prediction.outage, ("timers",)),
+)
+
+PER_NODE = {
+    "hosts": "its certificates, disks, images, flags and cgroup version",
+    "kubelets": "its kubelet's feature gates and configuration",
+    "api_servers": "its API server's version and the deprecated APIs that it was asked for",
+    "etcd": "its etcd member's health and size",
+}
+"""Answers that a snapshot has for each node, and what is unknown without one."""

@@ -1,0 +1,232 @@
+"""A cluster that is ready, as real API objects: 3 control planes, 2 workers, a shop with a budget. Tests break it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from kubernetes.client import (
+    V1Container,
+    V1Deployment,
+    V1DeploymentSpec,
+    V1LabelSelector,
+    V1Node,
+    V1NodeCondition,
+    V1NodeSpec,
+    V1NodeStatus,
+    V1NodeSystemInfo,
+    V1ObjectMeta,
+    V1OwnerReference,
+    V1Pod,
+    V1PodDisruptionBudget,
+    V1PodDisruptionBudgetSpec,
+    V1PodDisruptionBudgetStatus,
+    V1PodSpec,
+    V1PodStatus,
+    V1PodTemplateSpec,
+    V1ResourceRequirements,
+    V1Taint,
+    V1Toleration,
+)
+
+from harness.cluster.etcd import Member
+from harness.cluster.timers import LiveTimers, Timer
+from harness.model import Node
+from harness.readiness.judge import judge
+from harness.readiness.model import (
+    Answer,
+    ApiServer,
+    Backup,
+    BundleFacts,
+    BundlePart,
+    Certificate,
+    Disk,
+    EtcdFacts,
+    Finding,
+    HostFacts,
+    Snapshot,
+    Version,
+)
+from harness.readiness.rules.bundle import PROGRAMS
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+GB = 10**9
+PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2")
+HELLO = "docker.io/kubedrill/hello:v1"
+BUNDLED = {
+    **{f"registry.k8s.io/{part}:v1.36.3": ("control_plane",) for part in ("kube-apiserver", "kube-scheduler")},
+    HELLO: ("control_plane", "worker"),
+}
+SYSTEM_INFO = dict.fromkeys(
+    ("architecture", "boot_id", "kernel_version", "kube_proxy_version", "machine_id", "operating_system", "os_image"),
+    "",
+)
+
+
+def node(name: str, kubelet: str = "v1.35.4", runtime: str = "containerd://2.2.9", **conditions: str) -> V1Node:
+    """A Ready node with 2 cores; control planes have their usual taint."""
+    state = {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False", **conditions}
+    plane = name.startswith("cp")
+    taint = V1Taint(key="node-role.kubernetes.io/control-plane", effect="NoSchedule")
+    info = V1NodeSystemInfo(**SYSTEM_INFO, system_uuid="", kubelet_version=kubelet, container_runtime_version=runtime)
+    return V1Node(
+        metadata=V1ObjectMeta(name=name, labels={"kubernetes.io/hostname": name}),
+        spec=V1NodeSpec(taints=[taint] if plane else None),
+        status=V1NodeStatus(
+            conditions=[V1NodeCondition(type=kind, status=status) for kind, status in state.items()],
+            allocatable={"cpu": "2", "memory": "4Gi", "pods": "110"},
+            node_info=info,
+        ),
+    )
+
+
+def pod(name: str, on: str, *, app: str = "web", owner: str = "ReplicaSet", cpu: str = "100m", **spec: Any) -> V1Pod:
+    """A running pod of a Deployment, or of what ``owner`` says; "" for nobody's."""
+    owners = [V1OwnerReference(api_version="apps/v1", kind=owner, name=f"{app}-7c9", uid="u", controller=True)]
+    container = V1Container(
+        name="main", image=spec.pop("image", HELLO), resources=V1ResourceRequirements(requests={"cpu": cpu})
+    )
+    return V1Pod(
+        metadata=V1ObjectMeta(
+            name=name,
+            namespace=spec.pop("namespace", "shop"),
+            labels={"app": app, "pod-template-hash": "7c9"},
+            owner_references=owners if owner else None,
+        ),
+        spec=V1PodSpec(node_name=on, containers=[container], **spec),
+        status=V1PodStatus(phase="Running"),
+    )
+
+
+def static_pod(component: str, on: str, flags: tuple[str, ...] = (), tag: str = "v1.35.4") -> V1Pod:
+    """The mirror of a static pod, as kubeadm labels it."""
+    container = V1Container(name=component, image=f"registry.k8s.io/{component}:{tag}", command=[component, *flags])
+    return V1Pod(
+        metadata=V1ObjectMeta(
+            name=f"{component}-{on}",
+            namespace="kube-system",
+            labels={"component": component},
+            annotations={"kubernetes.io/config.mirror": "x"},
+        ),
+        spec=V1PodSpec(node_name=on, containers=[container], tolerations=[V1Toleration(operator="Exists")]),
+        status=V1PodStatus(phase="Running"),
+    )
+
+
+def budget(
+    name: str = "web", *, healthy: int = 2, desired: int = 1, expected: int = 2, **spec: Any
+) -> V1PodDisruptionBudget:
+    """A budget over the pods of app=web, with the status that the controller would compute."""
+    return V1PodDisruptionBudget(
+        metadata=V1ObjectMeta(name=name, namespace="shop", generation=1),
+        spec=V1PodDisruptionBudgetSpec(selector=V1LabelSelector(match_labels={"app": "web"}), **spec),
+        status=V1PodDisruptionBudgetStatus(
+            observed_generation=1,
+            current_healthy=healthy,
+            desired_healthy=desired,
+            expected_pods=expected,
+            disruptions_allowed=max(healthy - desired, 0),
+        ),
+    )
+
+
+def deployment(name: str, replicas: int | None) -> V1Deployment:
+    template = V1PodTemplateSpec(spec=V1PodSpec(containers=[]))
+    spec = V1DeploymentSpec(selector=V1LabelSelector(), template=template, replicas=replicas)
+    return V1Deployment(metadata=V1ObjectMeta(name=name, namespace="shop"), spec=spec)
+
+
+def certificate(days: float = 300, path: str = "/etc/kubernetes/pki/apiserver.crt", *, ca: bool = False) -> Certificate:
+    return Certificate(path, "CN=x", ca, NOW - timedelta(days=60), NOW + timedelta(days=days))
+
+
+HOST = HostFacts(
+    certificates=(certificate(), certificate(3600, "/etc/kubernetes/pki/ca.crt", ca=True)),
+    unreadable=(),
+    disks={path: Disk(1, 100 * GB, 60 * GB) for path in ("/var/lib/containerd", "/usr/local/bin", "/opt/b")},
+    images=frozenset({HELLO}),
+    kubelet_args=("--config=/var/lib/kubelet/config.yaml",),
+    kubeadm="v1.35.4",
+    cgroup=2,
+    has_bundle=False,
+)
+
+BUNDLE = BundleFacts(
+    path="/b/v1.36.3-amd64",
+    parts=(
+        *(BundlePart(name, "binary", 50_000_000, ("control_plane", "worker")) for name in PROGRAMS),
+        *(BundlePart(image, "image", 100_000_000, nodes, image) for image, nodes in BUNDLED.items()),
+    ),
+    faults=(),
+    wanted_images=("registry.k8s.io/kube-apiserver:v1.36.3", "registry.k8s.io/kube-scheduler:v1.36.3"),
+)
+
+
+def timers() -> LiveTimers:
+    plain = {name: Timer(name, 1.0, "test") for name in LiveTimers.__annotations__ if not name.startswith("vrrp_")}
+    return LiveTimers(**plain, vrrp_advert=Timer("a", 0.3, "test"), vrrp_priority={}, vrrp_version=3)
+
+
+def etcd(name: str, **fields: Any) -> EtcdFacts:
+    member = Member(name, PLANES.index(name) + 1, 1, "3.6.6", 20_000_000, 7, member_names=PLANES)
+    sizes = {key: fields.pop(key) for key in ("in_use", "quota") if key in fields}
+    return EtcdFacts(**{"in_use": 15_000_000, "quota": 2 * 2**30, **sizes}, member=replace(member, **fields))
+
+
+@pytest.fixture
+def ready() -> Snapshot:
+    """The cluster on which no rule has anything to complain about."""
+    machines = [Node(name, f"10.0.0.{i}", ("control_plane",)) for i, name in enumerate(PLANES)]
+    machines += [Node(name, f"10.0.1.{i}", ("worker",)) for i, name in enumerate(WORKERS)]
+    names = (*PLANES, *WORKERS)
+    return Snapshot(
+        cluster="test",
+        inventory="inventories/test",
+        target=Version(1, 36, 3),
+        taken=NOW,
+        machines=tuple(machines),
+        nodes=Answer(tuple(node(name) for name in names)),
+        pods=Answer(
+            (
+                *(static_pod(part, on) for part in ("kube-controller-manager", "kube-scheduler") for on in PLANES),
+                pod("web-a", "w1"),
+                pod("web-b", "w2"),
+            )
+        ),
+        budgets=Answer((budget(max_unavailable=1),)),
+        volumes=Answer(()),
+        claims=Answer(()),
+        workloads=Answer((deployment("web", 2),)),
+        api_servers={name: Answer(ApiServer("v1.35.4", ())) for name in PLANES},
+        uses=Answer(()),
+        hosts={name: Answer(HOST) for name in names},
+        etcd={name: Answer(etcd(name)) for name in PLANES},
+        kubelets={name: Answer({"failCgroupV1": True}) for name in names},
+        bundle=Answer(BUNDLE),
+        trials=Answer(()),
+        backup=Answer(Backup("/snapshots", NOW - timedelta(hours=1))),
+        timers=Answer(timers()),
+    )
+
+
+def found(snapshot: Snapshot, rule: str) -> list[Finding]:
+    """What one rule says, apart from what is only worth knowing."""
+    return [f for f in judge(snapshot).findings if f.rule == rule and f.severity.value != "info"]
+
+
+def with_host(snapshot: Snapshot, name: str, **fields: Any) -> Snapshot:
+    """The snapshot with some facts of one host changed."""
+    return replace(snapshot, hosts={**snapshot.hosts, name: Answer(replace(HOST, **fields))})
+
+
+def with_pods(snapshot: Snapshot, *pods: V1Pod) -> Snapshot:
+    """The snapshot with more pods."""
+    return replace(snapshot, pods=Answer((*snapshot.pods.get(), *pods)))
+
+
+def with_node(snapshot: Snapshot, changed: V1Node) -> Snapshot:
+    """The snapshot with one node replaced by another of its name."""
+    nodes = [changed if n.metadata.name == changed.metadata.name else n for n in snapshot.nodes.get()]
+    return replace(snapshot, nodes=Answer(tuple(nodes)))

@@ -1,0 +1,70 @@
+"""Missing data is never a pass, and the outcome says so in words, JSON and exit code."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ready_cluster import node, with_node
+
+from harness.readiness.judge import judge
+from harness.readiness.model import Answer, Severity, Snapshot, Version
+from harness.readiness.rules import ALL, PER_NODE
+from harness.readiness.to_json import to_json
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "readiness.schema.json").read_text())
+ANSWERS = [field.name for field in fields(Snapshot) if field.type == "Objects" or str(field.type).startswith("Answer[")]
+
+
+def test_a_ready_cluster_is_ready(ready: Snapshot) -> None:
+    outcome = judge(ready)
+    assert [f for f in outcome.findings if f.severity is not Severity.INFO] == []
+    assert (outcome.exit_code, outcome.verdict) == (0, "ready")
+
+
+def test_every_answer_is_looked_at() -> None:
+    assert len(ANSWERS) == 11
+    assert set(ANSWERS) == {name for rule in ALL for name in rule.needs}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_that_is_missing_is_never_a_pass(ready: Snapshot, name: str) -> None:
+    outcome = judge(replace(ready, **{name: Answer(error="the API is silent")}))
+    assert (outcome.exit_code, outcome.verdict) == (3, "unknown")
+    (missing,) = outcome.of(Severity.UNKNOWN)
+    assert missing.subject == name
+    assert "the API is silent" in missing.found
+
+
+@pytest.mark.parametrize("field", list(PER_NODE))
+def test_a_silent_node_is_never_a_pass(ready: Snapshot, field: str) -> None:
+    outcome = judge(replace(ready, **{field: {**getattr(ready, field), "cp1": Answer(error="no route to host")}}))
+    assert outcome.exit_code == 3
+    (missing,) = outcome.of(Severity.UNKNOWN)
+    assert missing.subject == "node cp1"
+    assert "no route to host" in missing.found
+
+
+def test_a_blocker_outweighs_what_is_unknown(ready: Snapshot) -> None:
+    broken = with_node(ready, node("w1", Ready="Unknown"))
+    outcome = judge(replace(broken, trials=Answer(error="no bundle")))
+    assert outcome.exit_code == 1
+    assert [f.severity.value for f in outcome.findings][:2] == ["blocker", "unknown"]
+
+
+def test_the_json_is_what_its_schema_says(ready: Snapshot) -> None:
+    outcome = judge(replace(ready, target=Version(1, 37, 0), uses=Answer(error="x")))
+    said = json.loads(to_json(outcome))
+    jsonschema.validate(said, SCHEMA)
+    assert said["counts"]["blocker"] == len([f for f in said["findings"] if f["severity"] == "blocker"]) > 0
+    assert {rule["name"] for rule in said["rules"]} == {rule.name for rule in ALL}
+
+
+def test_every_finding_but_an_info_says_what_was_expected_and_what_to_do(ready: Snapshot) -> None:
+    outcome = judge(replace(ready, target=Version(1, 38, 0), backup=Answer(error="x")))
+    for finding in outcome.findings:
+        assert finding.rule
+        if finding.severity is not Severity.INFO:
+            assert finding.expected, finding
+            assert finding.action, finding
