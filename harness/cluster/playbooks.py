@@ -26,7 +26,7 @@ PLUGINS = Path(__file__).resolve().parent / "callback_plugins"
 CANCEL_S = 30.0
 """Seconds that an interrupted playbook has to end its task before it is killed (timeouts.cancel's default)."""
 NICENESS = 10
-"""Of 19: a tenth of the weight of a process that was not asked to yield (the kernel's sched_prio_to_weight: 110 to 1024)."""
+"""Of 19: a tenth of the weight of a process that does not yield (the kernel's sched_prio_to_weight: 110 to 1024)."""
 
 
 @dataclass(frozen=True, slots=True)
