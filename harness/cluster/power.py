@@ -1,5 +1,7 @@
 """A node's power, switched from outside: the node is never asked, so nothing on it is flushed, stopped or warned.
 
+Pausing is switched from outside too: the node stops between two instructions and knows nothing of it.
+
 In this order: the ``power_off`` and ``power_on`` commands that the inventory names (run on the controller); the
 container that is this node (its init is killed by SIGKILL from outside, with all that runs in it); the virtual machine
 that Vagrant made (`vagrant halt --force` pulls the plug).
@@ -13,14 +15,14 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cluster.vagrant import made_by_vagrant, vagrant_environment
 from harness.config import PROJECT_ROOT
 from harness.errors import DeadlineExceeded, StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.cluster.inventory import Inventory
     from harness.config import Settings
@@ -28,17 +30,26 @@ if TYPE_CHECKING:
 
 DOCKER = "/usr/bin/docker"
 """Debian's client; another `docker` may stand before it on PATH."""
+_PAUSED, _NOT_PAUSED = "is already paused", "is not paused"
+"""What Docker says of a container that is in the state which was asked for."""
 _ADDRESS = "{{range .NetworkSettings.Networks}}{{with .IPAMConfig}}{{.IPv4Address}} {{end}}{{end}}"
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The two commands for one node. ``already_off`` is what the off command says of a node that is off."""
+    """The commands for one node. ``already_off`` is what the off command says of a node that is off.
+
+    ``pause`` and ``resume`` are empty where a node cannot be paused; ``running`` asks whether it is on, and is empty
+    where nobody but the node could say.
+    """
 
     off: tuple[str, ...]
     on: tuple[str, ...]
     environment: dict[str, str] | None = field(default=None, hash=False, repr=False)
     already_off: str = ""
+    pause: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
 
 
 class Power:
@@ -77,6 +88,48 @@ class Power:
         switch = self._need(node)
         self._run(f"power on {node.name}", switch.on, switch)
 
+    def pause_available(self, node: Node) -> str | None:
+        """Say why this node cannot be paused from here, None when it can."""
+        switch = self._switch(node)
+        if switch is not None and switch.pause:
+            return None
+        found = [name for name in ("power_pause", "power_resume") if name in node.host_vars]
+        return (
+            f"{node.name}: found no way to pause it from outside (it has {', '.join(found) or 'neither command'}); "
+            f"expected power_pause and power_resume commands beside power_off and power_on in {self.inventory.path}, "
+            "or a container that `vagrant up` made on this host"
+        )
+
+    def pause(self, node: Node) -> None:
+        """Stop the node between two instructions; nothing of it runs until :meth:`resume`.
+
+        Raises:
+            StepFailed: there is no way to do it, or the command failed; carries its own words.
+            DeadlineExceeded: the command did not end within ``timeouts.power``.
+        """
+        switch = self._need(node)
+        if not switch.pause:
+            raise StepFailed(self.pause_available(node) or f"{node.name} cannot be paused")
+        self._run(f"pause {node.name}", switch.pause, switch, forgiven=_PAUSED)
+
+    def resume(self, node: Node) -> None:
+        """Let a paused node go on; one that is not paused is left as it is.
+
+        Raises:
+            StepFailed: the command failed; carries its own words.
+            DeadlineExceeded: the command did not end within ``timeouts.power``.
+        """
+        switch = self._need(node)
+        if switch.resume:
+            self._run(f"resume {node.name}", switch.resume, switch, forgiven=_NOT_PAUSED)
+
+    def is_off(self, node: Node) -> bool:
+        """Whether the node is surely off; False also where only the node itself could say."""
+        switch = self._need(node)
+        if not switch.running:
+            return False
+        return self._run(f"ask whether {node.name} is on", switch.running, switch).strip() == "false"
+
     def _need(self, node: Node) -> Switch:
         switch = self._switch(node)
         if switch is None:
@@ -86,18 +139,18 @@ class Power:
     def _switch(self, node: Node) -> Switch | None:
         variables = node.host_vars
         if "power_off" in variables and "power_on" in variables:
-            return Switch(("/bin/sh", "-c", str(variables["power_off"])), ("/bin/sh", "-c", str(variables["power_on"])))
+            return _commands(variables)
         container = f"{self.inventory.name}-{node.name}"
         if is_container(container, node.address):
-            off = (DOCKER, "kill", "--signal=KILL", container)
-            return Switch(off, (DOCKER, "start", container), already_off="is not running")
+            return _container(container)
         environment = vagrant_environment(self.inventory.path, self.inventory.name)
         if made_by_vagrant(self.inventory) and has_machine(node.name, environment):
             on = ("vagrant", "up", "--no-provision", node.name)
             return Switch(("vagrant", "halt", "--force", node.name), on, environment)
         return None
 
-    def _run(self, what: str, argv: Sequence[str], switch: Switch, forgiven: str = "") -> None:
+    def _run(self, what: str, argv: Sequence[str], switch: Switch, forgiven: str = "") -> str:
+        """Run a command within the deadline and return what it printed."""
         try:
             done = subprocess.run(
                 argv,
@@ -117,6 +170,30 @@ class Power:
         words = (done.stderr.strip() or done.stdout.strip())[-2000:]
         if done.returncode != 0 and not (forgiven and forgiven in words):
             raise StepFailed(f"{what}: the command ended with {done.returncode} and said: {words or '(nothing)'}")
+        return done.stdout
+
+
+def _commands(variables: Mapping[str, Any]) -> Switch:
+    """The inventory's commands; those for pausing are optional."""
+
+    def shell(name: str) -> tuple[str, ...]:
+        return ("/bin/sh", "-c", str(variables[name]))
+
+    both = "power_pause" in variables and "power_resume" in variables
+    pause, resume = (shell("power_pause"), shell("power_resume")) if both else ((), ())
+    return Switch(shell("power_off"), shell("power_on"), pause=pause, resume=resume)
+
+
+def _container(name: str) -> Switch:
+    """A container's switch. ``docker start`` refuses one that is paused, so "on" wakes it first."""
+    return Switch(
+        (DOCKER, "kill", "--signal=KILL", name),
+        ("/bin/sh", "-c", f"{DOCKER} unpause {name} >/dev/null 2>&1; exec {DOCKER} start {name}"),
+        already_off="is not running",
+        pause=(DOCKER, "pause", name),
+        resume=(DOCKER, "unpause", name),
+        running=(DOCKER, "container", "inspect", "--format", "{{.State.Running}}", name),
+    )
 
 
 def is_container(name: str, address: str) -> bool:

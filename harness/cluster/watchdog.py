@@ -1,8 +1,8 @@
-"""A process of its own on the harness host that gives a node its power back when the harness died or hung.
+"""A process of its own on the harness host that switches a node on, or wakes it, when the harness died or hung.
 
 ``python -m harness.cluster.watchdog FILE`` waits until FILE is removed (disarmed: nothing to do), the harness process
-is gone, or the deadline passed; in the last two cases it switches the node on. FILE is JSON: inventory, config, node,
-pid and start time of the harness, seconds.
+is gone, or the deadline passed; in the last two cases it switches the node on, or wakes a paused one. FILE is JSON:
+inventory, config, node, verb ("on" or "resume"), pid and start time of the harness, seconds.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def runtime_dir() -> Path:
 
 @dataclass(frozen=True)
 class Watchdog:
-    """The undo of one power cut: fires after ``seconds``, or as soon as this process is gone."""
+    """The undo of one power cut or pause: fires after ``seconds``, or as soon as this process is gone."""
 
     inventory: Inventory
     node: str
     config_path: Path | None
     seconds: float
+    verb: str = "on"  # or "resume"
 
     @property
     def file(self) -> Path:
@@ -55,6 +56,7 @@ class Watchdog:
             "inventory": str(self.inventory.path.resolve()),
             "config": str(self.config_path.resolve()) if self.config_path else None,
             "node": self.node,
+            "verb": self.verb,
             "pid": os.getpid(),
             "started": psutil.Process().create_time(),
             "seconds": self.seconds,
@@ -106,7 +108,7 @@ def _alive(state: dict[str, Any]) -> bool:
 
 
 def main(argv: list[str]) -> int:
-    """Watch one file; switch the node on if that is due."""
+    """Watch one file; switch the node on, or wake it, if that is due."""
     from harness.cluster.power import Power  # noqa: PLC0415 - it waits for minutes and mostly never needs it
     from harness.config import load_settings  # noqa: PLC0415 - same
 
@@ -116,7 +118,8 @@ def main(argv: list[str]) -> int:
     if why != "disarmed":
         inventory = Inventory.load(state["inventory"])
         settings = load_settings(Path(state["config"]) if state["config"] else None)
-        Power(inventory, settings).on(inventory.node(state["node"]))
+        power, node = Power(inventory, settings), inventory.node(state["node"])
+        (power.resume if state.get("verb") == "resume" else power.on)(node)
         file.unlink(missing_ok=True)
         file.with_suffix(".log").unlink(missing_ok=True)  # stays where the power could not be given back
     return 0

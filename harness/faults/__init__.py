@@ -2,6 +2,31 @@
 
 from harness.faults.base import Fault, FaultContext, Noop
 from harness.faults.drain import Blocker, Drain, drain_node
+from harness.faults.network import NetworkCut
+from harness.faults.node import Hang, Reboot, Shutdown, ZoneOutage
+from harness.faults.pods import ContainerKill, PodKill
 from harness.faults.power import PowerCut
+from harness.faults.resources import DiskFull, Load
+from harness.faults.services import ServiceFault
+from harness.faults.shaping import Shaping
 
-__all__ = ["Blocker", "Drain", "Fault", "FaultContext", "Noop", "PowerCut", "drain_node"]
+__all__ = [
+    "Blocker",
+    "ContainerKill",
+    "DiskFull",
+    "Drain",
+    "Fault",
+    "FaultContext",
+    "Hang",
+    "Load",
+    "NetworkCut",
+    "Noop",
+    "PodKill",
+    "PowerCut",
+    "Reboot",
+    "ServiceFault",
+    "Shaping",
+    "Shutdown",
+    "ZoneOutage",
+    "drain_node",
+]

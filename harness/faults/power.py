@@ -30,7 +30,7 @@ class PowerCut:
             KubedrillError: the power could not be cut: the harness's failure, not the cluster's.
         """
         node = ctx.inventory.node(self.subject)
-        self._watchdog(ctx).arm()
+        self.watchdog(ctx).arm()
         try:
             ctx.power.off(node)
         except (StepFailed, DeadlineExceeded) as error:
@@ -42,8 +42,9 @@ class PowerCut:
         node = ctx.inventory.node(self.subject)
         ctx.power.on(node)
         ctx.hosts.forget(node)
-        self._watchdog(ctx).disarm()
+        self.watchdog(ctx).disarm()
 
-    def _watchdog(self, ctx: FaultContext) -> Watchdog:
+    def watchdog(self, ctx: FaultContext) -> Watchdog:
+        """The undo on the harness host."""
         seconds = ctx.settings.timeouts.node_not_ready + ctx.settings.timeouts.recovery
         return Watchdog(ctx.inventory, self.subject, ctx.config_path, seconds=seconds)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UsageError
 from harness.faults import onnode
 from harness.faults.onnode import Script
+from harness.faults.pods import pids
 
 if TYPE_CHECKING:
     from harness.faults.base import FaultContext
@@ -165,12 +166,4 @@ def _manifest(service: Service, what: str) -> Script:
 
 
 def _pids(service: Service) -> str:
-    """A shell substitution: process ids of a service's containers in kube-system, as containerd knows them.
-
-    The labels are those that the kubelet gives every container (pkg/kubelet/types/labels.go).
-    """
-    labels = f'labels."io.kubernetes.container.name"=={service.name},labels."io.kubernetes.pod.namespace"==kube-system'
-    return (
-        f"$(ctr -n k8s.io tasks ls | awk -v ids=\" $(ctr -n k8s.io containers ls -q '{labels}' | tr '\\n' ' ') \" "
-        '\'index(ids, " " $1 " ") { print $2 }\')'
-    )
+    return pids(**{"io.kubernetes.container.name": service.name, "io.kubernetes.pod.namespace": "kube-system"})
