@@ -26,7 +26,7 @@ STYLE = [
     ["ansible-lint", "--offline", "--profile", "production"],
 ]
 QUICK = [
-    ["pytest", "-q", "-n", "2", "tests/unit", "tests/browser"],
+    ["pytest", "-q", "-n", "2", "tests/unit", "tests/mutants", "tests/browser"],
 ]
 LIVE = [
     ["kubedrill", "bundle", "build"],

@@ -20,7 +20,7 @@ LATE_SHARE = 0.5  # of an interval: a tick, or an answer on the host itself, tha
 LATE_OF_TIMEOUT = 0.1  # with long intervals: ten such waits on a request's way use up its timeout
 CROWDED_OF_TIMEOUT = 0.01  # an answer on the host that took longer waited for the host (10 ms where 1 ms is usual) ...
 CROWDED_SHARE = 0.1  # ... and when one in ten did, most requests, which pass 10 processes and more, waited somewhere
-CROWDED_TIMEOUTS = 10  # the time around an answer over which that share is taken, in timeouts
+CROWDED_TIMEOUTS = 10  # the time over which that share is taken, in timeouts
 MOSTLY = 0.5  # a host that was slow for more than this share of a record is nowhere to judge a cluster from
 
 
@@ -81,13 +81,12 @@ def slow_host(samples: Sequence[Sample], spec: ProbeSpec) -> Iterator[Interval]:
 
 
 def _crowded(samples: Sequence[Sample], spec: ProbeSpec, longest: int) -> Iterator[Interval]:
-    """Stretches in which too many answers waited: from the first to the last of them, and half a span on both sides."""
+    """Stretches in which too many answers waited: from the first to the last of them."""
     span = round(CROWDED_TIMEOUTS * spec.timeout_s * NS)
     needed = max(2, round(CROWDED_SHARE * span / NS / spec.interval_s))
     waited = [s for s in samples if s.done - s.fired > longest]
     for first, last in zip(waited, waited[needed - 1 :], strict=False):
         if last.fired - first.fired <= span:
-            yield last.fired - span // 2, first.fired + span // 2
             yield first.fired, last.done
 
 

@@ -202,6 +202,8 @@ def _doubt(view: View, spec: ProbeSpec, run: Run) -> str:
         return "the control probe outside the cluster failed at the same time"
     if not view.control_probes:
         return "there was no control probe to tell it from a failure of the harness"
+    if not view.has_succeeded(spec):
+        return "this probe never succeeded, so it may be the probe that is broken"
     if any(run.lower <= start and end <= run.upper for start, end in view.gaps[spec.name]):
         return "samples are missing within it"
     return ""

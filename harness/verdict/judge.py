@@ -26,7 +26,7 @@ def judge(record: Record) -> DrillVerdict:
     view = View(record)
     judged = judge_outages(view)
     results, broken = judge_budgets(view, judged)
-    findings = [*_ending(record), *_checks(record), *broken, *find_missing(view)]
+    findings = [*_ending(record), *_checks(record), *find_missing(view), *broken]
     if any(f.verdict is VerdictKind.ABORTED for f in findings):  # of a drill that was stopped, much is missing
         findings = [f for f in findings if f.verdict is not VerdictKind.INCONCLUSIVE]
     outages = sorted((j.outage for own in judged.values() for j in own), key=lambda o: (o.first_failed, o.probe))

@@ -38,6 +38,7 @@ class View:
         self.samples: dict[str, Sequence[Sample]] = _by_probe(ordered[self.left_over :])
         self.last_sample = max((s.done for s in record.samples), default=0)
         self.last_time = _last_time(record)
+        self.first_time = min((own[0].fired for own in self.samples.values()), default=self.last_time)
         self.steps = Steps(record.spans, self.last_time)
         self._blind: dict[str, Windows] = {}
         self._succeeded: dict[str, bool] = {}
@@ -69,10 +70,14 @@ class View:
 
     @cached_property
     def control_blind(self) -> Windows:
-        """When a control probe failed, or said nothing."""
+        """When a control probe failed, or said nothing: also before its first request and after its last one."""
         intervals = []
         for spec in self.control_probes:
             intervals += [(run.lower, run.upper) for run in self.runs[spec.name]] + self.gaps[spec.name]
+            own, near = self.samples.get(spec.name, ()), self.gap_ns(spec)
+            if own:
+                unwatched = [(self.first_time, own[0].fired - near), (own[-1].fired + near, self.last_time)]
+                intervals += [(start, end) for start, end in unwatched if start < end]
         return Windows(intervals)
 
     @cached_property
@@ -80,8 +85,8 @@ class View:
         """When a control probe was answered slowly, or not at all: the host was slow, whatever the cluster was."""
         probes = self.control_probes
         found = Windows(w for spec in probes for w in slow_host(self.samples.get(spec.name, ()), spec))
-        begin = min((own[0].fired for own in self.samples.values()), default=self.last_time)
-        return Windows([(begin, self.last_time)]) if found.share(begin, self.last_sample) > MOSTLY else found
+        mostly = found.share(self.first_time, self.last_sample) > MOSTLY
+        return Windows([(self.first_time, self.last_time)]) if mostly else found
 
     def blind(self, spec: ProbeSpec) -> Windows:
         """When the host was slow or ticks of a probe were late."""

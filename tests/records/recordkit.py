@@ -75,6 +75,7 @@ class Kit:
             kubernetes="v1.35.4", nodes=NODES, targets=("cp1",), probes=tuple(self.specs),
         )  # fmt: skip
         self.ended, self.reason = "completed", ""
+        self.ended_s = lasts_s
 
     def _healthy(self, spec: ProbeSpec) -> list[Sample]:
         ticks = []
@@ -145,7 +146,7 @@ class Kit:
             budgets=tuple(self.budgets),
             checks=tuple(self.checks),
             ended=self.ended,
-            ended_at=at(self.lasts_s) if self.ended else None,
+            ended_at=at(self.ended_s) if self.ended else None,
             reason=self.reason,
         )
 

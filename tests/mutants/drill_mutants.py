@@ -1,0 +1,207 @@
+"""Drills that did not do what they were to do, and clusters that did not keep their limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mutantkit import Called, healthy, on_record
+from recordkit import Kit, at
+
+from harness.model import Budget, Check, Span
+
+INCONCLUSIVE, PASS, FAIL, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.FAIL, Called.ABORTED
+
+
+@on_record(PASS, "within the limit 2 s")
+def outage_just_under_its_limit(kit: Kit) -> None:
+    """Not broken: the API was out for 1.7 s at least and 1.9 s at most, 2 s are allowed."""
+    kit.fail("api-write", 6, 7.8)
+
+
+@on_record(FAIL, "out for 2.1")
+def outage_just_over_its_limit(kit: Kit) -> None:
+    """The API was out for 2.1 s at least, 2 s are allowed."""
+    kit.fail("api-write", 6, 8.2)
+
+
+@on_record(INCONCLUSIVE, "the limit lies between the bounds")
+def outage_around_its_limit(kit: Kit) -> None:
+    """The API was out for between 1.9 and 2.1 s, 2 s are allowed."""
+    kit.fail("api-write", 6, 8)
+
+
+@on_record(FAIL, "6 requests of * failed, at most 5 may")
+def too_many_requests_failed(kit: Kit) -> None:
+    """No outage was long, but one request more failed than may."""
+    kit.fail("api-write", 6, 9, every=5)
+    kit.budgets = [Budget("*", 2.0, 0.5, (), 5)]
+
+
+@on_record(FAIL, "20 requests of * failed, at most 5 may")
+def every_third_request_fails(kit: Kit) -> None:
+    """One of three endpoints is dead for six seconds: many outages, all of them short."""
+    kit.fail("app-nodeport-new", 6, 12, every=3)
+    kit.budgets = [Budget("*", 2.0, 0.5, (), 5)]
+
+
+@on_record(INCONCLUSIVE, "it had not ended when the probe stopped")
+def outage_at_the_end_of_the_record(kit: Kit) -> Kit:
+    """The API went out at the end, and nobody saw it come back."""
+    return healthy(limit_s=5).fail("api-write", 18, kit.lasts_s)
+
+
+@on_record(INCONCLUSIVE, "probe api-write saw 0 answers before the cluster was touched")
+def outage_at_the_begin_of_the_record(kit: Kit) -> Kit:
+    """The API was out from the first request on, and came back only after the fault had begun."""
+    return healthy(limit_s=kit.lasts_s).fail("api-write", 0, 6)
+
+
+@on_record(FAIL, "after cp1: power cut")
+def outage_after_the_fault(kit: Kit) -> None:
+    """The fault was survived and its undoing was not: the API went out when the node came back."""
+    kit.fail("api-write", 16, 18.5)
+
+
+@on_record(FAIL, "out for 2.9")
+def timeouts_instead_of_refusals(kit: Kit) -> None:
+    """Nobody refuses: requests hang for their whole second, for three seconds."""
+    kit.fail("app-nodeport-new", 6, 9, "timeout")
+
+
+@on_record(FAIL, "out for 2.9")
+def wrong_answers(kit: Kit) -> None:
+    """The application answers at once, but not what was asked for."""
+    kit.fail("app-nodeport-new", 6, 9, "wrong-answer")
+
+
+@on_record(INCONCLUSIVE, "the record has no budget to judge by")
+def no_budget(kit: Kit) -> None:
+    """Nothing says how long an outage may be."""
+    kit.budgets = []
+
+
+@on_record(INCONCLUSIVE, "the budget for metrics-* is about no probe of this record")
+def budget_about_nothing(kit: Kit) -> None:
+    """A budget is about a probe that was not there, so nobody kept it."""
+    kit.budgets.append(Budget("metrics-*", 1.0, 0.5))
+
+
+@on_record(FAIL, "out for 2.9")
+def loose_budget_behind_a_tight_one(kit: Kit) -> None:
+    """A second, looser budget for the same probes stands behind the first."""
+    kit.budgets.append(Budget("*", 60.0, 0.5))
+    kit.fail("api-write", 6, 9)
+
+
+@on_record(INCONCLUSIVE, "the record has no check of the cluster's health")
+def no_check(kit: Kit) -> None:
+    """Nobody looked whether the cluster was healthy."""
+    kit.checks = []
+
+
+@on_record(INCONCLUSIVE, "the record lacks the check 'healthy after'")
+def health_after_not_checked(kit: Kit) -> None:
+    """The drill was completed without a look at the cluster afterwards."""
+    kit.checks = [check for check in kit.checks if check.name != "healthy after"]
+
+
+@on_record(INCONCLUSIVE, "the record lacks the check 'no residue'")
+def residue_not_looked_for(kit: Kit) -> None:
+    """The drill was completed without a look for what the fault had left."""
+    kit.checks = [check for check in kit.checks if check.name != "no residue"]
+
+
+@on_record(FAIL, "no residue: found w1 is cordoned, expected nothing")
+def residue_left(kit: Kit) -> None:
+    """The drill left a node cordoned."""
+    kit.checks[-1] = Check("no residue", False, "w1 is cordoned", "nothing")
+
+
+@on_record(FAIL, "everything was healed: found")
+def stuck_undo(kit: Kit) -> None:
+    """An undo failed, though all else looked well."""
+    kit.checks.append(Check("everything was healed", False, "power on of w1: no answer", "all undos succeed"))
+
+
+@on_record(INCONCLUSIVE, "healthy after could not be found out")
+def check_unknown(kit: Kit) -> None:
+    """Whether the cluster was healthy afterwards could not be found out."""
+    kit.checks.append(Check("healthy after", None, "the API did not answer", "no problems"))
+
+
+@on_record(FAIL, "healthy after: found etcd has 2 members")
+def check_overwritten(kit: Kit) -> None:
+    """A check failed, and was then written again as passed."""
+    kit.checks.insert(0, Check("healthy after", False, "etcd has 2 members", "3"))
+
+
+@on_record(INCONCLUSIVE, "the drill ended with an error: KeyError")
+def drill_raises(kit: Kit) -> None:
+    """A mistake of the harness ended the drill."""
+    kit.ended, kit.reason = "error", "KeyError: 'w1'"
+
+
+@on_record(FAIL, "every step succeeded: found w1 did not come back")
+def step_fails(kit: Kit) -> None:
+    """A node did not come back within its deadline, which ended the drill."""
+    kit.ended, kit.reason = "error", "w1 did not come back"
+    kit.checks.append(Check("every step succeeded", False, "w1 did not come back", "every step succeeds"))
+
+
+@on_record(ABORTED, "the drill was interrupted: Ctrl-C")
+def interrupted(kit: Kit) -> None:
+    """The user stopped the drill after an outage that was too long."""
+    kit.fail("api-write", 6, 11)
+    kit.ended, kit.reason = "interrupted", "Ctrl-C"
+
+
+@on_record(ABORTED, "the cluster was not healthy, so it was not touched")
+def unhealthy_before(kit: Kit) -> Kit:
+    """The cluster was broken before the drill, which therefore did nothing."""
+    kit = Kit(*kit.specs)
+    kit.header = replace(kit.header, probes=())
+    kit.ticks, kit.spans, kit.budgets, kit.clocks = {}, [], [], []
+    kit.checks = [Check("healthy before", False, "w1 is NotReady", "no problems")]
+    kit.ended, kit.reason = "aborted", "the cluster was not healthy, so it was not touched: w1 is NotReady"
+    return kit
+
+
+@on_record(INCONCLUSIVE, "nothing was done to the cluster")
+def no_fault_and_no_step(kit: Kit) -> None:
+    """The drill did nothing at all, and nothing failed."""
+    kit.spans = []
+
+
+@on_record(INCONCLUSIVE, "cp1: power cut was begun and never ended")
+def fault_never_healed(kit: Kit) -> None:
+    """The record says completed, but the fault window was never closed."""
+    kit.spans = [Span("fault", "cp1", "power cut", at(5), None)]
+
+
+@on_record(INCONCLUSIVE, "saw 1 answer before the cluster was touched, expected 5 or more")
+def broken_before_it_was_watched(kit: Kit) -> None:
+    """The fault was there before the first probe was."""
+    kit.spans = [Span("fault", "cp1", "power cut", at(0.1), at(15))]
+
+
+@on_record(INCONCLUSIVE, "s before the drill was done with the cluster")
+def fault_outlasts_the_watch(kit: Kit) -> None:
+    """The fault was still there when the probes were stopped."""
+    kit.spans = [Span("fault", "cp1", "power cut", at(5), at(29))]
+    kit.ended_s = 30.0
+
+
+@on_record(INCONCLUSIVE, "probe api-write stopped 4.1 s before the drill was done")
+def probe_dies_during_the_fault(kit: Kit) -> None:
+    """A probe died six seconds into the fault, before it could see a failure."""
+    kit.drop("api-write", 11, 20)
+
+
+@on_record(INCONCLUSIVE, "probe api-write started long after the others")
+def probe_starts_late(_kit: Kit) -> Kit:
+    """A probe was started eleven seconds after the others."""
+    kit = Kit(*healthy().specs, lasts_s=40)
+    kit.spans = [Span("fault", "cp1", "power cut", at(20), at(30))]
+    ticks = [s for s in kit.ticks["api-write"] if s.seq >= 110]
+    kit.ticks["api-write"] = [replace(s, seq=s.seq - 110) for s in ticks]
+    return kit

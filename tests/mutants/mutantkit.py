@@ -1,0 +1,105 @@
+"""What a mutant is, and how each is judged: written as a run's folder, read back, judged, as a user's run is.
+
+A mutant's docstring says in one sentence what is broken. Its decorator says what the harness must call it, and why.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
+
+from recordkit import APP, CONTROL, DNS, WRITE, Kit, write
+
+from harness.errors import UsageError
+from harness.record import read_run
+from harness.verdict import combine, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Called(StrEnum):
+    """What the harness can call a run. REFUSED is exit code 2: the file is no record of one run."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    ABORTED = "ABORTED"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """Something broken, and what it must be called; ``reason`` stands in the verdict's one sentence."""
+
+    name: str
+    group: str
+    broken: str
+    called: Called
+    reason: str
+    make: Callable[[Path], None]
+
+
+MUTANTS: dict[str, Mutant] = {}
+Lines = list[list[Any]]
+
+
+def on_record(called: Called, reason: str) -> Callable[[Callable[[Kit], Kit | None]], None]:
+    """Decorate a function that breaks a healthy record; it may return another one instead."""
+
+    def decorate(change: Callable[[Kit], Kit | None]) -> None:
+        def make(directory: Path) -> None:
+            kit = healthy()
+            write((change(kit) or kit).record(), directory / "record" / "failover-vip.jsonl")
+
+        _add(change, called, reason, make)
+
+    return decorate
+
+
+def on_lines(called: Called, reason: str) -> Callable[[Callable[[Lines], Lines]], None]:
+    """Decorate a function that breaks the lines of a healthy record's file."""
+
+    def decorate(change: Callable[[Lines], Lines]) -> None:
+        def make(directory: Path) -> None:
+            path = write(healthy().record(), directory / "record" / "failover-vip.jsonl")
+            lines = change([json.loads(line) for line in path.read_text().splitlines()])
+            path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+        _add(change, called, reason, make)
+
+    return decorate
+
+
+def on_folder(called: Called, reason: str) -> Callable[[Callable[[Path], None]], None]:
+    """Decorate a function that makes a run's folder of its own."""
+    return lambda make: _add(make, called, reason, make)
+
+
+def healthy(seed: int = 1, limit_s: float = 2.0) -> Kit:
+    """A healthy run: four probes for 20 s, a power cut from 5 to 15 s that cost nothing."""
+    return Kit(WRITE, APP, DNS, CONTROL, limit_s=limit_s, seed=seed)
+
+
+def call(directory: Path) -> tuple[Called, str]:
+    """What the harness calls the run in a folder, and the reason in one sentence."""
+    try:
+        verdicts = [judge(record) for record in read_run(directory)]
+    except UsageError as error:
+        return Called.REFUSED, str(error)
+    worst = combine(verdicts)
+    return Called(worst.value), next(v.reason for v in verdicts if v.verdict is worst)
+
+
+def _add(function: Callable[..., Any], called: Called, reason: str, make: Callable[[Path], None]) -> None:
+    name = function.__name__.replace("_", "-")
+    assert name not in MUTANTS, f"two mutants are named {name}"
+    broken = " ".join((function.__doc__ or "").split())
+    group = function.__module__.removesuffix("_mutants")
+    MUTANTS[name] = Mutant(name, group, broken, called, reason, make)

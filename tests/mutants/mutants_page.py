@@ -1,0 +1,46 @@
+"""Writes docs/mutants.md: ``python tests/mutants/mutants_page.py``. A test compares it with the definitions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import drill_mutants
+import probe_mutants
+import record_mutants
+from mutantkit import MUTANTS
+
+PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
+GROUPS = {module.__name__.removesuffix("_mutants"): module for module in (probe_mutants, record_mutants, drill_mutants)}
+HEAD = """\
+# Mutants
+
+Each of these is a run with one thing broken. The harness must call it what it is, for the right reason: a mutant is
+caught when the verdict **and** the words in the last column are right. `make mutants` runs them in seconds, on records
+that are written to a folder, read back and judged as a user's run is; it prints `mutants caught N of N`. `refused` is
+exit code 2: the file is no record of one run. A few are not broken and must PASS: without them, calling everything
+broken would win. A healthy run must PASS with 10 of 10 seeds.
+
+This page is made from the definitions in `tests/mutants` by `python tests/mutants/mutants_page.py`; a test keeps the
+two the same.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [HEAD]
+    for group, module in GROUPS.items():
+        title = (module.__doc__ or "").rstrip(".")
+        lines += [f"## {title}\n", "| mutant | what is broken | verdict | because |", "|---|---|---|---|"]
+        for mutant in (m for m in MUTANTS.values() if m.group == group):
+            reason = mutant.reason.replace("|", "\\|").replace("*", "\\*")
+            lines.append(f"| {mutant.name} | {mutant.broken.replace('|', '/')} | {mutant.called} | … {reason} … |")
+        lines.append("")
+    lines.append(f"{len(MUTANTS)} in all.")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,207 @@
+"""Records that are cut, mixed up, changed or incomplete."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mutantkit import Called, Lines, healthy, on_folder, on_lines, on_record
+from recordkit import Kit, at, write
+
+from harness.model import Span
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INCONCLUSIVE, PASS, REFUSED, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.REFUSED, Called.ABORTED
+
+
+@on_lines(INCONCLUSIVE, "the record stops without an end: the harness was killed")
+def cut_short(lines: Lines) -> Lines:
+    """The harness was killed in the middle of the run."""
+    return lines[: len(lines) // 2]
+
+
+@on_lines(INCONCLUSIVE, "the record stops without an end: the harness was killed")
+def end_is_missing(lines: Lines) -> Lines:
+    """Only the last line was lost."""
+    return lines[:-1]
+
+
+@on_folder(REFUSED, "line 1: found")
+def cut_in_its_first_line(directory: Path) -> None:
+    """The disk was full after 100 bytes."""
+    path = write(healthy().record(), directory / "record" / "failover-vip.jsonl")
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@on_folder(REFUSED, "expected a JSON array")
+def bits_flipped(directory: Path) -> None:
+    """A line in the middle was damaged on its way."""
+    path = write(healthy().record(), directory / "record" / "failover-vip.jsonl")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'["sample","dns-pod",50,', b'["sample","dns-pod",\x00\xff,', 1))
+
+
+@on_lines(PASS, "not one request failed")
+def reordered(lines: Lines) -> Lines:
+    """Harmless: the lines after the header stand in any order; their times say what was when."""
+    rest = lines[1:]
+    random.Random(3).shuffle(rest)  # noqa: S311 - a test
+    return [lines[0], *rest]
+
+
+@on_lines(REFUSED, "expected the first line to be")
+def header_is_not_first(lines: Lines) -> Lines:
+    """The lines were sorted by somebody's tool."""
+    return sorted(lines, key=str, reverse=True)
+
+
+@on_record(INCONCLUSIVE, "off their schedule")
+def times_are_swapped(kit: Kit) -> None:
+    """Two stretches of a probe's answers were given each other's numbers, which would move an outage elsewhere."""
+    kit.ticks["api-write"] = [
+        replace(s, seq=s.seq + (40 if s.seq < 100 else -40)) if 60 <= s.seq < 140 else s for s in kit.ticks["api-write"]
+    ]
+
+
+@on_record(INCONCLUSIVE, "probe api-write has 1 gap in its samples, the longest 2.1 s")
+def gap(kit: Kit) -> None:
+    """Two seconds of a probe's samples are missing."""
+    kit.drop("api-write", 8, 10)
+
+
+@on_record(INCONCLUSIVE, "probe api-write lost 3 requests: fired, but neither answered nor timed out")
+def failures_are_left_out(kit: Kit) -> None:
+    """Three requests in a row were never written down; they may have failed."""
+    kit.drop("api-write", 8, 8.3)
+
+
+@on_record(INCONCLUSIVE, "probe api-write lost 20 requests")
+def front_is_missing(kit: Kit) -> None:
+    """The first two seconds of a probe are missing: it counted from 20."""
+    kit.drop("api-write", 0, 2)
+
+
+@on_lines(REFUSED, "times, expected each once")
+def lines_are_doubled(lines: Lines) -> Lines:
+    """Each sample stands twice, so that traffic looks like twice as much."""
+    samples = [line for line in lines if line[0] == "sample"]
+    return [*lines[:-1], *samples, lines[-1]]
+
+
+@on_lines(REFUSED, "a second header")
+def two_records_in_one_file(lines: Lines) -> Lines:
+    """Two runs were put into one file."""
+    return [*lines, *lines]
+
+
+@on_lines(REFUSED, "a second end line")
+def ended_twice(lines: Lines) -> Lines:
+    """A record that was aborted was given another end."""
+    return [*lines, ["end", at(21), "aborted", ""]]
+
+
+@on_record(INCONCLUSIVE, "probe api-write has only 200 samples, expected 500 or more")
+def traffic_below_the_floor(kit: Kit) -> None:
+    """There was less traffic than the run was to have."""
+    kit.header = replace(kit.header, min_samples=500)
+
+
+@on_lines(REFUSED, "min_samples is 0, expected 1 or more")
+def floor_is_taken_away(lines: Lines) -> Lines:
+    """The floor of traffic was set to nothing."""
+    lines[0][1]["min_samples"] = 0
+    return lines
+
+
+@on_lines(REFUSED, "the answer came before the request was sent")
+def negative_latency(lines: Lines) -> Lines:
+    """A request was answered before it was sent."""
+    return _change_sample(lines, done=-5_000_000)
+
+
+@on_lines(REFUSED, "the request was sent before its tick was due")
+def negative_lateness(lines: Lines) -> Lines:
+    """A request was sent before its tick was due."""
+    return _change_sample(lines, fired=-50_000_000)
+
+
+@on_lines(REFUSED, "start and end must be whole nanoseconds, start first")
+def negative_fault(lines: Lines) -> Lines:
+    """A fault window ended before it began."""
+    return [["span", "fault", "cp1", "power cut", at(15), at(5), {}] if li[0] == "span" else li for li in lines]
+
+
+@on_lines(REFUSED, "nothing is more certain than 0 ns of uncertainty")
+def negative_uncertainty(lines: Lines) -> Lines:
+    """A clock is more certain than certain, which would shorten each outage by 5 s."""
+    return [["clock", "inside", 0, -5_000_000_000] if line[0] == "clock" else line for line in lines]
+
+
+@on_lines(REFUSED, "limit_s of the budget for * is inf")
+def limit_without_end(lines: Lines) -> Lines:
+    """A budget allows an outage of any length."""
+    return [["budget", {**line[1], "limit_s": float("inf")}] if line[0] == "budget" else line for line in lines]
+
+
+@on_record(INCONCLUSIVE, "a request was answered 4.9 s after the record's end")
+def samples_after_the_end(kit: Kit) -> None:
+    """The record was ended, and requests went on for five seconds."""
+    kit.ended_s = 15.0
+    kit.spans = [Span("fault", "cp1", "power cut", at(5), at(10))]
+
+
+@on_record(INCONCLUSIVE, "probe api-write has no samples")
+def samples_of_an_earlier_run(kit: Kit) -> None:
+    """All samples were taken before the record began: a prober that an earlier run had left behind."""
+    kit.header = replace(kit.header, started_mono=at(30))
+    kit.ended_s = 60.0
+    kit.spans = [Span("fault", "cp1", "power cut", at(35), at(45))]
+
+
+@on_record(INCONCLUSIVE, "the record tells of node x9, which its header does not list: another cluster's")
+def spans_of_another_cluster(kit: Kit) -> None:
+    """The timeline is about nodes that this cluster does not have."""
+    kit.span("node", "x9", "Ready", 0, 20)
+
+
+@on_folder(REFUSED, "expected one run: ")
+def old_record_from_another_cluster(directory: Path) -> None:
+    """A good record of another cluster was put beside the bad one of this run."""
+    write(healthy().fail("api-write", 6, 11).record(), directory / "record" / "failover-vip.jsonl")
+    other = healthy()
+    other.header = replace(other.header, cluster="elsewhere", run="20250101-000000", drill="node-drain")
+    write(other.record(), directory / "record" / "node-drain.jsonl")
+
+
+@on_folder(Called.FAIL, "out for 4.9")
+def good_drill_after_a_bad_one(directory: Path) -> None:
+    """A later drill passed, which must not hide that an earlier one failed."""
+    write(healthy().fail("api-write", 6, 11).record(), directory / "record" / "failover-vip.jsonl")
+    later = healthy()
+    later.header = replace(later.header, drill="node-drain", started_mono=later.header.started_mono + 1)
+    write(later.record(), directory / "record" / "node-drain.jsonl")
+
+
+@on_folder(REFUSED, "has no record/*.jsonl")
+def no_record_at_all(directory: Path) -> None:
+    """The run's folder is empty."""
+    shutil.rmtree(directory / "record", ignore_errors=True)
+
+
+@on_folder(REFUSED, "found an empty file")
+def empty_record(directory: Path) -> None:
+    """The record is a file of 0 bytes."""
+    (directory / "record").mkdir()
+    (directory / "record" / "failover-vip.jsonl").touch()
+
+
+def _change_sample(lines: Lines, **moved: int) -> Lines:
+    """Move a time of one sample (ns, from when it was fired)."""
+    sample = next(line for line in lines if line[0] == "sample" and line[2] == 50)
+    for name, by in moved.items():
+        sample[{"due": 3, "fired": 4, "done": 5}[name]] = sample[4] + by
+    return lines

@@ -1,0 +1,41 @@
+"""The harness calls each mutant what it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import mutants_page
+import pytest
+from mutantkit import MUTANTS, Called, Mutant, call, healthy
+from recordkit import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
+def test_mutant(mutant: Mutant, tmp_path: Path) -> None:
+    mutant.make(tmp_path)
+    called, reason = call(tmp_path)
+    assert called is mutant.called, reason
+    assert mutant.reason in reason
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_healthy_run_passes_each_time(seed: int, tmp_path: Path) -> None:
+    write(healthy(seed).record(), tmp_path / "record" / "failover-vip.jsonl")
+    assert call(tmp_path) == (Called.PASS, "not one request failed and 3 checks passed")
+
+
+def test_there_are_enough_and_each_says_what_is_broken() -> None:
+    assert len(MUTANTS) >= 30
+    assert set(Called) == {mutant.called for mutant in MUTANTS.values()}
+    for mutant in MUTANTS.values():
+        assert mutant.broken.endswith(".")
+        assert len(mutant.reason) > 10
+
+
+def test_the_page_is_made_from_the_definitions() -> None:
+    assert mutants_page.PAGE.read_text(encoding="utf-8") == mutants_page.page(), (
+        "run python tests/mutants/mutants_page.py"
+    )
