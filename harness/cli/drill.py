@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.record import read_run
 from harness.report import write_report
 from harness.runner import RunResult, run_drills
-from harness.runner.run import require_permission
+from harness.runner.guards import require_permission
 from harness.verdict import judge
 
 

@@ -1,37 +1,56 @@
-"""What a drill must not leave behind: cordons, taints, armed undos, its own namespaces."""
+"""What a drill must not leave behind, on the nodes, in the cluster and on the harness host.
+
+:func:`scan` is for anybody who wants to know what is left now (``kubedrill heal``); :func:`find_residue` compares with
+the :class:`Marks` from before a drill.
+"""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.cluster.undo_timer import armed_timers
+from kubernetes.client import ApiException
+
+from harness.cluster.api_client import ApiUnavailable
+from harness.cluster.hosts import HostUnreachable
 from harness.cluster.watchdog import armed_watchdogs
+from harness.drills.residue_nodes import Residue, parse, script
+from harness.errors import DeadlineExceeded, StepFailed
 
 if TYPE_CHECKING:
+    from harness.cluster.api import ClusterApi
+    from harness.cluster.hosts import Hosts
+    from harness.cluster.inventory import Inventory
     from harness.faults import FaultContext
+    from harness.model import Node
+
+__all__ = ["DRILL_NAMESPACE_LABEL", "Marks", "Residue", "find_residue", "leftovers", "scan", "scan_nodes"]
 
 DRILL_NAMESPACE_LABEL = "kubedrill.io/drill"
-"""Namespaces that a drill makes carry this label and are deleted with it."""
+"""Namespaces and pods that a drill makes carry this label and are deleted with it."""
+
+OWN_TAINT = "kubedrill.io/"
+"""Prefix of the taints that a drill sets; others belong to the cluster's owner."""
+
+SCAN_S = 30.0
+"""Seconds for the script on one node; it takes about one on a node that has nothing else to do."""
+
+_NEEDS_A_BASELINE = ("manifest", "frozen", "cordon", "qdisc")
+"""Kinds that a cluster's owner may have made so, by a choice of design or by hand; a health check judges them."""
 
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks on each node that schedulers obey, as "w1: cordoned" or "w1: taint key=value:Effect"."""
+    """What was there before a drill: marks that schedulers obey, as "w1: cordoned", and everything else by scan."""
 
     marks: frozenset[str]
+    residue: frozenset[Residue] = frozenset()
 
     @classmethod
     def read(cls, ctx: FaultContext) -> Marks:
         """Read them from the live nodes."""
-        found = set()
-        for node in ctx.api.nodes():
-            name = node.metadata.name
-            if node.spec.unschedulable:
-                found.add(f"{name}: cordoned")
-            for taint in node.spec.taints or []:
-                found.add(f"{name}: taint {taint.key}={taint.value or ''}:{taint.effect}")
-        return cls(frozenset(found))
+        return cls(_marks(ctx.api), frozenset(scan(ctx.inventory, ctx.hosts, ctx.api)))
 
 
 def find_residue(ctx: FaultContext, before: Marks) -> list[str]:
@@ -39,8 +58,75 @@ def find_residue(ctx: FaultContext, before: Marks) -> list[str]:
     after = Marks.read(ctx)
     found = [f"left behind: {mark}" for mark in sorted(after.marks - before.marks)]
     found += [f"lost: {mark}" for mark in sorted(before.marks - after.marks)]
-    found += [f"undo timer still armed: {timer}" for timer in armed_timers(ctx.inventory, ctx.hosts)]
-    found += [f"power watchdog still armed: {node}" for node in armed_watchdogs(ctx.inventory)]
-    namespaces = ctx.api.core.list_namespace(label_selector=DRILL_NAMESPACE_LABEL).items
-    found += [f"namespace still there: {namespace.metadata.name}" for namespace in namespaces]
-    return found
+    new = [item for item in sorted(after.residue - before.residue) if item.kind not in ("cordon", "taint")]
+    return found + [str(item) for item in new]
+
+
+def leftovers(inventory: Inventory, hosts: Hosts, api: ClusterApi | None) -> list[Residue]:
+    """Residue that a drill must not begin on top of: kubedrill's own, and services that are enabled but do not run."""
+    return [item for item in scan(inventory, hosts, api) if item.kind not in _NEEDS_A_BASELINE]
+
+
+def scan(inventory: Inventory, hosts: Hosts, api: ClusterApi | None, namespaces: tuple[str, ...] = ()) -> list[Residue]:
+    """Everything that a fault may have left. Reads only, raises nothing for what does not answer: that is told too.
+
+    Takes about a second. ``api`` None: the cluster's own objects are not looked at. ``namespaces`` names those that
+    count beside the labelled ones: the app's and the probes', which belong there only while a run is under way.
+    """
+    in_cluster = scan_api(api, namespaces) if api else []
+    return [*scan_nodes(inventory, hosts), *in_cluster, *scan_harness_host(inventory)]
+
+
+def scan_nodes(inventory: Inventory, hosts: Hosts) -> list[Residue]:
+    """Look at each node over SSH; needs no API."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = pool.map(lambda node: _scan_node(hosts, node), inventory.nodes)
+        return [item for answer in answers for item in answer]
+
+
+def _scan_node(hosts: Hosts, node: Node) -> list[Residue]:
+    try:
+        return parse(node.name, hosts.check(node, script(node), SCAN_S))
+    except (HostUnreachable, DeadlineExceeded, StepFailed) as error:
+        return [Residue("unreachable", node.name, "could not be looked at", str(error))]
+
+
+def scan_api(api: ClusterApi, namespaces: tuple[str, ...] = ()) -> list[Residue]:
+    """Look at the cluster's objects: cordons, taints, namespaces and pods of a drill."""
+    try:
+        found = [_mark(text) for text in sorted(_marks(api))]
+        spaces = api.core.list_namespace().items
+        pods = api.pods(selector=DRILL_NAMESPACE_LABEL)
+    except (ApiUnavailable, ApiException) as error:
+        words = f"{error.status} {error.reason}" if isinstance(error, ApiException) else str(error)
+        return [Residue("api", "cluster", "no answer", words)]
+    labelled = {item.metadata.name for item in spaces if DRILL_NAMESPACE_LABEL in (item.metadata.labels or {})}
+    names = [item.metadata.name for item in spaces if item.metadata.name in labelled.union(namespaces)]
+    marks = [item for item in found if item.kind == "cordon" or item.what.startswith(OWN_TAINT)]
+    alone = [pod for pod in pods if pod.metadata.namespace not in names]
+    return [
+        *marks,
+        *[Residue("namespace", "cluster", name) for name in names],
+        *[Residue("pod", "cluster", f"{pod.metadata.namespace}/{pod.metadata.name}") for pod in alone],
+    ]
+
+
+def scan_harness_host(inventory: Inventory) -> list[Residue]:
+    """Look for armed undos of power cuts on this host."""
+    return [Residue("watchdog", node, "watchdog", "on the harness host") for node in armed_watchdogs(inventory)]
+
+
+def _marks(api: ClusterApi) -> frozenset[str]:
+    found = set()
+    for node in api.nodes():
+        name = node.metadata.name
+        if node.spec.unschedulable:
+            found.add(f"{name}: cordoned")
+        for taint in node.spec.taints or []:
+            found.add(f"{name}: taint {taint.key}={taint.value or ''}:{taint.effect}")
+    return frozenset(found)
+
+
+def _mark(text: str) -> Residue:
+    node, _, mark = text.partition(": ")
+    return Residue("cordon", node, "cordoned") if mark == "cordoned" else Residue("taint", node, mark[len("taint ") :])

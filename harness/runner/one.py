@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -24,6 +24,7 @@ from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
 from harness.model import Check, Event, Header, ProbeSpec
 from harness.probes import ProbeSession, find_targets, standard_probes
 from harness.record import RecordWriter
+from harness.runner.guards import brief, find_unfit
 from harness.runner.ticker import Ticker
 from harness.waits import Waiting, pause, wait_for
 
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
     from harness.drills.progress import Progress
     from harness.faults import FaultContext
     from harness.probes import Targets
+    from harness.runner.lease import ClusterLease
     from harness.runner.signals import Stop
 
 _LOOK_S = 5.0
 """Seconds between two looks at the whole cluster: one costs 9 starts of etcdctl, and nodes may share this machine."""
+
+_SETTLE_S = 15.0
+"""Seconds for what is ending just now to be gone: systemd forgets a transient unit, a pod its grace period of 1 s."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Bench:
     stop: Stop
     seed: int
     directory: Path
+    lease: ClusterLease
 
     def record_path(self, drill: Drill) -> Path:
         """Where a drill's record stands."""
@@ -84,7 +90,7 @@ class _Drilling:
         self.kubernetes = self.ctx.inventory.kubernetes_version  # until the cluster said what it runs
 
     def run(self) -> str | None:
-        problems = find_problems(self.ctx.api, self.ctx.hosts, self.ctx.inventory)
+        problems = find_unfit(self.ctx)
         if problems:
             self._abort(problems)
             return None
@@ -175,8 +181,23 @@ class _Drilling:
         except DeadlineExceeded as error:
             found, ok = str(error), False
         self.writer.check(Check("healthy after", ok=ok, found=found, expected="no problems"))
-        left = find_residue(ctx, before)
+        left = self._left(before)
         self.writer.check(Check("no residue", ok=not left, found="; ".join(left) or "nothing", expected="nothing"))
+        other = self.bench.lease.lost
+        if other:
+            self.writer.check(Check("nobody else drilled the cluster", None, f"{other} took it over", "nobody"))
+
+    def _left(self, before: Marks) -> list[str]:
+        """What the drill left behind; what ends by itself just now (a unit that was stopped) is given some seconds."""
+        found: list[str] = []
+
+        def clean() -> bool | Waiting:
+            found[:] = find_residue(self.ctx, before)
+            return Waiting("; ".join(found)) if found else True
+
+        with suppress(DeadlineExceeded):
+            wait_for("nothing to be left", clean, seconds=_SETTLE_S, setting="recovery", poll_s=_LOOK_S)
+        return found
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -252,16 +273,6 @@ class _Drilling:
             return bool(latest) and all(ok == total > 0 for ok, total in latest.values())
 
         return DrillContext(survey, targets, self.writer, self.bench.progress, self.undos, succeeding)
-
-
-def brief(problems: list[str], most: int = 3) -> str:
-    """Some problems in one line; the check "healthy before" lists them all.
-
-    >>> brief(["a", "b", "c"], most=2)
-    'a; b; and 1 more'
-    """
-    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
-    return "; ".join([*problems[:most], *more])
 
 
 def _words(error: KubedrillError | ApiException) -> str:

@@ -12,12 +12,14 @@ from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
 from harness.cluster.power import Power
 from harness.drills import Drill, find_drills
-from harness.errors import KubedrillError, UsageError
+from harness.errors import KubedrillError
 from harness.faults import FaultContext
 from harness.model import DrillVerdict, VerdictKind
 from harness.probes import remove_probes
 from harness.record import read_record
 from harness.report import write_report
+from harness.runner.guards import require_permission
+from harness.runner.lease import ClusterLease
 from harness.runner.lock import run_lock
 from harness.runner.one import Bench, run_one
 from harness.runner.signals import Stop, stop_on_signals
@@ -83,19 +85,6 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
         return run.conclude(interrupted=interrupted)
 
 
-def require_permission(inventory: Inventory) -> None:
-    """Refuse a cluster whose owner did not allow drills.
-
-    Raises:
-        UsageError: ``drills_allowed`` is not true.
-    """
-    if not inventory.drills_allowed:
-        raise UsageError(
-            f"{inventory.path} does not allow drills: they cut power and drain nodes. To allow it, set "
-            "'drills_allowed: true' in its group_vars/cluster.yml; never on a cluster that others rely on unknowingly."
-        )
-
-
 def new_directory(reports: Path, seed: int) -> Path:
     """Make the run's folder: UTC time and seed, so that names sort by time and tell how to replay."""
     directory = reports / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}"
@@ -123,12 +112,16 @@ class _Run:
     def all(self, drills: Sequence[Drill]) -> bool:
         """Run the drills one after the other; returns whether the run was interrupted."""
         try:
-            with Hosts(self.inventory, self.settings) as hosts, self._api(hosts) as api:
+            with (
+                Hosts(self.inventory, self.settings) as hosts,
+                self._api(hosts) as api,
+                ClusterLease(api, self.inventory.name) as lease,
+            ):
                 power = Power(self.inventory, self.settings)
                 note = self.progress.note
                 faults = FaultContext(self.inventory, self.settings, api, hosts, power, self.config_path, note)
                 app = SampleApp(api, self.settings)
-                bench = Bench(faults, app, self.progress, self.stop, self.seed, self.directory)
+                bench = Bench(faults, app, self.progress, self.stop, self.seed, self.directory, lease)
                 try:
                     self._each(bench, drills)
                 finally:
@@ -159,6 +152,7 @@ class _Run:
     def _each(self, bench: Bench, drills: Sequence[Drill]) -> None:
         for number, drill in enumerate(drills, 1):
             self.progress.drill(drill.name, drill.title, number, len(drills))
+            bench.lease.ensure()
             missed = run_one(bench, drill)
             if missed:
                 self.not_run[drill.name] = missed

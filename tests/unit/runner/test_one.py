@@ -67,6 +67,7 @@ class Drill:
 def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     monkeypatch.setattr(one, "find_problems", lambda *_: list(found))
+    monkeypatch.setattr(one, "find_unfit", lambda _ctx: list(found))
     monkeypatch.setattr(one, "find_residue", lambda *_: [])
     monkeypatch.setattr(one, "LiveTimers", Object(read=lambda *_: None))
     monkeypatch.setattr(one, "Marks", Object(read=lambda _ctx: None))
@@ -86,7 +87,8 @@ def bench(tmp_path: Path, stop: Stop | None = None) -> Any:
     deployed: list[str] = []
     where = Object(node_port="", service="", dns_name="", address="")
     app = Object(name="hello", deploy=deployed.append, endpoints=lambda: where, deployed=deployed)
-    return one.Bench(faults, app, Silent(), stop or Stop(), 1, tmp_path)
+    lease: Any = Object(lost="")
+    return one.Bench(faults, app, Silent(), stop or Stop(), 1, tmp_path, lease)
 
 
 def record(tmp_path: Path) -> Record:
@@ -195,3 +197,24 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(tmp_path: Path, 
     assert found.ended == "completed"
     assert [(event.subject, event.name) for event in found.events] == [("w1", "nothing was broken"), ("w1", "seen")]
     assert found.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
+
+
+def test_residue_fails_the_drill_by_name(tmp_path: Path, problems: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(one, "find_residue", lambda *_: ["w1: service kubelet is failed" + "!" * len(problems)])
+    one.run_one(bench(tmp_path), Drill(lambda _ctx: None))
+    verdict = judge(record(tmp_path))
+    assert verdict.verdict is VerdictKind.FAIL
+    assert "no residue: found w1: service kubelet is failed" in verdict.reason
+
+
+def test_a_cluster_that_another_run_took_over_meanwhile_proves_nothing(tmp_path: Path, problems: list[str]) -> None:
+    at = bench(tmp_path)
+
+    def run(_ctx: Any) -> None:
+        at.lease.lost = "eve@far (process 7)" + "!" * len(problems)
+
+    one.run_one(at, Drill(run))
+    verdict = judge(record(tmp_path))
+    assert verdict.verdict is VerdictKind.INCONCLUSIVE
+    assert "nobody else drilled the cluster" in verdict.reason

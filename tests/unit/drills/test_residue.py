@@ -1,0 +1,222 @@
+"""The script that looks at a node, run by a real shell; systemctl, nft, tc and ctr print what the test gives."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace as Object
+from typing import Any, cast
+
+import pytest
+from kubernetes.client import ApiException
+
+from harness.drills import residue
+from harness.drills.residue import Marks, find_residue, leftovers, scan, scan_api
+from harness.drills.residue_nodes import Residue, parse, script
+from harness.errors import StepFailed
+from harness.model import Node
+
+CONTROL = Node("cp1", "10.0.0.1", ("control_plane",))
+WORKER = Node("w1", "10.0.0.2", ("worker",))
+RUNNING = "Id={}.service\nLoadState=loaded\nActiveState=active\nFreezerState=running\nUnitFileState=enabled\n"
+HEALTHY = "\n".join(RUNNING.format(name) for name in ("containerd", "kubelet", "keepalived", "haproxy"))
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Any:
+    """Run the script on a node that looks as the test made it below ``root``, with programs that print what it gave."""
+    programs, root = tmp_path / "bin", tmp_path / "root"
+    programs.mkdir()
+    for folder in ("etc/kubernetes/manifests", "var/lib", "tmp"):
+        (root / folder).mkdir(parents=True)
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+        (root / f"etc/kubernetes/manifests/{name}.yaml").write_text("kind: Pod\n")
+
+    def run(node: Node = CONTROL, services: str = HEALTHY, **printed: str) -> list[str]:
+        say = {"nft": "", "tc": "", "ctr": "TASK PID STATUS\n", **printed}
+        for name, text in say.items():
+            (tmp_path / f"{name}.txt").write_text(text)
+            program(programs / name, f"cat {tmp_path}/{name}.txt")
+        (tmp_path / "units.txt").write_text(printed.get("units", ""))
+        (tmp_path / "services.txt").write_text(services)
+        picture = f"case $1 in show) cat {tmp_path}/services.txt ;; *) cat {tmp_path}/units.txt ;; esac"
+        program(programs / "systemctl", picture)
+        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["sh", "-c", script(node, str(root))], env=environment, capture_output=True, text=True, check=True
+        )
+        return [str(item) for item in parse(node.name, done.stdout) if item.kind != "frozen"]
+
+    return run
+
+
+def program(path: Path, body: str) -> None:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def test_a_node_as_it_should_be_has_nothing(look: Any) -> None:
+    nft = "table inet kube-proxy\ntable ip filter\n"
+    tc = "qdisc noqueue 0: dev lo root refcnt 2\nqdisc tbf 1: dev veth77 root refcnt 2 rate 1Mbit\n"
+    assert look(nft=nft, tc=tc) == []
+
+
+def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc/kubernetes/kubedrill-fault").mkdir()
+    (root / "etc/kubernetes/manifests/etcd.yaml").rename(root / "etc/kubernetes/kubedrill-fault/etcd.yaml")
+    (root / "var/lib/kubedrill-fault-fill").write_text("12345")
+    found = look(
+        nft="table ip filter\ntable inet kubedrill_fault\ntable arp kubedrill_fault\n",
+        tc="qdisc tbf 8001: dev eth0 root refcnt 2 rate 2Mbit burst 4Kb\n",
+        ctr="TASK PID STATUS\nabc 1 RUNNING\ndef 2 PAUSED\n",
+        units="kubedrill-undo-cp1-kubelet-stop.timer loaded active waiting x\n"
+        "kubedrill-fault-cpu.service loaded active running y\n",
+    )
+    text = "\n".join(found)
+    for words in (
+        "table inet kubedrill_fault",
+        "table arp kubedrill_fault",
+        "tbf eth0",
+        "container def is paused",
+        "kubedrill-undo-cp1-kubelet-stop.timer",
+        "kubedrill-fault-cpu.service",
+        "manifest of etcd is missing",
+        "etcd.yaml of a fault is still parked",
+        "/var/lib/kubedrill-fault-fill of a fault is still there (5 bytes)",
+    ):
+        assert words in text
+    assert len(found) == 9
+
+
+def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(look: Any, tmp_path: Path) -> None:
+    (tmp_path / "root/etc/kubernetes/manifests/kube-scheduler.yaml").write_text("")
+    assert look() == ["cp1: static pod manifest of kube-scheduler is missing from /etc/kubernetes/manifests"]
+    assert look(WORKER) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        ({"ActiveState": "inactive"}, "inactive"),
+        ({"ActiveState": "failed"}, "failed"),
+        ({"UnitFileState": "masked"}, "active and masked"),
+        ({"UnitFileState": "masked-runtime", "ActiveState": "inactive"}, "inactive and masked"),
+        ({"FreezerState": "frozen"}, "frozen"),
+        (
+            {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""},
+            None,
+        ),  # another balancer's cluster
+        ({"UnitFileState": "disabled", "ActiveState": "inactive"}, None),
+    ],
+)
+def test_a_service_that_does_not_run_is_told_unless_its_owner_does_without(change: Any, lacks: str | None) -> None:
+    state = dict(line.split("=") for line in RUNNING.format("keepalived").splitlines()) | change
+    text = "--services--\n" + "\n".join(f"{key}={value}" for key, value in state.items())
+    found = [str(item) for item in parse("cp1", text)]
+    assert found == ([f"cp1: service keepalived is {lacks}, expected active"] if lacks else [])
+
+
+def test_a_kubelet_that_is_not_there_is_always_told() -> None:
+    text = "--services--\nId=kubelet.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=disabled\n"
+    assert [str(item) for item in parse("w1", text)] == ["w1: service kubelet is inactive, expected active"]
+
+
+def test_a_frozen_process_is_found_by_its_state(look: Any) -> None:
+    assert look() == []  # makes the programs
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        process.send_signal(19)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        done = subprocess.run(["sh", "-c", script(WORKER)], capture_output=True, text=True, check=False)
+        frozen = [item.what for item in parse("w1", done.stdout) if item.kind == "frozen"]
+        assert str(process.pid) in frozen
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Api:
+    """What the cluster says of its nodes, namespaces and pods."""
+
+    def __init__(
+        self, *, cordoned: bool = False, taints: tuple[str, ...] = (), spaces: Any = (), pods: Any = ()
+    ) -> None:
+        marks = [Object(key=key, value=None, effect="NoSchedule") for key in taints]
+        node = Object(metadata=Object(name="w1"), spec=Object(unschedulable=cordoned, taints=marks))
+        self.nodes = lambda: [node]
+        self.pods = lambda selector: [Object(metadata=Object(namespace=ns, name=name)) for ns, name in pods if selector]
+        listed = [Object(metadata=Object(name=name, labels=labels)) for name, labels in spaces]
+        self.core = Object(list_namespace=lambda: Object(items=listed))
+
+
+def test_the_clusters_own_taints_and_namespaces_are_not_residue() -> None:
+    api: Any = Api(
+        cordoned=True,
+        taints=("node.example/gpu", "kubedrill.io/drain"),
+        spaces=[("default", None), ("shop", {}), ("kubedrill-x", {"kubedrill.io/drill": "x"}), ("kubedrill-app", {})],
+        pods=[("kubedrill-x", "inside"), ("default", "alone")],
+    )
+    found = [str(item) for item in scan_api(api)]
+    assert found == [
+        "w1: left behind: cordoned",
+        "w1: left behind: taint kubedrill.io/drain=:NoSchedule",
+        "cluster: namespace still there: kubedrill-x",
+        "cluster: pod still there: default/alone",
+    ]
+    assert "cluster: namespace still there: kubedrill-app" in map(str, scan_api(api, ("kubedrill-app",)))
+
+
+def test_an_api_that_refuses_is_told_and_never_means_clean() -> None:
+    def refuse() -> None:
+        raise ApiException(status=403, reason="Forbidden")
+
+    api: Any = Object(nodes=refuse)
+    (found,) = scan_api(api)
+    assert found.kind == "api"
+    assert "403 Forbidden" in str(found)
+
+
+def inventory(*nodes: Node) -> Any:
+    return Object(nodes=nodes, name="test", path="inv")
+
+
+def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(node: Node, _script: str, _seconds: float) -> str:
+        if node.name == "w1":
+            raise StepFailed("w1 is unreachable")
+        return "--services--\n" + HEALTHY
+
+    monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: ["w1"])
+    found = scan(inventory(CONTROL, WORKER), cast("Any", Object(check=check)), None)
+    assert [str(item) for item in found] == [
+        "w1: could not be looked at: w1 is unreachable",
+        "w1: power watchdog still armed (on the harness host)",
+    ]
+
+
+def context(monkeypatch: pytest.MonkeyPatch, api: Api, *found: Residue) -> Any:
+    monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: [])
+    lines = "".join(f"{item.kind}\t{item.what}\t{item.detail}\n" for item in found)
+    hosts = Object(check=lambda *_: f"{lines}--services--\n")
+    return Object(inventory=inventory(WORKER), hosts=hosts, api=api)
+
+
+def test_only_what_was_not_there_before_the_drill_is_its_residue(monkeypatch: pytest.MonkeyPatch) -> None:
+    vim = Residue("frozen", "w1", "7", "vim")
+    before = Marks.read(context(monkeypatch, Api(taints=("kubedrill.io/a",)), vim))
+    table = Residue("table", "w1", "inet kubedrill_fault")
+    after = context(monkeypatch, Api(cordoned=True), vim, table)
+    assert find_residue(after, before) == [
+        "left behind: w1: cordoned",
+        "lost: w1: taint kubedrill.io/a=:NoSchedule",
+        "w1: firewall table inet kubedrill_fault of a fault is still there",
+    ]
+
+
+def test_a_drill_does_not_begin_on_what_is_kubedrills_but_minds_no_choice_of_the_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vim, table = Residue("frozen", "w1", "7", "vim"), Residue("table", "w1", "inet kubedrill_fault")
+    ctx = context(monkeypatch, Api(), vim, table)
+    assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == [table]

@@ -1,0 +1,204 @@
+"""What heal does with what the scan finds: a cluster in memory for the order, a real shell for its commands."""
+
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace as Object
+from typing import Any, Self
+
+import pytest
+
+from harness.config import Settings
+from harness.drills.residue import Residue
+from harness.errors import StepFailed
+from harness.model import Node
+from harness.runner import heal as module
+from harness.runner import heal_nodes
+from harness.runner.heal import ORDER, heal
+from harness.runner.heal_nodes import ON_NODE, command
+
+TABLE = Residue("table", "w1", "inet kubedrill_fault")
+FILL = Residue("fill", "w1", "/var/lib/kubedrill-fault-x", "7")
+UNDO = Residue("unit", "w1", "kubedrill-undo-w1-kubelet-stop.timer", "active")
+CORDON = Residue("cordon", "w1", "cordoned")
+SPACE = Residue("namespace", "cluster", "kubedrill-x")
+OFF = Residue("unreachable", "w1", "could not be looked at", "no answer")
+API = Residue("api", "cluster", "no answer", "503")
+
+
+class Cluster:
+    """A cluster with things left on it; a repair that is not in ``stuck`` takes its thing away."""
+
+    def __init__(self, *left: Residue) -> None:
+        self.left, self.stuck, self.done = set(left), set[str](), list[str]()
+        self.behind: dict[str, Residue] = {}  # what shows once a thing is repaired
+
+    def repair(self, kind: str) -> None:
+        self.done.append(kind)
+        if kind in self.stuck:
+            raise StepFailed("it refused")
+        self.left = {item for item in self.left if item.kind != kind}
+        if kind in self.behind:
+            self.left.add(self.behind.pop(kind))
+
+
+class Hosts:
+    """SSH and API of that cluster at once; entering and leaving do nothing."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def check(self, _node: str, line: str, _seconds: float) -> str:
+        kinds = [item.kind for item in self.cluster.left if item.kind in ON_NODE and command(item) == line]
+        self.cluster.repair(kinds[0])
+        return ""
+
+    def forget(self, _node: Node) -> None: ...
+
+    def reachable(self, _node: str) -> bool:
+        return True
+
+    def on(self, _node: Node) -> None:
+        self.cluster.repair("unreachable")
+
+    def cordon(self, _node: str, on: bool) -> None:
+        assert on is False
+        self.cluster.repair("cordon")
+
+    def delete(self, objects: list[dict[str, Any]]) -> None:
+        self.cluster.repair(objects[0]["kind"].lower())
+
+    def wait_namespace_gone(self, _name: str) -> None: ...
+
+    def get_raw(self, _path: str) -> str:
+        self.cluster.repair("api")
+        return "ok"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    node = Node("w1", "10.0.0.2", ("worker",))
+    inventory: Any = Object(name="test", path="inv", nodes=(node,), node=lambda _name: node)
+    settings = Settings.model_validate({"timeouts": {"api_up": 1, "node_boot": 1, "namespace_gone": 1}})
+
+    def healed(cluster: Cluster, *, dry_run: bool = False) -> Any:
+        for name in ("Hosts", "Power", "ClusterLease"):
+            monkeypatch.setattr(module, name, lambda *_: Hosts(cluster))
+        monkeypatch.setattr(module, "ClusterApi", Object(connect=lambda *_: Hosts(cluster)))
+        monkeypatch.setattr(module, "scan", lambda *_: sorted(cluster.left))
+        return heal(inventory, settings, lambda _line: None, dry_run=dry_run)
+
+    return healed
+
+
+def test_a_clean_cluster_is_not_touched(run: Any) -> None:
+    cluster = Cluster()
+    result = run(cluster)
+    assert (result.found, result.left, cluster.done) == ([], [], [])
+
+
+def test_a_dry_run_lists_and_touches_nothing(run: Any) -> None:
+    cluster = Cluster(TABLE, CORDON)
+    assert set(run(cluster, dry_run=True).left) == {TABLE, CORDON}
+    assert cluster.done == []
+
+
+def test_everything_is_put_back_nodes_before_the_cluster(run: Any) -> None:
+    cluster = Cluster(SPACE, CORDON, FILL, UNDO, TABLE)
+    result = run(cluster)
+    assert result.left == []
+    assert cluster.done == ["table", "unit", "fill", "cordon", "namespace"]
+
+
+def test_all_others_are_put_back_though_one_fails_and_it_is_named(run: Any) -> None:
+    cluster = Cluster(TABLE, CORDON, SPACE)
+    cluster.stuck = {"table"}
+    result = run(cluster)
+    assert result.left == [TABLE]
+    assert result.failed == {TABLE: "it refused"}
+    assert {"cordon", "namespace"} <= set(cluster.done)
+
+
+def test_what_a_node_without_power_and_a_dead_api_hid_is_found_later(run: Any) -> None:
+    cluster = Cluster(OFF)
+    cluster.behind = {"unreachable": TABLE, "table": API, "api": CORDON}
+    result = run(cluster)
+    assert result.left == []
+    assert set(result.found) == {OFF, TABLE, API, CORDON}
+
+
+def test_files_stay_while_the_undo_that_may_need_them_failed(run: Any) -> None:
+    cluster = Cluster(FILL, UNDO)
+    cluster.stuck = {"unit"}
+    result = run(cluster)
+    assert set(result.left) == {FILL, UNDO}
+    assert "an undo on this node failed" in result.failed[FILL]
+
+
+def test_every_kind_of_residue_has_its_place_in_the_order() -> None:
+    from harness.drills.residue_nodes import _WORDS  # noqa: PLC0415 - only here
+
+    assert set(ORDER) == set(_WORDS)
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    parked, place = tmp_path / "parked", tmp_path / "manifests"
+    parked.mkdir()
+    place.mkdir()
+    monkeypatch.setattr(heal_nodes, "PARKED", str(parked))
+    monkeypatch.setattr(heal_nodes, "MANIFESTS", str(place))
+    return parked, place
+
+
+def sh(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+
+
+def test_a_parked_manifest_comes_back_and_its_folder_goes(folders: tuple[Path, Path]) -> None:
+    parked, place = folders
+    (parked / "etcd.yaml").write_text("kind: Pod\n")
+    for _ in range(2):  # safe to repeat
+        assert sh(command(Residue("manifest", "cp1", "etcd"))).returncode == 0
+    assert (place / "etcd.yaml").read_text() == "kind: Pod\n"
+    assert not parked.exists()
+
+
+def test_a_manifest_in_place_is_never_overwritten(folders: tuple[Path, Path]) -> None:
+    parked, place = folders
+    (parked / "etcd.yaml").write_text("old\n")
+    (place / "etcd.yaml").write_text("new\n")
+    done = sh(command(Residue("parked", "cp1", "etcd.yaml")))
+    assert done.returncode == 1
+    assert "differs" in done.stderr
+    assert (place / "etcd.yaml").read_text() == "new\n"
+    (parked / "etcd.yaml").write_text("new\n")
+    assert sh(command(Residue("parked", "cp1", "etcd.yaml"))).returncode == 0
+    assert not (parked / "etcd.yaml").exists()
+
+
+def test_a_manifest_without_a_copy_is_a_failure_that_says_so(folders: tuple[Path, Path]) -> None:
+    assert folders[0].is_dir()
+    done = sh(command(Residue("manifest", "cp1", "etcd")))
+    assert done.returncode == 1
+    assert "no copy" in done.stderr
+
+
+def test_an_undo_is_disarmed_only_after_it_succeeded() -> None:
+    line = command(UNDO)
+    fails = sh(f"systemctl() {{ echo $1 $2; [ $1 != start ]; }}; {line}")
+    assert (fails.returncode, fails.stdout) == (1, "start --wait\n")
+    works = sh(f"systemctl() {{ echo $*; }}; {line}")
+    assert works.returncode == 0
+    assert "stop kubedrill-undo-w1-kubelet-stop.timer" in works.stdout
+
+
+def test_names_from_a_node_cannot_run_anything() -> None:
+    bad = "/x/kubedrill-fault; echo y"
+    done = sh(f'rm() {{ printf %s "$3"; }}; {command(Residue("fill", "w1", bad))}')
+    assert done.stdout == bad
