@@ -55,23 +55,26 @@ def readiness(context: click.Context, target: str, inventory: Path, config: Path
     if output == "json":
         click.echo(to_json(found))
     else:
-        show(found, Console())
+        terminal = Console()
+        show(found, terminal if terminal.is_terminal else Console(width=_WIDTH))
     context.exit(found.exit_code)
 
 
 def show(found: Readiness, console: Console) -> None:
     """Print the findings, one table for each severity, and the verdict below."""
-    width = None if console.is_terminal else _WIDTH
     for severity in Severity:
         findings = found.of(severity)
         if findings:
-            console.print(_table(severity, findings), width=width)
+            console.print(_table(severity, findings))
     words, style = _VERDICTS[found.verdict]
     counts = ", ".join(f"{len(found.of(severity))} {severity.value}" for severity in Severity)
-    clean = len(set(found.rules) - {finding.rule for finding in found.findings})
     head = f"{found.cluster} to {found.target}: "
     console.print(Text.assemble(head, (words, style)), soft_wrap=True)
-    console.print(f"{counts}; {clean} of {len(found.rules)} rules found nothing", soft_wrap=True, highlight=False)
+    console.print(
+        f"{counts}; {len(found.clean)} of {len(found.rules)} rules have nothing against it",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def _table(severity: Severity, findings: tuple[Finding, ...]) -> Table:

@@ -161,7 +161,7 @@ class _Gatherer:
         hosts: Mapping[str, Answer[HostFacts]],
         kubelets: Mapping[str, Answer[dict[str, Any]]],
     ) -> tuple[Answer[tuple[Trial, ...]], tuple[str, ...]]:
-        lacks = [answer.error for answer in (bundle, pods, kubeadm, proxy) if not answer.known]
+        lacks = dict.fromkeys(answer.error for answer in (bundle, pods, kubeadm, proxy) if not answer.known)
         if lacks:
             return Answer(error="; ".join(lacks)), ()
         if bundle.get().faults:

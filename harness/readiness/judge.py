@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.readiness.model import Finding, Readiness, Severity
-from harness.readiness.rules import ALL, PER_NODE
+from harness.readiness.rules import ALL, PER_NODE, Rule
 from harness.readiness.rules.say import unknown
 
 if TYPE_CHECKING:
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from harness.readiness.model import Snapshot
 
 _ORDER = list(Severity)
+READING = "reading"
+"""Stands in place of a rule's name where something could not be read."""
 
 
 def judge(snapshot: Snapshot) -> Readiness:
     """Return all findings, blockers first."""
-    findings = [*_not_asked(snapshot), *_silent_nodes(snapshot)]
+    findings = [*_not_read(snapshot), *_silent_nodes(snapshot)]
     for rule in ALL:
-        if not _missing(snapshot, rule.needs):
+        if not _missing(snapshot, rule):
             findings += [replace(finding, rule=rule.name) for finding in rule.judge(snapshot)]
     findings.sort(key=lambda finding: _ORDER.index(finding.severity))
     return Readiness(
@@ -32,28 +34,46 @@ def judge(snapshot: Snapshot) -> Readiness:
         taken=snapshot.taken,
         findings=tuple(dict.fromkeys(findings)),
         rules=tuple(rule.name for rule in ALL),
+        unjudged=tuple(rule.name for rule in ALL if _missing(snapshot, rule) or _silent(snapshot, rule)),
     )
 
 
-def _missing(snapshot: Snapshot, needs: tuple[str, ...]) -> list[str]:
-    return [name for name in needs if not getattr(snapshot, name).known]
+def _missing(snapshot: Snapshot, rule: Rule) -> list[str]:
+    return [name for name in rule.needs if not getattr(snapshot, name).known]
 
 
-def _not_asked(snapshot: Snapshot) -> Iterator[Finding]:
-    """One finding for each answer that is missing, with the rules that could not judge for want of it."""
-    rules: dict[str, list[str]] = defaultdict(list)
+def _silent(snapshot: Snapshot, rule: Rule) -> list[str]:
+    answers = [answer for field in rule.each for answer in getattr(snapshot, field).items()]
+    return [node for node, answer in answers if not answer.known]
+
+
+def _not_read(snapshot: Snapshot) -> Iterator[Finding]:
+    """One finding for each error, with what it left unread and the rules that could not judge for want of it."""
+    unread: dict[str, dict[str, None]] = defaultdict(dict)
+    rules: dict[str, dict[str, None]] = defaultdict(dict)
     for rule in ALL:
-        for name in _missing(snapshot, rule.needs):
-            rules[name].append(rule.name)
-    for name, concerned in rules.items():
-        found = f"could not be read: {getattr(snapshot, name).error}"
-        said = unknown(name, found, "an answer", f"not judged: {', '.join(concerned)}")
-        yield replace(said, rule="reading")
+        for name in _missing(snapshot, rule):
+            error = getattr(snapshot, name).error
+            unread[error][name] = None
+            rules[error][rule.name] = None
+    for error, names in unread.items():
+        said = unknown(
+            ", ".join(names), f"could not be read: {error}", "an answer", f"not judged: {_join(rules[error])}"
+        )
+        yield replace(said, rule=READING)
 
 
 def _silent_nodes(snapshot: Snapshot) -> Iterator[Finding]:
+    """One finding for each error of each node, with what is unknown for want of an answer."""
+    unread: dict[tuple[str, str], list[str]] = defaultdict(list)
     for field, what in PER_NODE.items():
         for node, answer in getattr(snapshot, field).items():
             if not answer.known:
-                said = unknown(f"node {node}", f"did not tell {what}: {answer.error}", "an answer", "look at the node")
-                yield replace(said, rule="reading")
+                unread[node, answer.error].append(what)
+    for (node, error), whats in unread.items():
+        said = unknown(f"node {node}", f"did not tell {'; '.join(whats)}: {error}", "an answer", "look at the node")
+        yield replace(said, rule=READING)
+
+
+def _join(names: dict[str, None]) -> str:
+    return ", ".join(names)

@@ -255,7 +255,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The outcome: all findings, and every rule that was asked."""
+    """The outcome: all findings, every rule, and the rules that could not judge all that they should."""
 
     cluster: str
     inventory: str
@@ -263,10 +263,17 @@ class Readiness:
     taken: datetime
     findings: tuple[Finding, ...]
     rules: tuple[str, ...]
+    unjudged: tuple[str, ...]  # rules for which something was missing, wholly or of some nodes
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
         """The findings of one severity."""
         return tuple(finding for finding in self.findings if finding.severity is severity)
+
+    @property
+    def clean(self) -> tuple[str, ...]:
+        """The rules that saw everything and have nothing to say, or only what is worth knowing."""
+        busy = {finding.rule for finding in self.findings if finding.severity is not Severity.INFO}
+        return tuple(name for name in self.rules if name not in busy and name not in self.unjudged)
 
     @property
     def exit_code(self) -> int:

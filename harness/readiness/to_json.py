@@ -29,7 +29,12 @@ def to_json(found: Readiness) -> str:
         "counts": counts,
         "findings": [asdict(finding) for finding in found.findings],
         "rules": [
-            {"name": name, "findings": sum(finding.rule == name for finding in found.findings)} for name in found.rules
+            {
+                "name": name,
+                "judged": name not in found.unjudged,
+                "findings": sum(finding.rule == name for finding in found.findings),
+            }
+            for name in found.rules
         ],
     }
     return json.dumps(whole, indent=2, ensure_ascii=False)

@@ -27,35 +27,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; ``needs`` names the answers of the snapshot without which it cannot judge."""
+    """One rule.
+
+    ``needs`` names the answers of the snapshot without which it cannot judge, ``each`` those that it has for each node:
+    it judges the nodes that answered, and the judge says of the others that they did not.
+    """
 
     name: str
     judge: Callable[[Snapshot], Iterable[Finding]]
     needs: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
 
 
 ALL = (
-    Rule("version-path", versions.path),
-    Rule("kubelet-skew", versions.kubelets, ("nodes",)),
+    Rule("version-path", versions.path, each=("api_servers",)),
+    Rule("kubelet-skew", versions.kubelets, ("nodes",), ("api_servers",)),
     Rule("component-skew", versions.components, ("pods",)),
-    Rule("kubeadm-version", versions.kubeadm),
+    Rule("kubeadm-version", versions.kubeadm, each=("hosts",)),
     Rule("unfinished-upgrade", versions.unfinished, ("nodes",)),
     Rule("bundle", bundle.complete, ("bundle",)),
-    Rule("images", bundle.images, ("bundle", "pods", "nodes")),
-    Rule("deprecated-apis", apis.requested),
+    Rule("images", bundle.images, ("bundle", "pods", "nodes"), ("hosts",)),
+    Rule("deprecated-apis", apis.requested, each=("api_servers",)),
     Rule("stored-apis", apis.stored, ("uses",)),
-    Rule("flags", flags.accepted, ("trials",)),
-    Rule("flags-tried", flags.tried),
-    Rule("certificates", certificates.running_out),
-    Rule("etcd-members", etcd.members),
-    Rule("etcd-space", etcd.space),
+    Rule("flags", flags.accepted, ("trials",), ("hosts", "kubelets")),
+    Rule("flags-tried", flags.tried, each=("hosts",)),
+    Rule("certificates", certificates.running_out, each=("hosts",)),
+    Rule("etcd-members", etcd.members, each=("etcd",)),
+    Rule("etcd-space", etcd.space, each=("etcd",)),
     Rule("etcd-snapshot", etcd.backup, ("backup",)),
     Rule("control-planes", nodes.control_planes),
     Rule("nodes-registered", nodes.registered, ("nodes",)),
     Rule("nodes-ready", nodes.ready, ("nodes",)),
-    Rule("disk", nodes.room, ("bundle",)),
+    Rule("disk", nodes.room, ("bundle",), ("hosts",)),
     Rule("runtime", nodes.runtime, ("nodes",)),
-    Rule("cgroup", nodes.cgroups),
+    Rule("cgroup", nodes.cgroups, each=("hosts", "kubelets")),
     Rule("budgets", budgets.blocking, ("budgets", "pods")),
     Rule("budgets-overlap", budgets.overlapping, ("budgets", "pods")),
     Rule("unmanaged-pods", pods.unmanaged, ("pods",)),

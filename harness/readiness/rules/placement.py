@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from harness.readiness.rules.fit import could_run_on, node_selector_matches, requests, why_not
+from harness.readiness.rules.fit import node_selector_matches, requests, why_not
 from harness.readiness.rules.objects import budgets_of, leaving, name_of, runs, workload
 from harness.readiness.rules.say import blocker, several, warning
 
@@ -69,7 +69,8 @@ def drain_on_paper(name: str, moving: list[Any], nodes: dict[str, Any], pods: li
     First fit, largest first, is not the best packing there is: that a pod is left over *together with* the others is
     likely, not proven; the words say which of the two it was.
     """
-    left = [pod for pod in pods if pod not in moving]
+    going = {id(pod) for pod in moving}
+    left = [pod for pod in pods if id(pod) not in going]
     others = {other: node for other, node in nodes.items() if other != name}
     stuck: dict[str, tuple[Any, str]] = {}
     for pod in sorted(moving, key=lambda p: sorted(requests(p).items(), reverse=True), reverse=True):
@@ -83,14 +84,15 @@ def drain_on_paper(name: str, moving: list[Any], nodes: dict[str, Any], pods: li
 
 
 def _home(pod: Any, others: dict[str, Any], nodes: dict[str, Any], pods: list[Any]) -> tuple[str, str]:
-    reasons: list[str] = []
+    reasons: dict[str, list[str]] = defaultdict(list)
     for other, node in others.items():
         there = [p for p in pods if p.spec.node_name == other]
         reason = why_not(pod, node, there, nodes, pods)
         if not reason:
             return other, ""
-        reasons.append(f"{other}: {reason}")
-    return "", "; ".join(reasons) or "there is no other node"
+        reasons[reason].append(other)
+    words = [f"{several(names)}: {reason}" for reason, names in reasons.items()]
+    return "", "; ".join(words) or "there is no other node"
 
 
 def _moved(pod: Any, node: str) -> Any:
@@ -114,8 +116,3 @@ def _stuck(snapshot: Snapshot, node: str, stuck: dict[str, tuple[Any, str]]) -> 
         return blocker(subject, found, expected, action)
     pods = several(sorted({workload(pod) for pod, _ in stuck.values()}))
     return warning(subject, found, expected, f"add a node or lower requests; {pods} would wait until {node} is back")
-
-
-def eligible_nodes(pod: Any, snapshot: Snapshot) -> list[str]:
-    """Names of the nodes that a pod could ever run on."""
-    return [node.metadata.name for node in snapshot.nodes.get() if could_run_on(pod, node)]

@@ -1,0 +1,173 @@
+"""Nodes, disks, runtimes, certificates, etcd, and what the prediction is made of."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from ready_cluster import GB, NOW, certificate, etcd, found, node, pod, with_host, with_node, with_pods
+
+from harness.cluster.etcd import Member
+from harness.readiness.judge import judge
+from harness.readiness.model import Answer, Backup, Disk, EtcdFacts, Severity, Snapshot
+from harness.readiness.rules import prediction
+
+
+@pytest.mark.parametrize("status", ["False", "Unknown", "NotReady"])
+def test_anything_but_ready_blocks(ready: Snapshot, status: str) -> None:
+    (said,) = found(with_node(ready, node("w1", Ready=status)), "nodes-ready")
+    assert said.severity == "blocker"
+    assert said.subject == "node w1"
+
+
+@pytest.mark.parametrize(("status", "severity"), [("True", "blocker"), ("Unknown", "unknown")])
+def test_pressure(ready: Snapshot, status: str, severity: str) -> None:
+    (said,) = found(with_node(ready, node("cp2", DiskPressure=status)), "nodes-ready")
+    assert (said.severity, said.subject) == (severity, "node cp2")
+
+
+def test_a_cordoned_node_is_a_warning(ready: Snapshot) -> None:
+    cordoned = node("cp1")
+    cordoned.spec.unschedulable = True
+    (said,) = found(with_node(ready, cordoned), "nodes-ready")
+    assert said.severity == "warning"
+    assert said.action.startswith("kubectl uncordon cp1")
+
+
+def test_inventory_and_cluster_have_the_same_nodes(ready: Snapshot) -> None:
+    nodes = (*ready.nodes.get()[:-1], node("stranger"))
+    said = found(replace(ready, nodes=Answer(nodes)), "nodes-registered")
+    assert [finding.subject for finding in said] == ["node w2", "node stranger"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "severity"),
+    [
+        ("containerd://1.7.27", "blocker"),
+        ("cri-o://1.35.0", "unknown"),
+        ("containerd://dev", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_the_runtime_that_the_new_kubelet_meets(ready: Snapshot, runtime: str, severity: str) -> None:
+    (said,) = found(with_node(ready, node("w1", runtime=runtime)), "runtime")
+    assert said.severity == severity
+
+
+@pytest.mark.parametrize(("configz", "severities"), [({}, ["blocker"]), ({"failCgroupV1": False}, [])])
+def test_cgroup_v1(ready: Snapshot, configz: dict[str, Any], severities: list[str]) -> None:
+    old = with_host(ready, "w1", cgroup=1)
+    said = found(replace(old, kubelets={**ready.kubelets, "w1": Answer(configz)}), "cgroup")
+    assert [finding.severity.value for finding in said] == severities
+
+
+def disks(free: int, total: int = 20 * GB) -> dict[str, Disk]:
+    return {path: Disk(1, total, free) for path in ("/var/lib/containerd", "/usr/local/bin", "/opt/b")}
+
+
+@pytest.mark.parametrize(
+    ("free", "severities"),
+    [(1_499_000_000, ["blocker"]), (1_501_000_000, ["warning"]), (3_400_000_000, ["warning"]), (3_501_000_000, [])],
+)
+def test_room_on_the_disk(ready: Snapshot, free: int, severities: list[str]) -> None:
+    """1.5 GB: two images of 100 MB that are not there, twice; nine programs of 50 MB; a copy of them all.
+
+    The warning begins where less than a tenth of the 20 GB would be left.
+    """
+    said = found(with_host(ready, "cp1", disks=disks(free)), "disk")
+    assert [finding.severity.value for finding in said] == severities
+
+
+def test_a_bundle_that_is_on_the_node_takes_no_room(ready: Snapshot) -> None:
+    tight = with_host(ready, "cp1", disks=disks(900_000_000, 2 * GB), has_bundle=True)
+    (said,) = found(tight, "disk")
+    assert said.severity == "warning"
+
+
+@pytest.mark.parametrize(
+    ("days", "ca", "severity"),
+    [(-1, False, "blocker"), (5, False, "warning"), (29, False, "warning"), (31, False, None), (31, True, "warning")],
+)
+def test_certificates(ready: Snapshot, days: int, ca: bool, severity: str | None) -> None:
+    said = found(with_host(ready, "cp2", certificates=(certificate(days, "/etc/x.crt", ca=ca),)), "certificates")
+    assert [finding.severity.value for finding in said] == ([severity] if severity else [])
+    assert all(finding.subject == "certificate /etc/x.crt on cp2" for finding in said)
+
+
+def test_a_certificate_of_the_future_and_files_that_cannot_be_read(ready: Snapshot) -> None:
+    later = replace(certificate(), not_before=NOW + timedelta(hours=2))
+    (said,) = found(with_host(ready, "cp2", certificates=(later,)), "certificates")
+    assert said.severity == "blocker"
+    said_none = found(
+        with_host(ready, "cp2", certificates=(), unreadable=("/etc/kubernetes/pki/x.crt",)), "certificates"
+    )
+    assert [finding.severity.value for finding in said_none] == ["unknown", "unknown"]
+
+
+def with_etcd(snapshot: Snapshot, facts: EtcdFacts) -> Snapshot:
+    return replace(snapshot, etcd={**snapshot.etcd, facts.member.node: Answer(facts)})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"alarms": ("NOSPACE",)}, "etcd alarm: NOSPACE"),
+        ({"is_learner": True}, "is a learner"),
+        ({"leader_id": 0}, "has no leader"),
+        ({"member_names": ("cp1", "cp2")}, "knows 2 members"),
+    ],
+)
+def test_etcd_that_is_not_whole_blocks(ready: Snapshot, fields: dict[str, Any], words: str) -> None:
+    said = found(with_etcd(ready, etcd("cp3", **fields)), "etcd-members")
+    assert any(words in finding.found for finding in said)
+    assert {finding.severity.value for finding in said} == {"blocker"}
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.79, None), (0.81, "warning"), (0.96, "blocker")])
+def test_etcd_near_its_quota(ready: Snapshot, share: float, severity: str | None) -> None:
+    size = int(share * 8 * 2**30)
+    said = found(with_etcd(ready, etcd("cp1", db_bytes=size, in_use=size, quota=8 * 2**30)), "etcd-space")
+    assert [finding.severity.value for finding in said] == ([severity] if severity else [])
+
+
+def test_a_quota_that_etcd_does_not_tell_is_its_default(ready: Snapshot) -> None:
+    (said,) = found(with_etcd(ready, etcd("cp1", db_bytes=2 * 2**30, in_use=2 * 2**30, quota=0)), "etcd-space")
+    assert said.severity == "blocker"
+
+
+def test_fragmentation_is_told_only_where_it_is_worth_a_pause(ready: Snapshot) -> None:
+    (said,) = found(with_etcd(ready, etcd("cp1", db_bytes=400 * 2**20, in_use=100 * 2**20)), "etcd-space")
+    assert "75%" in said.found
+    assert found(with_etcd(ready, etcd("cp1", db_bytes=40 * 2**20, in_use=2**20)), "etcd-space") == []
+
+
+def test_a_silent_member_is_unknown_once(ready: Snapshot) -> None:
+    outcome = judge(replace(ready, etcd={**ready.etcd, "cp3": Answer(error="timeout")}))
+    assert [f.rule for f in outcome.findings if f.severity is Severity.UNKNOWN] == ["reading"]
+    assert "etcd-members" not in outcome.clean
+
+
+@pytest.mark.parametrize(("hours", "expected"), [(1, []), (25, ["warning"]), (None, ["warning"])])
+def test_the_age_of_the_latest_snapshot(ready: Snapshot, hours: int | None, expected: list[str]) -> None:
+    taken = None if hours is None else NOW - timedelta(hours=hours)
+    said = found(replace(ready, backup=Answer(Backup("/snapshots", taken))), "etcd-snapshot")
+    assert [finding.severity.value for finding in said] == expected
+
+
+@pytest.mark.parametrize(("count", "severity"), [(1, "warning"), (2, "blocker"), (3, None), (4, "warning")])
+def test_how_many_control_planes(ready: Snapshot, count: int, severity: str | None) -> None:
+    planes = [replace(ready.machines[0], name=f"cp{i}") for i in range(1, count + 1)]
+    said = found(replace(ready, machines=(*planes, *ready.machines[3:])), "control-planes")
+    assert [finding.severity.value for finding in said] == ([severity] if severity else [])
+
+
+def test_the_prediction_is_the_measured_run_for_the_measured_topology(ready: Snapshot) -> None:
+    """docs/upgrade.md measured 345 s for 3 control planes and 2 workers."""
+    shortest, longest = prediction.seconds(ready)
+    assert shortest < 345 < longest
+    slow = with_pods(ready, pod("slow", "w1", app="x", termination_grace_period_seconds=130))
+    assert prediction.seconds(slow) == (shortest, longest + 100)
+
+
+def test_an_unset_member_is_an_error_of_its_own() -> None:
+    assert not Member("cp1", error="x").leads

@@ -1,0 +1,140 @@
+"""The version skew policy, and the bundle of the target."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ready_cluster import BUNDLE, found, node, pod, static_pod, with_host, with_node, with_pods
+
+from harness.errors import UsageError
+from harness.readiness.model import Answer, ApiServer, Snapshot, Version
+
+
+def servers(snapshot: Snapshot, *versions: str) -> Snapshot:
+    answers = {f"cp{i}": Answer(ApiServer(version, ())) for i, version in enumerate(versions, 1)}
+    return replace(snapshot, api_servers=answers)
+
+
+@pytest.mark.parametrize(
+    ("running", "to", "words"),
+    [
+        ("v1.35.4", (1, 36, 3), ""),
+        ("v1.36.1", (1, 36, 3), ""),
+        ("v1.36.3", (1, 36, 3), ""),
+        ("v1.34.4", (1, 36, 3), "skips a minor version"),
+        ("v1.36.3", (1, 36, 1), "downgrade"),
+        ("v1.36.3", (1, 35, 4), "downgrade"),
+        ("v1.9.11", (1, 10, 0), ""),
+    ],
+)
+def test_one_minor_version_at_a_time_and_never_back(
+    ready: Snapshot, running: str, to: tuple[int, int, int], words: str
+) -> None:
+    snapshot = replace(servers(ready, running, running, running), target=Version(*to))
+    said = found(snapshot, "version-path")
+    assert len(said) == (3 if words else 0)
+    assert all(words in finding.found and finding.severity == "blocker" for finding in said)
+
+
+def test_the_skip_names_the_release_between(ready: Snapshot) -> None:
+    said = found(servers(ready, "v1.34.4", "v1.35.4", "v1.35.4"), "version-path")
+    assert [finding.subject for finding in said] == ["API server on cp1"]
+    assert "1.35" in said[0].action
+
+
+@pytest.mark.parametrize(
+    ("kubelet", "rule_says"),
+    [
+        ("v1.35.4", ""),
+        ("v1.36.3", "newer than any API server"),  # a half-done upgrade: worker before its control planes
+        ("v1.37.0", "newer than v1.36.3"),
+        ("v1.34.9", "2 minor versions behind"),
+        ("v1.33.1", "3 minor versions behind"),
+        ("v1.32.0", "4 minor versions older"),
+    ],
+)
+def test_every_kubelet_is_held_to_the_skew_policy(ready: Snapshot, kubelet: str, rule_says: str) -> None:
+    said = found(with_node(ready, node("w2", kubelet=kubelet)), "kubelet-skew")
+    texts = [f"{finding.found} {finding.expected}" for finding in said]
+    if rule_says:
+        assert any(rule_says in text or "never newer than any API server" in text for text in texts)
+        assert {finding.subject for finding in said} == {"kubelet on w2"}
+    else:
+        assert said == []
+
+
+def test_a_proxy_or_scheduler_of_another_release_is_named(ready: Snapshot) -> None:
+    proxy = pod(
+        "kube-proxy-x", "w1", owner="DaemonSet", namespace="kube-system", image="registry.k8s.io/kube-proxy:v1.31.0"
+    )
+    proxy.metadata.labels = {"k8s-app": "kube-proxy"}
+    old = static_pod("kube-scheduler", "cp9", tag="v1.34.0")
+    said = found(with_pods(ready, proxy, old), "component-skew")
+    assert {f.subject: f.severity.value for f in said} == {
+        "kube-proxy on w1": "blocker",
+        "kube-scheduler on cp9": "blocker",
+    }
+
+
+def test_an_image_without_a_version_is_unknown_and_not_fine(ready: Snapshot) -> None:
+    (said,) = found(with_pods(ready, static_pod("kube-scheduler", "cp9", tag="latest")), "component-skew")
+    assert said.severity == "unknown"
+
+
+def test_another_upgrade_under_way_blocks_but_this_one_goes_on(ready: Snapshot) -> None:
+    marked = node("w1")
+    marked.metadata.annotations = {"kubedrill/upgrading-to": "1.36.1"}
+    (said,) = found(with_node(ready, marked), "unfinished-upgrade")
+    assert "upgrade_to=1.36.1" in said.action
+    marked.metadata.annotations = {"kubedrill/upgrading-to": "1.36.3"}
+    assert found(with_node(ready, marked), "unfinished-upgrade") == []
+
+
+@pytest.mark.parametrize(("said", "severity"), [("", "warning"), ("v1.37.0", "warning"), ("garbage", "unknown")])
+def test_kubeadm_that_is_missing_newer_or_odd(ready: Snapshot, said: str, severity: str) -> None:
+    (finding,) = found(with_host(ready, "w1", kubeadm=said), "kubeadm-version")
+    assert finding.severity == severity
+
+
+@pytest.mark.parametrize("text", ["1.36", "latest", "", "one.two.three"])
+def test_a_version_that_is_none_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="expected one such as"):
+        Version.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"faults": ("bin/kubelet: missing",), "parts": ()}, "bin/kubelet: missing"),
+        ({"parts": tuple(p for p in BUNDLE.parts if p.name != "runc")}, "lacks runc"),
+        ({"wanted_images": ("registry.k8s.io/etcd:3.6.8-0",)}, "lacks registry.k8s.io/etcd:3.6.8-0"),
+    ],
+)
+def test_a_bundle_that_is_not_whole_blocks(ready: Snapshot, changes: dict[str, Any], words: str) -> None:
+    (said,) = found(replace(ready, bundle=Answer(replace(BUNDLE, **changes))), "bundle")
+    assert words in said.found
+    assert said.severity == "blocker"
+    assert said.action == "kubedrill bundle build 1.36.3"
+
+
+def test_an_image_on_some_nodes_only_is_named_with_its_users_and_the_nodes(ready: Snapshot) -> None:
+    mine = with_pods(ready, pod("tool-a", "w1", app="tool", image="shop/tool:3"))
+    here = with_host(mine, "w1", images=frozenset({"docker.io/shop/tool:3"}))
+    (said,) = found(here, "images")
+    assert said.severity == "warning"
+    assert said.subject == "image docker.io/shop/tool:3"
+    assert "Deployment shop/tool" in said.found
+    assert "not on w2" in said.found  # the control planes' taint keeps it away from there
+    everywhere = with_host(here, "w2", images=frozenset({"docker.io/shop/tool:3"}))
+    assert found(everywhere, "images") == []
+
+
+def test_an_image_that_may_not_be_pulled_blocks(ready: Snapshot) -> None:
+    tool = pod("tool-a", "w1", app="tool", image="shop/tool:3")
+    tool.spec.containers[0].image_pull_policy = "Never"
+    (said,) = found(with_pods(ready, tool), "images")
+    assert said.severity == "blocker"
+
+
+def test_an_image_of_the_bundle_comes_with_it(ready: Snapshot) -> None:
+    assert found(with_host(ready, "w2", images=frozenset()), "images") == []
