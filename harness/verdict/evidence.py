@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.verdict.view import View
 
 STEADY_SAMPLES = 5  # answers that a probe must have seen before the cluster is touched
-APART_S = 10.0  # probes start and stop one after the other; more than this between them is a probe that was dead
+STOPPED_EARLY_S = 10.0  # probes are stopped one after the other; more than this between them is a probe that died
 EXPECTED_CHECKS = ("healthy before", "healthy after", "no residue")  # the runner writes them in every drill
 AFTER_END_S = 1.0  # the probes are stopped before the record is ended; a second for another vantage's clock
 
@@ -89,12 +89,10 @@ def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator
             f"probe {spec.name} saw {count(before, 'answer')} before the cluster was touched, "
             f"expected {STEADY_SAMPLES} or more"
         )
-    first, last = samples[0].fired, samples[-1].fired
-    if first > min(own[0].fired for own in view.samples.values()) + APART_S * NS:
-        yield f"probe {spec.name} started long after the others"
+    last = samples[-1].fired
     if last < end - view.gap_ns(spec):
         yield f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done with the cluster"
-    elif last < max(own[-1].fired for own in view.samples.values()) - APART_S * NS:
+    elif last < max(own[-1].fired for own in view.samples.values()) - STOPPED_EARLY_S * NS:
         yield f"probe {spec.name} stopped long before the others"
 
 

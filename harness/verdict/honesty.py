@@ -28,7 +28,6 @@ LATE_TICKS = 0.5  # of a probe's ticks may be late; beyond that it does not watc
 GIVES_UP = 2.0  # timeouts after which an answer cannot be a success: the probe has long given up ...
 GIVES_UP_MORE_S = 1.0  # ... and a second for a crowded node, where the prober has no priority; 0.3 s were seen
 STEP_INTERVALS = 0.5  # a probe's ticks stand this far off their schedule only when the clock was stepped
-DRIFT_PPM = 100  # as the clocks of two machines may run apart; harness/probes/fetch.py allows for as much
 
 
 def find_dishonest(view: View, spec: ProbeSpec) -> Iterator[str]:

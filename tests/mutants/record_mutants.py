@@ -73,6 +73,12 @@ def gap(kit: Kit) -> None:
     kit.drop("api-write", 8, 10)
 
 
+@on_record(INCONCLUSIVE, "probe api-write has 1 gap in its samples, the longest 1.7 s")
+def gap_in_an_outage(kit: Kit) -> None:
+    """The API failed twice for 0.7 s, with 1.6 s of samples missing in between: nobody knows whether it was one outage."""
+    kit.fail("api-write", 6, 9).drop("api-write", 6.7, 8.3)
+
+
 @on_record(INCONCLUSIVE, "probe api-write lost 3 requests: fired, but neither answered nor timed out")
 def failures_are_left_out(kit: Kit) -> None:
     """Three requests in a row were never written down; they may have failed."""
@@ -96,6 +102,13 @@ def lines_are_doubled(lines: Lines) -> Lines:
 def two_records_in_one_file(lines: Lines) -> Lines:
     """Two runs were put into one file."""
     return [*lines, *lines]
+
+
+@on_lines(REFUSED, "found record format 2, expected 1")
+def record_of_another_version(lines: Lines) -> Lines:
+    """The record was made by a kubedrill whose lines mean something else."""
+    lines[0][1]["format"] = 2
+    return lines
 
 
 @on_lines(REFUSED, "a second end line")
@@ -160,6 +173,13 @@ def samples_of_an_earlier_run(kit: Kit) -> None:
     kit.header = replace(kit.header, started_mono=at(30))
     kit.ended_s = 60.0
     kit.spans = [Span("fault", "cp1", "power cut", at(35), at(45))]
+
+
+@on_record(PASS, "not one request failed")
+def prober_of_an_earlier_run(kit: Kit) -> None:
+    """Not broken: what an earlier run's prober had still to tell, failures too, is left out; the rest is this run's."""
+    kit.fail("dns-pod", 0, 2).fail("api-write", 0, 2)
+    kit.header = replace(kit.header, started_mono=at(2.5))
 
 
 @on_record(INCONCLUSIVE, "the record tells of node x9, which its header does not list: another cluster's")
