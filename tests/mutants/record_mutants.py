@@ -75,7 +75,7 @@ def gap(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "probe api-write has 1 gap in its samples, the longest 1.7 s")
 def gap_in_an_outage(kit: Kit) -> None:
-    """The API failed twice for 0.7 s, with 1.6 s of samples missing in between: nobody knows whether it was one outage."""
+    """The API failed twice for 0.7 s, with 1.6 s of samples missing in between: it may have been one outage."""
     kit.fail("api-write", 6, 9).drop("api-write", 6.7, 8.3)
 
 
