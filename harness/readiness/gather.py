@@ -70,6 +70,10 @@ def asked(question: Callable[[], T]) -> Answer[T]:
         return Answer(error=" ".join(str(error).split()))
     except ApiException as error:
         return Answer(error=f"the API refused: {error.status} {error.reason}")
+    except (KeyError, ValueError, yaml.YAMLError) as error:  # ValueError: JSON, and objects that lack a field
+        return Answer(
+            error=f"the answer cannot be understood: {type(error).__name__} {' '.join(str(error).split())[:300]}"
+        )
 
 
 @dataclass

@@ -46,7 +46,7 @@ def parse_host(node: str, text: str) -> HostFacts:
             certificates=certificates,
             unreadable=(*said["unreadable"], *unreadable),
             disks={path: Disk(**numbers) for path, numbers in said["disks"].items()},
-            images=frozenset(said["images"]),
+            images=None if said["images"] is None else frozenset(said["images"]),
             kubelet_args=tuple(said["kubelet_args"]),
             kubeadm=said["kubeadm"],
             cgroup=said["cgroup"],

@@ -61,10 +61,16 @@ class Version(NamedTuple):
         Raises:
             UsageError: it is none.
         """
-        found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
-        if not found:
+        found = Version.read(text)
+        if found is None:
             raise UsageError(f"{text!r} is not a version; expected one such as 1.36.3")
-        return Version(*(int(part) for part in found.groups()))
+        return found
+
+    @staticmethod
+    def read(text: str) -> Version | None:
+        """Read a version that somebody else wrote; None where it is none."""
+        found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
+        return Version(*(int(part) for part in found.groups())) if found else None
 
     def __str__(self) -> str:
         return f"v{self.major}.{self.minor}.{self.patch}"
@@ -125,7 +131,7 @@ class HostFacts:
     certificates: tuple[Certificate, ...]
     unreadable: tuple[str, ...]  # files that were there and held no certificate that could be read
     disks: dict[str, Disk]  # by path: containerd's root, the bundles' folder, the programs' folder
-    images: frozenset[str]  # references that containerd has, as it writes them
+    images: frozenset[str] | None  # references that containerd has, as it writes them; None: it did not say
     kubelet_args: tuple[str, ...]  # the running kubelet's command line
     kubeadm: str
     cgroup: int  # 1 or 2

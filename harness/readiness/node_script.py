@@ -18,9 +18,11 @@ from pathlib import Path
 
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 EMBEDDED = re.compile(r"client-certificate-data:\s*([A-Za-z0-9+/=]+)")
-LINKED = re.compile(r"client-certificate:\s*(\S+)")
+ELSEWHERE = re.compile(r"(client-certificate|token|tokenFile|exec):")  # a kubeconfig whose identity is not in it
+ROTATED = re.compile(r"kubelet-(client|server)-\d.*")  # kept by the kubelet; …-current.pem points to the one in use
 WHERE = ("/etc/kubernetes/pki/**/*.crt", "/etc/kubernetes/*.conf", "/var/lib/kubelet/pki/kubelet*")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CONTAINERD = "/run/containerd/containerd.sock"
 SECONDS = 20  # one program; the slowest, ctr, answers in under a second
 
 
@@ -32,7 +34,7 @@ def main() -> None:
         "certificates": certificates,
         "unreadable": unreadable,
         "disks": {path: disk(path) for path in ("/var/lib/containerd", "/usr/local/bin", bundles)},
-        "images": output("ctr", "-n", "k8s.io", "images", "ls", "-q").split(),
+        "images": images(),
         "kubelet_args": kubelet_args(),
         "kubeadm": output("kubeadm", "version", "-o", "short").strip(),
         "cgroup": 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1,
@@ -46,8 +48,8 @@ def read_certificates() -> tuple[dict[str, list[str]], list[str]]:
     found, unreadable = {}, []
     for pattern in WHERE:
         for path in sorted(Path("/").glob(pattern.lstrip("/"))):
-            if path.suffix == ".key" or (path.parent.name == "pki" and path.name.startswith("kubelet-client-2")):
-                continue  # older client certificates: kubelet-client-current.pem points to the one in use
+            if path.suffix == ".key" or ROTATED.fullmatch(path.name):
+                continue
             blocks = certificates_of(path)
             if blocks:
                 found[str(path)] = blocks
@@ -57,14 +59,14 @@ def read_certificates() -> tuple[dict[str, list[str]], list[str]]:
 
 
 def certificates_of(path: Path) -> list[str] | None:
-    """PEM blocks of a file, [] where it points to another file, None where nothing can be read."""
+    """PEM blocks of a file, [] for a kubeconfig that holds none, None where nothing can be read."""
     try:
         text = path.read_text(encoding="utf-8")
         embedded = [base64.b64decode(data).decode() for data in EMBEDDED.findall(text)]
     except (OSError, UnicodeDecodeError, binascii.Error):
         return None
     blocks = CERTIFICATE.findall("\n".join([text, *embedded]) if path.suffix != ".conf" else "\n".join(embedded))
-    return blocks or ([] if LINKED.search(text) else None)
+    return blocks or ([] if path.suffix == ".conf" and ELSEWHERE.search(text) else None)
 
 
 def disk(path: str) -> dict[str, int]:
@@ -78,6 +80,12 @@ def disk(path: str) -> dict[str, int]:
         "total": space.f_blocks * space.f_frsize,
         "available": space.f_bavail * space.f_frsize,
     }
+
+
+def images() -> list[str] | None:
+    """References of the images that containerd has, None when it does not say."""
+    listed = output("ctr", "-n", "k8s.io", "images", "ls", "-q") if Path(CONTAINERD).exists() else ""
+    return listed.split() or None
 
 
 def kubelet_args() -> list[str]:

@@ -46,6 +46,8 @@ def read_bundle(source: str, target: Version) -> BundleFacts:
         manifest = verify(folder)
     except Corrupt as error:
         return BundleFacts(str(folder), (), tuple(error.faults), ())
+    except OSError as error:
+        raise StepFailed(f"{folder} cannot be read: {error}") from error
     parts = tuple(
         BundlePart(part.name, part.kind, part.size, part.nodes, part.image or "", part.version)
         for part in manifest.parts

@@ -70,7 +70,7 @@ ALL = (
     Rule("fits-elsewhere", placement.fits_elsewhere, ("pods", "nodes", "budgets", "volumes", "claims")),
     Rule("one-replica", pods.one_replica, ("workloads",)),
     Rule("predicted-duration", prediction.duration, ("pods",)),
-    Rule("predicted-outage", prediction.outage, ("timers",)),
+    Rule("predicted-outage", prediction.outage),
 )
 
 PER_NODE = {

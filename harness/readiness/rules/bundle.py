@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.readiness.rules.fit import could_run_on
 from harness.readiness.rules.objects import image_name, must_leave, workload
-from harness.readiness.rules.say import blocker, info, several, warning
+from harness.readiness.rules.say import blocker, info, several, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,11 @@ def images(snapshot: Snapshot) -> Iterator[Finding]:
     bundled = {part.image: part.nodes for part in snapshot.bundle.get().parts if part.image}
     if not bundled:
         return  # the bundle is not usable, which another rule says
+    for name, host in snapshot.hosts.items():
+        if host.known and host.get().images is None:
+            yield unknown(
+                f"images of {name}", "containerd did not list them", "a list", f"look at containerd on {name}"
+            )
     for image, pods in _images_in_use(snapshot).items():
         lacking: dict[str, None] = {}
         for pod in pods:
@@ -77,9 +82,10 @@ def _where_it_lacks(snapshot: Snapshot, pod: Any, image: str, bundled_for: tuple
     for node in snapshot.nodes.get():
         name = node.metadata.name
         host = snapshot.hosts.get(name)
-        if host is None or not host.known or not could_run_on(pod, node):
+        images = host.get().images if host is not None and host.known else None
+        if images is None or not could_run_on(pod, node):
             continue
-        if image not in host.get().images and roles.get(name) not in bundled_for:
+        if image not in images and roles.get(name) not in bundled_for:
             yield name
 
 

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
     from harness.readiness.model import Finding, Snapshot, Trial
 
+_WHERE = {
+    "kubelet": "the kubelet's configuration or command line on each node",
+    "kube-proxy": "kube-proxy's configuration (ConfigMap kube-system/kube-proxy)",
+}
+
 
 def accepted(snapshot: Snapshot) -> Iterator[Finding]:
     """What the programs said to the flags that run now."""
@@ -30,7 +35,7 @@ def _refused(snapshot: Snapshot, trial: Trial) -> Finding:
     subject = f"{trial.component} on {', '.join(trial.nodes)}"
     found = f"{trial.flag} is refused by {snapshot.target}: {trial.said}"
     if trial.kept:
-        where = "the kubelet's configuration" if trial.component == "kubelet" else "kubeadm's ClusterConfiguration"
+        where = _WHERE.get(trial.component, "kubeadm's ClusterConfiguration (ConfigMap kube-system/kubeadm-config)")
         action = f"take it out of {where}: {trial.component} would not start"
         return blocker(subject, found, "flags and gates that the target knows", action)
     return warning(

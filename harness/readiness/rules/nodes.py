@@ -6,7 +6,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from harness.cluster.objects import condition_is_true, condition_text
-from harness.errors import UsageError
 from harness.readiness.model import Version
 from harness.readiness.rules.objects import image_name, size
 from harness.readiness.rules.say import blocker, info, unknown, warning
@@ -102,7 +101,7 @@ def bytes_needed(snapshot: Snapshot, machine: Node, host: HostFacts) -> dict[str
     """What the upgrade adds on a node, by the path it goes to: images that are not there yet, programs, the bundle."""
     role = "control_plane" if machine.is_control_plane else "worker"
     parts = [part for part in snapshot.bundle.get().parts if role in part.nodes]
-    images = [part for part in parts if part.kind == "image" and image_name(part.image) not in host.images]
+    images = [part for part in parts if part.kind == "image" and image_name(part.image) not in (host.images or ())]
     programs = [part for part in parts if part.kind != "image"]
     containerd, binaries, bundles = host.disks
     need = {containerd: UNPACKED * sum(p.size for p in images), binaries: sum(p.size for p in programs)}
@@ -120,12 +119,10 @@ def runtime(snapshot: Snapshot) -> Iterator[Finding]:
                 subject, f"is {name or 'not told'}", "containerd", "ask its makers whether it takes the target"
             )
             continue
-        try:
-            version = Version.parse(text)
-        except UsageError:
+        version = Version.read(text)
+        if version is None:
             yield unknown(subject, f"containerd says its version is {text!r}", "a release", "look at it by hand")
-            continue
-        if snapshot.target[:2] >= CONTAINERD_2_FROM and version.major < 2:
+        elif snapshot.target[:2] >= CONTAINERD_2_FROM and version.major < 2:
             yield blocker(
                 subject,
                 f"is containerd {text}",

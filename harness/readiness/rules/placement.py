@@ -1,4 +1,4 @@
-"""Drains each node on paper, one after the other as the upgrade does: do its pods fit onto the others?"""
+"""Drains each node on paper, from the placement as it is now: do its pods fit onto the other nodes?"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.readiness.rules.objects import leaving
 from harness.readiness.rules.pods import DEFAULT_GRACE_S, grace_s
-from harness.readiness.rules.say import info
+from harness.readiness.rules.say import info, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,13 +56,19 @@ def _beyond(snapshot: Snapshot, node: str) -> int:
 
 def outage(snapshot: Snapshot) -> Iterator[Finding]:
     """What users would notice."""
-    election = snapshot.timers.get().etcd_election_s
+    if not snapshot.timers.known:
+        yield warning(
+            "predicted outage of the API",
+            f"this cluster's own timers could not be read: {snapshot.timers.error}",
+            "the timers of etcd, haproxy and keepalived",
+            "what follows is from measured figures alone",
+        )
     single = len(snapshot.control_planes) == 1
     api = (
         "about 15 s, while its only API server is swapped"
         if single
-        else f"0 s when all goes well; up to {election:g} s (2 x etcd's election timeout) where leadership moves "
-        "unplanned; writes slower than 1 s for 0.7 to 2.2 s while pods start, on 2 cores"
+        else f"0 s when all goes well; {_election(snapshot)}"
+        "writes slower than 1 s for 0.7 to 2.2 s while pods start, on 2 cores"
     )
     yield info("predicted outage of the API", api, SOURCE)
     yield info(
@@ -71,6 +77,13 @@ def outage(snapshot: Snapshot) -> Iterator[Finding]:
         f"({_range(WORKER_S)} s) for those that fit nowhere else, as far as they are named above",
         SOURCE,
     )
+
+
+def _election(snapshot: Snapshot) -> str:
+    if not snapshot.timers.known:
+        return ""
+    longest = snapshot.timers.get().etcd_election_s
+    return f"up to {longest:g} s (2 x etcd's election timeout) where leadership moves unplanned; "
 
 
 def _range(ends: tuple[int, int]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError
 from harness.readiness.model import Version
 from harness.readiness.rules.say import blocker, info, unknown, warning
 
@@ -29,8 +28,12 @@ _TAG = re.compile(r":(v\d+\.\d+\.\d+)")
 def path(snapshot: Snapshot) -> Iterator[Finding]:
     """API servers: one minor version at a time, no downgrade, at most one apart from each other."""
     target = snapshot.target
-    live = {name: Version.parse(a.get().version) for name, a in snapshot.api_servers.items() if a.known}
+    live = _servers(snapshot)
     yield from (_step(f"API server on {name}", version, target) for name, version in live.items() if version != target)
+    for name in sorted(set(snapshot.api_servers) - set(live)):
+        if snapshot.api_servers[name].known:
+            said = f"says its version is {snapshot.api_servers[name].get().version!r}"
+            yield unknown(f"API server on {name}", said, "a release", "look at it by hand")
     if live and set(live.values()) == {target}:
         yield info("version", f"every API server runs {target} already")
     if (
@@ -39,6 +42,12 @@ def path(snapshot: Snapshot) -> Iterator[Finding]:
     ):
         found = ", ".join(f"{name} {version}" for name, version in live.items())
         yield blocker("API servers", found, "at most one minor version apart", "bring the oldest up first")
+
+
+def _servers(snapshot: Snapshot) -> dict[str, Version]:
+    """Versions of the API servers that answered; one that no number can be read from stays out, and is unknown."""
+    said = {name: Version.read(a.get().version) for name, a in snapshot.api_servers.items() if a.known}
+    return {name: version for name, version in said.items() if version is not None}
 
 
 def _step(subject: str, version: Version, target: Version) -> Finding:
@@ -59,7 +68,11 @@ def kubelets(snapshot: Snapshot) -> Iterator[Finding]:
     """Kubelets: never newer than the API server, at most three minor versions older, and no skip in the playbook."""
     for node in snapshot.nodes.get():
         subject = f"kubelet on {node.metadata.name}"
-        version = Version.parse(node.status.node_info.kubelet_version)
+        version = Version.read(node.status.node_info.kubelet_version)
+        if version is None:
+            said = f"says its version is {node.status.node_info.kubelet_version!r}"
+            yield unknown(subject, said, "a release", "look at the node")
+            continue
         yield from _skew(subject, version, snapshot.target)
         behind = snapshot.target.minor - version.minor
         if 1 < behind <= KUBELET_BEHIND:
@@ -87,7 +100,7 @@ def _skew(subject: str, version: Version, target: Version) -> Iterator[Finding]:
 
 
 def _newer_than_servers(subject: str, version: Version, snapshot: Snapshot) -> Iterator[Finding]:
-    oldest = min((Version.parse(a.get().version) for a in snapshot.api_servers.values() if a.known), default=None)
+    oldest = min(_servers(snapshot).values(), default=None)
     if oldest and version[:2] > oldest[:2] and version <= snapshot.target:
         yield warning(
             subject,
@@ -132,12 +145,10 @@ def kubeadm(snapshot: Snapshot) -> Iterator[Finding]:
         if answer.known and not said:
             yield warning(f"kubeadm on {name}", "was not found", "the program", "the upgrade installs the target's")
             continue
-        try:
-            newer = bool(said) and Version.parse(said) > snapshot.target
-        except UsageError:
+        version = Version.read(said)
+        if answer.known and version is None:
             yield unknown(f"kubeadm on {name}", f"says {said!r}", "a version", "look at it by hand")
-            continue
-        if newer:
+        elif version is not None and version > snapshot.target:
             yield warning(
                 f"kubeadm on {name}", f"is {said}", f"{snapshot.target} or older", "find out who put it there"
             )

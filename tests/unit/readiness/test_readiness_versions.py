@@ -136,5 +136,10 @@ def test_an_image_that_may_not_be_pulled_blocks(ready: Snapshot) -> None:
     assert said.severity == "blocker"
 
 
+def test_a_node_that_does_not_list_its_images_is_unknown(ready: Snapshot) -> None:
+    (said,) = found(with_host(ready, "w2", images=None), "images")
+    assert (said.severity, said.subject) == ("unknown", "images of w2")
+
+
 def test_an_image_of_the_bundle_comes_with_it(ready: Snapshot) -> None:
     assert found(with_host(ready, "w2", images=frozenset()), "images") == []

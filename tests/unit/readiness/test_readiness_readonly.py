@@ -1,0 +1,159 @@
+"""The client that readiness uses can only read: a real server on loopback never sees anything else."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from harness.cluster.hosts import Hosts
+from harness.config import Settings
+from harness.readiness.apis import read_server, read_uses
+from harness.readiness.model import DeprecatedApi
+from harness.readiness.readonly import ReadOnlyApi, WouldChange
+
+FLOW = "flowcontrol.apiserver.k8s.io"
+
+
+class _Api(BaseHTTPRequestHandler):
+    """Answers from a table; remembers every method and path."""
+
+    answers: dict[str, Any]
+    asked: list[tuple[str, str]]
+
+    def _answer(self) -> None:
+        self.asked.append((self.command, self.path))
+        body = self.answers.get(self.path)
+        self.send_response(404 if body is None else 200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write((body if isinstance(body, str) else json.dumps(body or {})).encode())
+
+    def __getattr__(self, name: str) -> Any:
+        """Give one answer for every method: do_GET, do_PATCH and the others."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def served() -> Iterator[type[_Api]]:
+    handler = type("Api", (_Api,), {"answers": {}, "asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        handler.url = f"http://127.0.0.1:{http.server_port}"  # type: ignore[attr-defined]
+        yield handler
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def api(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[ReadOnlyApi]:
+    path = tmp_path / "kubeconfig"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+                "clusters": [{"name": "k", "cluster": {"server": served.url}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+            }
+        )
+    )
+    inventory = make_inventory()
+    with Hosts(inventory, Settings()) as hosts, ReadOnlyApi(path, inventory, hosts, Settings()) as made:
+        yield made
+
+
+WRITES: dict[str, Callable[[ReadOnlyApi], Any]] = {
+    "cordon": lambda api: api.cordon("w1"),
+    "evict": lambda api: api.evict(client.V1Pod(metadata=client.V1ObjectMeta(name="p", namespace="n", uid="u"))),
+    "create": lambda api: api.core.create_namespace(client.V1Namespace()),
+    "replace": lambda api: api.core.replace_node("w1", client.V1Node()),
+    "patch": lambda api: api.apps.patch_namespaced_deployment("d", "n", {}),
+    "delete": lambda api: api.core.delete_namespaced_pod("p", "n"),
+    "delete many": lambda api: api.core.delete_collection_namespaced_pod("n"),
+    "budget": lambda api: api.policy.delete_namespaced_pod_disruption_budget("b", "n"),
+    "custom": lambda api: api.custom.delete_cluster_custom_object("g", "v1", "things", "x"),
+    "lease": lambda api: api.coordination.patch_namespaced_lease("l", "n", {}),
+    "exec": lambda api: api.core.connect_get_namespaced_pod_exec("p", "n", command=["sh"]),
+    "attach": lambda api: api.core.connect_get_namespaced_pod_attach("p", "n"),
+    "port forward": lambda api: api.core.connect_get_namespaced_pod_portforward("p", "n"),
+    "proxy of a pod": lambda api: api.pod_get("n", "p", "/quit"),
+    "proxy of a node": lambda api: api.get_raw("/api/v1/nodes/w1/proxy/run/n/p/c?cmd=sh"),
+    "proxy of a service": lambda api: api.get_raw("/api/v1/namespaces/n/services/s/proxy/"),
+}
+
+
+@pytest.mark.parametrize("name", list(WRITES))
+def test_whatever_could_change_something_is_refused_and_never_sent(api: ReadOnlyApi, served: Any, name: str) -> None:
+    with pytest.raises(WouldChange, match="readiness only reads"):
+        WRITES[name](api)
+    assert served.asked == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "get"])
+def test_every_method_but_get_is_refused(api: ReadOnlyApi, served: Any, method: str) -> None:
+    with pytest.raises(WouldChange):
+        api.client.call_api(method, f"{served.url}/api/v1/nodes")
+    assert served.asked == []
+
+
+def test_reads_go_through_also_towards_one_server(api: ReadOnlyApi, served: Any) -> None:
+    configz = "/api/v1/nodes/w1/proxy/configz"
+    served.answers.update({"/api/v1/nodes": {"kind": "NodeList", "items": []}, configz: {"kubeletconfig": {}}})
+    assert api.nodes() == []
+    assert api.get_json(configz) == {"kubeletconfig": {}}
+    with api.at("cp1", served.url) as one:
+        assert one.nodes() == []
+        with pytest.raises(WouldChange):
+            one.cordon("w1")
+    assert {method for method, _ in served.asked} == {"GET"}
+
+
+def test_metadata_is_read_page_by_page(api: ReadOnlyApi, served: Any) -> None:
+    first = {"metadata": {"continue": "next"}, "items": [{"metadata": {"name": "a"}}]}
+    second = {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}
+    served.answers.update({"/apis/g/v1/things?limit=500": first, "/apis/g/v1/things?limit=500&continue=next": second})
+    assert [item["name"] for item in api.metadata("/apis/g/v1/things")] == ["a", "b"]
+
+
+def test_one_api_server_tells_its_version_and_metrics(api: ReadOnlyApi, served: Any) -> None:
+    names = ["major", "minor", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"]
+    served.answers["/version/"] = {**dict.fromkeys(names, ""), "gitVersion": "v1.35.4"}
+    served.answers["/metrics"] = (
+        'apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",version="v1"} 1\n'
+    )
+    server = read_server(api)
+    assert server.version == "v1.35.4"
+    assert [item.resource for item in server.deprecated] == ["endpoints"]
+
+
+def test_uses_are_looked_for_by_the_preferred_version_and_only_where_another_is_served(
+    api: ReadOnlyApi, served: Any
+) -> None:
+    def group(name: str, *versions: str) -> dict[str, Any]:
+        entries = [{"groupVersion": f"{name}/{version}"} for version in versions]
+        return {"name": name, "preferredVersion": entries[0], "versions": entries}
+
+    resources = [{"name": "flowschemas", "verbs": ["list"]}, {"name": "flowschemas/status", "verbs": ["get"]}]
+    written = {"name": "batch", "managedFields": [{"apiVersion": f"{FLOW}/v1beta3", "manager": "helm", "time": "t"}]}
+    served.answers.update(
+        {
+            "/apis": {"groups": [group("apps", "v1"), group("autoscaling", "v2", "v1"), group(FLOW, "v1", "v1beta3")]},
+            f"/apis/{FLOW}/v1": {"resources": resources},
+            f"/apis/{FLOW}/v1/flowschemas?limit=500": {"metadata": {}, "items": [{"metadata": written}]},
+        }
+    )
+    (use,) = read_uses(api, [DeprecatedApi(FLOW, "v1beta3", "flowschemas", "1.32")])
+    assert (use.group_version, use.manager, use.name) == (f"{FLOW}/v1beta3", "helm", "batch")
+    assert [path for _, path in served.asked] == ["/apis", f"/apis/{FLOW}/v1", f"/apis/{FLOW}/v1/flowschemas?limit=500"]
