@@ -6,6 +6,7 @@ and prints ``{"image", "arguments", "command"}`` for `docker run`.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sys
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ def ensure_network(name: str, subnet: str) -> None:
     """Make the nodes' bridge network where it is missing.
 
     Raises:
-        BuildFailed: a network of that name has another subnet, or Docker refused; carries its own words.
+        BuildFailed: a network of that name has another subnet, another interface of this host has the nodes' addresses,
+            or Docker refused; carries its own words.
     """
     processes = Processes()
     template = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
@@ -117,12 +119,35 @@ def ensure_network(name: str, subnet: str) -> None:
     except BuildFailed:
         label = f"--label={LABEL}=network"
         processes.run(f"making network {name}", [DOCKER, "network", "create", label, "--subnet", subnet, name])
-        return
+        found = subnet
     if found.split() != [subnet]:
         raise BuildFailed(
             f"the Docker network {name} has {found.strip() or 'no subnet'}, the inventory's cluster_node_network is "
             f"{subnet}: remove that network (docker network rm {name}) or change the inventory"
         )
+
+    bridge = processes.run("asking for its bridge", [DOCKER, "network", "inspect", "--format", "{{.Id}}", name]).strip()
+    if others := overlapping(Path("/proc/net/route").read_text(), subnet) - {f"br-{bridge[:12]}"}:
+        raise BuildFailed(
+            f"the addresses {subnet} of the nodes are also reached through {', '.join(sorted(others))} on this host, "
+            "so nodes would not be: choose another cluster_node_network in the inventory, or remove that interface if "
+            "nothing uses it (ip link delete NAME)"
+        )
+
+
+def overlapping(routes: str, subnet: str) -> set[str]:
+    """Return the interfaces that take packets for a subnet, or a part of it, by what /proc/net/route says.
+
+    Routes of wider networks do not count: the more exact one wins.
+    """
+    wanted = ipaddress.ip_network(subnet)
+    found = set()
+    for line in routes.splitlines()[1:]:
+        words = line.split()
+        address, mask = (ipaddress.ip_address(bytes.fromhex(words[n])[::-1]) for n in (1, 7))
+        if ipaddress.ip_network(f"{address}/{mask}").subnet_of(wanted):
+            found.add(words[0])
+    return found
 
 
 @click.command()

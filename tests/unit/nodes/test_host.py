@@ -14,6 +14,7 @@ import yaml
 
 from bundle import cleanup, docker_daemon
 from bundle.errors import BuildFailed
+from bundle.node_container import overlapping
 from harness.hostsetup import PACKAGES, missing_packages
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -154,3 +155,10 @@ def test_asking_clean_a_question_removes_nothing(
         cleanup.main()
     assert ended.value.code == code
     assert (tmp_path / "parts").exists()
+
+
+def test_an_interface_that_has_the_nodes_addresses_is_found() -> None:
+    columns = "Iface Destination Gateway Flags RefCnt Use Metric Mask\n"
+    rows = "eth0 00000000 0 3 0 0 0 00000000\nvpn 00001FAC 0 1 0 0 0 0000FFFF\nbr-1 004D1FAC 0 1 0 0 0 00FFFFFF\n"
+    assert overlapping(columns + rows, "172.31.77.0/24") == {"br-1"}
+    assert overlapping(columns + rows, "172.31.78.0/24") == set()
