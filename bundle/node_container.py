@@ -140,12 +140,12 @@ def overlapping(routes: str, subnet: str) -> set[str]:
 
     Routes of wider networks do not count: the more exact one wins.
     """
-    wanted = ipaddress.ip_network(subnet)
+    wanted = ipaddress.IPv4Network(subnet)
     found = set()
     for line in routes.splitlines()[1:]:
         words = line.split()
-        address, mask = (ipaddress.ip_address(bytes.fromhex(words[n])[::-1]) for n in (1, 7))
-        if ipaddress.ip_network(f"{address}/{mask}").subnet_of(wanted):
+        address, mask = (ipaddress.IPv4Address(bytes.fromhex(words[n])[::-1]) for n in (1, 7))
+        if ipaddress.IPv4Network(f"{address}/{mask}").subnet_of(wanted):
             found.add(words[0])
     return found
 
