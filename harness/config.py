@@ -36,6 +36,9 @@ class Timeouts(_Section):
     api_up: float = _seconds(180, "the API to answer through the virtual address; static pods restart in 10-30 s")
     vip_held: float = _seconds(30, "exactly one control plane to hold the virtual address; VRRP takes 1-4 s")
     etcd_healthy: float = _seconds(180, "all etcd members healthy with one leader; a member rejoins 10-60 s after boot")
+    leader_takeover: float = _seconds(
+        60, "another scheduler or controller manager to take the lease over; its duration is 15 s by default"
+    )
     node_boot: float = _seconds(300, "a node to answer over SSH after power-on; bare machines run their POST")
     node_ready: float = _seconds(300, "a node to be Ready after boot or upgrade; the kubelet needs 10-60 s")
     node_not_ready: float = _seconds(
@@ -86,7 +89,63 @@ _NODE_LOSS = 60
 """Seconds: 50 s grace + 5 s monitor period until Kubernetes takes a dead node's pods out of Services, and a margin."""
 
 
-class DrillLimits(_Section):
+_PATIENT = 3.0
+"""Seconds: the limit of what a drill does not touch, or should cost a moment only; see :class:`Limits`."""
+
+
+def _limits(why: str, *, app: float = _PATIENT, api: float = _PATIENT, dns: float = _PATIENT) -> Any:
+    return Field(default=Limits(app_outage_s=app, api_outage_s=api, dns_outage_s=dns), description=why)
+
+
+class FaultLimits(_Section):
+    """The limits of drills that make one fault on one node."""
+
+    pod_killed: Limits = _limits("kube-proxy takes a dead pod out within 1-2 s")
+    container_killed: Limits = _limits("the kubelet sees a dead container within 1 s, kube-proxy follows")
+    pods_all_killed: Limits = _limits("new pods start and pass their readiness probe", app=30)
+    failover_scheduler_leader: Limits = _limits("what runs needs no scheduler")
+    failover_controller_manager_leader: Limits = _limits("what runs needs no controller manager")
+    kubelet_stopped: Limits = _limits("pods go on serving without their kubelet")
+    kubelet_killed: Limits = _limits("systemd restarts it")
+    kubelet_frozen: Limits = _limits("pods go on serving without their kubelet")
+    containerd_stopped: Limits = _limits("containers live on")
+    containerd_killed: Limits = _limits("containers live on, systemd restarts it")
+    kube_proxy_frozen: Limits = _limits("rules stay in the kernel")
+    coredns_killed: Limits = _limits("the other replica answers")
+    coredns_frozen: Limits = _limits("three failed readiness probes, 10 s apart, and a margin", dns=45)
+    apiserver_stopped: Limits = _limits("the balancer marks it down within 1.5 s")
+    apiserver_killed: Limits = _limits("the balancer marks it down within 1.5 s")
+    apiserver_frozen: Limits = _limits("the balancer marks it down within 1.5 s")
+    etcd_member_stopped: Limits = _limits("the API server beside it is marked down within 1.5 s")
+    etcd_leader_frozen: Limits = _limits("a new leader takes 1-2 s, then API servers reconnect", api=6)
+    keepalived_stopped: Limits = _limits("the address moves after the skew, under 1 s")
+    keepalived_killed: Limits = _limits("the address moves after three missed advertisements")
+    keepalived_frozen: Limits = _limits("the address moves after three missed advertisements")
+    haproxy_stopped: Limits = _limits("keepalived's check takes 3 s at most", api=6)
+    haproxy_frozen: Limits = _limits("keepalived's check takes 3 s at most", api=6)
+    network_node_cut: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
+    network_holder_cut: Limits = _limits("as the loss of the node", api=6, dns=_NODE_LOSS)
+    network_etcd_cut: Limits = _limits("a new leader takes 1-2 s, then API servers reconnect", api=6)
+    network_api_cut: Limits = _limits("pods go on serving without the API")
+    network_outgoing_cut: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
+    network_incoming_cut: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
+    network_dns_cut: Limits = _limits("a share of lookups fails as long as the cut lasts, 20 s", dns=30)
+    network_loss: Limits = _limits("a lost SYN is repeated after 1 s; several in a row may be lost", app=10, dns=10)
+    network_latency: Limits = _limits("100 ms more are within a probe's patience of 1 s")
+    network_bandwidth: Limits = _limits("small answers fit through 2 Mbit/s")
+    node_hang: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
+    node_hang_leader: Limits = _limits("as the loss of the node", api=6, dns=_NODE_LOSS)
+    node_reboot: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
+    node_shutdown: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
+    zone_outage: Limits = _limits("as the loss of its nodes", app=_NODE_LOSS, api=6, dns=_NODE_LOSS)
+    disk_full_etcd: Limits = _limits("the API server beside it is marked down within 1.5 s")
+    disk_full_containerd: Limits = _limits("replicas elsewhere serve")
+    disk_full_root: Limits = _limits("replicas elsewhere serve")
+    memory_pressure: Limits = _limits("replicas elsewhere serve; what the kernel kills is seen within 1 s", app=5)
+    cpu_starvation: Limits = _limits("a node that crawls answers late; readiness takes its pods out", app=10)
+
+
+class DrillLimits(FaultLimits):
     """The limits of each drill. A drill's name with ``-`` is written with ``_`` here."""
 
     app_rollout: Limits = Field(

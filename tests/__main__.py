@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 INVENTORY = "inventories/local"
 
+DRILLS = "app-rollout,node-drain,drain-blocked,failover-worker,failover-vip,failover-etcd-leader,cluster-upgrade"  # make drill's
+
 STYLE = [
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
@@ -33,7 +35,7 @@ LIVE = [
     ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
     ["pytest", "-v", "tests/roles/test_install.py", "--inventory", INVENTORY],
     ["pytest", "-v", "tests/roles/test_upgrade_refusals.py", "--inventory", INVENTORY],
-    ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY],
+    ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY, "--drills", DRILLS],
     ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
 ]
 

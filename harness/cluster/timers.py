@@ -38,9 +38,14 @@ class Timer:
         return f"{self.name} {self.value:g}{' ' + self.unit if self.unit else ''} ({self.source})"
 
 
+_CHECK_INTERVAL = Timer("vrrp_script interval", 1.0, "default of keepalived: keepalived.conf has no vrrp_script")
+_CHECK_TIMEOUT = Timer("vrrp_script timeout", 1.0, "default of keepalived: the interval")
+_CHECK_FALL = Timer("vrrp_script fall", 1, "default of keepalived: keepalived.conf does not say", "")
+
+
 @dataclass(frozen=True, slots=True)
 class LiveTimers:
-    """Seconds each, except ``haproxy_fall`` and ``haproxy_rise`` (counts) and ``vrrp_priority`` (0-255, by node)."""
+    """Seconds each, but ``haproxy_fall``, ``haproxy_rise``, ``check_fall`` (counts), ``vrrp_priority`` (0-255)."""
 
     node_monitor_grace: Timer
     node_monitor_period: Timer
@@ -61,6 +66,9 @@ class LiveTimers:
     haproxy_rise: Timer
     haproxy_check: Timer
     proxy_min_sync: Timer
+    check_interval: Timer = _CHECK_INTERVAL
+    check_timeout: Timer = _CHECK_TIMEOUT
+    check_fall: Timer = _CHECK_FALL
 
     @staticmethod
     def read(api: ClusterApi, hosts: Hosts, inventory: Inventory) -> LiveTimers:
@@ -76,6 +84,8 @@ class LiveTimers:
         keepalived = {node: parse_keepalived(text) for node, text, _ in configs}
         haproxy = parse_haproxy(configs[0][2])
         vrrp = next(iter(keepalived.values()))
+        script = parse_vrrp_script(configs[0][1])
+        every = _value("vrrp_script interval", script.get("interval"), 1.0, "keepalived.conf", "keepalived")
         controller, etcd = flags["kube-controller-manager"], flags["etcd"]
         lease = _duration(kubelet, "nodeLeaseDurationSeconds", 40, "kubelet configz")
         return LiveTimers(
@@ -102,6 +112,11 @@ class LiveTimers:
                 "timeout check", haproxy.get("check"), haproxy.get("inter", 2.0), "haproxy.cfg", "haproxy: inter"
             ),
             proxy_min_sync=_proxy_min_sync(api),
+            check_interval=every,
+            check_timeout=_value(
+                "vrrp_script timeout", script.get("timeout"), every.value, "keepalived.conf", "keepalived: interval"
+            ),
+            check_fall=_value("vrrp_script fall", script.get("fall"), 1, "keepalived.conf", "keepalived", unit=""),
         )
 
     def vrrp_takeover_s(self, lost: str) -> float:
@@ -110,10 +125,25 @@ class LiveTimers:
         Master_Down_Interval = 3 x advert + skew, skew = (256 - priority) / 256 x advert (RFC 5798, section 6.1; in
         version 2 the factor is 1 s: RFC 3768).
         """
+        return 3 * self.vrrp_advert.value + self.vrrp_skew_s(lost)
+
+    def vrrp_skew_s(self, lost: str) -> float:
+        """Seconds from the goodbye of ``lost`` (priority 0) until the next in line takes the virtual address.
+
+        A router that stops in order says so, and the others wait for the skew only (RFC 5798, section 6.4.2).
+        """
         rest = [priority for node, priority in self.vrrp_priority.items() if node != lost]
         factor = self.vrrp_advert.value if self.vrrp_version >= 3 else 1.0
-        skew = (256 - max(rest, default=100)) / 256 * factor
-        return 3 * self.vrrp_advert.value + skew
+        return (256 - max(rest, default=100)) / 256 * factor
+
+    @property
+    def check_notices_s(self) -> float:
+        """Longest time until keepalived believes its check of the balancer: one interval, then ``fall`` failures.
+
+        keepalived starts the next run one interval after the last one's start, and ends one at its timeout.
+        """
+        each = max(self.check_interval.value, self.check_timeout.value)
+        return self.check_interval.value + self.check_fall.value * each
 
     @property
     def node_loss_s(self) -> float:
@@ -170,6 +200,13 @@ def parse_keepalived(text: str) -> dict[str, float]:
     if values.get("vrrp_version", 2) == 2 and "advert_int" in values:
         values["advert_int"] = float(max(1, round(values["advert_int"])))
     return values
+
+
+def parse_vrrp_script(text: str) -> dict[str, float]:
+    """interval, timeout and fall of keepalived.conf's first vrrp_script; {} where there is none."""
+    block = re.search(r"^\s*vrrp_script\s+\S+\s*\{(.*?)\}", _uncommented(text, "#!"), re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^\s*(interval|timeout|fall)\s+([\d.]+)", block.group(1), re.MULTILINE) if block else []
+    return {name: float(value) for name, value in found}
 
 
 def parse_haproxy(text: str) -> dict[str, float]:

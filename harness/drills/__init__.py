@@ -1,4 +1,7 @@
-"""The drills, one file each. A full run goes in the order that is here: the upgrade comes last, it cannot be undone."""
+"""The drills, one file each; those that differ in a fault only stand in tables.
+
+A full run goes in the order that is here: the upgrade comes last, it cannot be undone.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,14 @@ from harness.drills.drain_blocked import DrainBlocked
 from harness.drills.failover_etcd_leader import FailoverEtcdLeader
 from harness.drills.failover_vip import FailoverVip
 from harness.drills.failover_worker import FailoverWorker
+from harness.drills.leader_takeover import LEADER_DRILLS
+from harness.drills.network_drills import NETWORK_DRILLS
 from harness.drills.node_drain import NodeDrain
+from harness.drills.node_drills import NODE_DRILLS
+from harness.drills.pod_drills import POD_DRILLS
+from harness.drills.resource_drills import RESOURCE_DRILLS
+from harness.drills.service_drills import SERVICE_DRILLS
+from harness.drills.zone_outage import ZoneOutageDrill
 from harness.errors import UsageError
 
 __all__ = ["ALL", "Drill", "DrillContext", "Survey", "find_drills"]
@@ -18,9 +28,16 @@ _ORDER: tuple[Drill, ...] = (
     AppRollout(),
     NodeDrain(),
     DrainBlocked(),
+    *POD_DRILLS,
+    *LEADER_DRILLS,
+    *SERVICE_DRILLS,
+    *NETWORK_DRILLS,
+    *NODE_DRILLS,
+    *RESOURCE_DRILLS,
     FailoverWorker(),
     FailoverVip(),
     FailoverEtcdLeader(),
+    ZoneOutageDrill(),
     ClusterUpgrade(),
 )
 

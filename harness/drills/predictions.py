@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.model import Budget
 
 if TYPE_CHECKING:
+    from harness.cluster.leases import ElectionTimers
     from harness.cluster.timers import LiveTimers
     from harness.config import Limits
 
@@ -109,6 +110,11 @@ def election(timers: LiveTimers, node: str) -> Prediction:
 
 def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[Budget]:
     """Budgets of a power cut to one node. What happens side by side does not add up: the slowest counts."""
+    return expected_budgets(limits, loss_expected(timers, loss))
+
+
+def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
+    """What the loss of a node should do, by what stands on it."""
     vip = [takeover(timers, loss.node)] if loss.holds_vip else []
     api = [*vip]
     if loss.control_plane:
@@ -120,11 +126,14 @@ def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[Budget]:
         app.append(endpoints_of_a_dead_node(timers, f"{loss.app_pods} app pod(s)", loss))
     if loss.dns_pods:
         dns.append(endpoints_of_a_dead_node(timers, f"{loss.dns_pods} CoreDNS pod(s)", loss))
-    return [
-        _budget(APP, limits.app_outage_s, limits.app_max_failed, app, f"{loss.node} holds nothing that the app needs"),
-        _budget(API, limits.api_outage_s, limits.api_max_failed, api, f"{loss.node} is not in the way to the API"),
-        _budget(DNS, limits.dns_outage_s, None, dns, f"no CoreDNS pod is on {loss.node}"),
-    ]
+    return Expected(
+        tuple(app),
+        tuple(api),
+        tuple(dns),
+        f"{loss.node} holds nothing that the app needs",
+        f"{loss.node} is not in the way to the API",
+        f"no CoreDNS pod is on {loss.node}",
+    )
 
 
 def planned_work(limits: Limits, app: str, api: str) -> list[Budget]:
@@ -134,6 +143,81 @@ def planned_work(limits: Limits, app: str, api: str) -> list[Budget]:
         _budget(API, limits.api_outage_s, limits.api_max_failed, [], api),
         _budget(DNS, limits.dns_outage_s, None, [], "CoreDNS has several replicas and a lameduck period"),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What each group of users should feel; where it is nothing, ``*_why`` says why not."""
+
+    app: tuple[Prediction, ...] = ()
+    api: tuple[Prediction, ...] = ()
+    dns: tuple[Prediction, ...] = ()
+    app_why: str = "nothing that the app needs is touched"
+    api_why: str = "no control plane is touched"
+    dns_why: str = "no CoreDNS pod is touched"
+
+
+def expected_budgets(limits: Limits, expected: Expected) -> list[Budget]:
+    """Budgets of a fault from what it should do. What happens side by side does not add up: the slowest counts."""
+    return [
+        _budget(APP, limits.app_outage_s, limits.app_max_failed, list(expected.app), expected.app_why),
+        _budget(API, limits.api_outage_s, limits.api_max_failed, list(expected.api), expected.api_why),
+        _budget(DNS, limits.dns_outage_s, None, list(expected.dns), expected.dns_why),
+    ]
+
+
+def goodbye(timers: LiveTimers, node: str) -> Prediction:
+    """Until another node answers on the virtual address after keepalived stopped in order: the skew only."""
+    seconds = timers.vrrp_skew_s(node)
+    line = f"keepalived on {node} says goodbye (priority 0): the next in line takes the address after its skew"
+    return Prediction(seconds, (f"{line} = {seconds:.2f} s (RFC 5798, section 6.4.2)", *timers.describe("vrrp_advert")))
+
+
+def failed_check(timers: LiveTimers, node: str) -> Prediction:
+    """Until the virtual address leaves a node whose balancer is gone: keepalived's check, then its goodbye."""
+    seconds = timers.check_notices_s + timers.vrrp_skew_s(node)
+    return Prediction(
+        seconds,
+        (
+            (
+                f"keepalived on {node} gives the address up when its check of the balancer has failed: "
+                f"interval + fall x max(interval, timeout) + skew = {seconds:.2f} s at most"
+            ),
+            *timers.describe("check_interval", "check_timeout", "check_fall", "vrrp_advert"),
+        ),
+    )
+
+
+def leader_handover(timers: ElectionTimers) -> Prediction:
+    """Until another scheduler or controller manager holds the lease, from the last renewal."""
+    return Prediction(
+        timers.takeover_s,
+        (
+            f"lease duration + 2 x 2.2 x retry period = {timers.takeover_s:g} s at most after the last renewal",
+            *(str(timer) for timer in (timers.lease, timers.renew, timers.retry)),
+            "a candidate sees the last renewal up to a stretched retry period late, and asks again as much later",
+        ),
+    )
+
+
+def until_replaced(timers: LiveTimers, what: str, readiness_s: float) -> Prediction:
+    """Until a dead pod is out of its Service, or its successor in it: readiness, then each kube-proxy."""
+    seconds = readiness_s + timers.proxy_min_sync.value
+    return Prediction(
+        seconds,
+        (
+            (
+                f"{what}: readiness {readiness_s:g} s (from the pod's own probe) + kube-proxy's sync = {seconds:g} s; "
+                "the time to start a container comes on top where it has to start first"
+            ),
+            *timers.describe("proxy_min_sync"),
+        ),
+    )
+
+
+def while_it_lasts(what: str, seconds: float) -> Prediction:
+    """A share of requests may fail as long as the fault is in place: nothing in Kubernetes looks for it."""
+    return Prediction(seconds, (f"{what}; nothing takes it out of the Service, so a share fails for {seconds:g} s",))
 
 
 def _budget(probes: str, limit_s: float, max_failed: int | None, parts: list[Prediction], otherwise: str) -> Budget:
