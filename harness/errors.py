@@ -8,6 +8,7 @@
     ├── Unsafe               (4)   going on could harm the cluster: ABORTED
     │   ├── UnhealthyCluster       found before a drill starts: nothing was touched
     │   └── Interrupted            Ctrl-C or SIGTERM: the fault was healed and the record kept
+    ├── WouldTouch           (1)   a dry run came to something that changes the cluster; it was not done
     ├── StepFailed           (1)   a playbook, a node or Kubernetes refused a step; carries its own words
     └── DeadlineExceeded     (1)   a wait named in the configuration ran out
 
@@ -69,6 +70,10 @@ class UnhealthyCluster(Unsafe):
 
 class Interrupted(Unsafe):
     """The user or the system asked to stop; the fault was healed and the record kept."""
+
+
+class WouldTouch(KubedrillError):
+    """A dry run came to something that changes the cluster; it was not done."""
 
 
 class StepFailed(KubedrillError):

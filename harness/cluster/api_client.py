@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from kubernetes import client, config
 
-from harness.errors import StepFailed
+from harness.errors import StepFailed, WouldTouch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,11 @@ class DeadlineApiClient(client.ApiClient):
     """An ApiClient whose every call has a deadline.
 
     A call that names no ``_request_timeout`` gets ``seconds``; a watch should name its own, above its timeoutSeconds.
-    Network failures and 5xx become :class:`ApiUnavailable`; 4xx stay ``kubernetes.client.ApiException``.
+    Network failures and 5xx become :class:`ApiUnavailable`; 4xx stay ``kubernetes.client.ApiException``. While
+    ``read_only`` is set, a call that could change something is :class:`~harness.errors.WouldTouch` and is not made.
     """
+
+    read_only = False
 
     def __init__(self, configuration: Any, seconds: float) -> None:
         super().__init__(configuration)
@@ -42,6 +45,8 @@ class DeadlineApiClient(client.ApiClient):
         post_params: Any = None,
         _request_timeout: Any = None,
     ) -> Any:
+        if self.read_only and method not in ("GET", "HEAD"):
+            raise WouldTouch(f"the API is asked to {method} {url}")
         with _clear_errors(method, url, _request_timeout or self.seconds):
             response: Any = super().call_api(
                 method, url, header_params, body, post_params, _request_timeout=_request_timeout or self.seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ from harness.waits import Waiting, wait_for
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from harness.app import SampleApp
     from harness.cluster.timers import LiveTimers
@@ -32,6 +33,7 @@ class Survey:
     app: SampleApp
     timers: LiveTimers
     rng: random.Random
+    rehearsal: bool = False  # a dry run: prepare() says with a note what it would change, and changes nothing
 
     @property
     def limits_of(self) -> Callable[[str], Limits]:
@@ -72,6 +74,7 @@ class DrillContext:
     undos: Undos
     succeeding: Callable[[str], bool]  # whether all probes that match a glob answer now
     open_steps: list[str] = field(default_factory=list)
+    guard: Callable[[Fault], AbstractContextManager[object]] = nullcontext  # entered before a fault; raises Unsafe
 
     @property
     def faults(self) -> FaultContext:
@@ -98,14 +101,15 @@ class DrillContext:
     def fault(self, fault: Fault) -> Iterator[None]:
         """Inject a fault, let the body watch, heal. The undo is on the stack before the fault is injected."""
         what = f"{fault.name} of {fault.subject}"
-        self.undos.add(what, lambda: fault.heal(self.faults))
-        with self.step(fault.subject, fault.name, lane="fault"):
-            with self.step(fault.subject, f"{fault.name}: inject"):
-                fault.inject(self.faults)
-            yield
-            with self.step(fault.subject, f"{fault.name}: heal"):
-                fault.heal(self.faults)
-            self.undos.drop(what)
+        with self.guard(fault):
+            self.undos.add(what, lambda: fault.heal(self.faults))
+            with self.step(fault.subject, fault.name, lane="fault"):
+                with self.step(fault.subject, f"{fault.name}: inject"):
+                    fault.inject(self.faults)
+                yield
+                with self.step(fault.subject, f"{fault.name}: heal"):
+                    fault.heal(self.faults)
+                self.undos.drop(what)
 
     def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
         """Add a finding that the verdict depends on."""

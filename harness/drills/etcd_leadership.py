@@ -37,6 +37,9 @@ def move_leader(survey: Survey, source: str, to: str) -> None:
         StepFailed: etcd refused; carries its own words.
     """
     ctx = survey.faults
+    if survey.rehearsal:
+        ctx.note(to, f"would be made to lead etcd instead of {source}")
+        return
     ids = {member.node: member.id for member in ctx.api.etcd_members()}
     ctx.hosts.check(source, f"{ETCDCTL} move-leader {ids[to]:x}")
 

@@ -1,16 +1,23 @@
-"""What is looked at before anything is broken: is the cluster allowed, healthy, and free of an earlier fault?"""
+"""What is looked at before anything is broken: is the cluster allowed, healthy, free of an earlier fault?
+
+Before each single fault :class:`FaultGuard` is asked.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.cluster.health import find_problems
 from harness.drills.residue import leftovers
-from harness.errors import UsageError
+from harness.errors import Unsafe, UsageError
+from harness.faults import PowerCut, onnode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.cluster.inventory import Inventory
-    from harness.faults import FaultContext
+    from harness.faults import Fault, FaultContext
 
 
 def require_permission(inventory: Inventory) -> None:
@@ -43,3 +50,49 @@ def brief(problems: list[str], most: int = 3) -> str:
     """
     more = [f"and {len(problems) - most} more"] if len(problems) > most else []
     return "; ".join([*problems[:most], *more])
+
+
+class FaultGuard:
+    """Asked before each fault of a drill: one fault a node, never below etcd's quorum, nothing that is unavailable now.
+
+    A drill whose name says ``quorum`` may take etcd's quorum away.
+    """
+
+    def __init__(self, ctx: FaultContext, drill: str) -> None:
+        self._ctx, self._drill = ctx, drill
+        self._broken: dict[str, str] = {}  # node → the fault that it has
+
+    @contextmanager
+    def __call__(self, fault: Fault) -> Iterator[None]:
+        """Let a fault be made, and count its nodes as broken while it is.
+
+        Raises:
+            Unsafe: it must not be made; nothing was broken by it.
+        """
+        nodes = nodes_of(fault, self._ctx.inventory)
+        reason = self._refusal(fault, nodes)
+        if reason:
+            raise Unsafe(f"{fault.name} of {fault.subject} was not made: {reason}")
+        self._broken.update(dict.fromkeys(nodes, fault.name))
+        try:
+            yield
+        finally:
+            for node in nodes:
+                self._broken.pop(node, None)
+
+    def _refusal(self, fault: Fault, nodes: tuple[str, ...]) -> str | None:
+        for node in nodes:
+            if node in self._broken:
+                return f"{node} has a fault already ({self._broken[node]}); one fault a node"
+        if isinstance(fault, PowerCut) and "quorum" not in self._drill:
+            below = onnode.etcd_majority(self._ctx, nodes)
+            if below:
+                return below
+        return fault.available(self._ctx)
+
+
+def nodes_of(fault: Fault, inventory: Inventory) -> tuple[str, ...]:
+    """Nodes that a fault breaks: those that it names, else its subject where that is a node."""
+    named: tuple[str, ...] = getattr(fault, "nodes", ())
+    known = [node.name for node in inventory.nodes]
+    return tuple(name for name in named or (fault.subject,) if name in known)

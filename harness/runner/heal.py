@@ -150,6 +150,7 @@ class _Healer(ExitStack):
 
     def _power_on(self, item: Residue) -> None:
         node = self.inventory.node(item.where)
+        self.power.resume(node)
         self.power.on(node)
         self.hosts.forget(node)
         if item.kind == "watchdog":

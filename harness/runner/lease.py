@@ -88,7 +88,7 @@ class ClusterLease:
             Unsafe: another run holds it; names it and since when.
             ApiUnavailable: the API does not answer.
         """
-        found = self._read()
+        found = self.read()
         if found is not None and is_held(found):
             raise Unsafe(self._refusal(found))
         if found is not None and holder(found) and not died_here(found):
@@ -101,13 +101,13 @@ class ClusterLease:
         except ApiException as error:
             if error.status != _CONFLICT:
                 raise
-            raise Unsafe(self._refusal(self._read() or found)) from error
+            raise Unsafe(self._refusal(self.read() or found)) from error
         self.held = True
 
     def renew(self) -> None:
         """Renew it once. An API that does not answer, or refuses, is tolerated: the next renewal tries again."""
         with contextlib.suppress(ApiUnavailable, ApiException):
-            found = self._read()
+            found = self.read()
             if found is None:  # a restored snapshot of etcd may be older than this run
                 self._leases.create_namespaced_lease(NAMESPACE, self._body())
             elif is_mine(found) or not holder(found):
@@ -118,7 +118,7 @@ class ClusterLease:
     def release(self) -> None:
         """Delete it, where it is still this run's. Left to expire where the API does not answer."""
         with contextlib.suppress(ApiUnavailable, ApiException):
-            found = self._read()
+            found = self.read()
             if found is not None and is_mine(found):
                 same = {"preconditions": {"resourceVersion": found.metadata.resource_version}}
                 self._leases.delete_namespaced_lease(NAME, NAMESPACE, body=same)
@@ -128,7 +128,8 @@ class ClusterLease:
             if self.held:
                 self.renew()
 
-    def _read(self) -> Any | None:
+    def read(self) -> Any | None:
+        """Return the Lease as it is; None where there is none."""
         try:
             return self._leases.read_namespaced_lease(NAME, NAMESPACE)
         except ApiException as error:
@@ -140,7 +141,7 @@ class ClusterLease:
         """Watch an expired Lease. Raises Unsafe as soon as it is renewed: its holder lives, and its clock differs."""
 
         def renewed() -> Any | None:
-            now = self._read()
+            now = self.read()
             moved = now is not None and now.spec.renew_time != seen.spec.renew_time
             return now if moved else None
 
@@ -177,6 +178,13 @@ class ClusterLease:
 def holder(lease: Any) -> str:
     """Who holds a Lease; "" for nobody."""
     return str(lease.spec.holder_identity or "")
+
+
+def held_by(api: ClusterApi) -> list[str]:
+    """Say which run drills the cluster now, as a problem; [] for none. Touches nothing."""
+    lease = ClusterLease(api, "")
+    found = lease.read()
+    return [f"{holder(found)} drills it since {_shown(found.spec.acquire_time)}"] if found and is_held(found) else []
 
 
 def is_mine(lease: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.cluster.watchdog import runtime_dir
@@ -29,13 +30,13 @@ def run_lock(inventory: Inventory) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 40, 0).decode().strip() or "unknown"
+            holder = os.pread(descriptor, 80, 0).decode().strip() or "unknown"
             raise Unsafe(
                 f"another run (process {holder}) drills the cluster {inventory.name}; two at a time would break each "
                 "other's verdict. Wait for it, or end it with Ctrl-C there."
             ) from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, f"{os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -24,7 +23,8 @@ from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
 from harness.model import Check, Event, Header, ProbeSpec
 from harness.probes import ProbeSession, find_targets, standard_probes
 from harness.record import RecordWriter
-from harness.runner.guards import brief, find_unfit
+from harness.runner.guards import FaultGuard, brief, find_unfit
+from harness.runner.seeds import drill_rng
 from harness.runner.ticker import Ticker
 from harness.waits import Waiting, pause, wait_for
 
@@ -106,7 +106,7 @@ class _Drilling:
 
     def _survey(self) -> Survey:
         ctx = self.ctx
-        rng = random.Random(f"{self.bench.seed} {self.drill.name}")  # noqa: S311 - a recorded choice, not a secret
+        rng = drill_rng(self.bench.seed, self.drill.name)
         return Survey(ctx, self.bench.app, LiveTimers.read(ctx.api, ctx.hosts, ctx.inventory), rng)
 
     def _drill(self, survey: Survey) -> None:
@@ -226,7 +226,7 @@ class _Drilling:
         if isinstance(self.failed, StepFailed | DeadlineExceeded):
             found = _words(self.failed)
             self.writer.check(Check("every step succeeded", ok=False, found=found, expected="every step succeeds"))
-        self._end("error", _words(self.failed))
+        self._end("aborted" if isinstance(self.failed, Unsafe) else "error", _words(self.failed))
 
     def _end(self, ended: str, reason: str) -> None:
         self.writer.end(time.monotonic_ns(), ended, reason)
@@ -272,7 +272,8 @@ class _Drilling:
             latest = {name: counts for name, counts in session.latest().items() if fnmatchcase(name, glob)}
             return bool(latest) and all(ok == total > 0 for ok, total in latest.values())
 
-        return DrillContext(survey, targets, self.writer, self.bench.progress, self.undos, succeeding)
+        guard = FaultGuard(self.ctx, self.drill.name)
+        return DrillContext(survey, targets, self.writer, self.bench.progress, self.undos, succeeding, guard=guard)
 
 
 def _words(error: KubedrillError | ApiException) -> str:

@@ -62,6 +62,8 @@ class Hosts:
     def reachable(self, _node: str) -> bool:
         return True
 
+    def resume(self, _node: Node) -> None: ...
+
     def on(self, _node: Node) -> None:
         self.cluster.repair("unreachable")
 

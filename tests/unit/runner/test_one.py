@@ -11,7 +11,7 @@ import pytest
 from harness.config import Settings
 from harness.drills.progress import Silent
 from harness.errors import StepFailed
-from harness.faults import FaultContext, Noop
+from harness.faults import FaultContext, Noop, PowerCut
 from harness.model import Budget, Record, VerdictKind
 from harness.record import read_record
 from harness.runner import one
@@ -218,3 +218,92 @@ def test_a_cluster_that_another_run_took_over_meanwhile_proves_nothing(tmp_path:
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.INCONCLUSIVE
     assert "nobody else drilled the cluster" in verdict.reason
+
+
+class NodeFault(Noop):
+    """A fault of one node that says why it cannot be made, if so."""
+
+    why: str | None = None
+
+    def available(self, _ctx: Any) -> str | None:
+        return self.why
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Any:
+    at = bench(tmp_path)
+    listed = [Object(name=name, is_control_plane=name.startswith("cp")) for name in ("cp1", "cp2", "cp3", "w1")]
+    at.faults.inventory.nodes = listed
+    at.faults.inventory.control_planes = listed[:3]
+    at.faults.inventory.path = "inv"
+    return at
+
+
+def test_a_second_fault_on_the_same_node_is_not_made(nodes: Any, tmp_path: Path, problems: list[str]) -> None:
+    seen: list[str] = []
+
+    def run(ctx: Any) -> None:
+        with ctx.fault(NodeFault("w1")):
+            with ctx.fault(NodeFault("cp1")):
+                seen.append("two nodes" + "!" * len(problems))
+            with ctx.fault(NodeFault("w1")):
+                seen.append("twice on one")
+
+    one.run_one(nodes, Drill(run))
+    found = record(tmp_path)
+    assert seen == ["two nodes"]
+    assert (found.ended, judge(found).verdict) == ("aborted", VerdictKind.ABORTED)
+    assert "w1 has a fault already (nothing); one fault a node" in found.reason
+
+
+def test_a_node_may_have_another_fault_after_its_first(nodes: Any, tmp_path: Path, problems: list[str]) -> None:
+    def run(ctx: Any) -> None:
+        for _ in range(2 + len(problems)):
+            with ctx.fault(NodeFault("w1")):
+                pass
+
+    one.run_one(nodes, Drill(run))
+    assert record(tmp_path).ended == "completed"
+
+
+def test_a_fault_that_cannot_be_made_now_aborts_before_it_is_made(
+    nodes: Any, tmp_path: Path, problems: list[str]
+) -> None:
+    class Gone(NodeFault):
+        why = "there is no pod w1"
+
+        def inject(self, _ctx: Any) -> None:
+            raise AssertionError(problems)
+
+    def run(ctx: Any) -> None:
+        with ctx.fault(Gone("w1")):
+            pass
+
+    one.run_one(nodes, Drill(run))
+    assert judge(record(tmp_path)).verdict is VerdictKind.ABORTED
+    assert "there is no pod w1" in record(tmp_path).reason
+
+
+@pytest.mark.parametrize(("drill", "ended"), [("test-drill", "aborted"), ("quorum-loss", "completed")])
+def test_power_is_not_cut_where_etcd_would_lose_its_quorum_unless_the_drill_is_named_for_it(
+    nodes: Any, tmp_path: Path, problems: list[str], drill: str, ended: str
+) -> None:
+    down = {"cp1": "", "cp2": "down", "cp3": ""}
+    members = [Object(node=name, error=error, is_learner=False) for name, error in down.items()]
+    nodes.faults.api.etcd_members = lambda: members
+
+    class Cut(PowerCut):
+        def available(self, _ctx: Any) -> None: ...
+
+        inject = heal = available
+
+    def run(ctx: Any) -> None:
+        with ctx.fault(Cut("cp1" + "!" * len(problems))):
+            pass
+
+    chosen = Drill(run)
+    chosen.name = drill
+    one.run_one(nodes, chosen)
+    found = read_record(tmp_path / "record" / f"{drill}.jsonl")
+    assert found.ended == ended
+    assert ("below quorum: 1 of 3 members" in found.reason) == (ended == "aborted")
