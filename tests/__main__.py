@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 INVENTORY = "inventories/local"
 
-DRILLS = "app-rollout,node-drain,drain-blocked,failover-worker,failover-vip,failover-etcd-leader,cluster-upgrade"  # make drill's
+DRILLS = "app-rollout,node-drain,drain-blocked,failover-worker,failover-vip,failover-etcd-leader,cluster-upgrade"
+"""Those of ``make drill``: all of them would take more than an hour."""
 
 STYLE = [
     ["ruff", "check", "."],
