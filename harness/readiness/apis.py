@@ -57,7 +57,7 @@ def read_uses(api: ReadOnlyApi, deprecated: Iterable[DeprecatedApi]) -> tuple[Ap
     """
     flagged = {(item.group_version, item.resource) for item in deprecated}
     uses: list[ApiUse] = []
-    for group in api.get_json("/apis").get("groups", []):
+    for group in api.get_json("/apis").get("groups") or []:
         preferred = group["preferredVersion"]["groupVersion"]
         others = {entry["groupVersion"] for entry in group["versions"]} - {preferred}
         unstable = {one for one in others if _UNSTABLE.fullmatch(one.split("/")[-1])}
@@ -68,7 +68,7 @@ def read_uses(api: ReadOnlyApi, deprecated: Iterable[DeprecatedApi]) -> tuple[Ap
 
 
 def _uses_of_group(api: ReadOnlyApi, preferred: str, old: set[str]) -> Iterator[ApiUse]:
-    for resource in api.get_json(f"/apis/{preferred}").get("resources", []):
+    for resource in api.get_json(f"/apis/{preferred}").get("resources") or []:
         if "/" not in resource["name"] and "list" in resource["verbs"]:
             for metadata in api.metadata(f"/apis/{preferred}/{resource['name']}"):
                 yield from uses_of_object(metadata, resource["name"], old)

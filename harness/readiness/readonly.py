@@ -99,7 +99,7 @@ class ReadOnlyApi(ClusterApi):
         query: dict[str, Any] = {"limit": _PAGE}
         while True:
             page = self.get_json(f"{path}?{urlencode(query)}", METADATA_ONLY)
-            found += [item["metadata"] for item in page.get("items", [])]
+            found += [item["metadata"] for item in page.get("items") or []]
             query["continue"] = page.get("metadata", {}).get("continue")
             if not query["continue"]:
                 return found

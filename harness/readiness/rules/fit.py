@@ -149,11 +149,12 @@ def _anti_terms(pod: Any) -> list[Any]:
 
 def _anti_affinity(pod: Any, node: Any, nodes: dict[str, Any], pods: list[Any]) -> bool:
     """Whether a pod in the node's topology must not be beside this one, by the wish of either."""
-    for other in pods:
+    mine = _anti_terms(pod)
+    for other in pods if mine else [other for other in pods if other.spec.affinity]:
         home = nodes.get(other.spec.node_name or "")
         if home is None or other is pod or not runs(other):
             continue
-        if any(_same(term, node, home) and _meant(term, pod, other) for term in _anti_terms(pod)):
+        if any(_same(term, node, home) and _meant(term, pod, other) for term in mine):
             return True
         if any(_same(term, node, home) and _meant(term, other, pod) for term in _anti_terms(other)):
             return True
