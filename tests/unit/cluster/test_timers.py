@@ -1,6 +1,14 @@
 import pytest
 
-from harness.cluster.timers import LiveTimers, Timer, parse_flags, parse_haproxy, parse_keepalived, seconds
+from harness.cluster.timers import (
+    LiveTimers,
+    Timer,
+    parse_flags,
+    parse_haproxy,
+    parse_keepalived,
+    parse_vrrp_script,
+    seconds,
+)
 from harness.errors import KubedrillError
 
 KEEPALIVED = """
@@ -46,6 +54,12 @@ def test_flags() -> None:
 
 def test_keepalived_s_first_instance_without_comments() -> None:
     assert parse_keepalived(KEEPALIVED) == {"vrrp_version": 3, "advert_int": 0.3, "priority": 102}
+
+
+def test_keepalived_s_check_of_the_balancer() -> None:
+    text = 'vrrp_script haproxy {\n  script "/x"\n  interval 2\n  fall 3 # rise 9\n  rise 1\n}\nfall 9\n'
+    assert parse_vrrp_script(text) == {"interval": 2, "fall": 3}
+    assert parse_vrrp_script(KEEPALIVED) == {}
 
 
 def test_keepalived_rounds_what_version_2_cannot_say() -> None:

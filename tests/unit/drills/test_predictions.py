@@ -5,7 +5,17 @@ import pytest
 
 from harness.cluster.timers import LiveTimers, Timer
 from harness.config import Limits
-from harness.drills.predictions import Loss, node_loss, planned_work
+from harness.drills.predictions import (
+    Expected,
+    Loss,
+    balancer,
+    expected_budgets,
+    failed_check,
+    goodbye,
+    node_loss,
+    planned_work,
+    takeover,
+)
 
 
 def timer(name: str, value: float, unit: str = "s") -> Timer:
@@ -80,3 +90,22 @@ def test_losing_the_active_controller_manager_too_adds_its_lease(timers: LiveTim
     found = by_probes(node_loss(timers, Limits(), Loss("cp1", dns_pods=1, leads_controllers=True)))
     assert found["dns*"].predicted_s == 15 + 2 + 56
     assert any("leader lease 15 s" in line for line in found["dns*"].because)
+
+
+def test_a_holder_that_says_goodbye_costs_the_skew_only(timers: LiveTimers) -> None:
+    assert goodbye(timers, "cp1").seconds == pytest.approx((256 - 105) / 256 * 0.3)
+    assert takeover(timers, "cp1").seconds - goodbye(timers, "cp1").seconds == pytest.approx(0.9)
+
+
+def test_a_balancer_that_is_gone_costs_keepalived_s_check_and_the_skew(timers: LiveTimers) -> None:
+    checked = replace(
+        timers, check_interval=timer("interval", 1), check_timeout=timer("timeout", 2), check_fall=timer("fall", 3, "")
+    )
+    assert failed_check(checked, "cp1").seconds == pytest.approx(1 + 3 * 2 + goodbye(timers, "cp1").seconds)
+
+
+def test_expectations_become_budgets_with_the_reason_where_nothing_is_expected(timers: LiveTimers) -> None:
+    expected = Expected(api=(balancer(timers, "cp1"), goodbye(timers, "cp1")), app_why="rules stay")
+    found = by_probes(expected_budgets(Limits(api_outage_s=4), expected))
+    assert (found["app-*"].predicted_s, found["app-*"].because) == (0, ("rules stay",))
+    assert (found["api-*"].predicted_s, found["api-*"].limit_s) == (1.5, 4)

@@ -1,0 +1,228 @@
+# ruff: noqa: S311 - the choices of a drill are recorded, not secret
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+
+from harness.cluster.etcd import Member
+from harness.config import DrillLimits, Settings
+from harness.drills import ALL, choices
+from harness.drills.fault_drill import FaultDrill, until_address_moved, until_new_etcd_leader
+from harness.drills.leader_takeover import LEADER_DRILLS
+from harness.drills.network_drills import NETWORK_DRILLS
+from harness.drills.node_drills import NODE_DRILLS
+from harness.drills.pod_drills import POD_DRILLS, PodDrill, readiness_s
+from harness.drills.predictions import Expected
+from harness.drills.resource_drills import RESOURCE_DRILLS
+from harness.drills.service_drills import SERVICE_DRILLS, frozen_dns
+from harness.drills.zone_outage import ZoneOutageDrill
+
+TABLES = [SERVICE_DRILLS, NETWORK_DRILLS, NODE_DRILLS, RESOURCE_DRILLS, POD_DRILLS, LEADER_DRILLS]
+
+
+def survey(inventory: Any, **api: Any) -> Any:
+    everything = Object(**api)
+    faults = Object(inventory=inventory, api=everything, hosts=everything, settings=Settings())
+    app = Object(namespace="shop", name="web", selector="app=web")
+    return Object(faults=faults, app=app, rng=random.Random(7), timers=None, limits_of=Settings().drills.of)
+
+
+class Fault:
+    """A fault that can be made on some nodes only, and notes what happens to it."""
+
+    name = "test"
+
+    def __init__(self, subject: str, busy: tuple[str, ...] = ()) -> None:
+        self.subject, self._busy = subject, busy
+
+    def available(self, _ctx: Any) -> str | None:
+        return f"{self.subject} has a fault already" if self.subject in self._busy else None
+
+
+def drill(among: list[str], busy: tuple[str, ...] = (), **more: Any) -> FaultDrill:
+    def make(node: str) -> Any:
+        return Fault(node, busy)
+
+    return FaultDrill(
+        "kubelet-stopped", "T", "p", "2 workers", 1, lambda _s: among, make, lambda *_: Expected(), **more
+    )
+
+
+def test_no_candidate_is_told_by_what_the_drill_needs(make_inventory: Any) -> None:
+    assert drill([]).unavailable(survey(make_inventory())) == "needs 2 workers"
+
+
+def test_a_drill_is_available_where_one_candidate_is_and_takes_that_one(make_inventory: Any) -> None:
+    half = drill(["w1", "w2", "w3"], busy=("w1", "w3"))
+    assert half.unavailable(survey(make_inventory())) is None
+    assert {half.prepare(survey(make_inventory())) for _ in range(5)} == {("w2",)}
+    none = drill(["w1", "w2"], busy=("w1", "w2"))
+    assert none.unavailable(survey(make_inventory())) == "w1 has a fault already; w2 has a fault already"
+
+
+class Context:
+    """A drill under way that notes its steps."""
+
+    def __init__(self, inventory: Any, **api: Any) -> None:
+        self.said: list[str] = []
+        self.target, self.survey = "w1", survey(inventory, **api)
+        self.faults = self.survey.faults
+
+    @contextmanager
+    def fault(self, fault: Any) -> Iterator[None]:
+        self.said.append(f"inject on {fault.subject}")
+        yield
+        self.said.append("heal")
+
+    @contextmanager
+    def step(self, subject: str, name: str, **_data: Any) -> Iterator[None]:
+        self.said.append(f"{subject}: {name}")
+        yield
+
+    def wait_answering(self, probes: str, **_options: Any) -> None:
+        self.said.append(f"answering {probes}")
+
+
+def waits(what: str, lacks: Any, *, setting: str) -> None:
+    assert lacks() is None, what
+    assert hasattr(Settings().timeouts, setting)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_fault_lasts_until_it_was_seen_and_survived_then_it_is_healed(make_inventory: Any, answered: bool) -> None:
+    ctx: Any = Context(make_inventory(), ready=lambda _node: True, wait=waits)
+    drill(["w1"], until=lambda c: c.said.append("seen"), hold_s=0.001, answered=answered).run(ctx)
+    between = ["seen", "w1: test: for 0.001 s"]
+    between += ["w1: test: until every probe is answered", "answering *"] if answered else []
+    assert ctx.said == ["inject on w1", *between, "heal", "w1: healed: until Ready"]
+
+
+@pytest.mark.parametrize(
+    ("holders", "moved"), [(["w1", "cp2"], True), (["w1"], False), (["cp2", "cp3"], False), (["cp2"], True)]
+)
+def test_an_address_that_two_nodes_hold_has_moved_when_one_other_has_it(
+    make_inventory: Any, holders: list[str], moved: bool
+) -> None:
+    seen: list[bool] = []
+    ctx: Any = Context(
+        make_inventory(),
+        vip_holders=lambda: holders,
+        wait=lambda _what, lacks, setting: seen.append(lacks() is None),  # noqa: ARG005
+    )
+    until_address_moved(ctx)
+    assert seen == [moved]
+
+
+def test_a_frozen_leader_s_own_word_does_not_count(make_inventory: Any) -> None:
+    seen: list[bool] = []
+    members = [Member("w1", 1, 1), Member("cp2", 2, 1), Member("cp3", 3, error="down")]
+    ctx: Any = Context(
+        make_inventory(),
+        etcd_members=lambda: members,
+        wait=lambda _what, lacks, setting: seen.append(lacks() is None),  # noqa: ARG005
+    )
+    until_new_etcd_leader(ctx)
+    members[1] = Member("cp2", 2, 2)
+    until_new_etcd_leader(ctx)
+    assert seen == [False, True]
+
+
+def test_every_drill_has_limits_that_can_be_set() -> None:
+    missing = [name for name in ALL if name.replace("-", "_") not in DrillLimits.model_fields]
+    assert missing == []
+
+
+def test_no_two_drills_share_a_name() -> None:
+    names = [drill.name for table in TABLES for drill in table]
+    assert len(names) == len(set(names))
+    assert set(names) <= set(ALL)
+
+
+def test_choices_are_refused_where_nothing_would_be_left(make_inventory: Any) -> None:
+    pods = [Object(spec=Object(node_name=name)) for name in ("w1", "w2", "w1")]
+    few = survey(make_inventory(cp=1, workers=1), pods=lambda *_: pods, vip_holder=lambda: "cp1")
+    assert choices.app_workers(few) == []
+    assert choices.address_holder(few) == []
+    many = survey(make_inventory(), pods=lambda *_: pods, vip_holder=lambda: "cp1", etcd_leader=lambda: "cp3")
+    assert choices.app_workers(many) == ["w1", "w2"]
+    assert choices.dns_nodes(many) == ["w1", "w2"]
+    assert choices.etcd_followers(many) == ["cp2"]
+    assert choices.etcd_leader(many) == ["cp3"]
+    alone = survey(make_inventory(), pods=lambda *_: pods[:1])
+    assert choices.dns_nodes(alone) == []
+
+
+def labelled(**zones: str) -> Any:
+    labels = [(name, {choices.ZONE: zone} if zone else None) for name, zone in zones.items()]
+    return lambda: [Object(metadata=Object(name=name, labels=found)) for name, found in labels]
+
+
+def power(inventory: Any, **zones: str) -> Any:
+    found = survey(
+        inventory,
+        nodes=labelled(**zones),
+        run=lambda *_: Object(stdout="", ok=True),
+        etcd_members=lambda: [Member(f"cp{i}", i, 1) for i in (1, 2, 3)],
+    )
+    found.faults.power = Object(available=lambda _node: None)
+    return found
+
+
+def test_a_zone_is_lost_only_where_etcd_and_a_worker_are_left(make_inventory: Any) -> None:
+    zone = ZoneOutageDrill()
+    inventory = make_inventory()
+    assert "no node has the label" in str(zone.unavailable(power(inventory, cp1="", w1="")))
+    good = power(inventory, cp1="a", w1="a", cp2="b", cp3="b", w2="b")
+    assert zone.unavailable(good) is None
+    assert zone.prepare(good) == ("cp1", "w1")
+    two = zone.unavailable(power(inventory, cp1="a", cp2="a", w1="b", w2="b"))
+    assert two == ("etcd would be below quorum: 1 of 3 members left without cp1, cp2, needs 2; zone b has every worker")
+
+
+def probe(**fields: Any) -> Any:
+    unset = dict.fromkeys(
+        ("initial_delay_seconds", "period_seconds", "success_threshold", "failure_threshold", "timeout_seconds")
+    )
+    return Object(**{**unset, **fields})
+
+
+def pod_spec(readiness: Any) -> Any:
+    return Object(containers=[Object(readiness_probe=readiness)])
+
+
+def test_readiness_is_read_from_the_pod_and_else_kubernetes_default() -> None:
+    assert readiness_s(pod_spec(None)) == 0
+    assert readiness_s(pod_spec(probe())) == 10
+    assert readiness_s(pod_spec(probe(initial_delay_seconds=5, period_seconds=2, success_threshold=3))) == 11
+
+
+def test_a_hanging_dns_pod_is_out_after_its_own_probe_has_failed(make_inventory: Any) -> None:
+    pods = [Object(spec=pod_spec(probe(period_seconds=5)))]
+    found = survey(make_inventory(), pods=lambda *_: pods)
+    found.timers = Object(proxy_min_sync=Object(value=1.0), describe=lambda *_: ())
+    (part,) = frozen_dns(found, "w1").dns
+    assert part.seconds == 5 * 3 + 1 + 1
+
+
+def ready_pod(name: str) -> Any:
+    return Object(
+        metadata=Object(name=name, deletion_timestamp=None, owner_references=[Object(controller=True)]),
+        status=Object(phase="Running", conditions=[Object(type="Ready", status="True")]),
+        spec=Object(node_name="w1", containers=[Object(name="web")]),
+    )
+
+
+def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
+    found = survey(make_inventory(), pods=lambda *_: [ready_pod("web-1")], run=lambda *_: Object(ok=True))
+    by_what = {drill.what: drill for drill in POD_DRILLS}
+    assert "needs 2 or more" in str(by_what["pod"].unavailable(found))
+    assert by_what["all"].unavailable(found) is None
+    two = survey(
+        make_inventory(), pods=lambda *_: [ready_pod("web-1"), ready_pod("web-2")], run=lambda *_: Object(ok=True)
+    )
+    one: PodDrill = by_what["container"]
+    assert one.unavailable(two) is None
+    assert one.prepare(two)[0] in ("web-1", "web-2")

@@ -1,0 +1,70 @@
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+
+from harness.cluster.leases import Leader, election_timers, parse_election
+from harness.drills.leader_takeover import LEADER_DRILLS, Watch
+from harness.drills.predictions import leader_handover
+from harness.errors import KubedrillError
+
+
+def test_the_takeover_s_bounds_lie_between_the_last_old_and_the_first_new_answer() -> None:
+    watch = Watch("cp1_a")
+    assert not watch.see("cp1_a", asked=110.0, answered=110.1)
+    assert not watch.see("cp1_a", asked=113.0, answered=113.2)
+    assert watch.see("cp2_b", asked=113.5, answered=113.6)
+    assert watch.bounds(before=100.0, after=101.0) == pytest.approx((12.0, 13.6))
+    assert watch.new == "cp2_b"
+
+
+def test_nobody_is_not_a_new_leader_but_the_same_node_with_a_new_process_is() -> None:
+    watch = Watch("cp1_a")
+    assert not watch.see("", asked=1.0, answered=1.1)
+    assert watch.last_old == 1.0
+    assert watch.see("cp1_c", asked=2.0, answered=2.1)
+
+
+def test_timers_come_from_the_flags_and_else_are_kubernetes_defaults() -> None:
+    default = parse_election({})
+    assert (default.lease.value, default.renew.value, default.retry.value) == (15, 10, 2)
+    assert default.takeover_s == pytest.approx(15 + 2 * 2.2 * 2)
+    fast = parse_election({"leader-elect-lease-duration": "6s", "leader-elect-retry-period": "500ms"})
+    assert fast.takeover_s == pytest.approx(6 + 2 * 2.2 * 0.5)
+    because = leader_handover(fast).because
+    assert "leader-elect-lease-duration 6 s (flag --leader-elect-lease-duration)" in because
+    assert any("leader-elect-renew-deadline 10 s (default of Kubernetes" in line for line in because)
+
+
+def test_flags_are_read_from_the_component_s_own_static_pod() -> None:
+    asked = []
+
+    def pods(namespace: str, selector: str) -> list[Any]:
+        asked.append((namespace, selector))
+        command = ["kube-scheduler", "--leader-elect=true", "--leader-elect-lease-duration=9s"]
+        return [Object(spec=Object(containers=[Object(command=command, args=None)]))]
+
+    api: Any = Object(pods=pods)
+    assert election_timers(api, "kube-scheduler").lease.value == 9
+    assert asked == [("kube-system", "component=kube-scheduler")]
+    none: Any = Object(pods=lambda *_: [])
+    with pytest.raises(KubedrillError, match="no pod with the label component=kube-scheduler"):
+        election_timers(none, "kube-scheduler")
+
+
+def test_a_node_s_name_may_have_an_underscore_or_dots() -> None:
+    assert Leader("node_1.example_6b1f", 3).node == "node_1.example"
+    assert Leader("", 0).node == ""
+
+
+def lease(holder: str) -> Any:
+    spec = Object(spec=Object(holder_identity=holder, lease_transitions=1))
+    return Object(coordination=Object(read_namespaced_lease=lambda *_a, **_k: spec))
+
+
+def test_without_a_leader_there_is_nothing_to_drill() -> None:
+    survey: Any = Object(faults=Object(api=lease("")))
+    scheduler, controllers = LEADER_DRILLS
+    assert scheduler.unavailable(survey) == "nobody holds the lease kube-scheduler in kube-system"
+    survey.faults.api = lease("cp2_x")
+    assert controllers.prepare(survey) == ("cp2",)
