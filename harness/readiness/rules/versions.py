@@ -29,19 +29,18 @@ def path(snapshot: Snapshot) -> Iterator[Finding]:
     """API servers: one minor version at a time, no downgrade, at most one apart from each other."""
     target = snapshot.target
     live = _servers(snapshot)
-    yield from (_step(f"API server on {name}", version, target) for name, version in live.items() if version != target)
+    for name, version in live.items():
+        yield from _step(f"API server on {name}", version, target)
     for name in sorted(set(snapshot.api_servers) - set(live)):
         if snapshot.api_servers[name].known:
             said = f"says its version is {snapshot.api_servers[name].get().version!r}"
             yield unknown(f"API server on {name}", said, "a release", "look at it by hand")
-    if live and set(live.values()) == {target}:
-        yield info("version", f"every API server runs {target} already")
-    if (
-        len({version.minor for version in live.values()}) > 1
-        and max(live.values()).minor - min(live.values()).minor > 1
-    ):
-        found = ", ".join(f"{name} {version}" for name, version in live.items())
+    minors = {version.minor for version in live.values()}
+    found = ", ".join(f"{name} {version}" for name, version in live.items())
+    if max(minors, default=0) - min(minors, default=0) > 1:
         yield blocker("API servers", found, "at most one minor version apart", "bring the oldest up first")
+    elif live:
+        yield info("API servers", f"to {target} from {found}")
 
 
 def _servers(snapshot: Snapshot) -> dict[str, Version]:
@@ -50,18 +49,17 @@ def _servers(snapshot: Snapshot) -> dict[str, Version]:
     return {name: version for name, version in said.items() if version is not None}
 
 
-def _step(subject: str, version: Version, target: Version) -> Finding:
+def _step(subject: str, version: Version, target: Version) -> Iterator[Finding]:
     if version > target:
-        return blocker(subject, f"runs {version}: {target} is a downgrade", f"{target} or older", "choose a later --to")
-    if version.major != target.major or target.minor - version.minor > 1:
+        yield blocker(subject, f"runs {version}: {target} is a downgrade", f"{target} or older", "choose a later --to")
+    elif version.major != target.major or target.minor - version.minor > 1:
         between = f"{version.major}.{version.minor + 1}"
-        return blocker(
+        yield blocker(
             subject,
             f"runs {version}: {target} skips a minor version",
             "one minor version at a time",
             f"upgrade to {between} first",
         )
-    return info(subject, f"{version} to {target} is one allowed step")
 
 
 def kubelets(snapshot: Snapshot) -> Iterator[Finding]:

@@ -122,7 +122,10 @@ def test_reads_go_through_also_towards_one_server(api: ReadOnlyApi, served: Any)
 
 def test_metadata_is_read_page_by_page(api: ReadOnlyApi, served: Any) -> None:
     first = {"metadata": {"continue": "next"}, "items": [{"metadata": {"name": "a"}}]}
-    served.answers["/apis/g/v1/none?limit=500"] = {"metadata": {}, "items": None}  # how an API server writes an empty list
+    served.answers["/apis/g/v1/none?limit=500"] = {
+        "metadata": {},
+        "items": None,
+    }  # how an API server writes an empty list
     assert api.metadata("/apis/g/v1/none") == []
     second = {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}
     served.answers.update({"/apis/g/v1/things?limit=500": first, "/apis/g/v1/things?limit=500&continue=next": second})

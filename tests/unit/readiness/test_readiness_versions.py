@@ -46,7 +46,7 @@ def test_the_skip_names_the_release_between(ready: Snapshot) -> None:
     ("kubelet", "rule_says"),
     [
         ("v1.35.4", ""),
-        ("v1.36.3", "newer than any API server"),  # a half-done upgrade: worker before its control planes
+        ("v1.36.3", "never newer than any API server"),  # a half-done upgrade: worker before its control planes
         ("v1.37.0", "newer than v1.36.3"),
         ("v1.34.9", "2 minor versions behind"),
         ("v1.33.1", "3 minor versions behind"),
@@ -55,12 +55,17 @@ def test_the_skip_names_the_release_between(ready: Snapshot) -> None:
 )
 def test_every_kubelet_is_held_to_the_skew_policy(ready: Snapshot, kubelet: str, rule_says: str) -> None:
     said = found(with_node(ready, node("w2", kubelet=kubelet)), "kubelet-skew")
-    texts = [f"{finding.found} {finding.expected}" for finding in said]
-    if rule_says:
-        assert any(rule_says in text or "never newer than any API server" in text for text in texts)
-        assert {finding.subject for finding in said} == {"kubelet on w2"}
-    else:
-        assert said == []
+    assert len(said) == (1 if rule_says else 0)
+    for finding in said:
+        assert rule_says in f"{finding.found} {finding.expected}"
+        assert finding.subject == "kubelet on w2"
+
+
+def test_api_servers_two_minor_versions_apart_are_told(ready: Snapshot) -> None:
+    said = found(servers(ready, "v1.34.4", "v1.36.3", "v1.36.3"), "version-path")
+    assert "API servers" in {finding.subject for finding in said}
+    said = found(servers(ready, "v1.35.4", "v1.36.3", "v1.36.3"), "version-path")
+    assert said == []
 
 
 def test_a_proxy_or_scheduler_of_another_release_is_named(ready: Snapshot) -> None:
@@ -74,6 +79,19 @@ def test_a_proxy_or_scheduler_of_another_release_is_named(ready: Snapshot) -> No
         "kube-proxy on w1": "blocker",
         "kube-scheduler on cp9": "blocker",
     }
+
+
+def test_the_proxy_and_scheduler_of_the_target_and_of_three_or_one_releases_before_are_fine(ready: Snapshot) -> None:
+    proxies = [
+        pod(f"p{tag}", "w1", owner="DaemonSet", namespace="kube-system", image=f"registry.k8s.io/kube-proxy:{tag}")
+        for tag in ("v1.33.1", "v1.36.3")
+    ]
+    for proxy in proxies:
+        proxy.metadata.labels = {"k8s-app": "kube-proxy"}
+    target = static_pod("kube-scheduler", "cp9", tag="v1.36.3")
+    assert found(with_pods(ready, *proxies, target), "component-skew") == []
+    newer = static_pod("kube-scheduler", "cp9", tag="v1.36.4")
+    assert len(found(with_pods(ready, newer), "component-skew")) == 1
 
 
 def test_an_image_without_a_version_is_unknown_and_not_fine(ready: Snapshot) -> None:
