@@ -1,4 +1,4 @@
-"""kubedrill list, drill, report."""
+"""kubedrill list, drill, replay, report."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import click
 from rich.console import Console
 
 from harness.cli.options import config_option, inventory_option
+from harness.cli.plan import show_rehearsal
 from harness.cli.terminal import make_progress, verdict_line
 from harness.cluster.inventory import Inventory
 from harness.config import Settings, load_settings
 from harness.drills import ALL, find_drills
 from harness.errors import UsageError
+from harness.model import VerdictKind
 from harness.record import read_run
 from harness.report import write_report
 from harness.runner import RunResult, run_drills
 from harness.runner.guards import require_permission
+from harness.runner.rehearsal import rehearse
+from harness.runner.replay import Replay, plan_replay
+from harness.runner.run import new_seed
 from harness.verdict import judge
 
 
@@ -28,6 +33,7 @@ def list_drills() -> None:
         click.echo(f"    proves  {drill_.proves}")
         click.echo(f"    needs   {drill_.needs}")
         click.echo(f"    takes   about {_duration(drill_.takes_s)}\n")
+    click.echo(f"{len(ALL)} drills, about {_duration(sum(each.takes_s for each in ALL.values()))} in all")
 
 
 @click.command()
@@ -35,19 +41,61 @@ def list_drills() -> None:
 @inventory_option
 @config_option
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat the random choices of an earlier run.")
+@click.option("--dry-run", is_flag=True, help="Only tell targets, predictions and steps; touch nothing.")
 @click.pass_context
-def drill(
-    context: click.Context, names: tuple[str, ...], inventory: Path, config: Path | None, seed: int | None
+def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
+    context: click.Context,
+    names: tuple[str, ...],
+    inventory: Path,
+    config: Path | None,
+    seed: int | None,
+    dry_run: bool,
 ) -> None:
     """Run drills on the cluster of an inventory, all of them unless some are named, and write the report."""
-    find_drills(names)
+    drills = find_drills(names)
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
+    if dry_run:
+        seed = new_seed() if seed is None else seed
+        found = rehearse(drills, cluster, settings, seed=seed, config_path=config)
+        show_rehearsal(found, cluster)
+        context.exit(VerdictKind.ABORTED.exit_code if found.problems else 0)
+    _run(context, names, cluster, settings, seed=seed, config_path=config)
+
+
+@click.command()
+@click.argument("run", default="latest", metavar="[RUN|latest]")
+@inventory_option
+@config_option
+@click.pass_context
+def replay(context: click.Context, run: str, inventory: Path, config: Path | None) -> None:
+    """Repeat the drills of a run with the same seed and the same targets. RUN is a folder, or a name below reports/."""
+    settings = load_settings(config)
+    directory = find_run(run, settings)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    again = plan_replay(str(directory), read_run(directory), cluster)
+    _run(context, (), cluster, settings, config_path=config, again=again)
+
+
+def _run(  # noqa: PLR0913 - each is named by the caller
+    context: click.Context,
+    names: tuple[str, ...],
+    cluster: Inventory,
+    settings: Settings,
+    *,
+    seed: int | None = None,
+    config_path: Path | None,
+    again: Replay | None = None,
+) -> None:
+    """Run drills, tell their verdicts and end with the run's."""
     console = Console(stderr=True)
     with make_progress(console) as progress:
-        result = run_drills(names, cluster, settings, progress=progress, seed=seed, config_path=config)
-    show_result(console, result, inventory)
+        result = run_drills(
+            names, cluster, settings, progress=progress, seed=seed, config_path=config_path, replay=again
+        )
+    show_result(console, result, cluster.path)
     click.echo(result.directory / "index.html")
     context.exit(result.verdict.exit_code)
 
@@ -75,9 +123,8 @@ def show_result(console: Console, result: RunResult, inventory: Path) -> None:
         console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
     for name, reason in result.not_run.items():
         console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
-    names = " ".join([*(verdict.drill for verdict in result.verdicts), *result.not_run])
-    replay = f"kubedrill drill {names} --inventory {inventory} --seed {result.seed}"
-    console.print(f"{result.verdict.value}; to replay: {replay}", markup=False, highlight=False, soft_wrap=True)
+    again = f"kubedrill replay {result.directory.name} --inventory {inventory}"
+    console.print(f"{result.verdict.value}; to repeat it: {again}", markup=False, highlight=False, soft_wrap=True)
 
 
 def find_run(run: str, settings: Settings) -> Path:

@@ -11,7 +11,7 @@ from rich.console import Console
 from bundle.cli import bundle
 from harness.cli.cluster import down, up
 from harness.cli.doctor import doctor
-from harness.cli.drill import drill, list_drills, report
+from harness.cli.drill import drill, list_drills, replay, report
 from harness.cli.heal import heal
 from harness.cli.readiness import readiness
 from harness.errors import KubedrillError
@@ -25,7 +25,7 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, list_drills, drill, heal, report, readiness):
+for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness):
     cli.add_command(command)
 
 

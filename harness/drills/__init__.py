@@ -5,6 +5,8 @@ A full run goes in the order that is here: the upgrade comes last, it cannot be 
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from harness.drills.app_rollout import AppRollout
 from harness.drills.base import Drill, DrillContext, Survey
 from harness.drills.cluster_upgrade import ClusterUpgrade
@@ -58,5 +60,17 @@ def find_drills(names: tuple[str, ...] | list[str]) -> list[Drill]:
         unknown = [name for name in names if name not in ALL]
         chosen = [ALL[name] for name in dict.fromkeys(names) if name in ALL]
     if unknown:
-        raise UsageError(f"no such drill: {', '.join(unknown)}; expected one of: {', '.join(ALL)}. Try: kubedrill list")
+        meant = " ".join(f"Did you mean {like} instead of {name}?" for name in unknown if (like := similar(name)))
+        known = f"Expected one of: {', '.join(ALL)}. Try: kubedrill list"
+        raise UsageError(f"no such drill: {', '.join(unknown)}. {meant}{' ' if meant else ''}{known}")
     return chosen
+
+
+def similar(name: str) -> str:
+    """Names of drills that are like a mistyped one, or that hold it; "" where there is none.
+
+    >>> similar("failover-vipp")
+    'failover-vip'
+    """
+    close = get_close_matches(name, ALL, n=3, cutoff=0.6)
+    return " or ".join(close[:1] or [known for known in ALL if name in known][:3])

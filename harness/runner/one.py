@@ -24,6 +24,7 @@ from harness.model import Check, Event, Header, ProbeSpec
 from harness.probes import ProbeSession, find_targets, standard_probes
 from harness.record import RecordWriter
 from harness.runner.guards import FaultGuard, brief, find_unfit
+from harness.runner.replay import OtherTargets, choose
 from harness.runner.seeds import drill_rng
 from harness.runner.ticker import Ticker
 from harness.waits import Waiting, pause, wait_for
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from harness.faults import FaultContext
     from harness.probes import Targets
     from harness.runner.lease import ClusterLease
+    from harness.runner.replay import Replay
     from harness.runner.signals import Stop
 
 _LOOK_S = 5.0
@@ -57,6 +59,7 @@ class Bench:
     seed: int
     directory: Path
     lease: ClusterLease
+    replay: Replay | None = None
 
     def record_path(self, drill: Drill) -> Path:
         """Where a drill's record stands."""
@@ -101,30 +104,35 @@ class _Drilling:
         reason = self.drill.unavailable(survey)
         if reason:
             return reason
-        self._drill(survey)
+        with self._ending():
+            try:
+                targets = choose(self.drill, survey, self.bench.replay)
+            except OtherTargets as error:
+                return str(error)
+            self._drill(survey, targets)
+            self._completed()
         return None
 
     def _survey(self) -> Survey:
         ctx = self.ctx
-        rng = drill_rng(self.bench.seed, self.drill.name)
+        replay, name = self.bench.replay, self.drill.name
+        rng = replay.rng(name) if replay else drill_rng(self.bench.seed, name)
         return Survey(ctx, self.bench.app, LiveTimers.read(ctx.api, ctx.hosts, ctx.inventory), rng)
 
-    def _drill(self, survey: Survey) -> None:
-        with self._ending():
-            targets = self.drill.prepare(survey)
-            before = Marks.read(self.ctx)
-            where = self._where()
-            specs = standard_probes(where, self.ctx.settings)
-            self._header(targets, specs)
-            self.writer.check(Check("healthy before", ok=True, found="no problems", expected="no problems"))
-            for budget in self.drill.budgets(survey, targets):
-                self.writer.budget(budget)
-            session = ProbeSession(
-                specs, self.writer.path, api=self.ctx.api, settings=self.ctx.settings, targets=where, avoid=targets
-            )
-            with session, Ticker(session.latest, self.bench.progress.availability), Watchers(self.ctx, self.writer):
-                context = self._context(survey, targets, session)
-                self._watched(context, before)
+    def _drill(self, survey: Survey, targets: tuple[str, ...]) -> None:
+        before = Marks.read(self.ctx)
+        where = self._where()
+        specs = standard_probes(where, self.ctx.settings)
+        self._header(targets, specs)
+        self.writer.check(Check("healthy before", ok=True, found="no problems", expected="no problems"))
+        for budget in self.drill.budgets(survey, targets):
+            self.writer.budget(budget)
+        session = ProbeSession(
+            specs, self.writer.path, api=self.ctx.api, settings=self.ctx.settings, targets=where, avoid=targets
+        )
+        with session, Ticker(session.latest, self.bench.progress.availability), Watchers(self.ctx, self.writer):
+            context = self._context(survey, targets, session)
+            self._watched(context, before)
 
     def _where(self) -> Targets:
         found = self.bench.app.endpoints()
@@ -216,8 +224,6 @@ class _Drilling:
             except BaseException as error:
                 self._end("error", f"a mistake of the harness: {error!r}")
                 raise
-            else:
-                self._completed()
 
     def _completed(self) -> None:
         if self.failed is None:
@@ -229,6 +235,8 @@ class _Drilling:
         self._end("aborted" if isinstance(self.failed, Unsafe) else "error", _words(self.failed))
 
     def _end(self, ended: str, reason: str) -> None:
+        if not self.begun:
+            self._header((), ())
         self.writer.end(time.monotonic_ns(), ended, reason)
 
     def _abort(self, problems: list[str]) -> None:
@@ -255,7 +263,7 @@ class _Drilling:
             min_samples=self.ctx.settings.probes.min_samples,
             host={
                 "cpus": os.cpu_count(),
-                "replay": f"kubedrill drill {self.drill.name} --seed {bench.seed}",
+                "replay": f"kubedrill replay {bench.directory.name}",
             },
         )
         self.writer.header(header)

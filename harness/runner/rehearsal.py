@@ -1,6 +1,6 @@
 """A dry run: what a run would do, from the live cluster, with nothing touched.
 
-Drills know that it is a rehearsal and tell what they would change. Beneath them is a net: the API's client refuses every
+Drills know that it is a rehearsal and tell what they would change. Beneath them is a net: the API client refuses every
 request but reading ones, power is not switched, and commands that kubedrill changes nodes with are not sent.
 """
 

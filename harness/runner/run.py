@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.cluster.inventory import Inventory
     from harness.config import Settings
     from harness.drills.progress import Progress
+    from harness.runner.replay import Replay
 
 _SEEDS = 1_000_000
 
@@ -63,26 +64,32 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
     progress: Progress,
     seed: int | None = None,
     config_path: Path | None = None,
+    replay: Replay | None = None,
 ) -> RunResult:
-    """Run drills by name ("all" or none: every one) and write their report.
+    """Run drills by name ("all" or none: every one), or repeat those of an earlier run, and write their report.
 
     Raises:
         UsageError: an unknown drill, or the inventory does not allow drills. Nothing was touched.
         Unsafe: another run drills this cluster.
         StepFailed: the cluster cannot be reached at all.
     """
-    drills = find_drills(list(names))
+    drills: Sequence[Drill] = replay.drills if replay else find_drills(list(names))
     require_permission(inventory)
-    seed = secrets.randbelow(_SEEDS) if seed is None else seed
+    seed = replay.seed if replay else new_seed() if seed is None else seed
     with run_lock(inventory), stop_on_signals() as stop:
         directory = new_directory(settings.reports_dir, seed)
-        run = _Run(inventory, settings, config_path, progress, stop, seed, directory)
+        run = _Run(inventory, settings, config_path, progress, stop, seed, directory, replay)
         try:
             interrupted = run.all(drills)
         except BaseException:
             run.save()
             raise
         return run.conclude(interrupted=interrupted)
+
+
+def new_seed() -> int:
+    """Draw the seed of a run that is given none."""
+    return secrets.randbelow(_SEEDS)
 
 
 def new_directory(reports: Path, seed: int) -> Path:
@@ -107,6 +114,7 @@ class _Run:
     stop: Stop
     seed: int
     directory: Path
+    replay: Replay | None = None
     not_run: dict[str, str] = field(default_factory=dict)
 
     def all(self, drills: Sequence[Drill]) -> bool:
@@ -121,7 +129,7 @@ class _Run:
                 note = self.progress.note
                 faults = FaultContext(self.inventory, self.settings, api, hosts, power, self.config_path, note)
                 app = SampleApp(api, self.settings)
-                bench = Bench(faults, app, self.progress, self.stop, self.seed, self.directory, lease)
+                bench = Bench(faults, app, self.progress, self.stop, self.seed, self.directory, lease, self.replay)
                 try:
                     self._each(bench, drills)
                 finally:

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import run
+from harness.cli.plan import lines
 from harness.drills import ALL
 from harness.errors import Interrupted, StepFailed
+from harness.model import Budget, Header
+from harness.record import RecordWriter
+from harness.runner.rehearsal import Plan
 
 INVENTORY = """\
 cluster:
@@ -97,3 +101,55 @@ def test_each_error_has_its_exit_code(
     monkeypatch.setattr("harness.cli.drill.load_settings", fail)
     assert run(["drill"]) == code
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_mistyped_drill_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["drill", "failover-vipp", "upgrade"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "Did you mean failover-vip instead of failover-vipp?" in said
+    assert "Did you mean cluster-upgrade instead of upgrade?" in said
+
+
+@pytest.mark.parametrize("argv", [["drill", "--dry-run"], ["heal"], ["replay", "run1"]])
+def test_a_cluster_whose_owner_did_not_allow_drills_is_left_alone_by_every_command(
+    argv: list[str], elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "reports" / "run1" / "record").mkdir(parents=True)
+    assert run([*argv, "-i", inventory(elsewhere, "'true'")]) == 2  # text is not a yes
+    assert "drills_allowed: true" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_replay_of_another_clusters_run_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    header = Header("run1", "node-drain", "", "far-away", 7, "", 0, "", "1.35.4", ("w1", "w9"), ("w9",), ())
+    writer = RecordWriter(elsewhere / "reports" / "run1" / "record" / "node-drain.jsonl")
+    writer.header(header)
+    writer.end(1, "completed")
+    writer.close()
+    assert run(["replay", "run1", "-i", inventory(elsewhere, "true")]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "has 2 mistakes" in said
+    assert "far-away" in said
+    assert "target w9 is gone" in said
+
+
+def test_heal_names_what_it_cannot_reach_and_ends_with_1(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "kubedrill.yml").write_text("timeouts: {ssh_connect: 1, api_up: 1, node_boot: 1}\n")
+    assert run(["heal", "-i", inventory(elsewhere, "true")]) == 1
+    told = capsys.readouterr()
+    out = " ".join(told.out.split())
+    assert "left: cp1: could not be looked at" in out
+    assert "left: w1: could not be looked at" in out
+    assert "left: cluster: the API does not answer" in out
+    assert "3 found, 0 repaired, 3 left" in out
+    assert "Traceback" not in told.err
+
+
+def test_a_plan_shows_targets_budgets_and_steps_and_why_not() -> None:
+    node_drain = ALL["node-drain"]
+    budget = Budget("app-*", 1.0, 0.0, ("pods leave the Service first",), max_failed=0)
+    text = "\n".join(lines(Plan(node_drain, None, ("w2",), (budget,), ("cp2: would be made to lead etcd",))))
+    assert "targets  w2" in text
+    assert "app-* out for 1 s at most, 0 failed requests; predicted 0.00 s: pods leave the Service first" in text
+    assert "first    cp2: would be made to lead etcd" in text
+    assert "step 2   Arm the undo, cordon the worker, evict its pods through the Eviction API." in text
+    assert "not available: needs 2 workers" in lines(Plan(node_drain, "needs 2 workers"))[1]

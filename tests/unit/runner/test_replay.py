@@ -1,0 +1,146 @@
+"""What a replay refuses, and how it brings about the targets of the run that it repeats."""
+
+from pathlib import Path
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+
+from harness.cluster.inventory import Inventory
+from harness.drills import ALL
+from harness.errors import ConfigErrors, StepFailed
+from harness.model import Header, Node, Record, Span
+from harness.runner import replay as module
+from harness.runner.replay import OtherTargets, Replay, Scene, choose, give_address, plan_replay
+from harness.runner.seeds import drill_rng
+
+NODES = ("cp1", "cp2", "cp3", "w1", "w2")
+
+
+def inventory(name: str = "local", nodes: tuple[str, ...] = NODES) -> Inventory:
+    return Inventory(
+        Path("inv"), name, tuple(Node(n, "", ("control_plane" if "cp" in n else "worker",)) for n in nodes), {}
+    )
+
+
+def record(drill: str, *targets: str, seed: int = 7, spans: tuple[Span, ...] = ()) -> Record:
+    header = Header("r1", drill, "", "local", seed, "", 0, "", "1.35.4", NODES, targets, ())
+    return Record(header, (), spans, (), (), (), (), "completed", 9)
+
+
+def test_a_run_is_repeated_with_its_seed_order_targets_and_roles() -> None:
+    spans = (
+        Span("vip", "cp3", "holds the virtual address", 50, None),
+        Span("vip", "cp1", "holds the virtual address", 5, 50),
+        Span("etcd-leader", "cp2", "leads etcd", 5, None),
+    )
+    found = plan_replay("r1", [record("node-drain", "w2"), record("failover-vip", "cp1", spans=spans)], inventory())
+    assert (found.seed, [drill.name for drill in found.drills]) == (7, ["node-drain", "failover-vip"])
+    assert found.scenes == {"node-drain": Scene(("w2",)), "failover-vip": Scene(("cp1",), "cp1", "cp2")}
+
+
+def test_another_cluster_gone_drills_and_gone_targets_are_refused_together() -> None:
+    records = [record("node-drain", "w2"), record("was-a-drill", "cp3")]
+    with pytest.raises(ConfigErrors) as error:
+        plan_replay("r1", records, inventory("other", ("cp1", "w1")))
+    text = str(error.value)
+    assert "has 4 mistakes" in text
+    for words in ("cluster 'local'", "was-a-drill", "target w2 is gone", "target cp3 is gone", "cp1, w1"):
+        assert words in text
+    assert error.value.exit_code == 2
+
+
+def test_a_target_that_is_no_node_is_not_taken_for_a_gone_one() -> None:
+    plan_replay("r1", [record(next(iter(ALL)), "kubedrill-app/hello-1")], inventory())
+
+
+def test_the_recorded_target_is_chosen_though_there_are_more_candidates_now() -> None:
+    for seed in range(20):
+        assert drill_rng(seed, "x", ("w2",)).choice(["w1", "w2", "w3"]) == "w2"
+
+
+def test_all_other_choices_stay_as_the_seed_makes_them() -> None:
+    for seed in range(20):
+        plain, again = drill_rng(seed, "x"), drill_rng(seed, "x", ("w2",))
+        plain.choice(["w1", "w2"])
+        again.choice(["w1", "w2"])
+        assert plain.choice(range(1000)) == again.choice(range(1000))
+
+
+class Drill:
+    name = "node-drain"
+
+    def __init__(self, *found: str) -> None:
+        self.found = found
+
+    def prepare(self, _survey: Any) -> tuple[str, ...]:
+        return self.found
+
+
+def test_targets_that_cannot_be_had_are_named_and_nothing_is_broken() -> None:
+    again = Replay(7, (), {"node-drain": Scene(("w2",))})
+    drill: Any = Drill("w1")
+    with pytest.raises(OtherTargets, match="were w2; on the cluster as it is now they would be w1"):
+        choose(drill, Object(), again)
+    assert choose(drill, Object(), None) == ("w1",)
+    assert choose(drill, Object(), Replay(7, (), {"node-drain": Scene(())})) == ("w1",)
+
+
+class Address:
+    """Three control planes of which the first in line whose keepalived runs holds the address."""
+
+    def __init__(self) -> None:
+        self.running, self.said, self.armed = ["cp1", "cp2", "cp3"], [], set[str]()
+        self.deaf = ""
+
+    def check(self, node: str, argv: list[str], _seconds: float = 0) -> str:
+        line = " ".join(argv)
+        if "systemd-run" in line:
+            self.armed.add(node)
+        elif line == "systemctl stop keepalived":
+            assert node in self.armed
+            self.running.remove(node)
+        elif "start keepalived" in line:
+            if node == self.deaf:
+                raise StepFailed(f"{node} refused")
+            self.running.append(node)
+        return ""
+
+    def run(self, node: str, argv: list[str]) -> None:
+        assert argv[:2] == ["systemctl", "stop"]
+        self.armed.discard(node)
+
+    def survey(self) -> Any:
+        def wait(_what: str, lacks: Any, *, setting: str) -> None:
+            assert (lacks(), setting) == (None, "vip_held")
+
+        api = Object(vip_holders=lambda: self.running[:1], wait=wait)
+        return Object(faults=Object(api=api, hosts=self, inventory=inventory(), note=lambda *_: None))
+
+
+def test_the_address_goes_to_its_former_holder_and_every_keepalived_runs_again() -> None:
+    address = Address()
+    give_address(address.survey(), "cp3")
+    assert address.running == ["cp3", "cp2", "cp1"]
+    assert address.armed == set()
+
+
+def test_all_others_are_started_again_though_one_refuses_whose_undo_stays_armed() -> None:
+    address = Address()
+    address.deaf = "cp2"
+    with pytest.raises(StepFailed, match="cp2 refused"):
+        give_address(address.survey(), "cp3")
+    assert address.running == ["cp3", "cp1"]
+    assert address.armed == {"cp2"}
+
+
+def test_roles_that_are_where_they_were_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[tuple[str, str]] = []
+    monkeypatch.setattr(module, "move_leader", lambda _survey, source, to: moved.append((source, to)))
+    survey = Address().survey()
+    survey.faults.api.etcd_leader = lambda: "cp2"
+    drill: Any = Drill("cp1")
+    choose(drill, survey, Replay(7, (), {"node-drain": Scene(("cp1",), "cp1", "cp2")}))
+    assert moved == []
+    choose(drill, survey, Replay(7, (), {"node-drain": Scene(("cp1",), "cp1", "cp3")}))
+    assert moved == [("cp2", "cp3")]
