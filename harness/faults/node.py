@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.cluster.hosts import HostUnreachable
-from harness.cluster.undo_timer import LOAD_PREFIX
+from harness.cluster.undo_timer import LOAD_PREFIX, timer_argv
 from harness.cluster.watchdog import Watchdog
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed
 from harness.faults import onnode
@@ -49,9 +49,9 @@ class Shutdown:
         watchdog(ctx, self.subject).arm()
         before = boot(ctx, node)
         # A second later, so that the answer to the order still comes.
-        order = ["systemd-run", "--quiet", "--collect", f"--unit={LOAD_PREFIX}{self.verb}", "--on-active=1s"]
+        order = timer_argv(f"{LOAD_PREFIX}{self.verb}", 1, f"systemctl {self.verb}")
         try:
-            ctx.hosts.check(node, [*order, "systemctl", self.verb])
+            ctx.hosts.check(node, order)
             self.before = before
             seconds = ctx.settings.timeouts.node_boot
             wait_for(
