@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 from kubernetes.client import ApiException
 
+from harness.cluster import watchdog
 from harness.cluster.api_client import ApiUnavailable
 from harness.cluster.hosts import HostUnreachable
-from harness.cluster.watchdog import armed_watchdogs
+from harness.cluster.watchdog import armed_watchdogs, runtime_dir
 from harness.drills.residue_nodes import Residue, parse, script
 from harness.errors import DeadlineExceeded, StepFailed
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from harness.faults import FaultContext
     from harness.model import Node
 
-__all__ = ["DRILL_NAMESPACE_LABEL", "Marks", "Residue", "find_residue", "leftovers", "scan", "scan_nodes"]
+__all__ = ["DRILL_NAMESPACE_LABEL", "Marks", "Residue", "end_process", "find_residue", "leftovers", "scan"]
 
 DRILL_NAMESPACE_LABEL = "kubedrill.io/drill"
 """Namespaces and pods that a drill makes carry this label and are deleted with it."""
@@ -112,8 +115,28 @@ def scan_api(api: ClusterApi, namespaces: tuple[str, ...] = ()) -> list[Residue]
 
 
 def scan_harness_host(inventory: Inventory) -> list[Residue]:
-    """Look for armed undos of power cuts on this host."""
-    return [Residue("watchdog", node, "watchdog", "on the harness host") for node in armed_watchdogs(inventory)]
+    """Look for armed undos of power cuts on this host, and for watching processes that should have ended with them."""
+    armed = [Residue("watchdog", node, "watchdog", "on the harness host") for node in armed_watchdogs(inventory)]
+    over = [pid for pid, process in _watching(inventory).items() if not Path(process.info["cmdline"][-1]).exists()]
+    return armed + [Residue("process", "the harness host", str(pid), "watchdog") for pid in over]
+
+
+def end_process(inventory: Inventory, pid: int) -> None:
+    """End a watching process of this cluster; one that is gone, or has become another's, is left alone."""
+    process = _watching(inventory).get(pid)
+    if process is not None:
+        process.terminate()
+
+
+def _watching(inventory: Inventory) -> dict[int, psutil.Process]:
+    """The watching processes of this cluster on this host, by process id."""
+    mine = str(runtime_dir() / f"undo-{inventory.name}-")
+    found = {}
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if watchdog.__name__ in line and line[-1].startswith(mine):
+            found[process.pid] = process
+    return found
 
 
 def _marks(api: ClusterApi) -> frozenset[str]:

@@ -96,6 +96,7 @@ _WORDS = {
     "namespace": "namespace still there: {what}",
     "pod": "pod still there: {what}",
     "watchdog": "power watchdog still armed ({detail})",
+    "process": "process {what} ({detail}) of a run that is over still runs",
 }
 """Kind of residue → how it is told."""
 

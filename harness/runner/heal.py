@@ -7,7 +7,7 @@ looked at in the next round.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
 from harness.cluster.power import Power
 from harness.cluster.watchdog import Watchdog
-from harness.drills.residue import OWN_TAINT, Residue, scan
+from harness.drills.residue import OWN_TAINT, Residue, end_process, scan
 from harness.errors import DeadlineExceeded, StepFailed
 from harness.probes.standard import NAMESPACE as PROBES_NAMESPACE
 from harness.runner.heal_nodes import ON_NODE, REPAIR_S, command
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from harness.cluster.inventory import Inventory
     from harness.config import Settings
 
-ORDER = ("unreachable", *ON_NODE, "api", "cordon", "taint", "pod", "namespace", "watchdog")
+ORDER = ("unreachable", *ON_NODE, "api", "cordon", "taint", "pod", "namespace", "watchdog", "process")
 """Power first, so that SSH works; then the nodes, so that the API works; then what is in the cluster."""
 
 ROUNDS = 4
@@ -79,10 +79,11 @@ class _Healer(ExitStack):
         self.result = Healed()
 
     def alone(self) -> None:
-        """Hold the cluster's lease, where there is an API to hold it in."""
+        """Hold the cluster's lease, where there is an API to hold it in: one that is down or refuses is no obstacle."""
         api = self.api()
         if api is not None:
-            self.enter_context(ClusterLease(api, self.inventory.name))
+            with suppress(StepFailed):
+                self.enter_context(ClusterLease(api, self.inventory.name))
 
     def api(self) -> ClusterApi | None:
         """The API's client; None while no control plane gives its credentials."""
@@ -145,6 +146,8 @@ class _Healer(ExitStack):
             self._power_on(item)
         elif item.kind == "api":
             self._await_api()
+        elif item.kind == "process":
+            end_process(self.inventory, int(item.what))
         else:
             self._repair_in_cluster(item)
 

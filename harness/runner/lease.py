@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 from kubernetes.client import ApiException
 
 from harness.cluster.api_client import ApiUnavailable
-from harness.errors import DeadlineExceeded, Unsafe
+from harness.cluster.kubeconfig import ADMIN_CONF
+from harness.errors import DeadlineExceeded, StepFailed, Unsafe
 from harness.waits import wait_for
 
 if TYPE_CHECKING:
@@ -74,12 +75,19 @@ class ClusterLease:
 
         Raises:
             Unsafe: another run holds it, or took it over.
+            StepFailed: the API refuses it.
         """
         if self.lost:
             raise Unsafe(f"the cluster {self._cluster} was taken over by {self.lost} while the API was away; stopped")
-        if not self.held:
-            with contextlib.suppress(ApiUnavailable):
-                self.take()
+        if self.held:
+            return
+        try:
+            self.take()
+        except ApiUnavailable:
+            return
+        except ApiException as error:
+            refused = f"the API refused the lease {NAMESPACE}/{NAME} with {error.status}: {error.reason}"
+            raise StepFailed(f"{refused}; it needs the rights of {ADMIN_CONF}") from error
 
     def take(self) -> None:
         """Become the holder.

@@ -220,3 +220,31 @@ def test_a_drill_does_not_begin_on_what_is_kubedrills_but_minds_no_choice_of_the
     vim, table = Residue("frozen", "w1", "7", "vim"), Residue("table", "w1", "inet kubedrill_fault")
     ctx = context(monkeypatch, Api(), vim, table)
     assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == [table]
+
+
+def test_a_watching_process_whose_run_is_over_is_found_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    place = tmp_path / "kubedrill"
+    idle = [sys.executable, "-c", "input()", "harness.cluster.watchdog"]
+    pipe = subprocess.PIPE
+    mine = subprocess.Popen([*idle, str(place / "undo-test-w1.json")], stdin=pipe)
+    others = subprocess.Popen([*idle, str(place / "undo-another-w1.json")], stdin=pipe)
+    try:
+        found = residue.scan_harness_host(inventory(WORKER))
+        assert [str(item) for item in found] == [
+            f"the harness host: process {mine.pid} (watchdog) of a run that is over still runs"
+        ]
+        residue.end_process(inventory(WORKER), others.pid)
+        residue.end_process(inventory(WORKER), mine.pid)
+        assert mine.wait(30) != 0
+        assert others.poll() is None
+        (place / "undo-test-w1.json").write_text("{}")
+        assert [str(item) for item in residue.scan_harness_host(inventory(WORKER))] == [
+            "w1: power watchdog still armed (on the harness host)"
+        ]
+    finally:
+        for process in (mine, others):
+            process.kill()
+            process.wait()

@@ -11,7 +11,7 @@ import pytest
 from kubernetes.client import ApiException
 
 from harness.cluster.api_client import ApiUnavailable
-from harness.errors import Unsafe
+from harness.errors import StepFailed, Unsafe
 from harness.runner import lease
 from harness.runner.lease import ClusterLease
 
@@ -198,3 +198,14 @@ def test_an_api_that_is_down_at_the_start_is_asked_again_before_anything_is_touc
         mine.renew()
         with pytest.raises(Unsafe, match="taken over by eve@far"):
             mine.ensure()
+
+
+def test_an_api_that_refuses_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    leases = Leases()
+
+    def forbid(*_: Any) -> None:
+        raise ApiException(status=403, reason="Forbidden")
+
+    monkeypatch.setattr(leases, "create_namespaced_lease", forbid)
+    with pytest.raises(StepFailed, match="refused the lease kube-system/kubedrill with 403: Forbidden"):
+        make(leases).ensure()
