@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,7 +62,8 @@ CONFIG = Path("/run/kubedrill/kubeadm.yaml")
 KUBEADM = "/usr/local/bin/kubeadm"
 SOCKET = "unix:///run/containerd/containerd.sock"
 KUBELET_CONFIG = Path("/etc/kubernetes/kubelet.conf")
-LEFTOVERS = (Path("/etc/kubernetes/manifests"), Path("/etc/kubernetes/pki"), Path("/var/lib/etcd"))
+ETCD_DATA = Path("/var/lib/etcd")
+LEFTOVERS = (Path("/etc/kubernetes/manifests"), Path("/etc/kubernetes/pki"), ETCD_DATA)
 
 
 @contextmanager
@@ -99,11 +101,16 @@ def look() -> tuple[str, list[str]]:
 
 
 def take_back(module: AnsibleModule) -> None:
-    """Undo what a cut kubeadm did on this node."""
+    """Undo what a cut kubeadm did on this node.
+
+    The etcd member is removed from the cluster by kubeadm_invitation, so kubeadm must not try to; but the phase that it
+    skips for that is also the one that removes the member's data.
+    """
     argv = [KUBEADM, "reset", "--force", "--cri-socket", SOCKET, "--skip-phases", "remove-etcd-member"]
     status, out, err = module.run_command(argv)
     if status:
         module.fail_json(msg=f"a cut installation could not be taken back: {(err or out)[-2000:]}")
+    shutil.rmtree(ETCD_DATA / "member", ignore_errors=True)
 
 
 def act(module: AnsibleModule, lock: int) -> str:
