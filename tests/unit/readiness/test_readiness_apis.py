@@ -91,6 +91,27 @@ def test_a_refused_flag_blocks_where_kubeadm_would_write_it_again(ready: Snapsho
     assert "--cloud-config is refused by v1.36.3" in said.found
 
 
+@pytest.mark.parametrize(
+    ("component", "flag", "said", "warns"),
+    [
+        ("kube-apiserver", "--old", "Flag --old has been deprecated", True),
+        ("kube-apiserver", "--fine", "", False),
+        ("kubelet", "feature gate Old", "Warning: setting GA feature gate", True),
+        (
+            "kubelet",
+            "--node-ip",
+            "Flag --node-ip has been deprecated, use the config file",
+            False,
+        ),  # said of nearly all
+    ],
+)
+def test_what_the_target_warns_of(ready: Snapshot, component: str, flag: str, said: str, warns: bool) -> None:
+    trial = Trial(component, ("cp1",), flag, accepted=True, said=said, kept=True)
+    told = found(replace(ready, trials=Answer((trial,))), "flags")
+    assert [finding.severity.value for finding in told] == (["warning"] if warns else [])
+    assert all(flag in finding.found for finding in told)
+
+
 def test_a_program_that_cannot_be_run_here_is_unknown(ready: Snapshot) -> None:
     (said,) = found(replace(ready, missing_programs=("etcd: Exec format error",)), "flags-tried")
     assert said.severity == "unknown"

@@ -22,6 +22,8 @@ from kubernetes.client import (
     V1PodAffinityTerm,
     V1PodAntiAffinity,
     V1ResourceRequirements,
+    V1Taint,
+    V1Toleration,
     V1TopologySpreadConstraint,
     V1Volume,
     V1VolumeNodeAffinity,
@@ -30,7 +32,7 @@ from ready_cluster import budget, deployment, found, node, pod, with_node, with_
 
 from harness.readiness.judge import judge
 from harness.readiness.model import Answer, Snapshot
-from harness.readiness.rules.fit import requests
+from harness.readiness.rules.fit import could_run_on, requests
 
 WEB = V1LabelSelector(match_labels={"app": "web"})
 
@@ -181,6 +183,52 @@ def test_required_anti_affinity_over_two_workers(ready: Snapshot) -> None:
     said = found(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
     assert [finding.subject for finding in said] == ["node w1", "node w2"]
     assert "w2: required anti-affinity" in said[0].found
+
+
+def test_anti_affinity_counts_in_its_own_namespace_unless_it_names_others(ready: Snapshot) -> None:
+    for spaces, expected in ((None, []), (["other"], ["node w1"])):
+        term = V1PodAffinityTerm(label_selector=WEB, topology_key="kubernetes.io/hostname", namespaces=spaces)
+        wish = V1PodAntiAffinity(required_during_scheduling_ignored_during_execution=[term])
+        shy = pod("shy", "w1", app="shy", affinity=V1Affinity(pod_anti_affinity=wish))
+        pods = (shy, pod("web-b", "w2", namespace="other"))
+        assert [f.subject for f in found(replace(ready, pods=Answer(pods)), "fits-elsewhere")][:1] == expected
+
+
+def test_a_topology_that_a_node_has_no_label_for_is_no_place_for_required_spread(ready: Snapshot) -> None:
+    spread = V1TopologySpreadConstraint(
+        label_selector=WEB, max_skew=1, topology_key="zone", when_unsatisfiable="DoNotSchedule"
+    )
+    pods = (pod("web-a", "w1", topology_spread_constraints=[spread]),)
+    (said,) = found(replace(ready, pods=Answer(pods)), "fits-elsewhere")
+    assert "w2: required topology spread" in said.found
+
+
+KEY = "node-role.kubernetes.io/control-plane"
+
+
+@pytest.mark.parametrize(
+    ("toleration", "tolerates"),
+    [
+        ({"operator": "Exists"}, True),
+        ({"key": KEY, "operator": "Exists"}, True),
+        ({"key": KEY, "operator": "Exists", "effect": "NoSchedule"}, True),
+        ({"key": KEY}, True),  # operator Equal, no value on either side
+        ({"key": KEY, "operator": "Exists", "effect": "NoExecute"}, False),
+        ({"key": KEY, "value": "x"}, False),
+        ({"key": "other", "operator": "Exists"}, False),
+    ],
+)
+def test_taints_and_tolerations(toleration: dict[str, str], tolerates: bool) -> None:
+    assert could_run_on(pod("x", "w1", tolerations=[V1Toleration(**toleration)]), node("cp1")) is tolerates
+
+
+def test_a_preferred_taint_and_a_passing_one_keep_nobody_away() -> None:
+    soft = node("w1")
+    soft.spec.taints = [
+        V1Taint(key="x", effect="PreferNoSchedule"),
+        V1Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule"),
+    ]
+    assert could_run_on(pod("x", "w2"), soft)
 
 
 def test_a_budget_makes_a_pod_that_fits_nowhere_a_blocker(ready: Snapshot) -> None:

@@ -7,6 +7,7 @@ import pytest
 from ready_cluster import BUNDLE, found, node, pod, static_pod, with_host, with_node, with_pods
 
 from harness.errors import UsageError
+from harness.readiness.judge import judge
 from harness.readiness.model import Answer, ApiServer, Snapshot, Version
 
 
@@ -145,6 +146,7 @@ def test_an_image_on_some_nodes_only_is_named_with_its_users_and_the_nodes(ready
     assert "not on w2" in said.found  # the control planes' taint keeps it away from there
     everywhere = with_host(here, "w2", images=frozenset({"docker.io/shop/tool:3"}))
     assert found(everywhere, "images") == []
+    assert [f.severity.value for f in judge(everywhere).findings if f.rule == "images"] == ["info"]
 
 
 def test_an_image_that_may_not_be_pulled_blocks(ready: Snapshot) -> None:
