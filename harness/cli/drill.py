@@ -58,7 +58,8 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     require_permission(cluster)
     if dry_run:
         seed = new_seed() if seed is None else seed
-        found = rehearse(drills, cluster, settings, seed=seed, config_path=config)
+        with Console(stderr=True).status(f"reading {cluster.name} …"):
+            found = rehearse(drills, cluster, settings, seed=seed, config_path=config)
         show_rehearsal(found, cluster)
         context.exit(VerdictKind.ABORTED.exit_code if found.problems else 0)
     _run(context, names, cluster, settings, seed=seed, config_path=config)

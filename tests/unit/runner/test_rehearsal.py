@@ -14,9 +14,11 @@ from harness.cluster.hosts import CommandResult, Hosts
 from harness.cluster.inventory import Inventory
 from harness.config import Settings
 from harness.drills import ALL
+from harness.drills.residue_nodes import script
 from harness.errors import StepFailed, WouldTouch
 from harness.faults import NetworkCut
 from harness.faults.network import load
+from harness.faults.pods import pids
 from harness.model import Budget, Node
 from harness.runner import rehearsal
 from harness.runner.rehearsal import ReadingApi, ReadingHosts, ReadingPower, rehearse, steps_of
@@ -73,6 +75,8 @@ def test_what_changes_a_node_is_not_sent(argv: Any, sent: list[Any]) -> None:
         load("table inet kubedrill_fault {}\n", "--check"),
         "unshare --net tc qdisc add dev lo root netem delay 100ms 20ms",
         ["cat", "/etc/kubernetes/admin.conf"],
+        script(Node("cp1", "", ("control_plane",))),
+        pids(**{"io.kubernetes.container.name": "kube-proxy"}),
     ],
 )
 def test_questions_are_sent(argv: Any, sent: list[Any]) -> None:
