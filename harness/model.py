@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 NS = 1_000_000_000
 
@@ -208,7 +208,7 @@ class Record:
     """
 
     header: Header
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]  # harness.columns.Samples when it was read from a file
     spans: tuple[Span, ...]
     events: tuple[Event, ...]
     clocks: tuple[ClockOffset, ...]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import MISSING, fields, replace
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from harness.columns import Columns, Samples
 from harness.errors import UsageError
 from harness.model import (
     Budget,
@@ -18,7 +18,6 @@ from harness.model import (
     Header,
     ProbeSpec,
     Record,
-    Sample,
     Span,
     Vantage,
 )
@@ -31,13 +30,21 @@ FORMAT = 1  # raised when a line changes its meaning; a reader refuses other for
 ENDINGS = ("completed", "aborted", "interrupted", "error")
 
 
+SAMPLE_FIELDS = 6  # after "sample" and the probe
+
+
+class _ByProbe(dict[str, Columns]):
+    def __missing__(self, probe: str) -> Columns:
+        return self.setdefault(probe, Columns(probe))
+
+
 class RecordBuilder:
     """Takes parsed lines one by one, then gives the record, sorted by time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._header: Header | None = None
-        self._samples: list[Sample] = []
+        self._samples: dict[str, Columns] = _ByProbe()
         self._spans: dict[tuple[str, str, str, int], Span] = {}
         self._events: list[Event] = []
         self._clocks: list[ClockOffset] = []
@@ -61,40 +68,60 @@ class RecordBuilder:
             if self._header is None and (not isinstance(line, list) or line[0] != "header"):
                 raise self._elsewhere(number, f"found {_short(line)}", 'the first line to be ["header", …]')
             self._take[line[0]](*line[1:])
-        except (TypeError, KeyError, ValueError, IndexError, AttributeError) as error:
+        except (TypeError, KeyError, ValueError, IndexError, AttributeError, OverflowError) as error:
             raise self._elsewhere(
                 number, f"found {_short(line)} ({error})", f"one of {', '.join(self._take)} as told in docs/record.md"
             ) from error
 
     def add_many(self, first: int, lines: list[Any]) -> None:
         """Take many lines, the first of which has number ``first``. As :meth:`add`, but fast for samples."""
-        append = self._samples.append
-        for number, line in enumerate(lines, start=first):
-            try:
-                kind, probe, seq, due, fired, done, outcome, server = line
-                if (
-                    kind == "sample"
-                    and self._header is not None
-                    and type(seq) is type(due) is type(fired) is type(done) is int
-                    and type(probe) is type(outcome) is type(server) is str
-                    and due <= fired <= done
-                ):
-                    append(Sample(probe, seq, due, fired, done, outcome, server))
-                    continue
-            except (TypeError, ValueError):
-                pass  # not a sample: taken, or refused with a reason, below
+        samples: dict[str, list[list[Any]]] = defaultdict(list)
+        others: list[tuple[int, Any]] = []
+        try:
+            for number, line in enumerate(lines, start=first):
+                if line[0] == "sample":
+                    samples[line[1]].append(line)
+                else:
+                    others.append((number, line))
+        except (TypeError, KeyError, IndexError):  # not even a line: add refuses it with its number
+            samples, others = {}, list(enumerate(lines, start=first))
+        if self._header is None:
+            self.add(first, lines[0])
+            others = others[1:]
+        for number, line in others:
             self.add(number, line)
+        for probe, rows in samples.items():
+            if not self._take_columns(probe, rows):
+                self._take_one_by_one(first, lines, probe)
+
+    def _take_columns(self, probe: str, rows: list[list[Any]]) -> bool:
+        """Take a probe's samples all at once; False, with nothing taken, when there is anything wrong with one."""
+        try:
+            _, _, *columns = zip(*rows, strict=True)
+            times = columns[:4]
+            if len(columns) == SAMPLE_FIELDS and type(probe) is str and all(set(map(type, t)) == {int} for t in times):
+                self._samples[probe].extend(columns)
+                return True
+        except (TypeError, ValueError, OverflowError):
+            pass
+        return False
+
+    def _take_one_by_one(self, first: int, lines: list[Any], probe: str) -> None:
+        for number, line in enumerate(lines, start=first):
+            if line[0] == "sample" and line[1] == probe:
+                self.add(number, line)
 
     def record(self) -> Record:
         """The record. Raises UsageError when there was no header or when samples stand twice."""
         if self._header is None:
             raise self._elsewhere(1, "found an empty file", 'the first line to be ["header", …]')
-        self._samples.sort(key=attrgetter("fired"))
-        self._refuse_twice()
+        for probe, columns in self._samples.items():
+            columns.sort()
+            self._refuse_twice(probe, columns)
         at, ended, reason = self._end or (None, "", "")
         return Record(
             header=self._header,
-            samples=tuple(self._samples),
+            samples=Samples(self._samples),
             spans=tuple(sorted(self._spans.values(), key=lambda s: s.start)),
             events=tuple(sorted(self._events, key=lambda e: e.at)),
             clocks=tuple(self._clocks),
@@ -105,17 +132,14 @@ class RecordBuilder:
             reason=reason,
         )
 
-    def _refuse_twice(self) -> None:
-        numbers: dict[str, set[int]] = defaultdict(set)
-        for sample in self._samples:
-            numbers[sample.probe].add(sample.seq)
-        if sum(map(len, numbers.values())) == len(self._samples):
-            return
-        (probe, seq), times = Counter((s.probe, s.seq) for s in self._samples).most_common(1)[0]
-        raise UsageError(
-            f"{self._path}: found sample {seq} of probe {probe} {times} times, expected each once; "
-            "two records were put into one file. Use the file as the run wrote it."
-        )
+    def _refuse_twice(self, probe: str, columns: Columns) -> None:
+        seq = columns.numbered_twice()
+        if seq is not None:
+            times = columns.seq.count(seq)
+            raise UsageError(
+                f"{self._path}: found sample {seq} of probe {probe} {times} times, expected each once; "
+                "two records were put into one file. Use the file as the run wrote it."
+            )
 
     def _take_header(self, data: dict[str, Any]) -> None:
         if self._header is not None:
@@ -136,7 +160,7 @@ class RecordBuilder:
             raise ValueError("the answer came before the request was sent")
         if fired < due:
             raise ValueError("the request was sent before its tick was due")
-        self._samples.append(Sample(probe, seq, due, fired, done, outcome, server))
+        self._samples[probe].extend([[seq], [due], [fired], [done], [outcome], [server]])
 
     def _take_span(self, *values: Any) -> None:
         lane, subject, name, start, end, data = values

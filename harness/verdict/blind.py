@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.model import NS
 from harness.verdict.outages import find_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
+    from harness.columns import Columns
     from harness.model import ProbeSpec, Sample
 
 Interval = tuple[int, int]
@@ -68,42 +69,39 @@ class Windows:
         return min([start, *(a for a, _ in touched)]), max([end, *(b for _, b in touched)])
 
 
-def slow_host(samples: Sequence[Sample], spec: ProbeSpec) -> Iterator[Interval]:
+def slow_host(samples: Columns, spec: ProbeSpec) -> Iterator[Interval]:
     """When the harness host was slow, told by a probe of a target outside the cluster.
 
     Slower is told from the probe's own fastest answer, so that a target far away is not a slow host.
     """
-    fastest = min((s.done - s.fired for s in samples if s.ok), default=0)
+    fastest = min(samples.ok_took(), default=0)
     longest = fastest + round(min(LATE_SHARE * spec.interval_s, LATE_OF_TIMEOUT * spec.timeout_s) * NS)
-    marked = [s if s.ok and s.done - s.fired <= longest else replace(s, outcome="slow") for s in samples]
-    yield from ((run.lower, run.upper) for run in find_runs(marked))
+    slow = (took > longest for took in samples.took)
+    yield from ((run.lower, run.upper) for run in find_runs(samples.failing_also(slow, "slow")))
     yield from _crowded(samples, spec, fastest + round(CROWDED_OF_TIMEOUT * spec.timeout_s * NS))
 
 
-def _crowded(samples: Sequence[Sample], spec: ProbeSpec, longest: int) -> Iterator[Interval]:
+def _crowded(samples: Columns, spec: ProbeSpec, longest: int) -> Iterator[Interval]:
     """Stretches in which too many answers waited: from the first to the last of them."""
     span = round(CROWDED_TIMEOUTS * spec.timeout_s * NS)
     needed = max(2, round(CROWDED_SHARE * span / NS / spec.interval_s))
-    waited = [s for s in samples if s.done - s.fired > longest]
+    waited = [index for index, took in enumerate(samples.took) if took > longest]
     for first, last in zip(waited, waited[needed - 1 :], strict=False):
-        if last.fired - first.fired <= span:
-            yield first.fired, last.done
+        if samples.fired[last] - samples.fired[first] <= span:
+            yield samples.fired[first], samples.done[last]
 
 
-def late_ticks(samples: Sequence[Sample], spec: ProbeSpec) -> Iterator[Interval]:
+def late_ticks(samples: Columns, spec: ProbeSpec) -> Iterator[Interval]:
     """When a probe's ticks were late: from when the first was due until the last was fired."""
-    start: int | None = None
-    end = 0
-    for sample in samples:
-        if is_late(sample, spec):
-            start, end = sample.due if start is None else start, sample.fired
-        elif start is not None:
-            yield start, end
-            start = None
-    if start is not None:
-        yield start, end
+    for found in re.finditer(b"\x01+", samples.late(late_ns(spec))):
+        yield samples.due[found.start()], samples.fired[found.end() - 1]
+
+
+def late_ns(spec: ProbeSpec) -> int:
+    """A tick is late when it was fired more than half an interval after its time."""
+    return int(spec.interval_s * NS * LATE_SHARE)
 
 
 def is_late(sample: Sample, spec: ProbeSpec) -> bool:
-    """Whether a tick was fired more than half an interval after its time."""
-    return sample.fired - sample.due > spec.interval_s * NS * LATE_SHARE
+    """Whether a tick was late."""
+    return sample.fired - sample.due > late_ns(spec)

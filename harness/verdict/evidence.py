@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from harness.model import NS, Finding, ProbeSpec, VerdictKind
@@ -62,7 +63,7 @@ def _of_ending(view: View) -> Iterator[str]:
 
 
 def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
-    samples = view.samples.get(spec.name, ())
+    samples = view.of(spec)
     if not samples:
         yield f"probe {spec.name} has no samples"
         return
@@ -81,18 +82,20 @@ def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
 
 def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator[str]:
     """Whether a probe watched from before the first fault to after the last one."""
-    samples = view.samples[spec.name]
+    samples = view.of(spec)
     begin, end = touched
-    before = sum(1 for s in samples if s.ok and s.done <= begin)
+    early = samples.between(view.first_time, begin)
+    oks = (True for i in early if not samples.outcomes[i] and samples.done[i] <= begin)
+    before = sum(islice(oks, STEADY_SAMPLES))
     if before < STEADY_SAMPLES:
         yield (
             f"probe {spec.name} saw {count(before, 'answer')} before the cluster was touched, "
             f"expected {STEADY_SAMPLES} or more"
         )
-    last = samples[-1].fired
+    last = samples.fired[-1]
     if last < end - view.gap_ns(spec):
         yield f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done with the cluster"
-    elif last < max(own[-1].fired for own in view.samples.values()) - STOPPED_EARLY_S * NS:
+    elif last < max(own.fired[-1] for own in view.samples.values()) - STOPPED_EARLY_S * NS:
         yield f"probe {spec.name} stopped long before the others"
 
 
@@ -107,10 +110,9 @@ def _holes(view: View, spec: ProbeSpec) -> Iterator[str]:
 
 def _unanswered(view: View, spec: ProbeSpec) -> int:
     """Ticks without a result, apart from the last ones, which may have been under way as the probe was stopped."""
-    samples = view.samples[spec.name]
+    samples = view.of(spec)
     under_way = int(spec.timeout_s / spec.interval_s) + 2
-    numbers = [s.seq for s in samples]
-    first, settled = min(numbers), max(numbers) - under_way
+    first, settled = min(samples.seq), max(samples.seq) - under_way
     if first and view.left_over == 0:
         first = 0  # it counted from 0, and what it saw first is not here
-    return max(0, settled - first - sum(1 for number in numbers if number < settled))
+    return max(0, settled - first - sum(map(settled.__gt__, samples.seq)))

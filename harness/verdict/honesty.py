@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
-from operator import attrgetter
-from statistics import median
 from typing import TYPE_CHECKING
 
 from harness.model import NS
-from harness.verdict.blind import is_late
+from harness.verdict.blind import late_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from harness.model import ProbeSpec, Sample
+    from harness.columns import Columns
+    from harness.model import ProbeSpec
     from harness.verdict.view import View
 
-FASTEST_NS = (
-    10_000  # ns; no request over a socket is faster: that is connect, send and receive, a switch of processes each
-)
+FASTEST_US = 10  # no request over a socket is faster: connect, send, receive, and two switches of processes
 SAME_SHARE = (
     0.5  # of a probe's answers may have taken the same time to the nanosecond; in real records it is 1 % at most
 )
@@ -32,41 +28,42 @@ STEP_INTERVALS = 0.5  # a probe's ticks stand this far off their schedule only w
 
 def find_dishonest(view: View, spec: ProbeSpec) -> Iterator[str]:
     """Everything about one probe's samples that a probe which looks cannot have seen."""
-    samples = view.samples[spec.name]
-    oks = [s for s in samples if s.ok]
-    if len(oks) >= ENOUGH:
-        yield from _looks(spec, oks)
-        yield from _names_its_server(view, spec, oks)
-    yield from _gives_up(spec, oks)
+    samples = view.of(spec)
+    if len(samples) - samples.failed >= ENOUGH:
+        yield from _looks(spec, samples)
+        yield from _names_its_server(view, spec, samples)
+    yield from _gives_up(spec, samples)
     yield from _keeps_time(view, spec, samples)
 
 
-def _looks(spec: ProbeSpec, oks: Sequence[Sample]) -> Iterator[str]:
-    took = [s.done - s.fired for s in oks]
-    middle = median(took)
-    if middle < FASTEST_NS:
-        yield f"probe {spec.name} was answered within {middle / 1e6:.4f} ms, which no network can: it does not look"
+def _looks(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
+    middle = samples.ok_percentile(0.5) or 0
+    if middle < FASTEST_US:
+        yield f"probe {spec.name} was answered within {middle / 1000:.3f} ms, which no network can: it does not look"
         return
-    time, times = Counter(took).most_common(1)[0]
-    if times > SAME_SHARE * len(took):
+    oks = len(samples) - samples.failed
+    if samples.ok_micros[middle] <= SAME_SHARE * oks:  # what most have in common would be the middle one
+        return
+    time, times = Counter(samples.ok_took()).most_common(1)[0]
+    if times > SAME_SHARE * oks:
         yield (
-            f"probe {spec.name} was answered {times:,} of {len(took):,} times in exactly {time / 1e6:.6f} ms: "
+            f"probe {spec.name} was answered {times:,} of {oks:,} times in exactly {time / 1e6:.6f} ms: "
             "it does not look"
         )
 
 
-def _names_its_server(view: View, spec: ProbeSpec, oks: Sequence[Sample]) -> Iterator[str]:
+def _names_its_server(view: View, spec: ProbeSpec, samples: Columns) -> Iterator[str]:
     """Where one probe of the application is told who answered, each is."""
-    if spec not in view.cluster_probes or any(s.server for s in oks):
+    if spec not in view.cluster_probes or samples.names_server:
         return
     for other in view.cluster_probes:
-        if other.kind == spec.kind and any(s.ok and s.server for s in view.samples.get(other.name, ())):
+        if other.kind == spec.kind and view.of(other).names_server:
             yield f"probe {spec.name} never says who answered, as probe {other.name} does: it does not look"
             return
 
 
-def _gives_up(spec: ProbeSpec, oks: Sequence[Sample]) -> Iterator[str]:
-    longest = max((s.done - s.fired for s in oks), default=0) / NS
+def _gives_up(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
+    longest = max(samples.ok_took(), default=0) / NS
     if longest > max(GIVES_UP * spec.timeout_s, spec.timeout_s + GIVES_UP_MORE_S):
         yield (
             f"probe {spec.name} took an answer after {longest:.1f} s for a success, "
@@ -74,14 +71,13 @@ def _gives_up(spec: ProbeSpec, oks: Sequence[Sample]) -> Iterator[str]:
         )
 
 
-def _keeps_time(view: View, spec: ProbeSpec, samples: Sequence[Sample]) -> Iterator[str]:
-    late = sum(1 for s in samples if is_late(s, spec))
+def _keeps_time(view: View, spec: ProbeSpec, samples: Columns) -> Iterator[str]:
+    late = samples.late(late_ns(spec)).count(1)
     if late > LATE_TICKS * len(samples):
         yield f"probe {spec.name} fired {late:,} of {len(samples):,} ticks more than half an interval late"
-    interval = spec.interval_s * NS
+    interval = round(spec.interval_s * NS)
     allowed = STEP_INTERVALS * interval + 2 * (view.uncertainty(spec) or 0)
-    starts = [s.due - s.seq * interval for s in sorted(samples, key=attrgetter("seq"))]
-    step = max((b - a for a, b in pairwise(starts)), key=abs, default=0)
+    step = samples.step(interval)
     if abs(step) > allowed:
         yield (
             f"the ticks of probe {spec.name} jumped by {step / NS:+.1f} s off their schedule: "

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from statistics import quantiles
 from typing import TYPE_CHECKING
 
-from harness.model import NS, BudgetResult, DrillVerdict, Finding, Outage, ProbeSpec, ProbeSummary, Record, VerdictKind
+from harness.model import BudgetResult, DrillVerdict, Finding, Outage, ProbeSpec, ProbeSummary, Record, VerdictKind
 from harness.verdict import words
 from harness.verdict.budgets import judge_budgets, judge_outages
 from harness.verdict.evidence import find_missing
@@ -13,8 +12,6 @@ from harness.verdict.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-MS = NS / 1000
 
 
 def judge(record: Record) -> DrillVerdict:
@@ -31,7 +28,7 @@ def judge(record: Record) -> DrillVerdict:
         findings = [f for f in findings if f.verdict is not VerdictKind.INCONCLUSIVE]
     outages = sorted((j.outage for own in judged.values() for j in own), key=lambda o: (o.first_failed, o.probe))
     verdict = VerdictKind.worst([f.verdict for f in findings] or [VerdictKind.PASS])
-    own = [s for spec in view.cluster_probes for s in view.samples.get(spec.name, ())]
+    own = [view.of(spec) for spec in view.cluster_probes]
     return DrillVerdict(
         drill=record.header.drill,
         verdict=verdict,
@@ -39,9 +36,9 @@ def judge(record: Record) -> DrillVerdict:
         outages=tuple(outages),
         budgets=record.budgets,
         checks=record.checks,
-        samples=len(own),
-        failed=sum(1 for s in own if not s.ok),
-        worst_lateness_ms=round(max((s.fired - s.due for s in record.samples), default=0) / 1e6, 1),
+        samples=sum(map(len, own)),
+        failed=sum(samples.failed for samples in own),
+        worst_lateness_ms=round(max((s.worst_lateness for s in view.samples.values()), default=0) / 1e6, 1),
         results=tuple(results),
         probes=tuple(_summary(view, spec, len(view.runs[spec.name])) for spec in record.header.probes),
         findings=tuple(sorted(findings, key=lambda f: -_weight(f.verdict))),
@@ -93,10 +90,8 @@ def _reason(record: Record, verdict: VerdictKind, findings: list[Finding], resul
 
 
 def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
-    samples = view.samples.get(spec.name, ())
-    failures = [s for s in samples if not s.ok]
-    latencies = [(s.done - s.fired) / 1e6 for s in samples if s.ok]
-    cuts = quantiles(latencies, n=100, method="inclusive") if len(latencies) > 1 else latencies * 99
+    samples = view.of(spec)
+    failures = [sample for run in view.runs[spec.name] for sample in run.failures]
     return ProbeSummary(
         probe=spec.name,
         samples=len(samples),
@@ -105,11 +100,15 @@ def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
         outages=outages,
         degraded_from=failures[0].fired if failures else None,
         degraded_to=failures[-1].fired if failures else None,
-        p50_ms=round(cuts[49], 3) if cuts else None,
-        p99_ms=round(cuts[98], 3) if cuts else None,
-        worst_lateness_ms=round(max((s.fired - s.due for s in samples), default=0) / 1e6, 1),
+        p50_ms=_ms(samples.ok_percentile(0.5)),
+        p99_ms=_ms(samples.ok_percentile(0.99)),
+        worst_lateness_ms=round(samples.worst_lateness / 1e6, 1),
         steps=view.steps.count(failures),
     )
+
+
+def _ms(micros: int | None) -> float | None:
+    return None if micros is None else micros / 1000
 
 
 def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import TYPE_CHECKING
 
 from harness.model import NS, Sample
 
-Samples = Sequence[Sample]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from harness.columns import Columns
+
 SOONEST_OF = 100  # oks looked at for the earliest answer: 10 s at 10 Hz, longer than any request may take
 
 
@@ -56,9 +59,9 @@ class Run:
         return best
 
 
-def find_runs(samples: Samples) -> list[Run]:
-    """Outages of one probe; ``samples`` are sorted by ``fired``."""
-    return [_bounded(samples, group) for group in _joined(samples, list(_failing(samples)))]
+def find_runs(samples: Columns) -> list[Run]:
+    """Outages of one probe."""
+    return [_bounded(samples, group) for group in _joined(samples)]
 
 
 def seconds(nanoseconds: int) -> float:
@@ -66,48 +69,36 @@ def seconds(nanoseconds: int) -> float:
     return round(nanoseconds / NS, 6)
 
 
-def _failing(samples: Samples) -> Iterator[tuple[int, int]]:
-    """Index ranges (first, last) of consecutive failures."""
-    first: int | None = None
-    for index, sample in enumerate(samples):
-        if not sample.ok and first is None:
-            first = index
-        elif sample.ok and first is not None:
-            yield first, index - 1
-            first = None
-    if first is not None:
-        yield first, len(samples) - 1
-
-
-def _joined(samples: Samples, ranges: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
-    """Join ranges when every ok between them was still in flight as the later one began."""
+def _joined(samples: Columns) -> list[list[tuple[int, int]]]:
+    """Ranges of failures, joined when every ok between two was still in flight as the later one began."""
     groups: list[list[tuple[int, int]]] = []
-    for first, last in ranges:
-        begin = samples[first].fired
-        if groups and all(ok.done > begin for ok in samples[groups[-1][-1][1] + 1 : first]):
+    for first, last in samples.failing():
+        begin = samples.fired[first]
+        if groups and all(samples.done[index] > begin for index in range(groups[-1][-1][1] + 1, first)):
             groups[-1].append((first, last))
         else:
             groups.append([(first, last)])
     return groups
 
 
-def _bounded(samples: Samples, group: list[tuple[int, int]]) -> Run:
+def _bounded(samples: Columns, group: list[tuple[int, int]]) -> Run:
     first, last = group[0][0], group[-1][1]
-    earlier = (samples[index] for index in range(first - 1, -1, -1))
-    before = next((s for s in earlier if s.ok and s.done <= samples[first].fired), None)
-    answers = [s.done for s in islice(_oks_after(samples, last), SOONEST_OF)]
+    begin = samples.fired[first]
+    ok = (index for index in range(first - 1, -1, -1) if not samples.outcomes[index])
+    before = next((samples.fired[index] for index in ok if samples.done[index] <= begin), None)
+    answers = list(_answers_after(samples, last))
     return Run(
         parts=tuple(tuple(samples[a : b + 1]) for a, b in group),
-        lower=samples[0].fired if before is None else before.fired,
-        upper=min(answers) if answers else max(s.done for s in samples[first:]),
+        lower=samples.fired[0] if before is None else before,
+        upper=min(answers) if answers else max(samples.done[first:]),
         open_start=before is None,
         open_end=not answers,
     )
 
 
-def _oks_after(samples: Samples, last: int) -> Iterator[Sample]:
-    """The oks after a failure, up to the next failure."""
-    for index in range(last + 1, len(samples)):
-        if not samples[index].ok:
+def _answers_after(samples: Columns, last: int) -> Iterator[int]:
+    """When the oks after a failure were answered, up to the next failure."""
+    for index in range(last + 1, min(last + 1 + SOONEST_OF, len(samples))):
+        if samples.outcomes[index]:
             return
-        yield samples[index]
+        yield samples.done[index]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from bisect import bisect_left
-from collections import defaultdict
 from fnmatch import fnmatchcase
 from functools import cached_property
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from harness.model import NS, ProbeSpec, Record, Sample, Vantage
+from harness.columns import Columns, Samples
+from harness.model import NS, ProbeSpec, Record, Vantage
 from harness.verdict.attribution import Steps
 from harness.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_host
 from harness.verdict.outages import Run, find_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from harness.model import Budget
 
 GAP_INTERVALS = 5  # DESIGN: missing data is never a pass. A gap is five ticks without one fired ...
@@ -33,15 +28,18 @@ class View:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.specs = {spec.name: spec for spec in record.header.probes}
-        ordered = sorted(record.samples, key=attrgetter("fired"))
-        self.left_over = bisect_left(ordered, record.header.started_mono, key=attrgetter("fired"))
-        self.samples: dict[str, Sequence[Sample]] = _by_probe(ordered[self.left_over :])
-        self.last_sample = max((s.done for s in record.samples), default=0)
-        self.last_time = _last_time(record)
-        self.first_time = min((own[0].fired for own in self.samples.values()), default=self.last_time)
+        found = Samples.of(record.samples).by_probe
+        self.samples = {name: own for name, all_ in found.items() if (own := all_.since(record.header.started_mono))}
+        self.left_over = len(record.samples) - sum(map(len, self.samples.values()))
+        self.last_sample = max((max(own.done) for own in found.values()), default=0)
+        self.last_time = max(self.last_sample, _last_time(record))
+        self.first_time = min((own.fired[0] for own in self.samples.values()), default=self.last_time)
         self.steps = Steps(record.spans, self.last_time)
         self._blind: dict[str, Windows] = {}
-        self._succeeded: dict[str, bool] = {}
+
+    def of(self, spec: ProbeSpec) -> Columns:
+        """The samples of a probe, none where the record has none."""
+        return self.samples.get(spec.name) or Columns(spec.name)
 
     @property
     def cluster_probes(self) -> list[ProbeSpec]:
@@ -56,12 +54,12 @@ class View:
     @cached_property
     def runs(self) -> dict[str, list[Run]]:
         """Outages of each probe in the header."""
-        return {name: find_runs(self.samples.get(name, ())) for name in self.specs}
+        return {name: find_runs(self.of(spec)) for name, spec in self.specs.items()}
 
     @cached_property
     def gaps(self) -> dict[str, list[Interval]]:
         """For each probe, the times during which no tick was fired for too long."""
-        return {name: _gaps(self.samples.get(name, ()), self.gap_ns(spec)) for name, spec in self.specs.items()}
+        return {name: list(self.of(spec).spaces(self.gap_ns(spec))) for name, spec in self.specs.items()}
 
     @cached_property
     def holes(self) -> dict[str, Windows]:
@@ -74,9 +72,9 @@ class View:
         intervals = []
         for spec in self.control_probes:
             intervals += [(run.lower, run.upper) for run in self.runs[spec.name]] + self.gaps[spec.name]
-            own, near = self.samples.get(spec.name, ()), self.gap_ns(spec)
+            own, near = self.of(spec), self.gap_ns(spec)
             if own:
-                unwatched = [(self.first_time, own[0].fired - near), (own[-1].fired + near, self.last_time)]
+                unwatched = [(self.first_time, own.fired[0] - near), (own.fired[-1] + near, self.last_time)]
                 intervals += [(start, end) for start, end in unwatched if start < end]
         return Windows(intervals)
 
@@ -84,14 +82,14 @@ class View:
     def host_slow(self) -> Windows:
         """When a control probe was answered slowly, or not at all: the host was slow, whatever the cluster was."""
         probes = self.control_probes
-        found = Windows(w for spec in probes for w in slow_host(self.samples.get(spec.name, ()), spec))
+        found = Windows(w for spec in probes for w in slow_host(self.of(spec), spec))
         mostly = found.share(self.first_time, self.last_sample) > MOSTLY
         return Windows([(self.first_time, self.last_time)]) if mostly else found
 
     def blind(self, spec: ProbeSpec) -> Windows:
         """When the host was slow or ticks of a probe were late."""
         if spec.name not in self._blind:
-            self._blind[spec.name] = Windows([*self.host_slow, *late_ticks(self.samples.get(spec.name, ()), spec)])
+            self._blind[spec.name] = Windows([*self.host_slow, *late_ticks(self.of(spec), spec)])
         return self._blind[spec.name]
 
     @cached_property
@@ -105,9 +103,8 @@ class View:
 
     def has_succeeded(self, spec: ProbeSpec) -> bool:
         """Whether any request of a probe was answered well: one that never was may itself be what is broken."""
-        if spec.name not in self._succeeded:
-            self._succeeded[spec.name] = any(s.ok for s in self.samples.get(spec.name, ()))
-        return self._succeeded[spec.name]
+        own = self.of(spec)
+        return own.failed < len(own)
 
     def uncertainty(self, spec: ProbeSpec) -> int | None:
         """Uncertainty of the probe's clock in ns; 0 on the harness host, None when the record does not say."""
@@ -118,7 +115,8 @@ class View:
 
     def lateness(self, spec: ProbeSpec, run: Run) -> int:
         """How late the latest tick was fired around an outage (ns)."""
-        return max((s.fired - s.due for s in self.samples[spec.name] if run.lower <= s.fired <= run.upper), default=0)
+        own = self.of(spec)
+        return max((own.fired[i] - own.due[i] for i in own.between(run.lower, run.upper)), default=0)
 
     def gap_ns(self, spec: ProbeSpec) -> int:
         """The longest time between two ticks of a probe that is not a gap: no longer outage than allowed fits in."""
@@ -131,24 +129,7 @@ class View:
         return next((b for b in self.record.budgets if fnmatchcase(spec.name, b.probes)), None)
 
 
-def _by_probe(samples: Sequence[Sample]) -> dict[str, Sequence[Sample]]:
-    found: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        found[sample.probe].append(sample)
-    for own in found.values():
-        own.sort(key=lambda s: (s.fired, s.seq))
-    return dict(found)
-
-
-def _gaps(samples: Sequence[Sample], longest: int) -> list[Interval]:
-    return [
-        (before.fired, after.fired)
-        for before, after in itertools.pairwise(samples)
-        if after.fired - before.fired > longest
-    ]
-
-
 def _last_time(record: Record) -> int:
     times = [record.header.started_mono, record.ended_at or 0]
     times += [max(s.start, s.end or 0) for s in record.spans] + [e.at for e in record.events]
-    return max(*times, max((s.done for s in record.samples), default=0))
+    return max(times)

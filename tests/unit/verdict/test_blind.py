@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from recordkit import CONTROL, WRITE, Kit, at
 
+from harness.columns import Columns
 from harness.model import NS, VerdictKind
 from harness.verdict import judge
 from harness.verdict.blind import Windows, late_ticks, slow_host
@@ -14,7 +15,7 @@ PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
 
 
 def slow_seconds(kit: Kit) -> float:
-    return sum(end - start for start, end in Windows(slow_host(kit.ticks["control"], CONTROL))) / NS
+    return sum(end - start for start, end in Windows(slow_host(Columns.of(kit.ticks["control"]), CONTROL))) / NS
 
 
 def verdict_of(kit: Kit) -> tuple[VerdictKind, str]:
@@ -50,15 +51,15 @@ def test_as_many_over_a_longer_time_do_not() -> None:
 
 def test_slow_is_told_from_the_probes_own_fastest_answer() -> None:
     far = [replace(s, done=s.done + NS // 5) for s in Kit().ticks["control"]]
-    assert list(slow_host(far, CONTROL)) == []
-    assert list(slow_host([], CONTROL)) == []
+    assert list(slow_host(Columns.of(far), CONTROL)) == []
+    assert list(slow_host(Columns.of([]), CONTROL)) == []
 
 
 def test_long_intervals_do_not_excuse_slow_answers() -> None:
     """Half of ten seconds would be more than any request may take: a tenth of the timeout counts then."""
     spec = replace(CONTROL, interval_s=10.0)
     kit = Kit(spec, lasts_s=600).slow("control", 100, 110, 0.3)
-    assert len(list(slow_host(kit.ticks["control"], spec))) == 1
+    assert len(list(slow_host(Columns.of(kit.ticks["control"]), spec))) == 1
 
 
 class TestOutage:
@@ -102,9 +103,9 @@ class TestOutage:
 
 def test_late_ticks_are_blind_from_when_the_first_was_due() -> None:
     kit = Kit().late("api-write", 6, 7, 0.06)
-    [(start, end)] = late_ticks(kit.ticks["api-write"], WRITE)
+    [(start, end)] = late_ticks(Columns.of(kit.ticks["api-write"]), WRITE)
     assert (start, end) == (at(6), pytest.approx(at(6.96), abs=NS // 100))
-    [(start, end)] = late_ticks(Kit().late("api-write", 19, 20, 0.06).ticks["api-write"], WRITE)
+    [(start, end)] = late_ticks(Columns.of(Kit().late("api-write", 19, 20, 0.06).ticks["api-write"]), WRITE)
     assert (start, end) == (at(19), pytest.approx(at(19.96), abs=NS // 100))
 
 

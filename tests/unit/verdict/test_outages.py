@@ -3,9 +3,14 @@
 import pytest
 from recordkit import APP, WRITE, Kit, at
 
+from harness.columns import Columns
 from harness.model import NS, Sample
-from harness.verdict import judge
-from harness.verdict.outages import find_runs
+from harness.verdict import judge, outages
+from harness.verdict.outages import Run
+
+
+def find_runs(samples: list[Sample]) -> list[Run]:
+    return outages.find_runs(Columns.of(samples))
 
 
 def tick(seq: int, outcome: str = "ok", *, took: float = 0.01) -> Sample:
