@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace as Object
 from typing import Any, Self, cast
@@ -15,6 +16,7 @@ from harness.faults import FaultContext, Noop, PowerCut
 from harness.model import Budget, Record, VerdictKind
 from harness.record import read_record
 from harness.runner import one
+from harness.runner.replay import Replay, Scene
 from harness.runner.signals import Stop, stop_on_signals
 from harness.verdict import judge
 
@@ -307,3 +309,25 @@ def test_power_is_not_cut_where_etcd_would_lose_its_quorum_unless_the_drill_is_n
     found = read_record(tmp_path / "record" / f"{drill}.jsonl")
     assert found.ended == ended
     assert ("below quorum: 1 of 3 members" in found.reason) == (ended == "aborted")
+
+
+def test_a_preparation_that_fails_leaves_a_record_that_can_be_read(tmp_path: Path, problems: list[str]) -> None:
+    drill = Drill(None)
+
+    def prepare(_survey: Any) -> tuple[str, ...]:
+        raise StepFailed("there is no worker to choose from" + "!" * len(problems))
+
+    drill.prepare = prepare  # type: ignore[method-assign]
+    one.run_one(bench(tmp_path), drill)
+    found = record(tmp_path)
+    assert (found.ended, found.reason, found.header.targets) == ("error", "there is no worker to choose from", ())
+    assert judge(found).verdict is not VerdictKind.PASS
+
+
+def test_targets_of_a_repeated_run_that_cannot_be_had_leave_no_record(tmp_path: Path, problems: list[str]) -> None:
+    at = bench(tmp_path)
+    again = replace(at, replay=Replay(1, (), {"test-drill": Scene(("w9",))}))
+    missed = one.run_one(again, Drill(lambda _ctx: problems.append("touched")))
+    assert missed is not None
+    assert "targets in that run were w9" in missed
+    assert problems == list(tmp_path.rglob("*.jsonl")) == []
