@@ -118,6 +118,7 @@ class FaultLimits(_Section):
     apiserver_frozen: Limits = _limits("the balancer marks it down within 1.5 s")
     etcd_member_stopped: Limits = _limits("the API server beside it is marked down within 1.5 s")
     etcd_leader_frozen: Limits = _limits("a new leader takes 1-2 s, then API servers reconnect", api=6)
+    etcd_quorum_lost: Limits = _limits("20 s without quorum, then an election; API servers reconnect", api=60)
     keepalived_stopped: Limits = _limits("the address moves after the skew, under 1 s")
     keepalived_killed: Limits = _limits("the address moves after three missed advertisements")
     keepalived_frozen: Limits = _limits("the address moves after three missed advertisements")

@@ -6,6 +6,7 @@ from harness.faults.network import NetworkCut
 from harness.faults.node import Hang, Reboot, Shutdown, ZoneOutage
 from harness.faults.pods import ContainerKill, PodKill
 from harness.faults.power import PowerCut
+from harness.faults.quorum import QuorumLoss
 from harness.faults.resources import DiskFull, Load
 from harness.faults.services import ServiceFault
 from harness.faults.shaping import Shaping
@@ -23,6 +24,7 @@ __all__ = [
     "Noop",
     "PodKill",
     "PowerCut",
+    "QuorumLoss",
     "Reboot",
     "ServiceFault",
     "Shaping",
