@@ -68,7 +68,9 @@ def occupied(ctx: FaultContext, node: str) -> str | None:
         units = units_on(ctx.hosts, node)
     except (HostUnreachable, DeadlineExceeded) as error:
         return str(error)
-    mine = [unit for unit in units if unit.startswith((f"{UNIT_PREFIX}{node}", LOAD_PREFIX))]
+    # A control plane also keeps the undos of other nodes' cordons: cp1 that of cp10.
+    own = (f"{UNIT_PREFIX}{node}.", f"{UNIT_PREFIX}{node}-", LOAD_PREFIX)
+    mine = [unit for unit in units if unit.startswith(own)]
     return f"{node} has a fault already: {', '.join(mine)}; one fault a node. Heal it first" if mine else None
 
 

@@ -152,7 +152,7 @@ def script(service: Service, verb: str) -> Script:
 def _unit(service: Service, verb: str, what: str) -> Script:
     """The undo wakes what is frozen, then starts what is not running; it does nothing to a unit that is well."""
     name, whom = service.name, "all" if service.whole else "main"
-    signal = f"systemctl kill --kill-whom={whom} --signal="
+    signal = f"systemctl kill --kill-who={whom} --signal="  # --kill-whom since systemd 252, which takes both
     undo = f"{signal}SIGCONT {name} 2>/dev/null; systemctl reset-failed {name} 2>/dev/null; systemctl start {name}"
     inject = f"systemctl stop {name}" if verb == "stop" else f"{signal}SIG{_SIGNALS[verb]} {name}"
     return Script(what, inject, undo)

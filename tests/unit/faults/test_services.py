@@ -61,9 +61,9 @@ def test_a_heal_that_fails_leaves_the_undo_armed(cluster: Any) -> None:
 
 def test_signals_reach_the_right_processes() -> None:
     assert script(SERVICES["keepalived"], "freeze").inject == (
-        "systemctl kill --kill-whom=all --signal=SIGSTOP keepalived"
+        "systemctl kill --kill-who=all --signal=SIGSTOP keepalived"
     )
-    assert "--kill-whom=main --signal=SIGKILL containerd" in script(SERVICES["containerd"], "kill").inject
+    assert "--kill-who=main --signal=SIGKILL containerd" in script(SERVICES["containerd"], "kill").inject
     undo = script(SERVICES["kubelet"], "freeze").undo
     assert undo.index("SIGCONT") < undo.index("systemctl start kubelet")
 
@@ -156,5 +156,5 @@ def test_reasons_why_not(cluster: Any, make_inventory: Any) -> None:
     reason = ServiceFault("w1", "containerd", "kill").available(context(busy, cluster))
     assert reason is not None
     assert reason.startswith("w1 has a fault already: kubedrill-undo-w1-kubelet-stop.timer; one fault a node")
-    keeper = Nodes({"list-units": ok("kubedrill-undo-w1.timer loaded active waiting x\n")})
+    keeper = Nodes({"list-units": ok("kubedrill-undo-cp10.timer loaded active waiting x\n")})
     assert ServiceFault("cp1", "kubelet", "kill").available(context(keeper, cluster)) is None
