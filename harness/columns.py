@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property, partial
-from itertools import compress, islice, repeat
+from itertools import compress, count, islice, repeat
 from operator import attrgetter, floordiv, ge, le, lt, sub
 from typing import Any, Self, cast, overload
 
@@ -193,6 +193,8 @@ class Columns(Sequence[Sample]):
 
     def step(self, interval: int) -> int:
         """The largest jump (ns) of the ticks off a schedule of one every ``interval`` ns, in order of their numbers."""
+        if self.is_whole and self.due == array("q", islice(count(self.due[0], interval), len(self))):
+            return 0
         pairs: Iterable[tuple[int, int]] = zip(self.seq, self.due, strict=True)
         if not self._is_numbered():
             pairs = sorted(pairs)
@@ -207,8 +209,13 @@ class Columns(Sequence[Sample]):
         numbers = sorted(self.seq)
         return next((a for a, b in zip(numbers, islice(numbers, 1, None), strict=False) if a == b), None)
 
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the numbers follow one another, none missing, in the order in which they were sent."""
+        return len(self) > 0 and self.seq == array("q", range(self.seq[0], self.seq[0] + len(self)))
+
     def _is_numbered(self) -> bool:
-        return all(map(lt, self.seq, islice(self.seq, 1, None)))
+        return self.is_whole or all(map(lt, self.seq, islice(self.seq, 1, None)))
 
     def _is_sorted(self) -> bool:
         return all(map(lt, self.fired, islice(self.fired, 1, None)))

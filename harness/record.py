@@ -166,7 +166,12 @@ def read_record(path: Path | str) -> Record:
     try:
         with path.open("rb") as file:
             for first, chunk in _chunks(file):
-                builder.add_many(first, _parse(path, first, chunk))
+                lines = _parse(path, first, chunk)
+                if b"true" in chunk or b"false" in chunk:  # a column of numbers would take them for 1 and 0
+                    for number, line in enumerate(lines, start=first):
+                        builder.add(number, line)
+                else:
+                    builder.add_many(first, lines)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UsageError(
             f"{path}: cannot read a record there ({error.strerror}); expected a file reports/<run>/record/<drill>.jsonl"

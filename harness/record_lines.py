@@ -74,7 +74,7 @@ class RecordBuilder:
             ) from error
 
     def add_many(self, first: int, lines: list[Any]) -> None:
-        """Take many lines, the first of which has number ``first``. As :meth:`add`, but fast for samples."""
+        """Take many lines without truth values, the first of which has number ``first``: :meth:`add`, but fast."""
         samples: dict[str, list[list[Any]]] = defaultdict(list)
         others: list[tuple[int, Any]] = []
         try:
@@ -98,8 +98,7 @@ class RecordBuilder:
         """Take a probe's samples all at once; False, with nothing taken, when there is anything wrong with one."""
         try:
             _, _, *columns = zip(*rows, strict=True)
-            times = columns[:4]
-            if len(columns) == SAMPLE_FIELDS and type(probe) is str and all(set(map(type, t)) == {int} for t in times):
+            if len(columns) == SAMPLE_FIELDS and type(probe) is str:
                 self._samples[probe].extend(columns)
                 return True
         except (TypeError, ValueError, OverflowError):

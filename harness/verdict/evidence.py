@@ -112,7 +112,10 @@ def _unanswered(view: View, spec: ProbeSpec) -> int:
     """Ticks without a result, apart from the last ones, which may have been under way as the probe was stopped."""
     samples = view.of(spec)
     under_way = int(spec.timeout_s / spec.interval_s) + 2
-    first, settled = min(samples.seq), max(samples.seq) - under_way
+    numbers = (samples.seq[0], samples.seq[-1]) if samples.is_whole else samples.seq
+    first, settled = min(numbers), max(numbers) - under_way
     if first and view.left_over == 0:
         first = 0  # it counted from 0, and what it saw first is not here
+    if samples.is_whole:
+        return max(0, min(samples.seq[0], settled) - first)
     return max(0, settled - first - sum(map(settled.__gt__, samples.seq)))
