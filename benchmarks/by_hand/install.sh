@@ -30,7 +30,7 @@ prepare() { # prepare NAME=ADDRESS IMAGES UNITS
     systemctl daemon-reload
     systemctl -q enable kubelet
     systemctl -q enable --now containerd $3
-    for image in $2; do ctr -n k8s.io images import $bundle/\$image; done" > /dev/null
+    for image in $2; do ctr -n k8s.io images import --no-unpack $bundle/\$image; done" > /dev/null
 }
 
 images() { # images ROLE: paths of the images that nodes of this role need
