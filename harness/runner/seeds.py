@@ -24,12 +24,17 @@ class ReplayedChoices(random.Random):
 
     def choice(self, seq: Any) -> Any:
         """Choose as ever; an earlier target that is among the candidates wins over one that was none."""
-        drawn = super().choice(seq)
-        if drawn not in self._targets:
-            drawn = next((target for target in self._left if target in seq), drawn)
-        if drawn in self._left:
-            self._left.remove(drawn)
-        return drawn
+        return self._prefer([super().choice(seq)], seq)[0]
+
+    def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:
+        """Choose several as ever; earlier targets win in the same way."""
+        return self._prefer(super().sample(population, k, counts=counts), population)
+
+    def _prefer(self, drawn: list[Any], candidates: Any) -> list[Any]:
+        missing = [target for target in self._left if target in candidates and target not in drawn]
+        chosen = [one if one in self._targets or not missing else missing.pop(0) for one in drawn]
+        self._left = [target for target in self._left if target not in chosen]
+        return chosen
 
 
 def drill_rng(seed: int, name: str, targets: tuple[str, ...] = ()) -> random.Random:

@@ -59,6 +59,12 @@ def test_the_recorded_target_is_chosen_though_there_are_more_candidates_now() ->
         assert drill_rng(seed, "x", ("w2",)).choice(["w1", "w2", "w3"]) == "w2"
 
 
+def test_several_recorded_targets_are_chosen_together() -> None:
+    for seed in range(20):
+        drawn = drill_rng(seed, "x", ("cp1", "cp3")).sample(["cp1", "cp2", "cp3", "cp4", "cp5"], 2)
+        assert sorted(drawn) == ["cp1", "cp3"]
+
+
 def test_all_other_choices_stay_as_the_seed_makes_them() -> None:
     for seed in range(20):
         plain, again = drill_rng(seed, "x"), drill_rng(seed, "x", ("w2",))
