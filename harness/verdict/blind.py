@@ -65,8 +65,12 @@ class Windows:
         >>> Windows([(1, 3), (8, 9)]).widened(2, 5)
         (1, 5)
         """
-        touched = [w for w in self._merged if w[0] <= end and start <= w[1]]
-        return min([start, *(a for a, _ in touched)]), max([end, *(b for _, b in touched)])
+        first = bisect_right(self._starts, start) - 1
+        first += first < 0 or self._merged[first][1] < start
+        last = bisect_right(self._starts, end) - 1
+        if first > last:
+            return start, end
+        return min(start, self._merged[first][0]), max(end, self._merged[last][1])
 
 
 def slow_host(samples: Columns, spec: ProbeSpec) -> Iterator[Interval]:

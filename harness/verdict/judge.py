@@ -114,10 +114,12 @@ def _ms(micros: int | None) -> float | None:
 def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:
     """For each step that cost requests: "cp2: etcd manifest swap, API writes out for 3.1 s or longer, 31 failed"."""
     names = words.probe_names(view.cluster_probes)
-    steps = dict.fromkeys(step for o in outages for step in o.steps)
-    for step in steps:
-        for name in dict.fromkeys(o.probe for o in outages if step in o.steps):
-            own = [o for o in outages if o.probe == name and step in o.steps]
+    found: dict[str, dict[str, list[Outage]]] = {}
+    for outage in outages:
+        for step in outage.steps:
+            found.setdefault(step, {}).setdefault(outage.probe, []).append(outage)
+    for step, probes in found.items():
+        for name, own in probes.items():
             longest = max((o for o in own if o.step == step), key=lambda o: o.longest_s, default=None)
             failed = sum(o.steps[step] for o in own)
             if longest is None:
