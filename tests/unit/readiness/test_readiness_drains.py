@@ -66,6 +66,14 @@ def test_a_budget_without_pods_or_of_a_daemonset_blocks_nobody(ready: Snapshot) 
     assert found(replace(blocked, pods=Answer(())), "budgets") == []
 
 
+def test_a_budget_of_another_namespace_or_of_other_pods_blocks_nobody(ready: Snapshot) -> None:
+    elsewhere = budget(max_unavailable=0, desired=2)
+    elsewhere.metadata.namespace = "other"
+    others = budget(max_unavailable=0, desired=2)
+    others.spec.selector = V1LabelSelector(match_labels={"app": "else"})
+    assert found(with_budgets(ready, elsewhere, others), "budgets") == []
+
+
 def test_a_budget_that_nobody_computed_is_unknown(ready: Snapshot) -> None:
     made = budget(max_unavailable=1)
     made.metadata.generation = 2
