@@ -11,6 +11,7 @@ from harness.model import NS, Budget, BudgetResult, Finding, Outage, ProbeSpec, 
 from harness.verdict import words
 from harness.verdict.attribution import during
 from harness.verdict.blind import is_late
+from harness.verdict.flapping import longest_stretch
 from harness.verdict.outages import Run, seconds
 
 if TYPE_CHECKING:
@@ -87,9 +88,16 @@ def _result(view: View, budget: Budget, probes: tuple[str, ...], judged: list[Ju
     failed = sum(j.outage.failed for j in judged)
     by_length = [(j.against(budget.limit_s), j) for j in judged]
     by_count = _count_verdict(budget, failed, sum(j.sound_failed for j in judged))
+    stretch = longest_stretch(view, probes)
     verdict = VerdictKind.worst([kind for kind, _ in by_length] + [by_count])
     worst = max(by_length, key=lambda pair: (_rank(pair[0]), pair[1].outage.longest_s), default=None)
     text = _text(budget, names, worst, by_count, failed)
+    if verdict is PASS and stretch is not None and stretch.against(budget) is not PASS:
+        verdict = INCONCLUSIVE
+        text = (
+            f"{names[stretch.probe]} failed again and again for {stretch.lasted_s:.1f} s, {stretch.failed:,} requests, "
+            f"though no outage was longer than the limit {budget.limit_s:g} s; set how many may fail"
+        )
     if worst is None:
         return BudgetResult(budget, probes, verdict, 0.0, 0.0, False, failed, text)
     outage = worst[1].outage

@@ -44,6 +44,12 @@ def every_third_request_fails(kit: Kit) -> None:
     kit.budgets = [Budget("*", 2.0, 0.5, (), 5)]
 
 
+@on_record(INCONCLUSIVE, "the app over HTTP failed again and again for 5.7 s, 20 requests, though no outage was longer")
+def flapping_that_nobody_counts(kit: Kit) -> None:
+    """Every third request fails for six seconds, where outages of two are allowed and failed requests not counted."""
+    kit.fail("app-nodeport-new", 6, 12, every=3)
+
+
 @on_record(INCONCLUSIVE, "it had not ended when the probe stopped")
 def outage_at_the_end_of_the_record(kit: Kit) -> Kit:
     """The API went out at the end, and nobody saw it come back."""

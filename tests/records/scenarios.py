@@ -35,7 +35,7 @@ def failover(lasts_s: float = 120.0) -> Record:
     kit.spans = [Span("fault", "cp1", "power off", at(30), at(75))]
     kit.budgets = [
         Budget("api-*", 2.0, 1.7, ("vrrp: 3 x 0.3 s + 0.61 s skew", "haproxy: 2 x 0.5 s to drop a server"), 60),
-        Budget("app-*", 5.0, 2.1, ("1 of 3 replicas on cp1's side", "connect timeout 1 s")),
+        Budget("app-*", 15.0, 2.1, ("1 of 3 replicas on cp1's side", "connect timeout 1 s")),
         Budget("dns-*", 5.0, 1.0, ("2 CoreDNS pods on different nodes",)),
     ]
     for name in ("api-read", "api-write"):

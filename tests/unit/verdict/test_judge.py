@@ -62,6 +62,17 @@ def test_one_failed_request_breaks_a_budget_of_none() -> None:
     assert "1 request of * failed, at most 0 may" in reason
 
 
+@pytest.mark.parametrize(
+    ("every", "lasted", "allowed", "verdict"),
+    [(3, 6, None, INCONCLUSIVE), (3, 1.5, None, PASS), (3, 6, 20, PASS), (3, 6, 19, FAIL), (12, 12, None, PASS)],
+)
+def test_failing_again_and_again(every: int, lasted: float, allowed: int | None, verdict: VerdictKind) -> None:
+    """Many short outages within a timeout of each other may last as long as one, unless their count is bounded."""
+    kit = Kit().fail("api-write", 6.0, 6.0 + lasted, every=every)
+    kit.budgets = [Budget("*", 2.0, 0.5, (), allowed)]
+    assert verdict_of(kit)[0] is verdict
+
+
 def test_first_budget_that_matches_a_probe_counts() -> None:
     kit = Kit().fail("api-write", 6.0, 6.5)
     kit.budgets = [Budget("api-*", 2.0, 0.5), Budget("*", 0.1, 0.0)]
