@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from harness.verdict.view import View
 
 FASTEST_US = 10  # no request over a socket is faster: connect, send, receive, and two switches of processes
-SAME_SHARE = (
-    0.5  # of a probe's answers may have taken the same time to the nanosecond; in real records it is 1 % at most
-)
+SAME_SHARE = 0.5  # of a probe's answers may have taken the same time to the nanosecond; 1 % did in real records
 ENOUGH = 20  # answers that it takes to tell
 LATE_TICKS = 0.5  # of a probe's ticks may be late; beyond that it does not watch the times that it says it does
 GIVES_UP = 2.0  # timeouts after which an answer cannot be a success: the probe has long given up ...
