@@ -94,7 +94,7 @@ def blocked_node(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
         assert waited.ok, waited.stderr
         yield ask(hosts, inventory, "get", "pod", "stays", "-n", NAME)["spec"]["nodeName"]
     finally:
-        hosts.run(plane, [*KUBECTL, "delete", "namespace", NAME, "--timeout=60s"])
+        hosts.run(plane, [*KUBECTL, "delete", "namespace", NAME, "--timeout=120s"], 130)
 
 
 def test_a_blocked_drain_names_the_budget_and_uncordons(
