@@ -73,9 +73,10 @@ class View:
         for spec in self.control_probes:
             intervals += [(run.lower, run.upper) for run in self.runs[spec.name]] + self.gaps[spec.name]
             own, near = self.of(spec), self.gap_ns(spec)
+            unwatched = [(self.first_time, self.last_time)]
             if own:
                 unwatched = [(self.first_time, own.fired[0] - near), (own.fired[-1] + near, self.last_time)]
-                intervals += [(start, end) for start, end in unwatched if start < end]
+            intervals += [(start, end) for start, end in unwatched if start < end]
         return Windows(intervals)
 
     @cached_property

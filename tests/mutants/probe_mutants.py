@@ -94,6 +94,13 @@ def no_control_probe_in_an_outage(_kit: Kit) -> Kit:
     return Kit(WRITE, APP).fail("api-write", 6, 11)
 
 
+@on_record(INCONCLUSIVE, "probe control has no samples")
+def control_probe_never_fires(kit: Kit) -> None:
+    """The control probe stands in the header and was never started; the API was out for 5 s."""
+    kit.ticks["control"] = []
+    kit.fail("api-write", 6, 11)
+
+
 @on_record(INCONCLUSIVE, "probe control never succeeded")
 def control_probe_is_down(kit: Kit) -> None:
     """The control probe's target never ran."""
