@@ -59,6 +59,9 @@ class Timeouts(_Section):
     playbook: float = _seconds(3600, "one ansible-playbook run; site.yml on five nodes takes 1-3 min, real disks more")
     upgrade: float = _seconds(3600, "playbooks/upgrade.yml; plain kubeadm needs about 3 min for each control plane")
     cancel: float = _seconds(30, "a playbook that was asked to stop to end its task before it is killed")
+    database: float = _seconds(
+        30, "the history's database to answer, or another writer to end; one takes under 1 s"
+    )
 
 
 class Probes(_Section):
@@ -197,6 +200,16 @@ class DrillLimits(FaultLimits):
         return found if isinstance(found, Limits) else Limits()
 
 
+class History(_Section):
+    """Where verdicts are kept over nights, and what a run is known by besides what the cluster says."""
+
+    enabled: bool = Field(default=True, description="kubedrill drill and replay add their runs by themselves")
+    database: str = Field(default="", description="URL; empty: a SQLite file in the user's data directory")
+    host: str = Field(default="", max_length=200, description="name of the harness host; empty: its hostname")
+    network: str = Field(default="", max_length=200, description="pod network; empty: flannel and its backend")
+    app: str = Field(default="", max_length=200, description="the application; empty: the sample application")
+
+
 class Settings(_Section):
     """All of ``kubedrill.yml``.
 
@@ -208,6 +221,7 @@ class Settings(_Section):
     probes: Probes = Probes()
     drills: DrillLimits = DrillLimits()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
+    history: History = History()
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from harness.cli.options import config_option, inventory_option
 from harness.cli.plan import show_rehearsal
+from harness.cli.remember import remember
 from harness.cli.terminal import make_progress, verdict_line
 from harness.cluster.inventory import Inventory
 from harness.config import Settings, load_settings
@@ -97,6 +98,7 @@ def _run(  # noqa: PLR0913 - each is named by the caller
             names, cluster, settings, progress=progress, seed=seed, config_path=config_path, replay=again
         )
     show_result(console, result, cluster.path)
+    remember(console, result.directory, settings)
     click.echo(result.directory / "index.html")
     context.exit(result.verdict.exit_code)
 

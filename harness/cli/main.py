@@ -13,6 +13,7 @@ from harness.cli.cluster import down, up
 from harness.cli.doctor import doctor
 from harness.cli.drill import drill, list_drills, replay, report
 from harness.cli.heal import heal
+from harness.cli.history import history
 from harness.cli.readiness import readiness
 from harness.errors import KubedrillError
 
@@ -25,7 +26,7 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness):
+for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness, history):
     cli.add_command(command)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
 from harness.model import Check, Event, Header, ProbeSpec
 from harness.probes import ProbeSession, find_targets, standard_probes
 from harness.record import RecordWriter
+from harness.runner.facts import host_facts
 from harness.runner.guards import FaultGuard, brief, find_unfit
 from harness.runner.replay import OtherTargets, choose
 from harness.runner.seeds import drill_rng
@@ -261,10 +261,7 @@ class _Drilling:
             targets=targets,
             probes=specs,
             min_samples=self.ctx.settings.probes.min_samples,
-            host={
-                "cpus": os.cpu_count(),
-                "replay": f"kubedrill replay {bench.directory.name}",
-            },
+            host={**host_facts(inventory, self.ctx.settings), "replay": f"kubedrill replay {bench.directory.name}"},
         )
         self.writer.header(header)
         self.begun = True

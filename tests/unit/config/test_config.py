@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import DrillLimits, Limits, Probes, Settings, Timeouts, load_settings
+from harness.config import DrillLimits, History, Limits, Probes, Settings, Timeouts, load_settings
 from harness.errors import ConfigErrors
 
 DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
@@ -68,7 +68,7 @@ def test_settings_cannot_be_changed_by_code() -> None:
 
 
 def test_each_setting_says_why_its_default_is_what_it_is() -> None:
-    for section in (Timeouts, Probes, Limits):
+    for section in (Timeouts, Probes, Limits, History):
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name} has no reason"
 
@@ -78,5 +78,8 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
     for prefix, section in (("timeouts", Timeouts), ("probes", Probes)):
         for name, field in section.model_fields.items():
             assert f"| `{prefix}.{name}` | {field.default:g} |" in text, f"docs: {prefix}.{name} = {field.default:g}"
+    for name, field in History.model_fields.items():
+        default = str(field.default).lower() or "(empty)"
+        assert f"| `history.{name}` | {default} | {field.description} |" in text
     for name in DrillLimits.model_fields:
         assert f"`{name}`" in text

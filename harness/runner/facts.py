@@ -1,0 +1,36 @@
+"""What a record's header says of the harness host, and the labels that the history knows a run by."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from harness.app import SampleApp
+
+if TYPE_CHECKING:
+    from harness.cluster.inventory import Inventory
+    from harness.config import Settings
+
+_BACKEND = "vxlan"
+"""The default of roles/network's network_backend."""
+
+
+def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
+    """Return facts of the host, and under ``labels`` topology, network, host and app (docs/history.md)."""
+    given = settings.history
+    planes = sum(node.is_control_plane for node in inventory.nodes)
+    return {
+        "cpus": os.cpu_count(),
+        "memory_mib": psutil.virtual_memory().total >> 20,
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "labels": {
+            "topology": f"{planes}+{len(inventory.nodes) - planes}",
+            "network": given.network or f"flannel-{inventory.vars.get('network_backend', _BACKEND)}",
+            "host": given.host or platform.node(),
+            "app": given.app or SampleApp.name,
+        },
+    }
