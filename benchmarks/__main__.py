@@ -1,11 +1,11 @@
-"""What ``make bench`` runs: the sampler's ticks, the installer and the upgrade, each against its floor."""
+"""What ``make bench`` runs: ticks of the sampler, what trends find, installer and upgrade, each against its floor."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-BENCHMARKS = ["sampler", "install", "upgrade"]
+BENCHMARKS = ["sampler", "trends", "install", "upgrade"]
 
 
 def main() -> int:

@@ -156,7 +156,15 @@ def thin(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
 
 @history.command()
 @click.option("--drill", "drills", multiple=True, help="Only this drill; may be given several times.")
-@click.option("--recent", type=click.IntRange(min=2), default=5, show_default=True, help="Nights that are judged.")
+@click.option(
+    "--recent",
+    "recents",
+    type=click.IntRange(min=2),
+    multiple=True,
+    default=(5, 10),
+    show_default=True,
+    help="So many last nights are compared with those before; may be given several times.",
+)
 @click.option("--before", type=click.IntRange(min=2), default=10, show_default=True, help="Fewest nights before them.")
 @click.option("--window", type=click.IntRange(min=2), default=30, show_default=True, help="Most nights before them.")
 @click.option(
@@ -172,7 +180,7 @@ def trends(  # noqa: PLR0913 - one for each option
     context: click.Context,
     *,
     drills: tuple[str, ...],
-    recent: int,
+    recents: tuple[int, ...],
     before: int,
     window: int,
     alarm_rate: float,
@@ -191,7 +199,7 @@ def trends(  # noqa: PLR0913 - one for each option
         known = ", ".join(sorted({drill.name for run in runs for drill in run.drills})) or "none"
         raise UsageError(f"no such drill in the history: {', '.join(unknown)}; drills there: {known}")
     chosen = [_only(run, drills) for run in runs] if drills else runs
-    found = look(chosen, Rules(recent, before, window, alarm_rate))
+    found = look(chosen, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
     if output == "json":
         click.echo(json.dumps(look_json(found), indent=2, ensure_ascii=False))
     else:

@@ -26,10 +26,11 @@ def show_look(look: Look, console: Console) -> None:
     for key, trends in groupby(look.trends, key=lambda trend: trend.series.key):
         console.print(_table(f"{key.drill}: {key}", list(trends)))
     rules = look.rules
+    recents = " and ".join(str(recent) for recent in rules.recents)
     console.print(
-        f"{len(look.trends)} series. The last {rules.recent} usable nights against up to {rules.window} before "
+        f"{len(look.trends)} series. The last {recents} usable nights against up to {rules.window} before "
         f"(at least {rules.before}): exact two-sided rank-sum test, each series at p ≤ {look.level:.2g} "
-        f"(Tarone's correction), so that a look where nothing changed flags anything with a chance of "
+        f"(Tarone's correction): the chance that a look where nothing changed flags anything is "
         f"{rules.alarm_rate:.2g} at most.",
         soft_wrap=True,
         highlight=False,

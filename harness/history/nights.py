@@ -102,9 +102,10 @@ def _series(key: Key, drills: list[tuple[str, DrillEntry]]) -> list[Series]:
         newest = pairs[-1][1]
         tick = max(each.drill.tick_s for each, _ in pairs)
         outages = tuple(_outage(each, budget) for each, budget in pairs)
-        failed = tuple(_failed(each, budget) for each, budget in pairs)
         found.append(Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages))
-        found.append(Series(key, f"failed {probes}", "requests", 1, newest.max_failed, failed))
+        if newest.max_failed is not None:  # else it is judged by nothing, and would only cost the others sensitivity
+            failed = tuple(_failed(each, budget) for each, budget in pairs)
+            found.append(Series(key, f"failed {probes}", "requests", 1, newest.max_failed, failed))
     return found
 
 

@@ -38,6 +38,7 @@ def _trend(trend: Trend) -> dict[str, Any]:
         "worst": trend.worst,
         "median_before": trend.median_before,
         "median_recent": trend.median_recent,
+        "recent": trend.recent,
         "p": trend.p,
         "change": trend.change.value,
         "note": trend.note,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import comb
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,14 @@ class Change(StrEnum):
 class Rules:
     """How changes are told.
 
-    The last ``recent`` nights are compared with up to ``window`` before them, at least ``before``. ``alarm_rate`` is
-    the chance at most that one look at all series flags anything where nothing changed. 5 against 10: with so few an
-    exact two-sided test just reaches 0.001 (2 of 3,003 choices); 1 %: one false alarm in a hundred nightly looks.
+    For each count of ``recents`` the last nights are compared with up to ``window`` before them, at least ``before``.
+    ``alarm_rate`` is the chance at most that one look at all series flags anything where nothing changed.
+
+    5 against 10: with so few an exact two-sided test just reaches 0.001 (2 of 3,003 choices). 10 as well: a change that
+    stays gathers evidence. 1 %: one false alarm in a hundred nightly looks at most.
     """
 
-    recent: int = 5
+    recents: tuple[int, ...] = (5, 10)
     before: int = 10
     window: int = 30
     alarm_rate: float = 0.01
@@ -48,7 +51,7 @@ class Rules:
     @property
     def least(self) -> int:
         """Fewer usable nights than this are insufficient history."""
-        return self.recent + self.before
+        return min(self.recents) + self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Trend:
     worst: float | None
     median_before: float | None = None
     median_recent: float | None = None
+    recent: int | None = None  # how many nights the strongest test took as recent
     p: float | None = None
 
 
@@ -86,52 +90,64 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class _Test:
+    """Recent nights against those before them."""
+
+    before: tuple[Night, ...]
+    recent: tuple[Night, ...]
+    result: RankSum
+
+    @classmethod
+    def of(cls, usable: Sequence[Night], recent: int, window: int) -> _Test:
+        last, earlier = tuple(usable[-recent:]), tuple(usable[-recent - window : -recent])
+        return cls(earlier, last, rank_sum([night.value for night in earlier], [night.value for night in last]))
+
+    def of_host(self) -> RankSum:
+        """The same nights, by what the control probe saw."""
+        return rank_sum([night.control_ms for night in self.before], [night.control_ms for night in self.recent])
+
+    @property
+    def medians(self) -> tuple[float, float]:
+        return median(night.value for night in self.before), median(night.value for night in self.recent)
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
-    """A series with the nights that are compared; empty where they cannot be."""
+    """A series with its tests; none where it cannot be tested, and why."""
 
     series: Series
-    before: tuple[Night, ...] = ()
-    recent: tuple[Night, ...] = ()
-    why_not: Change | None = None
+    tests: tuple[_Test, ...] = ()
+    why_not: Change = Change.NONE
     note: str = ""
-
-    def test(self) -> RankSum:
-        return rank_sum([night.value for night in self.before], [night.value for night in self.recent])
-
-    def host_test(self) -> RankSum:
-        return rank_sum([night.control_ms for night in self.before], [night.control_ms for night in self.recent])
 
 
 def look(runs: Iterable[RunEntry], rules: Rules | None = None) -> Look:
     """Look at all series of a history. Runs may come in any order; nights are ordered by when their drill began."""
     rules = rules or Rules()
     cases = [_compare(series, rules) for series in all_series(runs)]
-    tests = [None if case.why_not else case.test() for case in cases]
-    level = corrected_level([test.least for test in tests if test], rules.alarm_rate)
-    return Look(rules, level, tuple(_trend(case, test, level) for case, test in zip(cases, tests, strict=True)))
+    level = corrected_level([test.result.least for case in cases for test in case.tests], rules.alarm_rate)
+    return Look(rules, level, tuple(_trend(case, level) for case in cases))
 
 
 def _compare(series: Series, rules: Rules) -> _Case:
     usable = series.usable
     if len(usable) < rules.least:
-        return _Case(
-            series, why_not=Change.INSUFFICIENT, note=f"{len(usable)} usable nights, {rules.least} are the least"
-        )
-    aside = [night for night in series.nights[-rules.recent :] if night.aside]
-    if 2 * len(aside) > rules.recent:
-        reasons = "; ".join(sorted({night.aside for night in aside}))
-        return _Case(
-            series, why_not=Change.NOISE, note=f"{len(aside)} of the last {rules.recent} nights set aside: {reasons}"
-        )
-    recent = usable[-rules.recent :]
-    before = usable[-rules.recent - rules.window : -rules.recent]
-    return _Case(series, tuple(before), tuple(recent))
+        note = f"{len(usable)} usable nights, {rules.least} are the least"
+        return _Case(series, why_not=Change.INSUFFICIENT, note=note)
+    last = series.nights[-min(rules.recents) :]
+    aside = [night.aside for night in last if night.aside]
+    if 2 * len(aside) > len(last):
+        note = f"{len(aside)} of the last {len(last)} nights set aside: {'; '.join(sorted(set(aside)))}"
+        return _Case(series, why_not=Change.NOISE, note=note)
+    possible = [recent for recent in rules.recents if len(usable) >= recent + rules.before]
+    return _Case(series, tuple(_Test.of(usable, recent, rules.window) for recent in possible))
 
 
-def _trend(case: _Case, test: RankSum | None, level: float) -> Trend:
+def _trend(case: _Case, level: float) -> Trend:
     series, usable = case.series, case.series.usable
     values = [night.value for night in usable]
-    change, note = (case.why_not or Change.NONE, case.note) if test is None else _judge(case, test, level)
+    test = min(case.tests, key=lambda each: each.result.p, default=None)
+    change, note = (case.why_not, case.note) if test is None else _judge(case, test, level)
     return Trend(
         series=series,
         change=change,
@@ -141,37 +157,34 @@ def _trend(case: _Case, test: RankSum | None, level: float) -> Trend:
         latest=series.nights[-1].value if series.nights and not series.nights[-1].aside else None,
         median=median(values) if values else None,
         worst=max(values, default=None),
-        median_before=_median(case.before),
-        median_recent=_median(case.recent),
-        p=test.p if test else None,
+        median_before=test.medians[0] if test else None,
+        median_recent=test.medians[1] if test else None,
+        recent=len(test.recent) if test else None,
+        p=test.result.p if test else None,
     )
 
 
-def _median(nights: Sequence[Night]) -> float | None:
-    return median(night.value for night in nights) if nights else None
-
-
-def _judge(case: _Case, test: RankSum, level: float) -> tuple[Change, str]:
-    before, recent = _median(case.before) or 0.0, _median(case.recent) or 0.0
-    fewest = _fewest(len(case.before), len(case.recent))
-    if fewest > level:
+def _judge(case: _Case, test: _Test, level: float) -> tuple[Change, str]:
+    series, result = case.series, test.result
+    if all(_fewest(each) > level for each in case.tests):
         return Change.INSUFFICIENT, f"so few nights cannot reach p = {level:.2g}, which so many series ask for"
-    if test.p > level:
+    if result.p > level:
         return Change.NONE, ""
-    moved = f"median {before:.3g} to {recent:.3g} {case.series.unit}, p = {test.p:.2g}"
-    if abs(recent - before) < case.series.finest:
-        return Change.NONE, f"{moved}: finer than can be measured ({case.series.finest:g} {case.series.unit})"
-    host = case.host_test()
-    if host.p <= HOST_LEVEL and host.higher == test.higher:
+    before, recent = test.medians
+    moved = f"median {before:.3g} to {recent:.3g} {series.unit} in the last {len(test.recent)}, p = {result.p:.2g}"
+    if abs(recent - before) < series.finest:
+        return Change.NONE, f"{moved}: finer than can be measured ({series.finest:g} {series.unit})"
+    host = test.of_host()
+    if host.p <= HOST_LEVEL and host.higher == result.higher:
         return Change.HOST, f"{moved}; but the control probe's latency moved the same way (p = {host.p:.2g})"
-    return (Change.WORSE if test.higher else Change.BETTER), moved
+    return (Change.WORSE if result.higher else Change.BETTER), moved
+
+
+def _fewest(test: _Test) -> float:
+    """The smallest p that so many nights could give without ties."""
+    return min(1.0, 2 / comb(len(test.before) + len(test.recent), len(test.recent)))
 
 
 HOST_LEVEL = 0.05
 """Not corrected for the number of series: doubt about the host is to be raised easily. It costs one real change in
 forty (half of 5 %: the same direction), which is then told as the host's."""
-
-
-def _fewest(before: int, recent: int) -> float:
-    """The smallest p that so many nights could give without ties."""
-    return rank_sum(range(before), range(before, before + recent)).least

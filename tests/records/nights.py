@@ -1,0 +1,173 @@
+"""Synthetic nights, seeded: entries of the history with the noise of this project's first real drills.
+
+Three drills with 14 series: outages of app-*, api-* and dns*, the duration, failed requests of app-* in planned work.
+Medians and spreads are those of the first real runs on two cores. A slow host makes everything slower, the control probe
+too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from harness.history.entry import BudgetEntry, ControlEntry, DrillEntry, RunEntry
+from harness.model import VerdictKind
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+FIRST = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)
+LIMITS = {"app-*": 3.0, "api-*": 6.0, "dns*": 60.0}
+TICK_S = 0.1
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A regression: the API's outage in the upgrade is ``factor`` times as long, the application's ``app_s`` longer."""
+
+    factor: float = 1.0
+    app_s: float = 0.0
+
+
+NOTHING = Planted()
+
+
+def make_nights(
+    rng: random.Random,
+    count: int,
+    *,
+    changed: int = 0,
+    planted: Planted = NOTHING,
+    slow_share: float = 0.0,
+    slow_last: int = 0,
+) -> list[RunEntry]:
+    """``count`` nights, the last ``changed`` of them with the planted regression.
+
+    Each night's host is slow with the chance ``slow_share``, and surely in the last ``slow_last`` nights.
+    """
+    return [
+        _night(
+            rng,
+            number,
+            planted=planted if number >= count - changed else NOTHING,
+            slow=rng.random() < slow_share or number >= count - slow_last,
+        )
+        for number in range(count)
+    ]
+
+
+def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> DrillEntry:
+    """One drill with believable values; any of them can be given."""
+    control = ControlEntry(samples=1000, failed=0, p50_ms=0.7, p99_ms=15.0, worst_lateness_ms=4.0)
+    return DrillEntry.model_validate(
+        {
+            "name": name,
+            "verdict": VerdictKind.PASS,
+            "reason": "every budget was kept",
+            "started": FIRST + timedelta(days=night),
+            "lasted_s": 100.0,
+            "ended": "completed",
+            "before": "1.35.4",
+            "after": "1.36.3" if name == "cluster-upgrade" else "1.35.4",
+            "topology": "3+2",
+            "network": "flannel-vxlan",
+            "host": "build-1",
+            "app": "hello",
+            "nodes": ("cp1", "cp2", "cp3", "w1", "w2"),
+            "tool_version": "0.1.0",
+            "samples": 9000,
+            "failed": 0,
+            "worst_lateness_ms": 120.0,
+            "tick_s": TICK_S,
+            "control": control,
+            "failed_checks": (),
+            "host_facts": {"cpus": 2},
+            "budgets": (),
+            **given,
+        }
+    )
+
+
+def budget_entry(probes: str, longest_s: float, **given: Any) -> BudgetEntry:
+    """One budget whose outage was measured to the tick."""
+    shortest = max(0.0, longest_s - 2 * TICK_S)
+    limit = LIMITS[probes]
+    verdict = "FAIL" if shortest > limit else "INCONCLUSIVE" if longest_s > limit else "PASS"
+    return BudgetEntry.model_validate(
+        {
+            "probes": probes,
+            "limit_s": limit,
+            "max_failed": None,
+            "predicted_s": 1.0,
+            "shortest_s": shortest,
+            "longest_s": longest_s,
+            "open_ended": False,
+            "failed": round(4 * longest_s / TICK_S),
+            "verdict": verdict,
+            **given,
+        }
+    )
+
+
+def run_entry(drills: Sequence[DrillEntry], night: int = 0, **given: Any) -> RunEntry:
+    """One run of some drills."""
+    name = f"{FIRST + timedelta(days=night):%Y%m%dT%H%M%SZ}-{night}"
+    worst = VerdictKind.worst([drill.verdict for drill in drills])
+    values = {"run": name, "cluster": "kubedrill", "seed": night, "verdict": worst, "drills": drills, "not_run": ()}
+    return RunEntry.model_validate(values | given)
+
+
+def series_of_outages(values: Sequence[float], **given: Any) -> list[RunEntry]:
+    """One drill over nights with these outages of the API, on a host that is always the same."""
+    return [
+        run_entry([drill_entry(night=night, budgets=(budget_entry("api-*", value),), **given)], night)
+        for night, value in enumerate(values)
+    ]
+
+
+def _night(rng: random.Random, number: int, *, planted: Planted, slow: bool) -> RunEntry:
+    factor = rng.uniform(1.5, 3.0) if slow else 1.0
+    control = ControlEntry(
+        samples=1000,
+        failed=0,
+        p50_ms=rng.lognormvariate(-0.33, 0.07) * (rng.uniform(1.6, 3.0) if slow else 1.0),
+        p99_ms=rng.lognormvariate(2.8, 0.45) * (rng.uniform(2, 5) if slow else 1.0),
+        worst_lateness_ms=rng.lognormvariate(1.5, 0.6),
+    )
+
+    def drill(name: str, lasted_s: float, app: float, api: float, dns: float) -> DrillEntry:
+        outages = {"app-*": app * factor, "api-*": api * factor, "dns*": dns * factor}
+        return drill_entry(
+            name,
+            number,
+            lasted_s=lasted_s * (1.2 if slow else 1.0),
+            worst_lateness_ms=rng.lognormvariate(5.0, 0.45) * (rng.uniform(2, 6) if slow else 1.0),
+            control=control,
+            budgets=tuple(
+                budget_entry(
+                    probes,
+                    seconds,
+                    failed=round(4 * seconds / TICK_S * rng.uniform(0.5, 1.0)),
+                    max_failed=0 if probes == "app-*" and name != "failover-vip" else None,
+                )
+                for probes, seconds in outages.items()
+            ),
+        )
+
+    def rarely(share: float, longest: float) -> float:
+        return rng.uniform(0.1, longest) if rng.random() < share else 0.0
+
+    drills = [
+        drill("node-drain", rng.gauss(40, 6), rarely(0.1, 0.5), rarely(0.4, 1.9), rarely(0.1, 0.5)),
+        drill("failover-vip", rng.gauss(108, 12), rng.gauss(0.70, 0.02), rng.lognormvariate(0.26, 0.35), 0.0),
+        drill(
+            "cluster-upgrade",
+            rng.gauss(380, 18),
+            rarely(0.2, 0.6) + planted.app_s,
+            rng.lognormvariate(0.8, 0.35) * planted.factor,
+            rarely(0.3, 1.0),
+        ),
+    ]
+    return run_entry(drills, number)
