@@ -184,14 +184,14 @@ class EtcdFacts:
 
 @dataclass(frozen=True, slots=True)
 class BundlePart:
-    """A part of the target's bundle; ``image`` is the reference that an image is imported as."""
+    """A part of the target's bundle; ``image`` is the reference that an image is imported as. Sizes in bytes."""
 
     name: str
     kind: str
     size: int
     nodes: tuple[str, ...]
     image: str = ""
-    version: str = ""
+    unpacked: int = 0  # of an image: its layers without compression
 
 
 @dataclass(frozen=True, slots=True)

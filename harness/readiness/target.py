@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import subprocess
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,6 +11,7 @@ from bundle.errors import Corrupt
 from bundle.manifest import verify
 from bundle.releases import ARCH
 from harness.errors import StepFailed
+from harness.readiness.archives import take_out, unpacked_size
 from harness.readiness.model import BundleFacts, BundlePart
 
 if TYPE_CHECKING:
@@ -49,7 +47,14 @@ def read_bundle(source: str, target: Version) -> BundleFacts:
     except OSError as error:
         raise StepFailed(f"{folder} cannot be read: {error}") from error
     parts = tuple(
-        BundlePart(part.name, part.kind, part.size, part.nodes, part.image or "", part.version)
+        BundlePart(
+            part.name,
+            part.kind,
+            part.size,
+            part.nodes,
+            part.image or "",
+            unpacked_size(folder / part.path) if part.kind == "image" else 0,
+        )
         for part in manifest.parts
     )
     return BundleFacts(str(folder), parts, (), _wanted_images(folder / "bin" / "kubeadm", target))
@@ -115,36 +120,3 @@ class Programs:
         if not take_out(archive, name, made):
             raise StepFailed(f"{archive} has no program {name}")
         return made
-
-
-def take_out(archive: Path, name: str, to: Path) -> bool:
-    """Copy the program ``name`` out of an image archive (OCI or Docker layout, layers plain or compressed).
-
-    Returns:
-        Whether a layer had it below a folder named bin.
-    """
-    try:
-        with tarfile.open(archive) as outer:
-            for member in outer:
-                layer = outer.extractfile(member) if member.isfile() else None
-                if layer is not None:
-                    with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=layer) as inner:
-                        if _copy_program(inner, name, to):
-                            return True
-    except (OSError, tarfile.TarError) as error:
-        raise StepFailed(f"{archive} cannot be read: {error}") from error
-    return False
-
-
-def _copy_program(layer: tarfile.TarFile, name: str, to: Path) -> bool:
-    for member in layer:
-        path = Path(member.name)
-        if path.name == name and path.parent.name == "bin" and member.isfile():
-            content = layer.extractfile(member)
-            if content is None:
-                return False
-            with to.open("wb") as file:
-                shutil.copyfileobj(content, file)
-            to.chmod(0o700)
-            return True
-    return False

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from harness.model import Node
     from harness.readiness.model import Finding, HostFacts, Snapshot
 
-UNPACKED = 2
-"""An imported image stands on the disk twice: as it came, and unpacked (containerd's content store and snapshotter)."""
-
 EVICTION_SHARE = 0.10
 """Free share of a disk below which the kubelet reports DiskPressure (its default nodefs.available<10%)."""
 
@@ -98,13 +95,16 @@ def _disk(subject: str, need: int, free: int, total: int) -> Iterator[Finding]:
 
 
 def bytes_needed(snapshot: Snapshot, machine: Node, host: HostFacts) -> dict[str, int]:
-    """What the upgrade adds on a node, by the path it goes to: images that are not there yet, programs, the bundle."""
+    """What the upgrade adds on a node, by the path it goes to: images that are not there yet, programs, the bundle.
+
+    An imported image stands on the disk twice: as it came, and unpacked (containerd's content store and snapshotter).
+    """
     role = "control_plane" if machine.is_control_plane else "worker"
     parts = [part for part in snapshot.bundle.get().parts if role in part.nodes]
     images = [part for part in parts if part.kind == "image" and image_name(part.image) not in (host.images or ())]
     programs = [part for part in parts if part.kind != "image"]
     containerd, binaries, bundles = host.disks
-    need = {containerd: UNPACKED * sum(p.size for p in images), binaries: sum(p.size for p in programs)}
+    need = {containerd: sum(p.size + p.unpacked for p in images), binaries: sum(p.size for p in programs)}
     need[bundles] = 0 if host.has_bundle else sum(part.size for part in [*images, *programs])
     return need
 

@@ -157,7 +157,10 @@ BUNDLE = BundleFacts(
     path="/b/v1.36.3-amd64",
     parts=(
         *(BundlePart(name, "binary", 50_000_000, ("control_plane", "worker")) for name in PROGRAMS),
-        *(BundlePart(image, "image", 100_000_000, nodes, image) for image, nodes in BUNDLED.items()),
+        *(
+            BundlePart(image, "image", 50_000_000, nodes, image, unpacked=200_000_000)
+            for image, nodes in BUNDLED.items()
+        ),
     ),
     faults=(),
     wanted_images=("registry.k8s.io/kube-apiserver:v1.36.3", "registry.k8s.io/kube-scheduler:v1.36.3"),

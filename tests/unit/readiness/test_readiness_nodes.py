@@ -70,7 +70,7 @@ def disks(free: int, total: int = 20 * GB) -> dict[str, Disk]:
     [(1_499_000_000, ["blocker"]), (1_501_000_000, ["warning"]), (3_400_000_000, ["warning"]), (3_501_000_000, [])],
 )
 def test_room_on_the_disk(ready: Snapshot, free: int, severities: list[str]) -> None:
-    """1.5 GB: two images of 100 MB that are not there, twice; nine programs of 50 MB; a copy of them all.
+    """1.5 GB: two images of 50 MB that are not there, 200 MB unpacked; nine programs of 50 MB; a copy of them all.
 
     The warning begins where less than a tenth of the 20 GB would be left.
     """
@@ -79,7 +79,7 @@ def test_room_on_the_disk(ready: Snapshot, free: int, severities: list[str]) -> 
 
 
 def test_a_bundle_that_is_on_the_node_takes_no_room(ready: Snapshot) -> None:
-    tight = with_host(ready, "cp1", disks=disks(900_000_000, 2 * GB), has_bundle=True)
+    tight = with_host(ready, "cp1", disks=disks(1_000_000_000, 2 * GB), has_bundle=True)
     (said,) = found(tight, "disk")
     assert said.severity == "warning"
 

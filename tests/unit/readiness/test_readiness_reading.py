@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import zstandard
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,11 +20,12 @@ from cryptography.x509.oid import NameOID
 from harness.cli.main import run
 from harness.errors import StepFailed
 from harness.readiness import node_script
+from harness.readiness.archives import take_out, unpacked_size
 from harness.readiness.etcd_facts import parse_etcd
 from harness.readiness.gather import newest_snapshot
 from harness.readiness.hosts import parse_host
 from harness.readiness.model import Version
-from harness.readiness.target import Programs, read_bundle, take_out
+from harness.readiness.target import Programs, read_bundle
 from harness.readiness.trials import Setting, try_all
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -135,34 +137,45 @@ echo Kubernetes v1.36.3
 """
 
 
-def layer(compress: bool) -> bytes:
+def layer(how: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo("usr/local/bin/kube-apiserver")
         info.size, info.mode = len(PROGRAM), 0o755
         tar.addfile(info, io.BytesIO(PROGRAM.encode()))
-    return gzip.compress(buffer.getvalue()) if compress else buffer.getvalue()
+    pack = {"plain": bytes, "gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}[how]
+    return pack(buffer.getvalue())
 
 
-def archive(path: Path, *, compress: bool) -> None:
+def archive(path: Path, how: str = "plain") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w") as tar:
-        for name, content in (("index.json", b"{}"), ("blobs/sha256/aa", layer(compress))):
+        for name, content in (("index.json", b"{}"), ("blobs/sha256/aa", layer(how))):
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
 
 
-@pytest.mark.parametrize("compress", [False, True])
-def test_a_program_is_taken_out_of_an_image(tmp_path: Path, compress: bool) -> None:
-    archive(tmp_path / "kube-apiserver.tar", compress=compress)
+@pytest.mark.parametrize("how", ["plain", "gzip", "zstd"])
+def test_a_program_is_taken_out_of_an_image(tmp_path: Path, how: str) -> None:
+    archive(tmp_path / "kube-apiserver.tar", how)
     assert take_out(tmp_path / "kube-apiserver.tar", "kube-apiserver", tmp_path / "out")
     assert (tmp_path / "out").read_text() == PROGRAM
     assert not take_out(tmp_path / "kube-apiserver.tar", "etcd", tmp_path / "none")
+    plain = len(layer("plain")) + len("{}")
+    packed = len(layer("gzip")) * 4 + len("{}")
+    assert unpacked_size(tmp_path / "kube-apiserver.tar") == (packed if how == "gzip" else plain)
+
+
+def test_an_archive_that_is_none_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_text("nothing")
+    for read in (unpacked_size, lambda path: take_out(path, "etcd", tmp_path / "out")):
+        with pytest.raises(StepFailed, match=r"x\.tar cannot be read"):
+            read(tmp_path / "x.tar")
 
 
 def test_flags_and_gates_are_tried_on_the_targets_program(tmp_path: Path) -> None:
-    archive(tmp_path / "images" / "kube-apiserver.tar", compress=False)
+    archive(tmp_path / "images" / "kube-apiserver.tar")
     words = ["--good=1", "--gone=1", "--feature-gates=Known=true", "--feature-gates=Gone=true"]
     settings = [Setting("kube-apiserver", node, word, kept=True) for word in words for node in ("cp1", "cp2")]
     settings.append(Setting("etcd", "cp1", "--name=cp1", kept=False))
