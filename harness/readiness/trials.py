@@ -35,6 +35,9 @@ EXTRA_ARGS = {
 """Where kubeadm's ClusterConfiguration has the flags that it puts into each static pod again at every upgrade."""
 
 _TELLING = re.compile(r"unknown|unrecognized|not defined|invalid|cannot set|deprecated|GA feature gate", re.IGNORECASE)
+_ERR = re.compile(r'err="(.+)"$')
+_KLOG = re.compile(r"^[IWEF]\d{4} [\d:.]+\s+\d+ \S+\] ")
+"""What Kubernetes' log lines begin with: severity and date, time, thread, place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,10 @@ def telling(stderr: str) -> str:
 
     >>> telling('Usage:\n  kube-scheduler [flags]\nError: unknown flag: --nope\n')
     'Error: unknown flag: --nope'
+    >>> telling('E1121 08:44:30.104624 9549 run.go:72] "command failed" err="unrecognized feature gate: Gone"')
+    'unrecognized feature gate: Gone'
     """
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     found = next((line for line in reversed(lines) if _TELLING.search(line)), lines[-1] if lines else "")
-    return found[-300:]
+    said = _ERR.search(found)
+    return (said[1] if said else _KLOG.sub("", found))[-300:]

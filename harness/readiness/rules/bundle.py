@@ -63,7 +63,7 @@ def images(snapshot: Snapshot) -> Iterator[Finding]:
         users = several(sorted({workload(pod) for pod in pods}))
         if lacking:
             yield _missing_image(snapshot, image, pods, users, list(lacking))
-        elif image not in bundled:
+        elif image not in bundled and all(_listed(snapshot, pod) for pod in pods):
             yield info(f"image {image}", f"of {users} is not in the bundle; every node where it could run has it")
 
 
@@ -87,6 +87,13 @@ def _where_it_lacks(snapshot: Snapshot, pod: Any, image: str, bundled_for: tuple
             continue
         if image not in images and roles.get(name) not in bundled_for:
             yield name
+
+
+def _listed(snapshot: Snapshot, pod: Any) -> bool:
+    """Whether every node on which a pod could run told its images."""
+    names = [node.metadata.name for node in snapshot.nodes.get() if could_run_on(pod, node)]
+    hosts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
+    return len(hosts) == len(names) and all(host.known and host.get().images is not None for host in hosts)
 
 
 def _missing_image(snapshot: Snapshot, image: str, pods: list[Any], users: str, nodes: list[str]) -> Finding:

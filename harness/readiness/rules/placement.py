@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from harness.readiness.rules.fit import node_selector_matches, requests, why_not
-from harness.readiness.rules.objects import budgets_of, leaving, name_of, runs, workload
+from harness.readiness.rules.objects import budgets_of, controller, leaving, name_of, runs, workload
 from harness.readiness.rules.say import blocker, several, warning
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def fits_elsewhere(snapshot: Snapshot) -> Iterator[Finding]:
-    """Pods of a drained node that no other node takes, alone or together with the node's other pods."""
+    """Pods of a drained node that no other node takes, alone or together; one without a controller never comes back."""
     pods = [pod for pod in snapshot.pods.get() if runs(pod) and pod.spec.node_name]
     nodes = {node.metadata.name: node for node in snapshot.nodes.get()}
     pinned = pinned_pods(snapshot)
     for name in nodes:
-        moving = [pod for pod in leaving(tuple(pods), name) if name_of(pod) not in pinned]
+        moving = [pod for pod in leaving(tuple(pods), name) if controller(pod) and name_of(pod) not in pinned]
         stuck = drain_on_paper(name, moving, nodes, pods)
         if stuck:
             yield _stuck(snapshot, name, stuck)

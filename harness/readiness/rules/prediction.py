@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.readiness.rules.objects import leaving
-from harness.readiness.rules.pods import DEFAULT_GRACE_S, grace_s
+from harness.readiness.rules.pods import DEFAULT_GRACE_S, DRAIN_S, grace_s
 from harness.readiness.rules.say import info, warning
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def duration(snapshot: Snapshot) -> Iterator[Finding]:
         "predicted duration",
         f"{shortest:.0f} to {longest:.0f} s for {planes} control plane(s) and {all_nodes - planes} worker(s): "
         f"{BEFORE_S} preflight and snapshot + {STAGE_S:.0f} staging a node + {_range(CONTROL_PLANE_S)} a control plane "
-        f"+ {ADDONS_S} add-ons + {_range(WORKER_S)} a worker + {AFTER_S} checks, and what pods take beyond 30 s to end",
+        f"+ {ADDONS_S} add-ons + {_range(WORKER_S)} a worker + {AFTER_S} checks, and what pods take "
+        f"beyond {DEFAULT_GRACE_S} s to end, {DRAIN_S} s at most",
         SOURCE,
     )
 
@@ -50,8 +51,9 @@ def seconds(snapshot: Snapshot) -> tuple[float, float]:
 
 
 def _beyond(snapshot: Snapshot, node: str) -> int:
-    """Seconds that the slowest pod of a node may take beyond the default grace period."""
-    return max((grace_s(pod) - DEFAULT_GRACE_S for pod in leaving(snapshot.pods.get(), node)), default=0)
+    """Seconds that the slowest pod of a node may take beyond the default grace period, until the drain gives up."""
+    longest = max((grace_s(pod) for pod in leaving(snapshot.pods.get(), node)), default=0)
+    return max(min(longest, DRAIN_S) - DEFAULT_GRACE_S, 0)
 
 
 def outage(snapshot: Snapshot) -> Iterator[Finding]:

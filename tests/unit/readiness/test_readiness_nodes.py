@@ -167,6 +167,8 @@ def test_the_prediction_is_the_measured_run_for_the_measured_topology(ready: Sna
     assert shortest < 345 < longest
     slow = with_pods(ready, pod("slow", "w1", app="x", termination_grace_period_seconds=130))
     assert prediction.seconds(slow) == (shortest, longest + 100)
+    slower = with_pods(ready, pod("slow", "w1", app="x", termination_grace_period_seconds=9000))
+    assert prediction.seconds(slower) == (shortest, longest + 150)
 
 
 def test_an_unset_member_is_an_error_of_its_own() -> None:

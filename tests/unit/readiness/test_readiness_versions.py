@@ -147,6 +147,8 @@ def test_an_image_on_some_nodes_only_is_named_with_its_users_and_the_nodes(ready
     everywhere = with_host(here, "w2", images=frozenset({"docker.io/shop/tool:3"}))
     assert found(everywhere, "images") == []
     assert [f.severity.value for f in judge(everywhere).findings if f.rule == "images"] == ["info"]
+    silent = replace(everywhere, hosts={**everywhere.hosts, "w2": Answer(error="silent")})
+    assert [f for f in judge(silent).findings if f.rule == "images"] == []  # nobody says that it is on w2
 
 
 def test_an_image_that_may_not_be_pulled_blocks(ready: Snapshot) -> None:
