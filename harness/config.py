@@ -59,9 +59,7 @@ class Timeouts(_Section):
     playbook: float = _seconds(3600, "one ansible-playbook run; site.yml on five nodes takes 1-3 min, real disks more")
     upgrade: float = _seconds(3600, "playbooks/upgrade.yml; plain kubeadm needs about 3 min for each control plane")
     cancel: float = _seconds(30, "a playbook that was asked to stop to end its task before it is killed")
-    database: float = _seconds(
-        30, "the history's database to answer, or another writer to end; one takes under 1 s"
-    )
+    database: float = _seconds(30, "the history's database to answer, or another writer to end; one takes under 1 s")
 
 
 class Probes(_Section):

@@ -1,7 +1,7 @@
 """Synthetic nights, seeded: entries of the history with the noise of this project's first real drills.
 
 Three drills with 14 series: outages of app-*, api-* and dns*, the duration, failed requests of app-* in planned work.
-Medians and spreads are those of the first real runs on two cores. A slow host makes everything slower, the control probe
+Medians and spreads are those of the first real runs on two cores. On a slow host all is slower, the control probe
 too.
 """
 
