@@ -96,7 +96,7 @@ class ContainerKill:
 
 
 def pids(**labels: str) -> str:
-    """A shell substitution: the process ids of the containers with these labels, as containerd knows them.
+    """A shell substitution: the process ids of running containers with these labels, as containerd knows them.
 
     The labels are those that the kubelet gives every container (pkg/kubelet/types/labels.go).
     """
