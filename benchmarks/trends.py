@@ -10,16 +10,19 @@ an outage of the API three times as long, ten nights in a row, is found in fewer
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 from math import comb
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "records"))
 
-from nights import NOTHING, Planted, make_nights
+from nights import NOTHING, Planted, make_nights, seeded
 
 from harness.history.trends import Change, Rules, Trend, look
+
+if TYPE_CHECKING:
+    import random
 
 RULES = Rules()
 SIZES = [
@@ -73,7 +76,7 @@ def show_detected(args: argparse.Namespace) -> float:
     for name, planted in SIZES:
         shares = []
         for before, since in columns:
-            rng = random.Random(f"{args.seed} {name} {before} {since}")  # noqa: S311 - no secret
+            rng = seeded(f"{args.seed} {name} {before} {since}")
             share = detected(rng, planted, before, since, args.histories)
             shares.append(f"{share:.0%}".replace("%", " %"))
             sure = share if (name, before, since) == SURE else sure
@@ -93,7 +96,7 @@ def show_alarms(args: argparse.Namespace) -> bool:
         ("35 nights, the last 3 on a slow host", 35, {"slow_last": 3}),
     ]
     for name, count, noise in cases:
-        told = alarms(random.Random(f"{args.seed} {name}"), args.noise, count, **noise)  # noqa: S311 - no secret
+        told = alarms(seeded(f"{args.seed} {name}"), args.noise, count, **noise)
         print(f"| {name} | {args.noise} | {told['flagged']} | {told['host or noise']} |", flush=True)
         kept &= chance(told["flagged"], args.noise, RULES.alarm_rate) >= 0.001
     return kept

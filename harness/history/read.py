@@ -46,8 +46,8 @@ def read_entry(directory: Path) -> RunEntry:
 
 def mistake(item: ErrorDetails) -> str:
     """One mistake that pydantic found, with its place."""
-    place = ".".join(str(part) for part in item["loc"])
-    return f"{place}: {item['msg'][:1].lower()}{item['msg'][1:]}, found {item['input']!r:.80}"
+    place = "".join(f"{part}." for part in item["loc"]).removesuffix(".")
+    return f"{place}{': ' if place else ''}{item['msg'][:1].lower()}{item['msg'][1:]}, found {item['input']!r:.80}"
 
 
 def _load(path: Path) -> dict[str, Any]:

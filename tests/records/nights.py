@@ -7,6 +7,7 @@ too.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from harness.history.entry import BudgetEntry, ControlEntry, DrillEntry, RunEntr
 from harness.model import VerdictKind
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Sequence
 
 FIRST = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)
@@ -32,6 +32,11 @@ class Planted:
 
 
 NOTHING = Planted()
+
+
+def seeded(seed: object) -> random.Random:
+    """The source of a history's noise."""
+    return random.Random(str(seed))  # noqa: S311 - no secret
 
 
 def make_nights(

@@ -1,0 +1,83 @@
+"""Export and import: the same history on the other side, all mistakes at once, all or nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from nights import drill_entry, make_nights, run_entry, seeded
+
+from harness.errors import ConfigErrors, StepFailed
+from harness.history.lines import read_lines, write_lines
+from harness.history.store import History
+
+NIGHTS = make_nights(seeded(4), 3)
+
+
+def test_what_is_exported_from_one_database_is_imported_into_another(database: str, tmp_path: Path) -> None:
+    path = tmp_path / "all.jsonl"
+    write_lines(NIGHTS, path)
+    with History.open(database, create=True) as history:
+        history.add(read_lines(path))
+        history.add(read_lines(path))
+        assert history.runs() == NIGHTS
+        write_lines(history.runs(), tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
+
+
+def test_all_mistakes_of_a_file_are_listed_with_their_lines(tmp_path: Path) -> None:
+    good = NIGHTS[0].model_dump_json()
+    path = tmp_path / "some.jsonl"
+    lines = [
+        good,
+        "not json",
+        '{"format": 2}',
+        "",
+        good,
+        good.replace('"verdict":"PASS"', '"verdict":"FINE"', 1),
+        good.replace('"lasted_s":', '"lasted_s":-', 1),
+        '{"format": 1, "mood": "good"}',
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ConfigErrors) as caught:
+        read_lines(path)
+    text = str(caught.value)
+    for said in (
+        "line 2: invalid JSON",
+        "line 3: format: input should be less than or equal to 1, found 2",
+        f"line 5: run {NIGHTS[0].run} was in line 1 already",
+        "line 6: verdict: ",
+        "line 7: drills.0.lasted_s: ",
+        "line 8: mood: extra inputs are not permitted",
+    ):
+        assert said in text
+    assert "- line 1: " not in text
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "some.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigErrors, match="give a file of kubedrill history export"):
+        read_lines(path)
+
+
+def test_numbers_that_no_database_keeps_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    line = run_entry([drill_entry(lasted_s=12.5)]).model_dump_json()
+    path.write_text(line.replace("12.5", "NaN") + "\n" + line.replace('"seed":0', f'"seed":{2**63}'), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="2 mistakes"):
+        read_lines(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_an_export_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "all.jsonl"
+    path.write_text("old", encoding="utf-8")
+    (tmp_path / f".all.jsonl.{os.getpid()}").symlink_to("/dev/full")
+    with pytest.raises(StepFailed, match="No space left"):
+        write_lines(NIGHTS, path)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,195 @@
+"""Adding, reading back and replacing runs: the same on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from nights import budget_entry, drill_entry, make_nights, run_entry, seeded
+from sqlalchemy import create_engine, event, text
+
+from harness.errors import ConfigErrors, StepFailed, UsageError
+from harness.history.database import default_url, parse_url, shown
+from harness.history.store import History, Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.history.entry import RunEntry
+
+ODD = run_entry(
+    [
+        drill_entry(
+            "drain-blocked",
+            50,
+            reason="a budget → 'blocks'; \"quoted\" \0 ünïcode",
+            control=None,
+            failed_checks=("healthy after", "no residue"),
+            host_facts={"cpus": 2, "deep": [1, {"a": None}]},
+            budgets=(budget_entry("app-*", 0.1 + 0.2), budget_entry("dns*", 0, max_failed=0, open_ended=True)),
+            ended="",
+            nodes=(),
+        ),
+        drill_entry("node-drain", 50),
+    ],
+    50,
+    seed=2**40,
+    not_run=[{"name": "network-loss", "reason": "no netem"}, {"name": "disk", "reason": ""}],
+)
+EMPTY = run_entry([], 60, seed=None, cluster="", not_run=[{"name": "zone-outage", "reason": "one node"}])
+
+
+def test_what_is_added_is_read_back_to_the_last_bit(database: str) -> None:
+    nights = make_nights(seeded(3), 4)
+    with History.open(database, create=True) as history:
+        assert history.add([*nights, ODD, EMPTY][::-1]) == [Outcome.ADDED] * 6
+    with History.open(database) as history:
+        found = {run.run: run for run in history.runs()}
+    assert found == {run.run: run for run in [*nights, ODD, EMPTY]}
+
+
+def test_runs_come_oldest_first(database: str) -> None:
+    nights = make_nights(seeded(3), 12)
+    with History.open(database, create=True) as history:
+        history.add(nights[6:])
+        history.add(nights[:6])
+        assert history.runs() == nights
+
+
+def test_the_same_run_again_changes_nothing(database: str) -> None:
+    with History.open(database, create=True) as history:
+        history.add([ODD])
+        assert history.add([ODD, ODD]) == [Outcome.SAME] * 2
+        assert history.runs() == [ODD]
+
+
+def test_a_run_with_another_verdict_is_refused_and_nothing_of_the_batch_is_kept(database: str) -> None:
+    old = run_entry([drill_entry()])
+    other = run_entry([drill_entry(verdict="FAIL")])
+    with History.open(database, create=True) as history:
+        history.add([old])
+        with pytest.raises(ConfigErrors, match=f"run {old.run}: its verdict or measurements differ") as caught:
+            history.add([ODD.model_copy(update={"run": "new"}), other])
+        assert "--replace" in str(caught.value)
+        assert history.runs() == [old]
+        assert history.add([other], replace=True) == [Outcome.REPLACED]
+        assert history.runs() == [other]
+
+
+def test_labels_that_a_user_gave_are_kept_when_the_run_is_added_again_without(database: str) -> None:
+    plain = run_entry([drill_entry(topology="5 nodes", host="unknown")])
+    labelled = plain.relabelled({"topology": "3+2", "host": "build-1"})
+    with History.open(database, create=True) as history:
+        history.add([labelled])
+        assert history.add([plain]) == [Outcome.SAME]
+        assert history.runs() == [labelled]
+        assert history.add([plain], replace=True) == [Outcome.REPLACED]
+        assert history.runs() == [plain]
+
+
+def test_two_writers_at_once_both_succeed(database: str) -> None:
+    """Also while the database is made: whoever comes second finds the tables."""
+    halves: list[list[RunEntry]] = [make_nights(seeded(1), 20)[part::2] for part in (0, 1)]
+    errors: list[BaseException] = []
+
+    def write(nights: list[RunEntry]) -> None:
+        try:
+            for night in nights:
+                with History.open(database, create=True, timeout_s=120) as history:
+                    history.add([night])
+        except BaseException as error:  # noqa: BLE001 - carried to the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(half,)) for half in halves]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    with History.open(database) as history:
+        assert len(history.runs()) == 20
+
+
+def test_a_write_that_fails_in_the_middle_leaves_nothing(database: str) -> None:
+    with History.open(database, create=True) as history:
+        history.add([EMPTY])
+    engine = create_engine(database.replace("sqlite:", "sqlite+pysqlite:"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE budgets"))
+    engine.dispose()
+    with History.open(database) as history, pytest.raises(StepFailed, match=r"budgets.*Nothing was changed"):
+        history.add([ODD])
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM drills")).scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM runs")).scalar() == 1
+    engine.dispose()
+
+
+def test_deleting_a_run_takes_its_parts_along(database: str) -> None:
+    with History.open(database, create=True) as history:
+        history.add([ODD])
+        bare = run_entry([], run=ODD.run)
+        history.add([bare], replace=True)
+        assert history.runs() == [bare]
+
+
+def test_without_a_database_nothing_is_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no history yet. Add a run"), History.open():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_server_database_is_told_as_no_history(database: str) -> None:
+    with pytest.raises(UsageError, match="there is no history yet"), History.open(database):
+        pass
+
+
+def test_the_default_is_a_file_in_the_users_data_directory(tmp_path: Path) -> None:
+    assert default_url() == f"sqlite:///{tmp_path}/data/kubedrill/history.db"
+    with History.open(create=True):
+        pass
+    assert (tmp_path / "data" / "kubedrill" / "history.db").exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["history.db", "mysql://u:geheim@h/d", "sqlite://", "sqlite:///:memory:", "postgresql://u:geheim@h", "", "://"],
+)
+def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(UsageError, match=r"expected sqlite:///FILE or postgresql://USER@HOST/DATABASE") as caught:
+        parse_url(url)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_password_is_never_shown() -> None:
+    url = parse_url("postgresql://drills:geheim@127.0.0.1:1/db")
+    assert "geheim" not in shown(url)
+    with pytest.raises(StepFailed) as caught, History.open("postgresql://drills:geheim@127.0.0.1:1/db", timeout_s=5):
+        pass
+    assert "127.0.0.1" in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"these are my notes\n" * 100)
+    with pytest.raises(StepFailed, match="not a database"), History.open(f"sqlite:///{path}", create=True):
+        pass
+    assert path.read_bytes() == b"these are my notes\n" * 100
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot make the history's folder"):
+        History.open(f"sqlite:///{tmp_path}/file/history.db", create=True).__enter__()
+
+
+def test_reading_takes_four_queries_however_many_runs_there_are(tmp_path: Path) -> None:
+    queries: list[Any] = []
+    with History.open(f"sqlite:///{tmp_path}/many.db", create=True) as history:
+        history.add(make_nights(seeded(1), 50))
+        event.listen(history._engine, "before_cursor_execute", lambda *call: queries.append(call[2]))
+        history.runs()
+    assert len([query for query in queries if query.startswith("SELECT")]) == 4
