@@ -47,12 +47,14 @@ def make_nights(
     planted: Planted = NOTHING,
     slow_share: float = 0.0,
     slow_last: int = 0,
+    host_seen: bool = True,
 ) -> list[RunEntry]:
     """``count`` nights, the last ``changed`` of them with the planted regression.
 
     Each night's host is slow with the chance ``slow_share``, and surely in the last ``slow_last`` nights.
+    Without ``host_seen`` control probe and lateness show nothing of it: what would be told if nobody looked.
     """
-    return [
+    nights = [
         _night(
             rng,
             number,
@@ -61,6 +63,13 @@ def make_nights(
         )
         for number in range(count)
     ]
+    return nights if host_seen else [_blindfolded(night) for night in nights]
+
+
+def _blindfolded(night: RunEntry) -> RunEntry:
+    usual = drill_entry()
+    same = {"control": usual.control, "worst_lateness_ms": usual.worst_lateness_ms}
+    return night.model_copy(update={"drills": tuple(drill.model_copy(update=same) for drill in night.drills)})
 
 
 def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> DrillEntry:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nights import Planted, make_nights, seeded
 from rich.console import Console
 
+from harness.cli import drill
 from harness.cli.main import run as kubedrill
 from harness.cli.remember import remember
 from harness.config import History as HistorySettings
 from harness.config import Settings
 from harness.history.lines import write_lines
 from harness.history.store import History
+from harness.model import VerdictKind
 from harness.record import read_run
 from harness.report import write_report
+from harness.runner import RunResult
 from harness.verdict import judge
 
 RECORDS = Path(__file__).parents[2] / "records"
@@ -133,6 +138,19 @@ def test_a_history_that_cannot_be_written_is_told_and_nothing_more(
     assert "the run is not in the history (its verdict stands)" in err
     assert f"Add it later: kubedrill history add {directory.name}" in err
     assert "geheim" not in err
+
+
+@pytest.mark.parametrize("url", ["", "nonsense"])
+def test_a_drill_ends_with_its_verdict_whatever_becomes_of_the_history(
+    directory: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, make_inventory: Any
+) -> None:
+    """Only the drills themselves, which need a cluster, are left out."""
+    verdicts = [dataclasses.replace(judge(record), verdict=VerdictKind.FAIL) for record in read_run(directory)]
+    monkeypatch.setattr(drill.Inventory, "load", lambda _: make_inventory(drills_allowed=True))
+    monkeypatch.setattr(drill, "run_drills", lambda *_, **__: RunResult(directory, tuple(verdicts)))
+    Path("kubedrill.yml").write_text(f"history: {{database: '{url}'}}\n", encoding="utf-8")
+    assert kubedrill(["drill", "failover-vip"]) == 1
+    assert bool(list(tmp_path.glob("data/**/history.db"))) is not bool(url)
 
 
 def test_a_newer_database_is_refused_by_every_command_untouched(
