@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from harness.cli.drill import find_run
@@ -150,7 +150,7 @@ def thin(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     gone = [decision for decision in decisions if decision.removed]
     freed = sum(decision.size for decision in gone) / 1e6
     click.echo(
-        f"{len(gone)} of {len(decisions)} records, {freed:.1f} MB{', would be removed' if dry_run else ' removed'}"
+        f"{len(gone)} of {len(decisions)} records ({freed:.1f} MB) {'would be removed' if dry_run else 'removed'}"
     )
 
 
@@ -217,7 +217,8 @@ def _console() -> Console:
 
 
 def _table(runs: list[RunEntry]) -> Table:
-    table = Table("run", "began (UTC)", "cluster", "versions", "topology", "host", "verdict", "drills")
+    names = Column("run", no_wrap=True, min_width=max((len(run.run) for run in runs), default=0))
+    table = Table(names, "began (UTC)", "cluster", "versions", "topology", "host", "verdict", "drills")
     for run in runs:
         first = run.drills[0] if run.drills else None
         versions = dict.fromkeys(

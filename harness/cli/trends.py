@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from harness.history.trends import Look, Trend
 
+_SHOWN = 5
+"""Nights set aside that are told one by one; --output json has all."""
+
 _STYLES = {"worse": "bold red", "better": "green", "the host changed": "yellow", "slow or doubtful nights": "yellow"}
 
 
@@ -23,8 +26,11 @@ def exit_code(look: Look) -> int:
 
 def show_look(look: Look, console: Console) -> None:
     """Print one table for each drill and key, and what the look is worth below."""
-    for key, trends in groupby(look.trends, key=lambda trend: trend.series.key):
-        console.print(_table(f"{key.drill}: {key}", list(trends)))
+    for key, group in groupby(look.trends, key=lambda trend: trend.series.key):
+        trends = list(group)
+        console.print(_table(f"{key.drill}: {key}", trends))
+        for line in _aside(trends):
+            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     rules = look.rules
     recents = " and ".join(str(recent) for recent in rules.recents)
     console.print(
@@ -58,6 +64,22 @@ def _table(title: str, trends: list[Trend]) -> Table:
             Text.assemble(change, f": {trend.note}" if trend.note else ""),
         )
     return table
+
+
+def _aside(trends: list[Trend]) -> list[str]:
+    """Which nights were set aside and why, the newest ones; a reason that holds for some measures only names them."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for trend in trends:
+        for night in trend.series.nights:
+            if night.aside:
+                told.setdefault((night.run, night.aside), []).append(trend.series.measure)
+    newest = sorted(told, reverse=True)
+    lines = []
+    for run, why in newest[:_SHOWN]:
+        measures = told[run, why]
+        which = "" if len(measures) == len(trends) else f" ({', '.join(measures)})"
+        lines.append(f"set aside: {run}{which}: {why}")
+    return [*lines, f"and {len(newest) - _SHOWN} more"] if len(newest) > _SHOWN else lines
 
 
 def _number(value: float | None) -> str:

@@ -51,8 +51,8 @@ def parse_url(text: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL for people, with its password hidden."""
-    return url.render_as_string(hide_password=True)
+    """The URL as a user would write it, with its password hidden."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def make_engine(url: URL, *, create: bool, timeout_s: float) -> Engine:

@@ -74,7 +74,7 @@ def test_a_verdict_that_changed_is_refused_unless_it_is_to_be_replaced(
 
 
 def test_trends_ends_with_1_where_something_got_worse(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    write_lines(make_nights(seeded(1), 40, changed=10, planted=Planted(factor=4)), Path("worse.jsonl"))
+    write_lines(make_nights(seeded(1), 40, changed=10, planted=Planted(factor=4), slow_share=0.1), Path("worse.jsonl"))
     base = ["history", "--database", database]
     assert kubedrill([*base, "import", "worse.jsonl"]) == 0
     capsys.readouterr()
@@ -82,6 +82,8 @@ def test_trends_ends_with_1_where_something_got_worse(database: str, capsys: pyt
     out = capsys.readouterr().out
     assert "cluster-upgrade: 1.35.4 → 1.36.3, 3+2, flannel-vxlan, build-1, hello" in out
     assert "1 got worse" in out
+    assert "set aside: 2026" in out
+    assert "slow host: " in out
     assert kubedrill([*base, "trends", "--drill", "failover-vip", "--output", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert {series["drill"] for series in told["series"]} == {"failover-vip"}
