@@ -72,7 +72,9 @@ class DrillEntry(_Entry):
     """One drill of a run. ``before`` and ``after`` are Kubernetes versions, the same where nothing was upgraded.
 
     ``after`` is empty for an upgrade that ended before it said where to. ``tick_s`` is the longest interval of its
-    probes: nothing is claimed finer than that. ``host_facts`` is what the record's header says of the harness host.
+    probes: nothing is claimed finer than that. ``worst_lateness_ms`` is of all probes, ``host_lateness_ms`` of those
+    that the harness host itself fired: the others run on the cluster's nodes. ``host_facts`` is what the record's
+    header says of the harness host.
     """
 
     name: Name
@@ -92,6 +94,7 @@ class DrillEntry(_Entry):
     samples: Count
     failed: Count
     worst_lateness_ms: float = Field(allow_inf_nan=False)
+    host_lateness_ms: float = Field(allow_inf_nan=False)
     tick_s: Number
     control: ControlEntry | None
     failed_checks: tuple[Text, ...]

@@ -152,7 +152,7 @@ class _Usual:
         return cls(
             median([probe.p50_ms or 0.0 for probe in probes] or [0.0]),
             median([probe.p99_ms or 0.0 for probe in probes] or [0.0]),
-            median([drill.worst_lateness_ms for drill, _ in sound] or [0.0]),
+            median([drill.host_lateness_ms for drill, _ in sound] or [0.0]),
         )
 
     def doubt(self, drill: DrillEntry) -> str:
@@ -162,7 +162,7 @@ class _Usual:
         control = drill.control
         if control is None or control.p50_ms is None or control.p99_ms is None:
             return "no control probe: the host cannot be told from the cluster"
-        return self._slow(control, drill.worst_lateness_ms)
+        return self._slow(control, drill.host_lateness_ms)
 
     def _slow(self, control: ControlEntry, lateness_ms: float) -> str:
         p50, p99 = control.p50_ms or 0.0, control.p99_ms or 0.0

@@ -90,6 +90,7 @@ def _drill(told: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
     facts = dict(header["host"])
     specs = header["probes"]
     control = {spec["name"] for spec in specs if spec["vantage"] == "control"}
+    fired_here = {spec["name"] for spec in specs if spec["vantage"] != "inside"}
     summaries = [probe for probe in told["probes"] if probe["probe"] in control]
     kept = ("name", "verdict", "reason", "started", "lasted_s", "ended", "tool_version", "samples", "failed")
     return {key: told[key] for key in (*kept, "worst_lateness_ms")} | {
@@ -97,6 +98,9 @@ def _drill(told: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
         "after": _after(told),
         **_labels(facts, header["nodes"]),
         "nodes": header["nodes"],
+        "host_lateness_ms": max(
+            (probe["worst_lateness_ms"] for probe in told["probes"] if probe["probe"] in fired_here), default=0.0
+        ),
         "tick_s": max((spec["interval_s"] for spec in specs), default=0.0),
         "control": _control(summaries[0]) if summaries else None,
         "failed_checks": [check["name"] for check in told["checks"] if check["ok"] is False],

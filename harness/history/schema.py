@@ -56,6 +56,7 @@ drills = Table(
     Column("samples", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
     Column("worst_lateness_ms", Double, nullable=False),
+    Column("host_lateness_ms", Double, nullable=False),
     Column("tick_s", Double, nullable=False),
     Column("control", JSON(none_as_null=True)),
     Column("failed_checks", JSON, nullable=False),

@@ -68,7 +68,7 @@ def make_nights(
 
 def _blindfolded(night: RunEntry) -> RunEntry:
     usual = drill_entry()
-    same = {"control": usual.control, "worst_lateness_ms": usual.worst_lateness_ms}
+    same = {"control": usual.control, "host_lateness_ms": usual.host_lateness_ms}
     return night.model_copy(update={"drills": tuple(drill.model_copy(update=same) for drill in night.drills)})
 
 
@@ -94,6 +94,7 @@ def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> Dri
             "samples": 9000,
             "failed": 0,
             "worst_lateness_ms": 120.0,
+            "host_lateness_ms": 12.0,
             "tick_s": TICK_S,
             "control": control,
             "failed_checks": (),
@@ -157,7 +158,8 @@ def _night(rng: random.Random, number: int, *, planted: Planted, slow: bool) -> 
             name,
             number,
             lasted_s=lasted_s * (1.2 if slow else 1.0),
-            worst_lateness_ms=rng.lognormvariate(5.0, 0.45) * (rng.uniform(2, 6) if slow else 1.0),
+            worst_lateness_ms=rng.lognormvariate(5.0, 0.45),
+            host_lateness_ms=rng.lognormvariate(2.3, 0.6) * (rng.uniform(2, 6) if slow else 1.0),
             control=control,
             budgets=tuple(
                 budget_entry(

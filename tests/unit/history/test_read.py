@@ -62,6 +62,10 @@ def test_an_entry_says_what_verdict_and_header_say(run: Path) -> None:
     assert kept.control is not None
     assert (kept.control.p50_ms, kept.control.p99_ms) == (control["p50_ms"], control["p99_ms"])
     assert kept.tick_s == 0.1
+    inside = {"app-service-new", "app-service-reused", "dns"}
+    here = [probe["worst_lateness_ms"] for probe in drill["probes"] if probe["probe"] not in inside]
+    assert kept.host_lateness_ms == max(here)
+    assert kept.worst_lateness_ms == drill["worst_lateness_ms"]
     assert kept.failed_checks == ()
 
 

@@ -127,6 +127,21 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing(database: str) -> None:
     engine.dispose()
 
 
+def test_a_full_disk_leaves_the_history_so_far_intact(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/history.db"
+    nights = make_nights(seeded(3), 200)
+    with History.open(url, create=True) as history:
+        history.add(nights[:5])
+        history._engine.dispose()
+        event.listen(history._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 40"))
+        with pytest.raises(StepFailed, match=r"full\. Nothing was changed"):
+            history.add(nights[5:])
+        assert history.runs() == nights[:5]
+    with History.open(url) as history:
+        history.add(nights[5:])
+        assert history.runs() == nights
+
+
 def test_deleting_a_run_takes_its_parts_along(database: str) -> None:
     with History.open(database, create=True) as history:
         history.add([ODD])

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("samples", sa.BigInteger, nullable=False),
         sa.Column("failed", sa.BigInteger, nullable=False),
         sa.Column("worst_lateness_ms", sa.Double, nullable=False),
+        sa.Column("host_lateness_ms", sa.Double, nullable=False),
         sa.Column("tick_s", sa.Double, nullable=False),
         sa.Column("control", sa.JSON(none_as_null=True)),
         sa.Column("failed_checks", sa.JSON, nullable=False),
