@@ -20,6 +20,9 @@ INVENTORY = "inventories/local"
 DRILLS = "app-rollout,node-drain,drain-blocked,failover-worker,failover-vip,failover-etcd-leader,cluster-upgrade"
 """Those of ``make drill``: all of them would take more than an hour."""
 
+STAGE_S = 2700.0
+"""Seconds that one stage may take: three times what the longest one, the bundles' first build, was measured to take."""
+
 STYLE = [
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
@@ -45,12 +48,13 @@ def run(command: list[str]) -> bool:
     """Run one stage with its output as it comes; tell whether it passed."""
     print(f"\n==> {' '.join(command)}", flush=True)
     started = time.monotonic()
-    code = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, check=False).returncode
-    print(
-        f"<== {command[0]}: {'ok' if code == 0 else f'failed ({code})'} in {time.monotonic() - started:.0f} s",
-        flush=True,
-    )
-    return code == 0
+    try:
+        code = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, check=False, timeout=STAGE_S).returncode
+        ended = "ok" if code == 0 else f"failed ({code})"
+    except subprocess.TimeoutExpired:
+        ended = "hung and was killed"
+    print(f"<== {command[0]}: {ended} in {time.monotonic() - started:.0f} s", flush=True)
+    return ended == "ok"
 
 
 def main() -> int:

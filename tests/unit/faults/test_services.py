@@ -1,4 +1,5 @@
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from fault_nodes import Nodes, context, ok, order, refused
 
 from harness.errors import KubedrillError, StepFailed, UsageError
 from harness.faults.services import SERVICES, VERBS, ServiceFault, find_service, script
+from harness.waits import wait_for
 
 PAIRS = [(s, v) for s in SERVICES for v in VERBS if not (SERVICES[s].kind == "pod" and v == "stop")]
 
@@ -70,34 +72,49 @@ def test_signals_reach_the_right_processes() -> None:
 
 FAKE_CTR = """#!/bin/sh
 case "$*" in
-*"tasks ls"*) printf 'TASK PID STATUS\\nab {pid} RUNNING\\nabc 1 RUNNING\\nold 2 STOPPED\\n' ;;
+*"tasks ls"*) printf 'TASK PID STATUS\\nab {pid} RUNNING\\nabc 1 RUNNING\\nold 4194303 STOPPED\\n' ;;
 *'"io.kubernetes.container.name"==etcd,labels."io.kubernetes.pod.namespace"==kube-system') printf 'ab\\nold\\n' ;;
 esac
 """
 
 
-def state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def comes_to(pid: int, wanted: str) -> bool:
+    """Whether a process comes to be in a state of proc(5): a signal takes effect a moment after it was sent."""
+
+    def reached() -> bool | None:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == wanted or None
+
+    return wait_for(f"process {pid} in state {wanted}", reached, seconds=30, setting="a test's own", poll_s=0.01)
 
 
-def test_a_container_s_process_is_found_frozen_woken_and_killed(tmp_path: Path) -> None:
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(["sleep", "300"]) as process:
-        ctr = tmp_path / "ctr"
-        ctr.write_text(FAKE_CTR.format(pid=process.pid))
-        ctr.chmod(0o755)
-        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        try:
+            yield process
+        finally:
+            process.kill()  # a frozen one would keep the test waiting
 
-        def run(line: str) -> None:
-            subprocess.run(["sh", "-c", line], env=environment, check=True, timeout=30)
 
-        freeze = script(SERVICES["etcd"], "freeze")
-        run(freeze.inject)
-        assert state(process.pid) == "T"
-        run(freeze.undo)
-        assert state(process.pid) == "S"
-        run(script(SERVICES["etcd"], "kill").inject)
-        assert process.wait(30) == -9
-        run(freeze.undo)  # safe where nothing is left of it
+def test_a_container_s_process_is_found_frozen_woken_and_killed(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    ctr = tmp_path / "ctr"
+    ctr.write_text(FAKE_CTR.format(pid=sleeper.pid))
+    ctr.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    def run(line: str) -> None:
+        subprocess.run(["sh", "-c", line], env=environment, check=True, timeout=30)
+
+    freeze = script(SERVICES["etcd"], "freeze")
+    run(freeze.inject)
+    assert comes_to(sleeper.pid, "T")
+    run(freeze.undo)
+    assert comes_to(sleeper.pid, "S")
+    run(script(SERVICES["etcd"], "kill").inject)
+    assert sleeper.wait(30) == -9
+    run(freeze.undo)  # safe where nothing is left of it
 
 
 def test_nothing_to_kill_is_an_error(tmp_path: Path) -> None:
