@@ -103,5 +103,5 @@ def pids(**labels: str) -> str:
     chosen = ",".join(f'labels."{name}"=={value}' for name, value in labels.items())
     return (
         f"$(ctr -n k8s.io tasks ls | awk -v ids=\" $(ctr -n k8s.io containers ls -q '{chosen}' | tr '\\n' ' ') \" "
-        '\'index(ids, " " $1 " ") { print $2 }\')'
+        '\'$3 == "RUNNING" && index(ids, " " $1 " ") { print $2 }\')'
     )
