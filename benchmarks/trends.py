@@ -94,7 +94,11 @@ def show_alarms(args: argparse.Namespace) -> bool:
         ("35 nights, each on a slow host with a chance of 15 %", 35, {"slow_share": 0.15}),
         ("35 nights, the last 5 on a slow host", 35, {"slow_last": 5}),
         ("35 nights, the last 3 on a slow host", 35, {"slow_last": 3}),
-        ("as two rows above, had nobody looked at the host", 35, {"slow_last": 5, "host_seen": False}),
+        (
+            "35 nights, the last 5 on a slow host, and nobody looked at the host",
+            35,
+            {"slow_last": 5, "host_seen": False},
+        ),
     ]
     for name, count, noise in cases:
         told = alarms(seeded(f"{args.seed} {name}"), args.noise, count, **noise)

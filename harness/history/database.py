@@ -94,7 +94,7 @@ def _find_file(path: Path, *, create: bool) -> None:
 
 
 def _sqlite_connected(connection: Any, record: object) -> None:
-    """Leave transactions to SQLAlchemy: Python's driver would commit before each change of the schema."""
+    """Leave transactions to SQLAlchemy: Python's driver would begin its own, before an INSERT but not a SELECT."""
     del record
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from harness.errors import ConfigErrors, UsageError
 from harness.history.entry import LABELS, UNKNOWN, RunEntry
+from harness.model import Vantage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,8 +90,8 @@ def _header(path: Path) -> dict[str, Any]:
 def _drill(told: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
     facts = dict(header["host"])
     specs = header["probes"]
-    control = {spec["name"] for spec in specs if spec["vantage"] == "control"}
-    fired_here = {spec["name"] for spec in specs if spec["vantage"] != "inside"}
+    control = {spec["name"] for spec in specs if spec["vantage"] == Vantage.CONTROL}
+    fired_here = {spec["name"] for spec in specs if spec["vantage"] != Vantage.INSIDE}
     summaries = [probe for probe in told["probes"] if probe["probe"] in control]
     kept = ("name", "verdict", "reason", "started", "lasted_s", "ended", "tool_version", "samples", "failed")
     return {key: told[key] for key in (*kept, "worst_lateness_ms")} | {

@@ -46,7 +46,31 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
     path.write_text(json.dumps(data), encoding="utf-8")
 
 
+def edit_header(run: Path, change: Callable[[Any], object]) -> Any:
+    [path] = run.glob("record/*.jsonl")
+    first, rest = path.read_text(encoding="utf-8").split("\n", 1)
+    kind, header = json.loads(first)
+    change(header)
+    path.write_text(json.dumps([kind, header]) + "\n" + rest, encoding="utf-8")
+    return header
+
+
+def make_late(drill: Any) -> None:
+    """A pod's probe was fired very late, one of the harness host a little."""
+    lateness = {"app-nodeport-new": 900.0, "api-write": 33.0}
+    for probe in drill["probes"]:
+        probe["worst_lateness_ms"] = lateness.get(probe["probe"], 2.0)
+    drill["worst_lateness_ms"] = 900.0
+
+
 def test_an_entry_says_what_verdict_and_header_say(run: Path) -> None:
+    edit(run / "verdict.json", lambda data: make_late(data["drills"][0]))
+    edit_header(
+        run,
+        lambda header: [
+            probe.update(vantage="inside") for probe in header["probes"] if probe["name"] == "app-nodeport-new"
+        ],
+    )
     told = json.loads((run / "verdict.json").read_text(encoding="utf-8"))
     [drill] = told["drills"]
     entry = read_entry(run)
@@ -62,19 +86,12 @@ def test_an_entry_says_what_verdict_and_header_say(run: Path) -> None:
     assert kept.control is not None
     assert (kept.control.p50_ms, kept.control.p99_ms) == (control["p50_ms"], control["p99_ms"])
     assert kept.tick_s == 0.1
-    inside = {"app-service-new", "app-service-reused", "dns"}
-    here = [probe["worst_lateness_ms"] for probe in drill["probes"] if probe["probe"] not in inside]
-    assert kept.host_lateness_ms == max(here)
-    assert kept.worst_lateness_ms == drill["worst_lateness_ms"]
+    assert (kept.worst_lateness_ms, kept.host_lateness_ms) == (900.0, 33.0)
     assert kept.failed_checks == ()
 
 
 def test_a_record_of_before_the_history_has_a_count_of_nodes_for_its_topology(run: Path) -> None:
-    [path] = run.glob("record/*.jsonl")
-    first, rest = path.read_text(encoding="utf-8").split("\n", 1)
-    kind, header = json.loads(first)
-    del header["host"]["labels"]
-    path.write_text(json.dumps([kind, header]) + "\n" + rest, encoding="utf-8")
+    header = edit_header(run, lambda header: header["host"].pop("labels"))
     [drill] = read_entry(run).drills
     assert (drill.topology, drill.host) == (f"{len(header['nodes'])} nodes", "unknown")
 
