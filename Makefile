@@ -1,6 +1,6 @@
 # Thin: each target calls what a user could call by hand. All are safe to repeat and to interrupt.
 #
-#   make drill     from nothing to a report: packages, bundles, nodes, cluster, all drills
+#   make drill     from nothing to a report: packages, bundles, nodes, cluster, the standard drills
 #   make cluster   the cluster only
 #   make test      the project's own tests
 #   make mutants   broken runs that the verdict must call what they are (seconds, no cluster)
@@ -8,7 +8,8 @@
 #   make clean     away with nodes, networks, images and files that the project made
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-DRILLS ?= failover-worker failover-vip failover-etcd-leader node-drain drain-blocked app-rollout cluster-upgrade
+# Names, or all; the standard ones when empty (kubedrill list).
+DRILLS ?=
 INVENTORY ?= inventories/local
 KUBEDRILL := .venv/bin/kubedrill
 

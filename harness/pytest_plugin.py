@@ -38,7 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--inventory", metavar="PATH", help="Ansible inventory that describes the cluster")
     group.addoption("--kubedrill-config", metavar="FILE", help="settings (default: kubedrill.yml where it exists)")
     group.addoption("--kubernetes-version", metavar="X.Y.Z", help="expected version (default: the inventory's)")
-    group.addoption("--drills", metavar="NAMES", default="", help="drills to run, separated by commas, or 'all'")
+    group.addoption(
+        "--drills",
+        metavar="NAMES",
+        default="",
+        help="drills to run, separated by commas, 'all' or 'none'; without it the standard ones",
+    )
     group.addoption("--drill-seed", metavar="N", type=int, default=None, help="seed of the drills' random choices")
 
 

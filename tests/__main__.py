@@ -17,9 +17,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 INVENTORY = "inventories/local"
 
-DRILLS = "app-rollout,node-drain,drain-blocked,failover-worker,failover-vip,failover-etcd-leader,cluster-upgrade"
-"""Those of ``make drill``: all of them would take more than an hour."""
-
 STAGE_S = 2700.0
 """Seconds that one stage may take: three times what the longest one, the bundles' first build, was measured to take."""
 
@@ -39,7 +36,7 @@ LIVE = [
     ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
     ["pytest", "-v", "tests/roles/test_install.py", "--inventory", INVENTORY],
     ["pytest", "-v", "tests/roles/test_upgrade_refusals.py", "--inventory", INVENTORY],
-    ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY, "--drills", DRILLS],
+    ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY],
     ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
 ]
 

@@ -13,7 +13,7 @@ from harness.cli.remember import remember
 from harness.cli.terminal import make_progress, verdict_line
 from harness.cluster.inventory import Inventory
 from harness.config import Settings, load_settings
-from harness.drills import ALL, find_drills
+from harness.drills import ALL, STANDARD, find_drills
 from harness.errors import UsageError
 from harness.model import VerdictKind
 from harness.record import read_run
@@ -30,11 +30,13 @@ from harness.verdict import judge
 def list_drills() -> None:
     """List the drills: what each proves, what it needs, how long it takes."""
     for drill_ in ALL.values():
-        click.echo(f"{drill_.name}\n    {drill_.title}")
+        click.echo(f"{drill_.name}{' (standard)' if drill_.name in STANDARD else ''}\n    {drill_.title}")
         click.echo(f"    proves  {drill_.proves}")
         click.echo(f"    needs   {drill_.needs}")
         click.echo(f"    takes   about {_duration(drill_.takes_s)}\n")
-    click.echo(f"{len(ALL)} drills, about {_duration(sum(each.takes_s for each in ALL.values()))} in all")
+    standard = _duration(sum(ALL[name].takes_s for name in STANDARD))
+    every = _duration(sum(each.takes_s for each in ALL.values()))
+    click.echo(f"{len(ALL)} drills, about {every} in all; the standard ones, which run when none is named, {standard}")
 
 
 @click.command()
@@ -52,7 +54,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     seed: int | None,
     dry_run: bool,
 ) -> None:
-    """Run drills on the cluster of an inventory, all of them unless some are named, and write the report."""
+    """Run drills on the cluster of an inventory, the standard ones unless some are named, and write the report."""
     drills = find_drills(names)
     settings = load_settings(config)
     cluster = Inventory.load(inventory)

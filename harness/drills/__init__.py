@@ -25,7 +25,7 @@ from harness.drills.service_drills import SERVICE_DRILLS
 from harness.drills.zone_outage import ZoneOutageDrill
 from harness.errors import UsageError
 
-__all__ = ["ALL", "Drill", "DrillContext", "Survey", "find_drills"]
+__all__ = ["ALL", "STANDARD", "Drill", "DrillContext", "Survey", "find_drills"]
 
 _ORDER: tuple[Drill, ...] = (
     AppRollout(),
@@ -48,19 +48,27 @@ _ORDER: tuple[Drill, ...] = (
 ALL: dict[str, Drill] = {drill.name: drill for drill in _ORDER}
 """Every drill by its name."""
 
+STANDARD = (
+    "app-rollout",
+    "node-drain",
+    "drain-blocked",
+    "failover-worker",
+    "failover-vip",
+    "failover-etcd-leader",
+    "cluster-upgrade",
+)
+"""What is run when no drill is named: a quarter of an hour; all of them take more than an hour."""
+
 
 def find_drills(names: tuple[str, ...] | list[str]) -> list[Drill]:
-    """Return the drills of these names in their order; none or "all" means every drill.
+    """Return the drills of these names in their order; none means the standard ones, "all" every drill.
 
     Raises:
         UsageError: unknown names; all of them are named, and the known ones listed.
     """
-    if not names or "all" in names:
-        unknown = [name for name in names if name not in ALL and name != "all"]
-        chosen = list(ALL.values())
-    else:
-        unknown = [name for name in names if name not in ALL]
-        chosen = [ALL[name] for name in dict.fromkeys(names) if name in ALL]
+    unknown = [name for name in names if name not in ALL and name != "all"]
+    wanted = list(ALL) if "all" in names else dict.fromkeys(names or STANDARD)
+    chosen = [ALL[name] for name in wanted if name in ALL]
     if unknown:
         meant = " ".join(f"Did you mean {like} instead of {name}?" for name in unknown if (like := similar(name)))
         known = f"Expected one of: {', '.join(ALL)}. Try: kubedrill list"

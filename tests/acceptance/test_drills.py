@@ -1,7 +1,7 @@
 """The drills, last: one run, one report, one test for each drill's verdict.
 
-``--drills NAME,NAME`` chooses some, ``--drills none`` leaves them out; without it all are run. ``--drill-seed`` repeats
-the choices of an earlier run.
+``--drills NAME,NAME`` chooses some, ``all`` every one, ``none`` leaves them out; without it the standard ones run.
+``--drill-seed`` repeats the choices of an earlier run.
 """
 
 from __future__ import annotations
