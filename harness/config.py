@@ -212,7 +212,8 @@ class Settings(_Section):
     """All of ``kubedrill.yml``.
 
     ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the control probe asks;
-    empty: the harness serves one itself on loopback.
+    empty: the harness serves one itself on loopback. ``upgrade_forks`` is ``ansible-playbook --forks``; 1 spares nodes
+    that share the processors of one small machine.
     """
 
     timeouts: Timeouts = Timeouts()
@@ -220,6 +221,7 @@ class Settings(_Section):
     drills: DrillLimits = DrillLimits()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
+    upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
 
 

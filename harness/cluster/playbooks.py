@@ -67,10 +67,12 @@ def run_playbook(  # noqa: PLR0913 - each is named by the caller
     on_event: Callable[[TaskEvent], None] | None = None,
     timeout_s: float = 3600.0,
     limit: str = "",
+    forks: int | None = None,
     log_path: Path | None = None,
 ) -> PlaybookResult:
     """Run a playbook (path relative to the project, or absolute) to its end.
 
+    ``forks`` is how many nodes are worked on at a time; ansible.cfg's number when it is not given.
     ``on_event`` is called from the calling thread for each event as it happens. Extra variables are handed over in a
     private file, never on the command line. When ``on_event`` raises or the caller is interrupted (Ctrl-C), the
     playbook is asked to stop (SIGINT to its own process group), waited for, then killed.
@@ -86,6 +88,7 @@ def run_playbook(  # noqa: PLR0913 - each is named by the caller
     with tempfile.TemporaryDirectory(prefix="kubedrill-playbook-") as directory:
         argv = [ansible_program("ansible-playbook"), "-i", str(inventory.path.resolve()), str(path)]
         argv += ["--limit", limit] if limit else []
+        argv += ["--forks", str(forks)] if forks else []
         argv += _extra_vars(Path(directory), extra_vars)
         run = _Run(argv, path.name, timeout_s, log_path or Path(directory) / "output.log")
         return run.follow(on_event or (lambda _event: None))

@@ -80,6 +80,7 @@ class ClusterUpgrade:
                 {"upgrade_to": wanted.removeprefix("v")},
                 on_event=lane.take,
                 timeout_s=faults.settings.timeouts.upgrade,
+                forks=faults.settings.upgrade_forks,
                 log_path=log,
             )
         versions = {name: show(version) for name, version in node_versions(faults).items()}
