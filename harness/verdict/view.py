@@ -88,9 +88,13 @@ class View:
         return Windows([(self.first_time, self.last_time)]) if mostly else found
 
     def blind(self, spec: ProbeSpec) -> Windows:
-        """When the host was slow or ticks of a probe were late."""
+        """When ticks of a probe were late, so that nobody looked.
+
+        A slow host is no reason to take an outage for longer: ticks that were on time bound it, and a slow host can
+        only make answers worse. It keeps failures from being laid to the cluster, see :attr:`host_slow`.
+        """
         if spec.name not in self._blind:
-            self._blind[spec.name] = Windows([*self.host_slow, *late_ticks(self.of(spec), spec)])
+            self._blind[spec.name] = Windows(late_ticks(self.of(spec), spec))
         return self._blind[spec.name]
 
     @cached_property
