@@ -128,17 +128,19 @@ def write_image(archive: Path, reference: str, layers: Sequence[Path], config: C
     )
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix="layers-") as folder:
         packed = [_packed(layer, Path(folder, str(number))) for number, layer in enumerate(layers)]
+        digests = [_digest(layer) for layer in packed]
         manifest = _json(
             {
                 "schemaVersion": 2,
                 "mediaType": _MANIFEST,
                 "config": _described(configuration, _CONFIG),
                 "layers": [
-                    {"mediaType": _LAYER, "digest": _digest(layer), "size": layer.stat().st_size} for layer in packed
+                    {"mediaType": _LAYER, "digest": digest, "size": layer.stat().st_size}
+                    for digest, layer in zip(digests, packed, strict=True)
                 ],
             }
         )
-        blobs = {_digest(layer): layer for layer in packed}
+        blobs = dict(zip(digests, packed, strict=True))
         write_archive(archive, reference, _described(manifest, _MANIFEST), [configuration, manifest], blobs)
 
 
