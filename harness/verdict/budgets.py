@@ -189,7 +189,7 @@ def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
 
 
 def _blind_s(view: View, spec: ProbeSpec, run: Run) -> float:
-    """The length of an outage together with all blind time that touches it."""
+    """The length of an outage together with all late ticks that touch it."""
     start, end = view.blind(spec).widened(run.lower, run.upper)
     return seconds(end - start)
 
