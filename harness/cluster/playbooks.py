@@ -9,9 +9,13 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from harness.cluster.ansible_vars import ansible_environment, ansible_program
 from harness.config import PROJECT_ROOT
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 PLUGINS = Path(__file__).resolve().parent / "callback_plugins"
 CANCEL_S = 30.0
 """Seconds that an interrupted playbook has to end its task before it is killed (timeouts.cancel's default)."""
+MARK = "KUBEDRILL_PLAYBOOK"
+"""Name of the variable in the environment of a playbook's processes that tells which run they belong to."""
 NICENESS = 10
 """Of 19: a tenth of the weight of a process that does not yield (the kernel's sched_prio_to_weight: 110 to 1024)."""
 
@@ -111,6 +117,7 @@ class _Run:
         self.failures: dict[str, TaskEvent] = {}
         self.stats: dict[str, dict[str, int]] = {}
         self.expired = False
+        self.mark = uuid.uuid4().hex
 
     def follow(self, on_event: Callable[[TaskEvent], None]) -> PlaybookResult:
         read_end, write_end = os.pipe()
@@ -127,10 +134,11 @@ class _Run:
                 on_event(event)
             process.wait()
         except BaseException:
-            stop(process)
+            self._stop(process)
             raise
         finally:
             timer.cancel()
+            timer.join()
         return self._judge(process.returncode)
 
     def _start(self, write_end: int, log: int) -> subprocess.Popen[bytes]:
@@ -141,6 +149,7 @@ class _Run:
                 "ANSIBLE_CALLBACKS_ENABLED": "kubedrill_events",
                 "ANSIBLE_HOST_KEY_CHECKING": "True",
                 "KUBEDRILL_EVENTS_FD": str(write_end),
+                MARK: self.mark,
             }
         )
         return subprocess.Popen(
@@ -156,7 +165,11 @@ class _Run:
 
     def _expire(self, process: subprocess.Popen[bytes]) -> None:
         self.expired = True
+        self._stop(process)
+
+    def _stop(self, process: subprocess.Popen[bytes]) -> None:
         stop(process)
+        _end_left_behind(self.mark)
 
     def _note(self, event: TaskEvent) -> None:
         if event.kind in ("failed", "unreachable"):
@@ -219,3 +232,26 @@ def stop(process: subprocess.Popen[bytes], seconds: float = CANCEL_S) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _end_left_behind(mark: str) -> None:
+    """Kill what outlived its playbook.
+
+    Ansible's workers lead sessions of their own, so that the group's signal does not reach them; a worker that has
+    just been forked, and the module that it starts, can be missed by Ansible's own handing on of the signal too.
+    """
+    deadline = time.monotonic() + CANCEL_S
+    while left := [process for process in psutil.process_iter() if _mark_of(process) == mark]:
+        if time.monotonic() > deadline:  # the kernel does not let go of them: a hanging disk or network mount
+            return
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=1)
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None

@@ -42,8 +42,8 @@ MIXED = (
 SLOW = (
     HEAD
     + """
-    - name: Say who runs
-      ansible.builtin.shell: "echo $PPID > {{ mark }}; sleep 600; touch {{ mark }}.late"
+    - name: Wait, and let a session of its own wait too
+      ansible.builtin.shell: "setsid sh -c 'sleep 600; touch {{ mark }}.late' & sleep 600; touch {{ mark }}.late"
 """
 )
 
