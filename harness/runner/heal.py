@@ -152,9 +152,17 @@ class _Healer(ExitStack):
             self._repair_in_cluster(item)
 
     def _power_on(self, item: Residue) -> None:
+        """Wake the node, then switch it on: one that is off cannot be woken, which some commands call a failure."""
         node = self.inventory.node(item.where)
-        self.power.resume(node)
-        self.power.on(node)
+        asleep = ""
+        try:
+            self.power.resume(node)
+        except StepFailed as error:
+            asleep = f"{error}; "
+        try:
+            self.power.on(node)
+        except StepFailed as error:
+            raise StepFailed(f"{asleep}{error}") from error
         self.hosts.forget(node)
         if item.kind == "watchdog":
             Watchdog(self.inventory, node.name, None, 0).disarm()

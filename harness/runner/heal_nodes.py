@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.cluster.undo_timer import UNIT_PREFIX
 from harness.faults.services import MANIFESTS, PARKED
+from harness.faults.shaping import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ def _table(what: str) -> str:
 def _qdisc(what: str) -> str:
     """Delete a discipline of harness.faults.shaping; one that looks like the owner's is left."""
     kind, dev = what.split()
-    shown = f"tc qdisc show dev {shlex.quote(dev)} | grep -E 'qdisc {kind} .*root' | grep -Eq 'netem|rate 2Mbit'"
+    shown = f"tc qdisc show dev {shlex.quote(dev)} | grep -E 'qdisc {kind} .*root' | grep -Eq '{'|'.join(MARKS)}'"
     owner = f"echo it is not one that kubedrill makes: 'tc qdisc del dev {dev} root' if nobody needs it >&2; exit 1"
     return f"if {shown}; then tc qdisc del dev {shlex.quote(dev)} root; else {owner}; fi"
 

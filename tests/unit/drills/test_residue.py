@@ -222,6 +222,23 @@ def test_a_drill_does_not_begin_on_what_is_kubedrills_but_minds_no_choice_of_the
     assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == [table]
 
 
+@pytest.mark.parametrize(
+    ("shown", "ours"),
+    [
+        ("limit 1000 delay 100ms  20ms", True),
+        ("rate 2Mbit burst 4Kb lat 400ms", True),
+        ("limit 1000 delay 5ms", False),
+        ("rate 100Mbit burst 4Kb", False),
+    ],
+)
+def test_a_network_that_a_fault_slowed_down_is_no_choice_of_the_owner(
+    monkeypatch: pytest.MonkeyPatch, shown: str, ours: bool
+) -> None:
+    slow = Residue("qdisc", "w1", "netem eth0", shown)
+    ctx = context(monkeypatch, Api(), slow)
+    assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == ([slow] if ours else [])
+
+
 def test_a_watching_process_whose_run_is_over_is_found_and_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,18 @@ def test_a_clean_cluster_is_not_touched(run: Any) -> None:
     assert (result.found, result.left, cluster.done) == ([], [], [])
 
 
+def test_a_node_that_is_off_is_switched_on_though_it_cannot_be_woken(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Hosts, _node: Node) -> None:
+        raise StepFailed("domain is not running")
+
+    monkeypatch.setattr(Hosts, "resume", refuse)
+    cluster = Cluster(OFF)
+    assert run(cluster).left == []
+    cluster = Cluster(OFF)
+    cluster.stuck = {"unreachable"}
+    assert run(cluster).failed == {OFF: "domain is not running; it refused"}
+
+
 def test_a_dry_run_lists_and_touches_nothing(run: Any) -> None:
     cluster = Cluster(TABLE, CORDON)
     assert set(run(cluster, dry_run=True).left) == {TABLE, CORDON}
