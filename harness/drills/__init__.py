@@ -11,7 +11,9 @@ from harness.drills.app_rollout import AppRollout
 from harness.drills.base import Drill, DrillContext, Survey
 from harness.drills.cluster_upgrade import ClusterUpgrade
 from harness.drills.drain_blocked import DrainBlocked
+from harness.drills.etcd_member_replaced import EtcdMemberReplaced
 from harness.drills.etcd_quorum_lost import EtcdQuorumLost
+from harness.drills.etcd_quorum_restored import EtcdQuorumRestored
 from harness.drills.failover_etcd_leader import FailoverEtcdLeader
 from harness.drills.failover_vip import FailoverVip
 from harness.drills.failover_worker import FailoverWorker
@@ -41,7 +43,9 @@ _ORDER: tuple[Drill, ...] = (
     FailoverVip(),
     FailoverEtcdLeader(),
     ZoneOutageDrill(),
+    EtcdMemberReplaced(),
     EtcdQuorumLost(),
+    EtcdQuorumRestored(),
     ClusterUpgrade(),
 )
 

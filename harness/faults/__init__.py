@@ -2,6 +2,8 @@
 
 from harness.faults.base import Fault, FaultContext, Noop
 from harness.faults.drain import Blocker, Drain, drain_node
+from harness.faults.etcd_member import MemberLoss
+from harness.faults.etcd_restore import QuorumGone
 from harness.faults.network import NetworkCut
 from harness.faults.node import Hang, Reboot, Shutdown, ZoneOutage
 from harness.faults.pods import ContainerKill, PodKill
@@ -20,10 +22,12 @@ __all__ = [
     "FaultContext",
     "Hang",
     "Load",
+    "MemberLoss",
     "NetworkCut",
     "Noop",
     "PodKill",
     "PowerCut",
+    "QuorumGone",
     "QuorumLoss",
     "Reboot",
     "ServiceFault",

@@ -137,9 +137,9 @@ class _Healer(ExitStack):
 
     def _repair(self, item: Residue) -> None:
         if item.kind == "fill" and any(
-            other.kind == "unit" and other.where == item.where for other in self.result.failed
+            other.kind in ("unit", "kept") and other.where == item.where for other in self.result.failed
         ):
-            raise StepFailed("kept, as an undo on this node failed and may need it")
+            raise StepFailed("left, as an undo on this node failed and may need it")
         if item.kind in ON_NODE:
             self.hosts.check(item.where, command(item), REPAIR_S)
         elif item.kind in ("unreachable", "watchdog"):

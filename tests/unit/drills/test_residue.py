@@ -66,6 +66,8 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
     (root / "etc/kubernetes/kubedrill-fault").mkdir()
     (root / "etc/kubernetes/manifests/etcd.yaml").rename(root / "etc/kubernetes/kubedrill-fault/etcd.yaml")
     (root / "var/lib/kubedrill-fault-fill").write_text("12345")
+    (root / "var/lib/etcd").mkdir()
+    (root / "var/lib/etcd/member.kubedrill-fault").mkdir()
     found = look(
         nft="table ip filter\ntable inet kubedrill_fault\ntable arp kubedrill_fault\n",
         tc="qdisc tbf 8001: dev eth0 root refcnt 2 rate 2Mbit burst 4Kb\n",
@@ -78,6 +80,7 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
         "table inet kubedrill_fault",
         "table arp kubedrill_fault",
         "tbf eth0",
+        "member.kubedrill-fault is still kept aside",
         "container def is paused",
         "kubedrill-undo-cp1-kubelet-stop.timer",
         "kubedrill-fault-cpu.service",
@@ -86,7 +89,7 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
         "/var/lib/kubedrill-fault-fill of a fault is still there (5 bytes)",
     ):
         assert words in text
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(look: Any, tmp_path: Path) -> None:

@@ -203,6 +203,25 @@ def test_a_manifest_without_a_copy_is_a_failure_that_says_so(folders: tuple[Path
     assert "no copy" in done.stderr
 
 
+def test_what_was_kept_aside_gets_its_place_back_but_for_data_that_are_of_no_use(tmp_path: Path) -> None:
+    certificate, data = tmp_path / "apiserver.crt", tmp_path / "member"
+    certificate.write_text("expired\n")
+    (tmp_path / "apiserver.crt.kubedrill-fault").write_text("good\n")
+    (tmp_path / "member.kubedrill-fault").mkdir()
+    (tmp_path / "member.kubedrill-fault/snap").touch()
+    for kept in (certificate, data):
+        for _ in range(2):  # safe to repeat
+            assert sh(command(Residue("kept", "cp1", f"{kept}.kubedrill-fault"))).returncode == 0
+    assert certificate.read_text() == "good\n"
+    assert (data / "snap").exists()
+    (tmp_path / "member.kubedrill-fault").mkdir()
+    both = sh(command(Residue("kept", "cp1", f"{data}.kubedrill-fault")))
+    assert "both there" in both.stderr
+    (tmp_path / "kubedrill-fault-added").touch()
+    removed = sh(command(Residue("kept", "cp1", f"{data}.kubedrill-fault")))
+    assert (removed.returncode, "removed from etcd already" in removed.stderr) == (1, True)
+
+
 def test_an_undo_is_disarmed_only_after_it_succeeded() -> None:
     line = command(UNDO)
     fails = sh(f"systemctl() {{ echo $1 $2; [ $1 != start ]; }}; {line}")
