@@ -39,6 +39,7 @@ class Timeouts(_Section):
     leader_takeover: float = _seconds(
         60, "another scheduler or controller manager to take the lease over; its duration is 15 s by default"
     )
+    revoked: float = _seconds(30, "every API server to refuse what was revoked; they believe a token for 10 s more")
     node_boot: float = _seconds(300, "a node to answer over SSH after power-on; bare machines run their POST")
     node_ready: float = _seconds(300, "a node to be Ready after boot or upgrade; the kubelet needs 10-60 s")
     node_not_ready: float = _seconds(
@@ -147,6 +148,14 @@ class FaultLimits(_Section):
     disk_full_root: Limits = _limits("replicas elsewhere serve")
     memory_pressure: Limits = _limits("replicas elsewhere serve; what the kernel kills is seen within 1 s", app=5)
     cpu_starvation: Limits = _limits("a node that crawls answers late; readiness takes its pods out", app=10)
+    certificate_expired_apiserver: Limits = _limits("a share of connections fails as long as it lasts, 20 s", api=30)
+    certificate_expired_kubelet: Limits = _limits("pods go on serving without their kubelet")
+    clock_skew: Limits = _limits("nothing hangs on one node's clock")
+    descriptors_apiserver: Limits = _limits("the balancer marks it down within 1.5 s")
+    descriptors_containerd: Limits = _limits("containers live on")
+    descriptors_kubelet: Limits = _limits("pods go on serving without their kubelet")
+    token_expired: Limits = _limits("nobody else is touched")
+    credentials_revoked: Limits = _limits("nobody else is touched")
 
 
 class DrillLimits(FaultLimits):

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from harness.drills.app_rollout import AppRollout
 from harness.drills.base import Drill, DrillContext, Survey
 from harness.drills.cluster_upgrade import ClusterUpgrade
+from harness.drills.credential_drills import CredentialsRevoked, TokenExpiredDrill
 from harness.drills.drain_blocked import DrainBlocked
 from harness.drills.etcd_member_replaced import EtcdMemberReplaced
 from harness.drills.etcd_quorum_lost import EtcdQuorumLost
@@ -24,6 +25,7 @@ from harness.drills.node_drills import NODE_DRILLS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
 from harness.drills.service_drills import SERVICE_DRILLS
+from harness.drills.trust_drills import TRUST_DRILLS
 from harness.drills.zone_outage import ZoneOutageDrill
 from harness.errors import UsageError
 
@@ -39,6 +41,9 @@ _ORDER: tuple[Drill, ...] = (
     *NETWORK_DRILLS,
     *NODE_DRILLS,
     *RESOURCE_DRILLS,
+    *TRUST_DRILLS,
+    TokenExpiredDrill(),
+    CredentialsRevoked(),
     FailoverWorker(),
     FailoverVip(),
     FailoverEtcdLeader(),
