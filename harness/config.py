@@ -155,7 +155,16 @@ class FaultLimits(_Section):
     descriptors_containerd: Limits = _limits("containers live on")
     descriptors_kubelet: Limits = _limits("pods go on serving without their kubelet")
     token_expired: Limits = _limits("nobody else is touched")
+    game_day: Limits = _limits("the most that one of its faults may cost", app=_NODE_LOSS, api=30, dns=_NODE_LOSS)
     credentials_revoked: Limits = _limits("nobody else is touched")
+
+
+class GameDay(_Section):
+    """What a game day does: faults in a random order with rests between, until its time is over."""
+
+    minutes: float = Field(default=30, ge=1, le=1440, description="minutes; a round that has begun is finished")
+    rest_s: float = Field(default=15, ge=5, le=3600, description="seconds of rest before each fault, at the least")
+    drills: tuple[str, ...] = Field(default=(), description="drills to choose from; empty: all that make one fault")
 
 
 class DrillLimits(FaultLimits):
@@ -230,10 +239,15 @@ class Settings(_Section):
     timeouts: Timeouts = Timeouts()
     probes: Probes = Probes()
     drills: DrillLimits = DrillLimits()
+    game_day: GameDay = GameDay()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
     upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
+
+    def lasting(self, minutes: float) -> Settings:
+        """Return the same settings with another length of the game day."""
+        return self.model_copy(update={"game_day": self.game_day.model_copy(update={"minutes": minutes})})
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -18,6 +18,7 @@ from harness.drills.etcd_quorum_restored import EtcdQuorumRestored
 from harness.drills.failover_etcd_leader import FailoverEtcdLeader
 from harness.drills.failover_vip import FailoverVip
 from harness.drills.failover_worker import FailoverWorker
+from harness.drills.game_day import GameDay
 from harness.drills.leader_takeover import LEADER_DRILLS
 from harness.drills.network_drills import NETWORK_DRILLS
 from harness.drills.node_drain import NodeDrain
@@ -51,6 +52,7 @@ _ORDER: tuple[Drill, ...] = (
     EtcdMemberReplaced(),
     EtcdQuorumLost(),
     EtcdQuorumRestored(),
+    GameDay(),
     ClusterUpgrade(),
 )
 
