@@ -10,11 +10,15 @@ from difflib import get_close_matches
 from harness.drills.app_rollout import AppRollout
 from harness.drills.base import Drill, DrillContext, Survey
 from harness.drills.cluster_upgrade import ClusterUpgrade
+from harness.drills.credential_drills import CredentialsRevoked, TokenExpiredDrill
 from harness.drills.drain_blocked import DrainBlocked
+from harness.drills.etcd_member_replaced import EtcdMemberReplaced
 from harness.drills.etcd_quorum_lost import EtcdQuorumLost
+from harness.drills.etcd_quorum_restored import EtcdQuorumRestored
 from harness.drills.failover_etcd_leader import FailoverEtcdLeader
 from harness.drills.failover_vip import FailoverVip
 from harness.drills.failover_worker import FailoverWorker
+from harness.drills.game_day import GameDay
 from harness.drills.leader_takeover import LEADER_DRILLS
 from harness.drills.network_drills import NETWORK_DRILLS
 from harness.drills.node_drain import NodeDrain
@@ -22,6 +26,7 @@ from harness.drills.node_drills import NODE_DRILLS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
 from harness.drills.service_drills import SERVICE_DRILLS
+from harness.drills.trust_drills import TRUST_DRILLS
 from harness.drills.zone_outage import ZoneOutageDrill
 from harness.errors import UsageError
 
@@ -37,11 +42,17 @@ _ORDER: tuple[Drill, ...] = (
     *NETWORK_DRILLS,
     *NODE_DRILLS,
     *RESOURCE_DRILLS,
+    *TRUST_DRILLS,
+    TokenExpiredDrill(),
+    CredentialsRevoked(),
     FailoverWorker(),
     FailoverVip(),
     FailoverEtcdLeader(),
     ZoneOutageDrill(),
+    EtcdMemberReplaced(),
     EtcdQuorumLost(),
+    EtcdQuorumRestored(),
+    GameDay(),
     ClusterUpgrade(),
 )
 
