@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import record_samples
 from harness.probes.sampler.kinds import Spec
-from harness.probes.sampler.sinks import MAX_FETCHED, MemorySink
+from harness.probes.sampler.sinks import MAX_FETCHED, FileSink, MemorySink
 from harness.probes.sampler.ticks import Sample, Ticker
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -195,6 +196,19 @@ def test_late_ticks_are_told() -> None:
 
 def sample(seq: int) -> Sample:
     return ("p", seq, 1, 2, 3, "ok", "")
+
+
+def test_file_sink_writes_lines_that_are_read_by_column(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    told = [
+        ("p", seq, 1, 2, 3, "ok", word) for seq, word in enumerate(["", "hello-1", 'a"b', "\N{SNOWMAN}", "\\", "\n"])
+    ]
+    sink = FileSink(str(path))
+    for one in told:
+        sink.keep(one)
+    sink.close()
+    assert lines(path) == [["sample", *one] for one in told]
+    assert record_samples.parse(path.read_bytes(), len(told)) is not None
 
 
 def test_memory_sink_keeps_until_acknowledged() -> None:
