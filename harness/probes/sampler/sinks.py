@@ -50,7 +50,7 @@ class FileSink:
         self._thread.start()
 
     def keep(self, sample: Sample) -> None:
-        """Take one sample. Its line is made here: made by thousands in the flushing thread, they would hold up ticks."""
+        """Take one sample. Its line is made here: thousands at once, in the flushing thread, would hold up ticks."""
         probe, seq, due, fired, done, outcome, server = sample
         word = self._words
         line = f'["sample",{word[probe]},{seq},{due},{fired},{done},{word[outcome]},{word[server]}]\n'
