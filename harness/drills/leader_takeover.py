@@ -3,7 +3,7 @@
 1. Find the node whose process holds the lease in kube-system.
 2. Arm the undo on the node, then freeze the process: it holds its connections and renews nothing.
 3. Ask for the lease four times a second until another process holds it: the takeover time, with bounds.
-4. Let the old leader go on. It finds that it lost the lease and ends itself; the kubelet starts it again, and it must not lead.
+4. Let the old leader go on. It finds its lease lost and ends itself; the kubelet starts it again. It must not lead.
 """
 
 from __future__ import annotations
