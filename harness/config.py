@@ -102,6 +102,9 @@ def _limits(why: str, *, app: float = _PATIENT, api: float = _PATIENT, dns: floa
 class FaultLimits(_Section):
     """The limits of drills that make one fault on one node."""
 
+    rollout_image_missing: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_crash_loop: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_never_ready: Limits = _limits("no old pod goes before a new one is ready")
     pod_killed: Limits = _limits("kube-proxy takes a dead pod out within 1-2 s")
     container_killed: Limits = _limits("the kubelet sees a dead container within 1 s, kube-proxy follows")
     pods_all_killed: Limits = _limits("new pods start and pass their readiness probe", app=30)
@@ -244,10 +247,6 @@ class Settings(_Section):
     history: History = History()
     upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
-
-    def lasting(self, minutes: float) -> Settings:
-        """Return the same settings with another length of the game day."""
-        return self.model_copy(update={"game_day": self.game_day.model_copy(update={"minutes": minutes})})
 
 
 def load_settings(path: Path | None = None) -> Settings:

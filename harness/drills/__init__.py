@@ -25,6 +25,7 @@ from harness.drills.node_drain import NodeDrain
 from harness.drills.node_drills import NODE_DRILLS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
+from harness.drills.rollout_drills import ROLLOUT_DRILLS
 from harness.drills.service_drills import SERVICE_DRILLS
 from harness.drills.trust_drills import TRUST_DRILLS
 from harness.drills.zone_outage import ZoneOutageDrill
@@ -34,6 +35,7 @@ __all__ = ["ALL", "STANDARD", "Drill", "DrillContext", "Survey", "find_drills"]
 
 _ORDER: tuple[Drill, ...] = (
     AppRollout(),
+    *ROLLOUT_DRILLS,
     NodeDrain(),
     DrainBlocked(),
     *POD_DRILLS,
