@@ -213,7 +213,8 @@ class Settings(_Section):
 
     ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the control probe asks;
     empty: the harness serves one itself on loopback. ``upgrade_forks`` is ``ansible-playbook --forks``; 1 spares nodes
-    that share the processors of one small machine.
+    that share the processors of one small machine. ``upgrade_to`` is what upgrade drills go to; empty: the newest
+    release that has a bundle and is at most one minor version ahead.
     """
 
     timeouts: Timeouts = Timeouts()
@@ -221,6 +222,9 @@ class Settings(_Section):
     drills: DrillLimits = DrillLimits()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
+    upgrade_to: str = Field(
+        default="", pattern=r"^(\d+\.\d+\.\d+)?$", description="release that upgrade drills go to; empty: the newest"
+    )
     upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
 

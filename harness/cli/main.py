@@ -14,6 +14,7 @@ from harness.cli.doctor import doctor
 from harness.cli.drill import drill, list_drills, replay, report
 from harness.cli.heal import heal
 from harness.cli.history import history
+from harness.cli.nightly import nightly
 from harness.cli.readiness import readiness
 from harness.errors import KubedrillError
 
@@ -26,7 +27,7 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness, history):
+for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness, history, nightly):
     cli.add_command(command)
 
 

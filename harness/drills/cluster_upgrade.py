@@ -1,6 +1,7 @@
 """Rolling upgrade of the cluster to the next Kubernetes release, under traffic.
 
-1. Take the newest release that has a bundle and is at most one minor version ahead of the oldest node.
+1. Take the newest release that has a bundle and is at most one minor version ahead of the oldest node, or the one that
+   the setting ``upgrade_to`` names.
 2. Run playbooks/upgrade.yml. Each Ansible task on each host is a span, so that a failed request names its step.
 3. Check that every node and the API server run the new version.
 
@@ -104,11 +105,13 @@ def live_versions(ctx: FaultContext) -> list[Version]:
 
 
 def bundles(ctx: FaultContext) -> list[Version]:
-    """Versions of the bundles that the inventory's cluster_bundles_source holds on this host."""
+    """Versions that an upgrade may go to: bundles in cluster_bundles_source; where upgrade_to is set, that one only."""
     source = ctx.inventory.vars.get("cluster_bundles_source")
     found = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
     matches = [_BUNDLE.fullmatch(path.parent.name) for path in found]
-    return sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
+    versions = sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
+    only = ctx.settings.upgrade_to
+    return [version for version in versions if not only or version == parse(only)]
 
 
 def next_version(live: Version, found: list[Version]) -> Version | None:
