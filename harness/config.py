@@ -176,6 +176,29 @@ class DrillLimits(FaultLimits):
         description="0 failed application requests, the API out for 1 s at most at a time",
     )
 
+    upgrade_killed: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=_PATIENT),
+        description="an API server that is left half-way is out of the balancers; kubelets elsewhere go on",
+    )
+    upgrade_node_lost: Limits = Field(
+        default=Limits(app_max_failed=0, dns_outage_s=_NODE_LOSS),
+        description="the worker that is lost was drained before",
+    )
+    upgrade_plane_lost: Limits = Field(
+        default=Limits(app_outage_s=_PATIENT, api_outage_s=6.0, dns_outage_s=_NODE_LOSS),
+        description="as the loss of a control plane, while another one may be on its way out",
+    )
+    upgrade_drain_blocked: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=1.0),
+        description="as a clean upgrade: a refused drain costs nothing",
+    )
+    upgrade_corrupt_bundle: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+    upgrade_disk_full: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _keep_defaults_of_a_partial_entry(cls, data: Any) -> Any:

@@ -117,7 +117,7 @@ def test_networks_of_kept_clusters_and_of_this_host_are_left_alone() -> None:
     routes = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
     routes += "br-1\t00611FAC\t00000000\t0001\t0\t0\t0\t00FFFFFF\n"  # 172.31.97.0/24
     assert free_network("172.31.96.0/22", {"172.31.96.0/24"}, routes) == "172.31.98.0/24"
-    with pytest.raises(StepFailed, match="every network of .* is in use"):
+    with pytest.raises(StepFailed, match=r"every network of .* is in use"):
         free_network("172.31.96.0/23", {"172.31.96.0/24"}, routes)
 
 
