@@ -16,6 +16,7 @@ from harness.cli.heal import heal
 from harness.cli.history import history
 from harness.cli.nightly import nightly
 from harness.cli.readiness import readiness
+from harness.cli.site import site
 from harness.errors import KubedrillError
 
 _INTERRUPTED = 4
@@ -27,7 +28,7 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness, history, nightly):
+for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness, history, nightly, site):
     cli.add_command(command)
 
 

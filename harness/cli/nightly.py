@@ -14,10 +14,14 @@ from bundle.cache import Cache
 from bundle.releases import SUPPORTED
 from harness.cli.options import config_option
 from harness.cli.terminal import verdict_line
+from harness.errors import KubedrillError
 from harness.nightly.cells import Cell, cells_of
 from harness.nightly.plan import load_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.nightly.cycle import Cycles
     from harness.nightly.state import CycleState
 
 PLAN = Path("plans/nightly.yml")
@@ -58,8 +62,25 @@ def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
         return
     store = cycles.run(new=new)
     _show_result(store.state, console)
+    _make_site(cycles, tell)
     click.echo(store.folder)
     context.exit(store.state.verdict.exit_code)
+
+
+def _make_site(cycles: Cycles, tell: Callable[[str, str], None]) -> None:
+    """Make the site anew; a history that cannot be read is told, and changes no verdict."""
+    from harness.history.store import History  # noqa: PLC0415
+    from harness.site.write import write_site  # noqa: PLC0415
+
+    settings = cycles.own
+    if not settings.history.enabled:
+        return
+    try:
+        with History.open(settings.history.database, timeout_s=settings.timeouts.database) as history:
+            runs = history.runs()
+        tell("site", str(write_site(runs, cycles.reports / "site", cycles.reports)))
+    except (KubedrillError, OSError) as error:
+        tell("site", f"could not be made: {error}")
 
 
 def available_versions() -> set[str]:

@@ -67,10 +67,11 @@ class Cycles:
     @property
     def reports(self) -> Path:
         """Where runs are, absolute."""
-        return self._own.reports_dir.absolute()
+        return self.own.reports_dir.absolute()
 
     @property
-    def _own(self) -> Settings:
+    def own(self) -> Settings:
+        """The plan's configuration."""
         return self._load(self.plan.config)
 
     def settings(self, topology: str) -> Settings:
