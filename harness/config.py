@@ -231,6 +231,15 @@ class History(_Section):
     app: str = Field(default="", max_length=200, description="the application; empty: the sample application")
 
 
+class Notify(_Section):
+    """Who is told what a nightly cycle came to; docs/notify.md."""
+
+    urls_file: str = Field(default="", description="file (chmod 600) with an Apprise URL a line; empty: nobody")
+    always: bool = Field(default=False, description="also where nothing changed since the last cycle")
+    metrics_file: str = Field(default="", description="file.prom for node_exporter's textfile collector; empty: none")
+    gateway: str = Field(default="", description="host:port of a Prometheus push gateway; empty: none")
+
+
 class Settings(_Section):
     """All of ``kubedrill.yml``.
 
@@ -245,6 +254,7 @@ class Settings(_Section):
     drills: DrillLimits = DrillLimits()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
+    notify: Notify = Notify()
     upgrade_to: str = Field(
         default="", pattern=r"^(\d+\.\d+\.\d+)?$", description="release that upgrade drills go to; empty: the newest"
     )

@@ -15,6 +15,7 @@ from harness.cli.drill import drill, list_drills, replay, report
 from harness.cli.heal import heal
 from harness.cli.history import history
 from harness.cli.nightly import nightly
+from harness.cli.notify import notify
 from harness.cli.readiness import readiness
 from harness.cli.site import site
 from harness.errors import KubedrillError
@@ -28,7 +29,22 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness, history, nightly, site):
+for command in (
+    doctor,
+    bundle,
+    up,
+    down,
+    list_drills,
+    drill,
+    replay,
+    heal,
+    report,
+    readiness,
+    history,
+    nightly,
+    notify,
+    site,
+):
     cli.add_command(command)
 
 

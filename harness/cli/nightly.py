@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bundle.cache import Cache
 from bundle.releases import SUPPORTED
+from harness.cli.notify import read_runs
 from harness.cli.options import config_option
 from harness.cli.terminal import verdict_line
 from harness.errors import KubedrillError
@@ -60,27 +61,28 @@ def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
     if clean:
         click.echo(f"{cycles.clean()} clusters taken away")
         return
-    store = cycles.run(new=new)
+    try:
+        store = cycles.run(new=new)
+    finally:
+        _conclude(cycles, tell)
     _show_result(store.state, console)
-    _make_site(cycles, tell)
     click.echo(store.folder)
     context.exit(store.state.verdict.exit_code)
 
 
-def _make_site(cycles: Cycles, tell: Callable[[str, str], None]) -> None:
-    """Make the site anew; a history that cannot be read is told, and changes no verdict."""
-    from harness.history.store import History  # noqa: PLC0415
+def _conclude(cycles: Cycles, tell: Callable[[str, str], None]) -> None:
+    """Make the site anew and tell people; what fails is told, and changes no verdict."""
+    from harness.notify.tell import tell_cycle  # noqa: PLC0415
     from harness.site.write import write_site  # noqa: PLC0415
 
-    settings = cycles.own
-    if not settings.history.enabled:
-        return
+    if cycles.current is None:
+        return  # refused before it began
     try:
-        with History.open(settings.history.database, timeout_s=settings.timeouts.database) as history:
-            runs = history.runs()
+        runs = read_runs(cycles.own)
         tell("site", str(write_site(runs, cycles.reports / "site", cycles.reports)))
+        tell("notify", tell_cycle(cycles.current.folder, runs, cycles.own.notify))
     except (KubedrillError, OSError) as error:
-        tell("site", f"could not be made: {error}")
+        tell("notify", str(error))
 
 
 def available_versions() -> set[str]:

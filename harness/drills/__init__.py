@@ -91,5 +91,6 @@ def similar(name: str) -> str:
     >>> similar("failover-vipp")
     'failover-vip'
     """
+    standard = [known for known in STANDARD if name in known]
     close = get_close_matches(name, ALL, n=3, cutoff=0.6)
-    return " or ".join(close[:1] or [known for known in ALL if name in known][:3])
+    return " or ".join(standard or close[:1] or [known for known in ALL if name in known][:3])

@@ -62,6 +62,7 @@ class Cycles:
     config: Path | None  # --config, which wins over the plan's
     tell: Callable[[str, str], None]
     program: Sequence[str] = KUBEDRILL
+    current: Store | None = None  # the cycle that run() began or goes on with
     _settings: dict[str, Settings] = field(default_factory=dict)
 
     @property
@@ -87,7 +88,7 @@ class Cycles:
         for topology in self.plan.topologies:
             self.settings(topology)  # a mistake in one of them is told before anything is touched
         with cycle_lock(), stop_on_signals():
-            store = self._recover(new=new) or self._begin()
+            store = self.current = self._recover(new=new) or self._begin()
             try:
                 self._cells(store)
             except DiskFull as error:
