@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from bundle.cli import bundle
+from harness.cli.artefacts import artefacts
 from harness.cli.cluster import down, up
 from harness.cli.doctor import doctor
 from harness.cli.drill import drill, list_drills, replay, report
@@ -44,6 +45,7 @@ for command in (
     nightly,
     notify,
     site,
+    artefacts,
 ):
     cli.add_command(command)
 

@@ -162,6 +162,8 @@ class CellRun:
             self.state.reason = "; ".join(reasons) or "every drill passed"
         passed = self.state.verdict is VerdictKind.PASS
         self.bench.store.save()
+        if not passed and self.state.parts:
+            self._collect()
         if self.bench.plan.keep_on_failure and not passed and self.state.parts:
             self.state.kept = True
         else:
@@ -169,6 +171,17 @@ class CellRun:
         self.state.phase = "done"
         self.bench.store.save()
         self.bench.tell(self.cell.key, f"{self.state.verdict.value}: {self.state.reason}")
+
+    def _collect(self) -> None:
+        """Put what explains the failure into one archive, while the cluster still stands."""
+        archive = self.folder / "artefacts.tar.gz"
+        arguments = ["artefacts", "--inventory", str(self.inventory), "--output", str(archive)]
+        arguments += ["--config", str(self._config("up", "")), "--also", str(self.folder)]
+        arguments += [word for run in self.state.runs for word in ("--run", run)]
+        self._part("artefacts", "artefacts", arguments)
+        if archive.exists():
+            self.state.artefacts = str(archive.relative_to(self.bench.store.folder))
+            self.bench.store.save()
 
     def clean(self) -> None:
         """Take the cluster away; what is left is in the state, and tried again by the next start."""

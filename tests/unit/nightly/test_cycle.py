@@ -74,6 +74,8 @@ def test_an_outage_fails_its_cell_only_and_its_cluster_can_be_kept(bed: Bed) -> 
     assert "upgrade to 1.36.3: cluster-upgrade" in state.cells[0].reason
     assert bed.clusters() == sorted(cell.cluster for cell in state.cells if cell.kept)
     assert state.cells[0].network != state.cells[1].network, "the kept cluster's addresses are taken"
+    archive = bed.folder / "reports" / "nightly" / state.cycle / state.cells[0].artefacts
+    assert archive.read_text() == "of True", "collected while the cluster stood"
     assert bed.cycles().clean() == 2
     assert bed.clusters() == []
 
