@@ -199,6 +199,29 @@ class DrillLimits(FaultLimits):
         description="0 failed application requests, the API out for 1 s at most at a time",
     )
 
+    upgrade_killed: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=_PATIENT),
+        description="an API server that is left half-way is out of the balancers; kubelets elsewhere go on",
+    )
+    upgrade_node_lost: Limits = Field(
+        default=Limits(app_max_failed=0, dns_outage_s=_NODE_LOSS),
+        description="the worker that is lost was drained before",
+    )
+    upgrade_plane_lost: Limits = Field(
+        default=Limits(app_outage_s=_PATIENT, api_outage_s=6.0, dns_outage_s=_NODE_LOSS),
+        description="as the loss of a control plane, while another one may be on its way out",
+    )
+    upgrade_drain_blocked: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=1.0),
+        description="as a clean upgrade: a refused drain costs nothing",
+    )
+    upgrade_corrupt_bundle: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+    upgrade_disk_full: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _keep_defaults_of_a_partial_entry(cls, data: Any) -> Any:
@@ -231,12 +254,22 @@ class History(_Section):
     app: str = Field(default="", max_length=200, description="the application; empty: the sample application")
 
 
+class Notify(_Section):
+    """Who is told what a nightly cycle came to; docs/notify.md."""
+
+    urls_file: str = Field(default="", description="file (chmod 600) with an Apprise URL a line; empty: nobody")
+    always: bool = Field(default=False, description="also where nothing changed since the last cycle")
+    metrics_file: str = Field(default="", description="file.prom for node_exporter's textfile collector; empty: none")
+    gateway: str = Field(default="", description="host:port of a Prometheus push gateway; empty: none")
+
+
 class Settings(_Section):
     """All of ``kubedrill.yml``.
 
     ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the control probe asks;
     empty: the harness serves one itself on loopback. ``upgrade_forks`` is ``ansible-playbook --forks``; 1 spares nodes
-    that share the processors of one small machine.
+    that share the processors of one small machine. ``upgrade_to`` is what upgrade drills go to; empty: the newest
+    release that has a bundle and is at most one minor version ahead.
     """
 
     timeouts: Timeouts = Timeouts()
@@ -245,6 +278,10 @@ class Settings(_Section):
     game_day: GameDay = GameDay()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
+    notify: Notify = Notify()
+    upgrade_to: str = Field(
+        default="", pattern=r"^(\d+\.\d+\.\d+)?$", description="release that upgrade drills go to; empty: the newest"
+    )
     upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
 
