@@ -31,7 +31,9 @@ bundles: setup
 cluster: bundles
 	@$(KUBEDRILL) up --inventory $(INVENTORY)
 
-drill: cluster
+# After an upgrade drill the cluster is at the newer version, with nothing left to upgrade: nodes of Vagrant begin anew.
+drill: bundles
+	@$(KUBEDRILL) up --renew --inventory $(INVENTORY)
 	@$(KUBEDRILL) drill --inventory $(INVENTORY) $(DRILLS)
 
 test: setup-test

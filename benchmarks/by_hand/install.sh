@@ -82,7 +82,7 @@ for node in "${workers[@]}"; do join "$node" & done
 for node in "${control_planes[@]:1}"; do join "$node" "control plane"; done
 wait
 on "$first" "kubeadm init phase addon coredns --kubeconfig /etc/kubernetes/admin.conf --config /dev/stdin" < "$dir/cluster.yaml" > /dev/null
-cat "$dir/flannel.yaml" <(printf -- '\n---\n') "$dir/metrics-server.yaml" <(printf -- '\n---\n') "$dir/local-path-storage.yaml" |
+for manifest in flannel metrics-certificate metrics-server metrics-api local-path-storage; do cat "$dir/$manifest.yaml"; printf -- '\n---\n'; done |
   on "$first" "$kubectl apply -f -" > /dev/null
 on "$first" "
   $kubectl wait --for=condition=Ready nodes --all --timeout=180s
