@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 STREAM = "ORDERS"
 SUBJECT = "orders.new"
 CONSUMER = "store"
-ACK_S = 5.0
-"""Seconds that a write waits for the queue's word: an election of a stream's leader takes 1-4 s."""
+ACK_S = 2.0
+"""Seconds that one attempt waits for the queue's word."""
+WRITE_S = 8.0
+"""Seconds for all attempts at one write: a new leader of the stream takes 1-5 s. All have one key, so it lands once."""
+PAUSE_S = 0.1
 RECONNECT_S = 0.25
 MAX_BYTES = 256 * 1024 * 1024
 """Of the stream: a million orders. A full queue refuses writes (discard new) and drops nothing that it acknowledged."""
@@ -40,7 +44,11 @@ REDELIVER_S = 15.0
 
 
 class Refused(Exception):
-    """The queue did not take the order: it was certainly not written."""
+    """The queue did not take the order: it was certainly not written. ``final``: nor would it if asked again now."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
 
 
 class Unknown(Exception):
@@ -90,12 +98,24 @@ class Broker:
         return bool(self._client.is_connected)
 
     async def publish(self, order: Order) -> Receipt:
-        """Write an order and wait for the queue's word.
+        """Write an order and wait for the queue's word; asks again while the queue elects a leader.
 
         Raises:
             Refused: it is not written.
-            Unknown: it may be.
+            Unknown: it may be: no attempt was acknowledged, and not all were refused.
         """
+        deadline = time.monotonic() + WRITE_S - ACK_S
+        worst: Refused | Unknown | None = None
+        while True:
+            try:
+                return await self._attempt(order)
+            except (Refused, Unknown) as error:
+                worst = worst if isinstance(worst, Unknown) else error
+                if time.monotonic() > deadline or (isinstance(error, Refused) and error.final):
+                    raise worst from error
+            await asyncio.sleep(PAUSE_S)
+
+    async def _attempt(self, order: Order) -> Receipt:
         if not self.connected:
             raise Refused("no server of the queue answers")
         try:
@@ -160,4 +180,4 @@ class Broker:
 def _judge(error: nats.js.errors.APIError) -> Refused | Unknown:
     """Tell a refusal from a doubt: 10158 is "the same key is being written right now", 10008/10009 a lost leader."""
     said = f"the queue says {error.code}/{error.err_code} {error.description}"
-    return Unknown(said) if error.err_code in (10008, 10009, 10158) else Refused(said)
+    return Unknown(said) if error.err_code in (10008, 10009, 10158) else Refused(said, final=True)

@@ -25,8 +25,8 @@ from web import make_app
 from worker import Worker
 from worker import make_app as make_worker_app
 
-FINISH_SECONDS = 8.0
-"""Longer than the queue's ACK_S: a write that waits for its acknowledgement gets it."""
+FINISH_SECONDS = 10.0
+"""Longer than the queue's WRITE_S: a write that waits for its acknowledgement gets it."""
 RETRIES = 240
 RETRY_S = 0.5
 

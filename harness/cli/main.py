@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from bundle.cli import bundle
+from harness.cli.app import app
 from harness.cli.cluster import down, up
 from harness.cli.doctor import doctor
 from harness.cli.drill import drill, list_drills, replay, report
@@ -26,7 +27,7 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, list_drills, drill, replay, heal, report, readiness, history):
+for command in (doctor, bundle, up, down, app, list_drills, drill, replay, heal, report, readiness, history):
     cli.add_command(command)
 
 
