@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 import click
@@ -9,8 +10,11 @@ from rich.console import Console
 
 from bundle.cli import shown_progress
 from bundle.orders import orders_bundle
+from harness.app.ledger import checks, judge, summary
 from harness.app.order_service import OrderService
 from harness.app.orders_manifests import NODE_PORT, VERSIONS
+from harness.app.traffic import Traffic, keep_on_for
+from harness.app.traffic_process import Plan
 from harness.cli.options import config_option, inventory_option
 from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
@@ -80,3 +84,36 @@ def remove(inventory: Path, config: Path | None, keep_volumes: bool) -> None:
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         OrderService(api, settings).remove(keep_volumes=keep_volumes)
     click.echo(f"{cluster.name}: the order service is gone{', its volumes are kept' if keep_volumes else ''}")
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option("--seconds", type=click.FloatRange(1, 86_400), default=30, show_default=True)
+@click.option("--writes", type=click.FloatRange(0.1, 1000), default=50, show_default=True, help="A second, open loop.")
+@click.option("--reads", type=click.FloatRange(0, 1000), default=10, show_default=True, help="A second, open loop.")
+@click.pass_context
+def traffic(  # noqa: PLR0913, PLR0917 - one for each option
+    context: click.Context, inventory: Path, config: Path | None, seconds: float, writes: float, reads: float
+) -> None:
+    """Write orders, read every one of them back, and judge: lost or duplicated orders are a FAIL."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    url = f"http://{cluster.virtual_address}:{NODE_PORT}"
+    run = f"t{secrets.token_hex(4)}"
+    path = settings.reports_dir / "orders" / f"{run}.jsonl"
+    plan = Plan(url, run, writes_per_s=writes, reads_per_s=reads, seed=secrets.randbits(32))
+    with Traffic(plan, path, settings.timeouts) as flow:
+        keep_on_for(seconds, flow.check)
+        flow.stop()
+        ledger = flow.read_back()
+    for line in summary(ledger):
+        click.echo(line)
+    found = checks(ledger, min_acknowledged=int(0.5 * writes * seconds))
+    for check in found:
+        mark = {True: "ok", False: "FAIL", None: "not known"}[check.ok]
+        click.echo(f"  {mark}: {check.name}: {check.found}, expected {check.expected}")
+    verdict = judge(found)
+    click.echo(f"{verdict.value}; ledger: {path}")
+    context.exit(verdict.exit_code)
