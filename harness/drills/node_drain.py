@@ -1,7 +1,7 @@
 """Drain a worker under traffic.
 
-1. Choose a worker that runs pods of the app, by the seed.
-2. Check that a disruption budget keeps enough of them, arm the undo, cordon the worker, evict its pods.
+1. Choose a worker that runs pods of the app, by the seed. Check that a disruption budget guards them.
+2. Arm the undo, cordon the worker, evict its pods through the Eviction API.
 3. Wait until every probe is answered without it, and check that nothing but DaemonSets is left on it.
 4. Uncordon it.
 """
