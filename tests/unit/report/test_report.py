@@ -182,6 +182,14 @@ def test_many_failures_and_many_probes_make_no_huge_page() -> None:
     assert sum(count for _, _, count, _ in flapping["failures"]) == 20_000
 
 
+def test_releases_are_drawn_where_one_changed() -> None:
+    kit = Kit().span("release", "w1", "worker v1.35.4", 0, 7).span("release", "cp1", "control plane v1.36.3", 0, None)
+    assert "release" not in [lane["lane"] for lane in timeline(kit.record())["lanes"]]
+    kit.span("release", "w1", "worker v1.36.3", 7, None)
+    [drawn] = [lane for lane in timeline(kit.record())["lanes"] if lane["lane"] == "release"]
+    assert {row["name"]: len(row["spans"]) for row in drawn["rows"]} == {"cp1": 1, "w1": 2}
+
+
 def test_lanes_and_open_spans() -> None:
     drawn = timeline(failover())
     assert [lane["lane"] for lane in drawn["lanes"]] == ["fault", "step", "node", "etcd-leader", "vip"]
