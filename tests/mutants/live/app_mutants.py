@@ -28,7 +28,7 @@ def no_disruption_budget(objects: Objects) -> Objects:
     return [item for item in objects if item["kind"] != "PodDisruptionBudget"]
 
 
-@on_app("app-rollout", FAIL, "of app-* failed, at most 0 may")
+@on_app("app-rollout", FAIL, "during kubedrill-app/hello: roll to v")
 def no_prestop(objects: Objects) -> Objects:
     """Pods stop at once, without a preStop hook and without a drain of their own."""
     [container] = pod(objects)["containers"]  # type: ignore[misc]
@@ -44,7 +44,7 @@ def one_replica(objects: Objects) -> Objects:
     return objects
 
 
-@on_app("app-rollout", FAIL, "of app-* failed, at most 0 may")
+@on_app("app-rollout", FAIL, "during kubedrill-app/hello: roll to v")
 def readiness_that_always_says_yes(objects: Objects) -> Objects:
     """Pods count as ready from their first moment, though the application needs 8 s to start."""
     [container] = pod(objects)["containers"]  # type: ignore[misc]

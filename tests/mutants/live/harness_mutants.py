@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kubernetes.client import ApiException
 from livekit import Called, Cluster, Told, on_cluster, on_runner
 
 from harness.cluster.api import ClusterApi
@@ -50,7 +51,11 @@ def drain_that_deletes(cluster: Cluster) -> Iterator[None]:
     """A drain deletes pods instead of asking for their eviction, so that no disruption budget is asked."""
 
     def delete(api: ClusterApi, pod: Any, _grace_s: int | None = None) -> Eviction:
-        api.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
+        try:
+            api.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
+        except ApiException as error:
+            if error.status != 404:
+                raise
         return Eviction("done")
 
     cluster.patch.setattr(ClusterApi, "evict", delete)
