@@ -46,6 +46,7 @@ class Timeouts(_Section):
         120, "a dead node to be marked NotReady; Kubernetes' default grace period is 50 s since 1.32, 40 s before"
     )
     pods_ready: float = _seconds(240, "pods to be Ready; images are on the nodes already, so this is probes and start")
+    orders_stored: float = _seconds(60, "acknowledged orders to be stored; a dead worker's are handed on after 15 s")
     rollout: float = _seconds(300, "a Deployment to be complete; three pods in turn, each with a preStop drain")
     evict: float = _seconds(300, "all pods of a drained node to be gone; grace period 30 s each, some in turn")
     evict_blocked: float = _seconds(20, "a drain that a disruption budget blocks, until it is reported and undone")
@@ -102,6 +103,9 @@ def _limits(why: str, *, app: float = _PATIENT, api: float = _PATIENT, dns: floa
 class FaultLimits(_Section):
     """The limits of drills that make one fault on one node."""
 
+    rollout_image_missing: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_crash_loop: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_never_ready: Limits = _limits("no old pod goes before a new one is ready")
     pod_killed: Limits = _limits("kube-proxy takes a dead pod out within 1-2 s")
     container_killed: Limits = _limits("the kubelet sees a dead container within 1 s, kube-proxy follows")
     pods_all_killed: Limits = _limits("new pods start and pass their readiness probe", app=30)
@@ -196,6 +200,29 @@ class DrillLimits(FaultLimits):
         description="0 failed application requests, the API out for 1 s at most at a time",
     )
 
+    upgrade_killed: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=_PATIENT),
+        description="an API server that is left half-way is out of the balancers; kubelets elsewhere go on",
+    )
+    upgrade_node_lost: Limits = Field(
+        default=Limits(app_max_failed=0, dns_outage_s=_NODE_LOSS),
+        description="the worker that is lost was drained before",
+    )
+    upgrade_plane_lost: Limits = Field(
+        default=Limits(app_outage_s=_PATIENT, api_outage_s=6.0, dns_outage_s=_NODE_LOSS),
+        description="as the loss of a control plane, while another one may be on its way out",
+    )
+    upgrade_drain_blocked: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=1.0),
+        description="as a clean upgrade: a refused drain costs nothing",
+    )
+    upgrade_corrupt_bundle: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+    upgrade_disk_full: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _keep_defaults_of_a_partial_entry(cls, data: Any) -> Any:
@@ -228,12 +255,22 @@ class History(_Section):
     app: str = Field(default="", max_length=200, description="the application; empty: the sample application")
 
 
+class Notify(_Section):
+    """Who is told what a nightly cycle came to; docs/notify.md."""
+
+    urls_file: str = Field(default="", description="file (chmod 600) with an Apprise URL a line; empty: nobody")
+    always: bool = Field(default=False, description="also where nothing changed since the last cycle")
+    metrics_file: str = Field(default="", description="file.prom for node_exporter's textfile collector; empty: none")
+    gateway: str = Field(default="", description="host:port of a Prometheus push gateway; empty: none")
+
+
 class Settings(_Section):
     """All of ``kubedrill.yml``.
 
     ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the control probe asks;
     empty: the harness serves one itself on loopback. ``upgrade_forks`` is ``ansible-playbook --forks``; 1 spares nodes
-    that share the processors of one small machine.
+    that share the processors of one small machine. ``upgrade_to`` is what upgrade drills go to; empty: the newest
+    release that has a bundle and is at most one minor version ahead.
     """
 
     timeouts: Timeouts = Timeouts()
@@ -242,12 +279,12 @@ class Settings(_Section):
     game_day: GameDay = GameDay()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
+    notify: Notify = Notify()
+    upgrade_to: str = Field(
+        default="", pattern=r"^(\d+\.\d+\.\d+)?$", description="release that upgrade drills go to; empty: the newest"
+    )
     upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
-
-    def lasting(self, minutes: float) -> Settings:
-        """Return the same settings with another length of the game day."""
-        return self.model_copy(update={"game_day": self.game_day.model_copy(update={"minutes": minutes})})
 
 
 def load_settings(path: Path | None = None) -> Settings:

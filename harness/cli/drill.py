@@ -14,7 +14,7 @@ from harness.cli.terminal import make_progress, verdict_line
 from harness.cluster.inventory import Inventory
 from harness.config import DEFAULT_FILE, Settings, load_settings
 from harness.drills import ALL, STANDARD, find_drills
-from harness.drills.game_day import GameDay, require_known
+from harness.drills.game_day import GameDay, lasting, require_known
 from harness.errors import UsageError
 from harness.model import VerdictKind
 from harness.record import read_run
@@ -150,7 +150,7 @@ def game_day_settings(settings: Settings, names: list[str], minutes: float | Non
             )
         return settings
     require_known(settings, str(config or DEFAULT_FILE))
-    return settings if minutes is None else settings.lasting(minutes)
+    return settings if minutes is None else lasting(settings, minutes)
 
 
 def find_run(run: str, settings: Settings) -> Path:

@@ -1,6 +1,7 @@
 """The drills, one file each; those that differ in a fault only stand in tables.
 
-A full run goes in the order that is here: the upgrade comes last, it cannot be undone.
+A full run goes in the order that is here: the upgrade comes last, it cannot be undone. Other ways to upgrade are run by
+their names, each on a cluster of its own.
 """
 
 from __future__ import annotations
@@ -25,15 +26,19 @@ from harness.drills.node_drain import NodeDrain
 from harness.drills.node_drills import NODE_DRILLS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
+from harness.drills.rollout_drills import ROLLOUT_DRILLS
 from harness.drills.service_drills import SERVICE_DRILLS
 from harness.drills.trust_drills import TRUST_DRILLS
+from harness.drills.upgrade_interrupted import INTERRUPTED
+from harness.drills.upgrade_refused import REFUSED
 from harness.drills.zone_outage import ZoneOutageDrill
 from harness.errors import UsageError
 
-__all__ = ["ALL", "STANDARD", "Drill", "DrillContext", "Survey", "find_drills"]
+__all__ = ["ALL", "INSTEAD", "STANDARD", "Drill", "DrillContext", "Survey", "find_drills"]
 
 _ORDER: tuple[Drill, ...] = (
     AppRollout(),
+    *ROLLOUT_DRILLS,
     NodeDrain(),
     DrainBlocked(),
     *POD_DRILLS,
@@ -53,6 +58,8 @@ _ORDER: tuple[Drill, ...] = (
     EtcdQuorumLost(),
     EtcdQuorumRestored(),
     GameDay(),
+    *REFUSED,
+    *INTERRUPTED,
     ClusterUpgrade(),
 )
 
@@ -71,14 +78,18 @@ STANDARD = (
 """What is run when no drill is named: a quarter of an hour; all of them take more than an hour."""
 
 
+INSTEAD = tuple(drill.name for drill in INTERRUPTED)
+"""Drills that upgrade the cluster in another way than cluster-upgrade: "all" leaves them out."""
+
+
 def find_drills(names: tuple[str, ...] | list[str]) -> list[Drill]:
-    """Return the drills of these names in their order; none means the standard ones, "all" every drill.
+    """Return the drills of these names in their order; none means the standard ones, "all" all but :data:`INSTEAD`.
 
     Raises:
         UsageError: unknown names; all of them are named, and the known ones listed.
     """
     unknown = [name for name in names if name not in ALL and name != "all"]
-    wanted = list(ALL) if "all" in names else dict.fromkeys(names or STANDARD)
+    wanted = [name for name in ALL if name not in INSTEAD] if "all" in names else dict.fromkeys(names or STANDARD)
     chosen = [ALL[name] for name in wanted if name in ALL]
     if unknown:
         meant = " ".join(f"Did you mean {like} instead of {name}?" for name in unknown if (like := similar(name)))
@@ -93,5 +104,6 @@ def similar(name: str) -> str:
     >>> similar("failover-vipp")
     'failover-vip'
     """
+    standard = [known for known in STANDARD if name in known]
     close = get_close_matches(name, ALL, n=3, cutoff=0.6)
-    return " or ".join(close[:1] or [known for known in ALL if name in known][:3])
+    return " or ".join(standard or close[:1] or [known for known in ALL if name in known][:3])

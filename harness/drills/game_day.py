@@ -127,6 +127,11 @@ def unknown_drills(settings: Settings) -> list[str]:
     return found
 
 
+def lasting(settings: Settings, minutes: float) -> Settings:
+    """Return the same settings with another length of the game day."""
+    return settings.model_copy(update={"game_day": settings.game_day.model_copy(update={"minutes": minutes})})
+
+
 def require_known(settings: Settings, where: str) -> None:
     """Refuse a configuration that names drills which cannot be rounds.
 

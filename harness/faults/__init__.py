@@ -14,11 +14,13 @@ from harness.faults.pods import ContainerKill, PodKill
 from harness.faults.power import PowerCut
 from harness.faults.quorum import QuorumLoss
 from harness.faults.resources import DiskFull, Load
+from harness.faults.rollout import BadRollout
 from harness.faults.services import ServiceFault
 from harness.faults.shaping import Shaping
 
 __all__ = [
     "AccountDeleted",
+    "BadRollout",
     "Blocker",
     "ClockSkew",
     "ContainerKill",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.cluster.undo_timer import NodeUndo
 from harness.drills import ALL, Drill, Survey
 from harness.drills.etcd_leadership import move_leader
-from harness.drills.game_day import GameDay
+from harness.drills.game_day import GameDay, lasting
 from harness.drills.undo import Undos
 from harness.errors import ConfigErrors, KubedrillError
 from harness.runner.seeds import drill_rng
@@ -92,7 +92,7 @@ def as_long(settings: Settings, records: Sequence[Record]) -> Settings:
     """Return the settings with a game day as long as the recorded one, whose first target says how long that was."""
     planned = [record.header.targets for record in records if record.header.drill == GameDay.name]
     lengths = [targets[0] for targets in planned if targets]
-    return settings.lasting(float(lengths[0].split()[0])) if lengths else settings
+    return lasting(settings, float(lengths[0].split()[0])) if lengths else settings
 
 
 def _scene(record: Record) -> Scene:

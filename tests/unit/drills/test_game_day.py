@@ -13,7 +13,7 @@ import pytest
 
 from harness.config import Settings
 from harness.drills import game_day
-from harness.drills.game_day import OFFERED, GameDay, unknown_drills
+from harness.drills.game_day import OFFERED, GameDay, lasting, unknown_drills
 from harness.drills.game_day_rounds import Entry, Round, as_check, judge_rounds, plan
 from harness.errors import DeadlineExceeded
 from harness.model import NS, Budget
@@ -36,7 +36,7 @@ def test_the_plan_depends_on_the_seed_alone_and_has_every_fault_before_one_comes
 
 
 def test_the_targets_are_the_plan_and_a_replay_draws_the_same() -> None:
-    settings = Settings().lasting(5)
+    settings = lasting(Settings(), 5)
     survey: Any = Object(faults=Object(settings=settings), rng=drill_rng(4711, "game-day"))
     targets = GameDay().prepare(survey)
     assert targets[0] == "5 min"

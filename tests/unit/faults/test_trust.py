@@ -133,6 +133,8 @@ def test_a_process_can_open_nothing_until_its_descriptors_are_given_back(tmp_pat
         process.kill()
         process.wait()
     good(script.undo)
+    for nobody in ("", "0"):  # systemd says 0 of a service that does not run, which prlimit takes for itself
+        assert sh(use_up("kube-apiserver", str(tmp_path), f"$(echo {nobody})").inject).returncode == 1
     (tmp_path / "kubedrill-fault-files-kube-apiserver").write_text(f"{process.pid} 1024\n")
     good(script.undo)  # a process that is gone took its limit with it
     assert list(tmp_path.iterdir()) == []
