@@ -5,6 +5,7 @@
 #   make test      the project's own tests
 #   make test-all  the same with every drill, the game day among them (hours)
 #   make mutants   broken runs that the verdict must call what they are (seconds, no cluster)
+#   make mutants-live   the same on a live cluster that is healthy (25 minutes)
 #   make bench     speed, as ratios measured side by side
 #   make clean     away with nodes, networks, images and files that the project made
 
@@ -15,7 +16,7 @@ INVENTORY ?= inventories/local
 KUBEDRILL := .venv/bin/kubedrill
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test bundles cluster drill test test-all mutants bench clean
+.PHONY: help setup setup-test bundles cluster drill test test-all mutants mutants-live bench clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +46,9 @@ test-all: setup-test
 
 mutants: setup
 	@.venv/bin/python -m pytest -q tests/mutants
+
+mutants-live: setup
+	@.venv/bin/python -m pytest -v tests/mutants/live --inventory $(INVENTORY)
 
 bench: setup
 	@.venv/bin/python -m benchmarks

@@ -1,20 +1,27 @@
 """Power cut to a worker with app pods on it.
 
 1. Choose a worker that runs pods of the app, by the seed; the in-cluster prober stands on another node.
-2. Cut its power from outside.
+2. Check that its pods would not stay there for long (their tolerations). Cut its power from outside.
 3. Wait until Kubernetes marks it NotReady, takes its pods out of the Services, and every probe is answered.
 4. Give the power back and wait until it is Ready.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Any
 
 from harness.drills.base import DrillContext, Survey, lacks_second_worker, pick
 from harness.drills.node_loss import cut_and_watch, loss_budgets, power_unavailable
 
 if TYPE_CHECKING:
     from harness.model import Budget
+
+UNREACHABLE = "node.kubernetes.io/unreachable"
+"""The taint of a node that does not answer."""
+
+REPLACED_S = 60.0
+"""Seconds that pods may stay on a node once it is known to be dead, which takes about as long (50 s by default)."""
 
 
 class FailoverWorker:
@@ -39,7 +46,11 @@ class FailoverWorker:
         return loss_budgets(survey, self.name, targets[0])
 
     def run(self, ctx: DrillContext) -> None:
-        """Cut, watch, give back."""
+        """Look how long the pods would stay on a dead node, cut, watch, give back."""
+        app = ctx.survey.app
+        stay = max(map(stays_s, ctx.faults.api.pods(app.namespace, app.selector, ctx.target)), default=0.0)
+        found = f"pods stay on a dead node for {stay:g} s"
+        ctx.check("lost replicas are replaced in time", stay <= REPLACED_S, found, f"{REPLACED_S:g} s at most")
         cut_and_watch(ctx, ctx.target)
 
     @staticmethod
@@ -48,3 +59,16 @@ class FailoverWorker:
         pods = survey.faults.api.pods(survey.app.namespace, survey.app.selector)
         workers = {node.name for node in survey.faults.inventory.workers}
         return sorted({pod.spec.node_name for pod in pods} & workers)
+
+
+def stays_s(pod: Any) -> float:
+    """Seconds that a pod stays on a node that does not answer: its toleration of that taint; endless without a number.
+
+    Kubernetes gives pods that say nothing 300 s (kube-apiserver, --default-unreachable-toleration-seconds).
+    """
+    found = [
+        inf if toleration.toleration_seconds is None else float(toleration.toleration_seconds)
+        for toleration in pod.spec.tolerations or []
+        if toleration.key in (None, UNREACHABLE) and toleration.effect in (None, "NoExecute")
+    ]
+    return min(found, default=0.0)

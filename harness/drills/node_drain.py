@@ -1,6 +1,6 @@
 """Drain a worker under traffic.
 
-1. Choose a worker that runs pods of the app, by the seed.
+1. Choose a worker that runs pods of the app, by the seed. Check that a disruption budget guards them.
 2. Arm the undo, cordon the worker, evict its pods through the Eviction API.
 3. Wait until every probe is answered without it, and check that nothing but DaemonSets is left on it.
 4. Uncordon it.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.cluster.objects import selects
 from harness.drills.base import DrillContext, Survey, lacks_second_worker, pick
 from harness.drills.failover_worker import FailoverWorker
 from harness.drills.node_loss import CALM_S
@@ -49,6 +50,8 @@ class NodeDrain:
     def run(self, ctx: DrillContext) -> None:
         """Drain, watch, uncordon."""
         timeouts = ctx.faults.settings.timeouts
+        guards = guarding_budgets(ctx)
+        ctx.check("a disruption budget guards the app", bool(guards), ", ".join(guards) or "none", "one or more")
         with ctx.fault(Drain(ctx.target, timeouts.evict)):
             with ctx.step(ctx.target, "drained: until every probe is answered"):
                 ctx.wait_answering("*", for_s=CALM_S, seconds=timeouts.pods_ready, setting="pods_ready")
@@ -56,3 +59,11 @@ class NodeDrain:
             ctx.check("the node is empty while drained", not left, ", ".join(left) or "no pods", "DaemonSets only")
             with ctx.step(ctx.target, "drained: until the app is complete again"):
                 ctx.survey.app.wait_ready()
+
+
+def guarding_budgets(ctx: DrillContext) -> list[str]:
+    """Disruption budgets that select a pod of the app: without one, a drain may evict all pods of a node at once."""
+    api, app = ctx.faults.api, ctx.survey.app
+    pods = api.pods(app.namespace, app.selector)
+    budgets = api.policy.list_namespaced_pod_disruption_budget(app.namespace).items
+    return sorted(b.metadata.name for b in budgets if any(selects(b.spec.selector, p.metadata.labels) for p in pods))

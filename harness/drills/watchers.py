@@ -1,4 +1,4 @@
-"""Background watchers that put node states, the etcd leader and the holder of the virtual address on the timeline.
+"""Background watchers that put nodes, their releases, the etcd leader and the virtual address on the timeline.
 
 Each asks one thing about once a second in a thread of its own, with a deadline; one that gets no answer stalls nobody.
 The questions are small on purpose: the cluster under test may share this machine.
@@ -75,7 +75,7 @@ class Watchers:
 
     def __init__(self, ctx: FaultContext, writer: RecordWriter) -> None:
         self._ctx, self._lock, self._stop = ctx, threading.Lock(), threading.Event()
-        self._lanes = {lane: States(writer, lane) for lane in ("node", "etcd-leader", "vip")}
+        self._lanes = {lane: States(writer, lane) for lane in ("node", "release", "etcd-leader", "vip")}
         self._places: dict[str, tuple[bool, bool, float]] = {}
         jobs: list[Callable[[], None]] = [self._see_nodes]
         jobs += [lambda name=node.name: self._see_place(name) for node in ctx.inventory.control_planes]  # type: ignore[misc]
@@ -107,6 +107,7 @@ class Watchers:
         except (ApiUnavailable, ApiException):
             return  # the API probes record that it did not answer; the last state stays until it does
         self._see("node", {node["metadata"]["name"]: node_state(node) for node in nodes})
+        self._see("release", {node["metadata"]["name"]: node_release(node) for node in nodes})
 
     def _nodes(self) -> list[dict[str, Any]]:
         """All nodes as plain JSON, which is cheap, from the API server's cache (resource version 0), not from etcd."""
@@ -133,7 +134,7 @@ class Watchers:
                 return
             changes = self._lanes[lane].see(states, time.monotonic_ns())
         for subject, before, state in changes:
-            if before or lane != "node":
+            if before or lane not in ("node", "release"):
                 self._ctx.note(subject, f"{before or '-'} → {state or '-'}")
 
 
@@ -146,3 +147,13 @@ def node_state(node: Mapping[str, Any]) -> str:
     status = next((c["status"] for c in node["status"].get("conditions", []) if c["type"] == "Ready"), "Unknown")
     word = {"True": "Ready", "False": "NotReady"}.get(status, "NotReady (unknown)")
     return f"{word}, cordoned" if node["spec"].get("unschedulable") else word
+
+
+def node_release(node: Mapping[str, Any]) -> str:
+    """Tell a node's role and the release of its kubelet; the verdict reads the order of an upgrade from it.
+
+    >>> node_release({"metadata": {"labels": {}}, "status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}})
+    'worker v1.35.4'
+    """
+    plane = "node-role.kubernetes.io/control-plane" in node["metadata"].get("labels", {})
+    return f"{'control plane' if plane else 'worker'} {node['status']['nodeInfo']['kubeletVersion']}"

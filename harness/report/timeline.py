@@ -24,12 +24,13 @@ BUCKETS = 3000  # for each probe; more than a wide screen has pixels, so that zo
 ALL_BUCKETS = 60_000  # ... and for all probes of a drill together, so that the page of 500 probes opens as fast
 FEWEST_BUCKETS = 300
 MORE_FAILURES = 2  # so many times as many stretches of failures as buckets may be told
-LANES = ("fault", "step", "ansible", "node", "etcd-leader", "vip")
+LANES = ("fault", "step", "ansible", "node", "release", "etcd-leader", "vip")
 TITLES = {
     "fault": "Fault windows",
     "step": "Steps",
     "ansible": "Ansible tasks",
     "node": "Nodes",
+    "release": "Kubernetes releases",
     "etcd-leader": "etcd leader",
     "vip": "Virtual address",
     "event": "Events",
@@ -112,6 +113,8 @@ def _firsts(*columns: Numbers) -> Numbers:
 
 def _lanes(record: Record, start: int, end: int) -> list[dict[str, Any]]:
     known = {lane: [s for s in record.spans if s.lane == lane] for lane in LANES}
+    if len({s.subject for s in known["release"]}) == len(known["release"]):
+        known["release"] = []  # nobody was upgraded
     others = sorted({s.lane for s in record.spans} - set(LANES))
     known |= {lane: [s for s in record.spans if s.lane == lane] for lane in others}
     return [_lane(name, spans, record, start, end) for name, spans in known.items() if spans]
@@ -121,7 +124,7 @@ def _lane(name: str, spans: list[Span], record: Record, start: int, end: int) ->
     """One lane with a row for each subject; who leads or holds something is one row for all."""
     single = name in {"etcd-leader", "vip"}
     rows: dict[str, list[list[Any]]] = {}
-    if name in {"node", "ansible"}:
+    if name in {"node", "release", "ansible"}:
         rows = {node: [] for node in record.header.nodes if any(s.subject == node for s in spans)}
     for span in sorted(spans, key=lambda s: (s.start, -(s.end or end))):
         last = end if span.end is None else span.end

@@ -8,6 +8,7 @@ from harness.model import BudgetResult, DrillVerdict, Finding, Outage, ProbeSpec
 from harness.verdict import words
 from harness.verdict.budgets import judge_budgets, judge_outages
 from harness.verdict.evidence import find_missing
+from harness.verdict.skew import find_skew
 from harness.verdict.view import View
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def judge(record: Record) -> DrillVerdict:
     view = View(record)
     judged = judge_outages(view)
     results, broken = judge_budgets(view, judged)
-    findings = [*_ending(record), *_checks(record), *find_missing(view), *broken]
+    findings = [*_ending(record), *_checks(record), *find_skew(record), *find_missing(view), *broken]
     if any(f.verdict is VerdictKind.ABORTED for f in findings):  # of a drill that was stopped, much is missing
         findings = [f for f in findings if f.verdict is not VerdictKind.INCONCLUSIVE]
     outages = sorted((j.outage for own in judged.values() for j in own), key=lambda o: (o.first_failed, o.probe))

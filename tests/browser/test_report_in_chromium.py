@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PATIENT_MS = 180_000
+"""For what Chromium does on a crowded machine; no test waits for it to end."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -29,7 +31,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.fail("found no chromium, expected Debian's; run: apt-get install chromium")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENT_MS)
         yield started
         started.close()
 
@@ -48,6 +50,7 @@ class Opened:
 
     def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
         self.page: Page = browser.new_page(viewport={"width": 1300, "height": 900}, **options)
+        self.page.set_default_timeout(PATIENT_MS)
         self.complaints: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.note(message.text))

@@ -217,3 +217,37 @@ def prober_starts_later(_kit: Kit) -> Kit:
     ticks = [s for s in kit.ticks["dns-pod"] if s.seq >= 110]
     kit.ticks["dns-pod"] = [replace(s, seq=s.seq - 110) for s in ticks]
     return kit
+
+
+def upgraded(kit: Kit, **moments: float) -> Kit:
+    """An upgrade of cp1, cp2, w1 at these moments (seconds); one without a moment is not upgraded."""
+    for node in ("cp1", "cp2", "w1"):
+        role, moment = "worker" if node == "w1" else "control plane", moments.get(node)
+        kit.span("release", node, f"{role} v1.35.4", 0, moment)
+        if moment is not None:
+            kit.span("release", node, f"{role} v1.36.3", moment, None)
+    return kit
+
+
+@on_record(PASS, "not one request failed")
+def upgrade_in_order(kit: Kit) -> Kit:
+    """Not broken: both control planes were upgraded one after the other, then the worker."""
+    return upgraded(kit, cp1=6, cp2=8, w1=10)
+
+
+@on_record(FAIL, "worker w1 ran v1.36.3 while control plane cp2 still ran v1.35.4")
+def upgrade_of_a_worker_first(kit: Kit) -> Kit:
+    """The worker was upgraded before the second control plane, and nothing failed."""
+    return upgraded(kit, cp1=6, w1=8, cp2=10)
+
+
+@on_record(FAIL, "worker w1 ran v1.36.3 while control plane cp2 still ran v1.35.4")
+def upgrade_that_skips_a_control_plane(kit: Kit) -> Kit:
+    """One control plane was left at the old release, and nothing failed."""
+    return upgraded(kit, cp1=6, w1=8)
+
+
+@on_record(FAIL, "the upgrade left w1 at v1.35.4; the other nodes run a newer release")
+def upgrade_that_skips_a_worker(kit: Kit) -> Kit:
+    """The worker was left at the old release, and nothing failed."""
+    return upgraded(kit, cp1=6, cp2=8)

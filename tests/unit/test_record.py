@@ -126,7 +126,7 @@ def test_waiting_samples_reach_the_disk_without_being_asked(path: Path) -> None:
     writer = RecordWriter(path)
     writer.header(HEADER)
     writer.sample(sample(0))
-    for _ in range(100):
+    for _ in range(1200):
         if len(read_record(path).samples) == 1:
             break
         writer._closed.wait(0.05)

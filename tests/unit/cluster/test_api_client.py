@@ -28,7 +28,7 @@ class _Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(self.path)
         if self.path == "/api/v1/nodes":
-            self.hold.wait(5)
+            self.hold.wait(60)
         status, body = self.answers.get(self.path, (404, {"kind": "Status", "message": "no such path"}))
         self.send_response(status)
         if status in (429, 503):
@@ -59,7 +59,7 @@ def http_api() -> Iterator[type[_Api]]:
         thread.join()
 
 
-def make(server: Any, seconds: float = 0.2, url: str = "") -> DeadlineApiClient:
+def make(server: Any, seconds: float = 60, url: str = "") -> DeadlineApiClient:
     configuration = client.Configuration()
     configuration.host = url or server.url
     configuration.retries = False
@@ -68,7 +68,7 @@ def make(server: Any, seconds: float = 0.2, url: str = "") -> DeadlineApiClient:
 
 def test_a_call_without_a_timeout_has_one(http_api: type[_Api]) -> None:
     with pytest.raises(ApiUnavailable, match=r"GET http.*/api/v1/nodes had no answer within 0.2 s"):
-        client.CoreV1Api(make(http_api)).list_node()
+        client.CoreV1Api(make(http_api, 0.2)).list_node()
     assert http_api.asked == ["/api/v1/nodes"]
 
 
@@ -95,7 +95,7 @@ def test_a_refusal_stays_the_kubernetes_client_s_own_error(http_api: type[_Api])
 
 
 def evicted(http_api: type[_Api]) -> Any:
-    made = make(http_api, 2)
+    made = make(http_api)
     pod = client.V1Pod(metadata=client.V1ObjectMeta(name="p", namespace="app", uid="u", labels={"app": "hello"}))
     return evict(client.CoreV1Api(made), client.PolicyV1Api(made), pod)
 

@@ -81,7 +81,7 @@ def test_a_killed_harness_gets_its_node_switched_on_again(tmp_path: Path) -> Non
     watchdog = psutil.Process(int(harness.stdout.readline()))
     os.kill(harness.pid, signal.SIGKILL)
     harness.wait()
-    wait_for("power on", lambda: True if marker.exists() else None, seconds=30, setting="power", poll_s=0.1)
+    wait_for("power on", lambda: True if marker.exists() else None, seconds=120, setting="power", poll_s=0.1)
     gone = lambda: None if watchdog.is_running() and watchdog.status() != psutil.STATUS_ZOMBIE else True  # noqa: E731
-    wait_for("the watchdog to end", gone, seconds=10, setting="power", poll_s=0.1)
+    wait_for("the watchdog to end", gone, seconds=60, setting="power", poll_s=0.1)
     assert not list(tmp_path.glob("kubedrill/undo-*.json"))

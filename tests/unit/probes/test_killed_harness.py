@@ -30,7 +30,7 @@ from harness.probes.standard import control_probe
 from harness.record import RecordWriter, now
 
 path, url = Path(sys.argv[1]), sys.argv[2]
-app = ProbeSpec("app", "http", url, Vantage.OUTSIDE, Connection.NEW, 0.02, 5)
+app = ProbeSpec("app", "http", url, Vantage.OUTSIDE, Connection.NEW, 0.02, 60)
 specs = (app, control_probe(Settings()))
 with RecordWriter(path) as writer:
     writer.header(Header("r", "d", "T", "c", 1, "2026", now(), "0", "v1", ("w1",), ("w1",), specs))
@@ -64,7 +64,7 @@ def test_nothing_is_lost_but_the_last_second_and_nobody_goes_on(tmp_path: Path) 
         wait_for(
             "the helpers to end with the harness",
             lambda: not any(helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE for helper in helpers),
-            seconds=30,
+            seconds=60,
             setting="probes_ready",
             poll_s=0.05,
         )
@@ -89,7 +89,7 @@ def test_all_of_it_killed_at_once_leaves_whole_lines(tmp_path: Path) -> None:
             process.kill()
         killed = time.monotonic_ns()
         harness.communicate()
-        psutil.wait_procs(processes[:-1], timeout=30)
+        psutil.wait_procs(processes[:-1], timeout=60)
         kept = [line for line in lines(path) if line[:2] == ["sample", "app"]]
         assert len(kept) >= sum(at < killed - NS for at in server.answered)
     with RecordWriter(path) as writer:  # what looks at it later may go on writing

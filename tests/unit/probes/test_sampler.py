@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def server_thread(mode: str = "ok") -> Iterator[Server]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
     thread.start()
-    assert up.wait(5)
+    assert up.wait(60)
     yield found[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join(5)
@@ -93,7 +94,7 @@ def answer_more(server: Server, count: int) -> None:
 
 def http(port: int, name: str = "p", **more: Any) -> dict[str, Any]:
     url = f"http://127.0.0.1:{port}/"
-    return {"name": name, "kind": "http", "target": url, "reuse": True, "interval_s": 0.02, "timeout_s": 5, **more}
+    return {"name": name, "kind": "http", "target": url, "reuse": True, "interval_s": 0.02, "timeout_s": 60, **more}
 
 
 def test_ticks_are_absolute_and_phases_spread(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_ticks_are_absolute_and_phases_spread(tmp_path: Path) -> None:
         with sampler(tmp_path, config) as process:
             found = until(record, 60)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 0
+            assert process.wait(60) == 0
     ends = sorted(lines(record), key=lambda s: s[2])  # on a busy machine answers overtake one another
     assert len(ends) >= len(found)
     due = {name: [s[3] for s in ends if s[1] == name] for name in "ab"}
@@ -122,11 +123,12 @@ def test_the_loop_is_open(tmp_path: Path) -> None:
         with sampler(tmp_path, config) as process:
             until(record, 20)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) == 0
+            assert process.wait(60) == 0
     found = lines(record)
     assert {s[6] for s in found} == {"timeout"}
-    fired = [s[4] for s in found]
-    assert (max(fired) - min(fired)) / (len(fired) - 1) < 0.03 * NS
+    by_seq = sorted(found, key=lambda s: s[2])
+    overlaps = sum(later[4] < earlier[5] for earlier, later in pairwise(by_seq))
+    assert overlaps > len(by_seq) / 2, "a request was sent while the one before it hung"
     assert sorted(s[2] for s in found) == list(range(len(found))), "what was in flight at the end is recorded too"
 
 
@@ -153,13 +155,13 @@ def test_the_sampler_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
             assert process.stdin is not None
             process.stdin.close()
             process.stdin = None
-            assert process.wait(5) == 0
+            assert process.wait(60) == 0
 
 
 def test_a_bug_ends_it_loudly(tmp_path: Path) -> None:
     config = {"record": str(tmp_path / "r"), "probes": [{**http(1), "kind": "tcp", "target": "127.0.0.1:x"}]}
     with sampler(tmp_path, config) as process:
-        assert process.wait(5) == 1
+        assert process.wait(60) == 1
         assert process.stderr is not None
         assert "ValueError" in process.stderr.read()
 
@@ -170,7 +172,7 @@ def test_a_full_disk_ends_it_loudly(tmp_path: Path) -> None:
         server_thread() as server,
         sampler(tmp_path, {"record": "/dev/full", "probes": [http(server.port)]}) as process,
     ):
-        assert process.wait(5) == 1
+        assert process.wait(60) == 1
         assert process.stderr is not None
         assert "No space left" in process.stderr.read()
 
@@ -178,7 +180,7 @@ def test_a_full_disk_ends_it_loudly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("config", [{}, {"probes": [], "record": "x"}, {"probes": [{"kind": "x"}], "record": "x"}])
 def test_bad_configuration(tmp_path: Path, config: dict[str, Any]) -> None:
     with sampler(tmp_path, config) as process:
-        assert process.wait(5) == 2
+        assert process.wait(60) == 2
 
 
 def test_late_ticks_are_told() -> None:
@@ -192,7 +194,8 @@ def test_late_ticks_are_told() -> None:
             while not samples:  # noqa: ASYNC110 - a list cannot be awaited
                 await asyncio.sleep(0.005)
             time.sleep(0.2)  # noqa: ASYNC251 - the stall: nothing in this process runs
-            await asyncio.sleep(0.03)
+            while len(samples) < 11:  # noqa: ASYNC110 - a list cannot be awaited
+                await asyncio.sleep(0.005)
             await ticker.stop()
         return samples
 
@@ -200,7 +203,6 @@ def test_late_ticks_are_told() -> None:
     late = [(s[3] - s[2]) / NS for s in samples]
     assert max(late) > 0.15
     assert [s[1] for s in sorted(samples, key=lambda s: s[1])] == list(range(len(samples))), "no tick is left out"
-    assert len(samples) >= 10
 
 
 def sample(seq: int) -> Sample:

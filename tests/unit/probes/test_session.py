@@ -37,7 +37,7 @@ def session(path: Path, *specs: ProbeSpec, settings: Settings | None = None) -> 
 
 def app_probe(port: int, connection: Connection = Connection.NEW) -> ProbeSpec:
     name = f"app-{connection.value}"
-    return ProbeSpec(name, "http", f"http://127.0.0.1:{port}/", Vantage.OUTSIDE, connection, 0.02, 5)
+    return ProbeSpec(name, "http", f"http://127.0.0.1:{port}/", Vantage.OUTSIDE, connection, 0.02, 60)
 
 
 def samples(path: Path) -> list[Any]:
@@ -50,11 +50,11 @@ def test_from_start_to_stop(tmp_path: Path) -> None:
         specs = (app_probe(server.port), app_probe(server.port, Connection.REUSED), control_probe(Settings()))
         with session(record, *specs) as running:
             latest = running.latest()
-            stop = time.monotonic_ns()
+        asked = len(server.requests)
     assert set(latest) == {"app-new", "app-reused", "control"}
     assert all(0 < ok == total for ok, total in latest.values()), "start returns once every probe has an answer"
     found = samples(record)
-    assert max(s[3] for s in found) > stop - 10**9
+    assert sum(s[1] != "control" for s in found) == asked, "nothing that was under way at the end is lost"
     assert {s[6] for s in found} == {"ok"}
     assert {s[7] for s in found if s[1] == "app-new"} == {"hello-1"}
 
@@ -71,7 +71,7 @@ def test_a_dead_sampler_is_an_error_and_not_a_quiet_record(tmp_path: Path) -> No
             running.latest()
 
         with pytest.raises(StepFailed, match="sampler died with status -9"):
-            wait_for("the death to be noticed", ask, seconds=5, setting="probes_ready", poll_s=0.02)
+            wait_for("the death to be noticed", ask, seconds=60, setting="probes_ready", poll_s=0.02)
         with pytest.raises(StepFailed, match="sampler died with status -9"):
             running.stop()
 

@@ -1,0 +1,47 @@
+"""What drills ask of the app before they break anything: a disruption budget, and tolerations that end."""
+
+from math import inf
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+
+from harness.app.manifests import load, of_kind
+from harness.drills.failover_worker import REPLACED_S, UNREACHABLE, stays_s
+from harness.drills.node_drain import guarding_budgets
+
+
+def pod(*tolerations: tuple[str | None, str | None, int | None]) -> Any:
+    found = [Object(key=key, effect=effect, toleration_seconds=seconds) for key, effect, seconds in tolerations]
+    return Object(spec=Object(tolerations=found or None), metadata=Object(labels={"app": "hello"}))
+
+
+@pytest.mark.parametrize(
+    ("tolerations", "seconds"),
+    [
+        ((), 0.0),
+        (((UNREACHABLE, "NoExecute", 10),), 10.0),
+        (((UNREACHABLE, "NoExecute", None),), inf),
+        (((None, None, None),), inf),
+        (((None, None, None), (UNREACHABLE, "NoExecute", 300)), 300.0),  # the shortest counts, as in Kubernetes
+        (((UNREACHABLE, "NoSchedule", None), ("other", "NoExecute", None)), 0.0),
+    ],
+)
+def test_how_long_a_pod_stays_on_a_dead_node(tolerations: Any, seconds: float) -> None:
+    assert stays_s(pod(*tolerations)) == seconds
+
+
+def test_the_sample_app_does_not_stay_for_long() -> None:
+    spec = of_kind(load("v1"), "Deployment")["spec"]["template"]["spec"]
+    own = [(t["key"], t["effect"], t["tolerationSeconds"]) for t in spec["tolerations"]]
+    assert 0 < stays_s(pod(*own)) <= REPLACED_S < 300
+
+
+@pytest.mark.parametrize(("labels", "found"), [({"app": "hello"}, ["guard"]), ({"app": "other"}, [])])
+def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) -> None:
+    selector = Object(match_labels=labels, match_expressions=None)
+    budget = Object(metadata=Object(name="guard"), spec=Object(selector=selector))
+    listed = Object(list_namespaced_pod_disruption_budget=lambda _namespace: Object(items=[budget]))
+    api = Object(pods=lambda *_: [pod()], policy=listed)
+    ctx: Any = Object(faults=Object(api=api), survey=Object(app=Object(namespace="n", selector="s")))
+    assert guarding_budgets(ctx) == found
