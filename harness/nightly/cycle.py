@@ -79,8 +79,10 @@ class Cycles:
         """The configuration of a topology's clusters."""
         return self._load(self.plan.config_of(topology))
 
-    def run(self, *, new: bool = False) -> Store:
+    def run(self, *, new: bool = False, begin: bool = True) -> Store | None:
         """Run a cycle to its end, or go on with the one that was cut off; returns it.
+
+        ``new``: clean up after a cut one and begin anew. Without ``begin`` a cut one is all that there is to do.
 
         Raises:
             Unsafe: another one runs; the disk is full; or it was asked to stop. A next start goes on.
@@ -88,7 +90,10 @@ class Cycles:
         for topology in self.plan.topologies:
             self.settings(topology)  # a mistake in one of them is told before anything is touched
         with cycle_lock(), stop_on_signals():
-            store = self.current = self._recover(new=new) or self._begin()
+            store = self._recover(new=new) or (self._begin() if begin else None)
+            if store is None:
+                return None
+            self.current = store
             try:
                 self._cells(store)
             except DiskFull as error:

@@ -157,6 +157,11 @@ def test_asked_to_stop_it_cleans_up_and_a_next_start_goes_on(bed: Bed) -> None:
     assert verdicts(bed) == [VerdictKind.PASS]
 
 
+def test_continuing_does_nothing_where_nothing_was_cut_off(bed: Bed) -> None:
+    assert bed.cycles().run(begin=False) is None
+    assert bed.states() == []
+
+
 def test_two_cycles_never_run_at_once(bed: Bed) -> None:
     with cycle_lock(), pytest.raises(Unsafe, match=f"another cycle runs \\(process {os.getpid()}"):
         bed.run()
