@@ -39,6 +39,7 @@ class Timeouts(_Section):
     leader_takeover: float = _seconds(
         60, "another scheduler or controller manager to take the lease over; its duration is 15 s by default"
     )
+    revoked: float = _seconds(30, "every API server to refuse what was revoked; they believe a token for 10 s more")
     node_boot: float = _seconds(300, "a node to answer over SSH after power-on; bare machines run their POST")
     node_ready: float = _seconds(300, "a node to be Ready after boot or upgrade; the kubelet needs 10-60 s")
     node_not_ready: float = _seconds(
@@ -101,6 +102,9 @@ def _limits(why: str, *, app: float = _PATIENT, api: float = _PATIENT, dns: floa
 class FaultLimits(_Section):
     """The limits of drills that make one fault on one node."""
 
+    rollout_image_missing: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_crash_loop: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_never_ready: Limits = _limits("no old pod goes before a new one is ready")
     pod_killed: Limits = _limits("kube-proxy takes a dead pod out within 1-2 s")
     container_killed: Limits = _limits("the kubelet sees a dead container within 1 s, kube-proxy follows")
     pods_all_killed: Limits = _limits("new pods start and pass their readiness probe", app=30)
@@ -120,6 +124,8 @@ class FaultLimits(_Section):
     etcd_member_stopped: Limits = _limits("the API server beside it is marked down within 1.5 s")
     etcd_leader_frozen: Limits = _limits("a new leader takes 1-2 s, then API servers reconnect", api=6)
     etcd_quorum_lost: Limits = _limits("20 s without quorum, then an election; API servers reconnect", api=60)
+    etcd_member_replaced: Limits = _limits("the API server beside it is marked down within 1.5 s")
+    etcd_quorum_restored: Limits = _limits("quorum is away, then the snapshot is restored, then all starts", api=300)
     keepalived_stopped: Limits = _limits("the address moves after the skew, under 1 s")
     keepalived_killed: Limits = _limits("the address moves after three missed advertisements")
     keepalived_frozen: Limits = _limits("the address moves after three missed advertisements")
@@ -145,6 +151,23 @@ class FaultLimits(_Section):
     disk_full_root: Limits = _limits("replicas elsewhere serve")
     memory_pressure: Limits = _limits("replicas elsewhere serve; what the kernel kills is seen within 1 s", app=5)
     cpu_starvation: Limits = _limits("a node that crawls answers late; readiness takes its pods out", app=10)
+    certificate_expired_apiserver: Limits = _limits("a share of connections fails as long as it lasts, 20 s", api=30)
+    certificate_expired_kubelet: Limits = _limits("pods go on serving without their kubelet")
+    clock_skew: Limits = _limits("nothing hangs on one node's clock")
+    descriptors_apiserver: Limits = _limits("the balancer marks it down within 1.5 s")
+    descriptors_containerd: Limits = _limits("containers live on")
+    descriptors_kubelet: Limits = _limits("pods go on serving without their kubelet")
+    token_expired: Limits = _limits("nobody else is touched")
+    game_day: Limits = _limits("the most that one of its faults may cost", app=_NODE_LOSS, api=30, dns=_NODE_LOSS)
+    credentials_revoked: Limits = _limits("nobody else is touched")
+
+
+class GameDay(_Section):
+    """What a game day does: faults in a random order with rests between, until its time is over."""
+
+    minutes: float = Field(default=30, ge=1, le=1440, description="minutes; a round that has begun is finished")
+    rest_s: float = Field(default=15, ge=5, le=3600, description="seconds of rest before each fault, at the least")
+    drills: tuple[str, ...] = Field(default=(), description="drills to choose from; empty: all that make one fault")
 
 
 class DrillLimits(FaultLimits):
@@ -252,6 +275,7 @@ class Settings(_Section):
     timeouts: Timeouts = Timeouts()
     probes: Probes = Probes()
     drills: DrillLimits = DrillLimits()
+    game_day: GameDay = GameDay()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
     notify: Notify = Notify()

@@ -82,7 +82,7 @@ for node in "${workers[@]}"; do join "$node" & done
 for node in "${control_planes[@]:1}"; do join "$node" "control plane"; done
 wait
 on "$first" "kubeadm init phase addon coredns --kubeconfig /etc/kubernetes/admin.conf --config /dev/stdin" < "$dir/cluster.yaml" > /dev/null
-cat "$dir/flannel.yaml" <(printf -- '\n---\n') "$dir/metrics-server.yaml" <(printf -- '\n---\n') "$dir/local-path-storage.yaml" |
+for manifest in flannel metrics-certificate metrics-server metrics-api local-path-storage; do cat "$dir/$manifest.yaml"; printf -- '\n---\n'; done |
   on "$first" "$kubectl apply -f -" > /dev/null
 on "$first" "
   $kubectl wait --for=condition=Ready nodes --all --timeout=180s
@@ -90,4 +90,5 @@ on "$first" "
   $kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s
   $kubectl -n kube-system rollout status deploy/coredns --timeout=180s
   $kubectl -n kube-system rollout status deploy/metrics-server --timeout=180s
-  $kubectl -n local-path-storage rollout status deploy/local-path-provisioner --timeout=180s" > /dev/null
+  $kubectl -n local-path-storage rollout status deploy/local-path-provisioner --timeout=180s
+  $kubectl wait --for=condition=Available apiservice/v1beta1.metrics.k8s.io --timeout=180s" > /dev/null

@@ -37,7 +37,10 @@ SITE = "site.yml"
 @config_option
 @click.option("--provider", help="docker, libvirt or virtualbox; default: what fits this host.")
 @click.option("--source", type=click.Choice(["auto", "modules", "upstream"]), default="auto", show_default=True)
-def up(inventory: Path, config: Path | None, provider: str | None, source: str) -> None:
+@click.option(
+    "--renew", is_flag=True, help="Make nodes of Vagrant anew where an upgrade drill left a newer version on them."
+)
+def up(inventory: Path, config: Path | None, provider: str | None, source: str, renew: bool) -> None:
     """Bring up the nodes of an inventory and install the cluster on them. Safe to repeat and to interrupt."""
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
@@ -48,10 +51,15 @@ def up(inventory: Path, config: Path | None, provider: str | None, source: str) 
         build_bundles(list(SUPPORTED) if own else [cluster.kubernetes_version], source, building)
     with make_progress(console) as progress:
         if own:
-            progress.drill("up", f"nodes of {inventory}", 1, 2)
-            VagrantCluster(inventory, cluster.name).up(lambda line: progress.step("vagrant", line), provider=provider)
+            _nodes(inventory, cluster, provider, progress)
         newer = newer_version(cluster, settings)
-        if newer:
+        if newer and own and renew:
+            progress.note(
+                cluster.name, f"runs {newer} already: its nodes are made anew for {cluster.kubernetes_version}"
+            )
+            VagrantCluster(inventory, cluster.name).destroy()
+            _nodes(inventory, cluster, provider, progress)
+        elif newer:
             progress.note(cluster.name, f"runs {newer} already, the inventory asks for {cluster.kubernetes_version}")
             click.echo(
                 f"{cluster.name} is up at {cluster.api_url}, as its upgrade left it; to begin anew: kubedrill down"
@@ -60,6 +68,11 @@ def up(inventory: Path, config: Path | None, provider: str | None, source: str) 
         progress.drill("up", f"install Kubernetes {cluster.kubernetes_version}", 2, 2)
         result = run_playbook(cluster, SITE, on_event=_teller(progress), timeout_s=settings.timeouts.playbook)
     click.echo(f"{cluster.name} is up at {cluster.api_url} ({result.changed} tasks changed something)")
+
+
+def _nodes(inventory: Path, cluster: Inventory, provider: str | None, progress: Lines | Panel) -> None:
+    progress.drill("up", f"nodes of {inventory}", 1, 2)
+    VagrantCluster(inventory, cluster.name).up(lambda line: progress.step("vagrant", line), provider=provider)
 
 
 @click.command()

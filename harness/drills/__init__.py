@@ -11,18 +11,24 @@ from difflib import get_close_matches
 from harness.drills.app_rollout import AppRollout
 from harness.drills.base import Drill, DrillContext, Survey
 from harness.drills.cluster_upgrade import ClusterUpgrade
+from harness.drills.credential_drills import CredentialsRevoked, TokenExpiredDrill
 from harness.drills.drain_blocked import DrainBlocked
+from harness.drills.etcd_member_replaced import EtcdMemberReplaced
 from harness.drills.etcd_quorum_lost import EtcdQuorumLost
+from harness.drills.etcd_quorum_restored import EtcdQuorumRestored
 from harness.drills.failover_etcd_leader import FailoverEtcdLeader
 from harness.drills.failover_vip import FailoverVip
 from harness.drills.failover_worker import FailoverWorker
+from harness.drills.game_day import GameDay
 from harness.drills.leader_takeover import LEADER_DRILLS
 from harness.drills.network_drills import NETWORK_DRILLS
 from harness.drills.node_drain import NodeDrain
 from harness.drills.node_drills import NODE_DRILLS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
+from harness.drills.rollout_drills import ROLLOUT_DRILLS
 from harness.drills.service_drills import SERVICE_DRILLS
+from harness.drills.trust_drills import TRUST_DRILLS
 from harness.drills.upgrade_interrupted import INTERRUPTED
 from harness.drills.upgrade_refused import REFUSED
 from harness.drills.zone_outage import ZoneOutageDrill
@@ -32,6 +38,7 @@ __all__ = ["ALL", "INSTEAD", "STANDARD", "Drill", "DrillContext", "Survey", "fin
 
 _ORDER: tuple[Drill, ...] = (
     AppRollout(),
+    *ROLLOUT_DRILLS,
     NodeDrain(),
     DrainBlocked(),
     *POD_DRILLS,
@@ -40,11 +47,17 @@ _ORDER: tuple[Drill, ...] = (
     *NETWORK_DRILLS,
     *NODE_DRILLS,
     *RESOURCE_DRILLS,
+    *TRUST_DRILLS,
+    TokenExpiredDrill(),
+    CredentialsRevoked(),
     FailoverWorker(),
     FailoverVip(),
     FailoverEtcdLeader(),
     ZoneOutageDrill(),
+    EtcdMemberReplaced(),
     EtcdQuorumLost(),
+    EtcdQuorumRestored(),
+    GameDay(),
     *REFUSED,
     *INTERRUPTED,
     ClusterUpgrade(),

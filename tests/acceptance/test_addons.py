@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from acceptance_agents import agent_pod, wait_complete
 from kubernetes.client import ApiException
 
+from harness.cluster.api import ADMIN_CONF
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.cluster.api import ClusterApi
-    from harness.cluster.inventory import Inventory
+    from harness.cluster.hosts import Hosts
+    from harness.cluster.inventory import Inventory, Node
 
 pytestmark = pytest.mark.cluster
 
@@ -44,6 +48,25 @@ def test_metrics_server_has_figures_of_pods(api: ClusterApi, agents: Any) -> Non
         return None if items else "no figures of any pod"
 
     api.wait("metrics of pods", lacks, setting="metrics", poll_s=1)
+
+
+def test_each_api_server_serves_the_metrics_api(control_plane: Node, api: ClusterApi, hosts: Hosts) -> None:
+    kubectl = ["kubectl", "--kubeconfig", ADMIN_CONF, "--server", f"https://{control_plane.address}:6443"]
+
+    def lacks() -> str | None:
+        answer = hosts.run(control_plane, [*kubectl, "get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"])
+        return None if answer.ok else answer.stderr.strip()
+
+    api.wait(f"the metrics API of {control_plane.name}", lacks, setting="metrics", poll_s=1)
+
+
+def test_api_servers_trust_only_the_metrics_server_s_own_certificate(control_plane: Node, hosts: Hosts) -> None:
+    kubectl = ["kubectl", "--kubeconfig", ADMIN_CONF]
+    service = json.loads(
+        hosts.check(control_plane, [*kubectl, "get", "apiservice", "v1beta1.metrics.k8s.io", "-o", "json"])
+    )
+    assert service["spec"].get("caBundle")
+    assert not service["spec"].get("insecureSkipTLSVerify")
 
 
 def test_there_is_one_default_storage_class(api: ClusterApi) -> None:
