@@ -64,3 +64,15 @@ def verdict_of(folder: Path) -> tuple[VerdictKind, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         return VerdictKind.ABORTED, f"{folder.name} has no verdict ({error})"
     return kind, "; ".join(reasons) if kind is not VerdictKind.PASS else ""
+
+
+def found_in(log: Path) -> str | None:
+    """What ``kubedrill readiness --output json`` found, in one sentence; None where it said nothing of the kind."""
+    try:
+        text = log.read_text(encoding="utf-8")
+        data: dict[str, Any] = json.loads(text[text.index("{\n") :])
+        serious = [f for f in data["findings"] if f["severity"] in {"blocker", "unknown"}]
+        told = "; ".join(f"{f['subject']}: {f['found']}" for f in serious)
+        return f"{data['verdict']}{f' ({told})' if told else ''}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
