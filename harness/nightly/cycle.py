@@ -61,7 +61,7 @@ class Cycles:
     plan_path: Path
     config: Path | None  # --config, which wins over the plan's
     tell: Callable[[str, str], None]
-    program: Sequence[str] = KUBEDRILL
+    program: Sequence[str] = field(default_factory=lambda: KUBEDRILL)
     current: Store | None = None  # the cycle that run() began or goes on with
     _settings: dict[str, Settings] = field(default_factory=dict)
 
