@@ -58,6 +58,16 @@ def build_bundles(
     return _Builder(cache or Cache(), progress or Silent(), Upstream.from_environment()).build(releases, source)
 
 
+def build_items(name: str, items: list[Item], progress: BuildProgress, cache: Cache) -> Path:
+    """Build a bundle that is no release's, or find it in the cache; its folder is called ``<name>-<arch>``.
+
+    Raises:
+        BundleError: see its subclasses; nothing half-made is left behind.
+    """
+    builder = _Builder(cache, progress, Upstream.from_environment())
+    return builder.build_items(name, items)
+
+
 class _Builder:
     def __init__(self, cache: Cache, progress: BuildProgress, upstream: Upstream) -> None:
         self._cache, self._progress, self._upstream = cache, progress, upstream
@@ -71,10 +81,24 @@ class _Builder:
                 self._make(lacking, taken)
         return [self._cache.bundles / r.bundle_name for r in releases]
 
+    def build_items(self, name: str, items: list[Item]) -> Path:
+        folder = self._cache.bundles / f"{name}-{ARCH}"
+        if not self._is_made_of(folder, "modules", items):
+            with self._cache.locked(self._progress.say):
+                if not self._is_made_of(folder, "modules", items):
+                    self._make_parts(items)
+                    self._assemble(name, "modules", items)
+        return folder
+
     def _make(self, releases: list[Release], source: str) -> None:
         # Another builder may have made them while this one waited for the lock.
         wanted = {r: self._items(r, source) for r in releases if not self._stands(r, source)}
-        recipes = {recipe.key: recipe for items in wanted.values() for recipe in order(items)}
+        self._make_parts([item for items in wanted.values() for item in items])
+        for release, items in wanted.items():
+            self._assemble(release.kubernetes, source, items)
+
+    def _make_parts(self, items: list[Item]) -> None:
+        recipes = {recipe.key: recipe for recipe in order(items)}
         missing = missing_parts(self._cache, list(recipes.values()))
         if missing:
             require_build_host(
@@ -85,29 +109,29 @@ class _Builder:
             )
         self._progress.plan(len(recipes), len(recipes) - len(missing))
         make_parts(missing, self._cache, self._progress)
-        for release, items in wanted.items():
-            self._assemble(release, source, items)
 
     def _items(self, release: Release, source: str) -> list[Item]:
         return upstream_items(release, self._upstream) if source == "upstream" else modules_items(release)
 
     def _stands(self, release: Release, source: str) -> bool:
         """Whether the bundle that this source would make is there; contents that nobody wrote to are not read."""
-        folder = self._cache.bundles / release.bundle_name
+        return self._is_made_of(self._cache.bundles / release.bundle_name, source, self._items(release, source))
+
+    def _is_made_of(self, folder: Path, source: str, items: list[Item]) -> bool:
         try:
             manifest = read_manifest(folder)
         except Corrupt:
             return False
         record = folder / MANIFEST
-        return manifest.key == _bundle_key(source, self._items(release, source)) and not any(
+        return manifest.key == _bundle_key(source, items) and not any(
             is_changed(folder / part.path, Sealed(part.size, part.sha256), record) for part in manifest.parts
         )
 
-    def _assemble(self, release: Release, source: str, items: list[Item]) -> None:
+    def _assemble(self, name: str, source: str, items: list[Item]) -> None:
         """Link the parts' files into a bundle folder."""
-        with self._cache.whole(self._cache.bundles / release.bundle_name) as folder:
+        with self._cache.whole(self._cache.bundles / f"{name}-{ARCH}") as folder:
             parts = tuple(self._place(item, folder) for item in items)
-            Manifest(release.kubernetes, ARCH, source, _bundle_key(source, items), parts).write(folder)
+            Manifest(name, ARCH, source, _bundle_key(source, items), parts).write(folder)
 
     def _place(self, item: Item, folder: Path) -> Part:
         part = part_folder(self._cache, item.recipe)

@@ -13,8 +13,9 @@ from bundle.build import build_bundles
 from bundle.cache import Cache
 from bundle.errors import BundleError, Corrupt
 from bundle.manifest import Manifest, read_manifest, verify
+from bundle.orders import orders_bundle
 from bundle.progress import Bars, BuildProgress, Lines, wants_bars
-from bundle.releases import SUPPORTED, find_release
+from bundle.releases import ARCH, SUPPORTED, find_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +34,14 @@ def bundle() -> None:
     "--kubernetes", "versions", multiple=True, metavar="VERSION", help=f"One of {', '.join(SUPPORTED)}; default: all."
 )
 @click.option("--source", type=click.Choice(["auto", "modules", "upstream"]), default="auto", show_default=True)
-def build(versions: tuple[str, ...], source: str) -> None:
+@click.option("--orders", is_flag=True, help="The order service's bundle instead (docs/orders.md).")
+def build(versions: tuple[str, ...], source: str, orders: bool) -> None:
     """Build bundles, or find them in the cache."""
+    if orders and versions:
+        raise click.UsageError("--orders is a bundle of its own: leave out --kubernetes")
     console = Console(stderr=True)
     with interruptible(), shown_progress(console) as progress:
-        folders = build_bundles(list(versions or SUPPORTED), source, progress)
+        folders = [orders_bundle(progress)] if orders else build_bundles(list(versions or SUPPORTED), source, progress)
     for folder in folders:
         click.echo(folder)
 
@@ -87,7 +91,7 @@ def _show(name: str, manifest: Manifest, *, parts: bool) -> None:
 
 
 def _bundle_names(cache: Cache) -> list[str]:
-    return sorted(p.name for p in cache.bundles.glob("v*") if p.is_dir())
+    return sorted(p.name for p in cache.bundles.glob(f"[!.]*-{ARCH}") if p.is_dir())
 
 
 @contextmanager

@@ -46,13 +46,16 @@ class Image:
     config: Config
 
 
-def debian_layer(name: str, packages: Sequence[str]) -> Recipe:
-    """Return the recipe of a layer with Debian's essential packages and some more, without documentation."""
+def debian_layer(name: str, packages: Sequence[str], options: Sequence[str] = ()) -> Recipe:
+    """Return the recipe of a layer with Debian's essential packages and some more, without documentation.
+
+    ``options`` are further ones of mmdebstrap.
+    """
 
     def make(kitchen: Kitchen) -> None:
         root = kitchen.out / "root.tar"
         excludes = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _NOT_NEEDED]
-        bootstrap(kitchen.processes, root, list(packages), variant="essential", options=excludes)
+        bootstrap(kitchen.processes, root, list(packages), variant="essential", options=[*excludes, *options])
         kitchen.note("writing the layer", 0.9)
         with tarfile.open(root) as tar:
             status = tar.extractfile("./var/lib/dpkg/status")
@@ -62,7 +65,8 @@ def debian_layer(name: str, packages: Sequence[str]) -> Recipe:
         root.unlink()
         (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
 
-    return Recipe(name, DEBIAN_SUITE, "fetch", {"recipe": _RECIPE, "packages": list(packages)}, make)
+    inputs = {"recipe": _RECIPE, "packages": list(packages), **({"options": list(options)} if options else {})}
+    return Recipe(name, DEBIAN_SUITE, "fetch", inputs, make)
 
 
 def net_layer() -> Recipe:
@@ -123,6 +127,30 @@ def hello_image(image: Image) -> Recipe:
                 layer.file(f"app/{path.relative_to(SAMPLE_APP)}", path, 0o644)
 
     return _image(image, {"app": tree_digest(SAMPLE_APP)}, write_app, (), python_layer())
+
+
+def files_image(
+    image: Image,
+    inputs: Mapping[str, Any],
+    files: Callable[[Kitchen], Mapping[str, Path]],
+    needs: tuple[Recipe, ...],
+    base: Recipe,
+) -> Recipe:
+    """Return the recipe of an image that adds plain files to a base.
+
+    Args:
+        image: what it is called and how it is started.
+        inputs: what the files are made from, besides ``needs``.
+        files: path in the image (no leading slash) → file.
+        needs: parts that files come from.
+        base: a Debian layer.
+    """
+
+    def write_files(layer: LayerWriter, kitchen: Kitchen) -> None:
+        for path, file in sorted(files(kitchen).items()):
+            layer.file(path, file, 0o644)
+
+    return _image(image, inputs, write_files, needs, base)
 
 
 def pause_image(image: Image, kubernetes: Product) -> Recipe:

@@ -46,6 +46,7 @@ class Timeouts(_Section):
         120, "a dead node to be marked NotReady; Kubernetes' default grace period is 50 s since 1.32, 40 s before"
     )
     pods_ready: float = _seconds(240, "pods to be Ready; images are on the nodes already, so this is probes and start")
+    orders_stored: float = _seconds(60, "acknowledged orders to be stored; a dead worker's are handed on after 15 s")
     rollout: float = _seconds(300, "a Deployment to be complete; three pods in turn, each with a preStop drain")
     evict: float = _seconds(300, "all pods of a drained node to be gone; grace period 30 s each, some in turn")
     evict_blocked: float = _seconds(20, "a drain that a disruption budget blocks, until it is reported and undone")

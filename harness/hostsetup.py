@@ -44,6 +44,8 @@ TEST_PACKAGES = {
     "docker-registry": "the upstream source is tested against a real registry",
     "fonts-dejavu-core": "text in the report",
     "openssh-server": "unit tests talk to a real SSH server",
+    "postgresql": "history and order service are tested on a real database",
+    "redis-server": "the order service is tested with a real cache",
 }
 """Debian packages that `make test` needs on top."""
 

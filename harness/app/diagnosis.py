@@ -59,14 +59,14 @@ def fatal_reason(pods: list[Any]) -> str:
     return ""
 
 
-def diagnose(api: Api) -> str:
+def diagnose(api: Api, namespace: str = NAMESPACE, selector: str = SELECTOR) -> str:
     """Return several lines: pods that are not ready, their log tails, and the latest warnings of the namespace."""
     lines: list[str] = []
     try:
-        pods = api.pods(NAMESPACE, SELECTOR)
+        pods = api.pods(namespace, selector)
         for pod in pods:
             lines += _pod(api, pod)
-        warnings = [event for event in api.events(NAMESPACE) if event.type == "Warning"]
+        warnings = [event for event in api.events(namespace) if event.type == "Warning"]
         lines += [
             f"  event: {event.involved_object.kind} {event.involved_object.name}: {event.reason}: {event.message}"
             for event in warnings[-EVENTS:]
@@ -88,13 +88,13 @@ def _pod(api: Api, pod: Any) -> list[str]:
     where = f" on {pod.spec.node_name}" if pod.spec.node_name else ""
     lines = [f"  pod {pod.metadata.name}{where} ({pod.status.phase}): {'; '.join(states + unscheduled)}"]
     if states:
-        lines += [f"    log: {line}" for line in _log(api, pod.metadata.name)]
+        lines += [f"    log: {line}" for line in _log(api, pod)]
     return lines
 
 
-def _log(api: Api, pod: str) -> list[str]:
+def _log(api: Api, pod: Any) -> list[str]:
     try:
-        text: str = api.core.read_namespaced_pod_log(pod, NAMESPACE, tail_lines=LOG_LINES)
+        text: str = api.core.read_namespaced_pod_log(pod.metadata.name, pod.metadata.namespace, tail_lines=LOG_LINES)
     except ApiException:
         return []  # a container that never started has no log; its state above says why
     return text.splitlines()

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from bundle.cli import bundle
+from harness.cli.app import app
 from harness.cli.artefacts import artefacts
 from harness.cli.cluster import down, up
 from harness.cli.doctor import doctor
@@ -35,6 +36,7 @@ for command in (
     bundle,
     up,
     down,
+    app,
     list_drills,
     drill,
     replay,

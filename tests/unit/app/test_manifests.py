@@ -79,7 +79,7 @@ def status(*, ready: bool = False, **state: Any) -> Any:
 
 def pod(*statuses: Any, scheduled: str = "True", message: str = "") -> Any:
     return Thing(
-        metadata=Thing(name="hello-1"),
+        metadata=Thing(name="hello-1", namespace="kubedrill-app"),
         spec=Thing(node_name="w1" if scheduled == "True" else None),
         status=Thing(
             phase="Pending",

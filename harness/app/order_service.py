@@ -1,0 +1,301 @@
+"""The order service in the cluster: deploy, look at, remove. docs/orders.md tells what it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubernetes.client import ApiException, BatchV1Api
+
+from harness.app import orders_manifests as manifests
+from harness.app.diagnosis import diagnose, fatal_reason
+from harness.cluster.playbooks import run_playbook
+from harness.errors import DeadlineExceeded, StepFailed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.cluster.api import ClusterApi
+    from harness.cluster.playbooks import TaskEvent
+    from harness.config import Settings
+
+IMAGES_PLAYBOOK = "playbooks/orders_images.yml"
+NODES_NEEDED = 3
+"""Of queue and database each member stands on a node of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One workload: how many pods are ready, and where they are. ``problem`` is what it lacks, "" for nothing."""
+
+    name: str
+    wanted: int
+    ready: int
+    nodes: dict[str, str]  # pod → node
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersStatus:
+    """What is deployed now. ``primary`` is the database's pod that takes writes, "" while there is none."""
+
+    version: str
+    components: tuple[Component, ...]
+    primary: str
+    volumes: int
+
+    @property
+    def problem(self) -> str:
+        """What is lacking, in one line; "" when everything is complete."""
+        lacking = [f"{part.name}: {part.problem}" for part in self.components if part.problem]
+        return "; ".join(lacking + ([] if self.primary else ["database: no primary"]))
+
+
+class OrderService:
+    """The order service of one cluster. Every method may be called again at any time."""
+
+    namespace = manifests.NAMESPACE
+
+    def __init__(self, api: ClusterApi, settings: Settings) -> None:
+        self._api, self._settings = api, settings
+        self._batch: Any = BatchV1Api(api.client) if api else None
+
+    def put_images(self, on_event: Callable[[TaskEvent], None] | None = None) -> int:
+        """Import the images on every node that lacks them (timeouts.playbook); returns how many nodes did.
+
+        Raises:
+            StepFailed: a node or its disk refused; carries Ansible's words.
+        """
+        seconds = self._settings.timeouts.playbook
+        return run_playbook(self._api.inventory, IMAGES_PLAYBOOK, on_event=on_event, timeout_s=seconds).changed
+
+    def deploy(self, version: str = "v1") -> None:
+        """Bring the application to ``version`` and wait for it; what is right already is left alone.
+
+        What a first deployment made is removed again when it does not come up. Of a new version that does not come up
+        the old pods go on serving.
+
+        Raises:
+            UsageError: no such version, too few nodes, no default StorageClass: nothing was touched.
+            StepFailed: it did not come up; carries pod states, events and log tails.
+        """
+        self._refuse(version)
+        if self._terminating():
+            self._api.wait_namespace_gone(self.namespace)
+        objects = manifests.load(version)
+        first = self._live_web() is None
+        self._keep_autoscaled(objects)
+        try:
+            self._api.apply(objects[:2])
+            self._ensure_secrets()
+            self._restart_failed_migration(version)
+            if not first:
+                self._migrate(objects, version)
+            self._api.apply(objects[2:])
+            self.wait_ready(version)
+        except StepFailed:
+            if first:
+                self.remove()
+            raise
+
+    def wait_ready(self, version: str) -> None:
+        """Wait (timeouts.rollout) until every part is complete and the migration has run.
+
+        Raises:
+            StepFailed: it is not; carries pod states, events and log tails.
+        """
+        self._await("the order service", lambda: self._lacks(version))
+
+    def status(self) -> OrdersStatus | None:
+        """Return what is deployed now, or None when nothing is."""
+        web = self._live_web()
+        if web is None:
+            return None
+        pods = [pod for pod in self._pods() if pod.metadata.deletion_timestamp is None]
+        primary = [p.metadata.name for p in pods if (p.metadata.labels or {}).get("kubedrill/role") == "primary"]
+        claims = self._api.core.list_namespaced_persistent_volume_claim(self.namespace).items
+        return OrdersStatus(
+            version=web.spec.template.spec.containers[0].image.rpartition(":")[2],
+            components=tuple(self._component(kind, name, pods) for kind, name in _workloads()),
+            primary=primary[0] if len(primary) == 1 else "",
+            volumes=len(claims),
+        )
+
+    def remove(self, *, keep_volumes: bool = False) -> None:
+        """Delete everything, volumes included, and wait until it is gone (timeouts.namespace_gone).
+
+        With ``keep_volumes`` the volumes and the passwords that open them stay, for a later :meth:`deploy`.
+
+        Raises:
+            DeadlineExceeded: something is left; says what.
+        """
+        objects = manifests.load(manifests.VERSIONS[0])
+        if keep_volumes:
+            jobs = [_job(version) for version in manifests.VERSIONS]
+            self._api.delete([*[obj for obj in objects[1:] if obj["kind"] != "Job"], *jobs])
+            self._api.wait("the order service's pods to be gone", self._pods_left, setting="namespace_gone")
+            return
+        self._api.delete(objects[:2])
+        self._api.wait_namespace_gone(self.namespace)
+        self._api.wait("the order service's volumes to be gone", self._volumes_left, setting="namespace_gone")
+
+    def _refuse(self, version: str) -> None:
+        mistakes = []
+        if version not in manifests.VERSIONS:
+            mistakes.append(
+                f"the order service has no version {version!r}; give one of {', '.join(manifests.VERSIONS)}"
+            )
+        ready = [node.metadata.name for node in self._api.nodes() if self._api.ready(node)] if self._api else []
+        if self._api and len(ready) < NODES_NEEDED:
+            mistakes.append(
+                f"{len(ready)} nodes are ready ({', '.join(ready)}); queue and database need {NODES_NEEDED}"
+            )
+        if self._api and not self._has_storage():
+            mistakes.append(
+                "the cluster has no default StorageClass: mark one with the annotation "
+                "storageclass.kubernetes.io/is-default-class=true"
+            )
+        if mistakes:
+            raise UsageError("; ".join(mistakes))
+
+    def _has_storage(self) -> bool:
+        classes = self._api.storage.list_storage_class().items
+        mark = "storageclass.kubernetes.io/is-default-class"
+        return any((found.metadata.annotations or {}).get(mark) == "true" for found in classes)
+
+    def _migrate(self, objects: list[dict[str, Any]], version: str) -> None:
+        """Bring the database to the new form before any new pod starts; the old version copes with it."""
+        self._api.apply([manifests.named(objects, "Job", manifests.migration(version))])
+        self._await("the migration", lambda: self._migration_lacks(version))
+
+    def _await(self, what: str, lacks: Callable[[], str | None]) -> None:
+        try:
+            self._api.wait(what, lacks, setting="rollout")
+        except (DeadlineExceeded, StepFailed) as error:
+            why = diagnose(self._api, self.namespace, manifests.SELECTOR)
+            raise StepFailed(f"{what} is not up: {error}\n{why}") from error
+
+    def _lacks(self, version: str) -> str | None:
+        lacking = [f"{name}: {problem}" for kind, name in _workloads() if (problem := self._problem(kind, name))]
+        lacking += [problem for problem in [self._migration_lacks(version)] if problem]
+        if lacking:
+            self._give_up_early()
+        return "; ".join(lacking) or None
+
+    def _give_up_early(self) -> None:
+        """Stop waiting for what time does not cure.
+
+        Raises:
+            StepFailed: an image is missing, or a rollout made no progress for as long as its Deployment allows.
+        """
+        if reason := fatal_reason(self._pods()):
+            raise StepFailed(
+                f"{reason}. Images come from the application bundle: kubedrill app deploy puts them there."
+            )
+        for name in manifests.DEPLOYMENTS:
+            conditions = self._api.apps.read_namespaced_deployment(name, self.namespace).status.conditions or []
+            stuck = [c.message for c in conditions if c.reason == "ProgressDeadlineExceeded"]
+            if stuck:
+                raise StepFailed(f"the rollout of {name} was given up: {stuck[0]}")
+
+    def _migration_lacks(self, version: str) -> str | None:
+        name = manifests.migration(version)
+        status = self._batch.read_namespaced_job(name, self.namespace).status
+        for condition in status.conditions or []:
+            if condition.type == "Failed" and condition.status == "True":
+                raise StepFailed(f"{name} failed: {condition.reason}: {condition.message}")
+        return None if status.succeeded else f"{name} has not ended"
+
+    def _restart_failed_migration(self, version: str) -> None:
+        """A Job that failed stays failed: take it away, so that this deployment's can run."""
+        try:
+            status = self._batch.read_namespaced_job(manifests.migration(version), self.namespace).status
+        except ApiException as error:
+            if error.status == 404:
+                return
+            raise
+        if any(c.type == "Failed" and c.status == "True" for c in status.conditions or []):
+            self._api.delete([_job(version)])
+            self._api.wait("the failed migration to be gone", lambda: self._job_left(version), setting="namespace_gone")
+
+    def _job_left(self, version: str) -> str | None:
+        try:
+            self._batch.read_namespaced_job(manifests.migration(version), self.namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        return "it is still there"
+
+    def _ensure_secrets(self) -> None:
+        """Create each Secret once: what runs keeps its passwords."""
+        for secret in manifests.new_secrets():
+            try:
+                self._api.core.create_namespaced_secret(self.namespace, secret)
+            except ApiException as error:
+                if error.status != 409:
+                    raise
+
+    def _keep_autoscaled(self, objects: list[dict[str, Any]]) -> None:
+        """Apply the number of web pods that the autoscaler chose, so that the two do not take turns."""
+        web = self._live_web()
+        if web is not None:
+            manifests.named(objects, "Deployment", "web")["spec"]["replicas"] = web.spec.replicas
+
+    def _live_web(self) -> Any:
+        try:
+            return self._api.apps.read_namespaced_deployment("web", self.namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _terminating(self) -> bool:
+        try:
+            namespace = self._api.core.read_namespace(self.namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return False
+            raise
+        return namespace.metadata.deletion_timestamp is not None
+
+    def _problem(self, kind: str, name: str) -> str:
+        try:
+            return self._api.rollout_problem(kind, self.namespace, name) or ""
+        except ApiException as error:
+            if error.status == 404:
+                return "it does not exist"
+            raise
+
+    def _component(self, kind: str, name: str, pods: list[Any]) -> Component:
+        own = [pod for pod in pods if (pod.metadata.labels or {}).get("app.kubernetes.io/name") == name]
+        ready = [p for p in own if any(c.type == "Ready" and c.status == "True" for c in p.status.conditions or [])]
+        read = self._api.apps.read_namespaced_stateful_set if kind == "StatefulSet" else None
+        problem = self._problem(kind, name)
+        wanted = 0
+        if problem != "it does not exist":
+            read = read or self._api.apps.read_namespaced_deployment
+            wanted = int(read(name, self.namespace).spec.replicas)
+        nodes = {pod.metadata.name: pod.spec.node_name or "" for pod in own}
+        return Component(name, wanted, len(ready), nodes, problem)
+
+    def _pods(self) -> list[Any]:
+        return self._api.pods(self.namespace, manifests.SELECTOR)
+
+    def _pods_left(self) -> str | None:
+        return ", ".join(pod.metadata.name for pod in self._pods()) or None
+
+    def _volumes_left(self) -> str | None:
+        volumes = self._api.core.list_persistent_volume().items
+        own = [v for v in volumes if v.spec.claim_ref and v.spec.claim_ref.namespace == self.namespace]
+        return ", ".join(f"{v.metadata.name} ({v.status.phase})" for v in own) or None
+
+
+def _workloads() -> list[tuple[str, str]]:
+    stateful = [("StatefulSet", name) for name in manifests.STATEFUL]
+    return [*stateful, *(("Deployment", name) for name in manifests.DEPLOYMENTS)]
+
+
+def _job(version: str) -> dict[str, Any]:
+    metadata = {"name": manifests.migration(version), "namespace": manifests.NAMESPACE}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata}

@@ -1,0 +1,75 @@
+"""The order service's manifests (``harness/app/orders``, a kustomize base), as plain objects of one version."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+NAMESPACE = "kubedrill-orders"
+SELECTOR = "app.kubernetes.io/part-of=orders"
+IMAGE = "docker.io/kubedrill/orders"
+VERSIONS = ("v1", "v2")
+"""The versions whose images the application bundle holds (docs/orders.md)."""
+STATEFUL = ("queue", "database")
+DEPLOYMENTS = ("cache", "worker", "web")
+NODE_PORT, GRPC_NODE_PORT = 30081, 30091
+_SECRETS = {
+    "queue": ("password", "route-password"),
+    "database": ("superuser", "replication", "owner", "app", "patroni"),
+    "cache": ("password",),
+}
+
+
+def load(version: str) -> list[dict[str, Any]]:
+    """Return all objects but the Secrets, in the order of the kustomization, with the images of one version."""
+    folder = files(__package__).joinpath("orders")
+    kustomization = yaml.safe_load(folder.joinpath("kustomization.yaml").read_text(encoding="utf-8"))
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in kustomization["resources"]]
+    objects = [obj for text in texts for obj in yaml.safe_load_all(text) if obj]
+    for obj in objects:
+        if obj["kind"] in ("Deployment", "Job"):
+            _set_version(obj, version)
+    return objects
+
+
+def migration(version: str) -> str:
+    """Return the name of a version's migration Job."""
+    return f"migrate-{version}"
+
+
+def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    """Return one object."""
+    return next(obj for obj in objects if obj["kind"] == kind and obj["metadata"]["name"] == name)
+
+
+def new_secrets() -> list[dict[str, Any]]:
+    """Make Secrets with fresh random passwords; they exist in the cluster only, in no file and no log."""
+    found = []
+    for name, keys in _SECRETS.items():
+        values = {key: new_password() for key in keys}
+        if name == "cache":
+            values["auth.conf"] = f"requirepass {values['password']}\n"
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        metadata = {"name": name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "orders"}}
+        found.append({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data})
+    return found
+
+
+def new_password() -> str:
+    """Make a password that every configuration language takes for a text: NATS' would read 1e5 as a number."""
+    return f"p{secrets.token_hex(24)}"
+
+
+def _set_version(obj: dict[str, Any], version: str) -> None:
+    template = obj["spec"]["template"]
+    container = template["spec"]["containers"][0]
+    if not container["image"].startswith(f"{IMAGE}:"):
+        return
+    container["image"] = f"{IMAGE}:{version}"
+    template["metadata"]["labels"]["app.kubernetes.io/version"] = version
+    if obj["kind"] == "Job":
+        obj["metadata"]["name"] = migration(version)

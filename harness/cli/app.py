@@ -1,0 +1,119 @@
+"""kubedrill app: the order service on a cluster: deploy, status, remove."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from bundle.cli import shown_progress
+from bundle.orders import orders_bundle
+from harness.app.ledger import checks, judge, summary
+from harness.app.order_service import OrderService
+from harness.app.orders_manifests import NODE_PORT, VERSIONS
+from harness.app.traffic import Traffic, keep_on_for
+from harness.app.traffic_process import Plan
+from harness.cli.options import config_option, inventory_option
+from harness.cluster.api import ClusterApi
+from harness.cluster.hosts import Hosts
+from harness.cluster.inventory import Inventory
+from harness.config import load_settings
+from harness.runner.guards import require_permission
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.group()
+def app() -> None:
+    """The order service: queue, database, cache, workers and web, all highly available (docs/orders.md)."""
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option("--version", type=click.Choice(VERSIONS), default=VERSIONS[0], show_default=True)
+def deploy(inventory: Path, config: Path | None, version: str) -> None:
+    """Bring the order service to a version, its images included. Safe to repeat and to interrupt."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    console = Console(stderr=True)
+    with shown_progress(console) as building:
+        orders_bundle(building)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        service = OrderService(api, settings)
+        imported = service.put_images()
+        console.print(f"images: {imported} nodes got some" if imported else "images: every node has them")
+        service.deploy(version)
+    click.echo(f"{cluster.name}: order service {version} at http://{cluster.virtual_address}:{NODE_PORT}/orders")
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.pass_context
+def status(context: click.Context, inventory: Path, config: Path | None) -> None:
+    """Show what is deployed; ends with 0 when it is complete, with 1 when it is not."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        found = OrderService(api, settings).status()
+    if found is None:
+        click.echo(f"{cluster.name}: the order service is not deployed")
+        context.exit(1)
+    click.echo(f"{cluster.name}: order service {found.version}, {found.volumes} volumes")
+    for part in found.components:
+        click.echo(f"  {part.name:9} {part.ready}/{part.wanted} ready{f'; {part.problem}' if part.problem else ''}")
+        for pod, node in sorted(part.nodes.items()):
+            click.echo(f"    {pod} on {node or 'no node'}{' (primary)' if pod == found.primary else ''}")
+    context.exit(1 if found.problem else 0)
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option("--keep-volumes", is_flag=True, help="Leave the data and its passwords, for a later deploy.")
+def remove(inventory: Path, config: Path | None, keep_volumes: bool) -> None:
+    """Remove the order service, volumes included. Safe to repeat."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        OrderService(api, settings).remove(keep_volumes=keep_volumes)
+    click.echo(f"{cluster.name}: the order service is gone{', its volumes are kept' if keep_volumes else ''}")
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option("--seconds", type=click.FloatRange(1, 86_400), default=30, show_default=True)
+@click.option("--writes", type=click.FloatRange(0.1, 1000), default=50, show_default=True, help="A second, open loop.")
+@click.option("--reads", type=click.FloatRange(0, 1000), default=10, show_default=True, help="A second, open loop.")
+@click.pass_context
+def traffic(  # noqa: PLR0913, PLR0917 - one for each option
+    context: click.Context, inventory: Path, config: Path | None, seconds: float, writes: float, reads: float
+) -> None:
+    """Write orders, read every one of them back, and judge: lost or duplicated orders are a FAIL."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    url = f"http://{cluster.virtual_address}:{NODE_PORT}"
+    run = f"t{secrets.token_hex(4)}"
+    path = settings.reports_dir / "orders" / f"{run}.jsonl"
+    plan = Plan(url, run, writes_per_s=writes, reads_per_s=reads, seed=secrets.randbits(32))
+    with Traffic(plan, path, settings.timeouts) as flow:
+        keep_on_for(seconds, flow.check)
+        flow.stop()
+        ledger = flow.read_back()
+    for line in summary(ledger):
+        click.echo(line)
+    found = checks(ledger, min_acknowledged=int(0.5 * writes * seconds))
+    for check in found:
+        mark = {True: "ok", False: "FAIL", None: "not known"}[check.ok]
+        click.echo(f"  {mark}: {check.name}: {check.found}, expected {check.expected}")
+    verdict = judge(found)
+    click.echo(f"{verdict.value}; ledger: {path}")
+    context.exit(verdict.exit_code)

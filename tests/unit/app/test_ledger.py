@@ -1,0 +1,117 @@
+"""What the ledger calls each order, and that it never calls a loss anything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.app.ledger import ACKNOWLEDGED, NS, REFUSED, UNKNOWN, Ledger, Write, checks, judge, settle, summary
+from harness.app.ledger_file import LedgerWriter, read_ledger
+from harness.errors import StepFailed
+from harness.model import VerdictKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def ledger(*writes: tuple[str, str, int], seen_after_s: float = 0.1) -> Ledger:
+    """Make a ledger of (key, outcome, times found)."""
+    made = {key: Write(key, 0, 0, outcome, NS if outcome != UNKNOWN else 0) for key, outcome, _ in writes}
+    seen = {key: int((1 + seen_after_s) * NS) for key, _, found in writes if found}
+    return Ledger(made, seen, {key: found for key, _, found in writes if found})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "found", "fate", "verdict"),
+    [
+        (ACKNOWLEDGED, 1, "stable", VerdictKind.PASS),
+        (ACKNOWLEDGED, 0, "lost", VerdictKind.FAIL),
+        (ACKNOWLEDGED, 2, "duplicated", VerdictKind.FAIL),
+        (UNKNOWN, 0, "dropped", VerdictKind.PASS),
+        (UNKNOWN, 1, "recovered", VerdictKind.PASS),
+        (UNKNOWN, 2, "duplicated", VerdictKind.FAIL),
+        (REFUSED, 0, "dropped", VerdictKind.PASS),
+        (REFUSED, 1, "phantom", VerdictKind.FAIL),
+    ],
+)
+def test_each_fate_and_its_verdict(outcome: str, found: int, fate: str, verdict: VerdictKind) -> None:
+    book = ledger(("a", ACKNOWLEDGED, 1), ("b", outcome, found))
+    assert settle(book).fates[fate][-1] == "b"
+    assert judge(checks(book, min_acknowledged=1)) is verdict
+
+
+def test_an_order_that_is_seen_late_is_late_and_no_failure() -> None:
+    book = ledger(("a", ACKNOWLEDGED, 1), seen_after_s=7)
+    assert settle(book).fates["late"] == ("a",)
+    assert settle(book).worst_delay_s == pytest.approx(7)
+    assert judge(checks(book, min_acknowledged=1)) is VerdictKind.PASS
+
+
+def test_an_order_that_only_the_read_back_found_is_late() -> None:
+    book = ledger(("a", ACKNOWLEDGED, 1))
+    book.seen.clear()
+    assert settle(book).fates["late"] == ("a",)
+
+
+def test_an_order_that_nobody_sent_is_a_failure() -> None:
+    book = ledger(("a", ACKNOWLEDGED, 1))
+    book.found = {"a": 1, "t-99": 1}
+    assert settle(book).unexpected == ("t-99",)
+    assert judge(checks(book, min_acknowledged=1)) is VerdictKind.FAIL
+
+
+def test_missing_data_is_never_a_pass_and_a_loss_is_one_however_little_there_is() -> None:
+    few = ledger(("a", ACKNOWLEDGED, 1))
+    assert judge(checks(few, min_acknowledged=2)) is VerdictKind.INCONCLUSIVE
+    few.found = None
+    assert judge(checks(few, min_acknowledged=1)) is VerdictKind.INCONCLUSIVE
+    with pytest.raises(ValueError, match="read back"):
+        settle(few)
+    assert judge(checks(ledger(("a", ACKNOWLEDGED, 0)), min_acknowledged=100)) is VerdictKind.FAIL
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome"),
+    [
+        ([], UNKNOWN),
+        ([REFUSED], REFUSED),
+        ([REFUSED, REFUSED], REFUSED),
+        ([REFUSED, UNKNOWN], UNKNOWN),
+        ([UNKNOWN, REFUSED], UNKNOWN),
+        ([UNKNOWN, ACKNOWLEDGED], ACKNOWLEDGED),
+        ([ACKNOWLEDGED, REFUSED], ACKNOWLEDGED),
+    ],
+)
+def test_several_answers_to_one_key(answers: list[str], outcome: str) -> None:
+    write = Write("k", 0, 0)
+    for answer in answers:
+        write.answer(answer, 1)
+    assert write.outcome == outcome
+
+
+def test_a_ledger_that_was_cut_short_leaves_an_unknown_write(tmp_path: Path) -> None:
+    path = tmp_path / "book.jsonl"
+    with LedgerWriter(path) as book:
+        book.write("intent", "a", 1, 2)
+        book.write("answer", "a", ACKNOWLEDGED, 3, "http-202", "pod")
+        book.write("intent", "b", 4, 5)
+        book.write("seen", ["a"], 9)
+        book.write("skipped", 3)
+        book.write("read", "ok")
+        book.write("answer", "b", ACKNOWLEDGED, 6, "http-202", "pod")
+    path.write_bytes(path.read_bytes()[:-5])
+    found = read_ledger(path)
+    assert {key: write.outcome for key, write in found.writes.items()} == {"a": ACKNOWLEDGED, "b": UNKNOWN}
+    assert (found.seen, found.skipped, found.reads["ok"], found.found) == ({"a": 9}, 3, 1, None)
+    assert "2 orders sent" in summary(found)[0]
+
+
+@pytest.mark.parametrize("line", ['["nonsense"]', '["answer", "never-sent", "acknowledged", 1, "", ""]', "{}", "["])
+def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "book.jsonl"
+    path.write_text(f'["skipped", 1]\n{line}\n["skipped", 1]\n')
+    with pytest.raises(StepFailed, match=r"book\.jsonl:2: no line of a ledger"):
+        read_ledger(path)
+    with pytest.raises(StepFailed, match="cannot be read"):
+        read_ledger(tmp_path / "none")

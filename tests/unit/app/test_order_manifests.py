@@ -1,0 +1,191 @@
+"""What the order service's manifests promise, without a cluster."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bundle.orders import orders_items
+from harness.app.order_service import OrderService
+from harness.app.orders_manifests import NAMESPACE, VERSIONS, load, migration, named, new_secrets
+from harness.errors import UsageError
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kube_schema import mistakes
+
+BASE = Path(__file__).parents[3] / "harness/app/orders"
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
+
+
+def workloads(version: str = "v1") -> list[dict[str, Any]]:
+    return [obj for obj in load(version) if obj["kind"] in WORKLOADS]
+
+
+def pod(obj: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = obj["spec"]["template"]["spec"]
+    return found
+
+
+def names(objs: list[dict[str, Any]]) -> list[str]:
+    return [obj["metadata"]["name"] for obj in objs]
+
+
+def test_every_object_is_what_kubernetes_own_models_know() -> None:
+    assert [text for obj in [*load("v1"), *new_secrets()] for text in mistakes(obj)] == []
+
+
+def test_the_check_finds_a_misspelt_field_a_wrong_type_and_a_missing_one() -> None:
+    obj = named(load("v1"), "Deployment", "web")
+    obj["spec"]["replica"] = 3
+    obj["spec"]["minReadySeconds"] = "2"
+    del obj["spec"]["selector"]
+    found = "\n".join(mistakes(obj))
+    for word in ("spec.replica: Extra inputs", "spec.minReadySeconds", "spec.selector: Field required"):
+        assert word in found
+
+
+def test_the_kustomization_names_every_file() -> None:
+    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
+    assert set(listed) == {path.name for path in BASE.glob("*.yaml")} - {"kustomization.yaml"}
+
+
+def test_all_is_in_the_one_namespace_but_what_has_none() -> None:
+    outside = [obj for obj in load("v1") if obj["metadata"].get("namespace") != NAMESPACE]
+    assert [(obj["kind"], obj["metadata"]["name"]) for obj in outside] == [
+        ("Namespace", NAMESPACE),
+        ("PriorityClass", "kubedrill-orders-data"),
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_image_is_in_the_application_bundle(version: str) -> None:
+    images = {container["image"] for obj in workloads(version) for container in pod(obj)["containers"]}
+    assert images <= {item.image for item in orders_items()}
+    assert f"docker.io/kubedrill/orders:{version}" in images
+
+
+def test_a_version_is_in_names_labels_and_images() -> None:
+    objects = load("v2")
+    job = named(objects, "Job", migration("v2"))
+    assert pod(job)["containers"][0]["image"].endswith("orders:v2")
+    assert (
+        named(objects, "Deployment", "web")["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"]
+        == "v2"
+    )
+    assert "version" not in str(named(objects, "StatefulSet", "queue")["spec"]["template"]["metadata"]["labels"])
+
+
+@pytest.mark.parametrize("obj", workloads(), ids=names(workloads()))
+def test_pod_security_restricted_and_bounded(obj: dict[str, Any]) -> None:
+    spec = pod(obj)
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["runAsUser"] > 10_000
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is (obj["metadata"]["name"] == "database")
+    for container in spec["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert {*container["resources"]["requests"], *container["resources"]["limits"]} == {"cpu", "memory"}
+        if obj["kind"] != "Job":
+            assert {"readinessProbe", "livenessProbe"} <= container.keys()
+
+
+def test_all_requests_fit_into_half_a_processor() -> None:
+    total = 0
+    for obj in workloads():
+        cpu = pod(obj)["containers"][0]["resources"]["requests"]["cpu"]
+        total += int(cpu.removesuffix("m")) * obj["spec"].get("replicas", 1)
+    assert total <= 500
+
+
+def test_every_service_and_budget_selects_pods() -> None:
+    templates = [obj["spec"]["template"]["metadata"]["labels"] for obj in workloads()]
+    templates.append({"app.kubernetes.io/name": "database", "kubedrill/role": "primary"})  # Patroni's mark
+    for obj in load("v1"):
+        if obj["kind"] in ("Service", "PodDisruptionBudget"):
+            selector = obj["spec"]["selector"].get("matchLabels", obj["spec"]["selector"])
+            assert any(selector.items() <= labels.items() for labels in templates), obj["metadata"]["name"]
+
+
+def test_every_pod_has_a_budget_and_a_network_policy_of_its_own() -> None:
+    budgets = {
+        obj["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"]
+        for obj in load("v1")
+        if obj["kind"] == "PodDisruptionBudget"
+    }
+    assert budgets == set(names(workloads())) - {migration("v1")}
+    assert named(load("v1"), "NetworkPolicy", "deny-all")["spec"] == {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+
+
+def test_patroni_may_do_what_it_needs_in_its_namespace_and_nobody_else_anything() -> None:
+    rights = [obj for obj in load("v1") if "Role" in obj["kind"]]
+    assert {obj["kind"] for obj in rights} == {"Role", "RoleBinding"}
+    verbs = {verb for rule in named(rights, "Role", "database")["rules"] for verb in rule["verbs"]}
+    assert "*" not in verbs
+    assert "delete" not in verbs
+    assert [s["name"] for s in named(rights, "RoleBinding", "database")["subjects"]] == ["database"]
+
+
+def test_the_app_sees_its_own_passwords_only() -> None:
+    seen = {}
+    for obj in workloads():
+        for volume in pod(obj).get("volumes", []):
+            for source in volume.get("projected", {}).get("sources", []):
+                keys = [item["key"] for item in source["secret"]["items"]]
+                seen.setdefault(obj["metadata"]["name"], {})[source["secret"]["name"]] = keys
+    assert seen == {
+        "web": {"queue": ["password"], "database": ["app"], "cache": ["password"]},
+        "worker": {"queue": ["password"], "database": ["app"]},
+        migration("v1"): {"queue": ["password"], "database": ["owner"]},
+    }
+
+
+def test_every_secret_that_is_asked_for_is_made_anew_each_time() -> None:
+    assert "Secret" not in {obj["kind"] for obj in load("v1")}
+    first, second = new_secrets(), new_secrets()
+    made = {(s["metadata"]["name"], key) for s in first for key in s["data"]}
+    asked = set()
+    for obj in workloads():
+        for variable in pod(obj)["containers"][0].get("env", []):
+            if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
+                asked.add((reference["name"], reference["key"]))
+    assert asked <= made
+    one = [value for s in first for value in s["data"].values()]
+    assert not set(one) & {value for s in second for value in s["data"].values()}
+    assert min(len(base64.b64decode(value)) for value in one) >= 48
+
+
+def test_the_grace_period_covers_the_drain() -> None:
+    spec = pod(named(load("v1"), "Deployment", "web"))
+    container = spec["containers"][0]
+    drain = float(next(e["value"] for e in container["env"] if e["name"] == "DRAIN_SECONDS"))
+    finish = 10  # orders-app/main.py FINISH_SECONDS
+    assert (
+        container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + finish < spec["terminationGracePeriodSeconds"]
+    )
+
+
+def test_patroni_s_times_keep_its_own_rule() -> None:
+    config = yaml.safe_load(named(load("v1"), "ConfigMap", "database")["data"]["patroni.yml"])
+    dcs = config["bootstrap"]["dcs"]
+    assert dcs["loop_wait"] + 2 * dcs["retry_timeout"] <= dcs["ttl"]
+    assert dcs["synchronous_mode"] == "quorum"
+    assert dcs["synchronous_mode_strict"]
+
+
+def test_an_unknown_version_is_refused_before_anything_is_touched() -> None:
+    service = OrderService(None, None)  # type: ignore[arg-type]  # nothing of the cluster may be asked
+    with pytest.raises(UsageError, match="no version 'v9'; give one of v1, v2"):
+        service.deploy("v9")
