@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -124,14 +125,15 @@ class Cycles:
 
     def _begin(self) -> Store:
         now = datetime.now(UTC)
-        cycle = f"{now:%Y%m%dT%H%M%SZ}"
+        own = secrets.token_hex(2)  # two users' cycles may begin in the same second, on nodes of one Docker daemon
+        cycle = f"{now:%Y%m%dT%H%M%SZ}-{own}"
         cells = [
             CellState(
                 key=cell.key,
                 topology=cell.topology,
                 versions=cell.versions,
                 during=cell.during,
-                cluster=f"{self.plan.name}-{now:%m%d%H%M%S}-{number:02}",
+                cluster=f"{self.plan.name}-{now:%m%d%H%M}{own}-{number:02}",
             )
             for number, cell in enumerate(cells_of(self.plan), 1)
         ]
