@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def runs_of(cluster: str, reports: Path, since: str) -> list[Path]:
     """The folders of a cluster's runs since a cycle began, both named for their time; the oldest first."""
-    since = since.split("-")[0]
+    since = since.split("-", maxsplit=1)[0]
     folders = sorted(path for path in reports.glob("[0-9]*Z-*") if path.name >= since and not path.is_symlink())
     return [folder for folder in folders if _cluster(folder) == cluster]
 
