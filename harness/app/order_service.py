@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import ApiException, BatchV1Api
 
 from harness.app import orders_manifests as manifests
-from harness.app.diagnosis import diagnose, fatal_reason
+from harness.app.diagnosis import diagnose, fatal_reason, refusal
 from harness.cluster.playbooks import run_playbook
-from harness.errors import DeadlineExceeded, StepFailed, UsageError
+from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,16 +86,16 @@ class OrderService:
         first = self._live_web() is None
         self._keep_autoscaled(objects)
         try:
-            self._api.apply(objects[:2])
+            self._apply(objects[:2])
             self._ensure_secrets()
             self._restart_failed_migration(version)
             if not first:
                 self._migrate(objects, version)
-            self._api.apply(objects[2:])
+            self._apply(objects[2:])
             self.wait_ready(version)
-        except StepFailed:
+        except StepFailed as error:
             if first:
-                self.remove()
+                self._undo(error)
             raise
 
     def wait_ready(self, version: str) -> None:
@@ -139,6 +139,22 @@ class OrderService:
         self._api.wait_namespace_gone(self.namespace)
         self._api.wait("the order service's volumes to be gone", self._volumes_left, setting="namespace_gone")
 
+    def _undo(self, reason: StepFailed) -> None:
+        """Remove what a first deployment made; that it failed counts, whatever becomes of the removal."""
+        try:
+            self.remove()
+        except KubedrillError as error:
+            raise StepFailed(f"{reason}\nIt could not be removed again: {error}. Run: kubedrill app remove") from error
+
+    def _apply(self, objects: list[dict[str, Any]]) -> None:
+        """Apply objects; one that the API server refuses is named with its reason."""
+        for obj in objects:
+            try:
+                self._api.apply([obj])
+            except ApiException as error:
+                said = refusal(error)
+                raise StepFailed(f"{obj['kind']} {obj['metadata']['name']} was refused: {said}") from error
+
     def _refuse(self, version: str) -> None:
         mistakes = []
         if version not in manifests.VERSIONS:
@@ -165,7 +181,7 @@ class OrderService:
 
     def _migrate(self, objects: list[dict[str, Any]], version: str) -> None:
         """Bring the database to the new form before any new pod starts; the old version copes with it."""
-        self._api.apply([manifests.named(objects, "Job", manifests.migration(version))])
+        self._apply([manifests.named(objects, "Job", manifests.migration(version))])
         self._await("the migration", lambda: self._migration_lacks(version))
 
     def _await(self, what: str, lacks: Callable[[], str | None]) -> None:
