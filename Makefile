@@ -3,6 +3,7 @@
 #   make drill     from nothing to a report: packages, bundles, nodes, cluster, the standard drills
 #   make cluster   the cluster only
 #   make test      the project's own tests
+#   make test-all  the same with every drill, the game day among them (hours)
 #   make mutants   broken runs that the verdict must call what they are (seconds, no cluster)
 #   make bench     speed, as ratios measured side by side
 #   make clean     away with nodes, networks, images and files that the project made
@@ -14,7 +15,7 @@ INVENTORY ?= inventories/local
 KUBEDRILL := .venv/bin/kubedrill
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test bundles cluster drill test mutants bench clean
+.PHONY: help setup setup-test bundles cluster drill test test-all mutants bench clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +39,9 @@ drill: bundles
 
 test: setup-test
 	@.venv/bin/python -m tests
+
+test-all: setup-test
+	@.venv/bin/python -m tests --all
 
 mutants: setup
 	@.venv/bin/python -m pytest -q tests/mutants

@@ -1,11 +1,11 @@
-"""What ``make bench`` runs: ticks of the sampler, what trends find, installer and upgrade, each against its floor."""
+"""What ``make bench`` runs, each against its floor: sampler, verdict of a large record, trends, installer, upgrade."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-BENCHMARKS = ["sampler", "trends", "install", "upgrade"]
+BENCHMARKS = ["sampler", "verdict", "trends", "install", "upgrade"]
 
 
 def main() -> int:

@@ -39,6 +39,7 @@ class Timeouts(_Section):
     leader_takeover: float = _seconds(
         60, "another scheduler or controller manager to take the lease over; its duration is 15 s by default"
     )
+    revoked: float = _seconds(30, "every API server to refuse what was revoked; they believe a token for 10 s more")
     node_boot: float = _seconds(300, "a node to answer over SSH after power-on; bare machines run their POST")
     node_ready: float = _seconds(300, "a node to be Ready after boot or upgrade; the kubelet needs 10-60 s")
     node_not_ready: float = _seconds(
@@ -102,6 +103,9 @@ def _limits(why: str, *, app: float = _PATIENT, api: float = _PATIENT, dns: floa
 class FaultLimits(_Section):
     """The limits of drills that make one fault on one node."""
 
+    rollout_image_missing: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_crash_loop: Limits = _limits("no old pod goes before a new one is ready")
+    rollout_never_ready: Limits = _limits("no old pod goes before a new one is ready")
     pod_killed: Limits = _limits("kube-proxy takes a dead pod out within 1-2 s")
     container_killed: Limits = _limits("the kubelet sees a dead container within 1 s, kube-proxy follows")
     pods_all_killed: Limits = _limits("new pods start and pass their readiness probe", app=30)
@@ -121,6 +125,8 @@ class FaultLimits(_Section):
     etcd_member_stopped: Limits = _limits("the API server beside it is marked down within 1.5 s")
     etcd_leader_frozen: Limits = _limits("a new leader takes 1-2 s, then API servers reconnect", api=6)
     etcd_quorum_lost: Limits = _limits("20 s without quorum, then an election; API servers reconnect", api=60)
+    etcd_member_replaced: Limits = _limits("the API server beside it is marked down within 1.5 s")
+    etcd_quorum_restored: Limits = _limits("quorum is away, then the snapshot is restored, then all starts", api=300)
     keepalived_stopped: Limits = _limits("the address moves after the skew, under 1 s")
     keepalived_killed: Limits = _limits("the address moves after three missed advertisements")
     keepalived_frozen: Limits = _limits("the address moves after three missed advertisements")
@@ -146,6 +152,23 @@ class FaultLimits(_Section):
     disk_full_root: Limits = _limits("replicas elsewhere serve")
     memory_pressure: Limits = _limits("replicas elsewhere serve; what the kernel kills is seen within 1 s", app=5)
     cpu_starvation: Limits = _limits("a node that crawls answers late; readiness takes its pods out", app=10)
+    certificate_expired_apiserver: Limits = _limits("a share of connections fails as long as it lasts, 20 s", api=30)
+    certificate_expired_kubelet: Limits = _limits("pods go on serving without their kubelet")
+    clock_skew: Limits = _limits("nothing hangs on one node's clock")
+    descriptors_apiserver: Limits = _limits("the balancer marks it down within 1.5 s")
+    descriptors_containerd: Limits = _limits("containers live on")
+    descriptors_kubelet: Limits = _limits("pods go on serving without their kubelet")
+    token_expired: Limits = _limits("nobody else is touched")
+    game_day: Limits = _limits("the most that one of its faults may cost", app=_NODE_LOSS, api=30, dns=_NODE_LOSS)
+    credentials_revoked: Limits = _limits("nobody else is touched")
+
+
+class GameDay(_Section):
+    """What a game day does: faults in a random order with rests between, until its time is over."""
+
+    minutes: float = Field(default=30, ge=1, le=1440, description="minutes; a round that has begun is finished")
+    rest_s: float = Field(default=15, ge=5, le=3600, description="seconds of rest before each fault, at the least")
+    drills: tuple[str, ...] = Field(default=(), description="drills to choose from; empty: all that make one fault")
 
 
 class DrillLimits(FaultLimits):
@@ -175,6 +198,29 @@ class DrillLimits(FaultLimits):
     cluster_upgrade: Limits = Field(
         default=Limits(app_max_failed=0, api_outage_s=1.0),
         description="0 failed application requests, the API out for 1 s at most at a time",
+    )
+
+    upgrade_killed: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=_PATIENT),
+        description="an API server that is left half-way is out of the balancers; kubelets elsewhere go on",
+    )
+    upgrade_node_lost: Limits = Field(
+        default=Limits(app_max_failed=0, dns_outage_s=_NODE_LOSS),
+        description="the worker that is lost was drained before",
+    )
+    upgrade_plane_lost: Limits = Field(
+        default=Limits(app_outage_s=_PATIENT, api_outage_s=6.0, dns_outage_s=_NODE_LOSS),
+        description="as the loss of a control plane, while another one may be on its way out",
+    )
+    upgrade_drain_blocked: Limits = Field(
+        default=Limits(app_max_failed=0, api_outage_s=1.0),
+        description="as a clean upgrade: a refused drain costs nothing",
+    )
+    upgrade_corrupt_bundle: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+    upgrade_disk_full: Limits = Field(
+        default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
     )
 
     @model_validator(mode="before")
@@ -209,19 +255,34 @@ class History(_Section):
     app: str = Field(default="", max_length=200, description="the application; empty: the sample application")
 
 
+class Notify(_Section):
+    """Who is told what a nightly cycle came to; docs/notify.md."""
+
+    urls_file: str = Field(default="", description="file (chmod 600) with an Apprise URL a line; empty: nobody")
+    always: bool = Field(default=False, description="also where nothing changed since the last cycle")
+    metrics_file: str = Field(default="", description="file.prom for node_exporter's textfile collector; empty: none")
+    gateway: str = Field(default="", description="host:port of a Prometheus push gateway; empty: none")
+
+
 class Settings(_Section):
     """All of ``kubedrill.yml``.
 
     ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the control probe asks;
     empty: the harness serves one itself on loopback. ``upgrade_forks`` is ``ansible-playbook --forks``; 1 spares nodes
-    that share the processors of one small machine.
+    that share the processors of one small machine. ``upgrade_to`` is what upgrade drills go to; empty: the newest
+    release that has a bundle and is at most one minor version ahead.
     """
 
     timeouts: Timeouts = Timeouts()
     probes: Probes = Probes()
     drills: DrillLimits = DrillLimits()
+    game_day: GameDay = GameDay()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
+    notify: Notify = Notify()
+    upgrade_to: str = Field(
+        default="", pattern=r"^(\d+\.\d+\.\d+)?$", description="release that upgrade drills go to; empty: the newest"
+    )
     upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
 

@@ -208,7 +208,7 @@ class Record:
     """
 
     header: Header
-    samples: Sequence[Sample]  # harness.columns.Samples when it was read from a file
+    samples: Sequence[Sample]  # harness.samples.Samples when it was read from a file
     spans: tuple[Span, ...]
     events: tuple[Event, ...]
     clocks: tuple[ClockOffset, ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import MISSING, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.columns import Columns, Samples
+from harness.columns import Columns
 from harness.errors import UsageError
 from harness.model import (
     Budget,
@@ -21,16 +21,16 @@ from harness.model import (
     Span,
     Vantage,
 )
+from harness.samples import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from harness.record_samples import Portion
+
 FORMAT = 1  # raised when a line changes its meaning; a reader refuses other formats
 ENDINGS = ("completed", "aborted", "interrupted", "error")
-
-
-SAMPLE_FIELDS = 6  # after "sample" and the probe
 
 
 class _ByProbe(dict[str, Columns]):
@@ -73,42 +73,20 @@ class RecordBuilder:
                 number, f"found {_short(line)} ({error})", f"one of {', '.join(self._take)} as told in docs/record.md"
             ) from error
 
-    def add_many(self, first: int, lines: list[Any]) -> None:
-        """Take many lines without truth values, the first of which has number ``first``: :meth:`add`, but fast."""
-        samples: dict[str, list[list[Any]]] = defaultdict(list)
-        others: list[tuple[int, Any]] = []
-        try:
-            for number, line in enumerate(lines, start=first):
-                if line[0] == "sample":
-                    samples[line[1]].append(line)
-                else:
-                    others.append((number, line))
-        except (TypeError, KeyError, IndexError):  # not even a line: add refuses it with its number
-            samples, others = {}, list(enumerate(lines, start=first))
-        if self._header is None:
-            self.add(first, lines[0])
-            others = others[1:]
-        for number, line in others:
-            self.add(number, line)
-        for probe, rows in samples.items():
-            if not self._take_columns(probe, rows):
-                self._take_one_by_one(first, lines, probe)
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line was taken."""
+        return self._header is not None
 
-    def _take_columns(self, probe: str, rows: list[list[Any]]) -> bool:
-        """Take a probe's samples all at once; False, with nothing taken, when there is anything wrong with one."""
+    def add_samples(self, first: int, portion: Portion) -> None:
+        """Take samples of one probe from lines that begin with number ``first``. Raises UsageError as :meth:`add`."""
+        probe, times, outcomes, servers = portion
         try:
-            _, _, *columns = zip(*rows, strict=True)
-            if len(columns) == SAMPLE_FIELDS and type(probe) is str:
-                self._samples[probe].extend(columns)
-                return True
-        except (TypeError, ValueError, OverflowError):
-            pass
-        return False
-
-    def _take_one_by_one(self, first: int, lines: list[Any], probe: str) -> None:
-        for number, line in enumerate(lines, start=first):
-            if line[0] == "sample" and line[1] == probe:
-                self.add(number, line)
+            self._samples[probe].extend_coded(times, outcomes, servers)
+        except ValueError as error:
+            raise self._elsewhere(
+                first, f"found {error} here or in the lines that follow", f"samples of probe {probe}"
+            ) from error
 
     def record(self) -> Record:
         """The record. Raises UsageError when there was no header or when samples stand twice."""

@@ -90,4 +90,5 @@ on "$first" "
   $kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s
   $kubectl -n kube-system rollout status deploy/coredns --timeout=180s
   $kubectl -n kube-system rollout status deploy/metrics-server --timeout=180s
-  $kubectl -n local-path-storage rollout status deploy/local-path-provisioner --timeout=180s" > /dev/null
+  $kubectl -n local-path-storage rollout status deploy/local-path-provisioner --timeout=180s
+  $kubectl wait --for=condition=Available apiservice/v1beta1.metrics.k8s.io --timeout=180s" > /dev/null

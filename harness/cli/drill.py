@@ -12,8 +12,9 @@ from harness.cli.plan import show_rehearsal
 from harness.cli.remember import remember
 from harness.cli.terminal import make_progress, verdict_line
 from harness.cluster.inventory import Inventory
-from harness.config import Settings, load_settings
+from harness.config import DEFAULT_FILE, Settings, load_settings
 from harness.drills import ALL, STANDARD, find_drills
+from harness.drills.game_day import GameDay, lasting, require_known
 from harness.errors import UsageError
 from harness.model import VerdictKind
 from harness.record import read_run
@@ -21,7 +22,7 @@ from harness.report import write_report
 from harness.runner import RunResult, run_drills
 from harness.runner.guards import require_permission
 from harness.runner.rehearsal import rehearse
-from harness.runner.replay import Replay, plan_replay
+from harness.runner.replay import Replay, as_long, plan_replay
 from harness.runner.run import new_seed
 from harness.verdict import judge
 
@@ -44,6 +45,7 @@ def list_drills() -> None:
 @inventory_option
 @config_option
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat the random choices of an earlier run.")
+@click.option("--minutes", type=click.FloatRange(1, 1440), help="How long game-day lasts; else game_day.minutes.")
 @click.option("--dry-run", is_flag=True, help="Only tell targets, predictions and steps; touch nothing.")
 @click.pass_context
 def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
@@ -52,11 +54,12 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     inventory: Path,
     config: Path | None,
     seed: int | None,
+    minutes: float | None,
     dry_run: bool,
 ) -> None:
     """Run drills on the cluster of an inventory, the standard ones unless some are named, and write the report."""
     drills = find_drills(names)
-    settings = load_settings(config)
+    settings = game_day_settings(load_settings(config), [each.name for each in drills], minutes, config)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
     if dry_run:
@@ -79,7 +82,8 @@ def replay(context: click.Context, run: str, inventory: Path, config: Path | Non
     directory = find_run(run, settings)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
-    again = plan_replay(str(directory), read_run(directory), cluster)
+    records = read_run(directory)
+    again, settings = plan_replay(str(directory), records, cluster), as_long(settings, records)
     _run(context, (), cluster, settings, config_path=config, again=again)
 
 
@@ -130,6 +134,23 @@ def show_result(console: Console, result: RunResult, inventory: Path) -> None:
         console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
     again = f"kubedrill replay {result.directory.name} --inventory {inventory}"
     console.print(f"{result.verdict.value}; to repeat it: {again}", markup=False, highlight=False, soft_wrap=True)
+
+
+def game_day_settings(settings: Settings, names: list[str], minutes: float | None, config: Path | None) -> Settings:
+    """Return the settings with what the command line says of the game day.
+
+    Raises:
+        UsageError: ``--minutes`` without a game day.
+        ConfigErrors: the configuration names drills that cannot be rounds of one.
+    """
+    if GameDay.name not in names:
+        if minutes is not None:
+            raise UsageError(
+                f"--minutes is about {GameDay.name}, which is not among the drills; add it or leave it out"
+            )
+        return settings
+    require_known(settings, str(config or DEFAULT_FILE))
+    return settings if minutes is None else lasting(settings, minutes)
 
 
 def find_run(run: str, settings: Settings) -> Path:

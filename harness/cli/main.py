@@ -10,12 +10,16 @@ from rich.console import Console
 
 from bundle.cli import bundle
 from harness.cli.app import app
+from harness.cli.artefacts import artefacts
 from harness.cli.cluster import down, up
 from harness.cli.doctor import doctor
 from harness.cli.drill import drill, list_drills, replay, report
 from harness.cli.heal import heal
 from harness.cli.history import history
+from harness.cli.nightly import nightly
+from harness.cli.notify import notify
 from harness.cli.readiness import readiness
+from harness.cli.site import site
 from harness.errors import KubedrillError
 
 _INTERRUPTED = 4
@@ -27,7 +31,24 @@ def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
 
 
-for command in (doctor, bundle, up, down, app, list_drills, drill, replay, heal, report, readiness, history):
+for command in (
+    doctor,
+    bundle,
+    up,
+    down,
+    app,
+    list_drills,
+    drill,
+    replay,
+    heal,
+    report,
+    readiness,
+    history,
+    nightly,
+    notify,
+    site,
+    artefacts,
+):
     cli.add_command(command)
 
 

@@ -43,6 +43,28 @@ class Member:
         return not self.error and self.id != 0 and self.id == self.leader_id
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One member as the others list it. ``name`` is empty until it has started once."""
+
+    name: str
+    id: int
+    peer_url: str
+    client_url: str
+
+
+def read_list(hosts: Hosts, node: str) -> list[Listed]:
+    """The members of etcd, as the one on a node lists them.
+
+    Raises:
+        StepFailed: it does not answer; carries etcdctl's words.
+    """
+    listed = json.loads(hosts.check(node, f"{ETCDCTL} member list -w json", 15))["members"]
+    return [
+        Listed(one.get("name", ""), one["ID"], one["peerURLs"][0], (one.get("clientURLs") or [""])[0]) for one in listed
+    ]
+
+
 def read_members(hosts: Hosts, inventory: Inventory) -> list[Member]:
     """Ask the etcd member of each control plane; one that does not answer is in the list with its error."""
     return [_read(hosts, node.name) for node in inventory.control_planes]

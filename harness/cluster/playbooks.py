@@ -53,6 +53,10 @@ class TaskEvent:
     data: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
+class KillPlaybook(Exception):
+    """Raised by ``on_event``: the playbook is killed at once (SIGKILL), as by a power loss of its controller."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlaybookResult:
     """How a playbook ended: counts by host (ok, changed, failures, unreachable, skipped, rescued, ignored)."""
@@ -81,7 +85,7 @@ def run_playbook(  # noqa: PLR0913 - each is named by the caller
     ``forks`` is how many nodes are worked on at a time; ansible.cfg's number when it is not given.
     ``on_event`` is called from the calling thread for each event as it happens. Extra variables are handed over in a
     private file, never on the command line. When ``on_event`` raises or the caller is interrupted (Ctrl-C), the
-    playbook is asked to stop (SIGINT to its own process group), waited for, then killed.
+    playbook is asked to stop (SIGINT to its own process group), waited for, then killed; at once by KillPlaybook.
 
     Raises:
         UsageError: there is no such playbook.
@@ -133,6 +137,9 @@ class _Run:
                 self._note(event)
                 on_event(event)
             process.wait()
+        except KillPlaybook:
+            self._kill(process)
+            raise
         except BaseException:
             self._stop(process)
             raise
@@ -169,6 +176,12 @@ class _Run:
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
         stop(process)
+        _end_left_behind(self.mark)
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         _end_left_behind(self.mark)
 
     def _note(self, event: TaskEvent) -> None:

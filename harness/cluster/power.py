@@ -8,21 +8,27 @@ that Vagrant made (`vagrant halt --force` pulls the plug).
 
 A killed container loses its processes, memory, network and tmpfs at once, as a power cut does; what it had written to
 files is with the host's kernel and survives, which a real disk does not promise for writes that were not synced.
+
+Commands of the inventory often refuse what is so already (``virsh start`` of a machine that runs, ``virsh resume`` of
+one that is not paused). Such a refusal counts only where the node does not answer.
 """
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cluster.ssh_options import SshOptions
 from harness.cluster.vagrant import made_by_vagrant, vagrant_environment
 from harness.config import PROJECT_ROOT
-from harness.errors import DeadlineExceeded, StepFailed
+from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.cluster.inventory import Inventory
     from harness.config import Settings
@@ -32,6 +38,8 @@ DOCKER = "/usr/bin/docker"
 """Debian's client; another `docker` may stand before it on PATH."""
 _PAUSED, _NOT_PAUSED = "is already paused", "is not paused"
 """What Docker says of a container that is in the state which was asked for."""
+GREETING_S = 5.0
+"""Seconds for a node's SSH server to greet; sshd does so in milliseconds, on a crowded host within a second."""
 _ADDRESS = "{{range .NetworkSettings.Networks}}{{with .IPAMConfig}}{{.IPv4Address}} {{end}}{{end}}"
 
 
@@ -82,11 +90,12 @@ class Power:
         """Give the power back; a node that is on stays on.
 
         Raises:
-            StepFailed: there is no way to do it, or the command failed; carries its own words.
+            StepFailed: there is no way to do it, or the command failed and the node does not answer; carries its words.
             DeadlineExceeded: the command did not end within ``timeouts.power``.
         """
         switch = self._need(node)
-        self._run(f"power on {node.name}", switch.on, switch)
+        with _unless_it_answers(node):
+            self._run(f"power on {node.name}", switch.on, switch)
 
     def pause_available(self, node: Node) -> str | None:
         """Say why this node cannot be paused from here, None when it can."""
@@ -116,12 +125,13 @@ class Power:
         """Let a paused node go on; one that is not paused is left as it is.
 
         Raises:
-            StepFailed: the command failed; carries its own words.
+            StepFailed: the command failed and the node does not answer, as one that is off; carries its words.
             DeadlineExceeded: the command did not end within ``timeouts.power``.
         """
         switch = self._need(node)
         if switch.resume:
-            self._run(f"resume {node.name}", switch.resume, switch, forgiven=_NOT_PAUSED)
+            with _unless_it_answers(node):
+                self._run(f"resume {node.name}", switch.resume, switch, forgiven=_NOT_PAUSED)
 
     def is_off(self, node: Node) -> bool:
         """Whether the node is surely off; False also where only the node itself could say."""
@@ -194,6 +204,25 @@ def _container(name: str) -> Switch:
         resume=(DOCKER, "unpause", name),
         running=(DOCKER, "container", "inspect", "--format", "{{.State.Running}}", name),
     )
+
+
+@contextlib.contextmanager
+def _unless_it_answers(node: Node) -> Iterator[None]:
+    """Forgive a failed command where the node is as it should be already: it runs."""
+    try:
+        yield
+    except StepFailed:
+        if not greets(node):
+            raise
+
+
+def greets(node: Node) -> bool:
+    """Whether the node's SSH server says who it is. For a paused container its host accepts connections, in silence."""
+    with contextlib.suppress(OSError, ConfigErrors):
+        port = SshOptions.of(node).port
+        with socket.create_connection((node.address, port), GREETING_S) as connection:
+            return connection.recv(4) == b"SSH-"  # the timeout holds for this too
+    return False
 
 
 def is_container(name: str, address: str) -> bool:

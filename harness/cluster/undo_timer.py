@@ -26,9 +26,13 @@ LOAD_PREFIX = "kubedrill-fault-"
 
 
 def timer_argv(unit: str, seconds: float, command: str) -> list[str]:
-    """The command that arms ``command`` as a transient timer ``seconds`` from now, right to the second."""
+    """The command that arms ``command`` as a transient timer ``seconds`` from now, right to the second.
+
+    systemd replaces ``${name}`` in a unit's command line, also where it is none of its variables; ``$$`` is a dollar
+    (systemd.service(5), Command lines).
+    """
     argv = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={seconds:.0f}s"]
-    return [*argv, "--timer-property=AccuracySec=1s", "/bin/sh", "-c", command]
+    return [*argv, "--timer-property=AccuracySec=1s", "/bin/sh", "-c", command.replace("$", "$$")]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The drills, one file each; those that differ in a fault only stand in tables.
 
-A full run goes in the order that is here: the upgrade comes last, it cannot be undone.
+A full run goes in the order that is here: the upgrade comes last, it cannot be undone. Other ways to upgrade are run by
+their names, each on a cluster of its own.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from difflib import get_close_matches
 from harness.drills.app_rollout import AppRollout
 from harness.drills.base import Drill, DrillContext, Survey
 from harness.drills.cluster_upgrade import ClusterUpgrade
+from harness.drills.credential_drills import CredentialsRevoked, TokenExpiredDrill
 from harness.drills.drain_blocked import DrainBlocked
+from harness.drills.etcd_member_replaced import EtcdMemberReplaced
 from harness.drills.etcd_quorum_lost import EtcdQuorumLost
+from harness.drills.etcd_quorum_restored import EtcdQuorumRestored
 from harness.drills.failover_etcd_leader import FailoverEtcdLeader
 from harness.drills.failover_vip import FailoverVip
 from harness.drills.failover_worker import FailoverWorker
+from harness.drills.game_day import GameDay
 from harness.drills.leader_takeover import LEADER_DRILLS
 from harness.drills.network_drills import NETWORK_DRILLS
 from harness.drills.node_drain import NodeDrain
@@ -22,14 +27,19 @@ from harness.drills.node_drills import NODE_DRILLS
 from harness.drills.order_drills import ORDER_DRILLS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
+from harness.drills.rollout_drills import ROLLOUT_DRILLS
 from harness.drills.service_drills import SERVICE_DRILLS
+from harness.drills.trust_drills import TRUST_DRILLS
+from harness.drills.upgrade_interrupted import INTERRUPTED
+from harness.drills.upgrade_refused import REFUSED
 from harness.drills.zone_outage import ZoneOutageDrill
 from harness.errors import UsageError
 
-__all__ = ["ALL", "STANDARD", "Drill", "DrillContext", "Survey", "find_drills"]
+__all__ = ["ALL", "INSTEAD", "STANDARD", "Drill", "DrillContext", "Survey", "find_drills"]
 
 _ORDER: tuple[Drill, ...] = (
     AppRollout(),
+    *ROLLOUT_DRILLS,
     NodeDrain(),
     DrainBlocked(),
     *POD_DRILLS,
@@ -39,11 +49,19 @@ _ORDER: tuple[Drill, ...] = (
     *NETWORK_DRILLS,
     *NODE_DRILLS,
     *RESOURCE_DRILLS,
+    *TRUST_DRILLS,
+    TokenExpiredDrill(),
+    CredentialsRevoked(),
     FailoverWorker(),
     FailoverVip(),
     FailoverEtcdLeader(),
     ZoneOutageDrill(),
+    EtcdMemberReplaced(),
     EtcdQuorumLost(),
+    EtcdQuorumRestored(),
+    GameDay(),
+    *REFUSED,
+    *INTERRUPTED,
     ClusterUpgrade(),
 )
 
@@ -62,14 +80,18 @@ STANDARD = (
 """What is run when no drill is named: a quarter of an hour; all of them take more than an hour."""
 
 
+INSTEAD = tuple(drill.name for drill in INTERRUPTED)
+"""Drills that upgrade the cluster in another way than cluster-upgrade: "all" leaves them out."""
+
+
 def find_drills(names: tuple[str, ...] | list[str]) -> list[Drill]:
-    """Return the drills of these names in their order; none means the standard ones, "all" every drill.
+    """Return the drills of these names in their order; none means the standard ones, "all" all but :data:`INSTEAD`.
 
     Raises:
         UsageError: unknown names; all of them are named, and the known ones listed.
     """
     unknown = [name for name in names if name not in ALL and name != "all"]
-    wanted = list(ALL) if "all" in names else dict.fromkeys(names or STANDARD)
+    wanted = [name for name in ALL if name not in INSTEAD] if "all" in names else dict.fromkeys(names or STANDARD)
     chosen = [ALL[name] for name in wanted if name in ALL]
     if unknown:
         meant = " ".join(f"Did you mean {like} instead of {name}?" for name in unknown if (like := similar(name)))
@@ -84,5 +106,6 @@ def similar(name: str) -> str:
     >>> similar("failover-vipp")
     'failover-vip'
     """
+    standard = [known for known in STANDARD if name in known]
     close = get_close_matches(name, ALL, n=3, cutoff=0.6)
-    return " or ".join(close[:1] or [known for known in ALL if name in known][:3])
+    return " or ".join(standard or close[:1] or [known for known in ALL if name in known][:3])

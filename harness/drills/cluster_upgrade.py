@@ -1,6 +1,7 @@
 """Rolling upgrade of the cluster to the next Kubernetes release, under traffic.
 
-1. Take the newest release that has a bundle and is at most one minor version ahead of the oldest node.
+1. Take the newest release that has a bundle and is at most one minor version ahead of the oldest node, or the one that
+   the setting ``upgrade_to`` names.
 2. Run playbooks/upgrade.yml. Each Ansible task on each host is a span, so that a failed request names its step.
 3. Check that every node and the API server run the new version.
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cluster.playbooks import run_playbook
 from harness.drills.ansible_lane import AnsibleLane
@@ -19,6 +20,9 @@ from harness.drills.node_loss import CALM_S
 from harness.drills.predictions import planned_work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.cluster.playbooks import TaskEvent
     from harness.drills.base import DrillContext, Survey
     from harness.faults import FaultContext
     from harness.model import Budget
@@ -40,14 +44,7 @@ class ClusterUpgrade:
 
     def unavailable(self, survey: Survey) -> str | None:
         """Needs a newer bundle."""
-        live, found = live_versions(survey.faults), bundles(survey.faults)
-        if next_version(min(live), found):
-            return None
-        have = ", ".join(show(version) for version in sorted(found)) or "none"
-        return (
-            f"the cluster runs {show(min(live))} and no bundle is a step ahead of it (found: {have}); "
-            "build one (kubedrill bundle build) or install the older release first"
-        )
+        return lacks_bundle(survey)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Name all nodes."""
@@ -66,31 +63,79 @@ class ClusterUpgrade:
 
     def run(self, ctx: DrillContext) -> None:
         """Run the playbook and check the versions."""
-        faults = ctx.faults
-        target = next_version(min(live_versions(faults)), bundles(faults))
-        assert target is not None  # noqa: S101 - unavailable() said so
-        wanted = show(target)
-        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(faults))
-        log = ctx.writer.path.with_suffix(".ansible.log")
-        lane = AnsibleLane(ctx)
-        with ctx.step("cluster", f"upgrade to {wanted}", lane="fault"), lane:
-            run_playbook(
-                faults.inventory,
-                PLAYBOOK,
-                {"upgrade_to": wanted.removeprefix("v")},
-                on_event=lane.take,
-                timeout_s=faults.settings.timeouts.upgrade,
-                forks=faults.settings.upgrade_forks,
-                log_path=log,
-            )
-        versions = {name: show(version) for name, version in node_versions(faults).items()}
-        wrong = [f"{name} {version}" for name, version in versions.items() if version != wanted]
-        ctx.check("every kubelet runs the new release", not wrong, ", ".join(wrong) or f"all {wanted}", f"all {wanted}")
-        server = faults.api.version.get_code().git_version
-        ctx.check("the API server runs the new release", server == wanted, server, wanted)
-        with ctx.step("cluster", "upgraded: until every probe is answered"):
-            seconds = faults.settings.timeouts.recovery
-            ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
+        wanted = goal(ctx.faults)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.faults))
+        play(ctx, wanted, f"upgrade to {wanted}")
+        check_upgraded(ctx, wanted)
+
+
+def lacks_bundle(survey: Survey) -> str | None:
+    """Say why the cluster cannot be upgraded, None when it can."""
+    live, found = live_versions(survey.faults), bundles(survey.faults)
+    if next_version(min(live), found):
+        return None
+    have = ", ".join(show(version) for version in sorted(found)) or "none"
+    return (
+        f"the cluster runs {show(min(live))} and no bundle is a step ahead of it (found: {have}); "
+        "build one (kubedrill bundle build) or install the older release first"
+    )
+
+
+def goal(ctx: FaultContext) -> str:
+    """The version to upgrade to, as "v1.36.3"; :func:`lacks_bundle` said that there is one."""
+    target = next_version(min(live_versions(ctx)), bundles(ctx))
+    assert target is not None  # noqa: S101 - unavailable() said so
+    return show(target)
+
+
+def play(
+    ctx: DrillContext,
+    wanted: str,
+    title: str,
+    on_event: Callable[[TaskEvent], None] | None = None,
+    extra_vars: Mapping[str, Any] | None = None,
+) -> None:
+    """Run playbooks/upgrade.yml, each task on each host a span; ``on_event`` sees each event too, and may raise.
+
+    Raises:
+        StepFailed: the upgrade was refused or failed; carries Ansible's words.
+        DeadlineExceeded: it did not end within ``timeouts.upgrade``.
+    """
+    faults, lane = ctx.faults, AnsibleLane(ctx)
+
+    def take(event: TaskEvent) -> None:
+        lane.take(event)
+        if on_event:
+            on_event(event)
+
+    with ctx.step("cluster", title, lane="fault"), lane:
+        run_playbook(
+            faults.inventory,
+            PLAYBOOK,
+            {"upgrade_to": wanted.removeprefix("v"), **(extra_vars or {})},
+            on_event=take,
+            timeout_s=faults.settings.timeouts.upgrade,
+            forks=faults.settings.upgrade_forks,
+            log_path=ctx.writer.path.with_suffix(f".{_plays(ctx)}.ansible.log"),
+        )
+
+
+def _plays(ctx: DrillContext) -> int:
+    """A number for the next log, so that a rerun does not overwrite what the first run said."""
+    return len(list(ctx.writer.path.parent.glob(f"{ctx.writer.path.stem}.*.ansible.log"))) + 1
+
+
+def check_upgraded(ctx: DrillContext, wanted: str) -> None:
+    """Check all versions, then wait until users are served."""
+    faults = ctx.faults
+    versions = {name: show(version) for name, version in node_versions(faults).items()}
+    wrong = [f"{name} {version}" for name, version in versions.items() if version != wanted]
+    ctx.check("every kubelet runs the new release", not wrong, ", ".join(wrong) or f"all {wanted}", f"all {wanted}")
+    server = faults.api.version.get_code().git_version
+    ctx.check("the API server runs the new release", server == wanted, server, wanted)
+    with ctx.step("cluster", "upgraded: until every probe is answered"):
+        seconds = faults.settings.timeouts.recovery
+        ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
 
 
 def node_versions(ctx: FaultContext) -> dict[str, Version]:
@@ -104,11 +149,13 @@ def live_versions(ctx: FaultContext) -> list[Version]:
 
 
 def bundles(ctx: FaultContext) -> list[Version]:
-    """Versions of the bundles that the inventory's cluster_bundles_source holds on this host."""
+    """Versions that an upgrade may go to: bundles in cluster_bundles_source; where upgrade_to is set, that one only."""
     source = ctx.inventory.vars.get("cluster_bundles_source")
     found = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
     matches = [_BUNDLE.fullmatch(path.parent.name) for path in found]
-    return sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
+    versions = sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
+    only = ctx.settings.upgrade_to
+    return [version for version in versions if not only or version == parse(only)]
 
 
 def next_version(live: Version, found: list[Version]) -> Version | None:

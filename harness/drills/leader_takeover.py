@@ -3,7 +3,7 @@
 1. Find the node whose process holds the lease in kube-system.
 2. Arm the undo on the node, then freeze the process: it holds its connections and renews nothing.
 3. Ask for the lease four times a second until another process holds it: the takeover time, with bounds.
-4. Let the old leader go on. It has to find that it lost the lease, and must not lead.
+4. Let the old leader go on. It finds its lease lost and ends itself; the kubelet starts it again. It must not lead.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class LeaderTakeover:
         prediction = leader_handover(election_timers(ctx.faults.api, self.component))
         watch = Watch(read_leader(ctx.faults.api, self.component).identity)
         seconds = ctx.faults.settings.timeouts.leader_takeover
+        restarts = self._restarts(ctx)
         before = time.monotonic()
         with ctx.fault(self._fault(ctx.target)):
             after = time.monotonic()
@@ -102,6 +103,11 @@ class LeaderTakeover:
             ctx.faults.note(ctx.target, f"lost the lease after {shortest:.1f}-{longest:.1f} s")
         with ctx.step(ctx.target, "the old leader goes on"):
             timeouts = ctx.faults.settings.timeouts
+            ctx.faults.api.wait(
+                f"{self.component} on {ctx.target} to begin anew",
+                lambda: None if self._restarts(ctx) > restarts else "it goes on as if it led",
+                setting="recovery",
+            )
             ctx.wait_answering("*", for_s=CALM_S, seconds=timeouts.api_up, setting="api_up")
         now = read_leader(ctx.faults.api, self.component).identity
         ctx.check(
@@ -110,6 +116,10 @@ class LeaderTakeover:
             f"{now or 'nobody'} holds the lease",
             f"anybody but {watch.old}",
         )
+
+    def _restarts(self, ctx: DrillContext) -> int:
+        pod = ctx.faults.api.core.read_namespaced_pod(f"{self.component}-{ctx.target}", "kube-system")
+        return sum(status.restart_count for status in pod.status.container_statuses or [])
 
     def _fault(self, node: str) -> ServiceFault:
         return ServiceFault(node, self.component, "freeze")

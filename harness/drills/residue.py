@@ -20,6 +20,7 @@ from harness.cluster.hosts import HostUnreachable
 from harness.cluster.watchdog import armed_watchdogs, runtime_dir
 from harness.drills.residue_nodes import Residue, parse, script
 from harness.errors import DeadlineExceeded, StepFailed
+from harness.faults.shaping import MARKS
 
 if TYPE_CHECKING:
     from harness.cluster.api import ClusterApi
@@ -67,7 +68,12 @@ def find_residue(ctx: FaultContext, before: Marks) -> list[str]:
 
 def leftovers(inventory: Inventory, hosts: Hosts, api: ClusterApi | None) -> list[Residue]:
     """Residue that a drill must not begin on top of: kubedrill's own, and services that are enabled but do not run."""
-    return [item for item in scan(inventory, hosts, api) if item.kind not in _NEEDS_A_BASELINE]
+    return [item for item in scan(inventory, hosts, api) if item.kind not in _NEEDS_A_BASELINE or _is_ours(item)]
+
+
+def _is_ours(item: Residue) -> bool:
+    """Whether something that an owner may have made so too is a fault's: a discipline with a fault's own figures."""
+    return item.kind == "qdisc" and any(mark in item.detail for mark in MARKS)
 
 
 def scan(inventory: Inventory, hosts: Hosts, api: ClusterApi | None, namespaces: tuple[str, ...] = ()) -> list[Residue]:

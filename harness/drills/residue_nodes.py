@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.cluster.health import STATIC_PODS
 from harness.cluster.undo_timer import LOAD_PREFIX, UNIT_PREFIX
 from harness.faults.network import TABLE
+from harness.faults.onnode import KEPT
 from harness.faults.services import MANIFESTS, PARKED
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ FILL_FOLDERS = (
     "/", "/tmp", "/var/tmp", "/run", "/dev/shm", "/var/lib", "/var/log",  # noqa: S108 - looked into, not written to
     "/var/lib/etcd", "/var/lib/containerd", "/var/lib/kubelet",
 )  # fmt: skip
+
+KEPT_FOLDERS = ("/var/lib/etcd", "/etc/kubernetes", "/etc/kubernetes/pki", "/var/lib/kubelet/pki")
+"""Where faults keep aside what they replaced, under its own name with :data:`KEPT` at the end."""
 
 SERVICES = ("containerd", "kubelet")
 """What every node runs."""
@@ -49,6 +53,9 @@ systemctl list-units --all --plain --no-legend --no-pager "$undo*" "$fault*" | w
 done
 for name in $manifests; do [ -s "$root$folder/$name.yaml" ] || out manifest "$name"; done
 for file in "$root$parked"/*; do [ -e "$file" ] && out parked "${file##*/}"; done
+for kept in $kepts; do find "$root$kept" -maxdepth 1 -name "*$suffix" 2>/dev/null; done | while read -r file; do
+  out kept "$file"
+done
 grep -sl '^State:.T (stopped)' /proc/[0-9]*/status | while IFS=/ read -r _ _ pid _; do
   grep -qs user.slice "/proc/$pid/cgroup" || out frozen "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"
 done
@@ -86,6 +93,7 @@ _WORDS = {
     "unit": "unit {what} of a fault is still there ({detail})",
     "manifest": "static pod manifest of {what} is missing from " + MANIFESTS,
     "parked": f"manifest {{what}} of a fault is still parked in {PARKED}",
+    "kept": "{what} is still kept aside, and something of a fault in its place",
     "frozen": "process {what} ({detail}) is frozen (state T)",
     "paused": "container {what} is paused",
     "fill": "{what} of a fault is still there ({detail} bytes)",
@@ -111,6 +119,8 @@ def script(node: Node, root: str = "") -> str:
         "folder": MANIFESTS,
         "manifests": " ".join(STATIC_PODS) if node.is_control_plane else "",
         "parked": PARKED,
+        "kepts": " ".join(KEPT_FOLDERS),
+        "suffix": KEPT,
         "fills": " ".join(FILL_FOLDERS),
         "file_prefix": FILL_PREFIX,
         "services": " ".join(expected_services(node)),

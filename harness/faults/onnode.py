@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from harness.faults.base import FaultContext
 
 
+KEPT = ".kubedrill-fault"
+"""What the name of a file or folder gets at its end that is kept aside while a fault lasts; the residue check looks for
+it, and ``kubedrill heal`` takes it off again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """How a node is broken and put back: two texts for ``sh``. ``what`` names the undo's unit, as "kubelet-stop".

@@ -24,6 +24,9 @@ DSL line: the API and etcd still get through, an image would not."""
 
 WORDS = {"latency": "100 ms late", "bandwidth": "2 Mbit/s only"}
 
+MARKS = ("delay 100ms", "rate 2Mbit")
+"""What ``tc qdisc show`` says of a discipline that is ours, and hardly of its owner's."""
+
 _DEFAULTS = ("noqueue", "fq_codel", "pfifo_fast", "fq", "mq")
 """Root disciplines that the kernel sets by itself, and puts back once ours is deleted."""
 

@@ -22,6 +22,9 @@ VERDICT_SCHEMA = 1
 _UPGRADED = "the API server runs the new release"
 """The check of every upgrade drill whose expectation is the version that was upgraded to."""
 
+_UPGRADES = ("cluster-upgrade", "upgrade-killed", "upgrade-node-lost", "upgrade-plane-lost", "upgrade-drain-blocked")
+"""Drills that leave the cluster upgraded; other upgrade-… drills are refused and leave it as it was."""
+
 
 def read_entry(directory: Path) -> RunEntry:
     """Read a run's folder.
@@ -123,7 +126,7 @@ def _after(told: dict[str, Any]) -> str:
     goals = [check["expected"] for check in told["checks"] if check["name"] == _UPGRADED]
     if goals:
         return str(goals[0]).removeprefix("v")
-    return "" if told["name"].startswith("cluster-upgrade") else str(told["kubernetes"])
+    return "" if told["name"].startswith(_UPGRADES) else str(told["kubernetes"])
 
 
 def _control(summary: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from harness.probes.sampler.sinks import kernel_id
 from harness.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 EVERY_S = 0.5
 CLOCK_ROUNDS = 8  # exchanges at the start; the fastest one bounds the offset best, as in NTP
@@ -89,14 +89,27 @@ class ClockMap:
 
 
 class Fetcher:
-    """Fetches in a thread of its own; what could not be fetched now is fetched later."""
+    """Fetches in a thread of its own; what could not be fetched now is fetched later.
 
-    def __init__(self, get: Get, writer: Write, now: Callable[[], int] = time.monotonic_ns) -> None:
+    Samples due before ``since`` (ns, our clock) are an earlier session's, whose prober was left behind when the harness
+    was killed: they are dropped, and the first one due later has number 0; ``intervals`` (ns) tell which that is.
+    """
+
+    def __init__(
+        self,
+        get: Get,
+        writer: Write,
+        now: Callable[[], int] = time.monotonic_ns,
+        *,
+        since: int = 0,
+        intervals: Mapping[str, int] | None = None,
+    ) -> None:
         self._get, self._writer, self._now = get, writer, now
+        self._since, self._intervals = since, dict(intervals or {})
         self._clock, self._kernel = ClockMap(), kernel_id()
         self._written: Exchange | None = None
         self._boot, self._next = "", 0
-        self._base: dict[str, int] = defaultdict(int)  # a prober that was restarted counts from 0 again
+        self._base: dict[str, int] = {}  # a prober that was restarted counts from 0 again, one that was found does not
         self._highest: dict[str, int] = defaultdict(lambda: -1)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fetch-samples", daemon=True)
@@ -165,10 +178,17 @@ class Fetcher:
         self._tell_clock(best)
         offset = best.offset
         for probe, seq, due, fired, done, outcome, server in samples:
+            if probe not in self._base:
+                self._base[probe] = -self._first(probe, seq, due + offset)
             number = self._base[probe] + seq
             self._highest[probe] = max(self._highest[probe], number)
-            if self.until is None or due + offset <= self.until:
+            if number >= 0 and (self.until is None or due + offset <= self.until):
                 self._writer.sample(Sample(probe, number, due + offset, fired + offset, done + offset, outcome, server))
+
+    def _first(self, probe: str, seq: int, due: int) -> int:
+        """The number of the first tick that was due after our begin."""
+        interval = self._intervals.get(probe, 0)
+        return max(0, seq - (due - self._since) // interval) if interval else 0
 
     def _tell_clock(self, best: Exchange) -> None:
         if self._written is None or abs(self._written.offset - best.offset) > CLOCK_STEP_NS:

@@ -31,10 +31,13 @@ def namespace_objects(api_probes: Iterable[ProbeSpec]) -> list[dict[str, Any]]:
     return [namespace, *(_config_map(spec.name, {}) for spec in api_probes)]
 
 
-def prober_objects(node: str, specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The sampler's code and configuration as ConfigMaps, and the DaemonSet on the vantage node."""
+def prober_objects(node: str, specs: list[dict[str, Any]], session: str = "") -> list[dict[str, Any]]:
+    """The sampler's code and configuration as ConfigMaps, and the DaemonSet on the vantage node.
+
+    Another ``session`` starts another pod, also where an earlier one's was left behind, with hours of its samples.
+    """
     code = _code()
-    config = {"config.json": json.dumps({"listen": f"0.0.0.0:{PORT}", "probes": specs})}
+    config = {"config.json": json.dumps({"session": session, "listen": f"0.0.0.0:{PORT}", "probes": specs})}
     daemon_set: dict[str, Any] = yaml.safe_load(files(__package__).joinpath("prober.yaml").read_text(encoding="utf-8"))
     template = daemon_set["spec"]["template"]
     template["spec"]["nodeSelector"] = {_NODE_LABEL: node}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+import uuid
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from harness.cluster.api import ApiUnavailable
-from harness.model import Connection, ProbeSpec, Vantage
+from harness.model import NS, Connection, ProbeSpec, Vantage
 from harness.probes import inside
 from harness.probes.control import BODY
 from harness.probes.fetch import Fetcher
@@ -64,6 +65,7 @@ class ProbeSession:
         self._tail = Tail(self._path, [spec.name for spec in self.specs])
         self.vantage_node = ""
         self._prober_pod = ""
+        self._began = 0
 
     def start(self) -> None:
         """Start all probes and wait until each has a first answer, good or bad (timeouts.probes_ready).
@@ -72,6 +74,7 @@ class ProbeSession:
             StepFailed: a probe process died, or the cluster refused the prober.
             DeadlineExceeded: a probe has no answer in time; names the probes.
         """
+        self._began = time.monotonic_ns()
         try:
             self._prepare_cluster()
             self._start_outside()
@@ -164,10 +167,11 @@ class ProbeSession:
             return
         self.vantage_node = inside.choose_node(self._api, self._avoid)
         wanted = [asdict(self._sampler_spec(spec, {}, "")) for spec in specs]
-        self._api.apply(inside.prober_objects(self.vantage_node, wanted))
+        self._api.apply(inside.prober_objects(self.vantage_node, wanted, uuid.uuid4().hex))
         self._api.wait_rollout("DaemonSet", NAMESPACE, inside.NAME)
         writer = self._stack.enter_context(RecordWriter(self._path))
-        fetcher = Fetcher(self._get_inside, writer)
+        intervals = {spec.name: round(spec.interval_s * NS) for spec in specs}
+        fetcher = Fetcher(self._get_inside, writer, since=self._began, intervals=intervals)
         fetcher.start()
         self._fetcher = fetcher
 

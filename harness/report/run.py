@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.model import NS, DrillVerdict, Record, VerdictKind
+from harness.samples import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def ended(record: Record) -> int:
     """When the last thing happened that the record knows of."""
     last = [record.header.started_mono + NS, record.ended_at or 0]
     last += [s.end or s.start for s in record.spans] + [e.at for e in record.events]
-    return max(*last, max((s.done for s in record.samples), default=0))
+    return max(*last, Samples.of(record.samples).last_done)
 
 
 def since(record: Record, time: int) -> float:

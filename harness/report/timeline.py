@@ -5,14 +5,25 @@ Times are milliseconds from the begin of the record.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.model import NS, Event, ProbeSpec, Record, Sample, Span
+import numpy as np
+
+from harness.columns import Columns
+from harness.model import NS, Event, ProbeSpec, Record, Span
 from harness.report.run import began, ended
+from harness.samples import Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.columns import Numbers
 
 MS = NS // 1000
-BUCKETS = 3000  # for each probe; more than a wide screen has pixels, so that zooming in by some steps still gains
+BUCKETS = 3000  # for each probe; more than a wide screen has pixels, so that zooming in by some steps still gains ...
+ALL_BUCKETS = 60_000  # ... and for all probes of a drill together, so that the page of 500 probes opens as fast
+FEWEST_BUCKETS = 300
+MORE_FAILURES = 2  # so many times as many stretches of failures as buckets may be told
 LANES = ("fault", "step", "ansible", "node", "etcd-leader", "vip")
 TITLES = {
     "fault": "Fault windows",
@@ -28,50 +39,75 @@ TITLES = {
 def timeline(record: Record) -> dict[str, Any]:
     """Everything that the page draws for one drill."""
     start, end = began(record), ended(record)
-    by_probe: dict[str, list[Sample]] = defaultdict(list)
-    for sample in record.samples:
-        by_probe[sample.probe].append(sample)
+    by_probe = Samples.of(record.samples).by_probe
+    probes = record.header.probes
+    most = max(FEWEST_BUCKETS, min(BUCKETS, ALL_BUCKETS // max(1, len(probes))))
     return {
         "end": _ms(end - start),
         "nodes": list(record.header.nodes),
-        "probes": [_probe(spec, by_probe.get(spec.name, []), start, end) for spec in record.header.probes],
+        "probes": [_probe(s, by_probe.get(s.name) or Columns(s.name), start, end, most) for s in probes],
         "lanes": _lanes(record, start, end),
         "events": [_event(event, start) for event in record.events],
         "events_title": TITLES["event"],
     }
 
 
-def _probe(spec: ProbeSpec, samples: list[Sample], start: int, end: int) -> dict[str, Any]:
+def _probe(spec: ProbeSpec, samples: Columns, start: int, end: int, most: int) -> dict[str, Any]:
     """Samples in buckets of the width of a tick, or wider when there are too many.
 
-    A bucket is [number, ok, failed, slowest ok in ms]; failures are [from, to, count, outcome], where failures of one
-    outcome in one bucket are one entry: none is ever left out.
+    A bucket is [number, ok, failed, slowest ok in ms]; a failure is [from, to, count, outcome], see :func:`_failures`.
     """
-    width = max(int(spec.interval_s * NS), (end - start) // BUCKETS, 1)
-    buckets: dict[int, list[float]] = {}
-    failures: dict[tuple[int, str], list[Any]] = {}
-    for sample in samples:
-        number = (sample.fired - start) // width
-        bucket = buckets.setdefault(number, [number, 0, 0, 0])
-        if sample.ok:
-            bucket[1] += 1
-            bucket[3] = max(bucket[3], round((sample.done - sample.fired) / MS, 1))
-            continue
-        bucket[2] += 1
-        at = _ms(sample.fired - start)
-        entry = failures.setdefault((number, sample.outcome), [at, at, 0, sample.outcome])
-        entry[1] = max(entry[1], at)
-        entry[2] += 1
+    width = max(int(spec.interval_s * NS), (end - start) // most, 1)
     return {
         "name": spec.name,
         "what": f"{spec.kind} from {spec.vantage.value}, {spec.connection.value} connection: {spec.target}",
         "control": spec.vantage.value == "control",
         "width": width / MS,
         "samples": len(samples),
-        "failed": sum(1 for s in samples if not s.ok),
-        "buckets": sorted(buckets.values()),
-        "failures": sorted(failures.values()),
+        "failed": samples.failed,
+        "buckets": list(_buckets(samples, start, width)) if samples else [],
+        "failures": _failures(samples, start, spec, most) if samples.failed else [],
     }
+
+
+def _buckets(samples: Columns, start: int, width: int) -> Iterator[list[float]]:
+    numbers = (samples.times - start) // width
+    first = _firsts(numbers)
+    oks = np.add.reduceat(samples.oks.astype(np.int64), first)
+    slowest = np.maximum.reduceat(np.where(samples.oks, samples.took, 0), first)
+    counts = np.diff([*first, len(samples)])
+    for number, ok, count, took in zip(numbers[first].tolist(), oks.tolist(), counts.tolist(), slowest, strict=True):
+        yield [number, ok, count - ok, _ms(int(took))]
+
+
+def _failures(samples: Columns, start: int, spec: ProbeSpec, most: int) -> list[list[Any]]:
+    """Failures as [from, to, count, outcome].
+
+    Failures of one outcome in one stretch are one entry: none is ever left out. A stretch is one tick long, or as many
+    as it takes not to have too many entries.
+    """
+    places = np.flatnonzero(~samples.oks)
+    at, outcomes = samples.times[places] - start, samples.told[places]
+    width = max(int(spec.interval_s * NS), 1)
+    while True:
+        order = np.lexsort((at, outcomes, at // width))
+        first = _firsts(at[order] // width, outcomes[order])
+        if len(first) <= most * MORE_FAILURES:
+            break
+        width *= 2
+    last = np.append(first[1:], len(order)) - 1
+    return sorted(
+        [_ms(int(at[order[a]])), _ms(int(at[order[b]])), int(b - a + 1), samples.outcome(int(outcomes[order[a]]))]
+        for a, b in zip(first, last, strict=True)
+    )
+
+
+def _firsts(*columns: Numbers) -> Numbers:
+    """Where a row differs from the one before it, in any column."""
+    changes = np.zeros(len(columns[0]) - 1, np.bool_)
+    for column in columns:
+        changes |= column[1:] != column[:-1]
+    return np.concatenate(([0], np.flatnonzero(changes) + 1))
 
 
 def _lanes(record: Record, start: int, end: int) -> list[dict[str, Any]]:

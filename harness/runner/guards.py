@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.cluster.health import find_problems
 from harness.drills.residue import leftovers
 from harness.errors import Unsafe, UsageError
-from harness.faults import PowerCut, QuorumLoss, onnode
+from harness.faults import PowerCut, QuorumGone, QuorumLoss, onnode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ class FaultGuard:
         for node in nodes:
             if node in self._broken:
                 return f"{node} has a fault already ({self._broken[node]}); one fault a node"
-        if isinstance(fault, PowerCut | QuorumLoss) and "quorum" not in self._drill:
+        if isinstance(fault, PowerCut | QuorumLoss | QuorumGone) and "quorum" not in self._drill:
             below = onnode.etcd_majority(self._ctx, nodes)
             if below:
                 return below

@@ -137,9 +137,9 @@ class _Healer(ExitStack):
 
     def _repair(self, item: Residue) -> None:
         if item.kind == "fill" and any(
-            other.kind == "unit" and other.where == item.where for other in self.result.failed
+            other.kind in ("unit", "kept") and other.where == item.where for other in self.result.failed
         ):
-            raise StepFailed("kept, as an undo on this node failed and may need it")
+            raise StepFailed("left, as an undo on this node failed and may need it")
         if item.kind in ON_NODE:
             self.hosts.check(item.where, command(item), REPAIR_S)
         elif item.kind in ("unreachable", "watchdog"):
@@ -152,9 +152,17 @@ class _Healer(ExitStack):
             self._repair_in_cluster(item)
 
     def _power_on(self, item: Residue) -> None:
+        """Wake the node, then switch it on: one that is off cannot be woken, which some commands call a failure."""
         node = self.inventory.node(item.where)
-        self.power.resume(node)
-        self.power.on(node)
+        asleep = ""
+        try:
+            self.power.resume(node)
+        except StepFailed as error:
+            asleep = f"{error}; "
+        try:
+            self.power.on(node)
+        except StepFailed as error:
+            raise StepFailed(f"{asleep}{error}") from error
         self.hosts.forget(node)
         if item.kind == "watchdog":
             Watchdog(self.inventory, node.name, None, 0).disarm()

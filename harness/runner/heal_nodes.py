@@ -6,7 +6,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from harness.cluster.undo_timer import UNIT_PREFIX
+from harness.faults.onnode import KEPT
 from harness.faults.services import MANIFESTS, PARKED
+from harness.faults.shaping import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +36,7 @@ def _table(what: str) -> str:
 def _qdisc(what: str) -> str:
     """Delete a discipline of harness.faults.shaping; one that looks like the owner's is left."""
     kind, dev = what.split()
-    shown = f"tc qdisc show dev {shlex.quote(dev)} | grep -E 'qdisc {kind} .*root' | grep -Eq 'netem|rate 2Mbit'"
+    shown = f"tc qdisc show dev {shlex.quote(dev)} | grep -E 'qdisc {kind} .*root' | grep -Eq '{'|'.join(MARKS)}'"
     owner = f"echo it is not one that kubedrill makes: 'tc qdisc del dev {dev} root' if nobody needs it >&2; exit 1"
     return f"if {shown}; then tc qdisc del dev {shlex.quote(dev)} root; else {owner}; fi"
 
@@ -84,12 +86,28 @@ def _parked(what: str) -> str:
     )
 
 
+def _kept(what: str) -> str:
+    """Give a file or folder its name back. A fault's file is overwritten; a folder in its place is somebody's data.
+
+    etcd takes no member back that was removed from it, so its old data are of no use then.
+    """
+    kept, place = shlex.quote(what), shlex.quote(what.removesuffix(KEPT))
+    added = shlex.quote(f"{what.rpartition('/')[0]}/kubedrill-fault-added")
+    both = f"echo {kept} and {place} are both there: keep one of them by hand >&2; exit 1"
+    removed = "echo the member was removed from etcd already: join a new one, docs/drills.md tells how >&2; exit 1"
+    return (
+        f"if [ -e {added} ]; then {removed}; elif [ -d {kept} ] && [ -e {place} ]; then {both}; "
+        f"elif [ -e {kept} ]; then mv -fT {kept} {place}; fi"
+    )
+
+
 ON_NODE: dict[str, Callable[[str], str]] = {
     "table": _table,
     "frozen": _frozen,
     "paused": _paused,
     "unit": _unit,
     "qdisc": _qdisc,
+    "kept": _kept,
     "fill": _fill,
     "service": _service,
     "manifest": _manifest,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness.cluster.undo_timer import NodeUndo
 from harness.drills import ALL, Drill, Survey
 from harness.drills.etcd_leadership import move_leader
+from harness.drills.game_day import GameDay, lasting
 from harness.drills.undo import Undos
 from harness.errors import ConfigErrors, KubedrillError
 from harness.runner.seeds import drill_rng
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.cluster.inventory import Inventory
+    from harness.config import Settings
     from harness.model import Record
 
 KEEPALIVED_BACK_S = 60.0
@@ -84,6 +86,13 @@ def plan_replay(where: str, records: Sequence[Record], inventory: Inventory) -> 
         raise ConfigErrors(where, mistakes)
     drills = tuple(ALL[header.drill] for header in headers)
     return Replay(headers[0].seed, drills, {record.header.drill: _scene(record) for record in records})
+
+
+def as_long(settings: Settings, records: Sequence[Record]) -> Settings:
+    """Return the settings with a game day as long as the recorded one, whose first target says how long that was."""
+    planned = [record.header.targets for record in records if record.header.drill == GameDay.name]
+    lengths = [targets[0] for targets in planned if targets]
+    return lasting(settings, float(lengths[0].split()[0])) if lengths else settings
 
 
 def _scene(record: Record) -> Scene:

@@ -78,10 +78,10 @@ def slow_host(samples: Columns, spec: ProbeSpec) -> Iterator[Interval]:
 
     Slower is told from the probe's own fastest answer, so that a target far away is not a slow host.
     """
-    fastest = min(samples.ok_took(), default=0)
+    fastest = samples.fastest
     longest = fastest + round(min(LATE_SHARE * spec.interval_s, LATE_OF_TIMEOUT * spec.timeout_s) * NS)
-    slow = (took > longest for took in samples.took)
-    yield from ((run.lower, run.upper) for run in find_runs(samples.failing_also(slow, "slow")))
+    also = samples.failing_also(samples.took > longest, "slow")
+    yield from ((run.lower, run.upper) for run in find_runs(also))
     yield from _crowded(samples, spec, fastest + round(CROWDED_OF_TIMEOUT * spec.timeout_s * NS))
 
 
@@ -89,7 +89,7 @@ def _crowded(samples: Columns, spec: ProbeSpec, longest: int) -> Iterator[Interv
     """Stretches in which too many answers waited: from the first to the last of them."""
     span = round(CROWDED_TIMEOUTS * spec.timeout_s * NS)
     needed = max(2, round(CROWDED_SHARE * span / NS / spec.interval_s))
-    waited = [index for index, took in enumerate(samples.took) if took > longest]
+    waited = samples.longer_than(longest)
     for first, last in zip(waited, waited[needed - 1 :], strict=False):
         if samples.fired[last] - samples.fired[first] <= span:
             yield samples.fired[first], samples.done[last]

@@ -40,9 +40,9 @@ def _looks(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
         yield f"probe {spec.name} was answered within {middle / 1000:.3f} ms, which no network can: it does not look"
         return
     oks = len(samples) - samples.failed
-    if samples.ok_micros[middle] <= SAME_SHARE * oks:  # what most have in common would be the middle one
+    if samples.ok_in(middle) <= SAME_SHARE * oks:  # what most have in common would be the middle one
         return
-    time, times = Counter(samples.ok_took()).most_common(1)[0]
+    time, times = Counter(samples.ok_took.tolist()).most_common(1)[0]
     if times > SAME_SHARE * oks:
         yield (
             f"probe {spec.name} was answered {times:,} of {oks:,} times in exactly {time / 1e6:.6f} ms: "
@@ -61,7 +61,7 @@ def _names_its_server(view: View, spec: ProbeSpec, samples: Columns) -> Iterator
 
 
 def _gives_up(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
-    longest = max(samples.ok_took(), default=0) / NS
+    longest = samples.slowest / NS
     if longest > max(GIVES_UP * spec.timeout_s, spec.timeout_s + GIVES_UP_MORE_S):
         yield (
             f"probe {spec.name} took an answer after {longest:.1f} s for a success, "

@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from harness.columns import Columns, Samples
+from harness.columns import Columns
 from harness.model import NS, ProbeSpec, Record, Vantage
+from harness.samples import Samples
 from harness.verdict.attribution import Steps
 from harness.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_host
 from harness.verdict.outages import Run, find_runs
@@ -28,10 +29,11 @@ class View:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.specs = {spec.name: spec for spec in record.header.probes}
-        found = Samples.of(record.samples).by_probe
+        samples = Samples.of(record.samples)
+        found = samples.by_probe
         self.samples = {name: own for name, all_ in found.items() if (own := all_.since(record.header.started_mono))}
         self.left_over = len(record.samples) - sum(map(len, self.samples.values()))
-        self.last_sample = max((max(own.done) for own in found.values()), default=0)
+        self.last_sample = samples.last_done
         self.last_time = max(self.last_sample, _last_time(record))
         self.first_time = min((own.fired[0] for own in self.samples.values()), default=self.last_time)
         self.steps = Steps(record.spans, self.last_time)

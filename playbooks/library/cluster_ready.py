@@ -28,6 +28,11 @@ options:
     type: list
     elements: str
     default: []
+  api_services:
+    description: Names of aggregated APIs that must be available.
+    type: list
+    elements: str
+    default: []
   timeout_s:
     description: Seconds to wait.
     type: int
@@ -122,14 +127,28 @@ def workload_problems(items: list[Thing], namespaces: list[str], wanted: list[st
     return problems
 
 
+def api_problems(items: list[Thing], wanted: list[str]) -> list[str]:
+    """Say which aggregated APIs the API servers cannot reach."""
+    found = {item["metadata"]["name"]: condition(item, "Available") for item in items if item["kind"] == "APIService"}
+    return [
+        f"API service {name} is not available: {found.get(name, {}).get('message', 'it is not there')}"
+        for name in wanted
+        if found.get(name, {}).get("status") != "True"
+    ]
+
+
 def find_problems(module: AnsibleModule) -> list[str]:
     """Ask the API once."""
     params = module.params
-    status, out, err = module.run_command([*GET, "nodes,daemonsets.apps,deployments.apps,pods"])
+    status, out, err = module.run_command([*GET, "nodes,daemonsets.apps,deployments.apps,pods,apiservices"])
     if status:
         return [f"the API does not answer: {err.strip()[-500:]}"]
     items = json.loads(out)["items"]
-    return node_problems(items, params["nodes"]) + workload_problems(items, params["namespaces"], params["workloads"])
+    return [
+        *node_problems(items, params["nodes"]),
+        *workload_problems(items, params["namespaces"], params["workloads"]),
+        *api_problems(items, params["api_services"]),
+    ]
 
 
 def main() -> None:
@@ -139,6 +158,7 @@ def main() -> None:
             "nodes": {"type": "list", "elements": "str", "required": True},
             "namespaces": {"type": "list", "elements": "str", "default": ["kube-system"]},
             "workloads": {"type": "list", "elements": "str", "default": []},
+            "api_services": {"type": "list", "elements": "str", "default": []},
             "timeout_s": {"type": "int", "default": 180},
         },
         supports_check_mode=True,

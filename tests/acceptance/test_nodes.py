@@ -44,6 +44,13 @@ def test_the_balancer_runs_on_control_planes_and_starts_at_boot(
     assert found.is_enabled
 
 
+def test_untranslated_packets_to_services_never_leave_the_node(ti: Any) -> None:
+    rules = ti.check_output("nft list table ip service-network")
+    assert "reject" in rules
+    assert "hook output priority filter" in rules
+    assert "hook forward priority filter" in rules
+
+
 def test_no_service_has_failed(ti: Any) -> None:
     failed = ti.check_output("systemctl list-units --failed --plain --no-legend --no-pager")
     assert failed == ""

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from harness.columns import Columns, Samples
+from harness.columns import Columns
 from harness.model import Sample
+from harness.samples import Samples
 
 
 def sample(seq: int, took: int = 5, outcome: str = "ok", probe: str = "p", server: str = "") -> Sample:
@@ -47,7 +48,7 @@ def test_what_the_verdict_asks() -> None:
     columns = Columns.of(samples, "p")
     oks = [s for s in samples if s.ok]
     assert columns.failed == len(samples) - len(oks)
-    assert list(columns.ok_took()) == [s.done - s.fired for s in oks]
+    assert columns.ok_took.tolist() == [s.done - s.fired for s in oks]
     places = {place for first, last in columns.failing() for place in range(first, last + 1)}
     assert places == {place for place, s in enumerate(samples) if not s.ok}
     assert columns.worst_lateness == 2

@@ -23,6 +23,7 @@ from harness.model import (
     Vantage,
 )
 from harness.record import RecordWriter, read_record, read_run
+from harness.record_samples import parse, split
 
 SPEC = ProbeSpec("p", "http", "http://x", Vantage.OUTSIDE, Connection.NEW)
 HEADER = Header("r", "d", "Title", "c", 1, "2026", 5, "0.1.0", "v1.35.4", ("cp1",), ("cp1",), (SPEC,))
@@ -203,3 +204,56 @@ def test_the_format_is_in_the_first_line(path: Path) -> None:
     first = json.loads(some(path).read_text().splitlines()[0])
     assert first[0] == "header"
     assert first[1]["format"] == 1
+
+
+def plain(*samples: Sample) -> bytes:
+    return b"".join(
+        json.dumps(
+            ["sample", s.probe, s.seq, s.due, s.fired, s.done, s.outcome, s.server], separators=(",", ":")
+        ).encode()
+        + b"\n"
+        for s in samples
+    )
+
+
+def test_what_writers_write_is_read_by_column(path: Path) -> None:
+    some(path, samples=40)
+    portions = parse(*split(path.read_bytes())[:2])
+    assert portions is not None
+    assert [(name, len(times[0])) for name, times, _, _ in portions] == [("p", 40)]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        (b",7,", b',"7",'), (b",7,", b",007,"), (b",7,", b",0x7,"), (b",7,", b",7.0,"), (b",7,", b",+7,"),
+        (b",7,", b",,"), (b",7,", b",true,"), (b",7,", b",null,"), (b'"ok"', b"ok"), (b'"ok"', b"5"),
+        (b'"ok"', b'"ok""'), (b'"ok"', b'"\xff"'), (b'""]', b'"",1]'), (b'""]', b'""'),
+        (b'["sample"', b'["samples"'), (b",701,", b",699,"),
+    ],
+)  # fmt: skip
+def test_one_wrong_value_among_many_samples_is_named(path: Path, written: bytes, found: bytes) -> None:
+    """What a reader of comma-separated values would take for a number or a word, and JSON does not."""
+    some(path, 0)
+    lines = [plain(Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok")) for n in range(50)]
+    assert written in lines[7]
+    lines[7] = lines[7].replace(written, found, 1)
+    with path.open("ab") as file:
+        file.writelines(lines)
+    with pytest.raises(UsageError, match=r"d\.jsonl, line 9: found"):
+        read_record(path)
+
+
+def test_other_lines_may_stand_among_samples_and_words_may_hold_anything(path: Path) -> None:
+    told = [Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok", word) for n, word in enumerate(ODD_WORDS)]
+    some(path, 0)
+    with path.open("ab") as file:
+        for one in told:
+            file.write(plain(one))
+            file.write(b'["event","log","cp1","hello",5,{}]\n')
+    record = read_record(path)
+    assert list(record.samples) == told
+    assert len(record.events) == len(told)
+
+
+ODD_WORDS = ["", "a", "a,b", 'a"b', "a b", "\N{SNOWMAN}", "\\", "]", "\n", ',0x7,"', "true"]

@@ -109,6 +109,7 @@ class HttpAsker(Asker):
         self._host = url.hostname or ""
         self._port = url.port or (443 if self._tls else 80)
         self._head = f"{url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1\r\nHost: {url.netloc}\r\n"
+        self._is_address = _is_address(self._host)
         self._idle: Connection | None = None
         self._bytes = self.request(0)
 
@@ -150,7 +151,7 @@ class HttpAsker(Asker):
         return ("ok" if right else "wrong-answer"), str(data.get("pod", ""))
 
     async def _address(self) -> str:
-        if _is_address(self._host):
+        if self._is_address:
             return self._host
         addresses = await ask(self._host, *_resolver(self.spec))
         if not addresses:

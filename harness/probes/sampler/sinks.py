@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FLUSH_EVERY_S = 0.25  # a kill -9 loses no more than this
 MAX_KEPT = 500_000  # samples in memory; some 100 MB, two hours of six probes at 10 Hz that nobody fetched
+MAX_WORDS = 10_000  # remembered as JSON, should a server call itself otherwise in each answer
 MAX_FETCHED = 2_000  # in one answer, so that serving never holds up the ticks for long
 
 
@@ -27,20 +28,33 @@ def kernel_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
+class _Words(dict[str, str]):
+    """Words as JSON; the few that there are, probes, outcomes and servers, are made once."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= MAX_WORDS:
+            self.clear()
+        return self.setdefault(word, json.dumps(word, ensure_ascii=False))
+
+
 class FileSink:
     """Appends sample lines to a record from a thread of its own, so that a slow disk does not delay a tick."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self._pending: deque[Sample] = deque()
+        self._pending: deque[str] = deque()
+        self._words = _Words()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="flush", daemon=True)
         self.error: OSError | None = None
         self._thread.start()
 
     def keep(self, sample: Sample) -> None:
-        """Take one sample."""
-        self._pending.append(sample)
+        """Take one sample. Its line is made here: thousands at once, in the flushing thread, would hold up ticks."""
+        probe, seq, due, fired, done, outcome, server = sample
+        word = self._words
+        line = f'["sample",{word[probe]},{seq},{due},{fired},{done},{word[outcome]},{word[server]}]\n'
+        self._pending.append(line)
 
     def close(self) -> None:
         """Write what is left; raises OSError when the record could not be written."""
@@ -56,12 +70,10 @@ class FileSink:
         self._flush()
 
     def _flush(self) -> None:
-        if not self._pending:
+        lines = [self._pending.popleft() for _ in range(len(self._pending))]  # meanwhile the ticks add more
+        if not lines:
             return
-        lines = []
-        while self._pending:
-            lines.append(json.dumps(["sample", *self._pending.popleft()], separators=(",", ":"), ensure_ascii=False))
-        data = memoryview(("\n".join(lines) + "\n").encode())
+        data = memoryview("".join(lines).encode())
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX)  # the runner appends to the same file (harness/record.py)
             try:

@@ -53,8 +53,9 @@ def _machine_mistakes(name: str, node: Node, wanted: Mapping[str, Any]) -> Itera
     least = limits[f"memory_mib_{role}"]
     if node["memory_mib"] < least:
         yield f"{name} has {node['memory_mib']} MiB of memory, a {role.replace('_', ' ')} needs {least}: give it more"
-    if not node["joined"] and node["disk_free_mib"] < limits["disk_mib"]:
-        yield f"{name} has {node['disk_free_mib']} MiB free under /var, it needs {limits['disk_mib']}: make room"
+    space = limits["disk_mib_upgrade" if wanted["purpose"] == "upgrade" else "disk_mib"]
+    if (wanted["purpose"] == "upgrade" or not node["joined"]) and node["disk_free_mib"] < space:
+        yield f"{name} has {node['disk_free_mib']} MiB free under /var, it needs {space}: make room"
     if _numbers(node["kernel"]) < _numbers(str(limits["kernel"])):
         yield f"{name} runs Linux {node['kernel']}, expected {limits['kernel']} or newer: upgrade its kernel"
     if not node["systemd"]:

@@ -69,7 +69,7 @@ EMPTIED = (
     "/root/.kube", "/run/netns",
 )  # fmt: skip
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
-OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46])$")
+OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46]|service-network)$")
 IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
 IPTABLES_CHAINS = re.compile(r"(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|KUBE-.*)$")
 

@@ -57,6 +57,18 @@ def test_unknown_drill_is_a_usage_error_before_the_inventory_is_read(capsys: pyt
     assert "Traceback" not in err
 
 
+def test_the_length_of_a_game_day_is_a_mistake_beside_other_drills_and_so_is_a_pool_of_unknown_ones(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["drill", "node-drain", "--minutes", "5", "-i", "/does/not/exist"]) == 2
+    assert "--minutes is about game-day" in " ".join(capsys.readouterr().err.split())
+    (elsewhere / "kubedrill.yml").write_text("game_day: {drills: [kubelet-stoped, node-drain, x]}\n")
+    assert run(["drill", "game-day", "-i", "/does/not/exist"]) == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "has 2 mistakes" in err
+    assert "did you mean kubelet-stopped?" in err
+
+
 def test_drills_that_the_owner_did_not_allow_are_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["drill", "node-drain", "-i", inventory(elsewhere, "false")]) == 2
     assert "drills_allowed: true" in " ".join(capsys.readouterr().err.split())

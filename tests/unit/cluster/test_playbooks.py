@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.cluster.inventory import Inventory
-from harness.cluster.playbooks import TaskEvent, run_playbook
+from harness.cluster.playbooks import KillPlaybook, TaskEvent, run_playbook
 from harness.errors import DeadlineExceeded, StepFailed, UsageError
 
 HEAD = "- name: Try\n  hosts: control_planes\n  connection: local\n  gather_facts: false\n  tasks:\n"
@@ -136,3 +136,15 @@ def _processes_with(word: str) -> Iterator[Any]:
 def test_a_playbook_that_does_not_exist(inventory: Inventory) -> None:
     with pytest.raises(UsageError, match="there is no playbook"):
         run_playbook(inventory, "playbooks/absent.yml")
+
+
+def test_a_playbook_can_be_killed_at_once(inventory: Inventory, tmp_path: Path) -> None:
+    playbook, mark = slow(tmp_path)
+
+    def kill(event: TaskEvent) -> None:
+        if event.kind == "start":
+            raise KillPlaybook
+
+    with pytest.raises(KillPlaybook):
+        run_playbook(inventory, playbook, {"mark": str(mark)}, on_event=kill, timeout_s=120)
+    assert not list(_processes_with(str(mark)))

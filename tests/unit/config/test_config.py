@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import DrillLimits, History, Limits, Probes, Settings, Timeouts, load_settings
+from harness.config import DrillLimits, GameDay, History, Limits, Notify, Probes, Settings, Timeouts, load_settings
 from harness.errors import ConfigErrors
 
 DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
@@ -68,18 +68,23 @@ def test_settings_cannot_be_changed_by_code() -> None:
 
 
 def test_each_setting_says_why_its_default_is_what_it_is() -> None:
-    for section in (Timeouts, Probes, Limits, History):
+    for section in (Timeouts, Probes, Limits, History, GameDay):
         for name, field in section.model_fields.items():
             assert field.description, f"{section.__name__}.{name} has no reason"
 
 
 def test_the_documentation_lists_every_setting_and_its_default() -> None:
     text = DOCS.read_text(encoding="utf-8")
-    for prefix, section in (("timeouts", Timeouts), ("probes", Probes)):
+    for prefix, section in (("timeouts", Timeouts), ("probes", Probes), ("game_day", GameDay)):
         for name, field in section.model_fields.items():
+            if field.default == ():
+                assert f"| `{prefix}.{name}` | (empty) | {field.description} |" in text
+                continue
             assert f"| `{prefix}.{name}` | {field.default:g} |" in text, f"docs: {prefix}.{name} = {field.default:g}"
     for name, field in History.model_fields.items():
         default = str(field.default).lower() or "(empty)"
         assert f"| `history.{name}` | {default} | {field.description} |" in text
+    for name, field in Notify.model_fields.items():
+        assert f"| `notify.{name}` | {str(field.default).lower() or '(empty)'} | {field.description} |" in text
     for name in DrillLimits.model_fields:
         assert f"`{name}`" in text

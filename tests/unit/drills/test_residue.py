@@ -66,6 +66,8 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
     (root / "etc/kubernetes/kubedrill-fault").mkdir()
     (root / "etc/kubernetes/manifests/etcd.yaml").rename(root / "etc/kubernetes/kubedrill-fault/etcd.yaml")
     (root / "var/lib/kubedrill-fault-fill").write_text("12345")
+    (root / "var/lib/etcd").mkdir()
+    (root / "var/lib/etcd/member.kubedrill-fault").mkdir()
     found = look(
         nft="table ip filter\ntable inet kubedrill_fault\ntable arp kubedrill_fault\n",
         tc="qdisc tbf 8001: dev eth0 root refcnt 2 rate 2Mbit burst 4Kb\n",
@@ -78,6 +80,7 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
         "table inet kubedrill_fault",
         "table arp kubedrill_fault",
         "tbf eth0",
+        "member.kubedrill-fault is still kept aside",
         "container def is paused",
         "kubedrill-undo-cp1-kubelet-stop.timer",
         "kubedrill-fault-cpu.service",
@@ -86,7 +89,7 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
         "/var/lib/kubedrill-fault-fill of a fault is still there (5 bytes)",
     ):
         assert words in text
-    assert len(found) == 9
+    assert len(found) == 10
 
 
 def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(look: Any, tmp_path: Path) -> None:
@@ -220,6 +223,23 @@ def test_a_drill_does_not_begin_on_what_is_kubedrills_but_minds_no_choice_of_the
     vim, table = Residue("frozen", "w1", "7", "vim"), Residue("table", "w1", "inet kubedrill_fault")
     ctx = context(monkeypatch, Api(), vim, table)
     assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == [table]
+
+
+@pytest.mark.parametrize(
+    ("shown", "ours"),
+    [
+        ("limit 1000 delay 100ms  20ms", True),
+        ("rate 2Mbit burst 4Kb lat 400ms", True),
+        ("limit 1000 delay 5ms", False),
+        ("rate 100Mbit burst 4Kb", False),
+    ],
+)
+def test_a_network_that_a_fault_slowed_down_is_no_choice_of_the_owner(
+    monkeypatch: pytest.MonkeyPatch, shown: str, ours: bool
+) -> None:
+    slow = Residue("qdisc", "w1", "netem eth0", shown)
+    ctx = context(monkeypatch, Api(), slow)
+    assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == ([slow] if ours else [])
 
 
 def test_a_watching_process_whose_run_is_over_is_found_and_ended(

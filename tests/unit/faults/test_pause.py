@@ -1,6 +1,8 @@
 """Pausing a node by the inventory's commands, and the process that resumes it."""
 
 import json
+import socket
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,35 @@ def test_a_machine_without_commands_cannot_be_paused_and_says_what_is_missing(in
     with pytest.raises(StepFailed, match="no way to pause"):
         power.pause(node)
     power.resume(node)  # one that cannot be paused is not paused
+
+
+@pytest.mark.parametrize(("greeting", "forgiven"), [(b"SSH-2.0-test\r\n", True), (b"", False)])
+def test_a_command_that_refuses_what_is_so_already_is_forgiven_where_the_node_answers(
+    inventory: Any, greeting: bytes, forgiven: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        refuse = {
+            f"power_{verb}": "echo Domain is already active >&2; exit 1" for verb in ("on", "off", "pause", "resume")
+        }
+        power, node = switched(inventory, **refuse)
+        node = replace(node, address="127.0.0.1", host_vars={**node.host_vars, "ansible_port": server.getsockname()[1]})
+        thread = threading.Thread(target=greet, args=(server, greeting), daemon=True)
+        thread.start()
+        for verb in (power.on, power.resume):
+            if forgiven:
+                verb(node)
+            else:
+                with pytest.raises(StepFailed, match="already active"):
+                    verb(node)
+        with pytest.raises(StepFailed, match="already active"):  # nobody forgives a power cut that was none
+            power.off(node)
+
+
+def greet(server: socket.socket, greeting: bytes) -> None:
+    for _ in range(2):
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(greeting)
 
 
 def test_a_paused_container_is_woken_before_it_is_started() -> None:

@@ -14,6 +14,7 @@ LIMITS = {
     "memory_mib_control_plane": 1700,
     "memory_mib_worker": 700,
     "disk_mib": 4096,
+    "disk_mib_upgrade": 2048,
     "kernel": "5.13",
 }
 PARTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")

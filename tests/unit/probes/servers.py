@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import struct
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ class Server:
         self.mode = "ok"
         self.connections = 0
         self.requests: list[bytes] = []
+        self.answered: list[int] = []  # times, on the clock of all records
         self.port = 0
         self.clients: set[asyncio.Task[None]] = set()
 
@@ -60,6 +62,7 @@ class Server:
             return False
         writer.write(self.answer(head, body))
         await writer.drain()
+        self.answered.append(time.monotonic_ns())
         return self.mode not in ("close", "cut", "until-eof") and b"Connection: close" not in head
 
     def answer(self, head: bytes, body: bytes) -> bytes:

@@ -162,6 +162,31 @@ def test_what_was_due_after_the_end_is_left_out() -> None:
     assert [s.seq for s in record.samples] == [0]
 
 
+def test_what_an_earlier_session_left_behind_is_dropped_and_numbers_begin_anew() -> None:
+    pod, record, _ = make()
+    step = 100_000_000
+    since = pod.time + round(7.5 * step)  # the prober has counted to 7 when this session begins
+    fetcher = Fetcher(pod.get, record, pod.now, since=since, intervals={"p": step})
+    begin = pod.time - AHEAD
+    order = [*range(7), 9, 8, 7, 10]  # 7 was in flight as we began, and overtaken
+    for seq in order:
+        pod.sink.keep(("p", seq, begin + seq * step, begin + seq * step + 1, begin + 12 * step, "ok", ""))
+    pod.time += 20 * step
+    while fetcher.fetch():
+        pass
+    assert [s.seq for s in record.samples] == [1, 0, 2]
+    assert all(s.due >= since for s in record.samples)
+
+
+def test_a_prober_that_is_new_counts_from_0_however_late_it_starts() -> None:
+    pod, record, _ = make()
+    fetcher = Fetcher(pod.get, record, pod.now, since=pod.time - 30 * 10**9, intervals={"p": 10**8})
+    pod.sample(0)
+    pod.sample(1)
+    fetcher.fetch()
+    assert [s.seq for s in record.samples] == [0, 1]
+
+
 @pytest.mark.parametrize("answer", ["<html>", "[]", json.dumps({"samples": []})])
 def test_another_program_on_the_port_is_no_prober(answer: str) -> None:
     def get(_path: str) -> str:

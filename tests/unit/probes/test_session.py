@@ -135,9 +135,9 @@ def test_the_prober_is_pinned_restricted_and_of_the_same_code() -> None:
     assert pod["tolerations"] == [{"operator": "Exists"}], "no taint of a drill drives it away"
     assert pod["securityContext"]["runAsNonRoot"]
     assert {"__main__.py", "ticks.py", "kinds.py"} <= set(maps[0]["data"])
-    again = prober_objects("w2", [{"name": "other"}])[-1]
-    hashes = {d["spec"]["template"]["metadata"]["annotations"]["kubedrill/content"] for d in (daemon_set, again)}
-    assert len(hashes) == 2, "another configuration starts another pod"
+    again, later = prober_objects("w2", [{"name": "other"}])[-1], prober_objects("w2", [{"name": "dns"}], "later")[-1]
+    hashes = {d["spec"]["template"]["metadata"]["annotations"]["kubedrill/content"] for d in (daemon_set, again, later)}
+    assert len(hashes) == 3, "another configuration or another session starts another pod"
     assert namespace_objects(())[0]["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
+from long_record import long_record
 from recordkit import Kit, at, write
 from scenarios import bad, failover, good, inconclusive, upgrade
 
@@ -159,6 +160,26 @@ def test_no_failure_is_lost_by_downsampling() -> None:
     )
     assert sum(b[1] + b[2] for b in write_probe["buckets"]) == write_probe["samples"]
     assert [f[2:] for f in app["failures"]] == [[1, "reset"]]
+
+
+def test_shortest_outages_of_a_day_stay_apart() -> None:
+    lost = [100_000, 100_001, 100_003, 500_000]
+    record = long_record(864_000, probes=3, failed={"api-write": lost})
+    [drawn] = [probe for probe in timeline(record)["probes"] if probe["name"] == "api-write"]
+    assert len(drawn["buckets"]) <= 3001
+    assert drawn["width"] > 28_000, "ms: each bucket is far wider than an outage"
+    assert [(round(start, -2), round(end, -2), count) for start, end, count, _ in drawn["failures"]] == [
+        (seq * 100, seq * 100, 1) for seq in lost
+    ]
+
+
+def test_many_failures_and_many_probes_make_no_huge_page() -> None:
+    record = long_record(40_000, probes=200, failed={"app-1": list(range(0, 40_000, 2))})
+    probes = timeline(record)["probes"]
+    assert sum(len(probe["buckets"]) for probe in probes) <= 60_000 + 200
+    [flapping] = [probe for probe in probes if probe["failed"]]
+    assert len(flapping["failures"]) <= 2 * 300
+    assert sum(count for _, _, count, _ in flapping["failures"]) == 20_000
 
 
 def test_lanes_and_open_spans() -> None:

@@ -77,3 +77,20 @@ def test_the_pod_s_own_reason_is_told() -> None:
 
 def test_a_missing_workload_is_named() -> None:
     assert ready.workload_problems([], ["kube-system"], ["Deployment/coredns"]) == ["Deployment/coredns is not there"]
+
+
+def api_service(status: str) -> dict[str, Any]:
+    condition = {"type": "Available", "status": status, "message": "no response from https://10.103.0.9:443"}
+    return {"kind": "APIService", "metadata": {"name": "v1.example"}, "status": {"conditions": [condition]}}
+
+
+def test_an_aggregated_api_that_is_available_is_no_problem() -> None:
+    assert ready.api_problems([api_service("True")], ["v1.example"]) == []
+
+
+def test_an_aggregated_api_that_api_servers_cannot_reach_is_named() -> None:
+    said = "API service v1.example is not available: "
+    assert ready.api_problems([api_service("False")], ["v1.example"]) == [
+        said + "no response from https://10.103.0.9:443"
+    ]
+    assert ready.api_problems([], ["v1.example"]) == [said + "it is not there"]

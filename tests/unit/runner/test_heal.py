@@ -104,6 +104,18 @@ def test_a_clean_cluster_is_not_touched(run: Any) -> None:
     assert (result.found, result.left, cluster.done) == ([], [], [])
 
 
+def test_a_node_that_is_off_is_switched_on_though_it_cannot_be_woken(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Hosts, _node: Node) -> None:
+        raise StepFailed("domain is not running")
+
+    monkeypatch.setattr(Hosts, "resume", refuse)
+    cluster = Cluster(OFF)
+    assert run(cluster).left == []
+    cluster = Cluster(OFF)
+    cluster.stuck = {"unreachable"}
+    assert run(cluster).failed == {OFF: "domain is not running; it refused"}
+
+
 def test_a_dry_run_lists_and_touches_nothing(run: Any) -> None:
     cluster = Cluster(TABLE, CORDON)
     assert set(run(cluster, dry_run=True).left) == {TABLE, CORDON}
@@ -189,6 +201,25 @@ def test_a_manifest_without_a_copy_is_a_failure_that_says_so(folders: tuple[Path
     done = sh(command(Residue("manifest", "cp1", "etcd")))
     assert done.returncode == 1
     assert "no copy" in done.stderr
+
+
+def test_what_was_kept_aside_gets_its_place_back_but_for_data_that_are_of_no_use(tmp_path: Path) -> None:
+    certificate, data = tmp_path / "apiserver.crt", tmp_path / "member"
+    certificate.write_text("expired\n")
+    (tmp_path / "apiserver.crt.kubedrill-fault").write_text("good\n")
+    (tmp_path / "member.kubedrill-fault").mkdir()
+    (tmp_path / "member.kubedrill-fault/snap").touch()
+    for kept in (certificate, data):
+        for _ in range(2):  # safe to repeat
+            assert sh(command(Residue("kept", "cp1", f"{kept}.kubedrill-fault"))).returncode == 0
+    assert certificate.read_text() == "good\n"
+    assert (data / "snap").exists()
+    (tmp_path / "member.kubedrill-fault").mkdir()
+    both = sh(command(Residue("kept", "cp1", f"{data}.kubedrill-fault")))
+    assert "both there" in both.stderr
+    (tmp_path / "kubedrill-fault-added").touch()
+    removed = sh(command(Residue("kept", "cp1", f"{data}.kubedrill-fault")))
+    assert (removed.returncode, "removed from etcd already" in removed.stderr) == (1, True)
 
 
 def test_an_undo_is_disarmed_only_after_it_succeeded() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from harness.cluster.inventory import Inventory
+from harness.config import Settings
 from harness.drills import ALL
 from harness.errors import ConfigErrors, StepFailed
 from harness.model import Header, Node, Record, Span
 from harness.runner import replay as module
-from harness.runner.replay import OtherTargets, Replay, Scene, choose, give_address, plan_replay
+from harness.runner.replay import OtherTargets, Replay, Scene, as_long, choose, give_address, plan_replay
 from harness.runner.seeds import drill_rng
 
 NODES = ("cp1", "cp2", "cp3", "w1", "w2")
@@ -37,6 +38,12 @@ def test_a_run_is_repeated_with_its_seed_order_targets_and_roles() -> None:
     found = plan_replay("r1", [record("node-drain", "w2"), record("failover-vip", "cp1", spans=spans)], inventory())
     assert (found.seed, [drill.name for drill in found.drills]) == (7, ["node-drain", "failover-vip"])
     assert found.scenes == {"node-drain": Scene(("w2",)), "failover-vip": Scene(("cp1",), "cp1", "cp2")}
+
+
+def test_a_game_day_is_repeated_as_long_as_it_was() -> None:
+    assert as_long(Settings(), [record("node-drain", "w2")]) == Settings()
+    assert as_long(Settings(), [record("game-day", "7.5 min", "pod-killed#3")]).game_day.minutes == 7.5
+    assert as_long(Settings(), [record("game-day")]) == Settings()  # one that was ABORTED before it began
 
 
 def test_another_cluster_gone_drills_and_gone_targets_are_refused_together() -> None:

@@ -1,0 +1,69 @@
+"""How long does a verdict of ten million samples take, and its report? One process, measured in seconds of a core.
+
+Writes a record of 12 probes at 10 Hz (0.95 GB), then reads, judges and reports it in a process of its own. Exits with 1
+when reading and judging took more than 10 s of a core: seconds of a core, because other work on the host would count
+in seconds of a clock.
+
+    .venv/bin/python -m benchmarks.verdict [--samples 10000000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "records"))
+
+from long_record import long_record, write_long
+
+from harness.record import read_record
+from harness.report import write_report
+from harness.verdict import judge
+
+PROBES = 12
+LIMIT_S = 10.0
+
+
+def measure(path: Path) -> int:
+    """Read, judge and report a record, and print what each took."""
+    times = [time.process_time()]
+    record = read_record(path)
+    times.append(time.process_time())
+    verdict = judge(record)
+    times.append(time.process_time())
+    page = write_report(path.parent / "run", [record], [verdict], not_run={})
+    times.append(time.process_time())
+    reading, judging, reporting = (after - before for before, after in pairwise(times))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"{len(record.samples):,} samples, {path.stat().st_size / 1e9:.2f} GB: {verdict.verdict}, {verdict.reason}")
+    print(f"reading {reading:.1f} s, judging {judging:.1f} s, report {reporting:.1f} s of a core; {memory:.2f} GB")
+    print(f"page: {page.stat().st_size / 1e6:.2f} MB; verdict: {reading + judging:.1f} s of {LIMIT_S:g} s")
+    return 0 if reading + judging <= LIMIT_S else 1
+
+
+def main() -> int:
+    """Write the record, or measure one that is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=10_000_000)
+    parser.add_argument("--record", type=Path, help="measure this one")
+    args = parser.parse_args()
+    if args.record:
+        return measure(args.record)
+    with tempfile.TemporaryDirectory(prefix="kubedrill-bench-") as folder:
+        ticks = args.samples // PROBES
+        middle = ticks // 2
+        record = long_record(ticks, PROBES, {"api-write": [*range(100, 115)], "app-3": [middle]})
+        path = write_long(record, Path(folder) / "record.jsonl")
+        del record
+        command = [sys.executable, "-m", "benchmarks.verdict", "--record", str(path)]
+        return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

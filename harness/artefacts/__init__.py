@@ -1,0 +1,1 @@
+"""What is needed to find out why a drill failed, in one archive without secrets (docs/artefacts.md)."""

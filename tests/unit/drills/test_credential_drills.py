@@ -1,0 +1,201 @@
+"""Clients of API servers in memory, which are told of a revocation late; tokens are signed by the real openssl."""
+
+import base64
+import json
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiException
+
+from harness.cluster.api_client import ApiUnavailable
+from harness.cluster.hosts import CommandResult
+from harness.config import Settings
+from harness.drills import credential_drills
+from harness.drills.credential_drills import CredentialsRevoked, Since, TokenExpiredDrill
+from harness.errors import DeadlineExceeded
+from harness.faults import AccountDeleted, RightRevoked, credentials
+from harness.faults.credentials import LIFE_S, TokenExpired, claims
+
+NOW = 1_800_000_000
+
+
+def token(**more: Any) -> str:
+    parts = (
+        {"alg": "RS256", "kid": "k"},
+        {"iat": NOW, "exp": NOW + LIFE_S, "sub": "system:serviceaccount:a:b", **more},
+    )
+    return ".".join([*(_b64(json.dumps(part).encode()) for part in parts), "sig"])
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+class Cluster:
+    """The API: each API server grants what is there; ``late`` ones go on for that many questions after a deletion."""
+
+    def __init__(self, **late: int) -> None:
+        self.late, self.there, self.asked = late, {"Namespace", "ServiceAccount", "RoleBinding"}, list[str]()
+        self.core = self
+
+    def delete(self, objects: list[Any]) -> None:
+        self.there -= {obj["kind"] for obj in objects}
+
+    def apply(self, objects: list[Any]) -> None:
+        self.there |= {obj["kind"] for obj in objects}
+
+    def create_namespaced_service_account_token(self, *_: Any) -> Any:
+        return Object(status=Object(token=token()))
+
+    def wait_namespace_gone(self, _name: str) -> None: ...
+
+    def client_cert_files(self) -> tuple[Path, Path, Path]:
+        return Path("ca"), Path("crt"), Path("key")
+
+    def read_namespace(self, _name: str) -> Any:
+        if "Namespace" not in self.there:
+            raise ApiException(status=404)
+        return Object(metadata=Object(deletion_timestamp=None))
+
+    def answer(self, server: tuple[str, int], _path: str, said: str, **_: Any) -> int:
+        address, _ = server
+        self.asked.append(address)
+        wanted = 200 if "RoleBinding" in self.there else 403
+        wanted = wanted if "ServiceAccount" in self.there else 401
+        if claims(said)["exp"] < NOW:
+            wanted = 401
+        if wanted != 200 and self.late.get(address, 0) > 0:
+            self.late[address] -= 1
+            return 200
+        return wanted
+
+
+class Context:
+    """A drill's context that injects and heals."""
+
+    def __init__(self, inventory: Any, cluster: Any, hosts: Any = None) -> None:
+        settings = Settings.model_validate({"timeouts": {"revoked": 1}})
+        self.faults = Object(inventory=inventory, api=cluster, hosts=hosts, settings=settings, note=lambda *_: None)
+        self.targets = tuple(node.name for node in inventory.control_planes)
+        self.checks: dict[str, tuple[bool | None, str]] = {}
+        self.undos = Object(add=lambda *_: None)
+
+    @contextmanager
+    def fault(self, fault: Any) -> Any:
+        fault.inject(self.faults)
+        yield
+        fault.heal(self.faults)
+
+    @contextmanager
+    def step(self, *_: Any) -> Any:
+        yield
+
+    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+        assert expected
+        self.checks[name] = (ok, found)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def wire(cluster: Any) -> Any:
+        monkeypatch.setattr(credentials, "ask_with_token", cluster.answer)
+        monkeypatch.setattr(credential_drills, "POLL_S", 0.001)
+        return cluster
+
+    return wire
+
+
+def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(make_inventory: Any, asked: Any) -> None:
+    cluster = asked(Cluster(**{"172.31.77.12": 3}))
+    ctx: Any = Context(make_inventory(), cluster)
+    CredentialsRevoked().run(ctx)
+    assert cluster.there >= {"RoleBinding", "ServiceAccount"}  # given back
+    assert set(cluster.asked) == {"172.31.77.11", "172.31.77.12", "172.31.77.13"}
+    for what in ("right", "account"):
+        ok, found = ctx.checks[f"a revoked {what} is refused by every API server"]
+        assert ok is True
+        assert found.startswith("cp1 0.0-0.")
+
+
+def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(make_inventory: Any, asked: Any) -> None:
+    ctx: Any = Context(make_inventory(), asked(Cluster(**{"172.31.77.13": 10**9})))
+    with pytest.raises(DeadlineExceeded, match=r"every API server to answer 403; last seen: cp3 says 200"):
+        CredentialsRevoked().run(ctx)
+    assert ctx.checks == {}
+
+
+def test_nothing_is_given_back_to_a_client_that_is_gone(make_inventory: Any) -> None:
+    cluster = Cluster()
+    ctx: Any = Context(make_inventory(), cluster).faults
+    cluster.there.clear()
+    for fault in (RightRevoked(), AccountDeleted()):
+        fault.heal(ctx)
+    assert cluster.there == set()
+
+
+def test_bounds_are_from_the_last_grant_to_the_first_refusal() -> None:
+    assert Since(last=10.3, first=10.8).bounds(before=10.0, after=10.1) == "0.2-0.8 s"
+    assert Since(last=0.0, first=10.2).bounds(before=10.0, after=10.1) == "0.0-0.2 s"
+
+
+class Node:
+    """A control plane that signs with the key of a test."""
+
+    def __init__(self, key: Path) -> None:
+        self.key = key
+
+    def run(self, _node: str, line: str, stdin: str = "") -> CommandResult:
+        line = line.replace("/etc/kubernetes/pki/sa.key", str(self.key))
+        done = subprocess.run(["sh", "-c", line], input=stdin, capture_output=True, text=True, check=False)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    subprocess.run(["openssl", "genrsa", "-out", tmp_path / "sa.key", "2048"], check=True, capture_output=True)
+    return tmp_path / "sa.key"
+
+
+def test_both_tokens_are_signed_alike_and_differ_in_their_times(make_inventory: Any, key: Path, tmp_path: Path) -> None:
+    ctx: Any = Context(make_inventory(), Cluster(), Node(key)).faults
+    fault = TokenExpired()
+    assert fault.available(ctx) is None
+    fault.inject(ctx)
+    for text, times in ((fault.expired, (NOW - 2 * LIFE_S, NOW - LIFE_S)), (fault.valid, (NOW, NOW + LIFE_S))):
+        assert (claims(text)["iat"], claims(text)["exp"]) == times
+        assert claims(text)["sub"] == "system:serviceaccount:a:b"
+        head, _, signature = text.rpartition(".")
+        (tmp_path / "sig").write_bytes(base64.urlsafe_b64decode(signature + "=="))
+        (tmp_path / "text").write_text(head)
+        public = f"openssl rsa -in {key} -pubout -out {tmp_path}/pub 2>/dev/null"
+        verify = f"openssl dgst -sha256 -verify {tmp_path}/pub -signature {tmp_path}/sig {tmp_path}/text"
+        subprocess.run(["sh", "-c", f"{public} && {verify}"], check=True, capture_output=True)
+    assert fault.expired not in repr(fault)
+    key.write_text("no key")
+    assert "no RSA key" in str(fault.available(ctx))
+
+
+def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(
+    make_inventory: Any, asked: Any, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = asked(Cluster())
+    ctx: Any = Context(make_inventory(), cluster, Node(key))
+    TokenExpiredDrill().run(ctx)
+    name = "an expired token is refused"
+    assert ctx.checks[name] == (True, "cp1 401, cp2 401, cp3 401")
+    cluster.late["172.31.77.12"] = 1
+    TokenExpiredDrill().run(ctx)
+    assert ctx.checks[name] == (False, "cp1 401, cp2 200, cp3 401")
+
+    def silent(server: tuple[str, int], path: str, said: str, **more: Any) -> int:
+        if claims(said)["exp"] < NOW:
+            raise ApiUnavailable("timed out")
+        return int(cluster.answer(server, path, said, **more))
+
+    monkeypatch.setattr(credentials, "ask_with_token", silent)
+    TokenExpiredDrill().run(ctx)
+    assert ctx.checks[name][0] is None

@@ -1,0 +1,170 @@
+"""Replacing an etcd member and restoring etcd: what is told of the writes. The etcd part: tests/unit/faults."""
+
+from contextlib import contextmanager
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiException
+
+from harness.cluster.api_client import ApiUnavailable
+from harness.config import Settings
+from harness.drills import etcd_quorum_restored
+from harness.drills.etcd_member_replaced import check_ledger
+from harness.drills.etcd_quorum_restored import EtcdQuorumRestored, _report, _write
+from harness.drills.ledger import Ledger, Writing
+from harness.errors import StepFailed
+from harness.waits import wait_for
+
+
+class Api:
+    """ConfigMaps of one namespace; ``answers`` are what each write does in turn, "ok" when they run out."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers, self.maps = list(answers), list[str]()
+        self.core = self
+
+    def create_namespaced_config_map(self, _namespace: str, body: Any, _request_timeout: float) -> None:
+        answer = self.answers.pop(0) if self.answers else "ok"
+        if answer != "refused":
+            self.maps.append(body["metadata"]["name"])
+        if answer == "refused":
+            raise ApiException(status=403, reason="Forbidden")
+        if answer == "silent":
+            raise ApiUnavailable("no answer")
+
+    def list_namespaced_config_map(self, _namespace: str) -> Any:
+        return Object(items=[Object(metadata=Object(name=name)) for name in [*self.maps, "kube-root-ca.crt"]])
+
+
+def ledger(*answers: str) -> tuple[Ledger, Api]:
+    api: Any = Api(*answers)
+    return Ledger(api), api
+
+
+class Context:
+    """A drill's checks."""
+
+    def __init__(self) -> None:
+        self.checks: dict[str, tuple[bool | None, str]] = {}
+
+    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+        assert expected
+        self.checks[name] = (ok, found)
+
+
+def test_only_what_was_acknowledged_can_be_lost() -> None:
+    book, api = ledger("ok", "silent", "refused", "ok")
+    assert [book.write() for _ in range(4)] == [True, False, False, True]
+    assert (sorted(book.acknowledged), book.unknown, list(book.refused)) == ([0, 3], {1}, [2])
+    assert book.lost() == []
+    api.maps.remove("entry-000001")  # unknown: it may be there or not
+    assert book.lost() == []
+    api.maps.remove("entry-000003")
+    assert book.lost() == [3]
+    ctx: Any = Context()
+    check_ledger(ctx, book)
+    assert ctx.checks["no acknowledged API write is lost"] == (False, "1 of 2 lost: entries 3, 1 unknown, 1 refused")
+
+
+def test_no_acknowledged_write_at_all_proves_nothing() -> None:
+    book, _ = ledger("silent")
+    book.write()
+    ctx: Any = Context()
+    check_ledger(ctx, book)
+    assert ctx.checks["no acknowledged API write is lost"][0] is None
+
+
+def test_writing_goes_on_until_it_is_left() -> None:
+    book, _ = ledger()
+    with Writing(book, interval_s=0.001):
+        wait_for("writes", lambda: len(book.acknowledged) > 2 or None, seconds=30, setting="api_up", poll_s=0.01)
+    count = len(book.acknowledged)
+    assert book.lost() == []
+    assert len(book.acknowledged) == count
+
+
+@pytest.mark.parametrize(
+    ("there", "before_ok", "point_ok"),
+    [
+        ({0, 1}, True, True),
+        ({0, 1, 2, 3}, True, False),  # nothing after the snapshot is lost: it is not what was restored
+        ({0}, False, True),  # a write before the snapshot is lost
+    ],
+)
+def test_the_recovery_point_is_told_and_what_is_older_must_be_there(
+    there: set[int], before_ok: bool, point_ok: bool
+) -> None:
+    book, api = ledger()
+    for _ in range(4):
+        book.write()
+    api.maps[:] = [f"entry-{number:06d}" for number in there]
+    ctx: Any = Context()
+    _report(ctx, book, {0, 1}, 2.5, 61.0)
+    assert ctx.checks["what was written before the snapshot is there"][0] is before_ok
+    assert ctx.checks["recovery point"][0] is point_ok
+    assert "2.5 s" in ctx.checks["recovery point"][1]
+    assert ctx.checks["recovery time"] == (True, "61 s from the loss to the first acknowledged write")
+
+
+def test_without_one_acknowledged_write_nothing_is_broken() -> None:
+    book, _ = ledger(*["silent"] * etcd_quorum_restored.ENTRIES)
+    with pytest.raises(StepFailed, match="none of 20 writes"):
+        _write(book)
+
+
+class Restoring:
+    """A drill context whose steps are noted."""
+
+    def __init__(self, inventory: Any, api: Any) -> None:
+        self.said: list[str] = []
+        self.targets = ("cp1", "cp2")
+        self.faults = Object(inventory=inventory, api=api, hosts=None, settings=Settings(), note=lambda *_: None)
+        self.survey = Object(faults=self.faults)
+        self.undos = Object(add=lambda what, _undo: self.said.append(f"undo: {what}"))
+        self.check = lambda name, ok, found, expected: self.said.append(f"{name}: {ok}")  # noqa: ARG005
+
+    @contextmanager
+    def fault(self, fault: Any) -> Any:
+        self.said.append(f"lost: {', '.join(fault.lost)} of {', '.join(fault.nodes)}")
+        yield
+        self.said.append(f"healed, restored data kept: {fault.kept}")
+
+    @contextmanager
+    def step(self, _subject: str, name: str) -> Any:
+        self.said.append(name)
+        yield
+
+    def wait_answering(self, probes: str, **_options: Any) -> None:
+        self.said.append(f"answering {probes}")
+
+
+def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it_serves(
+    make_inventory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api: Any = Api()
+    api.apply = lambda _objects: None
+    api.etcd_members = list
+    api.wait = lambda _what, lacks, setting: lacks()  # noqa: ARG005
+    ctx: Any = Restoring(make_inventory(), api)
+    monkeypatch.setattr(etcd_quorum_restored, "pause", lambda _s: None)
+    monkeypatch.setattr(etcd_quorum_restored, "read_list", lambda _hosts, _node: [])
+    kept: list[str] = []
+
+    def snapshot(_ctx: Any, node: str) -> Any:
+        assert node == "cp3"
+        kept[:] = api.maps
+        return Object(keys=1, revision=2)
+
+    def restore(_fault: Any, _ctx: Any, _snapshot: Any, _members: Any) -> None:
+        api.maps[:] = kept
+
+    monkeypatch.setattr(etcd_quorum_restored, "take_snapshot", snapshot)
+    monkeypatch.setattr(etcd_quorum_restored.QuorumGone, "restore", restore)
+    EtcdQuorumRestored().run(ctx)
+    assert ctx.said[0] == "undo: the ledger"
+    assert "lost: cp1, cp2 of cp1, cp2, cp3" in ctx.said
+    assert "healed, restored data kept: True" in ctx.said
+    assert ctx.said[-3:] == [
+        "what was written before the snapshot is there: True", "recovery point: True", "recovery time: True",
+    ]  # fmt: skip

@@ -1,0 +1,209 @@
+"""A game day: its plan, its rounds, and what becomes of one that is not as it should be."""
+
+# ruff: noqa: S311 - the choices of a drill are recorded, not secret
+import random
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+
+from harness.config import Settings
+from harness.drills import game_day
+from harness.drills.game_day import OFFERED, GameDay, lasting, unknown_drills
+from harness.drills.game_day_rounds import Entry, Round, as_check, judge_rounds, plan
+from harness.errors import DeadlineExceeded
+from harness.model import NS, Budget
+from harness.runner.seeds import drill_rng
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "records"))
+
+from recordkit import APP, CONTROL, DNS, WRITE, Kit, at, write
+
+TAKES = {"a": 60.0, "b": 90.0, "c": 30.0}
+
+
+def test_the_plan_depends_on_the_seed_alone_and_has_every_fault_before_one_comes_twice() -> None:
+    plans = [plan(random.Random(seed), TAKES, 300) for seed in range(20)]
+    assert plans == [plan(random.Random(seed), dict(reversed(TAKES.items())), 300) for seed in range(20)]
+    assert len({str(entries) for entries in plans}) > 10
+    for entries in plans:
+        assert {entry.name for entry in entries[:3]} == set(TAKES)
+        assert 600 <= sum(TAKES[entry.name] for entry in entries) < 700
+
+
+def test_the_targets_are_the_plan_and_a_replay_draws_the_same() -> None:
+    settings = lasting(Settings(), 5)
+    survey: Any = Object(faults=Object(settings=settings), rng=drill_rng(4711, "game-day"))
+    targets = GameDay().prepare(survey)
+    assert targets[0] == "5 min"
+    assert all(Entry.read(target).name in OFFERED for target in targets[1:])
+    again: Any = Object(faults=Object(settings=settings), rng=drill_rng(4711, "game-day", targets))
+    assert GameDay().prepare(again) == targets
+
+
+def test_drills_that_cannot_be_rounds_are_named_before_anything_is_touched() -> None:
+    wrong = Settings.model_validate({"game_day": {"drills": ["pod-killd", "cluster-upgrade", "pod-killed"]}})
+    first, second = unknown_drills(wrong)
+    assert "did you mean pod-killed?" in first
+    assert "'cluster-upgrade' is no drill of one fault" in second
+    assert unknown_drills(Settings()) == []
+
+
+def test_rounds_hand_nothing_over_before_and_never_go_below_quorum() -> None:
+    assert not {"failover-vip", "failover-etcd-leader", "cluster-upgrade", "game-day"} & set(OFFERED)
+    assert not [name for name in OFFERED if "quorum" in name]
+
+
+@dataclass
+class Drill:
+    """A round's drill that notes what happens."""
+
+    said: list[str]
+    name: str = "pod-killed"
+    reason: str | None = None
+    nodes: list[str] = field(default_factory=lambda: ["w1", "w2"])
+
+    def unavailable(self, _survey: Any) -> str | None:
+        return self.reason
+
+    def prepare(self, survey: Any) -> tuple[str, ...]:
+        return (survey.rng.choice(self.nodes),)
+
+    def budgets(self, _survey: Any, _targets: Any) -> list[Budget]:
+        return [Budget("*", 2.0, 1.0)]
+
+    def run(self, ctx: Any) -> None:
+        self.said.append(f"broke {', '.join(ctx.targets)}")
+
+
+@dataclass
+class Survey:
+    faults: Any
+    app: Any
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
+
+
+@dataclass
+class Context:
+    survey: Any
+    targets: tuple[str, ...]
+    said: list[str]
+    writer: Any = None
+
+    @property
+    def faults(self) -> Any:
+        return self.survey.faults
+
+    @property
+    def undos(self) -> Any:
+        return Object(add=lambda what, _undo: self.said.append(f"undo of {what}"))
+
+    @contextmanager
+    def step(self, _subject: str, name: str) -> Any:
+        self.said.append(name)
+        yield
+
+    def event(self, *_: Any, **__: Any) -> None: ...
+
+    def wait_answering(self, probes: str, **_options: Any) -> None:
+        self.said.append(f"answering {probes}")
+
+    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+        assert expected
+        self.said.append(f"{name}: {ok}, {found}")
+
+
+@pytest.fixture
+def day(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A game day of entries on a cluster in memory, whose prober stands on w2."""
+
+    def make(drill: Drill, *entries: str, problems: list[str] | None = None) -> Context:
+        said = drill.said
+        api = Object(pods=lambda *_: [Object(spec=Object(node_name="w2"))])
+        settings = Settings.model_validate({"timeouts": {"recovery": 0.01}})
+        faults = Object(api=api, hosts=None, inventory=None, settings=settings, note=lambda _s, text: said.append(text))
+        app = Object(deploy=lambda version: said.append(f"app {version}"))
+        monkeypatch.setitem(OFFERED, drill.name, drill)
+        monkeypatch.setattr(game_day, "pause", lambda _s: None)
+        monkeypatch.setattr(game_day, "find_problems", lambda *_: problems or [])
+        monkeypatch.setattr(game_day, "find_residue", lambda *_: [])
+        monkeypatch.setattr(game_day, "Marks", Object(read=lambda _ctx: None))
+        monkeypatch.setattr(game_day, "judge_rounds", lambda _path, _rounds: [])
+        ledger = Object(
+            open=lambda: None, close=None, write=lambda: True, lost=list, acknowledged={1: 0.0}, unknown=(), refused=()
+        )
+        monkeypatch.setattr(game_day, "Ledger", lambda _api: ledger)
+        writer = Object(flush=lambda: None, path="x")
+        return Context(Survey(faults, app), ("30 min", *entries), said, writer)
+
+    return make
+
+
+def test_each_round_rests_breaks_and_recovers_and_spares_the_prober(day: Any) -> None:
+    said: list[str] = []
+    ctx = day(Drill(said), "pod-killed#1", "pod-killed#2", "pod-killed#3")
+    GameDay().run(ctx)
+    assert said.count("broke w1") == 3
+    assert "broke w2" not in said
+    first = said.index("broke w1")
+    assert said[1:first] == ["rest of 15 s before round 1", "app v1", "answering *", "round 1: pod-killed"]
+    assert said[first + 1] == "recover from round 1"
+    assert "rounds were made: True, 3 rounds" in said
+    assert said[-1] == "no acknowledged API write is lost: True, 0 of 1 lost, 0 unknown, 0 refused"
+
+
+def test_what_cannot_be_made_is_left_out_and_told_and_no_round_at_all_proves_nothing(day: Any) -> None:
+    said: list[str] = []
+    GameDay().run(day(Drill(said, reason="no netem"), "pod-killed#1"))
+    assert "rounds were made: None, 0 rounds; not made: pod-killed: no netem" in said
+    said.clear()
+    GameDay().run(day(Drill(said, nodes=["w2"]), "pod-killed#1"))
+    assert any("the in-cluster prober stands on every node" in line for line in said)
+
+
+def test_nothing_is_broken_on_top_of_a_cluster_that_did_not_recover(day: Any) -> None:
+    said: list[str] = []
+    with pytest.raises(DeadlineExceeded, match="etcd is ill"):
+        GameDay().run(day(Drill(said), "pod-killed#1", "pod-killed#2", problems=["etcd is ill"]))
+    assert said.count("broke w1") == 1
+
+
+def two_rounds(*, app_out_s: float = 0.0) -> tuple[Kit, list[Round]]:
+    """40 s with a fault from 5 to 15 s and another from 25 to 30 s."""
+    kit = Kit(WRITE, APP, DNS, CONTROL, lasts_s=40.0)
+    kit.span("fault", "w1", "kubelet stopped", 25, 30)
+    kit.ended_s = 40.0
+    if app_out_s:
+        kit.fail(APP.name, 26, 26 + app_out_s)
+    strict, loose = (Budget("*", limit, 0.0) for limit in (1.0, 10.0))
+    rounds = [
+        Round(1, "pod-killed", ("hello-1",), at(1), at(19), (loose,)),
+        Round(2, "kubelet-stopped", ("w1",), at(20), at(39), (strict,)),
+    ]
+    return kit, rounds
+
+
+@pytest.mark.parametrize(("out_s", "called"), [(0.0, "PASS"), (5.0, "FAIL")])
+def test_each_round_is_judged_by_its_own_limits_and_its_own_samples(tmp_path: Path, out_s: float, called: str) -> None:
+    kit, rounds = two_rounds(app_out_s=out_s)
+    verdicts = [verdict for _, verdict in judge_rounds(write(kit.record(), tmp_path / "game-day.jsonl"), rounds)]
+    assert [verdict.verdict.value for verdict in verdicts] == ["PASS", called], [v.reason for v in verdicts]
+    assert verdicts[1].failed == round(out_s * 10)
+    check = as_check(rounds[1], verdicts[1])
+    assert (check.name, check.ok) == ("round 2: kubelet-stopped on w1", called == "PASS")
+    assert check.expected == "PASS within its own limits: * 1 s (predicted 0 s)"
+
+
+def test_a_round_that_left_something_behind_or_was_not_watched_is_no_pass(tmp_path: Path) -> None:
+    kit, rounds = two_rounds()
+    rounds[0] = replace(rounds[0], left=("w1: cordoned",))
+    kit.drop(DNS.name, 22, 39)
+    (_, first), (_, second) = judge_rounds(write(kit.record(), tmp_path / "game-day.jsonl"), rounds)
+    assert (first.verdict.value, "w1: cordoned" in first.reason) == ("FAIL", True)
+    assert second.verdict.value == "INCONCLUSIVE"
+    assert as_check(rounds[1], second).ok is None
+    assert rounds[0].end - rounds[0].start == 18 * NS

@@ -1,0 +1,133 @@
+"""Three control planes on this host: real etcd processes, and programs that stand for systemctl and ctr.
+
+The "kubelet" starts what the node's manifest says, as a real one does; everything else is the fault's own script.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from harness.waits import wait_for
+
+KUBELET = r"""#!/bin/sh
+# systemctl: "start kubelet" starts the manifest's etcd unless it runs, "stop kubelet" starts nothing.
+[ "$1 $2" = "start kubelet" ] || exit 0
+kill -0 "$(cat $NODE/pid 2>/dev/null)" 2>/dev/null && exit 0
+set -- $(sed -n 's/^ *- \(--.*\)/\1/p' $NODE/manifests/etcd.yaml)
+setsid $ETCD "$@" >>$NODE/log 2>&1 </dev/null &
+echo $! >$NODE/pid
+"""
+CTR = """#!/bin/sh
+# ctr: the container "etcd" of this node, where it runs.
+pid=$(cat $NODE/pid 2>/dev/null)
+case "$*" in
+*"containers ls"*) echo etcd ;;
+*"tasks ls"*) kill -0 "$pid" 2>/dev/null && echo "etcd $pid RUNNING" ;;
+esac
+"""
+ETCDCTL = """#!/bin/sh
+# etcdctl without the certificates that a test has not.
+for word; do case $word in --cacert=*|--cert=*|--key=*) ;; *) set -- "$@" "$word" ;; esac; shift; done
+exec $REAL "$@"
+"""
+
+
+def find_etcd() -> Path | None:
+    """The folder with etcd's programs: what the bundle was made of, or the host's own."""
+    cache = os.environ.get("KUBEDRILL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "kubedrill")
+    parts = sorted(Path(cache).expanduser().glob("parts/go-etcd-*"))
+    if parts and (parts[-1] / "server").exists():
+        return parts[-1]
+    return None
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class EtcdNodes:
+    """Nodes cp1, cp2 and cp3 below a folder. ``run`` gives a script to a node's shell."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder, self.programs = folder, programs
+        ports = free_ports(6)
+        self.client = {f"cp{i}": f"http://127.0.0.1:{ports[i - 1]}" for i in (1, 2, 3)}
+        self.peer = {f"cp{i}": f"http://127.0.0.1:{ports[i + 2]}" for i in (1, 2, 3)}
+        binaries = folder / "bin"
+        binaries.mkdir()
+        for name, text in {"systemctl": KUBELET, "ctr": CTR, "etcdctl": ETCDCTL}.items():
+            (binaries / name).write_text(text)
+            (binaries / name).chmod(0o755)
+        for node in self.client:
+            self._make(node)
+
+    def _make(self, node: str) -> None:
+        """Write the first manifest: three members that make a new etcd together."""
+        (self.folder / node / "manifests").mkdir(parents=True)
+        flags = {
+            "name": node,
+            "data-dir": self.data(node),
+            "listen-client-urls": self.client[node],
+            "advertise-client-urls": self.client[node],
+            "listen-peer-urls": self.peer[node],
+            "initial-advertise-peer-urls": self.peer[node],
+            "initial-cluster": ",".join(f"{name}={peer}" for name, peer in self.peer.items()),
+        }
+        lines = "".join(f"    - --{key}={value}\n" for key, value in flags.items())
+        (self.folder / node / "manifests/etcd.yaml").write_text(f"spec:\n  containers:\n  - command:\n{lines}")
+
+    def data(self, node: str) -> Path:
+        return self.folder / node / "data"
+
+    def manifests(self, node: str) -> Path:
+        return self.folder / node / "manifests"
+
+    def run(self, node: str, line: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            "PATH": f"{self.folder}/bin:{self.programs}:{os.environ['PATH']}",
+            "NODE": str(self.folder / node),
+            "ETCD": str(self.programs / "server"),
+            "REAL": str(self.programs / "etcdctl"),
+        }
+        return subprocess.run(["sh", "-c", line], env=environment, capture_output=True, text=True, check=False)
+
+    def ask(self, node: str, question: str) -> str:
+        done = self.run(node, f"etcdctl --endpoints={self.client[node]} --command-timeout=3s {question}")
+        return done.stdout if done.returncode == 0 else ""
+
+    def start(self) -> None:
+        """Start them, then leave the manifests as kubeadm does: each knows those that were there before."""
+        for node in self.client:
+            self.run(node, "systemctl start kubelet")
+        for node in self.client:
+            self.wait_serving(node)
+            manifest = self.manifests(node) / "etcd.yaml"
+            everybody = ",".join(f"{name}={peer}" for name, peer in self.peer.items())
+            known = ",".join(f"{name}={peer}" for name, peer in self.peer.items() if name <= node)
+            state = "" if node == "cp1" else "\n    - --initial-cluster-state=existing"
+            manifest.write_text(manifest.read_text().replace(f"={everybody}", f"={known}{state}"))
+
+    def wait_serving(self, node: str) -> None:
+        wait_for(
+            f"{node} to serve", lambda: self.ask(node, "endpoint health -w json") or None, seconds=60, setting="api_up"
+        )
+
+    def stop(self) -> None:
+        for file in self.folder.glob("*/pid"):
+            pid = file.read_text().strip()
+            if pid:
+                try:
+                    os.kill(int(pid), signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,5 @@
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "records"))
+sys.path.insert(0, str(Path(__file__).parent))

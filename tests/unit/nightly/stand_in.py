@@ -1,0 +1,80 @@
+"""Stands in for the commands up, drill and down: a cluster is a file, a drill copies a real record and its verdict.
+
+``told.json`` in the working folder says what goes wrong: {"hang": ["drill cluster-upgrade"], "fail": ["up"], "outage":
+["drill cluster-upgrade"]}. Where it hangs it says so in a file, and goes on hanging until it is killed. Only the
+standard library, because it is started dozens of times.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+TOLD = Path("told.json")
+TEMPLATES = Path("templates")  # good.jsonl and good.json: a record and its verdict; bad.*
+
+
+def matches(what: str, key: str) -> bool:
+    told = json.loads(TOLD.read_text()) if TOLD.exists() else {}
+    return any(what.startswith(each) for each in told.get(key, []))
+
+
+def hang(what: str) -> None:
+    if matches("stubborn", "hang"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Path(f"reached-{what.split(maxsplit=1)[0]}").touch()
+    threading.Event().wait()
+
+
+def value(path: Path, name: str) -> str:
+    found = re.search(rf"^{name}: *'?\"?([^'\"\n]*)", path.read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def drill(names: list[str], cluster: str, config: Path) -> int:
+    now = datetime.now(UTC)
+    folder = Path(value(config, "reports_dir")) / f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond}"
+    (folder / "record").mkdir(parents=True)
+    name = names[0]
+    kind = "bad" if matches(f"drill {name}", "outage") else "good"
+    first, rest = (TEMPLATES / f"{kind}.jsonl").read_text().split("\n", 1)
+    header = json.loads(first)
+    header[1] |= {"run": folder.name, "drill": name, "cluster": cluster, "started": now.isoformat()}
+    (folder / "record" / f"{name}.jsonl").write_text(f"{json.dumps(header)}\n{rest}")
+    if matches(f"drill {name}", "hang"):
+        hang(f"drill {name}")
+    verdict = json.loads((TEMPLATES / f"{kind}.json").read_text()) | {"run": folder.name, "cluster": cluster}
+    verdict["drills"][0] |= {"name": name, "started": now.isoformat()}
+    (folder / "verdict.json").write_text(json.dumps(verdict))
+    return int(verdict["exit_code"])
+
+
+def main() -> int:
+    verb, *rest = sys.argv[1:]
+    inventory = Path(rest[rest.index("--inventory") + 1])
+    name = value(inventory / "group_vars" / "cluster.yml", "cluster_name")
+    cluster = Path("clusters") / name
+    cluster.parent.mkdir(exist_ok=True)
+    if matches(verb, "fail"):
+        sys.stderr.write(f"{verb}: there is no way\n")
+        return 1
+    if verb == "up":
+        cluster.touch(exist_ok=False)  # each cell's cluster is fresh
+    if verb != "drill" and matches(verb, "hang"):
+        hang(verb)
+    if verb == "down":
+        cluster.unlink(missing_ok=True)
+    if verb == "artefacts":
+        Path(rest[rest.index("--output") + 1]).write_text(f"of {cluster.exists()}")
+    if verb == "drill":
+        return drill(rest[: rest.index("--inventory")], name, Path(rest[rest.index("--config") + 1]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
