@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException, BatchV1Api
 
 from harness.app import orders_manifests as manifests
 from harness.app.diagnosis import diagnose, fatal_reason, refusal
+from harness.app.orders_status import Component, OrdersStatus
 from harness.cluster.playbooks import run_playbook
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 
@@ -22,33 +22,6 @@ if TYPE_CHECKING:
 IMAGES_PLAYBOOK = "playbooks/orders_images.yml"
 NODES_NEEDED = 3
 """Of queue and database each member stands on a node of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One workload: how many pods are ready, and where they are. ``problem`` is what it lacks, "" for nothing."""
-
-    name: str
-    wanted: int
-    ready: int
-    nodes: dict[str, str]  # pod → node
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrdersStatus:
-    """What is deployed now. ``primary`` is the database's pod that takes writes, "" while there is none."""
-
-    version: str
-    components: tuple[Component, ...]
-    primary: str
-    volumes: int
-
-    @property
-    def problem(self) -> str:
-        """What is lacking, in one line; "" when everything is complete."""
-        lacking = [f"{part.name}: {part.problem}" for part in self.components if part.problem]
-        return "; ".join(lacking + ([] if self.primary else ["database: no primary"]))
 
 
 class OrderService:
@@ -120,6 +93,11 @@ class OrderService:
             primary=primary[0] if len(primary) == 1 else "",
             volumes=len(claims),
         )
+
+    def web_pods(self) -> int:
+        """Return how many web pods are ready now; 0 where the service is not deployed."""
+        web = self._live_web()
+        return int(web.status.ready_replicas or 0) if web is not None else 0
 
     def remove(self, *, keep_volumes: bool = False) -> None:
         """Delete everything, volumes included, and wait until it is gone (timeouts.namespace_gone).
