@@ -187,9 +187,10 @@ class OrderService:
                 f"{reason}. Images come from the application bundle: kubedrill app deploy puts them there."
             )
         for name in manifests.DEPLOYMENTS:
-            conditions = self._api.apps.read_namespaced_deployment(name, self.namespace).status.conditions or []
-            stuck = [c.message for c in conditions if c.reason == "ProgressDeadlineExceeded"]
-            if stuck:
+            found = self._api.apps.read_namespaced_deployment(name, self.namespace)
+            seen = (found.status.observed_generation or 0) >= found.metadata.generation  # else it tells of the last one
+            stuck = [c.message for c in found.status.conditions or [] if c.reason == "ProgressDeadlineExceeded"]
+            if seen and stuck:
                 raise StepFailed(f"the rollout of {name} was given up: {stuck[0]}")
 
     def _migration_lacks(self, version: str) -> str | None:

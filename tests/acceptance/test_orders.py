@@ -16,11 +16,17 @@ import grpc
 import pytest
 from kubernetes.client import ApiException, AuthorizationV1Api, AutoscalingV2Api, NetworkingV1Api
 
+from harness.app.ledger import ACKNOWLEDGED, settle
 from harness.app.order_service import OrderService
 from harness.app.orders_manifests import GRPC_NODE_PORT, NAMESPACE, NODE_PORT, SELECTOR, STREAM
+from harness.app.traffic import Traffic
+from harness.app.traffic_process import Plan
 from harness.cluster.objects import pod_is_ready
+from harness.errors import StepFailed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.app.orders_status import OrdersStatus
     from harness.cluster.api import ClusterApi
     from harness.cluster.inventory import Inventory
@@ -194,3 +200,41 @@ def test_network_policies_are_there_and_whether_they_are_enforced_is_said(
     daemons = {d.metadata.name for d in api.apps.list_daemon_set_for_all_namespaces().items}
     if not daemons & {"calico-node", "cilium", "antrea-agent", "kube-router", "kube-network-policies"}:
         pytest.skip("the pod network enforces no NetworkPolicy: they are a declaration here, and not proven")
+
+
+def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one_serves(
+    status: OrdersStatus, api: ClusterApi, settings: Settings, inventory: Inventory, tmp_path: Path
+) -> None:
+    """Its pods end at once; the rollout gives up after 15 s, the harness says why, and no request failed meanwhile."""
+    service = OrderService(api, settings)
+    plan = Plan(f"http://{inventory.virtual_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5)
+    broken = {
+        "spec": {"progressDeadlineSeconds": 15, "template": {"spec": {"containers": [{"name": "web", "args": ["x"]}]}}}
+    }
+    try:
+        with Traffic(plan, tmp_path / "ledger.jsonl", settings.timeouts) as traffic:
+            api.apps.patch_namespaced_deployment("web", NAMESPACE, broken)
+            with pytest.raises(StepFailed) as caught:
+                service.wait_ready(status.version)
+            traffic.stop()
+            ledger = traffic.read_back()
+    finally:
+        service.deploy(status.version)
+    assert "the rollout of web was given up" in str(caught.value)
+    assert "usage: main.py web|worker|migrate" in str(caught.value), "the log of the pod that failed"
+    assert {write.outcome for write in ledger.writes.values()} == {ACKNOWLEDGED}
+    assert settle(ledger).wrong == ()
+
+
+def test_deploying_again_changes_nothing(status: OrdersStatus, api: ClusterApi, settings: Settings) -> None:
+    def generations() -> dict[str, tuple[int, int]]:
+        found = [
+            *api.apps.list_namespaced_deployment(NAMESPACE).items,
+            *api.apps.list_namespaced_stateful_set(NAMESPACE).items,
+        ]
+        return {obj.metadata.name: (obj.metadata.generation, obj.spec.replicas) for obj in found}
+
+    before, running = generations(), {pod.metadata.uid for pod in api.pods(NAMESPACE, SELECTOR)}
+    OrderService(api, settings).deploy(status.version)
+    assert generations() == before
+    assert {pod.metadata.uid for pod in api.pods(NAMESPACE, SELECTOR)} == running
