@@ -37,7 +37,7 @@ STYLE = [
     ["ansible-lint", "--offline", "--profile", "production"],
 ]
 QUICK = [
-    ["pytest", "-q", "-n", "2", "tests/unit", "tests/mutants", "tests/browser"],
+    ["pytest", "-q", "-n", "2", "--dist", "loadgroup", "tests/unit", "tests/mutants", "tests/browser"],
 ]
 LIVE = [
     ["kubedrill", "bundle", "build"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Protocol
 
 from kubernetes.client import ApiException
@@ -57,6 +58,15 @@ def fatal_reason(pods: list[Any]) -> str:
                     f"pod {pod.metadata.name} on {pod.spec.node_name}: {waiting.reason} {waiting.message or ''}".strip()
                 )
     return ""
+
+
+def refusal(error: ApiException) -> str:
+    """Return the API server's own words for a refusal, after its status: "422 Deployment.apps is invalid: …"."""
+    try:
+        said = json.loads(error.body or "")["message"]
+    except (ValueError, KeyError, TypeError):
+        said = str(error.reason or "no reason given")
+    return f"{error.status} {said}"
 
 
 def diagnose(api: Api, namespace: str = NAMESPACE, selector: str = SELECTOR) -> str:

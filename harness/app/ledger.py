@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from harness.model import NS, Check, VerdictKind
@@ -178,6 +179,21 @@ def _none(keys: Iterable[str], enough: bool, what: str) -> tuple[bool | None, st
         more = ", …" if len(keys) > _SHOWN else ""
         return False, f"{found}: {', '.join(keys[:_SHOWN])}{more}", "none"
     return (True if enough else None), found, "none"
+
+
+def longest_pause_s(ledger: Ledger) -> float:
+    """Return the longest time without an acknowledgement while orders were being sent; in seconds.
+
+    >>> book = Ledger({"a": Write("a", 0, 0, ACKNOWLEDGED, NS), "b": Write("b", 4 * NS, 4 * NS, UNKNOWN)})
+    >>> longest_pause_s(book)
+    3.0
+    """
+    sent = sorted(write.sent for write in ledger.writes.values())
+    if not sent:
+        return 0.0
+    answered = sorted(write.done for write in ledger.writes.values() if write.outcome == ACKNOWLEDGED)
+    moments = [sent[0], *answered, max(sent[-1], *answered, sent[0])]
+    return max(later - earlier for earlier, later in pairwise(moments)) / NS
 
 
 def summary(ledger: Ledger) -> list[str]:

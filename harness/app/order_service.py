@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException, BatchV1Api
 
 from harness.app import orders_manifests as manifests
-from harness.app.diagnosis import diagnose, fatal_reason
+from harness.app.diagnosis import diagnose, fatal_reason, refusal
+from harness.app.orders_status import Component, OrdersStatus
 from harness.cluster.playbooks import run_playbook
-from harness.errors import DeadlineExceeded, StepFailed, UsageError
+from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,33 +22,6 @@ if TYPE_CHECKING:
 IMAGES_PLAYBOOK = "playbooks/orders_images.yml"
 NODES_NEEDED = 3
 """Of queue and database each member stands on a node of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One workload: how many pods are ready, and where they are. ``problem`` is what it lacks, "" for nothing."""
-
-    name: str
-    wanted: int
-    ready: int
-    nodes: dict[str, str]  # pod → node
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrdersStatus:
-    """What is deployed now. ``primary`` is the database's pod that takes writes, "" while there is none."""
-
-    version: str
-    components: tuple[Component, ...]
-    primary: str
-    volumes: int
-
-    @property
-    def problem(self) -> str:
-        """What is lacking, in one line; "" when everything is complete."""
-        lacking = [f"{part.name}: {part.problem}" for part in self.components if part.problem]
-        return "; ".join(lacking + ([] if self.primary else ["database: no primary"]))
 
 
 class OrderService:
@@ -86,16 +59,16 @@ class OrderService:
         first = self._live_web() is None
         self._keep_autoscaled(objects)
         try:
-            self._api.apply(objects[:2])
+            self._apply(objects[:2])
             self._ensure_secrets()
             self._restart_failed_migration(version)
             if not first:
                 self._migrate(objects, version)
-            self._api.apply(objects[2:])
+            self._apply(objects[2:])
             self.wait_ready(version)
-        except StepFailed:
+        except StepFailed as error:
             if first:
-                self.remove()
+                self._undo(error)
             raise
 
     def wait_ready(self, version: str) -> None:
@@ -121,6 +94,11 @@ class OrderService:
             volumes=len(claims),
         )
 
+    def web_pods(self) -> int:
+        """Return how many web pods are ready now; 0 where the service is not deployed."""
+        web = self._live_web()
+        return int(web.status.ready_replicas or 0) if web is not None else 0
+
     def remove(self, *, keep_volumes: bool = False) -> None:
         """Delete everything, volumes included, and wait until it is gone (timeouts.namespace_gone).
 
@@ -138,6 +116,22 @@ class OrderService:
         self._api.delete(objects[:2])
         self._api.wait_namespace_gone(self.namespace)
         self._api.wait("the order service's volumes to be gone", self._volumes_left, setting="namespace_gone")
+
+    def _undo(self, reason: StepFailed) -> None:
+        """Remove what a first deployment made; that it failed counts, whatever becomes of the removal."""
+        try:
+            self.remove()
+        except KubedrillError as error:
+            raise StepFailed(f"{reason}\nIt could not be removed again: {error}. Run: kubedrill app remove") from error
+
+    def _apply(self, objects: list[dict[str, Any]]) -> None:
+        """Apply objects; one that the API server refuses is named with its reason."""
+        for obj in objects:
+            try:
+                self._api.apply([obj])
+            except ApiException as error:
+                said = refusal(error)
+                raise StepFailed(f"{obj['kind']} {obj['metadata']['name']} was refused: {said}") from error
 
     def _refuse(self, version: str) -> None:
         mistakes = []
@@ -165,7 +159,7 @@ class OrderService:
 
     def _migrate(self, objects: list[dict[str, Any]], version: str) -> None:
         """Bring the database to the new form before any new pod starts; the old version copes with it."""
-        self._api.apply([manifests.named(objects, "Job", manifests.migration(version))])
+        self._apply([manifests.named(objects, "Job", manifests.migration(version))])
         self._await("the migration", lambda: self._migration_lacks(version))
 
     def _await(self, what: str, lacks: Callable[[], str | None]) -> None:
@@ -193,9 +187,10 @@ class OrderService:
                 f"{reason}. Images come from the application bundle: kubedrill app deploy puts them there."
             )
         for name in manifests.DEPLOYMENTS:
-            conditions = self._api.apps.read_namespaced_deployment(name, self.namespace).status.conditions or []
-            stuck = [c.message for c in conditions if c.reason == "ProgressDeadlineExceeded"]
-            if stuck:
+            found = self._api.apps.read_namespaced_deployment(name, self.namespace)
+            seen = (found.status.observed_generation or 0) >= found.metadata.generation  # else it tells of the last one
+            stuck = [c.message for c in found.status.conditions or [] if c.reason == "ProgressDeadlineExceeded"]
+            if seen and stuck:
                 raise StepFailed(f"the rollout of {name} was given up: {stuck[0]}")
 
     def _migration_lacks(self, version: str) -> str | None:

@@ -16,6 +16,8 @@ VERSIONS = ("v1", "v2")
 """The versions whose images the application bundle holds (docs/orders.md)."""
 STATEFUL = ("queue", "database")
 DEPLOYMENTS = ("cache", "worker", "web")
+STREAM = "ORDERS"
+"""Of the queue (orders-app/broker.py)."""
 NODE_PORT, GRPC_NODE_PORT = 30081, 30091
 _SECRETS = {
     "queue": ("password", "route-password"),

@@ -35,10 +35,17 @@ PLAN = Path("plans/nightly.yml")
 @config_option
 @click.option("--check", is_flag=True, help="Only read the plan, and list its cells and how long they take.")
 @click.option("--new", is_flag=True, help="Clean up after a cycle that was cut off, and begin a new one.")
+@click.option("--continue", "only_continue", is_flag=True, help="Only go on with a cycle that was cut off, if any.")
 @click.option("--clean", is_flag=True, help="Only take away clusters that were kept or that a kill left.")
 @click.pass_context
 def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
-    context: click.Context, plan_path: Path, config: Path | None, check: bool, new: bool, clean: bool
+    context: click.Context,
+    plan_path: Path,
+    config: Path | None,
+    check: bool,
+    new: bool,
+    only_continue: bool,
+    clean: bool,
 ) -> None:
     """Run the cells of PLAN (plans/nightly.yml), each on a fresh cluster; go on with a cycle that was cut off.
 
@@ -62,9 +69,12 @@ def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
         click.echo(f"{cycles.clean()} clusters taken away")
         return
     try:
-        store = cycles.run(new=new)
+        store = cycles.run(new=new, begin=not only_continue)
     finally:
         _conclude(cycles, tell)
+    if store is None:
+        click.echo("no cycle was cut off")
+        return
     _show_result(store.state, console)
     click.echo(store.folder)
     context.exit(store.state.verdict.exit_code)

@@ -61,6 +61,7 @@ class Hosts:
         self.inventory = inventory
         self.settings = settings
         self._clients: dict[str, paramiko.SSHClient] = {}
+        self._replaced: list[paramiko.SSHClient] = []
         self._locks = {node.name: threading.Lock() for node in inventory.nodes}
         self._directory = tempfile.TemporaryDirectory(prefix="kubedrill-ssh-")
         self._testinfra: dict[str, Any] = {}
@@ -92,7 +93,6 @@ class Hosts:
         except TimeoutError as error:
             raise DeadlineExceeded(f"{node.name} to run {_shown(argv)}", seconds, "ssh_command") from error
         except (paramiko.SSHException, EOFError, OSError) as error:
-            self._forget(node)
             raise HostUnreachable(f"{node.name} ({node.address}): the SSH connection broke: {words(error)}") from error
         if result.rc == 1 and result.stderr.startswith("sudo: "):
             said = result.stderr.strip()
@@ -151,6 +151,8 @@ class Hosts:
         self._testinfra.clear()
         for node in self.inventory.nodes:
             self._forget(node)
+        for client in self._replaced:
+            client.close()
         self._directory.cleanup()
 
     def __enter__(self) -> Self:
@@ -173,6 +175,12 @@ class Hosts:
         if client is not None:
             client.close()
 
+    def _replace(self, node: Node, client: paramiko.SSHClient) -> None:
+        """Connect anew from now on. This connection is closed at the end: other threads may have commands on it."""
+        with self._locks[node.name]:
+            if self._clients.get(node.name) is client:
+                self._replaced.append(self._clients.pop(node.name))
+
     def _exchange(self, node: Node, line: str, seconds: float, stdin: str) -> CommandResult:
         channel = self._channel(node)
         try:
@@ -188,9 +196,11 @@ class Hosts:
             reader.join(seconds)
             if not channel.status_event.wait(seconds):
                 raise TimeoutError
-            return CommandResult(
-                channel.recv_exit_status(), stdout.decode(errors="replace"), b"".join(stderr).decode(errors="replace")
-            )
+            code = channel.recv_exit_status()
+            transport = channel.get_transport()
+            if code < 0 and not (transport and transport.is_active()):
+                raise paramiko.SSHException("it was closed before the command ended")
+            return CommandResult(code, stdout.decode(errors="replace"), b"".join(stderr).decode(errors="replace"))
         finally:
             channel.close()
 
@@ -202,7 +212,7 @@ class Hosts:
             try:
                 return _session(client, min(seconds, REUSED_S) if reused else seconds)
             except (paramiko.SSHException, EOFError, OSError) as error:
-                self._forget(node)
+                self._replace(node, client)
                 if fresh or not reused:
                     raise HostUnreachable(f"{node.name} ({node.address}) opened no session: {words(error)}") from error
         raise AssertionError("the loop above returns or raises")

@@ -24,6 +24,7 @@ from harness.drills.leader_takeover import LEADER_DRILLS
 from harness.drills.network_drills import NETWORK_DRILLS
 from harness.drills.node_drain import NodeDrain
 from harness.drills.node_drills import NODE_DRILLS
+from harness.drills.order_drills import ORDER_DRILLS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
 from harness.drills.rollout_drills import ROLLOUT_DRILLS
@@ -42,6 +43,7 @@ _ORDER: tuple[Drill, ...] = (
     NodeDrain(),
     DrainBlocked(),
     *POD_DRILLS,
+    *ORDER_DRILLS,
     *LEADER_DRILLS,
     *SERVICE_DRILLS,
     *NETWORK_DRILLS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,7 +62,7 @@ class Cycles:
     plan_path: Path
     config: Path | None  # --config, which wins over the plan's
     tell: Callable[[str, str], None]
-    program: Sequence[str] = KUBEDRILL
+    program: Sequence[str] = field(default_factory=lambda: KUBEDRILL)
     current: Store | None = None  # the cycle that run() began or goes on with
     _settings: dict[str, Settings] = field(default_factory=dict)
 
@@ -79,8 +80,10 @@ class Cycles:
         """The configuration of a topology's clusters."""
         return self._load(self.plan.config_of(topology))
 
-    def run(self, *, new: bool = False) -> Store:
+    def run(self, *, new: bool = False, begin: bool = True) -> Store | None:
         """Run a cycle to its end, or go on with the one that was cut off; returns it.
+
+        ``new``: clean up after a cut one and begin anew. Without ``begin`` a cut one is all that there is to do.
 
         Raises:
             Unsafe: another one runs; the disk is full; or it was asked to stop. A next start goes on.
@@ -88,7 +91,10 @@ class Cycles:
         for topology in self.plan.topologies:
             self.settings(topology)  # a mistake in one of them is told before anything is touched
         with cycle_lock(), stop_on_signals():
-            store = self.current = self._recover(new=new) or self._begin()
+            store = self._recover(new=new) or (self._begin() if begin else None)
+            if store is None:
+                return None
+            self.current = store
             try:
                 self._cells(store)
             except DiskFull as error:
@@ -119,14 +125,15 @@ class Cycles:
 
     def _begin(self) -> Store:
         now = datetime.now(UTC)
-        cycle = f"{now:%Y%m%dT%H%M%SZ}"
+        own = secrets.token_hex(2)  # two users' cycles may begin in the same second, on nodes of one Docker daemon
+        cycle = f"{now:%Y%m%dT%H%M%SZ}-{own}"
         cells = [
             CellState(
                 key=cell.key,
                 topology=cell.topology,
                 versions=cell.versions,
                 during=cell.during,
-                cluster=f"{self.plan.name}-{now:%m%d%H%M%S}-{number:02}",
+                cluster=f"{self.plan.name}-{now:%m%d%H%M}{own}-{number:02}",
             )
             for number, cell in enumerate(cells_of(self.plan), 1)
         ]

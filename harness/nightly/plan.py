@@ -139,6 +139,7 @@ class Limits(_Part):
     """Seconds that each part of a cell may take, until it is ended."""
 
     up: Duration = Field(default=1800, description="nodes and installation; the first build of a bundle takes 15 min")
+    readiness: Duration = Field(default=600, description="looking for what would stop or hurt the next step")
     before: Duration = Field(default=3600, description="all drills before the upgrade")
     upgrade: Duration = Field(default=3600, description="each version step with its drill")
     after: Duration = Field(default=3600, description="all drills after the upgrade")
@@ -180,6 +181,7 @@ class Plan(_Part):
     drills: Drills = Drills()
     limits: Limits = Limits()
     skip: tuple[Without, ...] = Field(default=(), description="cells to leave out")
+    readiness: bool = Field(default=True, description="kubedrill readiness before each step; its findings are recorded")
     keep_on_failure: bool = Field(default=False, description="leave the cluster of a cell that did not pass")
     attempts: int = Field(default=2, ge=1, le=10, description="how often a cell is begun that a killed cycle cut off")
     continue_within: Duration = Field(default=43_200, description="an older cut cycle is cleaned up, not continued")

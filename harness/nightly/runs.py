@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def runs_of(cluster: str, reports: Path, since: str) -> list[Path]:
-    """The folders of a cluster's runs since a time, as folders are named; the oldest first."""
+    """The folders of a cluster's runs since a cycle began, both named for their time; the oldest first."""
+    since = since.split("-", maxsplit=1)[0]
     folders = sorted(path for path in reports.glob("[0-9]*Z-*") if path.name >= since and not path.is_symlink())
     return [folder for folder in folders if _cluster(folder) == cluster]
 
@@ -64,3 +65,15 @@ def verdict_of(folder: Path) -> tuple[VerdictKind, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         return VerdictKind.ABORTED, f"{folder.name} has no verdict ({error})"
     return kind, "; ".join(reasons) if kind is not VerdictKind.PASS else ""
+
+
+def found_in(log: Path) -> str | None:
+    """What ``kubedrill readiness --output json`` found, in one sentence; None where it said nothing of the kind."""
+    try:
+        text = log.read_text(encoding="utf-8")
+        data: dict[str, Any] = json.loads(text[text.index("{\n") :])
+        serious = [f for f in data["findings"] if f["severity"] in {"blocker", "unknown"}]
+        told = "; ".join(f"{f['subject']}: {f['found']}" for f in serious)
+        return f"{data['verdict']}{f' ({told})' if told else ''}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

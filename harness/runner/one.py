@@ -93,18 +93,13 @@ class _Drilling:
         self.kubernetes = self.ctx.inventory.kubernetes_version  # until the cluster said what it runs
 
     def run(self) -> str | None:
-        problems = find_unfit(self.ctx)
-        if problems:
-            self._abort(problems)
-            return None
-        self.kubernetes = self.ctx.api.version.get_code().git_version.removeprefix("v")
-        self.bench.progress.step(self.bench.app.name, "deploy the app")
-        self.bench.app.deploy("v1")
-        survey = self._survey()
-        reason = self.drill.unavailable(survey)
-        if reason:
-            return reason
         with self._ending():
+            survey = self._prepared()
+            if survey is None:
+                return None
+            reason = self.drill.unavailable(survey)
+            if reason:
+                return reason
             try:
                 targets = choose(self.drill, survey, self.bench.replay)
             except OtherTargets as error:
@@ -112,6 +107,24 @@ class _Drilling:
             self._drill(survey, targets)
             self._completed()
         return None
+
+    def _prepared(self) -> Survey | None:
+        """Look at the cluster and put the app on it. None where it is not healthy, which the record then says.
+
+        Raises:
+            Unsafe: it could not be looked at, or the app could not be deployed.
+        """
+        problems = find_unfit(self.ctx)
+        if problems:
+            self._abort(problems)
+            return None
+        try:
+            self.kubernetes = self.ctx.api.version.get_code().git_version.removeprefix("v")
+            self.bench.progress.step(self.bench.app.name, "deploy the app")
+            self.bench.app.deploy("v1")
+            return self._survey()
+        except (StepFailed, DeadlineExceeded, ApiException) as error:
+            raise Unsafe(f"the cluster could not be made ready for it: {_words(error)}") from error
 
     def _survey(self) -> Survey:
         ctx = self.ctx

@@ -60,6 +60,9 @@ def _run(run: RunEntry, places: Places) -> dict[str, Any]:
         "verdict": run.verdict.value,
         "started": run.started.strftime("%Y-%m-%d %H:%M") if run.started else "",
         "report": places.link(places.reports / run.run / "index.html"),
+        "logs": [
+            [path.name, places.link(path)] for path in sorted((places.reports / run.run / "record").glob("*.log"))
+        ],
         "drills": [_drill(drill) for drill in run.drills],
         "missed": [[missed.name, missed.reason] for missed in run.not_run],
     }

@@ -54,7 +54,8 @@ def history() -> list[RunEntry]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reports = tmp_path_factory.mktemp("site") / "reports"
     runs = history()
-    (reports / runs[0].run).mkdir(parents=True)
+    (reports / runs[0].run / "record").mkdir(parents=True)
+    (reports / runs[0].run / "record" / "cluster-upgrade.1.ansible.log").write_text("PLAY [Plan]")
     (reports / runs[0].run / "index.html").write_text("<h1>the report</h1>")
     cell = reports / "nightly" / "20260301T020000Z" / "1+1_1.35.4-1.36.3_cluster-upgrade"
     cell.mkdir(parents=True)
@@ -130,6 +131,7 @@ def test_a_run_leads_to_its_report_and_to_the_one_before(opened: Opened, site: P
     name = next(run for run in json_of(site)["runs"] if run["report"])["run"]
     page.goto(f"{site.as_uri()}#/run/{name}")
     assert heading(page) == name
+    assert page.get_by_role("link", name="cluster-upgrade.1.ansible.log").get_attribute("href")
     page.locator("a.report").click()
     expect(page.locator("h1")).to_have_text("the report")
     newest = json_of(site)["runs"][1]["run"]

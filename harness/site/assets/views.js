@@ -143,6 +143,7 @@ function oneRun(name) {
     el("p", { class: "tools" },
       run.report ? link(run.report, "Full report with its timeline", { class: "report" }) : el("span", { class: "soft" }, "its report is not here"),
       before ? link(`#/compare/${before.run}/${run.run}`, "Compare with the one before") : null, near(-1, "newer run"), near(1, "older run")),
+    run.logs.length ? el("p", { class: "small soft" }, "Ansible's output: ", run.logs.map(([name, href]) => [link(href, name), " "])) : null,
     run.drills.map(drill => drillCard(drill)),
     run.missed.map(([drill, why]) => el("section", { class: "card" }, el("h3", null, drill, " ", pill("")), el("p", null, `not run: ${why}`))),
   ];

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import sys
 from pathlib import Path
+from types import SimpleNamespace as Thing
 from typing import Any
 
 import pytest
 import yaml
+from kubernetes.client import ApiException
 
 from bundle.orders import orders_items
 from harness.app.order_service import OrderService
 from harness.app.orders_manifests import NAMESPACE, VERSIONS, load, migration, named, new_secrets
-from harness.errors import UsageError
+from harness.errors import StepFailed, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -189,3 +191,55 @@ def test_an_unknown_version_is_refused_before_anything_is_touched() -> None:
     service = OrderService(None, None)  # type: ignore[arg-type]  # nothing of the cluster may be asked
     with pytest.raises(UsageError, match="no version 'v9'; give one of v1, v2"):
         service.deploy("v9")
+
+
+def refusing(kind: str) -> Any:
+    """A cluster of three nodes that takes everything but one kind; it remembers what was deleted."""
+    node = Thing(metadata=Thing(name="n1"))
+    default = {"storageclass.kubernetes.io/is-default-class": "true"}
+    missing = ApiException(status=404)
+    deleted: list[str] = []
+
+    def apply(objects: list[dict[str, Any]]) -> None:
+        if objects[0]["kind"] == kind:
+            error = ApiException(status=422)
+            error.body = '{"message": "spec.replicas: must be positive"}'
+            raise error
+
+    def absent(*_: Any, **__: Any) -> Any:
+        raise missing
+
+    return Thing(
+        client=None,
+        deleted=deleted,
+        nodes=lambda: [node] * 3,
+        ready=lambda _: True,
+        storage=Thing(list_storage_class=lambda: Thing(items=[Thing(metadata=Thing(annotations=default))])),
+        apps=Thing(read_namespaced_deployment=absent),
+        core=Thing(
+            read_namespace=absent,
+            create_namespaced_secret=lambda *_: None,
+            list_persistent_volume=lambda: Thing(items=[]),
+        ),
+        apply=apply,
+        delete=lambda objects: deleted.extend(obj["kind"] for obj in objects),
+        wait_namespace_gone=lambda _: None,
+        wait=lambda _what, lacks, **_: lacks(),
+    )
+
+
+def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = refusing("StatefulSet")
+    service = OrderService(api, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(service, "_batch", Thing(read_namespaced_job=api.core.read_namespace))
+    with pytest.raises(StepFailed, match=r"StatefulSet queue was refused: 422 spec\.replicas: must be positive"):
+        service.deploy("v1")
+    assert api.deleted == ["Namespace", "PriorityClass"]
+
+
+def test_too_few_nodes_and_no_storage_are_told_together_before_anything_is_touched() -> None:
+    api = refusing("Namespace")
+    api.nodes = lambda: [Thing(metadata=Thing(name="n1"))] * 2
+    api.storage = Thing(list_storage_class=lambda: Thing(items=[]))
+    with pytest.raises(UsageError, match=r"2 nodes are ready .* no default StorageClass"):
+        OrderService(api, None).deploy("v1")  # type: ignore[arg-type]

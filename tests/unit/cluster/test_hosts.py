@@ -1,4 +1,5 @@
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -6,11 +7,13 @@ from typing import Any
 import paramiko
 import pytest
 
-from harness.cluster.hosts import Hosts, HostUnreachable, command_line
+from harness.cluster import hosts as hosts_module
+from harness.cluster.hosts import CommandResult, Hosts, HostUnreachable, command_line
 from harness.cluster.inventory import Inventory
 from harness.config import Settings, Timeouts
 from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed, UsageError
 from harness.model import Node
+from harness.waits import wait_for
 
 SETTINGS = Settings(timeouts=Timeouts(ssh_connect=60, ssh_command=60))
 """Deadlines that no test waits for: a handshake of two keys on a crowded machine may take seconds."""
@@ -63,6 +66,48 @@ def test_a_connection_that_died_is_replaced(hosts: Hosts, server: Any) -> None:
     hosts.check("a", ["true"])
     server.drop()
     assert hosts.run("a", ["echo", "back"]).stdout == "back\n"
+
+
+def test_a_connection_that_dies_under_a_command_is_named(hosts: Hosts, server: Any, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    def drop() -> None:
+        wait_for("the command to run", lambda: mark.exists() or None, seconds=60, setting="ssh_command", poll_s=0.02)
+        server.drop()
+
+    dropping = threading.Thread(target=drop)
+    dropping.start()
+    with pytest.raises(HostUnreachable, match="the SSH connection broke"):
+        hosts.run("a", f"touch {mark}; sleep 60")
+    dropping.join()
+    assert hosts.run("a", ["echo", "back"]).stdout == "back\n"
+
+
+def once_too_slow(session: Any) -> Any:
+    calls = iter([True])
+
+    def slow(*args: Any) -> Any:
+        if next(calls, False):
+            raise paramiko.SSHException("Timeout opening channel.")
+        return session(*args)
+
+    return slow
+
+
+def test_a_slow_connection_is_replaced_without_ending_what_others_run_on_it(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, go = tmp_path / "mark", tmp_path / "go"
+    found: list[CommandResult] = []
+    line = f"touch {mark}; until [ -e {go} ]; do sleep 0.02; done; echo done"
+    other = threading.Thread(target=lambda: found.append(hosts.run("a", line)))
+    other.start()
+    wait_for("the command to run", lambda: mark.exists() or None, seconds=60, setting="ssh_command", poll_s=0.02)
+    monkeypatch.setattr("harness.cluster.hosts._session", once_too_slow(hosts_module._session))
+    assert hosts.run("a", ["echo", "mine"]).stdout == "mine\n"
+    go.touch()
+    other.join()
+    assert [result.stdout for result in found] == ["done\n"]
 
 
 def test_a_command_that_takes_too_long_is_ended_on_the_node(hosts: Hosts, tmp_path: Path) -> None:

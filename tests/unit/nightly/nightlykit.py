@@ -66,7 +66,9 @@ class Bed:
         return Cycles(plan, self.folder / "plan.yml", None, lambda _subject, _text: None, PROGRAM)
 
     def run(self, **options: Any) -> Store:
-        return self.cycles().run(**options)
+        found = self.cycles().run(**options)
+        assert found is not None
+        return found
 
     def states(self) -> list[CycleState]:
         return [read_state(folder) for folder in all_cycles(self.folder / "reports" / FOLDER)]

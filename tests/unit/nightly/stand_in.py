@@ -71,6 +71,10 @@ def main() -> int:
         cluster.unlink(missing_ok=True)
     if verb == "artefacts":
         Path(rest[rest.index("--output") + 1]).write_text(f"of {cluster.exists()}")
+    if verb == "readiness":
+        finding = {"severity": "blocker", "subject": "budget shop/web", "found": "allows no disruption"}
+        sys.stdout.write(json.dumps({"verdict": "blocked", "findings": [finding]}, indent=2))
+        return 1
     if verb == "drill":
         return drill(rest[: rest.index("--inventory")], name, Path(rest[rest.index("--config") + 1]))
     return 0

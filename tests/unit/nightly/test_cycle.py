@@ -58,7 +58,15 @@ def test_every_cell_gets_a_fresh_cluster_that_is_taken_away(bed: Bed) -> None:
     ]
     for cell in state.cells:
         assert cell.verdict is VerdictKind.PASS, cell.reason
-        assert [part.name for part in cell.parts] == ["up", "before", "upgrade to 1.36.3", "after", "down"]
+        assert [part.name for part in cell.parts] == [
+            "up",
+            "before",
+            "readiness to 1.36.3",
+            "upgrade to 1.36.3",
+            "after",
+            "down",
+        ]
+        assert cell.parts[2].reason == "blocked (budget shop/web: allows no disruption)"
         assert len(cell.runs) == 3
     assert len({cell.cluster for cell in state.cells}) == 2
     assert bed.clusters() == []
@@ -157,6 +165,11 @@ def test_asked_to_stop_it_cleans_up_and_a_next_start_goes_on(bed: Bed) -> None:
     assert verdicts(bed) == [VerdictKind.PASS]
 
 
+def test_continuing_does_nothing_where_nothing_was_cut_off(bed: Bed) -> None:
+    assert bed.cycles().run(begin=False) is None
+    assert bed.states() == []
+
+
 def test_two_cycles_never_run_at_once(bed: Bed) -> None:
     with cycle_lock(), pytest.raises(Unsafe, match=f"another cycle runs \\(process {os.getpid()}"):
         bed.run()
@@ -216,5 +229,5 @@ def test_a_disk_that_really_is_full_leaves_the_record_intact(bed: Bed) -> None:
     done = subprocess.run([*mount, script], cwd=bed.folder, env=environment, check=False, **options)
     assert "full: 28" in done.stdout, done.stdout + done.stderr
     assert "stopped: the disk of" in done.stdout, done.stdout + done.stderr
-    assert "cells [3, 0] clusters []" in done.stdout
+    assert "cells [4, 0] clusters []" in done.stdout
     assert "then ['PASS', 'PASS'] 2 []" in done.stdout, done.stdout + done.stderr

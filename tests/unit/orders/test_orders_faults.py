@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from orders_stack import Stack
 
+pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers are not started twice
+
 
 @pytest.fixture(autouse=True)
 def whole(stack: Stack) -> Iterator[None]:

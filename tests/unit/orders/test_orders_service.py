@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(CHECKOUT / "sample-app"))
 import wire  # the sample application's own protobuf rules
 
+pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers are not started twice
+
 
 def call(stack: Stack, method: str, request: dict[int, Any]) -> dict[int, Any]:
     with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
@@ -72,8 +74,12 @@ def test_pages_are_in_the_order_of_storing_and_full_ones_come_from_the_cache(sta
     positions = [o["position"] for o in stack.every()]
     assert positions == sorted(set(positions))
     hits = stack.metric('orders_cache_total{kind="hit"}')
-    assert stack.ask("GET", "/orders?since=0&limit=3").json == first
-    assert stack.metric('orders_cache_total{kind="hit"}') == hits + 1
+
+    def hit() -> bool:  # a crowded machine's cache may take longer than the 50 ms that it is given
+        assert stack.ask("GET", "/orders?since=0&limit=3").json == first
+        return stack.metric('orders_cache_total{kind="hit"}') > hits
+
+    until("a full page to come from the cache", hit)
     assert stack.ask("GET", f"/orders?since={positions[-1]}").json == {"orders": [], "next": positions[-1]}
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BROKEN = Path(__file__).parent / "broken"
 TIMEOUTS = Timeouts(orders_stored=45)
 
+pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers are not started twice
+
 
 def run(stack: Stack, folder: Path, name: str, fault: Callable[[], None], timeouts: Timeouts = TIMEOUTS) -> Ledger:
     plan = Plan(f"http://127.0.0.1:{stack.http_port}", name, writes_per_s=40, reads_per_s=10, repeated=0.2)

@@ -118,6 +118,21 @@ def test_a_drill_that_cannot_be_done_leaves_no_record(tmp_path: Path, problems: 
     assert list(tmp_path.rglob("*.jsonl")) == []
 
 
+def test_a_node_that_does_not_answer_beforehand_aborts_the_drill_and_not_the_run(
+    tmp_path: Path, problems: list[str]
+) -> None:
+    at = bench(tmp_path)
+
+    def deploy(_image: str) -> None:
+        raise StepFailed("w1: the SSH connection broke" + "!" * len(problems))
+
+    at.app.deploy = deploy  # type: ignore[method-assign]
+    assert one.run_one(at, Drill(None)) is None
+    verdict = judge(record(tmp_path))
+    assert verdict.verdict is VerdictKind.ABORTED
+    assert "w1: the SSH connection broke" in verdict.reason
+
+
 def test_a_step_that_fails_is_undone_and_fails_the_drill(tmp_path: Path, problems: list[str]) -> None:
     undone: list[str] = []
 

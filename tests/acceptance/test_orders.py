@@ -1,0 +1,240 @@
+"""The order service, where it is deployed: complete, spread, protected, and what it must not be able to do.
+
+It is not deployed for these checks: a database on a user's cluster is the user's decision (kubedrill app deploy).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+from kubernetes.client import ApiException, AuthorizationV1Api, AutoscalingV2Api, NetworkingV1Api
+
+from harness.app.ledger import ACKNOWLEDGED, settle
+from harness.app.order_service import OrderService
+from harness.app.orders_manifests import GRPC_NODE_PORT, NAMESPACE, NODE_PORT, SELECTOR, STREAM
+from harness.app.traffic import Traffic
+from harness.app.traffic_process import Plan
+from harness.cluster.objects import pod_is_ready
+from harness.errors import StepFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.app.orders_status import OrdersStatus
+    from harness.cluster.api import ClusterApi
+    from harness.cluster.inventory import Inventory
+    from harness.config import Settings
+
+pytestmark = pytest.mark.app
+
+ANSWER_S = 12
+
+
+@pytest.fixture(scope="module")
+def status(api: ClusterApi, settings: Settings) -> OrdersStatus:
+    found = OrderService(api, settings).status()
+    if found is None:
+        pytest.skip("the order service is not deployed here: kubedrill app deploy")
+    return found
+
+
+def ask(url: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+    assert url.startswith("http://")
+    headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers)  # noqa: S310 - checked above
+    with urllib.request.urlopen(request, timeout=ANSWER_S) as response:  # noqa: S310 - checked above
+        return response.status, json.load(response)
+
+
+def pods(api: ClusterApi, name: str) -> list[Any]:
+    return [pod for pod in api.pods(NAMESPACE, f"app.kubernetes.io/name={name}") if pod_is_ready(pod)]
+
+
+def test_every_part_is_complete_and_one_database_is_primary(status: OrdersStatus) -> None:
+    assert status.problem == ""
+    assert {part.name for part in status.components} == {"queue", "database", "cache", "worker", "web"}
+    assert status.primary.startswith("database-")
+
+
+@pytest.mark.parametrize("name", ["queue", "database"])
+def test_each_member_is_on_a_node_of_its_own_with_a_volume(status: OrdersStatus, api: ClusterApi, name: str) -> None:
+    assert status.problem == ""
+    members = pods(api, name)
+    assert len({pod.spec.node_name for pod in members}) == len(members) == 3
+    for pod in members:
+        claim = api.core.read_namespaced_persistent_volume_claim(f"data-{pod.metadata.name}", NAMESPACE)
+        assert claim.status.phase == "Bound"
+
+
+def test_the_stream_has_three_copies_that_are_up_to_date(status: OrdersStatus, api: ClusterApi) -> None:
+    assert status.problem == ""
+    told = json.loads(api.pod_get(NAMESPACE, "queue-0", "/jsz?streams=1", 8222))
+    stream = next(s for a in told["account_details"] for s in a["stream_detail"] if s["name"] == STREAM)
+    assert stream["cluster"]["leader"]
+    assert [copy["current"] for copy in stream["cluster"]["replicas"]] == [True, True]
+
+
+def test_an_order_written_at_one_node_is_read_at_every_other(
+    status: OrdersStatus, api: ClusterApi, inventory: Inventory
+) -> None:
+    assert status.problem == ""
+    addresses = [inventory.virtual_address, *(node.address for node in inventory.nodes)]
+    key = f"acceptance-{uuid.uuid4().hex}"
+    code, receipt = ask(f"http://{addresses[0]}:{NODE_PORT}/orders", {"item": "tea", "reference": key}, key)
+    assert (code, receipt["duplicate"]) == (202, False)
+
+    def lacks() -> str | None:
+        try:
+            ask(f"http://{addresses[0]}:{NODE_PORT}/orders/{receipt['id']}")
+        except urllib.error.HTTPError as error:
+            return f"it answers {error.code}"
+        return None
+
+    api.wait("the order to be stored", lacks, setting="orders_stored")
+    for address in addresses:
+        assert ask(f"http://{address}:{NODE_PORT}/orders/{receipt['id']}")[1]["key"] == key
+    assert ask(f"http://{addresses[-1]}:{NODE_PORT}/orders", {"item": "tea"}, key)[1]["id"] == receipt["id"]
+
+
+def test_grpc_answers_on_every_node(status: OrdersStatus, inventory: Inventory) -> None:
+    assert status.problem == ""
+    for node in inventory.nodes:
+        with grpc.insecure_channel(f"{node.address}:{GRPC_NODE_PORT}") as channel:
+            assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S) == b"\x08\x01"
+
+
+def test_each_web_pod_describes_itself_and_greets_from_the_config_map(status: OrdersStatus, api: ClusterApi) -> None:
+    greeting = api.core.read_namespaced_config_map("orders", NAMESPACE).data["greeting"]
+    for pod in pods(api, "web"):
+        said = json.loads(api.pod_get(NAMESPACE, pod.metadata.name))
+        assert (said["greeting"], said["version"], said["node"]) == (greeting, status.version, pod.spec.node_name)
+        assert "/orders" in json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/openapi.json"))["paths"]
+
+
+def test_every_budget_allows_one_pod_to_go(status: OrdersStatus, api: ClusterApi) -> None:
+    assert status.problem == ""
+    budgets = api.policy.list_namespaced_pod_disruption_budget(NAMESPACE).items
+    assert {b.metadata.name: b.status.disruptions_allowed >= 1 for b in budgets} == dict.fromkeys(
+        ("cache", "database", "queue", "web", "worker"), True
+    )
+
+
+def test_the_autoscaler_has_figures(status: OrdersStatus, api: ClusterApi) -> None:
+    assert status.problem == ""
+
+    def lacks() -> str | None:
+        found = AutoscalingV2Api(api.client).read_namespaced_horizontal_pod_autoscaler("web", NAMESPACE)
+        active = [c for c in found.status.conditions or [] if c.type == "ScalingActive"]
+        return None if active and active[0].status == "True" else str(active and active[0].message)
+
+    api.wait("the autoscaler to have figures", lacks, setting="metrics")
+
+
+@pytest.mark.parametrize(
+    ("account", "verb", "resource", "allowed"),
+    [
+        ("database", "patch", "configmaps", True),
+        ("database", "delete", "pods", False),
+        ("database", "get", "secrets", False),
+        ("app", "get", "secrets", False),
+        ("app", "list", "pods", False),
+        ("queue", "get", "configmaps", False),
+    ],
+)
+def test_accounts_may_do_what_they_need_and_nothing_else(  # noqa: PLR0917 - a table
+    status: OrdersStatus, api: ClusterApi, account: str, verb: str, resource: str, allowed: bool
+) -> None:
+    assert status.problem == ""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {
+            "user": f"system:serviceaccount:{NAMESPACE}:{account}",
+            "resourceAttributes": {"namespace": NAMESPACE, "verb": verb, "resource": resource},
+        },
+    }
+    assert AuthorizationV1Api(api.client).create_subject_access_review(review).status.allowed is allowed
+
+
+def test_a_privileged_pod_is_refused(status: OrdersStatus, api: ClusterApi) -> None:
+    image = pods(api, "web")[0].spec.containers[0].image
+    container = {"name": "x", "image": image, "securityContext": {"privileged": True}}
+    pod = {"metadata": {"name": "privileged", "namespace": NAMESPACE}, "spec": {"containers": [container]}}
+    with pytest.raises(ApiException) as caught:
+        api.core.create_namespaced_pod(NAMESPACE, pod, dry_run="All")
+    assert caught.value.status == 403
+    assert "violates PodSecurity" in str(caught.value.body)
+    assert status.problem == ""
+
+
+def test_no_password_is_shown_anywhere(status: OrdersStatus, api: ClusterApi) -> None:
+    assert status.problem == ""
+    secrets = [
+        s for s in api.core.list_namespaced_secret(NAMESPACE).items if s.metadata.name in ("queue", "database", "cache")
+    ]
+    encoded = {value for secret in secrets for value in secret.data.values()}
+    values = encoded | {base64.b64decode(value).decode().strip() for value in encoded}
+    assert len(values) >= 16
+    shown = [str(api.core.list_namespaced_config_map(NAMESPACE).to_dict())]
+    for pod in api.pods(NAMESPACE, SELECTOR):
+        shown += [str(pod.to_dict()), api.core.read_namespaced_pod_log(pod.metadata.name, NAMESPACE)]
+    assert not [value for value in values if any(value in text for text in shown)]
+
+
+def test_network_policies_are_there_and_whether_they_are_enforced_is_said(
+    status: OrdersStatus, api: ClusterApi
+) -> None:
+    assert status.problem == ""
+    found = {
+        policy.metadata.name for policy in NetworkingV1Api(api.client).list_namespaced_network_policy(NAMESPACE).items
+    }
+    assert {"deny-all", "names", "web", "queue", "database", "cache"} <= found
+    daemons = {d.metadata.name for d in api.apps.list_daemon_set_for_all_namespaces().items}
+    if not daemons & {"calico-node", "cilium", "antrea-agent", "kube-router", "kube-network-policies"}:
+        pytest.skip("the pod network enforces no NetworkPolicy: they are a declaration here, and not proven")
+
+
+def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one_serves(
+    status: OrdersStatus, api: ClusterApi, settings: Settings, inventory: Inventory, tmp_path: Path
+) -> None:
+    """Its pods end at once; the rollout gives up after 15 s, the harness says why, and no request failed meanwhile."""
+    service = OrderService(api, settings)
+    plan = Plan(f"http://{inventory.virtual_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5)
+    broken = {
+        "spec": {"progressDeadlineSeconds": 15, "template": {"spec": {"containers": [{"name": "web", "args": ["x"]}]}}}
+    }
+    try:
+        with Traffic(plan, tmp_path / "ledger.jsonl", settings.timeouts) as traffic:
+            api.apps.patch_namespaced_deployment("web", NAMESPACE, broken)
+            with pytest.raises(StepFailed) as caught:
+                service.wait_ready(status.version)
+            traffic.stop()
+            ledger = traffic.read_back()
+    finally:
+        service.deploy(status.version)
+    assert "the rollout of web was given up" in str(caught.value)
+    assert "usage: main.py web|worker|migrate" in str(caught.value), "the log of the pod that failed"
+    assert {write.outcome for write in ledger.writes.values()} == {ACKNOWLEDGED}
+    assert settle(ledger).wrong == ()
+
+
+def test_deploying_again_changes_nothing(status: OrdersStatus, api: ClusterApi, settings: Settings) -> None:
+    def generations() -> dict[str, tuple[int, int]]:
+        found = [
+            *api.apps.list_namespaced_deployment(NAMESPACE).items,
+            *api.apps.list_namespaced_stateful_set(NAMESPACE).items,
+        ]
+        return {obj.metadata.name: (obj.metadata.generation, obj.spec.replicas) for obj in found}
+
+    before, running = generations(), {pod.metadata.uid for pod in api.pods(NAMESPACE, SELECTOR)}
+    OrderService(api, settings).deploy(status.version)
+    assert generations() == before
+    assert {pod.metadata.uid for pod in api.pods(NAMESPACE, SELECTOR)} == running

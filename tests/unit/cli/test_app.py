@@ -1,0 +1,22 @@
+"""kubedrill app: what is wrong with an option is said before anything is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cli.main import run
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["deploy", "--version", "v9"], "'v9' is not one of 'v1', 'v2'"),
+        (["load", "--rates", "50,25"], "expected growing numbers"),
+        (["load", "--objective", "fast"], "expected PERCENT:MILLISECONDS:RATE"),
+        (["traffic", "--writes", "0"], "is not in the range"),
+        (["status", "--inventory", "no/such"], "no/such"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["app", *words]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())

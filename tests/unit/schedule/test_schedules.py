@@ -1,0 +1,155 @@
+"""Every schedule is read by the linter of what will run it, and names commands and options that there are."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from harness.cli.main import cli
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEDULE = ROOT / "schedule"
+UNITS = sorted((SCHEDULE / "systemd").iterdir())
+TEXTS = [path for path in sorted(SCHEDULE.rglob("*")) if path.is_file()]
+CALL = re.compile(r"(?:\.venv/bin/|\[|exec )kubedrill,? ([a-z]+)((?:[ ,]+[^\s,|&]+)*)")
+
+
+def tool(name: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    beside = Path(sys.executable).with_name(name)
+    path = str(beside) if beside.exists() else shutil.which(name)
+    if path is None:
+        pytest.skip(f"found no {name}")
+    return subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=120, cwd=cwd)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_the_commands_that_are_called_exist_with_their_options(path: Path) -> None:
+    calls = CALL.findall(path.read_text())
+    if path.suffix == ".timer":
+        return
+    assert calls, "it calls kubedrill"
+    for name, rest in calls:
+        command = cli.commands[name]
+        known = {option for parameter in command.params for option in getattr(parameter, "opts", [])}
+        used = re.findall(r"(?<![\w-])(--[a-z-]+)", rest)
+        assert isinstance(command, click.Command)
+        assert set(used) <= known, (name, used)
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    program = tmp_path / "opt" / ".venv" / "bin" / "kubedrill"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    copies = []
+    for unit in UNITS:
+        copy = tmp_path / unit.name
+        copy.write_text(unit.read_text().replace("/opt/kubedrill", str(tmp_path / "opt")))
+        copies.append(str(copy))
+    done = tool("systemd-analyze", "verify", "--recursive-errors=no", "--man=no", *copies)
+    assert done.returncode == 0, done.stderr
+    assert "kubedrill-nightly" not in done.stderr, done.stderr
+
+
+def test_systemd_knows_when_the_timer_fires() -> None:
+    found = re.search(
+        r"^OnCalendar=(.+)$", (SCHEDULE / "systemd" / "kubedrill-nightly.timer").read_text(), re.MULTILINE
+    )
+    assert found
+    done = tool("systemd-analyze", "calendar", found[1])
+    assert done.returncode == 0, done.stderr
+    assert "Next elapse" in done.stdout
+
+
+def test_each_unit_runs_longer_than_the_longest_cycle() -> None:
+    for unit in UNITS:
+        if unit.suffix == ".service":
+            assert "RuntimeMaxSec=14h" in unit.read_text(), "limits.cycle is 10 h, and its last cell may take some more"
+
+
+def test_the_crontab_has_five_fields_or_a_word_and_no_percent_sign() -> None:
+    lines = (SCHEDULE / "cron" / "kubedrill.crontab").read_text().splitlines()
+    jobs = [line for line in lines if line and not line.startswith("#") and not re.match(r"[A-Z]+=", line)]
+    assert len(jobs) == 2
+    for job in jobs:
+        assert re.match(r"(@reboot|(?:[\d*/,-]+ ){4}[\d*/,-]+) cd /opt/kubedrill && ", job)
+        assert "%" not in job, "cron takes it for a line break"
+
+
+@pytest.mark.parametrize(
+    ("file", "schema"),
+    [
+        ("github/kubedrill-nightly.yml", ["--builtin-schema", "vendor.github-workflows"]),
+        (
+            "gitlab/kubedrill-nightly.gitlab-ci.yml",
+            ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"],
+        ),
+    ],
+)
+def test_ci_files_follow_their_schema(file: str, schema: list[str]) -> None:
+    done = tool("check-jsonschema", *schema, str(SCHEDULE / file))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actionlint_finds_nothing() -> None:
+    done = tool("actionlint", str(SCHEDULE / "github" / "kubedrill-nightly.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", ["cronjob.yaml", "fleet-job.yaml"])
+@pytest.mark.parametrize("version", ["1.35", "1.36"])
+def test_kubernetes_takes_the_manifests(file: str, version: str, tmp_path: Path) -> None:
+    for number, document in enumerate(manifests(file)):
+        copy = tmp_path / f"{number}.yaml"
+        copy.write_text(yaml.safe_dump(document))  # anchors resolved: what the API server gets
+        done = tool("kubernetes-validate", "--strict", "-k", version, str(copy))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def manifests(file: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((SCHEDULE / "kubernetes" / file).read_text()))
+
+
+def pods() -> list[dict[str, Any]]:
+    found = []
+    for document in [*manifests("cronjob.yaml"), *manifests("fleet-job.yaml")]:
+        spec = document["spec"]
+        spec = spec["jobTemplate"]["spec"] if document["kind"] == "CronJob" else spec
+        found += [spec["template"]["spec"]] if "template" in spec else []
+    return found
+
+
+def test_pods_can_do_little_in_the_cluster_that_they_run_in() -> None:
+    assert len(pods()) == 3
+    for pod in pods():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        [container] = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_what_drills_has_time_to_heal_and_is_never_tried_again() -> None:
+    drilling = [pod for pod in pods() if "kubedrill drill" in said(pod["containers"][0])]
+    assert len(drilling) == 2
+    assert {pod["terminationGracePeriodSeconds"] for pod in drilling} == {600}
+    assert {pod["restartPolicy"] for pod in pods()} == {"Never"}
+
+
+def said(container: dict[str, Any]) -> str:
+    return " ".join([*container["command"], *container.get("args", [])])
+
+
+def test_no_file_names_this_machine() -> None:
+    for path in TEXTS:
+        assert os.environ.get("HOME", "/root") + "/" not in path.read_text()
