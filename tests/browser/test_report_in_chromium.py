@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from long_record import long_record
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from recordkit import ALL_PROBES, Kit, at
 from scenarios import failover, good, upgrade
 
@@ -20,20 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENT_MS = 180_000
-"""For what Chromium does on a crowded machine; no test waits for it to end."""
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("found no chromium, expected Debian's; run: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENT_MS)
-        yield started
-        started.close()
+    from playwright.sync_api import Browser, Locator, Page
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +35,6 @@ class Opened:
 
     def __init__(self, browser: Browser, path: Path, **options: Any) -> None:
         self.page: Page = browser.new_page(viewport={"width": 1300, "height": 900}, **options)
-        self.page.set_default_timeout(PATIENT_MS)
         self.complaints: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.note(message.text))

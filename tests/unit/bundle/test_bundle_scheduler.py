@@ -119,7 +119,8 @@ def test_a_changed_input_changes_the_keys_of_all_that_is_made_from_it() -> None:
 
 
 SLOW_BUILD = """
-import pathlib, sys
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control makes its children ignore it
 from bundle.cache import Cache
 from bundle.cli import interruptible
 from bundle.progress import Silent
