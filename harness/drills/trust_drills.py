@@ -28,6 +28,10 @@ USED_UP_S = 20.0
 """Seconds without file descriptors: less than the 80 s after which the kubelet restarts an API server (kubeadm's
 liveness probe: 8 failures, 10 s apart)."""
 
+UNPROBED_S = 15.0
+"""Seconds that a kubelet can probe nothing: less than the 30 s after which it restarts what fails its liveness probe
+(Kubernetes' defaults: 3 failures, 10 s apart)."""
+
 SKEWED_S = 30.0
 """Seconds with a wrong clock: three renewals of a node's lease, and several of every leader's."""
 
@@ -91,7 +95,7 @@ TRUST_DRILLS = (
     FaultDrill(
         "descriptors-kubelet", "The kubelet of a worker has no file descriptors left",
         "pods go on serving while their kubelet can open nothing", WORKERS, 60,
-        app_workers, descriptors("kubelet"), runs_on, hold_s=USED_UP_S,
+        app_workers, descriptors("kubelet"), runs_on, hold_s=UNPROBED_S,
     ),
 )  # fmt: skip
 """One row a drill."""

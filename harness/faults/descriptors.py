@@ -23,6 +23,9 @@ OFFERED = ("kube-apiserver", "containerd", "kubelet")
 NONE_LEFT = 3
 """The lowered limit: numbers 0 to 2 are standard input, output and error, so that no further one can be had."""
 
+_RUNS = '[ -n "$pid" ] && [ "$pid" != 0 ]'
+"""systemd says 0 of a service that does not run, which prlimit takes for itself."""
+
 
 @dataclass
 class DescriptorsUsedUp:
@@ -57,7 +60,7 @@ class DescriptorsUsedUp:
 
     def _refused(self, ctx: FaultContext) -> str | None:
         """Ask for the limit, which needs the same right as to set it."""
-        ask = f'pid="{_process(self.service)}"; [ -n "$pid" ] && [ "$pid" != 0 ] && prlimit --pid "$pid" --nofile --noheadings'
+        ask = f'pid="{_process(self.service)}"; {_RUNS} && prlimit --pid "$pid" --nofile --noheadings'
         try:
             result = ctx.hosts.run(self.subject, ask)
         except (StepFailed, DeadlineExceeded) as error:
@@ -73,7 +76,7 @@ def use_up(service: str, folder: str = "/run", process: str = "") -> Script:
     file = f"{folder}/kubedrill-fault-files-{service}"
     show = "prlimit --nofile --noheadings --output SOFT --pid"
     inject = (
-        f'pid="{process or _process(service)}"; [ -n "$pid" ] && [ "$pid" != 0 ] && soft=$({show} "$pid") && [ "$soft" -gt {NONE_LEFT} ] && '
+        f'pid="{process or _process(service)}"; {_RUNS} && soft=$({show} "$pid") && [ "$soft" -gt {NONE_LEFT} ] && '
         f'echo "$pid" $soft > {file} && prlimit --pid "$pid" --nofile={NONE_LEFT}:'
     )
     same = f'[ "$({show} "$pid" 2>/dev/null | tr -d " ")" = {NONE_LEFT} ]'
