@@ -161,6 +161,10 @@ class FaultLimits(_Section):
     token_expired: Limits = _limits("nobody else is touched")
     game_day: Limits = _limits("the most that one of its faults may cost", app=_NODE_LOSS, api=30, dns=_NODE_LOSS)
     credentials_revoked: Limits = _limits("nobody else is touched")
+    orders_primary_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
+    orders_queue_leader_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
+    orders_caches_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
+    orders_workers_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
 
 
 class GameDay(_Section):
