@@ -1,0 +1,58 @@
+"""The drain role with a kubectl that says what the real one said of a cut connection, and of a budget that blocks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.cluster.inventory import Inventory
+from harness.cluster.playbooks import run_playbook
+from harness.errors import StepFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAY = """
+- hosts: control_planes
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: drain}
+"""
+CUT_OFF = "error when waiting for pod to terminate: unexpected error when reading response body. Please retry."
+BLOCKED = "Cannot evict pod as it would violate the pod's disruption budget.\nerror: global timeout reached: 3m0s"
+KUBECTL = """#!/bin/sh
+case $1 in
+  drain) echo >> "$0.drains"
+         [ "$(wc -l < "$0.drains")" -le {failures} ] || {{ echo node/a drained; exit 0; }}
+         echo "{said}" >&2; exit 1 ;;
+  get) echo '{nothing}' ;;
+esac
+"""
+
+
+def drain(folder: Path, failures: int, said: str) -> int:
+    """Drain with a kubectl whose first tries fail; returns how often it was called, also where the role gave up."""
+    kubectl = folder / "kubectl"
+    kubectl.write_text(KUBECTL.format(failures=failures, said=said, nothing=json.dumps({"items": []})))
+    kubectl.chmod(0o755)
+    (folder / "hosts.ini").write_text("[control_planes]\na\n")
+    (folder / "play.yml").write_text(PLAY)
+    inventory = Inventory(folder / "hosts.ini", "test", (), {})
+    try:
+        run_playbook(inventory, folder / "play.yml", {"drain_kubectl": [str(kubectl)]}, timeout_s=300)
+    finally:
+        drains = len((folder / "kubectl.drains").read_text().splitlines())
+    return drains
+
+
+def test_a_drain_whose_connection_was_cut_is_taken_up_again(tmp_path: Path) -> None:
+    assert drain(tmp_path, 2, CUT_OFF) == 3
+
+
+def test_a_blocked_drain_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(StepFailed, match="disruption budget"):
+        drain(tmp_path, 2, f"{CUT_OFF}\n{BLOCKED}")
+    assert len((tmp_path / "kubectl.drains").read_text().splitlines()) == 1
