@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness.cluster.watchdog import runtime_dir
 from harness.config import Settings, load_settings
-from harness.errors import Unsafe
 from harness.nightly.cells import Cell, cells_of
 from harness.nightly.one_cell import Bench, CellRun
 from harness.nightly.parts import KUBEDRILL, end_marked
 from harness.nightly.state import CellState, CycleState, DiskFull, Store, all_cycles, read_state
+from harness.runner.lock import exclusive
 from harness.runner.signals import stop_on_signals
 
 if TYPE_CHECKING:
@@ -34,24 +31,10 @@ def cycle_lock() -> Iterator[None]:
     """Hold this user's lock on this host: two cycles at once would share processors, and believe neither's verdict.
 
     Raises:
-        Unsafe: another cycle holds it; names its process. The kernel frees it when that process ends, however it ends.
+        Unsafe: another cycle holds it; names its process.
     """
-    path = runtime_dir() / "nightly.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 80, 0).decode().strip() or "unknown"
-            raise Unsafe(
-                f"another cycle runs (process {holder}); two at a time would break each other's verdicts. "
-                "Wait for it, or end it with Ctrl-C there."
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode(), 0)
+    with exclusive("nightly", "another cycle runs"):
         yield
-    finally:
-        os.close(descriptor)
 
 
 @dataclass
