@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import ApiException
 
 from harness.app import manifests
-from harness.app.diagnosis import diagnose, fatal_reason
+from harness.app.diagnosis import diagnose, fatal_reason, terminating
 from harness.app.grpc_client import Greeting, say_hello
 from harness.errors import DeadlineExceeded, StepFailed, UsageError
 
@@ -66,7 +66,7 @@ class SampleApp:
             StepFailed: it did not come up; carries pod states, events and log tails.
         """
         objects = self._objects(version)
-        if self._terminating():
+        if terminating(self._api, self.namespace):
             self._api.wait_namespace_gone(self.namespace)
         self._api.apply(objects[:1])
         self._ensure_secret()
@@ -159,15 +159,6 @@ class SampleApp:
         except ApiException as error:
             if error.status != 409:
                 raise
-
-    def _terminating(self) -> bool:
-        try:
-            namespace = self._api.core.read_namespace(self.namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return False
-            raise
-        return namespace.metadata.deletion_timestamp is not None
 
     def _spread(self) -> bool:
         """Whether pods stand on more than one node, where more than one would take them.

@@ -108,3 +108,14 @@ def _log(api: Api, pod: Any) -> list[str]:
     except ApiException:
         return []  # a container that never started has no log; its state above says why
     return text.splitlines()
+
+
+def terminating(api: Api, namespace: str) -> bool:
+    """Whether a namespace is being deleted; nothing can be put into it until it is gone."""
+    try:
+        found = api.core.read_namespace(namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return False
+        raise
+    return found.metadata.deletion_timestamp is not None

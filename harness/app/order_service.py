@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import ApiException, BatchV1Api
 
 from harness.app import orders_manifests as manifests
-from harness.app.diagnosis import diagnose, fatal_reason, refusal
+from harness.app.diagnosis import diagnose, fatal_reason, refusal, terminating
 from harness.app.orders_status import Component, OrdersStatus
 from harness.cluster.playbooks import run_playbook
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
@@ -53,7 +53,7 @@ class OrderService:
             StepFailed: it did not come up; carries pod states, events and log tails.
         """
         self._refuse(version)
-        if self._terminating():
+        if terminating(self._api, self.namespace):
             self._api.wait_namespace_gone(self.namespace)
         objects = manifests.load(version)
         first = self._live_web() is None
@@ -244,15 +244,6 @@ class OrderService:
             if error.status == 404:
                 return None
             raise
-
-    def _terminating(self) -> bool:
-        try:
-            namespace = self._api.core.read_namespace(self.namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return False
-            raise
-        return namespace.metadata.deletion_timestamp is not None
 
     def _problem(self, kind: str, name: str) -> str:
         try:

@@ -51,14 +51,7 @@ class QuorumGone:
 
     def available(self, ctx: FaultContext) -> str | None:
         """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
-        for name in self.nodes:
-            reason = onnode.occupied(ctx, name)
-            if reason:
-                return reason
-        broken = [f"etcd on {member.node}: {member.error}" for member in ctx.api.etcd_members() if member.error]
-        if broken:
-            return "; ".join(broken)
-        return None if onnode.etcd_majority(ctx, self.lost) else f"etcd keeps its quorum without {', '.join(self.lost)}"
+        return onnode.quorum_stands(ctx, self.nodes, self.lost)
 
     def inject(self, ctx: FaultContext) -> None:
         """Arm the undo on every member, then take the data of the lost ones. Raises KubedrillError."""

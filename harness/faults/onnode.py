@@ -96,3 +96,16 @@ def etcd_majority(ctx: FaultContext, lost: Iterable[str]) -> str | None:
         f"etcd would be below quorum: {len(left)} of {len(members)} members left without {', '.join(sorted(gone))}, "
         f"needs {needed}"
     )
+
+
+def quorum_stands(ctx: FaultContext, nodes: Iterable[str], lost: Iterable[str]) -> str | None:
+    """Why etcd's quorum cannot be taken away: a node has a fault already, etcd is not whole, or outlives ``lost``."""
+    for name in nodes:
+        reason = occupied(ctx, name)
+        if reason:
+            return reason
+    broken = [f"etcd on {member.node}: {member.error}" for member in ctx.api.etcd_members() if member.error]
+    if broken:
+        return "; ".join(broken)
+    gone = list(lost)
+    return None if etcd_majority(ctx, gone) else f"etcd keeps its quorum without {', '.join(gone)}"

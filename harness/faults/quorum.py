@@ -25,16 +25,7 @@ class QuorumLoss:
 
     def available(self, ctx: FaultContext) -> str | None:
         """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
-        for name in self.nodes:
-            reason = onnode.occupied(ctx, name)
-            if reason:
-                return reason
-        broken = [f"etcd on {member.node}: {member.error}" for member in ctx.api.etcd_members() if member.error]
-        if broken:
-            return "; ".join(broken)
-        if onnode.etcd_majority(ctx, self.nodes) is None:
-            return f"etcd keeps its quorum without {', '.join(self.nodes)}"
-        return None
+        return onnode.quorum_stands(ctx, self.nodes, self.nodes)
 
     def inject(self, ctx: FaultContext) -> None:
         """Arm each node's undo and freeze its member, one by one. Raises KubedrillError where that fails."""
