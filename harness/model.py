@@ -129,6 +129,10 @@ class Span:
     data: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
+STEADY = "steady"
+"""Lane of the event with which the runner tells from when on every probe was answered, before anything is broken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened at one time: a Kubernetes event, a leader change, a log line of the harness."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import StepFailed
-from harness.model import Budget, Check, Event, Span
+from harness.model import NS, Budget, Check, Event, Span
 from harness.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
@@ -119,22 +119,25 @@ class DrillContext:
         """Put one moment on the timeline."""
         self.writer.event(Event(lane, subject, name, time.monotonic_ns(), data))
 
-    def wait_answering(self, probes: str, *, for_s: float, seconds: float, setting: str) -> None:
+    def wait_answering(self, probes: str, *, for_s: float, seconds: float, setting: str) -> int:
         """Wait until all probes that match a glob have answered without a failure for ``for_s`` seconds.
+
+        Returns since when they have, on the record's clock (ns).
 
         Raises:
             StepFailed: they did not within ``seconds``; the record has what they saw meanwhile.
         """
-        since: list[float] = []
+        since: list[int] = []
 
         def answering() -> bool | Waiting:
             if not self.succeeding(probes):
                 since.clear()
                 return Waiting(f"{probes}: some requests fail")
-            since.append(time.monotonic())
-            return True if since[-1] - since[0] >= for_s else Waiting(f"{probes}: answering again")
+            since.append(time.monotonic_ns())
+            return True if since[-1] - since[0] >= for_s * NS else Waiting(f"{probes}: answering again")
 
         wait_for(f"probes {probes} to answer for {for_s:g} s", answering, seconds=seconds, setting=setting, poll_s=0.25)
+        return since[0]
 
 
 def lacks_second_worker(survey: Survey) -> str | None:

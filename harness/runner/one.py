@@ -19,7 +19,7 @@ from harness.drills.residue import Marks, find_residue
 from harness.drills.undo import Undos
 from harness.drills.watchers import Watchers
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
-from harness.model import Check, Event, Header, ProbeSpec
+from harness.model import STEADY, Check, Event, Header, ProbeSpec
 from harness.probes import ProbeSession, find_targets, standard_probes
 from harness.record import RecordWriter
 from harness.runner.facts import host_facts
@@ -162,9 +162,10 @@ class _Drilling:
         probes, timeouts = self.ctx.settings.probes, self.ctx.settings.timeouts
         self.bench.progress.step("probes", f"steady state: {probes.warmup_s:g} s without a failure")
         try:
-            context.wait_answering("*", for_s=probes.warmup_s, seconds=timeouts.steady, setting="steady")
+            since = context.wait_answering("*", for_s=probes.warmup_s, seconds=timeouts.steady, setting="steady")
         except DeadlineExceeded as error:
             raise Unsafe(f"there was no steady state to break, so nothing was broken: {error}") from error
+        self.writer.event(Event(STEADY, "probes", "every probe is answered; judged from here on", since))
         try:
             self.drill.run(context)
         except (KubedrillError, ApiException) as error:

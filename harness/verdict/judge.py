@@ -43,7 +43,7 @@ def judge(record: Record) -> DrillVerdict:
         results=tuple(results),
         probes=tuple(_summary(view, spec, len(view.runs[spec.name])) for spec in record.header.probes),
         findings=tuple(sorted(findings, key=lambda f: -_weight(f.verdict))),
-        attributed=tuple(_attributed(view, outages)),
+        attributed=(*_before_the_drill(view), *_attributed(view, outages)),
     )
 
 
@@ -110,6 +110,12 @@ def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
 
 def _ms(micros: int | None) -> float | None:
     return None if micros is None else micros / 1000
+
+
+def _before_the_drill(view: View) -> Iterator[str]:
+    names = words.probe_names(view.cluster_probes)
+    for name, failed in view.failed_before.items():
+        yield f"before the steady state, not judged: {names[name]}: {failed:,} failed"
 
 
 def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:

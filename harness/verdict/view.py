@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.columns import Columns
-from harness.model import NS, ProbeSpec, Record, Vantage
+from harness.model import NS, STEADY, ProbeSpec, Record, Vantage
 from harness.samples import Samples
 from harness.verdict.attribution import Steps
 from harness.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_host
@@ -23,7 +23,8 @@ GAP_AT_LEAST_S = 1.0  # ... or a second, whichever is longer; never more than th
 class View:
     """Everything that the rules ask of a record, computed once.
 
-    What was sent before the record began is what an earlier run's prober had left (``left_over``): it is not judged.
+    Requests sent before the steady state are not judged (``left_over``): nothing had been broken yet, and what they saw
+    is what came before the drill: an earlier run's prober, a rollout of the application to begin with.
     """
 
     def __init__(self, record: Record) -> None:
@@ -31,7 +32,9 @@ class View:
         self.specs = {spec.name: spec for spec in record.header.probes}
         samples = Samples.of(record.samples)
         found = samples.by_probe
-        self.samples = {name: own for name, all_ in found.items() if (own := all_.since(record.header.started_mono))}
+        self.steady_from = _steady_from(record)
+        begin = self.steady_from or record.header.started_mono
+        self.samples = {name: own for name, all_ in found.items() if (own := all_.since(begin))}
         self.left_over = len(record.samples) - sum(map(len, self.samples.values()))
         self.last_sample = samples.last_done
         self.last_time = max(self.last_sample, _last_time(record))
@@ -108,6 +111,15 @@ class View:
                 return min(s.start for s in spans), max(self.last_time if s.end is None else s.end for s in spans)
         return None
 
+    @cached_property
+    def failed_before(self) -> dict[str, int]:
+        """Failed requests of each probe of the cluster between the record's begin and the steady state."""
+        begin = self.record.header.started_mono
+        every = {name: own.since(begin) for name, own in Samples.of(self.record.samples).by_probe.items()}
+        names = [spec.name for spec in self.cluster_probes if spec.name in every]
+        counts = {name: every[name].failed - self.of(self.specs[name]).failed for name in names}
+        return {name: count for name, count in counts.items() if count}
+
     def has_succeeded(self, spec: ProbeSpec) -> bool:
         """Whether any request of a probe was answered well: one that never was may itself be what is broken."""
         return 0 in self.of(spec).outcomes
@@ -133,6 +145,12 @@ class View:
     def budget_of(self, spec: ProbeSpec) -> Budget | None:
         """The budget that a probe is judged by: the first whose glob matches its name."""
         return next((b for b in self.record.budgets if fnmatchcase(spec.name, b.probes)), None)
+
+
+def _steady_from(record: Record) -> int | None:
+    """Since when every probe was answered, as the runner saw it; nothing that is told after a fault began counts."""
+    fault = min((s.start for s in record.spans if s.lane in ("fault", "ansible", "step")), default=0)
+    return max((e.at for e in record.events if e.lane == STEADY and e.at <= fault), default=None)
 
 
 def _last_time(record: Record) -> int:

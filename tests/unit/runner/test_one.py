@@ -212,7 +212,9 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(tmp_path: Path, 
     (window,) = [span for span in found.spans if span.lane == "fault"]
     assert (window.subject, window.end is not None) == ("w1", True)
     assert found.ended == "completed"
-    assert [(event.subject, event.name) for event in found.events] == [("w1", "nothing was broken"), ("w1", "seen")]
+    steady, *noted = found.events
+    assert (steady.lane, steady.at < window.start) == ("steady", True)
+    assert [(event.subject, event.name) for event in noted] == [("w1", "nothing was broken"), ("w1", "seen")]
     assert found.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
 
 

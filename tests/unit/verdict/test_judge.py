@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recordkit import APP, CONTROL, WRITE, Kit, at
 
-from harness.model import Budget, Check, Sample, VerdictKind
+from harness.model import STEADY, Budget, Check, Event, Sample, VerdictKind
 from harness.record import read_record
 from harness.verdict import combine, judge
 
@@ -88,6 +88,37 @@ def test_an_outage_outside_any_fault_counts_too() -> None:
     assert found.outages[0].step == "after cp1: power cut"
     assert "2.4\N{EN DASH}2.6 s, 25 failed after cp1: power cut" in found.reason
     assert judge(Kit().fail("api-write", 2.0, 2.5).record()).outages[0].step == "before any step"
+
+
+class TestSteadyState:
+    """Nothing was broken before it, so nothing that failed before it is the drill's."""
+
+    def steady(self, since_s: float) -> Kit:
+        kit = Kit().fail("api-write", 0.5, 3.1)
+        kit.events.append(Event(STEADY, "probes", "every probe is answered", at(since_s)))
+        return kit
+
+    def test_failures_before_it_are_told_and_not_judged(self) -> None:
+        found = judge(self.steady(3.5).record())
+        assert found.verdict is PASS, found.reason
+        assert found.outages == ()
+        assert found.attributed == ("before the steady state, not judged: API writes: 26 failed",)
+
+    def test_failures_after_it_are_judged(self) -> None:
+        assert judge(self.steady(0.4).record()).verdict is FAIL
+
+    def test_without_it_everything_is_judged(self) -> None:
+        assert judge(Kit().fail("api-write", 0.5, 3.1).record()).verdict is FAIL
+
+    def test_it_cannot_be_told_once_something_was_broken(self) -> None:
+        kit = Kit().fail("api-write", 6.0, 8.5)
+        kit.events.append(Event(STEADY, "probes", "every probe is answered", at(9.0)))
+        assert judge(kit.record()).verdict is FAIL
+
+    def test_answers_before_it_prove_nothing(self) -> None:
+        verdict, reason = verdict_of(self.steady(4.75))
+        assert verdict is INCONCLUSIVE
+        assert "answers before the cluster was touched" in reason
 
 
 class TestMissingDataIsNeverAPass:
