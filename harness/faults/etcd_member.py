@@ -9,7 +9,7 @@ from harness.cluster.etcd import ETCDCTL, Listed, read_list
 from harness.cluster.undo_timer import NodeUndo
 from harness.errors import DeadlineExceeded, StepFailed
 from harness.faults import onnode
-from harness.faults.etcd_data import DATA, REPLACE_S, lose, stop
+from harness.faults.etcd_data import DATA, REPLACE_S, lose, parked, start, stop
 from harness.faults.onnode import KEPT
 from harness.faults.services import MANIFESTS
 
@@ -80,9 +80,10 @@ def replacement(node: str, members: list[Listed], address: str, data: str = DATA
         '-e "s#\\( *- \\)--initial-cluster=.*#\\1--initial-cluster=$all\\n\\1--initial-cluster-state=existing#"'
     )
     promoted = f"{client} member list | awk -F', ' '$4 == \"{url}\" && $6 == \"false\" {{ f = 1 }} END {{ exit !f }}'"
+    aside = f"{parked(manifests)}/etcd.yaml"
     return f"""
-[ -e {away} ] || {{ systemctl start kubelet; exit; }}
-{stop("etcd")} || exit 1
+[ -e {away} ] || {{ {start("etcd", manifests=manifests)}; exit; }}
+{stop("etcd", manifests=manifests)} || exit 1
 if [ ! -e {added} ]; then
   id="{mine}"
   if [ -n "$id" ]; then {client} member remove $id || exit 1; fi
@@ -97,10 +98,10 @@ if [ ! -e {added} ]; then
 fi
 all="$({client} member list | {named})" || exit 1
 umask 077
-{edit} {manifests}/etcd.yaml > {data}/kubedrill-fault-etcd.yaml || exit 1
+{edit} {aside} > {data}/kubedrill-fault-etcd.yaml || exit 1
 grep -q -- --initial-cluster-state=existing {data}/kubedrill-fault-etcd.yaml || exit 1
-cat {data}/kubedrill-fault-etcd.yaml > {manifests}/etcd.yaml && rm {data}/kubedrill-fault-etcd.yaml || exit 1
-systemctl start kubelet || exit 1
+cat {data}/kubedrill-fault-etcd.yaml > {aside} && rm {data}/kubedrill-fault-etcd.yaml || exit 1
+{start("etcd", manifests=manifests)} || exit 1
 for i in $(seq 100); do
   {client} member promote {mine} >/dev/null 2>&1
   if {promoted}; then rm -rf {away} {added}; exit 0; fi

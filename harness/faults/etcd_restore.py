@@ -12,7 +12,7 @@ from harness.cluster.etcd import ETCDCTL, Listed
 from harness.cluster.undo_timer import NodeUndo
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed
 from harness.faults import onnode
-from harness.faults.etcd_data import DATA, FOLDER, REPLACE_S, lose
+from harness.faults.etcd_data import DATA, FOLDER, REPLACE_S, lose, start
 from harness.faults.onnode import KEPT
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ BUMP = 1_000_000_000
 """What a restored snapshot's revisions are raised by, so that no watcher sees one twice (etcd's documentation, Disaster
 recovery: ``--bump-revision`` with ``--mark-compacted``, a figure above all revisions since the snapshot)."""
 
-_GONE = lose("gone", ("etcd", "kube-apiserver"))
+_PARTS = ("etcd", "kube-apiserver")
+_GONE = lose("gone", _PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class QuorumGone:
         """
         _each(self.nodes, lambda name: _stop(ctx, name))
         _each(self.nodes, lambda name: _unpack(ctx, name, snapshot, members))
-        _each(self.nodes, lambda name: ctx.hosts.check(name, ["systemctl", "start", "kubelet"]))
+        _each(self.nodes, lambda name: ctx.hosts.check(name, start(*_PARTS)))
 
     def heal(self, ctx: FaultContext) -> None:
         """Give every member its old data back, or, where the restored etcd serves, remove them.

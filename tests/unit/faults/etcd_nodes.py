@@ -1,27 +1,19 @@
-"""Three control planes on this host: real etcd processes, and programs that stand for systemctl and ctr.
+"""Three control planes on this host: real etcd processes, a thread that stands for the kubelets, a program for ctr.
 
-The "kubelet" starts what the node's manifest says, as a real one does; everything else is the fault's own script.
+The "kubelet" runs what each node's manifest says, and nothing without one; everything else is the fault's own script.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from harness.waits import wait_for
 
-KUBELET = r"""#!/bin/sh
-# systemctl: "start kubelet" starts the manifest's etcd unless it runs, "stop kubelet" starts nothing.
-[ "$1 $2" = "start kubelet" ] || exit 0
-kill -0 "$(cat $NODE/pid 2>/dev/null)" 2>/dev/null && exit 0
-set -- $(sed -n 's/^ *- \(--.*\)/\1/p' $NODE/manifests/etcd.yaml)
-setsid $ETCD "$@" >>$NODE/log 2>&1 </dev/null &
-echo $! >$NODE/pid
-"""
 CTR = """#!/bin/sh
 # ctr: the container "etcd" of this node, where it runs.
 pid=$(cat $NODE/pid 2>/dev/null)
@@ -63,9 +55,12 @@ class EtcdNodes:
         ports = free_ports(6)
         self.client = {f"cp{i}": f"http://127.0.0.1:{ports[i - 1]}" for i in (1, 2, 3)}
         self.peer = {f"cp{i}": f"http://127.0.0.1:{ports[i + 2]}" for i in (1, 2, 3)}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopping = threading.Event()
+        self._kubelets = threading.Thread(target=self._keep, daemon=True)
         binaries = folder / "bin"
         binaries.mkdir()
-        for name, text in {"systemctl": KUBELET, "ctr": CTR, "etcdctl": ETCDCTL}.items():
+        for name, text in {"ctr": CTR, "etcdctl": ETCDCTL}.items():
             (binaries / name).write_text(text)
             (binaries / name).chmod(0o755)
         for node in self.client:
@@ -96,7 +91,6 @@ class EtcdNodes:
         environment = {
             "PATH": f"{self.folder}/bin:{self.programs}:{os.environ['PATH']}",
             "NODE": str(self.folder / node),
-            "ETCD": str(self.programs / "server"),
             "REAL": str(self.programs / "etcdctl"),
         }
         return subprocess.run(["sh", "-c", line], env=environment, capture_output=True, text=True, check=False)
@@ -107,8 +101,7 @@ class EtcdNodes:
 
     def start(self) -> None:
         """Start them, then leave the manifests as kubeadm does: each knows those that were there before."""
-        for node in self.client:
-            self.run(node, "systemctl start kubelet")
+        self._kubelets.start()
         for node in self.client:
             self.wait_serving(node)
             manifest = self.manifests(node) / "etcd.yaml"
@@ -122,12 +115,33 @@ class EtcdNodes:
             f"{node} to serve", lambda: self.ask(node, "endpoint health -w json") or None, seconds=60, setting="api_up"
         )
 
+    def _keep(self) -> None:
+        """Be the kubelets: run what a manifest says, end what has none."""
+        while not self._stopping.wait(0.1):
+            for node in self.client:
+                manifest, running = self.manifests(node) / "etcd.yaml", self._running.get(node)
+                alive = running is not None and running.poll() is None
+                if alive and running and not manifest.exists():
+                    running.terminate()
+                elif not alive:
+                    self._start(node, manifest)
+
+    def _start(self, node: str, manifest: Path) -> None:
+        try:
+            text = manifest.read_text()
+        except FileNotFoundError:
+            return
+        flags = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip().startswith("- --")]
+        with (self.folder / node / "log").open("a") as log:
+            process = subprocess.Popen([self.programs / "server", *flags], stdout=log, stderr=log)
+        self._running[node] = process
+        (self.folder / node / "pid").write_text(str(process.pid))
+
     def stop(self) -> None:
-        for file in self.folder.glob("*/pid"):
-            pid = file.read_text().strip()
-            if pid:
-                try:
-                    os.kill(int(pid), signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+        if self._kubelets.is_alive():
+            self._stopping.set()
+            self._kubelets.join()
+        for process in self._running.values():
+            process.kill()
+            process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
