@@ -40,7 +40,7 @@ def test_all_mistakes_are_listed_at_once_with_their_place(tmp_path: Path) -> Non
     assert "timeouts.node_ready: input should be greater than 0, found -1" in text
     assert "probes.interval_s: " in text
     assert "found 'often'" in text
-    assert "colour: no such setting; known here: control_target, " in text
+    assert "colour: no such setting; known here: app, control_target, " in text
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     problems: list[str] = []
     pods = [Object(spec=Object(node_name=name)) for name in ("w1", "w2", "w3")]
     api = Object(
-        plan_app=lambda: ("w1", "w2", "w3"),
+        plan_app=lambda _app: ("w1", "w2", "w3"),
         pods=lambda *_: pods,
         version=Object(get_code=lambda: Object(git_version="v1.35.4")),
     )
