@@ -92,15 +92,17 @@ class Outside(_Face):
     node_port: int | None = Field(
         default=None, ge=1, le=65535, description="node port of a Service, asked at the cluster's virtual address"
     )
-    url: str = Field(
-        default="", validate_default=True, description="instead of node_port: a load balancer's or ingress's"
-    )
+    url: str = Field(default="", validate_default=True, description="instead of node_port, path and scheme")
 
     @field_validator("url")
     @classmethod
     def _one_way(cls, url: str, info: ValidationInfo) -> str:
         if "node_port" in info.data and bool(url) == (info.data["node_port"] is not None):
             raise wrong("give either node_port or url")
+        if url:
+            _require_address(url)
+            if info.data.get("path", "/") != "/" or info.data.get("scheme", "http") != "http":
+                raise wrong("a url holds its scheme and path; leave scheme and path out")
         return url
 
 
@@ -130,9 +132,7 @@ class AppSettings(_Section):
     """An application of the user's own. Where this section is missing, drills use the sample application."""
 
     namespace: str = Field(pattern=_NAME, description="where all of it is")
-    workload: str = Field(
-        pattern=_WORKLOAD, description="deployment/NAME or statefulset/NAME: whose pods drills look at"
-    )
+    workload: str = Field(description="deployment/NAME or statefulset/NAME, whose pods drills look at")
     endpoints: Endpoints
     objectives: Objectives = Objectives()
     kustomize: _Path | None = Field(default=None, description="kustomize directory")
@@ -156,9 +156,14 @@ class AppSettings(_Section):
         return f"kustomize {self.kustomize}" if self.kustomize else chart or "deployed by its owner"
 
     @property
+    def where(self) -> str:
+        """Which one it is, wherever it comes from: "deployment/shop in namespace shop"."""
+        return f"{self.workload} in namespace {self.namespace}"
+
+    @property
     def told(self) -> str:
         """In words: "deployment/shop in namespace shop (kustomize /srv/shop)"."""
-        return f"{self.workload} in namespace {self.namespace} ({self.source})"
+        return f"{self.where} ({self.source})"
 
     @field_validator("namespace")
     @classmethod

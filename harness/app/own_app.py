@@ -45,8 +45,8 @@ class OwnApp:
         if self._app.deployed:
             return find_mistakes(self._app, self._live_objects())
         return [
-            f"{label(obj)} is in namespace {self.namespace} already, and kubedrill did not put it there: remove it, or "
-            "set app.deployed: true to drill what is there"
+            f"{label(obj)} is on the cluster already, and kubedrill did not put it there: remove it, or set "
+            "app.deployed: true to drill what is there"
             for obj in self._objects()
             if obj["kind"] != "Namespace" and self._belongs_to_another(obj)
         ]

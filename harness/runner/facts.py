@@ -36,5 +36,5 @@ def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
             "host": given.host or platform.node(),
             "app": given.app or (own.name if own else SampleApp.name),
         },
-        **({"app": {"name": own.name, "namespace": own.namespace, "is": own.told}} if own else {}),
+        **({"app": {"is": own.where, "from": own.source}} if own else {}),
     }
