@@ -27,6 +27,8 @@ FOLLOWED = 0.95
 """Share of the asked rate that must be acknowledged while the step lasts; the rest may be in flight at its end."""
 SATURATED_STEPS = 2
 """So many saturated steps in a row end the test: the first shows the knee, the second that it stays so."""
+SPARE = 1.05
+"""A step is planned for so many times the writes that an objective takes: the generator begins a moment late."""
 MAX_RATE = 10_000.0
 GROWTH = 1.5
 """From one step to the next where the test looks for saturation by itself."""
@@ -178,6 +180,21 @@ def parse_rates(text: str) -> list[float]:
     return rates
 
 
+def require_enough(objective: Objective, seconds: float, min_writes: int) -> None:
+    """Refuse steps that are too short to tell the objective, before any load is made.
+
+    Raises:
+        UsageError: a step at its rate has fewer writes than it takes, and a little more.
+    """
+    least = max(objective.least_writes, min_writes)
+    needed = math.ceil(SPARE * least / objective.rate)
+    if seconds < needed:
+        raise UsageError(
+            f"steps of {seconds:g} s are too short for {objective}: that takes {least:,} writes; "
+            f"give --seconds {needed} or more"
+        )
+
+
 def next_rate(asked: Sequence[float], steps: Sequence[Step], objective: Objective, *, saturate: bool) -> float | None:
     """Return the next step's rate, None at the end.
 
@@ -202,7 +219,7 @@ def measure(  # noqa: PLR0913, PLR0917 - what was asked for, beside the ledger
     late = sorted(write.sent - write.due for write in ledger.writes.values())
     return Step(
         rate=rate,
-        begun=begun,
+        begun=min((write.due for write in ledger.writes.values()), default=begun),  # its process needs a moment
         ended=ended,
         due=len(ledger.writes) + ledger.skipped,
         skipped=ledger.skipped,

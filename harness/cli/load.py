@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.app.autoscaler_watch import AutoscalerWatch
-from harness.app.load import Objective, parse_rates
+from harness.app.load import Objective, parse_rates, require_enough
 from harness.app.load_result import result, table, write_result
 from harness.app.load_run import LoadTest, Wanted
 from harness.app.order_service import OrderService
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @inventory_option
 @config_option
 @click.option("--rates", default="25,50,100,150,200", show_default=True, help="Writes a second, one step each.")
-@click.option("--seconds", type=click.FloatRange(1, 3600), default=20, show_default=True, help="Of each step.")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=30, show_default=True, help="Of each step.")
 @click.option("--objective", default="99.9:250:50", show_default=True, help="PERCENT:MILLISECONDS:RATE.")
 @click.option("--saturate", is_flag=True, help="Go on beyond the rates, by a half more each time, until one fails.")
 @click.option("--scale-down/--no-scale-down", default=True, show_default=True, help="Wait for it after the load.")
@@ -51,6 +51,7 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
     """Raise the load in steps, find the knee, and judge an objective; every order is read back as well."""
     goal, asked = Objective.parse(objective), tuple(parse_rates(rates))
     settings = load_settings(config)
+    require_enough(goal, seconds, settings.probes.min_samples)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
     run = f"l{secrets.token_hex(4)}"

@@ -55,8 +55,8 @@ def throughput_chart(found: Mapping[str, Any]) -> Markup:
     most = 1.08 * max(max(step["rate"], step["throughput"]) for step in steps)
     x, y = _across(most), Axis(0, most, HEIGHT - BOTTOM, TOP)
     parts = [_frame(x, y, "asked, writes/s", "acknowledged, writes/s")]
-    parts.append(_line("ideal", [(x.at(0), y.at(0)), (x.at(most), y.at(most))]))
     parts += _knee(found, x)
+    parts.append(_line("ideal", [(x.at(0), y.at(0)), (x.at(most), y.at(most))]))
     parts.append(_line("done", [(x.at(step["rate"]), y.at(step["throughput"])) for step in steps]))
     for step in steps:
         told = f"{step['rate']:g}/s asked, {step['throughput']:.1f}/s acknowledged, {step['errors']:.2%} errors"
@@ -73,8 +73,8 @@ def latency_chart(found: Mapping[str, Any]) -> Markup:
     y = Axis(min(times) / 1.5, max(times) * 2, HEIGHT - BOTTOM, TOP, log=True)
     parts = [_frame(x, y, "asked, writes/s", "ms from when it was due")]
     limit = y.at(objective["within_ms"])
-    parts.append(_line("goal", [(LEFT, limit), (WIDTH - RIGHT, limit)]))
     parts += _knee(found, x)
+    parts.append(_line("goal", [(LEFT, limit), (WIDTH - RIGHT, limit)]))
     for number, name in enumerate(("p50", "p99", "p99.9")):
         values = [(step["rate"], step["times_ms"][name]) for step in steps]
         parts.append(_line(f"p{number}", [(x.at(rate), y.at(ms) if ms is not None else TOP) for rate, ms in values]))
@@ -142,7 +142,7 @@ def _frame(  # noqa: PLR0913 - what stands around a plot
         mark = '<text class="tick" text-anchor="middle"'
         parts += [f'{mark} x="{x.at(value)}" y="{bottom + 17}">{value:,g}</text>' for value in x.ticks()]
         parts.append(f'<text class="name" text-anchor="end" x="{wide - RIGHT}" y="{HEIGHT - 6}">{below}</text>')
-    parts.append(f'<text class="name" x="4" y="{round(y.end - 10, 1)}">{beside}</text>')
+    parts.append(f'<text class="name" x="4" y="{round(y.end - 13, 1)}">{beside}</text>')
     return "".join(parts)
 
 

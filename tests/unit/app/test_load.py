@@ -36,6 +36,11 @@ def test_a_write_that_was_sent_late_counts_from_when_it_was_due() -> None:
     assert found.throughput == 0, "it was acknowledged after the step's end"
 
 
+def test_a_step_begins_with_its_first_write() -> None:
+    found = measure(Ledger({"a": Write("a", NS, NS, ACKNOWLEDGED, NS + MS)}), 1, 0, 2 * NS, 250)
+    assert (found.begun, found.seconds, found.throughput) == (NS, 1.0, 1.0)
+
+
 def test_a_write_on_the_limit_is_in_time_whatever_the_histogram_rounds() -> None:
     at = 249_999_999
     found = measure(Ledger({"a": Write("a", 0, 0, ACKNOWLEDGED, at)}), 1, 0, NS, 250)
