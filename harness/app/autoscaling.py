@@ -20,6 +20,9 @@ LAG_S = 60.0
 reads every 15 s and needs two readings, the autoscaler looks every 15 s (kube-controller-manager's
 --horizontal-pod-autoscaler-sync-period)."""
 
+GAP_S = 5.0
+"""Looks come once a second; what happens in a longer gap may be missed, and that is told."""
+
 Bounds = tuple[float, float]
 
 
@@ -109,7 +112,10 @@ def account(
         return Autoscaled(name, tuple(looks), (), None, ("not known: the API answered no question about it",))
     ups = tuple(_scale_ups(looks, loads, first_answers))
     down = _scale_down(looks, loads[-1].ended, watched_until) if ups else None
-    return Autoscaled(name, tuple(looks), ups, down, tuple(_words(looks, ups, down)))
+    said = _words(looks, ups, down, watched_until)
+    if ups and not first_answers:
+        said.append("no answer named its pod, so when new pods first answered is not known: kubedrill app deploy")
+    return Autoscaled(name, tuple(looks), ups, down, tuple(said))
 
 
 def still_up(looks: Sequence[Look]) -> str | None:
@@ -174,10 +180,15 @@ def _settled(looks: Sequence[Look], holds: Callable[[Look], bool], loaded_until:
     return max(0.0, (old.asked - loaded_until) / NS), max(0.0, (new.answered - loaded_until) / NS)
 
 
-def _words(looks: Sequence[Look], ups: Sequence[ScaleUp], down: ScaleDown | None) -> list[str]:
+def _words(looks: Sequence[Look], ups: Sequence[ScaleUp], down: ScaleDown | None, watched_until: int) -> list[str]:
     said = []
+    edges = [*(look.answered for look in looks), max(watched_until, looks[-1].answered)]
+    gap_s = max((later - earlier) / NS for earlier, later in pairwise(edges))
+    if gap_s > GAP_S:
+        said.append(f"no answer about it for {gap_s:.0f} s: what happened then is not known")
     if not ups:
-        said.append(f"no scale-up happened: {looks[0].desired} pods all the time; {_peak(looks)}")
+        seen = "was seen" if gap_s > GAP_S else "happened"
+        said.append(f"no scale-up {seen}: {looks[0].desired} pods wanted before the load; {_peak(looks)}")
     for up in ups:
         steps = " or ".join(f"{rate:g}/s" for rate in up.rates)
         said.append(f"{up.before} → {up.after} pods wanted {between(up.decided_s)} after the step to {steps} began")

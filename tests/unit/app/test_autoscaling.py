@@ -51,11 +51,15 @@ def test_steps_shorter_than_the_metrics_lag_all_may_be_the_cause() -> None:
 
 
 def test_no_scale_up_is_told_with_what_the_autoscaler_saw() -> None:
-    looks = [look(0, 3, OLD), look(50, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36)]
-    found = account("web", looks, STEPS, {}, 300 * NS)
+    looks = [look(0, 3, OLD), look(1, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36), look(2, 3, OLD)]
+    found = account("web", looks, STEPS, {}, 3 * NS)
     assert found.down is None
-    assert found.said == ("no scale-up happened: 3 pods all the time; it saw cpu 90m of 250m a pod at most",)
-    blind = account("web", [look(0, 3, OLD), look(9, 3, OLD, problem="ScalingActive: no metrics")], STEPS, {}, 1)
+    seen = "3 pods wanted before the load; it saw cpu 90m of 250m a pod at most"
+    assert found.said == (f"no scale-up happened: {seen}",)
+    gap = account("web", looks, STEPS, {}, 300 * NS)
+    unknown = "no answer about it for 298 s: what happened then is not known"
+    assert gap.said == (unknown, f"no scale-up was seen: {seen}"), "a watch that died has seen nothing"
+    blind = account("web", [look(0, 3, OLD), look(2, 3, OLD, problem="ScalingActive: no metrics")], STEPS, {}, 1)
     assert "it had no metrics" in blind.said[0]
     assert "it complained: ScalingActive: no metrics" in blind.said
 
@@ -68,6 +72,7 @@ def test_what_did_not_happen_is_told_as_such() -> None:
     text = " ".join(found.said)
     assert "d: was not seen ready, no answer of it was seen" in text
     assert "wanted not within 120 s" in text
+    assert "no answer named its pod" in text, "an order service of before the header"
     assert account("web", [], STEPS, {}, 0).said == ("not known: the API answered no question about it",)
 
 
