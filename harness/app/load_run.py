@@ -61,15 +61,11 @@ class LoadTest:
     _flows: list[Traffic] = field(default_factory=list)
 
     def go(self) -> None:
-        """Do it all. A service that stops answering and an interruption end it early; what was measured stays."""
+        """Do it all. A service that stops answering and an interruption end the load early; what was measured stays."""
         with self.watch or nullcontext():
             try:
-                self._load()
-                self._read_back()
-                if self.watch is not None and self.wanted.scale_down and self.steps:
-                    self.watch.wait_scaled_down()  # what is left then is in the looks, and told
-            except StepFailed as error:
-                self.stopped = str(error)
+                for part in (self._load, self._read_back, self._wait_scaled_down):
+                    self._try(part)
             except KeyboardInterrupt:
                 self.stopped, self.interrupted = "it was asked to stop", True
             self._account()
@@ -99,6 +95,13 @@ class LoadTest:
         kinds = [judge(self.checks())]
         return VerdictKind.worst([*kinds, VerdictKind.ABORTED] if self.interrupted else kinds)
 
+    def _try(self, part: Callable[[], None]) -> None:
+        """Orders are read back, and a scale-down is watched, also where a later step could not be made."""
+        try:
+            part()
+        except StepFailed as error:
+            self.stopped = self.stopped or str(error)
+
     def _load(self) -> None:
         wanted, since = self.wanted, 0
         while (rate := next_rate(wanted.rates, self.steps, wanted.objective, saturate=wanted.saturate)) is not None:
@@ -122,6 +125,10 @@ class LoadTest:
         """Only after the last step: reading back is load too, and would lie between the steps."""
         for number, flow in enumerate(self._flows):
             self.ledgers[number] = flow.read_back()
+
+    def _wait_scaled_down(self) -> None:
+        if self.watch is not None and self.wanted.scale_down and self.steps:
+            self.watch.wait_scaled_down()  # what is left then is in the looks, and told
 
     def _account(self) -> None:
         if self.watch is None:

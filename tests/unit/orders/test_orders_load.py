@@ -71,6 +71,7 @@ def test_a_late_generator_and_too_few_writes_prove_nothing(stack: Stack, tmp_pat
 
 def test_a_service_that_dies_under_it_leaves_a_report_without_a_pass(stack: Stack, tmp_path: Path) -> None:
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
+    test.settings = SETTINGS.model_copy(update={"timeouts": Timeouts(orders_stored=1)})
     test.tell = lambda step: stack.web().stop(signal.SIGKILL) if step.rate == 10 else None  # type: ignore[assignment,func-returns-value]
     try:
         test.go()
@@ -81,3 +82,40 @@ def test_a_service_that_dies_under_it_leaves_a_report_without_a_pass(stack: Stac
     assert "did not answer" in test.stopped
     assert test.verdict() is VerdictKind.INCONCLUSIVE
     assert "did not answer" in json.dumps(result(test, "this host")["checks"])
+
+
+def test_a_test_that_is_asked_to_stop_is_aborted_and_keeps_what_it_measured(stack: Stack, tmp_path: Path) -> None:
+    def stop(_: Step) -> None:
+        raise KeyboardInterrupt
+
+    test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=1)
+    test.tell = stop
+    test.go()
+    found = result(test, "this host")
+    assert (found["verdict"], found["exit_code"]) == ("ABORTED", 4)
+    assert found["reason"] == "it was asked to stop"
+    assert [step["rate"] for step in found["steps"]] == [10]
+
+
+class Restarting(LoadTest):
+    """Its service is back when the steps are over."""
+
+    stack: Stack
+
+    def _load(self) -> None:
+        try:
+            super()._load()
+        finally:
+            self.stack.web().start()
+            self.stack.ready()
+
+
+def test_orders_are_read_back_though_a_later_step_could_not_be_made(stack: Stack, tmp_path: Path) -> None:
+    plain = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
+    test = Restarting("back", plain.wanted, SETTINGS, tmp_path)
+    test.stack = stack
+    test.tell = lambda _: stack.web().stop(signal.SIGKILL)  # type: ignore[assignment,return-value]
+    test.go()
+    by_name = {check.name: check.ok for check in test.checks()}
+    assert by_name["every acknowledged order is there once"] is True
+    assert by_name["the test ran to its end"] is None
