@@ -48,6 +48,9 @@ class Timeouts(_Section):
     )
     pods_ready: float = _seconds(240, "pods to be Ready; images are on the nodes already, so this is probes and start")
     orders_stored: float = _seconds(60, "acknowledged orders to be stored; a dead worker's are handed on after 15 s")
+    scale_down: float = _seconds(
+        420, "an autoscaler to take back what it added; Kubernetes looks at the last 300 s unless it is told otherwise"
+    )
     rollout: float = _seconds(300, "a Deployment to be complete; three pods in turn, each with a preStop drain")
     evict: float = _seconds(300, "all pods of a drained node to be gone; grace period 30 s each, some in turn")
     evict_blocked: float = _seconds(20, "a drain that a disruption budget blocks, until it is reported and undone")
@@ -251,6 +254,14 @@ class DrillLimits(FaultLimits):
         return found if isinstance(found, Limits) else Limits()
 
 
+class Load(_Section):
+    """When a load test's figures are those of the service, and not of the harness host."""
+
+    late_ms: float = Field(
+        default=50, gt=0, le=10_000, description="milliseconds; 1 % of the writes sent later than this: INCONCLUSIVE"
+    )
+
+
 class History(_Section):
     """Where verdicts are kept over nights, and what a run is known by besides what the cluster says."""
 
@@ -285,6 +296,7 @@ class Settings(_Section):
     drills: DrillLimits = DrillLimits()
     app: AppSettings | None = None
     game_day: GameDay = GameDay()
+    load: Load = Load()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
     notify: Notify = Notify()
