@@ -1,8 +1,9 @@
-"""kubedrill app: the order service on a cluster: deploy, status, remove."""
+"""kubedrill app: the order service on a cluster: deploy, status, rotate, remove; traffic and load on it."""
 
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from harness.app.ledger import checks, judge, summary
 from harness.app.load import Objective, Step, knee, measure, objective_check, parse_rates, plot, table
 from harness.app.order_service import OrderService
 from harness.app.orders_manifests import NODE_PORT, VERSIONS
+from harness.app.orders_rotation import Rotation
 from harness.app.traffic import Traffic, keep_on_for
 from harness.app.traffic_process import Plan
 from harness.cli.options import config_option, inventory_option
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.model import Check
+
+ROTATED = ("config", "passwords")
+"""What can be rotated, in the order in which it is."""
 
 
 @click.group()
@@ -73,6 +78,29 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
         for pod, node in sorted(part.nodes.items()):
             click.echo(f"    {pod} on {node or 'no node'}{' (primary)' if pod == found.primary else ''}")
     context.exit(1 if found.problem else 0)
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option(
+    "--what", type=click.Choice(ROTATED), multiple=True, default=ROTATED, show_default=True, help="May be repeated."
+)
+@click.option("--greeting", default="", help="The ConfigMap's new greeting. [default: one with the time of day]")
+def rotate(inventory: Path, config: Path | None, what: tuple[str, ...], greeting: str) -> None:
+    """Rotate what the order service is told and trusted with, while it serves. One that was killed is finished."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    console = Console(stderr=True)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        rotation = Rotation(api, settings, console.print)
+        if "config" in what:
+            text = greeting or f"Hello from the order service, as of {datetime.now(UTC):%H:%M:%S} UTC"
+            rotation.greeting(text)
+            click.echo(f"{cluster.name}: every web pod greets with {text!r}")
+        if "passwords" in what:
+            click.echo(f"{cluster.name}: login {rotation.logins()} is in use, the other one is worthless")
 
 
 @app.command()
