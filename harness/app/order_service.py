@@ -8,6 +8,7 @@ from kubernetes.client import ApiException
 
 from harness.app import orders_manifests as manifests
 from harness.app.diagnosis import diagnose, fatal_reason, refusal, terminating
+from harness.app.orders_certificates import Certificates
 from harness.app.orders_migration import Migration, job
 from harness.app.orders_status import Component, OrdersStatus
 from harness.cluster.playbooks import run_playbook
@@ -61,6 +62,7 @@ class OrderService:
         try:
             self._apply(objects[:2])
             self._ensure_secrets()
+            Certificates(self._api).ensure()
             Migration(self._api, version).clear_failed()
             if not first:
                 self._migrate(objects, version)

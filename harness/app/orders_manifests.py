@@ -15,12 +15,16 @@ IMAGE = "docker.io/kubedrill/orders"
 VERSIONS = ("v1", "v2")
 """The versions whose images the application bundle holds (docs/orders.md)."""
 STATEFUL = ("queue", "database")
-DEPLOYMENTS = ("cache", "worker", "web")
+DEPLOYMENTS = ("cache", "worker", "web", "ingress")
 GREETING = "orders"
 """The ConfigMap that web greets from."""
 STREAM = "ORDERS"
 """Of the queue (orders-app/broker.py)."""
 NODE_PORT, GRPC_NODE_PORT = 30081, 30091
+HTTPS_NODE_PORT = 30443
+"""Of the ingress."""
+HOST = "orders.kubedrill.internal"
+"""That the ingress serves; it also answers at every address of a node."""
 QUEUE_USERS = {"a": "orders_a", "b": "orders_b"}
 DATABASE_USERS = {"a": "orders_app_a", "b": "orders_app_b"}
 """The two logins that web and workers take turns with (harness/app/orders_rotation.py)."""

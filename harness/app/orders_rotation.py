@@ -1,4 +1,4 @@
-"""What of the order service is rotated while it serves: its logins and its greeting.
+"""What of the order service is rotated while it serves: its logins, its greeting, the certificate of its ingress.
 
 Queue and database know two logins, a and b, and web and workers use one of them. A rotation lets the other one in,
 moves everybody there, and makes the first one worthless once nobody uses it any more. Each step is decided by what the
@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.app import orders_manifests as manifests
+from harness.app.ingress_view import IngressView
 from harness.app.order_service import OrderService
+from harness.app.orders_certificates import Certificates
 from harness.cluster.objects import pod_is_ready
 from harness.errors import UsageError
 
@@ -55,6 +57,23 @@ class Rotation:
         body = {"data": {"greeting": text}}
         self._api.core.patch_namespaced_config_map(manifests.GREETING, manifests.NAMESPACE, body)
         self._service.wait_for("every web pod to greet anew", lambda: self._other_greetings(text))
+
+    def certificate(self) -> int:
+        """Give the ingress a new certificate, and wait (timeouts.rollout) until it is served everywhere; its serial.
+
+        No pod is restarted: the kubelet replaces the mounted files within its sync period (1 min by default).
+
+        Raises:
+            UsageError: the order service is not deployed, or not complete: nothing was touched.
+            StepFailed: it was not issued, or some address still serves another one.
+        """
+        self._version()
+        certificates = Certificates(self._api)
+        serial = certificates.rotate()
+        self._say(f"certificate {serial:x} is issued")
+        view = IngressView(self._api.inventory, certificates.authority())
+        self._service.wait_for("the new certificate to be served everywhere", lambda: view.lacks(serial))
+        return serial
 
     def logins(self) -> str:
         """Give web and workers new logins to queue, database and cache, and make the old ones worthless.

@@ -14,7 +14,7 @@ from bundle.orders import orders_bundle
 from harness.app.ledger import checks, judge, summary
 from harness.app.load import Objective, Step, knee, measure, objective_check, parse_rates, plot, table
 from harness.app.order_service import OrderService
-from harness.app.orders_manifests import NODE_PORT, VERSIONS
+from harness.app.orders_manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
 from harness.app.orders_rotation import Rotation
 from harness.app.traffic import Traffic, keep_on_for
 from harness.app.traffic_process import Plan
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from harness.model import Check
 
-ROTATED = ("config", "passwords")
+ROTATED = ("config", "certificate", "passwords")
 """What can be rotated, in the order in which it is."""
 
 
@@ -57,6 +57,7 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
         console.print(f"images: {imported} nodes got some" if imported else "images: every node has them")
         service.deploy(version)
     click.echo(f"{cluster.name}: order service {version} at http://{cluster.virtual_address}:{NODE_PORT}/orders")
+    click.echo(f"{cluster.name}: its ingress at https://{cluster.virtual_address}:{HTTPS_NODE_PORT}/orders")
 
 
 @app.command()
@@ -99,6 +100,8 @@ def rotate(inventory: Path, config: Path | None, what: tuple[str, ...], greeting
             text = greeting or f"Hello from the order service, as of {datetime.now(UTC):%H:%M:%S} UTC"
             rotation.greeting(text)
             click.echo(f"{cluster.name}: every web pod greets with {text!r}")
+        if "certificate" in what:
+            click.echo(f"{cluster.name}: certificate {rotation.certificate():x} is served at every address")
         if "passwords" in what:
             click.echo(f"{cluster.name}: login {rotation.logins()} is in use, the other one is worthless")
 

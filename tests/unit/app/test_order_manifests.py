@@ -99,7 +99,7 @@ def test_pod_security_restricted_and_bounded(obj: dict[str, Any]) -> None:
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["securityContext"]["runAsUser"] > 10_000
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert spec["automountServiceAccountToken"] is (obj["metadata"]["name"] == "database")
+    assert spec["automountServiceAccountToken"] is (obj["metadata"]["name"] in ("database", "ingress"))
     for container in spec["containers"]:
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -141,8 +141,12 @@ def test_every_pod_has_a_budget_and_a_network_policy_of_its_own() -> None:
     }
 
 
-def test_patroni_may_do_what_it_needs_in_its_namespace_and_nobody_else_anything() -> None:
+def test_patroni_and_the_ingress_may_do_what_they_need_in_their_namespace_and_nobody_else_anything() -> None:
     rights = [obj for obj in load("v1") if "Role" in obj["kind"]]
+    assert {s["name"] for obj in rights for s in obj.get("subjects", [])} == {"database", "ingress"}
+    routes = named(rights, "Role", "ingress")["rules"]
+    assert {verb for rule in routes for verb in rule["verbs"]} == {"list"}
+    assert {kind for rule in routes for kind in rule["resources"]} == {"ingresses", "services", "endpointslices"}
     assert {obj["kind"] for obj in rights} == {"Role", "RoleBinding"}
     verbs = {verb for rule in named(rights, "Role", "database")["rules"] for verb in rule["verbs"]}
     assert "*" not in verbs
@@ -257,6 +261,7 @@ def refusing(kind: str) -> Any:
 def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     api = refusing("StatefulSet")
     service = OrderService(api, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(order_service, "Certificates", lambda _: Thing(ensure=lambda: None))
     monkeypatch.setattr(order_service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
     with pytest.raises(StepFailed, match=r"StatefulSet queue was refused: 422 spec\.replicas: must be positive"):
         service.deploy("v1")
