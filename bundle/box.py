@@ -44,6 +44,9 @@ FILES = {
     # Vagrant's own management network; the nodes' network gets a file of its own from Vagrant.
     "etc/systemd/network/90-management.network": "[Match]\nName=eth0\n[Network]\nDHCP=ipv4\n",
 }
+FOLDERS = ("dev", BUNDLES_ON_NODE.lstrip("/"))
+"""Mount points. The root that it shares with the container has no /dev, and without one the initrd finds no init."""
+
 _PROGRAMS = {
     "mke2fs": "e2fsprogs",
     "qemu-img": "qemu-utils",
@@ -87,7 +90,7 @@ def ensure_box() -> Path:
     Raises:
         BuildFailed: a program refused; carries its last words.
     """
-    key = content_key([root_key(PACKAGES), FILES, DISK_GB])[:16]
+    key = content_key([root_key(PACKAGES), FILES, FOLDERS, DISK_GB])[:16]
     final = node_dir() / f"box-{key}"
     if final.is_dir():
         return final
@@ -110,7 +113,8 @@ def _unpack(tar: Path, root: Path, folder: Path) -> None:
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    (root / BUNDLES_ON_NODE.lstrip("/")).mkdir(parents=True)
+    for name in FOLDERS:
+        (root / name).mkdir(parents=True, exist_ok=True)
     processes.run("enabling the network", ["systemctl", f"--root={root}", "enable", "systemd-networkd.service"])
     for name, pattern in (("vmlinuz", "vmlinuz-*"), ("initrd", "initrd.img-*")):
         found = sorted((root / "boot").glob(pattern))

@@ -125,7 +125,7 @@ class FaultLimits(_Section):
     etcd_member_stopped: Limits = _limits("the API server beside it is marked down within 1.5 s")
     etcd_leader_frozen: Limits = _limits("a new leader takes 1-2 s, then API servers reconnect", api=6)
     etcd_quorum_lost: Limits = _limits("20 s without quorum, then an election; API servers reconnect", api=60)
-    etcd_member_replaced: Limits = _limits("the API server beside it is marked down within 1.5 s")
+    etcd_member_replaced: Limits = _limits("the API server beside it leaves the balancer, and comes back", api=6)
     etcd_quorum_restored: Limits = _limits("quorum is away, then the snapshot is restored, then all starts", api=300)
     keepalived_stopped: Limits = _limits("the address moves after the skew, under 1 s")
     keepalived_killed: Limits = _limits("the address moves after three missed advertisements")
