@@ -41,6 +41,19 @@ class Rotation:
         self._api, self._say = api, say
         self._service = OrderService(api, settings)
 
+    def live_greeting(self) -> str:
+        """Return what the ConfigMap says now."""
+        return str(self._api.core.read_namespaced_config_map(manifests.GREETING, manifests.NAMESPACE).data["greeting"])
+
+    def side(self) -> str:
+        """Return which login, "a" or "b", web and workers are told to use now."""
+        return "b" if self._login("database") == manifests.DATABASE_USERS["b"] else "a"
+
+    def finish(self) -> None:
+        """Finish a rotation of logins that was begun; where there is none, do nothing. Raises as :meth:`logins`."""
+        if TARGET in self._annotations("database"):
+            self.logins()
+
     def greeting(self, text: str) -> None:
         """Change the ConfigMap's greeting, and wait (timeouts.rollout) until every web pod greets with it.
 
@@ -107,7 +120,7 @@ class Rotation:
         if target := self._annotations("database").get(TARGET):
             self._say(f"an interrupted rotation to login {target} is finished")
             return str(target)
-        target = "a" if self._login("database") == manifests.DATABASE_USERS["b"] else "b"
+        target = "a" if self.side() == "b" else "b"
         new = f"{manifests.DATABASE_USERS[target]}:{manifests.new_password()}"
         self._patch("database", {"next-login": new}, {TARGET: target})
         return target
