@@ -7,11 +7,12 @@ Each setting has its unit in its name or its description, and the reason for its
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from harness.config_app import AppSettings, with_objectives
 from harness.errors import ConfigErrors
 
 DEFAULT_FILE = "kubedrill.yml"
@@ -47,6 +48,9 @@ class Timeouts(_Section):
     )
     pods_ready: float = _seconds(240, "pods to be Ready; images are on the nodes already, so this is probes and start")
     orders_stored: float = _seconds(60, "acknowledged orders to be stored; a dead worker's are handed on after 15 s")
+    scale_down: float = _seconds(
+        420, "an autoscaler to take back what it added; Kubernetes looks at the last 300 s unless it is told otherwise"
+    )
     rollout: float = _seconds(300, "a Deployment to be complete; three pods in turn, each with a preStop drain")
     evict: float = _seconds(300, "all pods of a drained node to be gone; grace period 30 s each, some in turn")
     evict_blocked: float = _seconds(20, "a drain that a disruption budget blocks, until it is reported and undone")
@@ -61,6 +65,7 @@ class Timeouts(_Section):
     playbook: float = _seconds(3600, "one ansible-playbook run; site.yml on five nodes takes 1-3 min, real disks more")
     upgrade: float = _seconds(3600, "playbooks/upgrade.yml; plain kubeadm needs about 3 min for each control plane")
     cancel: float = _seconds(30, "a playbook that was asked to stop to end its task before it is killed")
+    render: float = _seconds(60, "kubectl kustomize or helm template to render an application; both take 1 s or two")
     database: float = _seconds(30, "the history's database to answer, or another writer to end; one takes under 1 s")
 
 
@@ -252,6 +257,14 @@ class DrillLimits(FaultLimits):
         return found if isinstance(found, Limits) else Limits()
 
 
+class Load(_Section):
+    """When a load test's figures are those of the service, and not of the harness host."""
+
+    late_ms: float = Field(
+        default=50, gt=0, le=10_000, description="milliseconds; 1 % of the writes sent later than this: INCONCLUSIVE"
+    )
+
+
 class History(_Section):
     """Where verdicts are kept over nights, and what a run is known by besides what the cluster says."""
 
@@ -259,7 +272,7 @@ class History(_Section):
     database: str = Field(default="", description="URL; empty: a SQLite file in the user's data directory")
     host: str = Field(default="", max_length=200, description="name of the harness host; empty: its hostname")
     network: str = Field(default="", max_length=200, description="pod network; empty: flannel and its backend")
-    app: str = Field(default="", max_length=200, description="the application; empty: the sample application")
+    app: str = Field(default="", max_length=200, description="the application; empty: the one that is drilled")
 
 
 class Notify(_Section):
@@ -277,13 +290,16 @@ class Settings(_Section):
     ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the control probe asks;
     empty: the harness serves one itself on loopback. ``upgrade_forks`` is ``ansible-playbook --forks``; 1 spares nodes
     that share the processors of one small machine. ``upgrade_to`` is what upgrade drills go to; empty: the newest
-    release that has a bundle and is at most one minor version ahead.
+    release that has a bundle and is at most one minor version ahead. ``app`` is an application of the user's own that
+    drills run against (docs/own-app.md); None: the sample application.
     """
 
     timeouts: Timeouts = Timeouts()
     probes: Probes = Probes()
     drills: DrillLimits = DrillLimits()
+    app: AppSettings | None = None
     game_day: GameDay = GameDay()
+    load: Load = Load()
     control_target: str = Field(default="", description="host:port or URL outside the cluster; empty: own, on loopback")
     history: History = History()
     notify: Notify = Notify()
@@ -292,6 +308,12 @@ class Settings(_Section):
     )
     upgrade_forks: int = Field(default=20, ge=1, description="nodes that the upgrade drill works on at a time")
     reports_dir: Path = Field(default=Path("reports"), description="where each run's folder is made")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objectives_stand_for_limits(cls, data: Any) -> Any:
+        """What the app may cost is what each drill may cost it, where ``drills`` does not say otherwise."""
+        return with_objectives(data, DrillLimits.model_fields)
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -304,7 +326,7 @@ def load_settings(path: Path | None = None) -> Settings:
         path = Path(DEFAULT_FILE)
         if not path.exists():
             return Settings()
-    return _parse(str(path), _read(path))
+    return _parse(path, _read(path))
 
 
 def _read(path: Path) -> str:
@@ -315,7 +337,8 @@ def _read(path: Path) -> str:
         raise ConfigErrors(str(path), [f"cannot be read: {reason}; give an existing YAML file"]) from error
 
 
-def _parse(where: str, text: str) -> Settings:
+def _parse(path: Path, text: str) -> Settings:
+    where = str(path)
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -325,7 +348,7 @@ def _parse(where: str, text: str) -> Settings:
     if not isinstance(data, dict):
         raise ConfigErrors(where, [f"holds a {type(data).__name__}; expected settings such as 'timeouts:'"])
     try:
-        return Settings.model_validate(data)
+        return Settings.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:
         raise ConfigErrors(where, [_mistake(item) for item in error.errors()]) from error
 
@@ -334,11 +357,16 @@ def _mistake(item: Any) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"{place}: no such setting; known here: {', '.join(_known(item['loc'][:-1]))}"
+    if item["type"] == "missing":
+        return f"{place}: is missing, and has no default"
+    if item["type"] == "app":
+        return f"{place}: {item['msg']}"
     return f"{place}: {item['msg'][:1].lower()}{item['msg'][1:]}, found {item['input']!r}"
 
 
 def _known(place: tuple[Any, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
+    model: Any = Settings
     for part in place:
-        model = cast("type[BaseModel]", model.model_fields[part].annotation)
+        annotation = model.model_fields[part].annotation
+        model = next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
     return sorted(model.model_fields)

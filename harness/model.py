@@ -79,15 +79,21 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ProbeSpec:
-    """What one probe asks, from where, how often (seconds)."""
+    """What one probe asks, from where, how often (seconds).
+
+    ``host`` is the Host header and the TLS name, where it is not the target's address. ``verify`` False: the server's
+    certificate is not looked at.
+    """
 
     name: str  # e.g. "app-nodeport-new"
-    kind: str  # "http", "dns", "api-read", "api-write"
+    kind: str  # "http", "http-status", "dns", "api-read", "api-write"
     target: str  # URL or DNS name
     vantage: Vantage
     connection: Connection
     interval_s: float = 0.1
     timeout_s: float = 1.0
+    host: str = ""
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def make_app(service: Service) -> web.Application:
 
 @web.middleware
 async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer failures as JSON, count, and send keep-alive clients away while draining, their answer in hand."""
+    """Answer failures as JSON, count, name the pod, and send keep-alive clients away while draining, answer in hand."""
     service = request.app[SERVICE]
     try:
         response = await handler(request)
@@ -53,6 +53,7 @@ async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
     if service.draining.is_set():
         response.force_close()
         response.headers["Connection"] = "close"
+    response.headers["Server-Pod"] = service.identity.pod
     service.count(f"http_{response.status}")
     return response
 

@@ -1,5 +1,11 @@
-"""Deploys, rolls and removes the sample application (``sample-app/``). docs/sample-app.md tells what it is made of."""
+"""Deploys, rolls and removes the application that is drilled.
 
-from harness.app.app import AppStatus, Endpoints, SampleApp
+That is the sample application (``sample-app/``, docs/sample-app.md), or one of the user's own (docs/own-app.md).
+"""
 
-__all__ = ["AppStatus", "Endpoints", "SampleApp"]
+from harness.app.app import SampleApp
+from harness.app.application import Application, AppStatus, Endpoints
+from harness.app.own_app import APPLIED_LABEL, OwnApp
+from harness.app.source import AppSource, read_app
+
+__all__ = ["APPLIED_LABEL", "AppSource", "AppStatus", "Application", "Endpoints", "OwnApp", "SampleApp", "read_app"]

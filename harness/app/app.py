@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import http.client
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
 from harness.app import manifests
+from harness.app.application import AppStatus, Endpoints
 from harness.app.diagnosis import diagnose, fatal_reason, terminating
 from harness.app.grpc_client import Greeting, say_hello
+from harness.app.spread import is_spread, restart
 from harness.errors import DeadlineExceeded, StepFailed, UsageError
 
 if TYPE_CHECKING:
@@ -22,41 +23,21 @@ NODE_PORT = 30080
 GRPC_NODE_PORT = 30090
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where the application is reached.
-
-    ``node_port`` and ``grpc`` go through the virtual address, from outside; ``service`` and ``dns_name`` (which
-    resolves to ``address``) from inside.
-    """
-
-    node_port: str
-    grpc: str
-    service: str
-    dns_name: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppStatus:
-    """What is deployed now. ``problem`` is what the rollout lacks, "" when it is complete."""
-
-    version: str
-    wanted: int
-    ready: int
-    nodes: dict[str, str]  # pod → node, of pods that are not being deleted
-    problem: str
-
-
 class SampleApp:
     """The sample application of one cluster. Every method may be called again at any time."""
 
     name = manifests.NAME
     namespace = manifests.NAMESPACE
     selector = manifests.SELECTOR
+    versions = manifests.VERSIONS
+    told = "the sample application"
 
     def __init__(self, api: ClusterApi, settings: Settings) -> None:
         self._api, self._settings = api, settings
+
+    def unfit(self) -> list[str]:
+        """Return nothing: its namespace is kubedrill's own."""
+        return []
 
     def deploy(self, version: str = "v1") -> None:
         """Bring the application to ``version``, complete and spread over the nodes, and wait for it.
@@ -72,8 +53,8 @@ class SampleApp:
         self._ensure_secret()
         self._api.apply(objects[1:])
         self.wait_ready()
-        if not self._spread():
-            self._restart()
+        if not is_spread(self._api, self._pods()):
+            restart(self._api, "Deployment", self.namespace, self.name)
             self.wait_ready()
 
     def roll(self, version: str) -> None:
@@ -108,6 +89,10 @@ class SampleApp:
             nodes={pod.metadata.name: pod.spec.node_name or "" for pod in pods},
             problem=self._api.rollout_problem("Deployment", self.namespace, self.name) or "",
         )
+
+    def pod_spec(self) -> Any:
+        """Return the V1PodSpec of its Deployment."""
+        return self._api.apps.read_namespaced_deployment(self.name, self.namespace).spec.template.spec
 
     def endpoints(self) -> Endpoints:
         """Return where it is reached; it must be deployed."""
@@ -160,22 +145,6 @@ class SampleApp:
             if error.status != 409:
                 raise
 
-    def _spread(self) -> bool:
-        """Whether pods stand on more than one node, where more than one would take them.
-
-        After a drain all of them may stand on one node: Kubernetes moves no running pod.
-        """
-        takers = [n for n in self._api.nodes() if not n.spec.unschedulable and not _repels(n) and self._api.ready(n)]
-        used = {pod.spec.node_name for pod in self._pods() if pod.metadata.deletion_timestamp is None}
-        return len(used) > 1 or len(takers) < 2
-
-    def _restart(self) -> None:
-        """Start new pods in turn, as `kubectl rollout restart` does: the spread constraint places them."""
-        stamp = {"kubedrill/spread-again": self._api.apps.read_namespaced_deployment(self.name, self.namespace)
-                 .metadata.resource_version}  # fmt: skip
-        patch = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
-        self._api.apps.patch_namespaced_deployment(self.name, self.namespace, patch)
-
     def _offer(self, token: str) -> int:
         connection = http.client.HTTPConnection(
             self._api.inventory.virtual_address, NODE_PORT, timeout=self._settings.timeouts.api_call
@@ -187,7 +156,3 @@ class SampleApp:
             raise StepFailed(f"the application did not answer on node port {NODE_PORT}: {error!r}") from error
         finally:
             connection.close()
-
-
-def _repels(node: Any) -> bool:
-    return any(taint.effect in ("NoSchedule", "NoExecute") for taint in node.spec.taints or [])

@@ -1,15 +1,18 @@
-"""A load test: steps of load, what each gave, and where the knee is. Pure but for :func:`plot`, which draws.
+"""A load test: steps of load, what each gave, where the knee is, and whether an objective is met. All pure.
 
 Every time is counted from when a write was due, not from when it was sent: a service that makes its clients wait cannot
-hide behind requests that were never sent (coordinated omission).
+hide behind requests that were never sent (coordinated omission). The generator never waits for an answer, so nothing
+has to be corrected afterwards.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.app.ledger import ACKNOWLEDGED
+from harness.app.load_times import Times
 from harness.errors import UsageError
 from harness.model import NS, Check
 
@@ -19,8 +22,16 @@ if TYPE_CHECKING:
     from harness.app.ledger import Ledger
 
 KEPT_UP = 0.98
-"""Share of the asked rate that a service must acknowledge to have kept up; the rest may be in flight at the end."""
-_WIDTH, _HEIGHT, _EDGE = 720, 360, 56
+"""Share of the due writes that a service must acknowledge, sooner or later, to have kept up."""
+FOLLOWED = 0.95
+"""Share of the asked rate that must be acknowledged while the step lasts; the rest may be in flight at its end."""
+SATURATED_STEPS = 2
+"""So many saturated steps in a row end the test: the first shows the knee, the second that it stays so."""
+SPARE = 1.05
+"""A step is planned for so many times the writes that an objective takes: the generator begins a moment late."""
+MAX_RATE = 10_000.0
+GROWTH = 1.5
+"""From one step to the next where the test looks for saturation by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,56 +56,110 @@ class Objective:
             percent, within, rate = (float(part) for part in text.split(":"))
         except ValueError:
             percent = within = rate = 0.0
-        if not (0 < percent <= 100 and within > 0 and rate > 0):
-            raise UsageError(f"objective {text!r}: expected PERCENT:MILLISECONDS:RATE, such as 99.9:250:50")
+        if not (0 < percent <= 100 and 0 < within < math.inf and 0 < rate <= MAX_RATE):
+            raise UsageError(
+                f"objective {text!r}: expected PERCENT:MILLISECONDS:RATE, such as 99.9:250:50, {MAX_RATE:g}/s at most"
+            )
         return cls(round(percent / 100, 9), within, rate)
 
     def __str__(self) -> str:
-        return f"{self.share:.2%} within {self.within_ms:g} ms at {self.rate:g} writes a second"
+        return f"{100 * self.share:g} % within {self.within_ms:g} ms at {self.rate:g} writes a second"
+
+    @property
+    def least_writes(self) -> int:
+        """How many writes there must be for that share to be told from all: 1,000 for 99.9 %.
+
+        >>> Objective(0.999, 250, 50).least_writes, Objective(1.0, 250, 50).least_writes
+        (1000, 1)
+        """
+        return 1 if self.share == 1 else math.ceil(round(1 / (1 - self.share), 6))
+
+    def needed(self, due: int) -> int:
+        """How many of so many due writes must be acknowledged in time."""
+        return math.ceil(round(self.share * due, 6))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of load gave. Times in milliseconds, of acknowledged writes; a failed one took for ever."""
+    """What one step of load gave. ``begun`` and ``ended`` are nanoseconds of CLOCK_MONOTONIC.
+
+    ``due`` counts writes that were due, ``skipped`` those of them that were never sent. ``within`` were acknowledged in
+    the objective's time, ``during`` before the step's end. ``late_ms`` is how late the generator sent 99 % of them at
+    most. ``pods`` were ready at its end (None: nobody looked).
+    """
 
     rate: float
-    seconds: float
-    sent: int
-    acknowledged: int
+    begun: int
+    ended: int
+    due: int
     skipped: int
-    times_ms: tuple[float, ...]
-    """Of the acknowledged writes, sorted."""
-    pods: int = 0
-    """Web pods that were ready at its end."""
+    acknowledged: int
+    within: int
+    during: int
+    late_ms: float
+    times: Times
+    """Of the acknowledged writes; a write that failed took for ever."""
+    pods: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return (self.ended - self.begun) / NS
 
     @property
     def throughput(self) -> float:
-        """Acknowledged writes a second."""
-        return self.acknowledged / self.seconds
+        """Writes acknowledged a second while it lasted."""
+        return self.during / self.seconds
 
     @property
     def errors(self) -> float:
         """Share of the due writes that were not acknowledged, those that were never sent included."""
-        due = self.sent + self.skipped
-        return 1 - self.acknowledged / due if due else 1.0
+        return 1 - self.acknowledged / self.due if self.due else 1.0
 
     @property
-    def kept_up(self) -> bool:
-        """Whether it acknowledged what was asked for."""
-        return self.errors <= 1 - KEPT_UP
+    def lag(self) -> str:
+        """Why it did not keep up with what was asked; "" where it did."""
+        if self.errors > 1 - KEPT_UP:
+            return f"{self.errors:.1%} of the writes were not acknowledged"
+        if self.throughput < FOLLOWED * self.rate:
+            return f"throughput stopped following: {self.throughput:.1f} of {self.rate:g} a second"
+        return ""
 
     def percentile(self, share: float) -> float:
-        """Return the time within which that share of all due writes was acknowledged; infinite where fewer were.
-
-        >>> Step(1, 4, 4, 3, 0, (1.0, 2.0, 3.0)).percentile(0.5), Step(1, 4, 4, 3, 0, (1.0, 2.0, 3.0)).percentile(0.9)
-        (2.0, inf)
-        """
-        position = -int(-share * (self.sent + self.skipped) // 1) - 1  # the ceiling: nearest rank
-        return self.times_ms[max(position, 0)] if position < len(self.times_ms) else float("inf")
+        """Return the milliseconds within which that share of all due writes was acknowledged; infinite: fewer were."""
+        return self.times.at_rank(math.ceil(round(share * self.due, 6)))
 
     def meets(self, objective: Objective) -> bool:
         """Whether its times are those of an objective, whatever its rate."""
-        return self.percentile(objective.share) <= objective.within_ms
+        return self.due > 0 and self.within >= objective.needed(self.due)
+
+    def failing(self, objective: Objective) -> str:
+        """Why it did not hold: it lagged or was too slow; "" where it held."""
+        if self.lag or self.meets(objective):
+            return self.lag
+        return f"{100 * objective.share:g} % took {milliseconds(self.percentile(objective.share))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """Between which steps a service stops keeping up, or its times break.
+
+    ``rate`` is the highest step up to which every one held; None: not even the first. ``below`` is the first that did
+    not, None where all held: then the knee lies higher. ``why`` says what ended it. ``doubt``: at ``below`` the
+    generator was late, so it may be this host's knee and not the service's.
+    """
+
+    rate: float | None
+    below: float | None
+    why: str
+    doubt: bool = False
+
+    def __str__(self) -> str:
+        if self.below is None:
+            return f"not reached: every step held, up to {self.rate:g} writes a second"
+        where = "below the first step" if self.rate is None else f"{self.rate:g} writes a second"
+        doubt = "; the generator was late there, so it may be the harness host's knee" if self.doubt else ""
+        return f"{where} (at {self.below:g} a second: {self.why}{doubt})"
 
 
 def parse_rates(text: str) -> list[float]:
@@ -110,95 +175,104 @@ def parse_rates(text: str) -> list[float]:
         rates = [float(part) for part in text.split(",")]
     except ValueError:
         rates = []
-    if not rates or rates[0] <= 0 or rates[-1] > 10_000 or sorted(set(rates)) != rates:
-        raise UsageError(f"rates {text!r}: expected growing numbers above 0 and up to 10000, such as 25,50,100")
+    if not rates or not rates[0] > 0 or not rates[-1] <= MAX_RATE or sorted(set(rates)) != rates:
+        raise UsageError(f"rates {text!r}: expected growing numbers above 0 and up to {MAX_RATE:g}, such as 25,50,100")
     return rates
 
 
-def measure(ledger: Ledger, rate: float, seconds: float, pods: int = 0) -> Step:
+def require_enough(objective: Objective, seconds: float, min_writes: int) -> None:
+    """Refuse steps that are too short to tell the objective, before any load is made.
+
+    Raises:
+        UsageError: a step at its rate has fewer writes than it takes, and a little more.
+    """
+    least = max(objective.least_writes, min_writes)
+    needed = math.ceil(SPARE * least / objective.rate)
+    if seconds < needed:
+        raise UsageError(
+            f"steps of {seconds:g} s are too short for {objective}: that takes {least:,} writes; "
+            f"give --seconds {needed} or more"
+        )
+
+
+def next_rate(asked: Sequence[float], steps: Sequence[Step], objective: Objective, *, saturate: bool) -> float | None:
+    """Return the next step's rate, None at the end.
+
+    The objective's own rate is always one of the steps. Saturated steps beyond it end the test; with ``saturate`` it
+    goes on beyond the rates that were asked for, by a half more each time, until a step does not hold.
+    """
+    done = steps[-1].rate if steps else 0.0
+    if done >= objective.rate and len(steps) >= SATURATED_STEPS and all(step.lag for step in steps[-SATURATED_STEPS:]):
+        return None
+    left = sorted(rate for rate in {*asked, objective.rate} if rate > done)
+    if left:
+        return left[0]
+    further = float(round(done * GROWTH))
+    return further if saturate and not steps[-1].failing(objective) and done < further <= MAX_RATE else None
+
+
+def measure(  # noqa: PLR0913, PLR0917 - what was asked for, beside the ledger
+    ledger: Ledger, rate: float, begun: int, ended: int, within_ms: float, pods: int | None = None
+) -> Step:
     """Return what a ledger of one step says."""
     done = [write for write in ledger.writes.values() if write.outcome == ACKNOWLEDGED]
-    times = tuple(sorted((write.done - write.due) / NS * 1000 for write in done))
-    return Step(rate, seconds, len(ledger.writes), len(done), ledger.skipped, times, pods)
+    late = sorted(write.sent - write.due for write in ledger.writes.values())
+    return Step(
+        rate=rate,
+        begun=min((write.due for write in ledger.writes.values()), default=begun),  # its process needs a moment
+        ended=ended,
+        due=len(ledger.writes) + ledger.skipped,
+        skipped=ledger.skipped,
+        acknowledged=len(done),
+        within=sum(write.done - write.due <= within_ms * 1e6 for write in done),
+        during=sum(write.done <= ended for write in done),
+        late_ms=late[math.ceil(0.99 * len(late)) - 1] / 1e6 if late else 0.0,
+        times=Times(write.done - write.due for write in done),
+        pods=pods,
+    )
 
 
-def knee(steps: Sequence[Step], objective: Objective) -> Step | None:
-    """Return the highest step up to which every one kept up and met the objective's times; None: not even the first.
-
-    What comes after the first step that fails does not count.
-    """
+def knee(steps: Sequence[Step], objective: Objective, late_ms: float) -> Knee:
+    """Find the last step before the first that did not hold; what comes after that one does not count."""
     found = None
     for step in sorted(steps, key=lambda step: step.rate):
-        if not (step.kept_up and step.meets(objective)):
-            break
-        found = step
-    return found
+        if why := step.failing(objective):
+            return Knee(found, step.rate, why, doubt=step.late_ms > late_ms)
+        found = step.rate
+    return Knee(found, None, "")
 
 
-def objective_check(steps: Sequence[Step], objective: Objective) -> Check:
-    """Judge the objective by the steps at its rate or above; without one nothing is known."""
+def objective_check(steps: Sequence[Step], objective: Objective, *, late_ms: float, min_writes: int) -> Check:
+    """Judge the objective by the first step at its rate or above.
+
+    Not known (None): no such step; a generator that sent later than ``late_ms``; too few writes to tell that share, and
+    not so many slow ones that more writes could not have helped.
+    """
+    name, expected = "the objective is met", str(objective)
     reached = [step for step in sorted(steps, key=lambda step: step.rate) if step.rate >= objective.rate]
     if not reached:
-        return Check("the objective is met", None, "no step reached its rate", str(objective))
+        return Check(name, None, "no step reached its rate", expected)
     step = reached[0]
     found = (
         f"at {step.rate:g} a second {step.throughput:.1f} acknowledged, {step.errors:.2%} errors, "
-        f"{objective.share:.2%} within {step.percentile(objective.share):.0f} ms"
+        f"{step.within:,} of {step.due:,} in time, {100 * objective.share:g} % within "
+        f"{milliseconds(step.percentile(objective.share))}"
     )
-    return Check("the objective is met", step.kept_up and step.meets(objective), found, str(objective))
+    if step.late_ms > late_ms:
+        late = f"the traffic generator was late (1 % of the writes by {step.late_ms:.0f} ms or more)"
+        return Check(name, None, f"{late}: {found}", f"{expected}; a generator at most {late_ms:g} ms late")
+    least = max(objective.least_writes, min_writes)
+    if step.due < least and step.due - step.within <= least - objective.needed(least):
+        return Check(name, None, f"too few writes to tell: {found}", f"{expected}; {least:,} writes or more")
+    return Check(name, not step.failing(objective), found, expected)
 
 
-def table(steps: Sequence[Step]) -> list[str]:
-    """Return lines for people."""
-    head = f"{'asked/s':>8} {'acked/s':>8} {'errors':>7} {'p50':>8} {'p99':>8} {'p99.9':>8}  pods"
-    lines = [head]
-    for step in steps:
-        times = " ".join(f"{step.percentile(share):5.0f} ms" for share in (0.5, 0.99, 0.999))
-        lines.append(f"{step.rate:8g} {step.throughput:8.1f} {step.errors:7.2%} {times}  {step.pods or '-'}")
-    return lines
+def milliseconds(value: float) -> str:
+    """Milliseconds for people.
 
-
-def plot(steps: Sequence[Step], objective: Objective) -> str:
-    """Draw p50 and p99 over the asked rate, with the objective and the knee, as one SVG."""
-    ordered = sorted(steps, key=lambda step: step.rate)
-    finite = [step.percentile(0.99) for step in ordered if step.percentile(0.99) != float("inf")]
-    frame = _Frame(max(step.rate for step in ordered), 1.1 * max([objective.within_ms, *finite]))
-    limit, bottom = frame.y(objective.within_ms), _HEIGHT - _EDGE
-    parts = [
-        f'<line x1="{_EDGE}" x2="{_WIDTH - _EDGE}" y1="{limit}" y2="{limit}" stroke="#c00" stroke-dasharray="6"/>',
-        frame.line(ordered, 0.5, "#1f77b4"),
-        frame.line(ordered, 0.99, "#ff7f0e"),
-        _text(_EDGE, 24, f"p50 (blue), p99 (orange) over writes asked a second; objective: {objective}"),
-        _text(_EDGE, _HEIGHT - 16, "0"),
-        _text(frame.x(frame.right) - 24, _HEIGHT - 16, f"{frame.right:g}/s"),
-        _text(4, limit + 4, f"{objective.within_ms:g} ms"),
-    ]
-    if found := knee(ordered, objective):
-        at = frame.x(found.rate)
-        parts.append(f'<line x1="{at}" x2="{at}" y1="{_EDGE}" y2="{bottom}" stroke="#888"/>')
-        parts.append(_text(at - 60, _EDGE - 8, f"knee: {found.rate:g}/s"))
-    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="12"'
-    white = '<rect width="100%" height="100%" fill="#fff"/>'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{white}{"".join(parts)}</svg>\n'
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """Where a rate and a time stand in the picture; what takes for ever stands at its top."""
-
-    right: float
-    top: float
-
-    def x(self, rate: float) -> int:
-        return round(_EDGE + (_WIDTH - 2 * _EDGE) * rate / self.right)
-
-    def y(self, ms: float) -> int:
-        return round(_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * min(ms, self.top) / self.top)
-
-    def line(self, steps: Sequence[Step], share: float, colour: str) -> str:
-        points = " ".join(f"{self.x(step.rate)},{self.y(step.percentile(share))}" for step in steps)
-        return f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"/>'
-
-
-def _text(x: int, y: int, text: str) -> str:
-    return f'<text x="{x}" y="{y}">{text}</text>'
+    >>> milliseconds(12.34), milliseconds(1234.5), milliseconds(float("inf"))
+    ('12.3 ms', '1,234 ms', 'for ever')
+    """
+    if value == float("inf"):
+        return "for ever"
+    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"

@@ -96,11 +96,6 @@ class OrderService:
             volumes=len(claims),
         )
 
-    def web_pods(self) -> int:
-        """Return how many web pods are ready now; 0 where the service is not deployed."""
-        web = self._live_web()
-        return int(web.status.ready_replicas or 0) if web is not None else 0
-
     def remove(self, *, keep_volumes: bool = False) -> None:
         """Delete everything, volumes included, and wait until it is gone (timeouts.namespace_gone).
 

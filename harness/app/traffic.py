@@ -50,8 +50,13 @@ class Traffic:
             self._process.kill()
             self._process.wait()
 
+    @property
+    def since(self) -> int:
+        """Position of the last order that was there before this traffic."""
+        return self._plan.since
+
     def start(self) -> None:
-        """Begin behind the last order that is there already.
+        """Begin behind the last order that is there already; it is looked for behind the plan's ``since``.
 
         Raises:
             StepFailed: the service does not answer, or the process did not start.
@@ -134,7 +139,7 @@ class Traffic:
 
     def _end(self) -> int:
         """Return the position of the last order that is there now."""
-        since = 0
+        since = self._plan.since
         while (answer := self._get(f"/orders?since={since}&limit={READ_PAGE}"))["orders"]:
             since = answer["next"]
         return since

@@ -12,12 +12,12 @@ from rich.console import Console
 from bundle.cli import shown_progress
 from bundle.orders import orders_bundle
 from harness.app.ledger import checks, judge, summary
-from harness.app.load import Objective, Step, knee, measure, objective_check, parse_rates, plot, table
 from harness.app.order_service import OrderService
 from harness.app.orders_manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
 from harness.app.orders_rotation import Rotation
 from harness.app.traffic import Traffic, keep_on_for
 from harness.app.traffic_process import Plan
+from harness.cli.load import load
 from harness.cli.options import config_option, inventory_option
 from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
@@ -27,8 +27,6 @@ from harness.runner.guards import require_permission
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from harness.model import Check
 
 ROTATED = ("config", "certificate", "passwords")
 """What can be rotated, in the order in which it is."""
@@ -153,43 +151,4 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
     context.exit(verdict.exit_code)
 
 
-@app.command()
-@inventory_option
-@config_option
-@click.option("--rates", default="25,50,100,150,200", show_default=True, help="Writes a second, one step each.")
-@click.option("--seconds", type=click.FloatRange(1, 3600), default=20, show_default=True, help="Of each step.")
-@click.option("--objective", default="99.9:250:50", show_default=True, help="PERCENT:MILLISECONDS:RATE.")
-@click.pass_context
-def load(  # noqa: PLR0913, PLR0917 - one for each option
-    context: click.Context, inventory: Path, config: Path | None, rates: str, seconds: float, objective: str
-) -> None:
-    """Raise the load in steps, find the knee, and judge an objective; every order is read back as well."""
-    wanted, asked = Objective.parse(objective), parse_rates(rates)
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
-    require_permission(cluster)
-    folder = settings.reports_dir / "orders"
-    run = f"l{secrets.token_hex(4)}"
-    steps: list[Step] = []
-    found: list[Check] = []
-    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
-        service = OrderService(api, settings)
-        for rate in asked:
-            plan = Plan(f"http://{cluster.virtual_address}:{NODE_PORT}", f"{run}-{rate:g}", rate, reads_per_s=0)
-            with Traffic(plan, folder / f"{plan.run}.jsonl", settings.timeouts) as flow:
-                keep_on_for(seconds, flow.check)
-                flow.stop()
-                ledger = flow.read_back()
-            steps.append(measure(ledger, rate, seconds, service.web_pods()))
-            found += [check for check in checks(ledger, min_acknowledged=1) if not check.ok]
-            click.echo(table(steps[-1:])[1] if len(steps) > 1 else "\n".join(table(steps)))
-    found.append(objective_check(steps, wanted))
-    picture = folder / f"{run}.svg"
-    picture.write_text(plot(steps, wanted), encoding="utf-8")
-    best = knee(steps, wanted)
-    click.echo(f"knee: {f'{best.rate:g} writes a second' if best else 'below the first step'}; plot: {picture}")
-    for check in found:
-        click.echo(f"  {check.name}: {check.found}; expected {check.expected}")
-    verdict = judge(found)
-    click.echo(verdict.value)
-    context.exit(verdict.exit_code)
+app.add_command(load)

@@ -83,7 +83,7 @@ def replay(context: click.Context, run: str, inventory: Path, config: Path | Non
     cluster = Inventory.load(inventory)
     require_permission(cluster)
     records = read_run(directory)
-    again, settings = plan_replay(str(directory), records, cluster), as_long(settings, records)
+    again, settings = plan_replay(str(directory), records, cluster, settings), as_long(settings, records)
     _run(context, (), cluster, settings, config_path=config, again=again)
 
 

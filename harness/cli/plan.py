@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def show_rehearsal(found: Rehearsal, cluster: Inventory) -> None:
     """Print the cluster's state and each drill's plan; nothing was touched."""
     click.echo(f"{cluster.name} ({cluster.path}), Kubernetes {found.kubernetes}, seed {found.seed}; nothing is touched")
+    click.echo(f"    the application: {found.app}")
     for problem in found.problems:
         click.echo(f"    a run would be ABORTED: {problem}")
     if found.planned_app:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kubernetes import client
 from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 from harness.cluster import etcd
 from harness.cluster.api_client import ApiUnavailable, make_client
@@ -155,6 +156,26 @@ class ClusterApi:
                     namespace=obj["metadata"].get("namespace"),
                     body={"propagationPolicy": "Background"},
                 )
+
+    def read(self, obj: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what is in the cluster under an object's kind and name, or None. Raises as :meth:`namespaced`."""
+        self.namespaced(obj)
+        with _missing_is_fine():
+            found = self._resource(obj).get(name=obj["metadata"]["name"], namespace=obj["metadata"].get("namespace"))
+            return dict(found.to_dict())
+        return None
+
+    def namespaced(self, obj: dict[str, Any]) -> bool:
+        """Whether objects of this kind stand in a namespace.
+
+        Raises:
+            StepFailed: the cluster knows no such kind.
+        """
+        try:
+            return bool(self._resource(obj).namespaced)
+        except ResourceNotFoundError as error:
+            kind = f"{obj['apiVersion']} {obj['kind']}"
+            raise StepFailed(f"the cluster knows no {kind}: install its CustomResourceDefinition first") from error
 
     def _resource(self, obj: dict[str, Any]) -> Any:
         """Look the kind up in its own API group only: an aggregated API that is down must not be in the way."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.drills.base import lacks_second_version
 from harness.drills.node_loss import CALM_S
 from harness.drills.predictions import planned_work
 
@@ -27,9 +28,8 @@ class AppRollout:
     takes_s = 90
 
     def unavailable(self, survey: Survey) -> str | None:
-        """Return None: always available."""
-        del survey
-        return None
+        """Needs a second version of the app."""
+        return lacks_second_version(survey)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Name the app's Deployment."""

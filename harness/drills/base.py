@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from harness.app import SampleApp
+    from harness.app import Application
     from harness.cluster.timers import LiveTimers
     from harness.config import Limits
     from harness.drills.progress import Progress
@@ -30,7 +30,7 @@ class Survey:
     """The healthy cluster before a drill: what targets are chosen from and budgets are computed from."""
 
     faults: FaultContext
-    app: SampleApp
+    app: Application
     timers: LiveTimers
     rng: random.Random
     rehearsal: bool = False  # a dry run: prepare() says with a note what it would change, and changes nothing
@@ -144,6 +144,13 @@ def lacks_second_worker(survey: Survey) -> str | None:
     """Return why a drill that takes a worker away cannot be run here, None where another one is left for the pods."""
     workers = len(survey.faults.inventory.workers)
     return None if workers >= 2 else f"needs 2 workers or more, the inventory has {workers}"
+
+
+def lacks_second_version(survey: Survey) -> str | None:
+    """Return why a drill that releases something cannot be run on this app, None where kubedrill has two versions."""
+    if len(survey.app.versions) >= 2:
+        return None
+    return f"needs two versions to release, which only the sample application has; the app is {survey.app.told}"
 
 
 def pick(rng: random.Random, candidates: list[str], what: str) -> str:

@@ -152,7 +152,7 @@ def _round(ctx: DrillContext, entry: Entry, number: int, before: Marks) -> Round
         return _left_out(ctx, entry, reason)
     start = now()
     with ctx.step("game day", f"rest of {settings.game_day.rest_s:g} s before round {number}"):
-        ctx.survey.app.deploy("v1")  # pods that a fault has put on one worker are spread again
+        ctx.survey.app.deploy()  # pods that a fault has put on one worker are spread again
         pause(settings.game_day.rest_s)
         ctx.wait_answering("*", for_s=CALM_S, seconds=settings.timeouts.steady, setting="steady")
     targets = _targets(drill, survey)

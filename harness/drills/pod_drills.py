@@ -55,8 +55,7 @@ class PodDrill:
         """The Service has to lose the dead pods, or get new ones."""
         timers, app = survey.timers, survey.app
         if self.what == "all":
-            deployment = survey.faults.api.apps.read_namespaced_deployment(app.name, app.namespace)
-            part = until_replaced(timers, "every pod of the app", readiness_s(deployment.spec.template.spec))
+            part = until_replaced(timers, "every pod of the app", readiness_s(app.pod_spec()))
         else:
             noticed = NOTICED_S if self.what == "container" else 0.0
             part = left_the_service(targets[0], noticed, timers.proxy_min_sync.value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 from kubernetes.client import ApiException
 
+from harness.app import APPLIED_LABEL
 from harness.cluster import watchdog
 from harness.cluster.api_client import ApiUnavailable
 from harness.cluster.hosts import HostUnreachable
@@ -80,7 +81,8 @@ def scan(inventory: Inventory, hosts: Hosts, api: ClusterApi | None, namespaces:
     """Everything that a fault may have left. Reads only, raises nothing for what does not answer: that is told too.
 
     Takes about a second. ``api`` None: the cluster's own objects are not looked at. ``namespaces`` names those that
-    count beside the labelled ones: the app's and the probes', which belong there only while a run is under way.
+    count beside the labelled ones: the app's and the probes', which belong there only while a run is under way, as does
+    one that was made for an application of the user's own.
     """
     in_cluster = scan_api(api, namespaces) if api else []
     return [*scan_nodes(inventory, hosts), *in_cluster, *scan_harness_host(inventory)]
@@ -109,7 +111,8 @@ def scan_api(api: ClusterApi, namespaces: tuple[str, ...] = ()) -> list[Residue]
     except (ApiUnavailable, ApiException) as error:
         words = f"{error.status} {error.reason}" if isinstance(error, ApiException) else str(error)
         return [Residue("api", "cluster", "no answer", words)]
-    labelled = {item.metadata.name for item in spaces if DRILL_NAMESPACE_LABEL in (item.metadata.labels or {})}
+    ours = {DRILL_NAMESPACE_LABEL, *([APPLIED_LABEL] if namespaces else [])}
+    labelled = {item.metadata.name for item in spaces if ours.intersection(item.metadata.labels or {})}
     names = [item.metadata.name for item in spaces if item.metadata.name in labelled.union(namespaces)]
     marks = [item for item in found if item.kind == "cordon" or item.what.startswith(OWN_TAINT)]
     alone = [pod for pod in pods if pod.metadata.namespace not in names]

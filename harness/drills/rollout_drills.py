@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.drills.base import lacks_second_version
 from harness.drills.node_loss import CALM_S
 from harness.drills.predictions import planned_work
 from harness.faults import BadRollout
@@ -39,8 +40,8 @@ class BadRolloutDrill:
     takes_s: int = 60
 
     def unavailable(self, survey: Survey) -> str | None:
-        """Needs a Deployment that is updated pod by pod."""
-        return self._fault(survey).available(survey.faults)
+        """Needs a Deployment that is updated pod by pod, and that kubedrill can bring back to its version."""
+        return lacks_second_version(survey) or self._fault(survey).available(survey.faults)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Name the app's Deployment."""

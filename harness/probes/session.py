@@ -205,7 +205,8 @@ class ProbeSession:
             timeout_s=spec.timeout_s,
             expect=BODY if own_control else self._targets.dns_expect if dns else "",
             resolver=self._targets.dns_server if dns else "",
-            tls=tls if spec.kind.startswith("api-") else {},
+            tls=tls if spec.kind.startswith("api-") else {} if spec.verify else {"verify": "no"},
+            host=spec.host,
         )
 
     def _all_answered(self) -> bool | Waiting:

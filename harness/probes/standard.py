@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from harness.model import Connection, ProbeSpec, Vantage
 
@@ -20,7 +20,8 @@ class Targets:
 
     ``app_outside``: URL of the application's node port on the virtual address. ``app_inside``: URL of its Service's
     address. ``api``: URL of the API through the virtual address. ``dns_name``, ``dns_expect``: the Service's full name
-    and the address that it must resolve to. ``dns_server``: address of the cluster's DNS Service.
+    and the address that it must resolve to. ``dns_server``: address of the cluster's DNS Service. ``asked_outside``,
+    ``asked_inside``: what else the application's probes say (kind, host, verify of a ProbeSpec).
     """
 
     app_outside: str
@@ -29,12 +30,24 @@ class Targets:
     dns_name: str
     dns_expect: str
     dns_server: str
+    asked_outside: tuple[tuple[str, Any], ...] = ()
+    asked_inside: tuple[tuple[str, Any], ...] = ()
 
 
-def find_targets(api: ClusterApi, *, app_outside: str, app_inside: str, dns_name: str, dns_expect: str) -> Targets:
+def find_targets(  # noqa: PLR0913 - each is named by the caller
+    api: ClusterApi,
+    *,
+    app_outside: str,
+    app_inside: str,
+    dns_name: str,
+    dns_expect: str,
+    asked_outside: tuple[tuple[str, Any], ...] = (),
+    asked_inside: tuple[tuple[str, Any], ...] = (),
+) -> Targets:
     """Add what the cluster itself knows: its API's address and its DNS Service (kubeadm names it kube-dns)."""
-    dns = api.core.read_namespaced_service("kube-dns", "kube-system")
-    return Targets(app_outside, app_inside, api.inventory.api_url, dns_name, dns_expect, str(dns.spec.cluster_ip))
+    dns = str(api.core.read_namespaced_service("kube-dns", "kube-system").spec.cluster_ip)
+    url = api.inventory.api_url
+    return Targets(app_outside, app_inside, url, dns_name, dns_expect, dns, asked_outside, asked_inside)
 
 
 def standard_probes(targets: Targets, settings: Settings) -> tuple[ProbeSpec, ...]:
@@ -47,13 +60,14 @@ def standard_probes(targets: Targets, settings: Settings) -> tuple[ProbeSpec, ..
     interval, timeout = settings.probes.interval_s, settings.probes.timeout_s
     both = (Connection.NEW, Connection.REUSED)
     outside, inside = Vantage.OUTSIDE, Vantage.INSIDE
+    how_out, how_in = dict(targets.asked_outside), dict(targets.asked_inside)
 
     def spec(name: str, kind: str, target: str, vantage: Vantage, connection: Connection) -> ProbeSpec:
         return ProbeSpec(name, kind, target, vantage, connection, interval, timeout)
 
     probes = [
-        *(spec(f"app-nodeport-{c.value}", "http", targets.app_outside, outside, c) for c in both),
-        *(spec(f"app-service-{c.value}", "http", targets.app_inside, inside, c) for c in both),
+        *(replace(spec(f"app-nodeport-{c.value}", "http", targets.app_outside, outside, c), **how_out) for c in both),
+        *(replace(spec(f"app-service-{c.value}", "http", targets.app_inside, inside, c), **how_in) for c in both),
     ]
     for kind in ("api-read", "api-write"):
         for connection in both:

@@ -38,6 +38,7 @@ def _drill(record: Record, verdict: DrillVerdict) -> dict[str, Any]:
         "lasted_s": since(record, ended(record)),
         "kubernetes": header.kubernetes,
         "tool_version": header.tool_version,
+        "app": str(header.host.get("labels", {}).get("app", "")),
         "seed": header.seed,
         "targets": list(header.targets),
         "ended": record.ended,

@@ -19,8 +19,11 @@ _BACKEND = "vxlan"
 
 
 def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
-    """Return facts of the host, and under ``labels`` topology, network, host and app (docs/history.md)."""
-    given = settings.history
+    """Return facts of the host, and under ``labels`` topology, network, host and app (docs/history.md).
+
+    An application of the user's own is told in words too, under ``app``.
+    """
+    given, own = settings.history, settings.app
     planes = sum(node.is_control_plane for node in inventory.nodes)
     return {
         "cpus": os.cpu_count(),
@@ -31,6 +34,7 @@ def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
             "topology": f"{planes}+{len(inventory.nodes) - planes}",
             "network": given.network or f"flannel-{inventory.vars.get('network_backend', _BACKEND)}",
             "host": given.host or platform.node(),
-            "app": given.app or SampleApp.name,
+            "app": given.app or (own.name if own else SampleApp.name),
         },
+        **({"app": {"is": own.where, "from": own.source}} if own else {}),
     }

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.app import SampleApp
+    from harness.app import Application
     from harness.drills.progress import Progress
     from harness.faults import FaultContext
     from harness.probes import Targets
@@ -53,7 +53,7 @@ class Bench:
     """What all drills of a run share."""
 
     faults: FaultContext
-    app: SampleApp
+    app: Application
     progress: Progress
     stop: Stop
     seed: int
@@ -121,7 +121,7 @@ class _Drilling:
         try:
             self.kubernetes = self.ctx.api.version.get_code().git_version.removeprefix("v")
             self.bench.progress.step(self.bench.app.name, "deploy the app")
-            self.bench.app.deploy("v1")
+            self.bench.app.deploy()
             return self._survey()
         except (StepFailed, DeadlineExceeded, ApiException) as error:
             raise Unsafe(f"the cluster could not be made ready for it: {_words(error)}") from error
@@ -155,6 +155,8 @@ class _Drilling:
             app_inside=found.service,
             dns_name=found.dns_name,
             dns_expect=found.address,
+            asked_outside=found.asked_outside,
+            asked_inside=found.asked_inside,
         )
 
     def _watched(self, context: DrillContext, before: Marks) -> None:

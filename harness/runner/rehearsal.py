@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException, V1ObjectMeta, V1Pod, V1PodSpec, V1PodStatus
 
-from harness.app import SampleApp
+from harness.app import read_app
 from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import CommandResult, Hosts
 from harness.cluster.power import Power
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from harness.app import Application
     from harness.cluster.inventory import Inventory
     from harness.config import Settings
     from harness.model import Budget, Node
@@ -64,6 +65,7 @@ class Rehearsal:
 
     seed: int
     kubernetes: str
+    app: str = ""  # which application it is, in words
     problems: list[str] = field(default_factory=list)
     planned_app: tuple[str, ...] = ()  # nodes that the app's pods are taken to be on, as it is not deployed
     plans: list[Plan] = field(default_factory=list)
@@ -76,24 +78,27 @@ def rehearse(
 
     Raises:
         StepFailed: the cluster cannot be reached at all.
+        UsageError: the user's own application cannot be rendered or does not fit ``app:``.
     """
+    source = read_app(settings)
     with ReadingHosts(inventory, settings) as hosts, ReadingApi.connect(inventory, hosts, settings) as api:
         notes: list[str] = []
         power = ReadingPower(inventory, settings)
         note = _noter(notes)
         faults = FaultContext(inventory, settings, api, hosts, power, config_path, note)
-        found = Rehearsal(seed, inventory.kubernetes_version, find_unfit(faults))
+        app = source.on(api)
+        found = Rehearsal(seed, inventory.kubernetes_version, app.told, find_unfit(faults))
         try:
             found.problems += held_by(api)
             found.kubernetes = api.version.get_code().git_version.removeprefix("v")
-            found.planned_app = api.plan_app()
+            found.problems += app.unfit()
+            found.planned_app = api.plan_app(app)
             timers = LiveTimers.read(api, hosts, inventory)
         except (KubedrillError, ApiException) as error:
             found.problems = found.problems or [str(error)]
             return found
         for drill in drills:
             notes.clear()
-            app = SampleApp(api, settings)
             survey = Survey(faults, app, timers, drill_rng(seed, drill.name), rehearsal=True)
             found.plans.append(_plan(drill, survey, notes))
         return found
@@ -187,24 +192,26 @@ class ReadingApi(ClusterApi):
         super().__init__(kubeconfig, inventory, hosts, settings)
         self.client.read_only = True
         self._planned: list[Any] = []
+        self._planned_in = ""
 
-    def plan_app(self) -> tuple[str, ...]:
+    def plan_app(self, app: Application) -> tuple[str, ...]:
         """Plan the app's pods on the workers that take pods, as its spread constraint will; () where it is deployed."""
-        if SampleApp(self, self.settings).status() is not None:
+        if app.status() is not None:
             return ()
         taking = {node.metadata.name for node in self.nodes() if self.ready(node) and not node.spec.unschedulable}
         nodes = [node.name for node in self.inventory.workers if node.name in taking]
-        self._planned = [_pod(f"{SampleApp.name}-{number}", node) for number, node in enumerate(nodes, 1)]
+        self._planned = [_pod(app, number, node) for number, node in enumerate(nodes, 1)]
+        self._planned_in = app.namespace
         return tuple(nodes)
 
     def pods(self, namespace: str = "", selector: str = "", node: str = "") -> list[Any]:
         """V1Pod objects; those of the app are planned ones where it is not deployed."""
-        if namespace == SampleApp.namespace and self._planned:
+        if self._planned and namespace == self._planned_in:
             return [pod for pod in self._planned if node in ("", pod.spec.node_name)]
         return super().pods(namespace, selector, node)
 
 
-def _pod(name: str, node: str) -> V1Pod:
-    key, _, value = SampleApp.selector.partition("=")
-    meta = V1ObjectMeta(name=name, namespace=SampleApp.namespace, labels={key: value})
+def _pod(app: Application, number: int, node: str) -> V1Pod:
+    labels = dict(part.split("=", 1) for part in app.selector.split(",") if "=" in part)
+    meta = V1ObjectMeta(name=f"{app.name}-{number}", namespace=app.namespace, labels=labels)
     return V1Pod(metadata=meta, spec=V1PodSpec(containers=[], node_name=node), status=V1PodStatus(phase="Running"))

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from harness.cluster.inventory import Inventory
     from harness.config import Settings
-    from harness.model import Record
+    from harness.model import Header, Record
+
+_SAMPLE = "the sample application"
 
 KEEPALIVED_BACK_S = 60.0
 """Seconds until keepalived is started again by the node itself, should the harness die while the address moves: twice
@@ -57,11 +59,14 @@ class Replay:
         return drill_rng(self.seed, drill, self.scenes[drill].targets)
 
 
-def plan_replay(where: str, records: Sequence[Record], inventory: Inventory) -> Replay:
-    """Say what has to be repeated.
+def plan_replay(
+    where: str, records: Sequence[Record], inventory: Inventory, settings: Settings | None = None
+) -> Replay:
+    """Say what has to be repeated. Without ``settings`` it is not asked which application they name.
 
     Raises:
-        ConfigErrors: the run is of another cluster, or drills or targets are gone; all mistakes at once.
+        ConfigErrors: the run is of another cluster or application, or drills or targets are gone; all mistakes at
+            once.
     """
     headers = [record.header for record in records]
     here = {node.name for node in inventory.nodes}
@@ -82,10 +87,21 @@ def plan_replay(where: str, records: Sequence[Record], inventory: Inventory) -> 
     seeds = {header.seed for header in headers}
     if len(seeds) > 1:
         mistakes.append(f"its records have {len(seeds)} seeds, expected one; give a folder that one run made")
+    mistakes += _other_apps(headers, settings) if settings else []
     if mistakes:
         raise ConfigErrors(where, mistakes)
     drills = tuple(ALL[header.drill] for header in headers)
     return Replay(headers[0].seed, drills, {record.header.drill: _scene(record) for record in records})
+
+
+def _other_apps(headers: Sequence[Header], settings: Settings) -> list[str]:
+    """What the run drilled, where that is not the application of the configuration."""
+    here = settings.app.where if settings.app else _SAMPLE
+    there = {header.host.get("app", {}).get("is", _SAMPLE) for header in headers} - {here}
+    return [
+        f"it is a run against {app}, the configuration's application is {here}; give that run's with --config"
+        for app in sorted(there)
+    ]
 
 
 def as_long(settings: Settings, records: Sequence[Record]) -> Settings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness.app import SampleApp
+from harness.app import AppSource, read_app
 from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
 from harness.cluster.power import Power
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from harness.app import Application
     from harness.cluster.inventory import Inventory
     from harness.config import Settings
     from harness.drills.progress import Progress
@@ -69,16 +70,18 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
     """Run drills by name ("all" or none: every one), or repeat those of an earlier run, and write their report.
 
     Raises:
-        UsageError: an unknown drill, or the inventory does not allow drills. Nothing was touched.
+        UsageError: an unknown drill, the inventory does not allow drills, or the user's own application cannot be
+            rendered or does not fit ``app:``. Nothing was touched.
         Unsafe: another run drills this cluster.
-        StepFailed: the cluster cannot be reached at all.
+        StepFailed: the cluster cannot be reached at all, or kubectl or helm refused to render the application.
     """
     drills: Sequence[Drill] = replay.drills if replay else find_drills(list(names))
     require_permission(inventory)
+    source = read_app(settings)
     seed = replay.seed if replay else new_seed() if seed is None else seed
     with run_lock(inventory), stop_on_signals() as stop:
         directory = new_directory(settings.reports_dir, seed)
-        run = _Run(inventory, settings, config_path, progress, stop, seed, directory, replay)
+        run = _Run(inventory, settings, config_path, progress, stop, seed, directory, source, replay)
         try:
             interrupted = run.all(drills)
         except BaseException:
@@ -114,6 +117,7 @@ class _Run:
     stop: Stop
     seed: int
     directory: Path
+    source: AppSource
     replay: Replay | None = None
     not_run: dict[str, str] = field(default_factory=dict)
 
@@ -128,7 +132,7 @@ class _Run:
                 power = Power(self.inventory, self.settings)
                 note = self.progress.note
                 faults = FaultContext(self.inventory, self.settings, api, hosts, power, self.config_path, note)
-                app = SampleApp(api, self.settings)
+                app = self.source.on(api)
                 bench = Bench(faults, app, self.progress, self.stop, self.seed, self.directory, lease, self.replay)
                 try:
                     self._each(bench, drills)
@@ -169,7 +173,7 @@ class _Run:
                 verdict = judge(read_record(bench.record_path(drill)))
                 self.progress.done(drill.name, verdict.verdict.value, verdict.reason)
 
-    def _remove(self, app: SampleApp, api: ClusterApi) -> None:
+    def _remove(self, app: Application, api: ClusterApi) -> None:
         """Take the app and the probes away; a cluster that is too broken must not hide what was found before."""
         try:
             if app.status() is None:

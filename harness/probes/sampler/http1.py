@@ -40,12 +40,20 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
 
     @classmethod
-    async def open(cls, host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float) -> Connection:
-        """Connect to an IP address; raises OSError or ssl.SSLError."""
+    async def open(
+        cls, host: str, port: int, tls: ssl.SSLContext | None, timeout_s: float, name: str = ""
+    ) -> Connection:
+        """Connect to an IP address; ``name`` is what its certificate is for. Raises OSError or ssl.SSLError."""
         loop = asyncio.get_running_loop()
         limit = timeout_s if tls else None
         _, connection = await loop.create_connection(
-            cls, host, port, ssl=tls, ssl_handshake_timeout=limit, ssl_shutdown_timeout=limit
+            cls,
+            host,
+            port,
+            ssl=tls,
+            server_hostname=(name or host) if tls else None,
+            ssl_handshake_timeout=limit,
+            ssl_shutdown_timeout=limit,
         )
         return connection
 

@@ -23,7 +23,8 @@ class Spec:
     ``kind``: "http", "tcp", "dns", "api-read", "api-write". ``target``: a URL; ``host:port`` (tcp); a name (dns).
     ``expect``: the exact body (http) or the address (dns); without it a JSON object with a greeting is expected (http).
     ``resolver``: ``address`` or ``address:port`` of the DNS server (dns, and http whose target is a name).
-    ``tls``: files ``ca``, ``cert``, ``key``.
+    ``tls``: files ``ca``, ``cert``, ``key``; ``verify`` "no" takes any certificate. ``host``: Host header and TLS name,
+    where they are not the target's.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Spec:
     expect: str = ""
     resolver: str = ""
     tls: dict[str, str] = field(default_factory=dict)
+    host: str = ""
 
 
 def outcome_of(error: Exception) -> str:
@@ -108,7 +110,10 @@ class HttpAsker(Asker):
         self._tls = _tls(spec) if url.scheme == "https" else None
         self._host = url.hostname or ""
         self._port = url.port or (443 if self._tls else 80)
-        self._head = f"{url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1\r\nHost: {url.netloc}\r\n"
+        self._head = (
+            f"{url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1\r\nHost: {spec.host or url.netloc}\r\n"
+        )
+        self._name = spec.host.partition(":")[0] or self._host
         self._is_address = _is_address(self._host)
         self._idle: Connection | None = None
         self._bytes = self.request(0)
@@ -130,7 +135,7 @@ class HttpAsker(Asker):
         connection, self._idle = self._idle, None
         if connection is None or not connection.usable:
             address = await self._address()
-            connection = await Connection.open(address, self._port, self._tls, self.spec.timeout_s)
+            connection = await Connection.open(address, self._port, self._tls, self.spec.timeout_s, self._name)
         answer = await connection.request(self.request(seq) if self.varies else self._bytes)
         if self.spec.reuse and connection.usable and self._idle is None:
             self._idle = connection
@@ -165,7 +170,7 @@ class HttpAsker(Asker):
 
 
 class StatusAsker(HttpAsker):
-    """Kind "http-status": any 2xx answer of a server that is not ours (a control target that the user named)."""
+    """Kind "http-status": any 2xx answer of a server that is not ours (a user's application or control target)."""
 
     def look(self, _answer: Answer, _seq: int) -> Found:
         """Take it."""
@@ -219,6 +224,8 @@ def _json(answer: Answer) -> dict[str, Any]:
 
 def _tls(spec: Spec) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=spec.tls.get("ca"))
+    if spec.tls.get("verify") == "no":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if "cert" in spec.tls:
         context.load_cert_chain(spec.tls["cert"], spec.tls["key"])
     return context

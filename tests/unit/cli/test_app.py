@@ -13,6 +13,8 @@ from harness.cli.main import run
         (["deploy", "--version", "v9"], "'v9' is not one of 'v1', 'v2'"),
         (["load", "--rates", "50,25"], "expected growing numbers"),
         (["load", "--objective", "fast"], "expected PERCENT:MILLISECONDS:RATE"),
+        (["load", "--seconds", "5"], "that takes 1,000 writes; give --seconds 21 or more"),
+        (["load", "--objective", "99:250:1"], "that takes 100 writes; give --seconds 105 or more"),
         (["traffic", "--writes", "0"], "is not in the range"),
         (["status", "--inventory", "no/such"], "no/such"),
     ],

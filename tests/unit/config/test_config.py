@@ -2,7 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import DrillLimits, GameDay, History, Limits, Notify, Probes, Settings, Timeouts, load_settings
+from harness.config import (
+    DrillLimits,
+    GameDay,
+    History,
+    Limits,
+    Load,
+    Notify,
+    Probes,
+    Settings,
+    Timeouts,
+    load_settings,
+)
 from harness.errors import ConfigErrors
 
 DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
@@ -40,7 +51,7 @@ def test_all_mistakes_are_listed_at_once_with_their_place(tmp_path: Path) -> Non
     assert "timeouts.node_ready: input should be greater than 0, found -1" in text
     assert "probes.interval_s: " in text
     assert "found 'often'" in text
-    assert "colour: no such setting; known here: control_target, " in text
+    assert "colour: no such setting; known here: app, control_target, " in text
 
 
 @pytest.mark.parametrize(
@@ -84,6 +95,8 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
     for name, field in History.model_fields.items():
         default = str(field.default).lower() or "(empty)"
         assert f"| `history.{name}` | {default} | {field.description} |" in text
+    for name, field in Load.model_fields.items():
+        assert f"| `load.{name}` | {field.default:g} | {field.description} |" in text
     for name, field in Notify.model_fields.items():
         assert f"| `notify.{name}` | {str(field.default).lower() or '(empty)'} | {field.description} |" in text
     for name in DrillLimits.model_fields:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from kubernetes.client import ApiException
 
+from harness.app import APPLIED_LABEL
 from harness.drills import residue
 from harness.drills.residue import Marks, find_residue, leftovers, scan, scan_api
 from harness.drills.residue_nodes import Residue, parse, script
@@ -168,6 +169,12 @@ def test_the_clusters_own_taints_and_namespaces_are_not_residue() -> None:
         "cluster: pod still there: default/alone",
     ]
     assert "cluster: namespace still there: kubedrill-app" in map(str, scan_api(api, ("kubedrill-app",)))
+
+
+def test_a_namespace_that_was_made_for_the_users_application_is_residue_only_while_no_run_is_under_way() -> None:
+    api: Any = Api(spaces=[("shop", {APPLIED_LABEL: "own-app"}), ("theirs", {})])
+    assert scan_api(api) == []
+    assert list(map(str, scan_api(api, ("kubedrill-app",)))) == ["cluster: namespace still there: shop"]
 
 
 def test_an_api_that_refuses_is_told_and_never_means_clean() -> None:

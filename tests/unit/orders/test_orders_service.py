@@ -31,6 +31,7 @@ def test_an_accepted_order_is_read_back_by_both_faces(stack: Stack) -> None:
     assert answer.status == 202
     receipt = answer.json
     assert answer.headers["Location"] == f"/orders/{receipt['id']}"
+    assert answer.headers["Server-Pod"], "a load test tells by it when a new pod first served"
     assert not receipt["duplicate"]
     order = stack.stored(receipt["id"])
     assert {name: order[name] for name in ("id", "key", "item", "quantity", "reference")} == {

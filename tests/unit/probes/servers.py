@@ -15,6 +15,7 @@ import dns.rcode
 import dns.rrset
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
 GREETING = {"greeting": "hello", "version": "v1", "pod": "hello-1", "node": "w1"}
@@ -87,14 +88,14 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(mode: str = "ok") -> AsyncIterator[Server]:
+async def serving(mode: str = "ok", tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     server = Server()
     server.mode = mode
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server.clients.add(asyncio.ensure_future(server.client(reader, writer)))
 
-    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import subprocess
 import sys
 from pathlib import Path
 
@@ -78,6 +80,46 @@ def test_refused_unreachable_and_plain_text_where_tls_is_due() -> None:
             return [(await fire(s))[0][5] for s in specs]
 
     assert asyncio.run(main()) == ["refused", "unreachable", "tls"]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for shop.example with its key, in one file, signed by itself."""
+    path = tmp_path_factory.mktemp("tls") / "shop.pem"
+    words = ["-subj", "/CN=shop.example", "-addext", "subjectAltName=DNS:shop.example", "-days", "2"]
+    key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(path), "-out", "-"]
+    done = subprocess.run([*key, *words], capture_output=True, check=True)
+    path.write_bytes(path.read_bytes() + done.stdout)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("trusts", "host", "verify", "outcome"),
+    [
+        (True, "shop.example", True, "ok"),
+        (True, "other.example", True, "tls"),
+        (True, "", True, "tls"),  # the certificate is not for an address
+        (False, "shop.example", True, "tls"),
+        (False, "", False, "ok"),
+    ],
+)
+def test_a_server_is_known_by_its_name_and_not_by_its_address(
+    certificate: Path, trusts: bool, host: str, verify: bool, outcome: str
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    tls = {**({"ca": str(certificate)} if trusts else {}), **({} if verify else {"verify": "no"})}
+
+    async def main() -> tuple[str, list[bytes]]:
+        async with serving("html", context) as server:
+            target = f"https://127.0.0.1:{server.port}/"
+            one = Spec("p", "http-status", target, False, timeout_s=PATIENT_S, tls=tls, host=host)
+            return (await fire(one))[0][5], server.requests
+
+    found, requests = asyncio.run(main())
+    assert found == outcome
+    assert all(f"Host: {host or '127.0.0.1'}".encode() in head for head in requests)
+    assert bool(requests) is (outcome == "ok")
 
 
 @pytest.mark.parametrize(

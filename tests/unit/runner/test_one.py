@@ -87,8 +87,8 @@ def bench(tmp_path: Path, stop: Stop | None = None) -> Any:
     nobody: Any = None
     faults = FaultContext(cast("Any", inventory), settings, cast("Any", api), nobody, nobody, None, lambda *_: None)
     deployed: list[str] = []
-    where = Object(node_port="", service="", dns_name="", address="")
-    app = Object(name="hello", deploy=deployed.append, endpoints=lambda: where, deployed=deployed)
+    where = Object(node_port="", service="", dns_name="", address="", asked_outside=(), asked_inside=())
+    app = Object(name="hello", deploy=lambda: deployed.append("v1"), endpoints=lambda: where, deployed=deployed)
     lease: Any = Object(lost="")
     return one.Bench(faults, app, Silent(), stop or Stop(), 1, tmp_path, lease)
 
@@ -123,7 +123,7 @@ def test_a_node_that_does_not_answer_beforehand_aborts_the_drill_and_not_the_run
 ) -> None:
     at = bench(tmp_path)
 
-    def deploy(_image: str) -> None:
+    def deploy() -> None:
         raise StepFailed("w1: the SSH connection broke" + "!" * len(problems))
 
     at.app.deploy = deploy  # type: ignore[method-assign]

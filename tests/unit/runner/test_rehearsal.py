@@ -8,20 +8,23 @@ from typing import Any
 
 import pytest
 
+from harness.cli.plan import show_rehearsal
 from harness.cluster.api_client import DeadlineApiClient
 from harness.cluster.etcd import QUESTIONS
 from harness.cluster.hosts import CommandResult, Hosts
 from harness.cluster.inventory import Inventory
 from harness.config import Settings
 from harness.drills import ALL
+from harness.drills.progress import Silent
 from harness.drills.residue_nodes import script
-from harness.errors import StepFailed, WouldTouch
+from harness.errors import StepFailed, UsageError, WouldTouch
 from harness.faults import NetworkCut
 from harness.faults.network import load
 from harness.faults.pods import pids
 from harness.model import Budget, Node
 from harness.runner import rehearsal
 from harness.runner.rehearsal import ReadingApi, ReadingHosts, ReadingPower, rehearse, steps_of
+from harness.runner.run import run_drills
 
 
 def inventory() -> Inventory:
@@ -132,7 +135,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     problems: list[str] = []
     pods = [Object(spec=Object(node_name=name)) for name in ("w1", "w2", "w3")]
     api = Object(
-        plan_app=lambda: ("w1", "w2", "w3"),
+        plan_app=lambda _app: ("w1", "w2", "w3"),
         pods=lambda *_: pods,
         version=Object(get_code=lambda: Object(git_version="v1.35.4")),
     )
@@ -178,3 +181,43 @@ def test_one_drill_that_cannot_be_planned_does_not_hide_the_others(cluster: list
     assert "would be made to lead" in touching.first[0]
     assert "would run move-leader" in touching.first[1]
     assert good.targets
+
+
+def test_the_application_is_told_with_what_keeps_it_from_being_drilled(
+    cluster: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = Object(told="deployment/web in namespace shop (kustomize /shop)", unfit=lambda: ["Service web is another's"])
+    monkeypatch.setattr(rehearsal, "read_app", lambda _settings: Object(on=lambda _api: app))
+    found = plans(1)
+    show_rehearsal(found, inventory())
+    told = capsys.readouterr().out
+    assert "the application: deployment/web in namespace shop (kustomize /shop)" in told
+    assert "a run would be ABORTED: Service web is another's" in told
+    assert cluster == []
+
+
+def test_pods_of_an_application_that_is_not_deployed_are_planned_on_the_workers() -> None:
+    api = ReadingApi.__new__(ReadingApi)
+    node = Object(metadata=Object(name="w1"), spec=Object(unschedulable=False))
+    api.nodes, api.ready, api.inventory = lambda: [node], lambda _node: True, inventory()  # type: ignore[method-assign]
+    app: Any = Object(name="web", namespace="shop", selector="tier=web,on in (a)", status=lambda: None)
+    assert api.plan_app(app) == ("w1",)
+    (pod,) = api.pods("shop", app.selector, "w1")
+    assert (pod.metadata.name, pod.spec.node_name, pod.metadata.labels) == ("web-1", "w1", {"tier": "web"})
+    assert api.pods("shop", app.selector, "w2") == []
+
+
+def test_an_application_that_cannot_be_rendered_stops_a_run_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Chart.yaml").touch()
+    endpoints = {"outside": {"node_port": 30880}, "inside": {"service": "web", "port": 80}}
+    app = {"namespace": "shop", "workload": "deployment/web", "endpoints": endpoints, "helm": {"chart": tmp_path}}
+    settings = Settings.model_validate({"app": app, "reports_dir": tmp_path / "reports"})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    allowed = Inventory(Path("inv"), "test", inventory().nodes, {"drills_allowed": True})
+    with pytest.raises(UsageError, match=r"app\.helm needs helm"):
+        run_drills(["node-drain"], allowed, settings, progress=Silent())
+    with pytest.raises(UsageError, match=r"app\.helm needs helm"):
+        rehearse([], allowed, settings, seed=1)
+    assert not (tmp_path / "reports").exists()

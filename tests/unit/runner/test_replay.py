@@ -1,5 +1,6 @@
 """What a replay refuses, and how it brings about the targets of the run that it repeats."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace as Object
 from typing import Any
@@ -12,9 +13,11 @@ from harness.drills import ALL
 from harness.errors import ConfigErrors, StepFailed
 from harness.model import Header, Node, Record, Span
 from harness.runner import replay as module
+from harness.runner.facts import host_facts
 from harness.runner.replay import OtherTargets, Replay, Scene, as_long, choose, give_address, plan_replay
 from harness.runner.seeds import drill_rng
 
+ENDPOINTS = {"outside": {"node_port": 30880}, "inside": {"service": "web", "port": 80}}
 NODES = ("cp1", "cp2", "cp3", "w1", "w2")
 
 
@@ -55,6 +58,30 @@ def test_another_cluster_gone_drills_and_gone_targets_are_refused_together() -> 
     for words in ("cluster 'local'", "was-a-drill", "target w2 is gone", "target cp3 is gone", "cp1, w1"):
         assert words in text
     assert error.value.exit_code == 2
+
+
+def test_a_run_against_another_application_is_not_repeated() -> None:
+    app = {"namespace": "shop", "workload": "deployment/web", "deployed": True, "endpoints": ENDPOINTS}
+    mine = Settings.model_validate({"app": app})
+    one = record("node-drain", "w2")
+    against = replace(one, header=replace(one.header, host=host_facts(inventory(), mine)))
+    plan_replay("r1", [against], inventory(), mine)
+    plan_replay("r1", [one], inventory(), Settings())
+    for records, settings in (([against], Settings()), ([one], mine)):
+        with pytest.raises(ConfigErrors, match=r"deployment/web in namespace shop.* with --config"):
+            plan_replay("r1", records, inventory(), settings)
+
+
+def test_the_record_names_the_application() -> None:
+    app = {"namespace": "shop", "workload": "deployment/web", "deployed": True, "endpoints": ENDPOINTS}
+    facts = host_facts(inventory(), Settings.model_validate({"app": app}))
+    assert facts["labels"]["app"] == "web"
+    assert facts["app"] == {"is": "deployment/web in namespace shop", "from": "deployed by its owner"}
+    assert (
+        host_facts(inventory(), Settings.model_validate({"app": app, "history": {"app": "x"}}))["labels"]["app"] == "x"
+    )
+    sample = host_facts(inventory(), Settings())
+    assert (sample["labels"]["app"], "app" in sample) == ("hello", False)
 
 
 def test_a_target_that_is_no_node_is_not_taken_for_a_gone_one() -> None:

@@ -1,0 +1,68 @@
+"""Load tests as a cluster might have given them: ledgers and looks are made up, everything else is the product's."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from harness.app.autoscaling import Load, Look, account
+from harness.app.ledger import ACKNOWLEDGED, REFUSED, Ledger, Write
+from harness.app.load import Objective, measure
+from harness.app.load_run import LoadTest, Wanted, first_answers
+from harness.config import Settings
+from harness.model import NS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECONDS = 40
+CAPACITY = 180.0
+"""Writes a second that the made-up service can take."""
+RATES = (25.0, 50.0, 100.0, 150.0, 225.0)
+
+
+def saturated(folder: Path, *, within_ms: float = 250, scaler: bool = True) -> LoadTest:
+    """A test whose last step is beyond the service, and whose autoscaler adds a pod and takes it back."""
+    wanted = Wanted("http://172.31.77.10:30081", RATES, SECONDS, Objective(0.999, within_ms, 50))
+    test = LoadTest("l0123abcd", wanted, Settings(), folder, started=1_770_000_000.0, started_mono=5 * NS)
+    chance = random.Random(7)  # noqa: S311 - made-up data
+    for number, rate in enumerate(RATES):
+        add_step(test, chance, rate, (10 + number * (SECONDS + 2)) * NS)
+    if scaler:
+        test.scalers = [_scaler(test)]
+    return test
+
+
+def add_step(test: LoadTest, chance: random.Random, rate: float, begun: int) -> None:
+    """Queue writes as a server of a fixed capacity would; what waits longer than 8 s is refused."""
+    ledger, free = Ledger(), float(begun)
+    for number in range(int(rate * SECONDS)):
+        due = begun + int(number * NS / rate)
+        took = chance.lognormvariate(-4.0, 0.4) * NS
+        free = max(free, due) + NS / CAPACITY
+        done = int(max(free, due + took))
+        refused = done - due > 8 * NS
+        pod = chance.choice("abcd" if rate > 100 else "abc")
+        write = Write(f"k{rate:g}-{number}", due, due + int(chance.expovariate(1) * 2e6))
+        write.answer(REFUSED if refused else ACKNOWLEDGED, due + 8 * NS if refused else done, "", f"web-{pod}")
+        ledger.writes[write.key] = write
+    ledger.found = {key: 1 for key, write in ledger.writes.items() if write.outcome == ACKNOWLEDGED}
+    test.ledgers.append(ledger)
+    test.steps.append(
+        measure(ledger, rate, begun, begun + SECONDS * NS, test.wanted.objective.within_ms, 4 if rate > 150 else 3)
+    )
+
+
+def _scaler(test: LoadTest) -> Any:
+    """One look a second: 3 pods, a fourth wanted in the step of 100, ready 8 s later, back 90 s after the load."""
+    old = frozenset({"web-a", "web-b", "web-c"})
+    decided, end = test.steps[2].begun + 33 * NS, test.steps[-1].ended
+    looks = []
+    for at in range(6 * NS, end + 120 * NS, NS):
+        grown = decided <= at < end + 80 * NS
+        pods = old | {"web-d"} if decided + NS <= at < end + 90 * NS else old
+        ready = old | {"web-d"} if decided + 8 * NS <= at < end + 80 * NS else old
+        metrics = f"cpu {290 if grown else 120}m of 250m a pod"
+        looks.append(Look(at, at + NS // 20, 4 if grown else 3, 3, 6, pods, ready, metrics, 1.16 if grown else 0.48))
+    loads = [Load(step.rate, step.begun, step.ended) for step in test.steps]
+    return account("web", looks, loads, first_answers(test.ledgers), end + 120 * NS)

@@ -1,0 +1,110 @@
+"""The watch against a real HTTP server on loopback that answers as an API server does, and fails now and then."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from harness.app.autoscaler_watch import AutoscalerWatch
+from harness.cluster.api import ClusterApi
+from harness.cluster.hosts import Hosts
+from harness.config import Settings, Timeouts
+from harness.waits import Waiting, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SCALERS = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers"
+PODS = "/api/v1/namespaces/shop/pods?labelSelector=app=web"
+DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/web"
+
+
+def scaler(desired: int) -> dict[str, Any]:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3}
+    return {"items": [{"metadata": {"name": "web"}, "spec": spec, "status": {"desiredReplicas": desired}}]}
+
+
+def pods(*names: str) -> dict[str, Any]:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    return {"items": [{"metadata": {"name": name}, "status": ready} for name in names]}
+
+
+class _Api(BaseHTTPRequestHandler):
+    answers: dict[str, Any]
+    failing: threading.Event
+    refused: threading.Event
+
+    def do_GET(self) -> None:
+        failing = self.failing.is_set()
+        self.send_response(503 if failing else 200 if self.path in self.answers else 404)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(self.answers.get(self.path, {})).encode())
+        if failing:
+            self.refused.set()
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def served() -> Iterator[Any]:
+    answers = {SCALERS: scaler(1), PODS: pods("a"), DEPLOYMENT: {"spec": {"selector": {"matchLabels": {"app": "web"}}}}}
+    events = {"failing": threading.Event(), "refused": threading.Event()}
+    handler: Any = type("Api", (_Api,), {"answers": answers, **events})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        handler.url = f"http://127.0.0.1:{http.server_port}"
+        yield handler
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def watch(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[AutoscalerWatch]:
+    path = tmp_path / "kubeconfig"
+    named = {"clusters": [{"name": "k", "cluster": {"server": served.url}}], "users": [{"name": "u", "user": {}}]}
+    contexts = [{"name": "c", "context": {"cluster": "k", "user": "u"}}]
+    path.write_text(yaml.safe_dump({"current-context": "c", "contexts": contexts, **named}))
+    settings = Settings(timeouts=Timeouts(scale_down=0.2))
+    inventory = make_inventory()
+    with Hosts(inventory, settings) as hosts, ClusterApi(path, inventory, hosts, settings) as api:
+        yield AutoscalerWatch(api, "shop")
+
+
+def until(what: str, holds: Callable[[], bool]) -> None:
+    wait_for(what, lambda: True if holds() else Waiting("not yet"), seconds=60, setting="test", poll_s=0.05)
+
+
+def test_changes_are_seen_and_an_api_that_fails_stops_nothing(served: Any, watch: AutoscalerWatch) -> None:
+    with watch:
+        assert watch.ready_pods() == 1, "the first look is before the load"
+        served.failing.set()
+        assert served.refused.wait(60)
+        served.answers.update({SCALERS: scaler(2), PODS: pods("a", "b")})
+        served.failing.clear()
+        until("the second pod to be seen", lambda: watch.ready_pods() == 2)
+        assert "web: 2 pods wanted, 1 before the load" in watch.wait_scaled_down()
+        served.answers.update({SCALERS: scaler(1), PODS: pods("a")})
+        until("the scale-down to be seen", lambda: watch.ready_pods() == 1)
+        assert watch.wait_scaled_down() == ""
+    looks = watch.looks()["web"]
+    assert [look.desired for look in looks if look.desired != 1] != []
+    assert all(one.asked < one.answered <= other.asked for one, other in pairwise(looks))
+
+
+def test_a_namespace_without_an_autoscaler_is_told_apart(served: Any, watch: AutoscalerWatch) -> None:
+    served.answers[SCALERS] = {"items": []}
+    with watch:
+        assert watch.looks() == {}
+        assert watch.ready_pods() is None
+        assert watch.wait_scaled_down() == ""

@@ -1,0 +1,79 @@
+"""Drills against an application of the user's own: what is not run and why, and whose limits count."""
+
+from types import SimpleNamespace as Object
+from typing import Any
+
+import pytest
+
+from harness.config import Settings
+from harness.drills import ALL, failover_worker
+from harness.drills.base import Survey
+from harness.drills.failover_worker import FailoverWorker
+from harness.model import Connection
+from harness.probes import Targets, standard_probes
+
+APP = {
+    "namespace": "shop",
+    "workload": "statefulset/web",
+    "deployed": True,
+    "endpoints": {"outside": {"node_port": 30880}, "inside": {"service": "web", "port": 80}},
+}
+RELEASES = ("app-rollout", "rollout-image-missing", "rollout-crash-loop", "rollout-never-ready")
+
+
+def survey(versions: tuple[str, ...], **objectives: Any) -> Survey:
+    settings = Settings.model_validate({"app": {**APP, "objectives": objectives}})
+    faults: Any = Object(settings=settings, api=None)
+    app: Any = Object(versions=versions, told="statefulset/web in namespace shop", namespace="shop", selector="a=b")
+    nobody: Any = None
+    return Survey(faults, app, nobody, nobody)
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_what_releases_a_second_version_is_not_run_and_says_why(name: str) -> None:
+    reason = ALL[name].unavailable(survey(()))
+    assert reason == (
+        "needs two versions to release, which only the sample application has; "
+        "the app is statefulset/web in namespace shop"
+    )
+
+
+def test_the_sample_application_is_released() -> None:
+    assert ALL["app-rollout"].unavailable(survey(("v1", "v2"))) is None
+
+
+@pytest.mark.parametrize("name", ["app-rollout", "node-drain", "failover-vip", "etcd-quorum-lost", "game-day"])
+def test_its_objectives_are_the_limits_of_every_drill(name: str) -> None:
+    limits = survey((), outage_s=7, max_failed=9).limits_of(name)
+    assert (limits.app_outage_s, limits.app_max_failed) == (7, 9)
+
+
+@pytest.mark.parametrize(("objectives", "ok"), [({}, False), ({"replaced_s": 300}, True)])
+def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
+    monkeypatch: pytest.MonkeyPatch, objectives: dict[str, float], ok: bool
+) -> None:
+    monkeypatch.setattr(failover_worker, "cut_and_watch", lambda *_: None)
+    one = survey((), **objectives)
+    kept = Object(key="node.kubernetes.io/unreachable", effect="NoExecute", toleration_seconds=300)
+    api = Object(pods=lambda *_: [Object(spec=Object(tolerations=[kept]))])
+    said: list[Any] = []
+    ctx: Any = Object(
+        survey=one,
+        faults=Object(settings=one.faults.settings, api=api),
+        target="w1",
+        check=lambda *each: said.append(each),
+    )
+    FailoverWorker().run(ctx)
+    assert [each[1] for each in said] == [ok]
+
+
+def test_its_probes_take_any_good_answer_at_the_name_that_it_has() -> None:
+    asked = (("kind", "http-status"), ("host", "shop.example"), ("verify", False))
+    targets = Targets(
+        "https://10.0.0.9/x", "http://10.96.0.7:80/", "https://api", "web.", "10.96.0.7", "10.96.0.10", asked
+    )
+    probes = {spec.name: spec for spec in standard_probes(targets, Settings())}
+    outside, inside = probes["app-nodeport-reused"], probes["app-service-new"]
+    assert (outside.kind, outside.host, outside.verify) == ("http-status", "shop.example", False)
+    assert (outside.target, outside.connection) == ("https://10.0.0.9/x", Connection.REUSED)
+    assert (inside.kind, inside.host, inside.verify) == ("http", "", True)
