@@ -13,8 +13,10 @@ from bundle.cli import shown_progress
 from bundle.orders import orders_bundle
 from harness.app.ledger import checks, judge, summary
 from harness.app.order_service import OrderService
+from harness.app.orders_certificates import Certificates
 from harness.app.orders_manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
 from harness.app.orders_rotation import Rotation
+from harness.app.pki import expires
 from harness.app.traffic import Traffic, keep_on_for
 from harness.app.traffic_process import Plan
 from harness.cli.load import load
@@ -68,6 +70,7 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
     cluster = Inventory.load(inventory)
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         found = OrderService(api, settings).status()
+        certificate = Certificates(api).serving() if found else ""
     if found is None:
         click.echo(f"{cluster.name}: the order service is not deployed")
         context.exit(1)
@@ -76,6 +79,8 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
         click.echo(f"  {part.name:9} {part.ready}/{part.wanted} ready{f'; {part.problem}' if part.problem else ''}")
         for pod, node in sorted(part.nodes.items()):
             click.echo(f"    {pod} on {node or 'no node'}{' (primary)' if pod == found.primary else ''}")
+    if certificate:
+        click.echo(f"  the ingress's certificate is valid until {expires(certificate):%Y-%m-%d %H:%M} UTC")
     context.exit(1 if found.problem else 0)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import urlopen
 
 import pytest
 from orders_stack import APP, CHECKOUT, Program, free_ports, until
@@ -114,8 +116,8 @@ def test_nobody_is_shut_out_who_is_still_there(database: Database) -> None:
 
 
 @pytest.fixture
-def queue(tmp_path: Path, nats_server: Path) -> Iterator[tuple[Program, Path, int]]:
-    """One server with the two logins that the manifests have."""
+def queue(tmp_path: Path, nats_server: Path) -> Iterator[tuple[Program, Path, int, int]]:
+    """One server with the two logins that the manifests have, and its ports for clients and monitoring."""
     port, monitor = free_ports(2)
     config = tmp_path / "nats.conf"
     config.write_text(
@@ -126,23 +128,29 @@ def queue(tmp_path: Path, nats_server: Path) -> Iterator[tuple[Program, Path, in
     program.env = {"PASSWORD_A": "pa1", "PASSWORD_B": "pb1"}
     login = tmp_path / "queue-login"
     login.write_text("orders_a:pa1")
-    yield program.start(), login, port
+    yield program.start(), login, port, monitor
     program.stop()
 
 
-def test_a_client_comes_back_with_the_login_that_is_mounted_then(queue: tuple[Program, Path, int]) -> None:
-    server, login, port = queue
+def test_a_client_comes_back_with_the_login_that_is_mounted_then(queue: tuple[Program, Path, int, int]) -> None:
+    server, login, port, monitor = queue
+
+    def users() -> list[str]:
+        with urlopen(f"http://127.0.0.1:{monitor}/connz?auth=1&limit=1024", timeout=30) as answer:
+            return [client["authorized_user"] for client in json.load(answer)["connections"]]
 
     async def rotate() -> None:
         values = dict.fromkeys(Settings.__dataclass_fields__)
         settings = Settings(**{**values, "nats_urls": (f"nats://127.0.0.1:{port}",), "nats_login_file": login})  # type: ignore[arg-type]
         broker = await Broker.connect(settings, "test")
+        assert await asyncio.to_thread(users) == ["orders_a"], "what a rotation asks before it shuts a login out"
         login.write_text("orders_b:pb1")
         await asyncio.to_thread(server.stop)
         await asyncio.to_thread(until, "the client to notice", lambda: not broker.connected)
         server.env["PASSWORD_A"] = "pa2"
         server.start()
         await asyncio.to_thread(until, "the client to be back", lambda: broker.connected)
+        assert await asyncio.to_thread(users) == ["orders_b"]
         await broker.close()
 
     asyncio.run(rotate())
