@@ -57,7 +57,7 @@ class Product:
 
     @property
     def module(self) -> Path:
-        """Where its go.mod and go.sum are."""
+        """Where its go.mod and go.sum are, and its main.go where upstream's own program is not what is built."""
         return MODULES / self.name
 
 
@@ -82,7 +82,8 @@ def kubernetes_product(version: str, minor: str, commands: Sequence[str]) -> Pro
 
 def go_recipe(product: Product) -> Recipe:
     """Return the recipe that compiles all programs of a product with one ``go build``."""
-    locks = [hashlib.sha256((product.module / f).read_bytes()).hexdigest() for f in ("go.mod", "go.sum")]
+    own = sorted(path.name for path in product.module.glob("*.go"))
+    locks = [hashlib.sha256((product.module / f).read_bytes()).hexdigest() for f in ("go.mod", "go.sum", *own)]
     go = find_go()
     inputs = {
         "recipe": _RECIPE,

@@ -28,7 +28,7 @@ from bundle.modules_source import ALL_NODES
 from bundle.oci import PATH, Config
 from bundle.progress import BuildProgress, Silent
 from bundle.recipes import Item, Kitchen, Recipe
-from bundle.releases import NATS_SERVER, POSTGRESQL
+from bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER
 from bundle.scheduler import make_parts, missing_parts, part_folder
 from bundle.toolchain import require_build_host
 
@@ -65,6 +65,8 @@ NATS = Product(
     ("github.com/nats-io/nats-server/v2",),
     stamps=(f"github.com/nats-io/nats-server/v2/server.serverVersion={NATS_SERVER}",),
 )
+INGRESS = Product("ingress", SKIPPER, ("kubedrill.dev/bundle/ingress",))
+"""Skipper's packages under a small program of ours (bundle/modules/ingress/main.go says why)."""
 
 
 def orders_bundle(progress: BuildProgress | None = None, *, cache: Cache | None = None) -> Path:
@@ -85,12 +87,10 @@ def orders_items() -> list[Item]:
     if not (ORDERS_APP / "main.py").is_file():
         raise Unsupported(f"{ORDERS_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill")
     base, wheels = python_layer(), _wheels()
-    nats = Image("nats-server", NATS_SERVER, f"docker.io/kubedrill/nats-server:{NATS_SERVER}", _NATS_CONFIG)
-    program = {"usr/local/bin/nats-server": (go_recipe(NATS), "nats-server")}
     data = debian_layer("layer-data", DATA_PACKAGES, _DATA_OPTIONS)
-    source = f"go module github.com/nats-io/nats-server/v2@{NATS_SERVER}"
     return [
-        _item(nats, image_recipe(nats, program), source),
+        _program(NATS, "10020", f"github.com/nats-io/nats-server/v2@{NATS_SERVER}"),
+        _program(INGRESS, "10040", f"github.com/zalando/skipper@{SKIPPER}"),
         *(_item(image, _data_image(image, data), "", DATA_PACKAGES) for image in _DATA_IMAGES),
         *(
             _item(image, _orders_image(image, wheels, base), "orders-app/", tuple(PYTHON_PACKAGES))
@@ -99,7 +99,14 @@ def orders_items() -> list[Item]:
     ]
 
 
-_NATS_CONFIG = Config(entrypoint=["/usr/local/bin/nats-server"], user="10020:10020")
+def _program(product: Product, user: str, module: str) -> Item:
+    """An image of one program of the same name on an empty base."""
+    config = Config(entrypoint=[f"/usr/local/bin/{product.name}"], user=f"{user}:{user}")
+    image = Image(product.name, product.version, f"docker.io/kubedrill/{product.name}:{product.version}", config)
+    program = {f"usr/local/bin/{product.name}": (go_recipe(product), product.name)}
+    return _item(image, image_recipe(image, program), f"go module {module}")
+
+
 _DATA_IMAGES = (
     Image(
         "postgres",
@@ -189,11 +196,23 @@ def nats_server_program(cache: Cache | None = None, progress: BuildProgress | No
     Raises:
         BundleError: see its subclasses.
     """
-    cache, progress = cache or Cache(), progress or Silent()
-    recipe = go_recipe(NATS)
+    return _built(NATS, cache or Cache(), progress or Silent())
+
+
+def ingress_program(cache: Cache | None = None, progress: BuildProgress | None = None) -> Path:
+    """Return the ingress controller, built where the cache lacks it (2 minutes on 2 cores).
+
+    Raises:
+        BundleError: see its subclasses.
+    """
+    return _built(INGRESS, cache or Cache(), progress or Silent())
+
+
+def _built(product: Product, cache: Cache, progress: BuildProgress) -> Path:
+    recipe = go_recipe(product)
     if missing_parts(cache, [recipe]):
         with cache.locked(progress.say):
             missing = missing_parts(cache, [recipe])
             require_build_host(cache.root, compiles=bool(missing), debian=False)
             make_parts(missing, cache, progress)
-    return part_folder(cache, recipe) / "nats-server"
+    return part_folder(cache, recipe) / product.name

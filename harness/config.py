@@ -170,6 +170,9 @@ class FaultLimits(_Section):
     orders_queue_leader_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
     orders_caches_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
     orders_workers_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
+    orders_config_rotated: Limits = _limits("the sample app is not touched; the orders have their ledgers")
+    orders_certificate_rotated: Limits = _limits("the sample app is not touched; the orders have their ledgers")
+    orders_secret_rotated: Limits = _limits("the sample app is not touched; the orders have their ledgers")
 
 
 class GameDay(_Section):

@@ -18,9 +18,12 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from settings import say, secret
+from settings import login, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from nats.aio.client import Client
     from nats.js import JetStreamContext
     from order import Order
@@ -80,8 +83,7 @@ class Broker:
         client = await nats.connect(
             list(settings.nats_urls),
             name=name,
-            user=settings.nats_user or None,
-            password=secret(settings.nats_password_file),
+            **_credentials(settings.nats_login_file),
             error_cb=lost,
             connect_timeout=2,
             reconnect_time_wait=RECONNECT_S,
@@ -175,6 +177,13 @@ class Broker:
         except (nats.errors.Error, TimeoutError, OSError):
             say("queue: gone before the last acknowledgements; those orders come again and are recognised")
         await self._client.close()
+
+
+def _credentials(path: Path) -> dict[str, Callable[[], str]]:
+    """Return what the client asks at each connection it makes: the login may have been rotated since the last one."""
+    if not login(path):
+        return {}
+    return {"user": lambda: login(path)["user"], "password": lambda: login(path)["password"]}
 
 
 def _judge(error: nats.js.errors.APIError) -> Refused | Unknown:

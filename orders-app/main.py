@@ -16,11 +16,12 @@ import psycopg
 from aiohttp import web as http
 from broker import Broker
 from cache import Cache
+from migration import migrate
 from rpc import make_server
 from service import Service
 from settings import Settings, read_settings, say
 from state import Identity, WatchedFile
-from store import Store, migrate
+from store import Store
 from web import make_app
 from worker import Worker
 from worker import make_app as make_worker_app
@@ -89,6 +90,9 @@ async def run_migration(settings: Settings) -> None:
             if attempt == RETRIES:
                 raise SystemExit(1) from error
             await asyncio.sleep(RETRY_S)
+        except TimeoutError as error:
+            say(f"migrate: {error}")
+            raise SystemExit(1) from error
     say(f"migrate: {', '.join(done) or 'the database is up to date'}")
     broker = await Broker.connect(settings, "migrate")
     await _ensure_stream(broker, settings.replicas)

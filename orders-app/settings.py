@@ -38,15 +38,16 @@ class Settings:
     """All that the three programs (web, worker, migrate) are told."""
 
     nats_urls: tuple[str, ...]
-    nats_user: str
-    nats_password_file: Path
+    nats_login_file: Path
     replicas: int
     """Copies of the stream, 1 to 5; also what the migration asks the queue for."""
     database: str
-    """libpq's connection string, without a password."""
-    database_password_file: Path
+    """libpq's connection string, without user and password where the login has them."""
+    database_login_file: Path
     database_role: str
-    """The role that web and workers log in as; the migration grants it what it needs. Empty: none but the owner."""
+    """The role whose members web and workers log in as; the migration grants it what they need. Empty: none."""
+    database_members: tuple[str, ...]
+    """All logins that may ever be a member of it; those that no mounted Secret has are shut out by the migration."""
     cache_url: str
     """Empty: there is no cache."""
     cache_password_file: Path
@@ -63,12 +64,12 @@ def read_settings() -> Settings:
     secrets = Path(os.environ.get("SECRETS_DIR", "/etc/orders-secret"))
     settings = Settings(
         nats_urls=tuple(read.text("NATS_URLS").split(",")),
-        nats_user=os.environ.get("NATS_USER", ""),
-        nats_password_file=secrets / "queue-password",
+        nats_login_file=secrets / "queue-login",
         replicas=int(read.number("QUEUE_REPLICAS", "3", at_least=1, at_most=5)),
         database=read.text("DATABASE"),
-        database_password_file=secrets / "database-password",
+        database_login_file=secrets / "database-login",
         database_role=os.environ.get("DATABASE_ROLE", ""),
+        database_members=tuple(filter(None, os.environ.get("DATABASE_MEMBERS", "").split(","))),
         cache_url=os.environ.get("CACHE_URL", ""),
         cache_password_file=secrets / "cache-password",
         http_port=int(read.number("HTTP_PORT", "8080", at_least=0, at_most=65535)),
@@ -89,6 +90,15 @@ def secret(path: Path) -> str | None:
         return path.read_text(encoding="utf-8").rstrip("\n")
     except FileNotFoundError:
         return None
+
+
+def login(path: Path) -> dict[str, str]:
+    """Return user and password of a mounted login (``user:password``); nothing where none is mounted.
+
+    One file and not two: the kubelet replaces it as a whole, so that they always belong together.
+    """
+    user, _, password = (secret(path) or "").partition(":")
+    return {"user": user, "password": password} if user else {}
 
 
 def say(line: str) -> None:

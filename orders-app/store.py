@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from order import StoredOrder
-from psycopg import AsyncConnection, sql
 from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool
-from settings import secret
+from settings import login
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +16,11 @@ if TYPE_CHECKING:
     from order import Order
     from settings import Settings
 
-MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 WRITERS_LOCK = 7_301_001
-MIGRATION_LOCK = 7_301_002
 MAX_PAGE = 500
 PATIENCE_S = 3.0
 """Seconds that a reader waits for a connection: longer than a failover's reset, shorter than a client's patience."""
-_DEADLINES = {
+DEADLINES = {
     "connect_timeout": 2,
     "keepalives_idle": 2,
     "keepalives_interval": 1,
@@ -48,8 +43,8 @@ class Store:
 
     def __init__(self, settings: Settings, *, size: int = 4) -> None:
         def parameters() -> dict[str, Any]:
-            """Read the password anew for each connection: it may have been rotated."""
-            return {**_DEADLINES, "password": secret(settings.database_password_file)}
+            """Read the login anew for each connection: it may have been rotated."""
+            return {**DEADLINES, **login(settings.database_login_file)}
 
         self._pool = AsyncConnectionPool(
             settings.database,
@@ -114,41 +109,3 @@ class Store:
 
 def _utc(moment: Any) -> str:
     return str(moment.astimezone(UTC).isoformat(timespec="milliseconds"))
-
-
-async def migrate(settings: Settings) -> list[str]:
-    """Bring the database to this version's form, as its owner, and return what was done.
-
-    Repeating it does nothing; of several at a time one works and the others wait.
-
-    Raises:
-        psycopg.Error: the database refused; it is as it was before the migration that failed.
-        ValueError: a migration that was applied before is not the one that this version has.
-    """
-    done = []
-    async with await AsyncConnection.connect(
-        settings.database, **_DEADLINES, password=secret(settings.database_password_file), autocommit=True
-    ) as connection:
-        await connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
-        await connection.execute("CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, sha256 text NOT NULL)")
-        applied = dict(await (await connection.execute("SELECT name, sha256 FROM migrations")).fetchall())
-        for path in sorted(MIGRATIONS.glob("*.sql")):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if path.name not in applied:
-                async with connection.transaction():
-                    await connection.execute(path.read_text(encoding="utf-8").encode())
-                    await connection.execute("INSERT INTO migrations VALUES (%s, %s)", [path.name, digest])
-                done.append(path.name)
-            elif applied[path.name] != digest:
-                raise ValueError(
-                    f"{path.name} was applied with other contents: add a new migration, never change an old one"
-                )
-        if settings.database_role:
-            await _grant(connection, settings.database_role)
-    return done
-
-
-async def _grant(connection: AsyncConnection[Any], role: str) -> None:
-    """Give the role of web and workers what they do, and no more: nothing is ever deleted."""
-    query = sql.SQL("GRANT SELECT, INSERT, UPDATE ON orders, unreadable TO {}").format(sql.Identifier(role))
-    await connection.execute(query)

@@ -71,7 +71,8 @@ class Ledger:
 
     ``seen`` is when a reader that follows the list saw a key first. ``found`` is how often the read-back at the end
     found it, None while nobody read everything back. ``skipped`` counts writes that were due and never sent: the host
-    was too slow.
+    was too slow. ``failed`` counts single requests to write that were not acknowledged, by what was seen: a write whose
+    repetition was acknowledged is an acknowledged one, and counts here all the same.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class Ledger:
     found: Mapping[str, int] | None = None
     skipped: int = 0
     reads: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,20 @@ def _none(keys: Iterable[str], enough: bool, what: str) -> tuple[bool | None, st
         more = ", …" if len(keys) > _SHOWN else ""
         return False, f"{found}: {', '.join(keys[:_SHOWN])}{more}", "none"
     return (True if enough else None), found, "none"
+
+
+def failures(ledger: Ledger) -> Counter[str]:
+    """Count every single request that failed, reads and repeated writes included, by what was seen.
+
+    An order that was accepted a moment ago and is not stored yet ("missing") is no failure.
+
+    >>> failures(Ledger(reads=Counter(ok=9, missing=1, timeout=2), failed=Counter({"http-503": 1})))
+    Counter({'read timeout': 2, 'write http-503': 1})
+    """
+    found = Counter({f"read {kind}": count for kind, count in ledger.reads.items() if kind not in ("ok", "missing")})
+    found.update({f"write {kind}": count for kind, count in ledger.failed.items()})
+    unanswered = sum(1 for write in ledger.writes.values() if not write.done)
+    return found + Counter({"write without an answer": unanswered})
 
 
 def longest_pause_s(ledger: Ledger) -> float:

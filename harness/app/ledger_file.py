@@ -18,7 +18,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.app.ledger import Ledger, Write
+from harness.app.ledger import ACKNOWLEDGED, Ledger, Write
 from harness.errors import StepFailed
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def _take(ledger: Ledger, kind: str, values: list[Any]) -> None:
     elif kind == "answer":
         key, outcome, at, detail, server = values
         ledger.writes[key].answer(outcome, at, detail, server)
+        if outcome != ACKNOWLEDGED:
+            ledger.failed[detail or outcome] += 1
     elif kind == "seen":
         for key in values[0]:
             ledger.seen.setdefault(key, values[1])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubernetes.client import ApiException, BatchV1Api
+from kubernetes.client import ApiException
 
 from harness.app import orders_manifests as manifests
 from harness.app.diagnosis import diagnose, fatal_reason, refusal, terminating
+from harness.app.orders_certificates import Certificates
+from harness.app.orders_migration import Migration, job
 from harness.app.orders_status import Component, OrdersStatus
 from harness.cluster.playbooks import run_playbook
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
@@ -31,7 +33,6 @@ class OrderService:
 
     def __init__(self, api: ClusterApi, settings: Settings) -> None:
         self._api, self._settings = api, settings
-        self._batch: Any = BatchV1Api(api.client) if api else None
 
     def put_images(self, on_event: Callable[[TaskEvent], None] | None = None) -> int:
         """Import the images on every node that lacks them (timeouts.playbook); returns how many nodes did.
@@ -57,11 +58,12 @@ class OrderService:
             self._api.wait_namespace_gone(self.namespace)
         objects = manifests.load(version)
         first = self._live_web() is None
-        self._keep_autoscaled(objects)
+        self._keep_what_changed(objects)
         try:
             self._apply(objects[:2])
             self._ensure_secrets()
-            self._restart_failed_migration(version)
+            Certificates(self._api).ensure()
+            Migration(self._api, version).clear_failed()
             if not first:
                 self._migrate(objects, version)
             self._apply(objects[2:])
@@ -77,7 +79,7 @@ class OrderService:
         Raises:
             StepFailed: it is not; carries pod states, events and log tails.
         """
-        self._await("the order service", lambda: self._lacks(version))
+        self.wait_for("the order service", lambda: self._lacks(version))
 
     def status(self) -> OrdersStatus | None:
         """Return what is deployed now, or None when nothing is."""
@@ -104,7 +106,7 @@ class OrderService:
         """
         objects = manifests.load(manifests.VERSIONS[0])
         if keep_volumes:
-            jobs = [_job(version) for version in manifests.VERSIONS]
+            jobs = [job(manifests.migration(version)) for version in manifests.VERSIONS]
             self._api.delete([*[obj for obj in objects[1:] if obj["kind"] != "Job"], *jobs])
             self._api.wait("the order service's pods to be gone", self._pods_left, setting="namespace_gone")
             return
@@ -155,9 +157,23 @@ class OrderService:
     def _migrate(self, objects: list[dict[str, Any]], version: str) -> None:
         """Bring the database to the new form before any new pod starts; the old version copes with it."""
         self._apply([manifests.named(objects, "Job", manifests.migration(version))])
-        self._await("the migration", lambda: self._migration_lacks(version))
+        self.wait_for("the migration", Migration(self._api, version).lacks)
 
-    def _await(self, what: str, lacks: Callable[[], str | None]) -> None:
+    def migrate_again(self, version: str) -> None:
+        """Run a version's migration once more: it also lets in whom the Secrets have, and shuts out whom they had.
+
+        Raises:
+            StepFailed: it failed; carries its log.
+        """
+        Migration(self._api, version).clear()
+        self._migrate(manifests.load(version), version)
+
+    def wait_for(self, what: str, lacks: Callable[[], str | None]) -> None:
+        """Wait (timeouts.rollout) until nothing is lacking.
+
+        Raises:
+            StepFailed: something still is; carries pod states, events and log tails.
+        """
         try:
             self._api.wait(what, lacks, setting="rollout")
         except (DeadlineExceeded, StepFailed) as error:
@@ -166,7 +182,7 @@ class OrderService:
 
     def _lacks(self, version: str) -> str | None:
         lacking = [f"{name}: {problem}" for kind, name in _workloads() if (problem := self._problem(kind, name))]
-        lacking += [problem for problem in [self._migration_lacks(version)] if problem]
+        lacking += [problem for problem in [Migration(self._api, version).lacks()] if problem]
         if lacking:
             self._give_up_early()
         return "; ".join(lacking) or None
@@ -188,49 +204,33 @@ class OrderService:
             if seen and stuck:
                 raise StepFailed(f"the rollout of {name} was given up: {stuck[0]}")
 
-    def _migration_lacks(self, version: str) -> str | None:
-        name = manifests.migration(version)
-        status = self._batch.read_namespaced_job(name, self.namespace).status
-        for condition in status.conditions or []:
-            if condition.type == "Failed" and condition.status == "True":
-                raise StepFailed(f"{name} failed: {condition.reason}: {condition.message}")
-        return None if status.succeeded else f"{name} has not ended"
-
-    def _restart_failed_migration(self, version: str) -> None:
-        """A Job that failed stays failed: take it away, so that this deployment's can run."""
-        try:
-            status = self._batch.read_namespaced_job(manifests.migration(version), self.namespace).status
-        except ApiException as error:
-            if error.status == 404:
-                return
-            raise
-        if any(c.type == "Failed" and c.status == "True" for c in status.conditions or []):
-            self._api.delete([_job(version)])
-            self._api.wait("the failed migration to be gone", lambda: self._job_left(version), setting="namespace_gone")
-
-    def _job_left(self, version: str) -> str | None:
-        try:
-            self._batch.read_namespaced_job(manifests.migration(version), self.namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
-        return "it is still there"
-
     def _ensure_secrets(self) -> None:
-        """Create each Secret once: what runs keeps its passwords."""
+        """Create each Secret once: what runs keeps its passwords.
+
+        Raises:
+            UsageError: an older kubedrill made one that lacks what the manifests ask for.
+        """
         for secret in manifests.new_secrets():
+            name = secret["metadata"]["name"]
             try:
                 self._api.core.create_namespaced_secret(self.namespace, secret)
             except ApiException as error:
                 if error.status != 409:
                     raise
+                found = self._api.core.read_namespaced_secret(name, self.namespace).data or {}
+                if missing := sorted(secret["data"].keys() - found.keys()):
+                    old = "an older kubedrill deployed the order service. Run first: kubedrill app remove"
+                    raise UsageError(f"Secret {name} has no {', '.join(missing)}: {old}") from error
 
-    def _keep_autoscaled(self, objects: list[dict[str, Any]]) -> None:
-        """Apply the number of web pods that the autoscaler chose, so that the two do not take turns."""
+    def _keep_what_changed(self, objects: list[dict[str, Any]]) -> None:
+        """Apply the number of web pods that the autoscaler chose, and the greeting that was rotated."""
         web = self._live_web()
-        if web is not None:
-            manifests.named(objects, "Deployment", "web")["spec"]["replicas"] = web.spec.replicas
+        if web is None:
+            return
+        manifests.named(objects, "Deployment", "web")["spec"]["replicas"] = web.spec.replicas
+        for live in self._api.core.list_namespaced_config_map(self.namespace).items:
+            if live.metadata.name == manifests.GREETING:
+                manifests.named(objects, "ConfigMap", manifests.GREETING)["data"] = live.data
 
     def _live_web(self) -> Any:
         try:
@@ -275,8 +275,3 @@ class OrderService:
 def _workloads() -> list[tuple[str, str]]:
     stateful = [("StatefulSet", name) for name in manifests.STATEFUL]
     return [*stateful, *(("Deployment", name) for name in manifests.DEPLOYMENTS)]
-
-
-def _job(version: str) -> dict[str, Any]:
-    metadata = {"name": manifests.migration(version), "namespace": manifests.NAMESPACE}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata}

@@ -15,15 +15,19 @@ IMAGE = "docker.io/kubedrill/orders"
 VERSIONS = ("v1", "v2")
 """The versions whose images the application bundle holds (docs/orders.md)."""
 STATEFUL = ("queue", "database")
-DEPLOYMENTS = ("cache", "worker", "web")
+DEPLOYMENTS = ("cache", "worker", "web", "ingress")
+GREETING = "orders"
+"""The ConfigMap that web greets from."""
 STREAM = "ORDERS"
 """Of the queue (orders-app/broker.py)."""
 NODE_PORT, GRPC_NODE_PORT = 30081, 30091
-_SECRETS = {
-    "queue": ("password", "route-password"),
-    "database": ("superuser", "replication", "owner", "app", "patroni"),
-    "cache": ("password",),
-}
+HTTPS_NODE_PORT = 30443
+"""Of the ingress."""
+HOST = "orders.kubedrill.internal"
+"""That the ingress serves; it also answers at every address of a node."""
+QUEUE_USERS = {"a": "orders_a", "b": "orders_b"}
+DATABASE_USERS = {"a": "orders_app_a", "b": "orders_app_b"}
+"""The two logins that web and workers take turns with (harness/app/orders_rotation.py)."""
 
 
 def load(version: str) -> list[dict[str, Any]]:
@@ -50,20 +54,33 @@ def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]
 
 def new_secrets() -> list[dict[str, Any]]:
     """Make Secrets with fresh random passwords; they exist in the cluster only, in no file and no log."""
-    found = []
-    for name, keys in _SECRETS.items():
-        values = {key: new_password() for key in keys}
-        if name == "cache":
-            values["auth.conf"] = f"requirepass {values['password']}\n"
-        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-        metadata = {"name": name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "orders"}}
-        found.append({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data})
-    return found
+    first = new_password()
+    queue = {"login": f"{QUEUE_USERS['a']}:{first}", "password-a": first, "password-b": new_password()}
+    database = {key: new_password() for key in ("superuser", "replication", "patroni")}
+    logins = {"owner-login": f"orders_owner:{new_password()}", "login": f"{DATABASE_USERS['a']}:{new_password()}"}
+    values = {
+        "queue": {**queue, "route-password": new_password()},
+        "database": {**database, **logins, "next-login": ""},
+        "cache": cache_secret(),
+    }
+    return [_secret(name, found) for name, found in values.items()]
+
+
+def cache_secret() -> dict[str, str]:
+    """Make the cache's Secret's contents: a new password, and the lines that make the cache ask for it."""
+    password = new_password()
+    return {"password": password, "auth.conf": f"requirepass {password}\n"}
 
 
 def new_password() -> str:
     """Make a password that every configuration language takes for a text: NATS' would read 1e5 as a number."""
     return f"p{secrets.token_hex(24)}"
+
+
+def _secret(name: str, values: dict[str, str]) -> dict[str, Any]:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "orders"}}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
 
 
 def _set_version(obj: dict[str, Any], version: str) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from harness.app.ingress_view import trusting
 from harness.app.ledger import ACKNOWLEDGED
 from harness.app.ledger_file import LedgerWriter, read_ledger
 from harness.errors import DeadlineExceeded, StepFailed
@@ -144,8 +145,7 @@ class Traffic:
         return since
 
     def _get(self, path: str) -> Any:
-        place = urlsplit(self._plan.url)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=self._plan.timeout_s)
+        connection = self._connection()
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -157,6 +157,13 @@ class Traffic:
             raise StepFailed(f"{self._plan.url}{path} did not answer: {error!r}") from error
         finally:
             connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        place, patience = urlsplit(self._plan.url), self._plan.timeout_s
+        if place.scheme != "https":
+            return http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=patience)
+        trust = trusting(self._plan.authority)
+        return http.client.HTTPSConnection(place.hostname or "", place.port or 443, timeout=patience, context=trust)
 
 
 def keep_on_for(seconds: float, check: Callable[[], None]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 
+from harness.app.ingress_view import trusting
 from harness.app.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN
 from harness.app.ledger_file import LedgerWriter
 
@@ -49,6 +50,8 @@ class Plan:
     since: int = 0
     """Position after which the follower begins."""
     seed: int = 1
+    authority: str = ""
+    """Certificate (PEM) of whoever signs the service's, for an https URL."""
 
     def as_json(self) -> str:
         """Return the form that the process takes."""
@@ -85,7 +88,8 @@ class Generator:
             self._ledger.write("skipped", self._skipped)
 
     def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, force_close=force_close)
+        trust = trusting(self._plan.authority) if self._plan.authority else True
+        connector = aiohttp.TCPConnector(limit=0, force_close=force_close, ssl=trust)
         return aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=self._plan.timeout_s), raise_for_status=False
         )

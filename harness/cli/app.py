@@ -1,8 +1,9 @@
-"""kubedrill app: the order service on a cluster: deploy, status, remove."""
+"""kubedrill app: the order service on a cluster: deploy, status, rotate, remove; traffic and load on it."""
 
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,10 @@ from bundle.cli import shown_progress
 from bundle.orders import orders_bundle
 from harness.app.ledger import checks, judge, summary
 from harness.app.order_service import OrderService
-from harness.app.orders_manifests import NODE_PORT, VERSIONS
+from harness.app.orders_certificates import Certificates
+from harness.app.orders_manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
+from harness.app.orders_rotation import Rotation
+from harness.app.pki import expires
 from harness.app.traffic import Traffic, keep_on_for
 from harness.app.traffic_process import Plan
 from harness.cli.load import load
@@ -25,6 +29,9 @@ from harness.runner.guards import require_permission
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+ROTATED = ("config", "certificate", "passwords")
+"""What can be rotated, in the order in which it is."""
 
 
 @click.group()
@@ -50,6 +57,7 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
         console.print(f"images: {imported} nodes got some" if imported else "images: every node has them")
         service.deploy(version)
     click.echo(f"{cluster.name}: order service {version} at http://{cluster.virtual_address}:{NODE_PORT}/orders")
+    click.echo(f"{cluster.name}: its ingress at https://{cluster.virtual_address}:{HTTPS_NODE_PORT}/orders")
 
 
 @app.command()
@@ -62,6 +70,7 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
     cluster = Inventory.load(inventory)
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         found = OrderService(api, settings).status()
+        certificate = Certificates(api).serving() if found else ""
     if found is None:
         click.echo(f"{cluster.name}: the order service is not deployed")
         context.exit(1)
@@ -70,7 +79,34 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
         click.echo(f"  {part.name:9} {part.ready}/{part.wanted} ready{f'; {part.problem}' if part.problem else ''}")
         for pod, node in sorted(part.nodes.items()):
             click.echo(f"    {pod} on {node or 'no node'}{' (primary)' if pod == found.primary else ''}")
+    if certificate:
+        click.echo(f"  the ingress's certificate is valid until {expires(certificate):%Y-%m-%d %H:%M} UTC")
     context.exit(1 if found.problem else 0)
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option(
+    "--what", type=click.Choice(ROTATED), multiple=True, default=ROTATED, show_default=True, help="May be repeated."
+)
+@click.option("--greeting", default="", help="The ConfigMap's new greeting. [default: one with the time of day]")
+def rotate(inventory: Path, config: Path | None, what: tuple[str, ...], greeting: str) -> None:
+    """Rotate what the order service is told and trusted with, while it serves. One that was killed is finished."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    console = Console(stderr=True)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        rotation = Rotation(api, settings, console.print)
+        if "config" in what:
+            text = greeting or f"Hello from the order service, as of {datetime.now(UTC):%H:%M:%S} UTC"
+            rotation.greeting(text)
+            click.echo(f"{cluster.name}: every web pod greets with {text!r}")
+        if "certificate" in what:
+            click.echo(f"{cluster.name}: certificate {rotation.certificate():x} is served at every address")
+        if "passwords" in what:
+            click.echo(f"{cluster.name}: login {rotation.logins()} is in use, the other one is worthless")
 
 
 @app.command()

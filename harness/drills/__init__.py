@@ -25,6 +25,7 @@ from harness.drills.network_drills import NETWORK_DRILLS
 from harness.drills.node_drain import NodeDrain
 from harness.drills.node_drills import NODE_DRILLS
 from harness.drills.order_drills import ORDER_DRILLS
+from harness.drills.order_rotations import ORDER_ROTATIONS
 from harness.drills.pod_drills import POD_DRILLS
 from harness.drills.resource_drills import RESOURCE_DRILLS
 from harness.drills.rollout_drills import ROLLOUT_DRILLS
@@ -44,6 +45,7 @@ _ORDER: tuple[Drill, ...] = (
     DrainBlocked(),
     *POD_DRILLS,
     *ORDER_DRILLS,
+    *ORDER_ROTATIONS,
     *LEADER_DRILLS,
     *SERVICE_DRILLS,
     *NETWORK_DRILLS,

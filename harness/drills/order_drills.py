@@ -60,10 +60,7 @@ class OrderDrill:
 
     def unavailable(self, survey: Survey) -> str | None:
         """Needs the order service, complete."""
-        status = _service(survey).status()
-        if status is None:
-            return "the order service is not deployed: kubedrill app deploy"
-        return f"the order service is not complete: {status.problem}" if status.problem else None
+        return lacks_orders(survey)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Find what holds the part now; there is no choice to make."""
@@ -132,6 +129,14 @@ class OrderDrill:
                 f"{self.stored_s:g} s at most; predicted: {self.predicted}",
             ),
         )
+
+
+def lacks_orders(survey: Survey) -> str | None:
+    """Return why drills of the order service cannot be run here; None where it is deployed and complete."""
+    status = _service(survey).status()
+    if status is None:
+        return "the order service is not deployed: kubedrill app deploy"
+    return f"the order service is not complete: {status.problem}" if status.problem else None
 
 
 def stream_leader(survey: Survey) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import urllib.error
 import urllib.request
 import uuid
@@ -14,11 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from kubernetes.client import ApiException, AuthorizationV1Api, AutoscalingV2Api, NetworkingV1Api
+from kubernetes.client import (
+    ApiException,
+    AuthorizationV1Api,
+    AutoscalingV2Api,
+    CertificatesV1Api,
+    NetworkingV1Api,
+)
 
+from harness.app import pki
+from harness.app.ingress_view import IngressView
 from harness.app.ledger import ACKNOWLEDGED, settle
 from harness.app.order_service import OrderService
-from harness.app.orders_manifests import GRPC_NODE_PORT, NAMESPACE, NODE_PORT, SELECTOR, STREAM
+from harness.app.orders_certificates import AUTHORITY, SIGNER, Certificates
+from harness.app.orders_manifests import GRPC_NODE_PORT, HOST, NAMESPACE, NODE_PORT, SELECTOR, STREAM
 from harness.app.traffic import Traffic
 from harness.app.traffic_process import Plan
 from harness.cluster.objects import pod_is_ready
@@ -60,7 +70,7 @@ def pods(api: ClusterApi, name: str) -> list[Any]:
 
 def test_every_part_is_complete_and_one_database_is_primary(status: OrdersStatus) -> None:
     assert status.problem == ""
-    assert {part.name for part in status.components} == {"queue", "database", "cache", "worker", "web"}
+    assert {part.name for part in status.components} == {"queue", "database", "cache", "worker", "web", "ingress"}
     assert status.primary.startswith("database-")
 
 
@@ -119,11 +129,47 @@ def test_each_web_pod_describes_itself_and_greets_from_the_config_map(status: Or
         assert "/orders" in json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/openapi.json"))["paths"]
 
 
+@pytest.fixture(scope="module")
+def view(status: OrdersStatus, api: ClusterApi, inventory: Inventory) -> IngressView:
+    if not any(part.name == "ingress" and part.ready for part in status.components):
+        pytest.skip("no ingress of the order service is ready here: kubedrill app deploy")
+    published = api.core.read_namespaced_config_map(AUTHORITY, NAMESPACE).data["ca.crt"]
+    return IngressView(inventory, published)
+
+
+def test_every_address_serves_the_certificate_that_was_issued_here(view: IngressView, api: ClusterApi) -> None:
+    issued = pki.serial(Certificates(api).serving())
+    for address in view.addresses:
+        assert view.serials(address) == view.serials(address, address) == {issued}
+
+
+def test_the_ingress_leads_to_the_web_by_address_and_by_name(view: IngressView, api: ClusterApi) -> None:
+    greeting = api.core.read_namespaced_config_map("orders", NAMESPACE).data["greeting"]
+    for address in view.addresses:
+        for host in (address, HOST):
+            assert view.get(address, "/", host)["greeting"] == greeting
+            assert view.get(address, "/orders?limit=1", host).keys() == {"orders", "next"}
+
+
+def test_whoever_trusts_others_or_expects_another_name_is_not_served(view: IngressView, inventory: Inventory) -> None:
+    stranger = IngressView(inventory, pki.new_authority("a stranger").certificate)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        stranger.serials(inventory.virtual_address)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        view.serials(inventory.virtual_address, "bank.example")
+
+
+def test_no_certificate_request_is_left(view: IngressView, api: ClusterApi) -> None:
+    assert view.addresses
+    left = CertificatesV1Api(api.client).list_certificate_signing_request().items
+    assert not [request.metadata.name for request in left if request.spec.signer_name == SIGNER]
+
+
 def test_every_budget_allows_one_pod_to_go(status: OrdersStatus, api: ClusterApi) -> None:
     assert status.problem == ""
     budgets = api.policy.list_namespaced_pod_disruption_budget(NAMESPACE).items
     assert {b.metadata.name: b.status.disruptions_allowed >= 1 for b in budgets} == dict.fromkeys(
-        ("cache", "database", "queue", "web", "worker"), True
+        ("cache", "database", "ingress", "queue", "web", "worker"), True
     )
 
 
@@ -147,6 +193,10 @@ def test_the_autoscaler_has_figures(status: OrdersStatus, api: ClusterApi) -> No
         ("app", "get", "secrets", False),
         ("app", "list", "pods", False),
         ("queue", "get", "configmaps", False),
+        ("ingress", "list", "services", True),
+        ("ingress", "list", "secrets", False),
+        ("ingress", "get", "secrets", False),
+        ("ingress", "list", "pods", False),
     ],
 )
 def test_accounts_may_do_what_they_need_and_nothing_else(  # noqa: PLR0917 - a table
@@ -180,8 +230,9 @@ def test_no_password_is_shown_anywhere(status: OrdersStatus, api: ClusterApi) ->
     secrets = [
         s for s in api.core.list_namespaced_secret(NAMESPACE).items if s.metadata.name in ("queue", "database", "cache")
     ]
-    encoded = {value for secret in secrets for value in secret.data.values()}
-    values = encoded | {base64.b64decode(value).decode().strip() for value in encoded}
+    encoded = {value for secret in secrets for value in secret.data.values() if value}
+    plain = {base64.b64decode(value).decode().strip() for value in encoded}
+    values = encoded | plain | {value.rpartition(":")[2] for value in plain}
     assert len(values) >= 16
     shown = [str(api.core.list_namespaced_config_map(NAMESPACE).to_dict())]
     for pod in api.pods(NAMESPACE, SELECTOR):
@@ -196,7 +247,7 @@ def test_network_policies_are_there_and_whether_they_are_enforced_is_said(
     found = {
         policy.metadata.name for policy in NetworkingV1Api(api.client).list_namespaced_network_policy(NAMESPACE).items
     }
-    assert {"deny-all", "names", "web", "queue", "database", "cache"} <= found
+    assert {"deny-all", "names", "web", "queue", "database", "cache", "ingress"} <= found
     daemons = {d.metadata.name for d in api.apps.list_daemon_set_for_all_namespaces().items}
     if not daemons & {"calico-node", "cilium", "antrea-agent", "kube-router", "kube-network-policies"}:
         pytest.skip("the pod network enforces no NetworkPolicy: they are a declaration here, and not proven")

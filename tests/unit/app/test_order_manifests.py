@@ -13,8 +13,18 @@ import yaml
 from kubernetes.client import ApiException
 
 from bundle.orders import orders_items
+from harness.app import order_service
 from harness.app.order_service import OrderService
-from harness.app.orders_manifests import NAMESPACE, VERSIONS, load, migration, named, new_secrets
+from harness.app.orders_manifests import (
+    DATABASE_USERS,
+    NAMESPACE,
+    QUEUE_USERS,
+    VERSIONS,
+    load,
+    migration,
+    named,
+    new_secrets,
+)
 from harness.errors import StepFailed, UsageError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -89,7 +99,7 @@ def test_pod_security_restricted_and_bounded(obj: dict[str, Any]) -> None:
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["securityContext"]["runAsUser"] > 10_000
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert spec["automountServiceAccountToken"] is (obj["metadata"]["name"] == "database")
+    assert spec["automountServiceAccountToken"] is (obj["metadata"]["name"] in ("database", "ingress"))
     for container in spec["containers"]:
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -131,8 +141,12 @@ def test_every_pod_has_a_budget_and_a_network_policy_of_its_own() -> None:
     }
 
 
-def test_patroni_may_do_what_it_needs_in_its_namespace_and_nobody_else_anything() -> None:
+def test_patroni_and_the_ingress_may_do_what_they_need_in_their_namespace_and_nobody_else_anything() -> None:
     rights = [obj for obj in load("v1") if "Role" in obj["kind"]]
+    assert {s["name"] for obj in rights for s in obj.get("subjects", [])} == {"database", "ingress"}
+    routes = named(rights, "Role", "ingress")["rules"]
+    assert {verb for rule in routes for verb in rule["verbs"]} == {"list"}
+    assert {kind for rule in routes for kind in rule["resources"]} == {"ingresses", "services", "endpointslices"}
     assert {obj["kind"] for obj in rights} == {"Role", "RoleBinding"}
     verbs = {verb for rule in named(rights, "Role", "database")["rules"] for verb in rule["verbs"]}
     assert "*" not in verbs
@@ -148,9 +162,9 @@ def test_the_app_sees_its_own_passwords_only() -> None:
                 keys = [item["key"] for item in source["secret"]["items"]]
                 seen.setdefault(obj["metadata"]["name"], {})[source["secret"]["name"]] = keys
     assert seen == {
-        "web": {"queue": ["password"], "database": ["app"], "cache": ["password"]},
-        "worker": {"queue": ["password"], "database": ["app"]},
-        migration("v1"): {"queue": ["password"], "database": ["owner"]},
+        "web": {"queue": ["login"], "database": ["login"], "cache": ["password"]},
+        "worker": {"queue": ["login"], "database": ["login"]},
+        migration("v1"): {"queue": ["login"], "database": ["owner-login", "login", "next-login"]},
     }
 
 
@@ -164,9 +178,25 @@ def test_every_secret_that_is_asked_for_is_made_anew_each_time() -> None:
             if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
                 asked.add((reference["name"], reference["key"]))
     assert asked <= made
-    one = [value for s in first for value in s["data"].values()]
+    one = [value for s in first for key, value in s["data"].items() if key != "next-login"]
     assert not set(one) & {value for s in second for value in s["data"].values()}
     assert min(len(base64.b64decode(value)) for value in one) >= 48
+
+
+def test_the_queue_knows_both_logins_and_clients_have_one_of_them() -> None:
+    found = {
+        s["metadata"]["name"]: {k: base64.b64decode(v).decode() for k, v in s["data"].items()} for s in new_secrets()
+    }
+    queue, database = found["queue"], found["database"]
+    config = named(load("v1"), "ConfigMap", "queue")["data"]["nats.conf"]
+    for side, user in QUEUE_USERS.items():
+        assert f'user: "{user}", password: $PASSWORD_{side.upper()}' in config
+    assert queue["login"] == f"{QUEUE_USERS['a']}:{queue['password-a']}"
+    assert database["login"].partition(":")[0] == DATABASE_USERS["a"]
+    assert database["next-login"] == ""
+    job = pod(named(load("v1"), "Job", migration("v1")))["containers"][0]
+    members = next(e["value"] for e in job["env"] if e["name"] == "DATABASE_MEMBERS")
+    assert members.split(",") == list(DATABASE_USERS.values())
 
 
 def test_the_grace_period_covers_the_drain() -> None:
@@ -231,7 +261,8 @@ def refusing(kind: str) -> Any:
 def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     api = refusing("StatefulSet")
     service = OrderService(api, None)  # type: ignore[arg-type]
-    monkeypatch.setattr(service, "_batch", Thing(read_namespaced_job=api.core.read_namespace))
+    monkeypatch.setattr(order_service, "Certificates", lambda _: Thing(ensure=lambda: None))
+    monkeypatch.setattr(order_service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
     with pytest.raises(StepFailed, match=r"StatefulSet queue was refused: 422 spec\.replicas: must be positive"):
         service.deploy("v1")
     assert api.deleted == ["Namespace", "PriorityClass"]

@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle import orders
+from bundle import golang, orders
+from bundle.golang import go_recipe
 from bundle.modules_source import modules_items
-from bundle.orders import NATS, orders_items
+from bundle.orders import INGRESS, NATS, orders_items
 from bundle.recipes import order
 from bundle.releases import RELEASES
 
@@ -29,14 +30,24 @@ def test_the_image_holds_the_versions_that_are_tested() -> None:
     assert {name: tested.get(name) for name in shipped} == shipped
 
 
-def test_the_queue_is_the_locked_version() -> None:
-    text = (NATS.module / "go.mod").read_text()
-    assert f"github.com/nats-io/nats-server/v2 {NATS.version}" in text
+def test_queue_and_ingress_are_the_locked_versions() -> None:
+    for product, module in ((NATS, "github.com/nats-io/nats-server/v2"), (INGRESS, "github.com/zalando/skipper")):
+        assert f"{module} {product.version}" in (product.module / "go.mod").read_text()
+
+
+def test_a_change_of_our_own_program_builds_it_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = go_recipe(INGRESS).key
+    shutil.copytree(golang.MODULES / "ingress", tmp_path / "ingress")
+    monkeypatch.setattr(golang, "MODULES", tmp_path)
+    assert go_recipe(INGRESS).key == before
+    with (tmp_path / "ingress" / "main.go").open("a") as source:
+        source.write("// changed\n")
+    assert go_recipe(INGRESS).key != before
 
 
 def test_every_node_gets_every_image_once() -> None:
     items = orders_items()
-    assert {item.name for item in items} == {"nats-server", "postgres", "valkey", "orders-v1", "orders-v2"}
+    assert {item.name for item in items} == {"nats-server", "ingress", "postgres", "valkey", "orders-v1", "orders-v2"}
     assert {item.kind for item in items} == {"image"}
     assert len({item.image for item in items}) == len(items)
     assert all(set(item.nodes) == {"control_plane", "worker"} for item in items)

@@ -1,0 +1,155 @@
+"""Drills that rotate what the order service is told and trusted with: by which ways they send, and what they judge."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from types import SimpleNamespace as Thing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.app import pki
+from harness.app.ledger import ACKNOWLEDGED, NS, Ledger, Write
+from harness.drills import ALL, order_rotations
+from harness.drills.order_rotations import ORDER_ROTATIONS
+from harness.drills.undo import Undos
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BY_WHAT = {drill.what: drill for drill in ORDER_ROTATIONS}
+
+
+class Context:
+    """Remembers checks and steps."""
+
+    def __init__(self, folder: Path) -> None:
+        self.checks: dict[str, bool | None] = {}
+        self.said: dict[str, str] = {}
+        self.spans: list[tuple[str, str]] = []
+        self.undos = Undos()
+        self.target = "kubedrill-orders/it"
+        self.writer = Thing(path=folder / "drill.jsonl")
+        self.survey = Thing(rng=random.Random(1))  # noqa: S311 - a test's seed
+        inventory = Thing(virtual_address="10.0.0.1", nodes=[Thing(address="10.0.0.2")])
+        self.faults = Thing(api=None, settings=Thing(timeouts=None), inventory=inventory)
+
+    @contextmanager
+    def step(self, _subject: str, name: str, lane: str = "step") -> Iterator[None]:
+        self.spans.append((lane, name))
+        yield
+
+    def event(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def check(self, name: str, ok: bool | None, found: str, _expected: str) -> None:
+        self.checks[name], self.said[name] = ok, found
+
+
+class Live:
+    """What runs: its greeting, certificate and login, and the traffic that was sent."""
+
+    def __init__(self) -> None:
+        self.pairs = [pki.new_authority("one"), pki.new_authority("two")]
+        self.greetings = ["Hello"]
+        self.logins_used = ["a"]
+        self.plans: list[Any] = []
+        self.failed: dict[str, int] = {}
+        self.breaks = False
+
+    def traffic(self, plan: Any, path: Path, _timeouts: Any) -> Any:
+        self.plans.append((plan, path.name))
+        writes = {f"{plan.run}-{i}": Write("", 0, i * NS, ACKNOWLEDGED, i * NS + 1) for i in range(300)}
+        ledger = Ledger(writes, {}, dict.fromkeys(writes, 1))
+        if plan.url.startswith("https"):
+            ledger.failed.update(self.failed)
+        flow = Thing(check=lambda: None, stop=lambda: None, read_back=lambda: ledger)
+
+        @contextmanager
+        def running() -> Iterator[Any]:
+            yield flow
+
+        return running()
+
+    def rotation(self, *_: Any) -> Any:
+        def greeting(text: str) -> None:
+            if self.breaks and len(self.greetings) == 1:
+                self.greetings.append("half")
+                raise OSError
+            self.greetings.append(text)
+
+        def logins() -> str:
+            self.logins_used.append("b")
+            return "b"
+
+        def certificate() -> int:
+            self.pairs.pop(0)
+            return pki.serial(self.pairs[0].certificate)
+
+        return Thing(
+            greeting=greeting,
+            live_greeting=lambda: self.greetings[-1],
+            logins=logins,
+            side=lambda: self.logins_used[-1],
+            finish=lambda: None,
+            certificate=certificate,
+        )
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Live:
+    found = Live()
+    certificates = Thing(authority=lambda: "PEM", serving=lambda: found.pairs[0].certificate)
+    monkeypatch.setattr(order_rotations, "Traffic", found.traffic)
+    monkeypatch.setattr(order_rotations, "Rotation", found.rotation)
+    monkeypatch.setattr(order_rotations, "Certificates", lambda _: certificates)
+    monkeypatch.setattr(order_rotations, "keep_on_for", lambda *_: None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "check"),
+    [
+        ("config", "every web pod greets anew"),
+        ("certificate", "a new certificate is served everywhere"),
+        ("passwords", "another login is in use"),
+    ],
+)
+def test_orders_are_sent_by_both_ways_and_every_request_counts(
+    live: Live, tmp_path: Path, what: str, check: str
+) -> None:
+    ctx: Any = Context(tmp_path)
+    BY_WHAT[what].run(ctx)
+    assert ctx.checks[check] is True
+    assert {name for name, ok in ctx.checks.items() if not ok} == set()
+    assert {name.partition(":")[0] for name in ctx.checks} == {"node port", "ingress", check}
+    assert ("fault", f"rotate {what}") in ctx.spans
+    (plain, plain_file), (tls, tls_file) = live.plans
+    assert (plain.url, tls.url) == ("http://10.0.0.1:30081", "https://10.0.0.1:30443")
+    assert (plain_file, tls_file) == ("drill.node.ledger", "drill.ingress.ledger")
+    assert not tls.run.startswith(f"{plain.run}-"), "the read-back of one must not find the other's orders"
+    assert len(ctx.undos) == 0
+
+
+def test_one_failed_request_is_a_failure_though_its_repetition_was_acknowledged(live: Live, tmp_path: Path) -> None:
+    live.failed = {"http-503": 1}
+    ctx: Any = Context(tmp_path)
+    BY_WHAT["passwords"].run(ctx)
+    assert [name for name, ok in ctx.checks.items() if not ok] == ["ingress: no request failed"]
+    assert ctx.said["ingress: no request failed"] == "1 write http-503"
+
+
+def test_the_greeting_is_put_back_when_the_drill_dies(live: Live, tmp_path: Path) -> None:
+    live.breaks = True
+    ctx: Any = Context(tmp_path)
+    with pytest.raises(OSError):  # noqa: PT011 - whatever ends it
+        BY_WHAT["config"].run(ctx)
+    ctx.undos.unwind()
+    assert live.greetings[-1] == "Hello"
+
+
+def test_the_drills_are_known_by_name_and_need_the_order_service() -> None:
+    assert {"orders-config-rotated", "orders-certificate-rotated", "orders-secret-rotated"} <= ALL.keys()
+    assert all("kubedrill app deploy" in drill.needs for drill in ORDER_ROTATIONS)
