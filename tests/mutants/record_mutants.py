@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from mutantkit import Called, Lines, healthy, on_folder, on_lines, on_record
 from recordkit import Kit, at, write
 
-from harness.model import Span
+from harness.model import STEADY, Event, Span
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 INCONCLUSIVE, PASS, REFUSED, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.REFUSED, Called.ABORTED
+FAIL = Called.FAIL
 
 
 @on_lines(INCONCLUSIVE, "the record stops without an end: the harness was killed")
@@ -57,6 +58,20 @@ def reordered(lines: Lines) -> Lines:
 def header_is_not_first(lines: Lines) -> Lines:
     """The lines were sorted by somebody's tool."""
     return sorted(lines, key=str, reverse=True)
+
+
+@on_record(FAIL, "API writes out for 4.9")
+def steady_state_told_after_the_fault(kit: Kit) -> None:
+    """What the fault cost is declared to lie before the steady state, from which on a drill is judged."""
+    kit.fail("api-write", 6.0, 11.0)
+    kit.events.append(Event(STEADY, "probes", "every probe is answered", at(12)))
+
+
+@on_record(PASS, "not one request failed")
+def failures_before_the_steady_state(kit: Kit) -> None:
+    """Harmless: the app was still being rolled out, and nothing had been broken yet."""
+    kit.fail("app-nodeport-new", 0.5, 2.6, every=3)
+    kit.events.append(Event(STEADY, "probes", "every probe is answered", at(3)))
 
 
 @on_record(INCONCLUSIVE, "off their schedule")
