@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import ApiException
 
 from harness.app import manifests
-from harness.app.application import AppStatus, Endpoints
+from harness.app.application import AppStatus, Endpoints, status_of
 from harness.app.diagnosis import diagnose, fatal_reason, terminating
 from harness.app.grpc_client import Greeting, say_hello
 from harness.app.spread import is_spread, restart
@@ -81,14 +81,7 @@ class SampleApp:
             if error.status == 404:
                 return None
             raise
-        pods = [pod for pod in self._pods() if pod.metadata.deletion_timestamp is None]
-        return AppStatus(
-            version=deployment.spec.template.spec.containers[0].image.rpartition(":")[2],
-            wanted=deployment.spec.replicas,
-            ready=deployment.status.ready_replicas or 0,
-            nodes={pod.metadata.name: pod.spec.node_name or "" for pod in pods},
-            problem=self._api.rollout_problem("Deployment", self.namespace, self.name) or "",
-        )
+        return status_of(deployment, self._pods(), self._api.rollout_problem("Deployment", self.namespace, self.name))
 
     def pod_spec(self) -> Any:
         """Return the V1PodSpec of its Deployment."""

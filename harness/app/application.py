@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,17 @@ class AppStatus:
     ready: int
     nodes: dict[str, str]  # pod → node, of pods that are not being deleted
     problem: str
+
+
+def status_of(workload: Any, pods: Iterable[Any], problem: str | None) -> AppStatus:
+    """What a Deployment or StatefulSet and its pods are now."""
+    return AppStatus(
+        version=workload.spec.template.spec.containers[0].image.rpartition(":")[2],
+        wanted=workload.spec.replicas,
+        ready=workload.status.ready_replicas or 0,
+        nodes={p.metadata.name: p.spec.node_name or "" for p in pods if p.metadata.deletion_timestamp is None},
+        problem=problem or "",
+    )
 
 
 class Application(Protocol):

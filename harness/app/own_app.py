@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
-from harness.app.application import AppStatus, Endpoints
+from harness.app.application import AppStatus, Endpoints, status_of
 from harness.app.diagnosis import diagnose, refusal, terminating
 from harness.app.own_objects import find_mistakes, selector_text, workload, workloads
 from harness.app.render import label
@@ -101,14 +101,7 @@ class OwnApp:
             if error.status == 404:
                 return None
             raise
-        pods = [pod for pod in self._pods() if pod.metadata.deletion_timestamp is None]
-        return AppStatus(
-            version=found.spec.template.spec.containers[0].image.rpartition(":")[2],
-            wanted=found.spec.replicas,
-            ready=found.status.ready_replicas or 0,
-            nodes={pod.metadata.name: pod.spec.node_name or "" for pod in pods},
-            problem=self._api.rollout_problem(self._app.kind, self.namespace, self.name) or "",
-        )
+        return status_of(found, self._pods(), self._api.rollout_problem(self._app.kind, self.namespace, self.name))
 
     def pod_spec(self) -> Any:
         """Return the V1PodSpec of the workload."""

@@ -5,18 +5,15 @@ A pure function of load.json.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.load_charts import latency_chart, replica_chart, throughput_chart
+from harness.report.page import ASSETS, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ASSETS = Path(__file__).parent / "assets"
 
 
 def load_page_html(found: Mapping[str, Any]) -> str:
@@ -24,13 +21,7 @@ def load_page_html(found: Mapping[str, Any]) -> str:
 
     ``found`` is what ``load.json`` holds (docs/orders.md).
     """
-    environment = Environment(
-        loader=FileSystemLoader(ASSETS),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters["ms"] = _milliseconds
     environment.filters["bounds"] = _bounds
     style = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "load.css"))

@@ -30,15 +30,20 @@ class Scale:
         return round(min(100.0, 100 * seconds / self.top), 2)
 
 
-def page_html(run: Run) -> str:
-    """The whole page. All text of the records is escaped, in HTML and in the data for the script."""
-    environment = Environment(
+def templates() -> Environment:
+    """The pages' templates: all text is escaped, and a name that is missing is an error."""
+    return Environment(
         loader=FileSystemLoader(ASSETS),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def page_html(run: Run) -> str:
+    """The whole page. All text of the records is escaped, in HTML and in the data for the script."""
+    environment = templates()
     environment.filters["seconds"] = seconds
     template = environment.get_template("page.html.j2")
     drills = [_drill(number, record, verdict) for number, (record, verdict) in enumerate(run.drills, 1)]
