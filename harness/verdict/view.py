@@ -16,6 +16,9 @@ from harness.verdict.outages import Run, find_runs
 if TYPE_CHECKING:
     from harness.model import Budget
 
+TOUCHING = ("fault", "ansible", "step")
+"""Lanes of what a drill does to the cluster, the most telling one first."""
+
 GAP_INTERVALS = 5  # DESIGN: missing data is never a pass. A gap is five ticks without one fired ...
 GAP_AT_LEAST_S = 1.0  # ... or a second, whichever is longer; never more than the outage that the probe's budget allows
 
@@ -105,7 +108,7 @@ class View:
     @cached_property
     def touched(self) -> Interval | None:
         """From when to when the drill changed the cluster: fault windows, else Ansible tasks, else steps."""
-        for lane in ("fault", "ansible", "step"):
+        for lane in TOUCHING:
             spans = [s for s in self.record.spans if s.lane == lane]
             if spans:
                 return min(s.start for s in spans), max(self.last_time if s.end is None else s.end for s in spans)
@@ -149,7 +152,7 @@ class View:
 
 def _steady_from(record: Record) -> int | None:
     """Since when every probe was answered, as the runner saw it; nothing that is told after a fault began counts."""
-    fault = min((s.start for s in record.spans if s.lane in ("fault", "ansible", "step")), default=0)
+    fault = min((s.start for s in record.spans if s.lane in TOUCHING), default=0)
     return max((e.at for e in record.events if e.lane == STEADY and e.at <= fault), default=None)
 
 
