@@ -205,6 +205,8 @@ def test_each_round_is_judged_by_its_own_limits_and_its_own_samples(tmp_path: Pa
     check = as_check(rounds[1], verdicts[1])
     assert (check.name, check.ok) == ("round 2: kubelet-stopped on w1", called == "PASS")
     assert check.expected == "PASS within its own limits: * 1 s (predicted 0 s)"
+    outage = f"; measured: * {out_s - 0.1:.1f}\N{EN DASH}" if out_s else "; measured: no outage, 0 of "
+    assert outage in check.found
 
 
 def test_a_round_that_left_something_behind_or_was_not_watched_is_no_pass(tmp_path: Path) -> None:
