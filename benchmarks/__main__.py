@@ -1,11 +1,11 @@
-"""What ``make bench`` runs, each against its floor: sampler, verdict of a large record, trends, installer, upgrade."""
+"""What ``make bench`` runs, each against its floor, from what a laptop can do to what needs the local cluster."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-BENCHMARKS = ["sampler", "verdict", "trends", "install", "upgrade"]
+BENCHMARKS = ["sampler", "verdict", "trends", "install", "upgrade", "orders"]
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import zstandard
 
@@ -106,7 +106,20 @@ class LayerWriter:
                 member.mtime, member.uname, member.gname, member.pax_headers = 0, "", "", {}
                 if member.islnk():
                     member.linkname = member.linkname.removeprefix("./")
-                self._tar.addfile(member, tar.extractfile(member) if member.isreg() else None)
+                content = tar.extractfile(member) if member.isreg() else None
+                self._tar.addfile(member, _of_no_time(content) if content and member.name.endswith(".pyc") else content)
+
+
+def _of_no_time(bytecode: IO[bytes]) -> IO[bytes]:
+    """Let compiled Python name the time that its source has in a layer, which is 0.
+
+    With another one (bytes 8 to 12, where flags in 4 to 8 say that it counts: PEP 552) each start of a program would
+    compile every module again, and keep none, because the file system is read-only.
+    """
+    data = bytearray(bytecode.read())
+    if data[4:8] == bytes(4):
+        data[8:12] = bytes(4)
+    return io.BytesIO(data)
 
 
 def write_image(archive: Path, reference: str, layers: Sequence[Path], config: Config) -> None:

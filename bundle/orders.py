@@ -19,6 +19,7 @@ from bundle.images import (
     PYTHON_PACKAGES,
     SAMPLE_APP,
     Image,
+    compile_python,
     debian_layer,
     files_image,
     image_recipe,
@@ -43,7 +44,7 @@ VERSIONS = ("v1", "v2")
 PYTHON = "3.13"
 """Of Debian 13, which the wheels are fetched for."""
 # Raised when what this file makes of the same inputs changes.
-_RECIPE = 1
+_RECIPE = 2
 _USER = "10001"
 POSTGRES_ID = 10010
 """User and group of the database's files, wherever Debian's own next number would be."""
@@ -86,7 +87,8 @@ def orders_items() -> list[Item]:
     """
     if not (ORDERS_APP / "main.py").is_file():
         raise Unsupported(f"{ORDERS_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill")
-    base, wheels = python_layer(), _wheels()
+    base = python_layer()
+    wheels = _wheels(base)
     data = debian_layer("layer-data", DATA_PACKAGES, _DATA_OPTIONS)
     return [
         _program(NATS, "10020", f"github.com/nats-io/nats-server/v2@{NATS_SERVER}"),
@@ -159,8 +161,11 @@ def _data_image(image: Image, layer: Recipe) -> Recipe:
     return files_image(image, {}, lambda _: {}, (), layer)
 
 
-def _wheels() -> Recipe:
-    """The Python packages that Debian lacks, each checked against the hash of orders-app/requirements.lock."""
+def _wheels(base: Recipe) -> Recipe:
+    """The Python packages that Debian lacks, each checked against the hash of orders-app/requirements.lock.
+
+    They are compiled with the image's own Python: a pod could not keep what it compiles, and would at each start.
+    """
     lock = ORDERS_APP / "requirements.lock"
 
     def make(kitchen: Kitchen) -> None:
@@ -180,9 +185,10 @@ def _wheels() -> Recipe:
                 archive.extractall(kitchen.out / "lib")
             wheel.unlink()
         fetched.rmdir()
+        compile_python(kitchen, base, kitchen.out / "lib", "/app")
 
     inputs = {"recipe": _RECIPE, "lock": hashlib.sha256(lock.read_bytes()).hexdigest(), "python": PYTHON}
-    return Recipe("wheels-orders", PYTHON, "fetch", inputs, make)
+    return Recipe("wheels-orders", PYTHON, "fetch", inputs, make, (base,))
 
 
 def _item(image: Image, recipe: Recipe, source: str, packages: tuple[str, ...] = ()) -> Item:

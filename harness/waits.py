@@ -1,4 +1,4 @@
-"""The only polling loop, and the only place that sleeps.
+"""The only polling loop, the only place that sleeps, and what is done again and again beside other work.
 
 >>> from itertools import count
 >>> ticks = count()
@@ -10,14 +10,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from harness.errors import DeadlineExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 
@@ -91,3 +92,40 @@ def wait_for(  # noqa: PLR0913 - each is named by the caller
 def pause(seconds: float, clock: Clock = _CLOCK) -> None:
     """Let time pass because the length itself is the purpose (traffic before a fault), not to await something."""
     clock.sleep(seconds)
+
+
+class Repeating:
+    """Does each of several jobs every ``every_s`` seconds, in a thread of its own, while it is entered.
+
+    The first time is ``every_s`` seconds after the start. Leaving waits ``patience_s`` seconds for what is under way,
+    of all jobs together, and then leaves it alone: the threads hold up no process that ends. A job that raises is not
+    done again.
+    """
+
+    def __init__(self, jobs: Sequence[Callable[[], object]], every_s: float, patience_s: float) -> None:
+        self._every_s, self._patience_s, self._stop = every_s, patience_s, threading.Event()
+        self._threads = [threading.Thread(target=self._repeat, args=[job], daemon=True) for job in jobs]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        deadline = time.monotonic() + self._patience_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing begins any more; what is under way may go on."""
+        return self._stop.is_set()
+
+    def end(self) -> None:
+        """Begin nothing any more, and wait for nobody; a job may say so itself."""
+        self._stop.set()
+
+    def _repeat(self, job: Callable[[], object]) -> None:
+        while not self._stop.wait(self._every_s):
+            job()

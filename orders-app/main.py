@@ -66,21 +66,30 @@ async def serve_worker(settings: Settings) -> None:
     """Store orders until SIGTERM or SIGINT."""
     store = Store(settings, size=2)
     await store.open()
-    broker = await Broker.connect(settings, "worker")
-    worker = Worker(broker, store)
+    worker = Worker(store)
     _on_signal(worker.stopping)
     runner = http.AppRunner(make_worker_app(worker), access_log=None)
     port = await _listen(runner, settings, settings.http_port)
-    say(f"worker: storing, HTTP on {port}")
-    await worker.run()
-    await broker.close()
+    say(f"worker: HTTP on {port}")
+    connecting = asyncio.create_task(Broker.connect(settings, "worker"))
+    stopping = asyncio.create_task(worker.stopping.wait())
+    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if connecting.done():
+        say("worker: storing")
+        await worker.run(broker := connecting.result())
+        await broker.close()
+    connecting.cancel()
     await runner.cleanup()
     await store.close()
     say("worker: gone")
 
 
 async def run_migration(settings: Settings) -> None:
-    """Bring database and queue to this version's form; either may still be on its way up."""
+    """Bring database and queue to this version's form, side by side; either may still be on its way up."""
+    await asyncio.gather(_migrate_database(settings), _migrate_queue(settings))
+
+
+async def _migrate_database(settings: Settings) -> None:
     for attempt in range(1, RETRIES + 1):
         try:
             done = await migrate(settings)
@@ -94,6 +103,9 @@ async def run_migration(settings: Settings) -> None:
             say(f"migrate: {error}")
             raise SystemExit(1) from error
     say(f"migrate: {', '.join(done) or 'the database is up to date'}")
+
+
+async def _migrate_queue(settings: Settings) -> None:
     broker = await Broker.connect(settings, "migrate")
     await _ensure_stream(broker, settings.replicas)
     await broker.close()

@@ -32,23 +32,24 @@ SAVE_S = 8.0
 
 @dataclass
 class Worker:
-    """The loop, and what its probes say of it."""
+    """The loop, and what its probes say of it. ``working`` is False until the queue was reached for the first time."""
 
-    broker: Broker
     store: Store
+    working: bool = False
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     stored: int = 0
     retries: int = 0
     unreadable: int = 0
     last_turn: float = field(default_factory=time.monotonic)
 
-    async def run(self) -> None:
+    async def run(self, broker: Broker) -> None:
         """Work until asked to stop; a batch that was begun is finished."""
         subscription = None
+        self.working = True
         while not self.stopping.is_set():
             self.last_turn = time.monotonic()
             try:
-                subscription = subscription or await self.broker.subscription()
+                subscription = subscription or await broker.subscription()
                 messages = await self._take(subscription)
                 if messages:
                     await self._store(messages)
@@ -82,9 +83,9 @@ class Worker:
         self.unreadable += len(unreadable)
 
     def problem(self) -> str:
-        """Say why this worker should be restarted, or nothing."""
+        """Say why this worker should be restarted, or nothing: a queue that is not up yet is no reason."""
         silent = time.monotonic() - self.last_turn
-        return f"no turn of the loop for {silent:.0f} s" if silent > STALE_S else ""
+        return f"no turn of the loop for {silent:.0f} s" if self.working and silent > STALE_S else ""
 
 
 def make_app(worker: Worker) -> web.Application:
@@ -94,6 +95,11 @@ def make_app(worker: Worker) -> web.Application:
         problem = worker.problem()
         return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
 
+    async def readyz(request: web.Request) -> web.Response:
+        if not worker.working:
+            return web.Response(status=503, text="the queue was not reached yet\n")
+        return await healthz(request)
+
     async def metrics(_request: web.Request) -> web.Response:
         values = {"stored": worker.stored, "retries": worker.retries, "unreadable": worker.unreadable}
         lines = [f"# TYPE orders_{name}_total counter\norders_{name}_total {value}" for name, value in values.items()]
@@ -101,6 +107,6 @@ def make_app(worker: Worker) -> web.Application:
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", healthz)
+    app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     return app

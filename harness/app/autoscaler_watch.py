@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,26 +13,24 @@ from kubernetes.utils import parse_quantity
 from harness.app.autoscaling import Look, still_up
 from harness.cluster.api import ApiUnavailable
 from harness.errors import DeadlineExceeded
-from harness.waits import Waiting, wait_for
+from harness.waits import Repeating, Waiting, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
     from harness.cluster.api import ClusterApi
 
 POLL_S = 1.0
 
 
-class AutoscalerWatch:
+class AutoscalerWatch(Repeating):
     """Collects looks while it is entered. An API that does not answer makes bounds wider, and stops nobody."""
 
     def __init__(self, api: ClusterApi, namespace: str) -> None:
+        super().__init__([self._look_again], POLL_S, patience_s=2 * api.settings.timeouts.api_call)
         self._api, self._namespace = api, namespace
         self._looks: dict[str, list[Look]] = {}
         self._selectors: dict[str, str] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, name="autoscalers", daemon=True)
 
     def __enter__(self) -> Self:
         """Look once, so that it is known how it was before the load.
@@ -41,14 +39,7 @@ class AutoscalerWatch:
             ApiUnavailable, ApiException: the API does not answer.
         """
         self._look()
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(2 * self._api.settings.timeouts.api_call)
+        return super().__enter__()
 
     def looks(self) -> dict[str, tuple[Look, ...]]:
         """Return what was seen so far, by the autoscaler's name; empty: the namespace has none."""
@@ -72,12 +63,10 @@ class AutoscalerWatch:
             return str(error)
         return ""
 
-    def _repeat(self) -> None:
-        while not self._stop.wait(POLL_S):
-            try:
-                self._look()
-            except (ApiUnavailable, ApiException):
-                continue  # the next look's bounds reach back to the last one that was answered
+    def _look_again(self) -> None:
+        # the next look's bounds reach back to the last one that was answered
+        with contextlib.suppress(ApiUnavailable, ApiException):
+            self._look()
 
     def _look(self) -> None:
         asked = time.monotonic_ns()

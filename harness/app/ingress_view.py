@@ -8,6 +8,8 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
+import grpc
+
 from harness.app import pki
 from harness.app.orders_manifests import HOST, HTTPS_NODE_PORT
 from harness.errors import StepFailed
@@ -25,7 +27,7 @@ class IngressView:
 
     def __init__(self, inventory: Inventory, authority: str, port: int = HTTPS_NODE_PORT) -> None:
         self.addresses = [inventory.virtual_address, *(node.address for node in inventory.nodes)]
-        self._context, self._port = trusting(authority), port
+        self._authority, self._context, self._port = authority, trusting(authority), port
 
     def serials(self, address: str, name: str = HOST) -> set[int]:
         """Return the serial numbers that several new connections to an address were shown.
@@ -51,6 +53,12 @@ class IngressView:
         if answer.status != 200:
             raise StepFailed(f"the ingress at {address} answered {answer.status} to {path}: {body[:200]!r}")
         return json.loads(body)
+
+    def channel(self, address: str, host: str = HOST) -> grpc.Channel:
+        """Return a gRPC channel to the ingress at an address, of a client that knows it by the name ``host``."""
+        options = [("grpc.ssl_target_name_override", host), ("grpc.default_authority", host)]
+        trusted = grpc.ssl_channel_credentials(self._authority.encode())
+        return grpc.secure_channel(f"{address}:{self._port}", trusted, options)
 
     def lacks(self, serial: int) -> str | None:
         """Say where another certificate than that one is served, or none at all; None: it is served everywhere."""

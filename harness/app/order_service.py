@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
 from harness.app import orders_manifests as manifests
-from harness.app.diagnosis import diagnose, fatal_reason, refusal, terminating
+from harness.app.diagnosis import diagnose, refusal, terminating
 from harness.app.orders_certificates import Certificates
 from harness.app.orders_migration import Migration, job
+from harness.app.orders_progress import POLL_S, Completeness, timeline
 from harness.app.orders_status import Component, OrdersStatus
+from harness.cluster.api import ApiUnavailable
 from harness.cluster.playbooks import run_playbook
 from harness.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 
@@ -27,12 +30,15 @@ NODES_NEEDED = 3
 
 
 class OrderService:
-    """The order service of one cluster. Every method may be called again at any time."""
+    """The order service of one cluster. Every method may be called again at any time.
+
+    ``say`` is told of each step of :meth:`deploy`.
+    """
 
     namespace = manifests.NAMESPACE
 
-    def __init__(self, api: ClusterApi, settings: Settings) -> None:
-        self._api, self._settings = api, settings
+    def __init__(self, api: ClusterApi, settings: Settings, say: Callable[[str], object] = lambda _: None) -> None:
+        self._api, self._settings, self._say = api, settings, say
 
     def put_images(self, on_event: Callable[[TaskEvent], None] | None = None) -> int:
         """Import the images on every node that lacks them (timeouts.playbook); returns how many nodes did.
@@ -56,22 +62,34 @@ class OrderService:
         self._refuse(version)
         if terminating(self._api, self.namespace):
             self._api.wait_namespace_gone(self.namespace)
-        objects = manifests.load(version)
+        objects, known = manifests.load(version), {pod.metadata.uid for pod in self._pods()}
         first = self._live_web() is None
         self._keep_what_changed(objects)
         try:
-            self._apply(objects[:2])
-            self._ensure_secrets()
-            Certificates(self._api).ensure()
-            Migration(self._api, version).clear_failed()
-            if not first:
-                self._migrate(objects, version)
-            self._apply(objects[2:])
-            self.wait_ready(version)
+            self._bring_up(objects, version, first=first)
         except StepFailed as error:
             if first:
                 self._undo(error)
             raise
+        with contextlib.suppress(ApiUnavailable):  # it is complete, whether or not its pods can be told of
+            for line in timeline(self._pods(), known):
+                self._say(f"  {line}")
+
+    def _bring_up(self, objects: list[dict[str, Any]], version: str, *, first: bool) -> None:
+        """Apply everything, what takes longest first: volumes are made and the database is founded meanwhile."""
+        self._apply(objects[:2])
+        self._ensure_secrets()
+        Migration(self._api, version).clear_failed()
+        if not first:
+            self._migrate(objects, version)
+            self._say("the database has this version's form")
+        data = manifests.up_to_data(objects)
+        self._apply(objects[2:data])
+        self._say("database and queue are on their way")
+        Certificates(self._api).ensure()
+        self._apply(objects[data:])
+        self._say("everything else is on its way")
+        self.wait_ready(version)
 
     def wait_ready(self, version: str) -> None:
         """Wait (timeouts.rollout) until every part is complete and the migration has run.
@@ -79,7 +97,7 @@ class OrderService:
         Raises:
             StepFailed: it is not; carries pod states, events and log tails.
         """
-        self.wait_for("the order service", lambda: self._lacks(version))
+        self.wait_for("the order service", Completeness(self._api, version, self._say).lacks, poll_s=POLL_S)
 
     def status(self) -> OrdersStatus | None:
         """Return what is deployed now, or None when nothing is."""
@@ -91,7 +109,7 @@ class OrderService:
         claims = self._api.core.list_namespaced_persistent_volume_claim(self.namespace).items
         return OrdersStatus(
             version=web.spec.template.spec.containers[0].image.rpartition(":")[2],
-            components=tuple(self._component(kind, name, pods) for kind, name in _workloads()),
+            components=tuple(self._component(kind, name, pods) for kind, name in manifests.workloads()),
             primary=primary[0] if len(primary) == 1 else "",
             volumes=len(claims),
         )
@@ -168,41 +186,17 @@ class OrderService:
         Migration(self._api, version).clear()
         self._migrate(manifests.load(version), version)
 
-    def wait_for(self, what: str, lacks: Callable[[], str | None]) -> None:
-        """Wait (timeouts.rollout) until nothing is lacking.
+    def wait_for(self, what: str, lacks: Callable[[], str | None], poll_s: float = 0.5) -> None:
+        """Wait (timeouts.rollout) until nothing is lacking, asked for every ``poll_s`` seconds.
 
         Raises:
             StepFailed: something still is; carries pod states, events and log tails.
         """
         try:
-            self._api.wait(what, lacks, setting="rollout")
+            self._api.wait(what, lacks, setting="rollout", poll_s=poll_s)
         except (DeadlineExceeded, StepFailed) as error:
             why = diagnose(self._api, self.namespace, manifests.SELECTOR)
             raise StepFailed(f"{what} is not up: {error}\n{why}") from error
-
-    def _lacks(self, version: str) -> str | None:
-        lacking = [f"{name}: {problem}" for kind, name in _workloads() if (problem := self._problem(kind, name))]
-        lacking += [problem for problem in [Migration(self._api, version).lacks()] if problem]
-        if lacking:
-            self._give_up_early()
-        return "; ".join(lacking) or None
-
-    def _give_up_early(self) -> None:
-        """Stop waiting for what time does not cure.
-
-        Raises:
-            StepFailed: an image is missing, or a rollout made no progress for as long as its Deployment allows.
-        """
-        if reason := fatal_reason(self._pods()):
-            raise StepFailed(
-                f"{reason}. Images come from the application bundle: kubedrill app deploy puts them there."
-            )
-        for name in manifests.DEPLOYMENTS:
-            found = self._api.apps.read_namespaced_deployment(name, self.namespace)
-            seen = (found.status.observed_generation or 0) >= found.metadata.generation  # else it tells of the last one
-            stuck = [c.message for c in found.status.conditions or [] if c.reason == "ProgressDeadlineExceeded"]
-            if seen and stuck:
-                raise StepFailed(f"the rollout of {name} was given up: {stuck[0]}")
 
     def _ensure_secrets(self) -> None:
         """Create each Secret once: what runs keeps its passwords.
@@ -270,8 +264,3 @@ class OrderService:
         volumes = self._api.core.list_persistent_volume().items
         own = [v for v in volumes if v.spec.claim_ref and v.spec.claim_ref.namespace == self.namespace]
         return ", ".join(f"{v.metadata.name} ({v.status.phase})" for v in own) or None
-
-
-def _workloads() -> list[tuple[str, str]]:
-    stateful = [("StatefulSet", name) for name in manifests.STATEFUL]
-    return [*stateful, *(("Deployment", name) for name in manifests.DEPLOYMENTS)]

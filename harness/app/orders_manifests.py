@@ -42,6 +42,12 @@ def load(version: str) -> list[dict[str, Any]]:
     return objects
 
 
+def workloads() -> list[tuple[str, str]]:
+    """Return kind and name of all that has pods of its own for as long as the service is there."""
+    stateful = [("StatefulSet", name) for name in STATEFUL]
+    return [*stateful, *(("Deployment", name) for name in DEPLOYMENTS)]
+
+
 def migration(version: str) -> str:
     """Return the name of a version's migration Job."""
     return f"migrate-{version}"
@@ -50,6 +56,11 @@ def migration(version: str) -> str:
 def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
     """Return one object."""
     return next(obj for obj in objects if obj["kind"] == kind and obj["metadata"]["name"] == name)
+
+
+def up_to_data(objects: list[dict[str, Any]]) -> int:
+    """Return how many objects it takes until database and queue stand, with all that they need."""
+    return 1 + max(number for number, obj in enumerate(objects) if obj["kind"] == "StatefulSet")
 
 
 def new_secrets() -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -48,14 +49,20 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
-    console = Console(stderr=True)
+    console, began = Console(stderr=True), time.monotonic()
+
+    def say(line: str) -> None:
+        console.print(f"{time.monotonic() - began:6.1f} s  {line}", highlight=False, markup=False, soft_wrap=True)
+
     with shown_progress(console) as building:
         orders_bundle(building)
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
-        service = OrderService(api, settings)
+        say("the cluster answers")
+        service = OrderService(api, settings, say)
         imported = service.put_images()
-        console.print(f"images: {imported} nodes got some" if imported else "images: every node has them")
+        say(f"images: {imported} nodes got some" if imported else "images: every node has them")
         service.deploy(version)
+        say(f"{version} is complete")
     click.echo(f"{cluster.name}: order service {version} at http://{cluster.virtual_address}:{NODE_PORT}/orders")
     click.echo(f"{cluster.name}: its ingress at https://{cluster.virtual_address}:{HTTPS_NODE_PORT}/orders")
 

@@ -6,19 +6,17 @@ unknown: it may appear or not.
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
 from harness.cluster.api_client import ApiUnavailable
 from harness.drills.residue import DRILL_NAMESPACE_LABEL
+from harness.waits import Repeating
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from harness.cluster.api import ClusterApi
 
 NAMESPACE = "kubedrill-ledger"
@@ -76,24 +74,9 @@ class Ledger:
         self.api.wait_namespace_gone(NAMESPACE)
 
 
-class Writing:
+class Writing(Repeating):
     """Writes into a ledger all the time, from a thread of its own, while it is entered."""
 
     def __init__(self, ledger: Ledger, interval_s: float = INTERVAL_S) -> None:
-        self.ledger, self._interval_s = ledger, interval_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(_ANSWER_S + self._interval_s)
-
-    def _write(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            self.ledger.write()
+        super().__init__([ledger.write], interval_s, patience_s=_ANSWER_S + interval_s)
+        self.ledger = ledger

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
@@ -17,10 +17,10 @@ from harness.cluster.api import ApiUnavailable
 from harness.cluster.hosts import HostUnreachable
 from harness.errors import DeadlineExceeded
 from harness.model import Span
+from harness.waits import Repeating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from harness.faults import FaultContext
     from harness.record import RecordWriter
@@ -70,36 +70,22 @@ class States:
         self.see({}, at)
 
 
-class Watchers:
+class Watchers(Repeating):
     """All watchers of one drill; use it as a context manager."""
 
     def __init__(self, ctx: FaultContext, writer: RecordWriter) -> None:
-        self._ctx, self._lock, self._stop = ctx, threading.Lock(), threading.Event()
+        self._ctx, self._lock = ctx, threading.Lock()
         self._lanes = {lane: States(writer, lane) for lane in ("node", "release", "etcd-leader", "vip")}
         self._places: dict[str, tuple[bool, bool, float]] = {}
         jobs: list[Callable[[], None]] = [self._see_nodes]
         jobs += [lambda name=node.name: self._see_place(name) for node in ctx.inventory.control_planes]  # type: ignore[misc]
-        self._threads = [threading.Thread(target=self._repeat, args=[job], daemon=True) for job in jobs]
+        super().__init__(jobs, POLL_S, patience_s=_ANSWER_S)
 
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        deadline = time.monotonic() + _ANSWER_S
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
         with self._lock:
             for states in self._lanes.values():
                 states.close(time.monotonic_ns())
-
-    def _repeat(self, job: Callable[[], None]) -> None:
-        while not self._stop.wait(POLL_S):
-            job()
 
     def _see_nodes(self) -> None:
         try:
@@ -130,7 +116,7 @@ class Watchers:
 
     def _see(self, lane: str, states: Mapping[str, str]) -> None:
         with self._lock:
-            if self._stop.is_set():
+            if self.ended:
                 return
             changes = self._lanes[lane].see(states, time.monotonic_ns())
         for subject, before, state in changes:

@@ -12,7 +12,6 @@ import contextlib
 import getpass
 import os
 import socket
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,11 +21,9 @@ from kubernetes.client import ApiException
 from harness.cluster.api_client import ApiUnavailable
 from harness.cluster.kubeconfig import ADMIN_CONF
 from harness.errors import DeadlineExceeded, StepFailed, Unsafe
-from harness.waits import wait_for
+from harness.waits import Repeating, wait_for
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from harness.cluster.api import ClusterApi
 
 NAMESPACE, NAME = "kube-system", "kubedrill"
@@ -47,27 +44,21 @@ _PLACE = "kubedrill.io/place"
 _CONFLICT, _MISSING = 409, 404
 
 
-class ClusterLease:
+class ClusterLease(Repeating):
     """Held while it is entered, once the API answers. ``lost`` says who took it over meanwhile, "" while nobody did."""
 
     def __init__(self, api: ClusterApi, cluster: str, watch_s: float = WATCH_S, renew_s: float = RENEW_S) -> None:
-        self._leases, self._cluster = api.coordination, cluster
-        self._watch_s, self._renew_s = watch_s, renew_s
+        super().__init__([self._keep], renew_s, patience_s=renew_s)
+        self._leases, self._cluster, self._watch_s = api.coordination, cluster, watch_s
         self._acquired = _stamp()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self.lost, self.held = "", False
 
     def __enter__(self) -> Self:
         self.ensure()
-        self._thread.start()
-        return self
+        return super().__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join(self._renew_s)
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
         self.release()
 
     def ensure(self) -> None:
@@ -132,9 +123,10 @@ class ClusterLease:
                 self._leases.delete_namespaced_lease(NAME, NAMESPACE, body=same)
 
     def _keep(self) -> None:
-        while not self._stop.wait(self._renew_s) and not self.lost:
-            if self.held:
-                self.renew()
+        if self.lost:
+            self.end()
+        elif self.held:
+            self.renew()
 
     def read(self) -> Any | None:
         """Return the Lease as it is; None where there is none."""

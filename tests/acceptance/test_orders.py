@@ -151,6 +151,19 @@ def test_the_ingress_leads_to_the_web_by_address_and_by_name(view: IngressView, 
             assert view.get(address, "/orders?limit=1", host).keys() == {"orders", "next"}
 
 
+def test_grpc_goes_through_the_ingress_by_address_and_by_name_with_its_status(view: IngressView) -> None:
+    for address in view.addresses:
+        for host in (address, HOST):
+            with view.channel(address, host) as channel:
+                assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S) == b"\x08\x01"
+                with pytest.raises(grpc.RpcError) as caught:
+                    channel.unary_unary("/kubedrill.orders.v1.Orders/GetOrder")(b"\x0a\x01x", timeout=ANSWER_S)
+                assert (caught.value.code(), caught.value.details()) == (
+                    grpc.StatusCode.NOT_FOUND,
+                    "no such order is stored",
+                )
+
+
 def test_whoever_trusts_others_or_expects_another_name_is_not_served(view: IngressView, inventory: Inventory) -> None:
     stranger = IngressView(inventory, pki.new_authority("a stranger").certificate)
     with pytest.raises(ssl.SSLCertVerificationError):

@@ -89,13 +89,15 @@ func run(s settings) error {
 		EndpointRegistry:  endpoints,
 		AccessLogDisabled: true,
 		Timeout:           2 * time.Second,
+
+		CustomHttpRoundTripperWrap: newOverHTTP2,
 	})
 	defer handler.Close()
 	certificate := &certificate{folder: s.certificate}
 	if _, err := certificate.get(nil); err != nil {
 		return err
 	}
-	return serve(s, handler, certificate, table.FirstLoad())
+	return serve(s, withTrailers(handler), certificate, table.FirstLoad())
 }
 
 // serve listens until SIGTERM, says that it is going, and ends what is under way.

@@ -24,6 +24,7 @@ from harness.app.orders_manifests import (
     migration,
     named,
     new_secrets,
+    up_to_data,
 )
 from harness.errors import StepFailed, UsageError
 
@@ -109,6 +110,14 @@ def test_pod_security_restricted_and_bounded(obj: dict[str, Any]) -> None:
         assert {*container["resources"]["requests"], *container["resources"]["limits"]} == {"cpu", "memory"}
         if obj["kind"] != "Job":
             assert {"readinessProbe", "livenessProbe"} <= container.keys()
+
+
+def test_what_takes_longest_is_applied_first_with_all_that_it_needs() -> None:
+    objects = load("v1")
+    first = objects[: up_to_data(objects)]
+    assert {obj["metadata"]["name"] for obj in first if obj["kind"] == "StatefulSet"} == {"database", "queue"}
+    assert {"PriorityClass", "ServiceAccount", "Role", "ConfigMap", "NetworkPolicy"} <= {obj["kind"] for obj in first}
+    assert not {obj["kind"] for obj in first} & {"Deployment", "Job", "Ingress"}
 
 
 def test_all_requests_fit_into_half_a_processor() -> None:
@@ -242,6 +251,7 @@ def refusing(kind: str) -> Any:
     return Thing(
         client=None,
         deleted=deleted,
+        pods=lambda *_: [],
         nodes=lambda: [node] * 3,
         ready=lambda _: True,
         storage=Thing(list_storage_class=lambda: Thing(items=[Thing(metadata=Thing(annotations=default))])),
@@ -263,7 +273,7 @@ def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(monkey
     service = OrderService(api, None)  # type: ignore[arg-type]
     monkeypatch.setattr(order_service, "Certificates", lambda _: Thing(ensure=lambda: None))
     monkeypatch.setattr(order_service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
-    with pytest.raises(StepFailed, match=r"StatefulSet queue was refused: 422 spec\.replicas: must be positive"):
+    with pytest.raises(StepFailed, match=r"StatefulSet database was refused: 422 spec\.replicas: must be positive"):
         service.deploy("v1")
     assert api.deleted == ["Namespace", "PriorityClass"]
 

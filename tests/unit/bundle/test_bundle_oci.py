@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import json
+import py_compile
+import subprocess
+import sys
 import tarfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import pytest
 import zstandard
 
 from bundle.oci import Config, LayerWriter, write_image
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def image(folder: Path, name: str) -> Path:
@@ -64,6 +66,35 @@ def test_folders_come_once_before_their_files_and_keep_their_modes(tmp_path: Pat
         ("usr/local/bin", "0o755", 0, 0),
         ("usr/local/bin/program", "0o755", 0, 0),
     ]
+
+
+@pytest.mark.parametrize(
+    "mode", [py_compile.PycInvalidationMode.TIMESTAMP, py_compile.PycInvalidationMode.CHECKED_HASH]
+)
+def test_python_takes_a_layer_s_bytecode_although_its_source_has_no_time(
+    tmp_path: Path, mode: py_compile.PycInvalidationMode
+) -> None:
+    """Else each start of a program in an image compiles all that it imports."""
+    source, root = tmp_path / "module.py", tmp_path / "root.tar"
+    source.write_text("value = 1\n")
+    compiled = Path(importlib.util.cache_from_source("lib/module.py"))
+    py_compile.compile(str(source), str(tmp_path / "pyc"), invalidation_mode=mode)
+    with tarfile.open(root, "w") as tar:
+        tar.add(source, "./lib/module.py")
+        tar.add(tmp_path / "pyc", f"./{compiled}")
+    with LayerWriter(tmp_path / "layer.tar") as layer:
+        layer.root(root, [])
+    with tarfile.open(tmp_path / "layer.tar") as tar:
+        tar.extractall(tmp_path / "image", filter="data")
+    said = subprocess.run(
+        [sys.executable, "-v", "-c", "import module"],
+        env={"PYTHONPATH": str(tmp_path / "image/lib"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+    assert f"code object from '{tmp_path / 'image' / compiled}'" in said
+    assert "bytecode is stale for 'module'" not in said
 
 
 def test_a_root_loses_devices_caches_and_times_but_keeps_its_links(tmp_path: Path) -> None:

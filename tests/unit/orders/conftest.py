@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from psycopg import connect
 
-from bundle.orders import nats_server_program
+from bundle.orders import ingress_program, nats_server_program
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from orders_ingress import Backend, Ingress
 from orders_stack import Stack
 
 if TYPE_CHECKING:
@@ -45,3 +46,20 @@ def stack(
         yield stack
     finally:
         stack.close()
+
+
+@pytest.fixture(scope="session")
+def ingress_controller() -> Path:
+    """The ingress controller as the image holds it."""
+    return ingress_program()
+
+
+@pytest.fixture
+def ingress(ingress_controller: Path, tmp_path: Path) -> Iterator[Ingress]:
+    """A running ingress of this test's own."""
+    Backend.go.clear()
+    found = Ingress(ingress_controller, tmp_path)
+    try:
+        yield found
+    finally:
+        found.close()

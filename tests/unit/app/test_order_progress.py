@@ -1,0 +1,150 @@
+"""What a deployment lacks, what is told of it, and when waiting is given up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace as Thing
+from typing import Any
+
+import pytest
+
+from harness.app import orders_progress
+from harness.app.orders_manifests import DEPLOYMENTS, STATEFUL
+from harness.app.orders_progress import Completeness, timeline
+from harness.errors import StepFailed
+
+BEGAN = datetime(2026, 11, 21, 17, 0, tzinfo=UTC)
+
+
+def workload(name: str, ready: int = 1) -> Any:
+    status = Thing(
+        observed_generation=1, updated_replicas=1, ready_replicas=ready, available_replicas=ready, replicas=1
+    )
+    status.conditions = []
+    return Thing(metadata=Thing(name=name, generation=1), spec=Thing(replicas=1), status=status)
+
+
+class Cluster:
+    """Lists what a test puts into it, and counts how often pods were asked for."""
+
+    def __init__(self) -> None:
+        self.stateful, self.deployments = list(map(workload, STATEFUL)), list(map(workload, DEPLOYMENTS))
+        self.found: list[Any] = []
+        self.asked_pods = 0
+        self.client = None
+        self.apps = Thing(
+            list_namespaced_stateful_set=lambda *_, **__: Thing(items=self.stateful),
+            list_namespaced_deployment=lambda *_, **__: Thing(items=self.deployments),
+        )
+
+    def pods(self, *_: str) -> list[Any]:
+        self.asked_pods += 1
+        return self.found
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+@pytest.fixture
+def migration(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    lacks: dict[str, str | None] = {"is": None}
+    monkeypatch.setattr(orders_progress, "Migration", lambda *_: Thing(lacks=lambda: lacks["is"]))
+    return lacks
+
+
+def looking(cluster: Cluster) -> tuple[Completeness, list[str]]:
+    said: list[str] = []
+    return Completeness(cluster, "v1", said.append), said  # type: ignore[arg-type]
+
+
+def test_each_part_is_told_once_when_it_is_complete(cluster: Cluster, migration: dict[str, str | None]) -> None:
+    migration["is"] = "migrate-v1 has not ended"
+    cluster.stateful[1] = workload("database", ready=0)
+    del cluster.deployments[-1]
+    found, said = looking(cluster)
+    lacking = str(found.lacks())
+    assert "database: 0 ready, 0 available, expected 1" in lacking
+    assert f"{DEPLOYMENTS[-1]}: it does not exist" in lacking
+    assert "migration: migrate-v1 has not ended" in lacking
+    assert said == [f"{name} is complete" for name in sorted({"queue", *DEPLOYMENTS[:-1]})]
+    said.clear()
+    cluster.stateful[1], migration["is"] = workload("database"), None
+    cluster.deployments.append(workload(DEPLOYMENTS[-1]))
+    assert found.lacks() is None
+    assert said == [f"{name} is complete" for name in sorted(["database", DEPLOYMENTS[-1], "migration"])]
+
+
+def test_pods_are_asked_for_seldom_and_a_missing_image_ends_the_wait(
+    cluster: Cluster, migration: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(orders_progress.time, "monotonic", lambda: now[0])
+    migration["is"] = "migrate-v1 has not ended"
+    waiting = Thing(waiting=Thing(reason="ImagePullBackOff", message="no such image"))
+    pod = Thing(metadata=Thing(name="web-1"), spec=Thing(node_name="w1"))
+    pod.status = Thing(container_statuses=[Thing(state=waiting)])
+    cluster.found = [pod]
+    found, _ = looking(cluster)
+    for _look in range(4):
+        assert found.lacks() == "migration: migrate-v1 has not ended"
+        now[0] += 1
+    assert cluster.asked_pods == 0
+    now[0] += 1
+    with pytest.raises(StepFailed, match=r"pod web-1 on w1: ImagePullBackOff no such image\. Images come from"):
+        found.lacks()
+
+
+def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_does_not(
+    cluster: Cluster, migration: dict[str, str | None]
+) -> None:
+    assert migration["is"] is None
+    stuck = workload("web", ready=0)
+    stuck.status.conditions = [Thing(reason="ProgressDeadlineExceeded", message="no progress")]
+    stuck.metadata.generation = 2
+    cluster.deployments[DEPLOYMENTS.index("web")] = stuck
+    found, _ = looking(cluster)
+    assert "web: its controller has not seen the newest spec" in str(found.lacks())
+    stuck.status.observed_generation = 2
+    with pytest.raises(StepFailed, match="the rollout of web was given up: no progress"):
+        found.lacks()
+
+
+def pod(name: str, made: int, *, ready: int | None = None, ended: int | None = None, restarts: int = 0) -> Any:
+    def at(seconds: int) -> datetime:
+        return BEGAN + timedelta(seconds=seconds)
+
+    conditions = [Thing(type="PodScheduled", status="True", last_transition_time=at(made + 3))]
+    ready_at = at(made if ready is None else ready)
+    conditions.append(Thing(type="Ready", status="False" if ready is None else "True", last_transition_time=ready_at))
+    terminated = None if ended is None else Thing(started_at=at(made + 4), finished_at=at(ended))
+    running = Thing(started_at=at(made + 4)) if ended is None else None
+    state = Thing(running=running, terminated=terminated)
+    return Thing(
+        metadata=Thing(name=name, uid=f"uid of {name}", creation_timestamp=at(made)),
+        spec=Thing(node_name="w1"),
+        status=Thing(conditions=conditions, container_statuses=[Thing(state=state, restart_count=restarts)]),
+    )
+
+
+def test_the_timeline_tells_of_new_pods_by_when_they_were_ready() -> None:
+    pods = [
+        pod("database-0", 2, ready=30),
+        pod("migrate-v1", 5, ended=33, restarts=2),
+        pod("web-1", 5, ready=12),
+        pod("older", -60, ready=1),
+    ]
+    assert timeline(pods, {"uid of older"}) == [
+        "web-1 on w1: made 3 s, scheduled 6 s, started 7 s, ready 10 s",
+        "database-0 on w1: made 0 s, scheduled 3 s, started 4 s, ready 28 s",
+        "migrate-v1 on w1: made 3 s, scheduled 6 s, started 7 s, ended 31 s, 2 restarts",
+    ]
+    assert timeline([], set()) == []
+
+
+def test_a_pod_that_nothing_happened_to_yet_was_made_at_least() -> None:
+    waiting = pod("web-1", 0)
+    waiting.status = Thing(conditions=None, container_statuses=None)
+    waiting.spec.node_name = None
+    assert timeline([waiting], set()) == ["web-1 on no node: made 0 s"]
