@@ -11,7 +11,7 @@ from bundle.manifest import MANIFEST, Manifest, Part, read_manifest
 from bundle.modules_source import modules_items, packages_of
 from bundle.progress import BuildProgress, Silent
 from bundle.recipes import Item, order
-from bundle.releases import ARCH, DEBIAN_SUITE, Release, find_release
+from bundle.releases import ARCH, DEBIAN_SUITES, Release, find_release
 from bundle.scheduler import make_parts, missing_parts, part_folder
 from bundle.seal import Sealed, is_changed, read_seal
 from bundle.toolchain import require_build_host
@@ -104,7 +104,7 @@ class _Builder:
             require_build_host(
                 self._cache.root,
                 compiles=any(r.lane == "compile" for r in missing),
-                debian=any(r.version == DEBIAN_SUITE for r in missing),
+                debian=any(r.version in DEBIAN_SUITES for r in missing),
                 pulls=any(r.name.startswith("pulled-") for r in missing),
             )
         self._progress.plan(len(recipes), len(recipes) - len(missing))

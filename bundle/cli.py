@@ -14,6 +14,7 @@ from bundle.cache import Cache
 from bundle.errors import BundleError, Corrupt
 from bundle.manifest import Manifest, read_manifest, verify
 from bundle.orders import orders_bundle
+from bundle.own_image import own_bundle
 from bundle.progress import Bars, BuildProgress, Lines, wants_bars
 from bundle.releases import ARCH, SUPPORTED, find_release
 
@@ -35,13 +36,17 @@ def bundle() -> None:
 )
 @click.option("--source", type=click.Choice(["auto", "modules", "upstream"]), default="auto", show_default=True)
 @click.option("--orders", is_flag=True, help="The order service's bundle instead (docs/orders.md).")
-def build(versions: tuple[str, ...], source: str, orders: bool) -> None:
+@click.option(
+    "--kubedrill", "own", is_flag=True, help="The bundle of kubedrill's own image instead (docs/schedule.md)."
+)
+def build(versions: tuple[str, ...], source: str, orders: bool, own: bool) -> None:
     """Build bundles, or find them in the cache."""
-    if orders and versions:
-        raise click.UsageError("--orders is a bundle of its own: leave out --kubernetes")
+    if (orders or own) and versions:
+        raise click.UsageError("--orders and --kubedrill are bundles of their own: leave out --kubernetes")
     console = Console(stderr=True)
     with interruptible(), shown_progress(console) as progress:
-        folders = [orders_bundle(progress)] if orders else build_bundles(list(versions or SUPPORTED), source, progress)
+        apart = [*([orders_bundle(progress)] if orders else []), *([own_bundle(progress)] if own else [])]
+        folders = apart or build_bundles(list(versions or SUPPORTED), source, progress)
     for folder in folders:
         click.echo(folder)
 

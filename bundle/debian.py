@@ -89,7 +89,9 @@ def _stanza_entries(text: str) -> list[tuple[str, list[str]]]:
     return entries
 
 
-def bootstrap(processes: Processes, out: Path, packages: list[str], *, variant: str, options: list[str]) -> None:
+def bootstrap(  # noqa: PLR0913 - each is named by the caller
+    processes: Processes, out: Path, packages: list[str], *, variant: str, options: list[str], suite: str = DEBIAN_SUITE
+) -> None:
     """Make a root of Debian packages with mmdebstrap.
 
     Args:
@@ -98,6 +100,7 @@ def bootstrap(processes: Processes, out: Path, packages: list[str], *, variant: 
         packages: packages beside those of the variant.
         variant: mmdebstrap's: ``essential``, ``extract`` (unpacked only), …
         options: further options of mmdebstrap.
+        suite: release of Debian.
 
     Raises:
         BuildFailed: a signature is wrong, a package is unknown or the mirror does not answer.
@@ -106,14 +109,14 @@ def bootstrap(processes: Processes, out: Path, packages: list[str], *, variant: 
     work.mkdir()
     try:
         processes.run(
-            f"Debian {DEBIAN_SUITE} with {' '.join(packages)}",
+            f"Debian {suite} with {' '.join(packages)}",
             [
                 *("mmdebstrap", f"--variant={variant}", f"--architectures={ARCH}"),
                 *("--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Retries 3"),
                 f"--include={','.join(packages)}",
                 *options,
-                *(DEBIAN_SUITE, str(out)),
-                *(mirror.source_line() for mirror in find_mirrors()),
+                *(suite, str(out)),
+                *(mirror.source_line(suite) for mirror in find_mirrors()),
             ],
             env={"LC_ALL": "C", **_workplace(work)},
         )

@@ -47,16 +47,30 @@ class Image:
     config: Config
 
 
-def debian_layer(name: str, packages: Sequence[str], options: Sequence[str] = ()) -> Recipe:
+def debian_layer(
+    name: str,
+    packages: Sequence[str],
+    options: Sequence[str] = (),
+    *,
+    suite: str = DEBIAN_SUITE,
+    taken: tuple[Recipe, Callable[[Path], Sequence[str]]] | None = None,
+) -> Recipe:
     """Return the recipe of a layer with Debian's essential packages and some more, without documentation.
 
-    ``options`` are further ones of mmdebstrap.
+    Args:
+        name: of the part.
+        packages: Debian packages.
+        options: further ones of mmdebstrap.
+        suite: release of Debian.
+        taken: a part that the layer takes something from, and the options of mmdebstrap that do it, by its folder.
     """
 
     def make(kitchen: Kitchen) -> None:
         root = kitchen.out / "root.tar"
         excludes = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _NOT_NEEDED]
-        bootstrap(kitchen.processes, root, list(packages), variant="essential", options=[*excludes, *options])
+        more = taken[1](kitchen.needs[taken[0].name]) if taken else ()
+        every = [*excludes, *options, *more]
+        bootstrap(kitchen.processes, root, list(packages), variant="essential", options=every, suite=suite)
         kitchen.note("writing the layer", 0.9)
         with tarfile.open(root) as tar:
             status = tar.extractfile("./var/lib/dpkg/status")
@@ -67,7 +81,7 @@ def debian_layer(name: str, packages: Sequence[str], options: Sequence[str] = ()
         (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
 
     inputs = {"recipe": _LAYER, "packages": list(packages), **({"options": list(options)} if options else {})}
-    return Recipe(name, DEBIAN_SUITE, "fetch", inputs, make)
+    return Recipe(name, suite, "fetch", inputs, make, (taken[0],) if taken else ())
 
 
 def net_layer() -> Recipe:
@@ -149,12 +163,13 @@ def hello_image(image: Image) -> Recipe:
     return _image(image, {"app": tree_digest(SAMPLE_APP)}, write_app, (), python_layer())
 
 
-def files_image(
+def files_image(  # noqa: PLR0913, PLR0917 - each is told apart by its type
     image: Image,
     inputs: Mapping[str, Any],
     files: Callable[[Kitchen], Mapping[str, Path]],
     needs: tuple[Recipe, ...],
     base: Recipe,
+    programs: str = "",
 ) -> Recipe:
     """Return the recipe of an image that adds plain files to a base.
 
@@ -164,11 +179,12 @@ def files_image(
         files: path in the image (no leading slash) → file.
         needs: parts that files come from.
         base: a Debian layer.
+        programs: folder in the image (no leading slash) whose files may be executed; none where it is empty.
     """
 
     def write_files(layer: LayerWriter, kitchen: Kitchen) -> None:
         for path, file in sorted(files(kitchen).items()):
-            layer.file(path, file, 0o644)
+            layer.file(path, file, 0o755 if programs and path.startswith(f"{programs}/") else 0o644)
 
     return _image(image, inputs, write_files, needs, base)
 

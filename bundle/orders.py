@@ -6,8 +6,6 @@ Its nodes' side is that of a release bundle: the same form, the same role import
 from __future__ import annotations
 
 import hashlib
-import sys
-import zipfile
 from typing import TYPE_CHECKING
 
 from bundle.build import build_items
@@ -19,7 +17,6 @@ from bundle.images import (
     PYTHON_PACKAGES,
     SAMPLE_APP,
     Image,
-    compile_python,
     debian_layer,
     files_image,
     image_recipe,
@@ -32,6 +29,7 @@ from bundle.recipes import Item, Kitchen, Recipe
 from bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER
 from bundle.scheduler import make_parts, missing_parts, part_folder
 from bundle.toolchain import require_build_host
+from bundle.wheels import LIBRARY, wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +41,6 @@ BUNDLE = "orders"
 VERSIONS = ("v1", "v2")
 PYTHON = "3.13"
 """Of Debian 13, which the wheels are fetched for."""
-# Raised when what this file makes of the same inputs changes.
-_RECIPE = 2
 _USER = "10001"
 POSTGRES_ID = 10010
 """User and group of the database's files, wherever Debian's own next number would be."""
@@ -88,14 +84,14 @@ def orders_items() -> list[Item]:
     if not (ORDERS_APP / "main.py").is_file():
         raise Unsupported(f"{ORDERS_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill")
     base = python_layer()
-    wheels = _wheels(base)
+    library = _wheels(base)
     data = debian_layer("layer-data", DATA_PACKAGES, _DATA_OPTIONS)
     return [
         _program(NATS, "10020", f"github.com/nats-io/nats-server/v2@{NATS_SERVER}"),
         _program(INGRESS, "10040", f"github.com/zalando/skipper@{SKIPPER}"),
         *(_item(image, _data_image(image, data), "", DATA_PACKAGES) for image in _DATA_IMAGES),
         *(
-            _item(image, _orders_image(image, wheels, base), "orders-app/", tuple(PYTHON_PACKAGES))
+            _item(image, _orders_image(image, library, base), "orders-app/", tuple(PYTHON_PACKAGES))
             for image in map(_orders, VERSIONS)
         ),
     ]
@@ -138,11 +134,11 @@ def _orders(version: str) -> Image:
     return Image(f"orders-{version}", version, f"docker.io/kubedrill/orders:{version}", config)
 
 
-def _orders_image(image: Image, wheels: Recipe, base: Recipe) -> Recipe:
+def _orders_image(image: Image, packages: Recipe, base: Recipe) -> Recipe:
     """A change below orders-app/ makes these images anew and nothing else."""
 
     def files(kitchen: Kitchen) -> dict[str, Path]:
-        library = kitchen.needs[wheels.name] / "lib"
+        library = kitchen.needs[packages.name] / LIBRARY
         return {
             **{f"app/lib/{path.relative_to(library)}": path for path in library.rglob("*") if path.is_file()},
             **{f"app/{name}": SAMPLE_APP / name for name in SHARED},
@@ -150,7 +146,7 @@ def _orders_image(image: Image, wheels: Recipe, base: Recipe) -> Recipe:
         }
 
     shared = [hashlib.sha256((SAMPLE_APP / name).read_bytes()).hexdigest() for name in SHARED]
-    return files_image(image, {"app": tree_digest(ORDERS_APP), "shared": shared}, files, (wheels,), base)
+    return files_image(image, {"app": tree_digest(ORDERS_APP), "shared": shared}, files, (packages,), base)
 
 
 def _app_files() -> list[Path]:
@@ -166,29 +162,8 @@ def _wheels(base: Recipe) -> Recipe:
 
     They are compiled with the image's own Python: a pod could not keep what it compiles, and would at each start.
     """
-    lock = ORDERS_APP / "requirements.lock"
-
-    def make(kitchen: Kitchen) -> None:
-        fetched = kitchen.out / "wheels"
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-        only = [
-            "--require-hashes",
-            "--only-binary=:all:",
-            "--python-version",
-            PYTHON,
-            "--platform",
-            "manylinux2014_x86_64",
-        ]
-        kitchen.processes.run("download of the order service's wheels", [*pip, *only, "-d", fetched, "-r", lock])
-        for wheel in sorted(fetched.iterdir()):
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(kitchen.out / "lib")
-            wheel.unlink()
-        fetched.rmdir()
-        compile_python(kitchen, base, kitchen.out / "lib", "/app")
-
-    inputs = {"recipe": _RECIPE, "lock": hashlib.sha256(lock.read_bytes()).hexdigest(), "python": PYTHON}
-    return Recipe("wheels-orders", PYTHON, "fetch", inputs, make, (base,))
+    lock = (ORDERS_APP / "requirements.lock").read_text(encoding="utf-8")
+    return wheels("wheels-orders", lock, PYTHON, compiled=(base, "/app"))
 
 
 def _item(image: Image, recipe: Recipe, source: str, packages: tuple[str, ...] = ()) -> Item:

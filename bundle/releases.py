@@ -13,6 +13,9 @@ from bundle.errors import Unsupported
 
 ARCH = "amd64"
 DEBIAN_SUITE = "trixie"
+PYTHON_SUITE = "bookworm"
+"""Debian 12, for kubedrill's own image: its Python is 3.11, which the lock was made for and the tests run on."""
+DEBIAN_SUITES = (DEBIAN_SUITE, PYTHON_SUITE)
 
 ETCD = "v3.6.16"
 COREDNS = "v1.14.7"

@@ -18,6 +18,7 @@ from harness.cli.heal import heal
 from harness.cli.history import history
 from harness.cli.nightly import nightly
 from harness.cli.notify import notify
+from harness.cli.pod import pod
 from harness.cli.readiness import readiness
 from harness.cli.site import site
 from harness.errors import KubedrillError
@@ -46,6 +47,7 @@ for command in (
     history,
     nightly,
     notify,
+    pod,
     site,
     artefacts,
 ):

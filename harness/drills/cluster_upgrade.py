@@ -11,17 +11,20 @@ When it is interrupted, nodes that it cordoned are uncordoned; running the playb
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.artefacts.redact import Redactor, secrets_in
 from harness.cluster.playbooks import run_playbook
 from harness.drills.ansible_lane import AnsibleLane
 from harness.drills.node_loss import CALM_S
 from harness.drills.predictions import planned_work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from harness.cluster.inventory import Inventory
     from harness.cluster.playbooks import TaskEvent
     from harness.drills.base import DrillContext, Survey
     from harness.faults import FaultContext
@@ -101,14 +104,14 @@ def play(
         StepFailed: the upgrade was refused or failed; carries Ansible's words.
         DeadlineExceeded: it did not end within ``timeouts.upgrade``.
     """
-    faults, lane = ctx.faults, AnsibleLane(ctx)
+    faults, lane, log = ctx.faults, AnsibleLane(ctx), ctx.writer.path.with_suffix(f".{_plays(ctx)}.ansible.log")
 
     def take(event: TaskEvent) -> None:
         lane.take(event)
         if on_event:
             on_event(event)
 
-    with ctx.step("cluster", title, lane="fault"), lane:
+    with ctx.step("cluster", title, lane="fault"), lane, _without_secrets(log, faults.inventory):
         run_playbook(
             faults.inventory,
             PLAYBOOK,
@@ -116,8 +119,20 @@ def play(
             on_event=take,
             timeout_s=faults.settings.timeouts.upgrade,
             forks=faults.settings.upgrade_forks,
-            log_path=ctx.writer.path.with_suffix(f".{_plays(ctx)}.ansible.log"),
+            log_path=log,
         )
+
+
+@contextmanager
+def _without_secrets(log: Path, inventory: Inventory) -> Iterator[None]:
+    """Take secrets out of a log when its playbook has ended, however it did."""
+    try:
+        yield
+    finally:
+        if log.exists():
+            hosts = (item for node in inventory.nodes for item in node.host_vars.items())
+            redactor = Redactor(secrets_in([*inventory.vars.items(), *hosts]))
+            log.write_text(redactor.clean(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
 
 
 def _plays(ctx: DrillContext) -> int:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.model import BudgetResult, DrillVerdict, Outage, Record, VerdictKind
+from harness.model import NS, BudgetResult, DrillVerdict, Outage, Record, VerdictKind
+from harness.report.ansible_log import AnsibleLog, links
 from harness.report.run import Run, ended, since
 from harness.report.timeline import timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.model import Span
 
 ASSETS = Path(__file__).parent / "assets"
 OUTAGES_SHOWN = 100  # in the table; verdict.json and the timeline have all of them
@@ -41,12 +47,19 @@ def templates() -> Environment:
     )
 
 
-def page_html(run: Run) -> str:
-    """The whole page. All text of the records is escaped, in HTML and in the data for the script."""
+def page_html(run: Run, logs: Mapping[str, Sequence[AnsibleLog]]) -> str:
+    """The whole page. All text of the records is escaped, in HTML and in the data for the script.
+
+    ``logs`` are those of each drill's playbooks, by the drill's name.
+    """
     environment = templates()
     environment.filters["seconds"] = seconds
     template = environment.get_template("page.html.j2")
-    drills = [_drill(number, record, verdict) for number, (record, verdict) in enumerate(run.drills, 1)]
+    linked = [links(logs[record.header.drill], record.spans) for record in run.records]
+    drills = [
+        _drill(number, record, verdict) | {"tasks": _tasks(record, found)}
+        for number, ((record, verdict), found) in enumerate(zip(run.drills, linked, strict=True), 1)
+    ]
     return template.render(
         run=run,
         summary=_summary(run),
@@ -54,9 +67,14 @@ def page_html(run: Run) -> str:
         header=run.records[0].header if run.records else None,
         style=_asset("style.css"),
         script=Markup("\n").join(_asset(name) for name in ("draw.js", "timeline.js")),
-        data=_script_json([timeline(record) for record in run.records]),
+        data=_script_json([timeline(*both) for both in zip(run.records, linked, strict=True)]),
         shown=OUTAGES_SHOWN,
     )
+
+
+def log_html(run: str, number: int, log: AnsibleLog) -> str:
+    """The page of one log of a run's drill; ``number`` counts the drills from 1."""
+    return templates().get_template("log.html.j2").render(run=run, drill=f"drill-{number}", log=log)
 
 
 def seconds(value: float) -> str:
@@ -87,6 +105,12 @@ def _drill(number: int, record: Record, verdict: DrillVerdict) -> dict[str, Any]
             if p.degraded_from is not None and p.degraded_to is not None
         },
     }
+
+
+def _tasks(record: Record, found: Mapping[Span, str]) -> list[tuple[float, Span, float, str]]:
+    """Ansible's tasks that a log tells of: when each began, the task, how long it took, where the log says it."""
+    spans = sorted(found, key=lambda span: span.start)
+    return [(since(record, s.start), s, ((s.end or s.start) - s.start) / NS, found[s]) for s in spans]
 
 
 def _scale(result: BudgetResult) -> Scale:

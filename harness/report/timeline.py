@@ -15,7 +15,7 @@ from harness.report.run import began, ended
 from harness.samples import Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.columns import Numbers
 
@@ -37,8 +37,8 @@ TITLES = {
 }
 
 
-def timeline(record: Record) -> dict[str, Any]:
-    """Everything that the page draws for one drill."""
+def timeline(record: Record, links: Mapping[Span, str] | None = None) -> dict[str, Any]:
+    """Everything that the page draws for one drill; ``links`` are the addresses of spans that have one."""
     start, end = began(record), ended(record)
     by_probe = Samples.of(record.samples).by_probe
     probes = record.header.probes
@@ -47,7 +47,7 @@ def timeline(record: Record) -> dict[str, Any]:
         "end": _ms(end - start),
         "nodes": list(record.header.nodes),
         "probes": [_probe(s, by_probe.get(s.name) or Columns(s.name), start, end, most) for s in probes],
-        "lanes": _lanes(record, start, end),
+        "lanes": _lanes(record, start, end, links or {}),
         "events": [_event(event, start) for event in record.events],
         "events_title": TITLES["event"],
     }
@@ -111,16 +111,18 @@ def _firsts(*columns: Numbers) -> Numbers:
     return np.concatenate(([0], np.flatnonzero(changes) + 1))
 
 
-def _lanes(record: Record, start: int, end: int) -> list[dict[str, Any]]:
+def _lanes(record: Record, start: int, end: int, links: Mapping[Span, str]) -> list[dict[str, Any]]:
     known = {lane: [s for s in record.spans if s.lane == lane] for lane in LANES}
     if len({s.subject for s in known["release"]}) == len(known["release"]):
         known["release"] = []  # nobody was upgraded
     others = sorted({s.lane for s in record.spans} - set(LANES))
     known |= {lane: [s for s in record.spans if s.lane == lane] for lane in others}
-    return [_lane(name, spans, record, start, end) for name, spans in known.items() if spans]
+    return [_lane(name, spans, record, start, end, links) for name, spans in known.items() if spans]
 
 
-def _lane(name: str, spans: list[Span], record: Record, start: int, end: int) -> dict[str, Any]:
+def _lane(  # noqa: PLR0913, PLR0917 - called in one place
+    name: str, spans: list[Span], record: Record, start: int, end: int, links: Mapping[Span, str]
+) -> dict[str, Any]:
     """One lane with a row for each subject; who leads or holds something is one row for all."""
     single = name in {"etcd-leader", "vip"}
     rows: dict[str, list[list[Any]]] = {}
@@ -131,6 +133,7 @@ def _lane(name: str, spans: list[Span], record: Record, start: int, end: int) ->
         label = span.subject if single else span.name
         detail = span.name if single else ", ".join(f"{k}: {v}" for k, v in span.data.items())
         entry = [_ms(span.start - start), _ms(last - start), label, detail, span.subject, span.end is None]
+        entry += [links[span]] if span in links else []
         rows.setdefault("" if single or name in {"fault", "step"} else span.subject, []).append(entry)
     return {
         "lane": name,

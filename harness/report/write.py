@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
+from harness.report.ansible_log import read_logs
 from harness.report.junit import junit_xml
-from harness.report.page import page_html
+from harness.report.page import log_html, page_html
 from harness.report.run import Run
 from harness.report.verdict_json import verdict_json
 
@@ -26,7 +27,7 @@ def write_report(
     *,
     not_run: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write verdict.json, junit.xml and index.html into ``run_dir`` and let ``latest`` beside it point there.
+    """Write verdict.json, junit.xml, logs/ and index.html into ``run_dir`` and let ``latest`` beside it point there.
 
     ``verdicts`` stand in the order of ``records``. ``not_run`` gives the reason for each drill that could not be run on
     this cluster; without it, what an earlier report of this run said is kept. Returns the path of index.html.
@@ -36,7 +37,11 @@ def write_report(
     run_dir.mkdir(parents=True, exist_ok=True)
     _replace(run_dir / "verdict.json", json.dumps(verdict_json(run), indent=2, ensure_ascii=False) + "\n")
     _replace(run_dir / "junit.xml", junit_xml(run))
-    _replace(run_dir / "index.html", page_html(run))
+    logs = {record.header.drill: read_logs(run_dir, record.header.drill) for record in records}
+    for number, log in ((number, log) for number, own in enumerate(logs.values(), 1) for log in own):
+        (run_dir / log.page).parent.mkdir(exist_ok=True)
+        _replace(run_dir / log.page, log_html(run.name, number, log))
+    _replace(run_dir / "index.html", page_html(run, logs))
     _point_latest(run_dir)
     return run_dir / "index.html"
 

@@ -10,7 +10,7 @@ from long_record import long_record
 from recordkit import ALL_PROBES, Kit, at
 from scenarios import failover, good, upgrade
 
-from harness.model import Event, Record
+from harness.model import Event, Record, Span
 from harness.report import write_report
 from harness.verdict import judge
 
@@ -265,4 +265,38 @@ def test_narrow_window_and_a_passed_run(browser: Browser, tmp_path: Path) -> Non
     opened.timeline()
     assert opened.page.locator("h1").inner_text() == "PASS"
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), "nothing sticks out"
+    opened.page.close()
+
+
+def test_a_task_of_the_timeline_leads_to_its_line_of_the_log(browser: Browser, tmp_path: Path) -> None:
+    record = tmp_path / "1" / "record"
+    record.mkdir(parents=True)
+    filler = "".join(f"ok: [n{number}]\n" for number in range(400))
+    log = (
+        f"TASK [upgrade : Look] ***\n{filler}\nTASK [drain : Evict the pods] ***\nchanged: [cp1]\npassword: hunter22\n"
+    )
+    (record / "failover-vip.1.ansible.log").write_text(log)
+    kit = Kit()
+    kit.spans.append(Span("ansible", "cp1", "drain: Evict the pods", at(4), at(16), {"result": "changed"}))
+    opened = Opened(browser, made(tmp_path / "1", kit.record()))
+    timeline = opened.timeline()
+    row = timeline.locator(".labels div[data-lane=ansible]").bounding_box()
+    assert row is not None
+    opened.page.mouse.move(point(timeline, 10, "cp1")[0], row["y"] + row["height"] / 2)
+    assert "click: its line in the log" in timeline.locator(".tip").inner_text()
+    opened.page.mouse.down()
+    opened.page.mouse.up()
+    opened.page.wait_for_url("**/logs/failover-vip.1.ansible.log.html#L404")
+    line = opened.page.locator("li:target")
+    assert line.inner_text().split() == ["404", "changed:", "[cp1]"]
+    assert line.evaluate(
+        "one => { const box = one.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+    )
+    assert "hunter22" not in opened.page.content()
+    opened.page.get_by_role("link", name="1", exact=True).first.click()
+    opened.page.wait_for_url("**/index.html#drill-1")
+    opened.page.get_by_text("Ansible's tasks (1)").click()
+    opened.page.get_by_role("link", name="drain: Evict the pods").click()
+    opened.page.wait_for_url("**#L404")
+    assert opened.complaints == []
     opened.page.close()

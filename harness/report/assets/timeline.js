@@ -120,6 +120,7 @@ class Timeline {
       this.canvas.removeEventListener("pointermove", drag); this.canvas.removeEventListener("pointerup", stop); this.canvas.removeEventListener("pointercancel", stop);
       const range = this.selecting; this.selecting = null;
       if (range && Math.abs(range[1] - range[0]) > 4) this.show(this.time(Math.min(...range)), this.time(Math.max(...range)));
+      else if (!moving) this.follow(event);
       this.draw();
     };
     this.canvas.addEventListener("pointermove", drag); this.canvas.addEventListener("pointerup", stop); this.canvas.addEventListener("pointercancel", stop);
@@ -135,7 +136,7 @@ class Timeline {
 
   hover(event) {
     this.cursor = event.offsetX; this.draw();
-    const row = this.rows.find((one) => event.offsetY >= one.top && event.offsetY < one.top + one.height);
+    const row = this.rowAt(event.offsetY);
     const lines = row ? this.describe(row, event.offsetX, event.offsetY) : [];
     this.tip.replaceChildren(...[[clock(this.time(event.offsetX), 1), "t"], ...lines].map(([text, name]) => {
       const line = document.createElement(name === "b" ? "b" : "div");
@@ -147,15 +148,27 @@ class Timeline {
     this.tip.style.top = Math.max(4, Math.min(event.offsetY + 14, this.height - this.tip.offsetHeight - 4)) + "px";
   }
 
+  rowAt(y) { return this.rows.find((one) => y >= one.top && y < one.top + one.height); }
+
+  spanAt(row, x, y) {
+    const time = this.time(x), near = Math.max(1, (this.to - this.from) / this.width) * 3, level = Math.floor((y - row.top - PAD) / SPAN);
+    return row.spans.find((one, index) => row.levels.level[index] === level && one[0] - near <= time && time <= one[1] + near);
+  }
+
+  follow(event) {
+    const row = this.rowAt(event.offsetY), span = row && row.kind === "spans" ? this.spanAt(row, event.offsetX, event.offsetY) : null;
+    if (span && span[6]) location.href = span[6];
+  }
+
   describe(row, x, y) {
     const time = this.time(x), near = Math.max(1, (this.to - this.from) / this.width) * 3;
     if (row.kind === "probe") return this.describeProbe(row.probe, time, near);
     if (row.kind === "spans") {
-      const level = Math.floor((y - row.top - PAD) / SPAN);
-      const span = row.spans.find((one, index) => row.levels.level[index] === level && one[0] - near <= time && time <= one[1] + near);
+      const span = this.spanAt(row, x, y);
+      this.canvas.style.cursor = span && span[6] ? "pointer" : "";
       if (!span) return [[row.label, "b"]];
-      const [from, to, label, detail, subject, open] = span;
-      return [[subject && subject !== label ? `${subject}: ${label}` : label, "b"], [`${clock(from, 10)} – ${clock(to, 10)}${open ? " (not ended)" : ""}, ${clock(to - from, 10)}`], ...(detail ? [[detail]] : [])];
+      const [from, to, label, detail, subject, open, link] = span;
+      return [[subject && subject !== label ? `${subject}: ${label}` : label, "b"], [`${clock(from, 10)} – ${clock(to, 10)}${open ? " (not ended)" : ""}, ${clock(to - from, 10)}`], ...(detail ? [[detail]] : []), ...(link ? [["click: its line in the log", "t"]] : [])];
     }
     if (row.kind === "events") return row.events.filter((one) => Math.abs(one[0] - time) <= near * 2).slice(0, 6).flatMap(([at, lane, subject, name, detail]) => [[`${subject}: ${name}`, "b"], [[clock(at, 10), lane, detail].filter(Boolean).join(", "), "t"]]);
     return [];
