@@ -63,7 +63,7 @@ class Timeouts(_Section):
     probes_ready: float = _seconds(60, "every probe to have answered once; the in-cluster prober is a pod")
     power: float = _seconds(120, "one power command (Vagrant or the inventory's power_off, power_on) to return")
     playbook: float = _seconds(3600, "one ansible-playbook run; site.yml on five nodes takes 1-3 min, real disks more")
-    upgrade: float = _seconds(3600, "playbooks/upgrade.yml; plain kubeadm needs about 3 min for each control plane")
+    upgrade: float = _seconds(3600, "upgrade.yml, rollback.yml; plain kubeadm needs about 3 min for each control plane")
     cancel: float = _seconds(30, "a playbook that was asked to stop to end its task before it is killed")
     render: float = _seconds(60, "kubectl kustomize or helm template to render an application; both take 1 s or two")
     database: float = _seconds(30, "the history's database to answer, or another writer to end; one takes under 1 s")
@@ -234,6 +234,11 @@ class DrillLimits(FaultLimits):
     )
     upgrade_disk_full: Limits = Field(
         default=Limits(app_max_failed=0), description="what is refused must not cost an application request"
+    )
+
+    upgrade_rolled_back: Limits = Field(
+        default=Limits(app_outage_s=_PATIENT, api_outage_s=300, dns_outage_s=_NODE_LOSS),
+        description="the API is away while etcd is restored; pods that drains had moved start where they were",
     )
 
     @model_validator(mode="before")

@@ -33,6 +33,7 @@ from harness.drills.service_drills import SERVICE_DRILLS
 from harness.drills.trust_drills import TRUST_DRILLS
 from harness.drills.upgrade_interrupted import INTERRUPTED
 from harness.drills.upgrade_refused import REFUSED
+from harness.drills.upgrade_rolled_back import UpgradeRolledBack
 from harness.drills.zone_outage import ZoneOutageDrill
 from harness.errors import UsageError
 
@@ -63,6 +64,7 @@ _ORDER: tuple[Drill, ...] = (
     EtcdQuorumRestored(),
     GameDay(),
     *REFUSED,
+    UpgradeRolledBack(),
     *INTERRUPTED,
     ClusterUpgrade(),
 )
@@ -82,8 +84,8 @@ STANDARD = (
 """What is run when no drill is named: a quarter of an hour; all of them take more than an hour."""
 
 
-INSTEAD = tuple(drill.name for drill in INTERRUPTED)
-"""Drills that upgrade the cluster in another way than cluster-upgrade: "all" leaves them out."""
+INSTEAD = (UpgradeRolledBack.name, *(drill.name for drill in INTERRUPTED))
+"""Drills that upgrade the cluster in another way than cluster-upgrade, or half-way and back: "all" leaves them out."""
 
 
 def find_drills(names: tuple[str, ...] | list[str]) -> list[Drill]:

@@ -104,6 +104,18 @@ def play(
         StepFailed: the upgrade was refused or failed; carries Ansible's words.
         DeadlineExceeded: it did not end within ``timeouts.upgrade``.
     """
+    variables = {"upgrade_to": wanted.removeprefix("v"), **(extra_vars or {})}
+    play_lane(ctx, PLAYBOOK, variables, title, on_event)
+
+
+def play_lane(
+    ctx: DrillContext,
+    playbook: str,
+    variables: Mapping[str, Any],
+    title: str,
+    on_event: Callable[[TaskEvent], None] | None = None,
+) -> None:
+    """Run a playbook of an upgrade as :func:`play` does, with the same errors."""
     faults, lane, log = ctx.faults, AnsibleLane(ctx), ctx.writer.path.with_suffix(f".{_plays(ctx)}.ansible.log")
 
     def take(event: TaskEvent) -> None:
@@ -114,8 +126,8 @@ def play(
     with ctx.step("cluster", title, lane="fault"), lane, _without_secrets(log, faults.inventory):
         run_playbook(
             faults.inventory,
-            PLAYBOOK,
-            {"upgrade_to": wanted.removeprefix("v"), **(extra_vars or {})},
+            playbook,
+            variables,
             on_event=take,
             timeout_s=faults.settings.timeouts.upgrade,
             forks=faults.settings.upgrade_forks,
@@ -140,15 +152,16 @@ def _plays(ctx: DrillContext) -> int:
     return len(list(ctx.writer.path.parent.glob(f"{ctx.writer.path.stem}.*.ansible.log"))) + 1
 
 
-def check_upgraded(ctx: DrillContext, wanted: str) -> None:
-    """Check all versions, then wait until users are served."""
+def check_upgraded(ctx: DrillContext, wanted: str, which: str = "new") -> None:
+    """Check all versions, then wait until users are served; ``which`` release it is, in words."""
     faults = ctx.faults
     versions = {name: show(version) for name, version in node_versions(faults).items()}
     wrong = [f"{name} {version}" for name, version in versions.items() if version != wanted]
-    ctx.check("every kubelet runs the new release", not wrong, ", ".join(wrong) or f"all {wanted}", f"all {wanted}")
+    found = ", ".join(wrong) or f"all {wanted}"
+    ctx.check(f"every kubelet runs the {which} release", not wrong, found, f"all {wanted}")
     server = faults.api.version.get_code().git_version
-    ctx.check("the API server runs the new release", server == wanted, server, wanted)
-    with ctx.step("cluster", "upgraded: until every probe is answered"):
+    ctx.check(f"the API server runs the {which} release", server == wanted, server, wanted)
+    with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
         seconds = faults.settings.timeouts.recovery
         ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
 

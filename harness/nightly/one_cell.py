@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 ROUTES = Path("/proc/net/route")
 SOME_MISSING = 3
 """Exit code of ``kubedrill artefacts`` where something could not be had, as of a node that is off."""
-REFUSALS = ("upgrade-corrupt-bundle", "upgrade-disk-full")
-"""Upgrades that must be refused: the cluster stays at its version, so one step is all that there is to do."""
+REFUSALS = ("upgrade-corrupt-bundle", "upgrade-disk-full", "upgrade-rolled-back")
+"""Upgrades that are refused or taken back: the cluster stays at its version, so one step is all that there is to do."""
 
 
 @dataclass
