@@ -278,6 +278,21 @@ def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(monkey
     assert api.deleted == ["Namespace", "PriorityClass"]
 
 
+def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api, done, said = refusing("nothing"), [], []
+    api.apply = lambda objects: done.extend(f"{obj['kind']} {obj['metadata']['name']}" for obj in objects)
+    monkeypatch.setattr(order_service, "Certificates", lambda _: Thing(ensure=lambda: done.append("certificate")))
+    monkeypatch.setattr(order_service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
+    monkeypatch.setattr(order_service, "Completeness", lambda *_: Thing(lacks=lambda: None))
+    OrderService(api, None, said.append).deploy("v1")  # type: ignore[arg-type]
+    in_order = ["StatefulSet database", "StatefulSet queue", "certificate", "Job migrate-v1", "Deployment ingress"]
+    assert sorted(in_order, key=done.index) == in_order
+    assert len(done) == len(load("v1")) + 1
+    assert said == ["database and queue are on their way", "everything else is on its way"]
+
+
 def test_too_few_nodes_and_no_storage_are_told_together_before_anything_is_touched() -> None:
     api = refusing("Namespace")
     api.nodes = lambda: [Thing(metadata=Thing(name="n1"))] * 2
