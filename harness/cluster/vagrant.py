@@ -9,8 +9,6 @@ import tempfile
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-import vagrant
-
 from harness.config import PROJECT_ROOT
 from harness.errors import StepFailed, UsageError
 
@@ -40,6 +38,9 @@ class VagrantCluster:
     def __init__(self, inventory_path: Path = LOCAL_INVENTORY, cluster_name: str = "kubedrill") -> None:
         self._errors = tempfile.SpooledTemporaryFile(max_size=1 << 20)  # noqa: SIM115 - lives as long as this object
         self.environment = vagrant_environment(inventory_path, cluster_name)
+        # It warns on stderr where there is no Vagrant, which bare clusters and pods do not need.
+        import vagrant  # noqa: PLC0415
+
         untyped: Any = vagrant.Vagrant
         self._vagrant = untyped(str(PROJECT_ROOT), env=self.environment, out_cm=self._collect, err_cm=self._collect)
 

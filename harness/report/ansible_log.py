@@ -93,9 +93,13 @@ def links(logs: Iterable[AnsibleLog], spans: Iterable[Span]) -> dict[Span, str]:
     found = {}
     for span in sorted((s for s in spans if s.lane == "ansible"), key=lambda s: s.end or 0):
         finished = span.data.get("result") != _UNFINISHED
-        places = lines[span.name, span.subject if finished else ""]
-        number = counts[span.name, span.subject] if finished else len(places) - 1
-        counts[span.name, span.subject] += finished
+        host = span.subject if finished else ""
+        # A task that takes a role in stands in the log without the name of the role that it is in.
+        alone = span.name.partition(": ")[2]
+        key = (alone, host) if (span.name, host) not in lines else (span.name, host)
+        places = lines.get(key, [])
+        number = counts[key] if finished else len(places) - 1
+        counts[key] += finished
         if 0 <= number < len(places):
             found[span] = places[number]
     return found

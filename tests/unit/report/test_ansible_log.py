@@ -28,6 +28,8 @@ PLAYBOOK = """
   hosts: control_planes
   connection: local
   gather_facts: false
+  roles:
+    - outer
   tasks:
     - name: Look
       ansible.builtin.assert: {that: true, quiet: true}
@@ -52,6 +54,11 @@ PLAYBOOK = """
     - name: Tell
       ansible.builtin.command: echo told
 """
+
+ROLES = {
+    "outer": "- name: Take the other in\n  ansible.builtin.include_role: {name: inner}\n",
+    "inner": "- name: Act\n  ansible.builtin.command: echo inner\n",
+}
 
 
 @dataclass
@@ -82,6 +89,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Span]]:
     (folder / "hosts.ini").write_text("[control_planes]\na\nb\n")
     (folder / "play.yml").write_text(PLAYBOOK)
     (folder / "more.yml").write_text("- name: One more\n  ansible.builtin.command: echo more\n")
+    for role, task in ROLES.items():
+        (folder / "roles" / role / "tasks").mkdir(parents=True)
+        (folder / "roles" / role / "tasks" / "main.yml").write_text(task)
     (folder / "record").mkdir()
     noted: Any = Noted()
     inventory = Inventory(folder / "hosts.ini", "test", (), {})
@@ -108,7 +118,9 @@ def test_each_task_leads_to_the_line_that_tells_how_it_ended(played: tuple[Path,
     assert lines["Look", "b"][0] == "ok: [b]"
     assert lines["Look", "b"][1].startswith("ok: [b] => {")
     assert lines["Several", "a"] == ["changed: [a] => (item=1)"]
-    assert re.fullmatch(r"included: .*more\.yml for (a, b|b, a)", lines["Take more in", "b"][0])
+    assert re.fullmatch(r"included: .*more\.yml for a, b", lines["Take more in", "b"][0])
+    assert lines["outer: Take the other in", "b"] == ["included: inner for a, b"]
+    assert lines["inner: Act", "b"] == ["changed: [b]"]
     assert lines["One more", "a"] == ["changed: [a]"]
     assert ("Leave out", "b") not in lines
     assert lines["Leave out", "a"] == ["changed: [a]"]
