@@ -118,8 +118,8 @@ def test_each_task_leads_to_the_line_that_tells_how_it_ended(played: tuple[Path,
     assert lines["Look", "b"][0] == "ok: [b]"
     assert lines["Look", "b"][1].startswith("ok: [b] => {")
     assert lines["Several", "a"] == ["changed: [a] => (item=1)"]
-    assert re.fullmatch(r"included: .*more\.yml for a, b", lines["Take more in", "b"][0])
-    assert lines["outer: Take the other in", "b"] == ["included: inner for a, b"]
+    assert re.fullmatch(r"included: .*more\.yml for (a, b|b, a)", lines["Take more in", "b"][0])
+    assert lines["outer: Take the other in", "b"][0] in {"included: inner for a, b", "included: inner for b, a"}
     assert lines["inner: Act", "b"] == ["changed: [b]"]
     assert lines["One more", "a"] == ["changed: [a]"]
     assert ("Leave out", "b") not in lines
