@@ -25,7 +25,10 @@ class Hands:
 
     def __init__(self, inventory: str, version: str) -> None:
         found = subprocess.run(
-            ["ansible-inventory", "-i", inventory, "--list"], capture_output=True, text=True, check=True
+            [Path(sys.executable).parent / "ansible-inventory", "-i", inventory, "--list"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         self.data: dict[str, Any] = json.loads(found.stdout)
         self.version = version

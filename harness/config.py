@@ -181,6 +181,7 @@ class GameDay(_Section):
     minutes: float = Field(default=30, ge=1, le=1440, description="minutes; a round that has begun is finished")
     rest_s: float = Field(default=15, ge=5, le=3600, description="seconds of rest before each fault, at the least")
     drills: tuple[str, ...] = Field(default=(), description="drills to choose from; empty: all that make one fault")
+    orders_per_s: float = Field(default=10, ge=0, le=1000, description="orders a second from a deployed order service")
 
 
 class DrillLimits(FaultLimits):

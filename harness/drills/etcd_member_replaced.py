@@ -1,9 +1,11 @@
 """The data of one etcd member are gone, and a new member takes its place.
 
 1. Choose a control plane by the seed that neither leads etcd nor holds the virtual address.
-2. Arm the undo on it, park etcd's manifest, kill it, and move the data aside. Leave it so for a while.
+2. Arm the undo on it, park the manifests of etcd and its API server, kill both, and move the data aside. Leave it so
+   for a while.
 3. Remove the old member from etcd (``etcdctl member remove``), add a learner (``member add --learner``), write its
-   manifest as kubeadm does for a control plane that joins, give it back, promote the learner once it caught up.
+   manifest as kubeadm does for a control plane that joins, give it back, promote the learner once it caught up, give
+   the API server back.
 4. All members have to be healthy voters, and every acknowledged write has to be there.
 
 By hand: ``etcdctl member list``, ``kubectl get node``, ``etcdctl endpoint status --cluster -w table``.

@@ -2,11 +2,12 @@
 
 1. Draw the sequence by the seed: each kind of fault once in a random order, then all of them again. The targets of this
    drill are that plan, so that ``kubedrill replay`` repeats it.
-2. Write into a ledger all the time; what the API acknowledges must never be lost.
-3. Rest, then wait until the cluster is healthy, the app is spread over the workers and every probe is answered.
+2. Write into a ledger all the time, and order from the order service where it is deployed; what was acknowledged must
+   never be lost.
+3. Rest, then wait until the app is spread over the workers, the order service complete and every probe answered.
 4. Make one fault as its own drill does, on a node by the plan's seed that has not the in-cluster prober; heal it.
 5. Wait until the cluster is healthy and nothing of the fault is left. Go on with 3 until the time is over.
-6. Judge every round by the limits of its own drill, and look for every acknowledged write.
+6. Judge every round by the limits of its own drill, and look for every acknowledged write and order.
 
 By hand: ``kubectl get node,pod -A -w`` beside it, and ``kubectl -n kubedrill-ledger get configmap``.
 """
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 from harness.cluster.health import find_problems
 from harness.drills.etcd_member_replaced import check_ledger
 from harness.drills.failover_worker import FailoverWorker
+from harness.drills.game_day_orders import OrderUsers
 from harness.drills.game_day_rounds import Entry, Round, as_check, judge_rounds, plan
 from harness.drills.leader_takeover import LEADER_DRILLS
 from harness.drills.ledger import Ledger, Writing
@@ -103,15 +105,16 @@ class GameDay:
         ledger.open()
         until = time.monotonic() + ctx.faults.settings.game_day.minutes * 60
         before, made, left_out = Marks.read(ctx.faults), list[Round](), dict[str, str]()
-        with Writing(ledger):
+        with Writing(ledger), OrderUsers(ctx) as users:
             for entry in map(Entry.read, ctx.targets[1:]):
                 if time.monotonic() >= until:
                     break
-                done = _round(ctx, entry, len(made) + 1, before)
+                done = _round(ctx, entry, len(made) + 1, before, users)
                 if isinstance(done, Round):
                     made.append(done)
                 else:
                     left_out[entry.name] = done
+            users.settle()
         _tell(ctx, made, left_out)
         check_ledger(ctx, ledger)
 
@@ -143,7 +146,7 @@ def require_known(settings: Settings, where: str) -> None:
         raise ConfigErrors(where, mistakes)
 
 
-def _round(ctx: DrillContext, entry: Entry, number: int, before: Marks) -> Round | str:
+def _round(ctx: DrillContext, entry: Entry, number: int, before: Marks, users: OrderUsers) -> Round | str:
     """Make one round; where it cannot be made now, return why not."""
     drill, settings = OFFERED[entry.name], ctx.faults.settings
     survey = replace(ctx.survey, rng=random.Random(entry.seed))  # noqa: S311 - recorded, not secret
@@ -153,6 +156,7 @@ def _round(ctx: DrillContext, entry: Entry, number: int, before: Marks) -> Round
     start = now()
     with ctx.step("game day", f"rest of {settings.game_day.rest_s:g} s before round {number}"):
         ctx.survey.app.deploy()  # pods that a fault has put on one worker are spread again
+        users.wait_complete()
         pause(settings.game_day.rest_s)
         ctx.wait_answering("*", for_s=CALM_S, seconds=settings.timeouts.steady, setting="steady")
     targets = _targets(drill, survey)

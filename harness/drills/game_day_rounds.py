@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.model import NS, Budget, Check, DrillVerdict, Record, VerdictKind
 from harness.record import read_record
 from harness.verdict import judge
+from harness.verdict.words import bounds
 
 if TYPE_CHECKING:
     import random
@@ -108,7 +109,18 @@ def judge_rounds(path: Path, rounds: Sequence[Round]) -> Iterator[tuple[Round, D
 def as_check(one: Round, verdict: DrillVerdict) -> Check:
     """The finding that the game day's verdict depends on; INCONCLUSIVE is "could not be found out"."""
     expected = f"PASS within its own limits: {one.limits}"
-    return Check(one.title, _ANSWERS.get(verdict.verdict), f"{verdict.verdict.value}: {verdict.reason}", expected)
+    found = f"{verdict.verdict.value}: {verdict.reason}; measured: {measured(verdict)}"
+    return Check(one.title, _ANSWERS.get(verdict.verdict), found, expected)
+
+
+def measured(verdict: DrillVerdict) -> str:
+    """What each budget's probes went through, as bounds in seconds, and how many requests failed of how many."""
+    hurt = [result for result in verdict.results if result.failed]
+    each = [
+        f"{result.budget.probes} {bounds(result.shortest_s, result.longest_s, open_ended=result.open_ended)}"
+        for result in hurt
+    ]
+    return f"{', '.join(each) or 'no outage'}, {verdict.failed:,} of {verdict.samples:,} requests failed"
 
 
 def _part(record: Record, one: Round, samples: Sequence[Sample]) -> Record:

@@ -16,6 +16,10 @@ from harness.faults.services import MANIFESTS
 if TYPE_CHECKING:
     from harness.faults.base import FaultContext
 
+PARTS = ("etcd", "kube-apiserver")
+"""What is parked meanwhile. The API server beside the member has nothing to serve from, and does not refuse but hangs:
+its node's kubelet would wait for it, a minute a question, before it starts the changed etcd."""
+
 
 @dataclass
 class MemberLoss:
@@ -32,8 +36,12 @@ class MemberLoss:
         return onnode.occupied(ctx, self.subject) or onnode.etcd_majority(ctx, [self.subject])
 
     def inject(self, ctx: FaultContext) -> None:
-        """Arm the undo, then stop the member and move its data aside. Raises KubedrillError where that fails."""
-        onnode.inject(ctx, self.subject, lose("member", ("etcd",)))
+        """Arm the undo, then stop the member and its API server, and move the data aside.
+
+        Raises:
+            StepFailed: the node refused; carries its own words.
+        """
+        onnode.inject(ctx, self.subject, lose("member", PARTS))
 
     def replace(self, ctx: FaultContext) -> None:
         """Remove the old member from etcd and join a new one. From here on the armed undo finishes the replacement.
@@ -57,7 +65,7 @@ class MemberLoss:
             StepFailed: the node is out of reach or refused; carries its own words.
         """
         if not self.finishing:
-            onnode.heal(ctx, self.subject, lose("member", ("etcd",)))
+            onnode.heal(ctx, self.subject, lose("member", PARTS))
             return
         ctx.hosts.check(self.subject, self.finishing, REPLACE_S)
         NodeUndo(ctx.hosts, self.subject, "etcd-new-member", self.finishing).disarm()
@@ -82,8 +90,8 @@ def replacement(node: str, members: list[Listed], address: str, data: str = DATA
     promoted = f"{client} member list | awk -F', ' '$4 == \"{url}\" && $6 == \"false\" {{ f = 1 }} END {{ exit !f }}'"
     aside = f"{parked(manifests)}/etcd.yaml"
     return f"""
-[ -e {away} ] || {{ {start("etcd", manifests=manifests)}; exit; }}
-{stop("etcd", manifests=manifests)} || exit 1
+[ -e {away} ] || {{ {start(*PARTS, manifests=manifests)}; exit; }}
+{stop(*PARTS, manifests=manifests)} || exit 1
 if [ ! -e {added} ]; then
   id="{mine}"
   if [ -n "$id" ]; then {client} member remove $id || exit 1; fi
@@ -104,7 +112,10 @@ cat {data}/kubedrill-fault-etcd.yaml > {aside} && rm {data}/kubedrill-fault-etcd
 {start("etcd", manifests=manifests)} || exit 1
 for i in $(seq 100); do
   {client} member promote {mine} >/dev/null 2>&1
-  if {promoted}; then rm -rf {away} {added}; exit 0; fi
+  if {promoted}; then
+    {start("kube-apiserver", manifests=manifests)} && rm -rf {away} {added}
+    exit
+  fi
   sleep 1
 done
 echo "the new member did not catch up with the others" >&2

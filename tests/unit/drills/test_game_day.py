@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace as Object
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -133,10 +134,15 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(game_day, "find_residue", lambda *_: [])
         monkeypatch.setattr(game_day, "Marks", Object(read=lambda _ctx: None))
         monkeypatch.setattr(game_day, "judge_rounds", lambda _path, _rounds: [])
+        users = MagicMock()
+        users.__enter__.return_value = users
+        users.wait_complete = lambda: said.append("orders complete")
+        users.settle = lambda: said.append("orders settled")
         ledger = Object(
             open=lambda: None, close=None, write=lambda: True, lost=list, acknowledged={1: 0.0}, unknown=(), refused=()
         )
         monkeypatch.setattr(game_day, "Ledger", lambda _api: ledger)
+        monkeypatch.setattr(game_day, "OrderUsers", lambda _ctx: users)
         writer = Object(flush=lambda: None, path="x")
         return Context(Survey(faults, app), ("30 min", *entries), said, writer)
 
@@ -150,9 +156,12 @@ def test_each_round_rests_breaks_and_recovers_and_spares_the_prober(day: Any) ->
     assert said.count("broke w1") == 3
     assert "broke w2" not in said
     first = said.index("broke w1")
-    assert said[1:first] == ["rest of 15 s before round 1", "app deployed", "answering *", "round 1: pod-killed"]
+    assert said[1:first] == [
+        "rest of 15 s before round 1", "app deployed", "orders complete", "answering *", "round 1: pod-killed",
+    ]  # fmt: skip
     assert said[first + 1] == "recover from round 1"
     assert "rounds were made: True, 3 rounds" in said
+    assert said.index("orders settled") < said.index("rounds were made: True, 3 rounds")
     assert said[-1] == "no acknowledged API write is lost: True, 0 of 1 lost, 0 unknown, 0 refused"
 
 
@@ -196,6 +205,8 @@ def test_each_round_is_judged_by_its_own_limits_and_its_own_samples(tmp_path: Pa
     check = as_check(rounds[1], verdicts[1])
     assert (check.name, check.ok) == ("round 2: kubelet-stopped on w1", called == "PASS")
     assert check.expected == "PASS within its own limits: * 1 s (predicted 0 s)"
+    outage = f"; measured: * {out_s - 0.1:.1f}\N{EN DASH}" if out_s else "; measured: no outage, 0 of "
+    assert outage in check.found
 
 
 def test_a_round_that_left_something_behind_or_was_not_watched_is_no_pass(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from harness.cluster.etcd import Listed
 from harness.errors import StepFailed
 from harness.faults import MemberLoss, QuorumGone, etcd_restore
 from harness.faults.etcd_data import lose, start
-from harness.faults.etcd_member import replacement
+from harness.faults.etcd_member import PARTS, replacement
 from harness.faults.etcd_restore import Snapshot, restoring, take_snapshot
 
 PROGRAMS = find_etcd()
@@ -64,7 +64,7 @@ def test_a_member_without_data_is_replaced_on_every_control_plane(etcd: EtcdNode
     whole = [("cp1", False), ("cp2", False), ("cp3", False)]
     for node, other in (("cp1", "cp2"), ("cp2", "cp3")):  # one whose manifest says "new", one whose says "existing"
         etcd.ask(other, f"put before-{node} 1")
-        script = lose("member", ("etcd",), str(etcd.data(node)), str(etcd.manifests(node)))
+        script = lose("member", PARTS, str(etcd.data(node)), str(etcd.manifests(node)))
         good(etcd.run(node, script.inject))
         assert not etcd.ask(node, "get x")
         etcd.ask(other, f"put meanwhile-{node} 1")
@@ -80,17 +80,21 @@ def test_a_member_without_data_is_replaced_on_every_control_plane(etcd: EtcdNode
 
 
 def test_a_replacement_that_was_cut_short_is_finished_by_its_undo(etcd: EtcdNodes) -> None:
-    good(etcd.run("cp3", lose("member", ("etcd",), str(etcd.data("cp3")), str(etcd.manifests("cp3"))).inject))
+    api = etcd.manifests("cp3") / "kube-apiserver.yaml"
+    api.write_text("beside the member")
+    good(etcd.run("cp3", lose("member", PARTS, str(etcd.data("cp3")), str(etcd.manifests("cp3"))).inject))
     line = replacement("cp3", listed(etcd), "127.0.0.1", str(etcd.data("cp3")), str(etcd.manifests("cp3")))
     begun, _, _ = line.partition('all="')
     good(etcd.run("cp3", begun))  # killed after the new member was added
     assert ("", True) in members(etcd, "cp1")
+    assert not api.exists()  # it would hang, and the kubelet with it
     good(etcd.run("cp3", line))
+    assert api.read_text() == "beside the member"
     assert members(etcd, "cp1") == [("cp1", False), ("cp2", False), ("cp3", False)]
 
 
 def test_data_that_are_given_back_rejoin(etcd: EtcdNodes) -> None:
-    script = lose("member", ("etcd",), str(etcd.data("cp1")), str(etcd.manifests("cp1")))
+    script = lose("member", PARTS, str(etcd.data("cp1")), str(etcd.manifests("cp1")))
     good(etcd.run("cp1", script.inject))
     etcd.ask("cp2", "put meanwhile 1")
     good(etcd.run("cp1", script.undo))

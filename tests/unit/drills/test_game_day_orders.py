@@ -1,0 +1,130 @@
+"""The users of a game day: who orders, what is waited for, and what their ledger says in the end."""
+
+import random
+from contextlib import contextmanager
+from types import SimpleNamespace as Thing
+from typing import Any
+
+import pytest
+
+from harness.app.ledger import ACKNOWLEDGED, NS, Ledger, Write
+from harness.config import Settings
+from harness.drills import game_day_orders
+from harness.drills.game_day_orders import OrderUsers
+from harness.errors import StepFailed
+
+
+class Context:
+    """A drill's context on a cluster whose order service answers what it is told."""
+
+    def __init__(self, tmp_path: Any, statuses: list[Any], rate: float = 10) -> None:
+        self.notes: list[str] = []
+        self.checks: list[tuple[str, bool | None]] = []
+        self.events: list[str] = []
+        self.waited: list[str] = []
+        self.statuses = statuses
+        settings = Settings.model_validate({"game_day": {"orders_per_s": rate}})
+        api = Thing(wait=self._wait)
+        self.faults = Thing(
+            api=api, settings=settings, inventory=Thing(virtual_address="10.0.0.9"),
+            note=lambda _subject, text: self.notes.append(text),
+        )  # fmt: skip
+        self.survey = Thing(rng=random.Random(1))  # noqa: S311 - a drill's recorded choices
+        self.writer = Thing(path=tmp_path / "game-day.jsonl")
+
+    def _wait(self, what: str, lacks: Any, *, setting: str) -> None:
+        while (problem := lacks()) is not None:
+            self.waited.append(problem)
+        assert (what, setting) == ("the order service to be complete", "recovery")
+
+    @contextmanager
+    def step(self, *_: str) -> Any:
+        yield
+
+    def event(self, _lane: str, _subject: str, text: str) -> None:
+        self.events.append(text)
+
+    def check(self, name: str, ok: bool | None, _found: str, _expected: str) -> None:
+        self.checks.append((name, ok))
+
+
+class Orders:
+    """Traffic that is given its ledger."""
+
+    def __init__(self, ledger: Ledger | None) -> None:
+        self.ledger, self.plan, self.ended = ledger, Thing(), False
+
+    def __call__(self, plan: Any, path: Any, _timeouts: Any) -> Any:
+        self.plan, self.path = plan, path
+        return self
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended = True
+
+    def stop(self) -> None:
+        if self.ledger is None:
+            raise StepFailed("the traffic ended by itself with code 1")
+
+    def read_back(self) -> Ledger | None:
+        return self.ledger
+
+
+def book(count: int, lost: int = 0) -> Ledger:
+    writes = {str(i): Write(str(i), i * NS, i * NS, ACKNOWLEDGED, i * NS + 1) for i in range(count)}
+    return Ledger(writes, {key: write.done for key, write in writes.items()}, dict.fromkeys(list(writes)[lost:], 1))
+
+
+@pytest.fixture
+def users(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
+    def make(statuses: list[Any], ledger: Ledger | None = None, rate: float = 10) -> tuple[OrderUsers, Context, Orders]:
+        ctx, orders = Context(tmp_path, statuses, rate), Orders(ledger)
+        service = Thing(status=lambda: statuses.pop(0) if len(statuses) > 1 else statuses[0])
+        monkeypatch.setattr(game_day_orders, "OrderService", lambda *_: service)
+        monkeypatch.setattr(game_day_orders, "Traffic", orders)
+        made: Any = ctx
+        return OrderUsers(made), ctx, orders
+
+    return make
+
+
+WELL = Thing(version="v1", problem="")
+
+
+@pytest.mark.parametrize(
+    ("status", "rate", "why"), [(None, 10, "kubedrill app deploy"), (WELL, 0, "orders_per_s is 0")]
+)
+def test_nobody_orders_where_nothing_is_deployed_or_nobody_shall_and_that_is_told(
+    users: Any, status: Any, rate: float, why: str
+) -> None:
+    who, ctx, orders = users([status], rate=rate)
+    with who:
+        who.wait_complete()
+        who.settle()
+    assert why in ctx.notes[0]
+    assert (ctx.checks, orders.ended) == ([], False)
+
+
+def test_users_order_from_a_complete_service_and_every_order_is_looked_for(users: Any) -> None:
+    ill = Thing(version="v1", problem="database: 2 ready, expected 3")
+    who, ctx, orders = users([ill, ill, WELL], book(300))
+    with who:
+        assert ctx.waited == ["database: 2 ready, expected 3"]
+        who.settle()
+    assert orders.plan.url.startswith("http://10.0.0.9:")
+    assert (orders.plan.writes_per_s, orders.path.suffix, orders.ended) == (10, ".ledger", True)
+    assert {ok for _, ok in ctx.checks} == {True}
+    assert "no order was acknowledged for" in ctx.events[-1]
+
+
+def test_a_lost_order_fails_and_traffic_that_died_proves_nothing(users: Any) -> None:
+    who, ctx, _ = users([WELL], book(300, lost=1))
+    with who:
+        who.settle()
+    assert ("every acknowledged order is there", False) in ctx.checks
+    who, ctx, _ = users([WELL], None)
+    with who:
+        who.settle()
+    assert ctx.checks == [("every acknowledged order is there", None)]
