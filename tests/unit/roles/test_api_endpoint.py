@@ -55,6 +55,7 @@ def test_outside_the_cluster_it_passes_node_ports_of_every_node_too() -> None:
     assert re.findall(r"^    server (.+)$", ports, re.MULTILINE) == nodes, "no port: the one that the client asked"
     assert "check port 10256" in ports
     assert "shutdown-sessions" not in ports, "kube-proxy restarts in an upgrade, and cuts nobody"
+    assert "observe" not in ports, "a port that nobody serves must not take its nodes out"
 
 
 def test_a_site_may_keep_node_ports_to_itself() -> None:
