@@ -49,7 +49,7 @@ def kubectl() -> Path:
 
 def certificate(cluster: Inventory) -> dict[str, Any]:
     """The Secret of the ingress's certificate, of an authority that nobody keeps."""
-    addresses = [cluster.virtual_address, *(node.address for node in cluster.nodes)]
+    addresses = [cluster.endpoint_address, *(node.address for node in cluster.nodes)]
     request = pki.new_request(NAMES, addresses)
     signed = pki.sign(request.certificate, pki.new_authority("by hand"), [*NAMES, *addresses])
     metadata = {"name": SERVING, "namespace": manifests.NAMESPACE, "labels": {"app.kubernetes.io/part-of": "orders"}}

@@ -68,7 +68,7 @@ class Node:
 
     name: str
     address: str
-    roles: tuple[str, ...]  # "control_plane" and/or "worker"
+    roles: tuple[str, ...]  # "control_plane" and/or "worker"; "load_balancer" for what is no node
     host_vars: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
     @property

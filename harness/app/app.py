@@ -89,7 +89,7 @@ class SampleApp:
 
     def endpoints(self) -> Endpoints:
         """Return where it is reached; it must be deployed."""
-        outside = self._api.inventory.virtual_address
+        outside = self._api.inventory.endpoint_address
         service: Any = self._api.core.read_namespaced_service(self.name, self.namespace)
         address = str(service.spec.cluster_ip)
         return Endpoints(
@@ -140,7 +140,7 @@ class SampleApp:
 
     def _offer(self, token: str) -> int:
         connection = http.client.HTTPConnection(
-            self._api.inventory.virtual_address, NODE_PORT, timeout=self._settings.timeouts.api_call
+            self._api.inventory.endpoint_address, NODE_PORT, timeout=self._settings.timeouts.api_call
         )
         try:
             connection.request("GET", "/token", headers={"Authorization": f"Bearer {token}"})

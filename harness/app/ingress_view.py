@@ -26,7 +26,7 @@ class IngressView:
     """Looks at the ingress at the virtual address and at each node's own; trusts one authority (PEM) only."""
 
     def __init__(self, inventory: Inventory, authority: str, port: int = HTTPS_NODE_PORT) -> None:
-        self.addresses = [inventory.virtual_address, *(node.address for node in inventory.nodes)]
+        self.addresses = [inventory.endpoint_address, *(node.address for node in inventory.nodes)]
         self._authority, self._context, self._port = authority, trusting(authority), port
 
     def serials(self, address: str, name: str = HOST) -> set[int]:

@@ -61,7 +61,7 @@ class Certificates:
             raise StepFailed(f"no certificate was issued for the ingress: {refusal(error)}") from error
 
     def _issue(self) -> pki.Pair:
-        addresses = [self._api.inventory.virtual_address, *(node.address for node in self._api.inventory.nodes)]
+        addresses = [self._api.inventory.endpoint_address, *(node.address for node in self._api.inventory.nodes)]
         made = pki.new_request(NAMES, addresses)
         name = f"kubedrill-orders-{secrets.token_hex(4)}"
         spec = {"request": _base64(made.certificate), "signerName": SIGNER, "usages": _USAGES}

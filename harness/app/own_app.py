@@ -112,7 +112,7 @@ class OwnApp:
         outside, inside = self._app.endpoints.outside, self._app.endpoints.inside
         service: Any = self._api.core.read_namespaced_service(inside.service, self.namespace)
         address = str(service.spec.cluster_ip)
-        node = _in_url(self._api.inventory.virtual_address)
+        node = _in_url(self._api.inventory.endpoint_address)
         return Endpoints(
             node_port=outside.url or f"{outside.scheme}://{node}:{outside.node_port}{outside.path}",
             service=f"{inside.scheme}://{_in_url(address)}:{inside.port}{inside.path}",

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
-from harness.artefacts.questions import CLUSTER, CONTROL_PLANE, NODE
+from harness.artefacts.questions import BALANCER, CLUSTER, CONTROL_PLANE, NODE
 from harness.errors import KubedrillError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def collect(archive: Archive, hosts: Answers, nodes: Sequence[Node], *, minutes:
 
 
 def _ask(hosts: Answers, node: Node, minutes: int) -> Iterator[tuple[str, str, str]]:
-    questions = NODE | (CONTROL_PLANE if node.is_control_plane else {})
+    questions = BALANCER if "load_balancer" in node.roles else NODE | (CONTROL_PLANE if node.is_control_plane else {})
     for name, command in questions.items():
         text, why = _answer(hosts, node, command.replace("{minutes}", str(minutes)))
         yield name, text, why

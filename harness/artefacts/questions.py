@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=20s"
 _ETCDCTL = (
     "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt "
@@ -10,6 +12,11 @@ _ETCDCTL = (
 _POD_LOGS = (
     "find /var/log/pods -name '*.log' -path '*{where}*' -mmin -{minutes} 2>/dev/null | sort | "
     'while read -r file; do echo "==> $file"; tail -c 300000 "$file"; done'
+)
+_HAPROXY = (
+    "import socket; s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect('/run/haproxy/admin.sock'); "
+    "s.sendall(b'show servers state; show stat\\n'); "
+    "print(b''.join(iter(lambda: s.recv(65536), b'')).decode(errors='replace'))"
 )
 
 NODE: dict[str, str] = {
@@ -34,8 +41,18 @@ CONTROL_PLANE: dict[str, str] = {
     "etcd.txt": "; ".join(
         f"{_ETCDCTL} {verb}" for verb in ("member list -w table", "endpoint status --cluster -w table", "alarm list")
     ),
-    "haproxy.txt": "echo 'show servers state; show stat' | socat - /run/haproxy/admin.sock",
+    "haproxy.txt": (
+        "[ -S /run/haproxy/admin.sock ] || systemctl is-enabled --quiet haproxy || exit 0; "
+        f"python3 -c {shlex.quote(_HAPROXY)}"  # a balancer's host has no socat
+    ),
 }
+"""The same of each control plane. It has no haproxy where a balancer outside the cluster stands before the API."""
+
+BALANCER = {
+    name: (NODE | CONTROL_PLANE)[name]
+    for name in ("journal-kernel.txt", "journal-others.txt", "units.txt", "network.txt", "resources.txt", "haproxy.txt")
+}
+"""The same of the host of load_balancers, which is no node."""
 
 CLUSTER: dict[str, str] = {
     "events.txt": f"{KUBECTL} get events -A --sort-by=.lastTimestamp -o wide",

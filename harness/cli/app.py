@@ -63,8 +63,8 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
         say(f"images: {imported} nodes got some" if imported else "images: every node has them")
         service.deploy(version)
         say(f"{version} is complete")
-    click.echo(f"{cluster.name}: order service {version} at http://{cluster.virtual_address}:{NODE_PORT}/orders")
-    click.echo(f"{cluster.name}: its ingress at https://{cluster.virtual_address}:{HTTPS_NODE_PORT}/orders")
+    click.echo(f"{cluster.name}: order service {version} at http://{cluster.endpoint_address}:{NODE_PORT}/orders")
+    click.echo(f"{cluster.name}: its ingress at https://{cluster.endpoint_address}:{HTTPS_NODE_PORT}/orders")
 
 
 @app.command()
@@ -144,7 +144,7 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
-    url = f"http://{cluster.virtual_address}:{NODE_PORT}"
+    url = f"http://{cluster.endpoint_address}:{NODE_PORT}"
     run = f"t{secrets.token_hex(4)}"
     path = settings.reports_dir / "orders" / f"{run}.jsonl"
     plan = Plan(url, run, writes_per_s=writes, reads_per_s=reads, seed=secrets.randbits(32))

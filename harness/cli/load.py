@@ -56,7 +56,7 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
     require_permission(cluster)
     run = f"l{secrets.token_hex(4)}"
     folder = settings.reports_dir / "orders" / run
-    wanted = Wanted(f"http://{cluster.virtual_address}:{NODE_PORT}", asked, seconds, goal, saturate, scale_down)
+    wanted = Wanted(f"http://{cluster.endpoint_address}:{NODE_PORT}", asked, seconds, goal, saturate, scale_down)
     with stop_on_signals(), Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         _refuse(OrderService(api, settings))
         folder.mkdir(parents=True, exist_ok=True)

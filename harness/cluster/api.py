@@ -23,7 +23,7 @@ from harness.cluster.kubeconfig import (
     write_private,
 )
 from harness.cluster.objects import condition_is_true, rollout_problem
-from harness.cluster.vip import vip_holders
+from harness.cluster.vip import vip_holder, vip_holders
 from harness.errors import StepFailed
 from harness.waits import Waiting, wait_for
 
@@ -273,16 +273,9 @@ class ClusterApi:
         """Name of the one control plane that holds the virtual address.
 
         Raises:
-            StepFailed: none or several hold it.
+            StepFailed: none or several hold it, or there is no such address.
         """
-        holders = self.vip_holders()
-        if len(holders) != 1:
-            found = ", ".join(holders) or "none"
-            raise StepFailed(
-                f"virtual address {self.inventory.virtual_address} is held by {found}; expected exactly one control "
-                "plane. Look at keepalived on the control planes."
-            )
-        return holders[0]
+        return vip_holder(self.hosts, self.inventory)
 
     def client_cert_files(self) -> tuple[Path, Path, Path]:
         """Paths of the CA, client certificate and key (0600, removed by close), for probes with their own TLS."""

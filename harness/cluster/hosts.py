@@ -52,7 +52,7 @@ class CommandResult:
 
 
 class Hosts:
-    """SSH to every node of an inventory; one connection a node, reused, safe to use from several threads.
+    """SSH to every host of an inventory; one connection a node, reused, safe to use from several threads.
 
     Use it as a context manager: connections, the generated SSH configuration and control sockets go with it.
     """
@@ -62,7 +62,7 @@ class Hosts:
         self.settings = settings
         self._clients: dict[str, paramiko.SSHClient] = {}
         self._replaced: list[paramiko.SSHClient] = []
-        self._locks = {node.name: threading.Lock() for node in inventory.nodes}
+        self._locks = {node.name: threading.Lock() for node in (*inventory.nodes, *inventory.load_balancers)}
         self._directory = tempfile.TemporaryDirectory(prefix="kubedrill-ssh-")
         self._testinfra: dict[str, Any] = {}
 
@@ -149,7 +149,7 @@ class Hosts:
             with contextlib.suppress(RuntimeError):
                 host.backend.run_local("ssh -F %s -O exit %s", host.backend.ssh_config, host.backend.host.name)
         self._testinfra.clear()
-        for node in self.inventory.nodes:
+        for node in (*self.inventory.nodes, *self.inventory.load_balancers):
             self._forget(node)
         for client in self._replaced:
             client.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cluster.ansible_vars import read_inventory
+from harness.cluster.endpoint import ADDRESSES, BALANCERS, EXTERNAL, endpoint_mistakes, kind_of
 from harness.errors import ConfigErrors, UsageError
 from harness.model import Node
 
@@ -19,7 +20,7 @@ GROUPS = {"control_planes": "control_plane", "workers": "worker"}
 """Group of the inventory → role of a :class:`~harness.model.Node`."""
 
 DEFAULT_API_PORT = 8443
-"""Where the balancer on the virtual address listens (docs/architecture.md)."""
+"""Where the balancer in front of the API servers listens (docs/architecture.md)."""
 
 
 class HostVars(dict[str, Any]):
@@ -34,13 +35,15 @@ class Inventory:
     """The nodes of one cluster and the variables that they share.
 
     ``vars`` holds the variables that all nodes have in common (``cluster_*``, ``drills_allowed``); what differs by node
-    is in :attr:`Node.host_vars`. Neither is shown by ``repr``: they may hold passwords.
+    is in :attr:`Node.host_vars`. Neither is shown by ``repr``: they may hold passwords. ``load_balancers`` are hosts
+    outside the cluster, one at most; they are no nodes.
     """
 
     path: Path
     name: str
     nodes: tuple[Node, ...]
     vars: dict[str, Any] = field(repr=False)
+    load_balancers: tuple[Node, ...] = ()
 
     @staticmethod
     def load(path: str | Path) -> Inventory:
@@ -65,19 +68,24 @@ class Inventory:
         return tuple(node for node in self.nodes if "worker" in node.roles)
 
     @property
-    def virtual_address(self) -> str:
-        """The one address in front of all API servers."""
-        return str(self.vars["cluster_virtual_address"])
+    def external(self) -> bool:
+        """Whether a balancer outside the cluster stands in front of the API servers; no node has a virtual address."""
+        return kind_of(self.vars) == EXTERNAL
+
+    @property
+    def endpoint_address(self) -> str:
+        """The one address in front of all API servers, where node ports answer too."""
+        return str(self.vars[ADDRESSES[kind_of(self.vars)]])
 
     @property
     def api_port(self) -> int:
-        """TCP port of the API on the virtual address."""
+        """TCP port of the API on :attr:`endpoint_address`."""
         return int(self.vars.get("cluster_api_port", DEFAULT_API_PORT))
 
     @property
     def api_url(self) -> str:
-        """URL of the API through the virtual address."""
-        address = ipaddress.ip_address(self.virtual_address)
+        """URL of the API through its one address."""
+        address = ipaddress.ip_address(self.endpoint_address)
         host = f"[{address}]" if address.version == 6 else str(address)
         return f"https://{host}:{self.api_port}"
 
@@ -92,12 +100,12 @@ class Inventory:
         return self.vars.get("drills_allowed") is True
 
     def node(self, name: str) -> Node:
-        """Return a node by name.
+        """Return a node, or a load balancer, by name.
 
         Raises:
             UsageError: the inventory has no such host; the message lists those it has.
         """
-        for node in self.nodes:
+        for node in (*self.nodes, *self.load_balancers):
             if node.name == name:
                 return node
         known = ", ".join(node.name for node in self.nodes)
@@ -114,11 +122,16 @@ def build_inventory(path: Path, listing: dict[str, Any]) -> Inventory:
     roles = {group: hosts_of(listing, group) for group in GROUPS}
     names = list(dict.fromkeys(name for group in GROUPS for name in roles[group]))
     nodes = tuple(_node(name, hostvars.get(name, {}), roles) for name in names)
+    balancers = tuple(
+        Node(name, str(found.get("ansible_host") or ""), ("load_balancer",), HostVars(found))
+        for name in hosts_of(listing, BALANCERS)
+        for found in [hostvars.get(name, {})]
+    )
     shared = _shared([node.host_vars for node in nodes])
-    mistakes = [*_group_mistakes(listing, roles), *_node_mistakes(nodes), *_shared_mistakes(nodes, shared)]
+    mistakes = [*_group_mistakes(listing, roles), *_node_mistakes(nodes), *_shared_mistakes(nodes, balancers, shared)]
     if mistakes:
         raise ConfigErrors(str(path), mistakes)
-    return Inventory(path, str(shared.get("cluster_name", path.stem)), nodes, shared)
+    return Inventory(path, str(shared.get("cluster_name", path.stem)), nodes, shared, balancers)
 
 
 def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
@@ -163,7 +176,8 @@ def _group_mistakes(listing: dict[str, Any], roles: dict[str, list[str]]) -> lis
         mistakes.append(
             f"not in group cluster: {', '.join(outside)}; make control_planes and workers children of cluster"
         )
-    stray = [name for name in hosts_of(listing, "all") if not any(name in hosts for hosts in roles.values())]
+    placed = {*hosts_of(listing, BALANCERS), *(name for hosts in roles.values() for name in hosts)}
+    stray = [name for name in hosts_of(listing, "all") if name not in placed]
     mistakes += [f"{name}: is in neither control_planes nor workers; put it into one of them" for name in stray]
     both = [name for name in roles["control_planes"] if name in roles["workers"]]
     mistakes += [f"{name}: is in control_planes and in workers; leave it in one of them" for name in both]
@@ -185,30 +199,18 @@ def _node_mistakes(nodes: tuple[Node, ...]) -> list[str]:
     return mistakes
 
 
-def _shared_mistakes(nodes: tuple[Node, ...], shared: dict[str, Any]) -> list[str]:
+def _shared_mistakes(nodes: tuple[Node, ...], balancers: tuple[Node, ...], shared: dict[str, Any]) -> list[str]:
     if not nodes:
         return []
     mistakes = []
-    for name in ("cluster_virtual_address", "cluster_kubernetes_version"):
+    for name in ("cluster_endpoint_kind", "cluster_kubernetes_version"):
         if name not in shared:
             some = any(name in node.host_vars for node in nodes)
             found = "differs between hosts" if some else "is not set"
-            mistakes.append(f"{name} {found}; set it once, in group_vars/cluster.yml")
-    address = str(shared.get("cluster_virtual_address", ""))
-    if address and not _is_address(address):
-        mistakes.append(f"cluster_virtual_address is {address!r}; expected an IP address such as 172.31.77.10")
-    owner = next((node.name for node in nodes if node.address == address), None)
-    if address and owner:
-        mistakes.append(f"cluster_virtual_address {address} is the address of {owner}; choose one that no host has")
+            if some or name != "cluster_endpoint_kind":
+                mistakes.append(f"{name} {found}; set it once, in group_vars/cluster.yml")
+    mistakes += endpoint_mistakes(nodes, balancers, shared)
     port = shared.get("cluster_api_port", DEFAULT_API_PORT)
     if not str(port).isdigit() or not 0 < int(port) < 65536:
         mistakes.append(f"cluster_api_port is {port!r}; expected a TCP port, 1 to 65535")
     return mistakes
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,7 @@ import yaml
 from kubernetes.client import ApiException
 
 from harness.cluster.api_client import ApiUnavailable
+from harness.cluster.balancers import read_endpoint
 from harness.errors import KubedrillError
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ class Timer:
 
 _CHECK_INTERVAL = Timer("vrrp_script interval", 1.0, "default of keepalived: keepalived.conf has no vrrp_script")
 _CHECK_TIMEOUT = Timer("vrrp_script timeout", 1.0, "default of keepalived: the interval")
+_PORT_FALL = Timer("fall of node ports", 3, "default of haproxy: haproxy.cfg has no node ports", "")
 _CHECK_FALL = Timer("vrrp_script fall", 1, "default of keepalived: keepalived.conf does not say", "")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveTimers:
-    """Seconds each, but ``haproxy_fall``, ``haproxy_rise``, ``check_fall`` (counts), ``vrrp_priority`` (0-255)."""
+    """Seconds each, but ``*_fall`` and ``haproxy_rise`` (counts) and ``vrrp_priority`` (0-255)."""
 
     node_monitor_grace: Timer
     node_monitor_period: Timer
@@ -69,6 +71,7 @@ class LiveTimers:
     check_interval: Timer = _CHECK_INTERVAL
     check_timeout: Timer = _CHECK_TIMEOUT
     check_fall: Timer = _CHECK_FALL
+    port_fall: Timer = _PORT_FALL
 
     @staticmethod
     def read(api: ClusterApi, hosts: Hosts, inventory: Inventory) -> LiveTimers:
@@ -80,11 +83,11 @@ class LiveTimers:
         flags = {part: _flags(api, part) for part in ("kube-controller-manager", "kube-apiserver", "etcd")}
         minor = int(api.version.get_code().git_version.split(".")[1])
         kubelet = _kubelet(api)
-        configs = [_balancer(hosts, node.name) for node in inventory.control_planes]
-        keepalived = {node: parse_keepalived(text) for node, text, _ in configs}
-        haproxy = parse_haproxy(configs[0][2])
-        vrrp = next(iter(keepalived.values()))
-        script = parse_vrrp_script(configs[0][1])
+        files = read_endpoint(hosts, inventory)
+        keepalived = {node: parse_keepalived(text) for node, text in files.keepalived.items()}
+        haproxy, ports = (parse_haproxy(part) for part in node_ports_apart(files.haproxy))
+        vrrp = next(iter(keepalived.values()), {})
+        script = parse_vrrp_script(files.check)
         every = _value("vrrp_script interval", script.get("interval"), 1.0, "keepalived.conf", "keepalived")
         controller, etcd = flags["kube-controller-manager"], flags["etcd"]
         lease = _duration(kubelet, "nodeLeaseDurationSeconds", 40, "kubelet configz")
@@ -105,12 +108,13 @@ class LiveTimers:
             vrrp_advert=_value("advert_int", vrrp.get("advert_int"), 1.0, "keepalived.conf", "keepalived"),
             vrrp_priority={node: int(found.get("priority", 100)) for node, found in keepalived.items()},
             vrrp_version=int(vrrp.get("vrrp_version", 2)),
-            haproxy_inter=_value("inter", haproxy.get("inter"), 2.0, "haproxy.cfg", "haproxy"),
-            haproxy_fall=_value("fall", haproxy.get("fall"), 3, "haproxy.cfg", "haproxy", unit=""),
-            haproxy_rise=_value("rise", haproxy.get("rise"), 2, "haproxy.cfg", "haproxy", unit=""),
+            haproxy_inter=_value("inter", haproxy.get("inter"), 2.0, files.where, "haproxy"),
+            haproxy_fall=_value("fall", haproxy.get("fall"), 3, files.where, "haproxy", unit=""),
+            haproxy_rise=_value("rise", haproxy.get("rise"), 2, files.where, "haproxy", unit=""),
             haproxy_check=_value(
-                "timeout check", haproxy.get("check"), haproxy.get("inter", 2.0), "haproxy.cfg", "haproxy: inter"
+                "timeout check", haproxy.get("check"), haproxy.get("inter", 2.0), files.where, "haproxy: inter"
             ),
+            port_fall=_value("fall of node ports", ports.get("fall"), 3, files.where, "haproxy", unit=""),
             proxy_min_sync=_proxy_min_sync(api),
             check_interval=every,
             check_timeout=_value(
@@ -155,6 +159,12 @@ class LiveTimers:
         """Longest time until the balancer takes a silent API server out: one interval, then ``fall`` failed checks."""
         each = max(self.haproxy_inter.value, self.haproxy_check.value)
         return self.haproxy_inter.value + self.haproxy_fall.value * each
+
+    @property
+    def ports_notice_s(self) -> float:
+        """Longest time until a balancer outside sends nobody to the node ports of a dead node any more."""
+        each = max(self.haproxy_inter.value, self.haproxy_check.value)
+        return self.haproxy_inter.value + self.port_fall.value * each
 
     @property
     def etcd_election_s(self) -> float:
@@ -222,6 +232,16 @@ def parse_haproxy(text: str) -> dict[str, float]:
     return found
 
 
+def node_ports_apart(text: str) -> tuple[str, str]:
+    r"""Split haproxy.cfg before the backend of the node ports, which a balancer outside the cluster has besides.
+
+    >>> node_ports_apart("backend api-servers\n a\nbackend nodes\n b\n")
+    ('backend api-servers\n a\n', 'backend nodes\n b\n')
+    """
+    found = re.search(r"^backend nodes\s*$", text, re.MULTILINE)
+    return (text[: found.start()], text[found.start() :]) if found else (text, "")
+
+
 def _milliseconds(text: str) -> float:
     return float(text) / 1000 if text.isdigit() else seconds(text)
 
@@ -271,14 +291,6 @@ def _kubelet(api: ClusterApi) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(text)["kubeletconfig"]
         return found
     raise KubedrillError(f"no kubelet gave its configuration through the API: {said}")
-
-
-def _balancer(hosts: Hosts, node: str) -> tuple[str, str, str]:
-    return (
-        node,
-        hosts.check(node, ["cat", "/etc/keepalived/keepalived.conf"]),
-        hosts.check(node, ["cat", "/etc/haproxy/haproxy.cfg"]),
-    )
 
 
 def _proxy_min_sync(api: ClusterApi) -> Timer:

@@ -7,15 +7,38 @@ import json
 from typing import TYPE_CHECKING
 
 from harness.cluster.hosts import Hosts, HostUnreachable
-from harness.errors import DeadlineExceeded
+from harness.errors import DeadlineExceeded, StepFailed
 
 if TYPE_CHECKING:
     from harness.cluster.inventory import Inventory
 
 
 def vip_holders(hosts: Hosts, inventory: Inventory) -> list[str]:
-    """Names of the control planes with the virtual address on an interface; a dead node holds nothing."""
-    return [node.name for node in inventory.control_planes if _holds(hosts, node.name, inventory.virtual_address)]
+    """Names of the control planes with the virtual address on an interface; a dead node holds nothing.
+
+    None where a balancer outside the cluster stands in its place: there is no such address, and nobody is asked.
+    """
+    planes = () if inventory.external else inventory.control_planes
+    return [node.name for node in planes if _holds(hosts, node.name, inventory.endpoint_address)]
+
+
+def vip_holder(hosts: Hosts, inventory: Inventory) -> str:
+    """Name of the one control plane that holds the virtual address.
+
+    Raises:
+        StepFailed: none or several hold it, or there is no such address.
+    """
+    address = inventory.endpoint_address
+    if inventory.external:
+        raise StepFailed(f"the API is reached through the balancer {address}; no node holds a virtual address")
+    holders = vip_holders(hosts, inventory)
+    if len(holders) != 1:
+        found = ", ".join(holders) or "none"
+        raise StepFailed(
+            f"virtual address {address} is held by {found}; expected exactly one control plane. Look at keepalived on "
+            "the control planes."
+        )
+    return holders[0]
 
 
 def _holds(hosts: Hosts, node: str, address: str) -> bool:

@@ -27,8 +27,17 @@ def dns_nodes(survey: Survey) -> list[str]:
 
 
 def address_holder(survey: Survey) -> list[str]:
-    """The control plane that holds the virtual address."""
-    return _majority(survey, [survey.faults.api.vip_holder()])
+    """The control plane that holds the virtual address; none where a balancer outside stands in its place."""
+    return _majority(survey, address_holders(survey))
+
+
+def address_holders(survey: Survey) -> list[str]:
+    """The node that holds the virtual address, or none where the cluster has no such address.
+
+    Raises:
+        StepFailed: it has one, and none or several hold it.
+    """
+    return [] if survey.faults.inventory.external else [survey.faults.api.vip_holder()]
 
 
 def etcd_leader(survey: Survey) -> list[str]:
@@ -42,7 +51,7 @@ def etcd_leader(survey: Survey) -> list[str]:
 def etcd_followers(survey: Survey) -> list[str]:
     """Control planes that neither lead etcd nor hold the virtual address: what is lost there is one of several."""
     api = survey.faults.api
-    busy = {api.vip_holder(), api.etcd_leader()}
+    busy = {*address_holders(survey), api.etcd_leader()}
     return _majority(survey, [node.name for node in survey.faults.inventory.control_planes if node.name not in busy])
 
 

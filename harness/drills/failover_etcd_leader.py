@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.drills.choices import address_holders
 from harness.drills.etcd_leadership import leader_off
 from harness.drills.failover_vip import control_plane_loss_unavailable
 from harness.drills.node_loss import cut_and_watch, loss_budgets
@@ -35,7 +36,7 @@ class FailoverEtcdLeader:
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:
         """Find the leader; move the leadership off the holder of the virtual address."""
-        return (leader_off(survey, survey.faults.api.vip_holder()),)
+        return (leader_off(survey, next(iter(address_holders(survey)), "")),)
 
     def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
         """Raft's election, and the balancer's checks of the dead API server."""

@@ -25,11 +25,14 @@ class FailoverVip:
     name = "failover-vip"
     title = "Power cut to the holder of the virtual address"
     proves = "the API stays reachable at the same address when the control plane that holds it dies"
-    needs = "3 control planes or more, power control"
+    needs = "3 control planes or more with a virtual address, power control"
     takes_s = 120
 
     def unavailable(self, survey: Survey) -> str | None:
-        """Needs three control planes (etcd keeps its majority) and power control from outside."""
+        """Needs a virtual address, three control planes (etcd keeps its majority) and power control from outside."""
+        inventory = survey.faults.inventory
+        if inventory.external:
+            return f"needs a virtual address; the API is reached through the balancer {inventory.endpoint_address}"
         return control_plane_loss_unavailable(survey)
 
     def prepare(self, survey: Survey) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class OrderUsers:
         self._version = status.version
         self.wait_complete()
         rng = self._ctx.survey.rng
-        url = f"http://{faults.inventory.virtual_address}:{NODE_PORT}"
+        url = f"http://{faults.inventory.endpoint_address}:{NODE_PORT}"
         plan = Plan(url, f"game-day-{rng.getrandbits(32):08x}", rate, rate * _READS, seed=rng.getrandbits(32))
         path = self._ctx.writer.path.with_suffix(".ledger")  # not one of the records, which end in .jsonl
         self._traffic = self._stack.enter_context(Traffic(plan, path, faults.settings.timeouts))

@@ -27,6 +27,7 @@ def describe_loss(survey: Survey, node: str) -> Loss:
         leads_etcd=node == ctx.api.etcd_leader(),
         control_plane=ctx.inventory.node(node).is_control_plane,
         leads_controllers=_leads_controllers(ctx, node),
+        passes_node_ports=ctx.inventory.external,
     )
 
 

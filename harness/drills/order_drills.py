@@ -81,7 +81,7 @@ class OrderDrill:
     def run(self, ctx: DrillContext) -> None:
         """Send, kill, wait, read back, judge."""
         settings = ctx.faults.settings
-        url = f"http://{ctx.faults.inventory.virtual_address}:{NODE_PORT}"
+        url = f"http://{ctx.faults.inventory.endpoint_address}:{NODE_PORT}"
         run = f"{self.name}-{ctx.survey.rng.getrandbits(32):08x}"
         plan = Plan(url, run, WRITES_PER_S, READS_PER_S, seed=ctx.survey.rng.getrandbits(32))
         path = ctx.writer.path.with_suffix(".ledger")  # not one of the records, which end in .jsonl

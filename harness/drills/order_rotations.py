@@ -95,7 +95,7 @@ class OrderRotation:
     def _plans(self, ctx: DrillContext) -> dict[str, tuple[Plan, Path]]:
         """Return what to send by each way, and the file of its ledger, beside the record."""
         run, seed = f"{self.name}-{ctx.survey.rng.getrandbits(32):08x}", ctx.survey.rng.getrandbits(32)
-        address, authority = ctx.faults.inventory.virtual_address, Certificates(ctx.faults.api).authority()
+        address, authority = ctx.faults.inventory.endpoint_address, Certificates(ctx.faults.api).authority()
         ways = {"node port": f"http://{address}:{NODE_PORT}", "ingress": f"https://{address}:{HTTPS_NODE_PORT}"}
         plans = {}
         for way, url in ways.items():
@@ -133,7 +133,7 @@ class OrderRotation:
         before = pki.serial(Certificates(ctx.faults.api).serving())
         with ctx.step(ctx.target, "until every address serves a new certificate"):
             after = rotation.certificate()
-        found = f"{after:x} at the virtual address and at each of {len(ctx.faults.inventory.nodes)} nodes"
+        found = f"{after:x} at the cluster's address and at each of {len(ctx.faults.inventory.nodes)} nodes"
         ctx.check("a new certificate is served everywhere", after != before, found, f"another one than {before:x}")
 
     def _logins(self, ctx: DrillContext, rotation: Rotation) -> None:

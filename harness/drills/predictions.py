@@ -31,6 +31,7 @@ class Loss:
     leads_etcd: bool = False
     control_plane: bool = False
     leads_controllers: bool = False
+    passes_node_ports: bool = False  # a balancer outside the cluster sends users to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,21 @@ def balancer(timers: LiveTimers, node: str) -> Prediction:
     )
 
 
+def node_ports(timers: LiveTimers, node: str) -> Prediction:
+    """Until a balancer outside the cluster stops sending users of node ports to a dead node."""
+    seconds = timers.ports_notice_s
+    return Prediction(
+        seconds,
+        (
+            (
+                f"the balancer outside sends a share of the app's new connections to {node} until it is marked down: "
+                f"inter + fall x max(inter, check) = {seconds:.2f} s at most"
+            ),
+            *timers.describe("haproxy_inter", "port_fall", "haproxy_check"),
+        ),
+    )
+
+
 def election(timers: LiveTimers, node: str) -> Prediction:
     """Until etcd has a new leader and takes writes again: raft's randomised timeout, one to two election timeouts."""
     seconds = timers.etcd_election_s
@@ -122,6 +138,8 @@ def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
     if loss.leads_etcd:
         api.append(election(timers, loss.node))
     app, dns = [*vip], []
+    if loss.passes_node_ports:
+        app.append(node_ports(timers, loss.node))
     if loss.app_pods:
         app.append(endpoints_of_a_dead_node(timers, f"{loss.app_pods} app pod(s)", loss))
     if loss.dns_pods:

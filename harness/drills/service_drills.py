@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WORKERS = "2 workers or more"
 PLANES = "3 control planes or more"
+HOLDERS = "3 control planes or more with a virtual address (no balancer outside the cluster)"
 DNS = "CoreDNS pods on 2 nodes or more"
 
 PROBE_DEFAULTS = (10, 3, 1)
@@ -163,27 +164,27 @@ SERVICE_DRILLS = (
     ),
     FaultDrill(
         "keepalived-stopped", "keepalived is stopped on the holder of the virtual address",
-        "the address moves at once when its holder says goodbye", PLANES, 50,
+        "the address moves at once when its holder says goodbye", HOLDERS, 50,
         address_holder, service("keepalived", "stop"), address_after_goodbye, until=until_address_moved,
     ),
     FaultDrill(
         "keepalived-killed", "keepalived is killed on the holder of the virtual address",
-        "a holder that dies without a goodbye loses the address to one that is alive", PLANES, 50,
+        "a holder that dies without a goodbye loses the address to one that is alive", HOLDERS, 50,
         address_holder, service("keepalived", "kill"), address_after_silence, hold_s=5,
     ),
     FaultDrill(
         "keepalived-frozen", "keepalived hangs on the holder of the virtual address",
-        "the address is answered by one node though the old holder keeps it on its interface", PLANES, 50,
+        "the address is answered by one node though the old holder keeps it on its interface", HOLDERS, 50,
         address_holder, service("keepalived", "freeze"), address_after_silence, until=until_address_moved,
     ),
     FaultDrill(
         "haproxy-stopped", "The balancer is stopped on the holder of the virtual address",
-        "keepalived's check moves the address to a node whose balancer lives", PLANES, 50,
+        "keepalived's check moves the address to a node whose balancer lives", HOLDERS, 50,
         address_holder, service("haproxy", "stop"), address_after_check, until=until_address_moved,
     ),
     FaultDrill(
         "haproxy-frozen", "The balancer hangs on the holder of the virtual address",
-        "keepalived's check notices a balancer that accepts connections and answers nobody", PLANES, 50,
+        "keepalived's check notices a balancer that accepts connections and answers nobody", HOLDERS, 50,
         address_holder, service("haproxy", "freeze"), address_after_check, until=until_address_moved,
     ),
 )  # fmt: skip

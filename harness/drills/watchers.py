@@ -102,7 +102,7 @@ class Watchers(Repeating):
         return items
 
     def _see_place(self, node: str) -> None:
-        script = _PLACE.format(address=self._ctx.inventory.virtual_address)
+        script = _PLACE.format(address=self._ctx.inventory.endpoint_address)
         try:
             answer = self._ctx.hosts.run(node, ["bash", "-c", script], _ANSWER_S).stdout.split()
         except (HostUnreachable, DeadlineExceeded):

@@ -141,7 +141,7 @@ def find_place(ctx: FaultContext, node: str) -> Place:
 def _api(ctx: FaultContext) -> tuple[list[str], str, int]:
     """Addresses of the API servers, the virtual address and the port on it."""
     planes = [node.address for node in ctx.inventory.control_planes]
-    return planes, ctx.inventory.virtual_address, ctx.inventory.api_port
+    return planes, ctx.inventory.endpoint_address, ctx.inventory.api_port
 
 
 def ruleset(kind: str, place: Place, planes: list[str], virtual: str, api_port: int) -> str:

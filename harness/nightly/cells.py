@@ -46,6 +46,15 @@ class Cell:
         return int(self.topology.split("+")[1])
 
     @property
+    def balancer(self) -> bool:
+        """Whether a load balancer outside the cluster stands in front of its API, and no virtual address.
+
+        >>> Cell("3+2+lb", ("1.35.4",), "", ("pod-killed",), ()).balancer
+        True
+        """
+        return self.topology.endswith("+lb")
+
+    @property
     def expected_s(self) -> int:
         """Rough duration in seconds, from what drills say that they take."""
         upgrades = ALL[self.during].takes_s * (len(self.versions) - 1) if self.during else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from bundle.node_container import overlapping
+from harness.cluster.endpoint import ADDRESSES, BALANCERS, EXTERNAL, VIRTUAL
 from harness.config import PROJECT_ROOT
 from harness.errors import StepFailed
 from harness.nightly.state import write_whole
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
 
     from harness.nightly.cells import Cell
 
-_PLANE_MB, _WORKER_MB, _CPUS = 3072, 2048, 2
+_PLANE_MB, _WORKER_MB, _BALANCER_MB, _CPUS = 3072, 2048, 512, 2
 """Sizes of virtual machines, as in inventories/local; containers share their host."""
 _SSH = "-o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
-_VIRTUAL, _PLANES_FROM, _WORKERS_FROM = 10, 11, 21
-"""Last byte of the virtual address, of the first control plane and of the first worker, as in inventories/local."""
+_ENDPOINT, _PLANES_FROM, _WORKERS_FROM = 10, 11, 21
+"""Last byte of the API's address (virtual, or the load balancer's own), of the first control plane and of the first
+worker, as in inventories/local."""
 
 
 def free_network(wanted: str, taken: set[str], routes: str) -> str:
@@ -48,14 +50,14 @@ def secrets_folder(cluster: str) -> Path:
 
 
 def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Path:
-    """Write hosts.yml and group_vars/cluster.yml for the cell's first version; returns the inventory's folder.
+    """Write hosts.yml and group_vars for the cell's first version; returns the inventory's folder.
 
     Where there is one worker only, control planes take pods too: a drained node's pods need somewhere to go.
     """
     first = ipaddress.IPv4Network(network).network_address
     planes = _hosts("cp", cell.planes, int(first) + _PLANES_FROM, cluster)
     workers = _hosts("w", cell.workers, int(first) + _WORKERS_FROM, cluster)
-    topology = {
+    topology: dict[str, Any] = {
         "cluster": {
             "children": {
                 "control_planes": {"hosts": planes, "vars": {"vm_memory_mb": _PLANE_MB, "vm_cpus": _CPUS}},
@@ -64,18 +66,27 @@ def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Pat
         }
     }
     known_hosts = secrets_folder(cluster) / "known_hosts"
-    variables: dict[str, Any] = {
+    reached: dict[str, Any] = {
         "ansible_user": "vagrant",
         "ansible_become": True,
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={known_hosts} {_SSH}",
+    }
+    kind = EXTERNAL if cell.balancer else VIRTUAL
+    variables: dict[str, Any] = {
+        **reached,
         "cluster_name": cluster,
         "cluster_kubernetes_version": cell.versions[0],
-        "cluster_virtual_address": str(first + _VIRTUAL),
+        "cluster_endpoint_kind": kind,
+        ADDRESSES[kind]: str(first + _ENDPOINT),
         "cluster_node_network": network,
         "control_plane_takes_pods": cell.workers == 1,
         "drills_allowed": True,
     }
     inventory = folder / "inventory"
+    if cell.balancer:
+        balancers = _hosts("lb", 1, int(first) + _ENDPOINT, cluster)
+        topology[BALANCERS] = {"hosts": balancers, "vars": {"vm_memory_mb": _BALANCER_MB, "vm_cpus": 1}}
+        write_whole(inventory / "group_vars" / f"{BALANCERS}.yml", yaml.safe_dump(reached, sort_keys=False))
     write_whole(inventory / "group_vars" / "cluster.yml", yaml.safe_dump(variables, sort_keys=False))
     write_whole(inventory / "hosts.yml", yaml.safe_dump(topology, sort_keys=False))
     return inventory

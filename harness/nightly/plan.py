@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DURATION = re.compile(r"(?:(\d+)h)? ?(?:(\d+)m)? ?(?:(\d+)s)?")
-_TOPOLOGY = re.compile(r"([1-9])\+([1-9])")
+_TOPOLOGY = re.compile(r"([1-9])\+([1-9])(\+lb)?")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _ARROW = re.compile(r"\s*(?:→|->)\s*")
 _WHOLE_DAY = 86_400
@@ -92,7 +92,7 @@ def _no_upgrade(name: str) -> str:
 
 def _topology(name: str) -> str:
     if not _TOPOLOGY.fullmatch(name):
-        raise ValueError("expected control planes + workers, 1 to 9 each, such as 3+2")
+        raise ValueError("expected control planes + workers, 1 to 9 each, such as 3+2, or 3+2+lb with a load balancer")
     if int(name[0]) % 2 == 0:
         raise ValueError(f"{name[0]} control planes keep no majority that {int(name[0]) - 1} do not; use an odd number")
     return name
@@ -176,7 +176,7 @@ class Plan(_Part):
     networks: Annotated[str, AfterValidator(_networks)] = Field(
         default="172.31.96.0/20", description="where nodes get their addresses; one /24 for each cluster"
     )
-    topologies: dict[Topology, Shape | None] = Field(min_length=1, description="control planes + workers")
+    topologies: dict[Topology, Shape | None] = Field(min_length=1, description="control planes + workers [+lb]")
     versions: tuple[Path_, ...] = Field(min_length=1, description="paths, each of one version or more")
     drills: Drills = Drills()
     limits: Limits = Limits()

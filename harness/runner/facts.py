@@ -31,7 +31,7 @@ def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "labels": {
-            "topology": f"{planes}+{len(inventory.nodes) - planes}",
+            "topology": f"{planes}+{len(inventory.nodes) - planes}{'+lb' if inventory.external else ''}",
             "network": given.network or f"flannel-{inventory.vars.get('network_backend', _BACKEND)}",
             "host": given.host or platform.node(),
             "app": given.app or (own.name if own else SampleApp.name),

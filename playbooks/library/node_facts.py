@@ -23,9 +23,9 @@ options:
     required: true
     type: str
   virtual_address:
-    description: The cluster's virtual address, which is never a node's own.
-    required: true
+    description: The cluster's virtual address, which is never a node's own; empty where there is none.
     type: str
+    default: ""
   programs:
     description: Programs of the distribution that must be there, with the packages that have them.
     type: dict
@@ -98,7 +98,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "network": {"type": "str", "required": True},
-            "virtual_address": {"type": "str", "required": True},
+            "virtual_address": {"type": "str", "default": ""},
             "programs": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 STATE = Path("/var/lib/kubedrill")
 FILE = STATE / "found.json"
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Found:
@@ -52,7 +54,9 @@ class Found:
 
 
 def nft_tables() -> list[str]:
-    """Family and name of each nftables table."""
+    """Family and name of each nftables table; none where there is no nft, as on a balancer's host."""
+    if not shutil.which("nft", path=SEARCH):
+        return []
     done = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False)
     return [line.removeprefix("table ") for line in done.stdout.splitlines()]
 

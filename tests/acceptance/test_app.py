@@ -57,7 +57,7 @@ def test_three_replicas_are_ready_on_more_than_one_node(app: SampleApp, api: Clu
 def test_it_answers_on_every_node_and_on_the_virtual_address(app: SampleApp, inventory: Inventory) -> None:
     port = app.endpoints().node_port.rstrip("/").rpartition(":")[2]
     pods = {}
-    for address in [inventory.virtual_address, *(node.address for node in inventory.nodes)]:
+    for address in [inventory.endpoint_address, *(node.address for node in inventory.nodes)]:
         said = get(f"http://{address}:{port}/")
         assert said["greeting"]
         pods[said["pod"]] = said["node"]

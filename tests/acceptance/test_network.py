@@ -56,6 +56,6 @@ def test_the_node_port_answers_on_every_node_and_on_the_virtual_address(
     agents: Any, api: ClusterApi, inventory: Inventory
 ) -> None:
     port = api.core.read_namespaced_service("agent", agents.namespace).spec.ports[0].node_port
-    for address in [*(node.address for node in inventory.nodes), inventory.virtual_address]:
+    for address in [*(node.address for node in inventory.nodes), inventory.endpoint_address]:
         with urllib.request.urlopen(f"http://{address}:{port}/id", timeout=3) as response:
             assert response.status == 200, address

@@ -96,7 +96,7 @@ def test_an_order_written_at_one_node_is_read_at_every_other(
     status: OrdersStatus, api: ClusterApi, inventory: Inventory
 ) -> None:
     assert status.problem == ""
-    addresses = [inventory.virtual_address, *(node.address for node in inventory.nodes)]
+    addresses = [inventory.endpoint_address, *(node.address for node in inventory.nodes)]
     key = f"acceptance-{uuid.uuid4().hex}"
     code, receipt = ask(f"http://{addresses[0]}:{NODE_PORT}/orders", {"item": "tea", "reference": key}, key)
     assert (code, receipt["duplicate"]) == (202, False)
@@ -167,9 +167,9 @@ def test_grpc_goes_through_the_ingress_by_address_and_by_name_with_its_status(vi
 def test_whoever_trusts_others_or_expects_another_name_is_not_served(view: IngressView, inventory: Inventory) -> None:
     stranger = IngressView(inventory, pki.new_authority("a stranger").certificate)
     with pytest.raises(ssl.SSLCertVerificationError):
-        stranger.serials(inventory.virtual_address)
+        stranger.serials(inventory.endpoint_address)
     with pytest.raises(ssl.SSLCertVerificationError):
-        view.serials(inventory.virtual_address, "bank.example")
+        view.serials(inventory.endpoint_address, "bank.example")
 
 
 def test_no_certificate_request_is_left(view: IngressView, api: ClusterApi) -> None:
@@ -271,7 +271,7 @@ def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one
 ) -> None:
     """Its pods end at once; the rollout gives up after 15 s, the harness says why, and no request failed meanwhile."""
     service = OrderService(api, settings)
-    plan = Plan(f"http://{inventory.virtual_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5)
+    plan = Plan(f"http://{inventory.endpoint_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5)
     broken = {
         "spec": {"progressDeadlineSeconds": 15, "template": {"spec": {"containers": [{"name": "web", "args": ["x"]}]}}}
     }

@@ -182,3 +182,37 @@ def test_too_small_and_too_old_and_another_architecture(tmp_path: Path, bundles:
         "expected 99.0 or newer",
         "cp1 is amd64, the bundle is for arm64",
     )
+
+
+def behind_balancer(bundles: Path, address: str, **shared: Any) -> dict[str, Any]:
+    content = inventory(bundles, cluster_endpoint_kind="external", cluster_external_address=address, **shared)
+    del content["cluster"]["vars"]["cluster_virtual_address"]
+    python = {"ansible_python_interpreter": sys.executable, "ansible_port": 1}
+    return {**content, "load_balancers": {"hosts": {"lb1": {"ansible_host": "127.0.78.9", **python}}}}
+
+
+def test_an_endpoint_of_both_kinds_and_another_balancer(tmp_path: Path, bundles: Path) -> None:
+    bad = behind_balancer(bundles, "127.0.78.8", cluster_api_port=6443)
+    bad["cluster"]["vars"]["cluster_virtual_address"] = "127.0.77.10"
+    bad["load_balancers"]["hosts"]["w1"] = {}
+    refused(
+        run(tmp_path, bad),
+        "3 mistakes, nothing was changed",
+        "cluster_endpoint_kind is external, and cluster_virtual_address is set: remove it",
+        "host w1 is in load_balancers and in the cluster",
+        "load_balancers has 2 hosts (lb1, w1): expected one",
+    )
+
+
+def test_a_balancer_that_cannot_be_reached_is_named_with_the_nodes(tmp_path: Path, bundles: Path) -> None:
+    text = refused(run(tmp_path, behind_balancer(bundles, "127.0.78.9")), "the nodes: 5 mistakes, nothing was changed")
+    for name in (*CONTROL_PLANES, "w1", "lb1"):
+        assert f"{name} cannot be reached over SSH" in text
+
+
+def test_a_balancer_that_is_a_node(tmp_path: Path, bundles: Path) -> None:
+    content = behind_balancer(bundles, "127.0.78.9")
+    here = {"ansible_connection": "local"}
+    content["cluster"]["children"]["workers"]["hosts"]["w1"] |= here
+    content["load_balancers"]["hosts"]["lb1"] |= here
+    refused(run(tmp_path, content), "lb1 is the same machine as w1: a load balancer stands outside")

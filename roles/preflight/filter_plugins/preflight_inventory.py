@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"1\.\d+\.\d+")
+ENDPOINTS = {"virtual_address": "cluster_virtual_address", "external": "cluster_external_address"}
+"""cluster_endpoint_kind → the setting that then has the address of the API."""
 SHARED = (
     "cluster_kubernetes_version",
-    "cluster_virtual_address",
     "cluster_api_port",
     "cluster_node_network",
     "cluster_pod_network",
@@ -36,12 +37,16 @@ def inventory_mistakes(
     inventory's files define twice.
     """
     members = _members(groups)
-    shared, differing = _shared_settings(members, hosts)
+    kinds = sorted({_kind(hosts[name]) for name in members if name in hosts}) or ["virtual_address"]
+    wanted = [ENDPOINTS[kinds[0]]] if len(kinds) == 1 and kinds[0] in ENDPOINTS else []
+    shared, differing = _shared_settings([*SHARED, *wanted], members, hosts)
     return [
         *_group_mistakes(groups),
         *(f"host {name} is defined twice: give each node its own name" for name in repeated),
         *_name_mistakes(members),
         *_address_mistakes(members, hosts, shared),
+        *_kind_mistakes(kinds, members, hosts),
+        *_balancer_mistakes(kinds, groups, hosts, shared.get("cluster_external_address")),
         *differing,
         *_network_mistakes(shared),
         *_version_mistakes(shared),
@@ -53,9 +58,52 @@ def _members(groups: Mapping[str, Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
+def _kind(variables: Mapping[str, Any]) -> str:
+    return str(variables.get("cluster_endpoint_kind") or "virtual_address")
+
+
+def _kind_mistakes(kinds: Sequence[str], members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if len(kinds) > 1:
+        return [f"cluster_endpoint_kind differs between hosts ({', '.join(kinds)}): set it once, for group cluster"]
+    if kinds[0] not in ENDPOINTS:
+        return [f"cluster_endpoint_kind is {kinds[0]!r}: expected {' or '.join(ENDPOINTS)}"]
+    return [
+        f"cluster_endpoint_kind is {kinds[0]}, and {setting} is set: remove it, or set cluster_endpoint_kind to {kind}"
+        for kind, setting in ENDPOINTS.items()
+        if kind != kinds[0] and any(hosts[name].get(setting) for name in members if name in hosts)
+    ]
+
+
+def _balancer_mistakes(
+    kinds: Sequence[str], groups: Mapping[str, Sequence[str]], hosts: Mapping[str, Mapping[str, Any]], address: Any
+) -> list[str]:
+    balancers = list(groups.get("load_balancers", ()))
+    inside = {*groups.get("control_planes", ()), *groups.get("workers", ()), *groups.get("cluster", ())}
+    mistakes = [
+        f"host {name} is in load_balancers and in the cluster: a load balancer stands outside, on a machine of its own"
+        for name in balancers
+        if name in inside
+    ]
+    if balancers and kinds == ["virtual_address"]:
+        mistakes.append(
+            f"group load_balancers has {', '.join(balancers)}, and cluster_endpoint_kind is virtual_address, which "
+            "needs none: set cluster_endpoint_kind to external, or remove the group"
+        )
+    if len(balancers) > 1:
+        mistakes.append(
+            f"load_balancers has {len(balancers)} hosts ({', '.join(balancers)}): expected one, as the API has one "
+            "address; where several of yours share one, give that address only, without the group"
+        )
+    if len(balancers) == 1 and address is not None and (found := _address(balancers[0], hosts)) != str(address):
+        mistakes.append(
+            f"cluster_external_address is {address}, {balancers[0]} of load_balancers has {found}: correct one of them"
+        )
+    return mistakes
+
+
 def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
     planes, workers = list(groups.get("control_planes", ())), list(groups.get("workers", ()))
-    known = {"all", "ungrouped", "cluster", "control_planes", "workers"}
+    known = {"all", "ungrouped", "cluster", "control_planes", "workers", "load_balancers"}
     mistakes = []
     if not planes:
         others = ", ".join(sorted(set(groups) - known)) or "none"
@@ -87,7 +135,7 @@ def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
         f"host {name} is in {'no group' if group == 'ungrouped' else f'group {group} only'}, so it has no part in the "
         "cluster: put it in control_planes or workers, or in another inventory"
         for name, group in everyone.items()
-        if name not in {"localhost", *inside, *groups.get("cluster", ())}
+        if name not in {"localhost", *inside, *groups.get("cluster", ()), *groups.get("load_balancers", ())}
     ]
     return mistakes
 
@@ -118,7 +166,23 @@ def _address_mistakes(
             mistakes.append(
                 f"host {names[0]} has address {address}, outside cluster_node_network {network}: correct one of them"
             )
-    return mistakes + _virtual_address_mistakes(by_address, network, shared.get("cluster_virtual_address"))
+    return [
+        *mistakes,
+        *_virtual_address_mistakes(by_address, network, shared.get("cluster_virtual_address")),
+        *_external_address_mistakes(by_address, shared.get("cluster_external_address")),
+    ]
+
+
+def _external_address_mistakes(by_address: Mapping[str, list[str]], external: Any) -> list[str]:
+    if external is None:
+        return []
+    if _ip(str(external)) is None:
+        why = "so that neither the cluster nor what measures it depends on a name server"
+        return [f"cluster_external_address is {external!r}, not an IP address: give one instead of a name, {why}"]
+    return [
+        f"cluster_external_address {external} is the address of {name}: give that of a balancer outside the cluster"
+        for name in by_address.get(str(external), ())
+    ]
 
 
 def _virtual_address_mistakes(by_address: Mapping[str, list[str]], network: Any, virtual: Any) -> list[str]:
@@ -142,11 +206,11 @@ def _virtual_address_mistakes(by_address: Mapping[str, list[str]], network: Any,
 
 
 def _shared_settings(
-    members: Iterable[str], hosts: Mapping[str, Mapping[str, Any]]
+    settings: Iterable[str], members: Iterable[str], hosts: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Any], list[str]]:
     shared: dict[str, Any] = {}
     mistakes = []
-    for setting in SHARED:
+    for setting in settings:
         values: dict[str, list[str]] = defaultdict(list)
         for name in members:
             value = hosts[name].get(setting) if name in hosts else None

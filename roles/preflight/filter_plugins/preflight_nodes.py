@@ -30,16 +30,41 @@ def node_mistakes(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
     ``all_control_planes_seen``.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
-    mistakes = [
-        TROUBLES[node["trouble"]].format(name=name, why=node.get("why", "no reason given").strip())
-        for name, node in nodes.items()
-        if "trouble" in node
-    ]
+    mistakes = _troubles(nodes)
     for name, node in seen.items():
         mistakes += list(_machine_mistakes(name, node, wanted))
     mistakes += _same_machines(seen)
     mistakes += _stranger_at_virtual_address(seen, wanted)
     mistakes += _cluster_mistakes(seen, wanted)
+    return mistakes
+
+
+def _troubles(nodes: Nodes) -> list[str]:
+    return [
+        TROUBLES[node["trouble"]].format(name=name, why=node.get("why", "no reason given").strip())
+        for name, node in nodes.items()
+        if "trouble" in node
+    ]
+
+
+def balancer_mistakes(balancers: Nodes, nodes: Nodes, address: str) -> list[str]:
+    """List what is wrong with the hosts of load_balancers; both mappings are what preflight_node returned."""
+    mistakes = _troubles(balancers)
+    cards = {mac: name for name, node in nodes.items() for mac in node.get("macs", ())}
+    for name, node in balancers.items():
+        if "trouble" in node:
+            continue
+        if not node["root"]:
+            mistakes.append(f"{name}: tasks do not run as root: set ansible_become to true")
+        if not node["systemd"]:
+            mistakes.append(f"{name} does not run systemd: the balancer is a systemd unit, use a host that has it")
+        if address not in node["addresses"]:
+            found = ", ".join(node["addresses"]) or "none"
+            mistakes.append(f"{name} has not the address {address} (found: {found}): correct cluster_external_address")
+        same = next((cards[mac] for mac in node["macs"] if mac in cards), None)
+        if same or node["joined"]:
+            what = f"the same machine as {same}" if same else "a node of a cluster"
+            mistakes.append(f"{name} is {what}: a load balancer stands outside, on a machine of its own")
     return mistakes
 
 
@@ -198,4 +223,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Map filter names to functions."""
-        return {"preflight_node_mistakes": node_mistakes}
+        return {"preflight_node_mistakes": node_mistakes, "preflight_balancer_mistakes": balancer_mistakes}

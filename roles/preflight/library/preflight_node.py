@@ -23,13 +23,13 @@ short_description: Reads what a node is and what runs on it
 description: Changes nothing on the node.
 options:
   virtual_address:
-    description: The cluster's virtual address.
-    required: true
+    description: The cluster's virtual address; empty where it has none.
     type: str
+    default: ""
   api_port:
     description: The port of the API behind the virtual address.
-    required: true
     type: int
+    default: 8443
   api_wait:
     description: Seconds to wait until the node's own API server is ready, if it has one.
     type: int
@@ -122,8 +122,8 @@ def who_has(address: str, port: int, own: list[str]) -> dict[str, Any]:
 
     A TCP connection that is accepted or refused means that somebody is there; so does a fresh ARP answer.
     """
-    if address in own:
-        return {"vip_held": True, "vip_mac": ""}
+    if not address or address in own:
+        return {"vip_held": bool(address), "vip_mac": ""}
     try:
         socket.create_connection((address, port), timeout=1.5).close()
         answered = True
@@ -162,8 +162,8 @@ def main() -> None:
     """Collect everything and exit."""
     module = AnsibleModule(
         argument_spec={
-            "virtual_address": {"type": "str", "required": True},
-            "api_port": {"type": "int", "required": True},
+            "virtual_address": {"type": "str", "default": ""},
+            "api_port": {"type": "int", "default": 8443},
             "api_wait": {"type": "int", "default": 0},
         },
         supports_check_mode=True,

@@ -21,8 +21,13 @@ short_description: Takes a node back to how it was found
 description:
   - Stops and removes what runs, restores the files, units and kernel settings that were remembered before their first
     change, and removes programs, state, network interfaces and packet filter tables of the cluster.
+  - On a host outside the cluster (C(member) is false) only files and units that were remembered are restored.
   - Does nothing on a node that has nothing of this project.
 options:
+  member:
+    description: Whether the host is one of the cluster's nodes, and not its load balancer.
+    type: bool
+    default: true
   leave:
     description: Whether the node's etcd member is to leave the cluster first. Not when the whole cluster goes.
     type: bool
@@ -98,10 +103,15 @@ class Reset:
         self.run(str(KUBEADM), "reset", "--force", *socket, *skipped, must=True)
         self.removed.append("membership of the cluster")
 
+    def units_stopped(self) -> None:
+        """Stop the units that this project runs, the last one first."""
+        for name in reversed(self.found.get("services", {})):
+            self.run("systemctl", "stop", name)
+
     def services(self) -> None:
         """Stop what this project runs and end what its containers left."""
-        for name in ("kubelet.service", *reversed(self.found.get("services", {}))):
-            self.run("systemctl", "stop", name)
+        self.run("systemctl", "stop", "kubelet.service")
+        self.units_stopped()
         for process in _processes(b"containerd-shim"):
             os.kill(process, 9)
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
@@ -157,6 +167,10 @@ class Reset:
     def files(self) -> None:
         """Remove what the cluster left, then restore the files that were found."""
         self.remove(TRACES)
+        self.files_restored(EMPTIED)
+
+    def files_restored(self, emptied: tuple[str, ...] = ()) -> None:
+        """Restore the files that were found; remove those that were not there, and directories that are empty then."""
         for path, before in self.found.get("files", {}).items():
             if before is None:
                 self.remove([path])
@@ -168,7 +182,7 @@ class Reset:
         directories = sorted(
             (Path(path) for path in self.found.get("directories", [])), key=lambda path: -len(path.parts)
         )
-        self.remove_empty([*map(Path, EMPTIED), *directories])
+        self.remove_empty([*map(Path, emptied), *directories])
 
     def units(self) -> None:
         """Enable and start what was, and nothing else."""
@@ -236,18 +250,20 @@ def main() -> None:
     """Go all the way and exit."""
     module = AnsibleModule(
         argument_spec={
+            "member": {"type": "bool", "default": True},
             "leave": {"type": "bool", "default": False},
             "pod_network": {"type": "str", "required": True},
             "bundles": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
-    installed = STATE.is_dir() or Path("/etc/kubernetes").is_dir()
+    member = module.params["member"]
+    installed = STATE.is_dir() or (member and Path("/etc/kubernetes").is_dir())
     if not installed or module.check_mode:
         module.exit_json(changed=installed, removed=[], packages=[])
     reset = Reset(module)
     packages = json.loads(PACKAGES.read_text(encoding="utf-8")) if PACKAGES.exists() else []
-    steps = (
+    whole = (
         reset.kubernetes,
         reset.services,
         reset.network,
@@ -257,7 +273,7 @@ def main() -> None:
         reset.files,
         reset.units,
     )
-    for step in steps:
+    for step in whole if member else (reset.units_stopped, reset.files_restored, reset.units):
         step()
     # The record goes last: a reset that is cut before this line starts again with all that it must know.
     shutil.rmtree(STATE)

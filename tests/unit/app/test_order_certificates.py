@@ -67,7 +67,7 @@ class Kube:
         self.client = None
         self.core = Thing(read_namespaced_secret=self.read_secret)
         nodes = [Thing(address=address) for address in ADDRESSES[1:]]
-        self.inventory = Thing(name="local", virtual_address=ADDRESSES[0], nodes=nodes)
+        self.inventory = Thing(name="local", endpoint_address=ADDRESSES[0], nodes=nodes)
 
     def read_secret(self, name: str, _namespace: str) -> Any:
         if name not in self.secrets:

@@ -50,7 +50,7 @@ class Cluster:
         self.applied: list[str] = []
         self.waited: list[str] = []
         self.refuse, self.never_complete = refuse, never_complete
-        self.inventory = Thing(virtual_address="172.31.77.10")
+        self.inventory = Thing(endpoint_address="172.31.77.10")
         self.core = Thing(
             read_namespaced_service=lambda *_: Thing(spec=Thing(cluster_ip="10.96.0.7")),
             read_namespace=self._namespace,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,12 @@ import pytest
 import yaml
 
 from harness.artefacts.collect import Archive, add_files, collect
-from harness.artefacts.questions import CLUSTER, CONTROL_PLANE, NODE
+from harness.artefacts.questions import BALANCER, CLUSTER, CONTROL_PLANE, NODE
 from harness.artefacts.redact import GONE, Redactor, secrets_in
 from harness.cli.artefacts import how_to_replay
 from harness.cluster.hosts import CommandResult
 from harness.errors import StepFailed
+from harness.model import Node
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +153,25 @@ def test_the_archive_has_all_files_and_no_secret(make_inventory: Any, tmp_path: 
     assert "etcd is down" in found["artefacts/cp1/etcd.txt"]
     assert not [asked for _, asked in hosts.asked if "get secret" in asked or "{minutes}" in asked]
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_load_balancer_is_asked_what_it_can_answer(tmp_path: Path) -> None:
+    path, hosts = tmp_path / "artefacts.tar.gz", Answering()
+    with Archive(path, Redactor()) as archive:
+        collect(archive, hosts, [Node("lb1", "192.0.2.9", ("load_balancer",))], minutes=30)
+    own = {name for name in contents(path) if name.startswith("artefacts/lb1/")}
+    assert own == {f"artefacts/lb1/{name}" for name in BALANCER}
+    assert not [asked for _, asked in hosts.asked if "kubectl" in asked or "ctr " in asked or "etcdctl" in asked]
+
+
+@pytest.mark.parametrize(("enabled", "fine"), [(1, True), (0, False)])
+def test_a_balancer_that_is_not_to_run_is_not_missing(tmp_path: Path, enabled: int, fine: bool) -> None:
+    command = CONTROL_PLANE["haproxy.txt"].replace("/run/haproxy", str(tmp_path))
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\nexit {enabled}\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(["sh", "-c", command], env={"PATH": path}, capture_output=True, check=False)
+    assert (done.returncode == 0) is fine
 
 
 def test_a_cluster_that_does_not_answer_at_all_still_gives_an_archive(make_inventory: Any, tmp_path: Path) -> None:

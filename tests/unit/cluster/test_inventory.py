@@ -128,7 +128,7 @@ def test_ansible_reads_it_and_resolves_templates(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     found = Inventory.load(tmp_path)
-    assert found.virtual_address == "10.0.0.10"
+    assert found.endpoint_address == "10.0.0.10"
     assert found.node("w").address == "10.0.0.2"
     assert found.node("a").host_vars["ansible_ssh_private_key_file"] == f"{tmp_path}/a.key"
 

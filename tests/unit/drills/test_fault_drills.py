@@ -226,3 +226,35 @@ def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
     one: PodDrill = by_what["container"]
     assert one.unavailable(two) is None
     assert one.prepare(two)[0] in ("web-1", "web-2")
+
+
+def behind_balancer(make_inventory: Any) -> Any:
+    """A cluster of which no node holds an address: who asks for its holder fails."""
+
+    def nobody() -> str:
+        raise AssertionError("there is no virtual address to hold")
+
+    members = [Member(f"cp{i}", i, 2) for i in (1, 2, 3)]
+    inventory = make_inventory(cluster_endpoint_kind="external", cluster_external_address="192.0.2.9")
+    found = survey(inventory, vip_holder=nobody, etcd_leader=lambda: "cp2", etcd_members=lambda: members)
+    found.rehearsal = True
+    return found
+
+
+ADDRESS_DRILLS = [
+    *("failover-vip", "keepalived-stopped", "keepalived-killed", "keepalived-frozen"),
+    *("haproxy-stopped", "haproxy-frozen"),
+]
+
+
+@pytest.mark.parametrize("name", ADDRESS_DRILLS)
+def test_drills_of_the_virtual_address_are_not_run_behind_a_balancer(make_inventory: Any, name: str) -> None:
+    reason = ALL[name].unavailable(behind_balancer(make_inventory))
+    assert reason is not None
+    assert "virtual address" in reason
+
+
+def test_a_leader_is_lost_behind_a_balancer_without_anybody_having_to_be_spared(make_inventory: Any) -> None:
+    found = behind_balancer(make_inventory)
+    assert ALL["failover-etcd-leader"].prepare(found) == ("cp2",)
+    assert choices.etcd_followers(found) == ["cp1", "cp3"]

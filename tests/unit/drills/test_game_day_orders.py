@@ -26,7 +26,7 @@ class Context:
         settings = Settings.model_validate({"game_day": {"orders_per_s": rate}})
         api = Thing(wait=self._wait)
         self.faults = Thing(
-            api=api, settings=settings, inventory=Thing(virtual_address="10.0.0.9"),
+            api=api, settings=settings, inventory=Thing(endpoint_address="10.0.0.9"),
             note=lambda _subject, text: self.notes.append(text),
         )  # fmt: skip
         self.survey = Thing(rng=random.Random(1))  # noqa: S311 - a drill's recorded choices

@@ -33,7 +33,7 @@ class Context:
         self.target = "kubedrill-orders/it"
         self.writer = Thing(path=folder / "drill.jsonl")
         self.survey = Thing(rng=random.Random(1))  # noqa: S311 - a test's seed
-        inventory = Thing(virtual_address="10.0.0.1", nodes=[Thing(address="10.0.0.2")])
+        inventory = Thing(endpoint_address="10.0.0.1", nodes=[Thing(address="10.0.0.2")])
         self.faults = Thing(api=None, settings=Thing(timeouts=None), inventory=inventory)
 
     @contextmanager

@@ -68,6 +68,13 @@ def test_holder_of_the_address_costs_vrrp_takeover_and_the_balancers_checks_side
     assert any("slowest counts" in line for line in found["api-*"].because)
 
 
+def test_behind_a_balancer_every_node_is_on_the_way_to_the_app_and_none_holds_an_address(timers: LiveTimers) -> None:
+    slow = replace(timers, port_fall=timer("fall", 6, ""))
+    found = by_probes(node_loss(slow, Limits(), Loss("w1", passes_node_ports=True)))
+    assert found["app-*"].predicted_s == pytest.approx(0.5 + 6 * 0.5)
+    assert found["api-*"].predicted_s == 0
+
+
 def test_skew_is_of_the_next_in_line_not_of_the_lost_one(timers: LiveTimers) -> None:
     lost_cp2 = by_probes(node_loss(timers, Limits(), Loss("cp2", holds_vip=True)))["app-*"].predicted_s
     lost_cp1 = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True)))["app-*"].predicted_s

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from bundle.releases import SUPPORTED
+from harness.cluster.inventory import Inventory
 from harness.errors import ConfigErrors, StepFailed
 from harness.nightly.cells import cells_of
 from harness.nightly.inventory import free_network, write_inventory
@@ -111,6 +112,24 @@ def test_each_cluster_gets_addresses_of_its_own(tmp_path: Path) -> None:
     assert variables["cluster_kubernetes_version"] == "1.35.4"
     assert variables["drills_allowed"] is True
     assert variables["control_plane_takes_pods"] is False
+
+
+def test_a_cluster_behind_a_balancer_is_a_topology(tmp_path: Path) -> None:
+    plan = load(tmp_path, "topologies: {3+2: , 3+2+lb: }\nversions: [1.35.4 → 1.36.3]\n")
+    plain, cell = cells_of(plan)
+    assert (cell.key, cell.planes, cell.workers) == ("3+2+lb_1.35.4-1.36.3_cluster-upgrade", 3, 2)
+    assert (plain.balancer, cell.balancer) == (False, True)
+    found = Inventory.load(write_inventory(tmp_path, cell, "night-1", "172.31.97.0/24"))
+    assert (found.external, found.endpoint_address) == (True, "172.31.97.10")
+    assert [(node.name, node.address) for node in found.load_balancers] == [("lb1", "172.31.97.10")]
+    assert found.load_balancers[0].host_vars["ansible_user"] == "vagrant"
+    assert len(found.nodes) == 5
+
+
+@pytest.mark.parametrize("name", ["3+2+vip", "3+2+lb+lb", "2+2+lb", "3+lb"])
+def test_a_topology_that_is_none_is_told_with_its_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigErrors, match=rf"line 3: topologies\.{re.escape(name)}: "):
+        load(tmp_path, f"versions: [1.35.4]\ntopologies:\n  {name}:\n")
 
 
 def test_networks_of_kept_clusters_and_of_this_host_are_left_alone() -> None:

@@ -112,7 +112,7 @@ def test_the_vagrantfile_holds_no_second_copy_of_the_topology() -> None:
     assert not [size for size in sizes if size in code]
 
 
-@pytest.mark.parametrize("inventory", ["local", "bare"])
+@pytest.mark.parametrize("inventory", ["local", "local-lb", "bare"])
 def test_inventories_can_be_read_without_ansible(inventory: str) -> None:
     """The Vagrantfile reads the local one as plain YAML."""
     children = yaml.safe_load((ROOT / "inventories" / inventory / "hosts.yml").read_text())["cluster"]["children"]

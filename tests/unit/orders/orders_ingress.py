@@ -136,7 +136,7 @@ class Ingress:
 
     @property
     def view(self) -> IngressView:
-        here = Thing(virtual_address="127.0.0.1", nodes=[])
+        here = Thing(endpoint_address="127.0.0.1", nodes=[])
         return IngressView(here, self.authority.certificate, self.https)  # type: ignore[arg-type]
 
     def close(self) -> None:

@@ -121,3 +121,53 @@ def test_hosts_defined_twice(repeated: ModuleType, tmp_path: Path, name: str, te
     (tmp_path / name).write_text(text)
     assert repeated.repeated_hosts(tmp_path / name) == expected
     assert repeated.repeated_hosts(tmp_path) == expected
+
+
+def behind_balancer(balancers: tuple[str, ...] = ("lb1",), **shared: Any) -> tuple[Any, Any]:
+    found = {"cluster_endpoint_kind": "external", "cluster_external_address": "192.0.2.9", **shared}
+    groups, hosts = inventory(**found)
+    for values in hosts.values():
+        del values["cluster_virtual_address"]
+    groups["load_balancers"], groups["all"] = list(balancers), [*groups["all"], *balancers]
+    for i, name in enumerate(balancers):
+        hosts.setdefault(name, {"ansible_host": f"192.0.2.{9 + i}"})
+    return groups, hosts
+
+
+def test_a_balancer_outside_the_cluster_of_the_roles_or_of_the_user(inventory_rules: ModuleType) -> None:
+    assert inventory_rules.inventory_mistakes(*behind_balancer()) == []
+    assert inventory_rules.inventory_mistakes(*behind_balancer(())) == []
+
+
+@pytest.mark.parametrize(
+    ("shared", "expected"),
+    [
+        ({"cluster_endpoint_kind": "magic"}, "cluster_endpoint_kind is 'magic': expected virtual_address or external"),
+        ({"cluster_endpoint_kind": "virtual_address"}, "group load_balancers has lb1, and cluster_endpoint_kind is"),
+        (
+            {"cluster_endpoint_kind": "virtual_address"},
+            "cluster_endpoint_kind is virtual_address, and cluster_external_address is set: remove it",
+        ),
+        ({"cluster_endpoint_kind": "virtual_address"}, "cluster_virtual_address is not set for cp1"),
+        ({"cluster_external_address": None}, "cluster_external_address is not set for cp1"),
+        ({"cluster_external_address": "api.example"}, "'api.example', not an IP address"),
+        ({"cluster_external_address": "10.0.0.20"}, "cluster_external_address 10.0.0.20 is the address of cp1"),
+        ({"cluster_external_address": "192.0.2.8"}, "lb1 of load_balancers has 192.0.2.9"),
+    ],
+)
+def test_an_endpoint_that_is_told_wrongly(inventory_rules: ModuleType, shared: dict[str, Any], expected: str) -> None:
+    found = inventory_rules.inventory_mistakes(*behind_balancer(**shared))
+    assert any(expected in mistake for mistake in found), found
+
+
+def test_both_kinds_at_once_and_a_balancer_in_the_cluster(inventory_rules: ModuleType) -> None:
+    groups, hosts = behind_balancer(("lb1", "w1"))
+    hosts["cp1"]["cluster_virtual_address"] = "10.0.0.10"
+    hosts["w2"]["cluster_endpoint_kind"] = "virtual_address"
+    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
+    assert "cluster_endpoint_kind differs between hosts (external, virtual_address)" in said
+    assert "host w1 is in load_balancers and in the cluster" in said
+    assert "load_balancers has 2 hosts (lb1, w1): expected one" in said
+    hosts["w2"]["cluster_endpoint_kind"] = "external"
+    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
+    assert "cluster_endpoint_kind is external, and cluster_virtual_address is set" in said

@@ -178,3 +178,27 @@ def test_an_upgrade_needs_a_cluster(node_rules: ModuleType) -> None:
     assert found == ["there is no cluster on these nodes to upgrade: install it with site.yml"]
     found = node_rules.node_mistakes(nodes(member, w2=fresh("w2")), wanted(purpose="upgrade", version="1.36.3"))
     assert found == ["w2 is not part of the cluster yet: install it with site.yml first"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"memory_mib": 100, "missing_features": ["the overlay filesystem"]}, []),
+        ({"trouble": "unreachable", "why": "timed out"}, ["lb1 cannot be reached over SSH (timed out)"]),
+        ({"root": False}, ["lb1: tasks do not run as root"]),
+        ({"addresses": ["192.0.2.8"]}, ["lb1 has not the address 192.0.2.9 (found: 192.0.2.8)"]),
+        ({"systemd": False}, ["lb1 does not run systemd"]),
+        ({"joined": True}, ["lb1 is a node of a cluster"]),
+        ({"macs": ["02:00:00:00:00:cp2"]}, ["lb1 is the same machine as cp2"]),
+        ({"root": False, "joined": True}, ["lb1: tasks do not run as root", "lb1 is a node of a cluster"]),
+    ],
+)
+def test_a_load_balancer_is_no_node(node_rules: ModuleType, change: dict[str, Any], expected: list[str]) -> None:
+    lb1 = {**fresh("lb1"), "addresses": ["127.0.0.1", "192.0.2.9"], **change}
+    found = node_rules.balancer_mistakes({"lb1": lb1}, nodes(), "192.0.2.9")
+    assert [mistake.startswith(words) for mistake, words in zip(found, expected, strict=True)] == [True] * len(expected)
+
+
+def test_without_a_virtual_address_nobody_can_have_taken_it(node_rules: ModuleType) -> None:
+    assert node_rules.node_mistakes(nodes(), wanted(virtual_address="")) == []

@@ -40,3 +40,8 @@ def test_a_new_file_and_its_new_directories_are_known(state: Path) -> None:
 def test_the_record_is_for_root_only(state: Path) -> None:
     FOUND.Found().file(state / "secret")
     assert (state / "state" / "found.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_host_without_nft_has_no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FOUND, "SEARCH", str(tmp_path))
+    assert FOUND.nft_tables() == []

@@ -82,7 +82,7 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def bench(tmp_path: Path, stop: Stop | None = None) -> Any:
     settings = Settings.model_validate({"probes": {"warmup_s": 0, "cooldown_s": 0}, "timeouts": {"recovery": 0.1}})
-    inventory = Object(name="test", kubernetes_version="1.35.4", nodes=(), vars={})
+    inventory = Object(name="test", kubernetes_version="1.35.4", nodes=(), vars={}, external=False)
     api = Object(version=Object(get_code=lambda: Object(git_version="v1.36.3")))
     nobody: Any = None
     faults = FaultContext(cast("Any", inventory), settings, cast("Any", api), nobody, nobody, None, lambda *_: None)

@@ -1,0 +1,69 @@
+"""The balancer's configuration for both kinds of endpoint; what predictions are made of is read back from it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from harness.cluster.timers import node_ports_apart, parse_haproxy
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "api_endpoint"
+NAMES = {"cp1": 11, "cp2": 12, "cp3": 13, "w1": 21, "w2": 22}
+
+
+def render(planes: int = 3, **values: Any) -> str:
+    """As Ansible renders it: blocks leave no empty lines, an undefined variable is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLE / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML
+    )
+    address = {name: {"address": f"10.0.0.{last}"} for name, last in NAMES.items()}
+    given = {
+        **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")),
+        "cluster_api_port": 8443,
+        "groups": {"control_planes": list(NAMES)[:planes], "workers": ["w1", "w2"]},
+        "hostvars": {name: {"ansible_facts": {"kubedrill_node": found}} for name, found in address.items()},
+        **values,
+    }
+    return environment.get_template("haproxy.cfg.j2").render(given)
+
+
+def test_on_control_planes_it_passes_the_api_only() -> None:
+    text = render(cluster_endpoint_kind="virtual_address")
+    assert re.findall(r"^    server (.+)$", text, re.MULTILINE) == [
+        "cp1 10.0.0.11:6443",
+        "cp2 10.0.0.12:6443",
+        "cp3 10.0.0.13:6443",
+    ]
+    assert "node-ports" not in text
+    assert node_ports_apart(text) == (text, "")
+
+
+def test_outside_the_cluster_it_passes_node_ports_of_every_node_too() -> None:
+    api, ports = node_ports_apart(render(cluster_endpoint_kind="external"))
+    assert "bind :8443" in api
+    assert "bind :30000-32767" in api
+    nodes = [f"node-{name} 10.0.0.{last}" for name, last in NAMES.items()]
+    assert re.findall(r"^    server (.+)$", ports, re.MULTILINE) == nodes, "no port: the one that the client asked"
+    assert "check port 10256" in ports
+    assert "shutdown-sessions" not in ports, "kube-proxy restarts in an upgrade, and cuts nobody"
+    assert "observe" not in ports, "a port that nobody serves must not take its nodes out"
+
+
+def test_a_site_may_keep_node_ports_to_itself() -> None:
+    assert "node-ports" not in render(cluster_endpoint_kind="external", api_endpoint_node_ports="")
+
+
+@pytest.mark.parametrize(("planes", "fall"), [(1, 20), (3, 2)])
+def test_its_timers_are_read_back_apart(planes: int, fall: int) -> None:
+    api, ports = node_ports_apart(render(planes, cluster_endpoint_kind="external"))
+    assert parse_haproxy(api) == {"inter": 0.5, "fall": fall, "rise": 1, "check": 0.5}
+    assert parse_haproxy(ports)["fall"] == 3

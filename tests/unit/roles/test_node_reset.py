@@ -1,0 +1,82 @@
+"""What is put back on a load balancer's host: what was remembered, and nothing that a node of a cluster would lose."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from modules import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESET = load("roles/reset/library/node_reset.py")
+
+
+class Ended(Exception):
+    """The module's answer."""
+
+
+class Module:
+    """Runs nothing; its answer ends it, as AnsibleModule's does."""
+
+    check_mode = False
+
+    def __init__(self, **params: Any) -> None:
+        self.params, self.ran = params, []
+
+    def run_command(self, argv: list[str]) -> tuple[int, str, str]:
+        self.ran.append(argv)
+        return 0, "", ""
+
+    def exit_json(self, **answer: Any) -> None:
+        raise Ended(answer)
+
+
+def remember(folder: Path, files: dict[str, Any]) -> None:
+    state = folder / "state"
+    state.mkdir()
+    services = {"haproxy.service": {"enabled": "disabled", "active": "inactive"}}
+    (state / "found.json").write_text(json.dumps({"files": files, "services": services, "directories": []}))
+    (state / "packages.json").write_text('["haproxy"]')
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, file in (("STATE", ""), ("FILE", "found.json"), ("PACKAGES", "packages.json")):
+        monkeypatch.setattr(RESET, name, tmp_path / "state" / file)
+    monkeypatch.setattr(RESET, "TRACES", (str(tmp_path / "containerd"),))
+    (tmp_path / "containerd").mkdir()
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, module: Module) -> dict[str, Any]:
+    monkeypatch.setattr(RESET, "AnsibleModule", lambda **_: module)
+    with pytest.raises(Ended) as caught:
+        RESET.main()
+    answer: dict[str, Any] = caught.value.args[0]
+    return answer
+
+
+def test_only_what_was_remembered_is_put_back(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, packaged = host / "haproxy.cfg", host / "other.cfg"
+    remember(host, {str(ours): {"content": "theirs\n", "mode": 0o640}, str(packaged): None})
+    ours.write_text("ours\n")
+    packaged.write_text("ours too\n")
+    module = Module(member=False, leave=False, pod_network="10.244.0.0/16", bundles=str(host / "bundles"))
+    answer = run(monkeypatch, module)
+    assert (answer["changed"], answer["packages"]) == (True, ["haproxy"])
+    assert ours.read_text() == "theirs\n"
+    assert not packaged.exists()
+    assert not (host / "state").exists()
+    assert (host / "containerd").is_dir(), "another program's state on a host that is no node"
+    assert {tuple(argv[:2]) for argv in module.ran} == {
+        ("systemctl", verb) for verb in ("stop", "disable", "daemon-reload", "reset-failed")
+    }
+
+
+def test_a_host_that_has_nothing_of_ours_is_left_alone(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = Module(member=False, leave=False, pod_network="10.244.0.0/16", bundles=str(host / "bundles"))
+    assert run(monkeypatch, module) == {"changed": False, "removed": [], "packages": []}
+    assert module.ran == []
