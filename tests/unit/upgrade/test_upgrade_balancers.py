@@ -1,4 +1,4 @@
-"""Whose haproxy an upgrade tells to drain a server, evaluated by Ansible itself from the role's own variables."""
+"""Whose haproxy an upgrade tells to drain a server, evaluated by Ansible itself from the variables that roles share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLAY = """\
   vars_files: [VARS]
   tasks:
     - ansible.builtin.copy:
-        content: "{{ [_upgrade_balancers, _upgrade_balancer_servers] | to_json }}"
+        content: "{{ [cluster_balancers, cluster_balancer_servers] | to_json }}"
         dest: "{{ out }}/{{ inventory_hostname }}"
         mode: "0600"
 """
@@ -34,7 +34,7 @@ PLAY = """\
 def asked(folder: Path, kind: str, balancers: str = "") -> dict[str, Any]:
     """Return, for each node, what it drains itself in and what it sees to before and after."""
     (folder / "hosts.yml").write_text(HOSTS + balancers)
-    (folder / "play.yml").write_text(PLAY.replace("VARS", str(ROOT / "roles" / "upgrade" / "vars" / "main.yml")))
+    (folder / "play.yml").write_text(PLAY.replace("VARS", str(ROOT / "playbooks" / "group_vars" / "all.yml")))
     given = ["-e", f"out={folder}", "-e", f"cluster_endpoint_kind={kind}", "-e", "ansible_python_interpreter=python3"]
     argv = [ansible_program("ansible-playbook"), "-i", str(folder / "hosts.yml"), *given, str(folder / "play.yml")]
     done = subprocess.run(argv, env=ansible_environment(), capture_output=True, text=True, check=False)
