@@ -19,7 +19,7 @@ all:
       children:
         control_planes:
           hosts:
-            cp1: {{ansible_host: 192.0.2.11}}
+            cp1: {{ansible_host: 192.0.2.11, cluster_virtual_address: 192.0.2.10}}
 """
 
 
