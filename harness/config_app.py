@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
+
+from harness.config_section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,10 +29,6 @@ _NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 """A DNS label (RFC 1123), which names of namespaces and Services are."""
 
 _WORKLOAD = re.compile(rf"({'|'.join(KINDS)})/[a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def wrong(said: str) -> PydanticCustomError:
@@ -50,7 +48,7 @@ def _located(path: Path, info: ValidationInfo) -> Path:
 _Path = Annotated[Path, AfterValidator(_located)]
 
 
-class Helm(_Section):
+class Helm(Section):
     """A chart on this host, rendered by ``helm template``."""
 
     chart: _Path = Field(description="folder with Chart.yaml, or a packaged chart (.tgz)")
@@ -77,7 +75,7 @@ def _require_address(url: str) -> None:
         raise wrong(f"expected http(s)://ADDRESS[:PORT]/PATH with an IP address, found {url!r}; its name goes to host")
 
 
-class _Face(_Section):
+class _Face(Section):
     """How the application is asked."""
 
     path: str = Field(default="/", pattern=r"^/[!-~]*$", description="what is asked for; a healthy answer is 2xx")
@@ -113,14 +111,14 @@ class Inside(_Face):
     port: int = Field(ge=1, le=65535, description="port of the Service")
 
 
-class Endpoints(_Section):
+class Endpoints(Section):
     """Where the application is asked."""
 
     outside: Outside
     inside: Inside
 
 
-class Objectives(_Section):
+class Objectives(Section):
     """What a drill may cost the application, where ``drills:`` does not say otherwise."""
 
     outage_s: float | None = Field(default=None, ge=0, description="seconds; longest outage of a probe")
@@ -128,7 +126,7 @@ class Objectives(_Section):
     replaced_s: float = Field(default=60, gt=0, description="seconds that pods may stay on a dead node")
 
 
-class AppSettings(_Section):
+class AppSettings(Section):
     """An application of the user's own. Where this section is missing, drills use the sample application."""
 
     namespace: str = Field(pattern=_NAME, description="where all of it is")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from harness.app import Application
     from harness.cluster.timers import LiveTimers
-    from harness.config import Limits
+    from harness.config_limits import Limits
     from harness.drills.progress import Progress
     from harness.drills.undo import Undos
     from harness.faults import Fault, FaultContext

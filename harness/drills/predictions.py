@@ -14,7 +14,7 @@ from harness.model import Budget
 if TYPE_CHECKING:
     from harness.cluster.leases import ElectionTimers
     from harness.cluster.timers import LiveTimers
-    from harness.config import Limits
+    from harness.config_limits import Limits
 
 APP, API, DNS = "app-*", "api-*", "dns*"
 """Globs over probe names, one for each group of users."""

@@ -2,18 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import (
-    DrillLimits,
-    GameDay,
-    History,
-    Limits,
-    Load,
-    Notify,
-    Probes,
-    Settings,
-    Timeouts,
-    load_settings,
-)
+from harness.config import GameDay, History, Load, Notify, Probes, Settings, Timeouts, load_settings
+from harness.config_limits import DrillLimits, Limits
 from harness.errors import ConfigErrors
 
 DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from harness import config_app as module
-from harness.config import DrillLimits, Settings, load_settings
+from harness.config import Settings, load_settings
+from harness.config_limits import DrillLimits
 from harness.errors import ConfigErrors
 
 OWN: dict[str, Any] = {

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from harness.cluster.timers import LiveTimers, Timer
-from harness.config import Limits
+from harness.config_limits import Limits
 from harness.drills.predictions import (
     Expected,
     Loss,
