@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -16,6 +17,7 @@ options:
 author: kubedrill
 """
 UNITS = ("containerd", "kubelet")
+ROLLBACK = Path("/etc/kubernetes/kubedrill/rollback/journal.json")  # roles/rollback writes it
 
 
 def outdated_units() -> list[str]:
@@ -29,6 +31,12 @@ def outdated_units() -> list[str]:
     return found
 
 
+def rollback_to(journal: Path = ROLLBACK) -> str:
+    """The version that an unfinished rollback is going to, once it has stopped something here; "" otherwise."""
+    noted = json.loads(journal.read_text(encoding="utf-8")) if journal.exists() else {}
+    return str(noted["to"]) if "stopped" in noted else ""
+
+
 def main() -> None:
     """Read and exit."""
     module = AnsibleModule(argument_spec={"version": {"type": "str", "required": True}}, supports_check_mode=True)
@@ -39,7 +47,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     behind = [name for name, found in versions.items() if name != "etcd" and found != module.params["version"]]
     state = {"manifests": versions, "manifests_behind": behind, "outdated_units": units, "api_port": api_port()}
-    module.exit_json(changed=False, state=state)
+    module.exit_json(changed=False, state={**state, "rollback_to": rollback_to()})
 
 
 if __name__ == "__main__":

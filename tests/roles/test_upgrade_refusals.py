@@ -81,6 +81,16 @@ def test_skips_and_downgrades(inventory: Inventory, hosts: Hosts, tmp_path: Path
     assert "changed=1" not in text
 
 
+def test_a_rollback_where_nothing_is_half_way(inventory: Inventory, hosts: Hosts) -> None:
+    nodes = ask(hosts, inventory, "get", "nodes")["items"]
+    version = nodes[0]["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v")
+    code, text = play(inventory, "playbooks/rollback.yml", "-e", f"rollback_to={version}")
+    assert code != 0
+    assert f"every node runs {version}: nothing is to be rolled back" in text
+    assert "rollback_confirm" in text, "all reasons are told at once"
+    assert "changed=1" not in text
+
+
 @pytest.fixture
 def blocked_node(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
     """A worker with a pod whose budget allows no disruption."""

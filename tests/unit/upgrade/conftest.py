@@ -49,6 +49,12 @@ def state(cluster: ModuleType) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def node_state(cluster: ModuleType) -> ModuleType:
+    assert cluster
+    return load("playbooks/library/upgrade_state.py", "kubedrill_upgrade_state")
+
+
+@pytest.fixture(scope="session")
 def haproxy() -> ModuleType:
     return load("playbooks/library/haproxy_server.py", "kubedrill_haproxy_server")
 

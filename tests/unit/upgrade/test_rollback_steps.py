@@ -161,6 +161,14 @@ def test_of_a_worker_only_a_newer_kubelet_is_stopped_and_once(plane: Node, touch
     assert plane.db == "after"
 
 
+def test_an_upgrade_sees_a_rollback_that_has_stopped_something(plane: Node, node_state: ModuleType) -> None:
+    assert node_state.rollback_to(plane.files.journal_file) == ""
+    plane.step("begin")
+    assert node_state.rollback_to(plane.files.journal_file) == "", "the upgrade may be finished instead"
+    plane.step("stop")
+    assert node_state.rollback_to(plane.files.journal_file) == "1.35.4"
+
+
 def test_the_journal_and_the_manifests_are_roots_only(plane: Node) -> None:
     plane.step("begin")
     modes = {path.name: path.stat().st_mode & 0o777 for path in (plane.files.folder, *plane.files.folder.rglob("*"))}

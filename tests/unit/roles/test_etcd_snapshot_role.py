@@ -1,0 +1,67 @@
+"""What is written beside a snapshot, by the role itself; etcd's programs are scripts. The rollback finds it by that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from modules import load
+
+from harness.cluster.inventory import Inventory
+from harness.cluster.playbooks import run_playbook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAY = """
+- hosts: control_planes
+  connection: local
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_role: {name: etcd_snapshot, tasks_from: save}
+"""
+ABOUT = {"versions": ["1.35.4"], "to": "1.36.3", "unavailable": []}
+SCRIPTS = {
+    "etcdctl": '#!/bin/sh\nfor file; do :; done; echo "all of the cluster" > "$file"\n',
+    "etcdutl": '#!/bin/sh\necho \'{"revision": 7, "totalKey": 3, "totalSize": 19}\'\n',
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    (tmp_path / "bin").mkdir()
+    for name, text in SCRIPTS.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "hosts.ini").write_text("[control_planes]\na\n")
+    (tmp_path / "play.yml").write_text(PLAY)
+    kept = tmp_path / "snapshots"
+    kept.mkdir()
+    for day in (1, 2):  # older ones: only the youngest of these may stay beside the new one
+        old = kept / f"drill-2020010{day}T000000Z.db"
+        for path in (old, old.with_suffix(".db.json")):
+            path.write_text("{}")
+    variables: dict[str, Any] = {"etcd_snapshot_programs": str(tmp_path / "bin"), "etcd_snapshot_about": ABOUT}
+    variables |= {"etcd_snapshot_directory": str(kept), "etcd_snapshot_keep": 2, "cluster_name": "drill"}
+    inventory = Inventory(tmp_path / "hosts.ini", "test", (), {})
+    run_playbook(inventory, tmp_path / "play.yml", variables, timeout_s=300)
+    return kept
+
+
+def test_the_rollback_finds_what_the_role_saved(saved: Path) -> None:
+    snapshots = sorted(saved.glob("*.db"))
+    assert len(snapshots) == 2
+    assert sorted(path.name for path in saved.iterdir()) == sorted(
+        name for one in snapshots for name in (one.name, f"{one.name}.json")
+    )
+    told, problems = load("roles/rollback/library/rollback_snapshot.py").choose(saved, "", "drill", "1.35.4")
+    assert (told["path"], problems) == (str(snapshots[-1]), [])
+    assert (told["about"], told["bytes"], told["revision"]) == (ABOUT, 19, 7)
+    assert told["taken"] in snapshots[-1].name
+    for path in (snapshots[-1], snapshots[-1].with_suffix(".db.json")):
+        assert path.stat().st_mode & 0o777 == 0o600
+    snapshots[-1].write_bytes(b"all of the clusteR\n")
+    assert (
+        "is not usable: its sha256"
+        in load("roles/rollback/library/rollback_snapshot.py").choose(saved, "", "drill", "1.35.4")[1][0]
+    )
