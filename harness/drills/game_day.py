@@ -19,7 +19,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.cluster.health import find_problems
 from harness.drills.etcd_member_replaced import check_ledger
@@ -45,9 +45,13 @@ from harness.record import now
 from harness.waits import Waiting, pause, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.config import Settings
     from harness.drills.base import Drill, DrillContext, Survey
     from harness.model import Budget
+
+T = TypeVar("T")
 
 OFFERED: dict[str, Drill] = {
     drill.name: drill
@@ -149,20 +153,20 @@ def require_known(settings: Settings, where: str) -> None:
 def _round(ctx: DrillContext, entry: Entry, number: int, before: Marks, users: OrderUsers) -> Round | str:
     """Make one round; where it cannot be made now, return why not."""
     drill, settings = OFFERED[entry.name], ctx.faults.settings
-    survey = replace(ctx.survey, rng=random.Random(entry.seed))  # noqa: S311 - recorded, not secret
-    reason = drill.unavailable(survey)
+    reason = _patiently(ctx, lambda: drill.unavailable(ctx.survey))
     if reason:
         return _left_out(ctx, entry, reason)
     start = now()
     with ctx.step("game day", f"rest of {settings.game_day.rest_s:g} s before round {number}"):
-        ctx.survey.app.deploy()  # pods that a fault has put on one worker are spread again
+        _patiently(ctx, ctx.survey.app.deploy)  # pods that a fault has put on one worker are spread again
         users.wait_complete()
         pause(settings.game_day.rest_s)
         ctx.wait_answering("*", for_s=CALM_S, seconds=settings.timeouts.steady, setting="steady")
-    targets = _targets(drill, survey)
-    if targets is None:
+    chosen = _patiently(ctx, lambda: _targets(drill, ctx.survey, entry.seed))
+    if chosen is None:
         return _left_out(ctx, entry, "the in-cluster prober stands on every node that it could be made on")
-    budgets = tuple(drill.budgets(survey, targets))
+    survey, targets = chosen
+    budgets = tuple(_patiently(ctx, lambda: drill.budgets(survey, targets)))
     ctx.event("round", ", ".join(targets), f"round {number}: {drill.name}", seed=entry.seed)
     ctx.faults.note(", ".join(targets), f"round {number}: {drill.name}")
     drill.run(replace(ctx, survey=survey, targets=targets))
@@ -175,12 +179,24 @@ def _left_out(ctx: DrillContext, entry: Entry, reason: str) -> str:
     return reason
 
 
-def _targets(drill: Drill, survey: Survey) -> tuple[str, ...] | None:
+def _patiently(ctx: DrillContext, ask: Callable[[], T]) -> T:
+    """Ask what may be asked again, until (timeouts.api_up) the API answers: nothing was broken yet.
+
+    Raises:
+        DeadlineExceeded: it did not answer; carries its last words.
+    """
+    answers: list[T] = []
+    ctx.faults.api.wait("the API to answer", lambda: answers.append(ask()), setting="api_up")
+    return answers[0]
+
+
+def _targets(drill: Drill, all_day: Survey, seed: int) -> tuple[Survey, tuple[str, ...]] | None:
     """Let the drill choose, again where its choice carries the prober: its samples would be lost with the node."""
+    survey = replace(all_day, rng=random.Random(seed))  # noqa: S311 - recorded, not secret
     ctx = survey.faults
     probers = {pod.spec.node_name for pod in ctx.api.pods(NAMESPACE, SELECTOR)}
     draws = (drill.prepare(survey) for _ in range(_DRAWS))
-    return next((targets for targets in draws if not probers.intersection(targets)), None)
+    return next(((survey, targets) for targets in draws if not probers.intersection(targets)), None)
 
 
 def _recovered(ctx: DrillContext, number: int, before: Marks) -> list[str]:

@@ -23,10 +23,15 @@ BUDGET = {
 class _Api(BaseHTTPRequestHandler):
     answers: dict[str, tuple[int, Any]]
     asked: list[str]
+    cut: list[str]
     hold: threading.Event
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
+        if self.path in self.cut:
+            self.cut.remove(self.path)
+            self.close_connection = True  # without a word, as a balancer whose server is gone
+            return
         if self.path == "/api/v1/nodes":
             self.hold.wait(60)
         status, body = self.answers.get(self.path, (404, {"kind": "Status", "message": "no such path"}))
@@ -48,7 +53,7 @@ class _Api(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def http_api() -> Iterator[type[_Api]]:
-    handler = type("Api", (_Api,), {"answers": {}, "asked": [], "hold": threading.Event()})
+    handler = type("Api", (_Api,), {"answers": {}, "asked": [], "cut": [], "hold": threading.Event()})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()
@@ -81,6 +86,22 @@ def test_a_server_that_is_starting_or_lost_etcd_is_unavailable_and_is_asked_once
     with pytest.raises(ApiUnavailable, match=f"answered {status}: .*leader changed"):
         client.CoreV1Api(make(http_api)).read_node("cp1")
     assert http_api.asked == [path]
+
+
+def test_a_question_whose_connection_is_cut_is_asked_once_more_and_a_write_never(http_api: type[_Api]) -> None:
+    path = "/api/v1/nodes/cp1"
+    http_api.answers[path] = (200, {"metadata": {"name": "cp1"}})
+    http_api.cut.append(path)
+    assert client.CoreV1Api(make(http_api)).read_node("cp1").metadata.name == "cp1"
+    assert http_api.asked == [path, path]
+    http_api.cut += [path, path]
+    with pytest.raises(ApiUnavailable, match="closed before the answer"):
+        client.CoreV1Api(make(http_api)).read_node("cp1")
+    http_api.asked.clear()
+    http_api.cut.append("/api/v1/namespaces")
+    with pytest.raises(ApiUnavailable, match="closed before the answer"):
+        client.CoreV1Api(make(http_api)).create_namespace({"metadata": {"name": "x"}})
+    assert http_api.asked == ["/api/v1/namespaces"]
 
 
 def test_nobody_listens() -> None:

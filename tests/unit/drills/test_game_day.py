@@ -12,6 +12,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from harness.cluster.api import ApiUnavailable, ClusterApi
 from harness.config import Settings
 from harness.drills import game_day
 from harness.drills.game_day import OFFERED, GameDay, lasting, unknown_drills
@@ -124,7 +125,15 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(drill: Drill, *entries: str, problems: list[str] | None = None) -> Context:
         said = drill.said
-        api = Object(pods=lambda *_: [Object(spec=Object(node_name="w2"))])
+        away = [ApiUnavailable("GET pods: the connection was closed")]
+
+        def pods(*_: Any) -> list[Any]:
+            if away:
+                raise away.pop()
+            return [Object(spec=Object(node_name="w2"))]
+
+        api: Any = ClusterApi.__new__(ClusterApi)  # its way of waiting, without a cluster
+        api.pods, api.settings = pods, Settings.model_validate({"timeouts": {"api_up": 5}})
         settings = Settings.model_validate({"timeouts": {"recovery": 0.01}})
         faults = Object(api=api, hosts=None, inventory=None, settings=settings, note=lambda _s, text: said.append(text))
         app = Object(deploy=lambda: said.append("app deployed"))
