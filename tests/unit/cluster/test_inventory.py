@@ -133,6 +133,16 @@ def test_ansible_reads_it_and_resolves_templates(tmp_path: Path) -> None:
     assert found.node("a").host_vars["ansible_ssh_private_key_file"] == f"{tmp_path}/a.key"
 
 
+def test_without_control_planes_the_group_is_told_and_no_template_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("masters: {hosts: {m1: {ansible_host: 192.0.2.1}}}\n", encoding="utf-8")
+    with pytest.raises(ConfigErrors) as caught:
+        Inventory.load(tmp_path)
+    assert [mistake.split(";")[0] for mistake in caught.value.mistakes] == [
+        "group control_planes has no hosts",
+        "m1: is in neither control_planes nor workers",
+    ]
+
+
 def test_ansible_s_own_words_on_a_file_that_it_cannot_parse(tmp_path: Path) -> None:
     path = tmp_path / "hosts.yml"
     path.write_text("all: [not, a, mapping", encoding="utf-8")
