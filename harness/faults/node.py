@@ -31,6 +31,7 @@ class Shutdown:
     subject: str
     name: str = "clean shutdown"
     verb: str = "poweroff"
+    comes_back: bool = False  # without being switched on
     before: str = ""  # which boot it was when the order was given
 
     def available(self, ctx: FaultContext) -> str | None:
@@ -65,10 +66,28 @@ class Shutdown:
             raise KubedrillError(f"the fault could not be made: {error}") from error
 
     def heal(self, ctx: FaultContext) -> None:
-        """Switch it on and disarm the watchdog; a node that is on stays on."""
+        """Switch it on until it answers from another boot, and disarm the watchdog.
+
+        One that does not answer any more may be busy shutting down for minutes; switching it on does nothing until it
+        is off.
+
+        Raises:
+            DeadlineExceeded: it did not boot within ``timeouts.node_boot``.
+        """
         node = ctx.inventory.node(self.subject)
-        ctx.power.on(node)
-        ctx.hosts.forget(node)
+
+        def up() -> bool | Waiting:
+            try:
+                if not self.comes_back or ctx.power.is_off(node):
+                    ctx.power.on(node)
+            except StepFailed as error:
+                return Waiting(str(error))
+            ctx.hosts.forget(node)
+            now = boot(ctx, node)
+            return True if now not in ("", self.before) else Waiting("not booted" if now else "no answer over SSH")
+
+        seconds = ctx.settings.timeouts.node_boot
+        wait_for(f"{node.name} to boot", up, seconds=seconds, setting="node_boot", poll_s=_POLL_S)
         watchdog(ctx, self.subject).disarm()
 
 
@@ -78,21 +97,7 @@ class Reboot(Shutdown):
 
     name: str = "reboot"
     verb: str = "reboot"
-
-    def heal(self, ctx: FaultContext) -> None:
-        """Wait until the node runs commands again, and disarm the watchdog. Raises DeadlineExceeded."""
-        node = ctx.inventory.node(self.subject)
-
-        def up() -> bool | Waiting:
-            if ctx.power.is_off(node):
-                ctx.power.on(node)
-            ctx.hosts.forget(node)
-            now = boot(ctx, node)
-            return True if now not in ("", self.before) else Waiting("not booted" if now else "no answer over SSH")
-
-        seconds = ctx.settings.timeouts.node_boot
-        wait_for(f"{node.name} to boot", up, seconds=seconds, setting="node_boot", poll_s=_POLL_S)
-        watchdog(ctx, self.subject).disarm()
+    comes_back: bool = True
 
 
 @dataclass
