@@ -38,7 +38,7 @@ from harness.drills.residue import Marks, find_residue
 from harness.drills.resource_drills import RESOURCE_DRILLS
 from harness.drills.service_drills import SERVICE_DRILLS
 from harness.drills.trust_drills import TRUST_DRILLS
-from harness.errors import ConfigErrors, DeadlineExceeded
+from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed
 from harness.probes.inside import SELECTOR
 from harness.probes.standard import NAMESPACE
 from harness.record import now
@@ -109,16 +109,20 @@ class GameDay:
         ledger.open()
         until = time.monotonic() + ctx.faults.settings.game_day.minutes * 60
         before, made, left_out = Marks.read(ctx.faults), list[Round](), dict[str, str]()
-        with Writing(ledger), OrderUsers(ctx) as users:
-            for entry in map(Entry.read, ctx.targets[1:]):
-                if time.monotonic() >= until:
-                    break
-                done = _round(ctx, entry, len(made) + 1, before, users)
-                if isinstance(done, Round):
-                    made.append(done)
-                else:
-                    left_out[entry.name] = done
-            users.settle()
+        try:
+            with Writing(ledger), OrderUsers(ctx) as users:
+                for entry in map(Entry.read, ctx.targets[1:]):
+                    if time.monotonic() >= until:
+                        break
+                    done = _round(ctx, entry, len(made) + 1, before, users)
+                    if isinstance(done, Round):
+                        made.append(done)
+                    else:
+                        left_out[entry.name] = done
+                users.settle()
+        except (StepFailed, DeadlineExceeded):
+            _tell(ctx, made, left_out)  # the rounds before it were made, and are judged
+            raise
         _tell(ctx, made, left_out)
         check_ledger(ctx, ledger)
 

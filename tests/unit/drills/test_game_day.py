@@ -188,6 +188,7 @@ def test_nothing_is_broken_on_top_of_a_cluster_that_did_not_recover(day: Any) ->
     with pytest.raises(DeadlineExceeded, match="etcd is ill"):
         GameDay().run(day(Drill(said), "pod-killed#1", "pod-killed#2", problems=["etcd is ill"]))
     assert said.count("broke w1") == 1
+    assert "rounds were made: None, 0 rounds" in said
 
 
 def two_rounds(*, app_out_s: float = 0.0) -> tuple[Kit, list[Round]]:
