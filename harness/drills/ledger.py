@@ -69,8 +69,9 @@ class Ledger:
         return sorted(set(self.acknowledged) - self.present())
 
     def close(self) -> None:
-        """Delete the namespace and wait until it is gone (timeouts.namespace_gone)."""
-        self.api.delete([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
+        """Delete the namespace (timeouts.api_up: the API may just be coming back) and wait until it is gone."""
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        self.api.wait("the API to delete the ledger", lambda: self.api.delete([namespace]), setting="api_up")
         self.api.wait_namespace_gone(NAMESPACE)
 
 

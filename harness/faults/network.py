@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.faults.base import FaultContext
 
 TABLE = "kubedrill_fault"
-"""Name of our table, in the families inet and arp; the residue check looks for it."""
+"""Name of our table, in the families inet, arp and netdev; the residue check looks for it."""
 
 CUTS = {
     "all": "cut off from every other node",
@@ -109,8 +109,10 @@ class NetworkCut:
         return f"{self.subject} cannot drop packets with nftables: {said}"
 
 
-UNDO = "; ".join(f"printf 'add table {f} {TABLE}\\ndelete table {f} {TABLE}\\n' | nft -f -" for f in ("arp", "inet"))
-"""Removes both tables, also where one is not there. A kernel without arp tables complains about the first, which does
+UNDO = "; ".join(
+    f"printf 'add table {f} {TABLE}\\ndelete table {f} {TABLE}\\n' | nft -f -" for f in ("arp", "netdev", "inet")
+)
+"""Removes the tables, also where one is not there. A kernel without arp tables complains about the first, which does
 not count: the last command's result does."""
 
 
@@ -159,8 +161,10 @@ def ruleset(kind: str, place: Place, planes: list[str], virtual: str, api_port: 
     text = _table("inet", chains)
     if kind in ("all", "outgoing", "incoming") and ":" not in virtual:
         # A node that still holds the virtual address must not answer for it on a wire that it is cut off from.
+        # keepalived announces it by packet sockets, which only the device's own hook sees (Linux 5.16).
         silence = [f"arp daddr ip {virtual} drop", f"arp saddr ip {virtual} drop"]
-        text += _table("arp", [_chain(hook, silence, 0) for hook in ("input", "output")])
+        text += _table("arp", [_chain("input", silence, 0)])
+        text += _table("netdev", [_chain(f'egress device "{place.uplink}"', silence, 0, name="egress")])
     return text
 
 
@@ -200,6 +204,6 @@ def _table(family: str, chains: list[str]) -> str:
     return "\n".join([name, f"delete {name}", f"{name} {{", *chains, "}", ""])
 
 
-def _chain(hook: str, rules: list[str], priority: int = _PRIORITY) -> str:
+def _chain(hook: str, rules: list[str], priority: int = _PRIORITY, name: str = "") -> str:
     lines = [f"    type filter hook {hook} priority {priority}; policy accept;", *(f"    {rule}" for rule in rules)]
-    return "\n".join([f"  chain {hook} {{", *lines, "  }"])
+    return "\n".join([f"  chain {name or hook} {{", *lines, "  }"])

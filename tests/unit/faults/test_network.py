@@ -63,7 +63,7 @@ def test_the_kernel_takes_the_rules_twice_and_the_undo_removes_them_twice(kind: 
     line = "; ".join(f"({part}\n)" for part in (load(rules(kind)), load(rules(kind)))) + "; nft list tables | wc -l; "
     line += f"{UNDO}; {UNDO} && nft list tables"
     done = subprocess.run(["unshare", "--net", "sh", "-c", line], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["2" if "arp" in rules(kind) else "1"], done.stderr
+    assert done.stdout.split() == ["3" if "arp" in rules(kind) else "1"], done.stderr
 
 
 def test_the_undo_is_armed_before_the_rules_are_loaded(make_inventory: Any) -> None:
