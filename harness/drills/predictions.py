@@ -84,32 +84,19 @@ def takeover(timers: LiveTimers, node: str) -> Prediction:
 
 def balancer(timers: LiveTimers, node: str) -> Prediction:
     """Until the balancer stops sending new connections to the dead API server."""
-    seconds = timers.balancer_notices_s
-    return Prediction(
-        seconds,
-        (
-            (
-                f"the balancer sends a share of new connections to {node}'s API server until it is marked down: "
-                f"inter + fall x max(inter, check) = {seconds:.2f} s at most"
-            ),
-            *timers.describe("haproxy_inter", "haproxy_fall", "haproxy_check"),
-        ),
-    )
+    share = f"the balancer sends a share of new connections to {node}'s API server"
+    return _marked_down(timers, share, timers.balancer_notices_s, "haproxy_fall")
 
 
 def node_ports(timers: LiveTimers, node: str) -> Prediction:
     """Until a balancer outside the cluster stops sending users of node ports to a dead node."""
-    seconds = timers.ports_notice_s
-    return Prediction(
-        seconds,
-        (
-            (
-                f"the balancer outside sends a share of the app's new connections to {node} until it is marked down: "
-                f"inter + fall x max(inter, check) = {seconds:.2f} s at most"
-            ),
-            *timers.describe("haproxy_inter", "port_fall", "haproxy_check"),
-        ),
-    )
+    share = f"the balancer outside sends a share of the app's new connections to {node}"
+    return _marked_down(timers, share, timers.ports_notice_s, "port_fall")
+
+
+def _marked_down(timers: LiveTimers, share: str, seconds: float, fall: str) -> Prediction:
+    formula = f"{share} until it is marked down: inter + fall x max(inter, check) = {seconds:.2f} s at most"
+    return Prediction(seconds, (formula, *timers.describe("haproxy_inter", fall, "haproxy_check")))
 
 
 def election(timers: LiveTimers, node: str) -> Prediction:
