@@ -43,7 +43,7 @@ def artefacts(  # noqa: PLR0913 - one for each option
     cluster = Inventory.load(inventory)
     path = output or Path(f"artefacts-{cluster.name}.tar.gz")
     with Archive(path, Redactor(known_secrets(cluster))) as archive, Hosts(cluster, settings) as hosts:
-        collect(archive, hosts, (*cluster.nodes, *cluster.load_balancers), minutes=minutes)
+        collect(archive, hosts, cluster.machines, minutes=minutes)
         add_files(archive, [*folders, *also])
         archive.add("REPLAY.txt", how_to_replay(cluster, folders))
         archive.add("MISSING.txt", "".join(f"{line}\n" for line in archive.missing) or "nothing\n")
@@ -53,11 +53,7 @@ def artefacts(  # noqa: PLR0913 - one for each option
 
 def known_secrets(cluster: Inventory) -> set[str]:
     """Secrets of the inventory and of this process's environment: they are looked for in every file."""
-    variables = [
-        *cluster.vars.items(),
-        *(item for node in (*cluster.nodes, *cluster.load_balancers) for item in node.host_vars.items()),
-    ]
-    return secrets_in([*variables, *os.environ.items()])
+    return secrets_in([*cluster.variables, *os.environ.items()])
 
 
 def how_to_replay(cluster: Inventory, folders: list[Path]) -> str:

@@ -62,7 +62,7 @@ class Hosts:
         self.settings = settings
         self._clients: dict[str, paramiko.SSHClient] = {}
         self._replaced: list[paramiko.SSHClient] = []
-        self._locks = {node.name: threading.Lock() for node in (*inventory.nodes, *inventory.load_balancers)}
+        self._locks = {node.name: threading.Lock() for node in inventory.machines}
         self._directory = tempfile.TemporaryDirectory(prefix="kubedrill-ssh-")
         self._testinfra: dict[str, Any] = {}
 
@@ -149,7 +149,7 @@ class Hosts:
             with contextlib.suppress(RuntimeError):
                 host.backend.run_local("ssh -F %s -O exit %s", host.backend.ssh_config, host.backend.host.name)
         self._testinfra.clear()
-        for node in (*self.inventory.nodes, *self.inventory.load_balancers):
+        for node in self.inventory.machines:
             self._forget(node)
         for client in self._replaced:
             client.close()

@@ -68,6 +68,16 @@ class Inventory:
         return tuple(node for node in self.nodes if "worker" in node.roles)
 
     @property
+    def machines(self) -> tuple[Node, ...]:
+        """Every host that is reached by SSH: the nodes, and load balancers outside the cluster."""
+        return (*self.nodes, *self.load_balancers)
+
+    @property
+    def variables(self) -> list[tuple[str, Any]]:
+        """Name and value of every variable of the inventory, shared ones and each machine's own. May hold passwords."""
+        return [*self.vars.items(), *(item for machine in self.machines for item in machine.host_vars.items())]
+
+    @property
     def external(self) -> bool:
         """Whether a balancer outside the cluster stands in front of the API servers; no node has a virtual address."""
         return kind_of(self.vars) == EXTERNAL
@@ -105,7 +115,7 @@ class Inventory:
         Raises:
             UsageError: the inventory has no such host; the message lists those it has.
         """
-        for node in (*self.nodes, *self.load_balancers):
+        for node in self.machines:
             if node.name == name:
                 return node
         known = ", ".join(node.name for node in self.nodes)

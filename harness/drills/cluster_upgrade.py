@@ -142,8 +142,7 @@ def _without_secrets(log: Path, inventory: Inventory) -> Iterator[None]:
         yield
     finally:
         if log.exists():
-            hosts = (item for node in inventory.nodes for item in node.host_vars.items())
-            redactor = Redactor(secrets_in([*inventory.vars.items(), *hosts]))
+            redactor = Redactor(secrets_in(inventory.variables))
             log.write_text(redactor.clean(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8")
 
 
