@@ -87,7 +87,7 @@ class FaultLimits(Section):
     disk_full_root: Limits = _limits("replicas elsewhere serve")
     memory_pressure: Limits = _limits("replicas elsewhere serve; what the kernel kills is seen within 1 s", app=5)
     cpu_starvation: Limits = _limits("a node that crawls answers late; readiness takes its pods out", app=10)
-    certificate_expired_apiserver: Limits = _limits("a share of connections fails as long as it lasts, 20 s", api=30)
+    certificate_expired_apiserver: Limits = _limits("new connections fail for 20 s, and 60 s until it is read", api=90)
     certificate_expired_kubelet: Limits = _limits("pods go on serving without their kubelet")
     clock_skew: Limits = _limits("nothing hangs on one node's clock")
     descriptors_apiserver: Limits = _limits("the balancer marks it down within 1.5 s")

@@ -13,12 +13,13 @@ from harness.drills.predictions import Expected, Prediction
 from harness.drills.resource_drills import OWN
 from harness.drills.service_drills import PLANES, WORKERS, one_api_server, runs_on, silent_kubelet
 from harness.faults import ClockSkew, DescriptorsUsedUp, ExpiredCertificate
+from harness.faults.certificate import RELOAD_S
 from harness.faults.clock import SKEW_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.drills.base import Survey
+    from harness.drills.base import DrillContext, Survey
     from harness.faults import Fault
 
 EXPIRED_S = 20.0
@@ -48,12 +49,20 @@ def descriptors(service: str) -> Callable[[str], Fault]:
 
 def distrusted(survey: Survey, node: str) -> Expected:
     """The balancer's check looks at health, not at identity; clients do."""
-    planes = len(survey.faults.inventory.control_planes)
+    del survey
     why = (
-        f"the balancer takes {node}'s API server for healthy (its check verifies no certificate): one in {planes} new "
-        f"connections or so is refused by the client for {EXPIRED_S:g} s; connections that are open go on"
+        f"the balancer takes {node}'s API server for healthy (its check verifies no certificate), and sends every new "
+        "connection there, because those are refused by the client at once and it has the fewest (leastconn): for "
+        f"{EXPIRED_S:g} s, and up to {RELOAD_S} s more until the API server takes up its good certificate; connections "
+        "that are open go on"
     )
-    return Expected(api=(Prediction(EXPIRED_S, (why,)),))
+    return Expected(api=(Prediction(EXPIRED_S + RELOAD_S, (why,)),))
+
+
+def until_shown(ctx: DrillContext) -> None:
+    """Wait until the API server shows its expired certificate."""
+    with ctx.step(ctx.target, "until the API server shows its expired certificate"):
+        ExpiredCertificate(ctx.target, "apiserver").wait_expired(ctx.faults)
 
 
 def wrong_clock(survey: Survey, node: str) -> Expected:
@@ -69,8 +78,8 @@ def wrong_clock(survey: Survey, node: str) -> Expected:
 TRUST_DRILLS = (
     FaultDrill(
         "certificate-expired-apiserver", "The serving certificate of an API server has expired",
-        "what share of requests fails when one API server cannot be trusted, and that nothing else does", PLANES, 60,
-        etcd_followers, certificate("apiserver"), distrusted, hold_s=EXPIRED_S, answered=False,
+        "how long new connections fail when one API server cannot be trusted, and that nothing else does", PLANES, 120,
+        etcd_followers, certificate("apiserver"), distrusted, until=until_shown, hold_s=EXPIRED_S, answered=False,
     ),
     FaultDrill(
         "certificate-expired-kubelet", "The client certificate of a control plane's kubelet has expired",

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DeadlineExceeded, StepFailed, UsageError
 from harness.faults import onnode
+from harness.faults.network import APISERVER_PORT
 from harness.faults.onnode import KEPT, Script
+from harness.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
     from harness.faults.base import FaultContext
@@ -22,6 +24,15 @@ KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 """The kubelet's client certificate with its key (a link to the newest of the rotated ones)."""
 
 WORDS = {"apiserver": "serving certificate of the API server", "kubelet": "client certificate of the kubelet"}
+
+RELOAD_S = 60
+"""Seconds within which an API server takes up what stands in its certificate's file (kubernetes/apiserver,
+dynamiccertificates: it watches the file, and reads it each minute besides)."""
+
+_SHOWN = (
+    f"openssl s_client -connect 127.0.0.1:{APISERVER_PORT} </dev/null 2>/dev/null | openssl x509 -noout -checkend 0; :"
+)
+_EXPIRED, _GOOD = "Certificate will expire", "Certificate will not expire"
 
 _DATES = "-startdate 20200101000000Z -enddate 20200102000000Z"
 
@@ -60,8 +71,31 @@ class ExpiredCertificate:
         onnode.inject(ctx, self.subject, expire(self.whose))
 
     def heal(self, ctx: FaultContext) -> None:
-        """Put the good one back and disarm the undo. Raises StepFailed where the node refuses."""
+        """Put the good one back and disarm the undo. An API server has to show it.
+
+        Raises:
+            StepFailed: the node refuses.
+            DeadlineExceeded: the API server still shows the expired one.
+        """
         onnode.heal(ctx, self.subject, expire(self.whose))
+        if self.whose == "apiserver":
+            self._wait_shown(ctx, _GOOD)
+
+    def wait_expired(self, ctx: FaultContext) -> None:
+        """Wait until the API server shows the expired one. Raises DeadlineExceeded, StepFailed."""
+        self._wait_shown(ctx, _EXPIRED)
+
+    def _wait_shown(self, ctx: FaultContext, wanted: str) -> None:
+        def shown() -> str | Waiting:
+            said = ctx.hosts.run(self.subject, _SHOWN).stdout.strip()
+            return said if said == wanted else Waiting(said or "it answers nobody")
+
+        wait_for(
+            f"the API server on {self.subject} to show what stands in its certificate's file ({wanted})",
+            shown,
+            seconds=ctx.settings.timeouts.recovery,
+            setting="recovery",
+        )
 
     def _lacks(self, ctx: FaultContext) -> str | None:
         file = KUBELET if self.whose == "kubelet" else f"{PKI}/apiserver.crt"

@@ -16,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import BufferedWriter
 
 DOCUMENTATION = r"""
 module: bundle_parts
@@ -51,8 +52,8 @@ options:
     default: []
   gentle:
     description: >-
-      Leave disk and processors to the etcd and the pods that run here - one image at a time, at a limited rate, what
-      is written goes to the disk bit by bit, and images are unpacked now and not when their pods start.
+      Leave disk and processors to the etcd and the pods that run here - one part at a time, what is written goes to the
+      disk bit by bit, images come at a limited rate and are unpacked now and not when their pods start.
     type: bool
     default: false
   bin_dir:
@@ -155,7 +156,7 @@ class Installer:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.new")
         with temporary.open("wb") as stream:
-            self._read(part, stream.write)
+            self._read(part, bit_by_bit(stream) if self.module.params["gentle"] else stream.write)
             os.fchmod(stream.fileno(), 0o755)
         temporary.replace(target)
         self.memory[str(target)] = [part["sha256"], *_stamp(target)]
@@ -165,7 +166,7 @@ class Installer:
         ctr = [str(Path(self.module.params["bin_dir"], "ctr")), "--namespace", "k8s.io", "images"]
         gentle = self.module.params["gentle"]
         with subprocess.Popen(
-            [*ctr, "import", *([] if gentle else ["--no-unpack"]), "-"],
+            [*ctr, "import", "--sync-fs" if gentle else "--no-unpack", "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -212,6 +213,26 @@ class Installer:
             return set()
         done = subprocess.run([ctr, "-n", "k8s.io", "images", "ls", "-q"], capture_output=True, text=True, check=False)
         return set(done.stdout.split())
+
+
+def bit_by_bit(stream: BufferedWriter) -> Callable[[bytes], None]:
+    """Write to the disk as it comes.
+
+    What stands in memory only is written by the kernel half a minute later, all at once, and etcd's own small writes
+    on the same disk would wait behind it.
+    """
+    unsynced = 0
+
+    def write(chunk: bytes) -> None:
+        nonlocal unsynced
+        stream.write(chunk)
+        unsynced += len(chunk)
+        if unsynced >= SYNC_BYTES:
+            unsynced = 0
+            stream.flush()
+            os.fdatasync(stream.fileno())
+
+    return write
 
 
 def paced(sink: Callable[[bytes], Any]) -> Callable[[bytes], None]:

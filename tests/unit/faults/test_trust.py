@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_nodes import Nodes, context, order, refused
+from fault_nodes import Nodes, context, ok, order, refused
 
-from harness.errors import UsageError
+from harness.config import Settings, Timeouts
+from harness.errors import DeadlineExceeded, UsageError
 from harness.faults import ClockSkew, DescriptorsUsedUp, ExpiredCertificate
 from harness.faults.certificate import expire
 from harness.faults.clock import skew
@@ -182,13 +184,26 @@ def test_a_clock_is_set_right_by_the_time_since_boot_however_often(
      DescriptorsUsedUp("cp2", "kube-apiserver"), DescriptorsUsedUp("cp2", "containerd")],
 )  # fmt: skip
 def test_the_undo_is_armed_before_and_run_before_it_is_disarmed(make_inventory: Any, fault: Any) -> None:
-    nodes = Nodes()
+    nodes = Nodes({"s_client": ok("Certificate will not expire\n")})
     fault.inject(context(nodes, make_inventory()))
     assert [i for i, line in enumerate(nodes.lines("cp2")) if "systemd-run" in line] == [1]
     assert len(nodes.lines("cp2")) == 3
     nodes.commands.clear()
     fault.heal(context(nodes, make_inventory()))
     assert order(nodes.lines("cp2"), "/bin/sh -c", ".timer")
+
+
+def test_an_api_server_has_to_show_what_stands_in_the_file(make_inventory: Any) -> None:
+    fault, settings = ExpiredCertificate("cp2", "apiserver"), Settings(timeouts=Timeouts(recovery=0.1))
+    still, silent = (
+        replace(context(Nodes({"s_client": ok(said)}), make_inventory()), settings=settings)
+        for said in ("Certificate will expire\n", "")
+    )
+    fault.wait_expired(still)
+    with pytest.raises(DeadlineExceeded, match=r"will not expire.*will expire"):
+        fault.heal(still)
+    with pytest.raises(DeadlineExceeded, match="it answers nobody"):
+        fault.wait_expired(silent)
 
 
 def test_each_says_why_it_is_not_available(make_inventory: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ def installer(bundle: Path, **changes: Any) -> Any:
         "role": "worker",
         "kinds": ["binary"],
         "only": [],
+        "gentle": False,
         "bin_dir": str(bundle.parent / "usr" / "bin"),
         "cni_dir": str(bundle.parent / "cni"),
         **changes,
@@ -66,6 +68,16 @@ def test_a_worker_gets_what_workers_need(bundle: Path) -> None:
     installed = bundle.parent / "usr" / "bin" / "kubeadm"
     assert installed.read_bytes() == CONTENT
     assert installed.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_gentle_copy_goes_to_the_disk_bit_by_bit(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "CHUNK", 1000)
+    monkeypatch.setattr(parts, "SYNC_BYTES", 4000)
+    there: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: there.append(os.fstat(descriptor).st_size))
+    installer(bundle, gentle=True).install(manifest()["parts"][0])
+    assert (bundle.parent / "usr" / "bin" / "kubeadm").read_bytes() == CONTENT
+    assert there == [4000, 8000, 12000]
 
 
 def test_what_is_installed_is_not_read_again(bundle: Path) -> None:
