@@ -16,7 +16,7 @@ from bundle.manifest import Manifest, read_manifest, verify
 from bundle.orders import orders_bundle
 from bundle.own_image import own_bundle
 from bundle.progress import Bars, BuildProgress, Lines, wants_bars
-from bundle.releases import ARCH, SUPPORTED, find_release
+from bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,11 @@ def bundle() -> None:
 
 @bundle.command()
 @click.option(
-    "--kubernetes", "versions", multiple=True, metavar="VERSION", help=f"One of {', '.join(SUPPORTED)}; default: all."
+    "--kubernetes",
+    "versions",
+    multiple=True,
+    metavar="VERSION",
+    help=f"One of {', '.join(SUPPORTED)}. Can be repeated. Default: {' and '.join(STANDARD)}.",
 )
 @click.option("--source", type=click.Choice(["auto", "modules", "upstream"]), default="auto", show_default=True)
 @click.option("--orders", is_flag=True, help="The order service's bundle instead (docs/orders.md).")
@@ -46,7 +50,7 @@ def build(versions: tuple[str, ...], source: str, orders: bool, own: bool) -> No
     console = Console(stderr=True)
     with interruptible(), shown_progress(console) as progress:
         apart = [*([orders_bundle(progress)] if orders else []), *([own_bundle(progress)] if own else [])]
-        folders = apart or build_bundles(list(versions or SUPPORTED), source, progress)
+        folders = apart or build_bundles(list(versions or STANDARD), source, progress)
     for folder in folders:
         click.echo(folder)
 

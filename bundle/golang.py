@@ -54,11 +54,13 @@ class Product:
     """``package.Variable=value`` that the linker writes."""
     cgo: bool = False
     """Compiled with the C compiler and linked statically."""
+    folder: str = ""
+    """Below bundle/modules, where several versions are locked; the name where there is one."""
 
     @property
     def module(self) -> Path:
         """Where its go.mod and go.sum are, and its main.go where upstream's own program is not what is built."""
-        return MODULES / self.name
+        return MODULES / (self.folder or self.name)
 
 
 def kubernetes_product(version: str, minor: str, commands: Sequence[str]) -> Product:
@@ -77,6 +79,7 @@ def kubernetes_product(version: str, minor: str, commands: Sequence[str]) -> Pro
         version,
         tuple(f"k8s.io/kubernetes/cmd/{c}" for c in commands),
         stamps=tuple(f"{package}.{name}={value}" for package in packages for name, value in values.items()),
+        folder=f"kubernetes-{version.removeprefix('v')}",
     )
 
 

@@ -60,10 +60,14 @@ class Release:
 
 
 RELEASES = (
+    Release("v1.34.4", etcd_tag="3.6.5-0", coredns_tag="v1.12.1", pause_tag="3.10.1"),
     Release("v1.35.4", etcd_tag="3.6.6-0", coredns_tag="v1.13.1", pause_tag="3.10.1"),
+    Release("v1.36.1", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
     Release("v1.36.3", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
 )
 SUPPORTED = tuple(release.kubernetes.removeprefix("v") for release in RELEASES)
+STANDARD = ("1.35.4", "1.36.3")
+"""What is built where no version is named: what site.yml installs by default, and what that is upgraded to."""
 
 
 def find_release(version: str) -> Release:
@@ -79,6 +83,6 @@ def find_release(version: str) -> Release:
         if release.kubernetes == f"v{version.removeprefix('v')}":
             return release
     raise Unsupported(
-        f"Kubernetes {version} has no bundle: the supported releases are {' and '.join(SUPPORTED)}. "
+        f"Kubernetes {version} has no bundle: the supported releases are {', '.join(SUPPORTED)}. "
         "Use one of them; bundle/releases.py and bundle/modules/ are where a release is added."
     )

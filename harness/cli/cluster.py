@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bundle.build import build_bundles
 from bundle.cli import shown_progress
-from bundle.releases import SUPPORTED
+from bundle.releases import STANDARD
 from harness.cli.options import config_option, inventory_option
 from harness.cli.terminal import make_progress
 from harness.cluster.api import ClusterApi
@@ -38,9 +38,17 @@ SITE = "site.yml"
 @click.option("--provider", help="docker, libvirt or virtualbox; default: what fits this host.")
 @click.option("--source", type=click.Choice(["auto", "modules", "upstream"]), default="auto", show_default=True)
 @click.option(
+    "--upgrade-to",
+    multiple=True,
+    metavar="VERSION",
+    help="Build this release's bundle too. Can be repeated.",
+)
+@click.option(
     "--renew", is_flag=True, help="Make nodes of Vagrant anew where an upgrade drill left a newer version on them."
 )
-def up(inventory: Path, config: Path | None, provider: str | None, source: str, renew: bool) -> None:
+def up(  # noqa: PLR0913 - one for each option
+    *, inventory: Path, config: Path | None, provider: str | None, source: str, upgrade_to: tuple[str, ...], renew: bool
+) -> None:
     """Bring up the nodes of an inventory and install the cluster on them. Safe to repeat and to interrupt."""
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
@@ -48,7 +56,8 @@ def up(inventory: Path, config: Path | None, provider: str | None, source: str, 
     require_essentials(cluster, provider if own else None)
     console = Console(stderr=True)
     with shown_progress(console) as building:
-        build_bundles(list(SUPPORTED) if own else [cluster.kubernetes_version], source, building)
+        later = upgrade_to or (STANDARD if own else ())
+        build_bundles(list(dict.fromkeys([cluster.kubernetes_version, *later])), source, building)
     with make_progress(console) as progress:
         if own:
             _nodes(inventory, cluster, provider, progress)

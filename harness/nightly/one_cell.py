@@ -93,6 +93,7 @@ class CellRun:
     def _parts(self) -> None:
         provider = self.bench.plan.provider
         up = ["up", "--inventory", str(self.inventory), "--config", str(self._config("up", ""))]
+        up += [word for version in self.cell.versions[1:] for word in ("--upgrade-to", version)]
         if self._part("up", "up", up + (["--provider", provider] if provider else [])).result != "ok":
             self._fail(f"the cluster was not made: {self.state.parts[-1].reason}")
             return

@@ -49,11 +49,11 @@ def test_list_shows_bundles_and_their_parts(run: Callable[..., Result], small_bu
     assert "v1.35.4-amd64: not usable" in run("list").output
 
 
-@pytest.mark.parametrize("argv", [["--kubernetes", "1.34.4"], ["--kubernetes", "1.37.0", "--source", "modules"]])
+@pytest.mark.parametrize("argv", [["--kubernetes", "1.33.1"], ["--kubernetes", "1.37.0", "--source", "modules"]])
 def test_an_unsupported_release_is_refused_before_anything_is_built(
     run: Callable[..., Result], cache: Cache, argv: list[str]
 ) -> None:
     answer = run("build", *argv)
     assert answer.exit_code == 2
-    assert "the supported releases are 1.35.4 and 1.36.3" in answer.output
+    assert "the supported releases are 1.34.4, 1.35.4, 1.36.1, 1.36.3" in answer.output
     assert not cache.root.exists()
