@@ -43,7 +43,7 @@ LIVE = [
     ["kubedrill", "bundle", "build"],
     ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
     ["pytest", "-v", "tests/roles/test_install.py", "--inventory", INVENTORY],
-    ["pytest", "-v", "tests/roles/test_upgrade_refusals.py", "--inventory", INVENTORY],
+    ["pytest", "-v", "tests/roles/test_upgrade_refusals.py", "tests/roles/test_readiness.py", "--inventory", INVENTORY],
     ACCEPTANCE,
     ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
 ]

@@ -20,7 +20,15 @@ CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE---
 EMBEDDED = re.compile(r"client-certificate-data:\s*([A-Za-z0-9+/=]+)")
 ELSEWHERE = re.compile(r"(client-certificate|token|tokenFile|exec):")  # a kubeconfig whose identity is not in it
 ROTATED = re.compile(r"kubelet-(client|server)-\d.*")  # kept by the kubelet; …-current.pem points to the one in use
-WHERE = ("/etc/kubernetes/pki/**/*.crt", "/etc/kubernetes/*.conf", "/var/lib/kubelet/pki/kubelet*")
+WHERE = (
+    "/etc/kubernetes/pki/**/*.crt",
+    "/etc/kubernetes/*admin.conf",  # super-admin.conf too
+    "/etc/kubernetes/controller-manager.conf",
+    "/etc/kubernetes/scheduler.conf",
+    "/etc/kubernetes/*kubelet.conf",  # bootstrap-kubelet.conf too
+    "/var/lib/kubelet/pki/kubelet*",
+)
+"""kubeadm's certificates and kubeconfigs; a folder of kubeadm's may hold other files, such as a resolv.conf."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONTAINERD = "/run/containerd/containerd.sock"
 SECONDS = 20  # one program; the slowest, ctr, answers in under a second
@@ -43,11 +51,11 @@ def main() -> None:
     json.dump(facts, sys.stdout)
 
 
-def read_certificates() -> tuple[dict[str, list[str]], list[str]]:
+def read_certificates(root: Path = Path("/")) -> tuple[dict[str, list[str]], list[str]]:
     """Return certificates in PEM by file, and the files that hold none that could be read."""
     found, unreadable = {}, []
     for pattern in WHERE:
-        for path in sorted(Path("/").glob(pattern.lstrip("/"))):
+        for path in sorted(root.glob(pattern.lstrip("/"))):
             if path.suffix == ".key" or ROTATED.fullmatch(path.name):
                 continue
             blocks = certificates_of(path)

@@ -52,6 +52,17 @@ def made() -> tuple[str, str]:
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
+def test_only_kubeadms_own_files_are_expected_to_hold_a_certificate(tmp_path: Path, made: tuple[str, str]) -> None:
+    folder = tmp_path / "etc/kubernetes"
+    (folder / "pki").mkdir(parents=True)
+    (folder / "resolv.conf").write_text("nameserver 10.0.0.1\n")
+    (folder / "pki/ca.crt").write_text(made[0])
+    (folder / "super-admin.conf").write_text("kind: Config\n")
+    found, unreadable = node_script.read_certificates(tmp_path)
+    assert list(found) == [str(folder / "pki/ca.crt")]
+    assert unreadable == [str(folder / "super-admin.conf")]
+
+
 def test_certificates_are_taken_and_keys_are_not(tmp_path: Path, made: tuple[str, str]) -> None:
     certificate, key = made
     both = tmp_path / "kubelet-client-current.pem"

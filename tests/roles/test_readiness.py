@@ -1,0 +1,149 @@
+"""Readiness on a running cluster with planted problems: each is named, and nothing is changed by looking.
+
+`pytest tests/roles/test_readiness.py --inventory inventories/local`
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bundle.releases import STANDARD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.cluster.hosts import Hosts
+    from harness.cluster.inventory import Inventory
+
+KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
+NAME = "kubedrill-readiness-test"
+IMAGE = "docker.io/kubedrill/python:v1"
+PLANTED = {
+    ("budgets", f"{NAME}/strict", "strict-"),
+    ("budgets-overlap", f"{NAME}/twice-a", f"{NAME}/twice-b"),
+    ("unmanaged-pods", f"{NAME}/lonely", "has no controller"),
+    ("fits-elsewhere", "node w1", f"{NAME}/pinned"),
+    ("grace-periods", f"{NAME}/pinned", "600"),
+    ("one-replica", f"{NAME}/pinned", ""),
+    ("emptydir", f"{NAME}/pinned", ""),
+    ("images", f"{NAME}/absent", "docker.io/kubedrill/not-there:v9"),
+    ("stored-apis", "autoscaling/v2beta2", f"{NAME}/old-manifest"),
+    ("nodes-ready", "node w2", "cordon"),
+}
+"""Rule, and two texts that one of its findings has."""
+
+MOVING = {"Lease", "Event", "Node", "HorizontalPodAutoscaler", "PodMetrics", "NodeMetrics"}
+"""What the cluster itself writes all the time, whoever looks on."""
+
+
+def deployment(name: str, replicas: int, **pod: Any) -> dict[str, Any]:
+    container = {"name": "main", "image": IMAGE, "command": ["sleep", "3600"]}
+    labels = {"app": name}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 0, **pod}
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": NAME},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
+                 "template": {"metadata": {"labels": labels}, "spec": spec}},
+    }  # fmt: skip
+
+
+def pod(name: str, image: str = IMAGE) -> dict[str, Any]:
+    spec = deployment(name, 1)["spec"]["template"]["spec"]
+    spec["containers"][0] |= {"image": image, "imagePullPolicy": "Never"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAME}, "spec": spec}
+
+
+def budget(name: str, app: str, least: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": NAME},
+        "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": app}}},
+    }  # fmt: skip
+
+
+def old_manifest() -> dict[str, Any]:
+    """An autoscaler whose manifest, as kubectl remembers it, is of an API version that is gone."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "twice"}
+    named = {"name": "old-manifest", "namespace": NAME}
+    spec = {"maxReplicas": 2, "minReplicas": 2, "scaleTargetRef": target}
+    said = {"apiVersion": "autoscaling/v2beta2", "kind": "HorizontalPodAutoscaler", "metadata": named, "spec": spec}
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(said)}
+    return {**said, "apiVersion": "autoscaling/v2", "metadata": {**named, "annotations": applied}}
+
+
+OBJECTS = [
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}},
+    deployment("strict", 2), budget("strict", "strict", 2),
+    deployment("twice", 2), budget("twice-a", "twice", 1), budget("twice-b", "twice", 1),
+    deployment("pinned", 1, terminationGracePeriodSeconds=600, nodeSelector={"kubernetes.io/hostname": "w1"},
+               volumes=[{"name": "scratch", "emptyDir": {}}]),
+    pod("lonely"), pod("absent", "docker.io/kubedrill/not-there:v9"), old_manifest(),
+]  # fmt: skip
+
+
+def kubectl(hosts: Hosts, plane: Any, *arguments: str, stdin: str = "") -> str:
+    result = hosts.run(plane, [*KUBECTL, *arguments], 130, stdin=stdin)
+    assert result.ok, result.stderr
+    return str(result.stdout)
+
+
+def versions(hosts: Hosts, plane: Any) -> dict[tuple[str, str, str], str]:
+    """The resource version of every object that has one."""
+    kinds = kubectl(hosts, plane, "api-resources", "--verbs=list,get", "-o", "name").split()
+    found = json.loads(kubectl(hosts, plane, "get", ",".join(kinds), "-A", "-o", "json"))
+    return {
+        (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item["metadata"][
+            "resourceVersion"
+        ]
+        for item in found["items"]
+        if item["kind"] not in MOVING and "resourceVersion" in item["metadata"]
+    }
+
+
+@pytest.fixture
+def planted(inventory: Inventory, hosts: Hosts) -> Iterator[None]:
+    """A namespace full of what stops or hurts an upgrade, and a cordoned worker."""
+    plane = inventory.control_planes[0]
+    # created, not applied: the annotation of the last one is its own
+    kubectl(hosts, plane, "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}))
+    try:
+        for name, replicas in (("strict", 2), ("twice", 2), ("pinned", 1)):
+            there = f"--for=jsonpath={{.status.availableReplicas}}={replicas}"
+            kubectl(hosts, plane, "-n", NAME, "wait", f"deployment/{name}", there, "--timeout=90s")
+        for name in ("strict", "twice-a", "twice-b"):
+            settled = "--for=jsonpath={.status.currentHealthy}=2"
+            kubectl(hosts, plane, "-n", NAME, "wait", f"pdb/{name}", settled, "--timeout=60s")
+        kubectl(hosts, plane, "-n", NAME, "wait", "pod/lonely", "--for=condition=Ready", "--timeout=60s")
+        kubectl(hosts, plane, "cordon", "w2")
+        yield
+    finally:
+        hosts.run(plane, [*KUBECTL, "uncordon", "w2"])
+        hosts.run(plane, [*KUBECTL, "delete", "pods", "--all", "-n", NAME, "--grace-period=0", "--force"], 60)
+        hosts.run(plane, [*KUBECTL, "delete", "namespace", NAME, "--timeout=120s"], 130)
+
+
+@pytest.mark.usefixtures("planted")
+def test_planted_problems_are_named_and_nothing_is_changed(inventory: Inventory, hosts: Hosts) -> None:
+    plane = inventory.control_planes[0]
+    before = versions(hosts, plane)
+    command = [str(Path(sys.executable).with_name("kubedrill")), "readiness", "--to", STANDARD[1], "--output", "json"]
+    done = subprocess.run(
+        [*command, "--inventory", str(inventory.path)], capture_output=True, text=True, check=False, timeout=180
+    )
+    assert done.returncode == 1, done.stderr
+    said = json.loads(done.stdout)
+    texts = [(finding["rule"], f"{finding['subject']} {finding['found']}") for finding in said["findings"]]
+    unnamed = {
+        planted
+        for planted in PLANTED
+        if not any(rule == planted[0] and planted[1] in text and planted[2] in text for rule, text in texts)
+    }
+    assert not unnamed, json.dumps(said["findings"], indent=1)
+    after = versions(hosts, plane)
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    assert not changed
