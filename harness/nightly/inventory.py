@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PLANE_MB, _WORKER_MB, _BALANCER_MB, _CPUS = 3072, 2048, 512, 2
 """Sizes of virtual machines, as in inventories/local; containers share their host."""
+_SHARES = 4096
+"""Weight of a container that the API goes through (Docker's default: 1024), as in inventories/local."""
 _SSH = "-o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
 _ENDPOINT, _PLANES_FROM, _WORKERS_FROM = 10, 11, 21
 """Last byte of the API's address (virtual, or the load balancer's own), of the first control plane and of the first
@@ -60,7 +62,10 @@ def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Pat
     topology: dict[str, Any] = {
         "cluster": {
             "children": {
-                "control_planes": {"hosts": planes, "vars": {"vm_memory_mb": _PLANE_MB, "vm_cpus": _CPUS}},
+                "control_planes": {
+                    "hosts": planes,
+                    "vars": {"vm_memory_mb": _PLANE_MB, "vm_cpus": _CPUS, "container_cpu_shares": _SHARES},
+                },
                 "workers": {"hosts": workers, "vars": {"vm_memory_mb": _WORKER_MB, "vm_cpus": _CPUS}},
             }
         }
@@ -85,7 +90,8 @@ def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Pat
     inventory = folder / "inventory"
     if cell.balancer:
         balancers = _hosts("lb", 1, int(first) + _ENDPOINT, cluster)
-        topology[BALANCERS] = {"hosts": balancers, "vars": {"vm_memory_mb": _BALANCER_MB, "vm_cpus": 1}}
+        sizes = {"vm_memory_mb": _BALANCER_MB, "vm_cpus": 1, "container_cpu_shares": _SHARES}
+        topology[BALANCERS] = {"hosts": balancers, "vars": sizes}
         write_whole(inventory / "group_vars" / f"{BALANCERS}.yml", yaml.safe_dump(reached, sort_keys=False))
     write_whole(inventory / "group_vars" / "cluster.yml", yaml.safe_dump(variables, sort_keys=False))
     write_whole(inventory / "hosts.yml", yaml.safe_dump(topology, sort_keys=False))
