@@ -1,7 +1,8 @@
 """Removes what this project made on this host, and nothing else: `make clean`.
 
 Nodes, networks and images are known by their label or name, files by their place. Reports stay: they are the user's.
-Imports the standard library and :mod:`bundle.cache` only, so that it works where .venv is broken or gone.
+Imports the standard library, :mod:`bundle.cache` and :mod:`bundle.thaw` only, so that it works where .venv is broken or
+gone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 from bundle.cache import cache_root
+from bundle.thaw import thaw
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKER = "/usr/bin/docker"
@@ -75,6 +77,8 @@ def remove_nodes() -> list[str]:
     ):
         found = docker_lines(*listing, "--filter", f"label={LABEL}")
         if found:
+            for name in found if kind == "container" else ():
+                thaw(name)
             docker_lines(*removal, *found)
             removed.append(f"{len(found)} {kind}{'s' if len(found) > 1 else ''}")
     return removed

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bundle.thaw import thaw
 from harness.cluster.ssh_options import SshOptions
 from harness.cluster.vagrant import made_by_vagrant, vagrant_environment
 from harness.config import PROJECT_ROOT
@@ -48,7 +49,7 @@ class Switch:
     """The commands for one node. ``already_off`` is what the off command says of a node that is off.
 
     ``pause`` and ``resume`` are empty where a node cannot be paused; ``running`` asks whether it is on, and is empty
-    where nobody but the node could say.
+    where nobody but the node could say. ``container`` is the name of one, or empty.
     """
 
     off: tuple[str, ...]
@@ -58,6 +59,7 @@ class Switch:
     pause: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
+    container: str = ""
 
 
 class Power:
@@ -84,6 +86,8 @@ class Power:
             DeadlineExceeded: the command did not end within ``timeouts.power``.
         """
         switch = self._need(node)
+        if switch.container:
+            thaw(switch.container)
         self._run(f"power off {node.name}", switch.off, switch, forgiven=switch.already_off)
 
     def on(self, node: Node) -> None:
@@ -203,6 +207,7 @@ def _container(name: str) -> Switch:
         pause=(DOCKER, "pause", name),
         resume=(DOCKER, "unpause", name),
         running=(DOCKER, "container", "inspect", "--format", "{{.State.Running}}", name),
+        container=name,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bundle.docker_daemon import daemon_problem
 from bundle.node_image import DOCKER
+from bundle.thaw import thaw
 from harness.config import PROJECT_ROOT
 from harness.nightly.inventory import secrets_folder
 from harness.nightly.parts import run_part
@@ -47,6 +48,8 @@ def _remove_from_docker(cluster: str) -> str:
         return ""  # no daemon, no container: a hypervisor's nodes are Vagrant's to remove
     containers = _docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^/{cluster}-").split()
     if containers:
+        for name in containers:
+            thaw(name)
         _docker("rm", "--force", "--volumes", *containers)
     _docker("network", "rm", cluster)
     left = _docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^/{cluster}-").split()

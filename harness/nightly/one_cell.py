@@ -218,7 +218,10 @@ class CellRun:
         self.bench.store.save()
 
     def interrupted(self, why: str, attempts: int) -> None:
-        """After a kill: judge what was recorded, clean up, and leave the cell to be begun anew or given up."""
+        """After a kill: judge what was recorded, clean up, and leave the cell to be begun anew or given up.
+
+        A cell that had its verdict keeps it: only taking its cluster away was cut off.
+        """
         finish_runs(self._runs(), self.settings, lambda text: self.bench.tell(self.cell.key, text))
         self.state.runs = [folder.name for folder in self._runs()]
         part = next((part for part in self.state.parts if not part.ended), None)
@@ -226,8 +229,8 @@ class CellRun:
             part.ended, part.result = _now(), "interrupted"
         self.state.interruptions.append(f"{why} during {part.name if part else 'the time between two parts'}")
         self.clean()
-        self.state.phase = "pending"
-        if self.state.attempt >= attempts:
+        self.state.phase = "pending" if self.state.verdict is None else "done"
+        if self.state.verdict is None and self.state.attempt >= attempts:
             self._fail(f"begun {self.state.attempt} times and never finished: {'; '.join(self.state.interruptions)}")
             self.state.phase = "done"
         self.bench.store.save()
