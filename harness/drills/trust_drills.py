@@ -49,10 +49,10 @@ def descriptors(service: str) -> Callable[[str], Fault]:
 
 def distrusted(survey: Survey, node: str) -> Expected:
     """The balancer's check looks at health, not at identity; clients do."""
-    del survey
+    planes = len(survey.faults.inventory.control_planes)
     why = (
-        f"the balancer takes {node}'s API server for healthy (its check verifies no certificate), and sends every new "
-        "connection there, because those are refused by the client at once and it has the fewest (leastconn): for "
+        f"the balancer takes {node}'s API server for healthy (its check verifies no certificate) and sends it one in "
+        f"{planes} new connections, or all of them while it has the fewest (leastconn): refused by the client for "
         f"{EXPIRED_S:g} s, and up to {RELOAD_S} s more until the API server takes up its good certificate; connections "
         "that are open go on"
     )
