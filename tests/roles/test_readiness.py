@@ -33,12 +33,11 @@ PLANTED = {
     ("one-replica", f"{NAME}/pinned", ""),
     ("emptydir", f"{NAME}/pinned", ""),
     ("images", f"{NAME}/absent", "docker.io/kubedrill/not-there:v9"),
-    ("stored-apis", "autoscaling/v2beta2", f"{NAME}/old-manifest"),
     ("nodes-ready", "node w2", "cordon"),
 }
 """Rule, and two texts that one of its findings has."""
 
-MOVING = {"Lease", "Event", "Node", "HorizontalPodAutoscaler", "PodMetrics", "NodeMetrics"}
+MOVING = {"Lease", "Event", "Node", "PodMetrics", "NodeMetrics"}
 """What the cluster itself writes all the time, whoever looks on."""
 
 
@@ -66,23 +65,13 @@ def budget(name: str, app: str, least: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def old_manifest() -> dict[str, Any]:
-    """An autoscaler whose manifest, as kubectl remembers it, is of an API version that is gone."""
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "twice"}
-    named = {"name": "old-manifest", "namespace": NAME}
-    spec = {"maxReplicas": 2, "minReplicas": 2, "scaleTargetRef": target}
-    said = {"apiVersion": "autoscaling/v2beta2", "kind": "HorizontalPodAutoscaler", "metadata": named, "spec": spec}
-    applied = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(said)}
-    return {**said, "apiVersion": "autoscaling/v2", "metadata": {**named, "annotations": applied}}
-
-
 OBJECTS = [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}},
     deployment("strict", 2), budget("strict", "strict", 2),
     deployment("twice", 2), budget("twice-a", "twice", 1), budget("twice-b", "twice", 1),
     deployment("pinned", 1, terminationGracePeriodSeconds=600, nodeSelector={"kubernetes.io/hostname": "w1"},
                volumes=[{"name": "scratch", "emptyDir": {}}]),
-    pod("lonely"), pod("absent", "docker.io/kubedrill/not-there:v9"), old_manifest(),
+    pod("lonely"), pod("absent", "docker.io/kubedrill/not-there:v9"),
 ]  # fmt: skip
 
 
@@ -109,7 +98,6 @@ def versions(hosts: Hosts, plane: Any) -> dict[tuple[str, str, str], str]:
 def planted(inventory: Inventory, hosts: Hosts) -> Iterator[None]:
     """A namespace full of what stops or hurts an upgrade, and a cordoned worker."""
     plane = inventory.control_planes[0]
-    # created, not applied: the annotation of the last one is its own
     kubectl(hosts, plane, "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}))
     try:
         for name, replicas in (("strict", 2), ("twice", 2), ("pinned", 1)):
@@ -124,7 +112,8 @@ def planted(inventory: Inventory, hosts: Hosts) -> Iterator[None]:
     finally:
         hosts.run(plane, [*KUBECTL, "uncordon", "w2"])
         # first what would make pods again; one of them has ten minutes to end
-        hosts.run(plane, [*KUBECTL, "delete", "deployments", "--all", "-n", NAME, "--cascade=orphan"], 60)
+        makers = "deployments,replicasets"
+        hosts.run(plane, [*KUBECTL, "delete", makers, "--all", "-n", NAME, "--cascade=orphan"], 60)
         hosts.run(plane, [*KUBECTL, "delete", "pods", "--all", "-n", NAME, "--grace-period=0", "--force"], 60)
         kubectl(hosts, plane, "delete", "namespace", NAME, "--timeout=120s")
 
