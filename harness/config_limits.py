@@ -27,6 +27,10 @@ _NODE_LOSS = 60
 """Seconds: 50 s grace + 5 s monitor period until Kubernetes takes a dead node's pods out of Services, and a margin."""
 
 
+_PLANE_LOSS = 80
+"""Seconds: 15 s lease + 2 s retry until another controller manager leads where the active one is lost with its node;
+50 s grace + 5 s monitor period begin then; and a margin."""
+
 _PATIENT = 3.0
 """Seconds: the limit of what a drill does not touch, or should cost a moment only; see :class:`Limits`."""
 
@@ -68,7 +72,7 @@ class FaultLimits(Section):
     haproxy_stopped: Limits = _limits("keepalived's check takes 3 s at most", api=6)
     haproxy_frozen: Limits = _limits("keepalived's check takes 3 s at most", api=6)
     network_node_cut: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
-    network_holder_cut: Limits = _limits("as the loss of the node", api=6, dns=_NODE_LOSS)
+    network_holder_cut: Limits = _limits("as the loss of the node", api=6, dns=_PLANE_LOSS)
     network_etcd_cut: Limits = _limits("a new leader takes 1-2 s, then API servers reconnect", api=6)
     network_api_cut: Limits = _limits("pods go on serving without the API")
     network_outgoing_cut: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
@@ -78,10 +82,10 @@ class FaultLimits(Section):
     network_latency: Limits = _limits("100 ms more are within a probe's patience of 1 s")
     network_bandwidth: Limits = _limits("small answers fit through 2 Mbit/s")
     node_hang: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
-    node_hang_leader: Limits = _limits("as the loss of the node", api=6, dns=_NODE_LOSS)
+    node_hang_leader: Limits = _limits("as the loss of the node", api=6, dns=_PLANE_LOSS)
     node_reboot: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
     node_shutdown: Limits = _limits("as the loss of the node", app=_NODE_LOSS, dns=_NODE_LOSS)
-    zone_outage: Limits = _limits("as the loss of its nodes", app=_NODE_LOSS, api=6, dns=_NODE_LOSS)
+    zone_outage: Limits = _limits("as the loss of its nodes", app=_PLANE_LOSS, api=6, dns=_PLANE_LOSS)
     disk_full_etcd: Limits = _limits("the API server beside it is marked down within 1.5 s")
     disk_full_containerd: Limits = _limits("replicas elsewhere serve")
     disk_full_root: Limits = _limits("replicas elsewhere serve")
@@ -94,7 +98,7 @@ class FaultLimits(Section):
     descriptors_containerd: Limits = _limits("containers live on")
     descriptors_kubelet: Limits = _limits("pods go on serving without their kubelet")
     token_expired: Limits = _limits("nobody else is touched")
-    game_day: Limits = _limits("the most that one of its faults may cost", app=_NODE_LOSS, api=30, dns=_NODE_LOSS)
+    game_day: Limits = _limits("the most that one of its faults may cost", app=_PLANE_LOSS, api=30, dns=_PLANE_LOSS)
     credentials_revoked: Limits = _limits("nobody else is touched")
     orders_primary_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
     orders_queue_leader_killed: Limits = _limits("the sample app is not touched; the orders have their ledger")
@@ -122,11 +126,11 @@ class DrillLimits(FaultLimits):
         description="50 s grace + 5 s period until Kubernetes takes a dead node's pods out of Services, and a margin",
     )
     failover_vip: Limits = Field(
-        default=Limits(app_outage_s=3.0, api_outage_s=2.0, dns_outage_s=_NODE_LOSS),
+        default=Limits(app_outage_s=3.0, api_outage_s=2.0, dns_outage_s=_PLANE_LOSS),
         description="VRRP must move the virtual address within 2 s; a reused connection notices 1 s later",
     )
     failover_etcd_leader: Limits = Field(
-        default=Limits(app_outage_s=3.0, api_outage_s=6.0, dns_outage_s=_NODE_LOSS),
+        default=Limits(app_outage_s=3.0, api_outage_s=6.0, dns_outage_s=_PLANE_LOSS),
         description="a new leader takes 1-2 s, then API servers reconnect and the balancer follows",
     )
     cluster_upgrade: Limits = Field(
@@ -143,7 +147,7 @@ class DrillLimits(FaultLimits):
         description="the worker that is lost was drained before",
     )
     upgrade_plane_lost: Limits = Field(
-        default=Limits(app_outage_s=_PATIENT, api_outage_s=6.0, dns_outage_s=_NODE_LOSS),
+        default=Limits(app_outage_s=_PATIENT, api_outage_s=6.0, dns_outage_s=_PLANE_LOSS),
         description="as the loss of a control plane, while another one may be on its way out",
     )
     upgrade_drain_blocked: Limits = Field(

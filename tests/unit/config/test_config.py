@@ -91,3 +91,13 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
         assert f"| `notify.{name}` | {str(field.default).lower() or '(empty)'} | {field.description} |" in text
     for name in DrillLimits.model_fields:
         assert f"`{name}`" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["failover-vip", "failover-etcd-leader", "upgrade-plane-lost", "network-holder-cut", "node-hang-leader",
+     "zone-outage", "game-day"],
+)  # fmt: skip
+def test_dns_may_fail_as_long_as_the_loss_of_a_control_plane_is_predicted_to_last(name: str) -> None:
+    handover, grace, period, proxy = 15 + 2, 50, 5, 1  # with the active controller manager on it
+    assert Settings().drills.of(name).dns_outage_s > handover + grace + period + proxy
