@@ -34,6 +34,9 @@ EXTRA_ARGS = {
 }
 """Where kubeadm's ClusterConfiguration has the flags that it puts into each static pod again at every upgrade."""
 
+RETIRED = frozenset({"--pod-infra-container-image"})
+"""Flags of the kubelet that `kubeadm upgrade` takes out itself (kubeadm 1.35, cmd/phases/upgrade/postupgrade.go)."""
+
 _TELLING = re.compile(r"unknown|unrecognized|not defined|invalid|cannot set|deprecated|GA feature gate", re.IGNORECASE)
 _ERR = re.compile(r'err="(.+)"$')
 _KLOG = re.compile(r"^[IWEF]\d{4} [\d:.]+\s+\d+ \S+\] ")
@@ -76,9 +79,9 @@ def static_pod_settings(pods: Iterable[Any], kubeadm: Mapping[str, Any]) -> Iter
 
 
 def kubelet_settings(node: str, args: Sequence[str], configz: Mapping[str, Any]) -> Iterator[Setting]:
-    """Flags of a running kubelet and the gates of its configuration; both stay through an upgrade."""
+    """Flags of a running kubelet and the gates of its configuration; all but RETIRED stay through an upgrade."""
     for word in flag_words(args):
-        yield from _split(Setting("kubelet", node, word, kept=True))
+        yield from _split(Setting("kubelet", node, word, kept=word.partition("=")[0] not in RETIRED))
     yield from gate_settings("kubelet", node, configz.get("featureGates") or {})
 
 

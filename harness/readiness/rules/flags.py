@@ -38,12 +38,10 @@ def _refused(snapshot: Snapshot, trial: Trial) -> Finding:
         where = _WHERE.get(trial.component, "kubeadm's ClusterConfiguration (ConfigMap kube-system/kubeadm-config)")
         action = f"take it out of {where}: {trial.component} would not start"
         return blocker(subject, found, "flags and gates that the target knows", action)
-    return warning(
-        subject,
-        found,
-        "flags and gates that the target knows",
-        "it is not in kubeadm's ClusterConfiguration, so that kubeadm leaves it out when it writes the manifest anew",
-    )
+    why = "it is not in kubeadm's ClusterConfiguration, so that kubeadm leaves it out when it writes the manifest anew"
+    if trial.component == "kubelet":
+        why = "nothing: kubeadm upgrade takes it out of the kubelet's flags"
+    return warning(subject, found, "flags and gates that the target knows", why)
 
 
 def _outdated(trial: Trial) -> Finding:

@@ -44,6 +44,13 @@ author: kubedrill
 IMAGE = re.compile(r"^\s+image: (\S+)$", re.MULTILINE)
 UNDO = "kubedrill-upgrade-undo"  # roles/rollback waits for it
 
+FLAGS = Path("/var/lib/kubelet/kubeadm-flags.env")
+
+# Flags that an older kubeadm gave the kubelet, and that the `post-upgrade` phase of a newer one takes out again
+# (kubeadm 1.35, app/cmd/phases/upgrade/postupgrade.go): a kubelet that no longer knows them does not start, and here it
+# starts before kubeadm's phase. An older kubelet starts without them too.
+RETIRED = ("pod-infra-container-image",)
+
 
 def differing(staged: Path, kubelet: Path) -> list[str]:
     """Components whose staged manifest differs from the one that runs; all of them when the kubelet differs.
@@ -107,26 +114,61 @@ def place(source: Path, names: list[str], scratch: Path) -> None:
         copy.replace(MANIFESTS / f"{name}.yaml")
 
 
-def place_kubelet(source: Path, target: Path) -> None:
-    """Replace the kubelet's program in one step."""
+def replace_file(source: Path, target: Path, mode: int) -> None:
+    """Replace a file in one step."""
     copy = target.with_name(f".{target.name}.swap")
     shutil.copyfile(source, copy)
-    copy.chmod(0o755)
+    copy.chmod(mode)
     copy.replace(target)
 
 
+def without_flag(text: str, flag: str) -> str:
+    """The text of kubeadm's file of the kubelet's flags, without one of them.
+
+    >>> without_flag('KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --gone=pause:3.10 --v=2"', "gone")
+    'KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --v=2"'
+    >>> without_flag('KUBELET_KUBEADM_ARGS="--gone=pause:3.10"', "gone")
+    'KUBELET_KUBEADM_ARGS=""'
+    """
+    return re.sub(rf' --{flag}=[^\s"]*|--{flag}=[^\s"]* ?', "", text)
+
+
+def stage_flags(staged: Path, flags: Path) -> None:
+    """Stage the kubelet's flags where the staged kubelet refuses one that kubeadm would take out after the swap."""
+    program = staged / "kubelet"
+    text = flags.read_text(encoding="utf-8") if program.exists() and flags.exists() else ""
+    wanted = text
+    for flag in RETIRED:
+        if f"--{flag}=" in text and not knows(program, flag):
+            wanted = without_flag(wanted, flag)
+    (staged / flags.name).unlink(missing_ok=True)  # an earlier upgrade's
+    if wanted != text:
+        (staged / flags.name).write_text(wanted, encoding="utf-8")
+
+
+def knows(kubelet: Path, flag: str) -> bool:
+    """Whether a kubelet knows a flag; ``--version`` comes first, so that it prints that and ends."""
+    try:
+        run([str(kubelet), "--version=true", f"--{flag}=any"], 30)
+    except CommandError:
+        return False
+    return True
+
+
 def swap(source: Path, names: list[str], scratch: Path, grace: float, kubelet: Path) -> None:
-    """Stop kubelet and static pods, place the manifests, then the kubelet's program if there is one, start the kubelet.
+    """Stop kubelet and static pods, place manifests, the kubelet's flags and its program if they are there, start it.
 
     etcd ends last, so that the API server can answer what it has begun; the kubelet's program is placed last, so that
-    it is never newer than the API server's manifest.
+    it is never newer than the API server's manifest, and never finds a flag that it does not know.
     """
     run(["systemctl", "stop", "kubelet"], 60)
     stop([name for name in names if name != "etcd"], grace)
     stop([name for name in names if name == "etcd"], grace)
     place(source, names, scratch)
+    if (source / FLAGS.name).exists():
+        replace_file(source / FLAGS.name, FLAGS, 0o644)
     if (source / "kubelet").exists() and not same(source / "kubelet", kubelet):
-        place_kubelet(source / "kubelet", kubelet)
+        replace_file(source / "kubelet", kubelet, 0o755)
     run(["systemctl", "start", "kubelet"], 60)
 
 
@@ -151,6 +193,7 @@ def disarm_undo() -> None:
 def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Swap, wait, and swap back on failure; returns Ansible's result."""
     staged, previous, kubelet = Path(params["staged"]), Path(params["previous"]), Path(params["kubelet"])
+    stage_flags(staged, FLAGS)
     keep(previous, names, kubelet, staged)
     arm_undo(2 * int(params["grace"]) + 120)
     begun = time.monotonic()
@@ -177,6 +220,9 @@ def keep(previous: Path, names: list[str], kubelet: Path, staged: Path) -> None:
             shutil.copy2(manifest, previous / f"{name}.yaml")
     if (staged / "kubelet").exists() and kubelet.exists() and not same(staged / "kubelet", kubelet):
         shutil.copy2(kubelet, previous / "kubelet")
+    (previous / FLAGS.name).unlink(missing_ok=True)
+    if (staged / FLAGS.name).exists():
+        shutil.copy2(FLAGS, previous / FLAGS.name)
 
 
 def main() -> None:

@@ -138,6 +138,11 @@ def test_a_kubelets_gates_are_asked_of_the_program_that_knows_all_gates() -> Non
     assert next(gate_settings("kube-proxy", "x", {"Off": False})).word == "--feature-gates=Off=false"
 
 
+def test_a_flag_that_kubeadm_takes_out_of_the_kubelets_does_not_block() -> None:
+    words = ["--node-ip=10.0.0.1", "--pod-infra-container-image=registry.k8s.io/pause:3.10"]
+    assert [setting.kept for setting in kubelet_settings("w1", words, {})] == [True, False]
+
+
 def test_a_flag_at_the_end_never_swallows_the_next_word() -> None:
     assert list(flag_words(["x", "--bare", "--etcd-servers", "https://a", "-v", "2", "--last"])) == [
         "--bare",

@@ -163,3 +163,39 @@ def test_the_old_files_are_kept_and_not_overwritten_by_new_ones(
     assert ((live / "etcd.yaml").read_text(), (live / "etcd.yaml").stat().st_mode & 0o777) == ("new", 0o600)
     swap.keep(previous, ["etcd"], tmp_path / "kubelet", staged)  # a second run, after a kill
     assert (previous / "etcd.yaml").read_text() == "old"
+
+
+FLAGS = 'KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --pod-infra-container-image=pause:3.10 --v=2"\n'
+
+
+@pytest.mark.parametrize(
+    ("refuses", "left"), [(True, FLAGS.replace(" --pod-infra-container-image=pause:3.10", "")), (False, None)]
+)
+def test_a_flag_that_the_new_kubelet_refuses_is_taken_out_before_it_starts(
+    swap: ModuleType, tmp_path: Path, refuses: bool, left: str | None
+) -> None:
+    staged, flags = tmp_path / "new", tmp_path / "kubeadm-flags.env"
+    staged.mkdir()
+    flags.write_text(FLAGS)
+    (staged / "kubeadm-flags.env").write_text("of an earlier upgrade")
+    (staged / "kubelet").write_text(f"#!/bin/sh\nexit {int(refuses)}\n")
+    (staged / "kubelet").chmod(0o755)
+    swap.stage_flags(staged, flags)
+    found = staged / "kubeadm-flags.env"
+    assert (found.read_text() if found.exists() else None) == left
+    assert flags.read_text() == FLAGS
+
+
+def test_the_flags_of_an_earlier_upgrade_are_never_given_back(
+    swap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged, previous, flags = tmp_path / "new", tmp_path / "previous", tmp_path / "kubeadm-flags.env"
+    staged.mkdir()
+    flags.write_text(FLAGS)
+    monkeypatch.setattr(swap, "FLAGS", flags)
+    (staged / "kubeadm-flags.env").write_text("fewer")
+    swap.keep(previous, [], tmp_path / "kubelet", staged)
+    assert (previous / "kubeadm-flags.env").read_text() == FLAGS
+    (staged / "kubeadm-flags.env").unlink()
+    swap.keep(previous, [], tmp_path / "kubelet", staged)
+    assert not (previous / "kubeadm-flags.env").exists()
