@@ -1,15 +1,19 @@
 """Ansible callback plugin: task events as JSON lines on the descriptor KUBEDRILL_EVENTS_FD.
 
 Holds only names and statuses. A failure's message is trimmed, and left out where the task has no_log.
+
+Besides, it has the sessions of Ansible's workers keep the niceness that the harness gave to the playbook.
 """
 
 # ruff: noqa: D102, ARG002 - the public methods are Ansible's interface, which documents them
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -25,6 +29,22 @@ options: {}
 
 MESSAGE_LIMIT = 1000
 """Characters of a failure's message that are kept: enough for a kubeadm error, too little for a dump."""
+
+
+def keep_niceness_in_sessions() -> None:
+    """Give a session that this process or a child of it begins the niceness of the process that begins it.
+
+    Each of Ansible's workers leads a session of its own, and Linux shares the processors among sessions before it looks
+    at processes (sched(7), autogroup): a new session weighs as much as any, however nice the process is.
+    """
+    begin = os.setsid
+
+    def setsid() -> None:
+        begin()
+        with contextlib.suppress(OSError):  # this kernel does not group sessions
+            Path("/proc/self/autogroup").write_text(str(os.nice(0)), encoding="ascii")
+
+    os.setsid = setsid
 
 
 def message_of(result: dict[str, Any]) -> str | None:
@@ -63,6 +83,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible has no types
             self.disabled = True
         else:  # a daemon that a task leaves behind must not keep the pipe open
             os.set_inheritable(self._descriptor, False)
+            keep_niceness_in_sessions()
 
     def _write(self, kind: str, host: str = "", task: Any = None, data: dict[str, Any] | None = None) -> None:
         if self._descriptor is None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.cluster.inventory import Inventory
-from harness.cluster.playbooks import KillPlaybook, TaskEvent, run_playbook
+from harness.cluster.playbooks import NICENESS, KillPlaybook, TaskEvent, run_playbook
 from harness.errors import DeadlineExceeded, StepFailed, UsageError
 from harness.waits import wait_for
 
@@ -138,6 +138,14 @@ def _processes_with(word: str) -> Iterator[Any]:
                 continue
             if word.encode() in command:
                 yield entry.name
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not group sessions")
+def test_its_workers_sessions_take_only_what_is_left_of_the_processors(inventory: Inventory, tmp_path: Path) -> None:
+    playbook = tmp_path / "weight.yml"
+    weight = "lookup('ansible.builtin.file', '/proc/self/autogroup')"
+    playbook.write_text(f"{HEAD}    - ansible.builtin.assert: {{that: \"{weight} is search('nice {NICENESS}$')\"}}\n")
+    run_playbook(inventory, playbook, timeout_s=120)
 
 
 def test_a_playbook_that_does_not_exist(inventory: Inventory) -> None:
