@@ -20,7 +20,7 @@ from harness.app.orders_rotation import Rotation
 from harness.app.pki import expires
 from harness.app.traffic import Traffic, keep_on_for
 from harness.app.traffic_process import Plan
-from harness.cli.load import load
+from harness.cli.lazy import LazyGroup
 from harness.cli.options import config_option, inventory_option
 from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
@@ -35,7 +35,7 @@ ROTATED = ("config", "certificate", "passwords")
 """What can be rotated, in the order in which it is."""
 
 
-@click.group()
+@click.group(cls=LazyGroup, modules={"load": "harness.cli.load"})
 def app() -> None:
     """The order service: queue, database, cache, workers and web, all highly available (docs/orders.md)."""
 
@@ -161,6 +161,3 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
     verdict = judge(found)
     click.echo(f"{verdict.value}; ledger: {path}")
     context.exit(verdict.exit_code)
-
-
-app.add_command(load)

@@ -19,11 +19,10 @@ from harness.errors import UsageError
 from harness.model import VerdictKind
 from harness.record import read_run
 from harness.report import write_report
-from harness.runner import RunResult, run_drills
 from harness.runner.guards import require_permission
 from harness.runner.rehearsal import rehearse
 from harness.runner.replay import Replay, as_long, plan_replay
-from harness.runner.run import new_seed
+from harness.runner.run import RunResult, new_seed, run_drills
 from harness.verdict import judge
 
 

@@ -8,50 +8,38 @@ from importlib.metadata import version
 import click
 from rich.console import Console
 
-from bundle.cli import bundle
-from harness.cli.app import app
-from harness.cli.artefacts import artefacts
-from harness.cli.cluster import down, up
-from harness.cli.doctor import doctor
-from harness.cli.drill import drill, list_drills, replay, report
-from harness.cli.heal import heal
-from harness.cli.history import history
-from harness.cli.nightly import nightly
-from harness.cli.notify import notify
-from harness.cli.pod import pod
-from harness.cli.readiness import readiness
-from harness.cli.site import site
+from harness.cli.lazy import LazyGroup
 from harness.errors import KubedrillError
 
 _INTERRUPTED = 4
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+COMMANDS = {
+    "doctor": "harness.cli.doctor",
+    "bundle": "bundle.cli",
+    "up": "harness.cli.cluster",
+    "down": "harness.cli.cluster",
+    "app": "harness.cli.app",
+    "list": "harness.cli.drill:list_drills",
+    "drill": "harness.cli.drill",
+    "replay": "harness.cli.drill",
+    "heal": "harness.cli.heal",
+    "report": "harness.cli.drill",
+    "readiness": "harness.cli.readiness",
+    "history": "harness.cli.history",
+    "nightly": "harness.cli.nightly",
+    "notify": "harness.cli.notify",
+    "pod": "harness.cli.pod",
+    "site": "harness.cli.site",
+    "artefacts": "harness.cli.artefacts",
+}
+"""Where each command is, as harness.cli.lazy reads it."""
+
+
+@click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("kubedrill"), prog_name="kubedrill")
 def cli() -> None:
     """Build a highly available Kubernetes cluster and drill it: failover, drain, rolling upgrade, under traffic."""
-
-
-for command in (
-    doctor,
-    bundle,
-    up,
-    down,
-    app,
-    list_drills,
-    drill,
-    replay,
-    heal,
-    report,
-    readiness,
-    history,
-    nightly,
-    notify,
-    pod,
-    site,
-    artefacts,
-):
-    cli.add_command(command)
 
 
 def main(argv: list[str] | None = None) -> None:

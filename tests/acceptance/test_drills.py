@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.cli.terminal import Lines
 from harness.drills import find_drills
 from harness.model import VerdictKind
-from harness.runner import RunResult, run_drills
+from harness.runner.run import RunResult, run_drills
 
 if TYPE_CHECKING:
     from harness.cluster.inventory import Inventory

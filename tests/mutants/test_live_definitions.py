@@ -17,7 +17,7 @@ from recordkit import Kit
 from harness.app import manifests
 from harness.config import Settings
 from harness.drills import ALL
-from harness.runner import RunResult
+from harness.runner.run import RunResult
 from harness.verdict import judge
 
 APP = [mutant for mutant in LIVE.values() if mutant.group == "app_mutants"]

@@ -23,7 +23,7 @@ from harness.app import manifests
 from harness.cli.terminal import Lines
 from harness.cluster.undo_timer import timer_argv
 from harness.model import VerdictKind
-from harness.runner import RunResult, run_drills
+from harness.runner.run import RunResult, run_drills
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,7 +23,7 @@ from harness.history.store import History
 from harness.model import VerdictKind
 from harness.record import read_run
 from harness.report import write_report
-from harness.runner import RunResult
+from harness.runner.run import RunResult
 from harness.verdict import judge
 
 RECORDS = Path(__file__).parents[2] / "records"

@@ -38,7 +38,8 @@ def test_the_commands_that_are_called_exist_with_their_options(path: Path) -> No
         return
     assert calls, "it calls kubedrill"
     for name, rest in calls:
-        command = cli.commands[name]
+        command = cli.get_command(click.Context(cli), name)
+        assert command, f"there is no kubedrill {name}"
         known = {option for parameter in command.params for option in getattr(parameter, "opts", [])}
         used = re.findall(r"(?<![\w-])(--[a-z-]+)", rest)
         assert isinstance(command, click.Command)
