@@ -1,6 +1,7 @@
 """Runs in a pod of the acceptance suite: tells what the pod sees of names, other pods and its volume.
 
-GET /id, /resolve?name=NAME, /fetch?url=URL, /write?path=PATH&text=TEXT, /read?path=PATH. Answers are JSON.
+GET /id, /resolve?name=NAME, /fetch?url=URL, /connect?host=ADDRESS&port=PORT, /write?path=PATH&text=TEXT,
+/read?path=PATH. Answers are JSON.
 """
 
 import json
@@ -26,6 +27,9 @@ def answer(path: str, query: dict[str, str]) -> Any:
             raise LookupError(query["url"])
         with urllib.request.urlopen(query["url"], timeout=TIMEOUT_S) as response:  # noqa: S310 - checked above
             return response.read().decode()
+    if path == "/connect":
+        with socket.create_connection((query["host"], int(query["port"])), TIMEOUT_S):
+            return True
     if path == "/write":
         return Path(query["path"]).write_text(query["text"], encoding="utf-8")
     if path == "/read":

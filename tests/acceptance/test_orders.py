@@ -20,7 +20,6 @@ from kubernetes.client import (
     AuthorizationV1Api,
     AutoscalingV2Api,
     CertificatesV1Api,
-    NetworkingV1Api,
 )
 
 from harness.app import pki
@@ -251,19 +250,6 @@ def test_no_password_is_shown_anywhere(status: OrdersStatus, api: ClusterApi) ->
     for pod in api.pods(NAMESPACE, SELECTOR):
         shown += [str(pod.to_dict()), api.core.read_namespaced_pod_log(pod.metadata.name, NAMESPACE)]
     assert not [value for value in values if any(value in text for text in shown)]
-
-
-def test_network_policies_are_there_and_whether_they_are_enforced_is_said(
-    status: OrdersStatus, api: ClusterApi
-) -> None:
-    assert status.problem == ""
-    found = {
-        policy.metadata.name for policy in NetworkingV1Api(api.client).list_namespaced_network_policy(NAMESPACE).items
-    }
-    assert {"deny-all", "names", "web", "queue", "database", "cache", "ingress"} <= found
-    daemons = {d.metadata.name for d in api.apps.list_daemon_set_for_all_namespaces().items}
-    if not daemons & {"calico-node", "cilium", "antrea-agent", "kube-router", "kube-network-policies"}:
-        pytest.skip("the pod network enforces no NetworkPolicy: they are a declaration here, and not proven")
 
 
 def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one_serves(
