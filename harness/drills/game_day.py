@@ -62,6 +62,8 @@ OFFERED: dict[str, Drill] = {
 }  # fmt: skip
 """What a game day chooses from: drills that make one fault, heal it themselves, and hand nothing over before."""
 
+_OUTAGES = ("app_outage_s", "api_outage_s", "dns_outage_s")
+
 _SETTLE_S = 15.0
 """Seconds for what is ending just now to be gone, as after a drill of its own."""
 
@@ -95,12 +97,12 @@ class GameDay:
 
     def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
         """What the worst of its faults may cost; each round is judged by its own limits besides."""
-        del targets
-        limits = survey.limits_of(self.name)
+        own = survey.limits_of(self.name)
+        every = [own, *(survey.limits_of(Entry.read(target).name) for target in targets[1:])]
+        most = {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
         why = "the most that one of its faults may cost; each round's check tells its own limit and prediction"
-        each = (limits.app_outage_s, limits.api_outage_s, limits.dns_outage_s)
-        app, api, dns = ((Prediction(seconds, (why,)),) for seconds in each)
-        return expected_budgets(limits, Expected(app=app, api=api, dns=dns))
+        app, api, dns = ((Prediction(seconds, (why,)),) for seconds in most.values())
+        return expected_budgets(own.model_copy(update=most), Expected(app=app, api=api, dns=dns))
 
     def run(self, ctx: DrillContext) -> None:
         """Make the rounds, then judge them. What goes wrong in a round ends the game day: nothing is broken on top."""

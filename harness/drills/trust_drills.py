@@ -52,9 +52,8 @@ def distrusted(survey: Survey, node: str) -> Expected:
     planes = len(survey.faults.inventory.control_planes)
     why = (
         f"the balancer takes {node}'s API server for healthy (its check verifies no certificate) and sends it one in "
-        f"{planes} new connections, or all of them while it has the fewest (leastconn): refused by the client for "
-        f"{EXPIRED_S:g} s, and up to {RELOAD_S} s more until the API server takes up its good certificate; connections "
-        "that are open go on"
+        f"{planes} new connections: refused by the client for {EXPIRED_S:g} s, and up to {RELOAD_S} s more until the "
+        "API server takes up its good certificate; connections that are open go on"
     )
     return Expected(api=(Prediction(EXPIRED_S + RELOAD_S, (why,)),))
 

@@ -47,6 +47,15 @@ def test_the_targets_are_the_plan_and_a_replay_draws_the_same() -> None:
     assert GameDay().prepare(again) == targets
 
 
+def test_no_outage_that_a_drawn_drill_may_have_fails_the_whole_day() -> None:
+    of = Settings().drills.of
+    survey: Any = Object(limits_of=of)
+    drawn = ("30 min", "certificate-expired-apiserver#1", "pod-killed#2")
+    limits = {budget.probes: budget.limit_s for budget in GameDay().budgets(survey, drawn)}
+    assert limits["api-*"] == of("certificate-expired-apiserver").api_outage_s > of("game-day").api_outage_s
+    assert limits["app-*"] == of("game-day").app_outage_s
+
+
 def test_drills_that_cannot_be_rounds_are_named_before_anything_is_touched() -> None:
     wrong = Settings.model_validate({"game_day": {"drills": ["pod-killd", "cluster-upgrade", "pod-killed"]}})
     first, second = unknown_drills(wrong)
