@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.readiness.trials import RETIRED
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
@@ -199,3 +201,7 @@ def test_the_flags_of_an_earlier_upgrade_are_never_given_back(
     (staged / "kubeadm-flags.env").unlink()
     swap.keep(previous, [], tmp_path / "kubelet", staged)
     assert not (previous / "kubeadm-flags.env").exists()
+
+
+def test_readiness_knows_the_same_flags(swap: ModuleType) -> None:
+    assert {f"--{flag}" for flag in swap.RETIRED} == RETIRED
