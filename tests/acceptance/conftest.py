@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from acceptance_agents import AGENT_PORT, Agents, agent_pod, wait_complete
 
+from harness.app.order_service import OrderService
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.app.orders_status import OrdersStatus
     from harness.cluster.api import ClusterApi
+    from harness.config import Settings
 
 NAMESPACE = "kubedrill-acceptance"
 ORDER = ("node", "cluster", "app", "drill")
@@ -75,3 +79,11 @@ def agents(api: ClusterApi, namespace: str, agent_code: None) -> Agents:  # noqa
     )
     wait_complete(api, "DaemonSet", namespace, "agent")
     return Agents(api, namespace)
+
+
+@pytest.fixture(scope="module")
+def status(api: ClusterApi, settings: Settings) -> OrdersStatus:
+    found = OrderService(api, settings).status()
+    if found is None:
+        pytest.skip("the order service is not deployed here: kubedrill app deploy")
+    return found

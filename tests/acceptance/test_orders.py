@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from acceptance_orders import ready_pods
 from kubernetes.client import (
     ApiException,
     AuthorizationV1Api,
@@ -30,7 +31,6 @@ from harness.app.orders_certificates import AUTHORITY, SIGNER, Certificates
 from harness.app.orders_manifests import GRPC_NODE_PORT, HOST, NAMESPACE, NODE_PORT, SELECTOR, STREAM
 from harness.app.traffic import Traffic
 from harness.app.traffic_process import Plan
-from harness.cluster.objects import pod_is_ready
 from harness.errors import StepFailed
 
 if TYPE_CHECKING:
@@ -46,14 +46,6 @@ pytestmark = pytest.mark.app
 ANSWER_S = 12
 
 
-@pytest.fixture(scope="module")
-def status(api: ClusterApi, settings: Settings) -> OrdersStatus:
-    found = OrderService(api, settings).status()
-    if found is None:
-        pytest.skip("the order service is not deployed here: kubedrill app deploy")
-    return found
-
-
 def ask(url: str, body: Any = None, key: str = "") -> tuple[int, Any]:
     assert url.startswith("http://")
     headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
@@ -61,10 +53,6 @@ def ask(url: str, body: Any = None, key: str = "") -> tuple[int, Any]:
     request = urllib.request.Request(url, data, headers)  # noqa: S310 - checked above
     with urllib.request.urlopen(request, timeout=ANSWER_S) as response:  # noqa: S310 - checked above
         return response.status, json.load(response)
-
-
-def pods(api: ClusterApi, name: str) -> list[Any]:
-    return [pod for pod in api.pods(NAMESPACE, f"app.kubernetes.io/name={name}") if pod_is_ready(pod)]
 
 
 def test_every_part_is_complete_and_one_database_is_primary(status: OrdersStatus) -> None:
@@ -76,7 +64,7 @@ def test_every_part_is_complete_and_one_database_is_primary(status: OrdersStatus
 @pytest.mark.parametrize("name", ["queue", "database"])
 def test_each_member_is_on_a_node_of_its_own_with_a_volume(status: OrdersStatus, api: ClusterApi, name: str) -> None:
     assert status.problem == ""
-    members = pods(api, name)
+    members = ready_pods(api, name)
     assert len({pod.spec.node_name for pod in members}) == len(members) == 3
     for pod in members:
         claim = api.core.read_namespaced_persistent_volume_claim(f"data-{pod.metadata.name}", NAMESPACE)
@@ -122,7 +110,7 @@ def test_grpc_answers_on_every_node(status: OrdersStatus, inventory: Inventory) 
 
 def test_each_web_pod_describes_itself_and_greets_from_the_config_map(status: OrdersStatus, api: ClusterApi) -> None:
     greeting = api.core.read_namespaced_config_map("orders", NAMESPACE).data["greeting"]
-    for pod in pods(api, "web"):
+    for pod in ready_pods(api, "web"):
         said = json.loads(api.pod_get(NAMESPACE, pod.metadata.name))
         assert (said["greeting"], said["version"], said["node"]) == (greeting, status.version, pod.spec.node_name)
         assert "/orders" in json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/openapi.json"))["paths"]
@@ -227,7 +215,7 @@ def test_accounts_may_do_what_they_need_and_nothing_else(  # noqa: PLR0917 - a t
 
 
 def test_a_privileged_pod_is_refused(status: OrdersStatus, api: ClusterApi) -> None:
-    image = pods(api, "web")[0].spec.containers[0].image
+    image = ready_pods(api, "web")[0].spec.containers[0].image
     container = {"name": "x", "image": image, "securityContext": {"privileged": True}}
     pod = {"metadata": {"name": "privileged", "namespace": NAMESPACE}, "spec": {"containers": [container]}}
     with pytest.raises(ApiException) as caught:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from acceptance_orders import ready_pods
 from kubernetes.client import ApiException, NetworkingV1Api
 from kubernetes.stream import stream
 
-from harness.app.order_service import OrderService
 from harness.app.orders_manifests import NAMESPACE
-from harness.cluster.objects import pod_is_ready
 
 if TYPE_CHECKING:
+    from harness.app.orders_status import OrdersStatus
     from harness.cluster.api import ClusterApi
-    from harness.config import Settings
 
 pytestmark = pytest.mark.app
 
@@ -60,12 +59,9 @@ FORBIDDEN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def deployed(api: ClusterApi, settings: Settings) -> None:
-    found = OrderService(api, settings).status()
-    if found is None:
-        pytest.skip("the order service is not deployed here: kubedrill app deploy")
-    assert found.problem == ""
+@pytest.fixture(scope="module", autouse=True)
+def complete(status: OrdersStatus) -> None:
+    assert status.problem == ""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +81,7 @@ def passes(api: ClusterApi, agents: Any, flow: Flow) -> bool:
             if error.status != 422:
                 raise
             return False
-    pod = _ready(api, flow.source)[0].metadata.name
+    pod = ready_pods(api, flow.source)[0].metadata.name
     command = ["python3", "-c", CONNECT, address, str(flow.port)]
     call, quiet = api.core.connect_get_namespaced_pod_exec, {"stdin": False, "tty": False, "_request_timeout": 30}
     said = stream(call, pod, NAMESPACE, command=command, stdout=True, stderr=True, **quiet)
@@ -93,33 +89,24 @@ def passes(api: ClusterApi, agents: Any, flow: Flow) -> bool:
     return "connected" in said
 
 
-def _ready(api: ClusterApi, name: str) -> list[Any]:
-    return [pod for pod in api.pods(NAMESPACE, f"app.kubernetes.io/name={name}") if pod_is_ready(pod)]
-
-
 def _address(api: ClusterApi, flow: Flow) -> str:
     """The target's address; one of another pod where source and target are the same part."""
     if flow.target == NAMES:
         return str(api.pods("kube-system", "k8s-app=kube-dns")[0].status.pod_ip)
-    return str(_ready(api, flow.target)[-1].status.pod_ip)
+    return str(ready_pods(api, flow.target)[-1].status.pod_ip)
 
 
-def test_every_policy_has_a_flow_that_passes_or_one_that_must_not(deployed: None, api: ClusterApi) -> None:  # noqa: ARG001
+def test_every_policy_has_a_flow_that_passes_or_one_that_must_not(api: ClusterApi) -> None:
     found = NetworkingV1Api(api.client).list_namespaced_network_policy(NAMESPACE).items
     assert {policy.metadata.name for policy in found} == {flow.policy for flow in [*ALLOWED, *FORBIDDEN]}
 
 
 @pytest.mark.parametrize("flow", ALLOWED, ids=str)
-def test_what_a_policy_allows_passes(deployed: None, api: ClusterApi, agents: Any, flow: Flow) -> None:  # noqa: ARG001
+def test_what_a_policy_allows_passes(api: ClusterApi, agents: Any, flow: Flow) -> None:
     assert passes(api, agents, flow)
 
 
+@pytest.mark.usefixtures("enforced")
 @pytest.mark.parametrize("flow", FORBIDDEN, ids=str)
-def test_what_no_policy_allows_does_not(
-    deployed: None,  # noqa: ARG001
-    enforced: None,  # noqa: ARG001
-    api: ClusterApi,
-    agents: Any,
-    flow: Flow,
-) -> None:
+def test_what_no_policy_allows_does_not(api: ClusterApi, agents: Any, flow: Flow) -> None:
     assert not passes(api, agents, flow)
