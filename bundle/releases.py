@@ -30,6 +30,8 @@ POSTGRESQL = "17"
 # Published binaries only: source `modules` takes these two from Debian.
 RUNC = "v1.3.3"
 CNI_PLUGINS = "v1.8.0"
+# An image of its registry only: no Go module.
+NETWORK_POLICIES = "v1.1.2"
 
 KUBERNETES_BINARIES = ("kubeadm", "kubelet", "kubectl")
 KUBERNETES_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")

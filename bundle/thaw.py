@@ -48,8 +48,8 @@ def _thaw(asks: Path) -> bool:
             state.write_text("THAWED", encoding="ascii")
         except PermissionError:
             command = ["sudo", "-n", "tee", str(state)]
-            subprocess.run(command, input="THAWED", text=True, capture_output=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+            subprocess.run(command, input="THAWED", text=True, capture_output=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
         return False  # it is gone meanwhile, or somebody else's
     return True
 

@@ -126,7 +126,7 @@ def test_a_host_that_is_defined_twice(tmp_path: Path, bundles: Path) -> None:
 
 def test_a_version_without_bundle(tmp_path: Path, bundles: Path) -> None:
     bad = inventory(bundles, cluster_kubernetes_version="1.33.1")
-    refused(run(tmp_path, bad), "there is no bundle v1.33.1-amd64", "kubedrill bundle build 1.33.1")
+    refused(run(tmp_path, bad), "there is no bundle v1.33.1-amd64", "kubedrill bundle build --kubernetes 1.33.1")
 
 
 def test_a_corrupt_bundle(tmp_path: Path, bundles: Path) -> None:

@@ -24,6 +24,10 @@ options:
     description: The architecture that is asked for.
     required: true
     type: str
+  engine:
+    description: What enforces NetworkPolicies; its image must be in the bundle.
+    type: str
+    default: none
   checksums:
     description: Compare sha256 too.
     type: bool
@@ -31,11 +35,13 @@ options:
 """
 
 
-def bundle_mistakes(source: Path, version: str, arch: str, *, checksums: bool = False) -> list[str]:
+def bundle_mistakes(
+    source: Path, version: str, arch: str, *, checksums: bool = False, engine: str = "none"
+) -> list[str]:
     """List what is wrong with the bundle of one Kubernetes version; [] means that it is whole."""
     name = f"v{version}-{arch}"
     root = source / name
-    build = f"run: kubedrill bundle build {version}"
+    build = f"run: kubedrill bundle build --kubernetes {version}"
     if not root.is_dir():
         return [_missing(source, name, build)]
     try:
@@ -51,6 +57,11 @@ def bundle_mistakes(source: Path, version: str, arch: str, *, checksums: bool = 
         if manifest.get(key) != wanted
     ]
     bad = [found for part in parts if (found := _part_mistake(root, part, checksums=checksums))]
+    if engine != "none" and engine not in {part.get("name") for part in parts}:
+        mistakes.append(
+            f"bundle {name} has no image of {engine}, which network_policy_engine asks for: "
+            f"{build} --source upstream, which has it, or leave network_policy_engine at none"
+        )
     return mistakes + [f"bundle {name} is corrupt: {found}; {build}" for found in bad]
 
 
@@ -81,4 +92,9 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         source = Path(self.get_option("source")).expanduser()
         arch, checksums = self.get_option("arch"), self.get_option("checksums")
-        return [m for version in terms for m in bundle_mistakes(source, str(version), arch, checksums=checksums)]
+        engine = self.get_option("engine")
+        return [
+            mistake
+            for version in terms
+            for mistake in bundle_mistakes(source, str(version), arch, checksums=checksums, engine=engine)
+        ]

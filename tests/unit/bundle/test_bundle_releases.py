@@ -58,7 +58,10 @@ def test_both_sources_make_the_same_files(release: Release) -> None:
     def shape(items: list) -> set:  # type: ignore[type-arg]
         return {(i.name, i.kind, i.path, i.image, i.nodes) for i in items}
 
-    assert shape(modules_items(release)) == shape(upstream_items(release, Upstream()))
+    upstream = shape(upstream_items(release, Upstream()))
+    only_published = {item for item in upstream if item[0] == "kube-network-policies"}
+    assert len(only_published) == 1
+    assert shape(modules_items(release)) == upstream - only_published
 
 
 @pytest.mark.parametrize("release", RELEASES)
