@@ -22,7 +22,7 @@ from benchmarks.install import INVENTORY, VERSION, run
 from bundle.orders import orders_bundle
 from harness.app import orders_manifests as manifests
 from harness.app import pki
-from harness.app.order_service import OrderService
+from harness.app.order_service import OrderService, put_images
 from harness.app.orders_certificates import NAMES, SERVING
 from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
@@ -108,7 +108,7 @@ def main() -> None:
     orders_bundle()
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         service = OrderService(api, settings)
-        service.put_images()
+        put_images(cluster, settings)
         service.remove()
         times, ratios = measure(pairs, service, api)
     print(f"app deploy / by hand: median {statistics.median(ratios):.2f} of {pairs}, at most {MOST:g}")

@@ -100,7 +100,11 @@ class History(Section):
     enabled: bool = Field(default=True, description="kubedrill drill and replay add their runs by themselves")
     database: str = Field(default="", description="URL; empty: a SQLite file in the user's data directory")
     host: str = Field(default="", max_length=200, description="name of the harness host; empty: its hostname")
-    network: str = Field(default="", max_length=200, description="pod network; empty: flannel and its backend")
+    network: str = Field(
+        default="",
+        max_length=200,
+        description="pod network; empty: flannel, its backend, and the engine of NetworkPolicies",
+    )
     app: str = Field(default="", max_length=200, description="the application; empty: the one that is drilled")
 
 

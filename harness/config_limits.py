@@ -107,6 +107,7 @@ class FaultLimits(Section):
     orders_config_rotated: Limits = _limits("the sample app is not touched; the orders have their ledgers")
     orders_certificate_rotated: Limits = _limits("the sample app is not touched; the orders have their ledgers")
     orders_secret_rotated: Limits = _limits("the sample app is not touched; the orders have their ledgers")
+    orders_rollout: Limits = _limits("the sample app is not touched; the orders have their ledgers")
 
 
 class DrillLimits(FaultLimits):

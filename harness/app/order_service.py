@@ -21,12 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.cluster.api import ClusterApi
-    from harness.cluster.playbooks import TaskEvent
+    from harness.cluster.inventory import Inventory
     from harness.config import Settings
 
 IMAGES_PLAYBOOK = "playbooks/orders_images.yml"
 NODES_NEEDED = 3
 """Of queue and database each member stands on a node of its own."""
+
+
+def put_images(inventory: Inventory, settings: Settings) -> int:
+    """Import the images on every node that lacks them (timeouts.playbook); returns how many nodes did.
+
+    Raises:
+        StepFailed: a node or its disk refused; carries Ansible's words.
+    """
+    return run_playbook(inventory, IMAGES_PLAYBOOK, timeout_s=settings.timeouts.playbook).changed
 
 
 class OrderService:
@@ -39,15 +48,6 @@ class OrderService:
 
     def __init__(self, api: ClusterApi, settings: Settings, say: Callable[[str], object] = lambda _: None) -> None:
         self._api, self._settings, self._say = api, settings, say
-
-    def put_images(self, on_event: Callable[[TaskEvent], None] | None = None) -> int:
-        """Import the images on every node that lacks them (timeouts.playbook); returns how many nodes did.
-
-        Raises:
-            StepFailed: a node or its disk refused; carries Ansible's words.
-        """
-        seconds = self._settings.timeouts.playbook
-        return run_playbook(self._api.inventory, IMAGES_PLAYBOOK, on_event=on_event, timeout_s=seconds).changed
 
     def deploy(self, version: str = "v1") -> None:
         """Bring the application to ``version`` and wait for it; what is right already is left alone.

@@ -145,7 +145,7 @@ class Generator:
         except aiohttp.ClientConnectorError as error:  # no connection: nothing was sent
             outcome, detail = REFUSED, type(error).__name__
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            detail = detail or type(error).__name__
+            detail = f"{detail} {_named(error)}".strip()
         self._ledger.write("answer", key, outcome, time.monotonic_ns(), detail, server)
         if outcome == ACKNOWLEDGED:
             self._known.append(answer["id"])
@@ -177,6 +177,16 @@ class Generator:
             if keys:
                 self._ledger.write("seen", keys, time.monotonic_ns())
             since = page["next"]
+
+
+def _named(error: BaseException) -> str:
+    """The error's class and that of its cause: messages differ from one to the next, and failures are counted by this.
+
+    >>> _named(ValueError("x"))
+    'ValueError'
+    """
+    cause = error.__cause__ or error.__context__
+    return type(error).__name__ + (f" ({type(cause).__name__})" if cause else "")
 
 
 def _outcome(status: int, answer: Any) -> str:

@@ -1,9 +1,10 @@
-"""kubedrill app: the order service on a cluster: deploy, status, rotate, remove; traffic and load on it."""
+"""kubedrill app: the order service on a cluster: deploy, status, rotate, remove. Traffic and load on it: beside."""
 
 from __future__ import annotations
 
-import secrets
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,32 +13,44 @@ from rich.console import Console
 
 from bundle.cli import shown_progress
 from bundle.orders import orders_bundle
-from harness.app.ledger import checks, judge, summary
-from harness.app.order_service import OrderService
+from harness.app.order_service import OrderService, put_images
 from harness.app.orders_certificates import Certificates
 from harness.app.orders_manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
 from harness.app.orders_rotation import Rotation
 from harness.app.pki import expires
-from harness.app.traffic import Traffic, keep_on_for
-from harness.app.traffic_process import Plan
 from harness.cli.lazy import LazyGroup
 from harness.cli.options import config_option, inventory_option
 from harness.cluster.api import ClusterApi
 from harness.cluster.hosts import Hosts
 from harness.cluster.inventory import Inventory
 from harness.config import load_settings
-from harness.runner.guards import require_permission
+from harness.runner.permission import require_permission
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from harness.config import Settings
 
 ROTATED = ("config", "certificate", "passwords")
 """What can be rotated, in the order in which it is."""
 
 
-@click.group(cls=LazyGroup, modules={"load": "harness.cli.load"})
+@click.group(cls=LazyGroup, modules={"load": "harness.cli.load", "traffic": "harness.cli.traffic"})
 def app() -> None:
     """The order service: queue, database, cache, workers and web, all highly available (docs/orders.md)."""
+
+
+@contextmanager
+def _connecting(cluster: Inventory, hosts: Hosts, settings: Settings) -> Iterator[Future[ClusterApi]]:
+    """The way to the API is looked for while something else is done."""
+    with ThreadPoolExecutor(1) as pool:
+        connection = pool.submit(ClusterApi.connect, cluster, hosts, settings)
+        try:
+            yield connection
+        finally:
+            if connection.exception() is None:
+                connection.result().close()
 
 
 @app.command()
@@ -56,12 +69,10 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
 
     with shown_progress(console) as building:
         orders_bundle(building)
-    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
-        say("the cluster answers")
-        service = OrderService(api, settings, say)
-        imported = service.put_images()
+    with Hosts(cluster, settings) as hosts, _connecting(cluster, hosts, settings) as connection:
+        imported = put_images(cluster, settings)
         say(f"images: {imported} nodes got some" if imported else "images: every node has them")
-        service.deploy(version)
+        OrderService(connection.result(), settings, say).deploy(version)
         say(f"{version} is complete")
     click.echo(f"{cluster.name}: order service {version} at http://{cluster.endpoint_address}:{NODE_PORT}/orders")
     click.echo(f"{cluster.name}: its ingress at https://{cluster.endpoint_address}:{HTTPS_NODE_PORT}/orders")
@@ -128,36 +139,3 @@ def remove(inventory: Path, config: Path | None, keep_volumes: bool) -> None:
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         OrderService(api, settings).remove(keep_volumes=keep_volumes)
     click.echo(f"{cluster.name}: the order service is gone{', its volumes are kept' if keep_volumes else ''}")
-
-
-@app.command()
-@inventory_option
-@config_option
-@click.option("--seconds", type=click.FloatRange(1, 86_400), default=30, show_default=True)
-@click.option("--writes", type=click.FloatRange(0.1, 1000), default=50, show_default=True, help="A second, open loop.")
-@click.option("--reads", type=click.FloatRange(0, 1000), default=10, show_default=True, help="A second, open loop.")
-@click.pass_context
-def traffic(  # noqa: PLR0913, PLR0917 - one for each option
-    context: click.Context, inventory: Path, config: Path | None, seconds: float, writes: float, reads: float
-) -> None:
-    """Write orders, read every one of them back, and judge: lost or duplicated orders are a FAIL."""
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
-    require_permission(cluster)
-    url = f"http://{cluster.endpoint_address}:{NODE_PORT}"
-    run = f"t{secrets.token_hex(4)}"
-    path = settings.reports_dir / "orders" / f"{run}.jsonl"
-    plan = Plan(url, run, writes_per_s=writes, reads_per_s=reads, seed=secrets.randbits(32))
-    with Traffic(plan, path, settings.timeouts) as flow:
-        keep_on_for(seconds, flow.check)
-        flow.stop()
-        ledger = flow.read_back()
-    for line in summary(ledger):
-        click.echo(line)
-    found = checks(ledger, min_acknowledged=int(0.5 * writes * seconds))
-    for check in found:
-        mark = {True: "ok", False: "FAIL", None: "not known"}[check.ok]
-        click.echo(f"  {mark}: {check.name}: {check.found}, expected {check.expected}")
-    verdict = judge(found)
-    click.echo(f"{verdict.value}; ledger: {path}")
-    context.exit(verdict.exit_code)

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.model import VerdictKind
 from harness.record import read_run
 from harness.report import write_report
-from harness.runner.guards import require_permission
+from harness.runner.permission import require_permission
 from harness.runner.rehearsal import rehearse
 from harness.runner.replay import Replay, as_long, plan_replay
 from harness.runner.run import RunResult, new_seed, run_drills

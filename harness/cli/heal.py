@@ -10,8 +10,8 @@ from rich.console import Console
 from harness.cli.options import config_option, inventory_option
 from harness.cluster.inventory import Inventory
 from harness.config import load_settings
-from harness.runner.guards import require_permission
 from harness.runner.heal import heal as heal_cluster
+from harness.runner.permission import require_permission
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from harness.cluster.inventory import Inventory
 from harness.config import load_settings
 from harness.errors import UnhealthyCluster, UsageError
 from harness.report.load_page import load_page_html
-from harness.runner.guards import require_permission
+from harness.runner.permission import require_permission
 from harness.runner.signals import stop_on_signals
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from harness.artefacts.redact import Redactor, secrets_in
 from harness.cluster.playbooks import run_playbook
 from harness.drills.ansible_lane import AnsibleLane
 from harness.drills.node_loss import CALM_S
-from harness.drills.predictions import planned_work
+from harness.drills.predictions import only_plane_swapped, planned_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -62,6 +62,7 @@ class ClusterUpgrade:
             "each node is drained before it is touched: pods leave the Service before they stop",
             "each API server is taken out of the balancer before it stops; a request under way when the virtual "
             f"address or etcd's leadership moves may fail ({timers.vrrp_advert}, {timers.etcd_election})",
+            only_plane_swapped(timers, [node.name for node in survey.faults.inventory.control_planes]),
         )
 
     def run(self, ctx: DrillContext) -> None:

@@ -22,7 +22,7 @@ from harness.cluster.etcd import read_list
 from harness.drills.etcd_quorum_lost import majority
 from harness.drills.ledger import Ledger
 from harness.drills.node_loss import CALM_S
-from harness.drills.predictions import Expected, Prediction, balancer, election, expected_budgets
+from harness.drills.predictions import START_S, Expected, Prediction, balancer, election, expected_budgets
 from harness.errors import StepFailed
 from harness.faults import QuorumGone
 from harness.faults.etcd_restore import take_snapshot
@@ -37,9 +37,6 @@ HOLD_S = 10.0
 
 RESTORE_S = 15.0
 """Seconds to stop what is left, to copy the snapshot and to restore it: a kubeadm cluster's has some tens of MB."""
-
-START_S = 30.0
-"""Seconds until static pods have started (timeouts.api_up: 10-30 s)."""
 
 ENTRIES = 20
 

@@ -1,11 +1,13 @@
-"""What the order service is told and trusted with is rotated under writes: no request may fail.
+"""What the order service is told and trusted with is rotated under writes, or its version: no request may fail.
 
 1. Send orders in an open loop by two ways, the web's node port over HTTP and the ingress over TLS, each with a ledger.
 2. Rotate the ConfigMap's greeting (there and back), the ingress's certificate, or the logins to queue, database and
-   cache; wait until the new one is in use everywhere: each web pod is asked, each address shakes hands.
+   cache; wait until the new one is in use everywhere: each web pod is asked, each address shakes hands. Or bring the
+   service to its other version, migration included, and back.
 3. Go on for a while, send no more, read every order back, and judge both ledgers: each single request counts.
 
-By hand: ``kubedrill app traffic`` and beside it ``kubedrill app rotate --what config|certificate|passwords``.
+By hand: ``kubedrill app traffic`` and beside it ``kubedrill app rotate --what config|certificate|passwords``, or
+``kubedrill app deploy --version v2``.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from harness.app import pki
 from harness.app.ledger import checks, failures, longest_pause_s, summary
+from harness.app.order_service import OrderService
 from harness.app.orders_certificates import Certificates
-from harness.app.orders_manifests import HTTPS_NODE_PORT, NAMESPACE, NODE_PORT
+from harness.app.orders_manifests import HTTPS_NODE_PORT, NAMESPACE, NODE_PORT, VERSIONS
 from harness.app.orders_rotation import Rotation
 from harness.app.traffic import Traffic, keep_on_for
 from harness.app.traffic_process import Plan
@@ -39,7 +42,7 @@ NEW_CONNECTIONS = 0.5
 
 @dataclass
 class OrderRotation:
-    """``what`` is rotated: "config", "certificate" or "passwords".
+    """``what`` is rotated: "config", "certificate", "passwords" or "version".
 
     ``pause_s`` is how long no write may be acknowledged, in seconds; ``predicted`` says why so long.
     """
@@ -116,9 +119,12 @@ class OrderRotation:
         rotation = Rotation(
             ctx.faults.api, ctx.faults.settings, lambda line: ctx.event("orders", self.what, "rotation", step=line)
         )
-        {"config": self._greeting, "certificate": self._certificate, "passwords": self._logins}[self.what](
-            ctx, rotation
-        )
+        {
+            "config": self._greeting,
+            "certificate": self._certificate,
+            "passwords": self._logins,
+            "version": self._version,
+        }[self.what](ctx, rotation)
 
     def _greeting(self, ctx: DrillContext, rotation: Rotation) -> None:
         former, what = rotation.live_greeting(), "the greeting of before"
@@ -143,6 +149,26 @@ class OrderRotation:
             after = rotation.logins()
         ctx.undos.drop(what)
         ctx.check("another login is in use", after != before, f"login {after}", f"another one than {before}")
+
+    def _version(self, ctx: DrillContext, _rotation: Rotation) -> None:
+        service = OrderService(ctx.faults.api, ctx.faults.settings)
+        before = self._running(service)
+        (other,) = set(VERSIONS) - {before}
+        what = f"the order service at {before}"
+        ctx.undos.add(what, lambda: service.deploy(before))
+        ran = [before]
+        for version in (other, before):
+            with ctx.step(ctx.target, f"{version}: until every part is complete"):
+                service.deploy(version)
+                ran.append(self._running(service))
+        ctx.undos.drop(what)
+        found, expected = " → ".join(ran), f"{before} → {other} → {before}"
+        ctx.check("there and back", found == expected, found, expected)
+
+    @staticmethod
+    def _running(service: OrderService) -> str:
+        status = service.status()
+        return status.version if status else "nothing"
 
     def _judge(self, ctx: DrillContext, way: str, ledger: Ledger) -> None:
         for line in summary(ledger):
@@ -174,6 +200,11 @@ ORDER_ROTATIONS = (
         "orders-secret-rotated", "passwords", "The logins to queue, database and cache are rotated under writes",
         "everybody moves to a new login, and the old one is worthless, without a failed request", 8,
         "predicted: new pods as in a rolling update; while a queue server restarts, a new leader in 1-5 s", 300,
+    ),
+    OrderRotation(
+        "orders-rollout", "version", "The order service is brought to its other version and back under writes",
+        "a release, its migration and its rollback happen without a failed request", 3,
+        "predicted: a new pod is Ready before an old one goes; the database's new form is one that both cope with", 150,
     ),
 )  # fmt: skip
 """One row a drill."""

@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING
 from harness.model import Budget
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.cluster.leases import ElectionTimers
     from harness.cluster.timers import LiveTimers
     from harness.config_limits import Limits
+
+START_S = 30.0
+"""Seconds until static pods have started (timeouts.api_up: 10-30 s), and pods of a kubelet that starts with them."""
 
 APP, API, DNS = "app-*", "api-*", "dns*"
 """Globs over probe names, one for each group of users."""
@@ -141,11 +146,14 @@ def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
     )
 
 
-def planned_work(limits: Limits, app: str, api: str) -> list[Budget]:
-    """Budgets of work that announces itself: nobody should notice. ``app`` and ``api`` say why not."""
+def planned_work(limits: Limits, app: str, api: str, away: Prediction | None = None) -> list[Budget]:
+    """Budgets of work that announces itself: nobody should notice. ``app`` and ``api`` say why not.
+
+    ``away`` is for how long the API is away all the same, as where there is only one API server.
+    """
     return [
         _budget(APP, limits.app_outage_s, limits.app_max_failed, [], app),
-        _budget(API, limits.api_outage_s, limits.api_max_failed, [], api),
+        _budget(API, limits.api_outage_s, limits.api_max_failed, [away] if away else [], api),
         _budget(DNS, limits.dns_outage_s, None, [], "CoreDNS has several replicas and a lameduck period"),
     ]
 
@@ -169,6 +177,16 @@ def expected_budgets(limits: Limits, expected: Expected) -> list[Budget]:
         _budget(API, limits.api_outage_s, limits.api_max_failed, list(expected.api), expected.api_why),
         _budget(DNS, limits.dns_outage_s, None, list(expected.dns), expected.dns_why),
     ]
+
+
+def only_plane_swapped(timers: LiveTimers, planes: Sequence[str]) -> Prediction | None:
+    """How long the API is away while the only control plane is replaced; None where there are others."""
+    if len(planes) > 1:
+        return None
+    seen = balancer(timers, planes[0])
+    alone = f"there is no API server but {planes[0]}'s"
+    start = f"{START_S:g} s at most until the new static pods have started"
+    return Prediction(START_S + seen.seconds, (f"{alone}: {start}", "until the balancer looks again:", *seen.because))
 
 
 def goodbye(timers: LiveTimers, node: str) -> Prediction:

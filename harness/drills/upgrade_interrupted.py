@@ -18,7 +18,7 @@ from harness.drills import drain_blocked
 from harness.drills.base import lacks_second_worker, pick
 from harness.drills.cluster_upgrade import check_upgraded, goal, lacks_bundle, play, uncordon_all
 from harness.drills.node_loss import loss_budgets, power_unavailable
-from harness.drills.predictions import planned_work
+from harness.drills.predictions import only_plane_swapped, planned_work
 from harness.errors import StepFailed
 from harness.faults import PowerCut
 
@@ -70,6 +70,7 @@ class Interrupted:
             survey.limits_of(self.name),
             "each node is drained before it is touched: it has no pods of the app when it happens",
             "each API server is taken out of the balancer before it stops, and stays out until it is finished",
+            only_plane_swapped(survey.timers, [node.name for node in survey.faults.inventory.control_planes]),
         )
 
     def run(self, ctx: DrillContext) -> None:

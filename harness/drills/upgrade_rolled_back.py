@@ -32,7 +32,7 @@ from harness.drills.cluster_upgrade import (
     uncordon_all,
 )
 from harness.drills.ledger import Ledger, Writing
-from harness.drills.predictions import Expected, Prediction, balancer, election, expected_budgets
+from harness.drills.predictions import START_S, Expected, Prediction, balancer, election, expected_budgets
 from harness.drills.upgrade_interrupted import MARK
 from harness.model import NS
 
@@ -54,9 +54,6 @@ TURN_S = 3.0
 
 STEPS = 3
 """Steps that the API is away for, each of which ends on every node before the next begins: stop, replace, start."""
-
-START_S = 30.0
-"""Seconds until static pods have started (timeouts.api_up: 10-30 s), and pods of a kubelet that starts with them."""
 
 RUNNING = '"/proc/$(systemctl show -p MainPID --value kubelet)/exe" --version'
 
@@ -237,4 +234,5 @@ def _lacks_older(survey: Survey, version: str) -> str | None:
     source = str(survey.faults.inventory.vars.get("cluster_bundles_source", ""))
     if source and list(Path(source).expanduser().glob(f"{version}-*/bundle.json")):
         return None
-    return f"no bundle of {version}, to which the nodes go back, is here: kubedrill bundle build {version[1:]}"
+    build = f"kubedrill bundle build --kubernetes {version[1:]}"
+    return f"no bundle of {version}, to which the nodes go back, is here: {build}"

@@ -32,9 +32,15 @@ def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
         "python": platform.python_version(),
         "labels": {
             "topology": f"{planes}+{len(inventory.nodes) - planes}{'+lb' if inventory.external else ''}",
-            "network": given.network or f"flannel-{inventory.vars.get('network_backend', _BACKEND)}",
+            "network": given.network or _network(inventory),
             "host": given.host or platform.node(),
             "app": given.app or (own.name if own else SampleApp.name),
         },
         **({"app": {"is": own.where, "from": own.source}} if own else {}),
     }
+
+
+def _network(inventory: Inventory) -> str:
+    engine = inventory.vars.get("network_policy_engine", "none")
+    backend = f"flannel-{inventory.vars.get('network_backend', _BACKEND)}"
+    return backend if engine == "none" else f"{backend}+{engine}"

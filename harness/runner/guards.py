@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.cluster.health import find_problems
 from harness.drills.residue import leftovers
-from harness.errors import Unsafe, UsageError
+from harness.errors import Unsafe
 from harness.faults import PowerCut, QuorumGone, QuorumLoss, onnode
 
 if TYPE_CHECKING:
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 
     from harness.cluster.inventory import Inventory
     from harness.faults import Fault, FaultContext
-
-
-def require_permission(inventory: Inventory) -> None:
-    """Refuse a cluster whose owner did not allow drills.
-
-    Raises:
-        UsageError: ``drills_allowed`` is not true.
-    """
-    if not inventory.drills_allowed:
-        raise UsageError(
-            f"{inventory.path} does not allow drills: they cut power and drain nodes. To allow it, set "
-            "'drills_allowed: true' in its group_vars/cluster.yml; never on a cluster that others rely on unknowingly."
-        )
 
 
 def find_unfit(ctx: FaultContext) -> list[str]:

@@ -18,10 +18,10 @@ from harness.model import DrillVerdict, VerdictKind
 from harness.probes import remove_probes
 from harness.record import read_record
 from harness.report import write_report
-from harness.runner.guards import require_permission
 from harness.runner.lease import ClusterLease
 from harness.runner.lock import run_lock
 from harness.runner.one import Bench, run_one
+from harness.runner.permission import require_permission
 from harness.runner.signals import Stop, stop_on_signals
 from harness.verdict import judge
 

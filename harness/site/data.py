@@ -155,13 +155,19 @@ def _cycle(data: dict[str, Any], folder: Path, places: Places) -> dict[str, Any]
             | {"artefacts": places.link(folder / cell["artefacts"]) if cell.get("artefacts") else ""}
             | {
                 "parts": [
-                    [part["name"], part["seconds"], part["result"], part["reason"], _log(part, folder, places)]
+                    [part["name"], part["seconds"], _result(part), part["reason"], _log(part, folder, places)]
                     for part in cell["parts"]
                 ]
             }
             for cell in data["cells"]
         ],
     }
+
+
+def _result(part: dict[str, Any]) -> str:
+    """How a part ended; one whose drills did not pass has failed no more than they did."""
+    verdict = part.get("verdict") if part["result"] == "failed" else None
+    return str(verdict or part["result"])
 
 
 def _log(part: dict[str, Any], folder: Path, places: Places) -> str:

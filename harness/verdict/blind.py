@@ -50,14 +50,23 @@ class Windows:
         index = bisect_right(self._starts, end) - 1
         return index >= 0 and self._merged[index][1] >= start
 
+    def covered(self, start: int, end: int) -> int:
+        """How much of an interval they cover.
+
+        >>> Windows([(1, 3), (8, 12)]).covered(2, 10)
+        3
+        """
+        first = max(0, bisect_right(self._starts, start) - 1)
+        last = bisect_right(self._starts, end)
+        return sum(max(0, min(b, end) - max(a, start)) for a, b in self._merged[first:last])
+
     def share(self, start: int, end: int) -> float:
         """How much of an interval they cover, from 0 to 1.
 
         >>> Windows([(1, 3), (8, 12)]).share(0, 10)
         0.4
         """
-        covered = sum(max(0, min(b, end) - max(a, start)) for a, b in self._merged)
-        return covered / (end - start) if end > start else 0.0
+        return self.covered(start, end) / (end - start) if end > start else 0.0
 
     def widened(self, start: int, end: int) -> Interval:
         """An interval with all windows that it touches.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from harness.verdict.view import View
 
+ABSENT_OF_TIMEOUT = 0.1  # a prober that was late for more of a request's timeout was not there to take the answer
 PASS, FAIL, INCONCLUSIVE = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.INCONCLUSIVE
 
 
@@ -201,7 +202,14 @@ def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None
     start = sample.fired if before is None else before.fired
     if view.control_blind.overlaps(start, sample.done) or view.host_slow.overlaps(start, sample.done):
         return False
+    if sample.outcome == "timeout" and view.blind(spec).covered(sample.fired, sample.done) > _absent_ns(spec):
+        return False
     return before is None or not view.holes[spec.name].overlaps(start, sample.done)
+
+
+def _absent_ns(spec: ProbeSpec) -> int:
+    """How long a prober may have been late while it waited for an answer that it then says never came (ns)."""
+    return round(ABSENT_OF_TIMEOUT * spec.timeout_s * NS)
 
 
 def _doubt(view: View, spec: ProbeSpec, run: Run) -> str:

@@ -14,6 +14,7 @@ from harness.app.orders_manifests import NAMESPACE
 if TYPE_CHECKING:
     from harness.app.orders_status import OrdersStatus
     from harness.cluster.api import ClusterApi
+    from harness.cluster.inventory import Inventory
 
 pytestmark = pytest.mark.app
 
@@ -65,10 +66,15 @@ def complete(status: OrdersStatus) -> None:
 
 
 @pytest.fixture(scope="module")
-def enforced(api: ClusterApi) -> None:
+def enforced(api: ClusterApi, inventory: Inventory) -> None:
     daemons = {found.metadata.name for found in api.apps.list_daemon_set_for_all_namespaces().items}
+    asked = inventory.vars.get("network_policy_engine", "none")
+    assert asked == "none" or asked in daemons, f"the inventory asks for {asked}, and it does not run"
     if not daemons & ENFORCERS:
-        pytest.skip("the pod network enforces no NetworkPolicy: they are a declaration here, and not proven")
+        pytest.skip(
+            "the pod network enforces no NetworkPolicy: they are a declaration here, and not proven "
+            "(network_policy_engine: docs/install.md)"
+        )
 
 
 def passes(api: ClusterApi, agents: Any, flow: Flow) -> bool:

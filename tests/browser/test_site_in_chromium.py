@@ -56,7 +56,8 @@ def cycle(run: str) -> dict[str, Any]:
     part = {"name": "up", "seconds": 81.2, "result": "time limit", "reason": "did not end", "log": f"{folder}/up.1.log"}
     cell = {
         "key": folder, "topology": "1+1", "versions": ["1.35.4", "1.36.3"], "during": "cluster-upgrade",
-        "verdict": "ABORTED", "reason": "up did not end within its limit", "runs": [run], "kept": True, "parts": [part],
+        "verdict": "ABORTED", "reason": "up did not end within its limit", "runs": [run], "kept": True,
+        "parts": [part, part | {"name": "upgrade", "result": "failed", "verdict": "INCONCLUSIVE"}],
     }  # fmt: skip
     started = "2026-03-01T02:00:00+00:00"
     kept = {"cycle": "20260301T020000Z", "plan": "nightly", "started": started, "ended": started}
@@ -179,7 +180,8 @@ def test_nights_tell_what_each_part_took_and_lead_to_their_logs(opened: Opened) 
     text = page.locator("tbody").inner_text()
     assert "ABORTED" in text
     assert "up did not end within its limit (its cluster was kept)" in text
-    assert "time limit, 81 s" in text
+    assert "up time limit, 81 s" in text
+    assert "upgrade INCONCLUSIVE, 81 s" in text
     assert page.get_by_role("link", name="run 1").get_attribute("href")
     page.get_by_role("link", name="up", exact=True).click()
     expect(page.locator("body")).to_contain_text("what it said")

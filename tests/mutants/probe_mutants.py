@@ -42,6 +42,14 @@ def late_ticks_in_a_long_outage(kit: Kit) -> None:
     kit.late("api-write", 6, 9, 0.08).fail("api-write", 6, 9)
 
 
+@on_record(INCONCLUSIVE, "not all of them can be laid to the cluster")
+def prober_starved_while_it_waited(kit: Kit) -> Kit:
+    """Three requests were fired on time; then their prober stood still for a second and took no answer."""
+    none = kit.fail("api-write", 7, 7.3, "timeout").late("api-write", 7.3, 8.3, 0.09)
+    none.budgets = [replace(budget, max_failed=0) for budget in none.budgets]
+    return none
+
+
 @on_record(INCONCLUSIVE, "probe api-write has 1 gap in its samples, the longest 1.0 s")
 def stall_hides_an_outage(kit: Kit) -> Kit:
     """The sampler stalled for 0.9 s and then fired what was due, where an outage of 0.5 s is one too many."""

@@ -31,7 +31,7 @@ PROGRAMS = (
 def complete(snapshot: Snapshot) -> Iterator[Finding]:
     """Every file as its manifest says, every program, and every image that the target's own kubeadm asks for."""
     bundle = snapshot.bundle.get()
-    build = f"kubedrill bundle build {str(snapshot.target).removeprefix('v')}"
+    build = f"kubedrill bundle build --kubernetes {str(snapshot.target).removeprefix('v')}"
     if bundle.faults:
         yield blocker(f"bundle {bundle.path}", several(bundle.faults), "a whole bundle of the target", build)
         return

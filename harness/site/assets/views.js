@@ -203,7 +203,7 @@ function nights() {
     DATA.cycles.map(cycle => el("section", { class: "card" },
       el("h3", null, `${cycle.plan}, ${cycle.started.slice(0, 16).replace("T", " ")} UTC`, cycle.ended ? "" : " (not ended)"),
       cycle.stopped.map(text => el("p", { class: "flag worse" }, text)),
-      table(["verdict", "cell", "parts", "why"], cycle.cells.map(nightCell), { class: "stacked" }))),
+      table(["verdict", "cell", "parts", "why"], cycle.cells.map(nightCell), { class: "stacked nights" }))),
   ];
 }
 

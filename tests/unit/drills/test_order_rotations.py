@@ -57,6 +57,7 @@ class Live:
         self.logins_used = ["a"]
         self.plans: list[Any] = []
         self.failed: dict[str, int] = {}
+        self.versions = ["v1"]
         self.breaks = False
 
     def traffic(self, plan: Any, path: Path, _timeouts: Any) -> Any:
@@ -97,6 +98,15 @@ class Live:
             certificate=certificate,
         )
 
+    def service(self, *_: Any) -> Any:
+        def deploy(version: str) -> None:
+            if self.breaks and len(self.versions) == 1:
+                self.versions.append("half")
+                raise OSError
+            self.versions.append(version)
+
+        return Thing(status=lambda: Thing(version=self.versions[-1]), deploy=deploy)
+
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> Live:
@@ -104,6 +114,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Live:
     certificates = Thing(authority=lambda: "PEM", serving=lambda: found.pairs[0].certificate)
     monkeypatch.setattr(order_rotations, "Traffic", found.traffic)
     monkeypatch.setattr(order_rotations, "Rotation", found.rotation)
+    monkeypatch.setattr(order_rotations, "OrderService", found.service)
     monkeypatch.setattr(order_rotations, "Certificates", lambda _: certificates)
     monkeypatch.setattr(order_rotations, "keep_on_for", lambda *_: None)
     return found
@@ -115,6 +126,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Live:
         ("config", "every web pod greets anew"),
         ("certificate", "a new certificate is served everywhere"),
         ("passwords", "another login is in use"),
+        ("version", "there and back"),
     ],
 )
 def test_orders_are_sent_by_both_ways_and_every_request_counts(
@@ -141,15 +153,27 @@ def test_one_failed_request_is_a_failure_though_its_repetition_was_acknowledged(
     assert ctx.said["ingress: no request failed"] == "1 write http-503"
 
 
-def test_the_greeting_is_put_back_when_the_drill_dies(live: Live, tmp_path: Path) -> None:
+def test_the_service_goes_to_its_other_version_and_back(live: Live, tmp_path: Path) -> None:
+    live.versions = ["v2"]
+    BY_WHAT["version"].run(Context(tmp_path))  # type: ignore[arg-type]
+    assert live.versions == ["v2", "v1", "v2"]
+
+
+@pytest.mark.parametrize(("what", "seen"), [("config", ["Hello", "half", "Hello"]), ("version", ["v1", "half", "v1"])])
+def test_what_was_there_is_put_back_when_the_drill_dies(live: Live, tmp_path: Path, what: str, seen: list[str]) -> None:
     live.breaks = True
     ctx: Any = Context(tmp_path)
     with pytest.raises(OSError):  # noqa: PT011 - whatever ends it
-        BY_WHAT["config"].run(ctx)
+        BY_WHAT[what].run(ctx)
     ctx.undos.unwind()
-    assert live.greetings[-1] == "Hello"
+    assert {"config": live.greetings, "version": live.versions}[what] == seen
 
 
 def test_the_drills_are_known_by_name_and_need_the_order_service() -> None:
-    assert {"orders-config-rotated", "orders-certificate-rotated", "orders-secret-rotated"} <= ALL.keys()
+    assert {
+        "orders-config-rotated",
+        "orders-certificate-rotated",
+        "orders-secret-rotated",
+        "orders-rollout",
+    } <= ALL.keys()
     assert all("kubedrill app deploy" in drill.needs for drill in ORDER_ROTATIONS)

@@ -13,6 +13,7 @@ from harness.drills.predictions import (
     failed_check,
     goodbye,
     node_loss,
+    only_plane_swapped,
     planned_work,
     takeover,
 )
@@ -91,6 +92,14 @@ def test_planned_work_predicts_nothing_and_keeps_the_configured_counts() -> None
     found = by_probes(planned_work(Limits(app_max_failed=0, api_outage_s=1), "preStop", "untouched"))
     assert (found["app-*"].predicted_s, found["app-*"].max_failed) == (0, 0)
     assert (found["api-*"].limit_s, found["api-*"].because) == (1, ("untouched",))
+
+
+def test_the_only_control_plane_is_away_while_it_is_upgraded(timers: LiveTimers) -> None:
+    assert only_plane_swapped(timers, ["cp1", "cp2"]) is None
+    away = only_plane_swapped(timers, ["cp1"])
+    budgets = by_probes(planned_work(Limits(), "drained first", "taken out of the balancer first", away))
+    assert (budgets["app-*"].predicted_s, budgets["api-*"].predicted_s) == (0, 31.5)
+    assert budgets["api-*"].because[0].startswith("there is no API server but cp1's: 30 s at most")
 
 
 def test_losing_the_active_controller_manager_too_adds_its_lease(timers: LiveTimers) -> None:

@@ -170,7 +170,7 @@ def test_it_is_not_run_where_it_proves_nothing(make_inventory: Any, tmp_path: Pa
     mixed = drill.unavailable(survey([(1, 35, 4), (1, 36, 3)]))
     assert mixed == "the cluster runs v1.35.4 and v1.36.3: finish that upgrade, or roll it back, first"
     source = {"cluster_bundles_source": str(tmp_path)}
-    assert "kubedrill bundle build 1.35.4" in str(drill.unavailable(survey([(1, 35, 4)], **source)))
+    assert "kubedrill bundle build --kubernetes 1.35.4" in str(drill.unavailable(survey([(1, 35, 4)], **source)))
     (tmp_path / "v1.35.4-amd64").mkdir()
     (tmp_path / "v1.35.4-amd64" / "bundle.json").write_text("{}")
     assert drill.unavailable(survey([(1, 35, 4)], **source)) is None

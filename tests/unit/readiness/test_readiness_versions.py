@@ -133,7 +133,7 @@ def test_a_bundle_that_is_not_whole_blocks(ready: Snapshot, changes: dict[str, A
     (said,) = found(replace(ready, bundle=Answer(replace(BUNDLE, **changes))), "bundle")
     assert words in said.found
     assert said.severity == "blocker"
-    assert said.action == "kubedrill bundle build 1.36.3"
+    assert said.action == "kubedrill bundle build --kubernetes 1.36.3"
 
 
 def test_an_image_on_some_nodes_only_is_named_with_its_users_and_the_nodes(ready: Snapshot) -> None:

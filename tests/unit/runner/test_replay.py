@@ -84,6 +84,13 @@ def test_the_record_names_the_application() -> None:
     assert (sample["labels"]["app"], "app" in sample) == ("hello", False)
 
 
+def test_the_record_names_the_network() -> None:
+    own = inventory()
+    assert host_facts(own, Settings())["labels"]["network"] == "flannel-vxlan"
+    own.vars.update(network_backend="host-gw", network_policy_engine="kube-network-policies")
+    assert host_facts(own, Settings())["labels"]["network"] == "flannel-host-gw+kube-network-policies"
+
+
 def test_a_target_that_is_no_node_is_not_taken_for_a_gone_one() -> None:
     plan_replay("r1", [record(next(iter(ALL)), "kubedrill-app/hello-1")], inventory())
 

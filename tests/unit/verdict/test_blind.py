@@ -100,6 +100,21 @@ class TestOutage:
         assert "4.0 s of blind time" in reason
         assert verdict_of(Kit().fail("api-write", 7, 7.5).late("api-write", 6, 10, 0.04))[0] is PASS
 
+    @pytest.mark.parametrize(("outcome", "called"), [("timeout", INCONCLUSIVE), ("refused", FAIL)])
+    def test_a_prober_that_stood_still_cannot_say_that_none_came(self, outcome: str, called: VerdictKind) -> None:
+        """A tick that is fired on time waits in vain while its prober stands still. A refusal is an answer."""
+        kit = Kit().fail("api-write", 7, 7.1, outcome).late("api-write", 7.1, 7.3, 0.06)
+        kit.budgets = [replace(kit.budgets[0], max_failed=0)]
+        assert verdict_of(kit)[0] is called
+
+    def test_but_one_that_was_late_for_a_moment_can(self) -> None:
+        kit = Kit().fail("api-write", 7, 7.1, "timeout").late("api-write", 7.1, 7.2, 0.06)
+        kit.budgets = [replace(kit.budgets[0], max_failed=0)]
+        assert verdict_of(kit)[0] is FAIL
+
+    def test_a_late_tick_does_not_hide_a_long_outage_of_requests_that_wait(self) -> None:
+        assert verdict_of(Kit().fail("api-write", 6, 12, "timeout").late("api-write", 7, 7.2, 0.06))[0] is FAIL
+
 
 def test_late_ticks_are_blind_from_when_the_first_was_due() -> None:
     kit = Kit().late("api-write", 6, 7, 0.06)
