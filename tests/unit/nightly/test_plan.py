@@ -114,6 +114,25 @@ def test_each_cluster_gets_addresses_of_its_own(tmp_path: Path) -> None:
     assert variables["control_plane_takes_pods"] is False
 
 
+@pytest.mark.parametrize(
+    ("topology", "names", "takes_pods"),
+    [
+        ("1+1", "cp1 w1", True),
+        ("3+2", "cp1 cp2 cp3 w1 w2", False),
+        ("3+3", "cp1 cp2 cp3 w1 w2 w3", False),
+    ],
+)
+def test_a_topology_is_its_nodes(tmp_path: Path, topology: str, names: str, takes_pods: bool) -> None:
+    plan = load(tmp_path, f"topologies: {{{topology}: }}\nversions: [1.35.4 → 1.36.3]\n")
+    (cell,) = cells_of(plan)
+    folder = write_inventory(tmp_path, cell, "night-1", "172.31.97.0/24")
+    found = Inventory.load(folder)
+    assert " ".join(node.name for node in found.nodes) == names
+    assert len({node.address for node in found.nodes}) == len(found.nodes)
+    variables = yaml.safe_load((folder / "group_vars" / "cluster.yml").read_text())
+    assert variables["control_plane_takes_pods"] is takes_pods
+
+
 def test_a_cluster_behind_a_balancer_is_a_topology(tmp_path: Path) -> None:
     plan = load(tmp_path, "topologies: {3+2: , 3+2+lb: }\nversions: [1.35.4 → 1.36.3]\n")
     plain, cell = cells_of(plan)
