@@ -97,7 +97,19 @@ func run(s settings) error {
 	if _, err := certificate.get(nil); err != nil {
 		return err
 	}
-	return serve(s, withTrailers(handler), certificate, table.FirstLoad())
+	return serve(s, inFullDuplex(withTrailers(handler)), certificate, table.FirstLoad())
+}
+
+// inFullDuplex leaves a request's body to whoever passes it on, also when the answer has begun. Otherwise the server reads
+// what is left of the body and closes it before an answer's head goes out; the transport, which may not have seen the body's
+// end yet, takes that for an error and closes the pod's connection under the answer: a head, and nothing after it.
+func inFullDuplex(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			log.Printf("ingress: %v", err)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // serve listens until SIGTERM, says that it is going, and ends what is under way.

@@ -115,3 +115,24 @@ def test_it_ends_only_when_what_is_under_way_has_its_answer(ingress: Ingress) ->
     assert answers == [(200, {"path": "/slow", "host": "127.0.0.1"})]
     assert ingress.program.process is not None
     assert ingress.program.process.wait(60) == 0
+
+
+def test_an_answer_may_begin_before_its_request_has_ended(ingress: Ingress) -> None:
+    half = b"x" * 65536
+
+    def early(handler: Backend) -> None:
+        handler.send_response(202)
+        handler.send_header("Content-Length", "6")
+        handler.end_headers()
+        handler.wfile.write(b"%6d" % len(handler.rfile.read(2 * len(half))))
+
+    ingress.backend.RequestHandlerClass = type("Early", (Backend,), {"do_POST": early})
+    kept = http.client.HTTPConnection("127.0.0.1", ingress.http, timeout=10)
+    for _ in range(2):
+        kept.putrequest("POST", "/orders")
+        kept.putheader("Content-Length", str(2 * len(half)))
+        kept.endheaders(half)
+        response = kept.getresponse()
+        kept.sock.sendall(half)
+        assert (response.status, int(response.read())) == (202, 2 * len(half))
+    kept.close()
