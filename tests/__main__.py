@@ -1,5 +1,8 @@
 """What ``make test`` runs: style, units and the report in a browser, then a real cluster from nothing to reset.
 
+On the cluster each family of faults is drilled once, and each of the four verdicts is seen: what should pass does,
+and the live mutants of :data:`VERDICTS` are called FAIL, INCONCLUSIVE and ABORTED.
+
 ``--all`` (``make test-all``) runs every drill on that cluster, the game day among them, instead of the standard ones:
 hours instead of minutes. A drill that this host cannot make is shown as skipped, with the reason.
 
@@ -15,6 +18,7 @@ from pathlib import Path
 
 from bundle.cleanup import remove_nodes
 from bundle.docker_daemon import ensure_daemon
+from harness.drills import STANDARD
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
@@ -26,7 +30,24 @@ STAGE_S = 2700.0
 EVERY_DRILL_S = 21_600.0
 """Seconds that every drill together may take: nearly three times the two hours that `kubedrill list` says."""
 
+FAMILIES = (
+    "pod-killed",
+    "keepalived-killed",
+    "network-dns-cut",
+    "descriptors-apiserver",
+    "token-expired",
+    "etcd-member-replaced",
+)
+"""A drill of each family that the standard ones leave out: pods, services, network, resources, time and trust, etcd."""
+
+VERDICTS = ("no-disruption-budget", "one-replica", "second-drill-at-once")
+"""Live mutants that the harness must call FAIL, INCONCLUSIVE and ABORTED; `make mutants-live` runs all."""
+
+DRILLS = [*STANDARD[:-1], *FAMILIES, STANDARD[-1]]  # the upgrade last: after it the cluster is another
+
+MUTANTS = ["pytest", "-v", "tests/mutants/live", "--inventory", INVENTORY, "-k", " or ".join(VERDICTS)]
 ACCEPTANCE = ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY]
+CHOSEN = [*ACCEPTANCE, "--drills", ",".join(DRILLS)]
 
 STYLE = [
     ["ruff", "check", "."],
@@ -44,15 +65,18 @@ LIVE = [
     ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
     ["pytest", "-v", "tests/roles/test_install.py", "--inventory", INVENTORY],
     ["pytest", "-v", "tests/roles/test_upgrade_refusals.py", "tests/roles/test_readiness.py", "--inventory", INVENTORY],
-    ACCEPTANCE,
+    MUTANTS,
+    CHOSEN,
     ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
 ]
 
 
 def live(*, every_drill: bool) -> list[tuple[list[str], float]]:
     """What is run on the cluster, in order, each with the seconds that it may take."""
-    every = [*ACCEPTANCE, "--drills", "all"]
-    return [(every, EVERY_DRILL_S) if every_drill and stage is ACCEPTANCE else (stage, STAGE_S) for stage in LIVE]
+    stages = [(stage, STAGE_S) for stage in LIVE]
+    if every_drill:
+        stages[LIVE.index(CHOSEN)] = ([*ACCEPTANCE, "--drills", "all"], EVERY_DRILL_S)
+    return stages
 
 
 def run(command: list[str], seconds: float = STAGE_S) -> bool:
