@@ -3,7 +3,7 @@
 #   make drill     from nothing to a report: packages, bundles, nodes, cluster, the standard drills
 #   make cluster   the cluster only
 #   make test      the project's own tests
-#   make test-all  the same with every drill, the game day among them (hours)
+#   make test-all  the same with every drill, the game day among them, and every live mutant (hours)
 #   make mutants   broken runs that the verdict must call what they are (seconds, no cluster)
 #   make mutants-live   the same on a live cluster that is healthy (25 minutes)
 #   make bench     speed, as ratios measured side by side

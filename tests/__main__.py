@@ -3,8 +3,8 @@
 On the cluster each family of faults is drilled once, and each of the four verdicts is seen: what should pass does,
 and the live mutants of :data:`VERDICTS` are called FAIL, INCONCLUSIVE and ABORTED.
 
-``--all`` (``make test-all``) runs every drill on that cluster, the game day among them, instead of the standard ones:
-hours instead of minutes. A drill that this host cannot make is shown as skipped, with the reason.
+``--all`` (``make test-all``) runs every drill, the game day among them, and every live mutant on that cluster: hours
+instead of minutes. A drill that this host cannot make is shown as skipped, with the reason.
 
 Each stage prints its own runner's summary. A stage that fails ends the run; the nodes are always taken down.
 """
@@ -45,8 +45,9 @@ VERDICTS = ("no-disruption-budget", "one-replica", "second-drill-at-once")
 
 DRILLS = [*STANDARD[:-1], *FAMILIES, STANDARD[-1]]  # the upgrade last: after it the cluster is another
 
-_LIVE = "tests/mutants/live/test_live.py::test_live_mutant"
-MUTANTS = ["pytest", "-v", *(f"{_LIVE}[{name}]" for name in VERDICTS), "--inventory", INVENTORY]
+EVERY_MUTANT = ["pytest", "-v", "tests/mutants/live/test_live.py"]
+_NAMED = [f"{EVERY_MUTANT[-1]}::test_live_mutant[{name}]" for name in VERDICTS]
+MUTANTS = [*EVERY_MUTANT[:-1], *_NAMED, "--inventory", INVENTORY]
 ACCEPTANCE = ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY]
 CHOSEN = [*ACCEPTANCE, "--drills", ",".join(DRILLS)]
 
@@ -76,6 +77,7 @@ def live(*, every_drill: bool) -> list[tuple[list[str], float]]:
     """What is run on the cluster, in order, each with the seconds that it may take."""
     stages = [(stage, STAGE_S) for stage in LIVE]
     if every_drill:
+        stages[LIVE.index(MUTANTS)] = ([*EVERY_MUTANT, "--inventory", INVENTORY], STAGE_S)
         stages[LIVE.index(CHOSEN)] = ([*ACCEPTANCE, "--drills", "all"], EVERY_DRILL_S)
     return stages
 
