@@ -27,6 +27,9 @@ SHARED = (
 )
 NETWORKS = ("cluster_node_network", "cluster_pod_network", "cluster_service_network")
 
+LEAST_LEASE_S = 6
+"""Two thirds of it, the renew deadline, must be over 1.2 retry periods of 2 s (client-go's leader election)."""
+
 
 def inventory_mistakes(
     groups: Mapping[str, Sequence[str]], hosts: Mapping[str, Mapping[str, Any]], repeated: Iterable[str] = ()
@@ -50,6 +53,7 @@ def inventory_mistakes(
         *differing,
         *_network_mistakes(shared),
         *_version_mistakes(shared),
+        *_lease_mistakes(members, hosts),
     ]
 
 
@@ -249,6 +253,15 @@ def _version_mistakes(shared: Mapping[str, Any]) -> list[str]:
     if version is None or VERSION.fullmatch(str(version)):
         return []
     return [f"cluster_kubernetes_version is {version!r}: expected a full version such as 1.35.4"]
+
+
+def _lease_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    found = {str(hosts[name].get("control_plane_lease_duration", LEAST_LEASE_S)) for name in members if name in hosts}
+    return [
+        f"control_plane_lease_duration is {text!r}: expected whole seconds, {LEAST_LEASE_S} or more"
+        for text in sorted(found)
+        if not text.isdecimal() or int(text) < LEAST_LEASE_S
+    ]
 
 
 def _address(name: str, hosts: Mapping[str, Mapping[str, Any]]) -> str:

@@ -56,6 +56,8 @@ def test_an_even_number_of_etcd_members(inventory_rules: ModuleType, planes: int
         ({"cluster_virtual_address": "vip"}, "not an IP address"),
         ({"cluster_kubernetes_version": "1.35"}, "expected a full version"),
         ({"cluster_pod_network": None}, "cluster_pod_network is not set for cp1, cp2, cp3, w1, w2"),
+        ({"control_plane_lease_duration": 5}, "control_plane_lease_duration is '5': expected whole seconds, 6 or more"),
+        ({"control_plane_lease_duration": "15s"}, "control_plane_lease_duration is '15s'"),
     ],
 )
 def test_wrong_settings(inventory_rules: ModuleType, shared: dict[str, Any], expected: str) -> None:
