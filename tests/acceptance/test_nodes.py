@@ -92,11 +92,10 @@ def test_the_kubelet_does_not_serve_strangers(ti: Any) -> None:
 def test_pods_do_not_get_a_loopback_resolver(ti: Any) -> None:
     """A resolver on 127/8 in the kubelet's resolvConf makes CoreDNS find a loop and crash."""
     config = yaml.safe_load(ti.file("/var/lib/kubelet/config.yaml").content_string)
-    text = ti.file(config.get("resolvConf", "/etc/resolv.conf")).content_string
+    path = config.get("resolvConf", "/etc/resolv.conf")
     for drop_in in ti.check_output("ls /etc/kubernetes/kubelet.conf.d/*.conf 2>/dev/null || true").split():
-        other = yaml.safe_load(ti.file(drop_in).content_string) or {}
-        if "resolvConf" in other:
-            text = ti.file(other["resolvConf"]).content_string
+        path = (yaml.safe_load(ti.file(drop_in).content_string) or {}).get("resolvConf", path)
+    text = ti.file(path).content_string
     assert not re.search(r"^nameserver\s+(127\.|::1)", text, re.MULTILINE)
 
 
