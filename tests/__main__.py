@@ -45,9 +45,10 @@ VERDICTS = ("no-disruption-budget", "one-replica", "second-drill-at-once")
 
 DRILLS = [*STANDARD[:-1], *FAMILIES, STANDARD[-1]]  # the upgrade last: after it the cluster is another
 
-EVERY_MUTANT = ["pytest", "-v", "tests/mutants/live/test_live.py"]
-_NAMED = [f"{EVERY_MUTANT[-1]}::test_live_mutant[{name}]" for name in VERDICTS]
-MUTANTS = [*EVERY_MUTANT[:-1], *_NAMED, "--inventory", INVENTORY]
+_LIVE_MUTANTS = "tests/mutants/live/test_live.py"
+EVERY_MUTANT = ["pytest", "-v", _LIVE_MUTANTS, "--inventory", INVENTORY]
+_NAMED = [f"{_LIVE_MUTANTS}::test_live_mutant[{name}]" for name in VERDICTS]
+MUTANTS = ["pytest", "-v", *_NAMED, "--inventory", INVENTORY]
 ACCEPTANCE = ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY]
 CHOSEN = [*ACCEPTANCE, "--drills", ",".join(DRILLS)]
 
@@ -77,7 +78,7 @@ def live(*, every_drill: bool) -> list[tuple[list[str], float]]:
     """What is run on the cluster, in order, each with the seconds that it may take."""
     stages = [(stage, STAGE_S) for stage in LIVE]
     if every_drill:
-        stages[LIVE.index(MUTANTS)] = ([*EVERY_MUTANT, "--inventory", INVENTORY], STAGE_S)
+        stages[LIVE.index(MUTANTS)] = (EVERY_MUTANT, STAGE_S)
         stages[LIVE.index(CHOSEN)] = ([*ACCEPTANCE, "--drills", "all"], EVERY_DRILL_S)
     return stages
 

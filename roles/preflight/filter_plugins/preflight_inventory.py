@@ -256,9 +256,10 @@ def _version_mistakes(shared: Mapping[str, Any]) -> list[str]:
 
 
 def _lease_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    found = {str(hosts[name].get("control_plane_lease_duration", LEAST_LEASE_S)) for name in members if name in hosts}
+    setting = "control_plane_lease_duration"
+    found = {str(hosts[name][setting]) for name in members if setting in hosts.get(name, {})}
     return [
-        f"control_plane_lease_duration is {text!r}: expected whole seconds, {LEAST_LEASE_S} or more"
+        f"{setting} is {text!r}: expected whole seconds, {LEAST_LEASE_S} or more"
         for text in sorted(found)
         if not text.isdecimal() or int(text) < LEAST_LEASE_S
     ]
