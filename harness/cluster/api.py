@@ -199,6 +199,18 @@ class ClusterApi:
             setting="rollout",
         )
 
+    def remove_namespace(self, name: str) -> None:
+        """Delete a namespace of kubedrill's own with all in it, and wait until it is gone (timeouts.namespace_gone).
+
+        Its pods get one second and not their grace period, as nobody asks them any more. The namespace controller first
+        looks 5 s after the order (its namespaceDeletionGracePeriod); were pods left by then, it would look again when
+        half of the longest grace period is over.
+        """
+        with _missing_is_fine():
+            self.core.delete_namespace(name)
+            self.core.delete_collection_namespaced_pod(name, grace_period_seconds=1)
+        self.wait_namespace_gone(name)
+
     def wait_namespace_gone(self, name: str) -> None:
         """Wait (timeouts.namespace_gone) until a namespace is deleted."""
 

@@ -57,7 +57,7 @@ class DrainBlocked:
         api, node = ctx.faults.api, ctx.target
         objects = planted(node)
         what = f"namespace {NAMESPACE}"
-        ctx.undos.add(what, lambda: _remove(ctx, objects))
+        ctx.undos.add(what, lambda: api.remove_namespace(NAMESPACE))
         with ctx.step(node, "plant a workload that may not be disrupted"):
             api.apply(objects)
             api.wait_rollout("Deployment", NAMESPACE, WORKLOAD)
@@ -78,7 +78,7 @@ class DrainBlocked:
             "uncordoned",
         )
         with ctx.step(node, "remove the planted workload"):
-            _remove(ctx, objects)
+            api.remove_namespace(NAMESPACE)
         ctx.undos.drop(what)
 
 
@@ -102,11 +102,6 @@ def _wait_budget_counted(ctx: DrillContext) -> None:
         return None if counted else "not counted yet"
 
     ctx.faults.api.wait(f"PodDisruptionBudget {NAMESPACE}/{WORKLOAD} to count its pod", lacks, setting="pods_ready")
-
-
-def _remove(ctx: DrillContext, objects: list[dict[str, Any]]) -> None:
-    ctx.faults.api.delete(objects[:1])
-    ctx.faults.api.wait_namespace_gone(NAMESPACE)
 
 
 def planted(node: str) -> list[dict[str, Any]]:

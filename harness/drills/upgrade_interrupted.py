@@ -140,7 +140,7 @@ def blocked(ctx: DrillContext, wanted: str) -> str:
     """Plant a pod that may not be disrupted on the target: its drain has to be refused by name, the node uncordoned."""
     api, objects = ctx.faults.api, drain_blocked.planted(ctx.target)
     what = f"namespace {drain_blocked.NAMESPACE}"
-    ctx.undos.add(what, lambda: _remove(ctx))
+    ctx.undos.add(what, lambda: api.remove_namespace(drain_blocked.NAMESPACE))
     with ctx.step(ctx.target, "plant a workload that may not be disrupted"):
         api.apply(objects)
         api.wait_rollout("Deployment", drain_blocked.NAMESPACE, drain_blocked.WORKLOAD)
@@ -151,14 +151,9 @@ def blocked(ctx: DrillContext, wanted: str) -> str:
     found = "cordoned" if cordoned else "uncordoned"
     ctx.check("the node is uncordoned after the refusal", not cordoned, found, "uncordoned")
     with ctx.step(ctx.target, "remove the planted workload"):
-        _remove(ctx)
+        api.remove_namespace(drain_blocked.NAMESPACE)
     ctx.undos.drop(what)
     return said
-
-
-def _remove(ctx: DrillContext) -> None:
-    ctx.faults.api.delete(drain_blocked.planted(ctx.target)[:1])
-    ctx.faults.api.wait_namespace_gone(drain_blocked.NAMESPACE)
 
 
 def _failed(ctx: DrillContext, wanted: str, title: str, watch: Callable[[TaskEvent], None] | None = None) -> str:

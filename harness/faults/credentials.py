@@ -70,8 +70,7 @@ class Client:
 
     def remove(self) -> None:
         """Delete the namespace with all in it, and wait until it is gone (timeouts.namespace_gone)."""
-        self.ctx.api.delete([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}])
-        self.ctx.api.wait_namespace_gone(NAMESPACE)
+        self.ctx.api.remove_namespace(NAMESPACE)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from harness.drills import Drill, find_drills
 from harness.errors import KubedrillError
 from harness.faults import FaultContext
 from harness.model import DrillVerdict, VerdictKind
-from harness.probes import remove_probes
+from harness.probes import end_probes, remove_probes
 from harness.record import read_record
 from harness.report import write_report
 from harness.runner.lease import ClusterLease
@@ -179,6 +179,7 @@ class _Run:
             if app.status() is None:
                 return
             self.progress.step("cluster", "remove the app and the probes")
+            end_probes(api)  # while the app does
             app.remove()
             remove_probes(api)
         except KubedrillError as error:

@@ -1,4 +1,4 @@
-"""Ansible module: takes one server out of this node's haproxy, or puts it back, through the runtime socket."""
+"""Ansible module: takes servers out of this node's haproxy, or puts them back, through the runtime socket."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: haproxy_server
-short_description: Drains a server in haproxy or puts it back
+short_description: Drains servers in haproxy or puts them back
 description: A drained server gets no new connections, those that it has go on until the server closes them.
 options:
   socket: {description: The runtime socket., type: path, required: true}
-  server: {description: "The server's name, looked for in all backends.", type: str, required: true}
+  servers: {description: "The servers' names, looked for in all backends.", type: list, elements: str, required: true}
   state: {description: What it should be., type: str, choices: [drained, ready], required: true}
-  timeout: {description: "Seconds until a server must pass its checks again, 0 for none.", type: int, default: 30}
+  timeout: {description: "Seconds until all must pass their checks again, 0 for none.", type: int, default: 30}
 author: kubedrill
 """
 ADMIN_DRAIN = 0x08 | 0x10  # haproxy's srv_admin_state: forced drain, inherited drain
@@ -35,17 +35,22 @@ def ask(path: str, command: str) -> str:
     return answer.decode()
 
 
-def servers(state: str, name: str) -> list[dict[str, int | str]]:
-    r"""Rows of ``show servers state`` about one server.
+def servers(state: str, names: list[str]) -> list[dict[str, int | str]]:
+    r"""Rows of ``show servers state`` about some servers.
 
     >>> text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n3 api 1 cp1 10.0.0.1 2 0\n"
-    >>> servers(text, "cp1")
-    [{'backend': 'api', 'operation': 2, 'admin': 0}]
+    >>> servers(text, ["cp1"])
+    [{'backend': 'api', 'server': 'cp1', 'operation': 2, 'admin': 0}]
     """
     return [
-        {"backend": row["be_name"], "operation": int(row["srv_op_state"]), "admin": int(row["srv_admin_state"])}
+        {
+            "backend": row["be_name"],
+            "server": row["srv_name"],
+            "operation": int(row["srv_op_state"]),
+            "admin": int(row["srv_admin_state"]),
+        }
         for row in _rows(state)
-        if row["srv_name"] == name
+        if row["srv_name"] in names
     ]
 
 
@@ -55,13 +60,13 @@ def _rows(state: str) -> list[dict[str, str]]:
     return [dict(zip(header, line.split(), strict=False)) for line in lines if line[:1].isdigit() and " " in line]
 
 
-def others(state: str, backend: str, name: str) -> list[str]:
-    """Servers of a backend besides ``name`` that get connections now."""
+def others(state: str, backend: str, names: list[str]) -> list[str]:
+    """Servers of a backend besides ``names`` that get connections now."""
     return [
         row["srv_name"]
         for row in _rows(state)
         if row["be_name"] == backend
-        and row["srv_name"] != name
+        and row["srv_name"] not in names
         and int(row["srv_op_state"]) == RUNNING
         and not int(row["srv_admin_state"]) & (ADMIN_DRAIN | ADMIN_MAINTENANCE)
     ]
@@ -86,38 +91,41 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "socket": {"type": "path", "required": True},
-            "server": {"type": "str", "required": True},
+            "servers": {"type": "list", "elements": "str", "required": True},
             "state": {"type": "str", "choices": ["drained", "ready"], "required": True},
             "timeout": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )
-    path, name, wanted = module.params["socket"], module.params["server"], module.params["state"]
+    path, names, wanted = module.params["socket"], module.params["servers"], module.params["state"]
     try:
         state = ask(path, "show servers state")
-        rows = servers(state, name)
-        if not rows:
-            module.fail_json(msg=f"haproxy at {path} has no server {name}")
+        rows = servers(state, names)
+        unknown = sorted(set(names) - {str(row["server"]) for row in rows})
+        if unknown:
+            module.fail_json(msg=f"haproxy at {path} has no server {', '.join(unknown)}")
         blocked = ADMIN_DRAIN | ADMIN_MAINTENANCE
         behind = [row for row in rows if bool(int(row["admin"]) & blocked) != (wanted == "drained")]
-        alone = [row["backend"] for row in behind if wanted == "drained" and not others(state, row["backend"], name)]
+        alone = {row["backend"] for row in behind if wanted == "drained" and not others(state, row["backend"], names)}
         if alone:
-            module.fail_json(msg=f"{name} is the only usable server of {', '.join(alone)}: it stays in the balancer")
+            left = f"{', '.join(sorted(alone))} would be left without a usable server"
+            module.fail_json(msg=f"{left}: {', '.join(names)} stay in the balancer")
         if not module.check_mode:
             for row in rows if wanted == "ready" else behind:
-                command(path, f"{row['backend']}/{name}", wanted)
+                command(path, f"{row['backend']}/{row['server']}", wanted)
         waits = wanted == "ready" and module.params["timeout"] > 0 and not module.check_mode
-        if waits and not _passes(path, name, module.params["timeout"]):
-            module.fail_json(msg=f"waited {module.params['timeout']} s for haproxy's checks of {name} to pass")
+        if waits and not _pass(path, names, module.params["timeout"]):
+            checks = f"haproxy's checks of {', '.join(names)}"
+            module.fail_json(msg=f"waited {module.params['timeout']} s for {checks} to pass")
     except OSError as error:
         module.fail_json(msg=f"haproxy's runtime socket {path} cannot be used: {error}")
     module.exit_json(changed=bool(behind))
 
 
-def _passes(path: str, name: str, timeout: float) -> bool:
+def _pass(path: str, names: list[str], timeout: float) -> bool:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        if all(row["operation"] == RUNNING for row in servers(ask(path, "show servers state"), name)):
+        if all(row["operation"] == RUNNING for row in servers(ask(path, "show servers state"), names)):
             return True
         time.sleep(0.2)
     return False

@@ -41,12 +41,10 @@ def version(pytestconfig: pytest.Config, inventory: Any) -> str:
 def namespace(api: ClusterApi) -> Iterator[str]:
     """The suite's own namespace; one that a killed run left behind is removed first."""
     made = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}]
-    api.delete(made)
-    api.wait_namespace_gone(NAMESPACE)
+    api.remove_namespace(NAMESPACE)
     api.apply(made)
     yield NAMESPACE
-    api.delete(made)
-    api.wait_namespace_gone(NAMESPACE)
+    api.remove_namespace(NAMESPACE)
 
 
 @pytest.fixture(scope="session")

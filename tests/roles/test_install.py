@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import playbook_runs
 import pytest
 from listing import list_nodes
+from node_kubectl import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.cluster.hosts import Hosts
     from harness.cluster.inventory import Inventory
-
-KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-o", "json"]
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +43,6 @@ def installed(fresh: Path, inventory: Inventory, hosts: Hosts) -> dict[str, int]
         once=lambda: hosts.run(joining, ["pgrep", "-x", "kubeadm"]).ok,
     )
     return playbook_runs.run(inventory.path, "site.yml")
-
-
-def ask(hosts: Hosts, inventory: Inventory, *arguments: str) -> Any:
-    result = hosts.run(inventory.control_planes[0], [*KUBECTL, *arguments])
-    assert result.ok, result.stderr
-    return json.loads(result.stdout)
 
 
 def test_a_killed_run_is_completed_by_another(installed: dict[str, int], inventory: Inventory, hosts: Hosts) -> None:

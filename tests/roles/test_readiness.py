@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from node_kubectl import KUBECTL
 
 from bundle.releases import STANDARD
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from harness.cluster.hosts import Hosts
     from harness.cluster.inventory import Inventory
 
-KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
 NAME = "kubedrill-readiness-test"
 IMAGE = "docker.io/kubedrill/python:v1"
 PLANTED = {

@@ -6,27 +6,19 @@ drill goes the same way without kills. `pytest tests/roles/test_upgrade_killed.p
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import playbook_runs
 import pytest
+from node_kubectl import ask
 
 if TYPE_CHECKING:
     from harness.cluster.hosts import Hosts
     from harness.cluster.inventory import Inventory
 
-KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-o", "json"]
 TARGET = "1.36.3"
 # What Ansible says when a task begins: the run is killed while that task is under way.
 MOMENTS = ("TASK [upgrade : Swap etcd", "TASK [upgrade : Restart what runs", "PLAY [Upgrade the workers]")
-
-
-def nodes(hosts: Hosts, inventory: Inventory) -> list[dict[str, Any]]:
-    result = hosts.run(inventory.control_planes[0], [*KUBECTL, "get", "nodes"])
-    assert result.ok, result.stderr
-    found: list[dict[str, Any]] = json.loads(result.stdout)["items"]
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +30,7 @@ def killed_thrice(inventory: Inventory) -> dict[str, int]:
 
 @pytest.mark.usefixtures("killed_thrice")
 def test_every_node_is_upgraded_and_nothing_is_left_over(inventory: Inventory, hosts: Hosts) -> None:
-    for node in nodes(hosts, inventory):
+    for node in ask(hosts, inventory, "get", "nodes")["items"]:
         name = node["metadata"]["name"]
         assert node["status"]["nodeInfo"]["kubeletVersion"] == f"v{TARGET}", name
         assert not node["spec"].get("unschedulable", False), name

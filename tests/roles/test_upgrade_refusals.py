@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import playbook_runs
 import pytest
+from node_kubectl import KUBECTL, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from harness.cluster.hosts import Hosts
     from harness.cluster.inventory import Inventory
 
-KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"]
 NAME = "kubedrill-drain-test"
 BLOCKED = [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}},
@@ -54,12 +54,6 @@ def play(inventory: Inventory, playbook: str, *args: str) -> tuple[int, str]:
     process = playbook_runs.start(inventory.path, playbook, *args)
     said, _ = process.communicate(timeout=300)
     return process.returncode, said
-
-
-def ask(hosts: Hosts, inventory: Inventory, *arguments: str) -> Any:
-    result = hosts.run(inventory.control_planes[0], [*KUBECTL, *arguments, "-o", "json"])
-    assert result.ok, result.stderr
-    return json.loads(result.stdout)
 
 
 def bundle(folder: Path, version: str) -> Path:

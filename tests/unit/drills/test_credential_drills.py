@@ -51,7 +51,8 @@ class Cluster:
     def create_namespaced_service_account_token(self, *_: Any) -> Any:
         return Object(status=Object(token=token()))
 
-    def wait_namespace_gone(self, _name: str) -> None: ...
+    def remove_namespace(self, _name: str) -> None:
+        self.there.discard("Namespace")
 
     def client_cert_files(self) -> tuple[Path, Path, Path]:
         return Path("ca"), Path("crt"), Path("key")

@@ -25,7 +25,7 @@ PLAY = """\
   vars_files: [VARS]
   tasks:
     - ansible.builtin.copy:
-        content: "{{ [cluster_balancers, cluster_balancer_servers] | to_json }}"
+        content: "{{ [cluster_balancers, cluster_own_balancers] | to_json }}"
         dest: "{{ out }}/{{ inventory_hostname }}"
         mode: "0600"
 """
@@ -44,20 +44,20 @@ def asked(folder: Path, kind: str, balancers: str = "") -> dict[str, Any]:
 
 def test_every_control_plane_has_a_balancer_behind_a_virtual_address(tmp_path: Path) -> None:
     found = asked(tmp_path, "virtual_address")
-    assert found["cp1"] == [["cp1", "cp2"], [["cp1", "cp1"], ["cp1", "cp2"]]]
-    assert found["cp2"] == [["cp1", "cp2"], [["cp2", "cp1"], ["cp2", "cp2"]]]
+    assert found["cp1"] == [["cp1", "cp2"], ["cp1"]]
+    assert found["cp2"] == [["cp1", "cp2"], ["cp2"]]
     assert found["w1"] == [["cp1", "cp2"], []]
 
 
 @pytest.mark.parametrize(
     ("group", "drained_in", "seen_to"),
     [
-        ("load_balancers: {hosts: {lb1: }}\n", ["lb1"], [["lb1", "cp1"], ["lb1", "cp2"]]),
+        ("load_balancers: {hosts: {lb1: }}\n", ["lb1"], ["lb1"]),
         ("", [], []),
     ],
 )
 def test_outside_the_cluster_it_is_the_inventory_s_balancer_or_nobody(
-    tmp_path: Path, group: str, drained_in: list[str], seen_to: list[list[str]]
+    tmp_path: Path, group: str, drained_in: list[str], seen_to: list[str]
 ) -> None:
     found = asked(tmp_path, "external", group)
     assert found == {"cp1": [drained_in, seen_to], "cp2": [drained_in, []], "w1": [drained_in, []]}

@@ -122,16 +122,17 @@ def test_leadership_goes_to_an_upgraded_member_and_never_to_a_learner(leader: Mo
 def test_haproxy_rows(haproxy: ModuleType) -> None:
     header = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n"
     text = header + "3 api 1 cp1 10.0.0.1 2 8\n3 api 2 cp10 x 0 0\n"
-    assert haproxy.servers(text, "cp1") == [{"backend": "api", "operation": 2, "admin": 8}]
-    assert haproxy.servers(text, "cp3") == []
+    assert haproxy.servers(text, ["cp1"]) == [{"backend": "api", "server": "cp1", "operation": 2, "admin": 8}]
+    assert [row["server"] for row in haproxy.servers(text, ["cp1", "cp10"])] == ["cp1", "cp10"]
+    assert haproxy.servers(text, ["cp3"]) == []
 
 
 def test_the_last_usable_server_of_a_backend_is_seen_as_such(haproxy: ModuleType) -> None:
     header = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n"
     up, drained, down = "3 api 1 cp1 x 2 0\n", "3 api 2 cp2 x 2 8\n", "3 api 3 cp3 x 0 0\n"
-    assert haproxy.others(header + up + drained + down, "api", "cp2") == ["cp1"]
-    assert haproxy.others(header + up + drained + down, "api", "cp1") == []
-    assert haproxy.others(header + up + drained + down, "other", "cp2") == []
+    assert haproxy.others(header + up + drained + down, "api", ["cp2"]) == ["cp1"]
+    assert haproxy.others(header + up + drained + down, "api", ["cp1"]) == []
+    assert haproxy.others(header + up + drained + down, "other", ["cp2"]) == []
 
 
 def test_all_static_pods_are_swapped_when_the_kubelet_differs(
