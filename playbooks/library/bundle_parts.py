@@ -94,7 +94,7 @@ SIDE_BY_SIDE = 2  # one import waits for the disk while the other computes
 
 # Slow enough that etcd's writes on the same disk stay far below its election timeout (1 s), measured on 2 cores.
 # Archives hold packed layers: what is written when they are unpacked is three to four times as much.
-GENTLE_BYTES_A_SECOND = 20 << 20
+GENTLE_BYTES_A_SECOND = 10 << 20
 SYNC_BYTES = 8 << 20
 INGESTS = Path("/var/lib/containerd/io.containerd.content.v1.content/ingest")
 
