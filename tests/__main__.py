@@ -61,7 +61,8 @@ STYLE = [
     ["ansible-lint", "--offline", "--profile", "production"],
 ]
 QUICK = [
-    ["pytest", "-q", "-n", "2", "--dist", "loadgroup", "tests/unit", "tests/mutants", "tests/browser"],
+    # Four at a time also on two processors: many wait for servers that they start.
+    ["pytest", "-q", "-n", "4", "--dist", "loadgroup", "tests/unit", "tests/mutants", "tests/browser"],
 ]
 LIVE = [
     ["kubedrill", "bundle", "build"],
