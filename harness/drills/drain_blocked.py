@@ -55,11 +55,10 @@ class DrainBlocked:
     def run(self, ctx: DrillContext) -> None:
         """Plant, drain, look at what the drain said, remove."""
         api, node = ctx.faults.api, ctx.target
-        objects = planted(node)
         what = f"namespace {NAMESPACE}"
         ctx.undos.add(what, lambda: api.remove_namespace(NAMESPACE))
         with ctx.step(node, "plant a workload that may not be disrupted"):
-            api.apply(objects)
+            api.apply(planted(node))
             api.wait_rollout("Deployment", NAMESPACE, WORKLOAD)
             _wait_budget_counted(ctx)
         said = _drain(ctx)
@@ -105,7 +104,7 @@ def _wait_budget_counted(ctx: DrillContext) -> None:
 
 
 def planted(node: str) -> list[dict[str, Any]]:
-    """The namespace, the workload on ``node`` and its budget. The first object's removal removes them all."""
+    """The namespace, the workload on ``node`` and its budget."""
     labels = {"app.kubernetes.io/name": WORKLOAD}
     where = {"name": WORKLOAD, "namespace": NAMESPACE}
     container = {

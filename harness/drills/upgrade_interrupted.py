@@ -138,11 +138,11 @@ def _cut_at(ctx: DrillContext, moment: str, *, other: bool) -> Iterator[Callable
 
 def blocked(ctx: DrillContext, wanted: str) -> str:
     """Plant a pod that may not be disrupted on the target: its drain has to be refused by name, the node uncordoned."""
-    api, objects = ctx.faults.api, drain_blocked.planted(ctx.target)
+    api = ctx.faults.api
     what = f"namespace {drain_blocked.NAMESPACE}"
     ctx.undos.add(what, lambda: api.remove_namespace(drain_blocked.NAMESPACE))
     with ctx.step(ctx.target, "plant a workload that may not be disrupted"):
-        api.apply(objects)
+        api.apply(drain_blocked.planted(ctx.target))
         api.wait_rollout("Deployment", drain_blocked.NAMESPACE, drain_blocked.WORKLOAD)
     said = _failed(ctx, wanted, f"upgrade to {wanted}, until a budget blocks it")
     named = f"PodDisruptionBudget {drain_blocked.NAMESPACE}/{drain_blocked.WORKLOAD}"
