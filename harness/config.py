@@ -56,7 +56,7 @@ class Timeouts(Section):
     metrics: float = _seconds(120, "metrics-server to have figures of every node; it scrapes every 15-60 s")
     namespace_gone: float = _seconds(180, "a namespace to be deleted; its pods get their grace period of 30 s")
     unschedulable_cleared: float = _seconds(60, "a node to take pods again after an uncordon")
-    steady: float = _seconds(180, "the cluster and the app to be healthy before a drill begins")
+    steady: float = _seconds(180, "the cluster and the app to be well before a drill; every probe to answer after it")
     recovery: float = _seconds(420, "the cluster to be healthy after a fault was healed: boot, kubelet, etcd, pods")
     probes_ready: float = _seconds(60, "every probe to have answered once; the in-cluster prober is a pod")
     power: float = _seconds(120, "one power command (Vagrant or the inventory's power_off, power_on) to return")
@@ -74,7 +74,7 @@ class Probes(Section):
     timeout_s: float = Field(default=1.0, gt=0, le=30, description="seconds until an unanswered request has failed")
     min_samples: int = Field(default=50, ge=1, description="fewer samples than this of a probe: INCONCLUSIVE")
     warmup_s: float = Field(default=5.0, ge=0, le=600, description="seconds of traffic before the fault")
-    cooldown_s: float = Field(default=5.0, ge=0, le=600, description="seconds of traffic after recovery")
+    cooldown_s: float = Field(default=5.0, ge=0, le=600, description="seconds without a failure after recovery")
 
 
 class GameDay(Section):

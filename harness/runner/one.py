@@ -27,7 +27,7 @@ from harness.runner.guards import FaultGuard, brief, find_unfit
 from harness.runner.replay import OtherTargets, choose
 from harness.runner.seeds import drill_rng
 from harness.runner.ticker import Ticker
-from harness.waits import Waiting, pause, wait_for
+from harness.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,8 +177,9 @@ class _Drilling:
                 self._heal()
         with context.step("cluster", "recover: until it is healthy again"):
             self._recovered(before)
-        with context.step("probes", f"calm: {probes.cooldown_s:g} s more of traffic"):
-            pause(probes.cooldown_s)
+        # an outage that is still going on has no end that could be told: give it the time to end
+        with context.step("probes", f"calm: {probes.cooldown_s:g} s without a failure"), suppress(DeadlineExceeded):
+            context.wait_answering("*", for_s=probes.cooldown_s, seconds=timeouts.steady, setting="steady")
 
     def _heal(self) -> None:
         if not len(self.undos):

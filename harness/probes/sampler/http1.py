@@ -7,14 +7,19 @@ never be seen), no pool beyond one idle connection, no redirects, no name lookup
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .ports import Ports
 
 if TYPE_CHECKING:
     import ssl
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_BODY_BYTES = 4 << 20
+
+_PORTS = Ports.of_host()
 
 
 class BadAnswerError(Exception):
@@ -46,15 +51,22 @@ class Connection(asyncio.Protocol):
         """Connect to an IP address; ``name`` is what its certificate is for. Raises OSError or ssl.SSLError."""
         loop = asyncio.get_running_loop()
         limit = timeout_s if tls else None
-        _, connection = await loop.create_connection(
-            cls,
-            host,
-            port,
-            ssl=tls,
-            server_hostname=(name or host) if tls else None,
-            ssl_handshake_timeout=limit,
-            ssl_shutdown_timeout=limit,
-        )
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            _PORTS.bind(sock)
+            await loop.sock_connect(sock, (host, port))
+            _, connection = await loop.create_connection(
+                cls,
+                sock=sock,
+                ssl=tls,
+                server_hostname=(name or host) if tls else None,
+                ssl_handshake_timeout=limit,
+                ssl_shutdown_timeout=limit,
+            )
+        except BaseException:
+            sock.close()
+            raise
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

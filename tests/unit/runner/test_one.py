@@ -80,8 +80,9 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def bench(tmp_path: Path, stop: Stop | None = None) -> Any:
-    settings = Settings.model_validate({"probes": {"warmup_s": 0, "cooldown_s": 0}, "timeouts": {"recovery": 0.1}})
+def bench(tmp_path: Path, stop: Stop | None = None, **timeouts: float) -> Any:
+    limits = {"recovery": 0.1, **timeouts}
+    settings = Settings.model_validate({"probes": {"warmup_s": 0, "cooldown_s": 0}, "timeouts": limits})
     inventory = Object(name="test", kubernetes_version="1.35.4", nodes=(), vars={}, external=False)
     api = Object(version=Object(get_code=lambda: Object(git_version="v1.36.3")))
     nobody: Any = None
@@ -154,6 +155,33 @@ def test_a_cluster_that_stays_broken_fails_the_drill(tmp_path: Path, problems: l
     found = record(tmp_path)
     assert checks(found)["healthy after"] is False
     assert "etcd on cp2: no answer" in judge(found).reason
+
+
+def test_probes_that_still_fail_when_the_cluster_is_healthy_are_given_time_to_end_it(
+    tmp_path: Path, problems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = list(problems)
+
+    class Recovering(Session):
+        def latest(self) -> dict[str, tuple[int, int]]:
+            return {"app-new": (9 if failing and failing.pop() else 10, 10)}
+
+    monkeypatch.setattr(one, "ProbeSession", Recovering)
+    one.run_one(bench(tmp_path), Drill(lambda _ctx: failing.extend(["a request failed"] * 3)))
+    assert failing == []
+
+
+def test_probes_that_never_recover_are_left_to_the_verdict(
+    tmp_path: Path, problems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(Session):
+        def latest(self) -> dict[str, tuple[int, int]]:
+            return {"app-new": (9 if broken else 10, 10)}
+
+    broken = list(problems)
+    monkeypatch.setattr(one, "ProbeSession", Failing)
+    one.run_one(bench(tmp_path, steady=0.1), Drill(lambda _ctx: broken.append("for good")))
+    assert record(tmp_path).ended == "completed"
 
 
 def test_an_undo_that_fails_is_in_the_verdict(tmp_path: Path, problems: list[str]) -> None:
