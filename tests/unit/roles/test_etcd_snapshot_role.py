@@ -54,6 +54,9 @@ def test_the_rollback_finds_what_the_role_saved(saved: Path) -> None:
     assert sorted(path.name for path in saved.iterdir()) == sorted(
         name for one in snapshots for name in (one.name, f"{one.name}.json")
     )
+    assert {
+        path.stat().st_mode & 0o777 for path in saved.glob("*.db*") if path.name.startswith(snapshots[-1].name)
+    } == {0o600}
     told, problems = load("roles/rollback/library/rollback_snapshot.py").choose(saved, "", "drill", "1.35.4")
     assert (told["path"], problems) == (str(snapshots[-1]), [])
     assert (told["about"], told["bytes"], told["revision"]) == (ABOUT, 19, 7)
