@@ -11,10 +11,14 @@ Each stage prints its own runner's summary. A stage that fails ends the run; the
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from bundle.cleanup import remove_nodes
 from bundle.docker_daemon import ensure_daemon
@@ -60,10 +64,11 @@ STYLE = [
     ["yamllint", "--strict", "."],
     ["ansible-lint", "--offline", "--profile", "production"],
 ]
-QUICK = [
-    # Four at a time also on two processors: many wait for servers that they start.
-    ["pytest", "-q", "-n", "4", "--dist", "loadgroup", "tests/unit", "tests/mutants", "tests/browser"],
-]
+QUICK_FOLDERS = ["tests/unit/orders", "tests/browser", "tests/unit", "tests/mutants"]
+"""What takes longest on one worker begins first, so that the others need not wait for it in the end."""
+
+# Four at a time also on two processors: many wait for servers that they start.
+QUICK = [["pytest", "-q", "-n", "4", "--dist", "loadgroup", *QUICK_FOLDERS]]
 LIVE = [
     ["kubedrill", "bundle", "build"],
     ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
@@ -84,17 +89,35 @@ def live(*, every_drill: bool) -> list[tuple[list[str], float]]:
     return stages
 
 
-def run(command: list[str], seconds: float = STAGE_S) -> bool:
-    """Run one stage with its output as it comes; tell whether it passed."""
-    print(f"\n==> {' '.join(command)}", flush=True)
+def run(command: list[str], seconds: float = STAGE_S, output: IO[str] | None = None) -> bool:
+    """Run one stage with its output as it comes, or into a file; tell whether it passed."""
+    print(f"\n==> {' '.join(command)}", file=output, flush=True)
     started = time.monotonic()
+    program = [TOOLS / command[0], *command[1:]]
     try:
-        code = subprocess.run([TOOLS / command[0], *command[1:]], cwd=ROOT, check=False, timeout=seconds).returncode
-        ended = "ok" if code == 0 else f"failed ({code})"
+        done = subprocess.run(program, cwd=ROOT, check=False, timeout=seconds, stdout=output, stderr=output)
+        ended = "ok" if done.returncode == 0 else f"failed ({done.returncode})"
     except subprocess.TimeoutExpired:
         ended = "hung and was killed"
-    print(f"<== {command[0]}: {ended} in {time.monotonic() - started:.0f} s", flush=True)
+    print(f"<== {command[0]}: {ended} in {time.monotonic() - started:.0f} s", file=output, flush=True)
     return ended == "ok"
+
+
+def side_by_side(commands: list[list[str]]) -> bool:
+    """Run stages that use one processor each; their output comes in order when the one before has ended."""
+
+    def into_file(command: list[str]) -> tuple[bool, str]:
+        with TemporaryFile("w+", encoding="utf-8") as output:
+            passed = run(command, output=output)
+            output.seek(0)
+            return passed, output.read()
+
+    passed = True
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for ok, output in pool.map(into_file, commands):
+            print(output, end="", flush=True)
+            passed = passed and ok
+    return passed
 
 
 def main(argv: list[str]) -> int:
@@ -103,7 +126,7 @@ def main(argv: list[str]) -> int:
         print(f"found {' '.join(argv)!r}, expected nothing or --all", file=sys.stderr)
         return 2
     started = time.monotonic()
-    passed = all(run(command) for command in [*STYLE, *QUICK])
+    passed = side_by_side(STYLE) and all(run(command) for command in QUICK)
     if passed:
         # An earlier run may have ended without taking its nodes along, and its checkout may be gone. Docker knows them,
         # once its daemon runs again.
