@@ -64,8 +64,9 @@ STYLE = [
     ["yamllint", "--strict", "."],
     ["ansible-lint", "--offline", "--profile", "production"],
 ]
-QUICK_FOLDERS = ["tests/unit/orders", "tests/browser", "tests/unit", "tests/mutants"]
-"""What takes longest on one worker begins first, so that the others need not wait for it in the end."""
+QUICK_FOLDERS = ["tests/unit/orders", "tests/unit", "tests/mutants", "tests/browser"]
+"""What takes longest on one worker begins first, so that the others need not wait for it in the end. The browser comes
+last: Playwright leaves an event loop running in its worker, where asyncio's tests cannot start theirs."""
 
 # Four at a time also on two processors: many wait for servers that they start.
 QUICK = [["pytest", "-q", "-n", "4", "--dist", "loadgroup", *QUICK_FOLDERS]]
