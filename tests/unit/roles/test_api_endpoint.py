@@ -67,3 +67,12 @@ def test_its_timers_are_read_back_apart(planes: int, fall: int) -> None:
     api, ports = node_ports_apart(render(planes, cluster_endpoint_kind="external"))
     assert parse_haproxy(api) == {"inter": 0.5, "fall": fall, "rise": 1, "check": 0.5}
     assert parse_haproxy(ports)["fall"] == 3
+
+
+@pytest.mark.parametrize(("interval_ms", "fast_ms", "check_s"), [(500, 200, 0.5), (3000, 1200, 3.0), (100, 40, 0.5)])
+def test_a_slow_machine_is_not_asked_more_often_when_it_fails_and_has_as_long_to_answer(
+    interval_ms: int, fast_ms: int, check_s: float
+) -> None:
+    text = render(cluster_endpoint_kind="virtual_address", api_endpoint_check_interval_ms=interval_ms)
+    assert f" inter {interval_ms}ms fastinter {fast_ms}ms downinter {interval_ms}ms " in text
+    assert parse_haproxy(text)["check"] == check_s
