@@ -4,7 +4,8 @@ Pausing is switched from outside too: the node stops between two instructions an
 
 In this order: the ``power_off`` and ``power_on`` commands that the inventory names (run on the controller); the
 container that is this node (its init is killed by SIGKILL from outside, with all that runs in it); the virtual machine
-that Vagrant made (`vagrant halt --force` pulls the plug).
+that Vagrant made (libvirt's own commands where it is libvirt's, else `vagrant halt --force`: both pull the plug, but
+Vagrant reads all of its plugins first).
 
 A killed container loses its processes, memory, network and tmpfs at once, as a power cut does; what it had written to
 files is with the host's kernel and survives, which a real disk does not promise for writes that were not synced.
@@ -16,6 +17,8 @@ one that is not paused). Such a refusal counts only where the node does not answ
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
 import socket
 import subprocess
 from dataclasses import dataclass, field
@@ -37,8 +40,13 @@ if TYPE_CHECKING:
 
 DOCKER = "/usr/bin/docker"
 """Debian's client; another `docker` may stand before it on PATH."""
-_PAUSED, _NOT_PAUSED = "is already paused", "is not paused"
-"""What Docker says of a container that is in the state which was asked for."""
+VIRSH = ("virsh", "--connect", "qemu:///system")
+"""vagrant-libvirt's default place for its machines."""
+_PAUSED = ("is already paused",)
+_NOT_PAUSED = ("is not paused", "is already running")
+"""What Docker, and libvirt after it, say of a node that is in the state which was asked for."""
+_OFF = ("false", "shut off")
+"""How Docker says that a container does not run, and libvirt that a machine is off."""
 GREETING_S = 5.0
 """Seconds for a node's SSH server to greet; sshd does so in milliseconds, on a crowded host within a second."""
 _ADDRESS = "{{range .NetworkSettings.Networks}}{{with .IPAMConfig}}{{.IPv4Address}} {{end}}{{end}}"
@@ -55,7 +63,7 @@ class Switch:
     off: tuple[str, ...]
     on: tuple[str, ...]
     environment: dict[str, str] | None = field(default=None, hash=False, repr=False)
-    already_off: str = ""
+    already_off: tuple[str, ...] = ()
     pause: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
@@ -110,7 +118,7 @@ class Power:
         return (
             f"{node.name}: found no way to pause it from outside (it has {', '.join(found) or 'neither command'}); "
             f"expected power_pause and power_resume commands beside power_off and power_on in {self.inventory.path}, "
-            "or a container that `vagrant up` made on this host"
+            "or a container or a machine of libvirt that `vagrant up` made on this host"
         )
 
     def pause(self, node: Node) -> None:
@@ -142,7 +150,7 @@ class Power:
         switch = self._need(node)
         if not switch.running:
             return False
-        return self._run(f"ask whether {node.name} is on", switch.running, switch).strip() == "false"
+        return self._run(f"ask whether {node.name} is on", switch.running, switch).strip() in _OFF
 
     def _need(self, node: Node) -> Switch:
         switch = self._switch(node)
@@ -158,12 +166,15 @@ class Power:
         if is_container(container, node.address):
             return _container(container)
         environment = vagrant_environment(self.inventory.path, self.inventory.name)
-        if made_by_vagrant(self.inventory) and has_machine(node.name, environment):
-            on = ("vagrant", "up", "--no-provision", node.name)
-            return Switch(("vagrant", "halt", "--force", node.name), on, environment)
-        return None
+        machine = find_machine(node.name, environment) if made_by_vagrant(self.inventory) else None
+        if machine is None:
+            return None
+        if machine.provider == "libvirt" and has_domain(machine.identity):
+            return _domain(machine.identity)
+        on = ("vagrant", "up", "--no-provision", node.name)
+        return Switch(("vagrant", "halt", "--force", node.name), on, environment)
 
-    def _run(self, what: str, argv: Sequence[str], switch: Switch, forgiven: str = "") -> str:
+    def _run(self, what: str, argv: Sequence[str], switch: Switch, forgiven: tuple[str, ...] = ()) -> str:
         """Run a command within the deadline and return what it printed."""
         try:
             done = subprocess.run(
@@ -182,7 +193,7 @@ class Power:
         except OSError as error:
             raise StepFailed(f"{what}: {argv[0]} could not be started: {error.strerror}") from error
         words = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        if done.returncode != 0 and not (forgiven and forgiven in words):
+        if done.returncode != 0 and not any(phrase in words for phrase in forgiven):
             raise StepFailed(f"{what}: the command ended with {done.returncode} and said: {words or '(nothing)'}")
         return done.stdout
 
@@ -203,11 +214,25 @@ def _container(name: str) -> Switch:
     return Switch(
         (DOCKER, "kill", "--signal=KILL", name),
         ("/bin/sh", "-c", f"{DOCKER} unpause {name} >/dev/null 2>&1; exec {DOCKER} start {name}"),
-        already_off="is not running",
+        already_off=("is not running",),
         pause=(DOCKER, "pause", name),
         resume=(DOCKER, "unpause", name),
         running=(DOCKER, "container", "inspect", "--format", "{{.State.Running}}", name),
         container=name,
+    )
+
+
+def _domain(identity: str) -> Switch:
+    """A machine of libvirt. ``virsh start`` refuses one that is paused, so "on" wakes it first."""
+    virsh = shlex.join(VIRSH)
+    return Switch(
+        (*VIRSH, "destroy", identity),  # libvirt's word for pulling the plug: the machine and its disk stay
+        ("/bin/sh", "-c", f"{virsh} resume {identity} >/dev/null 2>&1; exec {virsh} start {identity}"),
+        {**os.environ, "LC_ALL": "C"},  # its words are translated, and compared here
+        already_off=("is not running",),
+        pause=(*VIRSH, "suspend", identity),
+        resume=(*VIRSH, "resume", identity),
+        running=(*VIRSH, "domstate", identity),
     )
 
 
@@ -232,20 +257,35 @@ def greets(node: Node) -> bool:
 
 def is_container(name: str, address: str) -> bool:
     """Whether a container of that name was made with that address: a namesake of another cluster is not the node."""
-    try:
-        asked = subprocess.run(
-            [DOCKER, "container", "inspect", "--format", _ADDRESS, name],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0 and address in asked.stdout.split()
+    addresses = _answer(DOCKER, "container", "inspect", "--format", _ADDRESS, name)
+    return addresses is not None and address in addresses.split()
 
 
-def has_machine(name: str, environment: dict[str, str]) -> bool:
-    """Whether Vagrant made a virtual machine of that name."""
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as Vagrant remembers it: its provider, and the provider's own name for it."""
+
+    provider: str
+    identity: str
+
+
+def find_machine(name: str, environment: Mapping[str, str]) -> Machine | None:
+    """The virtual machine of that name which Vagrant made, None where it made none."""
     state = Path(environment.get("VAGRANT_DOTFILE_PATH") or PROJECT_ROOT / ".vagrant")
-    return any((state / "machines" / name).glob("*/id"))
+    for found in (state / "machines" / name).glob("*/id"):
+        return Machine(found.parent.name, found.read_text(encoding="utf-8").strip())
+    return None
+
+
+def has_domain(identity: str) -> bool:
+    """Whether libvirt on this host has that machine; Vagrant may have made it on another host."""
+    return _answer(*VIRSH, "domstate", identity) is not None
+
+
+def _answer(*argv: str) -> str | None:
+    """What a command printed, None where it cannot be asked here or was refused."""
+    try:
+        asked = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout if asked.returncode == 0 else None

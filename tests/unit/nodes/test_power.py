@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cluster.power import Power
+from harness.cluster.power import Machine, Power, _domain, find_machine
 from harness.cluster.vagrant import LOCAL_INVENTORY, made_by_vagrant, vagrant_environment
 from harness.config import Settings
 from harness.errors import DeadlineExceeded, StepFailed
@@ -70,3 +70,20 @@ def test_another_inventory_gets_state_of_its_own(tmp_path: Path) -> None:
     other = vagrant_environment(tmp_path, "other")
     assert other["KUBEDRILL_INVENTORY"] == str(tmp_path)
     assert other["VAGRANT_DOTFILE_PATH"].endswith("/.vagrant/state-other")
+
+
+def test_vagrant_s_own_records_name_the_machine_and_its_provider(tmp_path: Path) -> None:
+    environment = {"VAGRANT_DOTFILE_PATH": str(tmp_path)}
+    assert find_machine("w1", environment) is None
+    for provider, files in (("virtualbox", ()), ("libvirt", ("id", "index_uuid"))):
+        (tmp_path / "machines" / "w1" / provider).mkdir(parents=True)
+        for name in files:
+            (tmp_path / "machines" / "w1" / provider / name).write_text(f"{name}-of-w1\n")
+    assert find_machine("w1", environment) == Machine("libvirt", "id-of-w1")
+
+
+def test_a_machine_of_libvirt_is_switched_by_its_own_identity_and_woken_before_it_is_started() -> None:
+    switch = _domain("4161ad88")
+    assert switch.off[-2:] == ("destroy", "4161ad88")
+    *_, line = switch.on
+    assert line.index("resume 4161ad88") < line.index("start 4161ad88")
