@@ -104,7 +104,9 @@ def test_dns_does_not_stand_on_one_node(api: ClusterApi, inventory: Inventory) -
 def test_the_timers_that_predictions_use_can_be_read(api: ClusterApi, hosts: Hosts, inventory: Inventory) -> None:
     timers = LiveTimers.read(api, hosts, inventory)
     assert 10 <= timers.node_loss_s <= 600
-    assert 0 < timers.balancer_notices_s <= 30
+    assert timers.balancer_notices_s > 0
+    if len(inventory.control_planes) > 1:  # a single API server is given time: there is no other one to send clients to
+        assert timers.balancer_notices_s <= 30
     if inventory.external:
         return
     assert set(timers.vrrp_priority) == {node.name for node in inventory.control_planes}
