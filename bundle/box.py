@@ -34,8 +34,8 @@ DISK_GB = 16
 """Virtual size; the file holds only what was written (900 MB at first)."""
 COMMAND_LINE = "root=/dev/vda rw console=ttyS0 net.ifnames=0"
 EMULATED = "tsc=reliable mitigations=off"
-"""Added without KVM. A busy emulated processor misses its ticks, for which Linux distrusts the time stamp counter and asks an
-emulated HPET instead: 13 times slower to read (measured). There is no speculation to guard against."""
+"""Added without KVM. A busy emulated processor misses its ticks, so Linux may distrust the time stamp counter and
+ask an emulated HPET instead: 13 times slower to read (measured). There is no speculation to guard against."""
 PLACE = Path("/var/lib/libvirt/images")
 """libvirt's default pool: QEMU's user can read there, and cannot in a home directory."""
 BUNDLES_LABEL = "kd-bundles"
