@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from modules import load
 
 from harness.cluster.inventory import Inventory
 from harness.cluster.playbooks import run_playbook
+from harness.errors import StepFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +29,10 @@ SCRIPTS = {
 }
 
 
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
+def save(tmp_path: Path, **programs: str) -> Path:
+    """Run the role with these programs and return the directory of snapshots."""
     (tmp_path / "bin").mkdir()
-    for name, text in SCRIPTS.items():
+    for name, text in (SCRIPTS | programs).items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "hosts.ini").write_text("[control_planes]\na\n")
@@ -46,6 +48,11 @@ def saved(tmp_path: Path) -> Path:
     inventory = Inventory(tmp_path / "hosts.ini", "test", (), {})
     run_playbook(inventory, tmp_path / "play.yml", variables, timeout_s=300)
     return kept
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return save(tmp_path)
 
 
 def test_the_rollback_finds_what_the_role_saved(saved: Path) -> None:
@@ -68,3 +75,12 @@ def test_the_rollback_finds_what_the_role_saved(saved: Path) -> None:
         "is not usable: its sha256"
         in load("roles/rollback/library/rollback_snapshot.py").choose(saved, "", "drill", "1.35.4")[1][0]
     )
+
+
+def test_a_snapshot_whose_sum_cannot_be_told_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with pytest.raises(StepFailed, match="Save a snapshot of etcd"):
+        save(tmp_path, sha256sum="#!/bin/sh\nexit 1\n")
+    assert not list(tmp_path.glob("kubedrill-snapshot-*"))
+    assert len(list((tmp_path / "snapshots").glob("*.db"))) == 2, "the old ones, and no new one"
