@@ -22,10 +22,10 @@ help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
 setup:
-	@$(PYTHON) harness/hostsetup.py
+	@$(PYTHON) harness/kubedrill/local/hostsetup.py
 
 setup-test:
-	@$(PYTHON) harness/hostsetup.py --tests
+	@$(PYTHON) harness/kubedrill/local/hostsetup.py --tests
 
 bundles: setup
 	@$(KUBEDRILL) bundle build
@@ -54,4 +54,4 @@ bench: setup
 	@.venv/bin/python -m benchmarks
 
 clean:
-	@$(PYTHON) -m bundle.cleanup
+	@PYTHONPATH=harness $(PYTHON) -m kubedrill.local.cleanup

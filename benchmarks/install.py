@@ -1,8 +1,8 @@
 """How site.yml compares with the same work by hand, and a second run with the first.
 
-``benchmarks/install.py [--pairs 3]`` makes fresh prepared nodes for each measurement, alternates between the script
-``benchmarks/by_hand/install.sh`` and ``site.yml``, and prints the ratios. It needs the local nodes for itself and
-leaves them with the cluster that it installed last.
+``benchmarks/install.py [--pairs 3]`` makes fresh prepared nodes for each measurement, alternates
+between the script ``benchmarks/by_hand/install.sh`` and ``site.yml``, and prints the ratios. It
+needs the local nodes for itself and leaves them with the cluster that it installed last.
 """
 
 from __future__ import annotations
@@ -27,9 +27,13 @@ VERSION = "1.35.4"
 def run(*command: str | Path) -> float:
     """Run a command, its output kept for the case that it fails, and return its seconds."""
     started = time.monotonic()
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        [str(part) for part in command], cwd=ROOT, text=True, capture_output=True, check=False
+    )
     if done.returncode:
-        sys.exit(f"{command[0]} ended with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+        sys.exit(
+            f"{command[0]} ended with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}"
+        )
     return time.monotonic() - started
 
 
@@ -55,14 +59,30 @@ def capture(directory: Path) -> None:
 def by_hand(directory: Path) -> float:
     """Seconds of the script by hand."""
     listed = subprocess.run(
-        [str(TOOLS / "ansible-inventory"), "-i", str(INVENTORY), "--list"], capture_output=True, check=True
+        [str(TOOLS / "ansible-inventory"), "-i", str(INVENTORY), "--list"],
+        capture_output=True,
+        check=True,
     )
     inventory = json.loads(listed.stdout)
-    address = {name: values["ansible_host"] for name, values in inventory["_meta"]["hostvars"].items()}
-    nodes = {group: [f"{n}={address[n]}" for n in inventory[group]["hosts"]] for group in ("control_planes", "workers")}
+    address = {
+        name: values["ansible_host"] for name, values in inventory["_meta"]["hostvars"].items()
+    }
+    nodes = {
+        group: [f"{n}={address[n]}" for n in inventory[group]["hosts"]]
+        for group in ("control_planes", "workers")
+    }
     keys = ROOT / ".vagrant/kubedrill"
     script = ROOT / "benchmarks/by_hand/install.sh"
-    return run(script, directory, VERSION, "vagrant", keys, *nodes["control_planes"], "--", *nodes["workers"])
+    return run(
+        script,
+        directory,
+        VERSION,
+        "vagrant",
+        keys,
+        *nodes["control_planes"],
+        "--",
+        *nodes["workers"],
+    )
 
 
 def main() -> None:
@@ -88,8 +108,12 @@ def main() -> None:
                 f"second run {second:.1f} s (ratio {second / first:.2f})",
                 flush=True,
             )
-    print(f"site.yml / by hand: median {statistics.median(site_ratios):.2f} of {pairs}, at most 1.3")
-    print(f"second run / first: median {statistics.median(rerun_ratios):.2f} of {pairs}, at most 0.2")
+    print(
+        f"site.yml / by hand: median {statistics.median(site_ratios):.2f} of {pairs}, at most 1.3"
+    )
+    print(
+        f"second run / first: median {statistics.median(rerun_ratios):.2f} of {pairs}, at most 0.2"
+    )
 
 
 if __name__ == "__main__":

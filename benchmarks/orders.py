@@ -1,10 +1,11 @@
 """How ``kubedrill app deploy`` compares with ``kubectl apply`` and waiting by hand, of the same manifests.
 
-``benchmarks/orders.py [--pairs 3]`` puts the order service on the installed local cluster by either way in turn, each
-time from nothing, with the images on the nodes, until every part is complete. By hand: the manifests with their Secrets
-and a certificate stand in files before the clock starts; then ``kubectl apply`` in the order in which they need one
-another, ``kubectl rollout status`` of each workload, ``kubectl wait`` for the migration. What is there of the order
-service, volumes included, is removed first, and after each measurement.
+``benchmarks/orders.py [--pairs 3]`` puts the order service on the installed local cluster by either
+way in turn, each time from nothing, with the images on the nodes, until every part is complete. By
+hand: the manifests with their Secrets and a certificate stand in files before the clock starts;
+then ``kubectl apply`` in the order in which they need one another, ``kubectl rollout status`` of
+each workload, ``kubectl wait`` for the migration. What is there of the order service, volumes
+included, is removed first, and after each measurement.
 """
 
 from __future__ import annotations
@@ -19,15 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.install import INVENTORY, VERSION, run
-from bundle.orders import orders_bundle
-from harness.app import orders_manifests as manifests
-from harness.app import pki
-from harness.app.order_service import OrderService, put_images
-from harness.app.orders_certificates import NAMES, SERVING
-from harness.cluster.api import ClusterApi
-from harness.cluster.hosts import Hosts
-from harness.cluster.inventory import Inventory
-from harness.config import load_settings
+from kubedrill.bundle.orders import orders_bundle
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import load_settings
+from kubedrill.orders import manifests, pki
+from kubedrill.orders.certificates import NAMES, SERVING
+from kubedrill.orders.service import OrderService, put_images
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,24 +52,50 @@ def certificate(cluster: Inventory) -> dict[str, Any]:
     addresses = [cluster.endpoint_address, *(node.address for node in cluster.nodes)]
     request = pki.new_request(NAMES, addresses)
     signed = pki.sign(request.certificate, pki.new_authority("by hand"), [*NAMES, *addresses])
-    metadata = {"name": SERVING, "namespace": manifests.NAMESPACE, "labels": {"app.kubernetes.io/part-of": "orders"}}
+    metadata = {
+        "name": SERVING,
+        "namespace": manifests.NAMESPACE,
+        "labels": {"app.kubernetes.io/part-of": "orders"},
+    }
     data = {"tls.crt": signed, "tls.key": request.key}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "stringData": data}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": "kubernetes.io/tls",
+        "stringData": data,
+    }
 
 
 def write_files(folder: Path, cluster: Inventory) -> None:
-    """Write what ``kubedrill app deploy`` applies; passwords are fresh, and the folder is its owner's only."""
+    """Write what ``kubedrill app deploy`` applies.
+
+    Passwords are fresh, and the folder is its owner's only.
+    """
     objects = manifests.load(manifests.VERSIONS[0])
     parts = (objects[:2], [*manifests.new_secrets(), certificate(cluster)], objects[2:])
     for name, items in zip(MADE_BY_HAND, parts, strict=True):
-        (folder / f"{name}.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        (folder / f"{name}.json").write_text(
+            json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+        )
 
 
 def by_hand(folder: Path, kubeconfig: Path) -> float:
     """Seconds of applying and waiting."""
-    base: Sequence[str | Path] = (kubectl(), "--kubeconfig", kubeconfig, "--namespace", manifests.NAMESPACE)
-    workloads = [*(f"statefulset/{n}" for n in manifests.STATEFUL), *(f"deployment/{n}" for n in manifests.DEPLOYMENTS)]
-    seconds = sum(run(*base, "apply", "--filename", folder / f"{name}.json") for name in MADE_BY_HAND)
+    base: Sequence[str | Path] = (
+        kubectl(),
+        "--kubeconfig",
+        kubeconfig,
+        "--namespace",
+        manifests.NAMESPACE,
+    )
+    workloads = [
+        *(f"statefulset/{n}" for n in manifests.STATEFUL),
+        *(f"deployment/{n}" for n in manifests.DEPLOYMENTS),
+    ]
+    seconds = sum(
+        run(*base, "apply", "--filename", folder / f"{name}.json") for name in MADE_BY_HAND
+    )
     seconds += sum(run(*base, "rollout", "status", PATIENCE, name) for name in workloads)
     migration = f"job/{manifests.migration(manifests.VERSIONS[0])}"
     return seconds + run(*base, "wait", "--for=condition=complete", PATIENCE, migration)
@@ -77,7 +103,7 @@ def by_hand(folder: Path, kubeconfig: Path) -> float:
 
 def deploy() -> float:
     """Seconds of ``kubedrill app deploy``, which looks whether every node has the images, too."""
-    return run(sys.executable, "-m", "harness.cli", "app", "deploy", "--inventory", INVENTORY)
+    return run(sys.executable, "-m", "kubedrill.cli", "app", "deploy", "--inventory", INVENTORY)
 
 
 def measure(pairs: int, service: OrderService, api: ClusterApi) -> tuple[list[float], list[float]]:
@@ -88,7 +114,9 @@ def measure(pairs: int, service: OrderService, api: ClusterApi) -> tuple[list[fl
         for way in ("by hand", "deploy") if number % 2 else ("deploy", "by hand"):
             with tempfile.TemporaryDirectory(prefix="kubedrill-bench-") as name:
                 write_files(Path(name), api.inventory)
-                found[way] = deploy() if way == "deploy" else by_hand(Path(name), api.kubeconfig_path)
+                found[way] = (
+                    deploy() if way == "deploy" else by_hand(Path(name), api.kubeconfig_path)
+                )
             service.remove()
         times.append(found["deploy"])
         ratios.append(found["deploy"] / found["by hand"])
@@ -101,7 +129,9 @@ def measure(pairs: int, service: OrderService, api: ClusterApi) -> tuple[list[fl
 
 def main() -> None:
     """Put the images on the nodes, measure the pairs and print them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=int, default=3)
     pairs = parser.parse_args().pairs
     settings, cluster = load_settings(None), Inventory.load(INVENTORY)
@@ -111,8 +141,12 @@ def main() -> None:
         put_images(cluster, settings)
         service.remove()
         times, ratios = measure(pairs, service, api)
-    print(f"app deploy / by hand: median {statistics.median(ratios):.2f} of {pairs}, at most {MOST:g}")
-    print(f"app deploy: median {statistics.median(times):.0f} s of {pairs}, at most {ENOUGH_S:g} s wanted")
+    print(
+        f"app deploy / by hand: median {statistics.median(ratios):.2f} of {pairs}, at most {MOST:g}"
+    )
+    print(
+        f"app deploy: median {statistics.median(times):.0f} s of {pairs}, at most {ENOUGH_S:g} s wanted"
+    )
 
 
 if __name__ == "__main__":

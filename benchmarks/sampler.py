@@ -1,7 +1,8 @@
 """Does the sampler keep its time? 500 probes at 10 Hz on one core against a loopback server in another process.
 
-Prints the share of ticks that were fired within 10 ms of their time, and quantiles, and exits with 1 when the share is
-under 99 %. Three quarters of the probes reuse their connection, a quarter opens one for each request.
+Prints the share of ticks that were fired within 10 ms of their time, and quantiles, and exits with
+1 when the share is under 99 %. Three quarters of the probes reuse their connection, a quarter opens
+one for each request.
 
     .venv/bin/python benchmarks/sampler.py [--seconds 20] [--probes 500] [--hz 10]
 """
@@ -45,7 +46,9 @@ asyncio.run(main())
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--probes", type=int, default=500)
     parser.add_argument("--hz", type=float, default=10)
@@ -60,12 +63,22 @@ def first_line(process: subprocess.Popen[str]) -> str:
 def measure(args: argparse.Namespace, folder: Path) -> tuple[list[float], Counter[str], float]:
     """Sample for a while; return the lateness of each tick (ms), outcomes and the sampler's share of a core."""
     cores = sorted(os.sched_getaffinity(0))
-    server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     url = f"http://127.0.0.1:{first_line(server)}/"
-    with contextlib.suppress(OSError):  # as the sampler does: a server that starves is not what is measured
+    with contextlib.suppress(
+        OSError
+    ):  # as the sampler does: a server that starves is not what is measured
         os.sched_setscheduler(server.pid, os.SCHED_RR, os.sched_param(1))
     probes = [
-        {"name": f"p{n}", "kind": "http", "target": url, "reuse": n % 4 != 0, "interval_s": 1 / args.hz}
+        {
+            "name": f"p{n}",
+            "kind": "http",
+            "target": url,
+            "reuse": n % 4 != 0,
+            "interval_s": 1 / args.hz,
+        }
         for n in range(args.probes)
     ]
     config, record = folder / "config.json", folder / "record.jsonl"
@@ -99,10 +112,15 @@ def main() -> int:
     expected = args.seconds * args.hz * args.probes
     within = sum(ms <= LIMIT_MS for ms in late) / len(late)
     quantiles = ", ".join(
-        f"{q:g} %: {late[min(len(late) - 1, int(len(late) * q / 100))]:.2f} ms" for q in (50, 99, 99.9)
+        f"{q:g} %: {late[min(len(late) - 1, int(len(late) * q / 100))]:.2f} ms"
+        for q in (50, 99, 99.9)
     )
-    print(f"{args.probes} probes at {args.hz:g} Hz for {args.seconds:g} s: {len(late)} ticks of about {expected:.0f}")
-    print(f"late by: {quantiles}, worst: {late[-1]:.2f} ms; load of the machine: {os.getloadavg()[0]:.1f}")
+    print(
+        f"{args.probes} probes at {args.hz:g} Hz for {args.seconds:g} s: {len(late)} ticks of about {expected:.0f}"
+    )
+    print(
+        f"late by: {quantiles}, worst: {late[-1]:.2f} ms; load of the machine: {os.getloadavg()[0]:.1f}"
+    )
     told = ", ".join(f"{number} {word}" for word, number in outcomes.most_common())
     print(f"answers: {told}; sampler used {core:.0%} of its core")
     print(f"within {LIMIT_MS:g} ms: {within:.2%} (wanted: {WANTED:.0%})")

@@ -1,8 +1,9 @@
 """Are planted regressions found, and is plain noise left alone? Prints the tables of docs/history.md.
 
-Synthetic nights (tests/records/nights.py) go through the same code as real ones. Exits with 1 when plain noise is
-flagged more often than the stated rate allows (the chance of so many false alarms at that rate is below 0.1 %), or when
-an outage of the API three times as long, ten nights in a row, is found in fewer than 95 % of histories.
+Synthetic nights (tests/records/nights.py) go through the same code as real ones. Exits with 1 when
+plain noise is flagged more often than the stated rate allows (the chance of so many false alarms at
+that rate is below 0.1 %), or when an outage of the API three times as long, ten nights in a row, is
+found in fewer than 95 % of histories.
 
     .venv/bin/python -m benchmarks.trends [--histories 400] [--noise 2000] [--seed 1]
 """
@@ -19,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "recor
 
 from nights import NOTHING, Planted, make_nights, seeded
 
-from harness.history.trends import Change, Rules, Trend, look
+from kubedrill.history.trends import Change, Rules, Trend, look
 
 if TYPE_CHECKING:
     import random
@@ -43,7 +44,9 @@ def hit(trend: Trend, planted: Planted) -> bool:
     return trend.series.key.drill == "cluster-upgrade" and trend.series.measure.endswith(measure)
 
 
-def detected(rng: random.Random, planted: Planted, before: int, since: int, histories: int) -> float:
+def detected(
+    rng: random.Random, planted: Planted, before: int, since: int, histories: int
+) -> float:
     """The share of histories in which the planted regression is told as worse."""
     found = 0
     for _ in range(histories):
@@ -64,13 +67,19 @@ def alarms(rng: random.Random, histories: int, count: int, **noise: Any) -> dict
 
 def chance(of_at_least: int, looks: int, rate: float) -> float:
     """The chance of so many false alarms if the stated rate is true (binomial)."""
-    return 1 - sum(comb(looks, each) * rate**each * (1 - rate) ** (looks - each) for each in range(of_at_least))
+    return 1 - sum(
+        comb(looks, each) * rate**each * (1 - rate) ** (looks - each) for each in range(of_at_least)
+    )
 
 
 def show_detected(args: argparse.Namespace) -> float:
     """Print the detection table; return the share that must not be low."""
     columns = [(before, since) for before in BEFORE for since in SINCE]
-    print("| regression | " + " | ".join(f"{since} nights, {before} before" for before, since in columns) + " |")
+    print(
+        "| regression | "
+        + " | ".join(f"{since} nights, {before} before" for before, since in columns)
+        + " |"
+    )
     print("|---|" + "---|" * len(columns))
     sure = 0.0
     for name, planted in SIZES:
@@ -86,7 +95,9 @@ def show_detected(args: argparse.Namespace) -> float:
 
 def show_alarms(args: argparse.Namespace) -> bool:
     """Print what noise was told as; return whether the stated rate was kept."""
-    print("\n| no change of the product | looks | worse or better | slow nights or another host |\n|---|---|---|---|")
+    print(
+        "\n| no change of the product | looks | worse or better | slow nights or another host |\n|---|---|---|---|"
+    )
     kept = True
     cases: list[tuple[str, int, dict[str, Any]]] = [
         ("15 quiet nights", 15, {}),
@@ -102,21 +113,34 @@ def show_alarms(args: argparse.Namespace) -> bool:
     ]
     for name, count, noise in cases:
         told = alarms(seeded(f"{args.seed} {name}"), args.noise, count, **noise)
-        print(f"| {name} | {args.noise} | {told['flagged']} | {told['host or noise']} |", flush=True)
-        kept &= not noise.get("host_seen", True) or chance(told["flagged"], args.noise, RULES.alarm_rate) >= 0.001
+        print(
+            f"| {name} | {args.noise} | {told['flagged']} | {told['host or noise']} |", flush=True
+        )
+        kept &= (
+            not noise.get("host_seen", True)
+            or chance(told["flagged"], args.noise, RULES.alarm_rate) >= 0.001
+        )
     return kept
 
 
 def main() -> int:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--histories", type=int, default=400, help="for each cell of the detection table")
-    parser.add_argument("--noise", type=int, default=2000, help="looks for each row of the noise table")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--histories", type=int, default=400, help="for each cell of the detection table"
+    )
+    parser.add_argument(
+        "--noise", type=int, default=2000, help="looks for each row of the noise table"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     assert NOTHING.factor == 1  # noqa: S101 - the noise table plants nothing
     sure, kept = show_detected(args), show_alarms(args)
-    print(f"\nstated rate {RULES.alarm_rate:.0%}: {'kept' if kept else 'NOT KEPT'}; {SURE[0]}: found in {sure:.0%}")
+    print(
+        f"\nstated rate {RULES.alarm_rate:.0%}: {'kept' if kept else 'NOT KEPT'}; {SURE[0]}: found in {sure:.0%}"
+    )
     return 0 if kept and sure >= WANTED else 1
 
 

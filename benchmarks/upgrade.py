@@ -1,7 +1,8 @@
 """How playbooks/upgrade.yml compares with plain kubeadm and drain commands on the same cluster.
 
-``benchmarks/upgrade.py [--pairs 3]`` installs a fresh cluster at 1.35.4 for each measurement and alternates between
-``benchmarks/upgrade_by_hand.py`` and the playbook. It needs the local nodes for itself.
+``benchmarks/upgrade.py [--pairs 3]`` installs a fresh cluster at 1.35.4 for each measurement and
+alternates between ``benchmarks/upgrade_by_hand.py`` and the playbook. It needs the local nodes for
+itself.
 """
 
 from __future__ import annotations
@@ -28,11 +29,17 @@ def main() -> None:
         fresh_nodes()
         site()
         playbook = run(
-            TOOLS / "ansible-playbook", "-i", INVENTORY, "playbooks/upgrade.yml", "-e", f"upgrade_to={TARGET}"
+            TOOLS / "ansible-playbook",
+            "-i",
+            INVENTORY,
+            "playbooks/upgrade.yml",
+            "-e",
+            f"upgrade_to={TARGET}",
         )
         ratios.append(playbook / hands)
         print(
-            f"pair {number}: by hand {hands:.0f} s, upgrade.yml {playbook:.0f} s (ratio {ratios[-1]:.2f})", flush=True
+            f"pair {number}: by hand {hands:.0f} s, upgrade.yml {playbook:.0f} s (ratio {ratios[-1]:.2f})",
+            flush=True,
         )
     print(f"upgrade.yml / by hand: median {statistics.median(ratios):.2f} of {pairs}, at most 0.6")
 

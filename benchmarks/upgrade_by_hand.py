@@ -1,8 +1,11 @@
-"""The floor that playbooks/upgrade.yml is compared with: the same upgrade by plain kubeadm and drain commands.
+"""The floor that playbooks/upgrade.yml is compared with.
 
-``benchmarks/upgrade_by_hand.py INVENTORY VERSION`` does what the Kubernetes documentation says, one node after the
-other, over SSH: images, kubeadm, ``kubeadm upgrade apply`` or ``node``, drain, kubelet, uncordon. It waits where a
-careful administrator does: until the node is Ready again. It prints one JSON object with the seconds of each node.
+The same upgrade by plain kubeadm and drain commands.
+
+``benchmarks/upgrade_by_hand.py INVENTORY VERSION`` does what the Kubernetes documentation says, one
+node after the other, over SSH: images, kubeadm, ``kubeadm upgrade apply`` or ``node``, drain,
+kubelet, uncordon. It waits where a careful administrator does: until the node is Ready again. It
+prints one JSON object with the seconds of each node.
 """
 
 from __future__ import annotations
@@ -39,12 +42,21 @@ class Hands:
     def templated(self, text: str, node: str) -> str:
         """Fill in the two variables that inventories/local uses."""
         folder = self.inventory if self.inventory.is_dir() else self.inventory.parent
-        return text.replace("{{ inventory_dir }}", str(folder)).replace("{{ inventory_hostname }}", node)
+        return text.replace("{{ inventory_dir }}", str(folder)).replace(
+            "{{ inventory_hostname }}", node
+        )
 
     def ssh(self, node: str, command: str) -> None:
         """Run a command as root; its output goes to standard error."""
         values = self.data["_meta"]["hostvars"][node]
-        options = ["-o", "ControlMaster=auto", "-o", "ControlPath=/tmp/by-hand-%C", "-o", "ControlPersist=60"]
+        options = [
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            "ControlPath=/tmp/by-hand-%C",
+            "-o",
+            "ControlPersist=60",
+        ]
         options += shlex.split(self.templated(values.get("ansible_ssh_common_args", ""), node))
         key = self.templated(values.get("ansible_ssh_private_key_file", ""), node)
         options += ["-i", key] if key else []
@@ -54,14 +66,17 @@ class Hands:
 
     def bundle(self, node: str) -> str:
         """Directory of the new release on a node."""
-        shared = self.data["_meta"]["hostvars"][node].get("cluster_bundles_dir", "/opt/kubedrill/bundles")
+        shared = self.data["_meta"]["hostvars"][node].get(
+            "cluster_bundles_dir", "/opt/kubedrill/bundles"
+        )
         return f"{shared}/v{self.version}-amd64"
 
     def prepare(self, node: str) -> None:
         """Import the new images; on all nodes at once, as upgrade.yml does."""
         archives = f"{self.bundle(node)}/images/*.tar"
         self.ssh(
-            node, f"for archive in {archives}; do ctr -n k8s.io images import --no-unpack $archive >/dev/null; done"
+            node,
+            f"for archive in {archives}; do ctr -n k8s.io images import --no-unpack $archive >/dev/null; done",
         )
 
     def install(self, node: str, program: str) -> None:
@@ -77,14 +92,18 @@ class Hands:
         begun = time.monotonic()
         self.install(node, "kubeadm")
         self.ssh(node, f"kubeadm upgrade {kubeadm} {IGNORE}")
-        self.ssh(helper, f"{KUBECTL} drain {node} --ignore-daemonsets --delete-emptydir-data --timeout=180s")
+        self.ssh(
+            helper,
+            f"{KUBECTL} drain {node} --ignore-daemonsets --delete-emptydir-data --timeout=180s",
+        )
         for program in ("kubelet", "kubectl"):
             self.install(node, program)
         self.ssh(node, "systemctl daemon-reload && systemctl restart kubelet")
         version = "{.status.nodeInfo.kubeletVersion}"
         check = f"{KUBECTL} get node {node} -o jsonpath='{version}' | grep -qx v{self.version}"
         self.ssh(
-            helper, f"until {check}; do sleep 1; done; {KUBECTL} wait node/{node} --for=condition=Ready --timeout=180s"
+            helper,
+            f"until {check}; do sleep 1; done; {KUBECTL} wait node/{node} --for=condition=Ready --timeout=180s",
         )
         self.ssh(helper, f"{KUBECTL} uncordon {node}")
         return round(time.monotonic() - begun, 1)
@@ -99,7 +118,9 @@ def main() -> None:
     seconds = {"images": round(time.monotonic() - begun, 1)}
     first = hands.control_planes[0]
     for node in hands.control_planes:
-        seconds[node] = hands.upgrade(node, f"apply -y v{hands.version}" if node == first else "node", node)
+        seconds[node] = hands.upgrade(
+            node, f"apply -y v{hands.version}" if node == first else "node", node
+        )
     for node in hands.workers:
         seconds[node] = hands.upgrade(node, "node", first)
     print(json.dumps({"total": round(time.monotonic() - begun, 1), "seconds": seconds}))

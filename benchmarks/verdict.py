@@ -1,8 +1,8 @@
 """How long does a verdict of ten million samples take, and its report? One process, measured in seconds of a core.
 
-Writes a record of 12 probes at 10 Hz (0.95 GB), then reads, judges and reports it in a process of its own and opens the
-page in Chromium. Exits with 1 when reading and judging took more than 10 s of a core: seconds of a core, because other
-work on the host would count in seconds of a clock.
+Writes a record of 12 probes at 10 Hz (0.95 GB), then reads, judges and reports it in a process of
+its own and opens the page in Chromium. Exits with 1 when reading and judging took more than 10 s of
+a core: seconds of a core, because other work on the host would count in seconds of a clock.
 
     .venv/bin/python -m benchmarks.verdict [--samples 10000000]
 """
@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "recor
 from long_record import long_record, write_long
 from playwright.sync_api import sync_playwright
 
-from harness.record import read_record
-from harness.report import write_report
-from harness.verdict import judge
+from kubedrill.record import read_record
+from kubedrill.report import write_report
+from kubedrill.verdict import judge
 
 PROBES = 12
 LIMIT_S = 10.0
@@ -43,20 +43,29 @@ def measure(path: Path) -> int:
     times.append(time.process_time())
     reading, judging, reporting = (after - before for before, after in pairwise(times))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{len(record.samples):,} samples, {path.stat().st_size / 1e9:.2f} GB: {verdict.verdict}, {verdict.reason}")
-    print(f"reading {reading:.1f} s, judging {judging:.1f} s, report {reporting:.1f} s of a core; {memory:.2f} GB")
+    print(
+        f"{len(record.samples):,} samples, {path.stat().st_size / 1e9:.2f} GB: {verdict.verdict}, {verdict.reason}"
+    )
+    print(
+        f"reading {reading:.1f} s, judging {judging:.1f} s, report {reporting:.1f} s of a core; {memory:.2f} GB"
+    )
     print(f"page: {page.stat().st_size / 1e6:.2f} MB, {opening(page)}")
     print(f"verdict: {reading + judging:.1f} s of {LIMIT_S:g} s")
     return 0 if reading + judging <= LIMIT_S else 1
 
 
 def opening(path: Path) -> str:
-    """How long Chromium takes from nothing to the first timeline: on the clock, and of a core in its main thread."""
+    """How long Chromium takes from nothing to the first timeline.
+
+    On the clock, and of a core in its main thread.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         return "not opened: found no chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         session = page.context.new_cdp_session(page)
         session.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
@@ -64,14 +73,18 @@ def opening(path: Path) -> str:
         page.goto(path.absolute().as_uri())
         page.wait_for_function("() => document.querySelector('.timeline').dataset.to")
         shown = page.evaluate("() => performance.now()") / 1000
-        found = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+        found = {
+            one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]
+        }
         browser.close()
     return f"opened in {shown:.2f} s, {found['TaskDuration']:.2f} s of a core"
 
 
 def main() -> int:
     """Write the record, or measure one that is there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--samples", type=int, default=10_000_000)
     parser.add_argument("--record", type=Path, help="measure this one")
     args = parser.parse_args()

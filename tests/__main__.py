@@ -1,12 +1,17 @@
-"""What ``make test`` runs: style, units and the report in a browser, then a real cluster from nothing to reset.
+"""What ``make test`` runs.
 
-On the cluster each family of faults is drilled once, and each of the four verdicts is seen: what should pass does,
-and the live mutants of :data:`VERDICTS` are called FAIL, INCONCLUSIVE and ABORTED.
+Style, units and the report in a browser, then a real cluster from nothing to reset.
 
-``--all`` (``make test-all``) runs every drill, the game day among them, and every live mutant on that cluster: hours
-instead of minutes. A drill that this host cannot make is shown as skipped, with the reason.
+On the cluster each family of faults is drilled once, and each of the four verdicts is seen: what
+should pass does, and the live mutants of :data:`VERDICTS` are called FAIL, INCONCLUSIVE and
+ABORTED.
 
-Each stage prints its own runner's summary. A stage that fails ends the run; the nodes are always taken down.
+``--all`` (``make test-all``) runs every drill, the game day among them, and every live mutant on
+that cluster: hours instead of minutes. A drill that this host cannot make is shown as skipped, with
+the reason.
+
+Each stage prints its own runner's summary. A stage that fails ends the run; the nodes are always
+taken down.
 """
 
 from __future__ import annotations
@@ -20,19 +25,21 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from bundle.cleanup import remove_nodes
-from bundle.docker_daemon import ensure_daemon
-from harness.drills import STANDARD
+from kubedrill.drills import STANDARD
+from kubedrill.local.cleanup import remove_nodes
+from kubedrill.local.docker_daemon import ensure_daemon
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 INVENTORY = "inventories/local"
 
 STAGE_S = 2700.0
-"""Seconds that one stage may take: three times what the longest one, the bundles' first build, was measured to take."""
+"""Seconds that one stage may take: three times what the longest one, the bundles' first build, was
+measured to take."""
 
 EVERY_DRILL_S = 21_600.0
-"""Seconds that every drill together may take: nearly three times the two hours that `kubedrill list` says."""
+"""Seconds that every drill together may take: nearly three times the two hours that `kubedrill
+list` says."""
 
 FAMILIES = (
     "pod-killed",
@@ -42,12 +49,18 @@ FAMILIES = (
     "token-expired",
     "etcd-member-replaced",
 )
-"""A drill of each family that the standard ones leave out: pods, services, network, resources, time and trust, etcd."""
+"""A drill of each family that the standard ones leave out: pods, services, network, resources, time
+and trust, etcd."""
 
 VERDICTS = ("no-disruption-budget", "one-replica", "second-drill-at-once")
-"""Live mutants that the harness must call FAIL, INCONCLUSIVE and ABORTED; `make mutants-live` runs all."""
+"""Live mutants that the harness must call FAIL, INCONCLUSIVE and ABORTED; `make mutants-live` runs
+all."""
 
-DRILLS = [*STANDARD[:-1], *FAMILIES, STANDARD[-1]]  # the upgrade last: after it the cluster is another
+DRILLS = [
+    *STANDARD[:-1],
+    *FAMILIES,
+    STANDARD[-1],
+]  # the upgrade last: after it the cluster is another
 
 _LIVE_MUTANTS = "tests/mutants/live/test_live.py"
 EVERY_MUTANT = ["pytest", "-v", _LIVE_MUTANTS, "--inventory", INVENTORY]
@@ -65,8 +78,9 @@ STYLE = [
     ["ansible-lint", "--offline", "--profile", "production"],
 ]
 QUICK_FOLDERS = ["tests/unit/orders", "tests/unit", "tests/mutants", "tests/browser"]
-"""What takes longest on one worker begins first, so that the others need not wait for it in the end. The browser comes
-last: Playwright leaves an event loop running in its worker, where asyncio's tests cannot start theirs."""
+"""What takes longest on one worker begins first, so that the others need not wait for it in the
+end. The browser comes last: Playwright leaves an event loop running in its worker, where asyncio's
+tests cannot start theirs."""
 
 # Four at a time also on two processors: many wait for servers that they start.
 QUICK = [["pytest", "-q", "-n", "4", "--dist", "loadgroup", *QUICK_FOLDERS]]
@@ -74,7 +88,14 @@ LIVE = [
     ["kubedrill", "bundle", "build"],
     ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
     ["pytest", "-v", "tests/roles/test_install.py", "--inventory", INVENTORY],
-    ["pytest", "-v", "tests/roles/test_upgrade_refusals.py", "tests/roles/test_readiness.py", "--inventory", INVENTORY],
+    [
+        "pytest",
+        "-v",
+        "tests/roles/test_upgrade_refusals.py",
+        "tests/roles/test_readiness.py",
+        "--inventory",
+        INVENTORY,
+    ],
     MUTANTS,
     CHOSEN,
     ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
@@ -96,16 +117,23 @@ def run(command: list[str], seconds: float = STAGE_S, output: IO[str] | None = N
     started = time.monotonic()
     program = [TOOLS / command[0], *command[1:]]
     try:
-        done = subprocess.run(program, cwd=ROOT, check=False, timeout=seconds, stdout=output, stderr=output)
+        done = subprocess.run(
+            program, cwd=ROOT, check=False, timeout=seconds, stdout=output, stderr=output
+        )
         ended = "ok" if done.returncode == 0 else f"failed ({done.returncode})"
     except subprocess.TimeoutExpired:
         ended = "hung and was killed"
-    print(f"<== {command[0]}: {ended} in {time.monotonic() - started:.0f} s", file=output, flush=True)
+    print(
+        f"<== {command[0]}: {ended} in {time.monotonic() - started:.0f} s", file=output, flush=True
+    )
     return ended == "ok"
 
 
 def side_by_side(commands: list[list[str]]) -> bool:
-    """Run stages that use one processor each; their output comes in order when the one before has ended."""
+    """Run stages that use one processor each.
+
+    Their output comes in order when the one before has ended.
+    """
 
     def into_file(command: list[str]) -> tuple[bool, str]:
         with TemporaryFile("w+", encoding="utf-8") as output:
@@ -129,16 +157,23 @@ def main(argv: list[str]) -> int:
     started = time.monotonic()
     passed = side_by_side(STYLE) and all(run(command) for command in QUICK)
     if passed:
-        # An earlier run may have ended without taking its nodes along, and its checkout may be gone. Docker knows them,
-        # once its daemon runs again.
+        # An earlier run may have ended without taking its nodes along, and its checkout may be
+        # gone. Docker knows them, once its daemon runs again.
         ensure_daemon()
-        print("".join(f"removed {line} of an earlier run\n" for line in remove_nodes()), end="", flush=True)
+        print(
+            "".join(f"removed {line} of an earlier run\n" for line in remove_nodes()),
+            end="",
+            flush=True,
+        )
         try:
             passed = all(run(command, seconds) for command, seconds in live(every_drill=bool(argv)))
         finally:
             passed = run(["kubedrill", "down"]) and passed
     target = "make test-all" if argv else "make test"
-    print(f"\n{target}: {'passed' if passed else 'FAILED'} in {(time.monotonic() - started) / 60:.1f} min", flush=True)
+    print(
+        f"\n{target}: {'passed' if passed else 'FAILED'} in {(time.monotonic() - started) / 60:.1f} min",
+        flush=True,
+    )
     return 0 if passed else 1
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.inventory import Inventory
-from harness.model import Node
+from kubedrill.base.model import Node
+from kubedrill.cluster.inventory import Inventory
 
 
 @pytest.fixture
@@ -23,8 +23,13 @@ def make_inventory() -> Any:
             "cluster_api_port": 8443,
             **shared,
         }
-        planes = [Node(f"cp{i}", f"172.31.77.{10 + i}", ("control_plane",), values) for i in range(1, cp + 1)]
-        rest = [Node(f"w{i}", f"172.31.77.{20 + i}", ("worker",), values) for i in range(1, workers + 1)]
+        planes = [
+            Node(f"cp{i}", f"172.31.77.{10 + i}", ("control_plane",), values)
+            for i in range(1, cp + 1)
+        ]
+        rest = [
+            Node(f"w{i}", f"172.31.77.{20 + i}", ("worker",), values) for i in range(1, workers + 1)
+        ]
         return Inventory(Path("inventories/test"), "test", (*planes, *rest), values)
 
     return make

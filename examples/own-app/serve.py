@@ -1,7 +1,10 @@
-"""Both parts of the example shop, by ROLE: the catalog lists what there is, the shopfront shows it to customers.
+"""Both parts of the example shop, by ROLE.
 
-A catalog that does not answer makes the shopfront's answers old, and fails none of them. On SIGTERM a part goes on
-serving for DRAIN_SECONDS and sends its clients away with their answers ("Connection: close"), then ends.
+The catalog lists what there is, the shopfront shows it to customers.
+
+A catalog that does not answer makes the shopfront's answers old, and fails none of them. On SIGTERM
+a part goes on serving for DRAIN_SECONDS and sends its clients away with their answers ("Connection:
+close"), then ends.
 """
 
 from __future__ import annotations
@@ -67,7 +70,11 @@ async def main() -> None:
         app[SESSION] = session
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, os.environ.get("LISTEN", "0.0.0.0"), int(os.environ["PORT"])).start()  # noqa: S104
+        await web.TCPSite(
+            runner,
+            os.environ.get("LISTEN", "0.0.0.0"),  # noqa: S104
+            int(os.environ["PORT"]),
+        ).start()
         print(f"{os.environ['ROLE']} on {os.environ['PORT']}", flush=True)
         await draining.wait()
         await asyncio.sleep(float(os.environ.get("DRAIN_SECONDS", "5")))

@@ -1,4 +1,7 @@
-"""The agents of the acceptance suite: small pods that tell what they see (agent.py), asked through the API server."""
+"""The agents of the acceptance suite.
+
+Small pods that tell what they see (agent.py), asked through the API server.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,19 @@ from urllib.parse import urlencode
 
 import pytest
 
-from harness.cluster.objects import pod_is_ready
-from harness.errors import DeadlineExceeded
+from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.cluster.objects import pod_is_ready
 
 if TYPE_CHECKING:
-    from harness.cluster.api import ClusterApi
+    from kubedrill.cluster.api import ClusterApi
 
 AGENT_IMAGE = "docker.io/kubedrill/python:v1"
 AGENT_PORT = 8080
 
 
-def agent_pod(name: str, *, volumes: list[Any] | None = None, mounts: list[Any] | None = None) -> dict[str, Any]:
+def agent_pod(
+    name: str, *, volumes: list[Any] | None = None, mounts: list[Any] | None = None
+) -> dict[str, Any]:
     """The pod template of the agent."""
 
     def field(path: str) -> dict[str, Any]:

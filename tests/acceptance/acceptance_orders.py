@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.app.orders_manifests import NAMESPACE
-from harness.cluster.objects import pod_is_ready
+from kubedrill.cluster.objects import pod_is_ready
+from kubedrill.orders.manifests import NAMESPACE
 
 if TYPE_CHECKING:
-    from harness.cluster.api import ClusterApi
+    from kubedrill.cluster.api import ClusterApi
 
 
 def ready_pods(api: ClusterApi, name: str) -> list[Any]:
     """The ready pods of one part."""
-    return [pod for pod in api.pods(NAMESPACE, f"app.kubernetes.io/name={name}") if pod_is_ready(pod)]
+    return [
+        pod for pod in api.pods(NAMESPACE, f"app.kubernetes.io/name={name}") if pod_is_ready(pod)
+    ]

@@ -1,7 +1,9 @@
-"""Runs in a pod of the acceptance suite: tells what the pod sees of names, other pods and its volume.
+"""Runs in a pod of the acceptance suite.
 
-GET /id, /resolve?name=NAME, /fetch?url=URL, /connect?host=ADDRESS&port=PORT, /write?path=PATH&text=TEXT,
-/read?path=PATH. Answers are JSON.
+Tells what the pod sees of names, other pods and its volume.
+
+GET /id, /resolve?name=NAME, /fetch?url=URL, /connect?host=ADDRESS&port=PORT,
+/write?path=PATH&text=TEXT, /read?path=PATH. Answers are JSON.
 """
 
 import json
@@ -21,7 +23,12 @@ def answer(path: str, query: dict[str, str]) -> Any:
     if path == "/id":
         return {"pod": os.environ["POD_NAME"], "node": os.environ["NODE_NAME"]}
     if path == "/resolve":
-        return sorted({str(info[4][0]) for info in socket.getaddrinfo(query["name"], None, proto=socket.IPPROTO_TCP)})
+        return sorted(
+            {
+                str(info[4][0])
+                for info in socket.getaddrinfo(query["name"], None, proto=socket.IPPROTO_TCP)
+            }
+        )
     if path == "/fetch":
         if not query["url"].startswith(("http://", "https://")):
             raise LookupError(query["url"])
@@ -41,7 +48,10 @@ class Handler(BaseHTTPRequestHandler):
     """One request a thread."""
 
     def do_GET(self) -> None:
-        """Answer, or say what went wrong with 422 (5xx would look like a fault of the API server's proxy)."""
+        """Answer, or say what went wrong with 422.
+
+        5xx would look like a fault of the API server's proxy.
+        """
         parts = urlsplit(self.path)
         try:
             status, body = 200, answer(parts.path, dict(parse_qsl(parts.query)))

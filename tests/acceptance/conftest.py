@@ -1,4 +1,7 @@
-"""Fixtures of the acceptance suite. What it puts on the cluster goes into one namespace, which it removes."""
+"""Fixtures of the acceptance suite.
+
+What it puts on the cluster goes into one namespace, which it removes.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from acceptance_agents import AGENT_PORT, Agents, agent_pod, wait_complete
 
-from harness.app.order_service import OrderService
+from kubedrill.orders.service import OrderService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.app.orders_status import OrdersStatus
-    from harness.cluster.api import ClusterApi
-    from harness.config import Settings
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.config import Settings
+    from kubedrill.orders.status import OrdersStatus
 
 NAMESPACE = "kubedrill-acceptance"
 ORDER = ("node", "cluster", "app", "drill")
@@ -25,7 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """From the ground up: nodes, then the cluster, the app, and what breaks things last."""
 
     def rank(item: pytest.Item) -> int:
-        return next((i for i, mark in enumerate(ORDER) if item.get_closest_marker(mark)), len(ORDER))
+        return next(
+            (i for i, mark in enumerate(ORDER) if item.get_closest_marker(mark)), len(ORDER)
+        )
 
     items.sort(key=rank)
 
@@ -51,7 +56,9 @@ def namespace(api: ClusterApi) -> Iterator[str]:
 def agent_code(api: ClusterApi, namespace: str) -> None:
     code = Path(__file__).with_name("agent.py").read_text(encoding="utf-8")
     meta = {"name": "agent", "namespace": namespace}
-    api.apply([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"agent.py": code}}])
+    api.apply(
+        [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"agent.py": code}}]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +78,11 @@ def agents(api: ClusterApi, namespace: str, agent_code: None) -> Agents:  # noqa
                 "apiVersion": "v1",
                 "kind": "Service",
                 "metadata": meta,
-                "spec": {"type": "NodePort", "selector": labels, "ports": [{"port": 80, "targetPort": AGENT_PORT}]},
+                "spec": {
+                    "type": "NodePort",
+                    "selector": labels,
+                    "ports": [{"port": 80, "targetPort": AGENT_PORT}],
+                },
             },
         ]
     )

@@ -9,20 +9,23 @@ import pytest
 from acceptance_agents import agent_pod, wait_complete
 from kubernetes.client import ApiException
 
-from harness.cluster.api import ADMIN_CONF
+from kubedrill.cluster.api import ADMIN_CONF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory, Node
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory, Node
 
 pytestmark = pytest.mark.cluster
 
 
 def served(ask: Callable[[], Any]) -> list[Any]:
-    """The items of an aggregated API; none while the API servers do not route to it yet (404 after their start)."""
+    """The items of an aggregated API.
+
+    None while the API servers do not route to it yet (404 after their start).
+    """
     try:
         items: list[Any] = ask()["items"]
     except ApiException as error:
@@ -34,8 +37,12 @@ def served(ask: Callable[[], Any]) -> list[Any]:
 
 def test_metrics_server_has_figures_of_every_node(api: ClusterApi, inventory: Inventory) -> None:
     def lacks() -> str | None:
-        items = served(lambda: api.custom.list_cluster_custom_object("metrics.k8s.io", "v1beta1", "nodes"))
-        missing = {node.name for node in inventory.nodes} - {item["metadata"]["name"] for item in items}
+        items = served(
+            lambda: api.custom.list_cluster_custom_object("metrics.k8s.io", "v1beta1", "nodes")
+        )
+        missing = {node.name for node in inventory.nodes} - {
+            item["metadata"]["name"] for item in items
+        }
         return f"no figures of {', '.join(sorted(missing))}" if missing else None
 
     api.wait("metrics of every node", lacks, setting="metrics", poll_s=1)
@@ -50,20 +57,34 @@ def test_metrics_server_has_figures_of_pods(api: ClusterApi, agents: Any) -> Non
     api.wait("metrics of pods", lacks, setting="metrics", poll_s=1)
 
 
-def test_each_api_server_serves_the_metrics_api(control_plane: Node, api: ClusterApi, hosts: Hosts) -> None:
-    kubectl = ["kubectl", "--kubeconfig", ADMIN_CONF, "--server", f"https://{control_plane.address}:6443"]
+def test_each_api_server_serves_the_metrics_api(
+    control_plane: Node, api: ClusterApi, hosts: Hosts
+) -> None:
+    kubectl = [
+        "kubectl",
+        "--kubeconfig",
+        ADMIN_CONF,
+        "--server",
+        f"https://{control_plane.address}:6443",
+    ]
 
     def lacks() -> str | None:
-        answer = hosts.run(control_plane, [*kubectl, "get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"])
+        answer = hosts.run(
+            control_plane, [*kubectl, "get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"]
+        )
         return None if answer.ok else answer.stderr.strip()
 
     api.wait(f"the metrics API of {control_plane.name}", lacks, setting="metrics", poll_s=1)
 
 
-def test_api_servers_trust_only_the_metrics_server_s_own_certificate(control_plane: Node, hosts: Hosts) -> None:
+def test_api_servers_trust_only_the_metrics_server_s_own_certificate(
+    control_plane: Node, hosts: Hosts
+) -> None:
     kubectl = ["kubectl", "--kubeconfig", ADMIN_CONF]
     service = json.loads(
-        hosts.check(control_plane, [*kubectl, "get", "apiservice", "v1beta1.metrics.k8s.io", "-o", "json"])
+        hosts.check(
+            control_plane, [*kubectl, "get", "apiservice", "v1beta1.metrics.k8s.io", "-o", "json"]
+        )
     )
     assert service["spec"].get("caBundle")
     assert not service["spec"].get("insecureSkipTLSVerify")
@@ -85,13 +106,20 @@ def writer(api: ClusterApi, namespace: str, agent_code: None) -> Any:  # noqa: A
     labels = {"app": "writer"}
     meta = {"name": "writer", "namespace": namespace}
     claim = {"persistentVolumeClaim": {"claimName": "writer"}}
-    template = agent_pod("writer", volumes=[{"name": "data", **claim}], mounts=[{"name": "data", "mountPath": "/data"}])
+    template = agent_pod(
+        "writer",
+        volumes=[{"name": "data", **claim}],
+        mounts=[{"name": "data", "mountPath": "/data"}],
+    )
     objects = [
         {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": meta,
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "16Mi"}}},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "16Mi"}},
+            },
         },
         {
             "apiVersion": "apps/v1",
@@ -112,7 +140,9 @@ def writer(api: ClusterApi, namespace: str, agent_code: None) -> Any:  # noqa: A
 
 
 @pytest.mark.usefixtures("writer")
-def test_a_claim_is_bound_and_its_data_outlives_the_pod(api: ClusterApi, namespace: str, agents: Any) -> None:
+def test_a_claim_is_bound_and_its_data_outlives_the_pod(
+    api: ClusterApi, namespace: str, agents: Any
+) -> None:
     claim = api.core.read_namespaced_persistent_volume_claim("writer", namespace)
     assert claim.status.phase == "Bound"
     first = agents.pods("writer")[0]
@@ -120,7 +150,11 @@ def test_a_claim_is_bound_and_its_data_outlives_the_pod(api: ClusterApi, namespa
     api.core.delete_namespaced_pod(first.metadata.name, namespace)
 
     def lacks() -> str | None:
-        ready = [pod.metadata.name for pod in agents.pods("writer") if pod.metadata.uid != first.metadata.uid]
+        ready = [
+            pod.metadata.name
+            for pod in agents.pods("writer")
+            if pod.metadata.uid != first.metadata.uid
+        ]
         return None if ready else "no new pod is ready"
 
     api.wait("a new pod with the volume", lacks, setting="pods_ready")

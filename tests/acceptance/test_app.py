@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.app import SampleApp
-from harness.cluster.objects import pod_is_ready
+from kubedrill.apps import SampleApp
+from kubedrill.cluster.objects import pod_is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.inventory import Inventory
-    from harness.config import Settings
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
 
 pytestmark = pytest.mark.app
 
@@ -46,7 +46,9 @@ def ready_pods(api: ClusterApi) -> list[Any]:
     return [pod for pod in api.pods(SampleApp.namespace, SampleApp.selector) if pod_is_ready(pod)]
 
 
-def test_three_replicas_are_ready_on_more_than_one_node(app: SampleApp, api: ClusterApi, inventory: Inventory) -> None:
+def test_three_replicas_are_ready_on_more_than_one_node(
+    app: SampleApp, api: ClusterApi, inventory: Inventory
+) -> None:
     status = app.status()
     assert status is not None
     assert (status.wanted, status.ready, status.problem) == (3, 3, "")
@@ -54,7 +56,9 @@ def test_three_replicas_are_ready_on_more_than_one_node(app: SampleApp, api: Clu
     assert len(set(nodes)) >= min(2, len(inventory.workers) or len(inventory.nodes))
 
 
-def test_it_answers_on_every_node_and_on_the_virtual_address(app: SampleApp, inventory: Inventory) -> None:
+def test_it_answers_on_every_node_and_on_the_virtual_address(
+    app: SampleApp, inventory: Inventory
+) -> None:
     port = app.endpoints().node_port.rstrip("/").rpartition(":")[2]
     pods = {}
     for address in [inventory.endpoint_address, *(node.address for node in inventory.nodes)]:
@@ -70,7 +74,9 @@ def test_each_pod_says_its_version(app: SampleApp, api: ClusterApi) -> None:
     status = app.status()
     assert status is not None
     for pod in ready_pods(api):
-        assert json.loads(api.pod_get(app.namespace, pod.metadata.name))["version"] == status.version
+        assert (
+            json.loads(api.pod_get(app.namespace, pod.metadata.name))["version"] == status.version
+        )
 
 
 def test_grpc_gives_the_same_greeting(app: SampleApp) -> None:
@@ -78,20 +84,27 @@ def test_grpc_gives_the_same_greeting(app: SampleApp) -> None:
     assert (said.greeting, said.version) == (http["greeting"], http["version"])
 
 
-def test_a_changed_configmap_changes_the_greeting_without_a_restart(app: SampleApp, api: ClusterApi) -> None:
+def test_a_changed_configmap_changes_the_greeting_without_a_restart(
+    app: SampleApp, api: ClusterApi
+) -> None:
     original = api.core.read_namespaced_config_map(app.name, app.namespace).data["greeting"]
-    started = {pod.metadata.name: pod.status.container_statuses[0].restart_count for pod in ready_pods(api)}
+    started = {
+        pod.metadata.name: pod.status.container_statuses[0].restart_count for pod in ready_pods(api)
+    }
     try:
         _greet_with(api, app, f"{original}, and good day")
     finally:
         _greet_with(api, app, original)
-    assert {pod.metadata.name: pod.status.container_statuses[0].restart_count for pod in ready_pods(api)} == started
+    assert {
+        pod.metadata.name: pod.status.container_statuses[0].restart_count for pod in ready_pods(api)
+    } == started
 
 
 def _greet_with(api: ClusterApi, app: SampleApp, greeting: str) -> None:
     """Change the ConfigMap and wait for all pods.
 
-    The kubelet looks at a pod's volumes when the pod changes, and else about once a minute: annotations save that.
+    The kubelet looks at a pod's volumes when the pod changes, and else about once a minute:
+    annotations save that.
     """
     api.core.patch_namespaced_config_map(app.name, app.namespace, {"data": {"greeting": greeting}})
     for pod in ready_pods(api):
@@ -99,7 +112,10 @@ def _greet_with(api: ClusterApi, app: SampleApp, greeting: str) -> None:
         api.core.patch_namespaced_pod(pod.metadata.name, app.namespace, stamp)
 
     def lacks() -> str | None:
-        said = {json.loads(api.pod_get(app.namespace, pod.metadata.name))["greeting"] for pod in ready_pods(api)}
+        said = {
+            json.loads(api.pod_get(app.namespace, pod.metadata.name))["greeting"]
+            for pod in ready_pods(api)
+        }
         return None if said == {greeting} else f"pods say {sorted(said)}"
 
     api.wait(f"all pods to say {greeting!r}", lacks, setting="pods_ready")
@@ -113,7 +129,10 @@ def test_the_token_is_mounted_and_shown_to_nobody(app: SampleApp, api: ClusterAp
     assert len(token) >= 16
     for pod in ready_pods(api):
         name = pod.metadata.name
-        shown = [api.pod_get(app.namespace, name, path) for path in ("/", "/metrics", "/readyz", "/healthz")]
+        shown = [
+            api.pod_get(app.namespace, name, path)
+            for path in ("/", "/metrics", "/readyz", "/healthz")
+        ]
         shown += [api.core.read_namespaced_pod_log(name, app.namespace), str(pod.to_dict())]
         assert not [text for text in shown if token in text or encoded in text]
     assert token not in str(api.core.list_namespaced_config_map(app.namespace).to_dict())
@@ -126,7 +145,9 @@ def test_its_services_have_every_ready_pod_behind_them(app: SampleApp, api: Clus
     assert len(services) >= 2
     for service in services:
         selector = f"kubernetes.io/service-name={service.metadata.name}"
-        slices = api.discovery.list_namespaced_endpoint_slice(app.namespace, label_selector=selector).items
+        slices = api.discovery.list_namespaced_endpoint_slice(
+            app.namespace, label_selector=selector
+        ).items
         ready = {e.addresses[0] for s in slices for e in s.endpoints or [] if e.conditions.ready}
         assert ready == wanted, service.metadata.name
 
@@ -135,7 +156,11 @@ def test_its_budget_lets_one_pod_go_at_a_time(app: SampleApp, api: ClusterApi) -
     def lacks() -> str | None:
         status = api.policy.read_namespaced_pod_disruption_budget(app.name, app.namespace).status
         found = (status.current_healthy, status.desired_healthy, status.disruptions_allowed)
-        return None if found == (3, 2, 1) else f"healthy, desired, allowed are {found}, expected (3, 2, 1)"
+        return (
+            None
+            if found == (3, 2, 1)
+            else f"healthy, desired, allowed are {found}, expected (3, 2, 1)"
+        )
 
     api.wait("the disruption budget", lacks, setting="pods_ready")
 
@@ -146,7 +171,10 @@ def test_it_survives_a_pod_s_end_and_drains_before_it_goes(app: SampleApp, api: 
     assert container.readiness_probe is not None
     assert container.liveness_probe is not None
     assert container.lifecycle.pre_stop is not None
-    assert deployment.spec.template.spec.termination_grace_period_seconds > container.lifecycle.pre_stop.sleep.seconds
+    assert (
+        deployment.spec.template.spec.termination_grace_period_seconds
+        > container.lifecycle.pre_stop.sleep.seconds
+    )
     assert deployment.spec.template.spec.topology_spread_constraints
 
 

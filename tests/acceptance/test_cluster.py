@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cluster import etcd
-from harness.cluster.health import STATIC_PODS, find_problems
-from harness.cluster.timers import LiveTimers
-from harness.waits import Waiting, wait_for
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster import etcd
+from kubedrill.cluster.health import STATIC_PODS, find_problems
+from kubedrill.cluster.timers import LiveTimers
 
 if TYPE_CHECKING:
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 pytestmark = pytest.mark.cluster
 
@@ -46,13 +46,17 @@ def test_kube_proxy_and_the_control_plane_have_the_asked_version(
     assert proxy.spec.template.spec.containers[0].image.endswith(f":{version}")
 
 
-def test_the_api_server_behind_the_virtual_address_has_the_asked_version(api: ClusterApi, version: str) -> None:
+def test_the_api_server_behind_the_virtual_address_has_the_asked_version(
+    api: ClusterApi, version: str
+) -> None:
     assert api.version.get_code().git_version == version
 
 
 def test_nodes_use_the_addresses_of_the_inventory(api: ClusterApi, inventory: Inventory) -> None:
     for node in api.nodes():
-        found = [address.address for address in node.status.addresses if address.type == "InternalIP"]
+        found = [
+            address.address for address in node.status.addresses if address.type == "InternalIP"
+        ]
         assert found == [inventory.node(node.metadata.name).address]
 
 
@@ -71,7 +75,9 @@ def test_etcd_is_one_cluster_of_all_control_planes(api: ClusterApi, inventory: I
     assert len({member.version for member in members}) == 1
 
 
-def test_the_virtual_address_is_held_by_exactly_one_control_plane(api: ClusterApi, inventory: Inventory) -> None:
+def test_the_virtual_address_is_held_by_exactly_one_control_plane(
+    api: ClusterApi, inventory: Inventory
+) -> None:
     if inventory.external:
         pytest.skip("a balancer outside the cluster has the API's address")
     assert api.vip_holder() in {node.name for node in inventory.control_planes}
@@ -86,7 +92,7 @@ def test_every_check_of_the_api_passes_through_the_virtual_address(api: ClusterA
 def test_the_api_refuses_strangers(api: ClusterApi, inventory: Inventory) -> None:
     from kubernetes import client  # noqa: PLC0415 - only here
 
-    from harness.cluster.api_client import DeadlineApiClient  # noqa: PLC0415
+    from kubedrill.cluster.api_client import DeadlineApiClient  # noqa: PLC0415
 
     configuration = client.Configuration(host=inventory.api_url)
     configuration.ssl_ca_cert = str(api.client_cert_files()[0])
@@ -101,11 +107,15 @@ def test_dns_does_not_stand_on_one_node(api: ClusterApi, inventory: Inventory) -
     assert len({pod.spec.node_name for pod in pods}) >= min(2, len(inventory.nodes))
 
 
-def test_the_timers_that_predictions_use_can_be_read(api: ClusterApi, hosts: Hosts, inventory: Inventory) -> None:
+def test_the_timers_that_predictions_use_can_be_read(
+    api: ClusterApi, hosts: Hosts, inventory: Inventory
+) -> None:
     timers = LiveTimers.read(api, hosts, inventory)
     assert 10 <= timers.node_loss_s <= 600
     assert timers.balancer_notices_s > 0
-    if len(inventory.control_planes) > 1:  # a single API server is given time: there is no other one to send clients to
+    if (
+        len(inventory.control_planes) > 1
+    ):  # a single API server is given time: there is no other one to send clients to
         assert timers.balancer_notices_s <= 30
     if inventory.external:
         return
@@ -119,15 +129,20 @@ def test_no_pod_restarts_over_and_over(api: ClusterApi) -> None:
         f"{pod.metadata.namespace}/{pod.metadata.name}: {status.state.waiting.reason}"
         for pod in api.pods()
         for status in pod.status.container_statuses or []
-        if status.state.waiting is not None and status.state.waiting.reason in ("CrashLoopBackOff", "ImagePullBackOff")
+        if status.state.waiting is not None
+        and status.state.waiting.reason in ("CrashLoopBackOff", "ImagePullBackOff")
     ]
     assert crashing == []
 
 
-def test_each_pod_got_its_address_from_the_pod_network(api: ClusterApi, inventory: Inventory) -> None:
+def test_each_pod_got_its_address_from_the_pod_network(
+    api: ClusterApi, inventory: Inventory
+) -> None:
     import ipaddress  # noqa: PLC0415 - only here
 
-    networks = [ipaddress.ip_network(n) for n in str(inventory.vars["cluster_pod_network"]).split(",")]
+    networks = [
+        ipaddress.ip_network(n) for n in str(inventory.vars["cluster_pod_network"]).split(",")
+    ]
     strays: list[Any] = [
         pod.metadata.name
         for pod in api.pods()

@@ -1,7 +1,7 @@
 """The drills, last: one run, one report, one test for each drill's verdict.
 
-``--drills NAME,NAME`` chooses some, ``all`` every one, ``none`` leaves them out; without it the standard ones run.
-``--drill-seed`` repeats the choices of an earlier run.
+``--drills NAME,NAME`` chooses some, ``all`` every one, ``none`` leaves them out; without it the
+standard ones run. ``--drill-seed`` repeats the choices of an earlier run.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from harness.cli.terminal import Lines
-from harness.drills import find_drills
-from harness.model import VerdictKind
-from harness.runner.run import RunResult, run_drills
+from kubedrill.base.model import VerdictKind
+from kubedrill.cli.terminal import Lines
+from kubedrill.drills import find_drills
+from kubedrill.runner.run import RunResult, run_drills
 
 if TYPE_CHECKING:
-    from harness.cluster.inventory import Inventory
-    from harness.config import Settings
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
 
 pytestmark = pytest.mark.drill
 
@@ -27,7 +27,10 @@ def chosen(config: pytest.Config) -> list[str]:
     option = config.getoption("--drills")
     if option == "none":
         return []
-    return [drill.name for drill in find_drills([name.strip() for name in option.split(",") if name.strip()])]
+    return [
+        drill.name
+        for drill in find_drills([name.strip() for name in option.split(",") if name.strip()])
+    ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -39,11 +42,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def run(pytestconfig: pytest.Config, inventory: Inventory, settings: Settings) -> RunResult:
     """All chosen drills in one run, told line by line while they happen."""
     if not inventory.drills_allowed:
-        pytest.skip(f"{inventory.path} does not say drills_allowed: true; its nodes are not broken on purpose")
+        pytest.skip(
+            f"{inventory.path} does not say drills_allowed: true; its nodes are not broken on purpose"
+        )
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), Lines(Console(stderr=True)) as progress:
         result = run_drills(
-            chosen(pytestconfig), inventory, settings, progress=progress, seed=pytestconfig.getoption("--drill-seed")
+            chosen(pytestconfig),
+            inventory,
+            settings,
+            progress=progress,
+            seed=pytestconfig.getoption("--drill-seed"),
         )
         progress.note("report", str(result.directory / "index.html"))
     return result
@@ -55,4 +64,6 @@ def test_drill(drill_name: str, run: RunResult) -> None:
     verdicts = {verdict.drill: verdict for verdict in run.verdicts}
     assert drill_name in verdicts, f"the run stopped before {drill_name}; see {run.directory}"
     found = verdicts[drill_name]
-    assert found.verdict is VerdictKind.PASS, f"{drill_name}: {found.verdict.value}: {found.reason}\n{run.directory}"
+    assert found.verdict is VerdictKind.PASS, (
+        f"{drill_name}: {found.verdict.value}: {found.reason}\n{run.directory}"
+    )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.inventory import Inventory
 
 pytestmark = pytest.mark.cluster
 
 REPEATS = 12
-"""New connections through a Service; with five pods behind it, the chance that all meet one pod is 4e-9."""
+"""New connections through a Service; with five pods behind it, the chance that all meet one pod is
+4e-9."""
 
 
 def test_an_agent_runs_on_every_node(agents: Any, inventory: Inventory) -> None:
@@ -25,7 +26,9 @@ def test_names_of_services_resolve_on_every_node(agents: Any, api: ClusterApi) -
     cluster_ip = api.core.read_namespaced_service("kubernetes", "default").spec.cluster_ip
     for pod in agents.pods():
         for name in ("kubernetes.default", "kubernetes.default.svc.cluster.local."):
-            assert agents.ask(pod, "/resolve", name=name) == [cluster_ip], f"{name} on {pod.spec.node_name}"
+            assert agents.ask(pod, "/resolve", name=name) == [cluster_ip], (
+                f"{name} on {pod.spec.node_name}"
+            )
 
 
 def test_a_pod_on_each_node_reaches_the_pod_on_each_other_node(agents: Any) -> None:
@@ -33,7 +36,9 @@ def test_a_pod_on_each_node_reaches_the_pod_on_each_other_node(agents: Any) -> N
     for source in pods:
         for target in pods:
             said = agents.ask(source, "/fetch", url=f"http://{target.status.pod_ip}:8080/id")
-            assert f'"{target.metadata.name}"' in said, f"{source.spec.node_name} to {target.spec.node_name}"
+            assert f'"{target.metadata.name}"' in said, (
+                f"{source.spec.node_name} to {target.spec.node_name}"
+            )
 
 
 def test_a_service_answers_on_every_node_and_spreads_over_pods(agents: Any) -> None:
@@ -49,7 +54,9 @@ def test_the_api_s_service_answers_inside_the_cluster(agents: Any) -> None:
     for pod in agents.pods():
         with pytest.raises(ApiException) as caught:
             agents.ask(pod, "/fetch", url="https://kubernetes.default.svc/version")
-        assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value.reason), "a TLS server with the cluster's own CA"
+        assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value.reason), (
+            "a TLS server with the cluster's own CA"
+        )
 
 
 def test_the_node_port_answers_on_every_node_and_on_the_virtual_address(

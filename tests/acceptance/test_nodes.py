@@ -12,19 +12,26 @@ import yaml
 from cryptography import x509
 
 if TYPE_CHECKING:
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
-    from harness.model import Node
+    from kubedrill.base.model import Node
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 pytestmark = pytest.mark.node
 
 CERTIFICATE_DAYS = 30
-"""Fewer than this left means that nobody renews them; kubeadm's last a year, an upgrade renews them."""
+"""Fewer than this left means that nobody renews them; kubeadm's last a year, an upgrade renews
+them."""
 
 CLOCK_S = 0.5
 """Seconds that clocks may differ; etcd warns at 1 s, certificates and leases suffer beyond."""
 
-KUBECONFIGS = ("admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf")
+KUBECONFIGS = (
+    "admin.conf",
+    "super-admin.conf",
+    "controller-manager.conf",
+    "scheduler.conf",
+    "kubelet.conf",
+)
 SECRET_MARKS = "PRIVATE KEY-----|client-key-data:"
 SECRET_PLACES = "/etc /var/lib/kubelet/pki /opt/kubedrill /root /home"
 
@@ -93,7 +100,9 @@ def test_pods_do_not_get_a_loopback_resolver(ti: Any) -> None:
     """A resolver on 127/8 in the kubelet's resolvConf makes CoreDNS find a loop and crash."""
     config = yaml.safe_load(ti.file("/var/lib/kubelet/config.yaml").content_string)
     path = config.get("resolvConf", "/etc/resolv.conf")
-    for drop_in in ti.check_output("ls /etc/kubernetes/kubelet.conf.d/*.conf 2>/dev/null || true").split():
+    for drop_in in ti.check_output(
+        "ls /etc/kubernetes/kubelet.conf.d/*.conf 2>/dev/null || true"
+    ).split():
         path = (yaml.safe_load(ti.file(drop_in).content_string) or {}).get("resolvConf", path)
     text = ti.file(path).content_string
     assert not re.search(r"^nameserver\s+(127\.|::1)", text, re.MULTILINE)
@@ -125,15 +134,14 @@ def test_etcd_s_data_is_root_s_alone(control_plane: Node, hosts: Hosts) -> None:
 
 def test_workers_have_no_keys_of_the_control_plane(worker: Node, hosts: Hosts) -> None:
     found = hosts.check(
-        worker, "ls /etc/kubernetes/admin.conf /etc/kubernetes/pki/*.key /var/lib/etcd 2>/dev/null || true"
+        worker,
+        "ls /etc/kubernetes/admin.conf /etc/kubernetes/pki/*.key /var/lib/etcd 2>/dev/null || true",
     )
     assert found == ""
 
 
 def test_no_secret_can_be_read_by_everyone(node: Node, hosts: Hosts) -> None:
-    command = (
-        f"find {SECRET_PLACES} -xdev -type f -perm /o=r -size -1024k -exec grep -lsE -- '{SECRET_MARKS}' {{}} + || true"
-    )
+    command = f"find {SECRET_PLACES} -xdev -type f -perm /o=r -size -1024k -exec grep -lsE -- '{SECRET_MARKS}' {{}} + || true"
     known = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
     found = [path for path in hosts.check(node, command).splitlines() if path != known]
     assert found == []
@@ -169,7 +177,12 @@ def test_the_clock_agrees_with_this_machine_s(node: Node, hosts: Hosts) -> None:
 
 
 def test_nothing_of_a_fault_is_left(ti: Any) -> None:
-    assert ti.check_output("systemctl list-units --all --plain --no-legend --no-pager 'kubedrill-undo*'") == ""
+    assert (
+        ti.check_output(
+            "systemctl list-units --all --plain --no-legend --no-pager 'kubedrill-undo*'"
+        )
+        == ""
+    )
 
 
 def _certificates(text: str) -> bytes:

@@ -1,6 +1,9 @@
-"""The order service, where it is deployed: complete, spread, protected, and what it must not be able to do.
+"""The order service, where it is deployed.
 
-It is not deployed for these checks: a database on a user's cluster is the user's decision (kubedrill app deploy).
+Complete, spread, protected, and what it must not be able to do.
+
+It is not deployed for these checks: a database on a user's cluster is the user's decision
+(kubedrill app deploy).
 """
 
 from __future__ import annotations
@@ -23,23 +26,23 @@ from kubernetes.client import (
     CertificatesV1Api,
 )
 
-from harness.app import pki
-from harness.app.ingress_view import IngressView
-from harness.app.ledger import ACKNOWLEDGED, settle
-from harness.app.order_service import OrderService
-from harness.app.orders_certificates import AUTHORITY, SIGNER, Certificates
-from harness.app.orders_manifests import GRPC_NODE_PORT, HOST, NAMESPACE, NODE_PORT, SELECTOR, STREAM
-from harness.app.traffic import Traffic
-from harness.app.traffic_process import Plan
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.orders import pki
+from kubedrill.orders.certificates import AUTHORITY, SIGNER, Certificates
+from kubedrill.orders.ingress_view import IngressView
+from kubedrill.orders.ledger import ACKNOWLEDGED, settle
+from kubedrill.orders.manifests import GRPC_NODE_PORT, HOST, NAMESPACE, NODE_PORT, SELECTOR, STREAM
+from kubedrill.orders.service import OrderService
+from kubedrill.orders.traffic import Traffic
+from kubedrill.orders.traffic_process import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.app.orders_status import OrdersStatus
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.inventory import Inventory
-    from harness.config import Settings
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
+    from kubedrill.orders.status import OrdersStatus
 
 pytestmark = pytest.mark.app
 
@@ -57,21 +60,34 @@ def ask(url: str, body: Any = None, key: str = "") -> tuple[int, Any]:
 
 def test_every_part_is_complete_and_one_database_is_primary(status: OrdersStatus) -> None:
     assert status.problem == ""
-    assert {part.name for part in status.components} == {"queue", "database", "cache", "worker", "web", "ingress"}
+    assert {part.name for part in status.components} == {
+        "queue",
+        "database",
+        "cache",
+        "worker",
+        "web",
+        "ingress",
+    }
     assert status.primary.startswith("database-")
 
 
 @pytest.mark.parametrize("name", ["queue", "database"])
-def test_each_member_is_on_a_node_of_its_own_with_a_volume(status: OrdersStatus, api: ClusterApi, name: str) -> None:
+def test_each_member_is_on_a_node_of_its_own_with_a_volume(
+    status: OrdersStatus, api: ClusterApi, name: str
+) -> None:
     assert status.problem == ""
     members = ready_pods(api, name)
     assert len({pod.spec.node_name for pod in members}) == len(members) == 3
     for pod in members:
-        claim = api.core.read_namespaced_persistent_volume_claim(f"data-{pod.metadata.name}", NAMESPACE)
+        claim = api.core.read_namespaced_persistent_volume_claim(
+            f"data-{pod.metadata.name}", NAMESPACE
+        )
         assert claim.status.phase == "Bound"
 
 
-def test_the_stream_has_three_copies_that_are_up_to_date(status: OrdersStatus, api: ClusterApi) -> None:
+def test_the_stream_has_three_copies_that_are_up_to_date(
+    status: OrdersStatus, api: ClusterApi
+) -> None:
     assert status.problem == ""
 
     def asked(server: str) -> dict[str, Any]:
@@ -96,7 +112,9 @@ def test_an_order_written_at_one_node_is_read_at_every_other(
     assert status.problem == ""
     addresses = [inventory.endpoint_address, *(node.address for node in inventory.nodes)]
     key = f"acceptance-{uuid.uuid4().hex}"
-    code, receipt = ask(f"http://{addresses[0]}:{NODE_PORT}/orders", {"item": "tea", "reference": key}, key)
+    code, receipt = ask(
+        f"http://{addresses[0]}:{NODE_PORT}/orders", {"item": "tea", "reference": key}, key
+    )
     assert (code, receipt["duplicate"]) == (202, False)
 
     def lacks() -> str | None:
@@ -109,22 +127,37 @@ def test_an_order_written_at_one_node_is_read_at_every_other(
     api.wait("the order to be stored", lacks, setting="orders_stored")
     for address in addresses:
         assert ask(f"http://{address}:{NODE_PORT}/orders/{receipt['id']}")[1]["key"] == key
-    assert ask(f"http://{addresses[-1]}:{NODE_PORT}/orders", {"item": "tea"}, key)[1]["id"] == receipt["id"]
+    assert (
+        ask(f"http://{addresses[-1]}:{NODE_PORT}/orders", {"item": "tea"}, key)[1]["id"]
+        == receipt["id"]
+    )
 
 
 def test_grpc_answers_on_every_node(status: OrdersStatus, inventory: Inventory) -> None:
     assert status.problem == ""
     for node in inventory.nodes:
         with grpc.insecure_channel(f"{node.address}:{GRPC_NODE_PORT}") as channel:
-            assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S) == b"\x08\x01"
+            assert (
+                channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S)
+                == b"\x08\x01"
+            )
 
 
-def test_each_web_pod_describes_itself_and_greets_from_the_config_map(status: OrdersStatus, api: ClusterApi) -> None:
+def test_each_web_pod_describes_itself_and_greets_from_the_config_map(
+    status: OrdersStatus, api: ClusterApi
+) -> None:
     greeting = api.core.read_namespaced_config_map("orders", NAMESPACE).data["greeting"]
     for pod in ready_pods(api, "web"):
         said = json.loads(api.pod_get(NAMESPACE, pod.metadata.name))
-        assert (said["greeting"], said["version"], said["node"]) == (greeting, status.version, pod.spec.node_name)
-        assert "/orders" in json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/openapi.json"))["paths"]
+        assert (said["greeting"], said["version"], said["node"]) == (
+            greeting,
+            status.version,
+            pod.spec.node_name,
+        )
+        assert (
+            "/orders"
+            in json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/openapi.json"))["paths"]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +168,17 @@ def view(status: OrdersStatus, api: ClusterApi, inventory: Inventory) -> Ingress
     return IngressView(inventory, published)
 
 
-def test_every_address_serves_the_certificate_that_was_issued_here(view: IngressView, api: ClusterApi) -> None:
+def test_every_address_serves_the_certificate_that_was_issued_here(
+    view: IngressView, api: ClusterApi
+) -> None:
     issued = pki.serial(Certificates(api).serving())
     for address in view.addresses:
         assert view.serials(address) == view.serials(address, address) == {issued}
 
 
-def test_the_ingress_leads_to_the_web_by_address_and_by_name(view: IngressView, api: ClusterApi) -> None:
+def test_the_ingress_leads_to_the_web_by_address_and_by_name(
+    view: IngressView, api: ClusterApi
+) -> None:
     greeting = api.core.read_namespaced_config_map("orders", NAMESPACE).data["greeting"]
     for address in view.addresses:
         for host in (address, HOST):
@@ -149,20 +186,29 @@ def test_the_ingress_leads_to_the_web_by_address_and_by_name(view: IngressView, 
             assert view.get(address, "/orders?limit=1", host).keys() == {"orders", "next"}
 
 
-def test_grpc_goes_through_the_ingress_by_address_and_by_name_with_its_status(view: IngressView) -> None:
+def test_grpc_goes_through_the_ingress_by_address_and_by_name_with_its_status(
+    view: IngressView,
+) -> None:
     for address in view.addresses:
         for host in (address, HOST):
             with view.channel(address, host) as channel:
-                assert channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S) == b"\x08\x01"
+                assert (
+                    channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S)
+                    == b"\x08\x01"
+                )
                 with pytest.raises(grpc.RpcError) as caught:
-                    channel.unary_unary("/kubedrill.orders.v1.Orders/GetOrder")(b"\x0a\x01x", timeout=ANSWER_S)
+                    channel.unary_unary("/kubedrill.orders.v1.Orders/GetOrder")(
+                        b"\x0a\x01x", timeout=ANSWER_S
+                    )
                 assert (caught.value.code(), caught.value.details()) == (
                     grpc.StatusCode.NOT_FOUND,
                     "no such order is stored",
                 )
 
 
-def test_whoever_trusts_others_or_expects_another_name_is_not_served(view: IngressView, inventory: Inventory) -> None:
+def test_whoever_trusts_others_or_expects_another_name_is_not_served(
+    view: IngressView, inventory: Inventory
+) -> None:
     stranger = IngressView(inventory, pki.new_authority("a stranger").certificate)
     with pytest.raises(ssl.SSLCertVerificationError):
         stranger.serials(inventory.endpoint_address)
@@ -188,7 +234,9 @@ def test_the_autoscaler_has_figures(status: OrdersStatus, api: ClusterApi) -> No
     assert status.problem == ""
 
     def lacks() -> str | None:
-        found = AutoscalingV2Api(api.client).read_namespaced_horizontal_pod_autoscaler("web", NAMESPACE)
+        found = AutoscalingV2Api(api.client).read_namespaced_horizontal_pod_autoscaler(
+            "web", NAMESPACE
+        )
         active = [c for c in found.status.conditions or [] if c.type == "ScalingActive"]
         return None if active and active[0].status == "True" else str(active and active[0].message)
 
@@ -222,13 +270,19 @@ def test_accounts_may_do_what_they_need_and_nothing_else(  # noqa: PLR0917 - a t
             "resourceAttributes": {"namespace": NAMESPACE, "verb": verb, "resource": resource},
         },
     }
-    assert AuthorizationV1Api(api.client).create_subject_access_review(review).status.allowed is allowed
+    assert (
+        AuthorizationV1Api(api.client).create_subject_access_review(review).status.allowed
+        is allowed
+    )
 
 
 def test_a_privileged_pod_is_refused(status: OrdersStatus, api: ClusterApi) -> None:
     image = ready_pods(api, "web")[0].spec.containers[0].image
     container = {"name": "x", "image": image, "securityContext": {"privileged": True}}
-    pod = {"metadata": {"name": "privileged", "namespace": NAMESPACE}, "spec": {"containers": [container]}}
+    pod = {
+        "metadata": {"name": "privileged", "namespace": NAMESPACE},
+        "spec": {"containers": [container]},
+    }
     with pytest.raises(ApiException) as caught:
         api.core.create_namespaced_pod(NAMESPACE, pod, dry_run="All")
     assert caught.value.status == 403
@@ -239,7 +293,9 @@ def test_a_privileged_pod_is_refused(status: OrdersStatus, api: ClusterApi) -> N
 def test_no_password_is_shown_anywhere(status: OrdersStatus, api: ClusterApi) -> None:
     assert status.problem == ""
     secrets = [
-        s for s in api.core.list_namespaced_secret(NAMESPACE).items if s.metadata.name in ("queue", "database", "cache")
+        s
+        for s in api.core.list_namespaced_secret(NAMESPACE).items
+        if s.metadata.name in ("queue", "database", "cache")
     ]
     encoded = {value for secret in secrets for value in secret.data.values() if value}
     plain = {base64.b64decode(value).decode().strip() for value in encoded}
@@ -247,7 +303,10 @@ def test_no_password_is_shown_anywhere(status: OrdersStatus, api: ClusterApi) ->
     assert len(values) >= 16
     shown = [str(api.core.list_namespaced_config_map(NAMESPACE).to_dict())]
     for pod in api.pods(NAMESPACE, SELECTOR):
-        shown += [str(pod.to_dict()), api.core.read_namespaced_pod_log(pod.metadata.name, NAMESPACE)]
+        shown += [
+            str(pod.to_dict()),
+            api.core.read_namespaced_pod_log(pod.metadata.name, NAMESPACE),
+        ]
     assert not [value for value in values if any(value in text for text in shown)]
 
 
@@ -256,9 +315,14 @@ def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one
 ) -> None:
     """Its pods end at once; the rollout gives up after 15 s, the harness says why, and no request failed meanwhile."""
     service = OrderService(api, settings)
-    plan = Plan(f"http://{inventory.endpoint_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5)
+    plan = Plan(
+        f"http://{inventory.endpoint_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5
+    )
     broken = {
-        "spec": {"progressDeadlineSeconds": 15, "template": {"spec": {"containers": [{"name": "web", "args": ["x"]}]}}}
+        "spec": {
+            "progressDeadlineSeconds": 15,
+            "template": {"spec": {"containers": [{"name": "web", "args": ["x"]}]}},
+        }
     }
     try:
         with Traffic(plan, tmp_path / "ledger.jsonl", settings.timeouts) as traffic:
@@ -270,12 +334,16 @@ def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one
     finally:
         service.deploy(status.version)
     assert "the rollout of web was given up" in str(caught.value)
-    assert "usage: main.py web|worker|migrate" in str(caught.value), "the log of the pod that failed"
+    assert "usage: main.py web|worker|migrate" in str(caught.value), (
+        "the log of the pod that failed"
+    )
     assert {write.outcome for write in ledger.writes.values()} == {ACKNOWLEDGED}
     assert settle(ledger).wrong == ()
 
 
-def test_deploying_again_changes_nothing(status: OrdersStatus, api: ClusterApi, settings: Settings) -> None:
+def test_deploying_again_changes_nothing(
+    status: OrdersStatus, api: ClusterApi, settings: Settings
+) -> None:
     def generations() -> dict[str, tuple[int, int]]:
         found = [
             *api.apps.list_namespaced_deployment(NAMESPACE).items,
@@ -285,7 +353,11 @@ def test_deploying_again_changes_nothing(status: OrdersStatus, api: ClusterApi, 
 
     def staying() -> set[str]:
         """Those that an earlier rollout is just ending do not count."""
-        return {pod.metadata.uid for pod in api.pods(NAMESPACE, SELECTOR) if pod.metadata.deletion_timestamp is None}
+        return {
+            pod.metadata.uid
+            for pod in api.pods(NAMESPACE, SELECTOR)
+            if pod.metadata.deletion_timestamp is None
+        }
 
     before, running = generations(), staying()
     OrderService(api, settings).deploy(status.version)

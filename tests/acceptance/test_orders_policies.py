@@ -1,4 +1,7 @@
-"""The order service's NetworkPolicies: flows that they must let through, and flows that an engine must stop."""
+"""The order service's NetworkPolicies.
+
+Flows that they must let through, and flows that an engine must stop.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,24 @@ from acceptance_orders import ready_pods
 from kubernetes.client import ApiException, NetworkingV1Api
 from kubernetes.stream import stream
 
-from harness.app.orders_manifests import NAMESPACE
+from kubedrill.orders.manifests import NAMESPACE
 
 if TYPE_CHECKING:
-    from harness.app.orders_status import OrdersStatus
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.orders.status import OrdersStatus
 
 pytestmark = pytest.mark.app
 
-ENFORCERS = {"calico-node", "canal", "cilium", "antrea-agent", "kube-router", "kube-network-policies", "weave-net"}
+ENFORCERS = {
+    "calico-node",
+    "canal",
+    "cilium",
+    "antrea-agent",
+    "kube-router",
+    "kube-network-policies",
+    "weave-net",
+}
 """DaemonSets of the engines that people use, by the names that their own manifests give them."""
 
 OUTSIDE, NAMES = "a pod of another namespace", "the cluster's DNS"
@@ -69,7 +80,9 @@ def complete(status: OrdersStatus) -> None:
 def enforced(api: ClusterApi, inventory: Inventory) -> None:
     daemons = {found.metadata.name for found in api.apps.list_daemon_set_for_all_namespaces().items}
     asked = inventory.vars.get("network_policy_engine", "none")
-    assert asked == "none" or asked in daemons, f"the inventory asks for {asked}, and it does not run"
+    assert asked == "none" or asked in daemons, (
+        f"the inventory asks for {asked}, and it does not run"
+    )
     if not daemons & ENFORCERS:
         pytest.skip(
             "the pod network enforces no NetworkPolicy: they are a declaration here, and not proven "
@@ -89,7 +102,10 @@ def passes(api: ClusterApi, agents: Any, flow: Flow) -> bool:
             return False
     pod = ready_pods(api, flow.source)[0].metadata.name
     command = ["python3", "-c", CONNECT, address, str(flow.port)]
-    call, quiet = api.core.connect_get_namespaced_pod_exec, {"stdin": False, "tty": False, "_request_timeout": 30}
+    call, quiet = (
+        api.core.connect_get_namespaced_pod_exec,
+        {"stdin": False, "tty": False, "_request_timeout": 30},
+    )
     said = stream(call, pod, NAMESPACE, command=command, stdout=True, stderr=True, **quiet)
     assert "connected" in said or "Error" in said, said
     return "connected" in said
@@ -104,7 +120,9 @@ def _address(api: ClusterApi, flow: Flow) -> str:
 
 def test_every_policy_has_a_flow_that_passes_or_one_that_must_not(api: ClusterApi) -> None:
     found = NetworkingV1Api(api.client).list_namespaced_network_policy(NAMESPACE).items
-    assert {policy.metadata.name for policy in found} == {flow.policy for flow in [*ALLOWED, *FORBIDDEN]}
+    assert {policy.metadata.name for policy in found} == {
+        flow.policy for flow in [*ALLOWED, *FORBIDDEN]
+    }
 
 
 @pytest.mark.parametrize("flow", ALLOWED, ids=str)

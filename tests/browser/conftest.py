@@ -1,4 +1,7 @@
-"""The one browser of the session: two of them in one process would disturb each other's event loops."""
+"""The one browser of the session.
+
+Two of them in one process would disturb each other's event loops.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,12 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 PATIENT_MS = 180_000
 """For what Chromium does on a crowded machine; no test waits for it to end."""
 
@@ -40,6 +48,8 @@ def browser() -> Iterator[Any]:
         pytest.fail("found no chromium, expected Debian's; run: apt-get install chromium")
     expect.set_options(timeout=PATIENT_MS)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENT_MS)
+        started = playwright.chromium.launch(
+            executable_path=path, args=ARGUMENTS, timeout=PATIENT_MS
+        )
         yield Patient(started)
         started.close()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from load_results import saturated
 
-from harness.app.load_result import result, write_result
-from harness.report.load_page import load_page_html
+from kubedrill.load.result import result, write_result
+from kubedrill.report.load_page import load_page_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,13 @@ def test_verdict_knee_and_reaction_are_told(opened: Opened) -> None:
     assert page.locator("h1").inner_text() == "PASS"
     assert "knee: 150 writes a second (at 225 a second:" in page.locator("#load .meta").inner_text()
     rows = page.locator("#load tbody tr")
-    assert [int(text) for text in rows.locator("strong").all_inner_texts()] == [25, 50, 100, 150, 225]
+    assert [int(text) for text in rows.locator("strong").all_inner_texts()] == [
+        25,
+        50,
+        100,
+        150,
+        225,
+    ]
     assert rows.last.locator("td").last.inner_text().endswith("of the writes were not acknowledged")
     reaction = page.locator("#autoscaler tbody tr")
     assert reaction.locator("td").all_inner_texts()[:2] == ["3 → 4", "100/s"]
@@ -79,7 +85,9 @@ def test_plots_show_what_the_figures_say(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, PHONE])
-def test_nothing_sticks_out_and_texts_can_be_read(browser: Any, page_file: Path, options: dict[str, Any]) -> None:
+def test_nothing_sticks_out_and_texts_can_be_read(
+    browser: Any, page_file: Path, options: dict[str, Any]
+) -> None:
     opened = Opened(browser, page_file, **options)
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
     sizes = opened.page.locator(".chart text").evaluate_all(

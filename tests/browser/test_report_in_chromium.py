@@ -1,4 +1,7 @@
-"""The report in a real browser: Debian's Chromium, driven by Playwright, the page opened from the disk."""
+"""The report in a real browser.
+
+Debian's Chromium, driven by Playwright, the page opened from the disk.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from long_record import long_record
 from recordkit import ALL_PROBES, Kit, at
 from scenarios import failover, good, upgrade
 
-from harness.model import Event, Record, Span
-from harness.report import write_report
-from harness.verdict import judge
+from kubedrill.base.model import Event, Record, Span
+from kubedrill.report import write_report
+from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +30,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(directory: Path, *records: Record) -> Path:
-    return write_report(directory, records, [judge(r) for r in records], not_run={"latency": "no netem"})
+    return write_report(
+        directory, records, [judge(r) for r in records], not_run={"latency": "no netem"}
+    )
 
 
 class Opened:
@@ -52,7 +57,9 @@ class Opened:
         """A timeline, in view and drawn."""
         found = self.page.locator(".timeline").nth(number)
         found.locator(".plot").scroll_into_view_if_needed()
-        self.page.wait_for_function("n => document.querySelectorAll('.timeline')[n].dataset.to", arg=number)
+        self.page.wait_for_function(
+            "n => document.querySelectorAll('.timeline')[n].dataset.to", arg=number
+        )
         return found
 
 
@@ -67,8 +74,12 @@ def opened(browser: Browser, report: Path) -> Iterator[Opened]:
 
 def shown(timeline: Locator) -> tuple[float, float]:
     """What part of the time axis is shown, in ms, after the next drawing."""
-    timeline.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return float(timeline.get_attribute("data-from") or -1), float(timeline.get_attribute("data-to") or -1)
+    timeline.page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    return float(timeline.get_attribute("data-from") or -1), float(
+        timeline.get_attribute("data-to") or -1
+    )
 
 
 def box(timeline: Locator) -> dict[str, float]:
@@ -87,7 +98,9 @@ def point(timeline: Locator, seconds: float, label: str) -> tuple[float, float]:
     """Where a time of a row stands on the screen."""
     start, end = shown(timeline)
     area = box(timeline)
-    return area["x"] + (seconds * 1000 - start) / (end - start) * area["width"], row_middle(timeline, label)
+    return area["x"] + (seconds * 1000 - start) / (end - start) * area["width"], row_middle(
+        timeline, label
+    )
 
 
 def reds_in_row(timeline: Locator, label: str) -> int:
@@ -120,11 +133,15 @@ def test_verdict_and_tables(opened: Opened) -> None:
 
 def test_lanes(opened: Opened) -> None:
     timeline = opened.timeline(1)
-    lanes = timeline.locator(".labels div[data-lane]").evaluate_all("all => all.map(one => one.dataset.lane)")
+    lanes = timeline.locator(".labels div[data-lane]").evaluate_all(
+        "all => all.map(one => one.dataset.lane)"
+    )
     assert set(lanes) == {"fault", "step", "probe", "node", "etcd-leader", "vip", "ansible"}
     assert lanes.count("probe") == len(ALL_PROBES)
     assert lanes.count("ansible") == 5
-    heights = timeline.locator(".labels div").evaluate_all("all => all.reduce((sum, one) => sum + one.offsetHeight, 0)")
+    heights = timeline.locator(".labels div").evaluate_all(
+        "all => all.reduce((sum, one) => sum + one.offsetHeight, 0)"
+    )
     assert abs(heights - box(timeline)["height"]) <= 4, "labels stand beside their rows"
 
 
@@ -232,7 +249,12 @@ def test_dark_mode(browser: Browser, report: Path) -> None:
 
 def test_hostile_text_does_nothing(browser: Browser, tmp_path: Path) -> None:
     text = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
-    kit = Kit().fail("api-write", 6, 6.5, text).span("step", text, text, 5.5, 7).span("node", text, text, 5, 6)
+    kit = (
+        Kit()
+        .fail("api-write", 6, 6.5, text)
+        .span("step", text, text, 5.5, 7)
+        .span("node", text, text, 5, 6)
+    )
     kit.header = replace(kit.header, title=text)
     kit.events.append(Event("event", text, text, at(6), {text: text}))
     opened = Opened(browser, made(tmp_path / "1", kit.record()))
@@ -243,15 +265,23 @@ def test_hostile_text_does_nothing(browser: Browser, tmp_path: Path) -> None:
     opened.page.close()
 
 
-def test_the_shortest_outage_is_red_among_ten_million_samples(browser: Browser, tmp_path: Path) -> None:
+def test_the_shortest_outage_is_red_among_ten_million_samples(
+    browser: Browser, tmp_path: Path
+) -> None:
     ticks = 833_334
-    record = long_record(ticks, 12, {"api-write": [ticks // 2], "app-3": list(range(100, 100 + 36_000, 3))})
+    record = long_record(
+        ticks, 12, {"api-write": [ticks // 2], "app-3": list(range(100, 100 + 36_000, 3))}
+    )
     assert len(record.samples) > 10_000_000
     path = made(tmp_path / "1", record)
     assert path.stat().st_size < 4_000_000
     opened = Opened(browser, path)
     timeline = opened.timeline()
-    assert [reds_in_row(timeline, name) >= 2 for name in ("api-write", "app-3", "app-4")] == [True, True, False]
+    assert [reds_in_row(timeline, name) >= 2 for name in ("api-write", "app-3", "app-4")] == [
+        True,
+        True,
+        False,
+    ]
     timeline.get_by_text("next failure").click()
     assert opened.complaints == []
     opened.page.close()
@@ -264,20 +294,24 @@ def test_narrow_window_and_a_passed_run(browser: Browser, tmp_path: Path) -> Non
     opened.page.set_viewport_size({"width": 420, "height": 800})
     opened.timeline()
     assert opened.page.locator("h1").inner_text() == "PASS"
-    assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), "nothing sticks out"
+    assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), (
+        "nothing sticks out"
+    )
     opened.page.close()
 
 
-def test_a_task_of_the_timeline_leads_to_its_line_of_the_log(browser: Browser, tmp_path: Path) -> None:
+def test_a_task_of_the_timeline_leads_to_its_line_of_the_log(
+    browser: Browser, tmp_path: Path
+) -> None:
     record = tmp_path / "1" / "record"
     record.mkdir(parents=True)
     filler = "".join(f"ok: [n{number}]\n" for number in range(400))
-    log = (
-        f"TASK [upgrade : Look] ***\n{filler}\nTASK [drain : Evict the pods] ***\nchanged: [cp1]\npassword: hunter22\n"
-    )
+    log = f"TASK [upgrade : Look] ***\n{filler}\nTASK [drain : Evict the pods] ***\nchanged: [cp1]\npassword: hunter22\n"
     (record / "failover-vip.1.ansible.log").write_text(log)
     kit = Kit()
-    kit.spans.append(Span("ansible", "cp1", "drain: Evict the pods", at(4), at(16), {"result": "changed"}))
+    kit.spans.append(
+        Span("ansible", "cp1", "drain: Evict the pods", at(4), at(16), {"result": "changed"})
+    )
     opened = Opened(browser, made(tmp_path / "1", kit.record()))
     timeline = opened.timeline()
     row = timeline.locator(".labels div[data-lane=ansible]").bounding_box()

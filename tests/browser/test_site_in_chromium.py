@@ -1,4 +1,7 @@
-"""The site in a real browser: opened from the disk, clicked, by keyboard, on a phone, dark, with 2,000 runs."""
+"""The site in a real browser.
+
+Opened from the disk, clicked, by keyboard, on a phone, dark, with 2,000 runs.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +11,47 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from nights import Planted, budget_entry, drill_entry, make_nights, run_entry, seeded, series_of_outages
+from nights import (
+    Planted,
+    budget_entry,
+    drill_entry,
+    make_nights,
+    run_entry,
+    seeded,
+    series_of_outages,
+)
 from playwright.sync_api import Browser, Page, expect
 
-from harness.history.entry import NotRun
-from harness.model import VerdictKind
-from harness.site.write import write_site
+from kubedrill.base.model import VerdictKind
+from kubedrill.history.entry import NotRun
+from kubedrill.site.write import write_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.history.entry import RunEntry
+    from kubedrill.history.entry import RunEntry
 
 HOSTILE = '"><img src=x onerror=alert(1)></script><script>alert(2)</script>'
 
 
 def history() -> list[RunEntry]:
-    """45 nights of 3+2, the last 10 with the API's outage doubled; some of 1+1; one that failed; hostile text."""
+    """45 nights of 3+2, the last 10 with the API's outage doubled; some of 1+1.
+
+    One that failed; hostile text.
+    """
     nights = make_nights(seeded("site"), 45, changed=10, planted=Planted(factor=3.0))
     small = series_of_outages([0.5, 0.6, 0.5, 9.0], topology="1+1")
-    renamed = [run.model_copy(update={"run": f"small-{number}"}) for number, run in enumerate(small)]
+    renamed = [
+        run.model_copy(update={"run": f"small-{number}"}) for number, run in enumerate(small)
+    ]
     bad = drill_entry(
         "cluster-upgrade", 60, topology="1+1", after="1.36.3", verdict=VerdictKind.FAIL, reason=HOSTILE,
         budgets=(budget_entry("api-*", 9.0),), failed_checks=("no residue",),
     )  # fmt: skip
-    failed = run_entry([bad], 60, run="hostile", cluster=HOSTILE, not_run=(NotRun(name="latency", reason=HOSTILE),))
+    failed = run_entry(
+        [bad], 60, run="hostile", cluster=HOSTILE, not_run=(NotRun(name="latency", reason=HOSTILE),)
+    )
     return [*nights, *renamed, failed]
 
 
@@ -53,7 +71,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cycle(run: str) -> dict[str, Any]:
     folder = "1+1_1.35.4-1.36.3_cluster-upgrade"
-    part = {"name": "up", "seconds": 81.2, "result": "time limit", "reason": "did not end", "log": f"{folder}/up.1.log"}
+    part = {
+        "name": "up",
+        "seconds": 81.2,
+        "result": "time limit",
+        "reason": "did not end",
+        "log": f"{folder}/up.1.log",
+    }
     cell = {
         "key": folder, "topology": "1+1", "versions": ["1.35.4", "1.36.3"], "during": "cluster-upgrade",
         "verdict": "ABORTED", "reason": "up did not end within its limit", "runs": [run], "kept": True,
@@ -222,7 +246,9 @@ def test_hostile_text_does_nothing(browser: Browser, site: Path) -> None:
     opened.close()
 
 
-@pytest.mark.parametrize("page", ["", "#/trends", "#/runs", "#/nights", "#/run/hostile", "#/compare/small-0/small-3"])
+@pytest.mark.parametrize(
+    "page", ["", "#/trends", "#/runs", "#/nights", "#/run/hostile", "#/compare/small-0/small-3"]
+)
 def test_on_a_phone_nothing_sticks_out(browser: Browser, site: Path, page: str) -> None:
     opened = Opened(browser, site, page, viewport={"width": 375, "height": 740})
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
@@ -247,7 +273,9 @@ def test_light_and_dark_can_be_read(browser: Browser, site: Path) -> None:
 def luminance(colour: str) -> float:
     """WCAG 2.2, relative luminance."""
     parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -18,7 +18,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave those alone that need a cluster, unless one is given: they are not skipped, they are another suite."""
+    """Leave those alone that need a cluster, unless one is given.
+
+    They are not skipped, they are another suite.
+    """
     return True if collection_path.name == "live" and not config.getoption("--inventory") else None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mutantkit import Called, healthy, on_record
 from recordkit import Kit, at
 
-from harness.model import Budget, Check, Span
+from kubedrill.base.model import Budget, Check, Span
 
 INCONCLUSIVE, PASS, FAIL, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.FAIL, Called.ABORTED
 
@@ -44,7 +44,10 @@ def every_third_request_fails(kit: Kit) -> None:
     kit.budgets = [Budget("*", 2.0, 0.5, (), 5)]
 
 
-@on_record(INCONCLUSIVE, "the app over HTTP failed again and again for 5.7 s, 20 requests, though no outage was longer")
+@on_record(
+    INCONCLUSIVE,
+    "the app over HTTP failed again and again for 5.7 s, 20 requests, though no outage was longer",
+)
 def flapping_that_nobody_counts(kit: Kit) -> None:
     """Every third request fails for six seconds, where outages of two are allowed and failed requests not counted."""
     kit.fail("app-nodeport-new", 6, 12, every=3)
@@ -126,7 +129,9 @@ def residue_left(kit: Kit) -> None:
 @on_record(FAIL, "everything was healed: found")
 def stuck_undo(kit: Kit) -> None:
     """An undo failed, though all else looked well."""
-    kit.checks.append(Check("everything was healed", False, "power on of w1: no answer", "all undos succeed"))
+    kit.checks.append(
+        Check("everything was healed", False, "power on of w1: no answer", "all undos succeed")
+    )
 
 
 @on_record(INCONCLUSIVE, "healthy after could not be found out")
@@ -151,7 +156,9 @@ def drill_raises(kit: Kit) -> None:
 def step_fails(kit: Kit) -> None:
     """A node did not come back within its deadline, which ended the drill."""
     kit.ended, kit.reason = "error", "w1 did not come back"
-    kit.checks.append(Check("every step succeeded", False, "w1 did not come back", "every step succeeds"))
+    kit.checks.append(
+        Check("every step succeeded", False, "w1 did not come back", "every step succeeds")
+    )
 
 
 @on_record(ABORTED, "the drill was interrupted: Ctrl-C")
@@ -168,7 +175,10 @@ def unhealthy_before(kit: Kit) -> Kit:
     kit.header = replace(kit.header, probes=())
     kit.ticks, kit.spans, kit.budgets, kit.clocks = {}, [], [], []
     kit.checks = [Check("healthy before", False, "w1 is NotReady", "no problems")]
-    kit.ended, kit.reason = "aborted", "the cluster was not healthy, so it was not touched: w1 is NotReady"
+    kit.ended, kit.reason = (
+        "aborted",
+        "the cluster was not healthy, so it was not touched: w1 is NotReady",
+    )
     return kit
 
 
@@ -220,7 +230,10 @@ def prober_starts_later(_kit: Kit) -> Kit:
 
 
 def upgraded(kit: Kit, **moments: float) -> Kit:
-    """An upgrade of cp1, cp2, w1 at these moments (seconds); one without a moment is not upgraded."""
+    """An upgrade of cp1, cp2, w1 at these moments (seconds).
+
+    One without a moment is not upgraded.
+    """
     for node in ("cp1", "cp2", "w1"):
         role, moment = "worker" if node == "w1" else "control plane", moments.get(node)
         kit.span("release", node, f"{role} v1.35.4", 0, moment)

@@ -1,6 +1,9 @@
-"""What a mutant is, and how each is judged: written as a run's folder, read back, judged, as a user's run is.
+"""What a mutant is, and how each is judged.
 
-A mutant's docstring says in one sentence what is broken. Its decorator says what the harness must call it, and why.
+Written as a run's folder, read back, judged, as a user's run is.
+
+A mutant's docstring says in one sentence what is broken. Its decorator says what the harness must
+call it, and why.
 """
 
 from __future__ import annotations
@@ -16,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
 
 from recordkit import APP, CONTROL, DNS, WRITE, Kit, write
 
-from harness.errors import UsageError
-from harness.record import read_run
-from harness.verdict import combine, judge
+from kubedrill.base.errors import UsageError
+from kubedrill.record import read_run
+from kubedrill.verdict import combine, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +39,10 @@ class Called(StrEnum):
 
 @dataclass(frozen=True)
 class Mutant:
-    """Something broken, and what it must be called; ``reason`` stands in the verdict's one sentence."""
+    """Something broken, and what it must be called.
+
+    ``reason`` stands in the verdict's one sentence.
+    """
 
     name: str
     group: str
@@ -97,7 +103,9 @@ def call(directory: Path) -> tuple[Called, str]:
     return Called(worst.value), next(v.reason for v in verdicts if v.verdict is worst)
 
 
-def _add(function: Callable[..., Any], called: Called, reason: str, make: Callable[[Path], None]) -> None:
+def _add(
+    function: Callable[..., Any], called: Called, reason: str, make: Callable[[Path], None]
+) -> None:
     name = function.__name__.replace("_", "-")
     assert name not in MUTANTS, f"two mutants are named {name}"
     broken = " ".join((function.__doc__ or "").split())

@@ -1,4 +1,7 @@
-"""Writes docs/mutants.md: ``python tests/mutants/mutants_page.py``. A test compares it with the definitions."""
+"""Writes docs/mutants.md: ``python tests/mutants/mutants_page.py``.
+
+A test compares it with the definitions.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from livekit import LIVE
 from mutantkit import MUTANTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
-GROUPS = {module.__name__.removesuffix("_mutants"): module for module in (probe_mutants, record_mutants, drill_mutants)}
+GROUPS = {
+    module.__name__.removesuffix("_mutants"): module
+    for module in (probe_mutants, record_mutants, drill_mutants)
+}
 LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants)
 HEAD = """\
 # Mutants
@@ -50,17 +56,32 @@ def page() -> str:
     lines = [HEAD]
     for group, module in GROUPS.items():
         title = (module.__doc__ or "").rstrip(".")
-        lines += [f"## {title}\n", "| mutant | what is broken | verdict | because |", "|---|---|---|---|"]
+        lines += [
+            f"## {title}\n",
+            "| mutant | what is broken | verdict | because |",
+            "|---|---|---|---|",
+        ]
         for mutant in (m for m in MUTANTS.values() if m.group == group):
             reason = mutant.reason.replace("|", "\\|").replace("*", "\\*")
-            lines.append(f"| {mutant.name} | {mutant.broken.replace('|', '/')} | {mutant.called} | … {reason} … |")
+            lines.append(
+                f"| {mutant.name} | {mutant.broken.replace('|', '/')} | {mutant.called} | … {reason} … |"
+            )
         lines.append("")
-    lines += [LIVE_HEAD, "| mutant | what is broken | drill | verdict | because |", "|---|---|---|---|---|"]
+    lines += [
+        LIVE_HEAD,
+        "| mutant | what is broken | drill | verdict | because |",
+        "|---|---|---|---|---|",
+    ]
     for module in LIVE_GROUPS:
         for live in (m for m in LIVE.values() if m.group == module.__name__):
             reason = live.reason.replace("|", "\\|").replace("*", "\\*")
-            lines.append(f"| {live.name} | {live.broken} | {live.drill} | {live.called} | … {reason} … |")
-    lines += ["", f"{len(MUTANTS)} on records and {len(LIVE)} on a live cluster, {len(MUTANTS) + len(LIVE)} in all."]
+            lines.append(
+                f"| {live.name} | {live.broken} | {live.drill} | {live.called} | … {reason} … |"
+            )
+    lines += [
+        "",
+        f"{len(MUTANTS)} on records and {len(LIVE)} on a live cluster, {len(MUTANTS) + len(LIVE)} in all.",
+    ]
     return "\n".join(lines) + "\n"
 
 

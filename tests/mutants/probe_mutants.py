@@ -7,7 +7,7 @@ from dataclasses import replace
 from mutantkit import Called, on_record
 from recordkit import APP, CONTROL, DNS, WRITE, Kit, at
 
-from harness.model import NS, ClockOffset, Connection, Sample
+from kubedrill.base.model import NS, ClockOffset, Connection, Sample
 
 INCONCLUSIVE, FAIL, PASS = Called.INCONCLUSIVE, Called.FAIL, Called.PASS
 
@@ -44,7 +44,10 @@ def late_ticks_in_a_long_outage(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "not all of them can be laid to the cluster")
 def prober_starved_while_it_waited(kit: Kit) -> Kit:
-    """Three requests were fired on time; then their prober stood still for a second and took no answer."""
+    """Three requests were fired on time.
+
+    Then their prober stood still for a second and took no answer.
+    """
     none = kit.fail("api-write", 7, 7.3, "timeout").late("api-write", 7.3, 8.3, 0.09)
     none.budgets = [replace(budget, max_failed=0) for budget in none.budgets]
     return none
@@ -71,7 +74,9 @@ def answers_like_a_clock(kit: Kit) -> None:
     kit.slow("api-write", 0, 20, 0.003)
 
 
-@on_record(INCONCLUSIVE, "never says who answered, as probe app-nodeport-new does: it does not look")
+@on_record(
+    INCONCLUSIVE, "never says who answered, as probe app-nodeport-new does: it does not look"
+)
 def answers_from_nobody(_kit: Kit) -> Kit:
     """One of two probes of the application reports success, but never a server that answered."""
     reused = replace(APP, name="app-nodeport-reused", connection=Connection.REUSED)
@@ -90,7 +95,9 @@ def asks_the_wrong_address(kit: Kit) -> None:
     kit.fail("api-write", 0, 20)
 
 
-@on_record(INCONCLUSIVE, "there was no control probe, so the harness's own network cannot be ruled out")
+@on_record(
+    INCONCLUSIVE, "there was no control probe, so the harness's own network cannot be ruled out"
+)
 def no_control_probe(_kit: Kit) -> Kit:
     """Nothing outside the cluster was watched, and nothing failed."""
     return Kit(WRITE, APP)
@@ -130,7 +137,10 @@ def control_probe_dies(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "only 0.7 s on end of it can be laid to the cluster")
 def slow_host_in_an_outage(kit: Kit) -> None:
-    """The harness host was slow in most of an outage; the 0.7 s that remain prove nothing against a limit of 2 s."""
+    """The harness host was slow in most of an outage.
+
+    The 0.7 s that remain prove nothing against a limit of 2 s.
+    """
     kit.slow("control", 6.9, 12, 0.3).fail("api-write", 6, 11)
 
 
@@ -148,7 +158,10 @@ def crowded_host(kit: Kit) -> None:
     kit.fail("api-write", 6, 11, "timeout")
 
 
-@on_record(INCONCLUSIVE, "6 requests of * failed, at most 5 may, but not all of them can be laid to the cluster")
+@on_record(
+    INCONCLUSIVE,
+    "6 requests of * failed, at most 5 may, but not all of them can be laid to the cluster",
+)
 def too_many_requests_failed_on_a_slow_host(kit: Kit) -> None:
     """One request more failed than may, one of them while the harness host was slow."""
     kit.fail("api-write", 6, 9, every=5).slow("control", 6.8, 7.2, 0.3)
@@ -167,7 +180,10 @@ def far_control_target(kit: Kit) -> None:
     kit.ticks["control"] = [replace(s, done=s.done + 80_000_000) for s in kit.ticks["control"]]
 
 
-@on_record(INCONCLUSIVE, "the ticks of probe dns-pod jumped by -3.0 s off their schedule: the clock was stepped")
+@on_record(
+    INCONCLUSIVE,
+    "the ticks of probe dns-pod jumped by -3.0 s off their schedule: the clock was stepped",
+)
 def clock_stepped(kit: Kit) -> None:
     """The clock of the node with the in-cluster prober was set back by 3 s during the run."""
     by = 3 * NS
@@ -201,7 +217,9 @@ def asks_less_often_than_it_says(kit: Kit) -> None:
 @on_record(INCONCLUSIVE, "probe other, which the header does not list")
 def samples_of_a_stranger(kit: Kit) -> None:
     """The record holds samples of a probe that its header does not know."""
-    kit.ticks["other"] = [Sample("other", n, at(n), at(n), at(n + 0.1), "timeout") for n in range(5)]
+    kit.ticks["other"] = [
+        Sample("other", n, at(n), at(n), at(n + 0.1), "timeout") for n in range(5)
+    ]
 
 
 @on_record(INCONCLUSIVE, "no budget covers probe dns-pod, of which 5 requests failed")

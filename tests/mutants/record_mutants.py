@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING
 from mutantkit import Called, Lines, healthy, on_folder, on_lines, on_record
 from recordkit import Kit, at, write
 
-from harness.model import STEADY, Event, Span
+from kubedrill.base.model import STEADY, Event, Span
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-INCONCLUSIVE, PASS, REFUSED, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.REFUSED, Called.ABORTED
+INCONCLUSIVE, PASS, REFUSED, ABORTED = (
+    Called.INCONCLUSIVE,
+    Called.PASS,
+    Called.REFUSED,
+    Called.ABORTED,
+)
 FAIL = Called.FAIL
 
 
@@ -78,7 +83,8 @@ def failures_before_the_steady_state(kit: Kit) -> None:
 def times_are_swapped(kit: Kit) -> None:
     """Two stretches of a probe's answers were given each other's numbers, which would move an outage elsewhere."""
     kit.ticks["api-write"] = [
-        replace(s, seq=s.seq + (40 if s.seq < 100 else -40)) if 60 <= s.seq < 140 else s for s in kit.ticks["api-write"]
+        replace(s, seq=s.seq + (40 if s.seq < 100 else -40)) if 60 <= s.seq < 140 else s
+        for s in kit.ticks["api-write"]
     ]
 
 
@@ -90,11 +96,16 @@ def gap(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "probe api-write has 1 gap in its samples, the longest 1.7 s")
 def gap_in_an_outage(kit: Kit) -> None:
-    """The API failed twice for 0.7 s, with 1.6 s of samples missing in between: it may have been one outage."""
+    """The API failed twice for 0.7 s, with 1.6 s of samples missing in between.
+
+    It may have been one outage.
+    """
     kit.fail("api-write", 6, 9).drop("api-write", 6.7, 8.3)
 
 
-@on_record(INCONCLUSIVE, "probe api-write lost 3 requests: fired, but neither answered nor timed out")
+@on_record(
+    INCONCLUSIVE, "probe api-write lost 3 requests: fired, but neither answered nor timed out"
+)
 def failures_are_left_out(kit: Kit) -> None:
     """Three requests in a row were never written down; they may have failed."""
     kit.drop("api-write", 8, 8.3)
@@ -160,19 +171,27 @@ def negative_lateness(lines: Lines) -> Lines:
 @on_lines(REFUSED, "start and end must be whole nanoseconds, start first")
 def negative_fault(lines: Lines) -> Lines:
     """A fault window ended before it began."""
-    return [["span", "fault", "cp1", "power cut", at(15), at(5), {}] if li[0] == "span" else li for li in lines]
+    return [
+        ["span", "fault", "cp1", "power cut", at(15), at(5), {}] if li[0] == "span" else li
+        for li in lines
+    ]
 
 
 @on_lines(REFUSED, "nothing is more certain than 0 ns of uncertainty")
 def negative_uncertainty(lines: Lines) -> Lines:
     """A clock is more certain than certain, which would shorten each outage by 5 s."""
-    return [["clock", "inside", 0, -5_000_000_000] if line[0] == "clock" else line for line in lines]
+    return [
+        ["clock", "inside", 0, -5_000_000_000] if line[0] == "clock" else line for line in lines
+    ]
 
 
 @on_lines(REFUSED, "limit_s of the budget for * is inf")
 def limit_without_end(lines: Lines) -> Lines:
     """A budget allows an outage of any length."""
-    return [["budget", {**line[1], "limit_s": float("inf")}] if line[0] == "budget" else line for line in lines]
+    return [
+        ["budget", {**line[1], "limit_s": float("inf")}] if line[0] == "budget" else line
+        for line in lines
+    ]
 
 
 @on_record(INCONCLUSIVE, "a request was answered 4.9 s after the record's end")
@@ -184,7 +203,10 @@ def samples_after_the_end(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "probe api-write has no samples")
 def samples_of_an_earlier_run(kit: Kit) -> None:
-    """All samples were taken before the record began: a prober that an earlier run had left behind."""
+    """All samples were taken before the record began.
+
+    A prober that an earlier run had left behind.
+    """
     kit.header = replace(kit.header, started_mono=at(30))
     kit.ended_s = 60.0
     kit.spans = [Span("fault", "cp1", "power cut", at(35), at(45))]
@@ -192,12 +214,17 @@ def samples_of_an_earlier_run(kit: Kit) -> None:
 
 @on_record(PASS, "not one request failed")
 def prober_of_an_earlier_run(kit: Kit) -> None:
-    """Not broken: what an earlier run's prober had still to tell, failures too, is left out; the rest is this run's."""
+    """Not broken: what an earlier run's prober had still to tell, failures too, is left out.
+
+    The rest is this run's.
+    """
     kit.fail("dns-pod", 0, 2).fail("api-write", 0, 2)
     kit.header = replace(kit.header, started_mono=at(2.5))
 
 
-@on_record(INCONCLUSIVE, "the record tells of node x9, which its header does not list: another cluster's")
+@on_record(
+    INCONCLUSIVE, "the record tells of node x9, which its header does not list: another cluster's"
+)
 def spans_of_another_cluster(kit: Kit) -> None:
     """The timeline is about nodes that this cluster does not have."""
     kit.span("node", "x9", "Ready", 0, 20)
@@ -208,7 +235,9 @@ def old_record_from_another_cluster(directory: Path) -> None:
     """A good record of another cluster was put beside the bad one of this run."""
     write(healthy().fail("api-write", 6, 11).record(), directory / "record" / "failover-vip.jsonl")
     other = healthy()
-    other.header = replace(other.header, cluster="elsewhere", run="20250101-000000", drill="node-drain")
+    other.header = replace(
+        other.header, cluster="elsewhere", run="20250101-000000", drill="node-drain"
+    )
     write(other.record(), directory / "record" / "node-drain.jsonl")
 
 
@@ -217,7 +246,9 @@ def good_drill_after_a_bad_one(directory: Path) -> None:
     """A later drill passed, which must not hide that an earlier one failed."""
     write(healthy().fail("api-write", 6, 11).record(), directory / "record" / "failover-vip.jsonl")
     later = healthy()
-    later.header = replace(later.header, drill="node-drain", started_mono=later.header.started_mono + 1)
+    later.header = replace(
+        later.header, drill="node-drain", started_mono=later.header.started_mono + 1
+    )
     write(later.record(), directory / "record" / "node-drain.jsonl")
 
 

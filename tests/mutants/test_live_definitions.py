@@ -14,11 +14,11 @@ import pytest
 from livekit import LIVE, Called, Cluster, LiveMutant, told
 from recordkit import Kit
 
-from harness.app import manifests
-from harness.config import Settings
-from harness.drills import ALL
-from harness.runner.run import RunResult
-from harness.verdict import judge
+from kubedrill.apps import manifests
+from kubedrill.config import Settings
+from kubedrill.drills import ALL
+from kubedrill.runner.run import RunResult
+from kubedrill.verdict import judge
 
 APP = [mutant for mutant in LIVE.values() if mutant.group == "app_mutants"]
 GOOD = {version: manifests.load(version) for version in manifests.VERSIONS}
@@ -44,16 +44,20 @@ def test_an_application_is_changed_while_it_is_planted_only(
         for version, good in GOOD.items():
             changed = manifests.load(version)
             assert (changed == good) is (mutant.called is Called.PASS)
-            assert manifests.of_kind(changed, "Deployment")["spec"]["template"]["spec"]["containers"][0][
-                "image"
-            ].endswith(version)
+            assert manifests.of_kind(changed, "Deployment")["spec"]["template"]["spec"][
+                "containers"
+            ][0]["image"].endswith(version)
     monkeypatch.undo()
     assert manifests.load("v1") == GOOD["v1"]
 
 
-def test_no_prestop_leaves_no_drain_at_all(monkeypatch: pytest.MonkeyPatch, make_inventory: Any) -> None:
+def test_no_prestop_leaves_no_drain_at_all(
+    monkeypatch: pytest.MonkeyPatch, make_inventory: Any
+) -> None:
     nothing: Any = None
-    with LIVE["no-prestop"].plant(Cluster(make_inventory(), Settings(), nothing, nothing, monkeypatch)):
+    with LIVE["no-prestop"].plant(
+        Cluster(make_inventory(), Settings(), nothing, nothing, monkeypatch)
+    ):
         spec = manifests.of_kind(manifests.load("v1"), "Deployment")["spec"]["template"]["spec"]
     [container] = spec["containers"]
     names = [entry["name"] for entry in container["env"]]
@@ -71,7 +75,9 @@ def test_what_a_run_was_called() -> None:
     assert told(missed) == (Called.INCONCLUSIVE, "not run: needs CoreDNS pods on 2 nodes or more")
 
 
-def test_files_of_nodes_are_put_back_by_hand_and_by_timer(monkeypatch: pytest.MonkeyPatch, make_inventory: Any) -> None:
+def test_files_of_nodes_are_put_back_by_hand_and_by_timer(
+    monkeypatch: pytest.MonkeyPatch, make_inventory: Any
+) -> None:
     asked: list[list[str]] = []
     hosts: Any = SimpleNamespace(check=lambda _node, argv: asked.append(argv) or "")
     nothing: Any = None
@@ -80,12 +86,16 @@ def test_files_of_nodes_are_put_back_by_hand_and_by_timer(monkeypatch: pytest.Mo
         raise ZeroDivisionError
     armed, changed, restored, disarmed = asked
     assert armed[0] == "systemd-run"
-    assert armed[-1].replace("$$", "$") == restored[-1], "the timer does what the end does; systemd reads $$ as $"
+    assert armed[-1].replace("$$", "$") == restored[-1], (
+        "the timer does what the end does; systemd reads $$ as $"
+    )
     assert "cp -a $f $f.mutant" in changed[-1]
     assert "systemctl stop kubedrill-mutant-x.timer" in disarmed[-1]
 
 
-def test_settings_that_a_mutant_exchanges_are_its_own(monkeypatch: pytest.MonkeyPatch, make_inventory: Any) -> None:
+def test_settings_that_a_mutant_exchanges_are_its_own(
+    monkeypatch: pytest.MonkeyPatch, make_inventory: Any
+) -> None:
     nothing: Any = None
     cluster = Cluster(make_inventory(), Settings(), nothing, nothing, monkeypatch)
     other = replace(cluster)

@@ -1,10 +1,13 @@
-"""The CronJobs of schedule/kubernetes, run for real: a cluster's pods drill that cluster, as they would another one.
+"""The CronJobs of deploy/kubernetes, run for real.
 
-``pytest -v -s tests/pods --inventory PATH`` builds kubedrill's image, imports it on the nodes, starts a Job
-from each CronJob and prints what it said. Image, namespace and volumes are removed at the end.
+A cluster's pods drill that cluster, as they would another one.
 
-Other than in the manifests, bundles come from the nodes' own folder instead of a claim, and the drill is one that a
-pod of the same cluster survives, with the limits of kubedrill.yml.
+``pytest -v -s tests/pods --inventory PATH`` builds kubedrill's image, imports it on the nodes,
+starts a Job from each CronJob and prints what it said. Image, namespace and volumes are removed at
+the end.
+
+Other than in the manifests, bundles come from the nodes' own folder instead of a claim, and the
+drill is one that a pod of the same cluster survives, with the limits of kubedrill.yml.
 """
 
 from __future__ import annotations
@@ -17,25 +20,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from bundle.own_image import own_bundle, own_reference
-from harness.app import SampleApp
-from harness.app.diagnosis import fatal_reason
-from harness.cli.pod import IMAGE_PLAYBOOK
-from harness.cluster.playbooks import run_playbook
-from harness.cluster.pod_target import pod_target
-from harness.config import Settings
-from harness.probes.standard import NAMESPACE as PROBES
-from harness.readiness.gather import gather
-from harness.readiness.judge import judge
-from harness.readiness.model import Severity, Version
-from harness.waits import Waiting, wait_for
+from kubedrill.apps import SampleApp
+from kubedrill.apps.diagnosis import fatal_reason
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.bundle.own_image import own_bundle, own_reference
+from kubedrill.cli.pod import IMAGE_PLAYBOOK
+from kubedrill.cluster.playbooks import run_playbook
+from kubedrill.cluster.pod_target import pod_target
+from kubedrill.config import Settings
+from kubedrill.probes.standard import NAMESPACE as PROBES
+from kubedrill.readiness.gather import gather
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import Severity, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "kubedrill-schedule"
@@ -52,7 +55,11 @@ CTR = ["/usr/local/bin/ctr", "--namespace", "k8s.io", "images"]
 @pytest.fixture(scope="session")
 def image(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
     """The image on every node; where it was not before, it is removed again."""
-    before = {node.name for node in inventory.nodes if own_reference() in hosts.check(node, [*CTR, "ls", "-q"])}
+    before = {
+        node.name
+        for node in inventory.nodes
+        if own_reference() in hosts.check(node, [*CTR, "ls", "-q"])
+    }
     own_bundle()
     run_playbook(inventory, IMAGE_PLAYBOOK)
     yield own_reference()
@@ -68,14 +75,31 @@ def jobs(api: ClusterApi, inventory: Inventory, image: str) -> Iterator[dict[str
     remove(api, namespace)
     texts = (ROOT / "schedule" / "kubernetes" / "cronjob.yaml").read_text(encoding="utf-8")
     documents = [fitted(document) for document in yaml.safe_load_all(texts)]
-    data = {name: base64.b64encode(text.encode()).decode() for name, text in pod_target(inventory).files.items()}
+    data = {
+        name: base64.b64encode(text.encode()).decode()
+        for name, text in pod_target(inventory).files.items()
+    }
     meta = {"name": "kubedrill-target", "namespace": NAMESPACE}
     try:
         api.apply([namespace])
-        api.core.create_namespaced_secret(NAMESPACE, {"metadata": meta, "type": "Opaque", "data": data})
-        api.apply([document for document in documents if document["metadata"]["name"] != "kubedrill-bundles"])
-        specs = {d["metadata"]["name"]: d["spec"]["jobTemplate"]["spec"] for d in documents if d["kind"] == "CronJob"}
-        assert {spec["template"]["spec"]["containers"][0]["image"] for spec in specs.values()} == {image}
+        api.core.create_namespaced_secret(
+            NAMESPACE, {"metadata": meta, "type": "Opaque", "data": data}
+        )
+        api.apply(
+            [
+                document
+                for document in documents
+                if document["metadata"]["name"] != "kubedrill-bundles"
+            ]
+        )
+        specs = {
+            d["metadata"]["name"]: d["spec"]["jobTemplate"]["spec"]
+            for d in documents
+            if d["kind"] == "CronJob"
+        }
+        assert {spec["template"]["spec"]["containers"][0]["image"] for spec in specs.values()} == {
+            image
+        }
         yield specs
     finally:
         remove(api, namespace)
@@ -103,13 +127,25 @@ def remove(api: ClusterApi, namespace: dict[str, Any]) -> None:
 
 def volumes_left(api: ClusterApi) -> str | None:
     volumes = api.core.list_persistent_volume().items
-    own = [v.metadata.name for v in volumes if v.spec.claim_ref and v.spec.claim_ref.namespace == NAMESPACE]
+    own = [
+        v.metadata.name
+        for v in volumes
+        if v.spec.claim_ref and v.spec.claim_ref.namespace == NAMESPACE
+    ]
     return ", ".join(own) or None
 
 
 def run(api: ClusterApi, name: str, spec: dict[str, Any]) -> tuple[int, str]:
-    """Start a Job as ``kubectl create job --from=cronjob/…`` does; return its exit code and what it printed."""
-    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+    """Start a Job as ``kubectl create job --from=cronjob/…`` does.
+
+    Return its exit code and what it printed.
+    """
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": spec,
+    }
     api.apply([job])
 
     def ended() -> tuple[str, int] | Waiting:
@@ -119,10 +155,14 @@ def run(api: ClusterApi, name: str, spec: dict[str, Any]) -> tuple[int, str]:
             for status in pod.status.container_statuses or []:
                 if status.state.terminated:
                     return pod.metadata.name, status.state.terminated.exit_code
-        return Waiting(", ".join(f"{pod.metadata.name} is {pod.status.phase}" for pod in pods) or "no pod")
+        return Waiting(
+            ", ".join(f"{pod.metadata.name} is {pod.status.phase}" for pod in pods) or "no pod"
+        )
 
     seconds = spec["activeDeadlineSeconds"]
-    pod, code = wait_for(f"Job {name} to end", ended, seconds=seconds, setting="activeDeadlineSeconds", poll_s=2)
+    pod, code = wait_for(
+        f"Job {name} to end", ended, seconds=seconds, setting="activeDeadlineSeconds", poll_s=2
+    )
     said = str(api.core.read_namespaced_pod_log(pod, NAMESPACE))
     print(f"\n--- {name}: exit code {code}\n{said}")  # noqa: T201 - what the suite is run for
     return code, said
@@ -135,14 +175,22 @@ def test_readiness_from_a_pod_finds_what_the_host_finds(
     code, said = run(api, "kubedrill-readiness", jobs["kubedrill-readiness"])
     there = json.loads(said[said.index("{") :])
     assert (there["verdict"], code) == (here.verdict, here.exit_code), said
-    assert {rule["name"] for rule in there["rules"] if not rule["judged"]} == set(here.unjudged), said
+    assert {rule["name"] for rule in there["rules"] if not rule["judged"]} == set(here.unjudged), (
+        said
+    )
     ours = {(f.rule, f.subject) for f in here.findings if f.severity in WEIGHTY}
-    seen = {(f["rule"], f["subject"]) for f in there["findings"] if f["severity"] in {each.value for each in WEIGHTY}}
+    seen = {
+        (f["rule"], f["subject"])
+        for f in there["findings"]
+        if f["severity"] in {each.value for each in WEIGHTY}
+    }
     assert seen == ours, said
     assert "PRIVATE KEY" not in said
 
 
-def test_a_drill_from_a_pod_passes_and_leaves_nothing_behind(api: ClusterApi, jobs: dict[str, Any]) -> None:
+def test_a_drill_from_a_pod_passes_and_leaves_nothing_behind(
+    api: ClusterApi, jobs: dict[str, Any]
+) -> None:
     code, said = run(api, "kubedrill-drill", jobs["kubedrill-drill"])
     assert code == 0, said
     assert "PASS" in said
@@ -151,7 +199,9 @@ def test_a_drill_from_a_pod_passes_and_leaves_nothing_behind(api: ClusterApi, jo
     assert left.isdisjoint({SampleApp.namespace, PROBES})
 
 
-def test_a_drill_that_needs_the_power_switch_says_that_a_pod_has_none(api: ClusterApi, jobs: dict[str, Any]) -> None:
+def test_a_drill_that_needs_the_power_switch_says_that_a_pod_has_none(
+    api: ClusterApi, jobs: dict[str, Any]
+) -> None:
     spec = json.loads(json.dumps(jobs["kubedrill-drill"]))
     spec["template"]["spec"]["containers"][0]["command"][2] = "failover-worker"
     code, said = run(api, "kubedrill-power", spec)

@@ -1,16 +1,19 @@
-"""Load tests as a cluster might have given them: ledgers and looks are made up, everything else is the product's."""
+"""Load tests as a cluster might have given them.
+
+Ledgers and looks are made up, everything else is the product's.
+"""
 
 from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, Any
 
-from harness.app.autoscaling import Load, Look, account
-from harness.app.ledger import ACKNOWLEDGED, REFUSED, Ledger, Write
-from harness.app.load import Objective, measure
-from harness.app.load_run import LoadTest, Wanted, first_answers
-from harness.config import Settings
-from harness.model import NS
+from kubedrill.base.model import NS
+from kubedrill.config import Settings
+from kubedrill.load.autoscaling import Load, Look, account
+from kubedrill.load.run import LoadTest, Wanted, first_answers
+from kubedrill.load.steps import Objective, measure
+from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, Ledger, Write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +27,9 @@ RATES = (25.0, 50.0, 100.0, 150.0, 225.0)
 def saturated(folder: Path, *, within_ms: float = 250, scaler: bool = True) -> LoadTest:
     """A test whose last step is beyond the service, and whose autoscaler adds a pod and takes it back."""
     wanted = Wanted("http://172.31.77.10:30081", RATES, SECONDS, Objective(0.999, within_ms, 50))
-    test = LoadTest("l0123abcd", wanted, Settings(), folder, started=1_770_000_000.0, started_mono=5 * NS)
+    test = LoadTest(
+        "l0123abcd", wanted, Settings(), folder, started=1_770_000_000.0, started_mono=5 * NS
+    )
     chance = random.Random(7)  # noqa: S311 - made-up data
     for number, rate in enumerate(RATES):
         add_step(test, chance, rate, (10 + number * (SECONDS + 2)) * NS)
@@ -44,12 +49,24 @@ def add_step(test: LoadTest, chance: random.Random, rate: float, begun: int) -> 
         refused = done - due > 8 * NS
         pod = chance.choice("abcd" if rate > 100 else "abc")
         write = Write(f"k{rate:g}-{number}", due, due + int(chance.expovariate(1) * 2e6))
-        write.answer(REFUSED if refused else ACKNOWLEDGED, due + 8 * NS if refused else done, "", f"web-{pod}")
+        write.answer(
+            REFUSED if refused else ACKNOWLEDGED,
+            due + 8 * NS if refused else done,
+            "",
+            f"web-{pod}",
+        )
         ledger.writes[write.key] = write
     ledger.found = {key: 1 for key, write in ledger.writes.items() if write.outcome == ACKNOWLEDGED}
     test.ledgers.append(ledger)
     test.steps.append(
-        measure(ledger, rate, begun, begun + SECONDS * NS, test.wanted.objective.within_ms, 4 if rate > 150 else 3)
+        measure(
+            ledger,
+            rate,
+            begun,
+            begun + SECONDS * NS,
+            test.wanted.objective.within_ms,
+            4 if rate > 150 else 3,
+        )
     )
 
 
@@ -63,6 +80,18 @@ def _scaler(test: LoadTest) -> Any:
         pods = old | {"web-d"} if decided + NS <= at < end + 90 * NS else old
         ready = old | {"web-d"} if decided + 8 * NS <= at < end + 80 * NS else old
         metrics = f"cpu {290 if grown else 120}m of 250m a pod"
-        looks.append(Look(at, at + NS // 20, 4 if grown else 3, 3, 6, pods, ready, metrics, 1.16 if grown else 0.48))
+        looks.append(
+            Look(
+                at,
+                at + NS // 20,
+                4 if grown else 3,
+                3,
+                6,
+                pods,
+                ready,
+                metrics,
+                1.16 if grown else 0.48,
+            )
+        )
     loads = [Load(step.rate, step.begun, step.ended) for step in test.steps]
     return account("web", looks, loads, first_answers(test.ledgers), end + 120 * NS)

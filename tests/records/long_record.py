@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from recordkit import APP, CONTROL, WRITE, Kit, at
 
-from harness.columns import Columns
-from harness.model import NS, ProbeSpec, Record, Span
-from harness.record import RecordWriter
-from harness.samples import Samples
+from kubedrill.base.model import NS, ProbeSpec, Record, Span
+from kubedrill.record import RecordWriter
+from kubedrill.record.columns import Columns
+from kubedrill.record.samples import Samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 SERVERS = [f"hello-7d9c5b8f6-{pod}" for pod in ("x2x4z", "9qk7m", "hb5tw")]
 
 
-def long_record(ticks: int, probes: int = 12, failed: Mapping[str, list[int]] | None = None) -> Record:
+def long_record(
+    ticks: int, probes: int = 12, failed: Mapping[str, list[int]] | None = None
+) -> Record:
     """A healthy run of so many ticks of each probe at 10 Hz, of which the ticks with the numbers given fail."""
     specs = (*(replace(APP, name=f"app-{number}") for number in range(probes - 2)), WRITE, CONTROL)
     kit = Kit(*specs, lasts_s=0)
     rng = np.random.default_rng(1)
-    by_probe = {spec.name: _columns(spec, ticks, (failed or {}).get(spec.name, []), rng) for spec in specs}
+    by_probe = {
+        spec.name: _columns(spec, ticks, (failed or {}).get(spec.name, []), rng) for spec in specs
+    }
     kit.spans = [Span("fault", "cp1", "power cut", at(5), at(15))]
     kit.ended_s = ticks / 10
     return replace(kit.record(), samples=Samples(by_probe))
@@ -39,7 +43,9 @@ def _columns(spec: ProbeSpec, ticks: int, failed: list[int], rng: np.random.Gene
     outcomes = np.zeros(ticks, np.intp)
     outcomes[failed] = 1
     columns = Columns(spec.name)
-    columns.extend_coded([seq, due, fired, done], (outcomes, ["ok", "refused"]), (seq % len(SERVERS), SERVERS))
+    columns.extend_coded(
+        [seq, due, fired, done], (outcomes, ["ok", "refused"]), (seq % len(SERVERS), SERVERS)
+    )
     return columns
 
 

@@ -1,8 +1,10 @@
-"""Synthetic nights, seeded: entries of the history with the noise of this project's first real drills.
+"""Synthetic nights, seeded.
 
-Three drills with 14 series: outages of app-*, api-* and dns*, the duration, failed requests of app-* in planned work.
-Medians and spreads are those of the first real runs on two cores. On a slow host all is slower, the control probe
-too.
+Entries of the history with the noise of this project's first real drills.
+
+Three drills with 14 series: outages of app-*, api-* and dns*, the duration, failed requests of
+app-* in planned work. Medians and spreads are those of the first real runs on two cores. On a slow
+host all is slower, the control probe too.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from harness.history.entry import BudgetEntry, ControlEntry, DrillEntry, RunEntry
-from harness.model import VerdictKind
+from kubedrill.base.model import VerdictKind
+from kubedrill.history.entry import BudgetEntry, ControlEntry, DrillEntry, RunEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +53,9 @@ def make_nights(
 ) -> list[RunEntry]:
     """``count`` nights, the last ``changed`` of them with the planted regression.
 
-    Each night's host is slow with the chance ``slow_share``, and surely in the last ``slow_last`` nights.
-    Without ``host_seen`` control probe and lateness show nothing of it: what would be told if nobody looked.
+    Each night's host is slow with the chance ``slow_share``, and surely in the last ``slow_last``
+    nights. Without ``host_seen`` control probe and lateness show nothing of it: what would be told
+    if nobody looked.
     """
     nights = [
         _night(
@@ -69,7 +72,9 @@ def make_nights(
 def _blindfolded(night: RunEntry) -> RunEntry:
     usual = drill_entry()
     same = {"control": usual.control, "host_lateness_ms": usual.host_lateness_ms}
-    return night.model_copy(update={"drills": tuple(drill.model_copy(update=same) for drill in night.drills)})
+    return night.model_copy(
+        update={"drills": tuple(drill.model_copy(update=same) for drill in night.drills)}
+    )
 
 
 def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> DrillEntry:
@@ -130,14 +135,23 @@ def run_entry(drills: Sequence[DrillEntry], night: int = 0, **given: Any) -> Run
     """One run of some drills."""
     name = f"{FIRST + timedelta(days=night):%Y%m%dT%H%M%SZ}-{night}"
     worst = VerdictKind.worst([drill.verdict for drill in drills])
-    values = {"run": name, "cluster": "kubedrill", "seed": night, "verdict": worst, "drills": drills, "not_run": ()}
+    values = {
+        "run": name,
+        "cluster": "kubedrill",
+        "seed": night,
+        "verdict": worst,
+        "drills": drills,
+        "not_run": (),
+    }
     return RunEntry.model_validate(values | given)
 
 
 def series_of_outages(values: Sequence[float], **given: Any) -> list[RunEntry]:
     """One drill over nights with these outages of the API, on a host that is always the same."""
     return [
-        run_entry([drill_entry(night=night, budgets=(budget_entry("api-*", value),), **given)], night)
+        run_entry(
+            [drill_entry(night=night, budgets=(budget_entry("api-*", value),), **given)], night
+        )
         for night, value in enumerate(values)
     ]
 
@@ -177,7 +191,13 @@ def _night(rng: random.Random, number: int, *, planted: Planted, slow: bool) -> 
 
     drills = [
         drill("node-drain", rng.gauss(40, 6), rarely(0.1, 0.5), rarely(0.4, 1.9), rarely(0.1, 0.5)),
-        drill("failover-vip", rng.gauss(108, 12), rng.gauss(0.70, 0.02), rng.lognormvariate(0.26, 0.35), 0.0),
+        drill(
+            "failover-vip",
+            rng.gauss(108, 12),
+            rng.gauss(0.70, 0.02),
+            rng.lognormvariate(0.26, 0.35),
+            0.0,
+        ),
         drill(
             "cluster-upgrade",
             rng.gauss(380, 18),

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from playwright.sync_api import sync_playwright
 from scenarios import failover, upgrade
 
-from harness.report import write_report
-from harness.verdict import judge
+from kubedrill.report import write_report
+from kubedrill.verdict import judge
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "report.png"
 
@@ -31,7 +31,9 @@ def main() -> None:
         page.goto(page_path.as_uri())
         page.locator(".timeline .plot").first.scroll_into_view_if_needed()
         page.wait_for_function("document.querySelector('.timeline').dataset.to")
-        bottom = page.evaluate("document.querySelector('.drill').getBoundingClientRect().bottom + scrollY")
+        bottom = page.evaluate(
+            "document.querySelector('.drill').getBoundingClientRect().bottom + scrollY"
+        )
         page.evaluate("scrollTo(0, 0)")
         page.set_viewport_size({"width": 1280, "height": int(bottom) + 16})
         page.wait_for_timeout(500)
@@ -42,7 +44,9 @@ def main() -> None:
 def made_up(folder: Path) -> Path:
     """A report of two drills."""
     records = [upgrade(), failover()]
-    return write_report(folder / "20261121-043000", records, [judge(record) for record in records], not_run={})
+    return write_report(
+        folder / "20261121-043000", records, [judge(record) for record in records], not_run={}
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Builds records as drills make them: regular ticks with the answers, faults and steps that a test asks for.
+"""Builds records as drills make them.
+
+Regular ticks with the answers, faults and steps that a test asks for.
 
 ``python tests/records/save.py`` writes the saved ones of this folder again.
 """
@@ -9,7 +11,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.model import (
+from kubedrill.base.model import (
     NS,
     Budget,
     Check,
@@ -23,17 +25,23 @@ from harness.model import (
     Span,
     Vantage,
 )
-from harness.record import RecordWriter
+from kubedrill.record import RecordWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 T0 = 5_000 * NS
 NODES = ("cp1", "cp2", "cp3", "w1", "w2")
-WRITE = ProbeSpec("api-write", "api-write", "https://172.31.77.10:8443/api/v1", Vantage.OUTSIDE, Connection.NEW)
-APP = ProbeSpec("app-nodeport-new", "http", "http://172.31.77.21:30080/", Vantage.OUTSIDE, Connection.NEW)
+WRITE = ProbeSpec(
+    "api-write", "api-write", "https://172.31.77.10:8443/api/v1", Vantage.OUTSIDE, Connection.NEW
+)
+APP = ProbeSpec(
+    "app-nodeport-new", "http", "http://172.31.77.21:30080/", Vantage.OUTSIDE, Connection.NEW
+)
 CONTROL = ProbeSpec("control", "http", "http://127.0.0.1:18080/", Vantage.CONTROL, Connection.NEW)
-DNS = ProbeSpec("dns-pod", "dns", "hello.kubedrill.svc.cluster.local", Vantage.INSIDE, Connection.NEW)
+DNS = ProbeSpec(
+    "dns-pod", "dns", "hello.kubedrill.svc.cluster.local", Vantage.INSIDE, Connection.NEW
+)
 ALL_PROBES = (
     APP,
     replace(APP, name="app-nodeport-reused", connection=Connection.REUSED),
@@ -53,17 +61,28 @@ def at(seconds: float) -> int:
 
 
 class Kit:
-    """A record under construction: healthy, with one fault window from 5 to 15 s, until told otherwise."""
+    """A record under construction.
 
-    def __init__(self, *probes: ProbeSpec, lasts_s: float = 20.0, limit_s: float = 2.0, seed: int = 1) -> None:
+    Healthy, with one fault window from 5 to 15 s, until told otherwise.
+    """
+
+    def __init__(
+        self, *probes: ProbeSpec, lasts_s: float = 20.0, limit_s: float = 2.0, seed: int = 1
+    ) -> None:
         self.specs = probes or (WRITE, APP, CONTROL)
         self._rng = random.Random(seed)  # noqa: S311 - latencies of a test
         self.lasts_s = lasts_s
-        self.ticks: dict[str, list[Sample]] = {spec.name: self._healthy(spec) for spec in self.specs}
+        self.ticks: dict[str, list[Sample]] = {
+            spec.name: self._healthy(spec) for spec in self.specs
+        }
         self.spans = [Span("fault", "cp1", "power cut", at(5), at(15))]
         self.events: list[Event] = []
         self.clocks = [ClockOffset("inside", 1_234_567, 2_000_000)]
-        self.budgets = [Budget("*", limit_s, 1.5, ("keepalived: 3 adverts of 0.3 s", "haproxy: 2 checks of 0.5 s"))]
+        self.budgets = [
+            Budget(
+                "*", limit_s, 1.5, ("keepalived: 3 adverts of 0.3 s", "haproxy: 2 checks of 0.5 s")
+            )
+        ]
         self.checks = [
             Check("healthy before", True, "nothing wrong", "nothing wrong"),
             Check("healthy after", True, "nothing wrong", "nothing wrong"),
@@ -94,12 +113,17 @@ class Kit:
         ]
         return self
 
-    def fail(self, probe: str, start: float, end: float, outcome: str = "refused", every: int = 1) -> Kit:
+    def fail(
+        self, probe: str, start: float, end: float, outcome: str = "refused", every: int = 1
+    ) -> Kit:
         """Let requests fail; a "timeout" takes the probe's whole time."""
         timeout = next(s.timeout_s for s in self.specs if s.name == probe)
         self.ticks[probe] = [
             replace(
-                s, outcome=outcome, server="", done=s.fired + (round(timeout * NS) if outcome == "timeout" else 10**6)
+                s,
+                outcome=outcome,
+                server="",
+                done=s.fired + (round(timeout * NS) if outcome == "timeout" else 10**6),
             )
             if at(start) <= s.due < at(end) and s.seq % every == 0
             else s

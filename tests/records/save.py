@@ -1,4 +1,7 @@
-"""Writes the saved records of this folder. They stay as they are unless the format changes: run it only then."""
+"""Writes the saved records of this folder.
+
+They stay as they are unless the format changes: run it only then.
+"""
 
 from __future__ import annotations
 

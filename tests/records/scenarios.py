@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from recordkit import ALL_PROBES, Kit, at
 
-from harness.model import Budget, Event, Header, Record, Span
+from kubedrill.base.model import Budget, Event, Header, Record, Span
 
 
 def good() -> Record:
@@ -34,26 +34,44 @@ def failover(lasts_s: float = 120.0) -> Record:
     kit = Kit(*ALL_PROBES, lasts_s=lasts_s, limit_s=2.0, seed=3)
     kit.spans = [Span("fault", "cp1", "power off", at(30), at(75))]
     kit.budgets = [
-        Budget("api-*", 2.0, 1.7, ("vrrp: 3 x 0.3 s + 0.61 s skew", "haproxy: 2 x 0.5 s to drop a server"), 60),
+        Budget(
+            "api-*",
+            2.0,
+            1.7,
+            ("vrrp: 3 x 0.3 s + 0.61 s skew", "haproxy: 2 x 0.5 s to drop a server"),
+            60,
+        ),
         Budget("app-*", 15.0, 2.1, ("1 of 3 replicas on cp1's side", "connect timeout 1 s")),
         Budget("dns-*", 5.0, 1.0, ("2 CoreDNS pods on different nodes",)),
     ]
     for name in ("api-read", "api-write"):
         kit.fail(name, 30.0, 31.2, "timeout")
     kit.fail("api-write", 48.3, 48.5, "http-503").fail("api-write", 76.2, 76.7, "http-503")
-    kit.fail("app-nodeport-reused", 30.0, 31.3, "timeout").fail("app-nodeport-new", 30.1, 30.6, "timeout", every=2)
-    kit.fail("app-service-new", 30.0, 44.0, "timeout", every=6).fail("dns-pod", 30.0, 30.3, "timeout")
+    kit.fail("app-nodeport-reused", 30.0, 31.3, "timeout").fail(
+        "app-nodeport-new", 30.1, 30.6, "timeout", every=2
+    )
+    kit.fail("app-service-new", 30.0, 44.0, "timeout", every=6).fail(
+        "dns-pod", 30.0, 30.3, "timeout"
+    )
     kit.slow("api-read", 31.3, 33.0, 0.18).slow("api-write", 31.3, 34.5, 0.22)
-    kit.span("step", "cp1", "power off: inject", 29.9, 30.4).span("step", "cp1", "wait until served", 30.4, 60)
-    kit.span("step", "cp1", "power off: heal", 60, 75).span("step", "cluster", "wait until healthy", 75, 100)
+    kit.span("step", "cp1", "power off: inject", 29.9, 30.4).span(
+        "step", "cp1", "wait until served", 30.4, 60
+    )
+    kit.span("step", "cp1", "power off: heal", 60, 75).span(
+        "step", "cluster", "wait until healthy", 75, 100
+    )
     for node in kit.header.nodes[1:]:
         kit.span("node", node, "Ready", 0, None)
     kit.span("node", "cp1", "Ready", 0, 44).span("node", "cp1", "NotReady (unknown)", 44, 79)
-    kit.span("node", "cp1", "Ready", 79, None).span("vip", "cp1", "holds", 0, 31).span("vip", "cp2", "holds", 31, None)
+    kit.span("node", "cp1", "Ready", 79, None).span("vip", "cp1", "holds", 0, 31).span(
+        "vip", "cp2", "holds", 31, None
+    )
     kit.span("etcd-leader", "cp1", "leads", 0, 30.8).span("etcd-leader", "cp3", "leads", 31.9, None)
     kit.events = [
         Event("event", "w2", "NodeNotReady: Node cp1 status is now: NodeNotReady", at(44.1)),
-        Event("event", "hello-7d4", 'Killing: <b onclick="alert(1)">Stopping container</b>', at(46)),
+        Event(
+            "event", "hello-7d4", 'Killing: <b onclick="alert(1)">Stopping container</b>', at(46)
+        ),
     ]
     return kit.record()
 
@@ -88,14 +106,24 @@ def upgrade() -> Record:
                     "api-read", clock + 17, clock + 17.3, "reset"
                 )
             clock += took_here
-        kit.span("node", node, "Ready", 0, begin + 2).span("node", node, "Ready, cordoned", begin + 2, clock - 6)
-        kit.span("node", node, "NotReady, cordoned", clock - 6, clock - 3).span("node", node, "Ready", clock - 3, None)
+        kit.span("node", node, "Ready", 0, begin + 2).span(
+            "node", node, "Ready, cordoned", begin + 2, clock - 6
+        )
+        kit.span("node", node, "NotReady, cordoned", clock - 6, clock - 3).span(
+            "node", node, "Ready", clock - 3, None
+        )
         kit.span("fault", node, "upgrade", begin, clock)
-    kit.span("vip", "cp1", "holds", 0, 20).span("vip", "cp2", "holds", 20, 88).span("vip", "cp3", "holds", 88, None)
+    kit.span("vip", "cp1", "holds", 0, 20).span("vip", "cp2", "holds", 20, 88).span(
+        "vip", "cp3", "holds", 88, None
+    )
     kit.span("etcd-leader", "cp2", "leads", 0, 101).span("etcd-leader", "cp3", "leads", 101, None)
     kit.budgets = [
-        Budget("api-*", 1.0, 0.5, ("haproxy: 2 x 0.5 s to drop a server", "1 server stops at a time")),
-        Budget("app-*", 0.5, 0.0, ("PodDisruptionBudget keeps 2 of 3 replicas", "preStop waits 5 s"), 0),
+        Budget(
+            "api-*", 1.0, 0.5, ("haproxy: 2 x 0.5 s to drop a server", "1 server stops at a time")
+        ),
+        Budget(
+            "app-*", 0.5, 0.0, ("PodDisruptionBudget keeps 2 of 3 replicas", "preStop waits 5 s"), 0
+        ),
         Budget("dns-*", 0.5, 0.0, ("2 CoreDNS pods",)),
     ]
     return kit.record()
@@ -104,5 +132,8 @@ def upgrade() -> Record:
 def replace_header(header: Header) -> Header:
     """The header of the upgrade drill."""
     return replace(
-        header, drill="upgrade-cluster", title="Cluster upgrade v1.35.4 to v1.36.3, node by node", targets=header.nodes
+        header,
+        drill="upgrade-cluster",
+        title="Cluster upgrade v1.35.4 to v1.36.3, node by node",
+        targets=header.nodes,
     )

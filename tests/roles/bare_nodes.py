@@ -1,9 +1,9 @@
 """Plain SSH hosts that Vagrant did not make, to prove inventories/bare on: `python tests/roles/bare_nodes.py up DIR`.
 
-They stand for machines of one's own: another network, another user, a key of their own, host keys that the user has
-put into a known_hosts file, no folder shared with the controller, power switched by commands that the inventory names.
-DIR/inventory describes 1 control plane and 2 workers, after inventories/bare; DIR/ssh has the key and the host keys.
-`down DIR` removes all of it.
+They stand for machines of one's own: another network, another user, a key of their own, host keys
+that the user has put into a known_hosts file, no folder shared with the controller, power switched
+by commands that the inventory names. DIR/inventory describes 1 control plane and 2 workers, after
+inventories/bare; DIR/ssh has the key and the host keys. `down DIR` removes all of it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from bundle.node_container import ensure_network, find_facts, init_command, run_arguments
-from bundle.node_image import DOCKER, ensure_image
+from kubedrill.local.node_container import ensure_network, find_facts, init_command, run_arguments
+from kubedrill.local.node_image import DOCKER, ensure_image
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK, SUBNET, USER = "kubedrill-bare", "172.31.78.0/24", "ops"
@@ -27,7 +27,9 @@ VIRTUAL_ADDRESS = "172.31.78.10"
 
 
 def docker(*arguments: str, stdin: str | None = None) -> str:
-    return subprocess.run([DOCKER, *arguments], check=True, capture_output=True, text=True, input=stdin).stdout
+    return subprocess.run(
+        [DOCKER, *arguments], check=True, capture_output=True, text=True, input=stdin
+    ).stdout
 
 
 def container(name: str) -> str:
@@ -41,17 +43,30 @@ def up(folder: Path) -> None:
     image = ensure_image()
     ensure_network(NETWORK, SUBNET)
     facts = find_facts(image)
-    arguments = [word for word in run_arguments(facts, Path("unshared")) if not word.startswith("--volume=unshared")]
+    arguments = [
+        word
+        for word in run_arguments(facts, Path("unshared"))
+        if not word.startswith("--volume=unshared")
+    ]
     key = secrets / "key"
     key.unlink(missing_ok=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", USER, "-f", key], check=True)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", USER, "-f", key], check=True
+    )
     known_hosts = []
     for name, address in ADDRESSES.items():
-        place = (f"--hostname={name}", f"--network={NETWORK}", f"--ip={address}", f"--name={container(name)}")
+        place = (
+            f"--hostname={name}",
+            f"--network={NETWORK}",
+            f"--ip={address}",
+            f"--name={container(name)}",
+        )
         docker("run", "--detach", *arguments, *place, image, *init_command(facts.cgroup_version))
     for name, address in ADDRESSES.items():
         host_keys = settle(name, key.with_suffix(".pub").read_text())
-        known_hosts += [f"{address} {' '.join(line.split()[:2])}\n" for line in host_keys.splitlines()]
+        known_hosts += [
+            f"{address} {' '.join(line.split()[:2])}\n" for line in host_keys.splitlines()
+        ]
     (secrets / "known_hosts").write_text("".join(known_hosts))
     write_inventory(folder / "inventory", secrets.resolve())
 
@@ -60,7 +75,13 @@ def settle(name: str, public_key: str) -> str:
     """Wait for the machine's SSH server, give it an administrator of its own, and return its host keys."""
     answering = "until systemctl is-active --quiet ssh; do sleep 0.2; done"
     docker("exec", container(name), "timeout", "120", "sh", "-c", answering)
-    docker("exec", container(name), "sh", "-c", f"userdel --remove vagrant && useradd --create-home {USER}")
+    docker(
+        "exec",
+        container(name),
+        "sh",
+        "-c",
+        f"userdel --remove vagrant && useradd --create-home {USER}",
+    )
     script = (
         f"install -d -m 0700 -o {USER} /home/{USER}/.ssh && cat > /home/{USER}/.ssh/authorized_keys"
         f" && chown {USER} /home/{USER}/.ssh/authorized_keys"
@@ -101,7 +122,11 @@ def machine(name: str) -> dict[str, str]:
 
 def down(folder: Path) -> None:
     """Remove the machines, their network and what `up` wrote."""
-    found = [name for name in map(container, ADDRESSES) if docker("ps", "-aq", "--filter", f"name=^{name}$")]
+    found = [
+        name
+        for name in map(container, ADDRESSES)
+        if docker("ps", "-aq", "--filter", f"name=^{name}$")
+    ]
     if found:
         docker("rm", "--force", "--volumes", *found)
     if docker("network", "ls", "-q", "--filter", f"name=^{NETWORK}$"):

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.cluster.hosts import Hosts
-    from harness.model import Node
+    from kubedrill.base.model import Node
+    from kubedrill.cluster.hosts import Hosts
 
 SCRIPT = r"""
 set -eu
@@ -44,5 +44,9 @@ def list_node(hosts: Hosts, node: Node) -> list[str]:
 def list_nodes(hosts: Hosts, nodes: tuple[Node, ...]) -> dict[str, list[str]]:
     with ThreadPoolExecutor(len(nodes)) as pool:
         return dict(
-            zip((node.name for node in nodes), pool.map(lambda node: list_node(hosts, node), nodes), strict=True)
+            zip(
+                (node.name for node in nodes),
+                pool.map(lambda node: list_node(hosts, node), nodes),
+                strict=True,
+            )
         )

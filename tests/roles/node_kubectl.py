@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from harness.cluster.kubeconfig import ADMIN_CONF
+from kubedrill.cluster.kubeconfig import ADMIN_CONF
 
 if TYPE_CHECKING:
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 KUBECTL = ["kubectl", "--kubeconfig", ADMIN_CONF]
 

@@ -10,14 +10,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.waits import wait_for
+from kubedrill.base.waits import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
-RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+RECAP = re.compile(
+    r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE
+)
 DEADLINE_S = 1200
 
 
@@ -25,7 +27,8 @@ def start(inventory: Path, playbook: str, *arguments: str) -> subprocess.Popen[s
     environment = {
         **os.environ,
         "ANSIBLE_FORCE_COLOR": "0",
-        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "1",  # else a task is named only when its first host is done with it
+        # else a task is named only when its first host is done with it
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "1",
         "PYTHONUNBUFFERED": "1",
     }
     return subprocess.Popen(
@@ -48,9 +51,16 @@ def run(inventory: Path, playbook: str, *arguments: str) -> dict[str, int]:
 
 
 def run_and_kill(
-    inventory: Path, playbook: str, *arguments: str, at: str, once: Callable[[], bool] = lambda: True
+    inventory: Path,
+    playbook: str,
+    *arguments: str,
+    at: str,
+    once: Callable[[], bool] = lambda: True,
 ) -> str:
-    """Run until a line holds ``at`` and then ``once`` is true, and kill -9 the whole run; return what it said."""
+    """Run until a line holds ``at`` and then ``once`` is true, and kill -9 the whole run.
+
+    Return what it said.
+    """
     process = start(inventory, playbook, *arguments)
     assert process.stdout is not None
     said = ""
@@ -59,7 +69,13 @@ def run_and_kill(
         if at in line:
             break
     if at in said:
-        wait_for(f"the moment after {at!r}", lambda: once() or None, seconds=60, setting="a test's own", poll_s=0.1)
+        wait_for(
+            f"the moment after {at!r}",
+            lambda: once() or None,
+            seconds=60,
+            setting="a test's own",
+            poll_s=0.1,
+        )
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert at in said, f"{playbook} never came to {at!r}:\n{said[-4000:]}"

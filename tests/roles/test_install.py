@@ -1,6 +1,9 @@
-"""site.yml on fresh nodes: killed in the middle, completed by another run, and nothing left to change after that.
+"""site.yml on fresh nodes.
 
-Makes the nodes of the inventory anew. `pytest tests/roles/test_install.py --inventory inventories/local`
+Killed in the middle, completed by another run, and nothing left to change after that.
+
+Makes the nodes of the inventory anew. `pytest tests/roles/test_install.py --inventory
+inventories/local`
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ from node_kubectl import ask
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +36,10 @@ def fresh(before_install: Path, inventory: Inventory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(fresh: Path, inventory: Inventory, hosts: Hosts) -> dict[str, int]:
-    """Install, with one kill -9 in the middle of a control plane's join; return what the completing run changed."""
+    """Install, with one kill -9 in the middle of a control plane's join.
+
+    Return what the completing run changed.
+    """
     fresh.write_text(json.dumps(list_nodes(hosts, inventory.nodes), indent=1))
     joining = inventory.control_planes[1]
     playbook_runs.run_and_kill(
@@ -45,7 +51,9 @@ def installed(fresh: Path, inventory: Inventory, hosts: Hosts) -> dict[str, int]
     return playbook_runs.run(inventory.path, "site.yml")
 
 
-def test_a_killed_run_is_completed_by_another(installed: dict[str, int], inventory: Inventory, hosts: Hosts) -> None:
+def test_a_killed_run_is_completed_by_another(
+    installed: dict[str, int], inventory: Inventory, hosts: Hosts
+) -> None:
     assert set(installed) >= {node.name for node in inventory.nodes}
     ready = {
         item["metadata"]["name"]
@@ -70,17 +78,32 @@ def test_check_mode_predicts_no_change(inventory: Inventory) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_dns_survives_the_loss_of_one_node(inventory: Inventory, hosts: Hosts) -> None:
-    pods = ask(hosts, inventory, "get", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns")["items"]
+    pods = ask(hosts, inventory, "get", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns")[
+        "items"
+    ]
     assert len({pod["spec"]["nodeName"] for pod in pods}) >= 2
 
 
 @pytest.mark.usefixtures("installed")
-def test_etcd_has_one_voting_member_for_each_control_plane(inventory: Inventory, hosts: Hosts) -> None:
+def test_etcd_has_one_voting_member_for_each_control_plane(
+    inventory: Inventory, hosts: Hosts
+) -> None:
     pki = "/etc/kubernetes/pki/etcd"
-    keys = ["--cacert", f"{pki}/ca.crt", "--cert", f"{pki}/server.crt", "--key", f"{pki}/server.key"]
-    result = hosts.run(inventory.control_planes[0], ["etcdctl", *keys, "member", "list", "-w", "json"])
+    keys = [
+        "--cacert",
+        f"{pki}/ca.crt",
+        "--cert",
+        f"{pki}/server.crt",
+        "--key",
+        f"{pki}/server.key",
+    ]
+    result = hosts.run(
+        inventory.control_planes[0], ["etcdctl", *keys, "member", "list", "-w", "json"]
+    )
     members = json.loads(result.stdout)["members"]
-    assert {member["name"] for member in members} == {node.name for node in inventory.control_planes}
+    assert {member["name"] for member in members} == {
+        node.name for node in inventory.control_planes
+    }
     assert [member["name"] for member in members if member.get("isLearner")] == []
 
 
@@ -89,7 +112,9 @@ def test_no_invitation_is_left(inventory: Inventory, hosts: Hosts) -> None:
     secrets = ask(hosts, inventory, "get", "secrets", "-n", "kube-system")["items"]
     assert "kubeadm-certs" not in [secret["metadata"]["name"] for secret in secrets]
     for node in inventory.nodes:
-        left = hosts.run(node, "ls /run/kubedrill/kubeadm.yaml /var/lib/kubedrill/joining 2>/dev/null")
+        left = hosts.run(
+            node, "ls /run/kubedrill/kubeadm.yaml /var/lib/kubedrill/joining 2>/dev/null"
+        )
         assert left.stdout == ""
 
 
@@ -100,6 +125,7 @@ def test_one_node_holds_the_virtual_address(inventory: Inventory, hosts: Hosts) 
     holders = [
         node.name
         for node in inventory.control_planes
-        if f" {inventory.endpoint_address}/" in hosts.run(node, ["ip", "-o", "-4", "address"]).stdout
+        if f" {inventory.endpoint_address}/"
+        in hosts.run(node, ["ip", "-o", "-4", "address"]).stdout
     ]
     assert len(holders) == 1

@@ -1,6 +1,9 @@
-"""Ansible runs with bad inventories: each ends before a node is touched and says what to do. Needs no cluster.
+"""Ansible runs with bad inventories.
 
-Where a node has to answer, it is this machine (``ansible_connection: local``): the checks only read.
+Each ends before a node is touched and says what to do. Needs no cluster.
+
+Where a node has to answer, it is this machine (``ansible_connection: local``): the checks only
+read.
 """
 
 from __future__ import annotations
@@ -32,8 +35,12 @@ def bundles(tmp_path: Path) -> Path:
 
 
 def inventory(bundles: Path, **shared: Any) -> dict[str, Any]:
-    # Port 1 of this machine: nothing answers there, so a run that goes on to the nodes says "unreachable".
-    hosts = {name: {"ansible_host": f"127.0.77.{last}", "ansible_port": 1} for name, last in CONTROL_PLANES.items()}
+    # Port 1 of this machine: nothing answers there, so a run that goes on to the nodes says
+    # "unreachable".
+    hosts = {
+        name: {"ansible_host": f"127.0.77.{last}", "ansible_port": 1}
+        for name, last in CONTROL_PLANES.items()
+    }
     workers = {"w1": {"ansible_host": "127.0.77.21", "ansible_port": 1}}
     variables = {
         "cluster_virtual_address": "127.0.77.10",
@@ -46,7 +53,9 @@ def inventory(bundles: Path, **shared: Any) -> dict[str, Any]:
     return {"cluster": {"vars": variables, "children": children}}
 
 
-def run(tmp_path: Path, content: dict[str, Any] | str, *args: str, playbook: str = "preflight.yml") -> tuple[int, str]:
+def run(
+    tmp_path: Path, content: dict[str, Any] | str, *args: str, playbook: str = "preflight.yml"
+) -> tuple[int, str]:
     path = tmp_path / "hosts.yml"
     shared = tmp_path / "group_vars" / "cluster.yml"
     shared.parent.mkdir(exist_ok=True)
@@ -58,7 +67,12 @@ def run(tmp_path: Path, content: dict[str, Any] | str, *args: str, playbook: str
     done = subprocess.run(
         [*command, str(ROOT / "playbooks" / playbook)],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_TIMEOUT": "3"},
+        env={
+            **os.environ,
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_TIMEOUT": "3",
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -79,8 +93,12 @@ def refused(output: tuple[int, str], *sentences: str) -> str:
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "upgrade.yml"])
-def test_all_mistakes_of_one_inventory_at_once(tmp_path: Path, bundles: Path, playbook: str) -> None:
-    bad = inventory(bundles, cluster_pod_network="10.96.0.0/16", cluster_virtual_address="192.0.2.1")
+def test_all_mistakes_of_one_inventory_at_once(
+    tmp_path: Path, bundles: Path, playbook: str
+) -> None:
+    bad = inventory(
+        bundles, cluster_pod_network="10.96.0.0/16", cluster_virtual_address="192.0.2.1"
+    )
     del bad["cluster"]["children"]["control_planes"]["hosts"]["cp3"]
     bad["cluster"]["children"]["workers"]["hosts"]["w1"]["ansible_host"] = "127.0.77.11"
     bad["cluster"]["children"]["workers"]["hosts"]["cp2"] = {}
@@ -126,12 +144,19 @@ def test_a_host_that_is_defined_twice(tmp_path: Path, bundles: Path) -> None:
 
 def test_a_version_without_bundle(tmp_path: Path, bundles: Path) -> None:
     bad = inventory(bundles, cluster_kubernetes_version="1.33.1")
-    refused(run(tmp_path, bad), "there is no bundle v1.33.1-amd64", "kubedrill bundle build --kubernetes 1.33.1")
+    refused(
+        run(tmp_path, bad),
+        "there is no bundle v1.33.1-amd64",
+        "kubedrill bundle build --kubernetes 1.33.1",
+    )
 
 
 def test_a_corrupt_bundle(tmp_path: Path, bundles: Path) -> None:
     (bundles / "v1.35.4-amd64" / "bin" / "kubeadm").write_bytes(b"half")
-    refused(run(tmp_path, inventory(bundles)), "bundle v1.35.4-amd64 is corrupt: bin/kubeadm has 4 bytes, expected 10")
+    refused(
+        run(tmp_path, inventory(bundles)),
+        "bundle v1.35.4-amd64 is corrupt: bin/kubeadm has 4 bytes, expected 10",
+    )
 
 
 def test_a_half_written_bundle(tmp_path: Path, bundles: Path) -> None:
@@ -151,7 +176,10 @@ def test_unreachable_nodes_are_all_named(tmp_path: Path, bundles: Path) -> None:
 
 
 def local(bundles: Path, host: dict[str, Any], **shared: Any) -> dict[str, Any]:
-    """One control plane that is this machine; as a node it has no sudo or too little, which is the point."""
+    """One control plane that is this machine.
+
+    As a node it has no sudo or too little, which is the point.
+    """
     content = inventory(bundles, **shared)
     content["cluster"]["children"]["control_planes"]["hosts"] = {
         "cp1": {"ansible_host": "127.0.77.11", "ansible_connection": "local", **host}
@@ -185,10 +213,15 @@ def test_too_small_and_too_old_and_another_architecture(tmp_path: Path, bundles:
 
 
 def behind_balancer(bundles: Path, address: str, **shared: Any) -> dict[str, Any]:
-    content = inventory(bundles, cluster_endpoint_kind="external", cluster_external_address=address, **shared)
+    content = inventory(
+        bundles, cluster_endpoint_kind="external", cluster_external_address=address, **shared
+    )
     del content["cluster"]["vars"]["cluster_virtual_address"]
     python = {"ansible_python_interpreter": sys.executable, "ansible_port": 1}
-    return {**content, "load_balancers": {"hosts": {"lb1": {"ansible_host": "127.0.78.9", **python}}}}
+    return {
+        **content,
+        "load_balancers": {"hosts": {"lb1": {"ansible_host": "127.0.78.9", **python}}},
+    }
 
 
 def test_an_endpoint_of_both_kinds_and_another_balancer(tmp_path: Path, bundles: Path) -> None:
@@ -204,8 +237,13 @@ def test_an_endpoint_of_both_kinds_and_another_balancer(tmp_path: Path, bundles:
     )
 
 
-def test_a_balancer_that_cannot_be_reached_is_named_with_the_nodes(tmp_path: Path, bundles: Path) -> None:
-    text = refused(run(tmp_path, behind_balancer(bundles, "127.0.78.9")), "the nodes: 5 mistakes, nothing was changed")
+def test_a_balancer_that_cannot_be_reached_is_named_with_the_nodes(
+    tmp_path: Path, bundles: Path
+) -> None:
+    text = refused(
+        run(tmp_path, behind_balancer(bundles, "127.0.78.9")),
+        "the nodes: 5 mistakes, nothing was changed",
+    )
     for name in (*CONTROL_PLANES, "w1", "lb1"):
         assert f"{name} cannot be reached over SSH" in text
 

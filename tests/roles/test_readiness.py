@@ -1,4 +1,6 @@
-"""Readiness on a running cluster with planted problems: each is named, and nothing is changed by looking.
+"""Readiness on a running cluster with planted problems.
+
+Each is named, and nothing is changed by looking.
 
 `pytest tests/roles/test_readiness.py --inventory inventories/local`
 """
@@ -14,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from node_kubectl import KUBECTL
 
-from bundle.releases import STANDARD
+from kubedrill.bundle.releases import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 NAME = "kubedrill-readiness-test"
 IMAGE = "docker.io/kubedrill/python:v1"
@@ -55,7 +57,12 @@ def deployment(name: str, replicas: int, **pod: Any) -> dict[str, Any]:
 def pod(name: str, image: str = IMAGE) -> dict[str, Any]:
     spec = deployment(name, 1)["spec"]["template"]["spec"]
     spec["containers"][0] |= {"image": image, "imagePullPolicy": "Never"}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAME}, "spec": spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAME},
+        "spec": spec,
+    }
 
 
 def budget(name: str, app: str, least: int) -> dict[str, Any]:
@@ -86,9 +93,9 @@ def versions(hosts: Hosts, plane: Any) -> dict[tuple[str, str, str], str]:
     kinds = kubectl(hosts, plane, "api-resources", "--verbs=list,get", "-o", "name").split()
     found = json.loads(kubectl(hosts, plane, "get", ",".join(kinds), "-A", "-o", "json"))
     return {
-        (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item["metadata"][
-            "resourceVersion"
-        ]
+        (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item[
+            "metadata"
+        ]["resourceVersion"]
         for item in found["items"]
         if item["kind"] not in MOVING and "resourceVersion" in item["metadata"]
     }
@@ -98,7 +105,14 @@ def versions(hosts: Hosts, plane: Any) -> dict[tuple[str, str, str], str]:
 def planted(inventory: Inventory, hosts: Hosts) -> Iterator[None]:
     """A namespace full of what stops or hurts an upgrade, and a cordoned worker."""
     plane = inventory.control_planes[0]
-    kubectl(hosts, plane, "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}))
+    kubectl(
+        hosts,
+        plane,
+        "create",
+        "-f",
+        "-",
+        stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": OBJECTS}),
+    )
     try:
         for name, replicas in (("strict", 2), ("twice", 2), ("pinned", 1)):
             there = f"--for=jsonpath={{.status.availableReplicas}}={replicas}"
@@ -106,7 +120,9 @@ def planted(inventory: Inventory, hosts: Hosts) -> Iterator[None]:
         # of two budgets over one pod the controller keeps one up to date only
         settled = "--for=jsonpath={.status.currentHealthy}=2"
         kubectl(hosts, plane, "-n", NAME, "wait", "pdb/strict", settled, "--timeout=60s")
-        kubectl(hosts, plane, "-n", NAME, "wait", "pod/lonely", "--for=condition=Ready", "--timeout=60s")
+        kubectl(
+            hosts, plane, "-n", NAME, "wait", "pod/lonely", "--for=condition=Ready", "--timeout=60s"
+        )
         kubectl(hosts, plane, "cordon", "w2")
         yield
     finally:
@@ -114,25 +130,47 @@ def planted(inventory: Inventory, hosts: Hosts) -> Iterator[None]:
         # first what would make pods again; one of them has ten minutes to end
         makers = "deployments,replicasets"
         hosts.run(plane, [*KUBECTL, "delete", makers, "--all", "-n", NAME, "--cascade=orphan"], 60)
-        hosts.run(plane, [*KUBECTL, "delete", "pods", "--all", "-n", NAME, "--grace-period=0", "--force"], 60)
+        hosts.run(
+            plane,
+            [*KUBECTL, "delete", "pods", "--all", "-n", NAME, "--grace-period=0", "--force"],
+            60,
+        )
         kubectl(hosts, plane, "delete", "namespace", NAME, "--timeout=120s")
 
 
 @pytest.mark.usefixtures("planted")
-def test_planted_problems_are_named_and_nothing_is_changed(inventory: Inventory, hosts: Hosts) -> None:
+def test_planted_problems_are_named_and_nothing_is_changed(
+    inventory: Inventory, hosts: Hosts
+) -> None:
     plane = inventory.control_planes[0]
     before = versions(hosts, plane)
-    command = [str(Path(sys.executable).with_name("kubedrill")), "readiness", "--to", STANDARD[1], "--output", "json"]
+    command = [
+        str(Path(sys.executable).with_name("kubedrill")),
+        "readiness",
+        "--to",
+        STANDARD[1],
+        "--output",
+        "json",
+    ]
     done = subprocess.run(
-        [*command, "--inventory", str(inventory.path)], capture_output=True, text=True, check=False, timeout=180
+        [*command, "--inventory", str(inventory.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
     )
     assert done.returncode == 1, done.stderr
     said = json.loads(done.stdout)
-    texts = [(finding["rule"], f"{finding['subject']} {finding['found']}") for finding in said["findings"]]
+    texts = [
+        (finding["rule"], f"{finding['subject']} {finding['found']}")
+        for finding in said["findings"]
+    ]
     unnamed = {
         planted
         for planted in PLANTED
-        if not any(rule == planted[0] and planted[1] in text and planted[2] in text for rule, text in texts)
+        if not any(
+            rule == planted[0] and planted[1] in text and planted[2] in text for rule, text in texts
+        )
     }
     assert not unnamed, json.dumps(said["findings"], indent=1)
     after = versions(hosts, plane)

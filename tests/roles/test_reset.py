@@ -1,4 +1,7 @@
-"""reset.yml takes nodes back to how test_install.py found them; a second run finds nothing to do."""
+"""reset.yml takes nodes back to how test_install.py found them.
+
+A second run finds nothing to do.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from listing import list_nodes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
 
 NAME = "kubedrill-drain-test"
 BLOCKED = [
@@ -33,7 +33,13 @@ BLOCKED = [
         "kind": "Pod",
         "metadata": {"name": "stays", "namespace": NAME, "labels": {"app": NAME}},
         "spec": {
-            "containers": [{"name": "main", "image": "docker.io/kubedrill/python:v1", "command": ["sleep", "3600"]}],
+            "containers": [
+                {
+                    "name": "main",
+                    "image": "docker.io/kubedrill/python:v1",
+                    "command": ["sleep", "3600"],
+                }
+            ],
             "terminationGracePeriodSeconds": 0,
         },
     },
@@ -46,7 +52,7 @@ DRAIN = """
   tasks:
     - name: Drain
       ansible.builtin.import_role:
-        name: drain
+        name: kubedrill.kubeadm.drain
 """
 
 
@@ -59,17 +65,25 @@ def play(inventory: Inventory, playbook: str, *args: str) -> tuple[int, str]:
 def bundle(folder: Path, version: str) -> Path:
     root = folder / f"v{version}-amd64"
     root.mkdir()
-    (root / "bundle.json").write_text(json.dumps({"kubernetes": f"v{version}", "arch": "amd64", "parts": []}))
+    (root / "bundle.json").write_text(
+        json.dumps({"kubernetes": f"v{version}", "arch": "amd64", "parts": []})
+    )
     return folder
 
 
-@pytest.mark.parametrize(("distance", "expected"), [(2, "skips a minor version"), (-1, "is a downgrade")])
-def test_skips_and_downgrades(inventory: Inventory, hosts: Hosts, tmp_path: Path, distance: int, expected: str) -> None:
+@pytest.mark.parametrize(
+    ("distance", "expected"), [(2, "skips a minor version"), (-1, "is a downgrade")]
+)
+def test_skips_and_downgrades(
+    inventory: Inventory, hosts: Hosts, tmp_path: Path, distance: int, expected: str
+) -> None:
     nodes = ask(hosts, inventory, "get", "nodes")["items"]
     minor = int(nodes[0]["status"]["nodeInfo"]["kubeletVersion"].split(".")[1])
     target = f"1.{minor + distance}.0"
     source = f"cluster_bundles_source={bundle(tmp_path, target)}"
-    code, text = play(inventory, "playbooks/upgrade.yml", "-e", f"upgrade_to={target}", "-e", source)
+    code, text = play(
+        inventory, "playbooks/upgrade.yml", "-e", f"upgrade_to={target}", "-e", source
+    )
     assert code != 0
     assert f"going to {target} {expected}" in text
     assert "changed=1" not in text
@@ -94,7 +108,10 @@ def blocked_node(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
     applied = hosts.run(plane, script)
     assert applied.ok, applied.stderr
     try:
-        waited = hosts.run(plane, [*KUBECTL, "-n", NAME, "wait", "pod/stays", "--for=condition=Ready", "--timeout=60s"])
+        waited = hosts.run(
+            plane,
+            [*KUBECTL, "-n", NAME, "wait", "pod/stays", "--for=condition=Ready", "--timeout=60s"],
+        )
         assert waited.ok, waited.stderr
         yield ask(hosts, inventory, "get", "pod", "stays", "-n", NAME)["spec"]["nodeName"]
     finally:
@@ -106,8 +123,15 @@ def test_a_blocked_drain_names_the_budget_and_uncordons(
 ) -> None:
     playbook = tmp_path / "drain.yml"
     playbook.write_text(DRAIN)
-    code, text = play(inventory, str(playbook), "-e", f"drain_node={blocked_node}", "-e", "drain_timeout=8")
+    code, text = play(
+        inventory, str(playbook), "-e", f"drain_node={blocked_node}", "-e", "drain_timeout=8"
+    )
     assert code != 0
     assert f"draining {blocked_node} did not end within 8 s, the node is uncordoned again" in text
-    assert f"pod {NAME}/stays is still there (PodDisruptionBudget {NAME}/never: maxUnavailable 0" in text
-    assert not ask(hosts, inventory, "get", "node", blocked_node)["spec"].get("unschedulable", False)
+    assert (
+        f"pod {NAME}/stays is still there (PodDisruptionBudget {NAME}/never: maxUnavailable 0"
+        in text
+    )
+    assert not ask(hosts, inventory, "get", "node", blocked_node)["spec"].get(
+        "unschedulable", False
+    )

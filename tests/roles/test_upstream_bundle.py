@@ -1,7 +1,8 @@
 """Source `upstream` against a loopback web server with the release sites' layout and a real OCI registry.
 
-The registry is Debian's docker-registry; images are pushed to it and pulled from it with skopeo. The published programs
-are small stand-ins: what is tested is the way from a publisher to a bundle, and that nothing wrong gets through it.
+The registry is Debian's docker-registry; images are pushed to it and pulled from it with skopeo.
+The published programs are small stand-ins: what is tested is the way from a publisher to a bundle,
+and that nothing wrong gets through it.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from bundle import releases
-from bundle.build import build_bundle
-from bundle.cache import Cache
-from bundle.errors import DownloadFailed
-from bundle.images import python_layer
-from bundle.manifest import verify
-from bundle.modules_source import CNI_PLUGINS
-from bundle.oci import Config, LayerWriter, write_image
-from bundle.progress import Silent
-from bundle.releases import find_release
-from bundle.scheduler import make_parts, missing_parts, part_folder
-from bundle.upstream_source import Upstream, upstream_items
+from kubedrill.bundle import releases
+from kubedrill.bundle.build import build_bundle
+from kubedrill.bundle.cache import Cache
+from kubedrill.bundle.errors import DownloadFailed
+from kubedrill.bundle.images import python_layer
+from kubedrill.bundle.manifest import verify
+from kubedrill.bundle.modules_source import CNI_PLUGINS
+from kubedrill.bundle.oci import Config, LayerWriter, write_image
+from kubedrill.bundle.progress import Silent
+from kubedrill.bundle.releases import find_release
+from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
+from kubedrill.bundle.upstream_source import Upstream, upstream_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,12 +93,20 @@ def publish_files(site: Site) -> None:
     programs = packed(("containerd", "containerd-shim-runc-v2", "ctr", "containerd-stress"), "bin/")
     download = "releases/download"
     site.publish(
-        f"containerd/containerd/{download}/{releases.CONTAINERD}/{containerd}", programs, f"{containerd}.sha256sum"
+        f"containerd/containerd/{download}/{releases.CONTAINERD}/{containerd}",
+        programs,
+        f"{containerd}.sha256sum",
     )
-    site.publish(f"opencontainers/runc/{download}/{releases.RUNC}/runc.amd64", b"runc", "runc.sha256sum")
+    site.publish(
+        f"opencontainers/runc/{download}/{releases.RUNC}/runc.amd64", b"runc", "runc.sha256sum"
+    )
     cni = f"cni-plugins-linux-amd64-{releases.CNI_PLUGINS}.tgz"
     plugins = packed((*CNI_PLUGINS, "LICENSE"), "./")
-    site.publish(f"containernetworking/plugins/{download}/{releases.CNI_PLUGINS}/{cni}", plugins, f"{cni}.sha256")
+    site.publish(
+        f"containernetworking/plugins/{download}/{releases.CNI_PLUGINS}/{cni}",
+        plugins,
+        f"{cni}.sha256",
+    )
     etcd = f"etcd-{releases.ETCD}-linux-amd64"
     tools = packed(("etcd", "etcdctl", "etcdutl"), f"{etcd}/")
     site.publish(f"etcd-io/etcd/{download}/{releases.ETCD}/{etcd}.tar.gz", tools, "SHA256SUMS")
@@ -137,7 +146,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     threading.Thread(target=web.serve_forever, args=(0.01,), daemon=True).start()
     port = free_port()
     (work / "registry.yml").write_text(REGISTRY_CONFIG.format(root=work / "storage", port=port))
-    site = Site(work / "site", work / "storage", f"http://127.0.0.1:{web.server_port}", f"http://127.0.0.1:{port}")
+    site = Site(
+        work / "site",
+        work / "storage",
+        f"http://127.0.0.1:{web.server_port}",
+        f"http://127.0.0.1:{port}",
+    )
     with subprocess.Popen(
         ["docker-registry", "serve", work / "registry.yml"],
         env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
@@ -159,8 +173,21 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 def wait_for_port(port: int) -> None:
-    command = ["curl", "--silent", "--fail", "--retry", "50", "--retry-delay", "1", "--retry-connrefused"]
-    subprocess.run([*command, "--max-time", "30", f"http://127.0.0.1:{port}/v2/"], check=True, capture_output=True)
+    command = [
+        "curl",
+        "--silent",
+        "--fail",
+        "--retry",
+        "50",
+        "--retry-delay",
+        "1",
+        "--retry-connrefused",
+    ]
+    subprocess.run(
+        [*command, "--max-time", "30", f"http://127.0.0.1:{port}/v2/"],
+        check=True,
+        capture_output=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -181,12 +208,21 @@ def cache(tmp_path: Path, python_base: Path) -> Cache:
 
 @pytest.fixture
 def site(published: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """Give a copy of the published files that a test may damage; the registry is the same for all."""
+    """Give a copy of the published files that a test may damage.
+
+    The registry is the same for all.
+    """
     root = tmp_path / "site"
     shutil.copytree(published.root, root)
     web = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(root)))
     threading.Thread(target=web.serve_forever, args=(0.01,), daemon=True).start()
-    own = Site(root, published.storage, f"http://127.0.0.1:{web.server_port}", published.registry, published.images)
+    own = Site(
+        root,
+        published.storage,
+        f"http://127.0.0.1:{web.server_port}",
+        published.registry,
+        published.images,
+    )
     monkeypatch.setenv("KUBEDRILL_UPSTREAM_KUBERNETES", f"{own.web}/release")
     monkeypatch.setenv("KUBEDRILL_UPSTREAM_PROJECTS", own.web)
     monkeypatch.setenv("KUBEDRILL_UPSTREAM_REGISTRY", own.registry)
@@ -214,7 +250,9 @@ def test_a_whole_bundle_comes_from_the_published_releases(site: Site, cache: Cac
 def test_a_damaged_bundle_is_made_again_and_nothing_else_is(site: Site, cache: Cache) -> None:
     folder = build_bundle(VERSION, "upstream", cache=cache)
     others = {path: path.stat().st_ino for path in cache.parts.glob("published-[!k]*")}
-    (folder / "bin/kubelet").write_bytes(b"?" * 7000)  # a hard link: the cached part is damaged with it
+    (folder / "bin/kubelet").write_bytes(
+        b"?" * 7000
+    )  # a hard link: the cached part is damaged with it
     shutil.rmtree(site.root / "containerd")
     verify(build_bundle(VERSION, "upstream", cache=cache))
     assert {path: path.stat().st_ino for path in cache.parts.glob("published-[!k]*")} == others
@@ -224,14 +262,19 @@ def test_a_pulled_image_keeps_its_digest_and_its_name(site: Site, cache: Cache) 
     folder = build_bundle(VERSION, "upstream", cache=cache)
     pulled, pushed = folder / "images/coredns.tar", site.images["coredns"]
     inspect = ["skopeo", "inspect", "--raw"]
-    raw = [subprocess.check_output([*inspect, f"oci-archive:{archive}"]) for archive in (pulled, pushed)]
+    raw = [
+        subprocess.check_output([*inspect, f"oci-archive:{archive}"])
+        for archive in (pulled, pushed)
+    ]
     reference = f"{site.registry.removeprefix('http://')}/registry.k8s.io/coredns/coredns:v1.14.2"
     served = subprocess.check_output([*inspect, "--tls-verify=false", f"docker://{reference}"])
     assert hashlib.sha256(raw[0]).hexdigest() == hashlib.sha256(served).hexdigest()
     with tarfile.open(pulled) as tar:
         index = tar.extractfile("index.json")
         assert index is not None
-        assert b'"io.containerd.image.name":"registry.k8s.io/coredns/coredns:v1.14.2"' in index.read()
+        assert (
+            b'"io.containerd.image.name":"registry.k8s.io/coredns/coredns:v1.14.2"' in index.read()
+        )
 
 
 def test_auto_takes_what_answers_and_then_what_is_in_the_cache(
@@ -248,7 +291,9 @@ def test_auto_takes_what_answers_and_then_what_is_in_the_cache(
 def test_a_changed_program_is_refused_and_not_kept(site: Site, cache: Cache) -> None:
     program = site.root / f"release/v{VERSION}/bin/linux/amd64/kubelet"
     program.write_bytes(b"malware")
-    with pytest.raises(DownloadFailed, match=f"its publisher says {hashlib.sha256(b'kubelet' * 1000).hexdigest()}"):
+    with pytest.raises(
+        DownloadFailed, match=f"its publisher says {hashlib.sha256(b'kubelet' * 1000).hexdigest()}"
+    ):
         build_bundle(VERSION, "upstream", cache=cache)
     assert not any("kubelet" in name for name in parts(cache))
     assert not cache.bundles.exists()
@@ -259,7 +304,8 @@ def test_a_changed_program_is_refused_and_not_kept(site: Site, cache: Cache) -> 
 def test_a_missing_release_names_the_address(site: Site, cache: Cache) -> None:
     shutil.rmtree(site.root / "etcd-io")
     with pytest.raises(
-        DownloadFailed, match=f"etcd-io/etcd/releases/download/{releases.ETCD}/SHA256SUMS cannot be had"
+        DownloadFailed,
+        match=f"etcd-io/etcd/releases/download/{releases.ETCD}/SHA256SUMS cannot be had",
     ):
         build_bundle(VERSION, "upstream", cache=cache)
     assert not any("etcd-v" in name for name in parts(cache))
@@ -282,10 +328,16 @@ def test_a_changed_image_layer_is_refused_by_its_digest(site: Site, cache: Cache
 
 def unpacked(path: Path) -> bytes:
     body = path.read_bytes()
-    return zstandard.ZstdDecompressor().decompress(body) if body.startswith(zstandard.FRAME_HEADER) else body
+    return (
+        zstandard.ZstdDecompressor().decompress(body)
+        if body.startswith(zstandard.FRAME_HEADER)
+        else body
+    )
 
 
-def test_no_registry_is_a_clear_error(site: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_registry_is_a_clear_error(
+    site: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert site.images
     monkeypatch.setenv("KUBEDRILL_UPSTREAM_REGISTRY", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(DownloadFailed, match="source modules"):

@@ -20,19 +20,31 @@ _PATIENCE_S = "120"  # a crowded machine; a quiet one starts the server in 1-2 s
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """Start a server on a socket in a temporary folder, as an unprivileged user; its URL has a place for a name."""
+    """Start a server on a socket in a temporary folder, as an unprivileged user.
+
+    Its URL has a place for a name.
+    """
     programs = _programs()
     if programs is None:
-        pytest.skip("no initdb here: install PostgreSQL (Debian: apt-get install postgresql) to test on it too")
+        pytest.skip(
+            "no initdb here: install PostgreSQL (Debian: apt-get install postgresql) to test on it too"
+        )
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix="kubedrill-pg-", dir="/tmp"))
     if user is not None:
         os.chown(folder, user.pw_uid, user.pw_gid)
-    owner: dict[str, Any] = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    owner: dict[str, Any] = (
+        {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    )
 
     def call(program: str, *words: str) -> None:
         done = subprocess.run(
-            [programs / program, *words], cwd=folder, capture_output=True, text=True, check=False, **owner
+            [programs / program, *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            **owner,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -53,7 +65,13 @@ def _programs() -> Path | None:
     found = shutil.which("initdb")
     if found:
         return Path(found).resolve().parent
-    return next((path.parent for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)), None)
+    return next(
+        (
+            path.parent
+            for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
+        ),
+        None,
+    )
 
 
 def _user() -> pwd.struct_passwd | None:

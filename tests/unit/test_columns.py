@@ -4,19 +4,26 @@ import random
 
 import pytest
 
-from harness.columns import Columns
-from harness.model import Sample
-from harness.samples import Samples
+from kubedrill.base.model import Sample
+from kubedrill.record.columns import Columns
+from kubedrill.record.samples import Samples
 
 
-def sample(seq: int, took: int = 5, outcome: str = "ok", probe: str = "p", server: str = "") -> Sample:
-    return Sample(probe, seq, seq * 100, seq * 100 + seq % 3, seq * 100 + seq % 3 + took, outcome, server)
+def sample(
+    seq: int, took: int = 5, outcome: str = "ok", probe: str = "p", server: str = ""
+) -> Sample:
+    return Sample(
+        probe, seq, seq * 100, seq * 100 + seq % 3, seq * 100 + seq % 3 + took, outcome, server
+    )
 
 
 def mixed(count: int = 300) -> list[Sample]:
     rng = random.Random(5)  # noqa: S311 - a test
     outcomes = ["ok"] * 8 + ["timeout", "http-503"]
-    return [sample(n, rng.randrange(1, 1500), rng.choice(outcomes), server=rng.choice("ab")) for n in range(count)]
+    return [
+        sample(n, rng.randrange(1, 1500), rng.choice(outcomes), server=rng.choice("ab"))
+        for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize("order", ["sent", "answered", "shuffled", "reversed"])
@@ -65,7 +72,12 @@ def test_jumps_gaps_and_doubles() -> None:
     assert list(columns.spaces(200)) == [(101, 900)]
     assert columns.step(100) == 0, "numbers are missing, but the ticks stand where they belong"
     moved = Columns.of(
-        [sample(0), sample(1), Sample("p", 2, 950, 950, 951, "ok"), Sample("p", 3, 1050, 1050, 1051, "ok")]
+        [
+            sample(0),
+            sample(1),
+            Sample("p", 2, 950, 950, 951, "ok"),
+            Sample("p", 3, 1050, 1050, 1051, "ok"),
+        ]
     )
     assert moved.step(100) == 750
     assert Columns.of([sample(4), Sample("p", 4, 900, 900, 901, "ok")]).numbered_twice() == 4
@@ -73,7 +85,8 @@ def test_jumps_gaps_and_doubles() -> None:
 
 def test_percentiles_are_of_successes() -> None:
     columns = Columns.of(
-        [sample(n, took=n * 1000) for n in range(1, 101)] + [sample(200, took=10**9, outcome="timeout")]
+        [sample(n, took=n * 1000) for n in range(1, 101)]
+        + [sample(200, took=10**9, outcome="timeout")]
     )
     assert [columns.ok_percentile(share) for share in (0.5, 0.99, 1.0)] == [50, 99, 100]
     assert Columns.of([]).ok_percentile(0.5) is None
@@ -102,7 +115,9 @@ def test_outcomes_are_a_few_words() -> None:
 
 
 def test_samples_of_several_probes() -> None:
-    samples = sorted([*mixed(), *(sample(n, probe="q") for n in range(50))], key=lambda s: (s.fired, s.probe))
+    samples = sorted(
+        [*mixed(), *(sample(n, probe="q") for n in range(50))], key=lambda s: (s.fired, s.probe)
+    )
     both = Samples.of(samples)
     assert both == tuple(samples)
     assert both != tuple(samples[1:])

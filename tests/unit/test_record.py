@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
-from harness.model import (
+from kubedrill.base.errors import UsageError
+from kubedrill.base.model import (
     Budget,
     Check,
     ClockOffset,
@@ -22,11 +22,13 @@ from harness.model import (
     Span,
     Vantage,
 )
-from harness.record import RecordWriter, read_record, read_run
-from harness.record_samples import parse, split
+from kubedrill.record import RecordWriter, read_record, read_run
+from kubedrill.record.sample_lines import parse, split
 
 SPEC = ProbeSpec("p", "http", "http://x", Vantage.OUTSIDE, Connection.NEW)
-HEADER = Header("r", "d", "Title", "c", 1, "2026", 5, "0.1.0", "v1.35.4", ("cp1",), ("cp1",), (SPEC,))
+HEADER = Header(
+    "r", "d", "Title", "c", 1, "2026", 5, "0.1.0", "v1.35.4", ("cp1",), ("cp1",), (SPEC,)
+)
 
 
 @pytest.fixture
@@ -35,7 +37,15 @@ def path(tmp_path: Path) -> Path:
 
 
 def sample(seq: int, probe: str = "p") -> Sample:
-    return Sample(probe, seq, seq * 100, seq * 100 + 1, seq * 100 + 2, "ok", "pod-\N{LATIN SMALL LETTER E WITH ACUTE}")
+    return Sample(
+        probe,
+        seq,
+        seq * 100,
+        seq * 100 + 1,
+        seq * 100 + 2,
+        "ok",
+        "pod-\N{LATIN SMALL LETTER E WITH ACUTE}",
+    )
 
 
 def some(path: Path, samples: int = 3) -> Path:
@@ -109,7 +119,7 @@ def test_two_processes_append_whole_lines(path: Path) -> None:
 
 def test_killed_process_loses_only_what_was_not_flushed(path: Path) -> None:
     code = (
-        "import os, signal\nfrom harness.record import RecordWriter\nfrom harness.model import *\n"
+        "import os, signal\nfrom kubedrill.record import RecordWriter\nfrom kubedrill.base.model import *\n"
         f"w = RecordWriter({str(path)!r})\n"
         "w.header(Header('r','d','t','c',1,'2026',5,'0','v1',(),(),()))\n"
         "w.sample(Sample('p',0,1,1,2,'ok'))\nw.flush()\nw.event(Event('log','x','y',3))\n"
@@ -168,8 +178,14 @@ def test_files_from_elsewhere(path: Path, text: str, message: str) -> None:
         ('["sample",["p"],9,1,2,6,"ok",""]', "must be words"),
         ('["clock","inside",0,-5000000000]', "nothing is more certain"),
         ('["budget",null]', "line 3"),
-        ('["budget",{"probes":"*","limit_s":Infinity,"predicted_s":1}]', "limit_s of the budget for * is inf"),
-        ('["budget",{"probes":"*","limit_s":1,"predicted_s":1,"max_failed":-1}]', "max_failed is -1"),
+        (
+            '["budget",{"probes":"*","limit_s":Infinity,"predicted_s":1}]',
+            "limit_s of the budget for * is inf",
+        ),
+        (
+            '["budget",{"probes":"*","limit_s":1,"predicted_s":1,"max_failed":-1}]',
+            "max_failed is -1",
+        ),
         ('["check",{"name":"a","ok":"yes","found":"b","expected":"c"}]', "true, false or null"),
         ('["end",9,"finished",""]', "expected one of completed, aborted, interrupted, error"),
         ('["sample","p",0,1,1,2,"ok",""]', "sample 0 of probe p 2 times"),
@@ -209,7 +225,8 @@ def test_the_format_is_in_the_first_line(path: Path) -> None:
 def plain(*samples: Sample) -> bytes:
     return b"".join(
         json.dumps(
-            ["sample", s.probe, s.seq, s.due, s.fired, s.done, s.outcome, s.server], separators=(",", ":")
+            ["sample", s.probe, s.seq, s.due, s.fired, s.done, s.outcome, s.server],
+            separators=(",", ":"),
         ).encode()
         + b"\n"
         for s in samples
@@ -232,7 +249,9 @@ def test_what_writers_write_is_read_by_column(path: Path) -> None:
         (b'["sample"', b'["samples"'), (b",701,", b",699,"),
     ],
 )  # fmt: skip
-def test_one_wrong_value_among_many_samples_is_named(path: Path, written: bytes, found: bytes) -> None:
+def test_one_wrong_value_among_many_samples_is_named(
+    path: Path, written: bytes, found: bytes
+) -> None:
     """What a reader of comma-separated values would take for a number or a word, and JSON does not."""
     some(path, 0)
     lines = [plain(Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok")) for n in range(50)]
@@ -245,7 +264,10 @@ def test_one_wrong_value_among_many_samples_is_named(path: Path, written: bytes,
 
 
 def test_other_lines_may_stand_among_samples_and_words_may_hold_anything(path: Path) -> None:
-    told = [Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok", word) for n, word in enumerate(ODD_WORDS)]
+    told = [
+        Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok", word)
+        for n, word in enumerate(ODD_WORDS)
+    ]
     some(path, 0)
     with path.open("ab") as file:
         for one in told:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from livekit import Called, Cluster, on_cluster
 
-from harness.waits import Waiting, wait_for
+from kubedrill.base.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FAIL, INCONCLUSIVE, ABORTED = Called.FAIL, Called.INCONCLUSIVE, Called.ABORTED
 KUBE_API_PORT = 6443  # kubeadm's default of an API server's own port
-LEASE_S = 400  # the kubelet renews a quarter of it: every 100 s, where the controller waits for 50 s
+LEASE_S = (
+    400  # the kubelet renews a quarter of it: every 100 s, where the controller waits for 50 s
+)
 
 
 @on_cluster("keepalived-stopped", FAIL, "another control plane to hold the virtual address")
@@ -38,7 +40,9 @@ def keepalived_without_a_health_check(cluster: Cluster) -> Iterator[None]:
         for node in cluster.inventory.control_planes:
             change = "sed -i '/track_script {/,/}/d' $f && ! grep -q track_script $f"
             stack.enter_context(
-                cluster.changed(node.name, "/etc/keepalived/keepalived.conf", change, "keepalived", "reload")
+                cluster.changed(
+                    node.name, "/etc/keepalived/keepalived.conf", change, "keepalived", "reload"
+                )
             )
         held(cluster)
         yield
@@ -67,13 +71,18 @@ def coredns_with_one_replica(cluster: Cluster) -> Iterator[None]:
 
 def scale_dns(cluster: Cluster, replicas: int) -> None:
     """Set how many CoreDNS pods there are, and wait for them."""
-    cluster.api.apps.patch_namespaced_deployment_scale("coredns", "kube-system", {"spec": {"replicas": replicas}})
+    cluster.api.apps.patch_namespaced_deployment_scale(
+        "coredns", "kube-system", {"spec": {"replicas": replicas}}
+    )
     cluster.api.wait_rollout("Deployment", "kube-system", "coredns")
 
 
 @on_cluster("pod-killed", ABORTED, "is not Ready")
 def kubelet_with_a_wrong_grace_period(cluster: Cluster) -> Iterator[None]:
-    """A kubelet renews its lease every 100 s, but is taken for dead after 50 s: its node comes and goes."""
+    """A kubelet renews its lease every 100 s, but is taken for dead after 50 s.
+
+    Its node comes and goes.
+    """
     node = cluster.inventory.workers[0].name
     change = f"sed -i '/^nodeLeaseDurationSeconds:/d' $f && echo 'nodeLeaseDurationSeconds: {LEASE_S}' >> $f"
     with cluster.changed(node, "/var/lib/kubelet/config.yaml", change, "kubelet"):

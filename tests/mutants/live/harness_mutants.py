@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import ApiException
 from livekit import Called, Cluster, Told, on_cluster, on_runner
 
-from harness.cluster.api import ClusterApi
-from harness.cluster.eviction import Eviction
-from harness.errors import StepFailed
-from harness.faults import Drain, drain
-from harness.runner.heal import heal
-from harness.runner.lease import held_by
-from harness.waits import Waiting, wait_for
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.eviction import Eviction
+from kubedrill.faults import Drain, drain
+from kubedrill.runner.heal import heal
+from kubedrill.runner.lease import held_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FAIL, ABORTED = Called.FAIL, Called.ABORTED
 ROOT = Path(__file__).resolve().parents[3]
-CLI = [sys.executable, "-c", "from harness.cli import main; main()"]
+CLI = [sys.executable, "-c", "from kubedrill.cli import main; main()"]
 
 
 def put_back(cluster: Cluster) -> None:
@@ -46,7 +46,9 @@ def node_left_cordoned(cluster: Cluster) -> Iterator[None]:
         put_back(cluster)
 
 
-@on_cluster("drain-blocked", FAIL, "the refused drain names the budget: found the drain was not refused")
+@on_cluster(
+    "drain-blocked", FAIL, "the refused drain names the budget: found the drain was not refused"
+)
 def drain_that_deletes(cluster: Cluster) -> Iterator[None]:
     """A drain deletes pods instead of asking for their eviction, so that no disruption budget is asked."""
 
@@ -79,7 +81,10 @@ def stuck_undo(cluster: Cluster) -> Iterator[None]:
 
 @on_runner("pod-killed", ABORTED, "two at a time would break each other's verdict")
 def second_drill_at_once(cluster: Cluster) -> Told:
-    """A second run is started, as if from another host, while a drill is under way; the first must not suffer."""
+    """A second run is started, as if from another host, while a drill is under way.
+
+    The first must not suffer.
+    """
     with tempfile.TemporaryDirectory() as folder:
         first = started(cluster, folder, "first")
         try:
@@ -103,8 +108,20 @@ def started(cluster: Cluster, folder: str, name: str) -> subprocess.Popen[str]:
     runtime = Path(folder) / name
     runtime.mkdir(mode=0o700)
     config = Path(folder) / f"{name}.yml"
-    config.write_text(f"reports_dir: {runtime / 'reports'}\nhistory: {{enabled: false}}\n", encoding="utf-8")
-    command = [*CLI, "drill", "pod-killed", "--inventory", str(cluster.inventory.path), "--config", str(config)]
+    config.write_text(
+        f"reports_dir: {runtime / 'reports'}\nhistory: {{enabled: false}}\n", encoding="utf-8"
+    )
+    command = [
+        *CLI,
+        "drill",
+        "pod-killed",
+        "--inventory",
+        str(cluster.inventory.path),
+        "--config",
+        str(config),
+    ]
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "CI": "true"}
     with (runtime / "out").open("w") as out:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, text=True
+        )

@@ -1,8 +1,11 @@
-"""What a live mutant is: something broken on a healthy cluster, and the drill that must call it what it is.
+"""What a live mutant is.
 
-A mutant's docstring says in one sentence what is broken. Its decorator names the drill, the verdict and the reason. It
-is planted on the cluster of ``--inventory``, the drill is run by the product's own runner, and it is taken away again,
-whatever happens: where a node's files were changed, also by a timer on that node, should this process be killed.
+Something broken on a healthy cluster, and the drill that must call it what it is.
+
+A mutant's docstring says in one sentence what is broken. Its decorator names the drill, the verdict
+and the reason. It is planted on the cluster of ``--inventory``, the drill is run by the product's
+own runner, and it is taken away again, whatever happens: where a node's files were changed, also by
+a timer on that node, should this process be killed.
 """
 
 from __future__ import annotations
@@ -19,24 +22,25 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mutantkit import Called
 
-from harness.app import manifests
-from harness.cli.terminal import Lines
-from harness.cluster.undo_timer import timer_argv
-from harness.model import VerdictKind
-from harness.runner.run import RunResult, run_drills
+from kubedrill.apps import manifests
+from kubedrill.base.model import VerdictKind
+from kubedrill.cli.terminal import Lines
+from kubedrill.cluster.undo_timer import timer_argv
+from kubedrill.runner.run import RunResult, run_drills
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pytest
 
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
-    from harness.config import Settings
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
 
 RESTORE_AFTER_S = 900.0
-"""Seconds after which a node restores its own files, should nobody do it: longer than any drill here."""
+"""Seconds after which a node restores its own files, should nobody do it: longer than any drill
+here."""
 
 Objects = list[dict[str, Any]]
 Told = tuple[Called, str]
@@ -44,7 +48,10 @@ Told = tuple[Called, str]
 
 @dataclass
 class Cluster:
-    """The cluster that mutants are planted on; ``inventory`` and ``settings`` may be exchanged by a plant."""
+    """The cluster that mutants are planted on.
+
+    ``inventory`` and ``settings`` may be exchanged by a plant.
+    """
 
     inventory: Inventory
     settings: Settings
@@ -62,7 +69,9 @@ class Cluster:
         self.settings = self.settings.model_copy(update={"timeouts": found})
 
     @contextmanager
-    def changed(self, node: str, path: str, change: str, service: str, verb: str = "restart") -> Iterator[None]:
+    def changed(
+        self, node: str, path: str, change: str, service: str, verb: str = "restart"
+    ) -> Iterator[None]:
         """Change a file of a node by a line of shell in which it is ``$f``, and put it back at the end."""
         act = f"systemctl {verb} {service}"
         restore = f"f={path}; if [ -e $f.mutant ]; then mv -f $f.mutant $f && {act}; fi"
@@ -83,9 +92,14 @@ class Cluster:
 
 
 def told(result: RunResult) -> Told:
-    """The verdict of a run of one drill, with all that speaks for it; a drill that was not run is told as that."""
+    """The verdict of a run of one drill, with all that speaks for it.
+
+    A drill that was not run is told as that.
+    """
     if result.not_run:
-        return Called(result.verdict.value), "".join(f"not run: {reason}" for reason in result.not_run.values())
+        return Called(result.verdict.value), "".join(
+            f"not run: {reason}" for reason in result.not_run.values()
+        )
     [verdict] = result.verdicts
     texts = [finding.text for finding in verdict.findings if finding.verdict is verdict.verdict]
     reason = verdict.reason if verdict.verdict is VerdictKind.PASS else " | ".join(texts)
@@ -112,7 +126,9 @@ class LiveMutant:
 LIVE: dict[str, LiveMutant] = {}
 
 
-def on_cluster(drill: str, called: Called, reason: str) -> Callable[[Callable[[Cluster], Iterator[None]]], None]:
+def on_cluster(
+    drill: str, called: Called, reason: str
+) -> Callable[[Callable[[Cluster], Iterator[None]]], None]:
     """Decorate a function that breaks the cluster, or the harness, up to its ``yield`` and repairs it after that."""
 
     def decorate(function: Callable[[Cluster], Iterator[None]]) -> None:
@@ -139,7 +155,9 @@ def on_app(
     return decorate
 
 
-def on_runner(drill: str, called: Called, reason: str) -> Callable[[Callable[[Cluster], Told]], None]:
+def on_runner(
+    drill: str, called: Called, reason: str
+) -> Callable[[Callable[[Cluster], Told]], None]:
     """Decorate a function that runs the drill in its own way."""
 
     def decorate(function: Callable[[Cluster], Told]) -> None:

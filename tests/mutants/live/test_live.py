@@ -1,4 +1,7 @@
-"""The harness calls each live mutant what it is. Needs ``--inventory``: a healthy cluster that may be drilled."""
+"""The harness calls each live mutant what it is.
+
+Needs ``--inventory``: a healthy cluster that may be drilled.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ import harness_mutants
 import pytest
 from livekit import LIVE, Cluster, LiveMutant
 
-from harness.cluster.health import find_problems
-from harness.waits import Waiting, wait_for
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.health import find_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from harness.cluster.api import ClusterApi
-    from harness.cluster.hosts import Hosts
-    from harness.cluster.inventory import Inventory
-    from harness.config import Settings
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
 
 pytestmark = pytest.mark.live
 GROUPS = (app_mutants, cluster_mutants, harness_mutants)
@@ -38,7 +41,13 @@ def cluster(  # noqa: PLR0917 - fixtures
     """The cluster, healthy before and after, whatever the mutant did to it."""
     assert inventory.drills_allowed, f"{inventory.path} does not say drills_allowed: true"
     healthy(inventory, hosts, api, settings)
-    yield Cluster(inventory, settings.model_copy(update={"reports_dir": tmp_path / "reports"}), hosts, api, monkeypatch)
+    yield Cluster(
+        inventory,
+        settings.model_copy(update={"reports_dir": tmp_path / "reports"}),
+        hosts,
+        api,
+        monkeypatch,
+    )
     healthy(inventory, hosts, api, settings)
 
 

@@ -1,4 +1,7 @@
-"""Objects against the Kubernetes Python client's own models: unknown fields, wrong types, missing ones. No cluster."""
+"""Objects against the Kubernetes Python client's own models.
+
+Unknown fields, wrong types, missing ones. No cluster.
+"""
 
 from __future__ import annotations
 
@@ -19,5 +22,7 @@ def mistakes(obj: dict[str, Any]) -> list[str]:
         model.model_validate(obj, by_alias=True, by_name=False, extra="forbid")
     except ValidationError as error:
         name = f"{obj['kind']}/{obj['metadata']['name']}"
-        return [f"{name}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        return [
+            f"{name}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
+        ]
     return []

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from harness.app.autoscaler_watch import AutoscalerWatch
-from harness.cluster.api import ClusterApi
-from harness.cluster.hosts import Hosts
-from harness.config import Settings, Timeouts
-from harness.waits import Waiting, wait_for
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.config import Settings, Timeouts
+from kubedrill.load.autoscaler_watch import AutoscalerWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +29,11 @@ DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/web"
 def scaler(desired: int) -> dict[str, Any]:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
     spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3}
-    return {"items": [{"metadata": {"name": "web"}, "spec": spec, "status": {"desiredReplicas": desired}}]}
+    return {
+        "items": [
+            {"metadata": {"name": "web"}, "spec": spec, "status": {"desiredReplicas": desired}}
+        ]
+    }
 
 
 def pods(*names: str) -> dict[str, Any]:
@@ -57,7 +61,11 @@ class _Api(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def served() -> Iterator[Any]:
-    answers = {SCALERS: scaler(1), PODS: pods("a"), DEPLOYMENT: {"spec": {"selector": {"matchLabels": {"app": "web"}}}}}
+    answers = {
+        SCALERS: scaler(1),
+        PODS: pods("a"),
+        DEPLOYMENT: {"spec": {"selector": {"matchLabels": {"app": "web"}}}},
+    }
     events = {"failing": threading.Event(), "refused": threading.Event()}
     handler: Any = type("Api", (_Api,), {"answers": answers, **events})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
@@ -72,7 +80,10 @@ def served() -> Iterator[Any]:
 @pytest.fixture
 def watch(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[AutoscalerWatch]:
     path = tmp_path / "kubeconfig"
-    named = {"clusters": [{"name": "k", "cluster": {"server": served.url}}], "users": [{"name": "u", "user": {}}]}
+    named = {
+        "clusters": [{"name": "k", "cluster": {"server": served.url}}],
+        "users": [{"name": "u", "user": {}}],
+    }
     contexts = [{"name": "c", "context": {"cluster": "k", "user": "u"}}]
     path.write_text(yaml.safe_dump({"current-context": "c", "contexts": contexts, **named}))
     settings = Settings(timeouts=Timeouts(scale_down=0.2))
@@ -82,10 +93,18 @@ def watch(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[Autoscal
 
 
 def until(what: str, holds: Callable[[], bool]) -> None:
-    wait_for(what, lambda: True if holds() else Waiting("not yet"), seconds=60, setting="test", poll_s=0.05)
+    wait_for(
+        what,
+        lambda: True if holds() else Waiting("not yet"),
+        seconds=60,
+        setting="test",
+        poll_s=0.05,
+    )
 
 
-def test_changes_are_seen_and_an_api_that_fails_stops_nothing(served: Any, watch: AutoscalerWatch) -> None:
+def test_changes_are_seen_and_an_api_that_fails_stops_nothing(
+    served: Any, watch: AutoscalerWatch
+) -> None:
     with watch:
         assert watch.ready_pods() == 1, "the first look is before the load"
         served.failing.set()
@@ -102,7 +121,9 @@ def test_changes_are_seen_and_an_api_that_fails_stops_nothing(served: Any, watch
     assert all(one.asked < one.answered <= other.asked for one, other in pairwise(looks))
 
 
-def test_a_namespace_without_an_autoscaler_is_told_apart(served: Any, watch: AutoscalerWatch) -> None:
+def test_a_namespace_without_an_autoscaler_is_told_apart(
+    served: Any, watch: AutoscalerWatch
+) -> None:
     served.answers[SCALERS] = {"items": []}
     with watch:
         assert watch.looks() == {}

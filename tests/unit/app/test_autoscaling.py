@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from harness.app.autoscaler_watch import look_from
-from harness.app.autoscaling import Load, Look, account, still_up
-from harness.model import NS
+from kubedrill.base.model import NS
+from kubedrill.load.autoscaler_watch import look_from
+from kubedrill.load.autoscaling import Load, Look, account, still_up
 
 OLD = ("a", "b", "c")
 
 
-def look(at: float, desired: int, pods: tuple[str, ...], ready: tuple[str, ...] | None = None, **more: object) -> Look:
+def look(
+    at: float,
+    desired: int,
+    pods: tuple[str, ...],
+    ready: tuple[str, ...] | None = None,
+    **more: object,
+) -> Look:
     """Make a look that was asked at a second and answered a tenth later."""
     names = frozenset(pods if ready is None else ready)
     begin = int(at * NS)
@@ -32,34 +38,55 @@ STEPS = [load(50, 1, 99), load(100, 99, 180)]
 
 
 def test_a_scale_up_is_told_with_bounds_from_the_step_that_caused_it() -> None:
-    after = [look(180, 4, (*OLD, "d")), look(250, 3, (*OLD, "d")), look(260, 3, (*OLD, "d"), OLD), look(262, 3, OLD)]
+    after = [
+        look(180, 4, (*OLD, "d")),
+        look(250, 3, (*OLD, "d")),
+        look(260, 3, (*OLD, "d"), OLD),
+        look(262, 3, OLD),
+    ]
     found = account("web", [*GREW, *after], STEPS, {"d": 143 * NS, "a": NS}, 300 * NS)
     (up,) = found.ups
     assert (up.before, up.after, up.rates) == (3, 4, (100,))
-    assert up.decided_s == (1.0, 31.1), "from the last look that did not show it to the first that did"
+    assert up.decided_s == (1.0, 31.1), (
+        "from the last look that did not show it to the first that did"
+    )
     (pod,) = up.pods
     assert (pod.name, pod.ready_s, pod.answered_s) == ("d", (41.0, 43.1), (44.0, 44.0))
     assert found.down is not None
-    assert (found.down.to, found.down.decided_s, found.down.gone_s) == (3, (0.0, 70.1), (80.0, 82.1))
+    assert (found.down.to, found.down.decided_s, found.down.gone_s) == (
+        3,
+        (0.0, 70.1),
+        (80.0, 82.1),
+    )
 
 
 def test_steps_shorter_than_the_metrics_lag_all_may_be_the_cause() -> None:
     steps = [load(10, 1, 40), load(25, 75, 95), load(50, 95, 115), load(100, 115, 160)]
     (up,) = account("web", [GREW[0], look(128, 3, OLD), *GREW[2:]], steps, {}, 160 * NS).ups
     assert up.rates == (25, 50, 100)
-    assert up.decided_s == (13.0, 55.1), "from the last of them at the least, from the first at the most"
+    assert up.decided_s == (13.0, 55.1), (
+        "from the last of them at the least, from the first at the most"
+    )
 
 
 def test_no_scale_up_is_told_with_what_the_autoscaler_saw() -> None:
-    looks = [look(0, 3, OLD), look(1, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36), look(2, 3, OLD)]
+    looks = [
+        look(0, 3, OLD),
+        look(1, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36),
+        look(2, 3, OLD),
+    ]
     found = account("web", looks, STEPS, {}, 3 * NS)
     assert found.down is None
     seen = "3 pods wanted before the load; it saw cpu 90m of 250m a pod at most"
     assert found.said == (f"no scale-up happened: {seen}",)
     gap = account("web", looks, STEPS, {}, 300 * NS)
     unknown = "no answer about it for 298 s: what happened then is not known"
-    assert gap.said == (unknown, f"no scale-up was seen: {seen}"), "a watch that died has seen nothing"
-    blind = account("web", [look(0, 3, OLD), look(2, 3, OLD, problem="ScalingActive: no metrics")], STEPS, {}, 1)
+    assert gap.said == (unknown, f"no scale-up was seen: {seen}"), (
+        "a watch that died has seen nothing"
+    )
+    blind = account(
+        "web", [look(0, 3, OLD), look(2, 3, OLD, problem="ScalingActive: no metrics")], STEPS, {}, 1
+    )
     assert "it had no metrics" in blind.said[0]
     assert "it complained: ScalingActive: no metrics" in blind.said
 
@@ -73,7 +100,9 @@ def test_what_did_not_happen_is_told_as_such() -> None:
     assert "d: was not seen ready, no answer of it was seen" in text
     assert "wanted not within 120 s" in text
     assert "no answer named its pod" in text, "an order service of before the header"
-    assert account("web", [], STEPS, {}, 0).said == ("not known: the API answered no question about it",)
+    assert account("web", [], STEPS, {}, 0).said == (
+        "not known: the API answered no question about it",
+    )
 
 
 def test_two_scale_ups_have_pods_of_their_own_and_the_maximum_is_told() -> None:
@@ -98,20 +127,37 @@ def test_a_look_is_made_from_the_api_s_objects() -> None:
             "minReplicas": 3,
             "maxReplicas": 6,
             "metrics": [
-                {"type": "Resource", "resource": {"name": "cpu", "target": {"averageValue": "250m"}}},
-                {"type": "Resource", "resource": {"name": "memory", "target": {"averageUtilization": 80}}},
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"averageValue": "250m"}},
+                },
+                {
+                    "type": "Resource",
+                    "resource": {"name": "memory", "target": {"averageUtilization": 80}},
+                },
                 {"type": "External", "external": {}},
             ],
         },
         "status": {
             "desiredReplicas": 4,
             "currentMetrics": [
-                {"type": "Resource", "resource": {"name": "cpu", "current": {"averageValue": "312m"}}},
-                {"type": "Resource", "resource": {"name": "memory", "current": {"averageUtilization": 40}}},
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "current": {"averageValue": "312m"}},
+                },
+                {
+                    "type": "Resource",
+                    "resource": {"name": "memory", "current": {"averageUtilization": 40}},
+                },
             ],
             "conditions": [
                 {"type": "ScalingLimited", "status": "False", "reason": "DesiredWithinRange"},
-                {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric", "message": "none"},
+                {
+                    "type": "ScalingActive",
+                    "status": "False",
+                    "reason": "FailedGetResourceMetric",
+                    "message": "none",
+                },
             ],
         },
     }
@@ -127,5 +173,9 @@ def test_a_look_is_made_from_the_api_s_objects() -> None:
     assert found.metrics == "cpu 312m of 250m a pod, memory 40% of 80% a pod"
     assert found.share == 1.248
     assert found.problem == "ScalingActive: FailedGetResourceMetric: none"
-    bare = {"metadata": {"name": "web"}, "spec": {"maxReplicas": 2}, "status": {"currentMetrics": None}}
+    bare = {
+        "metadata": {"name": "web"},
+        "spec": {"maxReplicas": 2},
+        "status": {"currentMetrics": None},
+    }
     assert (look_from(bare, [], 1, 2).share, look_from(bare, [], 1, 2).least) == (None, 1)

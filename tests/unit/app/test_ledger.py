@@ -6,10 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.app.ledger import ACKNOWLEDGED, NS, REFUSED, UNKNOWN, Ledger, Write, checks, judge, settle, summary
-from harness.app.ledger_file import LedgerWriter, read_ledger
-from harness.errors import StepFailed
-from harness.model import VerdictKind
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import VerdictKind
+from kubedrill.orders.ledger import (
+    ACKNOWLEDGED,
+    NS,
+    REFUSED,
+    UNKNOWN,
+    Ledger,
+    Write,
+    checks,
+    judge,
+    settle,
+    summary,
+)
+from kubedrill.orders.ledger_file import LedgerWriter, read_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +28,10 @@ if TYPE_CHECKING:
 
 def ledger(*writes: tuple[str, str, int], seen_after_s: float = 0.1) -> Ledger:
     """Make a ledger of (key, outcome, times found)."""
-    made = {key: Write(key, 0, 0, outcome, NS if outcome != UNKNOWN else 0) for key, outcome, _ in writes}
+    made = {
+        key: Write(key, 0, 0, outcome, NS if outcome != UNKNOWN else 0)
+        for key, outcome, _ in writes
+    }
     seen = {key: int((1 + seen_after_s) * NS) for key, _, found in writes if found}
     return Ledger(made, seen, {key: found for key, _, found in writes if found})
 
@@ -35,7 +49,9 @@ def ledger(*writes: tuple[str, str, int], seen_after_s: float = 0.1) -> Ledger:
         (REFUSED, 1, "phantom", VerdictKind.FAIL),
     ],
 )
-def test_each_fate_and_its_verdict(outcome: str, found: int, fate: str, verdict: VerdictKind) -> None:
+def test_each_fate_and_its_verdict(
+    outcome: str, found: int, fate: str, verdict: VerdictKind
+) -> None:
     book = ledger(("a", ACKNOWLEDGED, 1), ("b", outcome, found))
     assert settle(book).fates[fate][-1] == "b"
     assert judge(checks(book, min_acknowledged=1)) is verdict
@@ -102,12 +118,17 @@ def test_a_ledger_that_was_cut_short_leaves_an_unknown_write(tmp_path: Path) -> 
         book.write("answer", "b", ACKNOWLEDGED, 6, "http-202", "pod")
     path.write_bytes(path.read_bytes()[:-5])
     found = read_ledger(path)
-    assert {key: write.outcome for key, write in found.writes.items()} == {"a": ACKNOWLEDGED, "b": UNKNOWN}
+    assert {key: write.outcome for key, write in found.writes.items()} == {
+        "a": ACKNOWLEDGED,
+        "b": UNKNOWN,
+    }
     assert (found.seen, found.skipped, found.reads["ok"], found.found) == ({"a": 9}, 3, 1, None)
     assert "2 orders sent" in summary(found)[0]
 
 
-@pytest.mark.parametrize("line", ['["nonsense"]', '["answer", "never-sent", "acknowledged", 1, "", ""]', "{}", "["])
+@pytest.mark.parametrize(
+    "line", ['["nonsense"]', '["answer", "never-sent", "acknowledged", 1, "", ""]', "{}", "["]
+)
 def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "book.jsonl"
     path.write_text(f'["skipped", 1]\n{line}\n["skipped", 1]\n')

@@ -4,22 +4,49 @@ from __future__ import annotations
 
 import pytest
 
-from harness.app.ledger import ACKNOWLEDGED, NS, UNKNOWN, Ledger, Write
-from harness.app.load import Objective, Step, knee, measure, next_rate, objective_check, parse_rates
-from harness.app.load_result import table
-from harness.app.load_times import Times
-from harness.errors import UsageError
+from kubedrill.base.errors import UsageError
+from kubedrill.load.result import table
+from kubedrill.load.steps import (
+    Objective,
+    Step,
+    knee,
+    measure,
+    next_rate,
+    objective_check,
+    parse_rates,
+)
+from kubedrill.load.times import Times
+from kubedrill.orders.ledger import ACKNOWLEDGED, NS, UNKNOWN, Ledger, Write
 
 GOAL = Objective(0.99, 250, 50)
 MS = 1_000_000
 
 
-def step(rate: float, ms: float, *, failed: int = 0, skipped: int = 0, late_ms: float = 1, due: int = 1000) -> Step:
+def step(
+    rate: float,
+    ms: float,
+    *,
+    failed: int = 0,
+    skipped: int = 0,
+    late_ms: float = 1,
+    due: int = 1000,
+) -> Step:
     """Make a step of 10 s, all of whose acknowledged writes took as long."""
     done = due - failed - skipped
     times = Times(int(ms * MS) for _ in range(done))
     within = done if ms <= GOAL.within_ms else 0
-    return Step(rate, 0, 10 * NS, due, skipped, done, within, int(10 * rate) if not failed else done, late_ms, times)
+    return Step(
+        rate,
+        0,
+        10 * NS,
+        due,
+        skipped,
+        done,
+        within,
+        int(10 * rate) if not failed else done,
+        late_ms,
+        times,
+    )
 
 
 def test_a_write_that_was_sent_late_counts_from_when_it_was_due() -> None:
@@ -102,19 +129,26 @@ def test_the_objective_is_judged_at_its_own_rate_and_never_without_it(
 
 def test_steps_go_on_to_the_objective_and_stop_when_saturated() -> None:
     assert next_rate([25, 100], [], GOAL, saturate=False) == 25
-    assert next_rate([25, 100], [step(25, 10)], GOAL, saturate=False) == 50, "the objective's own rate is a step"
+    assert next_rate([25, 100], [step(25, 10)], GOAL, saturate=False) == 50, (
+        "the objective's own rate is a step"
+    )
     assert next_rate([25], [step(25, 10), step(50, 10)], GOAL, saturate=False) is None
     assert next_rate([25], [step(25, 10), step(50, 10)], GOAL, saturate=True) == 75
     assert next_rate([25], [step(25, 10), step(50, 900)], GOAL, saturate=True) is None
     bad = [step(10, 10, failed=500), step(25, 10, failed=500)]
-    assert next_rate([10, 25, 100], bad, GOAL, saturate=False) == 50, "the objective is judged first"
+    assert next_rate([10, 25, 100], bad, GOAL, saturate=False) == 50, (
+        "the objective is judged first"
+    )
     bad.append(step(50, 10, failed=500))
     assert next_rate([10, 25, 100], bad, GOAL, saturate=False) is None
-    assert next_rate([9000], [step(9000, 10)], GOAL, saturate=True) is None, "the generator's own limit"
+    assert next_rate([9000], [step(9000, 10)], GOAL, saturate=True) is None, (
+        "the generator's own limit"
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "99.9", "101:1:1", "99:0:1", "99:1:x", "99:1:1:1", "-1:1:1", "99:nan:1", "99:1:1e9"]
+    "text",
+    ["", "99.9", "101:1:1", "99:0:1", "99:1:x", "99:1:1:1", "-1:1:1", "99:nan:1", "99:1:1e9"],
 )
 def test_a_bad_objective_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"expected PERCENT:MILLISECONDS:RATE"):

@@ -8,7 +8,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from harness.app.load_times import DIGITS, HIGHEST_NS, LOWEST_NS, Times, write_log
+from kubedrill.load.times import DIGITS, HIGHEST_NS, LOWEST_NS, Times, write_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,9 @@ MS = 1_000_000
 
 def test_the_log_is_read_by_the_library_s_reader_second_by_second(tmp_path: Path) -> None:
     path = tmp_path / "load.hlog"
-    write_log(path, 1_700_000_000.5, [Times([5 * MS, 7 * MS]), Times(), Times([900 * MS])], ["a comment"])
+    write_log(
+        path, 1_700_000_000.5, [Times([5 * MS, 7 * MS]), Times(), Times([900 * MS])], ["a comment"]
+    )
     reader = HistogramLogReader(str(path), HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS))
     counts = []
     while (histogram := reader.get_next_interval_histogram()) is not None:

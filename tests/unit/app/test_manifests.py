@@ -1,4 +1,7 @@
-"""What the manifests promise: no request lost in a rollout, no secret in a file, Pod Security's restricted profile."""
+"""What the manifests promise.
+
+No request lost in a rollout, no secret in a file, Pod Security's restricted profile.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from harness.app.app import SampleApp
-from harness.app.diagnosis import container_state, diagnose, fatal_reason
-from harness.app.manifests import VERSIONS, load, new_secret, of_kind
-from harness.errors import UsageError
+from kubedrill.apps.diagnosis import container_state, diagnose, fatal_reason
+from kubedrill.apps.manifests import VERSIONS, load, new_secret, of_kind
+from kubedrill.apps.sample import SampleApp
+from kubedrill.base.errors import UsageError
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -24,14 +27,19 @@ def test_the_grace_period_covers_the_drain() -> None:
     pod = of_kind(load("v1"), "Deployment")["spec"]["template"]["spec"]
     container = pod["containers"][0]
     drain = float(next(e["value"] for e in container["env"] if e["name"] == "DRAIN_SECONDS"))
-    finish = 12  # sample-app/main.py FINISH_SECONDS
-    assert container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + finish < pod["terminationGracePeriodSeconds"]
+    finish = 12  # apps/sample/main.py FINISH_SECONDS
+    assert (
+        container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + finish
+        < pod["terminationGracePeriodSeconds"]
+    )
 
 
 def test_a_rollout_never_has_fewer_than_all_replicas() -> None:
     spec = of_kind(load("v1"), "Deployment")["spec"]
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
-    assert of_kind(load("v1"), "PodDisruptionBudget")["spec"]["minAvailable"] == spec["replicas"] - 1
+    assert (
+        of_kind(load("v1"), "PodDisruptionBudget")["spec"]["minAvailable"] == spec["replicas"] - 1
+    )
 
 
 def test_selectors_find_the_pods() -> None:
@@ -84,7 +92,11 @@ def pod(*statuses: Any, scheduled: str = "True", message: str = "") -> Any:
         status=Thing(
             phase="Pending",
             container_statuses=list(statuses) or None,
-            conditions=[Thing(type="PodScheduled", status=scheduled, message=message, reason="Unschedulable")],
+            conditions=[
+                Thing(
+                    type="PodScheduled", status=scheduled, message=message, reason="Unschedulable"
+                )
+            ],
         ),
     )
 
@@ -93,7 +105,10 @@ PULL = Thing(reason="ErrImageNeverPull", message="no such image")
 
 
 def test_container_states_in_words() -> None:
-    assert container_state(status(waiting=PULL)) == "waiting: ErrImageNeverPull no such image (3 restarts)"
+    assert (
+        container_state(status(waiting=PULL))
+        == "waiting: ErrImageNeverPull no such image (3 restarts)"
+    )
     assert container_state(status(terminated=Thing(reason="Error", exit_code=1))).startswith(
         "ended: Error, exit code 1"
     )
@@ -102,19 +117,37 @@ def test_container_states_in_words() -> None:
 
 
 def test_a_missing_image_ends_the_wait_early() -> None:
-    assert fatal_reason([pod(status(waiting=PULL))]) == "pod hello-1 on w1: ErrImageNeverPull no such image"
+    assert (
+        fatal_reason([pod(status(waiting=PULL))])
+        == "pod hello-1 on w1: ErrImageNeverPull no such image"
+    )
     assert fatal_reason([pod(status(waiting=Thing(reason="ContainerCreating", message="")))]) == ""
 
 
 def test_diagnosis_carries_states_logs_and_events() -> None:
     pods = [pod(status(running=Thing())), pod(scheduled="False", message="0/5 nodes are available")]
     events = [
-        Thing(type="Warning", reason="Unhealthy", message="503", involved_object=Thing(kind="Pod", name="hello-1")),
-        Thing(type="Normal", reason="Pulled", message="", involved_object=Thing(kind="Pod", name="hello-1")),
+        Thing(
+            type="Warning",
+            reason="Unhealthy",
+            message="503",
+            involved_object=Thing(kind="Pod", name="hello-1"),
+        ),
+        Thing(
+            type="Normal",
+            reason="Pulled",
+            message="",
+            involved_object=Thing(kind="Pod", name="hello-1"),
+        ),
     ]
     core = Thing(read_namespaced_pod_log=lambda *_, **__: "line 1\nline 2")
     api: Any = Thing(core=core, pods=lambda *_: pods, events=lambda *_: events)
     said = diagnose(api)
-    for words in ("running, not ready", "log: line 2", "0/5 nodes are available", "event: Pod hello-1: Unhealthy: 503"):
+    for words in (
+        "running, not ready",
+        "log: line 2",
+        "0/5 nodes are available",
+        "event: Pod hello-1: Unhealthy: 503",
+    ):
         assert words in said
     assert "Pulled" not in said

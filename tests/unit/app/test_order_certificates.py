@@ -1,4 +1,7 @@
-"""Certificates of the ingress: what the signer signs, and the way through Kubernetes' CertificateSigningRequest API."""
+"""Certificates of the ingress.
+
+What the signer signs, and the way through Kubernetes' CertificateSigningRequest API.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ import pytest
 from cryptography import x509
 from kubernetes.client import ApiException
 
-from harness.app import orders_certificates, pki
-from harness.app.ingress_view import trusting
-from harness.app.orders_certificates import AUTHORITY, SERVING, SIGNER, Certificates
-from harness.app.orders_manifests import HOST, load, named
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.orders import certificates as certificates_module
+from kubedrill.orders import pki
+from kubedrill.orders.certificates import AUTHORITY, SERVING, SIGNER, Certificates
+from kubedrill.orders.ingress_view import trusting
+from kubedrill.orders.manifests import HOST, load, named
 
 ADDRESSES = ["172.31.77.10", "172.31.77.11"]
 
@@ -32,7 +36,9 @@ def test_a_signed_certificate_is_for_a_server_of_these_names_only_and_no_authori
     assert not found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     left = pki.expires(signed) - datetime.now(UTC)
     assert timedelta(days=89) < left <= timedelta(days=90)
-    assert pki.sign(request.certificate, authority, [HOST, *ADDRESSES]) != signed, "each has a number of its own"
+    assert pki.sign(request.certificate, authority, [HOST, *ADDRESSES]) != signed, (
+        "each has a number of its own"
+    )
     assert trusting(authority.certificate).verify_mode is ssl.CERT_REQUIRED
 
 
@@ -40,7 +46,9 @@ def test_a_request_for_a_strange_name_or_not_of_its_own_key_is_not_signed() -> N
     authority = pki.new_authority("ours")
     with pytest.raises(StepFailed, match=r"asks for bank\.example; expected orders"):
         pki.sign(pki.new_request([HOST, "bank.example"], []).certificate, authority, [HOST])
-    der = bytearray(ssl.PEM_cert_to_DER_cert(as_certificate(pki.new_request([HOST], []).certificate)))
+    der = bytearray(
+        ssl.PEM_cert_to_DER_cert(as_certificate(pki.new_request([HOST], []).certificate))
+    )
     der[-1] ^= 1
     forged = ssl.DER_cert_to_PEM_cert(bytes(der)).replace("CERTIFICATE", "CERTIFICATE REQUEST")
     with pytest.raises(StepFailed, match="not signed with its own key"):
@@ -56,7 +64,10 @@ def test_no_key_is_shown() -> None:
 
 
 class Kube:
-    """The API server's CertificateSigningRequests, Secrets and ConfigMaps; ``calls`` are what it was asked to do."""
+    """The API server's CertificateSigningRequests, Secrets and ConfigMaps.
+
+    ``calls`` are what it was asked to do.
+    """
 
     def __init__(self, *, approves: bool = True) -> None:
         self.calls: list[str] = []
@@ -76,12 +87,16 @@ class Kube:
 
     def apply(self, objects: list[dict[str, Any]]) -> None:
         for obj in objects:
-            (self.secrets if obj["kind"] == "Secret" else self.config)[obj["metadata"]["name"]] = obj["data"]
+            (self.secrets if obj["kind"] == "Secret" else self.config)[obj["metadata"]["name"]] = (
+                obj["data"]
+            )
 
     def create_certificate_signing_request(self, body: Any) -> None:
         self.calls.append("create")
         spec = Thing(
-            request=body["spec"]["request"], signer_name=body["spec"]["signerName"], usages=body["spec"]["usages"]
+            request=body["spec"]["request"],
+            signer_name=body["spec"]["signerName"],
+            usages=body["spec"]["usages"],
         )
         self.request = Thing(spec=spec, status=Thing(conditions=None, certificate=None))
 
@@ -102,7 +117,7 @@ class Kube:
 
 
 def certificates(kube: Any, monkeypatch: pytest.MonkeyPatch) -> Certificates:
-    monkeypatch.setattr(orders_certificates, "CertificatesV1Api", lambda _: kube)
+    monkeypatch.setattr(certificates_module, "CertificatesV1Api", lambda _: kube)
     return Certificates(kube)
 
 
@@ -126,7 +141,9 @@ def test_a_certificate_is_asked_for_approved_and_signed_once_and_rotated_on_dema
     assert key not in str(vars(kube.request.spec))
 
 
-def test_what_nobody_approved_is_not_signed_and_the_request_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_approved_is_not_signed_and_the_request_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     kube = Kube(approves=False)
     with pytest.raises(StepFailed, match=r"is not an approved one of kubedrill\.io/orders"):
         certificates(kube, monkeypatch).ensure()

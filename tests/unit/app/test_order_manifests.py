@@ -12,10 +12,10 @@ import pytest
 import yaml
 from kubernetes.client import ApiException
 
-from bundle.orders import orders_items
-from harness.app import order_service
-from harness.app.order_service import OrderService
-from harness.app.orders_manifests import (
+from kubedrill.base.errors import StepFailed, UsageError
+from kubedrill.bundle.orders import orders_items
+from kubedrill.orders import service
+from kubedrill.orders.manifests import (
     DATABASE_USERS,
     NAMESPACE,
     QUEUE_USERS,
@@ -26,13 +26,13 @@ from harness.app.orders_manifests import (
     new_secrets,
     up_to_data,
 )
-from harness.errors import StepFailed, UsageError
+from kubedrill.orders.service import OrderService
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kube_schema import mistakes
 
-BASE = Path(__file__).parents[3] / "harness/app/orders"
+BASE = Path(__file__).parents[3] / "harness/kubedrill/orders/kustomize"
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 
@@ -59,7 +59,11 @@ def test_the_check_finds_a_misspelt_field_a_wrong_type_and_a_missing_one() -> No
     obj["spec"]["minReadySeconds"] = "2"
     del obj["spec"]["selector"]
     found = "\n".join(mistakes(obj))
-    for word in ("spec.replica: Extra inputs", "spec.minReadySeconds", "spec.selector: Field required"):
+    for word in (
+        "spec.replica: Extra inputs",
+        "spec.minReadySeconds",
+        "spec.selector: Field required",
+    ):
         assert word in found
 
 
@@ -78,7 +82,9 @@ def test_all_is_in_the_one_namespace_but_what_has_none() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_image_is_in_the_application_bundle(version: str) -> None:
-    images = {container["image"] for obj in workloads(version) for container in pod(obj)["containers"]}
+    images = {
+        container["image"] for obj in workloads(version) for container in pod(obj)["containers"]
+    }
     assert images <= {item.image for item in orders_items()}
     assert f"docker.io/kubedrill/orders:{version}" in images
 
@@ -88,10 +94,14 @@ def test_a_version_is_in_names_labels_and_images() -> None:
     job = named(objects, "Job", migration("v2"))
     assert pod(job)["containers"][0]["image"].endswith("orders:v2")
     assert (
-        named(objects, "Deployment", "web")["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"]
+        named(objects, "Deployment", "web")["spec"]["template"]["metadata"]["labels"][
+            "app.kubernetes.io/version"
+        ]
         == "v2"
     )
-    assert "version" not in str(named(objects, "StatefulSet", "queue")["spec"]["template"]["metadata"]["labels"])
+    assert "version" not in str(
+        named(objects, "StatefulSet", "queue")["spec"]["template"]["metadata"]["labels"]
+    )
 
 
 @pytest.mark.parametrize("obj", workloads(), ids=names(workloads()))
@@ -100,14 +110,19 @@ def test_pod_security_restricted_and_bounded(obj: dict[str, Any]) -> None:
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["securityContext"]["runAsUser"] > 10_000
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert spec["automountServiceAccountToken"] is (obj["metadata"]["name"] in ("database", "ingress"))
+    assert spec["automountServiceAccountToken"] is (
+        obj["metadata"]["name"] in ("database", "ingress")
+    )
     for container in spec["containers"]:
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert {*container["resources"]["requests"], *container["resources"]["limits"]} == {"cpu", "memory"}
+        assert {*container["resources"]["requests"], *container["resources"]["limits"]} == {
+            "cpu",
+            "memory",
+        }
         if obj["kind"] != "Job":
             assert {"readinessProbe", "livenessProbe"} <= container.keys()
 
@@ -115,8 +130,13 @@ def test_pod_security_restricted_and_bounded(obj: dict[str, Any]) -> None:
 def test_what_takes_longest_is_applied_first_with_all_that_it_needs() -> None:
     objects = load("v1")
     first = objects[: up_to_data(objects)]
-    assert {obj["metadata"]["name"] for obj in first if obj["kind"] == "StatefulSet"} == {"database", "queue"}
-    assert {"PriorityClass", "ServiceAccount", "Role", "ConfigMap", "NetworkPolicy"} <= {obj["kind"] for obj in first}
+    assert {obj["metadata"]["name"] for obj in first if obj["kind"] == "StatefulSet"} == {
+        "database",
+        "queue",
+    }
+    assert {"PriorityClass", "ServiceAccount", "Role", "ConfigMap", "NetworkPolicy"} <= {
+        obj["kind"] for obj in first
+    }
     assert not {obj["kind"] for obj in first} & {"Deployment", "Job", "Ingress"}
 
 
@@ -130,11 +150,15 @@ def test_all_requests_fit_into_half_a_processor() -> None:
 
 def test_every_service_and_budget_selects_pods() -> None:
     templates = [obj["spec"]["template"]["metadata"]["labels"] for obj in workloads()]
-    templates.append({"app.kubernetes.io/name": "database", "kubedrill/role": "primary"})  # Patroni's mark
+    templates.append(
+        {"app.kubernetes.io/name": "database", "kubedrill/role": "primary"}
+    )  # Patroni's mark
     for obj in load("v1"):
         if obj["kind"] in ("Service", "PodDisruptionBudget"):
             selector = obj["spec"]["selector"].get("matchLabels", obj["spec"]["selector"])
-            assert any(selector.items() <= labels.items() for labels in templates), obj["metadata"]["name"]
+            assert any(selector.items() <= labels.items() for labels in templates), obj["metadata"][
+                "name"
+            ]
 
 
 def test_every_pod_has_a_budget_and_a_network_policy_of_its_own() -> None:
@@ -150,12 +174,18 @@ def test_every_pod_has_a_budget_and_a_network_policy_of_its_own() -> None:
     }
 
 
-def test_patroni_and_the_ingress_may_do_what_they_need_in_their_namespace_and_nobody_else_anything() -> None:
+def test_patroni_and_the_ingress_may_do_what_they_need_in_their_namespace_and_nobody_else_anything() -> (
+    None
+):
     rights = [obj for obj in load("v1") if "Role" in obj["kind"]]
     assert {s["name"] for obj in rights for s in obj.get("subjects", [])} == {"database", "ingress"}
     routes = named(rights, "Role", "ingress")["rules"]
     assert {verb for rule in routes for verb in rule["verbs"]} == {"list"}
-    assert {kind for rule in routes for kind in rule["resources"]} == {"ingresses", "services", "endpointslices"}
+    assert {kind for rule in routes for kind in rule["resources"]} == {
+        "ingresses",
+        "services",
+        "endpointslices",
+    }
     assert {obj["kind"] for obj in rights} == {"Role", "RoleBinding"}
     verbs = {verb for rule in named(rights, "Role", "database")["rules"] for verb in rule["verbs"]}
     assert "*" not in verbs
@@ -194,7 +224,8 @@ def test_every_secret_that_is_asked_for_is_made_anew_each_time() -> None:
 
 def test_the_queue_knows_both_logins_and_clients_have_one_of_them() -> None:
     found = {
-        s["metadata"]["name"]: {k: base64.b64decode(v).decode() for k, v in s["data"].items()} for s in new_secrets()
+        s["metadata"]["name"]: {k: base64.b64decode(v).decode() for k, v in s["data"].items()}
+        for s in new_secrets()
     }
     queue, database = found["queue"], found["database"]
     config = named(load("v1"), "ConfigMap", "queue")["data"]["nats.conf"]
@@ -212,9 +243,10 @@ def test_the_grace_period_covers_the_drain() -> None:
     spec = pod(named(load("v1"), "Deployment", "web"))
     container = spec["containers"][0]
     drain = float(next(e["value"] for e in container["env"] if e["name"] == "DRAIN_SECONDS"))
-    finish = 10  # orders-app/main.py FINISH_SECONDS
+    finish = 10  # apps/orders/main.py FINISH_SECONDS
     assert (
-        container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + finish < spec["terminationGracePeriodSeconds"]
+        container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain + finish
+        < spec["terminationGracePeriodSeconds"]
     )
 
 
@@ -233,7 +265,10 @@ def test_an_unknown_version_is_refused_before_anything_is_touched() -> None:
 
 
 def refusing(kind: str) -> Any:
-    """A cluster of three nodes that takes everything but one kind; it remembers what was deleted."""
+    """A cluster of three nodes that takes everything but one kind.
+
+    It remembers what was deleted.
+    """
     node = Thing(metadata=Thing(name="n1"))
     default = {"storageclass.kubernetes.io/is-default-class": "true"}
     missing = ApiException(status=404)
@@ -254,7 +289,9 @@ def refusing(kind: str) -> Any:
         pods=lambda *_: [],
         nodes=lambda: [node] * 3,
         ready=lambda _: True,
-        storage=Thing(list_storage_class=lambda: Thing(items=[Thing(metadata=Thing(annotations=default))])),
+        storage=Thing(
+            list_storage_class=lambda: Thing(items=[Thing(metadata=Thing(annotations=default))])
+        ),
         apps=Thing(read_namespaced_deployment=absent),
         core=Thing(
             read_namespace=absent,
@@ -268,12 +305,16 @@ def refusing(kind: str) -> Any:
     )
 
 
-def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     api = refusing("StatefulSet")
     service = OrderService(api, None)  # type: ignore[arg-type]
-    monkeypatch.setattr(order_service, "Certificates", lambda _: Thing(ensure=lambda: None))
-    monkeypatch.setattr(order_service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
-    with pytest.raises(StepFailed, match=r"StatefulSet database was refused: 422 spec\.replicas: must be positive"):
+    monkeypatch.setattr(service, "Certificates", lambda _: Thing(ensure=lambda: None))
+    monkeypatch.setattr(service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
+    with pytest.raises(
+        StepFailed, match=r"StatefulSet database was refused: 422 spec\.replicas: must be positive"
+    ):
         service.deploy("v1")
     assert api.deleted == ["Namespace", "PriorityClass"]
 
@@ -282,12 +323,22 @@ def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     api, done, said = refusing("nothing"), [], []
-    api.apply = lambda objects: done.extend(f"{obj['kind']} {obj['metadata']['name']}" for obj in objects)
-    monkeypatch.setattr(order_service, "Certificates", lambda _: Thing(ensure=lambda: done.append("certificate")))
-    monkeypatch.setattr(order_service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
-    monkeypatch.setattr(order_service, "Completeness", lambda *_: Thing(lacks=lambda: None))
+    api.apply = lambda objects: done.extend(
+        f"{obj['kind']} {obj['metadata']['name']}" for obj in objects
+    )
+    monkeypatch.setattr(
+        service, "Certificates", lambda _: Thing(ensure=lambda: done.append("certificate"))
+    )
+    monkeypatch.setattr(service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
+    monkeypatch.setattr(service, "Completeness", lambda *_: Thing(lacks=lambda: None))
     OrderService(api, None, said.append).deploy("v1")  # type: ignore[arg-type]
-    in_order = ["StatefulSet database", "StatefulSet queue", "certificate", "Job migrate-v1", "Deployment ingress"]
+    in_order = [
+        "StatefulSet database",
+        "StatefulSet queue",
+        "certificate",
+        "Job migrate-v1",
+        "Deployment ingress",
+    ]
     assert sorted(in_order, key=done.index) == in_order
     assert len(done) == len(load("v1")) + 1
     assert said == ["database and queue are on their way", "everything else is on its way"]

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
-from harness.app import orders_progress
-from harness.app.orders_manifests import DEPLOYMENTS, STATEFUL
-from harness.app.orders_progress import Completeness, timeline
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.orders import progress
+from kubedrill.orders.manifests import DEPLOYMENTS, STATEFUL
+from kubedrill.orders.progress import Completeness, timeline
 
 BEGAN = datetime(2026, 11, 21, 17, 0, tzinfo=UTC)
 
 
 def workload(name: str, ready: int = 1) -> Any:
     status = Thing(
-        observed_generation=1, updated_replicas=1, ready_replicas=ready, available_replicas=ready, replicas=1
+        observed_generation=1,
+        updated_replicas=1,
+        ready_replicas=ready,
+        available_replicas=ready,
+        replicas=1,
     )
     status.conditions = []
     return Thing(metadata=Thing(name=name, generation=1), spec=Thing(replicas=1), status=status)
@@ -28,7 +32,10 @@ class Cluster:
     """Lists what a test puts into it, and counts how often pods were asked for."""
 
     def __init__(self) -> None:
-        self.stateful, self.deployments = list(map(workload, STATEFUL)), list(map(workload, DEPLOYMENTS))
+        self.stateful, self.deployments = (
+            list(map(workload, STATEFUL)),
+            list(map(workload, DEPLOYMENTS)),
+        )
         self.found: list[Any] = []
         self.asked_pods = 0
         self.client = None
@@ -50,7 +57,7 @@ def cluster() -> Cluster:
 @pytest.fixture
 def migration(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     lacks: dict[str, str | None] = {"is": None}
-    monkeypatch.setattr(orders_progress, "Migration", lambda *_: Thing(lacks=lambda: lacks["is"]))
+    monkeypatch.setattr(progress, "Migration", lambda *_: Thing(lacks=lambda: lacks["is"]))
     return lacks
 
 
@@ -59,7 +66,9 @@ def looking(cluster: Cluster) -> tuple[Completeness, list[str]]:
     return Completeness(cluster, "v1", said.append), said  # type: ignore[arg-type]
 
 
-def test_each_part_is_told_once_when_it_is_complete(cluster: Cluster, migration: dict[str, str | None]) -> None:
+def test_each_part_is_told_once_when_it_is_complete(
+    cluster: Cluster, migration: dict[str, str | None]
+) -> None:
     migration["is"] = "migrate-v1 has not ended"
     cluster.stateful[1] = workload("database", ready=0)
     del cluster.deployments[-1]
@@ -73,14 +82,16 @@ def test_each_part_is_told_once_when_it_is_complete(cluster: Cluster, migration:
     cluster.stateful[1], migration["is"] = workload("database"), None
     cluster.deployments.append(workload(DEPLOYMENTS[-1]))
     assert found.lacks() is None
-    assert said == [f"{name} is complete" for name in sorted(["database", DEPLOYMENTS[-1], "migration"])]
+    assert said == [
+        f"{name} is complete" for name in sorted(["database", DEPLOYMENTS[-1], "migration"])
+    ]
 
 
 def test_pods_are_asked_for_seldom_and_a_missing_image_ends_the_wait(
     cluster: Cluster, migration: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(orders_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     migration["is"] = "migrate-v1 has not ended"
     waiting = Thing(waiting=Thing(reason="ImagePullBackOff", message="no such image"))
     pod = Thing(metadata=Thing(name="web-1"), spec=Thing(node_name="w1"))
@@ -92,7 +103,9 @@ def test_pods_are_asked_for_seldom_and_a_missing_image_ends_the_wait(
         now[0] += 1
     assert cluster.asked_pods == 0
     now[0] += 1
-    with pytest.raises(StepFailed, match=r"pod web-1 on w1: ImagePullBackOff no such image\. Images come from"):
+    with pytest.raises(
+        StepFailed, match=r"pod web-1 on w1: ImagePullBackOff no such image\. Images come from"
+    ):
         found.lacks()
 
 
@@ -111,20 +124,28 @@ def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_doe
         found.lacks()
 
 
-def pod(name: str, made: int, *, ready: int | None = None, ended: int | None = None, restarts: int = 0) -> Any:
+def pod(
+    name: str, made: int, *, ready: int | None = None, ended: int | None = None, restarts: int = 0
+) -> Any:
     def at(seconds: int) -> datetime:
         return BEGAN + timedelta(seconds=seconds)
 
     conditions = [Thing(type="PodScheduled", status="True", last_transition_time=at(made + 3))]
     ready_at = at(made if ready is None else ready)
-    conditions.append(Thing(type="Ready", status="False" if ready is None else "True", last_transition_time=ready_at))
+    conditions.append(
+        Thing(
+            type="Ready", status="False" if ready is None else "True", last_transition_time=ready_at
+        )
+    )
     terminated = None if ended is None else Thing(started_at=at(made + 4), finished_at=at(ended))
     running = Thing(started_at=at(made + 4)) if ended is None else None
     state = Thing(running=running, terminated=terminated)
     return Thing(
         metadata=Thing(name=name, uid=f"uid of {name}", creation_timestamp=at(made)),
         spec=Thing(node_name="w1"),
-        status=Thing(conditions=conditions, container_statuses=[Thing(state=state, restart_count=restarts)]),
+        status=Thing(
+            conditions=conditions, container_statuses=[Thing(state=state, restart_count=restarts)]
+        ),
     )
 
 

@@ -1,4 +1,7 @@
-"""A rotation of logins, killed at each of its steps: nobody is ever locked out, and the next one finishes it."""
+"""A rotation of logins, killed at each of its steps.
+
+Nobody is ever locked out, and the next one finishes it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from harness.app import orders_rotation
-from harness.app.orders_manifests import DATABASE_USERS, QUEUE_USERS, new_secrets
-from harness.app.orders_rotation import TARGET, Rotation
-from harness.errors import UsageError
+from kubedrill.base.errors import UsageError
+from kubedrill.orders import rotation
+from kubedrill.orders.manifests import DATABASE_USERS, QUEUE_USERS, new_secrets
+from kubedrill.orders.rotation import TARGET, Rotation
 
 
 class Killed(Exception):
@@ -20,7 +23,10 @@ class Killed(Exception):
 
 
 class Cluster:
-    """Secrets, who may log in where, and with what the running pods do; every change is a step that may be the last."""
+    """Secrets, who may log in where, and with what the running pods do.
+
+    Every change is a step that may be the last.
+    """
 
     def __init__(self) -> None:
         self.secrets = {
@@ -40,13 +46,18 @@ class Cluster:
             patch_namespaced_secret=self.patch_secret,
             patch_namespaced_config_map=self.patch_config,
         )
-        self.apps = Thing(patch_namespaced_deployment=self.roll, patch_namespaced_stateful_set=self.roll)
+        self.apps = Thing(
+            patch_namespaced_deployment=self.roll, patch_namespaced_stateful_set=self.roll
+        )
 
     def _mounted(self) -> tuple[str, str]:
         return self.secrets["queue"]["login"], self.secrets["database"]["login"]
 
     def _queue_env(self) -> set[str]:
-        return {f"{user}:{self.secrets['queue'][f'password-{side}']}" for side, user in QUEUE_USERS.items()}
+        return {
+            f"{user}:{self.secrets['queue'][f'password-{side}']}"
+            for side, user in QUEUE_USERS.items()
+        }
 
     def step(self) -> None:
         """What is running now, and what would start now, can log in everywhere."""
@@ -58,8 +69,14 @@ class Cluster:
             raise Killed
 
     def read_secret(self, name: str, _namespace: str) -> Any:
-        data = {key: base64.b64encode(value.encode()).decode() for key, value in self.secrets[name].items()}
-        return Thing(data=data, metadata=Thing(annotations=dict(self.annotations) if name == "database" else None))
+        data = {
+            key: base64.b64encode(value.encode()).decode()
+            for key, value in self.secrets[name].items()
+        }
+        return Thing(
+            data=data,
+            metadata=Thing(annotations=dict(self.annotations) if name == "database" else None),
+        )
 
     def patch_secret(self, name: str, _namespace: str, body: Any) -> None:
         self.step()
@@ -85,8 +102,12 @@ class Cluster:
         self.step()
         mine = self.secrets["database"]
         admitted = {login for login in (mine["login"], mine["next-login"]) if login}
-        shut = {login.partition(":")[0] for login in self.database_admits} - {a.partition(":")[0] for a in admitted}
-        assert not [user for _, user in self.clients.values() if user.partition(":")[0] in shut], "still logged in"
+        shut = {login.partition(":")[0] for login in self.database_admits} - {
+            a.partition(":")[0] for a in admitted
+        }
+        assert not [user for _, user in self.clients.values() if user.partition(":")[0] in shut], (
+            "still logged in"
+        )
         self.database_admits = admitted
 
     def pods(self, _namespace: str, selector: str) -> list[Any]:
@@ -104,7 +125,9 @@ class Cluster:
             return json.dumps({"greeting": self.greeting})
         users = [queue.partition(":")[0] for queue, _ in self.clients.values()]
         assert path.startswith("/connz?auth=1")
-        return json.dumps({"connections": [{"name": "web", "authorized_user": user} for user in users]})
+        return json.dumps(
+            {"connections": [{"name": "web", "authorized_user": user} for user in users]}
+        )
 
     def rollout_problem(self, *_: str) -> None:
         return None
@@ -123,7 +146,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
         wait_for=wait_for,
         wait_ready=lambda _: None,
     )
-    monkeypatch.setattr(orders_rotation, "OrderService", lambda *_: service)
+    monkeypatch.setattr(rotation, "OrderService", lambda *_: service)
     return found
 
 
@@ -134,14 +157,19 @@ def rotate(cluster: Any) -> str:
 def rotated(cluster: Cluster, side: str, before: dict[str, dict[str, str]]) -> None:
     queue, database = cluster.clients["web"]
     assert cluster.clients["worker"] == (queue, database)
-    assert (queue.partition(":")[0], database.partition(":")[0]) == (QUEUE_USERS[side], DATABASE_USERS[side])
+    assert (queue.partition(":")[0], database.partition(":")[0]) == (
+        QUEUE_USERS[side],
+        DATABASE_USERS[side],
+    )
     assert cluster.database_admits == {database}, "the old login is worthless"
     assert not cluster.queue_admits & {before["queue"]["login"]}
     assert cluster.secrets["cache"]["password"] != before["cache"]["password"]
     assert cluster.annotations == {}
 
 
-def test_each_rotation_moves_everybody_to_the_other_login_and_makes_the_old_one_worthless(cluster: Cluster) -> None:
+def test_each_rotation_moves_everybody_to_the_other_login_and_makes_the_old_one_worthless(
+    cluster: Cluster,
+) -> None:
     for side in ("b", "a", "b"):
         before = {name: dict(values) for name, values in cluster.secrets.items()}
         assert rotate(cluster) == side
@@ -150,7 +178,9 @@ def test_each_rotation_moves_everybody_to_the_other_login_and_makes_the_old_one_
 
 
 @pytest.mark.parametrize("steps", range(14))
-def test_a_rotation_that_was_killed_is_finished_by_the_next_one(cluster: Cluster, steps: int) -> None:
+def test_a_rotation_that_was_killed_is_finished_by_the_next_one(
+    cluster: Cluster, steps: int
+) -> None:
     before = {name: dict(values) for name, values in cluster.secrets.items()}
     cluster.steps_left = steps
     killed = True

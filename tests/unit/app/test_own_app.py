@@ -1,4 +1,7 @@
-"""An application of the user's own on a cluster in memory: what is applied, what is refused, what is left alone."""
+"""An application of the user's own on a cluster in memory.
+
+What is applied, what is refused, what is left alone.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from harness.app import APPLIED_LABEL, Application, OwnApp, SampleApp
-from harness.app.own_objects import find_mistakes, selector_text
-from harness.config_app import AppSettings
-from harness.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.apps import APPLIED_LABEL, Application, OwnApp, SampleApp
+from kubedrill.apps.own_objects import find_mistakes, selector_text
+from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.config.app import AppSettings
 
 Key = tuple[str, str, str]
 SELECTOR = {"matchLabels": {"tier": "web"}}
@@ -23,13 +26,26 @@ ENDPOINTS: dict[str, Any] = {
 
 
 def settings(**changed: Any) -> AppSettings:
-    given = {"namespace": "shop", "workload": "deployment/web", "deployed": True, "endpoints": ENDPOINTS, **changed}
+    given = {
+        "namespace": "shop",
+        "workload": "deployment/web",
+        "deployed": True,
+        "endpoints": ENDPOINTS,
+        **changed,
+    }
     return AppSettings.model_validate(given)
 
 
-def obj(kind: str, name: str, *, spec: Any = None, namespace: str = "", api: str = "v1") -> dict[str, Any]:
+def obj(
+    kind: str, name: str, *, spec: Any = None, namespace: str = "", api: str = "v1"
+) -> dict[str, Any]:
     place = {"namespace": namespace} if namespace else {}
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, **place}, "spec": spec or {}}
+    return {
+        "apiVersion": api,
+        "kind": kind,
+        "metadata": {"name": name, **place},
+        "spec": spec or {},
+    }
 
 
 def shop() -> list[dict[str, Any]]:
@@ -38,7 +54,12 @@ def shop() -> list[dict[str, Any]]:
         obj("Service", "web", spec={"ports": ports, "type": "NodePort"}),
         obj("ClusterRole", "shop-reader", api="rbac.authorization.k8s.io/v1"),
         obj("Deployment", "web", spec={"selector": SELECTOR, "replicas": 2}, api="apps/v1"),
-        obj("StatefulSet", "store", spec={"selector": {"matchLabels": {"tier": "store"}}}, api="apps/v1"),
+        obj(
+            "StatefulSet",
+            "store",
+            spec={"selector": {"matchLabels": {"tier": "store"}}},
+            api="apps/v1",
+        ),
     ]
 
 
@@ -93,7 +114,9 @@ class Cluster:
     def wait_rollout(self, kind: str, namespace: str, name: str) -> None:
         self.waited.append(f"{kind} {namespace}/{name}")
         if name == self.never_complete:
-            raise DeadlineExceeded(f"{kind} {name} to be complete", 300, "rollout", "0 ready, expected 2")
+            raise DeadlineExceeded(
+                f"{kind} {name} to be complete", 300, "rollout", "0 ready, expected 2"
+            )
 
     def wait_namespace_gone(self, _name: str) -> None: ...
 
@@ -108,7 +131,9 @@ class Cluster:
             ready=False,
             restart_count=3,
             last_state=None,
-            state=Thing(terminated=None, running=None, waiting=Thing(reason="CrashLoopBackOff", message="")),
+            state=Thing(
+                terminated=None, running=None, waiting=Thing(reason="CrashLoopBackOff", message="")
+            ),
         )
         pod = Thing(
             metadata=Thing(name="web-1", namespace="shop", deletion_timestamp=None),
@@ -132,10 +157,15 @@ class Cluster:
         if ("Deployment", namespace, name) not in self.there:
             raise ApiException(status=404)
         template = Thing(spec=Thing(containers=[Thing(image="registry:5000/shop:7")]))
-        return Thing(spec=Thing(template=template, replicas=2, selector=SELECTOR), status=Thing(ready_replicas=1))
+        return Thing(
+            spec=Thing(template=template, replicas=2, selector=SELECTOR),
+            status=Thing(ready_replicas=1),
+        )
 
     def _listed(self, kind: str) -> Any:
-        return Thing(items=[value for key, value in self.there.items() if key[:2] == (kind, "shop")])
+        return Thing(
+            items=[value for key, value in self.there.items() if key[:2] == (kind, "shop")]
+        )
 
 
 def own(cluster: Any, *objects: dict[str, Any], **changed: Any) -> OwnApp:
@@ -160,7 +190,9 @@ def test_it_is_applied_in_order_into_its_namespace_and_waited_for() -> None:
         "Deployment web",
         "StatefulSet store",
     ]
-    assert cluster.waited == ["Deployment shop/web", "StatefulSet shop/store"], "all of it has to be complete"
+    assert cluster.waited == ["Deployment shop/web", "StatefulSet shop/store"], (
+        "all of it has to be complete"
+    )
     assert all(APPLIED_LABEL in each["metadata"]["labels"] for each in cluster.there.values())
     assert ("Service", "shop", "web") in cluster.there
     assert ("ClusterRole", "", "shop-reader") in cluster.there
@@ -191,7 +223,8 @@ def test_objects_of_others_are_not_overwritten() -> None:
     app = own(cluster, *shop())
     assert len(app.unfit()) == 2
     with pytest.raises(
-        StepFailed, match=r"ClusterRole shop-reader is on the cluster already.*app.deployed: true .*Deployment web is"
+        StepFailed,
+        match=r"ClusterRole shop-reader is on the cluster already.*app.deployed: true .*Deployment web is",
     ):
         app.deploy()
     assert cluster.applied == []
@@ -209,7 +242,8 @@ def test_a_refused_object_is_told_in_the_cluster_s_words_and_the_others_are_take
 def test_what_does_not_come_up_is_told_with_its_pods() -> None:
     cluster = Cluster(never_complete="web")
     with pytest.raises(
-        StepFailed, match=r"is not up: waited 300 s (.|\n)*pod web-1 on w1 (.|\n)*CrashLoopBackOff(.|\n)*no database"
+        StepFailed,
+        match=r"is not up: waited 300 s (.|\n)*pod web-1 on w1 (.|\n)*CrashLoopBackOff(.|\n)*no database",
     ):
         own(cluster, *shop()).deploy()
 
@@ -253,7 +287,11 @@ def test_an_ingress_takes_the_place_of_a_node_port() -> None:
     outside = {"url": "https://[fd00::1]:443/x", "host": "shop.example", "verify": False}
     found = own(Cluster(), *shop(), endpoints={**ENDPOINTS, "outside": outside}).endpoints()
     assert found.node_port == "https://[fd00::1]:443/x"
-    assert dict(found.asked_outside) == {"kind": "http-status", "host": "shop.example", "verify": False}
+    assert dict(found.asked_outside) == {
+        "kind": "http-status",
+        "host": "shop.example",
+        "verify": False,
+    }
 
 
 def test_it_has_no_other_version() -> None:
@@ -268,15 +306,27 @@ def test_what_was_rendered_fits() -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"workload": "statefulset/web"}, "there is no statefulset/web; there are: deployment/web, statefulset/store"),
+        (
+            {"workload": "statefulset/web"},
+            "there is no statefulset/web; there are: deployment/web, statefulset/store",
+        ),
         ({"namespace": "fair"}, "Role r is in namespace shop; app.namespace is fair"),
         (
             {"endpoints": {**ENDPOINTS, "inside": {"service": "db", "port": 80}}},
             "there is no Service db; there are: web, bare",
         ),
-        ({"endpoints": {**ENDPOINTS, "inside": {"service": "web", "port": 81}}}, r"web has no port 81; it has: \[80\]"),
-        ({"endpoints": {**ENDPOINTS, "inside": {"service": "bare", "port": 80}}}, "bare has no address of its own"),
-        ({"endpoints": {**ENDPOINTS, "outside": {"node_port": 31000}}}, r"no Service has node port 31000; .*\[30880\]"),
+        (
+            {"endpoints": {**ENDPOINTS, "inside": {"service": "web", "port": 81}}},
+            r"web has no port 81; it has: \[80\]",
+        ),
+        (
+            {"endpoints": {**ENDPOINTS, "inside": {"service": "bare", "port": 80}}},
+            "bare has no address of its own",
+        ),
+        (
+            {"endpoints": {**ENDPOINTS, "outside": {"node_port": 31000}}},
+            r"no Service has node port 31000; .*\[30880\]",
+        ),
     ],
 )
 def test_what_does_not_fit_the_configuration_is_told(changed: dict[str, Any], said: str) -> None:

@@ -1,4 +1,7 @@
-"""The example of docs/own-app.md: its configuration fits what it renders, its objects are valid, its program serves."""
+"""The example of docs/own-app.md.
+
+Its configuration fits what it renders, its objects are valid, its program serves.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.app import read_app
-from harness.app.render import kubectl_program
-from harness.config import load_settings
-from harness.drills import ALL
-from harness.errors import ConfigErrors, UsageError
+from kubedrill.apps import read_app
+from kubedrill.apps.render import kubectl_program
+from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.config import load_settings
+from kubedrill.drills import ALL
 
 sys.path.insert(0, str(Path(__file__).parent))
 import kube_schema
@@ -41,12 +44,21 @@ def objects() -> tuple[dict[str, Any], ...]:
     return read_app(load_settings(EXAMPLE / "kubedrill.yml")).objects
 
 
-def test_its_objects_are_valid_and_fit_the_configuration(objects: tuple[dict[str, Any], ...]) -> None:
+def test_its_objects_are_valid_and_fit_the_configuration(
+    objects: tuple[dict[str, Any], ...],
+) -> None:
     assert [said for obj in objects for said in kube_schema.mistakes(obj)] == []
-    assert {obj["kind"] for obj in objects} >= {"Deployment", "StatefulSet", "PodDisruptionBudget", "ConfigMap"}
+    assert {obj["kind"] for obj in objects} >= {
+        "Deployment",
+        "StatefulSet",
+        "PodDisruptionBudget",
+        "ConfigMap",
+    }
 
 
-def test_its_image_is_on_the_nodes_and_its_pods_are_restricted(objects: tuple[dict[str, Any], ...]) -> None:
+def test_its_image_is_on_the_nodes_and_its_pods_are_restricted(
+    objects: tuple[dict[str, Any], ...],
+) -> None:
     for obj in objects:
         if obj["kind"] not in ("Deployment", "StatefulSet"):
             continue
@@ -64,16 +76,23 @@ def test_a_configuration_that_does_not_fit_the_directory_is_refused_before_anyth
     assert objects
     text = (EXAMPLE / "kubedrill.yml").read_text().replace("kustomize: .", f"kustomize: {EXAMPLE}")
     path = tmp_path / "kubedrill.yml"
-    path.write_text(text.replace("shopfront #", "shop #").replace("node_port: 30880", "node_port: 30881"))
+    path.write_text(
+        text.replace("shopfront #", "shop #").replace("node_port: 30880", "node_port: 30881")
+    )
     with pytest.raises(ConfigErrors) as caught:
         read_app(load_settings(path))
     assert len(caught.value.mistakes) == 2
 
 
 def test_the_drills_that_its_configuration_and_document_name_are_there() -> None:
-    told = (Path(__file__).parents[3] / "docs/own-app.md").read_text() + (EXAMPLE / "kubedrill.yml").read_text()
+    told = (Path(__file__).parents[3] / "docs/own-app.md").read_text() + (
+        EXAMPLE / "kubedrill.yml"
+    ).read_text()
     named = [
-        words.split() for words in re.findall(r"kubedrill drill .*--inventory \S+ ([a-z][-a-z ]*)$", told, re.MULTILINE)
+        words.split()
+        for words in re.findall(
+            r"kubedrill drill .*--inventory \S+ ([a-z][-a-z ]*)$", told, re.MULTILINE
+        )
     ]
     assert named
     assert {name for names in named for name in names} <= set(ALL)
@@ -90,7 +109,10 @@ def part(role: str, port: int, catalog: int = 1) -> Iterator[subprocess.Popen[st
     env = {"ROLE": role, "PORT": str(port), "LISTEN": "127.0.0.1", "DRAIN_SECONDS": "30"}
     env["CATALOG_URL"] = f"http://127.0.0.1:{catalog}/"
     process = subprocess.Popen(
-        [sys.executable, "-B", str(EXAMPLE / "serve.py")], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-B", str(EXAMPLE / "serve.py")],
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None

@@ -1,4 +1,7 @@
-"""Objects of an application from real programs: kubectl where there is one, and a stand-in for helm."""
+"""Objects of an application from real programs.
+
+Kubectl where there is one, and a stand-in for helm.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,17 @@ from typing import Any
 
 import pytest
 
-from harness.app import render as module
-from harness.app.render import helm_argv, helm_program, kubectl_program, kustomize_argv, parse, render
-from harness.config_app import AppSettings, Helm
-from harness.errors import ConfigErrors, StepFailed, UsageError
+from kubedrill.apps import render as module
+from kubedrill.apps.render import (
+    helm_argv,
+    helm_program,
+    kubectl_program,
+    kustomize_argv,
+    parse,
+    render,
+)
+from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
+from kubedrill.config.app import AppSettings, Helm
 
 EXAMPLE = Path(__file__).parents[3] / "examples/own-app"
 ENDPOINTS = {"outside": {"node_port": 30880}, "inside": {"service": "web", "port": 80}}
@@ -90,7 +100,9 @@ def test_helm_is_given_release_chart_namespace_and_values_in_order(
     ]  # fmt: skip
 
 
-def test_a_program_that_hangs_is_ended_by_the_named_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_hangs_is_ended_by_the_named_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program(tmp_path, "helm", "exec sleep 60")
     (tmp_path / "Chart.yaml").touch()
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
@@ -113,7 +125,10 @@ def test_lists_and_empty_documents_are_read_as_objects() -> None:
     [
         ("", "gave no object at all"),
         ("a: [", "gave no YAML"),
-        ("kind: A\n---\njust words\n", r"object 1 \(A\) lacks apiVersion, metadata.name\n.*object 2 is a str"),
+        (
+            "kind: A\n---\njust words\n",
+            r"object 1 \(A\) lacks apiVersion, metadata.name\n.*object 2 is a str",
+        ),
         ("apiVersion: v1\nkind: A\nmetadata: {generateName: a-}\n", "lacks metadata.name"),
     ],
 )

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from harness.app.grpc_client import Greeting, decode, say_hello
-from harness.errors import StepFailed
+from kubedrill.apps.grpc_client import Greeting, decode, say_hello
+from kubedrill.base.errors import StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAIN = Path(__file__).parents[3] / "sample-app/main.py"
+MAIN = Path(__file__).parents[3] / "apps/sample/main.py"
 
 
 @dataclass
@@ -34,7 +34,9 @@ class App:
     grpc: int
     folder: Path
 
-    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, str, http.client.HTTPResponse]:
+    def get(
+        self, path: str, headers: dict[str, str] | None = None
+    ) -> tuple[int, str, http.client.HTTPResponse]:
         connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=60)
         try:
             connection.request("GET", path, headers=headers or {})
@@ -113,7 +115,13 @@ def test_ready_and_alive(app: App) -> None:
 
 @pytest.mark.parametrize(
     ("header", "status"),
-    [("Bearer s3cret", 200), ("bearer s3cret", 200), ("Bearer wrong", 401), ("Basic s3cret", 401), ("", 401)],
+    [
+        ("Bearer s3cret", 200),
+        ("bearer s3cret", 200),
+        ("Bearer wrong", 401),
+        ("Basic s3cret", 401),
+        ("", 401),
+    ],
 )
 def test_the_token_is_checked_and_never_shown(app: App, header: str, status: int) -> None:
     found, body, response = app.get("/token", {"Authorization": header} if header else {})
@@ -155,7 +163,9 @@ def test_without_its_files_it_is_alive_but_not_ready(tmp_path: Path) -> None:
 
 
 def test_sigterm_drains_without_losing_a_request(tmp_path: Path) -> None:
-    with running(tmp_path, DRAIN_SECONDS="5") as app:  # a crowded machine needs seconds for what is asked meanwhile
+    with running(
+        tmp_path, DRAIN_SECONDS="5"
+    ) as app:  # a crowded machine needs seconds for what is asked meanwhile
         answers: list[tuple[int, str]] = []
         slow = threading.Thread(target=lambda: answers.append(app.get("/?wait_ms=900")[:2]))
         kept = http.client.HTTPConnection("127.0.0.1", app.http, timeout=60)

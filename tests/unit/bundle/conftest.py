@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bundle.cache import Cache
-from bundle.manifest import Manifest, Part
-from bundle.seal import sha256_of
+from kubedrill.bundle.cache import Cache
+from kubedrill.bundle.manifest import Manifest, Part
+from kubedrill.bundle.seal import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class PublishedFiles:
-    """A loopback web server: path → body; ``promised`` may claim another length than the body has."""
+    """A loopback web server: path → body.
+
+    ``promised`` may claim another length than the body has.
+    """
 
     url: str = ""
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -63,7 +66,10 @@ def small_bundle(cache: Cache) -> Path:
     """Write a bundle of two small files, as a build leaves it."""
     folder = cache.bundles / "v1.35.4-amd64"
     parts = []
-    for name, kind, path in (("kubeadm", "binary", "bin/kubeadm"), ("pause", "image", "images/pause.tar")):
+    for name, kind, path in (
+        ("kubeadm", "binary", "bin/kubeadm"),
+        ("pause", "image", "images/pause.tar"),
+    ):
         file = folder / path
         file.parent.mkdir(parents=True)
         file.write_bytes(name.encode() * 10)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.cache import Cache, cache_root, tree_digest
+from kubedrill.bundle.cache import Cache, cache_root, tree_digest
 
 
 def test_the_environment_says_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_what_a_killed_build_left_is_swept_when_the_lock_is_taken(cache: Cache) 
 
 def test_a_second_builder_waits_and_is_told_for_whom(cache: Cache) -> None:
     holder = (
-        "import sys, pathlib; from bundle.cache import Cache\n"
+        "import sys, pathlib; from kubedrill.bundle.cache import Cache\n"
         "with Cache(pathlib.Path(sys.argv[1])).locked(print):\n"
         "    print('held', flush=True); sys.stdin.read(); import asyncio; pathlib.Path(sys.argv[2]).touch()\n"
     )
@@ -72,7 +72,9 @@ def test_a_second_builder_waits_and_is_told_for_whom(cache: Cache) -> None:
 
         with cache.locked(waiting):
             assert (cache.root / "ended").exists()
-            assert told == [f"another build (process {other.pid}) uses {cache.root}: waiting for it to end"]
+            assert told == [
+                f"another build (process {other.pid}) uses {cache.root}: waiting for it to end"
+            ]
 
 
 def test_a_tree_digest_sees_content_and_names_but_no_bytecode(tmp_path: Path) -> None:

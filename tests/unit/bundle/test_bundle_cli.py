@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from bundle.cli import bundle
+from kubedrill.bundle.cli import bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bundle.cache import Cache
+    from kubedrill.bundle.cache import Cache
 
 
 @pytest.fixture
@@ -26,10 +26,15 @@ def run(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 
 def test_verify_accepts_a_whole_bundle(run: Callable[..., Result], small_bundle: Path) -> None:
     answer = run("verify")
-    assert (answer.exit_code, answer.output) == (0, f"{small_bundle}: 2 files are as they should be\n")
+    assert (answer.exit_code, answer.output) == (
+        0,
+        f"{small_bundle}: 2 files are as they should be\n",
+    )
 
 
-def test_verify_of_a_corrupt_bundle_is_a_usage_error(run: Callable[..., Result], small_bundle: Path) -> None:
+def test_verify_of_a_corrupt_bundle_is_a_usage_error(
+    run: Callable[..., Result], small_bundle: Path
+) -> None:
     (small_bundle / "bin/kubeadm").unlink()
     answer = run("verify", "--kubernetes", "1.35.4")
     assert answer.exit_code == 2
@@ -49,7 +54,9 @@ def test_list_shows_bundles_and_their_parts(run: Callable[..., Result], small_bu
     assert "v1.35.4-amd64: not usable" in run("list").output
 
 
-@pytest.mark.parametrize("argv", [["--kubernetes", "1.33.1"], ["--kubernetes", "1.37.0", "--source", "modules"]])
+@pytest.mark.parametrize(
+    "argv", [["--kubernetes", "1.33.1"], ["--kubernetes", "1.37.0", "--source", "modules"]]
+)
 def test_an_unsupported_release_is_refused_before_anything_is_built(
     run: Callable[..., Result], cache: Cache, argv: list[str]
 ) -> None:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bundle.debian import Mirror, find_mirrors
-from bundle.errors import Unsupported
+from kubedrill.bundle.debian import Mirror, find_mirrors
+from kubedrill.bundle.errors import Unsupported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,9 @@ def test_stanzas_give_the_archive_and_its_security_updates(tmp_path: Path) -> No
 
 
 def test_the_one_line_format_is_read_too(tmp_path: Path) -> None:
-    folder = sources(tmp_path, other_list="deb [arch=amd64] https://vendor.example/apt stable main\n")
+    folder = sources(
+        tmp_path, other_list="deb [arch=amd64] https://vendor.example/apt stable main\n"
+    )
     (folder / "sources.list").write_text(
         "deb-src http://src.example/debian bookworm main\n"
         "deb [signed-by=/k.gpg] http://one.example/debian bookworm main\n"
@@ -58,7 +60,9 @@ def test_the_one_line_format_is_read_too(tmp_path: Path) -> None:
     assert find_mirrors(folder) == [Mirror("http://one.example/debian", security=False)]
 
 
-def test_a_host_without_debian_mirror_is_told_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_debian_mirror_is_told_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("KUBEDRILL_DEBIAN_MIRROR", raising=False)
     with pytest.raises(Unsupported, match="KUBEDRILL_DEBIAN_MIRROR"):
         find_mirrors(sources(tmp_path))

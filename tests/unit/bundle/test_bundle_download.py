@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bundle.download import answers, checksum_for, fetch_file, fetch_text, unpack
-from bundle.errors import DownloadFailed
+from kubedrill.bundle.download import answers, checksum_for, fetch_file, fetch_text, unpack
+from kubedrill.bundle.errors import DownloadFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +97,11 @@ def archive(path: Path, names: list[str]) -> Path:
 
 
 def test_programs_are_taken_from_an_archive_by_name(tmp_path: Path) -> None:
-    unpack(archive(tmp_path / "a.tar.gz", ["bin/ctr", "../../bin/evil", "./bridge"]), ["ctr", "bridge"], tmp_path)
+    unpack(
+        archive(tmp_path / "a.tar.gz", ["bin/ctr", "../../bin/evil", "./bridge"]),
+        ["ctr", "bridge"],
+        tmp_path,
+    )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tar.gz", "bridge", "ctr"]
 
 

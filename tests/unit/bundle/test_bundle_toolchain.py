@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bundle import toolchain
-from bundle.errors import MissingTools
-from bundle.toolchain import find_go, go_version, require_build_host
+from kubedrill.bundle import toolchain
+from kubedrill.bundle.errors import MissingTools
+from kubedrill.bundle.toolchain import find_go, go_version, require_build_host
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,9 @@ def test_the_locked_go_is_new_enough_for_every_module() -> None:
     assert go_version(go) >= toolchain.NEEDED_GO
 
 
-def test_all_that_is_missing_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_that_is_missing_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(toolchain, "find_go", lambda: None)
     monkeypatch.setattr(toolchain, "KEYRING", tmp_path / "none.gpg")

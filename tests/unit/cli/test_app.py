@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cli.main import run
+from kubedrill.cli.main import run
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ from harness.cli.main import run
         (["status", "--inventory", "no/such"], "no/such"),
     ],
 )
-def test_a_wrong_option_is_a_usage_error(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_is_a_usage_error(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["app", *words]) == 2
     assert said in " ".join(capsys.readouterr().err.split())

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from harness.cli.main import cli
+from kubedrill.cli.main import cli
 
 ROOT = Path(__file__).parents[3]
 IN_CODE = re.compile(r"^ {4}kubedrill (.+)$")
@@ -23,7 +23,9 @@ def told() -> list[tuple[str, str]]:
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if match := IN_CODE.match(line):
-                found.append((f"{path.name}:{number}", re.split(r"\s+(?:[#|>]|&&)\s|  +|;", match[1])[0]))
+                found.append(
+                    (f"{path.name}:{number}", re.split(r"\s+(?:[#|>]|&&)\s|  +|;", match[1])[0])
+                )
     for folder in ("harness", "bundle", "roles", "playbooks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -32,7 +34,9 @@ def told() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("where", "line"), told(), ids=lambda v: v if re.search(r":\d+$", v) else "")
+@pytest.mark.parametrize(
+    ("where", "line"), told(), ids=lambda v: v if re.search(r":\d+$", v) else ""
+)
 def test_a_command_that_people_are_told_to_run_is_one(where: str, line: str) -> None:
     words = shlex.split(line)
     command: click.Command = cli
@@ -40,7 +44,12 @@ def test_a_command_that_people_are_told_to_run_is_one(where: str, line: str) -> 
         found = command.get_command(click.Context(command), words[0])
         assert found, f"{where}: there is no command {words[0]}"
         command, words = found, words[1:]
-    options = {name: p for p in command.params if isinstance(p, click.Option) for name in (*p.opts, *p.secondary_opts)}
+    options = {
+        name: p
+        for p in command.params
+        if isinstance(p, click.Option)
+        for name in (*p.opts, *p.secondary_opts)
+    }
     arguments = [p for p in command.params if isinstance(p, click.Argument)]
     room = 99 if any(p.nargs < 0 for p in arguments) else sum(p.nargs for p in arguments)
     while words:

@@ -6,7 +6,7 @@ import sys
 import click
 import pytest
 
-from harness.cli.main import COMMANDS, cli
+from kubedrill.cli.main import COMMANDS, cli
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -17,6 +17,8 @@ def test_every_command_is_where_the_table_says(name: str) -> None:
 
 
 def test_what_a_command_does_not_need_is_not_imported() -> None:
-    said = "import sys, harness.cli.main; print([name for name in ('kubernetes', 'paramiko') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, timeout=60)
+    said = "import sys, kubedrill.cli.main; print([name for name in ('kubernetes', 'paramiko') if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", said], capture_output=True, text=True, check=True, timeout=60
+    )
     assert done.stdout.strip() == "[]"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.main import run
-from harness.cli.plan import lines
-from harness.drills import ALL
-from harness.errors import Interrupted, StepFailed
-from harness.model import Budget, Header
-from harness.record import RecordWriter
-from harness.runner.rehearsal import Plan
+from kubedrill.base.errors import Interrupted, StepFailed
+from kubedrill.base.model import Budget, Header
+from kubedrill.cli.main import run
+from kubedrill.cli.plan import lines
+from kubedrill.drills import ALL
+from kubedrill.record import RecordWriter
+from kubedrill.runner.dry_run import Plan
 
 INVENTORY = """\
 cluster:
@@ -19,7 +19,9 @@ cluster:
     control_planes: {hosts: {cp1: {ansible_host: 127.0.0.1}}}
     workers: {hosts: {w1: {ansible_host: 127.0.0.2}}}
 """
-VARIABLES = "cluster_virtual_address: 127.0.0.9\ncluster_kubernetes_version: 1.35.4\ndrills_allowed: "
+VARIABLES = (
+    "cluster_virtual_address: 127.0.0.9\ncluster_kubernetes_version: 1.35.4\ndrills_allowed: "
+)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,9 @@ def test_list_names_every_drill_and_what_it_proves(capsys: pytest.CaptureFixture
         assert drill.proves in out
 
 
-def test_unknown_drill_is_a_usage_error_before_the_inventory_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_drill_is_a_usage_error_before_the_inventory_is_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(["drill", "falover", "-i", "/does/not/exist"]) == 2
     err = capsys.readouterr().err
     assert "no such drill: falover" in err
@@ -62,14 +66,18 @@ def test_the_length_of_a_game_day_is_a_mistake_beside_other_drills_and_so_is_a_p
 ) -> None:
     assert run(["drill", "node-drain", "--minutes", "5", "-i", "/does/not/exist"]) == 2
     assert "--minutes is about game-day" in " ".join(capsys.readouterr().err.split())
-    (elsewhere / "kubedrill.yml").write_text("game_day: {drills: [kubelet-stoped, node-drain, x]}\n")
+    (elsewhere / "kubedrill.yml").write_text(
+        "game_day: {drills: [kubelet-stoped, node-drain, x]}\n"
+    )
     assert run(["drill", "game-day", "-i", "/does/not/exist"]) == 2
     err = " ".join(capsys.readouterr().err.split())
     assert "has 2 mistakes" in err
     assert "did you mean kubelet-stopped?" in err
 
 
-def test_drills_that_the_owner_did_not_allow_are_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_drills_that_the_owner_did_not_allow_are_refused(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["drill", "node-drain", "-i", inventory(elsewhere, "false")]) == 2
     assert "drills_allowed: true" in " ".join(capsys.readouterr().err.split())
     assert not (elsewhere / "reports").exists()
@@ -81,14 +89,17 @@ def test_a_cluster_that_cannot_be_reached_leaves_no_empty_run(elsewhere: Path) -
 
 
 @pytest.mark.parametrize(
-    "argv", [["report", "nope"], ["drill", "--seed", "x"], ["nonsense"], ["drill", "--config", "/no"]]
+    "argv",
+    [["report", "nope"], ["drill", "--seed", "x"], ["nonsense"], ["drill", "--config", "/no"]],
 )
 def test_usage_errors_end_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(argv) == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_record_from_elsewhere_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_from_elsewhere_is_refused(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     record = elsewhere / "reports" / "run1" / "record" / "x.jsonl"
     record.parent.mkdir(parents=True)
     record.write_text(json.dumps({"not": "a record"}) + "\n")
@@ -103,14 +114,19 @@ def test_down_never_touches_machines_that_vagrant_did_not_make(
     assert "reset.yml" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("error", "code"), [(StepFailed("no"), 1), (Interrupted("stop"), 4), (KeyboardInterrupt(), 4)])
+@pytest.mark.parametrize(
+    ("error", "code"), [(StepFailed("no"), 1), (Interrupted("stop"), 4), (KeyboardInterrupt(), 4)]
+)
 def test_each_error_has_its_exit_code(
-    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fail(*_args: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr("harness.cli.drill.load_settings", fail)
+    monkeypatch.setattr("kubedrill.cli.drill.load_settings", fail)
     assert run(["drill"]) == code
     assert "Traceback" not in capsys.readouterr().err
 
@@ -131,8 +147,12 @@ def test_a_cluster_whose_owner_did_not_allow_drills_is_left_alone_by_every_comma
     assert "drills_allowed: true" in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_replay_of_another_clusters_run_is_refused(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    header = Header("run1", "node-drain", "", "far-away", 7, "", 0, "", "1.35.4", ("w1", "w9"), ("w9",), ())
+def test_a_replay_of_another_clusters_run_is_refused(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = Header(
+        "run1", "node-drain", "", "far-away", 7, "", 0, "", "1.35.4", ("w1", "w9"), ("w9",), ()
+    )
     writer = RecordWriter(elsewhere / "reports" / "run1" / "record" / "node-drain.jsonl")
     writer.header(header)
     writer.end(1, "completed")
@@ -144,8 +164,12 @@ def test_a_replay_of_another_clusters_run_is_refused(elsewhere: Path, capsys: py
     assert "target w9 is gone" in said
 
 
-def test_heal_names_what_it_cannot_reach_and_ends_with_1(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (elsewhere / "kubedrill.yml").write_text("timeouts: {ssh_connect: 1, api_up: 1, node_boot: 1}\n")
+def test_heal_names_what_it_cannot_reach_and_ends_with_1(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "kubedrill.yml").write_text(
+        "timeouts: {ssh_connect: 1, api_up: 1, node_boot: 1}\n"
+    )
     assert run(["heal", "-i", inventory(elsewhere, "true")]) == 1
     told = capsys.readouterr()
     out = " ".join(told.out.split())
@@ -159,9 +183,16 @@ def test_heal_names_what_it_cannot_reach_and_ends_with_1(elsewhere: Path, capsys
 def test_a_plan_shows_targets_budgets_and_steps_and_why_not() -> None:
     node_drain = ALL["node-drain"]
     budget = Budget("app-*", 1.0, 0.0, ("pods leave the Service first",), max_failed=0)
-    text = "\n".join(lines(Plan(node_drain, None, ("w2",), (budget,), ("cp2: would be made to lead etcd",))))
+    text = "\n".join(
+        lines(Plan(node_drain, None, ("w2",), (budget,), ("cp2: would be made to lead etcd",)))
+    )
     assert "targets  w2" in text
-    assert "app-* out for 1 s at most, 0 failed requests; predicted 0.00 s: pods leave the Service first" in text
+    assert (
+        "app-* out for 1 s at most, 0 failed requests; predicted 0.00 s: pods leave the Service first"
+        in text
+    )
     assert "first    cp2: would be made to lead etcd" in text
-    assert "step 2   Arm the undo, cordon the worker, evict its pods through the Eviction API." in text
+    assert (
+        "step 2   Arm the undo, cordon the worker, evict its pods through the Eviction API." in text
+    )
     assert "not available: needs 2 workers" in lines(Plan(node_drain, "needs 2 workers"))[1]

@@ -8,7 +8,7 @@ import paramiko
 import yaml
 from click.testing import CliRunner
 
-from harness.cli.main import cli
+from kubedrill.cli.main import cli
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +26,16 @@ def test_the_folder_is_the_secret_and_no_key_is_printed(tmp_path: Path) -> None:
         "power_off": "ipmitool off",
         "power_on": "ipmitool on",
     }
-    planes = {"control_planes": {"hosts": {"cp1": {"ansible_host": "10.9.9.1", "ansible_user": "me"}}}}
-    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"cluster": {"vars": shared, "children": planes}}))
+    planes = {
+        "control_planes": {"hosts": {"cp1": {"ansible_host": "10.9.9.1", "ansible_user": "me"}}}
+    }
+    (tmp_path / "hosts.yml").write_text(
+        yaml.safe_dump({"cluster": {"vars": shared, "children": planes}})
+    )
     folder = tmp_path / "secret"
-    found = CliRunner().invoke(cli, ["pod", "target", "--inventory", str(tmp_path / "hosts.yml"), str(folder)])
+    found = CliRunner().invoke(
+        cli, ["pod", "target", "--inventory", str(tmp_path / "hosts.yml"), str(folder)]
+    )
     assert found.exit_code == 0, found.output
     assert f"create secret generic kubedrill-target --from-file={folder}" in found.output
     assert "left out, as a pod has no such program: power_off, power_on" in found.output

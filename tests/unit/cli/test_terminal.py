@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.cli.terminal import Lines, Panel, make_progress
+from kubedrill.cli.terminal import Lines, Panel, make_progress
 
 
 def console(*, tty: bool) -> Console:

@@ -65,7 +65,9 @@ class SshServer:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def trust(self, key: Any) -> None:
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {key.get_name()} {key.get_base64()}\n", encoding="utf-8")
+        self.known_hosts.write_text(
+            f"[127.0.0.1]:{self.port} {key.get_name()} {key.get_base64()}\n", encoding="utf-8"
+        )
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -75,7 +77,8 @@ class SshServer:
                 transport = paramiko.Transport(connection)
                 transport.add_server_key(self.host_key)
                 self.transports.append(transport)
-                # With an event the handshake goes on beside: a client that hung up must not keep the next one waiting.
+                # With an event the handshake goes on beside: a client that hung up must not keep
+                # the next one waiting.
                 with contextlib.suppress(paramiko.SSHException, EOFError):
                     transport.start_server(event=threading.Event(), server=_Door(self.allowed))
 

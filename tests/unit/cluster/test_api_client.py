@@ -10,13 +10,18 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from harness.cluster.api_client import ApiUnavailable, DeadlineApiClient
-from harness.cluster.eviction import evict
+from kubedrill.cluster.api_client import ApiUnavailable, DeadlineApiClient
+from kubedrill.cluster.eviction import evict
 
 BUDGET = {
     "metadata": {"name": "hello", "namespace": "app"},
     "spec": {"selector": {"matchLabels": {"app": "hello"}}},
-    "status": {"disruptionsAllowed": 0, "currentHealthy": 2, "desiredHealthy": 2, "expectedPods": 2},
+    "status": {
+        "disruptionsAllowed": 0,
+        "currentHealthy": 2,
+        "desiredHealthy": 2,
+        "expectedPods": 2,
+    },
 }
 
 
@@ -34,7 +39,9 @@ class _Api(BaseHTTPRequestHandler):
             return
         if self.path == "/api/v1/nodes":
             self.hold.wait(60)
-        status, body = self.answers.get(self.path, (404, {"kind": "Status", "message": "no such path"}))
+        status, body = self.answers.get(
+            self.path, (404, {"kind": "Status", "message": "no such path"})
+        )
         self.send_response(status)
         if status in (429, 503):
             self.send_header("Retry-After", "1")
@@ -53,7 +60,9 @@ class _Api(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def http_api() -> Iterator[type[_Api]]:
-    handler = type("Api", (_Api,), {"answers": {}, "asked": [], "cut": [], "hold": threading.Event()})
+    handler = type(
+        "Api", (_Api,), {"answers": {}, "asked": [], "cut": [], "hold": threading.Event()}
+    )
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()
@@ -88,7 +97,9 @@ def test_a_server_that_is_starting_or_lost_etcd_is_unavailable_and_is_asked_once
     assert http_api.asked == [path]
 
 
-def test_a_question_whose_connection_is_cut_is_asked_once_more_and_a_write_never(http_api: type[_Api]) -> None:
+def test_a_question_whose_connection_is_cut_is_asked_once_more_and_a_write_never(
+    http_api: type[_Api],
+) -> None:
     path = "/api/v1/nodes/cp1"
     http_api.answers[path] = (200, {"metadata": {"name": "cp1"}})
     http_api.cut.append(path)
@@ -117,7 +128,9 @@ def test_a_refusal_stays_the_kubernetes_client_s_own_error(http_api: type[_Api])
 
 def evicted(http_api: type[_Api]) -> Any:
     made = make(http_api)
-    pod = client.V1Pod(metadata=client.V1ObjectMeta(name="p", namespace="app", uid="u", labels={"app": "hello"}))
+    pod = client.V1Pod(
+        metadata=client.V1ObjectMeta(name="p", namespace="app", uid="u", labels={"app": "hello"})
+    )
     return evict(client.CoreV1Api(made), client.PolicyV1Api(made), pod)
 
 
@@ -129,7 +142,10 @@ def test_a_429_to_an_eviction_means_later_and_names_the_budget(http_api: type[_A
         429,
         {"kind": "Status", "message": "Cannot evict pod as it would violate the budget."},
     )
-    http_api.answers["/apis/policy/v1/namespaces/app/poddisruptionbudgets"] = (200, {"items": [BUDGET]})
+    http_api.answers["/apis/policy/v1/namespaces/app/poddisruptionbudgets"] = (
+        200,
+        {"items": [BUDGET]},
+    )
     found = evicted(http_api)
     assert found.outcome == "blocked"
     assert found.reason == (

@@ -1,4 +1,7 @@
-"""A cluster behind a balancer outside of it: what the harness reads, and which mistakes it tells."""
+"""A cluster behind a balancer outside of it.
+
+What the harness reads, and which mistakes it tells.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,23 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.balancers import read_endpoint
-from harness.cluster.health import vip_problems
-from harness.cluster.inventory import Inventory, build_inventory
-from harness.cluster.timers import node_ports_apart, parse_haproxy
-from harness.cluster.vip import vip_holder, vip_holders
-from harness.config import Settings
-from harness.errors import ConfigErrors, StepFailed
-from harness.runner.facts import host_facts
+from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.cluster.balancers import read_endpoint
+from kubedrill.cluster.health import vip_problems
+from kubedrill.cluster.inventory import Inventory, build_inventory
+from kubedrill.cluster.timers import node_ports_apart, parse_haproxy
+from kubedrill.cluster.vip import vip_holder, vip_holders
+from kubedrill.config import Settings
+from kubedrill.runner.facts import host_facts
 
 SHARED = {"cluster_kubernetes_version": "1.35.4", "cluster_name": "mine"}
 EXTERNAL = {**SHARED, "cluster_endpoint_kind": "external", "cluster_external_address": "192.0.2.9"}
 CONFIGURATION = "backend api-servers\n  default-server inter 250ms fall 4\nbackend nodes\n  default-server fall 7\n"
 
 
-def listing(shared: dict[str, Any], balancers: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
+def listing(
+    shared: dict[str, Any], balancers: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
     names = ["cp1", "cp2", "cp3", "w1"]
     values = {name: {"ansible_host": f"192.0.2.{20 + i}", **shared} for i, name in enumerate(names)}
     return {
@@ -93,30 +98,57 @@ def test_a_virtual_address_is_read_on_every_control_plane(make_inventory: Any) -
 @pytest.mark.parametrize(
     ("shared", "balancers", "expected"),
     [
-        ({"cluster_endpoint_kind": "magic"}, {}, ["cluster_endpoint_kind is 'magic'; expected virtual_address or ex"]),
+        (
+            {"cluster_endpoint_kind": "magic"},
+            {},
+            ["cluster_endpoint_kind is 'magic'; expected virtual_address or ex"],
+        ),
         ({"cluster_external_address": ""}, {}, ["cluster_external_address is not set"]),
-        ({"cluster_external_address": "name"}, {}, ["cluster_external_address is 'name'; expected an IP address"]),
-        ({"cluster_external_address": "192.0.2.20"}, {}, ["cluster_external_address 192.0.2.20 is the address of cp1"]),
+        (
+            {"cluster_external_address": "name"},
+            {},
+            ["cluster_external_address is 'name'; expected an IP address"],
+        ),
+        (
+            {"cluster_external_address": "192.0.2.20"},
+            {},
+            ["cluster_external_address 192.0.2.20 is the address of cp1"],
+        ),
         (
             {"cluster_virtual_address": "192.0.2.8"},
             {},
             ["cluster_virtual_address is set, but cluster_endpoint_kind is"],
         ),
-        ({}, {"lb1": {"ansible_host": "192.0.2.7"}}, ["lb1: has 192.0.2.7, but cluster_external_address is 192.0.2.9"]),
+        (
+            {},
+            {"lb1": {"ansible_host": "192.0.2.7"}},
+            ["lb1: has 192.0.2.7, but cluster_external_address is 192.0.2.9"],
+        ),
         ({}, {"lb1": {}}, ["lb1: has no ansible_host"]),
         (
             {},
-            {"lb1": {"ansible_host": "192.0.2.9"}, "w1": {"ansible_host": "192.0.2.23", **EXTERNAL}},
-            ["w1: is in load_balancers and in the cluster", "group load_balancers has lb1, w1; expected one host"],
+            {
+                "lb1": {"ansible_host": "192.0.2.9"},
+                "w1": {"ansible_host": "192.0.2.23", **EXTERNAL},
+            },
+            [
+                "w1: is in load_balancers and in the cluster",
+                "group load_balancers has lb1, w1; expected one host",
+            ],
         ),
         (
             {"cluster_endpoint_kind": "virtual_address", "cluster_virtual_address": "192.0.2.9"},
             {"lb1": {"ansible_host": "192.0.2.9"}},
-            ["cluster_external_address is set, but", "group load_balancers has lb1, but cluster_endpoint_kind is"],
+            [
+                "cluster_external_address is set, but",
+                "group load_balancers has lb1, but cluster_endpoint_kind is",
+            ],
         ),
     ],
 )
-def test_mistakes(shared: dict[str, Any], balancers: dict[str, dict[str, Any]], expected: list[str]) -> None:
+def test_mistakes(
+    shared: dict[str, Any], balancers: dict[str, dict[str, Any]], expected: list[str]
+) -> None:
     with pytest.raises(ConfigErrors) as caught:
         build_inventory(Path("inventories/x"), listing({**EXTERNAL, **shared}, balancers))
     for words, mistake in zip(expected, caught.value.mistakes, strict=True):

@@ -2,10 +2,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from harness.cluster.etcd import Member, leader, parse, problems
+from kubedrill.cluster.etcd import Member, leader, parse, problems
 
 
-def answers(member_id: int = 1, leader_id: int = 1, names: tuple[str, ...] = ("cp1", "cp2", "cp3"), **more: Any) -> str:
+def answers(
+    member_id: int = 1,
+    leader_id: int = 1,
+    names: tuple[str, ...] = ("cp1", "cp2", "cp3"),
+    **more: Any,
+) -> str:
     status = {
         "header": {"member_id": member_id, "revision": 9},
         "version": "3.6.6",
@@ -15,7 +20,9 @@ def answers(member_id: int = 1, leader_id: int = 1, names: tuple[str, ...] = ("c
     lines = [
         [{"Endpoint": "https://127.0.0.1:2379", "Status": {**status, **more}}],
         {"members": [{"ID": i, "name": name} for i, name in enumerate(names)]},
-        {"header": {}, "alarms": [{"memberID": 1, "alarm": 1}]} if more.get("full") else {"header": {}},
+        {"header": {}, "alarms": [{"memberID": 1, "alarm": 1}]}
+        if more.get("full")
+        else {"header": {}},
     ]
     return "\n".join(json.dumps(line) for line in lines) + "\n"
 
@@ -31,7 +38,12 @@ def test_three_members_with_one_leader_are_healthy() -> None:
 
 def test_what_a_member_says_is_read() -> None:
     member = parse("cp2", answers(member_id=7, leader_id=7))
-    assert (member.leads, member.version, member.db_bytes, member.revision) == (True, "3.6.6", 4096, 9)
+    assert (member.leads, member.version, member.db_bytes, member.revision) == (
+        True,
+        "3.6.6",
+        4096,
+        9,
+    )
 
 
 def test_a_member_that_does_not_answer() -> None:
@@ -46,8 +58,13 @@ def test_a_member_too_many_or_too_few() -> None:
 
 
 def test_no_leader_learner_and_alarm() -> None:
-    assert "etcd on cp1 has no leader" in problems([parse("cp1", answers(leader_id=0, names=("cp1",)))])
-    assert any("learner" in text for text in problems([parse("cp1", answers(names=("cp1",), isLearner=True))]))
+    assert "etcd on cp1 has no leader" in problems(
+        [parse("cp1", answers(leader_id=0, names=("cp1",)))]
+    )
+    assert any(
+        "learner" in text
+        for text in problems([parse("cp1", answers(names=("cp1",), isLearner=True))])
+    )
     assert problems([parse("cp1", answers(names=("cp1",), full=True))]) == ["etcd alarm: NOSPACE"]
 
 

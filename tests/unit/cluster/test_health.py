@@ -14,7 +14,7 @@ from kubernetes.client import (
     V1Taint,
 )
 
-from harness.cluster.health import (
+from kubedrill.cluster.health import (
     STATIC_PODS,
     dns_problems,
     find_problems,
@@ -22,17 +22,23 @@ from harness.cluster.health import (
     static_pod_problems,
     vip_problems,
 )
-from harness.cluster.hosts import HostUnreachable
-from harness.cluster.inventory import Inventory
+from kubedrill.cluster.hosts import HostUnreachable
+from kubedrill.cluster.inventory import Inventory
 
 GOOD = {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False"}
 
 
-def node(name: str, taints: tuple[str, ...] = (), cordoned: bool | None = None, **conditions: str) -> V1Node:
-    listed = [V1NodeCondition(type=kind, status=status) for kind, status in {**GOOD, **conditions}.items()]
+def node(
+    name: str, taints: tuple[str, ...] = (), cordoned: bool | None = None, **conditions: str
+) -> V1Node:
+    listed = [
+        V1NodeCondition(type=kind, status=status) for kind, status in {**GOOD, **conditions}.items()
+    ]
     return V1Node(
         metadata=V1ObjectMeta(name=name),
-        spec=V1NodeSpec(taints=[V1Taint(key=key, effect="NoSchedule") for key in taints], unschedulable=cordoned),
+        spec=V1NodeSpec(
+            taints=[V1Taint(key=key, effect="NoSchedule") for key in taints], unschedulable=cordoned
+        ),
         status=V1NodeStatus(conditions=listed),
     )
 
@@ -53,7 +59,10 @@ def small(make_inventory: Any) -> Inventory:
 
 
 def test_ready_nodes_with_their_usual_taint_are_healthy(small: Inventory) -> None:
-    assert node_problems([node("cp1", ("node-role.kubernetes.io/control-plane",)), node("w1")], small) == []
+    assert (
+        node_problems([node("cp1", ("node-role.kubernetes.io/control-plane",)), node("w1")], small)
+        == []
+    )
 
 
 @pytest.mark.parametrize("status", ["Unknown", "False", "NotReady"])
@@ -76,7 +85,9 @@ def test_a_cordon_is_one_problem_and_not_two(small: Inventory) -> None:
 
 
 def test_taints_of_trouble_and_pressure(small: Inventory) -> None:
-    bad = node("w1", ("node.kubernetes.io/unreachable",), DiskPressure="True", PIDPressure="Unknown")
+    bad = node(
+        "w1", ("node.kubernetes.io/unreachable",), DiskPressure="True", PIDPressure="Unknown"
+    )
     assert node_problems([node("cp1"), bad], small) == [
         "node w1: DiskPressure=True, expected False",
         "node w1: PIDPressure=Unknown, expected False",

@@ -7,16 +7,17 @@ from typing import Any
 import paramiko
 import pytest
 
-from harness.cluster import hosts as hosts_module
-from harness.cluster.hosts import CommandResult, Hosts, HostUnreachable, command_line
-from harness.cluster.inventory import Inventory
-from harness.config import Settings, Timeouts
-from harness.errors import ConfigErrors, DeadlineExceeded, StepFailed, UsageError
-from harness.model import Node
-from harness.waits import wait_for
+from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed, UsageError
+from kubedrill.base.model import Node
+from kubedrill.base.waits import wait_for
+from kubedrill.cluster import hosts as hosts_module
+from kubedrill.cluster.hosts import CommandResult, Hosts, HostUnreachable, command_line
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import Settings, Timeouts
 
 SETTINGS = Settings(timeouts=Timeouts(ssh_connect=60, ssh_command=60))
-"""Deadlines that no test waits for: a handshake of two keys on a crowded machine may take seconds."""
+"""Deadlines that no test waits for: a handshake of two keys on a crowded machine may take
+seconds."""
 
 
 def inventory(server: Any, **more: object) -> Inventory:
@@ -51,7 +52,9 @@ def test_input_reaches_the_command(hosts: Hosts) -> None:
 
 
 def test_much_output_on_both_streams_does_not_block(hosts: Hosts) -> None:
-    result = hosts.run("a", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' y >&2")
+    result = hosts.run(
+        "a", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' y >&2"
+    )
     assert (len(result.stdout), len(result.stderr)) == (3_000_000, 3_000_000)
 
 
@@ -68,11 +71,19 @@ def test_a_connection_that_died_is_replaced(hosts: Hosts, server: Any) -> None:
     assert hosts.run("a", ["echo", "back"]).stdout == "back\n"
 
 
-def test_a_connection_that_dies_under_a_command_is_named(hosts: Hosts, server: Any, tmp_path: Path) -> None:
+def test_a_connection_that_dies_under_a_command_is_named(
+    hosts: Hosts, server: Any, tmp_path: Path
+) -> None:
     mark = tmp_path / "mark"
 
     def drop() -> None:
-        wait_for("the command to run", lambda: mark.exists() or None, seconds=60, setting="ssh_command", poll_s=0.02)
+        wait_for(
+            "the command to run",
+            lambda: mark.exists() or None,
+            seconds=60,
+            setting="ssh_command",
+            poll_s=0.02,
+        )
         server.drop()
 
     dropping = threading.Thread(target=drop)
@@ -102,8 +113,14 @@ def test_a_slow_connection_is_replaced_without_ending_what_others_run_on_it(
     line = f"touch {mark}; until [ -e {go} ]; do sleep 0.02; done; echo done"
     other = threading.Thread(target=lambda: found.append(hosts.run("a", line)))
     other.start()
-    wait_for("the command to run", lambda: mark.exists() or None, seconds=60, setting="ssh_command", poll_s=0.02)
-    monkeypatch.setattr("harness.cluster.hosts._session", once_too_slow(hosts_module._session))
+    wait_for(
+        "the command to run",
+        lambda: mark.exists() or None,
+        seconds=60,
+        setting="ssh_command",
+        poll_s=0.02,
+    )
+    monkeypatch.setattr("kubedrill.cluster.hosts._session", once_too_slow(hosts_module._session))
     assert hosts.run("a", ["echo", "mine"]).stdout == "mine\n"
     go.touch()
     other.join()
@@ -112,7 +129,9 @@ def test_a_slow_connection_is_replaced_without_ending_what_others_run_on_it(
 
 def test_a_command_that_takes_too_long_is_ended_on_the_node(hosts: Hosts, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    with pytest.raises(DeadlineExceeded, match=r"waited 0.3 s \(timeouts.ssh_command\) for a to run"):
+    with pytest.raises(
+        DeadlineExceeded, match=r"waited 0.3 s \(timeouts.ssh_command\) for a to run"
+    ):
         hosts.run("a", f"sleep 20; touch {mark}", 0.3)
     assert not mark.exists()
 
@@ -139,7 +158,10 @@ def test_a_key_that_the_node_does_not_know(server: Any, tmp_path: Path) -> None:
     server.trust(server.host_key)
     paramiko.RSAKey.generate(2048).write_private_key_file(str(tmp_path / "other.key"))
     wrong = inventory(server, ansible_ssh_private_key_file=str(tmp_path / "other.key"))
-    with Hosts(wrong, SETTINGS) as hosts, pytest.raises(HostUnreachable, match=r"refused .*other.key"):
+    with (
+        Hosts(wrong, SETTINGS) as hosts,
+        pytest.raises(HostUnreachable, match=r"refused .*other.key"),
+    ):
         hosts.run("a", ["true"])
 
 
@@ -155,11 +177,16 @@ def test_a_port_that_accepts_and_says_nothing(server: Any) -> None:
     settings = Settings(timeouts=Timeouts(ssh_connect=0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mute = inventory(server, ansible_port=silent.getsockname()[1])
-        with Hosts(mute, settings) as hosts, pytest.raises(HostUnreachable, match=r"in 0.2 s \(timeouts.ssh_connect"):
+        with (
+            Hosts(mute, settings) as hosts,
+            pytest.raises(HostUnreachable, match=r"in 0.2 s \(timeouts.ssh_connect"),
+        ):
             hosts.run("a", ["true"])
 
 
-def test_a_missing_key_or_known_hosts_file_is_the_inventory_s_mistake(server: Any, tmp_path: Path) -> None:
+def test_a_missing_key_or_known_hosts_file_is_the_inventory_s_mistake(
+    server: Any, tmp_path: Path
+) -> None:
     absent = tmp_path / "absent"
     with (
         Hosts(inventory(server, ansible_ssh_private_key_file=str(absent)), SETTINGS) as hosts,
@@ -167,7 +194,9 @@ def test_a_missing_key_or_known_hosts_file_is_the_inventory_s_mistake(server: An
     ):
         hosts.run("a", ["true"])
     with (
-        Hosts(inventory(server, ansible_ssh_common_args=f"-o UserKnownHostsFile={absent}"), SETTINGS) as hosts,
+        Hosts(
+            inventory(server, ansible_ssh_common_args=f"-o UserKnownHostsFile={absent}"), SETTINGS
+        ) as hosts,
         pytest.raises(ConfigErrors, match="host keys are unknown"),
     ):
         hosts.run("a", ["true"])

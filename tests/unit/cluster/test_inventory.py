@@ -3,14 +3,21 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.inventory import Inventory, build_inventory
-from harness.errors import ConfigErrors, UsageError
+from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.cluster.inventory import Inventory, build_inventory
 
-SHARED = {"cluster_virtual_address": "10.0.0.10", "cluster_kubernetes_version": "v1.35.4", "cluster_name": "mine"}
+SHARED = {
+    "cluster_virtual_address": "10.0.0.10",
+    "cluster_kubernetes_version": "v1.35.4",
+    "cluster_name": "mine",
+}
 
 
 def listing(
-    control_planes: list[str], workers: list[str], hostvars: dict[str, dict[str, Any]] | None = None, **more: Any
+    control_planes: list[str],
+    workers: list[str],
+    hostvars: dict[str, dict[str, Any]] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     names = [*control_planes, *workers]
     values = {name: {"ansible_host": f"10.0.0.{20 + i}", **SHARED} for i, name in enumerate(names)}
@@ -57,7 +64,9 @@ def test_an_unknown_host_lists_the_known_ones() -> None:
 
 
 def test_values_that_differ_between_hosts_are_not_shared() -> None:
-    found = build_inventory(Path("x"), listing(["a", "b"], [], {"a": {"power_off": "x", "power_on": "y"}}))
+    found = build_inventory(
+        Path("x"), listing(["a", "b"], [], {"a": {"power_off": "x", "power_on": "y"}})
+    )
     assert "power_off" not in found.vars
     assert found.node("a").host_vars["power_off"] == "x"
 
@@ -72,7 +81,11 @@ def test_all_mistakes_at_once() -> None:
     data = listing(
         ["a", "b"],
         ["b", "w"],
-        {"a": {"ansible_host": ""}, "w": {"ansible_host": "10.0.0.10", "power_off": "cut"}, "stray": SHARED},
+        {
+            "a": {"ansible_host": ""},
+            "w": {"ansible_host": "10.0.0.10", "power_off": "cut"},
+            "stray": SHARED,
+        },
         ungrouped={"hosts": ["stray"]},
     )
     found = "\n".join(mistakes(data))
@@ -85,13 +98,17 @@ def test_all_mistakes_at_once() -> None:
 
 def test_no_control_plane_names_the_groups_that_were_found() -> None:
     data = listing([], ["w"], masters={"hosts": ["m"]})
-    assert any("control_planes has no hosts" in text and "masters" in text for text in mistakes(data))
+    assert any(
+        "control_planes has no hosts" in text and "masters" in text for text in mistakes(data)
+    )
 
 
 def test_groups_outside_the_cluster_group() -> None:
     data = listing(["a"], ["w"])
     data["cluster"] = {"children": ["workers"]}
-    assert mistakes(data) == ["not in group cluster: a; make control_planes and workers children of cluster"]
+    assert mistakes(data) == [
+        "not in group cluster: a; make control_planes and workers children of cluster"
+    ]
 
 
 def test_two_hosts_with_one_address() -> None:
@@ -107,7 +124,9 @@ def test_a_virtual_address_that_is_none(address: str) -> None:
 
 def test_a_value_that_must_be_shared_differs() -> None:
     data = listing(["a", "b"], [], {"b": {"cluster_virtual_address": "10.0.0.9"}})
-    assert mistakes(data) == ["cluster_virtual_address differs between hosts; set it once, in group_vars/cluster.yml"]
+    assert mistakes(data) == [
+        "cluster_virtual_address differs between hosts; set it once, in group_vars/cluster.yml"
+    ]
 
 
 def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
@@ -134,7 +153,9 @@ def test_ansible_reads_it_and_resolves_templates(tmp_path: Path) -> None:
 
 
 def test_without_control_planes_the_group_is_told_and_no_template_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "hosts.yml").write_text("masters: {hosts: {m1: {ansible_host: 192.0.2.1}}}\n", encoding="utf-8")
+    (tmp_path / "hosts.yml").write_text(
+        "masters: {hosts: {m1: {ansible_host: 192.0.2.1}}}\n", encoding="utf-8"
+    )
     with pytest.raises(ConfigErrors) as caught:
         Inventory.load(tmp_path)
     assert [mistake.split(";")[0] for mistake in caught.value.mistakes] == [

@@ -5,20 +5,37 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cluster.hosts import CommandResult, HostUnreachable
-from harness.cluster.kubeconfig import fetch_admin_conf, through_virtual_address, write_client_cert, write_private
-from harness.cluster.vip import has_address
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.hosts import CommandResult, HostUnreachable
+from kubedrill.cluster.kubeconfig import (
+    fetch_admin_conf,
+    through_virtual_address,
+    write_client_cert,
+    write_private,
+)
+from kubedrill.cluster.vip import has_address
 
 PARTS = {"ca": "CA", "crt": "CERTIFICATE", "key": "KEY"}
 ENCODED = {name: base64.b64encode(text.encode()).decode() for name, text in PARTS.items()}
 CONFIG = yaml.safe_dump(
     {
         "clusters": [
-            {"cluster": {"server": "https://cp1:6443", "certificate-authority-data": ENCODED["ca"]}, "name": "k"}
+            {
+                "cluster": {
+                    "server": "https://cp1:6443",
+                    "certificate-authority-data": ENCODED["ca"],
+                },
+                "name": "k",
+            }
         ],
         "users": [
-            {"user": {"client-certificate-data": ENCODED["crt"], "client-key-data": ENCODED["key"]}, "name": "u"}
+            {
+                "user": {
+                    "client-certificate-data": ENCODED["crt"],
+                    "client-key-data": ENCODED["key"],
+                },
+                "name": "u",
+            }
         ],
     }
 )
@@ -39,14 +56,18 @@ class Answers:
 
 def test_any_control_plane_serves(make_inventory: Any) -> None:
     hosts = Answers(
-        cp1=HostUnreachable("cp1 is off"), cp2=CommandResult(1, "", "cat: no"), cp3=CommandResult(0, CONFIG, "")
+        cp1=HostUnreachable("cp1 is off"),
+        cp2=CommandResult(1, "", "cat: no"),
+        cp3=CommandResult(0, CONFIG, ""),
     )
     assert fetch_admin_conf(make_inventory(), hosts) == CONFIG  # type: ignore[arg-type]
 
 
 def test_when_none_serves_each_answer_is_told(make_inventory: Any) -> None:
     hosts = Answers(
-        cp1=HostUnreachable("cp1 is off"), cp2=CommandResult(1, "", "cat: no"), cp3=CommandResult(0, "", "")
+        cp1=HostUnreachable("cp1 is off"),
+        cp2=CommandResult(1, "", "cat: no"),
+        cp3=CommandResult(0, "", ""),
     )
     with pytest.raises(StepFailed) as caught:
         fetch_admin_conf(make_inventory(), hosts)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from kubernetes.client import (
     V1PodTemplateSpec,
 )
 
-from harness.cluster.objects import condition_is_true, rollout_problem, selects
+from kubedrill.cluster.objects import condition_is_true, rollout_problem, selects
 
 
 def node(*statuses: str) -> V1Node:
@@ -22,7 +22,9 @@ def node(*statuses: str) -> V1Node:
     return V1Node(status=V1NodeStatus(conditions=conditions))
 
 
-@pytest.mark.parametrize("statuses", [(), ("Unknown",), ("False",), ("True", "Unknown"), ("NotReady",), ("true",)])
+@pytest.mark.parametrize(
+    "statuses", [(), ("Unknown",), ("False",), ("True", "Unknown"), ("NotReady",), ("true",)]
+)
 def test_nothing_but_exactly_true_is_ready(statuses: tuple[str, ...]) -> None:
     assert not condition_is_true(node(*statuses), "Ready")
 
@@ -34,8 +36,12 @@ def test_true_is_ready_and_no_other_condition_is_taken_for_it() -> None:
     assert not condition_is_true(V1Node(status=V1NodeStatus(conditions=[other])), "Ready")
 
 
-def deployment(wanted: int | None, generation: int = 1, seen: int = 1, **counts: int) -> V1Deployment:
-    spec = V1DeploymentSpec(replicas=wanted, selector=V1LabelSelector(), template=V1PodTemplateSpec())
+def deployment(
+    wanted: int | None, generation: int = 1, seen: int = 1, **counts: int
+) -> V1Deployment:
+    spec = V1DeploymentSpec(
+        replicas=wanted, selector=V1LabelSelector(), template=V1PodTemplateSpec()
+    )
     status = V1DeploymentStatus(observed_generation=seen, **counts)
     return V1Deployment(metadata=V1ObjectMeta(generation=generation), spec=spec, status=status)
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.inventory import Inventory
-from harness.cluster.playbooks import NICENESS, KillPlaybook, TaskEvent, run_playbook
-from harness.errors import DeadlineExceeded, StepFailed, UsageError
-from harness.waits import wait_for
+from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.base.waits import wait_for
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.playbooks import NICENESS, KillPlaybook, TaskEvent, run_playbook
 
-HEAD = "- name: Try\n  hosts: control_planes\n  connection: local\n  gather_facts: false\n  tasks:\n"
+HEAD = (
+    "- name: Try\n  hosts: control_planes\n  connection: local\n  gather_facts: false\n  tasks:\n"
+)
 MIXED = (
     HEAD
     + """
@@ -57,12 +59,16 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Inventory:
 
 
 @pytest.fixture(scope="module")
-def mixed(inventory: Inventory, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[TaskEvent], str]:
+def mixed(
+    inventory: Inventory, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[TaskEvent], str]:
     playbook = tmp_path_factory.mktemp("play") / "mixed.yml"
     playbook.write_text(MIXED, encoding="utf-8")
     events: list[TaskEvent] = []
     with pytest.raises(StepFailed) as caught:
-        run_playbook(inventory, playbook, {"secret": "hunter2"}, on_event=events.append, timeout_s=120)
+        run_playbook(
+            inventory, playbook, {"secret": "hunter2"}, on_event=events.append, timeout_s=120
+        )
     return events, str(caught.value)
 
 
@@ -79,7 +85,9 @@ def test_each_task_on_each_host_is_told(mixed: tuple[list[TaskEvent], str]) -> N
     assert mixed[0][-1].data["a"]["changed"] == 1
 
 
-def test_events_are_in_order_on_this_machine_s_monotonic_clock(mixed: tuple[list[TaskEvent], str]) -> None:
+def test_events_are_in_order_on_this_machine_s_monotonic_clock(
+    mixed: tuple[list[TaskEvent], str],
+) -> None:
     times = [event.at for event in mixed[0]]
     assert times == sorted(times)
     assert times[-1] <= time.monotonic_ns()
@@ -118,15 +126,22 @@ def test_an_error_of_the_listener_stops_the_playbook(inventory: Inventory, tmp_p
 
 def test_a_playbook_has_a_deadline(inventory: Inventory, tmp_path: Path) -> None:
     playbook, mark = slow(tmp_path)
-    with pytest.raises(DeadlineExceeded, match=r"waited 2.5 s \(timeouts.playbook\) for slow.yml to end"):
+    with pytest.raises(
+        DeadlineExceeded, match=r"waited 2.5 s \(timeouts.playbook\) for slow.yml to end"
+    ):
         run_playbook(inventory, playbook, {"mark": str(mark)}, timeout_s=2.5)
     wait_until_gone(mark)
 
 
 def wait_until_gone(mark: Path) -> None:
-    """Wait for all processes of a playbook to end: the kernel may take a moment for that after their signal."""
+    """Wait for all processes of a playbook to end.
+
+    The kernel may take a moment for that after their signal.
+    """
     gone = lambda: None if list(_processes_with(str(mark))) else True  # noqa: E731
-    wait_for("the playbook's processes to end", gone, seconds=60, setting="a test's own", poll_s=0.05)
+    wait_for(
+        "the playbook's processes to end", gone, seconds=60, setting="a test's own", poll_s=0.05
+    )
 
 
 def _processes_with(word: str) -> Iterator[Any]:
@@ -140,11 +155,17 @@ def _processes_with(word: str) -> Iterator[Any]:
                 yield entry.name
 
 
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel does not group sessions")
-def test_its_workers_sessions_take_only_what_is_left_of_the_processors(inventory: Inventory, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    not Path("/proc/self/autogroup").exists(), reason="this kernel does not group sessions"
+)
+def test_its_workers_sessions_take_only_what_is_left_of_the_processors(
+    inventory: Inventory, tmp_path: Path
+) -> None:
     playbook = tmp_path / "weight.yml"
     weight = "lookup('ansible.builtin.file', '/proc/self/autogroup')"
-    playbook.write_text(f"{HEAD}    - ansible.builtin.assert: {{that: \"{weight} is search('nice {NICENESS}$')\"}}\n")
+    playbook.write_text(
+        f"{HEAD}    - ansible.builtin.assert: {{that: \"{weight} is search('nice {NICENESS}$')\"}}\n"
+    )
     run_playbook(inventory, playbook, timeout_s=120)
 
 

@@ -10,11 +10,11 @@ import paramiko
 import pytest
 import yaml
 
-from harness.cluster.ansible_vars import read_inventory
-from harness.cluster.inventory import Inventory
-from harness.cluster.pod_target import pod_target
-from harness.errors import ConfigErrors, UsageError
-from harness.model import Node
+from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.base.model import Node
+from kubedrill.cluster.ansible_vars import read_inventory
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.pod_target import pod_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +44,21 @@ def inventory(keys: Path, **more: Any) -> Inventory:
         "drills_allowed": True,
         **more,
     }
-    plane = {**shared, "ansible_host": "172.31.77.11", "ansible_ssh_private_key_file": str(keys / "a")}
-    worker = {**shared, "ansible_host": "172.31.77.21", "ansible_ssh_private_key_file": str(keys / "b")}
+    plane = {
+        **shared,
+        "ansible_host": "172.31.77.11",
+        "ansible_ssh_private_key_file": str(keys / "a"),
+    }
+    worker = {
+        **shared,
+        "ansible_host": "172.31.77.21",
+        "ansible_ssh_private_key_file": str(keys / "b"),
+    }
     plane |= {"power_off": "ipmitool off", "power_on": "ipmitool on", "vm_memory_mb": 3072}
-    nodes = (Node("cp1", "172.31.77.11", ("control_plane",), plane), Node("w1", "172.31.77.21", ("worker",), worker))
+    nodes = (
+        Node("cp1", "172.31.77.11", ("control_plane",), plane),
+        Node("w1", "172.31.77.21", ("worker",), worker),
+    )
     return Inventory(keys / "hosts.yml", "far", nodes, shared)
 
 

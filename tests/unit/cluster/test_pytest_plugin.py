@@ -34,7 +34,16 @@ cluster_kubernetes_version=1.35.4
 def run(directory: Path, *options: str) -> str:
     (directory / "test_suite.py").write_text(SUITE, encoding="utf-8")
     (directory / "hosts.ini").write_text(HOSTS, encoding="utf-8")
-    argv = [sys.executable, "-m", "pytest", "--strict-markers", "-v", "-p", "no:cacheprovider", *options]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--strict-markers",
+        "-v",
+        "-p",
+        "no:cacheprovider",
+        *options,
+    ]
     return subprocess.run(argv, cwd=directory, capture_output=True, text=True, check=False).stdout
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from harness.cluster.api import ClusterApi
-from harness.config import Settings
-from harness.errors import DeadlineExceeded
+from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.config import Settings
 
 
 class Core:
@@ -46,7 +46,12 @@ def api_with(core: Core, seconds: float = 30) -> ClusterApi:
 def test_its_pods_end_after_nothing_new_can_start_there() -> None:
     core = Core(looks=1)
     api_with(core).remove_namespace("mine")
-    assert core.calls == ["delete mine", "end the pods of mine within 1 s", "read mine", "read mine"]
+    assert core.calls == [
+        "delete mine",
+        "end the pods of mine within 1 s",
+        "read mine",
+        "read mine",
+    ]
 
 
 def test_one_that_is_not_there_is_gone() -> None:

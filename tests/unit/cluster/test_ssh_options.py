@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.ssh_options import SshOptions
-from harness.errors import ConfigErrors
-from harness.model import Node
+from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.model import Node
+from kubedrill.cluster.ssh_options import SshOptions
 
 
 def options(**host_vars: Any) -> SshOptions:
@@ -33,7 +33,9 @@ def test_options_in_ssh_arguments_are_found_however_they_are_written(arguments: 
 
 
 def test_the_first_of_two_options_counts_as_with_ssh() -> None:
-    found = options(ansible_ssh_args="-o Port=1", ansible_ssh_extra_args="-o Port=2 -o HostKeyAlias=b")
+    found = options(
+        ansible_ssh_args="-o Port=1", ansible_ssh_extra_args="-o Port=2 -o HostKeyAlias=b"
+    )
     assert (found.port, found.host_key_alias) == (1, "b")
 
 
@@ -56,6 +58,8 @@ def test_passwords_are_not_shown() -> None:
         ({"ansible_ssh_common_args": "-o"}, "ends with '-o'; give it a value"),
     ],
 )
-def test_what_cannot_work_is_said_before_anything_is_tried(host_vars: dict[str, Any], said: str) -> None:
+def test_what_cannot_work_is_said_before_anything_is_tried(
+    host_vars: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ConfigErrors, match=said.replace("(", r"\(")):
         options(**host_vars)

@@ -1,6 +1,7 @@
 import pytest
 
-from harness.cluster.timers import (
+from kubedrill.base.errors import KubedrillError
+from kubedrill.cluster.timers import (
     LiveTimers,
     Timer,
     parse_flags,
@@ -9,7 +10,6 @@ from harness.cluster.timers import (
     parse_vrrp_script,
     seconds,
 )
-from harness.errors import KubedrillError
 
 KEEPALIVED = """
 global_defs {
@@ -35,7 +35,8 @@ backend api
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("40s", 40), ("1m30s", 90), ("250ms", 0.25), ("1.5h", 5400), ("7", 7), ("0.3", 0.3), (5, 5)]
+    ("text", "value"),
+    [("40s", 40), ("1m30s", 90), ("250ms", 0.25), ("1.5h", 5400), ("7", 7), ("0.3", 0.3), (5, 5)],
 )
 def test_durations(text: str | float, value: float) -> None:
     assert seconds(text) == value

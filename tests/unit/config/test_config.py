@@ -2,9 +2,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import GameDay, History, Load, Notify, Probes, Settings, Timeouts, load_settings
-from harness.config_limits import DrillLimits, Limits
-from harness.errors import ConfigErrors
+from kubedrill.base.errors import ConfigErrors
+from kubedrill.config import (
+    GameDay,
+    History,
+    Load,
+    Notify,
+    Probes,
+    Settings,
+    Timeouts,
+    load_settings,
+)
+from kubedrill.config.limits import DrillLimits, Limits
 
 DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
 
@@ -20,7 +29,9 @@ def test_without_a_file_the_defaults_apply(tmp_path: Path, monkeypatch: pytest.M
     assert load_settings() == Settings()
 
 
-def test_the_working_directory_s_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_working_directory_s_file_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, "probes: {interval_s: 0.05}")
     monkeypatch.chdir(tmp_path)
     assert load_settings().probes.interval_s == 0.05
@@ -31,7 +42,10 @@ def test_an_empty_file_means_defaults(tmp_path: Path) -> None:
 
 
 def test_all_mistakes_are_listed_at_once_with_their_place(tmp_path: Path) -> None:
-    path = write(tmp_path, "timeouts: {api_cal: 3, node_ready: -1}\nprobes: {interval_s: often}\ncolour: red\n")
+    path = write(
+        tmp_path,
+        "timeouts: {api_cal: 3, node_ready: -1}\nprobes: {interval_s: often}\ncolour: red\n",
+    )
     with pytest.raises(ConfigErrors) as caught:
         load_settings(path)
     assert caught.value.exit_code == 2
@@ -45,7 +59,8 @@ def test_all_mistakes_are_listed_at_once_with_their_place(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("- a\n- b\n", "holds a list"), ("a: [", "is not YAML"), ("just words", "holds a str")]
+    ("text", "said"),
+    [("- a\n- b\n", "holds a list"), ("a: [", "is not YAML"), ("just words", "holds a str")],
 )
 def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigErrors, match=said):
@@ -58,7 +73,9 @@ def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
 
 
 def test_one_limit_of_a_drill_leaves_its_others(tmp_path: Path) -> None:
-    limits = load_settings(write(tmp_path, "drills: {failover_vip: {api_outage_s: 3}}")).drills.of("failover-vip")
+    limits = load_settings(write(tmp_path, "drills: {failover_vip: {api_outage_s: 3}}")).drills.of(
+        "failover-vip"
+    )
     assert limits.api_outage_s == 3
     assert limits.app_outage_s == DrillLimits().failover_vip.app_outage_s != Limits().app_outage_s
 
@@ -81,14 +98,19 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
             if field.default == ():
                 assert f"| `{prefix}.{name}` | (empty) | {field.description} |" in text
                 continue
-            assert f"| `{prefix}.{name}` | {field.default:g} |" in text, f"docs: {prefix}.{name} = {field.default:g}"
+            assert f"| `{prefix}.{name}` | {field.default:g} |" in text, (
+                f"docs: {prefix}.{name} = {field.default:g}"
+            )
     for name, field in History.model_fields.items():
         default = str(field.default).lower() or "(empty)"
         assert f"| `history.{name}` | {default} | {field.description} |" in text
     for name, field in Load.model_fields.items():
         assert f"| `load.{name}` | {field.default:g} | {field.description} |" in text
     for name, field in Notify.model_fields.items():
-        assert f"| `notify.{name}` | {str(field.default).lower() or '(empty)'} | {field.description} |" in text
+        assert (
+            f"| `notify.{name}` | {str(field.default).lower() or '(empty)'} | {field.description} |"
+            in text
+        )
     for name in DrillLimits.model_fields:
         assert f"`{name}`" in text
 
@@ -98,6 +120,8 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
     ["failover-vip", "failover-etcd-leader", "upgrade-plane-lost", "network-holder-cut", "node-hang-leader",
      "zone-outage", "game-day"],
 )  # fmt: skip
-def test_dns_may_fail_as_long_as_the_loss_of_a_control_plane_is_predicted_to_last(name: str) -> None:
+def test_dns_may_fail_as_long_as_the_loss_of_a_control_plane_is_predicted_to_last(
+    name: str,
+) -> None:
     handover, grace, period, proxy = 15 + 2, 50, 5, 1  # with the active controller manager on it
     assert Settings().drills.of(name).dns_outage_s > handover + grace + period + proxy

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness import config_app as module
-from harness.config import Settings, load_settings
-from harness.config_limits import DrillLimits
-from harness.errors import ConfigErrors
+from kubedrill.base.errors import ConfigErrors
+from kubedrill.config import Settings, load_settings
+from kubedrill.config import app as module
+from kubedrill.config.limits import DrillLimits
 
 OWN: dict[str, Any] = {
     "namespace": "shop",
@@ -74,7 +74,10 @@ def test_all_mistakes_of_the_section_are_listed_at_once(tmp_path: Path) -> None:
     [
         ({"deployed": False}, "none of them is given"),
         ({"helm": {"chart": "chart"}}, "helm and deployed: true is given"),
-        ({"kustomize": "kust", "deployed": False, "helm": {"chart": "chart"}}, "kustomize and helm is given"),
+        (
+            {"kustomize": "kust", "deployed": False, "helm": {"chart": "chart"}},
+            "kustomize and helm is given",
+        ),
     ],
 )
 def test_exactly_one_source(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
@@ -101,7 +104,9 @@ def test_one_way_in_from_outside(tmp_path: Path, outside: dict[str, Any], said: 
 
 def test_an_ingress_is_asked_by_its_address_and_name(tmp_path: Path) -> None:
     outside = {"url": "https://10.0.0.9:8443/healthz", "host": "shop.example", "verify": False}
-    found = load_settings(write(tmp_path, app={**OWN, "endpoints": {**OWN["endpoints"], "outside": outside}})).app
+    found = load_settings(
+        write(tmp_path, app={**OWN, "endpoints": {**OWN["endpoints"], "outside": outside}})
+    ).app
     assert found is not None
     assert found.endpoints.outside.host == "shop.example"
 
@@ -118,18 +123,27 @@ def test_paths_are_relative_to_the_file_and_not_to_the_working_directory(
     assert settings.app is not None
     assert settings.app.kustomize == folder
     assert settings.app.told == f"deployment/web in namespace shop (kustomize {folder})"
-    again = Settings.model_validate(yaml.safe_load(yaml.safe_dump(settings.model_dump(mode="json"))))
-    assert again == settings, "a nightly cell writes the settings down and reads them in another folder"
+    again = Settings.model_validate(
+        yaml.safe_load(yaml.safe_dump(settings.model_dump(mode="json")))
+    )
+    assert again == settings, (
+        "a nightly cell writes the settings down and reads them in another folder"
+    )
 
 
 def test_objectives_stand_for_the_limits_that_are_not_given() -> None:
-    given = {"failover_worker": {"app_outage_s": 60, "app_max_failed": None}, "node_drain": {"api_outage_s": 9}}
+    given = {
+        "failover_worker": {"app_outage_s": 60, "app_max_failed": None},
+        "node_drain": {"api_outage_s": 9},
+    }
     app = {**OWN, "objectives": {"outage_s": 4, "max_failed": 20}}
     limits = Settings.model_validate({"app": app, "drills": given}).drills
     for name in set(DrillLimits.model_fields) - {"failover_worker"}:
         assert (limits.of(name).app_outage_s, limits.of(name).app_max_failed) == (4, 20), name
     worker = limits.of("failover-worker")
-    assert (worker.app_outage_s, worker.app_max_failed) == (60, None), "what is given for a drill wins"
+    assert (worker.app_outage_s, worker.app_max_failed) == (60, None), (
+        "what is given for a drill wins"
+    )
     assert limits.of("node-drain").api_outage_s == 9
     assert limits.of("failover-vip").api_outage_s == DrillLimits().failover_vip.api_outage_s
 
@@ -142,7 +156,9 @@ def test_one_objective_leaves_the_other_to_each_drill() -> None:
 
 def test_mistakes_beside_objectives_are_told_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as caught:
-        load_settings(write(tmp_path, app={**OWN, "objectives": {"outage_s": "soon"}}, drills=["node-drain"]))
+        load_settings(
+            write(tmp_path, app={**OWN, "objectives": {"outage_s": "soon"}}, drills=["node-drain"])
+        )
     assert len(caught.value.mistakes) == 2
 
 
@@ -153,7 +169,9 @@ def test_the_documentation_lists_every_setting() -> None:
         for name, field in model.model_fields.items():
             if field.description:
                 assert f"| `{place}{name}` |" in text, f"docs/own-app.md: {place}{name}"
-                assert field.description in text, f"docs/own-app.md: {place}{name}: {field.description}"
+                assert field.description in text, (
+                    f"docs/own-app.md: {place}{name}: {field.description}"
+                )
 
 
 def places() -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What drills ask of the app before they break anything: a disruption budget, and tolerations that end."""
+"""What drills ask of the app before they break anything.
+
+A disruption budget, and tolerations that end.
+"""
 
 from math import inf
 from types import SimpleNamespace as Object
@@ -6,13 +9,16 @@ from typing import Any
 
 import pytest
 
-from harness.app.manifests import load, of_kind
-from harness.drills.failover_worker import REPLACED_S, UNREACHABLE, stays_s
-from harness.drills.node_drain import guarding_budgets
+from kubedrill.apps.manifests import load, of_kind
+from kubedrill.drills.failover_worker import REPLACED_S, UNREACHABLE, stays_s
+from kubedrill.drills.node_drain import guarding_budgets
 
 
 def pod(*tolerations: tuple[str | None, str | None, int | None]) -> Any:
-    found = [Object(key=key, effect=effect, toleration_seconds=seconds) for key, effect, seconds in tolerations]
+    found = [
+        Object(key=key, effect=effect, toleration_seconds=seconds)
+        for key, effect, seconds in tolerations
+    ]
     return Object(spec=Object(tolerations=found or None), metadata=Object(labels={"app": "hello"}))
 
 
@@ -23,7 +29,10 @@ def pod(*tolerations: tuple[str | None, str | None, int | None]) -> Any:
         (((UNREACHABLE, "NoExecute", 10),), 10.0),
         (((UNREACHABLE, "NoExecute", None),), inf),
         (((None, None, None),), inf),
-        (((None, None, None), (UNREACHABLE, "NoExecute", 300)), 300.0),  # the shortest counts, as in Kubernetes
+        (
+            ((None, None, None), (UNREACHABLE, "NoExecute", 300)),
+            300.0,
+        ),  # the shortest counts, as in Kubernetes
         (((UNREACHABLE, "NoSchedule", None), ("other", "NoExecute", None)), 0.0),
     ],
 )
@@ -37,11 +46,15 @@ def test_the_sample_app_does_not_stay_for_long() -> None:
     assert 0 < stays_s(pod(*own)) <= REPLACED_S < 300
 
 
-@pytest.mark.parametrize(("labels", "found"), [({"app": "hello"}, ["guard"]), ({"app": "other"}, [])])
+@pytest.mark.parametrize(
+    ("labels", "found"), [({"app": "hello"}, ["guard"]), ({"app": "other"}, [])]
+)
 def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) -> None:
     selector = Object(match_labels=labels, match_expressions=None)
     budget = Object(metadata=Object(name="guard"), spec=Object(selector=selector))
     listed = Object(list_namespaced_pod_disruption_budget=lambda _namespace: Object(items=[budget]))
     api = Object(pods=lambda *_: [pod()], policy=listed)
-    ctx: Any = Object(faults=Object(api=api), survey=Object(app=Object(namespace="n", selector="s")))
+    ctx: Any = Object(
+        faults=Object(api=api), survey=Object(app=Object(namespace="n", selector="s"))
+    )
     assert guarding_budgets(ctx) == found

@@ -1,4 +1,7 @@
-"""Clients of API servers in memory, which are told of a revocation late; tokens are signed by the real openssl."""
+"""Clients of API servers in memory, which are told of a revocation late.
+
+Tokens are signed by the real openssl.
+"""
 
 import base64
 import json
@@ -11,14 +14,14 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from harness.cluster.api_client import ApiUnavailable
-from harness.cluster.hosts import CommandResult
-from harness.config import Settings
-from harness.drills import credential_drills
-from harness.drills.credential_drills import CredentialsRevoked, Since, TokenExpiredDrill
-from harness.errors import DeadlineExceeded
-from harness.faults import AccountDeleted, RightRevoked, credentials
-from harness.faults.credentials import LIFE_S, TokenExpired, claims
+from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.cluster.api_client import ApiUnavailable
+from kubedrill.cluster.hosts import CommandResult
+from kubedrill.config import Settings
+from kubedrill.drills import credential_drills
+from kubedrill.drills.credential_drills import CredentialsRevoked, Since, TokenExpiredDrill
+from kubedrill.faults import AccountDeleted, RightRevoked, credentials
+from kubedrill.faults.credentials import LIFE_S, TokenExpired, claims
 
 NOW = 1_800_000_000
 
@@ -36,10 +39,17 @@ def _b64(data: bytes) -> str:
 
 
 class Cluster:
-    """The API: each API server grants what is there; ``late`` ones go on for that many questions after a deletion."""
+    """The API: each API server grants what is there.
+
+    ``late`` ones go on for that many questions after a deletion.
+    """
 
     def __init__(self, **late: int) -> None:
-        self.late, self.there, self.asked = late, {"Namespace", "ServiceAccount", "RoleBinding"}, list[str]()
+        self.late, self.there, self.asked = (
+            late,
+            {"Namespace", "ServiceAccount", "RoleBinding"},
+            list[str](),
+        )
         self.core = self
 
     def delete(self, objects: list[Any]) -> None:
@@ -80,7 +90,9 @@ class Context:
 
     def __init__(self, inventory: Any, cluster: Any, hosts: Any = None) -> None:
         settings = Settings.model_validate({"timeouts": {"revoked": 1}})
-        self.faults = Object(inventory=inventory, api=cluster, hosts=hosts, settings=settings, note=lambda *_: None)
+        self.faults = Object(
+            inventory=inventory, api=cluster, hosts=hosts, settings=settings, note=lambda *_: None
+        )
         self.targets = tuple(node.name for node in inventory.control_planes)
         self.checks: dict[str, tuple[bool | None, str]] = {}
         self.undos = Object(add=lambda *_: None)
@@ -110,7 +122,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Any:
     return wire
 
 
-def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(make_inventory: Any, asked: Any) -> None:
+def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(
+    make_inventory: Any, asked: Any
+) -> None:
     cluster = asked(Cluster(**{"172.31.77.12": 3}))
     ctx: Any = Context(make_inventory(), cluster)
     CredentialsRevoked().run(ctx)
@@ -122,9 +136,13 @@ def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(make_inven
         assert found.startswith("cp1 0.0-0.")
 
 
-def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(make_inventory: Any, asked: Any) -> None:
+def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(
+    make_inventory: Any, asked: Any
+) -> None:
     ctx: Any = Context(make_inventory(), asked(Cluster(**{"172.31.77.13": 10**9})))
-    with pytest.raises(DeadlineExceeded, match=r"every API server to answer 403; last seen: cp3 says 200"):
+    with pytest.raises(
+        DeadlineExceeded, match=r"every API server to answer 403; last seen: cp3 says 200"
+    ):
         CredentialsRevoked().run(ctx)
     assert ctx.checks == {}
 
@@ -151,29 +169,40 @@ class Node:
 
     def run(self, _node: str, line: str, stdin: str = "") -> CommandResult:
         line = line.replace("/etc/kubernetes/pki/sa.key", str(self.key))
-        done = subprocess.run(["sh", "-c", line], input=stdin, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-c", line], input=stdin, capture_output=True, text=True, check=False
+        )
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
-    subprocess.run(["openssl", "genrsa", "-out", tmp_path / "sa.key", "2048"], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "genrsa", "-out", tmp_path / "sa.key", "2048"], check=True, capture_output=True
+    )
     return tmp_path / "sa.key"
 
 
-def test_both_tokens_are_signed_alike_and_differ_in_their_times(make_inventory: Any, key: Path, tmp_path: Path) -> None:
+def test_both_tokens_are_signed_alike_and_differ_in_their_times(
+    make_inventory: Any, key: Path, tmp_path: Path
+) -> None:
     ctx: Any = Context(make_inventory(), Cluster(), Node(key)).faults
     fault = TokenExpired()
     assert fault.available(ctx) is None
     fault.inject(ctx)
-    for text, times in ((fault.expired, (NOW - 2 * LIFE_S, NOW - LIFE_S)), (fault.valid, (NOW, NOW + LIFE_S))):
+    for text, times in (
+        (fault.expired, (NOW - 2 * LIFE_S, NOW - LIFE_S)),
+        (fault.valid, (NOW, NOW + LIFE_S)),
+    ):
         assert (claims(text)["iat"], claims(text)["exp"]) == times
         assert claims(text)["sub"] == "system:serviceaccount:a:b"
         head, _, signature = text.rpartition(".")
         (tmp_path / "sig").write_bytes(base64.urlsafe_b64decode(signature + "=="))
         (tmp_path / "text").write_text(head)
         public = f"openssl rsa -in {key} -pubout -out {tmp_path}/pub 2>/dev/null"
-        verify = f"openssl dgst -sha256 -verify {tmp_path}/pub -signature {tmp_path}/sig {tmp_path}/text"
+        verify = (
+            f"openssl dgst -sha256 -verify {tmp_path}/pub -signature {tmp_path}/sig {tmp_path}/text"
+        )
         subprocess.run(["sh", "-c", f"{public} && {verify}"], check=True, capture_output=True)
     assert fault.expired not in repr(fault)
     key.write_text("no key")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from harness.drills import ALL, INSTEAD, STANDARD, find_drills
-from harness.drills.base import pick
-from harness.drills.cluster_upgrade import next_version
-from harness.drills.drain_blocked import NAMESPACE, WORKLOAD, planted
-from harness.drills.undo import Undos
-from harness.errors import StepFailed, UsageError
+from kubedrill.base.errors import StepFailed, UsageError
+from kubedrill.core.drill import pick
+from kubedrill.core.undo import Undos
+from kubedrill.drills import ALL, INSTEAD, STANDARD, find_drills
+from kubedrill.drills.cluster_upgrade import next_version
+from kubedrill.drills.drain_blocked import NAMESPACE, WORKLOAD, planted
 
 
 def test_unknown_drills_are_named_together_with_the_known_ones() -> None:
@@ -36,7 +36,9 @@ def test_a_name_given_twice_runs_once_and_order_is_the_users() -> None:
 def test_the_upgrade_comes_last_because_it_cannot_be_undone() -> None:
     assert list(ALL)[-1] == "cluster-upgrade"
     assert [drill.name for drill in find_drills([])] == list(STANDARD)
-    assert [drill.name for drill in find_drills(["all"])] == [name for name in ALL if name not in INSTEAD]
+    assert [drill.name for drill in find_drills(["all"])] == [
+        name for name in ALL if name not in INSTEAD
+    ]
     assert set(STANDARD) < set(ALL)
 
 

@@ -1,4 +1,7 @@
-"""Replacing an etcd member and restoring etcd: what is told of the writes. The etcd part: tests/unit/faults."""
+"""Replacing an etcd member and restoring etcd: what is told of the writes.
+
+The etcd part: tests/unit/faults.
+"""
 
 from contextlib import contextmanager
 from types import SimpleNamespace as Object
@@ -7,24 +10,29 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from harness.cluster.api_client import ApiUnavailable
-from harness.config import Settings
-from harness.drills import etcd_quorum_restored
-from harness.drills.etcd_member_replaced import check_ledger
-from harness.drills.etcd_quorum_restored import EtcdQuorumRestored, _report, _write
-from harness.drills.ledger import Ledger, Writing
-from harness.errors import StepFailed
-from harness.waits import wait_for
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.waits import wait_for
+from kubedrill.cluster.api_client import ApiUnavailable
+from kubedrill.config import Settings
+from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.drills import etcd_quorum_restored
+from kubedrill.drills.etcd_member_replaced import check_ledger
+from kubedrill.drills.etcd_quorum_restored import EtcdQuorumRestored, _report, _write
 
 
 class Api:
-    """ConfigMaps of one namespace; ``answers`` are what each write does in turn, "ok" when they run out."""
+    """ConfigMaps of one namespace.
+
+    ``answers`` are what each write does in turn, "ok" when they run out.
+    """
 
     def __init__(self, *answers: str) -> None:
         self.answers, self.maps = list(answers), list[str]()
         self.core = self
 
-    def create_namespaced_config_map(self, _namespace: str, body: Any, _request_timeout: float) -> None:
+    def create_namespaced_config_map(
+        self, _namespace: str, body: Any, _request_timeout: float
+    ) -> None:
         answer = self.answers.pop(0) if self.answers else "ok"
         if answer != "refused":
             self.maps.append(body["metadata"]["name"])
@@ -34,7 +42,9 @@ class Api:
             raise ApiUnavailable("no answer")
 
     def list_namespaced_config_map(self, _namespace: str) -> Any:
-        return Object(items=[Object(metadata=Object(name=name)) for name in [*self.maps, "kube-root-ca.crt"]])
+        return Object(
+            items=[Object(metadata=Object(name=name)) for name in [*self.maps, "kube-root-ca.crt"]]
+        )
 
 
 def ledger(*answers: str) -> tuple[Ledger, Api]:
@@ -64,7 +74,10 @@ def test_only_what_was_acknowledged_can_be_lost() -> None:
     assert book.lost() == [3]
     ctx: Any = Context()
     check_ledger(ctx, book)
-    assert ctx.checks["no acknowledged API write is lost"] == (False, "1 of 2 lost: entries 3, 1 unknown, 1 refused")
+    assert ctx.checks["no acknowledged API write is lost"] == (
+        False,
+        "1 of 2 lost: entries 3, 1 unknown, 1 refused",
+    )
 
 
 def test_no_acknowledged_write_at_all_proves_nothing() -> None:
@@ -78,7 +91,13 @@ def test_no_acknowledged_write_at_all_proves_nothing() -> None:
 def test_writing_goes_on_until_it_is_left() -> None:
     book, _ = ledger()
     with Writing(book, interval_s=0.001):
-        wait_for("writes", lambda: len(book.acknowledged) > 2 or None, seconds=30, setting="api_up", poll_s=0.01)
+        wait_for(
+            "writes",
+            lambda: len(book.acknowledged) > 2 or None,
+            seconds=30,
+            setting="api_up",
+            poll_s=0.01,
+        )
     count = len(book.acknowledged)
     assert book.lost() == []
     assert len(book.acknowledged) == count
@@ -88,7 +107,11 @@ def test_writing_goes_on_until_it_is_left() -> None:
     ("there", "before_ok", "point_ok"),
     [
         ({0, 1}, True, True),
-        ({0, 1, 2, 3}, True, False),  # nothing after the snapshot is lost: it is not what was restored
+        (
+            {0, 1, 2, 3},
+            True,
+            False,
+        ),  # nothing after the snapshot is lost: it is not what was restored
         ({0}, False, True),  # a write before the snapshot is lost
     ],
 )
@@ -104,7 +127,10 @@ def test_the_recovery_point_is_told_and_what_is_older_must_be_there(
     assert ctx.checks["what was written before the snapshot is there"][0] is before_ok
     assert ctx.checks["recovery point"][0] is point_ok
     assert "2.5 s" in ctx.checks["recovery point"][1]
-    assert ctx.checks["recovery time"] == (True, "61 s from the loss to the first acknowledged write")
+    assert ctx.checks["recovery time"] == (
+        True,
+        "61 s from the loss to the first acknowledged write",
+    )
 
 
 def test_without_one_acknowledged_write_nothing_is_broken() -> None:
@@ -119,7 +145,9 @@ class Restoring:
     def __init__(self, inventory: Any, api: Any) -> None:
         self.said: list[str] = []
         self.targets = ("cp1", "cp2")
-        self.faults = Object(inventory=inventory, api=api, hosts=None, settings=Settings(), note=lambda *_: None)
+        self.faults = Object(
+            inventory=inventory, api=api, hosts=None, settings=Settings(), note=lambda *_: None
+        )
         self.survey = Object(faults=self.faults)
         self.undos = Object(add=lambda what, _undo: self.said.append(f"undo: {what}"))
         self.check = lambda name, ok, found, expected: self.said.append(f"{name}: {ok}")  # noqa: ARG005

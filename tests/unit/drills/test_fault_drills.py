@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.etcd import Member
-from harness.config import DrillLimits, Settings
-from harness.drills import ALL, choices
-from harness.drills.fault_drill import FaultDrill, until_address_moved, until_new_etcd_leader
-from harness.drills.leader_takeover import LEADER_DRILLS
-from harness.drills.network_drills import NETWORK_DRILLS
-from harness.drills.node_drills import NODE_DRILLS
-from harness.drills.pod_drills import POD_DRILLS, PodDrill, readiness_s
-from harness.drills.predictions import Expected
-from harness.drills.resource_drills import RESOURCE_DRILLS
-from harness.drills.service_drills import SERVICE_DRILLS, frozen_dns
-from harness.drills.zone_outage import ZoneOutageDrill
+from kubedrill.cluster.etcd import Member
+from kubedrill.config import Settings
+from kubedrill.config.limits import DrillLimits
+from kubedrill.core import choices
+from kubedrill.core.fault_drill import FaultDrill, until_address_moved, until_new_etcd_leader
+from kubedrill.core.predictions import Expected
+from kubedrill.drills import ALL
+from kubedrill.drills.leader_takeover import LEADER_DRILLS
+from kubedrill.drills.network_drills import NETWORK_DRILLS
+from kubedrill.drills.node_drills import NODE_DRILLS
+from kubedrill.drills.pod_drills import POD_DRILLS, PodDrill, readiness_s
+from kubedrill.drills.resource_drills import RESOURCE_DRILLS
+from kubedrill.drills.service_drills import SERVICE_DRILLS, frozen_dns
+from kubedrill.drills.zone_outage import ZoneOutageDrill
 
 TABLES = [SERVICE_DRILLS, NETWORK_DRILLS, NODE_DRILLS, RESOURCE_DRILLS, POD_DRILLS, LEADER_DRILLS]
 
@@ -27,7 +29,9 @@ def survey(inventory: Any, **api: Any) -> Any:
     everything = Object(**api)
     faults = Object(inventory=inventory, api=everything, hosts=everything, settings=Settings())
     app = Object(namespace="shop", name="web", selector="app=web")
-    return Object(faults=faults, app=app, rng=random.Random(7), timers=None, limits_of=Settings().drills.of)
+    return Object(
+        faults=faults, app=app, rng=random.Random(7), timers=None, limits_of=Settings().drills.of
+    )
 
 
 class Fault:
@@ -47,7 +51,15 @@ def drill(among: list[str], busy: tuple[str, ...] = (), **more: Any) -> FaultDri
         return Fault(node, busy)
 
     return FaultDrill(
-        "kubelet-stopped", "T", "p", "2 workers", 1, lambda _s: among, make, lambda *_: Expected(), **more
+        "kubelet-stopped",
+        "T",
+        "p",
+        "2 workers",
+        1,
+        lambda _s: among,
+        make,
+        lambda *_: Expected(),
+        **more,
     )
 
 
@@ -55,12 +67,17 @@ def test_no_candidate_is_told_by_what_the_drill_needs(make_inventory: Any) -> No
     assert drill([]).unavailable(survey(make_inventory())) == "needs 2 workers"
 
 
-def test_a_drill_is_available_where_one_candidate_is_and_takes_that_one(make_inventory: Any) -> None:
+def test_a_drill_is_available_where_one_candidate_is_and_takes_that_one(
+    make_inventory: Any,
+) -> None:
     half = drill(["w1", "w2", "w3"], busy=("w1", "w3"))
     assert half.unavailable(survey(make_inventory())) is None
     assert {half.prepare(survey(make_inventory())) for _ in range(5)} == {("w2",)}
     none = drill(["w1", "w2"], busy=("w1", "w2"))
-    assert none.unavailable(survey(make_inventory())) == "w1 has a fault already; w2 has a fault already"
+    assert (
+        none.unavailable(survey(make_inventory()))
+        == "w1 has a fault already; w2 has a fault already"
+    )
 
 
 class Context:
@@ -92,7 +109,9 @@ def waits(what: str, lacks: Any, *, setting: str) -> None:
 
 
 @pytest.mark.parametrize("answered", [True, False])
-def test_the_fault_lasts_until_it_was_seen_and_survived_then_it_is_healed(make_inventory: Any, answered: bool) -> None:
+def test_the_fault_lasts_until_it_was_seen_and_survived_then_it_is_healed(
+    make_inventory: Any, answered: bool
+) -> None:
     ctx: Any = Context(make_inventory(), ready=lambda _node: True, wait=waits)
     drill(["w1"], until=lambda c: c.said.append("seen"), hold_s=0.001, answered=answered).run(ctx)
     between = ["seen", "w1: test: for 0.001 s"]
@@ -101,7 +120,8 @@ def test_the_fault_lasts_until_it_was_seen_and_survived_then_it_is_healed(make_i
 
 
 @pytest.mark.parametrize(
-    ("holders", "moved"), [(["w1", "cp2"], True), (["w1"], False), (["cp2", "cp3"], False), (["cp2"], True)]
+    ("holders", "moved"),
+    [(["w1", "cp2"], True), (["w1"], False), (["cp2", "cp3"], False), (["cp2"], True)],
 )
 def test_an_address_that_two_nodes_hold_has_moved_when_one_other_has_it(
     make_inventory: Any, holders: list[str], moved: bool
@@ -146,7 +166,9 @@ def test_choices_are_refused_where_nothing_would_be_left(make_inventory: Any) ->
     few = survey(make_inventory(cp=1, workers=1), pods=lambda *_: pods, vip_holder=lambda: "cp1")
     assert choices.app_workers(few) == []
     assert choices.address_holder(few) == []
-    many = survey(make_inventory(), pods=lambda *_: pods, vip_holder=lambda: "cp1", etcd_leader=lambda: "cp3")
+    many = survey(
+        make_inventory(), pods=lambda *_: pods, vip_holder=lambda: "cp1", etcd_leader=lambda: "cp3"
+    )
     assert choices.app_workers(many) == ["w1", "w2"]
     assert choices.dns_nodes(many) == ["w1", "w2"]
     assert choices.etcd_followers(many) == ["cp2"]
@@ -179,12 +201,20 @@ def test_a_zone_is_lost_only_where_etcd_and_a_worker_are_left(make_inventory: An
     assert zone.unavailable(good) is None
     assert zone.prepare(good) == ("cp1", "w1")
     two = zone.unavailable(power(inventory, cp1="a", cp2="a", w1="b", w2="b"))
-    assert two == ("etcd would be below quorum: 1 of 3 members left without cp1, cp2, needs 2; zone b has every worker")
+    assert two == (
+        "etcd would be below quorum: 1 of 3 members left without cp1, cp2, needs 2; zone b has every worker"
+    )
 
 
 def probe(**fields: Any) -> Any:
     unset = dict.fromkeys(
-        ("initial_delay_seconds", "period_seconds", "success_threshold", "failure_threshold", "timeout_seconds")
+        (
+            "initial_delay_seconds",
+            "period_seconds",
+            "success_threshold",
+            "failure_threshold",
+            "timeout_seconds",
+        )
     )
     return Object(**{**unset, **fields})
 
@@ -196,7 +226,10 @@ def pod_spec(readiness: Any) -> Any:
 def test_readiness_is_read_from_the_pod_and_else_kubernetes_default() -> None:
     assert readiness_s(pod_spec(None)) == 0
     assert readiness_s(pod_spec(probe())) == 10
-    assert readiness_s(pod_spec(probe(initial_delay_seconds=5, period_seconds=2, success_threshold=3))) == 11
+    assert (
+        readiness_s(pod_spec(probe(initial_delay_seconds=5, period_seconds=2, success_threshold=3)))
+        == 11
+    )
 
 
 def test_a_hanging_dns_pod_is_out_after_its_own_probe_has_failed(make_inventory: Any) -> None:
@@ -209,19 +242,25 @@ def test_a_hanging_dns_pod_is_out_after_its_own_probe_has_failed(make_inventory:
 
 def ready_pod(name: str) -> Any:
     return Object(
-        metadata=Object(name=name, deletion_timestamp=None, owner_references=[Object(controller=True)]),
+        metadata=Object(
+            name=name, deletion_timestamp=None, owner_references=[Object(controller=True)]
+        ),
         status=Object(phase="Running", conditions=[Object(type="Ready", status="True")]),
         spec=Object(node_name="w1", containers=[Object(name="web")]),
     )
 
 
 def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
-    found = survey(make_inventory(), pods=lambda *_: [ready_pod("web-1")], run=lambda *_: Object(ok=True))
+    found = survey(
+        make_inventory(), pods=lambda *_: [ready_pod("web-1")], run=lambda *_: Object(ok=True)
+    )
     by_what = {drill.what: drill for drill in POD_DRILLS}
     assert "needs 2 or more" in str(by_what["pod"].unavailable(found))
     assert by_what["all"].unavailable(found) is None
     two = survey(
-        make_inventory(), pods=lambda *_: [ready_pod("web-1"), ready_pod("web-2")], run=lambda *_: Object(ok=True)
+        make_inventory(),
+        pods=lambda *_: [ready_pod("web-1"), ready_pod("web-2")],
+        run=lambda *_: Object(ok=True),
     )
     one: PodDrill = by_what["container"]
     assert one.unavailable(two) is None
@@ -235,8 +274,12 @@ def behind_balancer(make_inventory: Any) -> Any:
         raise AssertionError("there is no virtual address to hold")
 
     members = [Member(f"cp{i}", i, 2) for i in (1, 2, 3)]
-    inventory = make_inventory(cluster_endpoint_kind="external", cluster_external_address="192.0.2.9")
-    found = survey(inventory, vip_holder=nobody, etcd_leader=lambda: "cp2", etcd_members=lambda: members)
+    inventory = make_inventory(
+        cluster_endpoint_kind="external", cluster_external_address="192.0.2.9"
+    )
+    found = survey(
+        inventory, vip_holder=nobody, etcd_leader=lambda: "cp2", etcd_members=lambda: members
+    )
     found.rehearsal = True
     return found
 
@@ -248,13 +291,17 @@ ADDRESS_DRILLS = [
 
 
 @pytest.mark.parametrize("name", ADDRESS_DRILLS)
-def test_drills_of_the_virtual_address_are_not_run_behind_a_balancer(make_inventory: Any, name: str) -> None:
+def test_drills_of_the_virtual_address_are_not_run_behind_a_balancer(
+    make_inventory: Any, name: str
+) -> None:
     reason = ALL[name].unavailable(behind_balancer(make_inventory))
     assert reason is not None
     assert "virtual address" in reason
 
 
-def test_a_leader_is_lost_behind_a_balancer_without_anybody_having_to_be_spared(make_inventory: Any) -> None:
+def test_a_leader_is_lost_behind_a_balancer_without_anybody_having_to_be_spared(
+    make_inventory: Any,
+) -> None:
     found = behind_balancer(make_inventory)
     assert ALL["failover-etcd-leader"].prepare(found) == ("cp2",)
     assert choices.etcd_followers(found) == ["cp1", "cp3"]

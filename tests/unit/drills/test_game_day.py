@@ -12,14 +12,14 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from harness.cluster.api import ApiUnavailable, ClusterApi
-from harness.config import Settings
-from harness.drills import game_day
-from harness.drills.game_day import OFFERED, GameDay, lasting, unknown_drills
-from harness.drills.game_day_rounds import Entry, Round, as_check, judge_rounds, plan
-from harness.errors import DeadlineExceeded
-from harness.model import NS, Budget
-from harness.runner.seeds import drill_rng
+from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.base.model import NS, Budget
+from kubedrill.cluster.api import ApiUnavailable, ClusterApi
+from kubedrill.config import Settings
+from kubedrill.drills import game_day
+from kubedrill.drills.game_day import OFFERED, GameDay, lasting, unknown_drills
+from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
+from kubedrill.runner.seeds import drill_rng
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "records"))
 
@@ -30,7 +30,9 @@ TAKES = {"a": 60.0, "b": 90.0, "c": 30.0}
 
 def test_the_plan_depends_on_the_seed_alone_and_has_every_fault_before_one_comes_twice() -> None:
     plans = [plan(random.Random(seed), TAKES, 300) for seed in range(20)]
-    assert plans == [plan(random.Random(seed), dict(reversed(TAKES.items())), 300) for seed in range(20)]
+    assert plans == [
+        plan(random.Random(seed), dict(reversed(TAKES.items())), 300) for seed in range(20)
+    ]
     assert len({str(entries) for entries in plans}) > 10
     for entries in plans:
         assert {entry.name for entry in entries[:3]} == set(TAKES)
@@ -52,12 +54,18 @@ def test_no_outage_that_a_drawn_drill_may_have_fails_the_whole_day() -> None:
     survey: Any = Object(limits_of=of)
     drawn = ("30 min", "certificate-expired-apiserver#1", "pod-killed#2")
     limits = {budget.probes: budget.limit_s for budget in GameDay().budgets(survey, drawn)}
-    assert limits["api-*"] == of("certificate-expired-apiserver").api_outage_s > of("game-day").api_outage_s
+    assert (
+        limits["api-*"]
+        == of("certificate-expired-apiserver").api_outage_s
+        > of("game-day").api_outage_s
+    )
     assert limits["app-*"] == of("game-day").app_outage_s
 
 
 def test_drills_that_cannot_be_rounds_are_named_before_anything_is_touched() -> None:
-    wrong = Settings.model_validate({"game_day": {"drills": ["pod-killd", "cluster-upgrade", "pod-killed"]}})
+    wrong = Settings.model_validate(
+        {"game_day": {"drills": ["pod-killd", "cluster-upgrade", "pod-killed"]}}
+    )
     first, second = unknown_drills(wrong)
     assert "did you mean pod-killed?" in first
     assert "'cluster-upgrade' is no drill of one fault" in second
@@ -65,7 +73,9 @@ def test_drills_that_cannot_be_rounds_are_named_before_anything_is_touched() -> 
 
 
 def test_rounds_hand_nothing_over_before_and_never_go_below_quorum() -> None:
-    assert not {"failover-vip", "failover-etcd-leader", "cluster-upgrade", "game-day"} & set(OFFERED)
+    assert not {"failover-vip", "failover-etcd-leader", "cluster-upgrade", "game-day"} & set(
+        OFFERED
+    )
     assert not [name for name in OFFERED if "quorum" in name]
 
 
@@ -144,7 +154,13 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         api: Any = ClusterApi.__new__(ClusterApi)  # its way of waiting, without a cluster
         api.pods, api.settings = pods, Settings.model_validate({"timeouts": {"api_up": 5}})
         settings = Settings.model_validate({"timeouts": {"recovery": 0.01}})
-        faults = Object(api=api, hosts=None, inventory=None, settings=settings, note=lambda _s, text: said.append(text))
+        faults = Object(
+            api=api,
+            hosts=None,
+            inventory=None,
+            settings=settings,
+            note=lambda _s, text: said.append(text),
+        )
         app = Object(deploy=lambda: said.append("app deployed"))
         monkeypatch.setitem(OFFERED, drill.name, drill)
         monkeypatch.setattr(game_day, "pause", lambda _s: None)
@@ -157,7 +173,13 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         users.wait_complete = lambda: said.append("orders complete")
         users.settle = lambda: said.append("orders settled")
         ledger = Object(
-            open=lambda: None, close=None, write=lambda: True, lost=list, acknowledged={1: 0.0}, unknown=(), refused=()
+            open=lambda: None,
+            close=None,
+            write=lambda: True,
+            lost=list,
+            acknowledged={1: 0.0},
+            unknown=(),
+            refused=(),
         )
         monkeypatch.setattr(game_day, "Ledger", lambda _api: ledger)
         monkeypatch.setattr(game_day, "OrderUsers", lambda _ctx: users)
@@ -183,7 +205,9 @@ def test_each_round_rests_breaks_and_recovers_and_spares_the_prober(day: Any) ->
     assert said[-1] == "no acknowledged API write is lost: True, 0 of 1 lost, 0 unknown, 0 refused"
 
 
-def test_what_cannot_be_made_is_left_out_and_told_and_no_round_at_all_proves_nothing(day: Any) -> None:
+def test_what_cannot_be_made_is_left_out_and_told_and_no_round_at_all_proves_nothing(
+    day: Any,
+) -> None:
     said: list[str] = []
     GameDay().run(day(Drill(said, reason="no netem"), "pod-killed#1"))
     assert "rounds were made: None, 0 rounds; not made: pod-killed: no netem" in said
@@ -216,15 +240,24 @@ def two_rounds(*, app_out_s: float = 0.0) -> tuple[Kit, list[Round]]:
 
 
 @pytest.mark.parametrize(("out_s", "called"), [(0.0, "PASS"), (5.0, "FAIL")])
-def test_each_round_is_judged_by_its_own_limits_and_its_own_samples(tmp_path: Path, out_s: float, called: str) -> None:
+def test_each_round_is_judged_by_its_own_limits_and_its_own_samples(
+    tmp_path: Path, out_s: float, called: str
+) -> None:
     kit, rounds = two_rounds(app_out_s=out_s)
-    verdicts = [verdict for _, verdict in judge_rounds(write(kit.record(), tmp_path / "game-day.jsonl"), rounds)]
-    assert [verdict.verdict.value for verdict in verdicts] == ["PASS", called], [v.reason for v in verdicts]
+    verdicts = [
+        verdict
+        for _, verdict in judge_rounds(write(kit.record(), tmp_path / "game-day.jsonl"), rounds)
+    ]
+    assert [verdict.verdict.value for verdict in verdicts] == ["PASS", called], [
+        v.reason for v in verdicts
+    ]
     assert verdicts[1].failed == round(out_s * 10)
     check = as_check(rounds[1], verdicts[1])
     assert (check.name, check.ok) == ("round 2: kubelet-stopped on w1", called == "PASS")
     assert check.expected == "PASS within its own limits: * 1 s (predicted 0 s)"
-    outage = f"; measured: * {out_s - 0.1:.1f}\N{EN DASH}" if out_s else "; measured: no outage, 0 of "
+    outage = (
+        f"; measured: * {out_s - 0.1:.1f}\N{EN DASH}" if out_s else "; measured: no outage, 0 of "
+    )
     assert outage in check.found
 
 

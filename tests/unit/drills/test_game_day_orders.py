@@ -1,4 +1,7 @@
-"""The users of a game day: who orders, what is waited for, and what their ledger says in the end."""
+"""The users of a game day.
+
+Who orders, what is waited for, and what their ledger says in the end.
+"""
 
 import random
 from contextlib import contextmanager
@@ -7,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness.app.ledger import ACKNOWLEDGED, NS, Ledger, Write
-from harness.config import Settings
-from harness.drills import game_day_orders
-from harness.drills.game_day_orders import OrderUsers
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.config import Settings
+from kubedrill.drills.game_day import orders as orders_module
+from kubedrill.drills.game_day.orders import OrderUsers
+from kubedrill.orders.ledger import ACKNOWLEDGED, NS, Ledger, Write
 
 
 class Context:
@@ -74,16 +77,22 @@ class Orders:
 
 def book(count: int, lost: int = 0) -> Ledger:
     writes = {str(i): Write(str(i), i * NS, i * NS, ACKNOWLEDGED, i * NS + 1) for i in range(count)}
-    return Ledger(writes, {key: write.done for key, write in writes.items()}, dict.fromkeys(list(writes)[lost:], 1))
+    return Ledger(
+        writes,
+        {key: write.done for key, write in writes.items()},
+        dict.fromkeys(list(writes)[lost:], 1),
+    )
 
 
 @pytest.fixture
 def users(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
-    def make(statuses: list[Any], ledger: Ledger | None = None, rate: float = 10) -> tuple[OrderUsers, Context, Orders]:
+    def make(
+        statuses: list[Any], ledger: Ledger | None = None, rate: float = 10
+    ) -> tuple[OrderUsers, Context, Orders]:
         ctx, orders = Context(tmp_path, statuses, rate), Orders(ledger)
         service = Thing(status=lambda: statuses.pop(0) if len(statuses) > 1 else statuses[0])
-        monkeypatch.setattr(game_day_orders, "OrderService", lambda *_: service)
-        monkeypatch.setattr(game_day_orders, "Traffic", orders)
+        monkeypatch.setattr(orders_module, "OrderService", lambda *_: service)
+        monkeypatch.setattr(orders_module, "Traffic", orders)
         made: Any = ctx
         return OrderUsers(made), ctx, orders
 

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.leases import Leader, election_timers, parse_election
-from harness.drills.leader_takeover import LEADER_DRILLS, Watch
-from harness.drills.predictions import leader_handover
-from harness.errors import KubedrillError
+from kubedrill.base.errors import KubedrillError
+from kubedrill.cluster.leases import Leader, election_timers, parse_election
+from kubedrill.core.predictions import leader_handover
+from kubedrill.drills.leader_takeover import LEADER_DRILLS, Watch
 
 
 def test_the_takeover_s_bounds_lie_between_the_last_old_and_the_first_new_answer() -> None:
@@ -29,11 +29,15 @@ def test_timers_come_from_the_flags_and_else_are_kubernetes_defaults() -> None:
     default = parse_election({})
     assert (default.lease.value, default.renew.value, default.retry.value) == (15, 10, 2)
     assert default.takeover_s == pytest.approx(15 + 2 * 2.2 * 2)
-    fast = parse_election({"leader-elect-lease-duration": "6s", "leader-elect-retry-period": "500ms"})
+    fast = parse_election(
+        {"leader-elect-lease-duration": "6s", "leader-elect-retry-period": "500ms"}
+    )
     assert fast.takeover_s == pytest.approx(6 + 2 * 2.2 * 0.5)
     because = leader_handover(fast).because
     assert "leader-elect-lease-duration 6 s (flag --leader-elect-lease-duration)" in because
-    assert any("leader-elect-renew-deadline 10 s (default of Kubernetes" in line for line in because)
+    assert any(
+        "leader-elect-renew-deadline 10 s (default of Kubernetes" in line for line in because
+    )
 
 
 def test_flags_are_read_from_the_component_s_own_static_pod() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from harness.app.ledger import ACKNOWLEDGED, NS, Ledger, Write, longest_pause_s
-from harness.drills.order_drills import ORDER_DRILLS, stream_leader
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.drills.order_drills import ORDER_DRILLS, stream_leader
+from kubedrill.orders.ledger import ACKNOWLEDGED, NS, Ledger, Write, longest_pause_s
 
 BY_PART = {drill.part: drill for drill in ORDER_DRILLS}
 
@@ -60,12 +60,18 @@ def test_without_the_order_service_no_drill_of_it_is_run() -> None:
 def test_the_primary_and_every_ready_worker_are_the_targets() -> None:
     found = survey(pod("database-0", "replica"), pod("database-1", "primary"))
     assert BY_PART["primary"].prepare(found) == ("database-1",)
-    workers = survey(pod("worker-b"), pod("worker-a"), pod("worker-c", ready="Unknown"), pod("web-a"))
+    workers = survey(
+        pod("worker-b"), pod("worker-a"), pod("worker-c", ready="Unknown"), pod("web-a")
+    )
     assert BY_PART["worker"].prepare(workers) == ("worker-a", "worker-b")
 
 
 def test_the_stream_s_leader_is_whom_the_servers_name() -> None:
-    detail = {"account_details": [{"stream_detail": [{"name": "ORDERS", "cluster": {"leader": "queue-2"}}]}]}
+    detail = {
+        "account_details": [
+            {"stream_detail": [{"name": "ORDERS", "cluster": {"leader": "queue-2"}}]}
+        ]
+    }
     pods = [pod("queue-0"), pod("queue-1")]
     assert stream_leader(survey(*pods, jsz={"queue-1": detail})) == "queue-2"
     assert BY_PART["leader"].prepare(survey(*pods, jsz={"queue-0": detail})) == ("queue-2",)
@@ -74,7 +80,10 @@ def test_the_stream_s_leader_is_whom_the_servers_name() -> None:
 
 
 def book(*done_s: float, seen_s: float = 0.1) -> Ledger:
-    writes = {str(i): Write(str(i), 0, int(at * NS), ACKNOWLEDGED, int(at * NS)) for i, at in enumerate(done_s)}
+    writes = {
+        str(i): Write(str(i), 0, int(at * NS), ACKNOWLEDGED, int(at * NS))
+        for i, at in enumerate(done_s)
+    }
     seen = {key: write.done + int(seen_s * NS) for key, write in writes.items()}
     return Ledger(writes, seen, dict.fromkeys(writes, 1))
 

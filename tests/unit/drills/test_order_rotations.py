@@ -1,4 +1,7 @@
-"""Drills that rotate what the order service is told and trusted with: by which ways they send, and what they judge."""
+"""Drills that rotate what the order service is told and trusted with.
+
+By which ways they send, and what they judge.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.app import pki
-from harness.app.ledger import ACKNOWLEDGED, NS, Ledger, Write
-from harness.drills import ALL, order_rotations
-from harness.drills.order_rotations import ORDER_ROTATIONS
-from harness.drills.undo import Undos
+from kubedrill.core.undo import Undos
+from kubedrill.drills import ALL, order_rotations
+from kubedrill.drills.order_rotations import ORDER_ROTATIONS
+from kubedrill.orders import pki
+from kubedrill.orders.ledger import ACKNOWLEDGED, NS, Ledger, Write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +65,9 @@ class Live:
 
     def traffic(self, plan: Any, path: Path, _timeouts: Any) -> Any:
         self.plans.append((plan, path.name))
-        writes = {f"{plan.run}-{i}": Write("", 0, i * NS, ACKNOWLEDGED, i * NS + 1) for i in range(300)}
+        writes = {
+            f"{plan.run}-{i}": Write("", 0, i * NS, ACKNOWLEDGED, i * NS + 1) for i in range(300)
+        }
         ledger = Ledger(writes, {}, dict.fromkeys(writes, 1))
         if plan.url.startswith("https"):
             ledger.failed.update(self.failed)
@@ -141,11 +146,15 @@ def test_orders_are_sent_by_both_ways_and_every_request_counts(
     (plain, plain_file), (tls, tls_file) = live.plans
     assert (plain.url, tls.url) == ("http://10.0.0.1:30081", "https://10.0.0.1:30443")
     assert (plain_file, tls_file) == ("drill.node.ledger", "drill.ingress.ledger")
-    assert not tls.run.startswith(f"{plain.run}-"), "the read-back of one must not find the other's orders"
+    assert not tls.run.startswith(f"{plain.run}-"), (
+        "the read-back of one must not find the other's orders"
+    )
     assert len(ctx.undos) == 0
 
 
-def test_one_failed_request_is_a_failure_though_its_repetition_was_acknowledged(live: Live, tmp_path: Path) -> None:
+def test_one_failed_request_is_a_failure_though_its_repetition_was_acknowledged(
+    live: Live, tmp_path: Path
+) -> None:
     live.failed = {"http-503": 1}
     ctx: Any = Context(tmp_path)
     BY_WHAT["passwords"].run(ctx)
@@ -159,8 +168,12 @@ def test_the_service_goes_to_its_other_version_and_back(live: Live, tmp_path: Pa
     assert live.versions == ["v2", "v1", "v2"]
 
 
-@pytest.mark.parametrize(("what", "seen"), [("config", ["Hello", "half", "Hello"]), ("version", ["v1", "half", "v1"])])
-def test_what_was_there_is_put_back_when_the_drill_dies(live: Live, tmp_path: Path, what: str, seen: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("what", "seen"), [("config", ["Hello", "half", "Hello"]), ("version", ["v1", "half", "v1"])]
+)
+def test_what_was_there_is_put_back_when_the_drill_dies(
+    live: Live, tmp_path: Path, what: str, seen: list[str]
+) -> None:
     live.breaks = True
     ctx: Any = Context(tmp_path)
     with pytest.raises(OSError):  # noqa: PT011 - whatever ends it

@@ -1,16 +1,19 @@
-"""Drills against an application of the user's own: what is not run and why, and whose limits count."""
+"""Drills against an application of the user's own.
+
+What is not run and why, and whose limits count.
+"""
 
 from types import SimpleNamespace as Object
 from typing import Any
 
 import pytest
 
-from harness.config import Settings
-from harness.drills import ALL, failover_worker
-from harness.drills.base import Survey
-from harness.drills.failover_worker import FailoverWorker
-from harness.model import Connection
-from harness.probes import Targets, standard_probes
+from kubedrill.base.model import Connection
+from kubedrill.config import Settings
+from kubedrill.core.drill import Survey
+from kubedrill.drills import ALL, failover_worker
+from kubedrill.drills.failover_worker import FailoverWorker
+from kubedrill.probes import Targets, standard_probes
 
 APP = {
     "namespace": "shop",
@@ -24,7 +27,12 @@ RELEASES = ("app-rollout", "rollout-image-missing", "rollout-crash-loop", "rollo
 def survey(versions: tuple[str, ...], **objectives: Any) -> Survey:
     settings = Settings.model_validate({"app": {**APP, "objectives": objectives}})
     faults: Any = Object(settings=settings, api=None)
-    app: Any = Object(versions=versions, told="statefulset/web in namespace shop", namespace="shop", selector="a=b")
+    app: Any = Object(
+        versions=versions,
+        told="statefulset/web in namespace shop",
+        namespace="shop",
+        selector="a=b",
+    )
     nobody: Any = None
     return Survey(faults, app, nobody, nobody)
 
@@ -42,7 +50,9 @@ def test_the_sample_application_is_released() -> None:
     assert ALL["app-rollout"].unavailable(survey(("v1", "v2"))) is None
 
 
-@pytest.mark.parametrize("name", ["app-rollout", "node-drain", "failover-vip", "etcd-quorum-lost", "game-day"])
+@pytest.mark.parametrize(
+    "name", ["app-rollout", "node-drain", "failover-vip", "etcd-quorum-lost", "game-day"]
+)
 def test_its_objectives_are_the_limits_of_every_drill(name: str) -> None:
     limits = survey((), outage_s=7, max_failed=9).limits_of(name)
     assert (limits.app_outage_s, limits.app_max_failed) == (7, 9)
@@ -70,7 +80,13 @@ def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
 def test_its_probes_take_any_good_answer_at_the_name_that_it_has() -> None:
     asked = (("kind", "http-status"), ("host", "shop.example"), ("verify", False))
     targets = Targets(
-        "https://10.0.0.9/x", "http://10.96.0.7:80/", "https://api", "web.", "10.96.0.7", "10.96.0.10", asked
+        "https://10.0.0.9/x",
+        "http://10.96.0.7:80/",
+        "https://api",
+        "web.",
+        "10.96.0.7",
+        "10.96.0.10",
+        asked,
     )
     probes = {spec.name: spec for spec in standard_probes(targets, Settings())}
     outside, inside = probes["app-nodeport-reused"], probes["app-service-new"]

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.timers import LiveTimers, Timer
-from harness.config_limits import Limits
-from harness.drills.predictions import (
+from kubedrill.cluster.timers import LiveTimers, Timer
+from kubedrill.config.limits import Limits
+from kubedrill.core.predictions import (
     Expected,
     Loss,
     balancer,
@@ -61,7 +61,9 @@ def test_worker_with_app_pods_costs_the_app_grace_plus_period_plus_sync(timers: 
     assert any("node-monitor-grace-period 50 s" in line for line in found["app-*"].because)
 
 
-def test_holder_of_the_address_costs_vrrp_takeover_and_the_balancers_checks_side_by_side(timers: LiveTimers) -> None:
+def test_holder_of_the_address_costs_vrrp_takeover_and_the_balancers_checks_side_by_side(
+    timers: LiveTimers,
+) -> None:
     found = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True, control_plane=True)))
     # takeover 3 x 0.3 + (256 - 105) / 256 x 0.3 = 1.08; balancer 0.5 + 2 x 0.5 = 1.5
     assert found["app-*"].predicted_s == pytest.approx(1.077, abs=0.001)
@@ -69,7 +71,9 @@ def test_holder_of_the_address_costs_vrrp_takeover_and_the_balancers_checks_side
     assert any("slowest counts" in line for line in found["api-*"].because)
 
 
-def test_behind_a_balancer_every_node_is_on_the_way_to_the_app_and_none_holds_an_address(timers: LiveTimers) -> None:
+def test_behind_a_balancer_every_node_is_on_the_way_to_the_app_and_none_holds_an_address(
+    timers: LiveTimers,
+) -> None:
     slow = replace(timers, port_fall=timer("fall", 6, ""))
     found = by_probes(node_loss(slow, Limits(), Loss("w1", passes_node_ports=True)))
     assert found["app-*"].predicted_s == pytest.approx(0.5 + 6 * 0.5)
@@ -77,8 +81,12 @@ def test_behind_a_balancer_every_node_is_on_the_way_to_the_app_and_none_holds_an
 
 
 def test_skew_is_of_the_next_in_line_not_of_the_lost_one(timers: LiveTimers) -> None:
-    lost_cp2 = by_probes(node_loss(timers, Limits(), Loss("cp2", holds_vip=True)))["app-*"].predicted_s
-    lost_cp1 = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True)))["app-*"].predicted_s
+    lost_cp2 = by_probes(node_loss(timers, Limits(), Loss("cp2", holds_vip=True)))[
+        "app-*"
+    ].predicted_s
+    lost_cp1 = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True)))[
+        "app-*"
+    ].predicted_s
     assert lost_cp2 < lost_cp1
 
 
@@ -89,7 +97,9 @@ def test_etcd_leader_costs_an_election(timers: LiveTimers) -> None:
 
 
 def test_planned_work_predicts_nothing_and_keeps_the_configured_counts() -> None:
-    found = by_probes(planned_work(Limits(app_max_failed=0, api_outage_s=1), "preStop", "untouched"))
+    found = by_probes(
+        planned_work(Limits(app_max_failed=0, api_outage_s=1), "preStop", "untouched")
+    )
     assert (found["app-*"].predicted_s, found["app-*"].max_failed) == (0, 0)
     assert (found["api-*"].limit_s, found["api-*"].because) == (1, ("untouched",))
 
@@ -97,7 +107,9 @@ def test_planned_work_predicts_nothing_and_keeps_the_configured_counts() -> None
 def test_the_only_control_plane_is_away_while_it_is_upgraded(timers: LiveTimers) -> None:
     assert only_plane_swapped(timers, ["cp1", "cp2"]) is None
     away = only_plane_swapped(timers, ["cp1"])
-    budgets = by_probes(planned_work(Limits(), "drained first", "taken out of the balancer first", away))
+    budgets = by_probes(
+        planned_work(Limits(), "drained first", "taken out of the balancer first", away)
+    )
     assert (budgets["app-*"].predicted_s, budgets["api-*"].predicted_s) == (0, 31.5)
     assert budgets["api-*"].because[0].startswith("there is no API server but cp1's: 30 s at most")
 
@@ -115,12 +127,19 @@ def test_a_holder_that_says_goodbye_costs_the_skew_only(timers: LiveTimers) -> N
 
 def test_a_balancer_that_is_gone_costs_keepalived_s_check_and_the_skew(timers: LiveTimers) -> None:
     checked = replace(
-        timers, check_interval=timer("interval", 1), check_timeout=timer("timeout", 2), check_fall=timer("fall", 3, "")
+        timers,
+        check_interval=timer("interval", 1),
+        check_timeout=timer("timeout", 2),
+        check_fall=timer("fall", 3, ""),
     )
-    assert failed_check(checked, "cp1").seconds == pytest.approx(1 + 3 * 2 + goodbye(timers, "cp1").seconds)
+    assert failed_check(checked, "cp1").seconds == pytest.approx(
+        1 + 3 * 2 + goodbye(timers, "cp1").seconds
+    )
 
 
-def test_expectations_become_budgets_with_the_reason_where_nothing_is_expected(timers: LiveTimers) -> None:
+def test_expectations_become_budgets_with_the_reason_where_nothing_is_expected(
+    timers: LiveTimers,
+) -> None:
     expected = Expected(api=(balancer(timers, "cp1"), goodbye(timers, "cp1")), app_why="rules stay")
     found = by_probes(expected_budgets(Limits(api_outage_s=4), expected))
     assert (found["app-*"].predicted_s, found["app-*"].because) == (0, ("rules stay",))

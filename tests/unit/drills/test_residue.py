@@ -1,4 +1,7 @@
-"""The script that looks at a node, run by a real shell; systemctl, nft, tc and ctr print what the test gives."""
+"""The script that looks at a node, run by a real shell.
+
+Systemctl, nft, tc and ctr print what the test gives.
+"""
 
 import os
 import subprocess
@@ -10,17 +13,19 @@ from typing import Any, cast
 import pytest
 from kubernetes.client import ApiException
 
-from harness.app import APPLIED_LABEL
-from harness.drills import residue
-from harness.drills.residue import Marks, find_residue, leftovers, scan, scan_api
-from harness.drills.residue_nodes import Residue, parse, script
-from harness.errors import StepFailed
-from harness.model import Node
+from kubedrill.apps import APPLIED_LABEL
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import Node
+from kubedrill.core import residue
+from kubedrill.core.residue import Marks, find_residue, leftovers, scan, scan_api
+from kubedrill.core.residue_nodes import Residue, parse, script
 
 CONTROL = Node("cp1", "10.0.0.1", ("control_plane",))
 WORKER = Node("w1", "10.0.0.2", ("worker",))
 RUNNING = "Id={}.service\nLoadState=loaded\nActiveState=active\nFreezerState=running\nUnitFileState=enabled\n"
-HEALTHY = "\n".join(RUNNING.format(name) for name in ("containerd", "kubelet", "keepalived", "haproxy"))
+HEALTHY = "\n".join(
+    RUNNING.format(name) for name in ("containerd", "kubelet", "keepalived", "haproxy")
+)
 
 
 @pytest.fixture
@@ -40,11 +45,17 @@ def look(tmp_path: Path) -> Any:
             program(programs / name, f"cat {tmp_path}/{name}.txt")
         (tmp_path / "units.txt").write_text(printed.get("units", ""))
         (tmp_path / "services.txt").write_text(services)
-        picture = f"case $1 in show) cat {tmp_path}/services.txt ;; *) cat {tmp_path}/units.txt ;; esac"
+        picture = (
+            f"case $1 in show) cat {tmp_path}/services.txt ;; *) cat {tmp_path}/units.txt ;; esac"
+        )
         program(programs / "systemctl", picture)
         environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
         done = subprocess.run(
-            ["sh", "-c", script(node, str(root))], env=environment, capture_output=True, text=True, check=True
+            ["sh", "-c", script(node, str(root))],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return [str(item) for item in parse(node.name, done.stdout) if item.kind != "frozen"]
 
@@ -65,7 +76,9 @@ def test_a_node_as_it_should_be_has_nothing(look: Any) -> None:
 def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "etc/kubernetes/kubedrill-fault").mkdir()
-    (root / "etc/kubernetes/manifests/etcd.yaml").rename(root / "etc/kubernetes/kubedrill-fault/etcd.yaml")
+    (root / "etc/kubernetes/manifests/etcd.yaml").rename(
+        root / "etc/kubernetes/kubedrill-fault/etcd.yaml"
+    )
     (root / "var/lib/kubedrill-fault-fill").write_text("12345")
     (root / "var/lib/etcd").mkdir()
     (root / "var/lib/etcd/member.kubedrill-fault").mkdir()
@@ -93,9 +106,13 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
     assert len(found) == 10
 
 
-def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(look: Any, tmp_path: Path) -> None:
+def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(
+    look: Any, tmp_path: Path
+) -> None:
     (tmp_path / "root/etc/kubernetes/manifests/kube-scheduler.yaml").write_text("")
-    assert look() == ["cp1: static pod manifest of kube-scheduler is missing from /etc/kubernetes/manifests"]
+    assert look() == [
+        "cp1: static pod manifest of kube-scheduler is missing from /etc/kubernetes/manifests"
+    ]
     assert look(WORKER) == []
 
 
@@ -114,7 +131,9 @@ def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(look: Any, t
         ({"UnitFileState": "disabled", "ActiveState": "inactive"}, None),
     ],
 )
-def test_a_service_that_does_not_run_is_told_unless_its_owner_does_without(change: Any, lacks: str | None) -> None:
+def test_a_service_that_does_not_run_is_told_unless_its_owner_does_without(
+    change: Any, lacks: str | None
+) -> None:
     state = dict(line.split("=") for line in RUNNING.format("keepalived").splitlines()) | change
     text = "--services--\n" + "\n".join(f"{key}={value}" for key, value in state.items())
     found = [str(item) for item in parse("cp1", text)]
@@ -123,7 +142,9 @@ def test_a_service_that_does_not_run_is_told_unless_its_owner_does_without(chang
 
 def test_a_kubelet_that_is_not_there_is_always_told() -> None:
     text = "--services--\nId=kubelet.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=disabled\n"
-    assert [str(item) for item in parse("w1", text)] == ["w1: service kubelet is inactive, expected active"]
+    assert [str(item) for item in parse("w1", text)] == [
+        "w1: service kubelet is inactive, expected active"
+    ]
 
 
 def test_a_frozen_process_is_found_by_its_state(look: Any) -> None:
@@ -132,7 +153,9 @@ def test_a_frozen_process_is_found_by_its_state(look: Any) -> None:
     try:
         process.send_signal(19)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-        done = subprocess.run(["sh", "-c", script(WORKER)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["sh", "-c", script(WORKER)], capture_output=True, text=True, check=False
+        )
         frozen = [item.what for item in parse("w1", done.stdout) if item.kind == "frozen"]
         assert str(process.pid) in frozen
     finally:
@@ -144,12 +167,19 @@ class Api:
     """What the cluster says of its nodes, namespaces and pods."""
 
     def __init__(
-        self, *, cordoned: bool = False, taints: tuple[str, ...] = (), spaces: Any = (), pods: Any = ()
+        self,
+        *,
+        cordoned: bool = False,
+        taints: tuple[str, ...] = (),
+        spaces: Any = (),
+        pods: Any = (),
     ) -> None:
         marks = [Object(key=key, value=None, effect="NoSchedule") for key in taints]
         node = Object(metadata=Object(name="w1"), spec=Object(unschedulable=cordoned, taints=marks))
         self.nodes = lambda: [node]
-        self.pods = lambda selector: [Object(metadata=Object(namespace=ns, name=name)) for ns, name in pods if selector]
+        self.pods = lambda selector: [
+            Object(metadata=Object(namespace=ns, name=name)) for ns, name in pods if selector
+        ]
         listed = [Object(metadata=Object(name=name, labels=labels)) for name, labels in spaces]
         self.core = Object(list_namespace=lambda: Object(items=listed))
 
@@ -158,7 +188,12 @@ def test_the_clusters_own_taints_and_namespaces_are_not_residue() -> None:
     api: Any = Api(
         cordoned=True,
         taints=("node.example/gpu", "kubedrill.io/drain"),
-        spaces=[("default", None), ("shop", {}), ("kubedrill-x", {"kubedrill.io/drill": "x"}), ("kubedrill-app", {})],
+        spaces=[
+            ("default", None),
+            ("shop", {}),
+            ("kubedrill-x", {"kubedrill.io/drill": "x"}),
+            ("kubedrill-app", {}),
+        ],
         pods=[("kubedrill-x", "inside"), ("default", "alone")],
     )
     found = [str(item) for item in scan_api(api)]
@@ -168,13 +203,19 @@ def test_the_clusters_own_taints_and_namespaces_are_not_residue() -> None:
         "cluster: namespace still there: kubedrill-x",
         "cluster: pod still there: default/alone",
     ]
-    assert "cluster: namespace still there: kubedrill-app" in map(str, scan_api(api, ("kubedrill-app",)))
+    assert "cluster: namespace still there: kubedrill-app" in map(
+        str, scan_api(api, ("kubedrill-app",))
+    )
 
 
-def test_a_namespace_that_was_made_for_the_users_application_is_residue_only_while_no_run_is_under_way() -> None:
+def test_a_namespace_that_was_made_for_the_users_application_is_residue_only_while_no_run_is_under_way() -> (
+    None
+):
     api: Any = Api(spaces=[("shop", {APPLIED_LABEL: "own-app"}), ("theirs", {})])
     assert scan_api(api) == []
-    assert list(map(str, scan_api(api, ("kubedrill-app",)))) == ["cluster: namespace still there: shop"]
+    assert list(map(str, scan_api(api, ("kubedrill-app",)))) == [
+        "cluster: namespace still there: shop"
+    ]
 
 
 def test_an_api_that_refuses_is_told_and_never_means_clean() -> None:
@@ -212,7 +253,9 @@ def context(monkeypatch: pytest.MonkeyPatch, api: Api, *found: Residue) -> Any:
     return Object(inventory=inventory(WORKER), hosts=hosts, api=api)
 
 
-def test_only_what_was_not_there_before_the_drill_is_its_residue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_was_not_there_before_the_drill_is_its_residue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     vim = Residue("frozen", "w1", "7", "vim")
     before = Marks.read(context(monkeypatch, Api(taints=("kubedrill.io/a",)), vim))
     table = Residue("table", "w1", "inet kubedrill_fault")
@@ -254,7 +297,7 @@ def test_a_watching_process_whose_run_is_over_is_found_and_ended(
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     place = tmp_path / "kubedrill"
-    idle = [sys.executable, "-c", "input()", "harness.cluster.watchdog"]
+    idle = [sys.executable, "-c", "input()", "kubedrill.cluster.watchdog"]
     pipe = subprocess.PIPE
     mine = subprocess.Popen([*idle, str(place / "undo-test-w1.json")], stdin=pipe)
     others = subprocess.Popen([*idle, str(place / "undo-another-w1.json")], stdin=pipe)

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cluster.playbooks import KillPlaybook
-from harness.drills.cluster_upgrade import _without_secrets
+from kubedrill.cluster.playbooks import KillPlaybook
+from kubedrill.drills.cluster_upgrade import _without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_secrets_are_taken_out_of_the_log_of_a_playbook_that_was_killed(make_inventory: Any, tmp_path: Path) -> None:
+def test_secrets_are_taken_out_of_the_log_of_a_playbook_that_was_killed(
+    make_inventory: Any, tmp_path: Path
+) -> None:
     log = tmp_path / "cluster-upgrade.1.ansible.log"
     inventory = make_inventory(ansible_become_password="correct horse")
     said = "TASK [Look] ***\nok: [cp1] => correct horse\ntoken: abcdef.0123456789abcdef\n"

@@ -1,4 +1,7 @@
-"""An upgrade that is rolled back: when it is ended, what is told of the writes, what becomes of a failed rollback."""
+"""An upgrade that is rolled back.
+
+When it is ended, what is told of the writes, what becomes of a failed rollback.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from harness.cluster.playbooks import KillPlaybook, TaskEvent
-from harness.config import Settings
-from harness.drills import ALL, INSTEAD, upgrade_rolled_back
-from harness.drills.undo import Undos
-from harness.drills.upgrade_interrupted import MARK
-from harness.drills.upgrade_rolled_back import SAVE, START, STOP, Moments, UpgradeRolledBack, _half_way, _report
-from harness.errors import StepFailed
-from harness.model import NS
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import NS
+from kubedrill.cluster.playbooks import KillPlaybook, TaskEvent
+from kubedrill.config import Settings
+from kubedrill.core.undo import Undos
+from kubedrill.drills import ALL, INSTEAD, upgrade_rolled_back
+from kubedrill.drills.upgrade_interrupted import MARK
+from kubedrill.drills.upgrade_rolled_back import (
+    SAVE,
+    START,
+    STOP,
+    Moments,
+    UpgradeRolledBack,
+    _half_way,
+    _report,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +93,9 @@ def test_the_first_of_each_moment_counts() -> None:
     assert moments([event("start", "cp1", "rollback : " + STOP, 3)]).stopping == 3
 
 
-def report(lost: set[int], acked: dict[int, float], found: Moments | None = None) -> dict[str, tuple[bool | None, str]]:
+def report(
+    lost: set[int], acked: dict[int, float], found: Moments | None = None
+) -> dict[str, tuple[bool | None, str]]:
     ctx: Any = Context()
     ledger: Any = Object(acknowledged=acked, lost=lambda: sorted(lost))
     _report(ctx, ledger, found or moments(), 90.0, 75.0)
@@ -103,7 +116,9 @@ def test_recovery_point_and_recovery_time() -> None:
 
 
 def test_a_write_while_the_snapshot_was_saved_may_be_in_it_or_not() -> None:
-    assert report({3, 4, 5, 6}, ACKED) | {"recovery point": None} == report({4, 5, 6}, ACKED) | {"recovery point": None}
+    assert report({3, 4, 5, 6}, ACKED) | {"recovery point": None} == report({4, 5, 6}, ACKED) | {
+        "recovery point": None
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,7 +126,11 @@ def test_a_write_while_the_snapshot_was_saved_may_be_in_it_or_not() -> None:
     [
         ({2, 4, 5, 6}, "what was written before the snapshot is there", "1 of 2 are there"),
         ({4, 5, 6, 7}, "what was written after the rollback is there", "1 of 2 are there"),
-        ({5, 6}, "recovery point", "1 after the snapshot are not"),  # it is not the snapshot that was restored
+        (
+            {5, 6},
+            "recovery point",
+            "1 after the snapshot are not",
+        ),  # it is not the snapshot that was restored
     ],
 )
 def test_other_losses_fail(lost: set[int], check: str, found: str) -> None:
@@ -132,7 +151,9 @@ def test_what_could_not_be_seen_is_never_passed() -> None:
 
 def versions(**found: str) -> Any:
     def node(name: str, version: str) -> Any:
-        return Object(metadata=Object(name=name), status=Object(node_info=Object(kubelet_version=version)))
+        return Object(
+            metadata=Object(name=name), status=Object(node_info=Object(kubelet_version=version))
+        )
 
     return Object(nodes=lambda: [node(name, version) for name, version in found.items()])
 
@@ -140,13 +161,28 @@ def versions(**found: str) -> Any:
 @pytest.mark.parametrize(
     ("happening", "kubelets", "ok"),
     [
-        ([("start", "cp1", MARK), ("start", "cp2", MARK)], {"cp1": "v1.36.3", "cp2": "v1.35.4"}, True),
-        ([("start", "cp1", MARK)], {"cp1": "v1.36.3", "cp2": "v1.36.3"}, False),  # it ran to its end
-        ([("start", "cp2", MARK)], {"cp1": "v1.35.4", "cp2": "v1.35.4"}, False),  # nothing was upgraded yet
+        (
+            [("start", "cp1", MARK), ("start", "cp2", MARK)],
+            {"cp1": "v1.36.3", "cp2": "v1.35.4"},
+            True,
+        ),
+        (
+            [("start", "cp1", MARK)],
+            {"cp1": "v1.36.3", "cp2": "v1.36.3"},
+            False,
+        ),  # it ran to its end
+        (
+            [("start", "cp2", MARK)],
+            {"cp1": "v1.35.4", "cp2": "v1.35.4"},
+            False,
+        ),  # nothing was upgraded yet
     ],
 )
 def test_the_upgrade_is_killed_as_the_targets_turn_begins(
-    monkeypatch: pytest.MonkeyPatch, happening: list[tuple[str, str, str]], kubelets: dict[str, str], ok: bool
+    monkeypatch: pytest.MonkeyPatch,
+    happening: list[tuple[str, str, str]],
+    kubelets: dict[str, str],
+    ok: bool,
 ) -> None:
     def play(_ctx: Any, _wanted: str, _title: str, watch: Any) -> None:
         for one in happening:
@@ -159,7 +195,9 @@ def test_the_upgrade_is_killed_as_the_targets_turn_begins(
     assert bool(ctx.said) == (happening[-1][1] == "cp2")
 
 
-def test_it_is_not_run_where_it_proves_nothing(make_inventory: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_it_is_not_run_where_it_proves_nothing(
+    make_inventory: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     def survey(live: list[Any], **inventory: Any) -> Any:
         monkeypatch.setattr(upgrade_rolled_back, "live_versions", lambda _: live)
         monkeypatch.setattr(upgrade_rolled_back, "lacks_bundle", lambda _: None)
@@ -168,9 +206,13 @@ def test_it_is_not_run_where_it_proves_nothing(make_inventory: Any, tmp_path: Pa
     drill = UpgradeRolledBack()
     assert "3 control planes or more" in str(drill.unavailable(survey([(1, 35, 4)], cp=1)))
     mixed = drill.unavailable(survey([(1, 35, 4), (1, 36, 3)]))
-    assert mixed == "the cluster runs v1.35.4 and v1.36.3: finish that upgrade, or roll it back, first"
+    assert (
+        mixed == "the cluster runs v1.35.4 and v1.36.3: finish that upgrade, or roll it back, first"
+    )
     source = {"cluster_bundles_source": str(tmp_path)}
-    assert "kubedrill bundle build --kubernetes 1.35.4" in str(drill.unavailable(survey([(1, 35, 4)], **source)))
+    assert "kubedrill bundle build --kubernetes 1.35.4" in str(
+        drill.unavailable(survey([(1, 35, 4)], **source))
+    )
     (tmp_path / "v1.35.4-amd64").mkdir()
     (tmp_path / "v1.35.4-amd64" / "bundle.json").write_text("{}")
     assert drill.unavailable(survey([(1, 35, 4)], **source)) is None
@@ -183,7 +225,9 @@ def test_it_is_registered_with_limits_and_left_out_of_all() -> None:
     assert (limits.app_outage_s, limits.api_outage_s) == (3.0, 300.0)
 
 
-def running(monkeypatch: pytest.MonkeyPatch, make_inventory: Any, failures: int) -> tuple[Any, list[str]]:
+def running(
+    monkeypatch: pytest.MonkeyPatch, make_inventory: Any, failures: int
+) -> tuple[Any, list[str]]:
     """A context in which everything but the rollback's first tries works."""
     said: list[str] = []
 
@@ -203,7 +247,9 @@ def running(monkeypatch: pytest.MonkeyPatch, make_inventory: Any, failures: int)
     def writing(_ledger: Any) -> Iterator[None]:
         yield
 
-    ledger = Object(open=lambda: None, close=lambda: said.append("ledger closed"), acknowledged=ACKED)
+    ledger = Object(
+        open=lambda: None, close=lambda: said.append("ledger closed"), acknowledged=ACKED
+    )
     ledger.lost = lambda: [4, 5, 6]
     hosts = Object(check=lambda _name, _line: "Kubernetes v1.35.4\n")
     ctx: Any = Context(inventory=make_inventory(), api=None, hosts=hosts)
@@ -216,7 +262,9 @@ def running(monkeypatch: pytest.MonkeyPatch, make_inventory: Any, failures: int)
     return ctx, said
 
 
-def test_after_the_rollback_nothing_is_rolled_back_again(monkeypatch: pytest.MonkeyPatch, make_inventory: Any) -> None:
+def test_after_the_rollback_nothing_is_rolled_back_again(
+    monkeypatch: pytest.MonkeyPatch, make_inventory: Any
+) -> None:
     ctx, said = running(monkeypatch, make_inventory, failures=0)
     UpgradeRolledBack().run(ctx)
     ctx.undos.unwind()

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from harness.cluster.playbooks import KillPlaybook, TaskEvent
-from harness.config import Settings
-from harness.drills import ALL, upgrade_interrupted, upgrade_refused
-from harness.drills.upgrade_interrupted import MARK, RESTART, SWAP, any_node, planes_but_the_last, workers
-from harness.drills.upgrade_refused import CORRUPT_PART, corrupt_bundle, little_disk
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.playbooks import KillPlaybook, TaskEvent
+from kubedrill.config import Settings
+from kubedrill.drills import ALL, upgrade_interrupted, upgrade_refused
+from kubedrill.drills.upgrade_interrupted import (
+    MARK,
+    RESTART,
+    SWAP,
+    any_node,
+    planes_but_the_last,
+    workers,
+)
+from kubedrill.drills.upgrade_refused import CORRUPT_PART, corrupt_bundle, little_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +36,11 @@ class Context:
     """A drill under way whose playbook is a list of events."""
 
     def __init__(self, inventory: Any, target: str) -> None:
-        self.target, self.said, self.faults = target, [], SimpleNamespace(inventory=inventory, settings=Settings())
+        self.target, self.said, self.faults = (
+            target,
+            [],
+            SimpleNamespace(inventory=inventory, settings=Settings()),
+        )
         self.faults.api = SimpleNamespace(wait=lambda *_, **__: None, ready=lambda _: True)
         self.progress = SimpleNamespace(note=lambda *_: None)
 
@@ -48,10 +59,15 @@ class Context:
 
 
 def events(*each: tuple[str, str, str]) -> list[TaskEvent]:
-    return [TaskEvent(kind, host, task, "upgrade", number) for number, (kind, host, task) in enumerate(each)]
+    return [
+        TaskEvent(kind, host, task, "upgrade", number)
+        for number, (kind, host, task) in enumerate(each)
+    ]
 
 
-def playing(monkeypatch: pytest.MonkeyPatch, happening: list[TaskEvent], ends: Exception | None = None) -> list[str]:
+def playing(
+    monkeypatch: pytest.MonkeyPatch, happening: list[TaskEvent], ends: Exception | None = None
+) -> list[str]:
     seen: list[str] = []
 
     def play(_ctx: Any, _wanted: str, _title: str, watch: Any = None, _extra: Any = None) -> None:
@@ -87,7 +103,9 @@ def test_the_playbook_is_killed_on_the_target_only(
     assert seen[-1] == f"{target} {moment}"
 
 
-def test_an_upgrade_that_never_came_to_the_moment_is_told(make_inventory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upgrade_that_never_came_to_the_moment_is_told(
+    make_inventory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     playing(monkeypatch, events(("start", "cp1", SWAP)))
     ctx: Any = Context(make_inventory(), "cp2")
     assert upgrade_interrupted.killed(ctx, "v1.36.3") == ""
@@ -106,12 +124,16 @@ def test_a_workers_power_is_cut_once_and_given_back_when_the_playbook_has_ended(
 def test_a_control_plane_is_lost_only_after_it_is_done_and_when_another_begins(
     make_inventory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = events(("start", "cp1", MARK), ("start", "cp1", "Take the mark off"), ("start", "cp2", MARK))
+    before = events(
+        ("start", "cp1", MARK), ("start", "cp1", "Take the mark off"), ("start", "cp2", MARK)
+    )
     playing(monkeypatch, before, StepFailed("failed for another reason"))
     early: Any = Context(make_inventory(), "cp1")
     upgrade_interrupted.power_lost(early, "v1.36.3")
     assert early.said == []
-    after = events(("start", "cp1", MARK), ("changed", "cp1", "Take the mark off"), ("start", "cp2", MARK))
+    after = events(
+        ("start", "cp1", MARK), ("changed", "cp1", "Take the mark off"), ("start", "cp2", MARK)
+    )
     playing(monkeypatch, after, StepFailed("cp1 unreachable"))
     ctx: Any = Context(make_inventory(), "cp1")
     assert upgrade_interrupted.power_lost(ctx, "v1.36.3") == "cp1 unreachable"
@@ -120,7 +142,10 @@ def test_a_control_plane_is_lost_only_after_it_is_done_and_when_another_begins(
 
 def test_nodes_that_it_may_happen_at(make_inventory: Any) -> None:
     def survey(**counts: int) -> Any:
-        return SimpleNamespace(faults=SimpleNamespace(inventory=make_inventory(**counts)), rng=random.Random(1))  # noqa: S311
+        return SimpleNamespace(
+            faults=SimpleNamespace(inventory=make_inventory(**counts)),
+            rng=random.Random(1),  # noqa: S311
+        )
 
     assert any_node(survey(cp=1, workers=1)) == ["cp1", "w1"]
     assert workers(survey(cp=1, workers=1)) == []
@@ -129,7 +154,9 @@ def test_nodes_that_it_may_happen_at(make_inventory: Any) -> None:
     assert "2 workers or more" in str(ALL["upgrade-node-lost"].unavailable(survey(workers=1)))
 
 
-def test_a_corrupt_bundle_is_one_whose_part_is_cut_short(make_inventory: Any, tmp_path: Path) -> None:
+def test_a_corrupt_bundle_is_one_whose_part_is_cut_short(
+    make_inventory: Any, tmp_path: Path
+) -> None:
     real = tmp_path / "bundles" / "v1.36.3-amd64"
     (real / "bin").mkdir(parents=True)
     (real / "bundle.json").write_text("{}")
@@ -145,16 +172,22 @@ def test_a_corrupt_bundle_is_one_whose_part_is_cut_short(make_inventory: Any, tm
     assert (real / CORRUPT_PART).stat().st_size == 2 << 20, "the real one is left alone"
 
 
-def test_where_a_disk_cannot_be_filled_more_is_asked_for(make_inventory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_a_disk_cannot_be_filled_more_is_asked_for(
+    make_inventory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(upgrade_refused.DiskFull, "available", lambda *_: "it is a container")
     ctx: Any = Context(make_inventory(), "w1")
     with little_disk(ctx, "v1.36.3") as (variables, words):
         assert variables["preflight_disk_mib_upgrade"] > 10**8
         assert words == "w1 has "
-    assert ctx.said == ["w1: its disk is not filled (it is a container); more is asked for than it has"]
+    assert ctx.said == [
+        "w1: its disk is not filled (it is a container); more is asked for than it has"
+    ]
 
 
-def node(name: str, *, version: str = "v1.35.4", cordoned: bool | None = None, mark: str = "") -> Any:
+def node(
+    name: str, *, version: str = "v1.35.4", cordoned: bool | None = None, mark: str = ""
+) -> Any:
     notes = {mark: "1.36.3", "other": "x"} if mark else {"other": "x"}
     return SimpleNamespace(
         metadata=SimpleNamespace(name=name, annotations=notes),
@@ -163,11 +196,15 @@ def node(name: str, *, version: str = "v1.35.4", cordoned: bool | None = None, m
     )
 
 
-@pytest.mark.parametrize("change", [{"version": "v1.36.3"}, {"cordoned": True}, {"mark": "kubedrill/upgrading-to"}])
+@pytest.mark.parametrize(
+    "change", [{"version": "v1.36.3"}, {"cordoned": True}, {"mark": "kubedrill/upgrading-to"}]
+)
 def test_what_an_upgrade_changes_is_seen(change: dict[str, Any]) -> None:
     pods = [
         SimpleNamespace(
-            metadata=SimpleNamespace(name="etcd-cp1", annotations={"kubernetes.io/config.hash": "a"}),
+            metadata=SimpleNamespace(
+                name="etcd-cp1", annotations={"kubernetes.io/config.hash": "a"}
+            ),
             status=SimpleNamespace(container_statuses=[SimpleNamespace(restart_count=0)]),
         )
     ]

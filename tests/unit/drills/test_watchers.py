@@ -1,7 +1,7 @@
 from typing import Any
 
-from harness.drills.watchers import States, node_state
-from harness.model import Span
+from kubedrill.base.model import Span
+from kubedrill.core.watchers import States, node_state
 
 
 class Spans:
@@ -30,7 +30,12 @@ def test_a_state_is_one_span_until_it_changes() -> None:
 def node(ready: str, **spec: Any) -> Any:
     return {
         "spec": spec,
-        "status": {"conditions": [{"type": "MemoryPressure", "status": "True"}, {"type": "Ready", "status": ready}]},
+        "status": {
+            "conditions": [
+                {"type": "MemoryPressure", "status": "True"},
+                {"type": "Ready", "status": ready},
+            ]
+        },
     }
 
 

@@ -1,6 +1,9 @@
-"""Three control planes on this host: real etcd processes, a thread that stands for the kubelets, a program for ctr.
+"""Three control planes on this host.
 
-The "kubelet" runs what each node's manifest says, and nothing without one; everything else is the fault's own script.
+Real etcd processes, a thread that stands for the kubelets, a program for ctr.
+
+The "kubelet" runs what each node's manifest says, and nothing without one; everything else is the
+fault's own script.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from harness.waits import wait_for
+from kubedrill.base.waits import wait_for
 
 CTR = """#!/bin/sh
 # ctr: the container "etcd" of this node, where it runs.
@@ -31,7 +34,9 @@ exec $REAL "$@"
 
 def find_etcd() -> Path | None:
     """The folder with etcd's programs: what the bundle was made of, or the host's own."""
-    cache = os.environ.get("KUBEDRILL_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "kubedrill")
+    cache = os.environ.get("KUBEDRILL_CACHE") or Path(
+        os.environ.get("XDG_CACHE_HOME", "~/.cache"), "kubedrill"
+    )
     parts = sorted(Path(cache).expanduser().glob("parts/go-etcd-*"))
     if parts and (parts[-1] / "server").exists():
         return parts[-1]
@@ -79,7 +84,9 @@ class EtcdNodes:
             "initial-cluster": ",".join(f"{name}={peer}" for name, peer in self.peer.items()),
         }
         lines = "".join(f"    - --{key}={value}\n" for key, value in flags.items())
-        (self.folder / node / "manifests/etcd.yaml").write_text(f"spec:\n  containers:\n  - command:\n{lines}")
+        (self.folder / node / "manifests/etcd.yaml").write_text(
+            f"spec:\n  containers:\n  - command:\n{lines}"
+        )
 
     def data(self, node: str) -> Path:
         return self.folder / node / "data"
@@ -93,14 +100,21 @@ class EtcdNodes:
             "NODE": str(self.folder / node),
             "REAL": str(self.programs / "etcdctl"),
         }
-        return subprocess.run(["sh", "-c", line], env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["sh", "-c", line], env=environment, capture_output=True, text=True, check=False
+        )
 
     def ask(self, node: str, question: str) -> str:
-        done = self.run(node, f"etcdctl --endpoints={self.client[node]} --command-timeout=3s {question}")
+        done = self.run(
+            node, f"etcdctl --endpoints={self.client[node]} --command-timeout=3s {question}"
+        )
         return done.stdout if done.returncode == 0 else ""
 
     def start(self) -> None:
-        """Start them, then leave the manifests as kubeadm does: each knows those that were there before."""
+        """Start them, then leave the manifests as kubeadm does.
+
+        Each knows those that were there before.
+        """
         self._kubelets.start()
         for node in self.client:
             self.wait_serving(node)
@@ -112,7 +126,10 @@ class EtcdNodes:
 
     def wait_serving(self, node: str) -> None:
         wait_for(
-            f"{node} to serve", lambda: self.ask(node, "endpoint health -w json") or None, seconds=60, setting="api_up"
+            f"{node} to serve",
+            lambda: self.ask(node, "endpoint health -w json") or None,
+            seconds=60,
+            setting="api_up",
         )
 
     def _keep(self) -> None:
@@ -131,7 +148,11 @@ class EtcdNodes:
             text = manifest.read_text()
         except FileNotFoundError:
             return
-        flags = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip().startswith("- --")]
+        flags = [
+            line.strip().removeprefix("- ")
+            for line in text.splitlines()
+            if line.strip().startswith("- --")
+        ]
         with (self.folder / node / "log").open("a") as log:
             process = subprocess.Popen([self.programs / "server", *flags], stdout=log, stderr=log)
         self._running[node] = process

@@ -1,4 +1,7 @@
-"""Nodes in memory for tests of faults: they note each command, and answer as a test tells them to."""
+"""Nodes in memory for tests of faults.
+
+They note each command, and answer as a test tells them to.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,41 @@ import shlex
 from types import SimpleNamespace as Object
 from typing import Any
 
-from harness.cluster.etcd import Member
-from harness.cluster.hosts import CommandResult
-from harness.config import Settings
-from harness.errors import StepFailed
-from harness.faults import FaultContext
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.etcd import Member
+from kubedrill.cluster.hosts import CommandResult
+from kubedrill.config import Settings
+from kubedrill.faults import FaultContext
 
 
 class Nodes:
-    """Stands for Hosts, ClusterApi and Power. ``answers``: part of a command → what it gives back (first match)."""
+    """Stands for Hosts, ClusterApi and Power.
 
-    def __init__(self, answers: dict[str, CommandResult] | None = None, down: tuple[str, ...] = ()) -> None:
+    ``answers``: part of a command → what it gives back (first match).
+    """
+
+    def __init__(
+        self, answers: dict[str, CommandResult] | None = None, down: tuple[str, ...] = ()
+    ) -> None:
         self.answers = answers or {}
         self.down = down
         self.commands: list[tuple[str, str]] = []
 
-    def run(self, node: Any, argv: Any, timeout_s: Any = None, *, sudo: bool = True, stdin: str = "") -> CommandResult:  # noqa: ARG002
+    def run(
+        self,
+        node: Any,
+        argv: Any,
+        timeout_s: Any = None,  # noqa: ARG002
+        *,
+        sudo: bool = True,  # noqa: ARG002
+        stdin: str = "",  # noqa: ARG002
+    ) -> CommandResult:
         line = argv if isinstance(argv, str) else shlex.join(argv)
         self.commands.append((getattr(node, "name", node), line))
-        return next((answer for part, answer in self.answers.items() if part in line), CommandResult(0, "", ""))
+        return next(
+            (answer for part, answer in self.answers.items() if part in line),
+            CommandResult(0, "", ""),
+        )
 
     def check(self, node: Any, argv: Any, timeout_s: Any = None) -> str:
         result = self.run(node, argv, timeout_s)
@@ -36,7 +55,9 @@ class Nodes:
         self.commands.append((node.name, "forget"))
 
     def etcd_members(self) -> list[Member]:
-        return [Member(f"cp{i}", i, 1, error="down" if f"cp{i}" in self.down else "") for i in (1, 2, 3)]
+        return [
+            Member(f"cp{i}", i, 1, error="down" if f"cp{i}" in self.down else "") for i in (1, 2, 3)
+        ]
 
     def lines(self, node: str) -> list[str]:
         """What was run on a node."""
@@ -60,12 +81,16 @@ PLACE = {
 
 def context(nodes: Nodes, inventory: Any) -> FaultContext:
     everything: Any = nodes
-    return FaultContext(inventory, Settings(), everything, everything, everything, None, lambda _s, _t: None)
+    return FaultContext(
+        inventory, Settings(), everything, everything, everything, None, lambda _s, _t: None
+    )
 
 
 def order(lines: list[str], first: str, then: str) -> bool:
     """Whether the first line that has one text comes before the first that has the other."""
-    place = {text: next(i for i, line in enumerate(lines) if text in line) for text in (first, then)}
+    place = {
+        text: next(i for i, line in enumerate(lines) if text in line) for text in (first, then)
+    }
     return place[first] < place[then]
 
 

@@ -3,15 +3,20 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.api import ApiUnavailable, Eviction
-from harness.config import Settings
-from harness.errors import StepFailed
-from harness.faults import Drain, FaultContext, drain_node
-from harness.faults.drain import must_leave
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.api import ApiUnavailable, Eviction
+from kubedrill.config import Settings
+from kubedrill.faults import Drain, FaultContext, drain_node
+from kubedrill.faults.drain import must_leave
 
 
 def pod(
-    name: Any, *, owner: str = "ReplicaSet", phase: str = "Running", mirror: bool = False, ending: bool = False
+    name: Any,
+    *,
+    owner: str = "ReplicaSet",
+    phase: str = "Running",
+    mirror: bool = False,
+    ending: bool = False,
 ) -> Any:
     owners = [Object(kind=owner, controller=True)] if owner else []
     annotations = {"kubernetes.io/config.mirror": "x"} if mirror else None
@@ -65,7 +70,9 @@ class Cluster:
 
 def context(cluster: Any) -> Any:
     inventory = Object(name="test", control_planes=(Object(name="cp1"),))
-    return FaultContext(inventory, Settings(), cluster, cluster, None, None, lambda _subject, _text: None)
+    return FaultContext(
+        inventory, Settings(), cluster, cluster, None, None, lambda _subject, _text: None
+    )
 
 
 BLOCKED = Eviction("blocked", "PodDisruptionBudget shop/web (allows 0 now): Cannot evict pod")

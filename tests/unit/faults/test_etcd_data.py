@@ -1,4 +1,7 @@
-"""etcd's data taken away, given back, replaced and restored: by real members of etcd where the bundle's are at hand."""
+"""etcd's data taken away, given back, replaced and restored.
+
+By real members of etcd where the bundle's are at hand.
+"""
 
 import json
 import subprocess
@@ -10,12 +13,12 @@ import pytest
 from etcd_nodes import EtcdNodes, find_etcd
 from fault_nodes import Nodes, context, ok, order, refused
 
-from harness.cluster.etcd import Listed
-from harness.errors import StepFailed
-from harness.faults import MemberLoss, QuorumGone, etcd_restore
-from harness.faults.etcd_data import lose, start
-from harness.faults.etcd_member import PARTS, replacement
-from harness.faults.etcd_restore import Snapshot, restoring, take_snapshot
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.etcd import Listed
+from kubedrill.faults import MemberLoss, QuorumGone, etcd_restore
+from kubedrill.faults.etcd_data import lose, start
+from kubedrill.faults.etcd_member import PARTS, replacement
+from kubedrill.faults.etcd_restore import Snapshot, restoring, take_snapshot
 
 PROGRAMS = find_etcd()
 LISTED = json.dumps(
@@ -37,7 +40,9 @@ LISTED = json.dumps(
 def etcd(tmp_path: Path) -> Iterator[EtcdNodes]:
     if PROGRAMS is None:
         pytest.skip("etcd's programs are not in the cache; run: kubedrill bundle build")
-    nodes = EtcdNodes(tmp_path / "nodes", PROGRAMS) if (tmp_path / "nodes").mkdir() is None else None
+    nodes = (
+        EtcdNodes(tmp_path / "nodes", PROGRAMS) if (tmp_path / "nodes").mkdir() is None else None
+    )
     assert nodes is not None
     try:
         nodes.start()
@@ -62,13 +67,18 @@ def members(nodes: EtcdNodes, node: str) -> list[tuple[str, bool]]:
 
 def test_a_member_without_data_is_replaced_on_every_control_plane(etcd: EtcdNodes) -> None:
     whole = [("cp1", False), ("cp2", False), ("cp3", False)]
-    for node, other in (("cp1", "cp2"), ("cp2", "cp3")):  # one whose manifest says "new", one whose says "existing"
+    for node, other in (
+        ("cp1", "cp2"),
+        ("cp2", "cp3"),
+    ):  # one whose manifest says "new", one whose says "existing"
         etcd.ask(other, f"put before-{node} 1")
         script = lose("member", PARTS, str(etcd.data(node)), str(etcd.manifests(node)))
         good(etcd.run(node, script.inject))
         assert not etcd.ask(node, "get x")
         etcd.ask(other, f"put meanwhile-{node} 1")
-        line = replacement(node, listed(etcd), "127.0.0.1", str(etcd.data(node)), str(etcd.manifests(node)))
+        line = replacement(
+            node, listed(etcd), "127.0.0.1", str(etcd.data(node)), str(etcd.manifests(node))
+        )
         good(etcd.run(node, line))
         assert members(etcd, other) == whole
         etcd.wait_serving(node)
@@ -82,8 +92,14 @@ def test_a_member_without_data_is_replaced_on_every_control_plane(etcd: EtcdNode
 def test_a_replacement_that_was_cut_short_is_finished_by_its_undo(etcd: EtcdNodes) -> None:
     api = etcd.manifests("cp3") / "kube-apiserver.yaml"
     api.write_text("beside the member")
-    good(etcd.run("cp3", lose("member", PARTS, str(etcd.data("cp3")), str(etcd.manifests("cp3"))).inject))
-    line = replacement("cp3", listed(etcd), "127.0.0.1", str(etcd.data("cp3")), str(etcd.manifests("cp3")))
+    good(
+        etcd.run(
+            "cp3", lose("member", PARTS, str(etcd.data("cp3")), str(etcd.manifests("cp3"))).inject
+        )
+    )
+    line = replacement(
+        "cp3", listed(etcd), "127.0.0.1", str(etcd.data("cp3")), str(etcd.manifests("cp3"))
+    )
     begun, _, _ = line.partition('all="')
     good(etcd.run("cp3", begun))  # killed after the new member was added
     assert ("", True) in members(etcd, "cp1")
@@ -113,7 +129,12 @@ def test_most_members_are_restored_from_a_snapshot_and_what_came_after_it_is_gon
     etcd.ask("cp1", "put after 1")
     revision = json.loads(etcd.ask("cp1", "get after -w json"))["header"]["revision"]
     for node in etcd.client:
-        good(etcd.run(node, lose("gone", ("etcd",), str(etcd.data(node)), str(etcd.manifests(node))).inject))
+        good(
+            etcd.run(
+                node,
+                lose("gone", ("etcd",), str(etcd.data(node)), str(etcd.manifests(node))).inject,
+            )
+        )
     for node in etcd.client:
         folder = tmp_path / f"sent-{node}"
         folder.mkdir()
@@ -130,7 +151,9 @@ def test_most_members_are_restored_from_a_snapshot_and_what_came_after_it_is_gon
     assert found["count"] == 1
     assert found["header"]["revision"] > revision  # no watcher sees a revision twice
     assert json.loads(etcd.ask("cp2", "get after -w json")).get("count", 0) == 0
-    for node in etcd.client:  # the drill gives up: the old data are back, and with them what came after
+    for (
+        node
+    ) in etcd.client:  # the drill gives up: the old data are back, and with them what came after
         script = lose("gone", ("etcd",), str(etcd.data(node)), str(etcd.manifests(node)))
         good(etcd.run(node, script.undo.replace("/var/lib/kubedrill", str(tmp_path / "none"))))
     etcd.wait_serving("cp1")
@@ -142,23 +165,35 @@ def test_the_undo_is_armed_on_every_member_before_any_loses_its_data(make_invent
     QuorumGone(("cp1", "cp2"), ("cp1", "cp2", "cp3")).inject(context(nodes, make_inventory()))
     lines = [line for _, line in nodes.commands]
     last_armed = max(i for i, line in enumerate(lines) if "systemd-run" in line)
-    first_lost = min(i for i, line in enumerate(lines) if "kill -KILL" in line and "systemd-run" not in line)
+    first_lost = min(
+        i for i, line in enumerate(lines) if "kill -KILL" in line and "systemd-run" not in line
+    )
     assert last_armed < first_lost
     assert sum("systemd-run" in line for line in lines) == 3
-    assert not any("mv /var/lib/etcd" in line for line in nodes.lines("cp3") if "systemd-run" not in line)
+    assert not any(
+        "mv /var/lib/etcd" in line for line in nodes.lines("cp3") if "systemd-run" not in line
+    )
 
 
 def test_old_data_are_removed_only_once_the_restored_etcd_serves(make_inventory: Any) -> None:
-    ctx, fault = context(Nodes(), make_inventory()), QuorumGone(("cp1", "cp2"), ("cp1", "cp2", "cp3"))
+    ctx, fault = (
+        context(Nodes(), make_inventory()),
+        QuorumGone(("cp1", "cp2"), ("cp1", "cp2", "cp3")),
+    )
     fault.heal(ctx)
     nodes: Any = ctx.hosts
-    assert any("mv /var/lib/etcd/member.kubedrill-fault /var/lib/etcd/member" in line for line in nodes.lines("cp3"))
+    assert any(
+        "mv /var/lib/etcd/member.kubedrill-fault /var/lib/etcd/member" in line
+        for line in nodes.lines("cp3")
+    )
     nodes.commands.clear()
     fault.kept = True
     fault.heal(ctx)
     lines = [line for _, line in nodes.commands]
     stopped = [i for i, line in enumerate(lines) if "kubedrill-undo" in line]
-    removed = [i for i, line in enumerate(lines) if "rm -rf /var/lib/etcd/member.kubedrill-fault" in line]
+    removed = [
+        i for i, line in enumerate(lines) if "rm -rf /var/lib/etcd/member.kubedrill-fault" in line
+    ]
     assert len(stopped) == len(removed) == 3
     assert max(stopped) < min(removed)
 
@@ -172,7 +207,11 @@ def test_a_replacement_that_has_begun_is_finished_and_never_undone(make_inventor
     made = nodes.lines("cp2")
     fault.replace(ctx)
     mine = nodes.lines("cp2")[len(made) :]
-    assert order(mine, "kubedrill-undo-cp2-etcd-new-member", "systemctl stop kubedrill-undo-cp2-etcd-member.timer")
+    assert order(
+        mine,
+        "kubedrill-undo-cp2-etcd-new-member",
+        "systemctl stop kubedrill-undo-cp2-etcd-member.timer",
+    )
     assert "endpoints=https://10.0.0.1:2379,https://10.0.0.3:2379 " in mine[-1]
     nodes.commands.clear()
     fault.heal(ctx)
@@ -182,16 +221,26 @@ def test_a_replacement_that_has_begun_is_finished_and_never_undone(make_inventor
 
 def test_the_last_members_are_not_taken(make_inventory: Any) -> None:
     inventory = make_inventory()
-    assert "below quorum" in str(MemberLoss("cp1").available(context(Nodes(down=("cp2",)), inventory)))
-    assert MemberLoss("w1").available(context(Nodes(), inventory)) == "w1 has no etcd member; name a control plane"
+    assert "below quorum" in str(
+        MemberLoss("cp1").available(context(Nodes(down=("cp2",)), inventory))
+    )
+    assert (
+        MemberLoss("w1").available(context(Nodes(), inventory))
+        == "w1 has no etcd member; name a control plane"
+    )
     assert MemberLoss("cp1").available(context(Nodes(), inventory)) is None
     three = ("cp1", "cp2", "cp3")
-    assert QuorumGone(("cp1",), three).available(context(Nodes(), inventory)) == "etcd keeps its quorum without cp1"
+    assert (
+        QuorumGone(("cp1",), three).available(context(Nodes(), inventory))
+        == "etcd keeps its quorum without cp1"
+    )
     assert QuorumGone(("cp1", "cp2"), three).available(context(Nodes(), inventory)) is None
 
 
 def test_a_snapshot_is_never_shown_and_nothing_of_it_stays_on_the_node(make_inventory: Any) -> None:
-    nodes = Nodes({"snapshot status": ok('{"revision": 7, "totalKey": 3}'), "base64 -w0": ok("c2VjcmV0")})
+    nodes = Nodes(
+        {"snapshot status": ok('{"revision": 7, "totalKey": 3}'), "base64 -w0": ok("c2VjcmV0")}
+    )
     taken = take_snapshot(context(nodes, make_inventory()), "cp1")
     assert (taken.packed, taken.revision, taken.keys) == (b"secret", 7, 3)
     assert "secret" not in repr(taken)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from fault_nodes import PLACE, Nodes, context, order, refused
 
-from harness.errors import UsageError
-from harness.faults.network import CUTS, UNDO, NetworkCut, Place, load, ruleset
-from harness.faults.shaping import Shaping
+from kubedrill.base.errors import UsageError
+from kubedrill.faults.network import CUTS, UNDO, NetworkCut, Place, load, ruleset
+from kubedrill.faults.shaping import Shaping
 
 PLANES = ["172.31.77.11", "172.31.77.12", "172.31.77.13"]
 HERE = Place("eth0", "172.31.77.1", 22)
@@ -58,11 +58,19 @@ def test_a_cut_off_holder_does_not_answer_for_the_virtual_address() -> None:
 
 @pytest.mark.parametrize("kind", list(CUTS))
 def test_the_kernel_takes_the_rules_twice_and_the_undo_removes_them_twice(kind: str) -> None:
-    if not shutil.which("nft") or subprocess.run(["unshare", "--net", "true"], check=False).returncode:
+    if (
+        not shutil.which("nft")
+        or subprocess.run(["unshare", "--net", "true"], check=False).returncode
+    ):
         pytest.skip("needs nft and the right to make a network namespace")
-    line = "; ".join(f"({part}\n)" for part in (load(rules(kind)), load(rules(kind)))) + "; nft list tables | wc -l; "
+    line = (
+        "; ".join(f"({part}\n)" for part in (load(rules(kind)), load(rules(kind))))
+        + "; nft list tables | wc -l; "
+    )
     line += f"{UNDO}; {UNDO} && nft list tables"
-    done = subprocess.run(["unshare", "--net", "sh", "-c", line], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", line], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["3" if "arp" in rules(kind) else "1"], done.stderr
 
 
@@ -73,7 +81,9 @@ def test_the_undo_is_armed_before_the_rules_are_loaded(make_inventory: Any) -> N
     assert order(nodes.lines("cp3"), "systemd-run", "tcp dport 2380 drop")
     nodes.commands.clear()
     fault.heal(ctx)
-    assert order(nodes.lines("cp3"), "delete table", "systemctl stop kubedrill-undo-cp3-network-etcd.timer")
+    assert order(
+        nodes.lines("cp3"), "delete table", "systemctl stop kubedrill-undo-cp3-network-etcd.timer"
+    )
 
 
 def test_reasons_why_not(make_inventory: Any) -> None:
@@ -83,14 +93,23 @@ def test_reasons_why_not(make_inventory: Any) -> None:
         return fault.available(context(nodes, inventory))
 
     assert why(NetworkCut("cp1", "etcd"), Nodes(PLACE)) is None
-    assert why(NetworkCut("w1", "etcd"), Nodes(PLACE)) == "w1 has no etcd member; name a control plane"
+    assert (
+        why(NetworkCut("w1", "etcd"), Nodes(PLACE)) == "w1 has no etcd member; name a control plane"
+    )
     assert "below quorum" in str(why(NetworkCut("cp1", "all"), Nodes(PLACE, down=("cp2",))))
     assert why(NetworkCut("w1", "all"), Nodes(PLACE, down=("cp2",))) is None
-    old = Nodes({"nft --check": refused("Error: Could not process rule: No such file or directory"), **PLACE})
+    old = Nodes(
+        {
+            "nft --check": refused("Error: Could not process rule: No such file or directory"),
+            **PLACE,
+        }
+    )
     assert why(NetworkCut("w1", "all"), old) == (
         "w1 cannot drop packets with nftables: Error: Could not process rule: No such file or directory"
     )
-    assert "SSH_CONNECTION" in str(why(NetworkCut("w1", "all"), Nodes({"route get": PLACE["route get"]})))
+    assert "SSH_CONNECTION" in str(
+        why(NetworkCut("w1", "all"), Nodes({"route get": PLACE["route get"]}))
+    )
     with pytest.raises(UsageError, match="no cut 'everything'; expected one of: all, etcd"):
         NetworkCut("w1", "everything")
 
@@ -108,7 +127,9 @@ def test_a_kernel_without_netem_says_so(make_inventory: Any) -> None:
     assert reason == (
         "no netem on w1: its kernel said 'Error: Specified qdisc kind is unknown.' to 'tc qdisc add … netem'"
     )
-    assert "no tbf on w1" in str(Shaping("w1", "bandwidth").available(context(nodes, make_inventory())))
+    assert "no tbf on w1" in str(
+        Shaping("w1", "bandwidth").available(context(nodes, make_inventory()))
+    )
 
 
 def test_a_discipline_of_the_owner_is_not_replaced(make_inventory: Any) -> None:

@@ -5,16 +5,21 @@ from typing import Any
 import pytest
 from fault_nodes import Nodes, context, ok, refused
 
-from harness.cluster.watchdog import Watchdog
-from harness.errors import KubedrillError, StepFailed
-from harness.faults import Hang, PowerCut, Reboot, Shutdown, ZoneOutage
-from harness.faults.node import boot
+from kubedrill.base.errors import KubedrillError, StepFailed
+from kubedrill.cluster.watchdog import Watchdog
+from kubedrill.faults import Hang, PowerCut, Reboot, Shutdown, ZoneOutage
+from kubedrill.faults.node import boot
 
 
 class Machines(Nodes):
-    """Nodes with a switch, which notes what it does; ``boots`` are what each question for the boot is answered."""
+    """Nodes with a switch, which notes what it does.
 
-    def __init__(self, boots: list[str] | None = None, stuck: tuple[str, ...] = (), **more: Any) -> None:
+    ``boots`` are what each question for the boot is answered.
+    """
+
+    def __init__(
+        self, boots: list[str] | None = None, stuck: tuple[str, ...] = (), **more: Any
+    ) -> None:
         super().__init__(**more)
         self.boots, self.stuck, self.off_now = boots or ["a"], stuck, False
 
@@ -86,7 +91,9 @@ def test_an_order_to_shut_down_is_watched_and_followed_until_the_node_is_gone(cl
     ctx, fault = context(nodes, cluster), Shutdown("w1")
     fault.inject(ctx)
     (order,) = [line for line in nodes.lines("w1") if "systemd-run" in line]
-    assert "--on-active=1s --timer-property=AccuracySec=1s" in order  # systemd's own accuracy is a minute
+    assert (
+        "--on-active=1s --timer-property=AccuracySec=1s" in order
+    )  # systemd's own accuracy is a minute
     assert order.endswith("'systemctl poweroff'")
     assert nodes.boots == ["", "b"]
     assert nodes.armed(cluster.node("w1")) == "on"
@@ -95,7 +102,9 @@ def test_an_order_to_shut_down_is_watched_and_followed_until_the_node_is_gone(cl
     assert nodes.armed(cluster.node("w1")) == "no"
 
 
-def test_a_reboot_is_over_when_another_boot_answers_and_a_container_is_switched_on(cluster: Any) -> None:
+def test_a_reboot_is_over_when_another_boot_answers_and_a_container_is_switched_on(
+    cluster: Any,
+) -> None:
     nodes = Machines(boots=["a", "", "", "a", "b"])
     nodes.inventory = cluster
     ctx, fault = context(nodes, cluster), Reboot("w1")
@@ -108,22 +117,31 @@ def test_a_reboot_is_over_when_another_boot_answers_and_a_container_is_switched_
 
 def test_an_order_that_is_refused_is_not_the_cluster_s_failure(cluster: Any) -> None:
     nodes = Machines(answers={"systemctl poweroff": refused("Access denied")})
-    with pytest.raises(KubedrillError, match=r"the fault could not be made: .*Access denied") as error:
+    with pytest.raises(
+        KubedrillError, match=r"the fault could not be made: .*Access denied"
+    ) as error:
         Shutdown("w1").inject(context(nodes, cluster))
     assert not isinstance(error.value, StepFailed)
 
 
-@pytest.mark.parametrize("fault", [Shutdown("cp1"), Reboot("cp1"), Hang("cp1"), ZoneOutage("a", ("cp1", "w1"))])
+@pytest.mark.parametrize(
+    "fault", [Shutdown("cp1"), Reboot("cp1"), Hang("cp1"), ZoneOutage("a", ("cp1", "w1"))]
+)
 def test_no_node_is_taken_below_etcd_s_quorum(cluster: Any, fault: Any) -> None:
     assert fault.available(context(Machines(), cluster)) is None
-    assert "etcd would be below quorum" in fault.available(context(Machines(down=("cp2",)), cluster))
+    assert "etcd would be below quorum" in fault.available(
+        context(Machines(down=("cp2",)), cluster)
+    )
 
 
 def test_a_zone_with_two_of_three_members_is_refused(cluster: Any) -> None:
     reason = ZoneOutage("a", ("cp1", "cp2", "w1")).available(context(Machines(), cluster))
     assert reason == "etcd would be below quorum: 1 of 3 members left without cp1, cp2, w1, needs 2"
     assert ZoneOutage("a", ()).available(context(Machines(), cluster)) == "zone a has no nodes"
-    assert ZoneOutage("a", ("w1", "w2")).available(context(Machines(stuck=("w2",)), cluster)) == "w2 has no switch"
+    assert (
+        ZoneOutage("a", ("w1", "w2")).available(context(Machines(stuck=("w2",)), cluster))
+        == "w2 has no switch"
+    )
 
 
 def test_every_node_of_a_zone_gets_its_power_back_though_one_is_stuck(cluster: Any) -> None:

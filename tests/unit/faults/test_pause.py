@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from harness.cluster import watchdog
-from harness.cluster.power import Power, _container
-from harness.config import Settings
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster import watchdog
+from kubedrill.cluster.power import Power, _container
+from kubedrill.config import Settings
 
 
 def switched(inventory: Any, **commands: str) -> tuple[Power, Any]:
-    nodes = tuple(replace(node, host_vars={**node.host_vars, **commands}) for node in inventory.nodes)
+    nodes = tuple(
+        replace(node, host_vars={**node.host_vars, **commands}) for node in inventory.nodes
+    )
     found = replace(inventory, nodes=nodes)
     return Power(found, Settings()), found.node("w1")
 
@@ -28,7 +30,9 @@ def inventory(make_inventory: Any) -> Any:
 
 def test_the_inventory_s_commands_pause_and_resume(inventory: Any, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    commands = {f"power_{verb}": f"echo {verb} >> {log}" for verb in ("off", "on", "pause", "resume")}
+    commands = {
+        f"power_{verb}": f"echo {verb} >> {log}" for verb in ("off", "on", "pause", "resume")
+    }
     power, node = switched(inventory, **commands)
     assert power.pause_available(node) is None
     power.pause(node)
@@ -37,7 +41,9 @@ def test_the_inventory_s_commands_pause_and_resume(inventory: Any, tmp_path: Pat
     assert power.is_off(node) is False  # nobody but the node could say
 
 
-def test_a_machine_without_commands_cannot_be_paused_and_says_what_is_missing(inventory: Any) -> None:
+def test_a_machine_without_commands_cannot_be_paused_and_says_what_is_missing(
+    inventory: Any,
+) -> None:
     power, node = switched(inventory, power_off="true", power_on="true", power_pause="true")
     reason = power.pause_available(node)
     assert reason is not None
@@ -54,10 +60,15 @@ def test_a_command_that_refuses_what_is_so_already_is_forgiven_where_the_node_an
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         refuse = {
-            f"power_{verb}": "echo Domain is already active >&2; exit 1" for verb in ("on", "off", "pause", "resume")
+            f"power_{verb}": "echo Domain is already active >&2; exit 1"
+            for verb in ("on", "off", "pause", "resume")
         }
         power, node = switched(inventory, **refuse)
-        node = replace(node, address="127.0.0.1", host_vars={**node.host_vars, "ansible_port": server.getsockname()[1]})
+        node = replace(
+            node,
+            address="127.0.0.1",
+            host_vars={**node.host_vars, "ansible_port": server.getsockname()[1]},
+        )
         thread = threading.Thread(target=greet, args=(server, greeting), daemon=True)
         thread.start()
         for verb in (power.on, power.resume):
@@ -66,7 +77,9 @@ def test_a_command_that_refuses_what_is_so_already_is_forgiven_where_the_node_an
             else:
                 with pytest.raises(StepFailed, match="already active"):
                     verb(node)
-        with pytest.raises(StepFailed, match="already active"):  # nobody forgives a power cut that was none
+        with pytest.raises(
+            StepFailed, match="already active"
+        ):  # nobody forgives a power cut that was none
             power.off(node)
 
 
@@ -87,13 +100,23 @@ def test_the_watching_process_does_what_it_was_armed_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inventory: Any, verb: str, expected: str
 ) -> None:
     log = tmp_path / "log"
-    commands = {f"power_{name}": f"echo {name} >> {log}" for name in ("off", "on", "pause", "resume")}
+    commands = {
+        f"power_{name}": f"echo {name} >> {log}" for name in ("off", "on", "pause", "resume")
+    }
     power, _ = switched(inventory, **commands)
     monkeypatch.setattr(watchdog.Inventory, "load", staticmethod(lambda _path: power.inventory))
     file = tmp_path / "undo.json"
     file.write_text(
         json.dumps(
-            {"inventory": "x", "config": None, "node": "w1", "verb": verb, "pid": 2**30, "started": 1.0, "seconds": 5}
+            {
+                "inventory": "x",
+                "config": None,
+                "node": "w1",
+                "verb": verb,
+                "pid": 2**30,
+                "started": 1.0,
+                "seconds": 5,
+            }
         )
     )
     assert watchdog.main([str(file)]) == 0

@@ -3,7 +3,7 @@ from typing import Any
 
 from fault_nodes import Nodes, context, refused
 
-from harness.faults import ContainerKill, PodKill
+from kubedrill.faults import ContainerKill, PodKill
 
 
 class Api(Nodes):
@@ -41,7 +41,10 @@ def test_a_pod_that_nobody_replaces_is_left_alone(make_inventory: Any) -> None:
     ctx = context(Api(), make_inventory())
     assert PodKill("shop", pod="web-2").available(ctx) is None
     assert PodKill("shop", selector="app=web").available(ctx) is None
-    assert PodKill("shop", pod="alone").available(ctx) == "nobody would replace alone: no controller owns it"
+    assert (
+        PodKill("shop", pod="alone").available(ctx)
+        == "nobody would replace alone: no controller owns it"
+    )
     assert PodKill("shop", pod="web-9").available(ctx) == "there is no pod shop/web-9"
 
 
@@ -54,4 +57,7 @@ def test_a_container_is_found_by_its_pod_and_name(make_inventory: Any) -> None:
         assert f'labels."io.kubernetes.{label}"==' in line
     assert "kill -KILL $pid" in line
     absent = Nodes({"tasks ls": refused("")})
-    assert fault.available(context(absent, make_inventory())) == "w1 runs no container shop/web-1/hello"
+    assert (
+        fault.available(context(absent, make_inventory()))
+        == "w1 runs no container shop/web-1/hello"
+    )

@@ -3,15 +3,21 @@ from typing import Any
 import pytest
 from fault_nodes import Nodes, context, order, refused
 
-from harness.errors import StepFailed
-from harness.faults import QuorumLoss
+from kubedrill.base.errors import StepFailed
+from kubedrill.faults import QuorumLoss
 
 
 def test_only_a_whole_etcd_loses_its_quorum_and_only_by_a_majority(make_inventory: Any) -> None:
     inventory = make_inventory()
     assert QuorumLoss(("cp1", "cp2")).available(context(Nodes(), inventory)) is None
-    assert QuorumLoss(("cp1",)).available(context(Nodes(), inventory)) == "etcd keeps its quorum without cp1"
-    assert QuorumLoss(("cp1", "cp2")).available(context(Nodes(down=("cp3",)), inventory)) == "etcd on cp3: down"
+    assert (
+        QuorumLoss(("cp1",)).available(context(Nodes(), inventory))
+        == "etcd keeps its quorum without cp1"
+    )
+    assert (
+        QuorumLoss(("cp1", "cp2")).available(context(Nodes(down=("cp3",)), inventory))
+        == "etcd on cp3: down"
+    )
 
 
 def test_each_member_s_undo_is_armed_before_it_hangs(make_inventory: Any) -> None:
@@ -21,7 +27,9 @@ def test_each_member_s_undo_is_armed_before_it_hangs(make_inventory: Any) -> Non
         assert order(nodes.lines(name), "systemd-run", "/bin/sh -c 'found=")
 
 
-def test_one_member_that_cannot_be_woken_does_not_keep_the_others_asleep(make_inventory: Any) -> None:
+def test_one_member_that_cannot_be_woken_does_not_keep_the_others_asleep(
+    make_inventory: Any,
+) -> None:
     class Stubborn(Nodes):
         def run(self, node: Any, argv: Any, *rest: Any, **more: Any) -> Any:
             result = super().run(node, argv, *rest, **more)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from fault_nodes import Nodes, context, order, refused
 
-from harness.errors import UsageError
-from harness.faults import DiskFull, Load
-from harness.faults.resources import _EAT, fill, load
+from kubedrill.base.errors import UsageError
+from kubedrill.faults import DiskFull, Load
+from kubedrill.faults.resources import _EAT, fill, load
 
 FAKES = {
     "df": "#!/bin/sh\nprintf 'Avail 1B-blocks\\n%s %s\\n' 5000 100000\n",
@@ -16,7 +16,9 @@ FAKES = {
 
 
 def run(line: str, fake: Path) -> int:
-    return subprocess.run(["sh", "-c", line], env={"PATH": f"{fake}:/usr/bin:/bin"}, check=False).returncode
+    return subprocess.run(
+        ["sh", "-c", line], env={"PATH": f"{fake}:/usr/bin:/bin"}, check=False
+    ).returncode
 
 
 def test_a_disk_is_filled_but_for_its_last_percent_and_emptied_again(tmp_path: Path) -> None:
@@ -28,7 +30,9 @@ def test_a_disk_is_filled_but_for_its_last_percent_and_emptied_again(tmp_path: P
     disk.mkdir()
     script = fill("etcd", str(disk))
     assert run(script.inject, tmp_path) == 0
-    assert [(file.name, file.stat().st_size) for file in disk.iterdir()] == [("kubedrill-fault.fill", 4000)]
+    assert [(file.name, file.stat().st_size) for file in disk.iterdir()] == [
+        ("kubedrill-fault.fill", 4000)
+    ]
     assert run(script.undo, tmp_path) == 0
     assert run(script.undo, tmp_path) == 0
     assert list(disk.iterdir()) == []
@@ -59,14 +63,19 @@ def test_the_undo_is_armed_before_the_load(make_inventory: Any, fault: Any) -> N
 
 def test_a_container_has_no_resources_of_its_own(make_inventory: Any) -> None:
     def why(fault: Any, **more: Any) -> str | None:
-        return fault.available(context(Nodes({"systemd-detect-virt": refused("")}, **more), make_inventory()))  # type: ignore[no-any-return]
+        return fault.available(
+            context(Nodes({"systemd-detect-virt": refused("")}, **more), make_inventory())
+        )  # type: ignore[no-any-return]
 
     assert (
-        why(Load("w1", "cpu")) == "w1: it is a container: its cpu is its host's, of every node there and of the harness"
+        why(Load("w1", "cpu"))
+        == "w1: it is a container: its cpu is its host's, of every node there and of the harness"
     )
     assert "which all nodes there share" in str(why(DiskFull("w1", "etcd")))
     free = context(Nodes(), make_inventory())
-    assert [fault.available(free) for fault in (Load("w1", "memory"), DiskFull("w1", "containerd"))] == [None, None]
+    assert [
+        fault.available(free) for fault in (Load("w1", "memory"), DiskFull("w1", "containerd"))
+    ] == [None, None]
     assert "below quorum" in str(why(DiskFull("cp1", "etcd"), down=("cp2",)))
     assert "below quorum" in str(why(Load("cp1", "memory"), down=("cp2",)))
 

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from etcd_nodes import EtcdNodes, find_etcd
 
-from harness.waits import wait_for
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import rollback_files
+from ansible_collections.kubedrill.kubeadm.plugins.modules import rollback_step
+from kubedrill.base.waits import wait_for
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
-    from types import ModuleType
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = find_etcd()
 WANTED = {"etcd": "3.6.6-0"}
-
-
-def load(path: str, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -49,10 +37,8 @@ def etcd(tmp_path: Path) -> Iterator[EtcdNodes]:
 @pytest.fixture
 def step(etcd: EtcdNodes, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a step on a node. The nodes' kubelets end an etcd whose manifest is gone, and start one whose is there."""
-    for name in ("upgrade_cluster", "static_pods"):
-        load(f"playbooks/module_utils/{name}.py", f"ansible.module_utils.{name}")
-    files = load("roles/rollback/module_utils/rollback_files.py", "ansible.module_utils.rollback_files")
-    module = load("roles/rollback/library/rollback_step.py", "rollback_step_on_etcd")
+    files = rollback_files
+    module = rollback_step
     real = module.run
 
     def run(argv: list[str], timeout: float = 60) -> str:
@@ -65,7 +51,13 @@ def step(etcd: EtcdNodes, monkeypatch: pytest.MonkeyPatch) -> Any:
                 wait_for(f"etcd on {node} to end", gone, seconds=60, setting="api_up", poll_s=0.2)
 
         monkeypatch.setattr(module, "stop_pods", ended)
-        params = {"to": "1.35.4", "sha256": "a" * 64, "touched": False, "wanted": WANTED, "members": etcd.peer}
+        params = {
+            "to": "1.35.4",
+            "sha256": "a" * 64,
+            "touched": False,
+            "wanted": WANTED,
+            "members": etcd.peer,
+        }
         usual = {"programs": str(PROGRAMS), "bump": 1_000_000_000, "grace": 1, "timeout": 60}
         place = files.Files(etcd.folder / node, etcd.manifests(node), etcd.folder / node)
         getattr(module.Step({**params, **usual, **more}, place), name)()
@@ -90,7 +82,9 @@ def test_three_members_go_back_to_the_snapshot_and_a_rerun_keeps_what_came_since
         path = etcd.manifests(node) / "etcd.yaml"
         kept = etcd.folder / node / "previous"
         kept.mkdir()
-        kept.joinpath("etcd.yaml").write_text(f"    image: registry.k8s.io/etcd:3.6.6-0\n{path.read_text()}")
+        kept.joinpath("etcd.yaml").write_text(
+            f"    image: registry.k8s.io/etcd:3.6.6-0\n{path.read_text()}"
+        )
         path.write_text(f"    image: registry.k8s.io/etcd:3.6.8-0\n{path.read_text()}")
     etcd.ask("cp1", "put before 1")
     backup = tmp_path / "snapshot.db"
@@ -110,7 +104,9 @@ def test_three_members_go_back_to_the_snapshot_and_a_rerun_keeps_what_came_since
     assert found["count"] == 1
     assert found["header"]["revision"] > revision, "no watcher sees a revision twice"
     assert count(etcd, "cp2", "after") == 0
-    assert all("3.6.6-0" in (etcd.manifests(node) / "etcd.yaml").read_text() for node in etcd.client)
+    assert all(
+        "3.6.6-0" in (etcd.manifests(node) / "etcd.yaml").read_text() for node in etcd.client
+    )
     etcd.ask("cp3", "put since 1")
     for name in ("begin", "restore", "stop", "replace", "start", "settle", "finish"):
         for node in etcd.client:

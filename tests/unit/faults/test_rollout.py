@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fault_nodes import Nodes, context, refused
 
-from harness.errors import KubedrillError, UsageError
-from harness.faults import BadRollout
-from harness.faults.rollout import BREAKS
+from kubedrill.base.errors import KubedrillError, UsageError
+from kubedrill.faults import BadRollout
+from kubedrill.faults.rollout import BREAKS
 
 CONTAINER = {
     "name": "hello",
@@ -26,12 +26,19 @@ class Cluster(Nodes):
         super().__init__(**more)
         self.patches: list[dict[str, Any]] = []
         self.max_unavailable = max_unavailable
-        self.apps, self.client = self, Object(sanitize_for_serialization=lambda _container: CONTAINER)
+        self.apps, self.client = (
+            self,
+            Object(sanitize_for_serialization=lambda _container: CONTAINER),
+        )
 
     def read_namespaced_deployment(self, _name: str, _namespace: str) -> Any:
-        update = None if self.max_unavailable is None else Object(max_unavailable=self.max_unavailable)
+        update = (
+            None if self.max_unavailable is None else Object(max_unavailable=self.max_unavailable)
+        )
         template = Object(spec=Object(containers=[CONTAINER]))
-        return Object(spec=Object(strategy=Object(type="Recreate", rolling_update=update), template=template))
+        return Object(
+            spec=Object(strategy=Object(type="Recreate", rolling_update=update), template=template)
+        )
 
     def patch_namespaced_deployment(self, name: str, _namespace: str, body: dict[str, Any]) -> None:
         self.commands.append((name, "patched"))
@@ -39,7 +46,9 @@ class Cluster(Nodes):
 
 
 @pytest.mark.parametrize("wrong", BREAKS)
-def test_the_rollback_is_armed_before_the_release_and_is_the_same_as_the_heal(make_inventory: Any, wrong: str) -> None:
+def test_the_rollback_is_armed_before_the_release_and_is_the_same_as_the_heal(
+    make_inventory: Any, wrong: str
+) -> None:
     cluster = Cluster()
     ctx, fault = context(cluster, make_inventory()), BadRollout("shop", "hello", wrong)
     fault.heal(ctx)  # nothing was released
@@ -69,7 +78,9 @@ def test_nothing_is_released_where_the_rollback_cannot_be_armed(make_inventory: 
 def test_a_deployment_that_gives_up_pods_first_is_left_alone(
     make_inventory: Any, unavailable: Any, reason: Any
 ) -> None:
-    found = BadRollout("shop", "hello", "never ready").available(context(Cluster(unavailable), make_inventory()))
+    found = BadRollout("shop", "hello", "never ready").available(
+        context(Cluster(unavailable), make_inventory())
+    )
     assert found is None if reason is None else reason in str(found)
 
 
@@ -84,12 +95,20 @@ def test_the_symptom_is_that_of_this_break_and_of_no_healthy_pod() -> None:
     healthy = pod(running=True, ready=True)
     for fault in (image, crash, never):
         assert fault.symptom([healthy, pod(waiting="ContainerCreating")]) == ""
-    assert image.symptom([healthy, pod(waiting="ImagePullBackOff")]) == "pod hello-new: ImagePullBackOff"
-    assert crash.symptom([healthy, pod(waiting="CrashLoopBackOff")]) == "pod hello-new: CrashLoopBackOff"
+    assert (
+        image.symptom([healthy, pod(waiting="ImagePullBackOff")])
+        == "pod hello-new: ImagePullBackOff"
+    )
+    assert (
+        crash.symptom([healthy, pod(waiting="CrashLoopBackOff")])
+        == "pod hello-new: CrashLoopBackOff"
+    )
     assert crash.symptom([healthy, pod(waiting="ImagePullBackOff")]) == ""
     assert never.symptom([healthy, pod(running=True)]) == "pod hello-new: running, not ready"
 
 
 def test_unknown_breaks_are_refused() -> None:
-    with pytest.raises(UsageError, match="no broken release 'slow'; expected one of: image missing, crash loop"):
+    with pytest.raises(
+        UsageError, match="no broken release 'slow'; expected one of: image missing, crash loop"
+    ):
         BadRollout("shop", "hello", "slow")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from fault_nodes import Nodes, context, ok, order, refused
 
-from harness.errors import KubedrillError, StepFailed, UsageError
-from harness.faults.services import SERVICES, VERBS, ServiceFault, find_service, script
-from harness.waits import wait_for
+from kubedrill.base.errors import KubedrillError, StepFailed, UsageError
+from kubedrill.base.waits import wait_for
+from kubedrill.faults.services import SERVICES, VERBS, ServiceFault, find_service, script
 
 PAIRS = [(s, v) for s in SERVICES for v in VERBS if not (SERVICES[s].kind == "pod" and v == "stop")]
 
@@ -27,10 +27,16 @@ def test_undo_is_armed_on_the_node_before_the_fault_and_disarmed_after_the_heal(
     fault.inject(ctx)
     armed = next(i for i, line in enumerate(nodes.lines("cp2")) if "systemd-run" in line)
     assert nodes.lines("cp2")[armed + 1] == f"/bin/sh -c {_quoted(fault.script.inject)}"
-    assert f"--unit=kubedrill-undo-cp2-{service}-{verb} --on-active=540s" in nodes.lines("cp2")[armed]
+    assert (
+        f"--unit=kubedrill-undo-cp2-{service}-{verb} --on-active=540s" in nodes.lines("cp2")[armed]
+    )
     nodes.commands.clear()
     fault.heal(ctx)
-    assert order(nodes.lines("cp2"), fault.script.undo[:8], f"systemctl stop kubedrill-undo-cp2-{service}-{verb}.timer")
+    assert order(
+        nodes.lines("cp2"),
+        fault.script.undo[:8],
+        f"systemctl stop kubedrill-undo-cp2-{service}-{verb}.timer",
+    )
     assert {name for name, _ in nodes.commands} == {"cp2"}
 
 
@@ -50,7 +56,9 @@ def test_an_undo_that_cannot_be_armed_leaves_the_node_alone(cluster: Any) -> Non
     nodes = Nodes({"systemd-run": refused("no bus")})
     with pytest.raises(KubedrillError, match="nothing was broken: cp1: no bus") as error:
         ServiceFault("cp1", "kubelet", "stop").inject(context(nodes, cluster))
-    assert not isinstance(error.value, StepFailed)  # the harness's failure is not held against the cluster
+    assert not isinstance(
+        error.value, StepFailed
+    )  # the harness's failure is not held against the cluster
     assert not any("systemctl stop kubelet" in line for line in nodes.lines("cp1"))
 
 
@@ -65,7 +73,10 @@ def test_signals_reach_the_right_processes() -> None:
     assert script(SERVICES["keepalived"], "freeze").inject == (
         "systemctl kill --kill-who=all --signal=SIGSTOP keepalived"
     )
-    assert "--kill-who=main --signal=SIGKILL containerd" in script(SERVICES["containerd"], "kill").inject
+    assert (
+        "--kill-who=main --signal=SIGKILL containerd"
+        in script(SERVICES["containerd"], "kill").inject
+    )
     undo = script(SERVICES["kubelet"], "freeze").undo
     assert undo.index("SIGCONT") < undo.index("systemctl start kubelet")
 
@@ -79,12 +90,17 @@ esac
 
 
 def comes_to(pid: int, wanted: str) -> bool:
-    """Whether a process comes to be in a state of proc(5): a signal takes effect a moment after it was sent."""
+    """Whether a process comes to be in a state of proc(5).
+
+    A signal takes effect a moment after it was sent.
+    """
 
     def reached() -> bool | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == wanted or None
 
-    return wait_for(f"process {pid} in state {wanted}", reached, seconds=30, setting="a test's own", poll_s=0.01)
+    return wait_for(
+        f"process {pid} in state {wanted}", reached, seconds=30, setting="a test's own", poll_s=0.01
+    )
 
 
 @pytest.fixture
@@ -122,7 +138,9 @@ def test_nothing_to_kill_is_an_error(tmp_path: Path) -> None:
     ctr.write_text("#!/bin/sh\n")
     ctr.chmod(0o755)
     line = script(SERVICES["etcd"], "kill").inject
-    done = subprocess.run(["sh", "-c", line], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
+    done = subprocess.run(
+        ["sh", "-c", line], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False
+    )
     assert done.returncode != 0
 
 
@@ -144,7 +162,10 @@ def test_a_manifest_is_moved_aside_and_back(tmp_path: Path) -> None:
 
 
 def test_all_mistakes_of_a_name_are_told_at_once() -> None:
-    with pytest.raises(UsageError, match=r"no service 'kublet'; expected one of: kubelet.*no verb 'shoot'; expected"):
+    with pytest.raises(
+        UsageError,
+        match=r"no service 'kublet'; expected one of: kubelet.*no verb 'shoot'; expected",
+    ):
         find_service("kublet", "shoot")
     with pytest.raises(UsageError, match="kube-proxy cannot be stopped"):
         ServiceFault("w1", "kube-proxy", "stop")
@@ -153,15 +174,23 @@ def test_all_mistakes_of_a_name_are_told_at_once() -> None:
 def test_etcd_is_never_taken_below_its_quorum(cluster: Any) -> None:
     running = {"tasks ls": ok("")}
     assert ServiceFault("cp1", "etcd", "freeze").available(context(Nodes(running), cluster)) is None
-    reason = ServiceFault("cp1", "etcd", "freeze").available(context(Nodes(running, down=("cp3",)), cluster))
+    reason = ServiceFault("cp1", "etcd", "freeze").available(
+        context(Nodes(running, down=("cp3",)), cluster)
+    )
     assert reason == "etcd would be below quorum: 1 of 3 members left without cp1, needs 2"
-    already_down = ServiceFault("cp3", "etcd", "kill").available(context(Nodes(running, down=("cp3",)), cluster))
-    assert already_down is None  # the member that is lost is the one that is down: two of three are left
+    already_down = ServiceFault("cp3", "etcd", "kill").available(
+        context(Nodes(running, down=("cp3",)), cluster)
+    )
+    assert (
+        already_down is None
+    )  # the member that is lost is the one that is down: two of three are left
 
 
 def test_reasons_why_not(cluster: Any, make_inventory: Any) -> None:
     def why(fault: ServiceFault, inventory: Any = cluster, **answers: Any) -> Any:
-        return fault.available(context(Nodes({name.replace("_", " "): a for name, a in answers.items()}), inventory))
+        return fault.available(
+            context(Nodes({name.replace("_", " "): a for name, a in answers.items()}), inventory)
+        )
 
     assert why(ServiceFault("cp1", "haproxy", "stop"), is_active=refused("")) is None
     absent = Nodes({"is-active --quiet haproxy": refused("", 3)})
@@ -169,9 +198,13 @@ def test_reasons_why_not(cluster: Any, make_inventory: Any) -> None:
     assert reason == "haproxy does not run on cp1, so it cannot be stopped there"
     alone = why(ServiceFault("cp1", "kube-scheduler", "freeze"), make_inventory(cp=1))
     assert alone == "kube-scheduler on cp1 is the last of its kind: no other control plane"
-    busy = Nodes({"list-units": ok("kubedrill-undo-w1-kubelet-stop.timer loaded active waiting x\n")})
+    busy = Nodes(
+        {"list-units": ok("kubedrill-undo-w1-kubelet-stop.timer loaded active waiting x\n")}
+    )
     reason = ServiceFault("w1", "containerd", "kill").available(context(busy, cluster))
     assert reason is not None
-    assert reason.startswith("w1 has a fault already: kubedrill-undo-w1-kubelet-stop.timer; one fault a node")
+    assert reason.startswith(
+        "w1 has a fault already: kubedrill-undo-w1-kubelet-stop.timer; one fault a node"
+    )
     keeper = Nodes({"list-units": ok("kubedrill-undo-cp10.timer loaded active waiting x\n")})
     assert ServiceFault("cp1", "kubelet", "kill").available(context(keeper, cluster)) is None

@@ -1,4 +1,7 @@
-"""Certificates that have expired, made by the real openssl; file descriptors of a real process; clocks that are set."""
+"""Certificates that have expired, made by the real openssl.
+
+File descriptors of a real process; clocks that are set.
+"""
 
 import os
 import subprocess
@@ -10,19 +13,21 @@ from typing import Any
 import pytest
 from fault_nodes import Nodes, context, ok, order, refused
 
-from harness.config import Settings, Timeouts
-from harness.errors import DeadlineExceeded, UsageError
-from harness.faults import ClockSkew, DescriptorsUsedUp, ExpiredCertificate
-from harness.faults.certificate import expire
-from harness.faults.clock import skew
-from harness.faults.descriptors import use_up
+from kubedrill.base.errors import DeadlineExceeded, UsageError
+from kubedrill.config import Settings, Timeouts
+from kubedrill.faults import ClockSkew, DescriptorsUsedUp, ExpiredCertificate
+from kubedrill.faults.certificate import expire
+from kubedrill.faults.clock import skew
+from kubedrill.faults.descriptors import use_up
 
 SANS = "subjectAltName=DNS:kubernetes,IP:10.96.0.1\nextendedKeyUsage=serverAuth"
 
 
 def sh(line: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
-    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, check=False, env=environment
+    )
 
 
 def good(line: str, path: Path | None = None) -> str:
@@ -55,10 +60,14 @@ def local(line: str, pki: Path) -> str:
 
 
 def shown(file: Path) -> str:
-    return good(f"openssl x509 -in {file} -noout -subject -pubkey -ext subjectAltName,extendedKeyUsage")
+    return good(
+        f"openssl x509 -in {file} -noout -subject -pubkey -ext subjectAltName,extendedKeyUsage"
+    )
 
 
-def test_an_expired_serving_certificate_is_the_same_but_for_its_dates_and_goes_again(pki: Path) -> None:
+def test_an_expired_serving_certificate_is_the_same_but_for_its_dates_and_goes_again(
+    pki: Path,
+) -> None:
     file, script = pki / "apiserver.crt", expire("apiserver", str(pki))
     before, text = shown(file), file.read_text()
     good(local(script.inject, pki))
@@ -80,7 +89,9 @@ def test_an_expired_kubelet_certificate_keeps_its_key_and_the_link_comes_back(pk
     good(local(script.inject, pki), pki / "bin")
     assert sh(f"openssl x509 -in {file} -checkend 0 -noout").returncode == 1
     assert shown(file) == before
-    assert good(f"openssl pkey -in {file} -pubout") == good(f"openssl pkey -in {pki}/kubelet.key -pubout")
+    assert good(f"openssl pkey -in {file} -pubout") == good(
+        f"openssl pkey -in {pki}/kubelet.key -pubout"
+    )
     assert file.stat().st_mode & 0o777 == 0o600
     for _ in range(2):
         good(local(script.undo, pki), pki / "bin")
@@ -122,21 +133,31 @@ def test_a_process_can_open_nothing_until_its_descriptors_are_given_back(tmp_pat
 
     try:
         assert ask() == "opened"
-        limit = good(f"prlimit --pid {process.pid} --nofile --noheadings --output SOFT,HARD").split()
+        limit = good(
+            f"prlimit --pid {process.pid} --nofile --noheadings --output SOFT,HARD"
+        ).split()
         script = use_up("kube-apiserver", str(tmp_path), str(process.pid))
         good(script.inject)
         assert ask() == "Too many open files"
         for _ in range(2):
             good(script.undo)
         assert ask() == "opened"
-        assert good(f"prlimit --pid {process.pid} --nofile --noheadings --output SOFT,HARD").split() == limit
+        assert (
+            good(f"prlimit --pid {process.pid} --nofile --noheadings --output SOFT,HARD").split()
+            == limit
+        )
         assert list(tmp_path.iterdir()) == []
     finally:
         process.kill()
         process.wait()
     good(script.undo)
-    for nobody in ("", "0"):  # systemd says 0 of a service that does not run, which prlimit takes for itself
-        assert sh(use_up("kube-apiserver", str(tmp_path), f"$(echo {nobody})").inject).returncode == 1
+    for nobody in (
+        "",
+        "0",
+    ):  # systemd says 0 of a service that does not run, which prlimit takes for itself
+        assert (
+            sh(use_up("kube-apiserver", str(tmp_path), f"$(echo {nobody})").inject).returncode == 1
+        )
     (tmp_path / "kubedrill-fault-files-kube-apiserver").write_text(f"{process.pid} 1024\n")
     good(script.undo)  # a process that is gone took its limit with it
     assert list(tmp_path.iterdir()) == []
@@ -183,7 +204,9 @@ def test_a_clock_is_set_right_by_the_time_since_boot_however_often(
     [ExpiredCertificate("cp2", "apiserver"), ExpiredCertificate("cp2", "kubelet"), ClockSkew("cp2"),
      DescriptorsUsedUp("cp2", "kube-apiserver"), DescriptorsUsedUp("cp2", "containerd")],
 )  # fmt: skip
-def test_the_undo_is_armed_before_and_run_before_it_is_disarmed(make_inventory: Any, fault: Any) -> None:
+def test_the_undo_is_armed_before_and_run_before_it_is_disarmed(
+    make_inventory: Any, fault: Any
+) -> None:
     nodes = Nodes({"s_client": ok("Certificate will not expire\n")})
     fault.inject(context(nodes, make_inventory()))
     assert [i for i, line in enumerate(nodes.lines("cp2")) if "systemd-run" in line] == [1]
@@ -194,7 +217,10 @@ def test_the_undo_is_armed_before_and_run_before_it_is_disarmed(make_inventory: 
 
 
 def test_an_api_server_has_to_show_what_stands_in_the_file(make_inventory: Any) -> None:
-    fault, settings = ExpiredCertificate("cp2", "apiserver"), Settings(timeouts=Timeouts(recovery=0.1))
+    fault, settings = (
+        ExpiredCertificate("cp2", "apiserver"),
+        Settings(timeouts=Timeouts(recovery=0.1)),
+    )
     still, silent = (
         replace(context(Nodes({"s_client": ok(said)}), make_inventory()), settings=settings)
         for said in ("Certificate will expire\n", "")
@@ -209,10 +235,19 @@ def test_an_api_server_has_to_show_what_stands_in_the_file(make_inventory: Any) 
 def test_each_says_why_it_is_not_available(make_inventory: Any) -> None:
     container = context(Nodes(), make_inventory())
     assert "its clock is its host's" in str(ClockSkew("w1").available(container))
-    assert ClockSkew("w1").available(context(Nodes({"systemd-detect-virt": refused("")}), make_inventory())) is None
-    assert "no certificate authority" in str(ExpiredCertificate("w1", "kubelet").available(container))
+    assert (
+        ClockSkew("w1").available(
+            context(Nodes({"systemd-detect-virt": refused("")}), make_inventory())
+        )
+        is None
+    )
+    assert "no certificate authority" in str(
+        ExpiredCertificate("w1", "kubelet").available(container)
+    )
     assert "OpenSSL 3" in str(
-        ExpiredCertificate("cp1", "kubelet").available(context(Nodes({"openssl": refused("")}), make_inventory()))
+        ExpiredCertificate("cp1", "kubelet").available(
+            context(Nodes({"openssl": refused("")}), make_inventory())
+        )
     )
     assert "only control plane" in str(
         ExpiredCertificate("cp1", "apiserver").available(context(Nodes(), make_inventory(1)))
@@ -225,7 +260,9 @@ def test_each_says_why_it_is_not_available(make_inventory: Any) -> None:
 
 
 def test_unknown_ones_are_refused() -> None:
-    with pytest.raises(UsageError, match="no certificate 'etcd'; expected one of: apiserver, kubelet"):
+    with pytest.raises(
+        UsageError, match="no certificate 'etcd'; expected one of: apiserver, kubelet"
+    ):
         ExpiredCertificate("cp1", "etcd")
     with pytest.raises(UsageError, match="no service 'coredns' for this"):
         DescriptorsUsedUp("cp1", "coredns")

@@ -9,10 +9,10 @@ from typing import Any
 import psutil
 import pytest
 
-from harness.cluster.inventory import Inventory
-from harness.cluster.watchdog import Watchdog, armed_watchdogs, watch
-from harness.model import Node
-from harness.waits import wait_for
+from kubedrill.base.model import Node
+from kubedrill.base.waits import wait_for
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.watchdog import Watchdog, armed_watchdogs, watch
 
 INVENTORY = """\
 cluster:
@@ -31,8 +31,8 @@ cluster:
 HARNESS = """\
 import signal
 from pathlib import Path
-from harness.cluster.inventory import Inventory
-from harness.cluster.watchdog import Watchdog
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.watchdog import Watchdog
 print(Watchdog(Inventory.load({path!r}), "cp1", None, 60).arm(), flush=True)
 signal.pause()
 """
@@ -50,7 +50,9 @@ def inventory() -> Inventory:
 def state(tmp_path: Path, **changes: Any) -> Path:
     me = psutil.Process()
     file = tmp_path / "undo.json"
-    file.write_text(json.dumps({"pid": me.pid, "started": me.create_time(), "seconds": 5, **changes}))
+    file.write_text(
+        json.dumps({"pid": me.pid, "started": me.create_time(), "seconds": 5, **changes})
+    )
     return file
 
 
@@ -81,7 +83,15 @@ def test_a_killed_harness_gets_its_node_switched_on_again(tmp_path: Path) -> Non
     watchdog = psutil.Process(int(harness.stdout.readline()))
     os.kill(harness.pid, signal.SIGKILL)
     harness.wait()
-    wait_for("power on", lambda: True if marker.exists() else None, seconds=120, setting="power", poll_s=0.1)
-    gone = lambda: None if watchdog.is_running() and watchdog.status() != psutil.STATUS_ZOMBIE else True  # noqa: E731
+    wait_for(
+        "power on",
+        lambda: True if marker.exists() else None,
+        seconds=120,
+        setting="power",
+        poll_s=0.1,
+    )
+    gone = lambda: (  # noqa: E731
+        None if watchdog.is_running() and watchdog.status() != psutil.STATUS_ZOMBIE else True
+    )
     wait_for("the watchdog to end", gone, seconds=60, setting="power", poll_s=0.1)
     assert not list(tmp_path.glob("kubedrill/undo-*.json"))

@@ -13,18 +13,18 @@ import pytest
 from nights import Planted, make_nights, seeded
 from rich.console import Console
 
-from harness.cli import drill
-from harness.cli.main import run as kubedrill
-from harness.cli.remember import remember
-from harness.config import History as HistorySettings
-from harness.config import Settings
-from harness.history.lines import write_lines
-from harness.history.store import History
-from harness.model import VerdictKind
-from harness.record import read_run
-from harness.report import write_report
-from harness.runner.run import RunResult
-from harness.verdict import judge
+from kubedrill.base.model import VerdictKind
+from kubedrill.cli import drill
+from kubedrill.cli.keep_history import remember
+from kubedrill.cli.main import run as kubedrill
+from kubedrill.config import History as HistorySettings
+from kubedrill.config import Settings
+from kubedrill.history.lines import write_lines
+from kubedrill.history.store import History
+from kubedrill.record import read_run
+from kubedrill.report import write_report
+from kubedrill.runner.run import RunResult
+from kubedrill.verdict import judge
 
 RECORDS = Path(__file__).parents[2] / "records"
 
@@ -35,14 +35,18 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     directory = tmp_path / "reports" / "20261121T020000Z-7"
     (directory / "record").mkdir(parents=True)
-    drill = json.loads((RECORDS / "good.jsonl").read_text(encoding="utf-8").split("\n", 1)[0])[1]["drill"]
+    drill = json.loads((RECORDS / "good.jsonl").read_text(encoding="utf-8").split("\n", 1)[0])[1][
+        "drill"
+    ]
     shutil.copy(RECORDS / "good.jsonl", directory / "record" / f"{drill}.jsonl")
     records = read_run(directory)
     write_report(directory, records, [judge(record) for record in records])
     return directory
 
 
-def test_add_list_export_and_import(database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_add_list_export_and_import(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     base = ["history", "--database", database]
     assert kubedrill([*base, "add", "--topology", "3+2", "--host", "lab"]) == 0
     assert "20261121T020000Z-7 added: " in capsys.readouterr().out
@@ -56,7 +60,12 @@ def test_add_list_export_and_import(database: str, tmp_path: Path, capsys: pytes
     assert kubedrill([*base, "export", "all.jsonl"]) == 0
     assert kubedrill([*base, "import", "all.jsonl"]) == 0
     assert "1 runs read: 1 was there already" in capsys.readouterr().out
-    assert kubedrill(["history", "--database", f"sqlite:///{tmp_path}/other.db", "import", "all.jsonl"]) == 0
+    assert (
+        kubedrill(
+            ["history", "--database", f"sqlite:///{tmp_path}/other.db", "import", "all.jsonl"]
+        )
+        == 0
+    )
     assert "1 runs read: 1 added" in capsys.readouterr().out
 
 
@@ -73,8 +82,13 @@ def test_a_verdict_that_changed_is_refused_unless_it_is_to_be_replaced(
         assert history.runs()[0].verdict.value == "FAIL"
 
 
-def test_trends_ends_with_1_where_something_got_worse(database: str, capsys: pytest.CaptureFixture[str]) -> None:
-    write_lines(make_nights(seeded(1), 40, changed=10, planted=Planted(factor=4), slow_share=0.1), Path("worse.jsonl"))
+def test_trends_ends_with_1_where_something_got_worse(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_lines(
+        make_nights(seeded(1), 40, changed=10, planted=Planted(factor=4), slow_share=0.1),
+        Path("worse.jsonl"),
+    )
     base = ["history", "--database", database]
     assert kubedrill([*base, "import", "worse.jsonl"]) == 0
     capsys.readouterr()
@@ -93,7 +107,10 @@ def test_trends_ends_with_1_where_something_got_worse(database: str, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["trends", "--drill", "falover"], "no such drill in the history: falover; drills there: failover-vip"),
+        (
+            ["trends", "--drill", "falover"],
+            "no such drill in the history: falover; drills there: failover-vip",
+        ),
         (["trends", "--before", "40"], "--before 40 is more than --window 30"),
         (["add", "20200101T000000Z-1"], "no run '20200101T000000Z-1' in reports"),
         (["add", "--host", " "], "--host: found nothing, expected a name"),
@@ -130,7 +147,13 @@ def test_nothing_is_remembered_where_the_settings_say_no(directory: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "sqlite:////proc/no/such.db", "sqlite:////dev/full", "postgresql://u:geheim@127.0.0.1:1/d"]
+    "url",
+    [
+        "nonsense",
+        "sqlite:////proc/no/such.db",
+        "sqlite:////dev/full",
+        "postgresql://u:geheim@127.0.0.1:1/d",
+    ],
 )
 def test_a_history_that_cannot_be_written_is_told_and_nothing_more(
     directory: Path, url: str, capsys: pytest.CaptureFixture[str]
@@ -147,7 +170,10 @@ def test_a_drill_ends_with_its_verdict_whatever_becomes_of_the_history(
     directory: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, make_inventory: Any
 ) -> None:
     """Only the drills themselves, which need a cluster, are left out."""
-    verdicts = [dataclasses.replace(judge(record), verdict=VerdictKind.FAIL) for record in read_run(directory)]
+    verdicts = [
+        dataclasses.replace(judge(record), verdict=VerdictKind.FAIL)
+        for record in read_run(directory)
+    ]
     monkeypatch.setattr(drill.Inventory, "load", lambda _: make_inventory(drills_allowed=True))
     monkeypatch.setattr(drill, "run_drills", lambda *_, **__: RunResult(directory, tuple(verdicts)))
     Path("kubedrill.yml").write_text(f"history: {{database: '{url}'}}\n", encoding="utf-8")

@@ -8,17 +8,22 @@ from math import comb
 import pytest
 from nights import seeded
 
-from harness.history.exact import corrected_level, rank_sum
+from kubedrill.history.rank_test import corrected_level, rank_sum
 
 
 def by_hand(before: list[float], recent: list[float]) -> tuple[float, float]:
     """The two-sided p, and the smallest that is possible, by trying every choice of recent nights."""
     pooled = [*before, *recent]
-    ranks = [sum(other < value for other in pooled) + (pooled.count(value) + 1) / 2 for value in pooled]
+    ranks = [
+        sum(other < value for other in pooled) + (pooled.count(value) + 1) / 2 for value in pooled
+    ]
     sums = [sum(choice) for choice in combinations(ranks, len(recent))]
 
     def p(observed: float) -> float:
-        return min(1.0, 2 * min(sum(s >= observed for s in sums), sum(s <= observed for s in sums)) / len(sums))
+        return min(
+            1.0,
+            2 * min(sum(s >= observed for s in sums), sum(s <= observed for s in sums)) / len(sums),
+        )
 
     return p(sum(ranks[len(before) :])), min(p(each) for each in sums)
 
@@ -52,7 +57,9 @@ def test_many_nights_stay_exact() -> None:
 
 def test_a_series_that_can_never_be_flagged_does_not_cost_the_others() -> None:
     assert corrected_level([0.001] * 4 + [1.0] * 96, 0.05) == 0.05 / 4
-    assert corrected_level([0.001] * 100, 0.05) == 0.05 / 51  # none can: so few nights are not enough
+    assert (
+        corrected_level([0.001] * 100, 0.05) == 0.05 / 51
+    )  # none can: so few nights are not enough
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from nights import drill_entry, make_nights, run_entry, seeded
 
-from harness.errors import ConfigErrors, StepFailed
-from harness.history.lines import read_lines, write_lines
-from harness.history.store import History
+from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.history.lines import read_lines, write_lines
+from kubedrill.history.store import History
 
 NIGHTS = make_nights(seeded(4), 3)
 
 
-def test_what_is_exported_from_one_database_is_imported_into_another(database: str, tmp_path: Path) -> None:
+def test_what_is_exported_from_one_database_is_imported_into_another(
+    database: str, tmp_path: Path
+) -> None:
     path = tmp_path / "all.jsonl"
     write_lines(NIGHTS, path)
     with History.open(database, create=True) as history:
@@ -67,7 +69,10 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | Non
 def test_numbers_that_no_database_keeps_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     line = run_entry([drill_entry(lasted_s=12.5)]).model_dump_json()
-    path.write_text(line.replace("12.5", "NaN") + "\n" + line.replace('"seed":0', f'"seed":{2**63}'), encoding="utf-8")
+    path.write_text(
+        line.replace("12.5", "NaN") + "\n" + line.replace('"seed":0', f'"seed":{2**63}'),
+        encoding="utf-8",
+    )
     with pytest.raises(ConfigErrors, match="2 mistakes"):
         read_lines(path)
 

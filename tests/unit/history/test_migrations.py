@@ -1,4 +1,7 @@
-"""Old databases are brought up to date; those of others, and of a newer kubedrill, are left alone."""
+"""Old databases are brought up to date.
+
+Those of others, and of a newer kubedrill, are left alone.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from alembic.runtime.migration import MigrationContext
 from nights import drill_entry, run_entry
 from sqlalchemy import create_engine, text
 
-from harness.errors import UsageError
-from harness.history import migrate, schema
-from harness.history.store import History, _write
+from kubedrill.base.errors import UsageError
+from kubedrill.history import migrate, schema
+from kubedrill.history.store import History, _write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,17 +63,26 @@ def test_a_database_of_the_first_version_is_migrated_and_keeps_its_runs(database
     assert ask(database, "SELECT version_num FROM alembic_version") == [(migrate.head(),)]
 
 
-def test_a_database_of_a_newer_kubedrill_is_refused_untouched(database: str, tmp_path: Path) -> None:
+def test_a_database_of_a_newer_kubedrill_is_refused_untouched(
+    database: str, tmp_path: Path
+) -> None:
     with History.open(database, create=True) as history:
         history.add([RUN])
-    change(database, "UPDATE alembic_version SET version_num = 'r9001'", "ALTER TABLE runs ADD COLUMN mood TEXT")
+    change(
+        database,
+        "UPDATE alembic_version SET version_num = 'r9001'",
+        "ALTER TABLE runs ADD COLUMN mood TEXT",
+    )
     path = tmp_path / "history.db"
     before = (path.read_bytes(), path.stat().st_mtime_ns) if path.exists() else None
     for create in (False, True):
         with pytest.raises(UsageError) as caught, History.open(database, create=create):
             pass
         assert caught.value.exit_code == 2
-        assert f"its schema is r9001, this one knows up to {migrate.head()}. It was not touched" in str(caught.value)
+        assert (
+            f"its schema is r9001, this one knows up to {migrate.head()}. It was not touched"
+            in str(caught.value)
+        )
     assert before == ((path.read_bytes(), path.stat().st_mtime_ns) if path.exists() else None)
     assert ask(database, "SELECT version_num FROM alembic_version") == [("r9001",)]
     assert ask(database, "SELECT run, mood FROM runs") == [(RUN.run, None)]
@@ -78,12 +90,16 @@ def test_a_database_of_a_newer_kubedrill_is_refused_untouched(database: str, tmp
 
 def test_a_database_of_something_else_is_refused_untouched(database: str) -> None:
     change(database, "CREATE TABLE customers (name TEXT)", "INSERT INTO customers VALUES ('Ada')")
-    with pytest.raises(UsageError, match=r"no history of kubedrill: found the tables customers.*not touched"):
+    with pytest.raises(
+        UsageError, match=r"no history of kubedrill: found the tables customers.*not touched"
+    ):
         History.open(database, create=True).__enter__()
     assert ask(database, "SELECT name FROM customers") == [("Ada",)]
 
 
-def test_a_migration_that_is_cut_leaves_the_database_as_it_was(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_is_cut_leaves_the_database_as_it_was(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upgrade = command.upgrade
 
     def cut(config: Any, target: str) -> None:

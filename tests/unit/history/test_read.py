@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import KubedrillError, UsageError
-from harness.history.read import read_entry
-from harness.record import read_run
-from harness.report import write_report
-from harness.verdict import judge
+from kubedrill.base.errors import KubedrillError, UsageError
+from kubedrill.history.read import read_entry
+from kubedrill.record import read_run
+from kubedrill.report import write_report
+from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +34,16 @@ def run(tmp_path: Path) -> Path:
         "labels": {"topology": "3+2", "network": "cilium", "host": "lab", "app": "shop"},
     }
     name = header["drill"]
-    (directory / "record" / f"{name}.jsonl").write_text(json.dumps([kind, header]) + "\n" + rest, encoding="utf-8")
+    (directory / "record" / f"{name}.jsonl").write_text(
+        json.dumps([kind, header]) + "\n" + rest, encoding="utf-8"
+    )
     records = read_run(directory)
-    write_report(directory, records, [judge(record) for record in records], not_run={"network-loss": "no netem"})
+    write_report(
+        directory,
+        records,
+        [judge(record) for record in records],
+        not_run={"network-loss": "no netem"},
+    )
     return directory
 
 
@@ -68,7 +75,9 @@ def test_an_entry_says_what_verdict_and_header_say(run: Path) -> None:
     edit_header(
         run,
         lambda header: [
-            probe.update(vantage="inside") for probe in header["probes"] if probe["name"] == "app-nodeport-new"
+            probe.update(vantage="inside")
+            for probe in header["probes"]
+            if probe["name"] == "app-nodeport-new"
         ],
     )
     told = json.loads((run / "verdict.json").read_text(encoding="utf-8"))
@@ -76,12 +85,22 @@ def test_an_entry_says_what_verdict_and_header_say(run: Path) -> None:
     entry = read_entry(run)
     [kept] = entry.drills
     assert (entry.run, entry.verdict.value, entry.seed) == (run.name, told["verdict"], told["seed"])
-    assert [(missed.name, missed.reason) for missed in entry.not_run] == [("network-loss", "no netem")]
+    assert [(missed.name, missed.reason) for missed in entry.not_run] == [
+        ("network-loss", "no netem")
+    ]
     assert (kept.topology, kept.network, kept.host, kept.app) == ("3+2", "cilium", "lab", "shop")
     assert kept.host_facts == {"cpus": 8}
-    assert (kept.before, kept.after, kept.lasted_s) == (drill["kubernetes"], drill["kubernetes"], drill["lasted_s"])
-    assert [budget.longest_s for budget in kept.budgets] == [b["measured"]["longest_s"] for b in drill["predicted"]]
-    assert [budget.predicted_s for budget in kept.budgets] == [b["predicted_s"] for b in drill["predicted"]]
+    assert (kept.before, kept.after, kept.lasted_s) == (
+        drill["kubernetes"],
+        drill["kubernetes"],
+        drill["lasted_s"],
+    )
+    assert [budget.longest_s for budget in kept.budgets] == [
+        b["measured"]["longest_s"] for b in drill["predicted"]
+    ]
+    assert [budget.predicted_s for budget in kept.budgets] == [
+        b["predicted_s"] for b in drill["predicted"]
+    ]
     control = next(probe for probe in drill["probes"] if probe["probe"] == "control")
     assert kept.control is not None
     assert (kept.control.p50_ms, kept.control.p99_ms) == (control["p50_ms"], control["p99_ms"])
@@ -98,7 +117,12 @@ def test_a_record_of_before_the_history_has_a_count_of_nodes_for_its_topology(ru
 
 def test_an_upgrade_is_known_by_both_versions(run: Path) -> None:
     def upgraded(data: Any) -> None:
-        check = {"name": "the API server runs the new release", "ok": False, "found": "v1.35.4", "expected": "v1.36.3"}
+        check = {
+            "name": "the API server runs the new release",
+            "ok": False,
+            "found": "v1.35.4",
+            "expected": "v1.36.3",
+        }
         data["drills"][0]["checks"].append(check)
 
     edit(run / "verdict.json", upgraded)
@@ -113,16 +137,39 @@ def test_an_upgrade_is_known_by_both_versions(run: Path) -> None:
         (lambda run: (run / "verdict.json").unlink(), "kubedrill report 2026"),
         (lambda run: (run / "verdict.json").write_text("{"), "is not JSON"),
         (lambda run: (run / "verdict.json").write_text("[]"), "found schema None, expected 1"),
-        (lambda run: edit(run / "verdict.json", lambda data: data.update(schema=2)), "found schema 2, expected 1"),
-        (lambda run: edit(run / "verdict.json", lambda data: data.pop("cluster")), "docs/verdict.schema.json"),
-        (lambda run: edit(run / "verdict.json", lambda data: data["drills"][0].pop("probes")), "KeyError: 'probes'"),
-        (lambda run: next(run.glob("record/*.jsonl")).unlink(), "cannot be added any more"),
-        (lambda run: next(run.glob("record/*.jsonl")).write_text("hello\n"), "first line is no header"),
-        (lambda run: next(run.glob("record/*.jsonl")).write_text('["sample", {}]\n'), "first line is no header"),
-        (lambda run: next(run.glob("record/*.jsonl")).write_text("[1]\n"), "first line is no header"),
-        (lambda run: edit(run / "verdict.json", lambda data: data.update(verdict="GOOD")), "verdict: input should be"),
         (
-            lambda run: edit(run / "verdict.json", lambda data: data["drills"][0].update(lasted_s=-1)),
+            lambda run: edit(run / "verdict.json", lambda data: data.update(schema=2)),
+            "found schema 2, expected 1",
+        ),
+        (
+            lambda run: edit(run / "verdict.json", lambda data: data.pop("cluster")),
+            "docs/verdict.schema.json",
+        ),
+        (
+            lambda run: edit(run / "verdict.json", lambda data: data["drills"][0].pop("probes")),
+            "KeyError: 'probes'",
+        ),
+        (lambda run: next(run.glob("record/*.jsonl")).unlink(), "cannot be added any more"),
+        (
+            lambda run: next(run.glob("record/*.jsonl")).write_text("hello\n"),
+            "first line is no header",
+        ),
+        (
+            lambda run: next(run.glob("record/*.jsonl")).write_text('["sample", {}]\n'),
+            "first line is no header",
+        ),
+        (
+            lambda run: next(run.glob("record/*.jsonl")).write_text("[1]\n"),
+            "first line is no header",
+        ),
+        (
+            lambda run: edit(run / "verdict.json", lambda data: data.update(verdict="GOOD")),
+            "verdict: input should be",
+        ),
+        (
+            lambda run: edit(
+                run / "verdict.json", lambda data: data["drills"][0].update(lasted_s=-1)
+            ),
             "drills.0.lasted_s: input should be greater than or equal to 0, found -1",
         ),
     ],

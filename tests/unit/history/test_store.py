@@ -9,14 +9,14 @@ import pytest
 from nights import budget_entry, drill_entry, make_nights, run_entry, seeded
 from sqlalchemy import create_engine, event, text
 
-from harness.errors import ConfigErrors, StepFailed, UsageError
-from harness.history.database import default_url, parse_url, shown
-from harness.history.store import History, Outcome
+from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
+from kubedrill.history.database import default_url, parse_url, shown
+from kubedrill.history.store import History, Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.history.entry import RunEntry
+    from kubedrill.history.entry import RunEntry
 
 ODD = run_entry(
     [
@@ -27,7 +27,10 @@ ODD = run_entry(
             control=None,
             failed_checks=("healthy after", "no residue"),
             host_facts={"cpus": 2, "deep": [1, {"a": None}]},
-            budgets=(budget_entry("app-*", 0.1 + 0.2), budget_entry("dns*", 0, max_failed=0, open_ended=True)),
+            budgets=(
+                budget_entry("app-*", 0.1 + 0.2),
+                budget_entry("dns*", 0, max_failed=0, open_ended=True),
+            ),
             ended="",
             nodes=(),
         ),
@@ -37,7 +40,9 @@ ODD = run_entry(
     seed=2**40,
     not_run=[{"name": "network-loss", "reason": "no netem"}, {"name": "disk", "reason": ""}],
 )
-EMPTY = run_entry([], 60, seed=None, cluster="", not_run=[{"name": "zone-outage", "reason": "one node"}])
+EMPTY = run_entry(
+    [], 60, seed=None, cluster="", not_run=[{"name": "zone-outage", "reason": "one node"}]
+)
 
 
 def test_what_is_added_is_read_back_to_the_last_bit(database: str) -> None:
@@ -64,12 +69,16 @@ def test_the_same_run_again_changes_nothing(database: str) -> None:
         assert history.runs() == [ODD]
 
 
-def test_a_run_with_another_verdict_is_refused_and_nothing_of_the_batch_is_kept(database: str) -> None:
+def test_a_run_with_another_verdict_is_refused_and_nothing_of_the_batch_is_kept(
+    database: str,
+) -> None:
     old = run_entry([drill_entry()])
     other = run_entry([drill_entry(verdict="FAIL")])
     with History.open(database, create=True) as history:
         history.add([old])
-        with pytest.raises(ConfigErrors, match=f"run {old.run}: its verdict or measurements differ") as caught:
+        with pytest.raises(
+            ConfigErrors, match=f"run {old.run}: its verdict or measurements differ"
+        ) as caught:
             history.add([ODD.model_copy(update={"run": "new"}), other])
         assert "--replace" in str(caught.value)
         assert history.runs() == [old]
@@ -77,7 +86,9 @@ def test_a_run_with_another_verdict_is_refused_and_nothing_of_the_batch_is_kept(
         assert history.runs() == [other]
 
 
-def test_labels_that_a_user_gave_are_kept_when_the_run_is_added_again_without(database: str) -> None:
+def test_labels_that_a_user_gave_are_kept_when_the_run_is_added_again_without(
+    database: str,
+) -> None:
     plain = run_entry([drill_entry(topology="5 nodes", host="unknown")])
     labelled = plain.relabelled({"topology": "3+2", "host": "build-1"})
     with History.open(database, create=True) as history:
@@ -118,7 +129,10 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing(database: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE budgets"))
     engine.dispose()
-    with History.open(database) as history, pytest.raises(StepFailed, match=r"budgets.*Nothing was changed"):
+    with (
+        History.open(database) as history,
+        pytest.raises(StepFailed, match=r"budgets.*Nothing was changed"),
+    ):
         history.add([ODD])
     engine = create_engine(database)
     with engine.connect() as connection:
@@ -133,7 +147,11 @@ def test_a_full_disk_leaves_the_history_so_far_intact(tmp_path: Path) -> None:
     with History.open(url, create=True) as history:
         history.add(nights[:5])
         history._engine.dispose()
-        event.listen(history._engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count = 40"))
+        event.listen(
+            history._engine,
+            "connect",
+            lambda connection, _: connection.execute("PRAGMA max_page_count = 40"),
+        )
         with pytest.raises(StepFailed, match=r"full\. Nothing was changed"):
             history.add(nights[5:])
         assert history.runs() == nights[:5]
@@ -170,10 +188,20 @@ def test_the_default_is_a_file_in_the_users_data_directory(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "url",
-    ["history.db", "mysql://u:geheim@h/d", "sqlite://", "sqlite:///:memory:", "postgresql://u:geheim@h", "", "://"],
+    [
+        "history.db",
+        "mysql://u:geheim@h/d",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://u:geheim@h",
+        "",
+        "://",
+    ],
 )
 def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str) -> None:
-    with pytest.raises(UsageError, match=r"expected sqlite:///FILE or postgresql://USER@HOST/DATABASE") as caught:
+    with pytest.raises(
+        UsageError, match=r"expected sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+    ) as caught:
         parse_url(url)
     assert "geheim" not in str(caught.value)
 
@@ -181,7 +209,10 @@ def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str) -> Non
 def test_a_password_is_never_shown() -> None:
     url = parse_url("postgresql://drills:geheim@127.0.0.1:1/db")
     assert "geheim" not in shown(url)
-    with pytest.raises(StepFailed) as caught, History.open("postgresql://drills:geheim@127.0.0.1:1/db", timeout_s=5):
+    with (
+        pytest.raises(StepFailed) as caught,
+        History.open("postgresql://drills:geheim@127.0.0.1:1/db", timeout_s=5),
+    ):
         pass
     assert "127.0.0.1" in str(caught.value)
     assert "geheim" not in str(caught.value)
@@ -190,7 +221,10 @@ def test_a_password_is_never_shown() -> None:
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(b"these are my notes\n" * 100)
-    with pytest.raises(StepFailed, match="not a database"), History.open(f"sqlite:///{path}", create=True):
+    with (
+        pytest.raises(StepFailed, match="not a database"),
+        History.open(f"sqlite:///{path}", create=True),
+    ):
         pass
     assert path.read_bytes() == b"these are my notes\n" * 100
 
@@ -205,6 +239,8 @@ def test_reading_takes_four_queries_however_many_runs_there_are(tmp_path: Path) 
     queries: list[Any] = []
     with History.open(f"sqlite:///{tmp_path}/many.db", create=True) as history:
         history.add(make_nights(seeded(1), 50))
-        event.listen(history._engine, "before_cursor_execute", lambda *call: queries.append(call[2]))
+        event.listen(
+            history._engine, "before_cursor_execute", lambda *call: queries.append(call[2])
+        )
         history.runs()
     assert len([query for query in queries if query.startswith("SELECT")]) == 4

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from nights import drill_entry, run_entry
 
-from harness.cli.main import run as kubedrill
-from harness.history.read import read_entry
-from harness.history.store import History
-from harness.history.thin import decide, finish_cut_removals, remove
+from kubedrill.cli.main import run as kubedrill
+from kubedrill.history.prune import decide, finish_cut_removals, remove
+from kubedrill.history.read import read_entry
+from kubedrill.history.store import History
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +23,30 @@ def make_run(reports: Path, day: int, verdict: str = "PASS") -> Path:
     directory = reports / f"202611{day:02}T020000Z-1"
     (directory / "record").mkdir(parents=True)
     drill = drill_entry("node-drain", day, verdict=verdict)
-    told: dict[str, Any] = drill.model_dump(mode="json", include={"name", "verdict", "reason", "started", "lasted_s"})
-    told |= {"ended": "completed", "tool_version": "1", "samples": 1, "failed": 0, "worst_lateness_ms": 0}
+    told: dict[str, Any] = drill.model_dump(
+        mode="json", include={"name", "verdict", "reason", "started", "lasted_s"}
+    )
+    told |= {
+        "ended": "completed",
+        "tool_version": "1",
+        "samples": 1,
+        "failed": 0,
+        "worst_lateness_ms": 0,
+    }
     told |= {"kubernetes": "1.35.4", "checks": [], "predicted": [], "probes": []}
-    data = {"schema": 1, "run": directory.name, "cluster": "c", "seed": 1, "verdict": verdict, "not_run": []}
+    data = {
+        "schema": 1,
+        "run": directory.name,
+        "cluster": "c",
+        "seed": 1,
+        "verdict": verdict,
+        "not_run": [],
+    }
     (directory / "verdict.json").write_text(json.dumps(data | {"drills": [told]}), encoding="utf-8")
     (directory / "index.html").touch()
-    (directory / "record" / "node-drain.jsonl").write_text(json.dumps(["header", HEADER]) + "\n" + "x" * 1000)
+    (directory / "record" / "node-drain.jsonl").write_text(
+        json.dumps(["header", HEADER]) + "\n" + "x" * 1000
+    )
     return directory
 
 
@@ -60,13 +77,17 @@ def test_the_newest_keep_their_records_and_every_verdict_stays(
 ) -> None:
     assert kubedrill(["history", "thin", "--keep-records", "2"]) == 0
     assert with_records(reports) == [4, 5]
-    assert len(list(reports.glob("2*/verdict.json"))) == len(list(reports.glob("2*/index.html"))) == 5
+    assert (
+        len(list(reports.glob("2*/verdict.json"))) == len(list(reports.glob("2*/index.html"))) == 5
+    )
     with History.open() as history:
         assert len(history.runs()) == 5
     assert "3 of 5 records" in capsys.readouterr().out
 
 
-def test_a_dry_run_removes_nothing_and_says_the_same(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_removes_nothing_and_says_the_same(
+    reports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (reports / "20261101T020000Z-1" / ".record.removing").mkdir()
     assert kubedrill(["history", "thin", "--keep-records", "2", "--dry-run"]) == 0
     assert with_records(reports) == [1, 2, 3, 4, 5]
@@ -78,13 +99,19 @@ def test_a_dry_run_removes_nothing_and_says_the_same(reports: Path, capsys: pyte
 
 def test_what_the_history_does_not_hold_is_kept(reports: Path) -> None:
     make_run(reports, 6)
-    assert reasons(reports, 0)[6] == "it is not in the history: kubedrill history add 20261106T020000Z-1"
+    assert (
+        reasons(reports, 0)[6]
+        == "it is not in the history: kubedrill history add 20261106T020000Z-1"
+    )
 
 
 def test_a_run_whose_verdict_was_judged_anew_is_kept(reports: Path) -> None:
     path = reports / "20261102T020000Z-1" / "verdict.json"
     path.write_text(path.read_text().replace("PASS", "FAIL"))
-    assert "the history says something else of it: kubedrill history add --replace" in reasons(reports, 0)[2]
+    assert (
+        "the history says something else of it: kubedrill history add --replace"
+        in reasons(reports, 0)[2]
+    )
     path.write_text("{")
     assert reasons(reports, 0)[2].startswith("it cannot be read: ")
 
@@ -121,8 +148,13 @@ def test_a_removal_that_was_cut_is_finished_by_the_next(reports: Path) -> None:
     assert not (second.directory / ".record.removing").exists()
 
 
-def test_thinning_without_a_history_is_refused(reports: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert kubedrill(["history", "--database", "sqlite:///none.db", "thin", "--keep-records", "0"]) == 2
+def test_thinning_without_a_history_is_refused(
+    reports: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        kubedrill(["history", "--database", "sqlite:///none.db", "thin", "--keep-records", "0"])
+        == 2
+    )
     assert "there is no history yet" in capsys.readouterr().err
     assert with_records(reports) == [1, 2, 3, 4, 5]
 

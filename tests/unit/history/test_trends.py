@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from nights import Planted, budget_entry, drill_entry, make_nights, run_entry, seeded, series_of_outages
+from nights import (
+    Planted,
+    budget_entry,
+    drill_entry,
+    make_nights,
+    run_entry,
+    seeded,
+    series_of_outages,
+)
 
-from harness.history.report import look_json
-from harness.history.trends import Change, Look, Rules, Trend, look
+from kubedrill.history.report import look_json
+from kubedrill.history.trends import Change, Look, Rules, Trend, look
 
 QUIET = [1.0, 1.3, 0.9, 1.1, 1.2, 1.0, 1.4, 0.8, 1.1, 1.0]
 CONTROL = {"samples": 1000, "failed": 0, "p50_ms": 0.7, "p99_ms": 15.0, "worst_lateness_ms": 4.0}
@@ -80,7 +88,9 @@ def test_one_bad_night_is_no_trend() -> None:
 def test_a_change_finer_than_a_tick_is_not_claimed() -> None:
     rng = seeded(2)
     before = [1 + rng.random() / 1000 for _ in range(30)]
-    trend = outage(look(series_of_outages([*before, *(1.05 + rng.random() / 1000 for _ in range(5))])))
+    trend = outage(
+        look(series_of_outages([*before, *(1.05 + rng.random() / 1000 for _ in range(5))]))
+    )
     assert trend.change is Change.NONE
     assert "finer than can be measured (0.1 s)" in trend.note
 
@@ -90,7 +100,8 @@ def test_a_change_that_stays_gathers_evidence() -> None:
     before = [float(i) for i in range(30)]
     after = [24.0, 31, 32, 20, 33, 34, 35, 25, 36, 37]
     few, many = (
-        outage(look(series_of_outages([*before, *after]), Rules(recents=recents))) for recents in ((5,), (5, 10))
+        outage(look(series_of_outages([*before, *after]), Rules(recents=recents)))
+        for recents in ((5,), (5, 10))
     )
     assert many.change is Change.WORSE
     assert many.recent == 10
@@ -104,7 +115,8 @@ def test_other_versions_topologies_networks_hosts_and_apps_are_never_mixed() -> 
     for label in ("before", "after", "topology", "network", "host", "app"):
         runs = [*series_of_outages(values[:10]), *series_of_outages(values)[10:]]
         other = [
-            run.model_copy(update={"drills": (run.drills[0].model_copy(update={label: "x"}),)}) for run in runs[10:]
+            run.model_copy(update={"drills": (run.drills[0].model_copy(update={label: "x"}),)})
+            for run in runs[10:]
         ]
         changes = {trend.change for trend in look([*runs[:10], *other]).trends}
         assert changes == {Change.INSUFFICIENT}, label
@@ -119,14 +131,20 @@ def test_the_order_of_the_runs_does_not_matter() -> None:
     ("control", "late", "said"),
     [
         (SLOW, {}, "slow host: the control probe answered late"),
-        ({**CONTROL, "p99_ms": 60.0}, {}, "slow host: the control probe's slowest answers came late"),
+        (
+            {**CONTROL, "p99_ms": 60.0},
+            {},
+            "slow host: the control probe's slowest answers came late",
+        ),
         ({**CONTROL, "failed": 3}, {}, "slow host: the control probe failed"),
         (None, {}, "no control probe"),
         ({**CONTROL, "samples": 0, "p50_ms": None, "p99_ms": None}, {}, "no control probe"),
         (CONTROL, {"host_lateness_ms": 60.0}, "slow host: probes fired late"),
     ],
 )
-def test_a_night_on_a_slow_host_is_set_aside_and_said_so(control: Any, late: dict[str, Any], said: str) -> None:
+def test_a_night_on_a_slow_host_is_set_aside_and_said_so(
+    control: Any, late: dict[str, Any], said: str
+) -> None:
     runs = series_of_outages([*QUIET, *QUIET[:5], 9.0])
     slow = drill_entry(night=15, control=control, budgets=(budget_entry("api-*", 9.0),), **late)
     trend = outage(look([*runs[:15], run_entry([slow], 15)]))
@@ -135,18 +153,26 @@ def test_a_night_on_a_slow_host_is_set_aside_and_said_so(control: Any, late: dic
 
 
 def test_slow_last_nights_are_told_as_that_and_not_as_the_product() -> None:
-    trend = outage(look(nights([*QUIET, *QUIET, 5, 5, 6, 5, 5], dict.fromkeys(range(20, 25), SLOW))))
+    trend = outage(
+        look(nights([*QUIET, *QUIET, 5, 5, 6, 5, 5], dict.fromkeys(range(20, 25), SLOW)))
+    )
     assert trend.change is Change.NOISE
-    assert trend.note == "5 of the last 5 nights set aside: slow host: the control probe answered late"
+    assert (
+        trend.note == "5 of the last 5 nights set aside: slow host: the control probe answered late"
+    )
 
 
 def test_where_the_host_moved_too_the_product_is_not_blamed() -> None:
     """A host somewhat slower than before is not set aside, but takes away from what can be claimed."""
     values = [*QUIET, *QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]
-    trend = outage(look(nights(values, {night: {**CONTROL, "p50_ms": 0.9} for night in range(20, 25)})))
+    trend = outage(
+        look(nights(values, {night: {**CONTROL, "p50_ms": 0.9} for night in range(20, 25)}))
+    )
     assert trend.change is Change.HOST
     assert "the control probe's latency moved the same way" in trend.note
-    faster = outage(look(nights(values, {night: {**CONTROL, "p50_ms": 0.5} for night in range(20, 25)})))
+    faster = outage(
+        look(nights(values, {night: {**CONTROL, "p50_ms": 0.5} for night in range(20, 25)}))
+    )
     assert faster.change is Change.WORSE
 
 
@@ -154,7 +180,12 @@ def test_drills_that_did_not_complete_are_no_measurements() -> None:
     runs = series_of_outages([*QUIET, *QUIET[:5]])
     cut = [
         run_entry(
-            [drill_entry(night=night, ended=ended, verdict="ABORTED", budgets=(budget_entry("api-*", 0),))], night
+            [
+                drill_entry(
+                    night=night, ended=ended, verdict="ABORTED", budgets=(budget_entry("api-*", 0),)
+                )
+            ],
+            night,
         )
         for night, ended in ((15, "aborted"), (16, ""), (17, "error"))
     ]
@@ -177,7 +208,9 @@ def test_drills_that_did_not_complete_are_no_measurements() -> None:
         ((9.0, {}), False),
     ],
 )
-def test_an_inconclusive_measurement_counts_only_where_its_bounds_are_sound(given: Any, used: bool) -> None:
+def test_an_inconclusive_measurement_counts_only_where_its_bounds_are_sound(
+    given: Any, used: bool
+) -> None:
     longest_s, more = given
     budget = budget_entry("api-*", longest_s, verdict="INCONCLUSIVE", **more)
     trend = outage(look([run_entry([drill_entry(budgets=(budget,))])]))
@@ -186,7 +219,14 @@ def test_an_inconclusive_measurement_counts_only_where_its_bounds_are_sound(give
 
 def test_failed_requests_are_a_series_only_where_they_have_a_budget() -> None:
     runs = [
-        run_entry([drill_entry(budgets=(budget_entry("app-*", 1.0, max_failed=0), budget_entry("dns*", 1.0)))], night)
+        run_entry(
+            [
+                drill_entry(
+                    budgets=(budget_entry("app-*", 1.0, max_failed=0), budget_entry("dns*", 1.0))
+                )
+            ],
+            night,
+        )
         for night in range(2)
     ]
     assert [trend.series.measure for trend in look(runs).trends] == [
@@ -199,7 +239,9 @@ def test_failed_requests_are_a_series_only_where_they_have_a_budget() -> None:
 
 
 def test_a_level_that_so_few_nights_cannot_reach_is_insufficient_history() -> None:
-    trend = outage(look(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]), Rules(alarm_rate=0.0005)))
+    trend = outage(
+        look(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]), Rules(alarm_rate=0.0005))
+    )
     assert trend.change is Change.INSUFFICIENT
     assert "cannot reach p = 0.0005" in trend.note
 
@@ -213,13 +255,23 @@ def test_programs_get_every_night_and_why_it_was_set_aside() -> None:
     [series] = [series for series in told["series"] if series["measure"] == "outage api-*"]
     assert series["nights"][-1]["aside"] == "slow host: the control probe answered late"
     assert [night["value"] for night in series["nights"]] == [*QUIET, 3.0]
-    assert (series["host"], series["drill"], series["change"]) == ("build-1", "failover-vip", "insufficient history")
+    assert (series["host"], series["drill"], series["change"]) == (
+        "build-1",
+        "failover-vip",
+        "insufficient history",
+    )
 
 
 def test_planted_regressions_are_found_and_plain_noise_is_not() -> None:
-    """The detection table of docs/history.md in small; benchmarks/trends.py makes it whole. Seeded, so it is exact."""
+    """The detection table of docs/history.md in small; benchmarks/trends.py makes it whole.
+
+    Seeded, so it is exact.
+    """
     planted = Planted(factor=3)
-    found = sum(bool(look(make_nights(seeded(seed), 40, changed=10, planted=planted)).worse) for seed in range(20))
+    found = sum(
+        bool(look(make_nights(seeded(seed), 40, changed=10, planted=planted)).worse)
+        for seed in range(20)
+    )
     alarms = sum(bool(look(make_nights(seeded(seed), 40)).worse) for seed in range(100, 200))
     assert found >= 18
     assert alarms <= 3

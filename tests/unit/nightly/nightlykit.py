@@ -1,4 +1,7 @@
-"""A cycle in a folder of its own, with the stand-in for clusters: in this process, or in one that can be killed."""
+"""A cycle in a folder of its own, with the stand-in for clusters.
+
+In this process, or in one that can be killed.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.nightly.cycle import FOLDER, Cycles
-from harness.nightly.plan import load_plan
-from harness.nightly.state import CycleState, Store, all_cycles, read_state
-from harness.record import read_record
-from harness.report.run import Run
-from harness.report.verdict_json import verdict_json
-from harness.verdict import judge
-from harness.waits import wait_for
+from kubedrill.base.waits import wait_for
+from kubedrill.nightly.cycle import FOLDER, Cycles
+from kubedrill.nightly.plan import load_plan
+from kubedrill.nightly.state import CycleState, Store, all_cycles, read_state
+from kubedrill.record import read_record
+from kubedrill.report.run import Run
+from kubedrill.report.verdict_json import verdict_json
+from kubedrill.verdict import judge
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -78,9 +81,11 @@ class Bed:
 
     def start(self) -> subprocess.Popen[bytes]:
         """The same cycle in a process of its own."""
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{HERE}"}
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}/harness:{HERE}"}
         code = "import sys, pathlib, nightlykit; nightlykit.Bed.of(pathlib.Path(sys.argv[1])).run()"
-        return subprocess.Popen([sys.executable, "-c", code, str(self.folder)], cwd=self.folder, env=environment)
+        return subprocess.Popen(
+            [sys.executable, "-c", code, str(self.folder)], cwd=self.folder, env=environment
+        )
 
     @staticmethod
     def of(folder: Path) -> Bed:
@@ -90,11 +95,20 @@ class Bed:
         return bed
 
     def kill_at(self, phase: str) -> None:
-        """Start the cycle, and kill -9 it once the stand-in hangs in a phase; what it started goes on hanging."""
+        """Start the cycle, and kill -9 it once the stand-in hangs in a phase.
+
+        What it started goes on hanging.
+        """
         process = self.start()
         try:
             reached = self.folder / f"reached-{phase}"
-            wait_for(phase, lambda: reached.exists() or None, seconds=PATIENCE_S, setting="a test's own", poll_s=0.05)
+            wait_for(
+                phase,
+                lambda: reached.exists() or None,
+                seconds=PATIENCE_S,
+                setting="a test's own",
+                poll_s=0.05,
+            )
         finally:
             process.send_signal(signal.SIGKILL)
             process.wait()

@@ -1,8 +1,10 @@
-"""Stands in for the commands up, drill and down: a cluster is a file, a drill copies a real record and its verdict.
+"""Stands in for the commands up, drill and down.
 
-``told.json`` in the working folder says what goes wrong: {"hang": ["drill cluster-upgrade"], "fail": ["up"], "outage":
-["drill cluster-upgrade"]}. Where it hangs it says so in a file, and goes on hanging until it is killed. Only the
-standard library, because it is started dozens of times.
+A cluster is a file, a drill copies a real record and its verdict.
+
+``told.json`` in the working folder says what goes wrong: {"hang": ["drill cluster-upgrade"],
+"fail": ["up"], "outage": ["drill cluster-upgrade"]}. Where it hangs it says so in a file, and goes
+on hanging until it is killed. Only the standard library, because it is started dozens of times.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ def drill(names: list[str], cluster: str, config: Path) -> int:
     (folder / "record" / f"{name}.jsonl").write_text(f"{json.dumps(header)}\n{rest}")
     if matches(f"drill {name}", "hang"):
         hang(f"drill {name}")
-    verdict = json.loads((TEMPLATES / f"{kind}.json").read_text()) | {"run": folder.name, "cluster": cluster}
+    verdict = json.loads((TEMPLATES / f"{kind}.json").read_text()) | {
+        "run": folder.name,
+        "cluster": cluster,
+    }
     verdict["drills"][0] |= {"name": name, "started": now.isoformat()}
     (folder / "verdict.json").write_text(json.dumps(verdict))
     return int(verdict["exit_code"])
@@ -72,11 +77,17 @@ def main() -> int:
     if verb == "artefacts":
         Path(rest[rest.index("--output") + 1]).write_text(f"of {cluster.exists()}")
     if verb == "readiness":
-        finding = {"severity": "blocker", "subject": "budget shop/web", "found": "allows no disruption"}
+        finding = {
+            "severity": "blocker",
+            "subject": "budget shop/web",
+            "found": "allows no disruption",
+        }
         sys.stdout.write(json.dumps({"verdict": "blocked", "findings": [finding]}, indent=2))
         return 1
     if verb == "drill":
-        return drill(rest[: rest.index("--inventory")], name, Path(rest[rest.index("--config") + 1]))
+        return drill(
+            rest[: rest.index("--inventory")], name, Path(rest[rest.index("--config") + 1])
+        )
     return 0
 
 

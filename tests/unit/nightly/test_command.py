@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from nightlykit import PROGRAM, VERSIONS, Bed
 
-from harness.cli import nightly as command
-from harness.cli.main import run
-from harness.nightly import cycle
-from harness.nightly.plan import load_plan
+from kubedrill.cli import nightly as command
+from kubedrill.cli.main import run
+from kubedrill.nightly import cycle
+from kubedrill.nightly.plan import load_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,25 +24,33 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     monkeypatch.setattr(cycle, "KUBEDRILL", PROGRAM)
     found = Bed(tmp_path)
     plan = load_plan(tmp_path / "plan.yml", VERSIONS)
-    assert cycle.Cycles(plan, tmp_path, None, print).program == PROGRAM, "else it would make a real cluster"
+    assert cycle.Cycles(plan, tmp_path, None, print).program == PROGRAM, (
+        "else it would make a real cluster"
+    )
     found.plan((tmp_path / "plan.yml").read_text().replace("3+2: ", ""))
     return found
 
 
-def test_mistakes_of_a_plan_end_with_2_before_anything_is_made(bed: Bed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_of_a_plan_end_with_2_before_anything_is_made(
+    bed: Bed, capsys: pytest.CaptureFixture[str]
+) -> None:
     bed.plan("topologies: {3+2: }\nversions: [1.1.1]\n")
     assert run(["nightly", "plan.yml"]) == 2
     assert "line 2: Kubernetes 1.1.1 has no bundle" in capsys.readouterr().err
     assert not (bed.folder / "reports").exists()
 
 
-def test_check_lists_the_cells_and_makes_nothing(bed: Bed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_lists_the_cells_and_makes_nothing(
+    bed: Bed, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["nightly", "plan.yml", "--check"]) == 0
     assert "1 cells, about" in capsys.readouterr().out
     assert not (bed.folder / "reports").exists()
 
 
-def test_a_cycle_ends_with_its_worst_verdict_and_makes_the_site(bed: Bed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cycle_ends_with_its_worst_verdict_and_makes_the_site(
+    bed: Bed, capsys: pytest.CaptureFixture[str]
+) -> None:
     bed.tell(outage=["drill cluster-upgrade"])
     assert run(["nightly", "plan.yml"]) == 1
     told = capsys.readouterr()
@@ -55,7 +63,9 @@ def test_a_cycle_ends_with_its_worst_verdict_and_makes_the_site(bed: Bed, capsys
     assert (bed.folder / "reports" / "site" / "index.html").exists()
 
 
-def test_continue_says_that_there_is_nothing_to_continue(bed: Bed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_continue_says_that_there_is_nothing_to_continue(
+    bed: Bed, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["nightly", "plan.yml", "--continue"]) == 0
     assert "no cycle was cut off" in capsys.readouterr().out
     assert bed.states() == []

@@ -12,13 +12,13 @@ import psutil
 import pytest
 from nightlykit import PATIENCE_S, PLAN, ROOT, Bed
 
-from harness.errors import Unsafe
-from harness.history.store import History
-from harness.model import VerdictKind
-from harness.nightly.cycle import cycle_lock
-from harness.nightly.parts import MARK
-from harness.nightly.state import DiskFull
-from harness.waits import wait_for
+from kubedrill.base.errors import Unsafe
+from kubedrill.base.model import VerdictKind
+from kubedrill.base.waits import wait_for
+from kubedrill.history.store import History
+from kubedrill.nightly.cycle import cycle_lock
+from kubedrill.nightly.parts import MARK
+from kubedrill.nightly.state import DiskFull
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,9 @@ def test_every_cell_gets_a_fresh_cluster_that_is_taken_away(bed: Bed) -> None:
     assert len({cell.cluster for cell in state.cells}) == 2
     assert bed.clusters() == []
     with History.open("sqlite:///history.db") as history:
-        assert {run.run for run in history.runs()} == {run for cell in state.cells for run in cell.runs}
+        assert {run.run for run in history.runs()} == {
+            run for cell in state.cells for run in cell.runs
+        }
 
 
 def test_an_outage_fails_its_cell_only_and_its_cluster_can_be_kept(bed: Bed) -> None:
@@ -81,7 +83,9 @@ def test_an_outage_fails_its_cell_only_and_its_cluster_can_be_kept(bed: Bed) -> 
     assert verdicts(bed) == [VerdictKind.FAIL] * 2
     assert "upgrade to 1.36.3: cluster-upgrade" in state.cells[0].reason
     assert bed.clusters() == sorted(cell.cluster for cell in state.cells if cell.kept)
-    assert state.cells[0].network != state.cells[1].network, "the kept cluster's addresses are taken"
+    assert state.cells[0].network != state.cells[1].network, (
+        "the kept cluster's addresses are taken"
+    )
     archive = bed.folder / "reports" / "nightly" / state.cycle / state.cells[0].artefacts
     assert archive.read_text() == "of True", "collected while the cluster stood"
     assert bed.cycles().clean() == 2
@@ -110,7 +114,9 @@ def test_a_hanging_part_is_ended_and_recorded_and_the_cycle_goes_on(bed: Bed, ha
         assert set(state.cells[0].runs) <= {run.run for run in history.runs()}
 
 
-@pytest.mark.parametrize("phase", ["up", "drill pod-killed", "drill cluster-upgrade", "drill app-rollout", "down"])
+@pytest.mark.parametrize(
+    "phase", ["up", "drill pod-killed", "drill cluster-upgrade", "drill app-rollout", "down"]
+)
 def test_killed_in_any_phase_it_is_continued_and_nothing_is_left(bed: Bed, phase: str) -> None:
     bed.plan(ONE_CELL)
     bed.tell(hang=[phase])
@@ -125,7 +131,9 @@ def test_killed_in_any_phase_it_is_continued_and_nothing_is_left(bed: Bed, phase
     assert bed.clusters() == []
     assert verdicts(bed) == [VerdictKind.PASS]
     assert state.cells[0].interruptions
-    assert state.cells[0].attempt == (1 if phase == "down" else 2), "a cell that has its verdict keeps it"
+    assert state.cells[0].attempt == (1 if phase == "down" else 2), (
+        "a cell that has its verdict keeps it"
+    )
 
 
 def test_a_cell_that_kills_the_cycle_every_time_is_given_up(bed: Bed) -> None:
@@ -155,7 +163,13 @@ def test_asked_to_stop_it_cleans_up_and_a_next_start_goes_on(bed: Bed) -> None:
     bed.tell(hang=["drill cluster-upgrade"])
     process = bed.start()
     reached = bed.folder / "reached-drill"
-    wait_for("the drill", lambda: reached.exists() or None, seconds=PATIENCE_S, setting="a test's own", poll_s=0.05)
+    wait_for(
+        "the drill",
+        lambda: reached.exists() or None,
+        seconds=PATIENCE_S,
+        setting="a test's own",
+        poll_s=0.05,
+    )
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) != 0
     assert bed.clusters() == []
@@ -190,7 +204,7 @@ def test_too_little_disk_stops_the_cycle_before_a_cell_and_it_goes_on_later(bed:
 
 FULL = """
 import pathlib, sys, nightlykit
-from harness.nightly.state import DiskFull, all_cycles, read_state
+from kubedrill.nightly.state import DiskFull, all_cycles, read_state
 bed = nightlykit.Bed(pathlib.Path.cwd())
 cycles = bed.cycles()
 seen = []
@@ -221,10 +235,12 @@ def test_a_disk_that_really_is_full_leaves_the_record_intact(bed: Bed) -> None:
     mount = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
     trial = [*mount, "mount -t tmpfs tmpfs reports"]
     if subprocess.run(trial, cwd=bed.folder, check=False, capture_output=True).returncode:
-        pytest.skip("found no right to mount a tmpfs in a namespace of its own (unshare --mount --map-root-user)")
+        pytest.skip(
+            "found no right to mount a tmpfs in a namespace of its own (unshare --mount --map-root-user)"
+        )
     (bed.folder / "full.py").write_text(FULL)
     script = f"mount -t tmpfs -o size=16m tmpfs reports; exec {sys.executable} full.py"
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tests/unit/nightly"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}/harness:{ROOT}/tests/unit/nightly"}
     options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": PATIENCE_S}
     done = subprocess.run([*mount, script], cwd=bed.folder, env=environment, check=False, **options)
     assert "full: 28" in done.stdout, done.stdout + done.stderr

@@ -1,4 +1,7 @@
-"""A plan's mistakes, all at once and with their lines; the cells it makes; the inventory of a cell."""
+"""A plan's mistakes, all at once and with their lines; the cells it makes.
+
+The inventory of a cell.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bundle.releases import SUPPORTED
-from harness.cluster.inventory import Inventory
-from harness.errors import ConfigErrors, StepFailed
-from harness.nightly.cells import cells_of
-from harness.nightly.inventory import free_network, write_inventory
-from harness.nightly.plan import Limits, Plan, load_plan
+from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.bundle.releases import SUPPORTED
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.nightly.cells import cells_of
+from kubedrill.nightly.inventory import free_network, write_inventory
+from kubedrill.nightly.plan import Limits, Plan, load_plan
 
 ROOT = Path(__file__).resolve().parents[3]
 VERSIONS = {"1.34.4", "1.35.4", "1.36.1", "1.36.3"}
@@ -72,7 +75,11 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a: [", "line 1: is not YAML"), ("- a", "holds a list"), ("versions: [1.35.4]", "line 1: topologies is missing")],
+    [
+        ("a: [", "line 1: is not YAML"),
+        ("- a", "holds a list"),
+        ("versions: [1.35.4]", "line 1: topologies is missing"),
+    ],
 )
 def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigErrors, match=re.escape(said)):
@@ -122,7 +129,9 @@ def test_each_cluster_gets_addresses_of_its_own(tmp_path: Path) -> None:
         ("3+3", "cp1 cp2 cp3 w1 w2 w3", False),
     ],
 )
-def test_a_topology_is_its_nodes(tmp_path: Path, topology: str, names: str, takes_pods: bool) -> None:
+def test_a_topology_is_its_nodes(
+    tmp_path: Path, topology: str, names: str, takes_pods: bool
+) -> None:
     plan = load(tmp_path, f"topologies: {{{topology}: }}\nversions: [1.35.4 → 1.36.3]\n")
     (cell,) = cells_of(plan)
     folder = write_inventory(tmp_path, cell, "night-1", "172.31.97.0/24")
@@ -159,7 +168,9 @@ def test_networks_of_kept_clusters_and_of_this_host_are_left_alone() -> None:
         free_network("172.31.96.0/23", {"172.31.96.0/24"}, routes)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "plans").glob("nightly*.yml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "plans").glob("nightly*.yml")), ids=lambda path: path.name
+)
 def test_the_plans_that_come_along_are_good(path: Path) -> None:
     assert cells_of(load_plan(path, set(SUPPORTED)))
 
@@ -167,4 +178,6 @@ def test_the_plans_that_come_along_are_good(path: Path) -> None:
 def test_the_documentation_lists_every_setting() -> None:
     text = (ROOT / "docs" / "nightly.md").read_text()
     names = [*Plan.model_fields, *(f"limits.{name}" for name in Limits.model_fields)]
-    assert [name for name in names if f"| `{name}` |" not in text and name not in ("limits", "drills")] == []
+    assert [
+        name for name in names if f"| `{name}` |" not in text and name not in ("limits", "drills")
+    ] == []

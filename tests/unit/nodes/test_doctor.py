@@ -5,9 +5,17 @@ from typing import Any
 
 import pytest
 
-from harness import doctor
-from harness.doctor import GIB, check_amount, check_cgroups, check_docker, check_inotify, check_machine, check_python
-from harness.errors import UsageError
+from kubedrill.base.errors import UsageError
+from kubedrill.local import doctor
+from kubedrill.local.doctor import (
+    GIB,
+    check_amount,
+    check_cgroups,
+    check_docker,
+    check_inotify,
+    check_machine,
+    check_python,
+)
 
 DENIED = "Got permission denied while trying to connect to the Docker daemon socket"
 
@@ -18,11 +26,20 @@ DENIED = "Got permission denied while trying to connect to the Docker daemon soc
         ("", "not installed", True, True, "missing", "make setup"),
         ("20.10", "", False, False, "ok", ""),
         ("20.10", DENIED, False, True, "missing", "usermod -aG docker"),
-        ("20.10", "Cannot connect to the Docker daemon", True, False, "warn", "kubedrill up starts it"),
+        (
+            "20.10",
+            "Cannot connect to the Docker daemon",
+            True,
+            False,
+            "warn",
+            "kubedrill up starts it",
+        ),
         ("20.10", "Cannot connect to the Docker daemon", False, False, "missing", "sudo dockerd"),
     ],
 )
-def test_docker(*, version: str, problem: str, root: bool, service_manager: bool, state: str, fix: str) -> None:
+def test_docker(
+    *, version: str, problem: str, root: bool, service_manager: bool, state: str, fix: str
+) -> None:
     finding = check_docker(version, problem, root=root, service_manager=service_manager)
     assert finding.state == state
     assert fix in finding.fix
@@ -46,17 +63,28 @@ def test_python_3_11_is_new_enough_and_3_9_is_not_because_9_is_larger_as_text() 
     assert check_python((3, 9, 99)).state == "missing"
 
 
-def test_everything_in_the_way_is_named_at_once(make_inventory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_in_the_way_is_named_at_once(
+    make_inventory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inventory = make_inventory()
-    nodes = tuple(dataclasses.replace(n, host_vars={**n.host_vars, "vm_memory_mb": 1}) for n in inventory.nodes)
+    nodes = tuple(
+        dataclasses.replace(n, host_vars={**n.host_vars, "vm_memory_mb": 1})
+        for n in inventory.nodes
+    )
     monkeypatch.setattr(doctor.platform, "machine", lambda: "riscv64")
     monkeypatch.setattr(doctor, "program_version", lambda *_: "")
     with pytest.raises(UsageError) as refused:
         doctor.require_essentials(dataclasses.replace(inventory, nodes=nodes))
-    for words in ("architecture: found riscv64", "vagrant: found not installed", "docker: found not installed"):
+    for words in (
+        "architecture: found riscv64",
+        "vagrant: found not installed",
+        "docker: found not installed",
+    ):
         assert words in str(refused.value)
 
 
-def test_machines_of_ones_own_need_no_docker(make_inventory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_of_ones_own_need_no_docker(
+    make_inventory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "program_version", lambda *_: "")
     doctor.require_essentials(make_inventory())

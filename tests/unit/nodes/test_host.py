@@ -12,28 +12,36 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bundle import cleanup, docker_daemon
-from bundle.errors import BuildFailed
-from bundle.node_container import overlapping
-from harness.hostsetup import PACKAGES, missing_packages
+from kubedrill.bundle.errors import BuildFailed
+from kubedrill.local import cleanup, docker_daemon
+from kubedrill.local.hostsetup import PACKAGES, missing_packages
+from kubedrill.local.node_container import overlapping
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_half_installed_packages_are_missing() -> None:
     status = "gcc installed\nskopeo config-files\nvagrant half-configured\n"
-    assert missing_packages(["gcc", "skopeo", "vagrant", "docker.io"], status) == ["skopeo", "vagrant", "docker.io"]
+    assert missing_packages(["gcc", "skopeo", "vagrant", "docker.io"], status) == [
+        "skopeo",
+        "vagrant",
+        "docker.io",
+    ]
 
 
 def test_setup_needs_nothing_but_the_standard_library() -> None:
     done = subprocess.run(
-        [sys.executable, "-S", "-I", str(ROOT / "harness" / "hostsetup.py"), "--help"], capture_output=True, check=False
+        [sys.executable, "-S", "-I", str(ROOT / "harness" / "hostsetup.py"), "--help"],
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
 
 def test_clean_needs_nothing_but_the_standard_library() -> None:
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import bundle.cleanup"
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'harness')!r}); import kubedrill.local.cleanup"
+    )
     assert subprocess.run([sys.executable, "-S", "-I", "-c", program], check=False).returncode == 0
 
 
@@ -46,14 +54,18 @@ def test_clean_removes_what_is_named_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_clean_takes_its_own_disks_out_of_libvirts_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clean_takes_its_own_disks_out_of_libvirts_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
     for box in ("kubedrill-box-1", "debian-VAGRANTSLASH-trixie64"):
         (tmp_path / "vagrant" / "boxes" / box).mkdir(parents=True)
     for disk in ("kubedrill-bundles-1.img", "windows.qcow2"):
         (tmp_path / disk).write_text("")
     cleanup.remove_boxes(tmp_path)
-    left = sorted(path.name for path in [*tmp_path.glob("*"), *(tmp_path / "vagrant" / "boxes").iterdir()])
+    left = sorted(
+        path.name for path in [*tmp_path.glob("*"), *(tmp_path / "vagrant" / "boxes").iterdir()]
+    )
     assert left == ["debian-VAGRANTSLASH-trixie64", "vagrant", "windows.qcow2"]
 
 
@@ -88,7 +100,10 @@ def listening(folder: Path) -> socket.socket:
 def test_the_daemon_is_up_when_it_says_so(tmp_path: Path) -> None:
     datagram = "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
     say = f"import socket; {datagram}.sendto(b'READY=1', {str(tmp_path / 'ready')!r})"
-    with listening(tmp_path) as ready, subprocess.Popen([sys.executable, "-c", f"{say}; input()"], stdin=-1) as child:
+    with (
+        listening(tmp_path) as ready,
+        subprocess.Popen([sys.executable, "-c", f"{say}; input()"], stdin=-1) as child,
+    ):
         docker_daemon._await_ready(child, ready, tmp_path / "log")
         child.communicate()
 
@@ -104,7 +119,9 @@ def test_a_daemon_that_ends_is_reported_with_its_last_words(tmp_path: Path) -> N
 def test_the_vagrantfile_holds_no_second_copy_of_the_topology() -> None:
     text = (ROOT / "Vagrantfile").read_text()
     code = "\n".join(line for line in text.splitlines() if not line.strip().startswith("#"))
-    topology = yaml.safe_load((ROOT / "inventories" / "local" / "hosts.yml").read_text())["cluster"]["children"]
+    topology = yaml.safe_load((ROOT / "inventories" / "local" / "hosts.yml").read_text())[
+        "cluster"
+    ]["children"]
     for name, values in ((n, v) for group in topology.values() for n, v in group["hosts"].items()):
         assert values["ansible_host"] not in code
         assert not re.search(rf"\b{name}\b", code)
@@ -115,7 +132,9 @@ def test_the_vagrantfile_holds_no_second_copy_of_the_topology() -> None:
 @pytest.mark.parametrize("inventory", ["local", "local-lb", "bare"])
 def test_inventories_can_be_read_without_ansible(inventory: str) -> None:
     """The Vagrantfile reads the local one as plain YAML."""
-    children = yaml.safe_load((ROOT / "inventories" / inventory / "hosts.yml").read_text())["cluster"]["children"]
+    children = yaml.safe_load((ROOT / "inventories" / inventory / "hosts.yml").read_text())[
+        "cluster"
+    ]["children"]
     assert set(children) == {"control_planes", "workers"}
     assert len(children["control_planes"]["hosts"]) % 2 == 1
 
@@ -128,7 +147,12 @@ def test_the_example_uses_addresses_that_nobody_has() -> None:
 
 def test_drill_prepares_the_host_first() -> None:
     make = subprocess.run(
-        ["make", "-n", "drill"], cwd=ROOT, capture_output=True, text=True, check=True, env=dict(os.environ)
+        ["make", "-n", "drill"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
     )
     steps = [
         next((w for w in ("hostsetup", "bundle build", " up", " drill") if w in line), "")

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from bundle.node_container import CAPABILITIES, HostFacts, capability_names, init_command, run_arguments
+from kubedrill.local.node_container import (
+    CAPABILITIES,
+    HostFacts,
+    capability_names,
+    init_command,
+    run_arguments,
+)
 
 EVERYTHING = (1 << 41) - 1
 BUNDLES = Path("/home/user/.cache/kubedrill/bundles")
@@ -24,12 +30,15 @@ def test_a_restricted_host_hands_out_exactly_what_it_has() -> None:
     without_resource = EVERYTHING & ~(1 << 24)
     arguments = run_arguments(facts(bounding_set=without_resource), BUNDLES)
     assert "--privileged" not in arguments
-    granted = {word.removeprefix("--cap-add=") for word in arguments if word.startswith("--cap-add=")}
+    granted = {
+        word.removeprefix("--cap-add=") for word in arguments if word.startswith("--cap-add=")
+    }
     assert granted == set(CAPABILITIES) - {"SYS_RESOURCE"}
 
 
 @pytest.mark.parametrize(
-    ("bit", "name"), [(0, "CHOWN"), (12, "NET_ADMIN"), (21, "SYS_ADMIN"), (27, "MKNOD"), (37, "AUDIT_READ")]
+    ("bit", "name"),
+    [(0, "CHOWN"), (12, "NET_ADMIN"), (21, "SYS_ADMIN"), (27, "MKNOD"), (37, "AUDIT_READ")],
 )
 def test_bits_are_those_of_linux_capability_h(bit: int, name: str) -> None:
     assert capability_names(1 << bit) == [name]
@@ -41,7 +50,11 @@ def test_capabilities_that_old_docker_does_not_know_are_never_asked_for() -> Non
 
 @pytest.mark.parametrize("privileged", [True, False])
 def test_nodes_cannot_write_the_users_bundles(privileged: bool) -> None:
-    volumes = [word for word in run_arguments(facts(privileged=privileged), BUNDLES) if word.startswith("--volume=")]
+    volumes = [
+        word
+        for word in run_arguments(facts(privileged=privileged), BUNDLES)
+        if word.startswith("--volume=")
+    ]
     assert f"--volume={BUNDLES}:/opt/kubedrill/bundles:ro" in volumes
     assert "--volume=/var" in volumes
 

@@ -5,19 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cluster.power import Machine, Power, _domain, find_machine
-from harness.cluster.vagrant import LOCAL_INVENTORY, made_by_vagrant, vagrant_environment
-from harness.config import Settings
-from harness.errors import DeadlineExceeded, StepFailed
+from kubedrill.base.errors import DeadlineExceeded, StepFailed
+from kubedrill.cluster.power import Machine, Power, _domain, find_machine
+from kubedrill.cluster.vagrant import LOCAL_INVENTORY, made_by_vagrant, vagrant_environment
+from kubedrill.config import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.cluster.inventory import Inventory
+    from kubedrill.cluster.inventory import Inventory
 
 
 def with_commands(inventory: Inventory, off: str, on: str) -> Inventory:
-    nodes = tuple(replace(n, host_vars={**n.host_vars, "power_off": off, "power_on": on}) for n in inventory.nodes)
+    nodes = tuple(
+        replace(n, host_vars={**n.host_vars, "power_off": off, "power_on": on})
+        for n in inventory.nodes
+    )
     return replace(inventory, nodes=nodes)
 
 
@@ -30,8 +33,12 @@ def inventory(make_inventory: Any) -> Inventory:
     return make_inventory(cluster_name="no-such-cluster")  # type: ignore[no-any-return]
 
 
-def test_the_inventorys_commands_run_on_the_controller(inventory: Inventory, tmp_path: Path) -> None:
-    switched = with_commands(inventory, f"echo off >> {tmp_path}/log", f"echo on | tee -a {tmp_path}/log")
+def test_the_inventorys_commands_run_on_the_controller(
+    inventory: Inventory, tmp_path: Path
+) -> None:
+    switched = with_commands(
+        inventory, f"echo off >> {tmp_path}/log", f"echo on | tee -a {tmp_path}/log"
+    )
     switch, node = power(switched), switched.node("w1")
     assert switch.available(node) is None
     switch.off(node)
@@ -41,7 +48,9 @@ def test_the_inventorys_commands_run_on_the_controller(inventory: Inventory, tmp
 
 def test_a_refused_command_says_what_it_said(inventory: Inventory) -> None:
     broken = with_commands(inventory, "echo 'BMC: bad password' >&2; exit 3", "true")
-    with pytest.raises(StepFailed, match=r"power off w1: the command ended with 3 and said: BMC: bad password"):
+    with pytest.raises(
+        StepFailed, match=r"power off w1: the command ended with 3 and said: BMC: bad password"
+    ):
         power(broken).off(broken.node("w1"))
 
 
@@ -60,7 +69,10 @@ def test_a_node_without_a_switch_is_not_available_and_not_touched(inventory: Inv
 
 def test_sizes_tell_vagrants_nodes_from_ones_own(inventory: Inventory) -> None:
     assert not made_by_vagrant(inventory)
-    sized = tuple(replace(node, host_vars={**node.host_vars, "vm_memory_mb": 2048}) for node in inventory.nodes)
+    sized = tuple(
+        replace(node, host_vars={**node.host_vars, "vm_memory_mb": 2048})
+        for node in inventory.nodes
+    )
     assert made_by_vagrant(replace(inventory, nodes=sized))
     assert not made_by_vagrant(replace(inventory, nodes=(*sized[1:], inventory.nodes[0])))
 
@@ -82,7 +94,9 @@ def test_vagrant_s_own_records_name_the_machine_and_its_provider(tmp_path: Path)
     assert find_machine("w1", environment) == Machine("libvirt", "id-of-w1")
 
 
-def test_a_machine_of_libvirt_is_switched_by_its_own_identity_and_woken_before_it_is_started() -> None:
+def test_a_machine_of_libvirt_is_switched_by_its_own_identity_and_woken_before_it_is_started() -> (
+    None
+):
     switch = _domain("4161ad88")
     assert switch.off[-2:] == ("destroy", "4161ad88")
     *_, line = switch.on

@@ -1,4 +1,7 @@
-"""What a killed runtime left frozen goes on; the node itself, which may be paused, is left as it is."""
+"""What a killed runtime left frozen goes on.
+
+The node itself, which may be paused, is left as it is.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bundle import thaw
+from kubedrill.local import thaw
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,7 @@
-"""Messages to real servers on loopback, only where there is news; metrics, JUnit and Markdown of a cycle."""
+"""Messages to real servers on loopback, only where there is news.
+
+Metrics, JUnit and Markdown of a cycle.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,15 @@ from nights import Planted, budget_entry, drill_entry, make_nights, run_entry, s
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-from harness.config import Notify
-from harness.errors import ConfigErrors, StepFailed, UsageError
-from harness.model import VerdictKind
-from harness.nightly.state import CellState, CycleState, PartState, Store
-from harness.notify.changes import news_of
-from harness.notify.metrics import push_metrics, registry_of, write_metrics
-from harness.notify.send import VARIABLE, read_urls, send
-from harness.notify.summary import junit, markdown
-from harness.notify.tell import find_cycle, tell_cycle
+from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
+from kubedrill.base.model import VerdictKind
+from kubedrill.config import Notify
+from kubedrill.nightly.state import CellState, CycleState, PartState, Store
+from kubedrill.notify.changes import news_of
+from kubedrill.notify.deliver import find_cycle, tell_cycle
+from kubedrill.notify.metrics import push_metrics, registry_of, write_metrics
+from kubedrill.notify.send import VARIABLE, read_urls, send
+from kubedrill.notify.summary import junit, markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +39,9 @@ PASS, FAIL, ABORTED = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.ABORTED
 HOSTILE = "<b>|*bold*| \x07 `x`"
 
 
-def cycle(number: int, *verdicts: VerdictKind | None, reason: str = "because", ended: bool = True) -> CycleState:
+def cycle(
+    number: int, *verdicts: VerdictKind | None, reason: str = "because", ended: bool = True
+) -> CycleState:
     cells = [
         CellState(
             key=f"{topology}_1.35.4-1.36.3_cluster-upgrade", topology=topology, versions=("1.35.4", "1.36.3"),
@@ -71,7 +76,10 @@ def mail() -> Iterator[tuple[str, list[Any]]]:
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        yield f"mailto://127.0.0.1:{port}?from=drills@example.org&to=team@example.org", handler.found
+        yield (
+            f"mailto://127.0.0.1:{port}?from=drills@example.org&to=team@example.org",
+            handler.found,
+        )
     finally:
         controller.stop()
 
@@ -118,7 +126,9 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-def test_a_mail_and_a_webhook_get_the_whole_summary(mail: tuple[str, list[Any]], server: Server) -> None:
+def test_a_mail_and_a_webhook_get_the_whole_summary(
+    mail: tuple[str, list[Any]], server: Server
+) -> None:
     url, mails = mail
     state = cycle(2, PASS, FAIL)
     text = markdown(state, news_of(state, [cycle(1, PASS, PASS)], []))
@@ -127,7 +137,9 @@ def test_a_mail_and_a_webhook_get_the_whole_summary(mail: tuple[str, list[Any]],
     [received] = mails
     assert received["Subject"] == "kubedrill nightly: FAIL"
     assert received["To"] == "team@example.org"
-    body = "".join(part.get_content() for part in received.walk() if part.get_content_maintype() == "text")
+    body = "".join(
+        part.get_content() for part in received.walk() if part.get_content_maintype() == "text"
+    )
     assert "FAIL, was PASS" in body
     hook, message = server.asked
     assert hook[1] == "/hook"
@@ -144,7 +156,9 @@ def test_a_service_that_refuses_is_named_without_its_url(server: Server) -> None
     assert "hook-token-123" not in str(caught.value)
 
 
-def test_urls_come_from_a_private_file_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_urls_come_from_a_private_file_and_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "urls"
     file.write_text("# who is told\njson://localhost/a\n\n")
     file.chmod(0o600)
@@ -206,14 +220,21 @@ def saved(folder: Path, *states: CycleState) -> None:
         Store(folder / state.cycle, state).save()
 
 
-def test_the_whole_of_it(tmp_path: Path, mail: tuple[str, list[Any]], server: Server, monkeypatch: Any) -> None:
+def test_the_whole_of_it(
+    tmp_path: Path, mail: tuple[str, list[Any]], server: Server, monkeypatch: Any
+) -> None:
     url, mails = mail
     monkeypatch.setenv(VARIABLE, url)
     saved(tmp_path, cycle(1, PASS, PASS), cycle(2, PASS, PASS), cycle(3, PASS, FAIL))
     settings = Notify(metrics_file=str(tmp_path / "kubedrill.prom"), gateway=server.place)
-    assert tell_cycle(find_cycle(tmp_path, "20260302T020000Z"), [], settings) == "nobody is told: nothing changed"
+    assert (
+        tell_cycle(find_cycle(tmp_path, "20260302T020000Z"), [], settings)
+        == "nobody is told: nothing changed"
+    )
     assert mails == []
-    assert tell_cycle(find_cycle(tmp_path, "20260302T020000Z"), [], settings, always=True) == "1 told"
+    assert (
+        tell_cycle(find_cycle(tmp_path, "20260302T020000Z"), [], settings, always=True) == "1 told"
+    )
     assert tell_cycle(find_cycle(tmp_path, "latest"), [], settings) == "1 told"
     assert [found["Subject"] for found in mails] == [
         "kubedrill nightly: PASS, 2 of 2 cells passed",
@@ -228,14 +249,17 @@ def test_the_whole_of_it(tmp_path: Path, mail: tuple[str, list[Any]], server: Se
 
 
 def test_metrics_are_read_by_both_parsers(tmp_path: Path) -> None:
-    run = run_entry([drill_entry("cluster-upgrade", budgets=(budget_entry("api-*", 1.5),))], run="run-1")
+    run = run_entry(
+        [drill_entry("cluster-upgrade", budgets=(budget_entry("api-*", 1.5),))], run="run-1"
+    )
     registry = registry_of(cycle(1, PASS, FAIL), [run])
     path = tmp_path / "a" / "kubedrill.prom"
     write_metrics(registry, path)
     for parse in (openmetrics, prometheus):
         found = {family.name: family for family in parse(path.read_text(encoding="utf-8"))}
         verdicts = {
-            (s.labels["topology"], s.labels["verdict"]): s.value for s in found["kubedrill_cell_verdict"].samples
+            (s.labels["topology"], s.labels["verdict"]): s.value
+            for s in found["kubedrill_cell_verdict"].samples
         }
         assert verdicts["1+1", "PASS"] == 1
         assert verdicts["3+2", "FAIL"] == 1

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from psycopg import connect
 
-from bundle.orders import ingress_program, nats_server_program
+from kubedrill.bundle.orders import ingress_program, nats_server_program
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -31,7 +31,10 @@ def nats_server() -> Path:
 
 @pytest.fixture(scope="module")
 def stack(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nats_server: Path, postgres_server: str
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    nats_server: Path,
+    postgres_server: str,
 ) -> Iterator[Stack]:
     """A running order service of this file's own."""
     if shutil.which("redis-server") is None:
@@ -40,7 +43,9 @@ def stack(
     name = f"orders_{os.getpid()}_{request.module.__name__.rpartition('.')[2]}"
     with connect(f"host={folder} user=drills dbname=postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-    stack = Stack(tmp_path_factory.mktemp("orders"), nats_server, f"host={folder} user=drills dbname={name}")
+    stack = Stack(
+        tmp_path_factory.mktemp("orders"), nats_server, f"host={folder} user=drills dbname={name}"
+    )
     try:
         stack.up()
         yield stack

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from orders_stack import Program, free_ports, until
 
-from harness.app import pki
-from harness.app.ingress_view import IngressView
-from harness.app.orders_manifests import HOST, load, named
+from kubedrill.orders import pki
+from kubedrill.orders.ingress_view import IngressView
+from kubedrill.orders.manifests import HOST, load, named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,19 @@ def serve(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
 
 
 class Kube:
-    """The API server's side: our own Ingresses, and a Service that leads to processes of this host."""
+    """The API server's side.
+
+    Our own Ingresses, and a Service that leads to processes of this host.
+    """
 
     def __init__(self, backend_port: int, grpc_port: int) -> None:
         meta = {"name": "web", "namespace": "kubedrill-orders"}
         ports = named(load("v1"), "Service", "web")["spec"]["ports"]
         mark = {"kubernetes.io/service-name": "web"}
-        endpoint = {"addresses": ["127.0.0.1"], "conditions": {"ready": True, "serving": True, "terminating": False}}
+        endpoint = {
+            "addresses": ["127.0.0.1"],
+            "conditions": {"ready": True, "serving": True, "terminating": False},
+        }
         slices = {
             "metadata": {**meta, "labels": mark},
             "ports": [
@@ -43,7 +49,12 @@ class Kube:
         }
         self.lists = {
             "ingresses": [obj for obj in load("v1") if obj["kind"] == "Ingress"],
-            "services": [{"metadata": meta, "spec": {"clusterIP": "127.0.0.1", "type": "ClusterIP", "ports": ports}}],
+            "services": [
+                {
+                    "metadata": meta,
+                    "spec": {"clusterIP": "127.0.0.1", "type": "ClusterIP", "ports": ports},
+                }
+            ],
             "endpointslices": [slices],
         }
         self.asked: set[str] = set()
@@ -53,7 +64,11 @@ class Kube:
             def do_GET(self) -> None:
                 kind = self.path.rpartition("/")[2]
                 kube.asked.add(self.path)
-                body = json.dumps({"items": kube.lists[kind]}).encode() if kind in kube.lists else b"{}"
+                body = (
+                    json.dumps({"items": kube.lists[kind]}).encode()
+                    if kind in kube.lists
+                    else b"{}"
+                )
                 self.send_response(200 if kind in kube.lists else 404)
                 self.end_headers()
                 self.wfile.write(body)
@@ -85,9 +100,14 @@ class Backend(BaseHTTPRequestHandler):
 
 
 class Ingress:
-    """The running controller, and its certificate as the kubelet mounts it: folders, and a link that is swapped."""
+    """The running controller, and its certificate as the kubelet mounts it.
 
-    def __init__(self, program: Path, folder: Path, backend_port: int = 0, grpc_port: int = 9) -> None:
+    Folders, and a link that is swapped.
+    """
+
+    def __init__(
+        self, program: Path, folder: Path, backend_port: int = 0, grpc_port: int = 9
+    ) -> None:
         self.authority = pki.new_authority("test")
         self.folder, self.number = folder, 0
         self.serial = self.mount(self.certificate())
@@ -106,12 +126,16 @@ class Ingress:
             "api": f"http://127.0.0.1:{self.kube.server.server_port}",
             "drain": "1s",
         }
-        self.program = Program([str(program), *(f"-{k}={v}" for k, v in options.items())], folder / "log").start()
+        self.program = Program(
+            [str(program), *(f"-{k}={v}" for k, v in options.items())], folder / "log"
+        ).start()
         until("the ingress to be ready", lambda: self.ask(self.health, "/readyz")[0] == 200)
 
     def certificate(self) -> pki.Pair:
         request = pki.new_request([HOST], ["127.0.0.1"])
-        return pki.Pair(pki.sign(request.certificate, self.authority, [HOST, "127.0.0.1"]), request.key)
+        return pki.Pair(
+            pki.sign(request.certificate, self.authority, [HOST, "127.0.0.1"]), request.key
+        )
 
     def mount(self, pair: pki.Pair) -> int:
         self.number += 1

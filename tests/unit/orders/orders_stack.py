@@ -1,4 +1,7 @@
-"""A whole order service on this host: a real queue of three servers, PostgreSQL, a cache and its own processes."""
+"""A whole order service on this host.
+
+A real queue of three servers, PostgreSQL, a cache and its own processes.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.waits import Waiting, wait_for
+from kubedrill.base.waits import Waiting, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHECKOUT = Path(__file__).parents[3]
-APP = CHECKOUT / "orders-app"
+APP = CHECKOUT / "apps" / "orders"
 PATIENCE_S = 90.0
 
 
@@ -106,7 +109,7 @@ class Stack:
         self.programs: dict[str, Program] = {}
         (folder / "greeting").write_text("Hello\n")
         self.env = {
-            "PYTHONPATH": str(CHECKOUT / "sample-app"),
+            "PYTHONPATH": str(CHECKOUT / "apps" / "sample"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "NATS_URLS": ",".join(f"nats://127.0.0.1:{port}" for port in self.client_ports),
             "QUEUE_REPLICAS": "3",
@@ -143,7 +146,9 @@ class Stack:
                 f'jetstream {{ store_dir: "{self.folder / name}", max_memory_store: 1M, sync_interval: always }}\n'
                 f'cluster {{ name: orders, listen: "127.0.0.1:{self._route_ports[number]}", routes: [{routes}] }}\n'
             )
-            self.programs[name] = Program([str(self._nats_server), "-c", str(config)], self.folder / f"{name}.log")
+            self.programs[name] = Program(
+                [str(self._nats_server), "-c", str(config)], self.folder / f"{name}.log"
+            )
         return self.programs[name]
 
     def cache(self) -> Program:
@@ -163,7 +168,11 @@ class Stack:
     def app(self, program: str, *, main: Path = APP / "main.py", **env: str) -> Program:
         return self.programs.setdefault(
             program,
-            Program([sys.executable, str(main), program], self.folder / f"{program}.log", {**self.env, **env}),
+            Program(
+                [sys.executable, str(main), program],
+                self.folder / f"{program}.log",
+                {**self.env, **env},
+            ),
         )
 
     def web(self, **env: str) -> Program:
@@ -192,7 +201,8 @@ class Stack:
     def stored(self, order_id: str) -> Any:
         """Wait until an order can be read back, and return it."""
         answer = until(
-            f"order {order_id} to be stored", lambda: (a := self.ask("GET", f"/orders/{order_id}")).status == 200 and a
+            f"order {order_id} to be stored",
+            lambda: (a := self.ask("GET", f"/orders/{order_id}")).status == 200 and a,
         )
         return answer.json
 
@@ -200,14 +210,18 @@ class Stack:
         """All orders, page by page."""
         found: list[Any] = []
         since = 0
-        while page := (answer := self.ask("GET", f"/orders?since={since}&limit=500").json)["orders"]:
+        while page := (answer := self.ask("GET", f"/orders?since={since}&limit=500").json)[
+            "orders"
+        ]:
             found += page
             since = answer["next"]
         return found
 
     def metric(self, name: str, port: int = 0) -> float:
         lines = self.ask("GET", "/metrics", port=port).text.splitlines()
-        return float(next((line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")), "0"))
+        return float(
+            next((line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")), "0")
+        )
 
     def close(self) -> None:
         for program in self.programs.values():

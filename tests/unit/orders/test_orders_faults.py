@@ -1,4 +1,7 @@
-"""Parts of the order service that die, freeze and come back: nothing that was accepted is lost, nothing lands twice."""
+"""Parts of the order service that die, freeze and come back.
+
+Nothing that was accepted is lost, nothing lands twice.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,11 @@ def whole(stack: Stack) -> Iterator[None]:
         if program.process is not None and program.process.poll() is not None:
             program.start()
     stack.ready()
-    stack.stored(until("writes to be taken", lambda: (a := stack.place("after")).status == 202 and a).json["id"])
+    stack.stored(
+        until("writes to be taken", lambda: (a := stack.place("after")).status == 202 and a).json[
+            "id"
+        ]
+    )
 
 
 def test_a_dead_or_frozen_cache_costs_nothing_but_speed(stack: Stack) -> None:
@@ -42,17 +49,24 @@ def test_a_dead_or_frozen_cache_costs_nothing_but_speed(stack: Stack) -> None:
         for _ in range(20):
             assert stack.ask("GET", f"/orders/{order['id']}").json == order
         assert stack.place("without a cache").status == 202
-        assert stack.now() - begun < 10, "20 reads waited for the cache, each 50 ms at most and not each of them"
+        assert stack.now() - begun < 10, (
+            "20 reads waited for the cache, each 50 ms at most and not each of them"
+        )
     assert stack.metric('orders_cache_total{kind="failure"}') > 0
 
 
-def test_accepted_writes_survive_every_server_of_the_queue_being_killed_in_turn(stack: Stack) -> None:
+def test_accepted_writes_survive_every_server_of_the_queue_being_killed_in_turn(
+    stack: Stack,
+) -> None:
     accepted: list[str] = []
     for number in range(3):
         stack.queue(number).stop(signal.SIGKILL)
         for step in range(10):
             key = f"turn-{number}-{step}"
-            answer = until("a write to be taken", lambda key=key: (a := stack.place(key, key=key)).status == 202 and a)
+            answer = until(
+                "a write to be taken",
+                lambda key=key: (a := stack.place(key, key=key)).status == 202 and a,
+            )
             accepted.append(answer.json["id"])
         stack.queue(number).start()
         until("writes to be taken", lambda: stack.place("between").status == 202)
@@ -62,7 +76,9 @@ def test_accepted_writes_survive_every_server_of_the_queue_being_killed_in_turn(
     assert len(keys) == len(set(keys))
 
 
-def test_a_queue_without_a_majority_takes_nothing_and_says_which_writes_are_in_doubt(stack: Stack) -> None:
+def test_a_queue_without_a_majority_takes_nothing_and_says_which_writes_are_in_doubt(
+    stack: Stack,
+) -> None:
     stack.queue(0).stop(signal.SIGKILL)
     stack.queue(1).stop(signal.SIGKILL)
     outcomes = {stack.place("nobody", key=f"minority-{n}").json.get("outcome") for n in range(3)}
@@ -72,7 +88,8 @@ def test_a_queue_without_a_majority_takes_nothing_and_says_which_writes_are_in_d
     until("writes to be taken again", lambda: stack.place("again").status == 202)
     for number in range(3):  # what a client in doubt does: once more, with the same key
         answer = until(
-            "the retry", lambda n=number: (a := stack.place("nobody", key=f"minority-{n}")).status == 202 and a
+            "the retry",
+            lambda n=number: (a := stack.place("nobody", key=f"minority-{n}")).status == 202 and a,
         )
         stack.stored(answer.json["id"])
     keys = [order["key"] for order in stack.every()]
@@ -82,15 +99,20 @@ def test_a_queue_without_a_majority_takes_nothing_and_says_which_writes_are_in_d
 def test_a_worker_killed_while_it_stores_leaves_each_order_once(stack: Stack) -> None:
     database = stack.env["DATABASE"]
     with connect(database) as holder, connect(database, autocommit=True) as watcher:
-        holder.execute("LOCK TABLE orders IN SHARE MODE")  # the worker's insert waits, its orders are in its hands
+        holder.execute(
+            "LOCK TABLE orders IN SHARE MODE"
+        )  # the worker's insert waits, its orders are in its hands
         placed = [stack.place(f"held-{n}", key=f"held-{n}").json["id"] for n in range(5)]
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        # Not by the holder: within one transaction PostgreSQL shows the sessions as they were at the first look.
+        # Not by the holder: within one transaction PostgreSQL shows the sessions as they were at
+        # the first look.
         until("the worker to hold orders", lambda: watcher.execute(waiting).fetchone() != (0,))
         stack.worker().stop(signal.SIGKILL)
     stack.worker().start()
     for order_id in placed:
-        stack.stored(order_id)  # the queue hands them out again 15 s after the dead worker took them
+        stack.stored(
+            order_id
+        )  # the queue hands them out again 15 s after the dead worker took them
     keys = [order["key"] for order in stack.every()]
     assert [keys.count(f"held-{n}") for n in range(5)] == [1] * 5
 
@@ -100,7 +122,9 @@ def test_writes_go_on_without_the_database_and_reads_say_so(stack: Stack) -> Non
     name = dict(part.split("=") for part in database.split())["dbname"]
     with connect(database.replace(name, "postgres"), autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
         answer = stack.place("meanwhile")
         assert answer.status == 202
         read = stack.ask("GET", f"/orders/{answer.json['id']}")
@@ -117,16 +141,24 @@ def test_what_is_no_order_is_kept_for_people_and_blocks_nothing(stack: Stack) ->
     assert sender.stop(0) == 0, sender.said()
     stack.stored(stack.place("after nonsense").json["id"])
     with connect(stack.env["DATABASE"]) as connection:
-        until("the nonsense to be kept", lambda: connection.execute("SELECT payload FROM unreadable").fetchone())
+        until(
+            "the nonsense to be kept",
+            lambda: connection.execute("SELECT payload FROM unreadable").fetchone(),
+        )
         assert connection.execute("SELECT payload FROM unreadable").fetchone() == (b"nonsense",)
 
 
 def test_a_rolled_web_process_finishes_what_is_in_flight(stack: Stack) -> None:
-    """With the stream's majority frozen a write waits for its word; SIGTERM lets it wait, and it gets it."""
+    """With the stream's majority frozen a write waits for its word.
+
+    SIGTERM lets it wait, and it gets it.
+    """
     answers: list[int] = []
     for number in range(3):
         stack.programs[f"queue-{number}"].signal(signal.SIGSTOP)
-    write = threading.Thread(target=lambda: answers.append(stack.place("in flight", key="in-flight").status))
+    write = threading.Thread(
+        target=lambda: answers.append(stack.place("in flight", key="in-flight").status)
+    )
     write.start()
     until("the write to be in flight", lambda: stack.ask("GET", "/healthz").status == 200)
     stack.web().signal(signal.SIGTERM)

@@ -13,14 +13,14 @@ import pytest
 from orders_ingress import Backend, Ingress
 from orders_stack import until
 
-from harness.app import pki
-from harness.app.ingress_view import IngressView, trusting
-from harness.app.ledger import ACKNOWLEDGED, settle
-from harness.app.orders_manifests import HOST
-from harness.app.traffic import Traffic, keep_on_for
-from harness.app.traffic_process import Plan
-from harness.config import Timeouts
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.config import Timeouts
+from kubedrill.orders import pki
+from kubedrill.orders.ingress_view import IngressView, trusting
+from kubedrill.orders.ledger import ACKNOWLEDGED, settle
+from kubedrill.orders.manifests import HOST
+from kubedrill.orders.traffic import Traffic, keep_on_for
+from kubedrill.orders.traffic_process import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,9 +30,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("orders")
 
 
-def test_it_routes_by_name_and_by_address_and_asks_for_nothing_but_its_namespace(ingress: Ingress) -> None:
+def test_it_routes_by_name_and_by_address_and_asks_for_nothing_but_its_namespace(
+    ingress: Ingress,
+) -> None:
     for host in (HOST, f"{HOST}:30443", "172.31.77.10:30082", "anything"):
-        assert ingress.ask(ingress.http, "/orders?since=3", host) == (200, {"path": "/orders?since=3", "host": host})
+        assert ingress.ask(ingress.http, "/orders?since=3", host) == (
+            200,
+            {"path": "/orders?since=3", "host": host},
+        )
     kinds = ("networking.k8s.io/v1", "discovery.k8s.io/v1")
     wanted = {f"/apis/{group}/namespaces/kubedrill-orders/" for group in kinds} | {
         "/api/v1/namespaces/kubedrill-orders/"
@@ -50,10 +55,14 @@ def test_endpoints_that_come_and_go_are_followed(ingress: Ingress) -> None:
     until("the endpoint to be back", lambda: ingress.ask(ingress.http, "/")[0] == 200)
 
 
-def test_a_new_certificate_is_served_without_a_restart_and_open_connections_go_on(ingress: Ingress) -> None:
+def test_a_new_certificate_is_served_without_a_restart_and_open_connections_go_on(
+    ingress: Ingress,
+) -> None:
     view = ingress.view
     assert view.serials("127.0.0.1") == view.serials("127.0.0.1", "127.0.0.1") == {ingress.serial}
-    kept = http.client.HTTPSConnection("127.0.0.1", ingress.https, context=trusting(ingress.authority.certificate))
+    kept = http.client.HTTPSConnection(
+        "127.0.0.1", ingress.https, context=trusting(ingress.authority.certificate)
+    )
     kept.request("GET", "/before")
     assert kept.getresponse().read()
     new = ingress.mount(ingress.certificate())
@@ -86,7 +95,14 @@ def test_orders_go_on_through_the_ingress_while_its_certificate_is_rotated(
 ) -> None:
     found = Ingress(ingress_controller, tmp_path, stack.http_port)
     authority = found.authority.certificate
-    plan = Plan(f"https://127.0.0.1:{found.https}", "rotated", 20, 5, new_connections=0.5, authority=authority)
+    plan = Plan(
+        f"https://127.0.0.1:{found.https}",
+        "rotated",
+        20,
+        5,
+        new_connections=0.5,
+        authority=authority,
+    )
     try:
         with Traffic(plan, tmp_path / "ledger.jsonl", Timeouts()) as traffic:
             for _ in range(3):

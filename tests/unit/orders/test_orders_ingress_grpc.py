@@ -1,4 +1,7 @@
-"""gRPC through the ingress: HTTP/2 over TLS in, without TLS to the pods; messages as they come; how a call ended."""
+"""gRPC through the ingress: HTTP/2 over TLS in, without TLS to the pods.
+
+Messages as they come; how a call ended.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ import pytest
 from orders_ingress import Ingress
 from orders_stack import CHECKOUT
 
-from harness.app.ingress_view import trusting
-from harness.app.orders_manifests import HOST
+from kubedrill.orders.ingress_view import trusting
+from kubedrill.orders.manifests import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from orders_stack import Stack
 
-sys.path.insert(0, str(CHECKOUT / "sample-app"))
+sys.path.insert(0, str(CHECKOUT / "apps" / "sample"))
 import wire  # the sample application's own protobuf rules
 
 pytestmark = pytest.mark.xdist_group("orders")
@@ -32,7 +35,10 @@ PATIENCE_S = 60
 
 
 class Calls:
-    """A gRPC server whose calls show what passes: headers, trailers, errors, and messages one by one."""
+    """A gRPC server whose calls show what passes.
+
+    Headers, trailers, errors, and messages one by one.
+    """
 
     def __init__(self) -> None:
         self.seen: dict[str, str] = {}
@@ -49,7 +55,9 @@ class Calls:
             "Count": stream(self.count),
             "Talk": both(self.talk),
         }
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(ORDERS, methods),))
+        self.server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(ORDERS, methods),)
+        )
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
 
@@ -90,7 +98,9 @@ def through(ingress_controller: Path, tmp_path: Path, calls: Calls) -> Iterator[
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", HOST])
-def test_a_call_passes_with_its_headers_and_trailers(through: Ingress, calls: Calls, host: str) -> None:
+def test_a_call_passes_with_its_headers_and_trailers(
+    through: Ingress, calls: Calls, host: str
+) -> None:
     with through.view.channel("127.0.0.1", host) as channel:
         answer, call = channel.unary_unary(f"/{ORDERS}/Say").with_call(
             b"x" * 300_000, timeout=PATIENCE_S, metadata=[("order", "tea")]
@@ -107,13 +117,21 @@ def test_a_refusal_passes_with_its_reason_also_before_any_message(through: Ingre
         for _ in range(3):
             with pytest.raises(grpc.RpcError) as caught:
                 channel.unary_unary(f"/{ORDERS}/Refuse")(b"", timeout=PATIENCE_S)
-            assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.NOT_FOUND, "no such örder")
+            assert (caught.value.code(), caught.value.details()) == (
+                grpc.StatusCode.NOT_FOUND,
+                "no such örder",
+            )
 
 
-def test_messages_come_one_by_one_and_a_stream_that_breaks_says_why(through: Ingress, calls: Calls) -> None:
+def test_messages_come_one_by_one_and_a_stream_that_breaks_says_why(
+    through: Ingress, calls: Calls
+) -> None:
     with through.view.channel("127.0.0.1") as channel:
         found = channel.unary_stream(f"/{ORDERS}/Count")(b"", timeout=PATIENCE_S)
-        for number in (b"1", b"2"):  # the server sends the next, and its end, only when it is told that this one came
+        for number in (
+            b"1",
+            b"2",
+        ):  # the server sends the next, and its end, only when it is told that this one came
             assert next(found) == number
             calls.next.release()
         with pytest.raises(grpc.RpcError) as caught:
@@ -137,7 +155,9 @@ def test_both_sides_talk_at_once(through: Ingress) -> None:
     assert heard == [b"TEA", b"INK", b"PIN"]
 
 
-def test_a_path_that_no_rule_has_and_pods_that_are_gone_are_errors(through: Ingress, calls: Calls) -> None:
+def test_a_path_that_no_rule_has_and_pods_that_are_gone_are_errors(
+    through: Ingress, calls: Calls
+) -> None:
     calls.server.stop(None).wait()
     with through.view.channel("127.0.0.1") as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(f"/{ORDERS}/Say")(b"", timeout=PATIENCE_S)

@@ -1,4 +1,7 @@
-"""A load test on the real order service: its knee, its verdict, its files; and a service that dies under it."""
+"""A load test on the real order service: its knee, its verdict, its files.
+
+And a service that dies under it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.app.load import Objective, Step
-from harness.app.load_result import result, write_result
-from harness.app.load_run import LoadTest, Wanted, first_answers
-from harness.config import Load, Settings, Timeouts
-from harness.model import VerdictKind
+from kubedrill.base.model import VerdictKind
+from kubedrill.config import Load, Settings, Timeouts
+from kubedrill.load.result import result, write_result
+from kubedrill.load.run import LoadTest, Wanted, first_answers
+from kubedrill.load.steps import Objective, Step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +28,9 @@ SETTINGS = Settings(timeouts=Timeouts(orders_stored=45), load=Load(late_ms=10_00
 """A crowded machine's own lateness is not what is tested here."""
 
 
-def load_test(stack: Stack, folder: Path, rates: tuple[float, ...], goal: Objective, seconds: float = 3) -> LoadTest:
+def load_test(
+    stack: Stack, folder: Path, rates: tuple[float, ...], goal: Objective, seconds: float = 3
+) -> LoadTest:
     wanted = Wanted(f"http://127.0.0.1:{stack.http_port}", rates, seconds, goal)
     return LoadTest(f"l{folder.name[-8:].replace('_', '-')}", wanted, SETTINGS, folder)
 
@@ -42,12 +47,18 @@ def test_steps_are_measured_read_back_and_judged(stack: Stack, tmp_path: Path) -
     assert by_name["the test ran to its end"]["ok"] is True
     assert all(step.due >= 2 * step.rate for step in told), "of steps of 3 s"
     assert all(step.times.count == step.acknowledged for step in told)
-    assert all(step.percentile(0.5) >= 0.1 for step in told), "no write takes less than a tenth of a millisecond"
+    assert all(step.percentile(0.5) >= 0.1 for step in told), (
+        "no write takes less than a tenth of a millisecond"
+    )
     assert len(first_answers(test.ledgers)) == 1, "the one web process names itself"
     write_result(tmp_path, test, found)
     assert json.loads((tmp_path / "load.json").read_text())["run"] == test.run
     assert (tmp_path / "load.hlog").stat().st_size > 1000
-    assert {path.name for path in tmp_path.glob("*.ledger")} == {"10.ledger", "20.ledger", "30.ledger"}
+    assert {path.name for path in tmp_path.glob("*.ledger")} == {
+        "10.ledger",
+        "20.ledger",
+        "30.ledger",
+    }
 
 
 def test_an_objective_that_no_service_meets_fails(stack: Stack, tmp_path: Path) -> None:
@@ -62,14 +73,18 @@ def test_a_late_generator_and_too_few_writes_prove_nothing(stack: Stack, tmp_pat
     test = load_test(stack, tmp_path, (20,), Objective(0.999, 9_000, 20), seconds=2)
     test.go()
     few = test.checks()[0]
-    assert (few.ok, "too few writes" in few.found) == (None, True), "40 of the 1,000 that 99.9 % needs"
+    assert (few.ok, "too few writes" in few.found) == (None, True), (
+        "40 of the 1,000 that 99.9 % needs"
+    )
     test.settings = SETTINGS.model_copy(update={"load": Load(late_ms=0.0001)})
     late = test.checks()[0]
     assert (late.ok, "generator was late" in late.found) == (None, True)
     assert test.verdict() is VerdictKind.INCONCLUSIVE
 
 
-def test_a_service_that_dies_under_it_leaves_a_report_without_a_pass(stack: Stack, tmp_path: Path) -> None:
+def test_a_service_that_dies_under_it_leaves_a_report_without_a_pass(
+    stack: Stack, tmp_path: Path
+) -> None:
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
     test.settings = SETTINGS.model_copy(update={"timeouts": Timeouts(orders_stored=1)})
     test.tell = lambda step: stack.web().stop(signal.SIGKILL) if step.rate == 10 else None  # type: ignore[assignment,func-returns-value]
@@ -84,7 +99,9 @@ def test_a_service_that_dies_under_it_leaves_a_report_without_a_pass(stack: Stac
     assert "did not answer" in json.dumps(result(test, "this host")["checks"])
 
 
-def test_a_test_that_is_asked_to_stop_is_aborted_and_keeps_what_it_measured(stack: Stack, tmp_path: Path) -> None:
+def test_a_test_that_is_asked_to_stop_is_aborted_and_keeps_what_it_measured(
+    stack: Stack, tmp_path: Path
+) -> None:
     def stop(_: Step) -> None:
         raise KeyboardInterrupt
 
@@ -110,7 +127,9 @@ class Restarting(LoadTest):
             self.stack.ready()
 
 
-def test_orders_are_read_back_though_a_later_step_could_not_be_made(stack: Stack, tmp_path: Path) -> None:
+def test_orders_are_read_back_though_a_later_step_could_not_be_made(
+    stack: Stack, tmp_path: Path
+) -> None:
     plain = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
     test = Restarting("back", plain.wanted, SETTINGS, tmp_path)
     test.stack = stack

@@ -1,4 +1,7 @@
-"""Logins that are rotated: who may log in to a real database, and how clients of a real queue come back."""
+"""Logins that are rotated.
+
+Who may log in to a real database, and how clients of a real queue come back.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +45,16 @@ class Database:
             admin.execute(f"REVOKE ALL ON DATABASE {self.name} FROM PUBLIC")
 
     def connect(self, user: str, name: str = "") -> Any:
-        return connect(f"host={self.folder} user={user} dbname={name or self.name}", autocommit=True)
+        return connect(
+            f"host={self.folder} user={user} dbname={name or self.name}", autocommit=True
+        )
 
     def start_migration(self, login: str, following: str = "") -> subprocess.Popen[str]:
         (self.secrets / "database-login").write_text(f"{self.name}:p")
         (self.secrets / "database-member").write_text(login)
         (self.secrets / "database-next-member").write_text(following)
         env = {
-            "PYTHONPATH": f"{APP}:{CHECKOUT / 'sample-app'}",
+            "PYTHONPATH": f"{APP}:{CHECKOUT / 'apps' / 'sample'}",
             "NATS_URLS": "nats://none",
             "DATABASE": f"host={self.folder} dbname={self.name}",
             "DATABASE_ROLE": self.group,
@@ -58,7 +63,11 @@ class Database:
         }
         argv = [sys.executable, "-c", RUN]
         return subprocess.Popen(
-            argv, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            argv,
+            env={**os.environ, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def migrate(self, login: str, following: str = "") -> str:
@@ -69,7 +78,9 @@ class Database:
 
     def verifier(self, user: str) -> str:
         with self.connect("drills") as admin:
-            found = admin.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", [user]).fetchone()
+            found = admin.execute(
+                "SELECT rolpassword FROM pg_authid WHERE rolname = %s", [user]
+            ).fetchone()
         return str(found[0]) if found else ""
 
 
@@ -78,7 +89,9 @@ def database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> 
     return Database(postgres_server, tmp_path_factory.mktemp("secrets"))
 
 
-def test_the_migration_lets_in_whom_the_secret_has_and_shuts_out_whom_it_had(database: Database) -> None:
+def test_the_migration_lets_in_whom_the_secret_has_and_shuts_out_whom_it_had(
+    database: Database,
+) -> None:
     a, b = database.a, database.b
     assert f"{a} may log in" in database.migrate(f"{a}:one")
     with database.connect(a) as app:
@@ -108,7 +121,10 @@ def test_nobody_is_shut_out_who_is_still_there(database: Database) -> None:
         migration = database.start_migration(f"{b}:two")
         with database.connect("drills") as admin:
             asking = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND query LIKE '%%pg_stat_activity%%'"
-            until("it to ask who is there", lambda: admin.execute(asking, [database.name]).fetchone() != (0,))
+            until(
+                "it to ask who is there",
+                lambda: admin.execute(asking, [database.name]).fetchone() != (0,),
+            )
         database.connect(a).close()
         assert migration.poll() is None
     said, _ = migration.communicate(timeout=90)
@@ -132,7 +148,9 @@ def queue(tmp_path: Path, nats_server: Path) -> Iterator[tuple[Program, Path, in
     program.stop()
 
 
-def test_a_client_comes_back_with_the_login_that_is_mounted_then(queue: tuple[Program, Path, int, int]) -> None:
+def test_a_client_comes_back_with_the_login_that_is_mounted_then(
+    queue: tuple[Program, Path, int, int],
+) -> None:
     server, login, port, monitor = queue
 
     def users() -> list[str]:
@@ -141,9 +159,13 @@ def test_a_client_comes_back_with_the_login_that_is_mounted_then(queue: tuple[Pr
 
     async def rotate() -> None:
         values = dict.fromkeys(Settings.__dataclass_fields__)
-        settings = Settings(**{**values, "nats_urls": (f"nats://127.0.0.1:{port}",), "nats_login_file": login})  # type: ignore[arg-type]
+        settings = Settings(
+            **{**values, "nats_urls": (f"nats://127.0.0.1:{port}",), "nats_login_file": login}
+        )  # type: ignore[arg-type]
         broker = await Broker.connect(settings, "test")
-        assert await asyncio.to_thread(users) == ["orders_a"], "what a rotation asks before it shuts a login out"
+        assert await asyncio.to_thread(users) == ["orders_a"], (
+            "what a rotation asks before it shuts a login out"
+        )
         login.write_text("orders_b:pb1")
         await asyncio.to_thread(server.stop)
         await asyncio.to_thread(until, "the client to notice", lambda: not broker.connected)

@@ -14,7 +14,7 @@ from orders_stack import APP, CHECKOUT, free_ports, until
 if TYPE_CHECKING:
     from orders_stack import Stack
 
-sys.path.insert(0, str(CHECKOUT / "sample-app"))
+sys.path.insert(0, str(CHECKOUT / "apps" / "sample"))
 import wire  # the sample application's own protobuf rules
 
 pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers are not started twice
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers ar
 
 def call(stack: Stack, method: str, request: dict[int, Any]) -> dict[int, Any]:
     with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
-        rpc = channel.unary_unary(method, request_serializer=wire.encode, response_deserializer=wire.decode)
+        rpc = channel.unary_unary(
+            method, request_serializer=wire.encode, response_deserializer=wire.decode
+        )
         return dict(rpc(request, timeout=15))
 
 
@@ -44,11 +46,15 @@ def test_an_accepted_order_is_read_back_by_both_faces(stack: Stack) -> None:
 
 
 def test_a_grpc_order_is_read_back_over_http_and_as_a_list(stack: Stack) -> None:
-    receipt = call(stack, "/kubedrill.orders.v1.Orders/PlaceOrder", {1: "g-1", 2: "ink", 3: 5, 4: "über"})
+    receipt = call(
+        stack, "/kubedrill.orders.v1.Orders/PlaceOrder", {1: "g-1", 2: "ink", 3: 5, 4: "über"}
+    )
     order = stack.stored(receipt[1])
     assert (order["item"], order["quantity"], order["reference"]) == ("ink", 5, "über")
     with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
-        rpc = channel.unary_stream("/kubedrill.orders.v1.Orders/ListOrders", wire.encode, wire.decode)
+        rpc = channel.unary_stream(
+            "/kubedrill.orders.v1.Orders/ListOrders", wire.encode, wire.decode
+        )
         listed = list(rpc({1: order["position"] - 1, 2: 1}, timeout=15))
     assert [o[1] for o in listed] == [order["id"]]
     assert call(stack, "/grpc.health.v1.Health/Check", {}) == {1: 1}
@@ -81,7 +87,10 @@ def test_pages_are_in_the_order_of_storing_and_full_ones_come_from_the_cache(sta
         return stack.metric('orders_cache_total{kind="hit"}') > hits
 
     until("a full page to come from the cache", hit)
-    assert stack.ask("GET", f"/orders?since={positions[-1]}").json == {"orders": [], "next": positions[-1]}
+    assert stack.ask("GET", f"/orders?since={positions[-1]}").json == {
+        "orders": [],
+        "next": positions[-1],
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +105,9 @@ def test_pages_are_in_the_order_of_storing_and_full_ones_come_from_the_cache(sta
         ({"item": "x" * 5000}, "", ["Too Large"]),
     ],
 )  # fmt: skip
-def test_a_bad_order_is_refused_with_every_mistake(stack: Stack, body: Any, key: str, said: list[str]) -> None:
+def test_a_bad_order_is_refused_with_every_mistake(
+    stack: Stack, body: Any, key: str, said: list[str]
+) -> None:
     answer = stack.ask("POST", "/orders", body, key)
     assert answer.status in (400, 413)
     assert [word for word in said if word not in answer.json["error"]] == []
@@ -131,7 +142,9 @@ def test_the_description_is_that_of_the_service(stack: Stack) -> None:
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
             status = stack.ask(
-                method.upper(), path.replace("{id}", receipt.json["id"]), {"item": "x"} if method == "post" else None
+                method.upper(),
+                path.replace("{id}", receipt.json["id"]),
+                {"item": "x"} if method == "post" else None,
             ).status
             assert str(status) in operation["responses"], path
     assert stack.ask("GET", "/orders.proto").text == (APP / "orders.proto").read_text()
@@ -140,13 +153,19 @@ def test_the_description_is_that_of_the_service(stack: Stack) -> None:
 def _local(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {
-            k: v.replace("#/components/schemas/", "#/$defs/") if k == "$ref" else _local(v) for k, v in schema.items()
+            k: v.replace("#/components/schemas/", "#/$defs/") if k == "$ref" else _local(v)
+            for k, v in schema.items()
         }
     return [_local(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def test_the_greeting_follows_the_config_map(stack: Stack) -> None:
-    assert stack.ask("GET", "/").json == {"greeting": "Hello", "version": "v1", "pod": "web-1", "node": "w1"}
+    assert stack.ask("GET", "/").json == {
+        "greeting": "Hello",
+        "version": "v1",
+        "pod": "web-1",
+        "node": "w1",
+    }
     new = stack.folder / "greeting.new"
     new.write_text("Servus\n")
     new.replace(stack.folder / "greeting")
@@ -160,23 +179,36 @@ def test_migrating_again_changes_nothing(stack: Stack) -> None:
     repeated = stack.app("migrate").start()
     assert repeated.process is not None
     assert repeated.process.wait(90) == 0, repeated.said()
-    assert "the database is up to date" in "".join(repeated.said().splitlines()[-2:]), repeated.said()
-    assert stack.every()[: len(before)] == before, "an order that the queue still held may have been stored meanwhile"
+    assert "the database is up to date" in "".join(repeated.said().splitlines()[-2:]), (
+        repeated.said()
+    )
+    assert stack.every()[: len(before)] == before, (
+        "an order that the queue still held may have been stored meanwhile"
+    )
 
 
 def test_every_mistake_of_the_settings_is_told(stack: Stack) -> None:
-    program = stack.app("worker-misled", QUEUE_REPLICAS="9", NATS_URLS="", DATABASE="", HTTP_PORT="x")
+    program = stack.app(
+        "worker-misled", QUEUE_REPLICAS="9", NATS_URLS="", DATABASE="", HTTP_PORT="x"
+    )
     program.argv[-1] = "worker"
     program.start()
     assert program.stop(0) == 2
-    for word in ("QUEUE_REPLICAS='9'", "NATS_URLS is not set", "DATABASE is not set", "HTTP_PORT='x'"):
+    for word in (
+        "QUEUE_REPLICAS='9'",
+        "NATS_URLS is not set",
+        "DATABASE is not set",
+        "HTTP_PORT='x'",
+    ):
         assert word in program.said()
 
 
 def test_a_worker_without_a_queue_waits_for_it_alive_and_not_ready(stack: Stack) -> None:
     """Else its liveness probe kills it while a slow cluster brings the queue up, and all wait for its restart."""
     nowhere, port = free_ports(2)
-    program = stack.app("worker-early", NATS_URLS=f"nats://127.0.0.1:{nowhere}", HTTP_PORT=str(port))
+    program = stack.app(
+        "worker-early", NATS_URLS=f"nats://127.0.0.1:{nowhere}", HTTP_PORT=str(port)
+    )
     program.argv[-1] = "worker"
     program.start()
     until("the worker to answer", lambda: stack.ask("GET", "/healthz", port=port).status == 200)
@@ -187,7 +219,10 @@ def test_a_worker_without_a_queue_waits_for_it_alive_and_not_ready(stack: Stack)
 
 def test_a_worker_that_is_asked_to_end_ends_well(stack: Stack) -> None:
     worker = stack.worker()
-    until("the worker to serve", lambda: stack.ask("GET", "/healthz", port=stack.worker_port).status == 200)
+    until(
+        "the worker to serve",
+        lambda: stack.ask("GET", "/healthz", port=stack.worker_port).status == 200,
+    )
     assert worker.stop(signal.SIGTERM) == 0
     assert worker.said().splitlines()[-1] == "worker: gone"
     accepted = stack.place("kept in the queue")

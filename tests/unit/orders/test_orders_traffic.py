@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from orders_stack import APP, until
 
-from harness.app.ledger import ACKNOWLEDGED, checks, judge, settle, summary
-from harness.app.traffic import Traffic, keep_on_for
-from harness.app.traffic_process import Plan
-from harness.config import Timeouts
-from harness.errors import StepFailed
-from harness.model import VerdictKind
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import VerdictKind
+from kubedrill.config import Timeouts
+from kubedrill.orders.ledger import ACKNOWLEDGED, checks, judge, settle, summary
+from kubedrill.orders.traffic import Traffic, keep_on_for
+from kubedrill.orders.traffic_process import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orders_stack import Stack
 
-    from harness.app.ledger import Ledger
+    from kubedrill.orders.ledger import Ledger
 
 BROKEN = Path(__file__).parent / "broken"
 TIMEOUTS = Timeouts(orders_stored=45)
@@ -29,8 +29,12 @@ TIMEOUTS = Timeouts(orders_stored=45)
 pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers are not started twice
 
 
-def run(stack: Stack, folder: Path, name: str, fault: Callable[[], None], timeouts: Timeouts = TIMEOUTS) -> Ledger:
-    plan = Plan(f"http://127.0.0.1:{stack.http_port}", name, writes_per_s=40, reads_per_s=10, repeated=0.2)
+def run(
+    stack: Stack, folder: Path, name: str, fault: Callable[[], None], timeouts: Timeouts = TIMEOUTS
+) -> Ledger:
+    plan = Plan(
+        f"http://127.0.0.1:{stack.http_port}", name, writes_per_s=40, reads_per_s=10, repeated=0.2
+    )
     with Traffic(plan, folder / f"{name}.jsonl", timeouts) as traffic:
         keep_on_for(2, traffic.check)
         fault()
@@ -61,7 +65,9 @@ def crash(stack: Stack, servers: tuple[int, ...] = (0, 1)) -> None:
     stack.ready()
 
 
-def test_nothing_is_lost_while_web_worker_and_queue_servers_are_killed(stack: Stack, tmp_path: Path) -> None:
+def test_nothing_is_lost_while_web_worker_and_queue_servers_are_killed(
+    stack: Stack, tmp_path: Path
+) -> None:
     def fault() -> None:
         crash(stack)
         stack.worker().stop(signal.SIGKILL)
@@ -75,15 +81,22 @@ def test_nothing_is_lost_while_web_worker_and_queue_servers_are_killed(stack: St
     account = settle(ledger)
     assert account.wrong == (), summary(ledger)
     assert judge(checks(ledger, min_acknowledged=50)) is VerdictKind.PASS, summary(ledger)
-    assert account.outcomes[ACKNOWLEDGED] < len(ledger.writes), "the crash was felt: not every write was acknowledged"
+    assert account.outcomes[ACKNOWLEDGED] < len(ledger.writes), (
+        "the crash was felt: not every write was acknowledged"
+    )
     assert ledger.reads["ok"] > 0
 
 
-def test_an_app_that_acknowledges_before_its_queue_does_is_caught_as_data_loss(stack: Stack, tmp_path: Path) -> None:
+def test_an_app_that_acknowledges_before_its_queue_does_is_caught_as_data_loss(
+    stack: Stack, tmp_path: Path
+) -> None:
     web_as(stack, BROKEN / "early.py")
-    # All servers: the one left might be the stream's leader, and keep what it was sent until it has a majority again.
+    # All servers: the one left might be the stream's leader, and keep what it was sent until it has
+    # a majority again.
     try:
-        ledger = run(stack, tmp_path, "early", lambda: crash(stack, (0, 1, 2)), Timeouts(orders_stored=8))
+        ledger = run(
+            stack, tmp_path, "early", lambda: crash(stack, (0, 1, 2)), Timeouts(orders_stored=8)
+        )
     finally:
         web_as(stack, APP / "main.py")
     assert settle(ledger).count("lost") > 0, summary(ledger)

@@ -19,7 +19,9 @@ def source(tmp_path: Path) -> Path:
     (root / "bin").mkdir(parents=True)
     (root / "bin" / "kubeadm").write_bytes(b"program")
     part = {"path": "bin/kubeadm", "size": 7, "sha256": hashlib.sha256(b"program").hexdigest()}
-    (root / "bundle.json").write_text(json.dumps({"kubernetes": "v1.35.4", "arch": "amd64", "parts": [part]}))
+    (root / "bundle.json").write_text(
+        json.dumps({"kubernetes": "v1.35.4", "arch": "amd64", "parts": [part]})
+    )
     return tmp_path
 
 
@@ -62,15 +64,25 @@ def test_unreadable_manifest(bundle_rules: ModuleType, source: Path, text: str) 
 
 def test_another_architecture_inside(bundle_rules: ModuleType, source: Path) -> None:
     (source / "v1.35.4-amd64").rename(source / "v1.35.4-arm64")
-    assert "arch 'amd64', expected 'arm64'" in bundle_rules.bundle_mistakes(source, "1.35.4", "arm64")[0]
+    assert (
+        "arch 'amd64', expected 'arm64'"
+        in bundle_rules.bundle_mistakes(source, "1.35.4", "arm64")[0]
+    )
 
 
-def test_no_image_of_the_policy_engine_that_is_asked_for(bundle_rules: ModuleType, source: Path) -> None:
-    (mistake,) = bundle_rules.bundle_mistakes(source, "1.35.4", "amd64", engine="kube-network-policies")
+def test_no_image_of_the_policy_engine_that_is_asked_for(
+    bundle_rules: ModuleType, source: Path
+) -> None:
+    (mistake,) = bundle_rules.bundle_mistakes(
+        source, "1.35.4", "amd64", engine="kube-network-policies"
+    )
     assert "has no image of kube-network-policies, which network_policy_engine asks for" in mistake
     assert "kubedrill bundle build --kubernetes 1.35.4 --source upstream" in mistake
     path = source / "v1.35.4-amd64" / "bundle.json"
     manifest = json.loads(path.read_text())
     manifest["parts"][0]["name"] = "kube-network-policies"
     path.write_text(json.dumps(manifest))
-    assert bundle_rules.bundle_mistakes(source, "1.35.4", "amd64", engine="kube-network-policies") == []
+    assert (
+        bundle_rules.bundle_mistakes(source, "1.35.4", "amd64", engine="kube-network-policies")
+        == []
+    )

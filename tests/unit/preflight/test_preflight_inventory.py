@@ -24,8 +24,17 @@ def inventory(
     planes: int = 3, workers: int = 2, **shared: Any
 ) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
     cps, ws = [f"cp{i}" for i in range(1, planes + 1)], [f"w{i}" for i in range(1, workers + 1)]
-    groups = {"all": cps + ws, "ungrouped": [], "cluster": cps + ws, "control_planes": cps, "workers": ws}
-    hosts = {name: {**SHARED, **shared, "ansible_host": f"10.0.0.{20 + i}"} for i, name in enumerate(cps + ws)}
+    groups = {
+        "all": cps + ws,
+        "ungrouped": [],
+        "cluster": cps + ws,
+        "control_planes": cps,
+        "workers": ws,
+    }
+    hosts = {
+        name: {**SHARED, **shared, "ansible_host": f"10.0.0.{20 + i}"}
+        for i, name in enumerate(cps + ws)
+    }
     return groups, hosts
 
 
@@ -44,7 +53,10 @@ def test_an_even_number_of_etcd_members(inventory_rules: ModuleType, planes: int
 @pytest.mark.parametrize(
     ("shared", "expected"),
     [
-        ({"cluster_pod_network": "10.97.0.0/16"}, "cluster_pod_network 10.97.0.0/16 and cluster_service_network"),
+        (
+            {"cluster_pod_network": "10.97.0.0/16"},
+            "cluster_pod_network 10.97.0.0/16 and cluster_service_network",
+        ),
         (
             {"cluster_pod_network": "10.0.0.0/16"},
             "cluster_node_network 10.0.0.0/24 and cluster_pod_network 10.0.0.0/16 overlap",
@@ -56,18 +68,26 @@ def test_an_even_number_of_etcd_members(inventory_rules: ModuleType, planes: int
         ({"cluster_virtual_address": "vip"}, "not an IP address"),
         ({"cluster_kubernetes_version": "1.35"}, "expected a full version"),
         ({"cluster_pod_network": None}, "cluster_pod_network is not set for cp1, cp2, cp3, w1, w2"),
-        ({"control_plane_lease_duration": 5}, "control_plane_lease_duration is '5': expected whole seconds, 6 or more"),
+        (
+            {"control_plane_lease_duration": 5},
+            "control_plane_lease_duration is '5': expected whole seconds, 6 or more",
+        ),
         ({"control_plane_lease_duration": "15s"}, "control_plane_lease_duration is '15s'"),
     ],
 )
 def test_wrong_settings(inventory_rules: ModuleType, shared: dict[str, Any], expected: str) -> None:
-    assert any(expected in mistake for mistake in inventory_rules.inventory_mistakes(*inventory(**shared)))
+    assert any(
+        expected in mistake for mistake in inventory_rules.inventory_mistakes(*inventory(**shared))
+    )
 
 
 def test_no_control_plane_names_the_groups_that_were_found(inventory_rules: ModuleType) -> None:
     groups = {"all": ["a"], "ungrouped": [], "masters": ["a"]}
     mistakes = inventory_rules.inventory_mistakes(groups, {"a": SHARED})
-    assert any("control_planes has no host (other groups found: masters)" in mistake for mistake in mistakes)
+    assert any(
+        "control_planes has no host (other groups found: masters)" in mistake
+        for mistake in mistakes
+    )
 
 
 def test_hosts_in_wrong_groups(inventory_rules: ModuleType) -> None:
@@ -92,8 +112,14 @@ def test_duplicate_names_and_addresses(inventory_rules: ModuleType) -> None:
 
 def test_names_that_kubernetes_refuses(inventory_rules: ModuleType) -> None:
     groups, hosts = inventory(1, 0)
-    groups["control_planes"], groups["cluster"], hosts["Node_1"] = ["Node_1"], ["Node_1"], hosts.pop("cp1")
-    assert any("'Node_1'" in mistake for mistake in inventory_rules.inventory_mistakes(groups, hosts))
+    groups["control_planes"], groups["cluster"], hosts["Node_1"] = (
+        ["Node_1"],
+        ["Node_1"],
+        hosts.pop("cp1"),
+    )
+    assert any(
+        "'Node_1'" in mistake for mistake in inventory_rules.inventory_mistakes(groups, hosts)
+    )
 
 
 def test_settings_that_differ_between_hosts(inventory_rules: ModuleType) -> None:
@@ -108,7 +134,9 @@ def test_all_mistakes_are_listed_at_once(inventory_rules: ModuleType) -> None:
         *inventory(2, cluster_pod_network="10.96.0.0/16", cluster_virtual_address="1.2.3.4")
     )
     assert len(mistakes) == 3
-    assert inventory_rules.report(mistakes, "inv").startswith("inv: 3 mistakes, nothing was changed:\n  - ")
+    assert inventory_rules.report(mistakes, "inv").startswith(
+        "inv: 3 mistakes, nothing was changed:\n  - "
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +147,9 @@ def test_all_mistakes_are_listed_at_once(inventory_rules: ModuleType) -> None:
         ("a.ini", "[x]\nn1 p=1\nn1 p=2\n[y]\nn1\n", ["n1"]),
     ],
 )
-def test_hosts_defined_twice(repeated: ModuleType, tmp_path: Path, name: str, text: str, expected: list[str]) -> None:
+def test_hosts_defined_twice(
+    repeated: ModuleType, tmp_path: Path, name: str, text: str, expected: list[str]
+) -> None:
     (tmp_path / name).write_text(text)
     assert repeated.repeated_hosts(tmp_path / name) == expected
     assert repeated.repeated_hosts(tmp_path) == expected
@@ -136,7 +166,9 @@ def behind_balancer(balancers: tuple[str, ...] = ("lb1",), **shared: Any) -> tup
     return groups, hosts
 
 
-def test_a_balancer_outside_the_cluster_of_the_roles_or_of_the_user(inventory_rules: ModuleType) -> None:
+def test_a_balancer_outside_the_cluster_of_the_roles_or_of_the_user(
+    inventory_rules: ModuleType,
+) -> None:
     assert inventory_rules.inventory_mistakes(*behind_balancer()) == []
     assert inventory_rules.inventory_mistakes(*behind_balancer(())) == []
 
@@ -144,20 +176,34 @@ def test_a_balancer_outside_the_cluster_of_the_roles_or_of_the_user(inventory_ru
 @pytest.mark.parametrize(
     ("shared", "expected"),
     [
-        ({"cluster_endpoint_kind": "magic"}, "cluster_endpoint_kind is 'magic': expected virtual_address or external"),
-        ({"cluster_endpoint_kind": "virtual_address"}, "group load_balancers has lb1, and cluster_endpoint_kind is"),
+        (
+            {"cluster_endpoint_kind": "magic"},
+            "cluster_endpoint_kind is 'magic': expected virtual_address or external",
+        ),
+        (
+            {"cluster_endpoint_kind": "virtual_address"},
+            "group load_balancers has lb1, and cluster_endpoint_kind is",
+        ),
         (
             {"cluster_endpoint_kind": "virtual_address"},
             "cluster_endpoint_kind is virtual_address, and cluster_external_address is set: remove it",
         ),
-        ({"cluster_endpoint_kind": "virtual_address"}, "cluster_virtual_address is not set for cp1"),
+        (
+            {"cluster_endpoint_kind": "virtual_address"},
+            "cluster_virtual_address is not set for cp1",
+        ),
         ({"cluster_external_address": None}, "cluster_external_address is not set for cp1"),
         ({"cluster_external_address": "api.example"}, "'api.example', not an IP address"),
-        ({"cluster_external_address": "10.0.0.20"}, "cluster_external_address 10.0.0.20 is the address of cp1"),
+        (
+            {"cluster_external_address": "10.0.0.20"},
+            "cluster_external_address 10.0.0.20 is the address of cp1",
+        ),
         ({"cluster_external_address": "192.0.2.8"}, "lb1 of load_balancers has 192.0.2.9"),
     ],
 )
-def test_an_endpoint_that_is_told_wrongly(inventory_rules: ModuleType, shared: dict[str, Any], expected: str) -> None:
+def test_an_endpoint_that_is_told_wrongly(
+    inventory_rules: ModuleType, shared: dict[str, Any], expected: str
+) -> None:
     found = inventory_rules.inventory_mistakes(*behind_balancer(**shared))
     assert any(expected in mistake for mistake in found), found
 

@@ -76,19 +76,26 @@ def wanted(**more: Any) -> dict[str, Any]:
 
 
 def nodes(make: Any = fresh, **changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: {**make(name), **changes.get(name, {})} for name in ("cp1", "cp2", "cp3", "w1", "w2")}
+    return {
+        name: {**make(name), **changes.get(name, {})} for name in ("cp1", "cp2", "cp3", "w1", "w2")
+    }
 
 
 def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
     assert node_rules.node_mistakes(nodes(), wanted()) == []
     assert node_rules.node_mistakes(nodes(member), wanted()) == []
-    assert node_rules.node_mistakes(nodes(member), wanted(purpose="upgrade", version="1.36.3")) == []
+    assert (
+        node_rules.node_mistakes(nodes(member), wanted(purpose="upgrade", version="1.36.3")) == []
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"trouble": "unreachable", "why": "timed out"}, "w1 cannot be reached over SSH (timed out)"),
+        (
+            {"trouble": "unreachable", "why": "timed out"},
+            "w1 cannot be reached over SSH (timed out)",
+        ),
         ({"trouble": "no_root", "why": "a password is required"}, "w1: no sudo"),
         ({"trouble": "no_python", "why": "not found"}, "w1 has no Python 3"),
         ({"root": False}, "set ansible_become"),
@@ -112,7 +119,10 @@ def test_one_wrong_node(node_rules: ModuleType, change: dict[str, Any], expected
 
 def test_a_control_plane_needs_more_memory_than_a_worker(node_rules: ModuleType) -> None:
     assert node_rules.node_mistakes(nodes(w1={"memory_mib": 1000}), wanted()) == []
-    assert "a control plane needs 1700" in node_rules.node_mistakes(nodes(cp1={"memory_mib": 1000}), wanted())[0]
+    assert (
+        "a control plane needs 1700"
+        in node_rules.node_mistakes(nodes(cp1={"memory_mib": 1000}), wanted())[0]
+    )
 
 
 def test_a_slow_answer_is_no_clock_skew(node_rules: ModuleType) -> None:
@@ -122,12 +132,19 @@ def test_a_slow_answer_is_no_clock_skew(node_rules: ModuleType) -> None:
 def test_the_virtual_address_may_be_on_one_of_the_nodes(node_rules: ModuleType) -> None:
     own = {"vip_mac": "02:00:00:00:00:cp2"}
     assert node_rules.node_mistakes(nodes(member, w1=own), wanted()) == []
-    assert node_rules.node_mistakes(nodes(member, cp1={"vip_held": True}, w1={"vip_mac": "02:ff"}), wanted()) == []
+    assert (
+        node_rules.node_mistakes(
+            nodes(member, cp1={"vip_held": True}, w1={"vip_mac": "02:ff"}), wanted()
+        )
+        == []
+    )
 
 
 def test_all_mistakes_of_all_nodes_at_once(node_rules: ModuleType) -> None:
     bad = nodes(
-        cp1={"trouble": "unreachable", "why": "x"}, cp2={"memory_mib": 1}, w1={"disk_free_mib": 1, "arch": "arm64"}
+        cp1={"trouble": "unreachable", "why": "x"},
+        cp2={"memory_mib": 1},
+        w1={"disk_free_mib": 1, "arch": "arm64"},
     )
     assert len(node_rules.node_mistakes(bad, wanted())) == 4
 
@@ -160,7 +177,9 @@ def test_a_broken_cluster_is_refused_but_a_killed_install_is_not(node_rules: Mod
         ("1.9.0", "1.36.3", "skips a minor version: upgrade to 1.10 first"),
     ],
 )
-def test_skips_and_downgrades(node_rules: ModuleType, running: str, target: str, expected: str) -> None:
+def test_skips_and_downgrades(
+    node_rules: ModuleType, running: str, target: str, expected: str
+) -> None:
     found = node_rules.node_mistakes(
         nodes(lambda name: member(name, running)), wanted(purpose="upgrade", version=target)
     )
@@ -176,7 +195,9 @@ def test_a_half_upgraded_cluster_may_go_on(node_rules: ModuleType) -> None:
 def test_an_upgrade_needs_a_cluster(node_rules: ModuleType) -> None:
     found = node_rules.node_mistakes(nodes(), wanted(purpose="upgrade", version="1.36.3"))
     assert found == ["there is no cluster on these nodes to upgrade: install it with site.yml"]
-    found = node_rules.node_mistakes(nodes(member, w2=fresh("w2")), wanted(purpose="upgrade", version="1.36.3"))
+    found = node_rules.node_mistakes(
+        nodes(member, w2=fresh("w2")), wanted(purpose="upgrade", version="1.36.3")
+    )
     assert found == ["w2 is not part of the cluster yet: install it with site.yml first"]
 
 
@@ -185,19 +206,29 @@ def test_an_upgrade_needs_a_cluster(node_rules: ModuleType) -> None:
     [
         ({}, []),
         ({"memory_mib": 100, "missing_features": ["the overlay filesystem"]}, []),
-        ({"trouble": "unreachable", "why": "timed out"}, ["lb1 cannot be reached over SSH (timed out)"]),
+        (
+            {"trouble": "unreachable", "why": "timed out"},
+            ["lb1 cannot be reached over SSH (timed out)"],
+        ),
         ({"root": False}, ["lb1: tasks do not run as root"]),
         ({"addresses": ["192.0.2.8"]}, ["lb1 has not the address 192.0.2.9 (found: 192.0.2.8)"]),
         ({"systemd": False}, ["lb1 does not run systemd"]),
         ({"joined": True}, ["lb1 is a node of a cluster"]),
         ({"macs": ["02:00:00:00:00:cp2"]}, ["lb1 is the same machine as cp2"]),
-        ({"root": False, "joined": True}, ["lb1: tasks do not run as root", "lb1 is a node of a cluster"]),
+        (
+            {"root": False, "joined": True},
+            ["lb1: tasks do not run as root", "lb1 is a node of a cluster"],
+        ),
     ],
 )
-def test_a_load_balancer_is_no_node(node_rules: ModuleType, change: dict[str, Any], expected: list[str]) -> None:
+def test_a_load_balancer_is_no_node(
+    node_rules: ModuleType, change: dict[str, Any], expected: list[str]
+) -> None:
     lb1 = {**fresh("lb1"), "addresses": ["127.0.0.1", "192.0.2.9"], **change}
     found = node_rules.balancer_mistakes({"lb1": lb1}, nodes(), "192.0.2.9")
-    assert [mistake.startswith(words) for mistake, words in zip(found, expected, strict=True)] == [True] * len(expected)
+    assert [mistake.startswith(words) for mistake, words in zip(found, expected, strict=True)] == [
+        True
+    ] * len(expected)
 
 
 def test_without_a_virtual_address_nobody_can_have_taken_it(node_rules: ModuleType) -> None:

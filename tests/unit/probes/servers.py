@@ -51,7 +51,14 @@ class Server:
 
     async def one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next((int(x.split(b":")[1]) for x in head.split(b"\r\n") if x.lower().startswith(b"content-len")), 0)
+        length = next(
+            (
+                int(x.split(b":")[1])
+                for x in head.split(b"\r\n")
+                if x.lower().startswith(b"content-len")
+            ),
+            0,
+        )
         body = await reader.readexactly(length)
         self.requests.append(head)
         if self.mode == "hang":
@@ -121,7 +128,9 @@ class _Dns(asyncio.DatagramProtocol):
         elif self.mode == "nxdomain":
             answer.set_rcode(dns.rcode.NXDOMAIN)
         elif self.mode != "empty":
-            answer.answer.append(dns.rrset.from_text(query.question[0].name, 5, "IN", "A", "127.0.0.1"))
+            answer.answer.append(
+                dns.rrset.from_text(query.question[0].name, 5, "IN", "A", "127.0.0.1")
+            )
         if self.mode == "hang":
             return
         wire = answer.to_wire()
@@ -131,7 +140,9 @@ class _Dns(asyncio.DatagramProtocol):
 @asynccontextmanager
 async def resolving(mode: str = "ok") -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Dns(mode), local_addr=("127.0.0.1", 0))
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: _Dns(mode), local_addr=("127.0.0.1", 0)
+    )
     try:
         yield transport.get_extra_info("sockname")[1]
     finally:

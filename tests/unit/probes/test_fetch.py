@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.cluster.api import ApiUnavailable
-from harness.errors import StepFailed
-from harness.probes.fetch import ClockMap, Exchange, Fetcher
-from harness.probes.sampler.sinks import MAX_FETCHED, MemorySink
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.api import ApiUnavailable
+from kubedrill.probes.fetch import ClockMap, Exchange, Fetcher
+from kubedrill.probes.sampler.sinks import MAX_FETCHED, MemorySink
 
 if TYPE_CHECKING:
-    from harness.model import ClockOffset, Sample
+    from kubedrill.base.model import ClockOffset, Sample
 
 AHEAD = 5_000_000_000_000  # the pod's machine was booted that much later
 
@@ -32,7 +32,10 @@ class Record:
 
 
 class Pod:
-    """The real sink behind a connection that can be cut; ``delays`` are ns of network for each way of an exchange."""
+    """The real sink behind a connection that can be cut.
+
+    ``delays`` are ns of network for each way of an exchange.
+    """
 
     def __init__(self) -> None:
         self.sink = self.start()
@@ -98,7 +101,9 @@ def test_an_old_exchange_gives_way_to_a_fresh_one_as_clocks_drift() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "offset"), [(0, 0), (AHEAD, AHEAD)])
-def test_one_kernel_has_one_clock_unless_a_time_namespace_shifts_it(ahead: int, offset: int) -> None:
+def test_one_kernel_has_one_clock_unless_a_time_namespace_shifts_it(
+    ahead: int, offset: int
+) -> None:
     seen = Exchange(sent=10**15, got=10**15 + 2_000, remote=10**15 + 500 - ahead, same_clock=True)
     assert abs(seen.offset - offset) <= seen.uncertainty(seen.got)
     assert (seen.uncertainty(seen.got) == 0) == (ahead == 0)
@@ -170,7 +175,9 @@ def test_what_an_earlier_session_left_behind_is_dropped_and_numbers_begin_anew()
     begin = pod.time - AHEAD
     order = [*range(7), 9, 8, 7, 10]  # 7 was in flight as we began, and overtaken
     for seq in order:
-        pod.sink.keep(("p", seq, begin + seq * step, begin + seq * step + 1, begin + 12 * step, "ok", ""))
+        pod.sink.keep(
+            ("p", seq, begin + seq * step, begin + seq * step + 1, begin + 12 * step, "ok", "")
+        )
     pod.time += 20 * step
     while fetcher.fetch():
         pass

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 
-from harness.model import VerdictKind
-from harness.record import RecordWriter, now, read_record
-from harness.verdict import judge
-from harness.waits import wait_for
+from kubedrill.base.model import VerdictKind
+from kubedrill.base.waits import wait_for
+from kubedrill.record import RecordWriter, now, read_record
+from kubedrill.verdict import judge
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_sampler import answer_more, lines, server_thread, until
@@ -23,11 +23,11 @@ NS = 1_000_000_000
 HARNESS = """
 import sys, time
 from pathlib import Path
-from harness.config import Settings
-from harness.model import Connection, Header, ProbeSpec, Span, Vantage
-from harness.probes import ProbeSession, Targets
-from harness.probes.standard import control_probe
-from harness.record import RecordWriter, now
+from kubedrill.config import Settings
+from kubedrill.base.model import Connection, Header, ProbeSpec, Span, Vantage
+from kubedrill.probes import ProbeSession, Targets
+from kubedrill.probes.standard import control_probe
+from kubedrill.record import RecordWriter, now
 
 path, url = Path(sys.argv[1]), sys.argv[2]
 app = ProbeSpec("app", "http", url, Vantage.OUTSIDE, Connection.NEW, 0.02, 60)
@@ -63,7 +63,12 @@ def test_nothing_is_lost_but_the_last_second_and_nobody_goes_on(tmp_path: Path) 
         harness.communicate()
         wait_for(
             "the helpers to end with the harness",
-            lambda: not any(helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE for helper in helpers),
+            lambda: (
+                not any(
+                    helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE
+                    for helper in helpers
+                )
+            ),
             seconds=60,
             setting="probes_ready",
             poll_s=0.05,
@@ -74,7 +79,9 @@ def test_nothing_is_lost_but_the_last_second_and_nobody_goes_on(tmp_path: Path) 
     assert (record.ended, record.spans[0].end) == ("", None)
     verdict = judge(record)
     assert verdict.verdict is VerdictKind.INCONCLUSIVE
-    assert "the record stops without an end: the harness was killed" in {f.text for f in verdict.findings}
+    assert "the record stops without an end: the harness was killed" in {
+        f.text for f in verdict.findings
+    }
 
 
 def test_all_of_it_killed_at_once_leaves_whole_lines(tmp_path: Path) -> None:
@@ -82,7 +89,10 @@ def test_all_of_it_killed_at_once_leaves_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     with server_thread() as server:
         harness = started(path, server.port)
-        processes = [*psutil.Process(harness.pid).children(recursive=True), psutil.Process(harness.pid)]
+        processes = [
+            *psutil.Process(harness.pid).children(recursive=True),
+            psutil.Process(harness.pid),
+        ]
         until(path, 100)
         answer_more(server, 70)  # 1.4 s at 50 Hz
         for process in processes:

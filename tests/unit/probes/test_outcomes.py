@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.probes.sampler.kinds import KINDS, Spec, outcome_of
-from harness.probes.sampler.ticks import Probe, Sample
+from kubedrill.probes.sampler.kinds import KINDS, Spec, outcome_of
+from kubedrill.probes.sampler.ticks import Probe, Sample
 
 sys.path.insert(0, str(Path(__file__).parent))
 from servers import resolving, serving
@@ -38,8 +38,12 @@ async def fire(spec: Spec, times: int = 1) -> list[Sample]:
 
 
 def spec(port: int, kind: str = "http", reuse: bool = False, **more: object) -> Spec:
-    target = f"http://127.0.0.1:{port}/api/v1/namespaces/x/configmaps/probe" if "api" in kind else ""
-    return Spec("p", kind, target or f"http://127.0.0.1:{port}/", reuse, **{"timeout_s": PATIENT_S, **more})
+    target = (
+        f"http://127.0.0.1:{port}/api/v1/namespaces/x/configmaps/probe" if "api" in kind else ""
+    )
+    return Spec(
+        "p", kind, target or f"http://127.0.0.1:{port}/", reuse, **{"timeout_s": PATIENT_S, **more}
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,9 @@ def spec(port: int, kind: str = "http", reuse: bool = False, **more: object) -> 
 def test_http(mode: str, outcome: str, reuse: bool) -> None:
     async def main() -> list[Sample]:
         async with serving(mode) as server:
-            return await fire(spec(server.port, reuse=reuse, timeout_s=0.15 if mode == "hang" else PATIENT_S))
+            return await fire(
+                spec(server.port, reuse=reuse, timeout_s=0.15 if mode == "hang" else PATIENT_S)
+            )
 
     ((*_, found, who),) = asyncio.run(main())
     assert found == outcome
@@ -86,8 +92,26 @@ def test_refused_unreachable_and_plain_text_where_tls_is_due() -> None:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for shop.example with its key, in one file, signed by itself."""
     path = tmp_path_factory.mktemp("tls") / "shop.pem"
-    words = ["-subj", "/CN=shop.example", "-addext", "subjectAltName=DNS:shop.example", "-days", "2"]
-    key = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(path), "-out", "-"]
+    words = [
+        "-subj",
+        "/CN=shop.example",
+        "-addext",
+        "subjectAltName=DNS:shop.example",
+        "-days",
+        "2",
+    ]
+    key = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        str(path),
+        "-out",
+        "-",
+    ]
     done = subprocess.run([*key, *words], capture_output=True, check=True)
     path.write_bytes(path.read_bytes() + done.stdout)
     return path
@@ -145,7 +169,10 @@ def test_api(kind: str, mode: str, outcome: str) -> None:
 def test_expected_body_is_compared() -> None:
     async def main() -> list[str]:
         async with serving("html") as server:
-            return [(await fire(spec(server.port, expect=body)))[0][5] for body in ("<html>welcome</html>", "<html>")]
+            return [
+                (await fire(spec(server.port, expect=body)))[0][5]
+                for body in ("<html>welcome</html>", "<html>")
+            ]
 
     assert asyncio.run(main()) == ["ok", "wrong-answer"]
 
@@ -166,14 +193,24 @@ def test_dns(mode: str, expect: str, outcome: str) -> None:
     async def main() -> str:
         async with resolving(mode) as port:
             seconds = 0.15 if mode == "hang" else PATIENT_S
-            one = Spec("p", "dns", "app.test.", False, timeout_s=seconds, expect=expect, resolver=f"127.0.0.1:{port}")
+            one = Spec(
+                "p",
+                "dns",
+                "app.test.",
+                False,
+                timeout_s=seconds,
+                expect=expect,
+                resolver=f"127.0.0.1:{port}",
+            )
             return (await fire(one))[0][5]
 
     assert asyncio.run(main()) == outcome
 
 
 def test_dns_port_closed() -> None:
-    one = Spec("p", "dns", "app.test.", False, timeout_s=PATIENT_S, resolver=f"127.0.0.1:{free_port()}")
+    one = Spec(
+        "p", "dns", "app.test.", False, timeout_s=PATIENT_S, resolver=f"127.0.0.1:{free_port()}"
+    )
     assert asyncio.run(fire(one))[0][5] == "refused"
 
 
@@ -182,7 +219,13 @@ def test_http_to_a_name_asks_the_resolver_itself() -> None:
         async with serving() as server, resolving() as port, resolving("servfail") as broken:
             url = f"http://app.test:{server.port}/"
             return [
-                (await fire(Spec("p", "http", url, False, timeout_s=PATIENT_S, resolver=f"127.0.0.1:{p}")))[0][5]
+                (
+                    await fire(
+                        Spec(
+                            "p", "http", url, False, timeout_s=PATIENT_S, resolver=f"127.0.0.1:{p}"
+                        )
+                    )
+                )[0][5]
                 for p in (port, broken)
             ]
 
@@ -230,7 +273,9 @@ def test_a_hanging_request_does_not_hold_up_the_next_one() -> None:
     async def main() -> list[str]:
         async with serving("hang") as server:
             samples: list[Sample] = []
-            one = spec(server.port, reuse=True, timeout_s=3)  # the second answer has to come in this time, too
+            one = spec(
+                server.port, reuse=True, timeout_s=3
+            )  # the second answer has to come in this time, too
             probe = Probe(one, KINDS[one.kind](one), samples.append)
             first = asyncio.create_task(probe._ask(0, 0))
             while not server.requests:  # noqa: ASYNC110 - a list cannot be awaited

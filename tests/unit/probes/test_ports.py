@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.probes.sampler import http1
-from harness.probes.sampler.ports import Ports
+from kubedrill.probes.sampler import http1
+from kubedrill.probes.sampler.ports import Ports
 
 sys.path.insert(0, str(Path(__file__).parent))
 from servers import serving

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import record_samples
-from harness.probes.sampler.kinds import Spec
-from harness.probes.sampler.sinks import MAX_FETCHED, FileSink, MemorySink
-from harness.probes.sampler.ticks import Sample, Ticker
+from kubedrill.probes.sampler.kinds import Spec
+from kubedrill.probes.sampler.sinks import MAX_FETCHED, FileSink, MemorySink
+from kubedrill.probes.sampler.ticks import Sample, Ticker
+from kubedrill.record import sample_lines
 
 sys.path.insert(0, str(Path(__file__).parent))
 from servers import Server, serving
@@ -94,7 +94,15 @@ def answer_more(server: Server, count: int) -> None:
 
 def http(port: int, name: str = "p", **more: Any) -> dict[str, Any]:
     url = f"http://127.0.0.1:{port}/"
-    return {"name": name, "kind": "http", "target": url, "reuse": True, "interval_s": 0.02, "timeout_s": 60, **more}
+    return {
+        "name": name,
+        "kind": "http",
+        "target": url,
+        "reuse": True,
+        "interval_s": 0.02,
+        "timeout_s": 60,
+        **more,
+    }
 
 
 def test_ticks_are_absolute_and_phases_spread(tmp_path: Path) -> None:
@@ -105,18 +113,30 @@ def test_ticks_are_absolute_and_phases_spread(tmp_path: Path) -> None:
             found = until(record, 60)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
-    ends = sorted(lines(record), key=lambda s: s[2])  # on a busy machine answers overtake one another
+    ends = sorted(
+        lines(record), key=lambda s: s[2]
+    )  # on a busy machine answers overtake one another
     assert len(ends) >= len(found)
     due = {name: [s[3] for s in ends if s[1] == name] for name in "ab"}
     for name in "ab":
-        assert {b - a for a, b in zip(due[name], due[name][1:], strict=False)} == {NS // 50}, "a tick drifted"
-        assert [s[2] for s in ends if s[1] == name] == list(range(len(due[name]))), "a tick is missing"
+        assert {b - a for a, b in zip(due[name], due[name][1:], strict=False)} == {NS // 50}, (
+            "a tick drifted"
+        )
+        assert [s[2] for s in ends if s[1] == name] == list(range(len(due[name]))), (
+            "a tick is missing"
+        )
     assert due["b"][0] - due["a"][0] == NS // 100
-    assert all(s[0] == "sample" and s[6] == "ok" and s[7] == "hello-1" and s[3] <= s[4] <= s[5] for s in ends)
+    assert all(
+        s[0] == "sample" and s[6] == "ok" and s[7] == "hello-1" and s[3] <= s[4] <= s[5]
+        for s in ends
+    )
 
 
 def test_the_loop_is_open(tmp_path: Path) -> None:
-    """Against a server that never answers, a closed loop would ask once per timeout: 10 times too seldom."""
+    """Against a server that never answers, a closed loop would ask once per timeout.
+
+    10 times too seldom.
+    """
     record = tmp_path / "r.jsonl"
     with server_thread("hang") as server:
         config = {"record": str(record), "probes": [http(server.port, timeout_s=0.2)]}
@@ -129,7 +149,9 @@ def test_the_loop_is_open(tmp_path: Path) -> None:
     by_seq = sorted(found, key=lambda s: s[2])
     overlaps = sum(later[4] < earlier[5] for earlier, later in pairwise(by_seq))
     assert overlaps > len(by_seq) / 2, "a request was sent while the one before it hung"
-    assert sorted(s[2] for s in found) == list(range(len(found))), "what was in flight at the end is recorded too"
+    assert sorted(s[2] for s in found) == list(range(len(found))), (
+        "what was in flight at the end is recorded too"
+    )
 
 
 def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
@@ -137,12 +159,16 @@ def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
     with server_thread() as server:
         with sampler(tmp_path, {"record": str(record), "probes": [http(server.port)]}) as process:
             until(record, 50)
-            answer_more(server, 70)  # 1.4 s, which a sampler that writes less often than it should has not written
+            answer_more(
+                server, 70
+            )  # 1.4 s, which a sampler that writes less often than it should has not written
             process.kill()
             killed = time.monotonic_ns()
             process.wait()
         assert record.read_bytes().endswith(b"\n")
-        assert len(lines(record)) >= sum(at < killed - NS for at in server.answered), "lost more than a second"
+        assert len(lines(record)) >= sum(at < killed - NS for at in server.answered), (
+            "lost more than a second"
+        )
 
 
 def test_the_sampler_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
@@ -159,7 +185,10 @@ def test_the_sampler_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_bug_ends_it_loudly(tmp_path: Path) -> None:
-    config = {"record": str(tmp_path / "r"), "probes": [{**http(1), "kind": "tcp", "target": "127.0.0.1:x"}]}
+    config = {
+        "record": str(tmp_path / "r"),
+        "probes": [{**http(1), "kind": "tcp", "target": "127.0.0.1:x"}],
+    }
     with sampler(tmp_path, config) as process:
         assert process.wait(60) == 1
         assert process.stderr is not None
@@ -177,7 +206,9 @@ def test_a_full_disk_ends_it_loudly(tmp_path: Path) -> None:
         assert "No space left" in process.stderr.read()
 
 
-@pytest.mark.parametrize("config", [{}, {"probes": [], "record": "x"}, {"probes": [{"kind": "x"}], "record": "x"}])
+@pytest.mark.parametrize(
+    "config", [{}, {"probes": [], "record": "x"}, {"probes": [{"kind": "x"}], "record": "x"}]
+)
 def test_bad_configuration(tmp_path: Path, config: dict[str, Any]) -> None:
     with sampler(tmp_path, config) as process:
         assert process.wait(60) == 2
@@ -202,7 +233,9 @@ def test_late_ticks_are_told() -> None:
     samples = asyncio.run(main())
     late = [(s[3] - s[2]) / NS for s in samples]
     assert max(late) > 0.15
-    assert [s[1] for s in sorted(samples, key=lambda s: s[1])] == list(range(len(samples))), "no tick is left out"
+    assert [s[1] for s in sorted(samples, key=lambda s: s[1])] == list(range(len(samples))), (
+        "no tick is left out"
+    )
 
 
 def sample(seq: int) -> Sample:
@@ -212,14 +245,15 @@ def sample(seq: int) -> Sample:
 def test_file_sink_writes_lines_that_are_read_by_column(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     told = [
-        ("p", seq, 1, 2, 3, "ok", word) for seq, word in enumerate(["", "hello-1", 'a"b', "\N{SNOWMAN}", "\\", "\n"])
+        ("p", seq, 1, 2, 3, "ok", word)
+        for seq, word in enumerate(["", "hello-1", 'a"b', "\N{SNOWMAN}", "\\", "\n"])
     ]
     sink = FileSink(str(path))
     for one in told:
         sink.keep(one)
     sink.close()
     assert lines(path) == [["sample", *one] for one in told]
-    assert record_samples.parse(path.read_bytes(), len(told)) is not None
+    assert sample_lines.parse(path.read_bytes(), len(told)) is not None
 
 
 def test_memory_sink_keeps_until_acknowledged() -> None:

@@ -1,4 +1,7 @@
-"""A session with its real processes, as far as it goes without a cluster: outside and control probes."""
+"""A session with its real processes, as far as it goes without a cluster.
+
+Outside and control probes.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from harness.config import Settings
-from harness.errors import DeadlineExceeded, StepFailed
-from harness.model import Connection, ProbeSpec, Vantage
-from harness.probes import ProbeSession, Targets, standard_probes
-from harness.probes.inside import choose_node, namespace_objects, prober_objects
-from harness.probes.process import Helper
-from harness.probes.standard import control_probe
-from harness.probes.tail import Tail
-from harness.waits import wait_for
+from kubedrill.base.errors import DeadlineExceeded, StepFailed
+from kubedrill.base.model import Connection, ProbeSpec, Vantage
+from kubedrill.base.waits import wait_for
+from kubedrill.config import Settings
+from kubedrill.probes import ProbeSession, Targets, standard_probes
+from kubedrill.probes.inside import choose_node, namespace_objects, prober_objects
+from kubedrill.probes.process import Helper
+from kubedrill.probes.standard import control_probe
+from kubedrill.probes.tail import Tail
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_sampler import server_thread
@@ -37,7 +40,9 @@ def session(path: Path, *specs: ProbeSpec, settings: Settings | None = None) -> 
 
 def app_probe(port: int, connection: Connection = Connection.NEW) -> ProbeSpec:
     name = f"app-{connection.value}"
-    return ProbeSpec(name, "http", f"http://127.0.0.1:{port}/", Vantage.OUTSIDE, connection, 0.02, 60)
+    return ProbeSpec(
+        name, "http", f"http://127.0.0.1:{port}/", Vantage.OUTSIDE, connection, 0.02, 60
+    )
 
 
 def samples(path: Path) -> list[Any]:
@@ -47,14 +52,22 @@ def samples(path: Path) -> list[Any]:
 def test_from_start_to_stop(tmp_path: Path) -> None:
     record = tmp_path / "drill.jsonl"
     with server_thread() as server:
-        specs = (app_probe(server.port), app_probe(server.port, Connection.REUSED), control_probe(Settings()))
+        specs = (
+            app_probe(server.port),
+            app_probe(server.port, Connection.REUSED),
+            control_probe(Settings()),
+        )
         with session(record, *specs) as running:
             latest = running.latest()
         asked = len(server.requests)
     assert set(latest) == {"app-new", "app-reused", "control"}
-    assert all(0 < ok == total for ok, total in latest.values()), "start returns once every probe has an answer"
+    assert all(0 < ok == total for ok, total in latest.values()), (
+        "start returns once every probe has an answer"
+    )
     found = samples(record)
-    assert sum(s[1] != "control" for s in found) == asked, "nothing that was under way at the end is lost"
+    assert sum(s[1] != "control" for s in found) == asked, (
+        "nothing that was under way at the end is lost"
+    )
     assert {s[6] for s in found} == {"ok"}
     assert {s[7] for s in found if s[1] == "app-new"} == {"hello-1"}
 
@@ -71,7 +84,9 @@ def test_a_dead_sampler_is_an_error_and_not_a_quiet_record(tmp_path: Path) -> No
             running.latest()
 
         with pytest.raises(StepFailed, match="sampler died with status -9"):
-            wait_for("the death to be noticed", ask, seconds=60, setting="probes_ready", poll_s=0.02)
+            wait_for(
+                "the death to be noticed", ask, seconds=60, setting="probes_ready", poll_s=0.02
+            )
         with pytest.raises(StepFailed, match="sampler died with status -9"):
             running.stop()
 
@@ -110,10 +125,16 @@ def test_a_helper_that_says_nothing_is_killed() -> None:
 
 def test_the_standard_set() -> None:
     specs = {spec.name: spec for spec in standard_probes(TARGETS, Settings())}
-    pairs = [f"{what}-{how}" for what in ("app-nodeport", "app-service", "api-read", "api-write") for how in BOTH]
+    pairs = [
+        f"{what}-{how}"
+        for what in ("app-nodeport", "app-service", "api-read", "api-write")
+        for how in BOTH
+    ]
     assert sorted(specs) == sorted([*pairs, "dns", "control"])
     assert all(spec.interval_s <= 0.1 for spec in specs.values())
-    assert specs["api-write-new"].target != specs["api-write-reused"].target, "each writes to its own object"
+    assert specs["api-write-new"].target != specs["api-write-reused"].target, (
+        "each writes to its own object"
+    )
     assert {name for name, s in specs.items() if s.vantage is Vantage.INSIDE} == {
         "app-service-new",
         "app-service-reused",
@@ -122,7 +143,8 @@ def test_the_standard_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "kind"), [("", "http"), ("https://example.org/", "http-status"), ("10.0.0.1:22", "tcp")]
+    ("target", "kind"),
+    [("", "http"), ("https://example.org/", "http-status"), ("10.0.0.1:22", "tcp")],
 )
 def test_control_targets(target: str, kind: str) -> None:
     assert control_probe(Settings(control_target=target)).kind == kind
@@ -135,10 +157,18 @@ def test_the_prober_is_pinned_restricted_and_of_the_same_code() -> None:
     assert pod["tolerations"] == [{"operator": "Exists"}], "no taint of a drill drives it away"
     assert pod["securityContext"]["runAsNonRoot"]
     assert {"__main__.py", "ticks.py", "kinds.py"} <= set(maps[0]["data"])
-    again, later = prober_objects("w2", [{"name": "other"}])[-1], prober_objects("w2", [{"name": "dns"}], "later")[-1]
-    hashes = {d["spec"]["template"]["metadata"]["annotations"]["kubedrill/content"] for d in (daemon_set, again, later)}
+    again, later = (
+        prober_objects("w2", [{"name": "other"}])[-1],
+        prober_objects("w2", [{"name": "dns"}], "later")[-1],
+    )
+    hashes = {
+        d["spec"]["template"]["metadata"]["annotations"]["kubedrill/content"]
+        for d in (daemon_set, again, later)
+    }
     assert len(hashes) == 3, "another configuration or another session starts another pod"
-    assert namespace_objects(())[0]["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "restricted"}
+    assert namespace_objects(())[0]["metadata"]["labels"] == {
+        "pod-security.kubernetes.io/enforce": "restricted"
+    }
 
 
 def node(name: str) -> Any:
@@ -148,14 +178,25 @@ def node(name: str) -> Any:
 def cluster(make_inventory: Any, ready: set[str]) -> Any:
     inventory = make_inventory(workers=2)
     names = [n.name for n in inventory.nodes]
-    return Thing(inventory=inventory, nodes=lambda: [node(n) for n in names], ready=lambda n: n.metadata.name in ready)
+    return Thing(
+        inventory=inventory,
+        nodes=lambda: [node(n) for n in names],
+        ready=lambda n: n.metadata.name in ready,
+    )
 
 
 @pytest.mark.parametrize(
     ("ready", "avoid", "chosen"),
-    [({"w1", "w2"}, (), "w2"), ({"w1", "w2"}, ("w2",), "w1"), ({"w1"}, (), "w1"), ({"w1"}, ("w1",), "w1")],
+    [
+        ({"w1", "w2"}, (), "w2"),
+        ({"w1", "w2"}, ("w2",), "w1"),
+        ({"w1"}, (), "w1"),
+        ({"w1"}, ("w1",), "w1"),
+    ],
 )
-def test_the_vantage_node(make_inventory: Any, ready: set[str], avoid: tuple[str, ...], chosen: str) -> None:
+def test_the_vantage_node(
+    make_inventory: Any, ready: set[str], avoid: tuple[str, ...], chosen: str
+) -> None:
     assert choose_node(cluster(make_inventory, ready), avoid) == chosen
 
 

@@ -1,4 +1,7 @@
-"""A cluster that is ready, as real API objects: 3 control planes, 2 workers, a shop with a budget. Tests break it."""
+"""A cluster that is ready, as real API objects.
+
+3 control planes, 2 workers, a shop with a budget. Tests break it.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +34,11 @@ from kubernetes.client import (
     V1Toleration,
 )
 
-from harness.cluster.etcd import Member
-from harness.cluster.timers import LiveTimers, Timer
-from harness.model import Node
-from harness.readiness.judge import judge
-from harness.readiness.model import (
+from kubedrill.base.model import Node
+from kubedrill.cluster.etcd import Member
+from kubedrill.cluster.timers import LiveTimers, Timer
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import (
     Answer,
     ApiServer,
     Backup,
@@ -49,44 +52,81 @@ from harness.readiness.model import (
     Snapshot,
     Version,
 )
-from harness.readiness.rules.bundle import PROGRAMS
+from kubedrill.readiness.rules.bundle import PROGRAMS
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 GB = 10**9
 PLANES, WORKERS = ("cp1", "cp2", "cp3"), ("w1", "w2")
 HELLO = "docker.io/kubedrill/hello:v1"
 BUNDLED = {
-    **{f"registry.k8s.io/{part}:v1.36.3": ("control_plane",) for part in ("kube-apiserver", "kube-scheduler")},
+    **{
+        f"registry.k8s.io/{part}:v1.36.3": ("control_plane",)
+        for part in ("kube-apiserver", "kube-scheduler")
+    },
     HELLO: ("control_plane", "worker"),
 }
 SYSTEM_INFO = dict.fromkeys(
-    ("architecture", "boot_id", "kernel_version", "kube_proxy_version", "machine_id", "operating_system", "os_image"),
+    (
+        "architecture",
+        "boot_id",
+        "kernel_version",
+        "kube_proxy_version",
+        "machine_id",
+        "operating_system",
+        "os_image",
+    ),
     "",
 )
 
 
-def node(name: str, kubelet: str = "v1.35.4", runtime: str = "containerd://2.2.9", **conditions: str) -> V1Node:
+def node(
+    name: str, kubelet: str = "v1.35.4", runtime: str = "containerd://2.2.9", **conditions: str
+) -> V1Node:
     """A Ready node with 2 cores; control planes have their usual taint."""
-    state = {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False", **conditions}
+    state = {
+        "Ready": "True",
+        "MemoryPressure": "False",
+        "DiskPressure": "False",
+        "PIDPressure": "False",
+        **conditions,
+    }
     plane = name.startswith("cp")
     taint = V1Taint(key="node-role.kubernetes.io/control-plane", effect="NoSchedule")
-    info = V1NodeSystemInfo(**SYSTEM_INFO, system_uuid="", kubelet_version=kubelet, container_runtime_version=runtime)
+    info = V1NodeSystemInfo(
+        **SYSTEM_INFO, system_uuid="", kubelet_version=kubelet, container_runtime_version=runtime
+    )
     return V1Node(
         metadata=V1ObjectMeta(name=name, labels={"kubernetes.io/hostname": name}),
         spec=V1NodeSpec(taints=[taint] if plane else None),
         status=V1NodeStatus(
-            conditions=[V1NodeCondition(type=kind, status=status) for kind, status in state.items()],
+            conditions=[
+                V1NodeCondition(type=kind, status=status) for kind, status in state.items()
+            ],
             allocatable={"cpu": "2", "memory": "4Gi", "pods": "110"},
             node_info=info,
         ),
     )
 
 
-def pod(name: str, on: str, *, app: str = "web", owner: str = "ReplicaSet", cpu: str = "100m", **spec: Any) -> V1Pod:
+def pod(
+    name: str,
+    on: str,
+    *,
+    app: str = "web",
+    owner: str = "ReplicaSet",
+    cpu: str = "100m",
+    **spec: Any,
+) -> V1Pod:
     """A running pod of a Deployment, or of what ``owner`` says; "" for nobody's."""
-    owners = [V1OwnerReference(api_version="apps/v1", kind=owner, name=f"{app}-7c9", uid="u", controller=True)]
+    owners = [
+        V1OwnerReference(
+            api_version="apps/v1", kind=owner, name=f"{app}-7c9", uid="u", controller=True
+        )
+    ]
     container = V1Container(
-        name="main", image=spec.pop("image", HELLO), resources=V1ResourceRequirements(requests={"cpu": cpu})
+        name="main",
+        image=spec.pop("image", HELLO),
+        resources=V1ResourceRequirements(requests={"cpu": cpu}),
     )
     return V1Pod(
         metadata=V1ObjectMeta(
@@ -102,7 +142,9 @@ def pod(name: str, on: str, *, app: str = "web", owner: str = "ReplicaSet", cpu:
 
 def static_pod(component: str, on: str, flags: tuple[str, ...] = (), tag: str = "v1.35.4") -> V1Pod:
     """The mirror of a static pod, as kubeadm labels it."""
-    container = V1Container(name=component, image=f"registry.k8s.io/{component}:{tag}", command=[component, *flags])
+    container = V1Container(
+        name=component, image=f"registry.k8s.io/{component}:{tag}", command=[component, *flags]
+    )
     return V1Pod(
         metadata=V1ObjectMeta(
             name=f"{component}-{on}",
@@ -110,7 +152,9 @@ def static_pod(component: str, on: str, flags: tuple[str, ...] = (), tag: str = 
             labels={"component": component},
             annotations={"kubernetes.io/config.mirror": "x"},
         ),
-        spec=V1PodSpec(node_name=on, containers=[container], tolerations=[V1Toleration(operator="Exists")]),
+        spec=V1PodSpec(
+            node_name=on, containers=[container], tolerations=[V1Toleration(operator="Exists")]
+        ),
         status=V1PodStatus(phase="Running"),
     )
 
@@ -121,7 +165,9 @@ def budget(
     """A budget over the pods of app=web, with the status that the controller would compute."""
     return V1PodDisruptionBudget(
         metadata=V1ObjectMeta(name=name, namespace="shop", generation=1),
-        spec=V1PodDisruptionBudgetSpec(selector=V1LabelSelector(match_labels={"app": "web"}), **spec),
+        spec=V1PodDisruptionBudgetSpec(
+            selector=V1LabelSelector(match_labels={"app": "web"}), **spec
+        ),
         status=V1PodDisruptionBudgetStatus(
             observed_generation=1,
             current_healthy=healthy,
@@ -138,14 +184,19 @@ def deployment(name: str, replicas: int | None) -> V1Deployment:
     return V1Deployment(metadata=V1ObjectMeta(name=name, namespace="shop"), spec=spec)
 
 
-def certificate(days: float = 300, path: str = "/etc/kubernetes/pki/apiserver.crt", *, ca: bool = False) -> Certificate:
+def certificate(
+    days: float = 300, path: str = "/etc/kubernetes/pki/apiserver.crt", *, ca: bool = False
+) -> Certificate:
     return Certificate(path, "CN=x", ca, NOW - timedelta(days=60), NOW + timedelta(days=days))
 
 
 HOST = HostFacts(
     certificates=(certificate(), certificate(3600, "/etc/kubernetes/pki/ca.crt", ca=True)),
     unreadable=(),
-    disks={path: Disk(1, 100 * GB, 60 * GB) for path in ("/var/lib/containerd", "/usr/local/bin", "/opt/b")},
+    disks={
+        path: Disk(1, 100 * GB, 60 * GB)
+        for path in ("/var/lib/containerd", "/usr/local/bin", "/opt/b")
+    },
     images=frozenset({HELLO}),
     kubelet_args=("--config=/var/lib/kubelet/config.yaml",),
     kubeadm="v1.35.4",
@@ -163,19 +214,30 @@ BUNDLE = BundleFacts(
         ),
     ),
     faults=(),
-    wanted_images=("registry.k8s.io/kube-apiserver:v1.36.3", "registry.k8s.io/kube-scheduler:v1.36.3"),
+    wanted_images=(
+        "registry.k8s.io/kube-apiserver:v1.36.3",
+        "registry.k8s.io/kube-scheduler:v1.36.3",
+    ),
 )
 
 
 def timers() -> LiveTimers:
-    plain = {name: Timer(name, 1.0, "test") for name in LiveTimers.__annotations__ if not name.startswith("vrrp_")}
-    return LiveTimers(**plain, vrrp_advert=Timer("a", 0.3, "test"), vrrp_priority={}, vrrp_version=3)
+    plain = {
+        name: Timer(name, 1.0, "test")
+        for name in LiveTimers.__annotations__
+        if not name.startswith("vrrp_")
+    }
+    return LiveTimers(
+        **plain, vrrp_advert=Timer("a", 0.3, "test"), vrrp_priority={}, vrrp_version=3
+    )
 
 
 def etcd(name: str, **fields: Any) -> EtcdFacts:
     member = Member(name, PLANES.index(name) + 1, 1, "3.6.6", 20_000_000, 7, member_names=PLANES)
     sizes = {key: fields.pop(key) for key in ("in_use", "quota") if key in fields}
-    return EtcdFacts(**{"in_use": 15_000_000, "quota": 2 * 2**30, **sizes}, member=replace(member, **fields))
+    return EtcdFacts(
+        **{"in_use": 15_000_000, "quota": 2 * 2**30, **sizes}, member=replace(member, **fields)
+    )
 
 
 @pytest.fixture
@@ -193,7 +255,11 @@ def ready() -> Snapshot:
         nodes=Answer(tuple(node(name) for name in names)),
         pods=Answer(
             (
-                *(static_pod(part, on) for part in ("kube-controller-manager", "kube-scheduler") for on in PLANES),
+                *(
+                    static_pod(part, on)
+                    for part in ("kube-controller-manager", "kube-scheduler")
+                    for on in PLANES
+                ),
                 pod("web-a", "w1"),
                 pod("web-b", "w2"),
             )
@@ -231,5 +297,7 @@ def with_pods(snapshot: Snapshot, *pods: V1Pod) -> Snapshot:
 
 def with_node(snapshot: Snapshot, changed: V1Node) -> Snapshot:
     """The snapshot with one node replaced by another of its name."""
-    nodes = [changed if n.metadata.name == changed.metadata.name else n for n in snapshot.nodes.get()]
+    nodes = [
+        changed if n.metadata.name == changed.metadata.name else n for n in snapshot.nodes.get()
+    ]
     return replace(snapshot, nodes=Answer(tuple(nodes)))

@@ -1,4 +1,7 @@
-"""Everything that stops a drain or hurts somebody by it: budgets, lonely pods, volumes, room elsewhere."""
+"""Everything that stops a drain or hurts somebody by it.
+
+Budgets, lonely pods, volumes, room elsewhere.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -30,9 +33,9 @@ from kubernetes.client import (
 )
 from ready_cluster import budget, deployment, found, node, pod, with_node, with_pods
 
-from harness.readiness.judge import judge
-from harness.readiness.model import Answer, Snapshot
-from harness.readiness.rules.fit import could_run_on, requests
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import Answer, Snapshot
+from kubedrill.readiness.rules.fit import could_run_on, requests
 
 WEB = V1LabelSelector(match_labels={"app": "web"})
 
@@ -50,7 +53,9 @@ def with_budgets(snapshot: Snapshot, *budgets: Any) -> Snapshot:
         (budget(max_unavailable=1, healthy=1), "allows none now: 1 of 2 pods healthy, 1 must stay"),
     ],
 )
-def test_a_budget_that_allows_nothing_is_named_with_its_pods_and_nodes(ready: Snapshot, made: Any, words: str) -> None:
+def test_a_budget_that_allows_nothing_is_named_with_its_pods_and_nodes(
+    ready: Snapshot, made: Any, words: str
+) -> None:
     (said,) = found(with_budgets(ready, made), "budgets")
     assert said.severity == "blocker"
     assert said.subject == "budget shop/web"
@@ -83,7 +88,8 @@ def test_a_budget_that_nobody_computed_is_unknown(ready: Snapshot) -> None:
 
 def test_two_budgets_over_one_pod_block(ready: Snapshot) -> None:
     (said,) = found(
-        with_budgets(ready, budget("a", max_unavailable=1), budget("b", max_unavailable=1)), "budgets-overlap"
+        with_budgets(ready, budget("a", max_unavailable=1), budget("b", max_unavailable=1)),
+        "budgets-overlap",
     )
     assert said.subject == "budgets shop/a, shop/b"
     assert "Deployment shop/web" in said.found
@@ -103,13 +109,21 @@ def test_static_finished_and_ending_pods_are_in_nobodys_way(ready: Snapshot) -> 
 
 
 def test_one_replica_is_named_and_two_or_none_are_not(ready: Snapshot) -> None:
-    several = (deployment("one", 1), deployment("unset", None), deployment("two", 2), deployment("off", 0))
+    several = (
+        deployment("one", 1),
+        deployment("unset", None),
+        deployment("two", 2),
+        deployment("off", 0),
+    )
     said = found(replace(ready, workloads=Answer(several)), "one-replica")
     assert [finding.subject for finding in said] == ["Deployment shop/one", "Deployment shop/unset"]
 
 
 def test_a_grace_period_longer_than_the_drain_is_named(ready: Snapshot) -> None:
-    (said,) = found(with_pods(ready, pod("slow", "w1", app="x", termination_grace_period_seconds=600)), "grace-periods")
+    (said,) = found(
+        with_pods(ready, pod("slow", "w1", app="x", termination_grace_period_seconds=600)),
+        "grace-periods",
+    )
     assert said.action.endswith("upgrade_drain_timeout=660")
 
 
@@ -118,18 +132,29 @@ def local_volume(name: str, host: str) -> V1PersistentVolume:
     where = V1VolumeNodeAffinity(
         required=V1NodeSelector(node_selector_terms=[V1NodeSelectorTerm(match_expressions=[need])])
     )
-    return V1PersistentVolume(metadata=V1ObjectMeta(name=name), spec=V1PersistentVolumeSpec(node_affinity=where))
+    return V1PersistentVolume(
+        metadata=V1ObjectMeta(name=name), spec=V1PersistentVolumeSpec(node_affinity=where)
+    )
 
 
 def test_a_pod_with_a_local_volume_is_told_as_out_and_not_as_unplaceable(ready: Snapshot) -> None:
     claim = V1PersistentVolumeClaim(
-        metadata=V1ObjectMeta(name="data", namespace="shop"), spec=V1PersistentVolumeClaimSpec(volume_name="pv1")
+        metadata=V1ObjectMeta(name="data", namespace="shop"),
+        spec=V1PersistentVolumeClaimSpec(volume_name="pv1"),
     )
     source = V1PersistentVolumeClaimVolumeSource(claim_name="data")
     holder = pod(
-        "db-0", "w1", app="db", owner="StatefulSet", volumes=[V1Volume(name="v", persistent_volume_claim=source)]
+        "db-0",
+        "w1",
+        app="db",
+        owner="StatefulSet",
+        volumes=[V1Volume(name="v", persistent_volume_claim=source)],
     )
-    snapshot = replace(with_pods(ready, holder), volumes=Answer((local_volume("pv1", "w1"),)), claims=Answer((claim,)))
+    snapshot = replace(
+        with_pods(ready, holder),
+        volumes=Answer((local_volume("pv1", "w1"),)),
+        claims=Answer((claim,)),
+    )
     (said,) = found(snapshot, "local-volumes")
     assert said.subject == "pod shop/db-0"
     assert "on w1 only" in said.found
@@ -137,7 +162,9 @@ def test_a_pod_with_a_local_volume_is_told_as_out_and_not_as_unplaceable(ready: 
 
 
 def test_what_is_in_an_emptydir_goes_with_the_drain(ready: Snapshot) -> None:
-    scratch = pod("s", "w1", app="scratch", volumes=[V1Volume(name="tmp", empty_dir=V1EmptyDirVolumeSource())])
+    scratch = pod(
+        "s", "w1", app="scratch", volumes=[V1Volume(name="tmp", empty_dir=V1EmptyDirVolumeSource())]
+    )
     (said,) = [f for f in judge(with_pods(ready, scratch)).findings if f.rule == "emptydir"]
     assert said.severity == "info"
     assert "Deployment shop/scratch" in said.found
@@ -186,7 +213,11 @@ def test_room_on_a_node_that_is_cordoned_or_not_ready_does_not_count(ready: Snap
 
 def test_required_anti_affinity_over_two_workers(ready: Snapshot) -> None:
     term = V1PodAffinityTerm(label_selector=WEB, topology_key="kubernetes.io/hostname")
-    apart = V1Affinity(pod_anti_affinity=V1PodAntiAffinity(required_during_scheduling_ignored_during_execution=[term]))
+    apart = V1Affinity(
+        pod_anti_affinity=V1PodAntiAffinity(
+            required_during_scheduling_ignored_during_execution=[term]
+        )
+    )
     pods = [pod(f"web-{on}", on, affinity=apart) for on in ("w1", "w2")]
     said = found(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
     assert [finding.subject for finding in said] == ["node w1", "node w2"]
@@ -195,14 +226,20 @@ def test_required_anti_affinity_over_two_workers(ready: Snapshot) -> None:
 
 def test_anti_affinity_counts_in_its_own_namespace_unless_it_names_others(ready: Snapshot) -> None:
     for spaces, expected in ((None, []), (["other"], ["node w1"])):
-        term = V1PodAffinityTerm(label_selector=WEB, topology_key="kubernetes.io/hostname", namespaces=spaces)
+        term = V1PodAffinityTerm(
+            label_selector=WEB, topology_key="kubernetes.io/hostname", namespaces=spaces
+        )
         wish = V1PodAntiAffinity(required_during_scheduling_ignored_during_execution=[term])
         shy = pod("shy", "w1", app="shy", affinity=V1Affinity(pod_anti_affinity=wish))
         pods = (shy, pod("web-b", "w2", namespace="other"))
-        assert [f.subject for f in found(replace(ready, pods=Answer(pods)), "fits-elsewhere")][:1] == expected
+        assert [f.subject for f in found(replace(ready, pods=Answer(pods)), "fits-elsewhere")][
+            :1
+        ] == expected
 
 
-def test_a_topology_that_a_node_has_no_label_for_is_no_place_for_required_spread(ready: Snapshot) -> None:
+def test_a_topology_that_a_node_has_no_label_for_is_no_place_for_required_spread(
+    ready: Snapshot,
+) -> None:
     spread = V1TopologySpreadConstraint(
         label_selector=WEB, max_skew=1, topology_key="zone", when_unsatisfiable="DoNotSchedule"
     )
@@ -227,7 +264,10 @@ KEY = "node-role.kubernetes.io/control-plane"
     ],
 )
 def test_taints_and_tolerations(toleration: dict[str, str], tolerates: bool) -> None:
-    assert could_run_on(pod("x", "w1", tolerations=[V1Toleration(**toleration)]), node("cp1")) is tolerates
+    assert (
+        could_run_on(pod("x", "w1", tolerations=[V1Toleration(**toleration)]), node("cp1"))
+        is tolerates
+    )
 
 
 def test_a_preferred_taint_and_a_passing_one_keep_nobody_away() -> None:
@@ -251,9 +291,14 @@ def test_required_topology_spread_counts_the_drained_node_as_a_domain(
     ready: Snapshot, when: str, expected: int
 ) -> None:
     spread = V1TopologySpreadConstraint(
-        label_selector=WEB, max_skew=1, topology_key="kubernetes.io/hostname", when_unsatisfiable=when
+        label_selector=WEB,
+        max_skew=1,
+        topology_key="kubernetes.io/hostname",
+        when_unsatisfiable=when,
     )
-    workers = V1NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=["w1", "w2"])
+    workers = V1NodeSelectorRequirement(
+        key="kubernetes.io/hostname", operator="In", values=["w1", "w2"]
+    )
     pods = [pod(f"web-{on}", on, topology_spread_constraints=[spread]) for on in ("w1", "w2")]
     for one in pods:
         one.spec.affinity = node_affinity(workers)
@@ -263,14 +308,22 @@ def test_required_topology_spread_counts_the_drained_node_as_a_domain(
 
 
 def node_affinity(requirement: V1NodeSelectorRequirement) -> V1Affinity:
-    selector = V1NodeSelector(node_selector_terms=[V1NodeSelectorTerm(match_expressions=[requirement])])
-    return V1Affinity(node_affinity=V1NodeAffinity(required_during_scheduling_ignored_during_execution=selector))
+    selector = V1NodeSelector(
+        node_selector_terms=[V1NodeSelectorTerm(match_expressions=[requirement])]
+    )
+    return V1Affinity(
+        node_affinity=V1NodeAffinity(required_during_scheduling_ignored_during_execution=selector)
+    )
 
 
 def test_requests_are_the_sum_or_the_largest_init_container() -> None:
     both = pod("x", "w1", cpu="250m")
     both.spec.init_containers = [
-        V1Container(name="init", resources=V1ResourceRequirements(requests={"cpu": "1", "memory": "64Mi"}))
+        V1Container(
+            name="init", resources=V1ResourceRequirements(requests={"cpu": "1", "memory": "64Mi"})
+        )
     ]
-    both.spec.containers.append(V1Container(name="b", resources=V1ResourceRequirements(requests={"cpu": "250m"})))
+    both.spec.containers.append(
+        V1Container(name="b", resources=V1ResourceRequirements(requests={"cpu": "250m"}))
+    )
     assert requests(both) == {"pods": 1.0, "cpu": 1.0, "memory": 64 * 2**20}

@@ -8,13 +8,17 @@ import jsonschema
 import pytest
 from ready_cluster import node, with_node
 
-from harness.readiness.judge import judge
-from harness.readiness.model import Answer, ApiServer, Severity, Snapshot, Version
-from harness.readiness.rules import ALL, PER_NODE
-from harness.readiness.to_json import to_json
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import Answer, ApiServer, Severity, Snapshot, Version
+from kubedrill.readiness.rules import ALL, PER_NODE
+from kubedrill.readiness.to_json import to_json
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "readiness.schema.json").read_text())
-ANSWERS = [field.name for field in fields(Snapshot) if field.type == "Objects" or str(field.type).startswith("Answer[")]
+ANSWERS = [
+    field.name
+    for field in fields(Snapshot)
+    if field.type == "Objects" or str(field.type).startswith("Answer[")
+]
 
 
 def test_a_ready_cluster_is_ready(ready: Snapshot) -> None:
@@ -39,7 +43,11 @@ def test_an_answer_that_is_missing_is_never_a_pass(ready: Snapshot, name: str) -
 
 @pytest.mark.parametrize("field", list(PER_NODE))
 def test_a_silent_node_is_never_a_pass(ready: Snapshot, field: str) -> None:
-    outcome = judge(replace(ready, **{field: {**getattr(ready, field), "cp1": Answer(error="no route to host")}}))
+    outcome = judge(
+        replace(
+            ready, **{field: {**getattr(ready, field), "cp1": Answer(error="no route to host")}}
+        )
+    )
     assert outcome.exit_code == 3
     (missing,) = outcome.of(Severity.UNKNOWN)
     assert missing.subject == "node cp1"
@@ -55,7 +63,9 @@ def test_a_prediction_without_timers_says_so(ready: Snapshot) -> None:
 def test_a_version_that_nobody_can_read_is_unknown(ready: Snapshot, field: str) -> None:
     odd = Answer((*ready.nodes.get()[:-1], node("w2", kubelet="dev")))
     servers = {**ready.api_servers, "cp3": Answer(ApiServer("dev", ()))}
-    outcome = judge(replace(ready, nodes=odd) if field == "nodes" else replace(ready, api_servers=servers))
+    outcome = judge(
+        replace(ready, nodes=odd) if field == "nodes" else replace(ready, api_servers=servers)
+    )
     assert outcome.exit_code == 3
 
 
@@ -70,7 +80,11 @@ def test_the_json_is_what_its_schema_says(ready: Snapshot) -> None:
     outcome = judge(replace(ready, target=Version(1, 37, 0), uses=Answer(error="x")))
     said = json.loads(to_json(outcome))
     jsonschema.validate(said, SCHEMA)
-    assert said["counts"]["blocker"] == len([f for f in said["findings"] if f["severity"] == "blocker"]) > 0
+    assert (
+        said["counts"]["blocker"]
+        == len([f for f in said["findings"] if f["severity"] == "blocker"])
+        > 0
+    )
     assert {rule["name"] for rule in said["rules"]} == {rule.name for rule in ALL}
 
 

@@ -5,12 +5,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ready_cluster import GB, NOW, certificate, etcd, found, node, pod, with_host, with_node, with_pods
+from ready_cluster import (
+    GB,
+    NOW,
+    certificate,
+    etcd,
+    found,
+    node,
+    pod,
+    with_host,
+    with_node,
+    with_pods,
+)
 
-from harness.cluster.etcd import Member
-from harness.readiness.judge import judge
-from harness.readiness.model import Answer, Backup, Disk, EtcdFacts, Severity, Snapshot
-from harness.readiness.rules import prediction
+from kubedrill.cluster.etcd import Member
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import Answer, Backup, Disk, EtcdFacts, Severity, Snapshot
+from kubedrill.readiness.rules import prediction
 
 
 @pytest.mark.parametrize("status", ["False", "Unknown", "NotReady"])
@@ -49,12 +60,16 @@ def test_inventory_and_cluster_have_the_same_nodes(ready: Snapshot) -> None:
         ("", "unknown"),
     ],
 )
-def test_the_runtime_that_the_new_kubelet_meets(ready: Snapshot, runtime: str, severity: str) -> None:
+def test_the_runtime_that_the_new_kubelet_meets(
+    ready: Snapshot, runtime: str, severity: str
+) -> None:
     (said,) = found(with_node(ready, node("w1", runtime=runtime)), "runtime")
     assert said.severity == severity
 
 
-@pytest.mark.parametrize(("configz", "severities"), [({}, ["blocker"]), ({"failCgroupV1": False}, [])])
+@pytest.mark.parametrize(
+    ("configz", "severities"), [({}, ["blocker"]), ({"failCgroupV1": False}, [])]
+)
 def test_cgroup_v1(ready: Snapshot, configz: dict[str, Any], severities: list[str]) -> None:
     old = with_host(ready, "w1", cgroup=1)
     said = found(replace(old, kubelets={**ready.kubelets, "w1": Answer(configz)}), "cgroup")
@@ -62,15 +77,24 @@ def test_cgroup_v1(ready: Snapshot, configz: dict[str, Any], severities: list[st
 
 
 def disks(free: int, total: int = 20 * GB) -> dict[str, Disk]:
-    return {path: Disk(1, total, free) for path in ("/var/lib/containerd", "/usr/local/bin", "/opt/b")}
+    return {
+        path: Disk(1, total, free) for path in ("/var/lib/containerd", "/usr/local/bin", "/opt/b")
+    }
 
 
 @pytest.mark.parametrize(
     ("free", "severities"),
-    [(1_499_000_000, ["blocker"]), (1_501_000_000, ["warning"]), (3_400_000_000, ["warning"]), (3_501_000_000, [])],
+    [
+        (1_499_000_000, ["blocker"]),
+        (1_501_000_000, ["warning"]),
+        (3_400_000_000, ["warning"]),
+        (3_501_000_000, []),
+    ],
 )
 def test_room_on_the_disk(ready: Snapshot, free: int, severities: list[str]) -> None:
-    """1.5 GB: two images of 50 MB that are not there, 200 MB unpacked; nine programs of 50 MB; a copy of them all.
+    """1.5 GB: two images of 50 MB that are not there, 200 MB unpacked; nine programs of 50 MB.
+
+    A copy of them all.
 
     The warning begins where less than a tenth of the 20 GB would be left.
     """
@@ -86,10 +110,19 @@ def test_a_bundle_that_is_on_the_node_takes_no_room(ready: Snapshot) -> None:
 
 @pytest.mark.parametrize(
     ("days", "ca", "severity"),
-    [(-1, False, "blocker"), (5, False, "warning"), (29, False, "warning"), (31, False, None), (31, True, "warning")],
+    [
+        (-1, False, "blocker"),
+        (5, False, "warning"),
+        (29, False, "warning"),
+        (31, False, None),
+        (31, True, "warning"),
+    ],
 )
 def test_certificates(ready: Snapshot, days: int, ca: bool, severity: str | None) -> None:
-    said = found(with_host(ready, "cp2", certificates=(certificate(days, "/etc/x.crt", ca=ca),)), "certificates")
+    said = found(
+        with_host(ready, "cp2", certificates=(certificate(days, "/etc/x.crt", ca=ca),)),
+        "certificates",
+    )
     assert [finding.severity.value for finding in said] == ([severity] if severity else [])
     assert all(finding.subject == "certificate /etc/x.crt on cp2" for finding in said)
 
@@ -99,7 +132,8 @@ def test_a_certificate_of_the_future_and_files_that_cannot_be_read(ready: Snapsh
     (said,) = found(with_host(ready, "cp2", certificates=(later,)), "certificates")
     assert said.severity == "blocker"
     said_none = found(
-        with_host(ready, "cp2", certificates=(), unreadable=("/etc/kubernetes/pki/x.crt",)), "certificates"
+        with_host(ready, "cp2", certificates=(), unreadable=("/etc/kubernetes/pki/x.crt",)),
+        "certificates",
     )
     assert [finding.severity.value for finding in said_none] == ["unknown", "unknown"]
 
@@ -123,22 +157,32 @@ def test_etcd_that_is_not_whole_blocks(ready: Snapshot, fields: dict[str, Any], 
     assert {finding.severity.value for finding in said} == {"blocker"}
 
 
-@pytest.mark.parametrize(("share", "severity"), [(0.79, None), (0.81, "warning"), (0.96, "blocker")])
+@pytest.mark.parametrize(
+    ("share", "severity"), [(0.79, None), (0.81, "warning"), (0.96, "blocker")]
+)
 def test_etcd_near_its_quota(ready: Snapshot, share: float, severity: str | None) -> None:
     size = int(share * 8 * 2**30)
-    said = found(with_etcd(ready, etcd("cp1", db_bytes=size, in_use=size, quota=8 * 2**30)), "etcd-space")
+    said = found(
+        with_etcd(ready, etcd("cp1", db_bytes=size, in_use=size, quota=8 * 2**30)), "etcd-space"
+    )
     assert [finding.severity.value for finding in said] == ([severity] if severity else [])
 
 
 def test_a_quota_that_etcd_does_not_tell_is_its_default(ready: Snapshot) -> None:
-    (said,) = found(with_etcd(ready, etcd("cp1", db_bytes=2 * 2**30, in_use=2 * 2**30, quota=0)), "etcd-space")
+    (said,) = found(
+        with_etcd(ready, etcd("cp1", db_bytes=2 * 2**30, in_use=2 * 2**30, quota=0)), "etcd-space"
+    )
     assert said.severity == "blocker"
 
 
 def test_fragmentation_is_told_only_where_it_is_worth_a_pause(ready: Snapshot) -> None:
-    (said,) = found(with_etcd(ready, etcd("cp1", db_bytes=400 * 2**20, in_use=100 * 2**20)), "etcd-space")
+    (said,) = found(
+        with_etcd(ready, etcd("cp1", db_bytes=400 * 2**20, in_use=100 * 2**20)), "etcd-space"
+    )
     assert "75%" in said.found
-    assert found(with_etcd(ready, etcd("cp1", db_bytes=40 * 2**20, in_use=2**20)), "etcd-space") == []
+    assert (
+        found(with_etcd(ready, etcd("cp1", db_bytes=40 * 2**20, in_use=2**20)), "etcd-space") == []
+    )
 
 
 def test_a_silent_member_is_unknown_once(ready: Snapshot) -> None:
@@ -148,13 +192,17 @@ def test_a_silent_member_is_unknown_once(ready: Snapshot) -> None:
 
 
 @pytest.mark.parametrize(("hours", "expected"), [(1, []), (25, ["warning"]), (None, ["warning"])])
-def test_the_age_of_the_latest_snapshot(ready: Snapshot, hours: int | None, expected: list[str]) -> None:
+def test_the_age_of_the_latest_snapshot(
+    ready: Snapshot, hours: int | None, expected: list[str]
+) -> None:
     taken = None if hours is None else NOW - timedelta(hours=hours)
     said = found(replace(ready, backup=Answer(Backup("/snapshots", taken))), "etcd-snapshot")
     assert [finding.severity.value for finding in said] == expected
 
 
-@pytest.mark.parametrize(("count", "severity"), [(1, "warning"), (2, "blocker"), (3, None), (4, "warning")])
+@pytest.mark.parametrize(
+    ("count", "severity"), [(1, "warning"), (2, "blocker"), (3, None), (4, "warning")]
+)
 def test_how_many_control_planes(ready: Snapshot, count: int, severity: str | None) -> None:
     planes = [replace(ready.machines[0], name=f"cp{i}") for i in range(1, count + 1)]
     said = found(replace(ready, machines=(*planes, *ready.machines[3:])), "control-planes")

@@ -1,4 +1,7 @@
-"""Reading hosts, etcd, the bundle's programs; and the whole command against a cluster that is silent."""
+"""Reading hosts, etcd, the bundle's programs.
+
+And the whole command against a cluster that is silent.
+"""
 
 import base64
 import gzip
@@ -17,16 +20,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from harness.cli.main import run
-from harness.errors import StepFailed
-from harness.readiness import node_script
-from harness.readiness.archives import take_out, unpacked_size
-from harness.readiness.etcd_facts import parse_etcd
-from harness.readiness.gather import newest_snapshot
-from harness.readiness.hosts import parse_host
-from harness.readiness.model import Version
-from harness.readiness.target import Programs, read_bundle
-from harness.readiness.trials import Setting, try_all
+from kubedrill.base.errors import StepFailed
+from kubedrill.cli.main import run
+from kubedrill.readiness import node_script
+from kubedrill.readiness.archives import take_out, unpacked_size
+from kubedrill.readiness.etcd_facts import parse_etcd
+from kubedrill.readiness.gather import newest_snapshot
+from kubedrill.readiness.hosts import parse_host
+from kubedrill.readiness.model import Version
+from kubedrill.readiness.target import Programs, read_bundle
+from kubedrill.readiness.trials import Setting, try_all
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -52,7 +55,9 @@ def made() -> tuple[str, str]:
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
 
-def test_only_kubeadms_own_files_are_expected_to_hold_a_certificate(tmp_path: Path, made: tuple[str, str]) -> None:
+def test_only_kubeadms_own_files_are_expected_to_hold_a_certificate(
+    tmp_path: Path, made: tuple[str, str]
+) -> None:
     folder = tmp_path / "etc/kubernetes"
     (folder / "pki").mkdir(parents=True)
     (folder / "resolv.conf").write_text("nameserver 10.0.0.1\n")
@@ -78,7 +83,9 @@ def test_certificates_are_taken_and_keys_are_not(tmp_path: Path, made: tuple[str
 
 def test_a_kubeconfig_that_points_to_a_file_is_fine_and_nonsense_is_not(tmp_path: Path) -> None:
     points = tmp_path / "kubelet.conf"
-    points.write_text("users:\n- user:\n    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n")
+    points.write_text(
+        "users:\n- user:\n    client-certificate: /var/lib/kubelet/pki/kubelet-client-current.pem\n"
+    )
     assert node_script.certificates_of(points) == []
     broken = tmp_path / "x.crt"
     broken.write_text("nothing")
@@ -94,13 +101,21 @@ def test_the_script_runs_as_it_is_sent_and_its_answer_is_understood(tmp_path: Pa
     assert facts.cgroup in (1, 2)
     assert not facts.has_bundle
     assert all(disk.total >= disk.available > 0 for disk in facts.disks.values())
-    assert parse_host("here", done.stdout.replace(json.dumps(json.loads(done.stdout)["images"]), "null")).images is None
+    assert (
+        parse_host(
+            "here", done.stdout.replace(json.dumps(json.loads(done.stdout)["images"]), "null")
+        ).images
+        is None
+    )
 
 
 def test_what_a_host_says_is_parsed(made: tuple[str, str]) -> None:
     disk = {"device": 1, "total": 10, "available": 5}
     said = {
-        "certificates": {"/etc/kubernetes/pki/apiserver.crt": [made[0]], "/x.crt": ["-----BEGIN CERTIFICATE-----"]},
+        "certificates": {
+            "/etc/kubernetes/pki/apiserver.crt": [made[0]],
+            "/x.crt": ["-----BEGIN CERTIFICATE-----"],
+        },
         "unreadable": [],
         "disks": {"/var/lib/containerd": disk},
         "images": ["a"],
@@ -119,14 +134,25 @@ def test_what_a_host_says_is_parsed(made: tuple[str, str]) -> None:
         parse_host("cp1", json.dumps(said))
 
 
-STATUS = {"header": {"member_id": 1, "revision": 9}, "version": "3.6.6", "leader": 1, "dbSize": 100, "dbSizeInUse": 40}
+STATUS = {
+    "header": {"member_id": 1, "revision": 9},
+    "version": "3.6.6",
+    "leader": 1,
+    "dbSize": 100,
+    "dbSizeInUse": 40,
+}
 
 
 @pytest.mark.parametrize(("more", "quota"), [({"dbSizeQuota": 2147483648}, 2147483648), ({}, 0)])
 def test_etcds_sizes_are_read(more: dict[str, int], quota: int) -> None:
     lines = [[{"Endpoint": "e", "Status": {**STATUS, **more}}], {"members": [{"name": "cp1"}]}, {}]
     facts = parse_etcd("cp1", "\n".join(json.dumps(line) for line in lines))
-    assert (facts.member.db_bytes, facts.in_use, facts.quota, facts.member.leads) == (100, 40, quota, True)
+    assert (facts.member.db_bytes, facts.in_use, facts.quota, facts.member.leads) == (
+        100,
+        40,
+        quota,
+        True,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]\n{}\n{}", "not json", '[{"Status": {}}]\n{}\n{}'])
@@ -188,14 +214,21 @@ def test_an_archive_that_is_none_is_an_error(tmp_path: Path) -> None:
 def test_flags_and_gates_are_tried_on_the_targets_program(tmp_path: Path) -> None:
     archive(tmp_path / "images" / "kube-apiserver.tar")
     words = ["--good=1", "--gone=1", "--feature-gates=Known=true", "--feature-gates=Gone=true"]
-    settings = [Setting("kube-apiserver", node, word, kept=True) for word in words for node in ("cp1", "cp2")]
+    settings = [
+        Setting("kube-apiserver", node, word, kept=True)
+        for word in words
+        for node in ("cp1", "cp2")
+    ]
     settings.append(Setting("etcd", "cp1", "--name=cp1", kept=False))
     with Programs(tmp_path) as programs:
         trials, missing = try_all(programs, settings)
     by_flag = {trial.flag: trial for trial in trials}
     assert by_flag["--good"].accepted
     assert not by_flag["--good"].said
-    assert (by_flag["--gone"].accepted, by_flag["--gone"].said) == (False, "Error: unknown flag: --gone=1")
+    assert (by_flag["--gone"].accepted, by_flag["--gone"].said) == (
+        False,
+        "Error: unknown flag: --gone=1",
+    )
     assert by_flag["--gone"].nodes == ("cp1", "cp2")
     assert by_flag["feature gate Known"].accepted
     assert "GA feature gate" in by_flag["feature gate Known"].said
@@ -204,7 +237,9 @@ def test_flags_and_gates_are_tried_on_the_targets_program(tmp_path: Path) -> Non
     assert missing[0].startswith("etcd: ")
 
 
-def test_a_bundle_that_is_not_there_is_a_fault_and_an_inventory_without_bundles_an_error(tmp_path: Path) -> None:
+def test_a_bundle_that_is_not_there_is_a_fault_and_an_inventory_without_bundles_an_error(
+    tmp_path: Path,
+) -> None:
     facts = read_bundle(str(tmp_path), Version(1, 36, 3))
     assert facts.faults == ("there is no such folder",)
     with pytest.raises(StepFailed, match="cluster_bundles_source"):
@@ -244,17 +279,22 @@ def silent(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_silent_cluster_is_not_ready_it_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_silent_cluster_is_not_ready_it_is_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["readiness", "--to", "1.36.3", "-i", silent(tmp_path), "--output", "json"]) == 3
     said = json.loads(capsys.readouterr().out)
     assert said["verdict"] == "unknown"
-    assert any("does not set cluster_bundles_source" in finding["found"] for finding in said["findings"])
+    assert any(
+        "does not set cluster_bundles_source" in finding["found"] for finding in said["findings"]
+    )
     judged = {rule["name"] for rule in said["rules"] if rule["judged"]}
     assert judged == {"control-planes", "etcd-snapshot", "predicted-outage"}
 
 
 @pytest.mark.parametrize(
-    "argv", [["readiness"], ["readiness", "--to", "1.36"], ["readiness", "--to", "1.36.3", "-i", "/no"]]
+    "argv",
+    [["readiness"], ["readiness", "--to", "1.36"], ["readiness", "--to", "1.36.3", "-i", "/no"]],
 )
 def test_usage_errors_end_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(argv) == 2

@@ -1,4 +1,7 @@
-"""The client that readiness uses can only read: a real server on loopback never sees anything else."""
+"""The client that readiness uses can only read.
+
+A real server on loopback never sees anything else.
+"""
 
 import json
 import threading
@@ -11,11 +14,11 @@ import pytest
 import yaml
 from kubernetes import client
 
-from harness.cluster.hosts import Hosts
-from harness.config import Settings
-from harness.readiness.apis import read_server, read_uses
-from harness.readiness.model import DeprecatedApi
-from harness.readiness.readonly import ReadOnlyApi, WouldChange
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.config import Settings
+from kubedrill.readiness.apis import read_server, read_uses
+from kubedrill.readiness.model import DeprecatedApi
+from kubedrill.readiness.readonly import ReadOnlyApi, WouldChange
 
 FLOW = "flowcontrol.apiserver.k8s.io"
 
@@ -70,13 +73,18 @@ def api(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[ReadOnlyAp
         )
     )
     inventory = make_inventory()
-    with Hosts(inventory, Settings()) as hosts, ReadOnlyApi(path, inventory, hosts, Settings()) as made:
+    with (
+        Hosts(inventory, Settings()) as hosts,
+        ReadOnlyApi(path, inventory, hosts, Settings()) as made,
+    ):
         yield made
 
 
 WRITES: dict[str, Callable[[ReadOnlyApi], Any]] = {
     "cordon": lambda api: api.cordon("w1"),
-    "evict": lambda api: api.evict(client.V1Pod(metadata=client.V1ObjectMeta(name="p", namespace="n", uid="u"))),
+    "evict": lambda api: api.evict(
+        client.V1Pod(metadata=client.V1ObjectMeta(name="p", namespace="n", uid="u"))
+    ),
     "create": lambda api: api.core.create_namespace(client.V1Namespace()),
     "replace": lambda api: api.core.replace_node("w1", client.V1Node()),
     "patch": lambda api: api.apps.patch_namespaced_deployment("d", "n", {}),
@@ -95,7 +103,9 @@ WRITES: dict[str, Callable[[ReadOnlyApi], Any]] = {
 
 
 @pytest.mark.parametrize("name", list(WRITES))
-def test_whatever_could_change_something_is_refused_and_never_sent(api: ReadOnlyApi, served: Any, name: str) -> None:
+def test_whatever_could_change_something_is_refused_and_never_sent(
+    api: ReadOnlyApi, served: Any, name: str
+) -> None:
     with pytest.raises(WouldChange, match="readiness only reads"):
         WRITES[name](api)
     assert served.asked == []
@@ -110,7 +120,9 @@ def test_every_method_but_get_is_refused(api: ReadOnlyApi, served: Any, method: 
 
 def test_reads_go_through_also_towards_one_server(api: ReadOnlyApi, served: Any) -> None:
     configz = "/api/v1/nodes/w1/proxy/configz"
-    served.answers.update({"/api/v1/nodes": {"kind": "NodeList", "items": []}, configz: {"kubeletconfig": {}}})
+    served.answers.update(
+        {"/api/v1/nodes": {"kind": "NodeList", "items": []}, configz: {"kubeletconfig": {}}}
+    )
     assert api.nodes() == []
     assert api.get_json(configz) == {"kubeletconfig": {}}
     with api.at("cp1", served.url) as one:
@@ -128,12 +140,23 @@ def test_metadata_is_read_page_by_page(api: ReadOnlyApi, served: Any) -> None:
     }  # how an API server writes an empty list
     assert api.metadata("/apis/g/v1/none") == []
     second = {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}
-    served.answers.update({"/apis/g/v1/things?limit=500": first, "/apis/g/v1/things?limit=500&continue=next": second})
+    served.answers.update(
+        {"/apis/g/v1/things?limit=500": first, "/apis/g/v1/things?limit=500&continue=next": second}
+    )
     assert [item["name"] for item in api.metadata("/apis/g/v1/things")] == ["a", "b"]
 
 
 def test_one_api_server_tells_its_version_and_metrics(api: ReadOnlyApi, served: Any) -> None:
-    names = ["major", "minor", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"]
+    names = [
+        "major",
+        "minor",
+        "gitCommit",
+        "gitTreeState",
+        "buildDate",
+        "goVersion",
+        "compiler",
+        "platform",
+    ]
     served.answers["/version/"] = {**dict.fromkeys(names, ""), "gitVersion": "v1.35.4"}
     served.answers["/metrics"] = (
         'apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",version="v1"} 1\n'
@@ -150,15 +173,34 @@ def test_uses_are_looked_for_by_the_preferred_version_and_only_where_another_is_
         entries = [{"groupVersion": f"{name}/{version}"} for version in versions]
         return {"name": name, "preferredVersion": entries[0], "versions": entries}
 
-    resources = [{"name": "flowschemas", "verbs": ["list"]}, {"name": "flowschemas/status", "verbs": ["get"]}]
-    written = {"name": "batch", "managedFields": [{"apiVersion": f"{FLOW}/v1beta3", "manager": "helm", "time": "t"}]}
+    resources = [
+        {"name": "flowschemas", "verbs": ["list"]},
+        {"name": "flowschemas/status", "verbs": ["get"]},
+    ]
+    written = {
+        "name": "batch",
+        "managedFields": [{"apiVersion": f"{FLOW}/v1beta3", "manager": "helm", "time": "t"}],
+    }
     served.answers.update(
         {
-            "/apis": {"groups": [group("apps", "v1"), group("autoscaling", "v2", "v1"), group(FLOW, "v1", "v1beta3")]},
+            "/apis": {
+                "groups": [
+                    group("apps", "v1"),
+                    group("autoscaling", "v2", "v1"),
+                    group(FLOW, "v1", "v1beta3"),
+                ]
+            },
             f"/apis/{FLOW}/v1": {"resources": resources},
-            f"/apis/{FLOW}/v1/flowschemas?limit=500": {"metadata": {}, "items": [{"metadata": written}]},
+            f"/apis/{FLOW}/v1/flowschemas?limit=500": {
+                "metadata": {},
+                "items": [{"metadata": written}],
+            },
         }
     )
     (use,) = read_uses(api, [DeprecatedApi(FLOW, "v1beta3", "flowschemas", "1.32")])
     assert (use.group_version, use.manager, use.name) == (f"{FLOW}/v1beta3", "helm", "batch")
-    assert [path for _, path in served.asked] == ["/apis", f"/apis/{FLOW}/v1", f"/apis/{FLOW}/v1/flowschemas?limit=500"]
+    assert [path for _, path in served.asked] == [
+        "/apis",
+        f"/apis/{FLOW}/v1",
+        f"/apis/{FLOW}/v1/flowschemas?limit=500",
+    ]

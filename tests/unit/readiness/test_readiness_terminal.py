@@ -6,9 +6,9 @@ from dataclasses import replace
 from ready_cluster import node, with_node
 from rich.console import Console
 
-from harness.cli.readiness import show
-from harness.readiness.judge import judge
-from harness.readiness.model import Answer, Snapshot
+from kubedrill.cli.readiness import show
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import Answer, Snapshot
 
 
 def shown(snapshot: Snapshot) -> str:
@@ -20,9 +20,18 @@ def shown(snapshot: Snapshot) -> str:
 def test_findings_are_grouped_by_severity_and_the_verdict_comes_last(ready: Snapshot) -> None:
     cordoned = node("w2", Ready="False")
     cordoned.spec.unschedulable = True
-    text = shown(replace(with_node(ready, cordoned), uses=Answer(error="[bold]the API is silent[/]")))
+    text = shown(
+        replace(with_node(ready, cordoned), uses=Answer(error="[bold]the API is silent[/]"))
+    )
     places = [
-        text.index(word) for word in ("blocker (1)", "unknown (1)", "warning (", "info (", "test to v1.36.3: NOT READY")
+        text.index(word)
+        for word in (
+            "blocker (1)",
+            "unknown (1)",
+            "warning (",
+            "info (",
+            "test to v1.36.3: NOT READY",
+        )
     ]
     assert places == sorted(places)
     assert "[bold]the API is silent[/]" in text  # an error's own words are never taken for markup

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from ready_cluster import BUNDLE, found, node, pod, static_pod, with_host, with_node, with_pods
 
-from harness.errors import UsageError
-from harness.readiness.judge import judge
-from harness.readiness.model import Answer, ApiServer, Snapshot, Version
+from kubedrill.base.errors import UsageError
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import Answer, ApiServer, Snapshot, Version
 
 
 def servers(snapshot: Snapshot, *versions: str) -> Snapshot:
@@ -47,14 +47,19 @@ def test_the_skip_names_the_release_between(ready: Snapshot) -> None:
     ("kubelet", "rule_says"),
     [
         ("v1.35.4", ""),
-        ("v1.36.3", "never newer than any API server"),  # a half-done upgrade: worker before its control planes
+        (
+            "v1.36.3",
+            "never newer than any API server",
+        ),  # a half-done upgrade: worker before its control planes
         ("v1.37.0", "newer than v1.36.3"),
         ("v1.34.9", "2 minor versions behind"),
         ("v1.33.1", "3 minor versions behind"),
         ("v1.32.0", "4 minor versions older"),
     ],
 )
-def test_every_kubelet_is_held_to_the_skew_policy(ready: Snapshot, kubelet: str, rule_says: str) -> None:
+def test_every_kubelet_is_held_to_the_skew_policy(
+    ready: Snapshot, kubelet: str, rule_says: str
+) -> None:
     said = found(with_node(ready, node("w2", kubelet=kubelet)), "kubelet-skew")
     assert len(said) == (1 if rule_says else 0)
     for finding in said:
@@ -71,7 +76,11 @@ def test_api_servers_two_minor_versions_apart_are_told(ready: Snapshot) -> None:
 
 def test_a_proxy_or_scheduler_of_another_release_is_named(ready: Snapshot) -> None:
     proxy = pod(
-        "kube-proxy-x", "w1", owner="DaemonSet", namespace="kube-system", image="registry.k8s.io/kube-proxy:v1.31.0"
+        "kube-proxy-x",
+        "w1",
+        owner="DaemonSet",
+        namespace="kube-system",
+        image="registry.k8s.io/kube-proxy:v1.31.0",
     )
     proxy.metadata.labels = {"k8s-app": "kube-proxy"}
     old = static_pod("kube-scheduler", "cp9", tag="v1.34.0")
@@ -82,9 +91,17 @@ def test_a_proxy_or_scheduler_of_another_release_is_named(ready: Snapshot) -> No
     }
 
 
-def test_the_proxy_and_scheduler_of_the_target_and_of_three_or_one_releases_before_are_fine(ready: Snapshot) -> None:
+def test_the_proxy_and_scheduler_of_the_target_and_of_three_or_one_releases_before_are_fine(
+    ready: Snapshot,
+) -> None:
     proxies = [
-        pod(f"p{tag}", "w1", owner="DaemonSet", namespace="kube-system", image=f"registry.k8s.io/kube-proxy:{tag}")
+        pod(
+            f"p{tag}",
+            "w1",
+            owner="DaemonSet",
+            namespace="kube-system",
+            image=f"registry.k8s.io/kube-proxy:{tag}",
+        )
         for tag in ("v1.33.1", "v1.36.3")
     ]
     for proxy in proxies:
@@ -96,7 +113,9 @@ def test_the_proxy_and_scheduler_of_the_target_and_of_three_or_one_releases_befo
 
 
 def test_an_image_without_a_version_is_unknown_and_not_fine(ready: Snapshot) -> None:
-    (said,) = found(with_pods(ready, static_pod("kube-scheduler", "cp9", tag="latest")), "component-skew")
+    (said,) = found(
+        with_pods(ready, static_pod("kube-scheduler", "cp9", tag="latest")), "component-skew"
+    )
     assert said.severity == "unknown"
 
 
@@ -109,7 +128,9 @@ def test_another_upgrade_under_way_blocks_but_this_one_goes_on(ready: Snapshot) 
     assert found(with_node(ready, marked), "unfinished-upgrade") == []
 
 
-@pytest.mark.parametrize(("said", "severity"), [("", "warning"), ("v1.37.0", "warning"), ("garbage", "unknown")])
+@pytest.mark.parametrize(
+    ("said", "severity"), [("", "warning"), ("v1.37.0", "warning"), ("garbage", "unknown")]
+)
 def test_kubeadm_that_is_missing_newer_or_odd(ready: Snapshot, said: str, severity: str) -> None:
     (finding,) = found(with_host(ready, "w1", kubeadm=said), "kubeadm-version")
     assert finding.severity == severity
@@ -126,10 +147,15 @@ def test_a_version_that_is_none_is_a_usage_error(text: str) -> None:
     [
         ({"faults": ("bin/kubelet: missing",), "parts": ()}, "bin/kubelet: missing"),
         ({"parts": tuple(p for p in BUNDLE.parts if p.name != "runc")}, "lacks runc"),
-        ({"wanted_images": ("registry.k8s.io/etcd:3.6.8-0",)}, "lacks registry.k8s.io/etcd:3.6.8-0"),
+        (
+            {"wanted_images": ("registry.k8s.io/etcd:3.6.8-0",)},
+            "lacks registry.k8s.io/etcd:3.6.8-0",
+        ),
     ],
 )
-def test_a_bundle_that_is_not_whole_blocks(ready: Snapshot, changes: dict[str, Any], words: str) -> None:
+def test_a_bundle_that_is_not_whole_blocks(
+    ready: Snapshot, changes: dict[str, Any], words: str
+) -> None:
     (said,) = found(replace(ready, bundle=Answer(replace(BUNDLE, **changes))), "bundle")
     assert words in said.found
     assert said.severity == "blocker"
@@ -148,7 +174,9 @@ def test_an_image_on_some_nodes_only_is_named_with_its_users_and_the_nodes(ready
     assert found(everywhere, "images") == []
     assert [f.severity.value for f in judge(everywhere).findings if f.rule == "images"] == ["info"]
     silent = replace(everywhere, hosts={**everywhere.hosts, "w2": Answer(error="silent")})
-    assert [f for f in judge(silent).findings if f.rule == "images"] == []  # nobody says that it is on w2
+    assert [
+        f for f in judge(silent).findings if f.rule == "images"
+    ] == []  # nobody says that it is on w2
 
 
 def test_an_image_that_may_not_be_pulled_blocks(ready: Snapshot) -> None:

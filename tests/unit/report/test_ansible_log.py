@@ -1,4 +1,7 @@
-"""Which line of Ansible's log a task of the timeline leads to: tried on what ansible-playbook itself writes."""
+"""Which line of Ansible's log a task of the timeline leads to.
+
+Tried on what ansible-playbook itself writes.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from recordkit import Kit
 
-from harness.cluster.inventory import Inventory
-from harness.cluster.playbooks import run_playbook
-from harness.drills.ansible_lane import AnsibleLane
-from harness.errors import StepFailed
-from harness.model import Span
-from harness.report import write_report
-from harness.report.ansible_log import AnsibleLog, links, read_logs
-from harness.report.timeline import timeline
-from harness.verdict import judge
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import Span
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.playbooks import run_playbook
+from kubedrill.core.ansible_lane import AnsibleLane
+from kubedrill.report import write_report
+from kubedrill.report.ansible_log import AnsibleLog, links, read_logs
+from kubedrill.report.timeline import timeline
+from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +100,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Span]]:
     inventory = Inventory(folder / "hosts.ini", "test", (), {})
     log = folder / "record" / "failover-vip.1.ansible.log"
     with AnsibleLane(noted) as lane, pytest.raises(StepFailed):
-        run_playbook(inventory, folder / "play.yml", {"secret": "x1"}, on_event=lane.take, timeout_s=300, log_path=log)
+        run_playbook(
+            inventory,
+            folder / "play.yml",
+            {"secret": "x1"},
+            on_event=lane.take,
+            timeout_s=300,
+            log_path=log,
+        )
     return folder, noted.spans
 
 
@@ -112,14 +122,19 @@ def told(folder: Path, spans: list[Span]) -> dict[tuple[str, str], list[str]]:
     return lines
 
 
-def test_each_task_leads_to_the_line_that_tells_how_it_ended(played: tuple[Path, list[Span]]) -> None:
+def test_each_task_leads_to_the_line_that_tells_how_it_ended(
+    played: tuple[Path, list[Span]],
+) -> None:
     lines = told(*played)
     assert sum(map(len, lines.values())) == len(played[1]), "no task is without its line"
     assert lines["Look", "b"][0] == "ok: [b]"
     assert lines["Look", "b"][1].startswith("ok: [b] => {")
     assert lines["Several", "a"] == ["changed: [a] => (item=1)"]
     assert re.fullmatch(r"included: .*more\.yml for (a, b|b, a)", lines["Take more in", "b"][0])
-    assert lines["outer: Take the other in", "b"][0] in {"included: inner for a, b", "included: inner for b, a"}
+    assert lines["outer: Take the other in", "b"][0] in {
+        "included: inner for a, b",
+        "included: inner for b, a",
+    }
     assert lines["inner: Act", "b"] == ["changed: [b]"]
     assert lines["One more", "a"] == ["changed: [a]"]
     assert ("Leave out", "b") not in lines
@@ -142,17 +157,28 @@ def test_the_pages_have_the_lines_and_no_secret(played: tuple[Path, list[Span]])
     assert len(addresses) == len(spans)
     assert all(f'id="{line}"' in log for _, line in addresses)
     assert 'href="../index.html#drill-1"' in log
-    drawn = [span for lane in timeline(record, links(read_logs(folder, "failover-vip"), record.spans))["lanes"]
-             if lane["lane"] == "ansible" for row in lane["rows"] for span in row["spans"]]  # fmt: skip
+    drawn = [
+        span
+        for lane in timeline(record, links(read_logs(folder, "failover-vip"), record.spans))[
+            "lanes"
+        ]
+        if lane["lane"] == "ansible"
+        for row in lane["rows"]
+        for span in row["spans"]
+    ]
     assert all(span[6].startswith("logs/failover-vip.1.ansible.log.html#L") for span in drawn)
 
 
 def test_a_second_playbook_of_the_drill_goes_on_where_the_first_ended(tmp_path: Path) -> None:
     (tmp_path / "record").mkdir()
     for number in (2, 10, 1):
-        text = "TASK [upgrade : Look] ****\n" + ("" if number == 1 else "\n" * number) + "ok: [cp1]\n"
+        text = (
+            "TASK [upgrade : Look] ****\n" + ("" if number == 1 else "\n" * number) + "ok: [cp1]\n"
+        )
         (tmp_path / "record" / f"upgrade.{number}.ansible.log").write_text(text)
-    (tmp_path / "record" / "upgrade-killed.1.ansible.log").write_text("TASK [upgrade : Look] ****\nok: [cp1]\n")
+    (tmp_path / "record" / "upgrade-killed.1.ansible.log").write_text(
+        "TASK [upgrade : Look] ****\nok: [cp1]\n"
+    )
     ends = [span("Look", at, "ok") for at in (3, 1, 2)]
     found = links(read_logs(tmp_path, "upgrade"), ends)
     assert [found[s] for s in sorted(ends, key=lambda s: s.start)] == [
@@ -163,9 +189,15 @@ def test_a_second_playbook_of_the_drill_goes_on_where_the_first_ended(tmp_path: 
 
 
 def test_a_task_that_was_cut_off_leads_to_where_it_began() -> None:
-    log = AnsibleLog("x.1.ansible.log", ("TASK [upgrade : Look] ***", "ok: [cp1]", "", "TASK [upgrade : Look] ***"))
+    log = AnsibleLog(
+        "x.1.ansible.log",
+        ("TASK [upgrade : Look] ***", "ok: [cp1]", "", "TASK [upgrade : Look] ***"),
+    )
     done, cut = span("Look", 1, "ok"), span("Look", 2, "unfinished")
-    assert links([log], [done, cut]) == {done: "logs/x.1.ansible.log.html#L2", cut: "logs/x.1.ansible.log.html#L4"}
+    assert links([log], [done, cut]) == {
+        done: "logs/x.1.ansible.log.html#L2",
+        cut: "logs/x.1.ansible.log.html#L4",
+    }
 
 
 def test_what_no_log_tells_of_has_no_address() -> None:
@@ -183,7 +215,9 @@ def test_hostile_lines_are_text(tmp_path: Path) -> None:
     record = kit.record()
     page = write_report(tmp_path, [record], [judge(record)], not_run={}).read_text()
     assert "<script>alert" not in page
-    assert "<script>alert" not in (tmp_path / "logs" / "failover-vip.1.ansible.log.html").read_text()
+    assert (
+        "<script>alert" not in (tmp_path / "logs" / "failover-vip.1.ansible.log.html").read_text()
+    )
 
 
 def test_a_long_log_is_read_in_time(tmp_path: Path) -> None:
@@ -192,7 +226,9 @@ def test_a_long_log_is_read_in_time(tmp_path: Path) -> None:
     block = "TASK [upgrade : Look] ****\n" + "".join(f"ok: [n{n}]\n" for n in range(200)) + "\n"
     (tmp_path / "record" / "upgrade.1.ansible.log").write_text(block * 100)
     spans = [
-        Span("ansible", f"n{n}", "upgrade: Look", at, at + 1, {"result": "ok"}) for at in range(100) for n in range(200)
+        Span("ansible", f"n{n}", "upgrade: Look", at, at + 1, {"result": "ok"})
+        for at in range(100)
+        for n in range(200)
     ]
     begun = time.process_time()
     assert len(links(read_logs(tmp_path, "upgrade"), spans)) == 20_000

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from load_results import saturated
 
-from harness.app.ledger import Ledger
-from harness.app.load_result import result, write_result
-from harness.app.load_run import LoadTest, Wanted
-from harness.config import Settings
-from harness.report.load_charts import latency_chart, replica_chart, throughput_chart
-from harness.report.load_page import load_page_html
+from kubedrill.config import Settings
+from kubedrill.load.result import result, write_result
+from kubedrill.load.run import LoadTest, Wanted
+from kubedrill.orders.ledger import Ledger
+from kubedrill.report.load_charts import latency_chart, replica_chart, throughput_chart
+from kubedrill.report.load_page import load_page_html
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,9 @@ def test_a_lost_order_fails_whatever_the_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("interrupted", "verdict"), [(True, "ABORTED"), (False, "INCONCLUSIVE")])
-def test_a_test_that_did_not_end_has_a_page_too(tmp_path: Path, interrupted: bool, verdict: str) -> None:
+def test_a_test_that_did_not_end_has_a_page_too(
+    tmp_path: Path, interrupted: bool, verdict: str
+) -> None:
     test = saturated(tmp_path)
     test.stopped, test.interrupted = HOSTILE, interrupted
     for ledger in test.ledgers:
@@ -81,7 +83,13 @@ def test_a_test_that_did_not_end_has_a_page_too(tmp_path: Path, interrupted: boo
 
 def test_a_test_without_a_step_has_files_too(tmp_path: Path) -> None:
     wanted = saturated(tmp_path, scaler=False).wanted
-    test = LoadTest("l0", Wanted(wanted.url, (25.0,), 1, wanted.objective), Settings(), tmp_path, stopped="no answer")
+    test = LoadTest(
+        "l0",
+        Wanted(wanted.url, (25.0,), 1, wanted.objective),
+        Settings(),
+        tmp_path,
+        stopped="no answer",
+    )
     found = result(test, "kubedrill")
     write_result(tmp_path, test, found)
     assert (found["verdict"], found["knee"]) == ("INCONCLUSIVE", None)
@@ -92,10 +100,17 @@ def test_plots_are_pictures_also_where_nothing_was_acknowledged(tmp_path: Path) 
     test = saturated(tmp_path)
     test.steps, test.ledgers = test.steps[-1:], [Ledger()]
     for found in (result(test, "kubedrill"), _nothing(result(test, "kubedrill"))):
-        for chart in (throughput_chart(found), latency_chart(found), replica_chart(found, found["autoscalers"][0])):
+        for chart in (
+            throughput_chart(found),
+            latency_chart(found),
+            replica_chart(found, found["autoscalers"][0]),
+        ):
             assert ET.fromstring(chart).tag == "svg"  # noqa: S314 - made above
 
 
 def _nothing(found: dict[str, object]) -> dict[str, object]:
-    steps = [{**step, "throughput": 0.0, "times_ms": dict.fromkeys(step["times_ms"])} for step in found["steps"]]  # type: ignore[attr-defined]
+    steps = [
+        {**step, "throughput": 0.0, "times_ms": dict.fromkeys(step["times_ms"])}
+        for step in found["steps"]
+    ]  # type: ignore[attr-defined]
     return {**found, "steps": steps, "seconds": []}

@@ -12,12 +12,12 @@ from long_record import long_record
 from recordkit import Kit, at, write
 from scenarios import bad, failover, good, inconclusive, upgrade
 
-from harness.errors import UsageError
-from harness.model import Check, Event, Record
-from harness.record import read_record
-from harness.report import read_not_run, write_report
-from harness.report.timeline import timeline
-from harness.verdict import judge
+from kubedrill.base.errors import UsageError
+from kubedrill.base.model import Check, Event, Record
+from kubedrill.record import read_record
+from kubedrill.report import read_not_run, write_report
+from kubedrill.report.timeline import timeline
+from kubedrill.verdict import judge
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "verdict.schema.json").read_text())
 MISSED = {"latency": "the kernel of w1 has no netem"}
@@ -64,13 +64,18 @@ def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
 def test_outages_say_when_from_the_begin(tmp_path: Path) -> None:
     [drill] = verdicts(report(tmp_path / "1", bad()))["drills"]  # type: ignore[misc]
     [outage] = drill["outages"]
-    assert (outage["from_s"], outage["to_s"]) == (pytest.approx(6.0, abs=0.01), pytest.approx(10.9, abs=0.01))
+    assert (outage["from_s"], outage["to_s"]) == (
+        pytest.approx(6.0, abs=0.01),
+        pytest.approx(10.9, abs=0.01),
+    )
 
 
 def test_junit(tmp_path: Path) -> None:
     stopped = Kit()
     stopped.ended = "interrupted"
-    directory = report(tmp_path / "1", good(), bad(), inconclusive(), stopped.record(), not_run=MISSED)
+    directory = report(
+        tmp_path / "1", good(), bad(), inconclusive(), stopped.record(), not_run=MISSED
+    )
     suite = ET.parse(directory / "junit.xml").getroot()[0]  # noqa: S314 - our own file
     assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
         "tests": "5", "failures": "1", "errors": "2", "skipped": "1",
@@ -94,7 +99,9 @@ def test_no_drill_at_all(tmp_path: Path) -> None:
 def test_rebuilt_offline_from_the_record_is_the_same(tmp_path: Path) -> None:
     first = report(tmp_path / "1", failover(), not_run=MISSED)
     path = write(failover(), tmp_path / "1" / "record" / "failover-vip.jsonl")
-    before = {name: (first / name).read_text() for name in ("verdict.json", "junit.xml", "index.html")}
+    before = {
+        name: (first / name).read_text() for name in ("verdict.json", "junit.xml", "index.html")
+    }
     report(tmp_path / "1", read_record(path))
     assert {name: (first / name).read_text() for name in before} == before
 
@@ -151,12 +158,18 @@ def test_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_no_failure_is_lost_by_downsampling() -> None:
-    kit = Kit(lasts_s=1200.0).fail("api-write", 100.0, 900.0, every=7).fail("app-nodeport-new", 600.03, 600.13, "reset")
+    kit = (
+        Kit(lasts_s=1200.0)
+        .fail("api-write", 100.0, 900.0, every=7)
+        .fail("app-nodeport-new", 600.03, 600.13, "reset")
+    )
     drawn = {p["name"]: p for p in timeline(kit.record())["probes"]}
     write_probe, app = drawn["api-write"], drawn["app-nodeport-new"]
     assert len(write_probe["buckets"]) <= 3001 < write_probe["samples"]
     assert (
-        sum(f[2] for f in write_probe["failures"]) == write_probe["failed"] == sum(b[2] for b in write_probe["buckets"])
+        sum(f[2] for f in write_probe["failures"])
+        == write_probe["failed"]
+        == sum(b[2] for b in write_probe["buckets"])
     )
     assert sum(b[1] + b[2] for b in write_probe["buckets"]) == write_probe["samples"]
     assert [f[2:] for f in app["failures"]] == [[1, "reset"]]
@@ -168,9 +181,9 @@ def test_shortest_outages_of_a_day_stay_apart() -> None:
     [drawn] = [probe for probe in timeline(record)["probes"] if probe["name"] == "api-write"]
     assert len(drawn["buckets"]) <= 3001
     assert drawn["width"] > 28_000, "ms: each bucket is far wider than an outage"
-    assert [(round(start, -2), round(end, -2), count) for start, end, count, _ in drawn["failures"]] == [
-        (seq * 100, seq * 100, 1) for seq in lost
-    ]
+    assert [
+        (round(start, -2), round(end, -2), count) for start, end, count, _ in drawn["failures"]
+    ] == [(seq * 100, seq * 100, 1) for seq in lost]
 
 
 def test_many_failures_and_many_probes_make_no_huge_page() -> None:
@@ -183,7 +196,11 @@ def test_many_failures_and_many_probes_make_no_huge_page() -> None:
 
 
 def test_releases_are_drawn_where_one_changed() -> None:
-    kit = Kit().span("release", "w1", "worker v1.35.4", 0, 7).span("release", "cp1", "control plane v1.36.3", 0, None)
+    kit = (
+        Kit()
+        .span("release", "w1", "worker v1.35.4", 0, 7)
+        .span("release", "cp1", "control plane v1.36.3", 0, None)
+    )
     assert "release" not in [lane["lane"] for lane in timeline(kit.record())["lanes"]]
     kit.span("release", "w1", "worker v1.36.3", 7, None)
     [drawn] = [lane for lane in timeline(kit.record())["lanes"] if lane["lane"] == "release"]
@@ -192,7 +209,13 @@ def test_releases_are_drawn_where_one_changed() -> None:
 
 def test_lanes_and_open_spans() -> None:
     drawn = timeline(failover())
-    assert [lane["lane"] for lane in drawn["lanes"]] == ["fault", "step", "node", "etcd-leader", "vip"]
+    assert [lane["lane"] for lane in drawn["lanes"]] == [
+        "fault",
+        "step",
+        "node",
+        "etcd-leader",
+        "vip",
+    ]
     [vip] = [lane for lane in drawn["lanes"] if lane["lane"] == "vip"]
     held = [(span[2], span[1], span[5]) for span in vip["rows"][0]["spans"]]
     assert held == [("cp1", 31_000.0, False), ("cp2", drawn["end"], True)]

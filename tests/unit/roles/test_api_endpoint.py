@@ -1,4 +1,7 @@
-"""The balancer's configuration for both kinds of endpoint; what predictions are made of is read back from it."""
+"""The balancer's configuration for both kinds of endpoint.
+
+What predictions are made of is read back from it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import jinja2
 import pytest
 import yaml
 
-from harness.cluster.timers import node_ports_apart, parse_haproxy
+from kubedrill.cluster.timers import node_ports_apart, parse_haproxy
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "api_endpoint"
 NAMES = {"cp1": 11, "cp2": 12, "cp3": 13, "w1": 21, "w2": 22}
@@ -30,7 +33,9 @@ def render(planes: int = 3, **values: Any) -> str:
         **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8")),
         "cluster_api_port": 8443,
         "groups": {"control_planes": list(NAMES)[:planes], "workers": ["w1", "w2"]},
-        "hostvars": {name: {"ansible_facts": {"kubedrill_node": found}} for name, found in address.items()},
+        "hostvars": {
+            name: {"ansible_facts": {"kubedrill_node": found}} for name, found in address.items()
+        },
         **values,
     }
     return environment.get_template("haproxy.cfg.j2").render(given)
@@ -52,7 +57,9 @@ def test_outside_the_cluster_it_passes_node_ports_of_every_node_too() -> None:
     assert "bind :8443" in api
     assert "bind :30000-32767" in api
     nodes = [f"node-{name} 10.0.0.{last}" for name, last in NAMES.items()]
-    assert re.findall(r"^    server (.+)$", ports, re.MULTILINE) == nodes, "no port: the one that the client asked"
+    assert re.findall(r"^    server (.+)$", ports, re.MULTILINE) == nodes, (
+        "no port: the one that the client asked"
+    )
     assert "check port 10256" in ports
     assert "shutdown-sessions" not in ports, "kube-proxy restarts in an upgrade, and cuts nobody"
     assert "observe" not in ports, "a port that nobody serves must not take its nodes out"
@@ -69,10 +76,14 @@ def test_its_timers_are_read_back_apart(planes: int, fall: int) -> None:
     assert parse_haproxy(ports)["fall"] == 3
 
 
-@pytest.mark.parametrize(("interval_ms", "fast_ms", "check_s"), [(500, 200, 0.5), (3000, 1200, 3.0), (100, 40, 0.5)])
+@pytest.mark.parametrize(
+    ("interval_ms", "fast_ms", "check_s"), [(500, 200, 0.5), (3000, 1200, 3.0), (100, 40, 0.5)]
+)
 def test_a_slow_machine_is_not_asked_more_often_when_it_fails_and_has_as_long_to_answer(
     interval_ms: int, fast_ms: int, check_s: float
 ) -> None:
-    text = render(cluster_endpoint_kind="virtual_address", api_endpoint_check_interval_ms=interval_ms)
+    text = render(
+        cluster_endpoint_kind="virtual_address", api_endpoint_check_interval_ms=interval_ms
+    )
     assert f" inter {interval_ms}ms fastinter {fast_ms}ms downinter {interval_ms}ms " in text
     assert parse_haproxy(text)["check"] == check_s

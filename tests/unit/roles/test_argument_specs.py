@@ -42,7 +42,11 @@ def test_keys_are_those_of_the_defaults(role: str) -> None:
 
 @pytest.mark.parametrize("role", NAMES)
 def test_values_are_those_of_the_defaults(role: str) -> None:
-    specified = {name: option.get("default") for name, option in options(role).items() if not option.get("required")}
+    specified = {
+        name: option.get("default")
+        for name, option in options(role).items()
+        if not option.get("required")
+    }
     assert specified == load(role, "defaults/main.yml")
 
 
@@ -53,5 +57,7 @@ def test_public_variables_carry_the_role_s_name(role: str) -> None:
 
 @pytest.mark.parametrize("role", NAMES)
 def test_each_option_has_type_and_description(role: str) -> None:
-    lacking = [name for name, option in options(role).items() if not {"type", "description"} <= set(option)]
+    lacking = [
+        name for name, option in options(role).items() if not {"type", "description"} <= set(option)
+    ]
     assert lacking == []

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from modules import load
+
+from ansible_collections.kubedrill.kubeadm.plugins.modules import bundle_parts as parts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-parts = load("playbooks/library/bundle_parts.py")
 CONTENT = b"#!/bin/true\n" * 1000
 
 
@@ -32,7 +32,12 @@ def manifest() -> dict[str, Any]:
     shared = {"kind": "binary", "size": len(CONTENT), "sha256": digest}
     return {
         "parts": [
-            {"name": "kubeadm", "path": "bin/kubeadm", "nodes": ["control_plane", "worker"], **shared},
+            {
+                "name": "kubeadm",
+                "path": "bin/kubeadm",
+                "nodes": ["control_plane", "worker"],
+                **shared,
+            },
             {"name": "etcdctl", "path": "bin/etcdctl", "nodes": ["control_plane"], **shared},
         ]
     }
@@ -70,11 +75,15 @@ def test_a_worker_gets_what_workers_need(bundle: Path) -> None:
     assert installed.stat().st_mode & 0o777 == 0o755
 
 
-def test_a_gentle_copy_goes_to_the_disk_bit_by_bit(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gentle_copy_goes_to_the_disk_bit_by_bit(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(parts, "CHUNK", 1000)
     monkeypatch.setattr(parts, "SYNC_BYTES", 4000)
     there: list[int] = []
-    monkeypatch.setattr(os, "fdatasync", lambda descriptor: there.append(os.fstat(descriptor).st_size))
+    monkeypatch.setattr(
+        os, "fdatasync", lambda descriptor: there.append(os.fstat(descriptor).st_size)
+    )
     installer(bundle, gentle=True).install(manifest()["parts"][0])
     assert (bundle.parent / "usr" / "bin" / "kubeadm").read_bytes() == CONTENT
     assert there == [4000, 8000, 12000]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from modules import load
-
-ready = load("playbooks/library/cluster_ready.py")
+from ansible_collections.kubedrill.kubeadm.plugins.modules import cluster_ready as ready
 
 
 def node(name: str, status: str) -> dict[str, Any]:
@@ -32,11 +30,17 @@ def daemon_set(wanted: int, good: int, *, observed: int = 2) -> dict[str, Any]:
 def pod(reason: str) -> dict[str, Any]:
     return {
         "kind": "Pod",
-        "metadata": {"name": "flannel-x", "namespace": "kube-flannel", "labels": {"app": "flannel"}},
+        "metadata": {
+            "name": "flannel-x",
+            "namespace": "kube-flannel",
+            "labels": {"app": "flannel"},
+        },
         "spec": {"nodeName": "w1"},
         "status": {
             "conditions": [{"type": "Ready", "status": "False"}],
-            "containerStatuses": [{"state": {"waiting": {"reason": reason, "message": "no such image"}}}],
+            "containerStatuses": [
+                {"state": {"waiting": {"reason": reason, "message": "no such image"}}}
+            ],
         },
     }
 
@@ -46,7 +50,9 @@ def test_ready_nodes_are_no_problem() -> None:
 
 
 def test_unknown_is_not_ready() -> None:
-    assert ready.node_problems([node("cp1", "Unknown")], ["cp1"]) == ["node cp1 is not Ready: kubelet stopped posting"]
+    assert ready.node_problems([node("cp1", "Unknown")], ["cp1"]) == [
+        "node cp1 is not Ready: kubelet stopped posting"
+    ]
 
 
 def test_a_node_that_never_joined_is_named() -> None:
@@ -54,11 +60,16 @@ def test_a_node_that_never_joined_is_named() -> None:
 
 
 def test_complete_workloads_are_no_problem() -> None:
-    assert ready.workload_problems([daemon_set(5, 5)], ["kube-flannel"], ["DaemonSet/flannel"]) == []
+    assert (
+        ready.workload_problems([daemon_set(5, 5)], ["kube-flannel"], ["DaemonSet/flannel"]) == []
+    )
 
 
 def test_ten_of_a_hundred_is_not_ready() -> None:
-    assert "has 10 of 100 pods ready" in ready.workload_problems([daemon_set(100, 10)], ["kube-flannel"], [])[0]
+    assert (
+        "has 10 of 100 pods ready"
+        in ready.workload_problems([daemon_set(100, 10)], ["kube-flannel"], [])[0]
+    )
 
 
 def test_no_pods_wanted_yet_is_not_ready() -> None:
@@ -71,17 +82,32 @@ def test_numbers_from_before_a_change_do_not_count() -> None:
 
 
 def test_the_pod_s_own_reason_is_told() -> None:
-    problem = ready.workload_problems([daemon_set(5, 4), pod("ErrImageNeverPull")], ["kube-flannel"], [])[0]
-    assert problem == "DaemonSet flannel has 4 of 5 pods ready (flannel-x on w1: ErrImageNeverPull no such image)"
+    problem = ready.workload_problems(
+        [daemon_set(5, 4), pod("ErrImageNeverPull")], ["kube-flannel"], []
+    )[0]
+    assert (
+        problem
+        == "DaemonSet flannel has 4 of 5 pods ready (flannel-x on w1: ErrImageNeverPull no such image)"
+    )
 
 
 def test_a_missing_workload_is_named() -> None:
-    assert ready.workload_problems([], ["kube-system"], ["Deployment/coredns"]) == ["Deployment/coredns is not there"]
+    assert ready.workload_problems([], ["kube-system"], ["Deployment/coredns"]) == [
+        "Deployment/coredns is not there"
+    ]
 
 
 def api_service(status: str) -> dict[str, Any]:
-    condition = {"type": "Available", "status": status, "message": "no response from https://10.103.0.9:443"}
-    return {"kind": "APIService", "metadata": {"name": "v1.example"}, "status": {"conditions": [condition]}}
+    condition = {
+        "type": "Available",
+        "status": status,
+        "message": "no response from https://10.103.0.9:443",
+    }
+    return {
+        "kind": "APIService",
+        "metadata": {"name": "v1.example"},
+        "status": {"conditions": [condition]},
+    }
 
 
 def test_an_aggregated_api_that_is_available_is_no_problem() -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cluster.inventory import Inventory
-from harness.cluster.playbooks import run_playbook
-from harness.errors import StepFailed
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.playbooks import run_playbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ PLAY = """
   connection: local
   gather_facts: false
   tasks:
-    - ansible.builtin.include_role: {name: drain}
+    - ansible.builtin.include_role: {name: kubedrill.kubeadm.drain}
 """
 CUT_OFF = "error when waiting for pod to terminate: unexpected error when reading response body. Please retry."
 BLOCKED = "Cannot evict pod as it would violate the pod's disruption budget.\nerror: global timeout reached: 3m0s"
@@ -34,15 +34,22 @@ esac
 
 
 def drain(folder: Path, failures: int, said: str) -> int:
-    """Drain with a kubectl whose first tries fail; returns how often it was called, also where the role gave up."""
+    """Drain with a kubectl whose first tries fail.
+
+    Returns how often it was called, also where the role gave up.
+    """
     kubectl = folder / "kubectl"
-    kubectl.write_text(KUBECTL.format(failures=failures, said=said, nothing=json.dumps({"items": []})))
+    kubectl.write_text(
+        KUBECTL.format(failures=failures, said=said, nothing=json.dumps({"items": []}))
+    )
     kubectl.chmod(0o755)
     (folder / "hosts.ini").write_text("[control_planes]\na\n")
     (folder / "play.yml").write_text(PLAY)
     inventory = Inventory(folder / "hosts.ini", "test", (), {})
     try:
-        run_playbook(inventory, folder / "play.yml", {"drain_kubectl": [str(kubectl)]}, timeout_s=300)
+        run_playbook(
+            inventory, folder / "play.yml", {"drain_kubectl": [str(kubectl)]}, timeout_s=300
+        )
     finally:
         drains = len((folder / "kubectl.drains").read_text().splitlines())
     return drains

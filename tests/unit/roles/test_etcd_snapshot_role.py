@@ -1,4 +1,7 @@
-"""What is written beside a snapshot, by the role itself; etcd's programs are scripts. The rollback finds it by that."""
+"""What is written beside a snapshot, by the role itself; etcd's programs are scripts.
+
+The rollback finds it by that.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from modules import load
 
-from harness.cluster.inventory import Inventory
-from harness.cluster.playbooks import run_playbook
-from harness.errors import StepFailed
+from ansible_collections.kubedrill.kubeadm.plugins.modules import rollback_snapshot
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.playbooks import run_playbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +23,7 @@ PLAY = """
   connection: local
   gather_facts: false
   tasks:
-    - ansible.builtin.import_role: {name: etcd_snapshot, tasks_from: save}
+    - ansible.builtin.import_role: {name: kubedrill.kubeadm.etcd_snapshot, tasks_from: save}
 """
 ABOUT = {"versions": ["1.35.4"], "to": "1.36.3", "unavailable": []}
 SCRIPTS = {
@@ -43,8 +46,15 @@ def save(tmp_path: Path, **programs: str) -> Path:
         old = kept / f"drill-2020010{day}T000000Z.db"
         for path in (old, old.with_suffix(".db.json")):
             path.write_text("{}")
-    variables: dict[str, Any] = {"etcd_snapshot_programs": str(tmp_path / "bin"), "etcd_snapshot_about": ABOUT}
-    variables |= {"etcd_snapshot_directory": str(kept), "etcd_snapshot_keep": 2, "cluster_name": "drill"}
+    variables: dict[str, Any] = {
+        "etcd_snapshot_programs": str(tmp_path / "bin"),
+        "etcd_snapshot_about": ABOUT,
+    }
+    variables |= {
+        "etcd_snapshot_directory": str(kept),
+        "etcd_snapshot_keep": 2,
+        "cluster_name": "drill",
+    }
     inventory = Inventory(tmp_path / "hosts.ini", "test", (), {})
     run_playbook(inventory, tmp_path / "play.yml", variables, timeout_s=300)
     return kept
@@ -62,9 +72,11 @@ def test_the_rollback_finds_what_the_role_saved(saved: Path) -> None:
         name for one in snapshots for name in (one.name, f"{one.name}.json")
     )
     assert {
-        path.stat().st_mode & 0o777 for path in saved.glob("*.db*") if path.name.startswith(snapshots[-1].name)
+        path.stat().st_mode & 0o777
+        for path in saved.glob("*.db*")
+        if path.name.startswith(snapshots[-1].name)
     } == {0o600}
-    told, problems = load("roles/rollback/library/rollback_snapshot.py").choose(saved, "", "drill", "1.35.4")
+    told, problems = rollback_snapshot.choose(saved, "", "drill", "1.35.4")
     assert (told["path"], problems) == (str(snapshots[-1]), [])
     assert (told["about"], told["bytes"], told["revision"]) == (ABOUT, 19, 7)
     assert told["taken"] in snapshots[-1].name
@@ -72,12 +84,13 @@ def test_the_rollback_finds_what_the_role_saved(saved: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
     snapshots[-1].write_bytes(b"all of the clusteR\n")
     assert (
-        "is not usable: its sha256"
-        in load("roles/rollback/library/rollback_snapshot.py").choose(saved, "", "drill", "1.35.4")[1][0]
+        "is not usable: its sha256" in rollback_snapshot.choose(saved, "", "drill", "1.35.4")[1][0]
     )
 
 
-def test_a_snapshot_whose_sum_cannot_be_told_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_whose_sum_cannot_be_told_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with pytest.raises(StepFailed, match="Save a snapshot of etcd"):

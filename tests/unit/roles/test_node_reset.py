@@ -1,4 +1,7 @@
-"""What is put back on a load balancer's host: what was remembered, and nothing that a node of a cluster would lose."""
+"""What is put back on a load balancer's host.
+
+What was remembered, and nothing that a node of a cluster would lose.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from modules import load
+
+from ansible_collections.kubedrill.kubeadm.plugins.modules import node_reset
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-RESET = load("roles/reset/library/node_reset.py")
 
 
 class Ended(Exception):
@@ -38,23 +40,25 @@ def remember(folder: Path, files: dict[str, Any]) -> None:
     state = folder / "state"
     state.mkdir()
     services = {"haproxy.service": {"enabled": "disabled", "active": "inactive"}}
-    (state / "found.json").write_text(json.dumps({"files": files, "services": services, "directories": []}))
+    (state / "found.json").write_text(
+        json.dumps({"files": files, "services": services, "directories": []})
+    )
     (state / "packages.json").write_text('["haproxy"]')
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, file in (("STATE", ""), ("FILE", "found.json"), ("PACKAGES", "packages.json")):
-        monkeypatch.setattr(RESET, name, tmp_path / "state" / file)
-    monkeypatch.setattr(RESET, "TRACES", (str(tmp_path / "containerd"),))
+        monkeypatch.setattr(node_reset, name, tmp_path / "state" / file)
+    monkeypatch.setattr(node_reset, "TRACES", (str(tmp_path / "containerd"),))
     (tmp_path / "containerd").mkdir()
     return tmp_path
 
 
 def run(monkeypatch: pytest.MonkeyPatch, module: Module) -> dict[str, Any]:
-    monkeypatch.setattr(RESET, "AnsibleModule", lambda **_: module)
+    monkeypatch.setattr(node_reset, "AnsibleModule", lambda **_: module)
     with pytest.raises(Ended) as caught:
-        RESET.main()
+        node_reset.main()
     answer: dict[str, Any] = caught.value.args[0]
     return answer
 
@@ -64,7 +68,9 @@ def test_only_what_was_remembered_is_put_back(host: Path, monkeypatch: pytest.Mo
     remember(host, {str(ours): {"content": "theirs\n", "mode": 0o640}, str(packaged): None})
     ours.write_text("ours\n")
     packaged.write_text("ours too\n")
-    module = Module(member=False, leave=False, pod_network="10.244.0.0/16", bundles=str(host / "bundles"))
+    module = Module(
+        member=False, leave=False, pod_network="10.244.0.0/16", bundles=str(host / "bundles")
+    )
     answer = run(monkeypatch, module)
     assert (answer["changed"], answer["packages"]) == (True, ["haproxy"])
     assert ours.read_text() == "theirs\n"
@@ -76,7 +82,11 @@ def test_only_what_was_remembered_is_put_back(host: Path, monkeypatch: pytest.Mo
     }
 
 
-def test_a_host_that_has_nothing_of_ours_is_left_alone(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = Module(member=False, leave=False, pod_network="10.244.0.0/16", bundles=str(host / "bundles"))
+def test_a_host_that_has_nothing_of_ours_is_left_alone(
+    host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = Module(
+        member=False, leave=False, pod_network="10.244.0.0/16", bundles=str(host / "bundles")
+    )
     assert run(monkeypatch, module) == {"changed": False, "removed": [], "packages": []}
     assert module.ran == []

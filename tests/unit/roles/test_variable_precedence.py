@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.cluster.inventory import Inventory
+from kubedrill.cluster.inventory import Inventory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,12 @@ all:
 
 @pytest.mark.parametrize(
     ("own", "file"),
-    [("{cluster_name: mine}", None), ("{}", "all.yml"), ("{}", "cluster.yml"), ("{}", "control_planes.yml")],
+    [
+        ("{cluster_name: mine}", None),
+        ("{}", "all.yml"),
+        ("{}", "cluster.yml"),
+        ("{}", "control_planes.yml"),
+    ],
 )
 def test_the_inventory_wins(tmp_path: Path, own: str, file: str | None) -> None:
     (tmp_path / "hosts.yml").write_text(HOSTS.format(vars=own), encoding="utf-8")

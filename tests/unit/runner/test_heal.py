@@ -1,4 +1,7 @@
-"""What heal does with what the scan finds: a cluster in memory for the order, a real shell for its commands."""
+"""What heal does with what the scan finds.
+
+A cluster in memory for the order, a real shell for its commands.
+"""
 
 import subprocess
 from pathlib import Path
@@ -7,14 +10,14 @@ from typing import Any, Self
 
 import pytest
 
-from harness.config import Settings
-from harness.drills.residue import Residue
-from harness.errors import StepFailed
-from harness.model import Node
-from harness.runner import heal as module
-from harness.runner import heal_nodes
-from harness.runner.heal import ORDER, heal
-from harness.runner.heal_nodes import ON_NODE, command
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import Node
+from kubedrill.config import Settings
+from kubedrill.core.residue import Residue
+from kubedrill.runner import heal as module
+from kubedrill.runner import heal_nodes
+from kubedrill.runner.heal import ORDER, heal
+from kubedrill.runner.heal_nodes import ON_NODE, command
 
 TABLE = Residue("table", "w1", "inet kubedrill_fault")
 FILL = Residue("fill", "w1", "/var/lib/kubedrill-fault-x", "7")
@@ -53,7 +56,11 @@ class Hosts:
     def __exit__(self, *_: object) -> None: ...
 
     def check(self, _node: str, line: str, _seconds: float) -> str:
-        kinds = [item.kind for item in self.cluster.left if item.kind in ON_NODE and command(item) == line]
+        kinds = [
+            item.kind
+            for item in self.cluster.left
+            if item.kind in ON_NODE and command(item) == line
+        ]
         self.cluster.repair(kinds[0])
         return ""
 
@@ -86,7 +93,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     node = Node("w1", "10.0.0.2", ("worker",))
     inventory: Any = Object(name="test", path="inv", nodes=(node,), node=lambda _name: node)
-    settings = Settings.model_validate({"timeouts": {"api_up": 1, "node_boot": 1, "namespace_gone": 1}})
+    settings = Settings.model_validate(
+        {"timeouts": {"api_up": 1, "node_boot": 1, "namespace_gone": 1}}
+    )
 
     def healed(cluster: Cluster, *, dry_run: bool = False) -> Any:
         for name in ("Hosts", "Power", "ClusterLease"):
@@ -104,7 +113,9 @@ def test_a_clean_cluster_is_not_touched(run: Any) -> None:
     assert (result.found, result.left, cluster.done) == ([], [], [])
 
 
-def test_a_node_that_is_off_is_switched_on_though_it_cannot_be_woken(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_is_off_is_switched_on_though_it_cannot_be_woken(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_self: Hosts, _node: Node) -> None:
         raise StepFailed("domain is not running")
 
@@ -155,7 +166,7 @@ def test_files_stay_while_the_undo_that_may_need_them_failed(run: Any) -> None:
 
 
 def test_every_kind_of_residue_has_its_place_in_the_order() -> None:
-    from harness.drills.residue_nodes import _WORDS  # noqa: PLC0415 - only here
+    from kubedrill.core.residue_nodes import _WORDS  # noqa: PLC0415 - only here
 
     assert set(ORDER) == set(_WORDS)
 
@@ -203,7 +214,9 @@ def test_a_manifest_without_a_copy_is_a_failure_that_says_so(folders: tuple[Path
     assert "no copy" in done.stderr
 
 
-def test_what_was_kept_aside_gets_its_place_back_but_for_data_that_are_of_no_use(tmp_path: Path) -> None:
+def test_what_was_kept_aside_gets_its_place_back_but_for_data_that_are_of_no_use(
+    tmp_path: Path,
+) -> None:
     certificate, data = tmp_path / "apiserver.crt", tmp_path / "member"
     certificate.write_text("expired\n")
     (tmp_path / "apiserver.crt.kubedrill-fault").write_text("good\n")

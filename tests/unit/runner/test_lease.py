@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from harness.cluster.api_client import ApiUnavailable
-from harness.errors import StepFailed, Unsafe
-from harness.runner import lease
-from harness.runner.lease import ClusterLease
+from kubedrill.base.errors import StepFailed, Unsafe
+from kubedrill.cluster.api_client import ApiUnavailable
+from kubedrill.runner import lease
+from kubedrill.runner.lease import ClusterLease
 
 
 class Leases:
@@ -84,7 +84,9 @@ def test_it_names_this_process_while_held_and_leaves_nothing() -> None:
 def test_a_run_of_another_host_is_refused_with_its_name_and_since_when() -> None:
     leases = Leases()
     leases.another(ago_s=5)
-    with pytest.raises(Unsafe, match=r"eve@far \(process 7\) drills the cluster test since 20\d\d-") as error:
+    with pytest.raises(
+        Unsafe, match=r"eve@far \(process 7\) drills the cluster test since 20\d\d-"
+    ) as error:
         make(leases).take()
     assert error.value.exit_code == 4
     assert "runs out at" in str(error.value)
@@ -120,7 +122,9 @@ def test_a_holder_that_died_on_this_host_blocks_nobody() -> None:
     leases = Leases()
     place = lease._me()["kubedrill.io/place"]
     started = {"kubedrill.io/process-started": "1"}
-    leases.another(ago_s=1, **{"kubedrill.io/place": place, "kubedrill.io/process": str(done.pid), **started})
+    leases.another(
+        ago_s=1, **{"kubedrill.io/place": place, "kubedrill.io/process": str(done.pid), **started}
+    )
     make(leases).take()
     assert leases.body is not None
     assert "far" not in leases.body["spec"]["holderIdentity"]
@@ -207,5 +211,7 @@ def test_an_api_that_refuses_is_told_in_its_words(monkeypatch: pytest.MonkeyPatc
         raise ApiException(status=403, reason="Forbidden")
 
     monkeypatch.setattr(leases, "create_namespaced_lease", forbid)
-    with pytest.raises(StepFailed, match="refused the lease kube-system/kubedrill with 403: Forbidden"):
+    with pytest.raises(
+        StepFailed, match="refused the lease kube-system/kubedrill with 403: Forbidden"
+    ):
         make(leases).ensure()

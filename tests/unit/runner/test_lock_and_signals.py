@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.inventory import Inventory
-from harness.errors import Unsafe
-from harness.runner.lock import run_lock
-from harness.runner.signals import stop_on_signals
+from kubedrill.base.errors import Unsafe
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.runner.lock import run_lock
+from kubedrill.runner.signals import stop_on_signals
 
 HOLDER = """\
 from pathlib import Path
-from harness.cluster.inventory import Inventory
-from harness.runner.lock import run_lock
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.runner.lock import run_lock
 with run_lock(Inventory(Path("/inv"), "test", (), {})):
     print("held", flush=True)
     input()

@@ -7,15 +7,23 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.inventory import Inventory
-from harness.config import Settings
-from harness.drills import ALL
-from harness.errors import ConfigErrors, StepFailed
-from harness.model import Header, Node, Record, Span
-from harness.runner import replay as module
-from harness.runner.facts import host_facts
-from harness.runner.replay import OtherTargets, Replay, Scene, as_long, choose, give_address, plan_replay
-from harness.runner.seeds import drill_rng
+from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.base.model import Header, Node, Record, Span
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import Settings
+from kubedrill.drills import ALL
+from kubedrill.runner import replay as module
+from kubedrill.runner.facts import host_facts
+from kubedrill.runner.replay import (
+    OtherTargets,
+    Replay,
+    Scene,
+    as_long,
+    choose,
+    give_address,
+    plan_replay,
+)
+from kubedrill.runner.seeds import drill_rng
 
 ENDPOINTS = {"outside": {"node_port": 30880}, "inside": {"service": "web", "port": 80}}
 NODES = ("cp1", "cp2", "cp3", "w1", "w2")
@@ -23,7 +31,10 @@ NODES = ("cp1", "cp2", "cp3", "w1", "w2")
 
 def inventory(name: str = "local", nodes: tuple[str, ...] = NODES) -> Inventory:
     return Inventory(
-        Path("inv"), name, tuple(Node(n, "", ("control_plane" if "cp" in n else "worker",)) for n in nodes), {}
+        Path("inv"),
+        name,
+        tuple(Node(n, "", ("control_plane" if "cp" in n else "worker",)) for n in nodes),
+        {},
     )
 
 
@@ -38,15 +49,27 @@ def test_a_run_is_repeated_with_its_seed_order_targets_and_roles() -> None:
         Span("vip", "cp1", "holds the virtual address", 5, 50),
         Span("etcd-leader", "cp2", "leads etcd", 5, None),
     )
-    found = plan_replay("r1", [record("node-drain", "w2"), record("failover-vip", "cp1", spans=spans)], inventory())
-    assert (found.seed, [drill.name for drill in found.drills]) == (7, ["node-drain", "failover-vip"])
-    assert found.scenes == {"node-drain": Scene(("w2",)), "failover-vip": Scene(("cp1",), "cp1", "cp2")}
+    found = plan_replay(
+        "r1", [record("node-drain", "w2"), record("failover-vip", "cp1", spans=spans)], inventory()
+    )
+    assert (found.seed, [drill.name for drill in found.drills]) == (
+        7,
+        ["node-drain", "failover-vip"],
+    )
+    assert found.scenes == {
+        "node-drain": Scene(("w2",)),
+        "failover-vip": Scene(("cp1",), "cp1", "cp2"),
+    }
 
 
 def test_a_game_day_is_repeated_as_long_as_it_was() -> None:
     assert as_long(Settings(), [record("node-drain", "w2")]) == Settings()
-    assert as_long(Settings(), [record("game-day", "7.5 min", "pod-killed#3")]).game_day.minutes == 7.5
-    assert as_long(Settings(), [record("game-day")]) == Settings()  # one that was ABORTED before it began
+    assert (
+        as_long(Settings(), [record("game-day", "7.5 min", "pod-killed#3")]).game_day.minutes == 7.5
+    )
+    assert (
+        as_long(Settings(), [record("game-day")]) == Settings()
+    )  # one that was ABORTED before it began
 
 
 def test_another_cluster_gone_drills_and_gone_targets_are_refused_together() -> None:
@@ -55,13 +78,24 @@ def test_another_cluster_gone_drills_and_gone_targets_are_refused_together() -> 
         plan_replay("r1", records, inventory("other", ("cp1", "w1")))
     text = str(error.value)
     assert "has 4 mistakes" in text
-    for words in ("cluster 'local'", "was-a-drill", "target w2 is gone", "target cp3 is gone", "cp1, w1"):
+    for words in (
+        "cluster 'local'",
+        "was-a-drill",
+        "target w2 is gone",
+        "target cp3 is gone",
+        "cp1, w1",
+    ):
         assert words in text
     assert error.value.exit_code == 2
 
 
 def test_a_run_against_another_application_is_not_repeated() -> None:
-    app = {"namespace": "shop", "workload": "deployment/web", "deployed": True, "endpoints": ENDPOINTS}
+    app = {
+        "namespace": "shop",
+        "workload": "deployment/web",
+        "deployed": True,
+        "endpoints": ENDPOINTS,
+    }
     mine = Settings.model_validate({"app": app})
     one = record("node-drain", "w2")
     against = replace(one, header=replace(one.header, host=host_facts(inventory(), mine)))
@@ -73,12 +107,23 @@ def test_a_run_against_another_application_is_not_repeated() -> None:
 
 
 def test_the_record_names_the_application() -> None:
-    app = {"namespace": "shop", "workload": "deployment/web", "deployed": True, "endpoints": ENDPOINTS}
+    app = {
+        "namespace": "shop",
+        "workload": "deployment/web",
+        "deployed": True,
+        "endpoints": ENDPOINTS,
+    }
     facts = host_facts(inventory(), Settings.model_validate({"app": app}))
     assert facts["labels"]["app"] == "web"
-    assert facts["app"] == {"is": "deployment/web in namespace shop", "from": "deployed by its owner"}
+    assert facts["app"] == {
+        "is": "deployment/web in namespace shop",
+        "from": "deployed by its owner",
+    }
     assert (
-        host_facts(inventory(), Settings.model_validate({"app": app, "history": {"app": "x"}}))["labels"]["app"] == "x"
+        host_facts(inventory(), Settings.model_validate({"app": app, "history": {"app": "x"}}))[
+            "labels"
+        ]["app"]
+        == "x"
     )
     sample = host_facts(inventory(), Settings())
     assert (sample["labels"]["app"], "app" in sample) == ("hello", False)
@@ -88,7 +133,9 @@ def test_the_record_names_the_network() -> None:
     own = inventory()
     assert host_facts(own, Settings())["labels"]["network"] == "flannel-vxlan"
     own.vars.update(network_backend="host-gw", network_policy_engine="kube-network-policies")
-    assert host_facts(own, Settings())["labels"]["network"] == "flannel-host-gw+kube-network-policies"
+    assert (
+        host_facts(own, Settings())["labels"]["network"] == "flannel-host-gw+kube-network-policies"
+    )
 
 
 def test_a_target_that_is_no_node_is_not_taken_for_a_gone_one() -> None:
@@ -162,7 +209,9 @@ class Address:
             assert (lacks(), setting) == (None, "vip_held")
 
         api = Object(vip_holders=lambda: self.running[:1], wait=wait)
-        return Object(faults=Object(api=api, hosts=self, inventory=inventory(), note=lambda *_: None))
+        return Object(
+            faults=Object(api=api, hosts=self, inventory=inventory(), note=lambda *_: None)
+        )
 
 
 def test_the_address_goes_to_its_former_holder_and_every_keepalived_runs_again() -> None:
@@ -183,7 +232,9 @@ def test_all_others_are_started_again_though_one_refuses_whose_undo_stays_armed(
 
 def test_roles_that_are_where_they_were_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[tuple[str, str]] = []
-    monkeypatch.setattr(module, "move_leader", lambda _survey, source, to: moved.append((source, to)))
+    monkeypatch.setattr(
+        module, "move_leader", lambda _survey, source, to: moved.append((source, to))
+    )
     survey = Address().survey()
     survey.faults.api.etcd_leader = lambda: "cp2"
     drill: Any = Drill("cp1")

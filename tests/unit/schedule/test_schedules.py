@@ -14,7 +14,7 @@ import click
 import pytest
 import yaml
 
-from harness.cli.main import cli
+from kubedrill.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEDULE = ROOT / "schedule"
@@ -28,7 +28,9 @@ def tool(name: str, *arguments: str, cwd: Path | None = None) -> subprocess.Comp
     path = str(beside) if beside.exists() else shutil.which(name)
     if path is None:
         pytest.skip(f"found no {name}")
-    return subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=120, cwd=cwd)
+    return subprocess.run(
+        [path, *arguments], capture_output=True, text=True, check=False, timeout=120, cwd=cwd
+    )
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
@@ -40,7 +42,9 @@ def test_the_commands_that_are_called_exist_with_their_options(path: Path) -> No
     for name, rest in calls:
         command = cli.get_command(click.Context(cli), name)
         assert command, f"there is no kubedrill {name}"
-        known = {option for parameter in command.params for option in getattr(parameter, "opts", [])}
+        known = {
+            option for parameter in command.params for option in getattr(parameter, "opts", [])
+        }
         used = re.findall(r"(?<![\w-])(--[a-z-]+)", rest)
         assert isinstance(command, click.Command)
         assert set(used) <= known, (name, used)
@@ -63,7 +67,9 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 
 def test_systemd_knows_when_the_timer_fires() -> None:
     found = re.search(
-        r"^OnCalendar=(.+)$", (SCHEDULE / "systemd" / "kubedrill-nightly.timer").read_text(), re.MULTILINE
+        r"^OnCalendar=(.+)$",
+        (SCHEDULE / "systemd" / "kubedrill-nightly.timer").read_text(),
+        re.MULTILINE,
     )
     assert found
     done = tool("systemd-analyze", "calendar", found[1])
@@ -74,12 +80,18 @@ def test_systemd_knows_when_the_timer_fires() -> None:
 def test_each_unit_runs_longer_than_the_longest_cycle() -> None:
     for unit in UNITS:
         if unit.suffix == ".service":
-            assert "RuntimeMaxSec=14h" in unit.read_text(), "limits.cycle is 10 h, and its last cell may take some more"
+            assert "RuntimeMaxSec=14h" in unit.read_text(), (
+                "limits.cycle is 10 h, and its last cell may take some more"
+            )
 
 
 def test_the_crontab_has_five_fields_or_a_word_and_no_percent_sign() -> None:
     lines = (SCHEDULE / "cron" / "kubedrill.crontab").read_text().splitlines()
-    jobs = [line for line in lines if line and not line.startswith("#") and not re.match(r"[A-Z]+=", line)]
+    jobs = [
+        line
+        for line in lines
+        if line and not line.startswith("#") and not re.match(r"[A-Z]+=", line)
+    ]
     assert len(jobs) == 2
     for job in jobs:
         assert re.match(r"(@reboot|(?:[\d*/,-]+ ){4}[\d*/,-]+) cd /opt/kubedrill && ", job)

@@ -26,7 +26,13 @@ SNAPSHOT = {
 def node(*versions: str, plane: bool = True, **more: Any) -> dict[str, Any]:
     tags = {"etcd": "3.6.8-0", "kube-apiserver": versions[0]} if plane else {}
     etcd = {"name": "x", "peer_url": "https://x:2380", "data": "/var/lib/etcd"} if plane else {}
-    state = {"kubelets": list(versions), "tags": tags, "lacking": [], "etcd": etcd, "free_bytes": 1 << 34}
+    state = {
+        "kubelets": list(versions),
+        "tags": tags,
+        "lacking": [],
+        "etcd": etcd,
+        "free_bytes": 1 << 34,
+    }
     return {**state, "journal": None, **more}
 
 
@@ -36,7 +42,13 @@ def half_way(**changed: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def wanted(**changed: Any) -> dict[str, Any]:
-    usual = {"to": "1.35.4", "confirmed": True, "snapshot": SNAPSHOT, "problems": [], "control_planes": PLANES}
+    usual = {
+        "to": "1.35.4",
+        "confirmed": True,
+        "snapshot": SNAPSHOT,
+        "problems": [],
+        "control_planes": PLANES,
+    }
     return {**usual, "unseen": [], **changed}
 
 
@@ -65,9 +77,15 @@ def test_without_consent_it_says_what_would_be_lost(rollback_plan: ModuleType) -
         ({name: node("1.36.3") for name in (*PLANES, "w1")}, "the upgrade is finished"),
         ({"cp1": node("1.34.1")}, "expected a mix of 1.35.4 and 1.36.3 only"),
         ({"w1": node("1.35.4", "1.37.1", plane=False)}, "expected a mix of 1.35.4 and 1.36.3 only"),
-        ({"cp1": node("1.36.3", lacking=["etcd"])}, "cp1 has no manifest of etcd at 1.35.4 any more"),
+        (
+            {"cp1": node("1.36.3", lacking=["etcd"])},
+            "cp1 has no manifest of etcd at 1.35.4 any more",
+        ),
         ({"cp3": node("1.35.4", etcd={})}, "cp3 has no etcd member of kubeadm's"),
-        ({"cp2": node("1.35.4", free_bytes=100 << 20)}, "cp2 has 100 MiB free for etcd, it needs 120: make room"),
+        (
+            {"cp2": node("1.35.4", free_bytes=100 << 20)},
+            "cp2 has 100 MiB free for etcd, it needs 120: make room",
+        ),
     ],
 )
 def test_what_is_no_half_done_upgrade_is_refused(
@@ -77,14 +95,18 @@ def test_what_is_no_half_done_upgrade_is_refused(
 
 
 def test_all_mistakes_are_told_at_once(rollback_plan: ModuleType) -> None:
-    bad = wanted(confirmed=False, snapshot={}, problems=["there is no etcd snapshot in /s"], unseen=["cp3"])
+    bad = wanted(
+        confirmed=False, snapshot={}, problems=["there is no etcd snapshot in /s"], unseen=["cp3"]
+    )
     said = rollback_plan.refusals(half_way(cp1=node("1.36.3", lacking=["kube-scheduler"])), bad)
     assert len(said) == 4
     assert said[0] == "cp3 cannot be reached: every node must be, repair that first"
     assert said[1] == "there is no etcd snapshot in /s"
 
 
-def test_a_killed_rollback_is_finished_though_the_nodes_look_rolled_back(rollback_plan: ModuleType) -> None:
+def test_a_killed_rollback_is_finished_though_the_nodes_look_rolled_back(
+    rollback_plan: ModuleType,
+) -> None:
     journal = {"to": "1.35.4", "sha256": "aa", "stopped": 1, "member": True}
     nodes = half_way(cp1=node("1.35.4", journal=journal))
     assert rollback_plan.refusals(nodes, wanted()) == []
@@ -92,7 +114,10 @@ def test_a_killed_rollback_is_finished_though_the_nodes_look_rolled_back(rollbac
     (said,) = rollback_plan.refusals(nodes, wanted(snapshot=other))
     assert "cp1 is in the middle of a rollback to 1.35.4 from the snapshot with sha256 aa" in said
     del journal["stopped"]  # nothing was stopped: another snapshot may be taken
-    assert any("nothing is to be rolled back" in said for said in rollback_plan.refusals(nodes, wanted(snapshot=other)))
+    assert any(
+        "nothing is to be rolled back" in said
+        for said in rollback_plan.refusals(nodes, wanted(snapshot=other))
+    )
 
 
 def test_once_all_is_done_a_rerun_only_tidies_up(rollback_plan: ModuleType) -> None:
@@ -101,9 +126,16 @@ def test_once_all_is_done_a_rerun_only_tidies_up(rollback_plan: ModuleType) -> N
 
 
 def test_tags_of_a_bundle(rollback_plan: ModuleType) -> None:
-    names = {"etcd": "3.6.6-0", "kube-apiserver": "v1.35.4", "kube-controller-manager": "v1.35.4", "pause": "3.10.1"}
+    names = {
+        "etcd": "3.6.6-0",
+        "kube-apiserver": "v1.35.4",
+        "kube-controller-manager": "v1.35.4",
+        "pause": "3.10.1",
+    }
     names["kube-scheduler"] = "v1.35.4"
-    parts = [{"name": name, "image": f"registry.k8s.io/{name}:{tag}"} for name, tag in names.items()]
+    parts = [
+        {"name": name, "image": f"registry.k8s.io/{name}:{tag}"} for name, tag in names.items()
+    ]
     found = rollback_plan.wanted_tags({"parts": [*parts, {"name": "kubelet", "kind": "binary"}]})
     assert found["etcd"] == "3.6.6-0"
     assert found["kube-apiserver"] == "1.35.4"
@@ -112,7 +144,10 @@ def test_tags_of_a_bundle(rollback_plan: ModuleType) -> None:
 
 def test_the_cost_is_told(rollback_plan: ModuleType) -> None:
     first = 1767225600  # 2026-01-01 00:00:00 UTC, when the snapshot was begun
-    journals = {"cp1": {"stopped": first + 95, "member": True}, "cp2": {"stopped": first + 97, "member": True}}
+    journals = {
+        "cp1": {"stopped": first + 95, "member": True},
+        "cp2": {"stopped": first + 97, "member": True},
+    }
     journals["w1"] = {"stopped": first + 3, "member": False}
     said = rollback_plan.lost_line(SNAPSHOT, journals, first + 160)
     assert said.startswith(
@@ -122,25 +157,40 @@ def test_the_cost_is_told(rollback_plan: ModuleType) -> None:
     assert "not known" in rollback_plan.lost_line(SNAPSHOT, {"cp1": {}}, first)
 
 
-def save(folder: Path, taken: str, *versions: str, cluster: str = "drill", content: bytes = b"data") -> Path:
+def save(
+    folder: Path, taken: str, *versions: str, cluster: str = "drill", content: bytes = b"data"
+) -> Path:
     path = folder / f"{cluster}-{taken}.db"
     path.write_bytes(content)
-    told = {"cluster": cluster, "taken": taken, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    (folder / f"{path.name}.json").write_text(json.dumps({**told, "about": {"versions": versions, "to": "1.36.3"}}))
+    told = {
+        "cluster": cluster,
+        "taken": taken,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
+    (folder / f"{path.name}.json").write_text(
+        json.dumps({**told, "about": {"versions": versions, "to": "1.36.3"}})
+    )
     return path
 
 
-def test_the_newest_snapshot_of_the_older_release_is_chosen(rollback_snapshot: ModuleType, tmp_path: Path) -> None:
+def test_the_newest_snapshot_of_the_older_release_is_chosen(
+    rollback_snapshot: ModuleType, tmp_path: Path
+) -> None:
     save(tmp_path, "20260101T000000Z", "1.35.4")
     right = save(tmp_path, "20260102T000000Z", "1.35.4")
-    save(tmp_path, "20260103T000000Z", "1.35.4", "1.36.3")  # a rerun of the upgrade saved the half upgraded cluster
+    save(
+        tmp_path, "20260103T000000Z", "1.35.4", "1.36.3"
+    )  # a rerun of the upgrade saved the half upgraded cluster
     save(tmp_path, "20260104T000000Z", "1.35.4", cluster="other")
     (tmp_path / "older-tool.db").write_bytes(b"x")
     told, problems = rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")
     assert (told["path"], problems) == (str(right), [])
 
 
-def test_a_snapshot_that_was_changed_is_refused(rollback_snapshot: ModuleType, tmp_path: Path) -> None:
+def test_a_snapshot_that_was_changed_is_refused(
+    rollback_snapshot: ModuleType, tmp_path: Path
+) -> None:
     save(tmp_path, "20260102T000000Z", "1.35.4").write_bytes(b"dat")
     (said,) = rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1]
     assert "is not usable: its sha256 is" in said
@@ -155,7 +205,11 @@ def test_a_snapshot_that_was_changed_is_refused(rollback_snapshot: ModuleType, t
     ],
 )
 def test_a_snapshot_of_something_else_is_refused(
-    rollback_snapshot: ModuleType, tmp_path: Path, versions: tuple[str, ...], cluster: str, expected: str
+    rollback_snapshot: ModuleType,
+    tmp_path: Path,
+    versions: tuple[str, ...],
+    cluster: str,
+    expected: str,
 ) -> None:
     path = save(tmp_path, "20260102T000000Z", *versions, cluster=cluster)
     for chosen in ("", str(path)):
@@ -164,10 +218,24 @@ def test_a_snapshot_of_something_else_is_refused(
         assert expected in problems[0]
 
 
-def test_no_snapshot_and_one_of_which_nothing_is_told(rollback_snapshot: ModuleType, tmp_path: Path) -> None:
-    assert "there is no etcd snapshot in" in rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1][0]
-    assert "there is no snapshot /none.db" in rollback_snapshot.choose(tmp_path, "/none.db", "drill", "1.35.4")[1][0]
+def test_no_snapshot_and_one_of_which_nothing_is_told(
+    rollback_snapshot: ModuleType, tmp_path: Path
+) -> None:
+    assert (
+        "there is no etcd snapshot in"
+        in rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1][0]
+    )
+    assert (
+        "there is no snapshot /none.db"
+        in rollback_snapshot.choose(tmp_path, "/none.db", "drill", "1.35.4")[1][0]
+    )
     (tmp_path / "bare.db").write_bytes(b"x")
-    assert "nothing readable tells" in rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1][0]
-    (tmp_path / "bare.db.json").write_text('{"cluster": "drill", "taken": "yesterday", "about": {}}')
-    assert "nothing readable tells" in rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1][0]
+    assert (
+        "nothing readable tells" in rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1][0]
+    )
+    (tmp_path / "bare.db.json").write_text(
+        '{"cluster": "drill", "taken": "yesterday", "about": {}}'
+    )
+    assert (
+        "nothing readable tells" in rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1][0]
+    )

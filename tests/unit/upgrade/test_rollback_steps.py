@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-OLD = {"etcd": "3.6.6-0", "kube-apiserver": "1.35.4", "kube-controller-manager": "1.35.4", "kube-scheduler": "1.35.4"}
+OLD = {
+    "etcd": "3.6.6-0",
+    "kube-apiserver": "1.35.4",
+    "kube-controller-manager": "1.35.4",
+    "kube-scheduler": "1.35.4",
+}
 ORDER = ("begin", "restore", "stop", "replace", "start", "wait", "settle", "finish")
 
 
@@ -20,9 +25,14 @@ def manifest(component: str, tag: str, data: str) -> str:
 
 
 class Node:
-    """A control plane whose manifests are newer; ``said`` is every command that was run and every pod that ended."""
+    """A control plane whose manifests are newer.
 
-    def __init__(self, module: ModuleType, files: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ``said`` is every command that was run and every pod that ended.
+    """
+
+    def __init__(
+        self, module: ModuleType, files: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         self.module, self.said, self.data = module, [], folder / "etcd"
         self.files = files.Files(folder / "home", folder / "manifests", folder / "kubelet")
         self.kubelet_state = folder / "kubelet" / "cpu_manager_state"
@@ -31,11 +41,17 @@ class Node:
         for path in (self.files.previous, self.files.manifests, self.data / "member"):
             path.mkdir(parents=True)
         for name, version in OLD.items():
-            (self.files.previous / f"{name}.yaml").write_text(manifest(name, version, str(self.data)))
-            (self.files.manifests / f"{name}.yaml").write_text(manifest(name, "1.36.3", str(self.data)))
+            (self.files.previous / f"{name}.yaml").write_text(
+                manifest(name, version, str(self.data))
+            )
+            (self.files.manifests / f"{name}.yaml").write_text(
+                manifest(name, "1.36.3", str(self.data))
+            )
         (self.data / "member" / "db").write_text("after")
         monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(module, "stop_pods", lambda names, _grace: self.said.append(f"end {' '.join(names)}"))
+        monkeypatch.setattr(
+            module, "stop_pods", lambda names, _grace: self.said.append(f"end {' '.join(names)}")
+        )
         monkeypatch.setattr(module, "unhealthy", list)
 
     def run(self, argv: list[str], _timeout: float = 60) -> str:
@@ -66,7 +82,10 @@ class Node:
 
 @pytest.fixture
 def plane(
-    rollback_step: ModuleType, rollback_files: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rollback_step: ModuleType,
+    rollback_files: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Node:
     return Node(rollback_step, rollback_files, tmp_path, monkeypatch)
 
@@ -87,7 +106,9 @@ def test_the_older_release_and_the_snapshots_data_are_back(plane: Node) -> None:
     ]
     assert plane.files.tags() == OLD
     assert plane.db == "before"
-    assert [path.name for path in plane.data.iterdir()] == ["member"], "nothing is left of the data of before"
+    assert [path.name for path in plane.data.iterdir()] == ["member"], (
+        "nothing is left of the data of before"
+    )
     assert not plane.files.folder.exists()
     assert not plane.kubelet_state.exists(), "an older kubelet would call it corrupt and not start"
 
@@ -139,7 +160,9 @@ def test_what_a_rollback_that_stopped_nothing_left_is_begun_anew(plane: Node) ->
     plane.step("begin", sha256="old")
     plane.step("begin", touched=False)
     journal = plane.files.journal()
-    assert (journal["sha256"], journal["touched"]) == ("aa", True), "its programs may be the older ones by now"
+    assert (journal["sha256"], journal["touched"]) == ("aa", True), (
+        "its programs may be the older ones by now"
+    )
     plane.step("stop")
     assert not plane.step("begin", sha256="other")
     assert plane.files.journal()["sha256"] == "aa"
@@ -153,7 +176,9 @@ def test_a_manifest_that_is_gone_is_told_before_anything_stops(plane: Node) -> N
 
 
 @pytest.mark.parametrize(("touched", "stopped"), [(True, ["systemctl stop kubelet"]), (False, [])])
-def test_of_a_worker_only_a_newer_kubelet_is_stopped_and_once(plane: Node, touched: bool, stopped: list[str]) -> None:
+def test_of_a_worker_only_a_newer_kubelet_is_stopped_and_once(
+    plane: Node, touched: bool, stopped: list[str]
+) -> None:
     for name in ("begin", "stop", "replace", "start", "wait", "stop"):
         plane.step(name, wanted={}, touched=touched)
     assert plane.said == stopped
@@ -161,16 +186,23 @@ def test_of_a_worker_only_a_newer_kubelet_is_stopped_and_once(plane: Node, touch
     assert plane.db == "after"
 
 
-def test_an_upgrade_sees_a_rollback_that_has_stopped_something(plane: Node, node_state: ModuleType) -> None:
+def test_an_upgrade_sees_a_rollback_that_has_stopped_something(
+    plane: Node, node_state: ModuleType
+) -> None:
     assert node_state.rollback_to(plane.files.journal_file) == ""
     plane.step("begin")
-    assert node_state.rollback_to(plane.files.journal_file) == "", "the upgrade may be finished instead"
+    assert node_state.rollback_to(plane.files.journal_file) == "", (
+        "the upgrade may be finished instead"
+    )
     plane.step("stop")
     assert node_state.rollback_to(plane.files.journal_file) == "1.35.4"
 
 
 def test_the_journal_and_the_manifests_are_roots_only(plane: Node) -> None:
     plane.step("begin")
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (plane.files.folder, *plane.files.folder.rglob("*"))}
+    modes = {
+        path.name: path.stat().st_mode & 0o777
+        for path in (plane.files.folder, *plane.files.folder.rglob("*"))
+    }
     assert modes["rollback"] == modes["manifests"] == 0o700
     assert modes["journal.json"] == modes["etcd.yaml"] == 0o600

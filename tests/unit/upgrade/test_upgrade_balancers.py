@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.cluster.ansible_vars import ansible_environment, ansible_program
+from kubedrill.cluster.ansible_vars import ansible_environment, ansible_program
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTS = """\
@@ -34,10 +34,27 @@ PLAY = """\
 def asked(folder: Path, kind: str, balancers: str = "") -> dict[str, Any]:
     """Return, for each node, what it drains itself in and what it sees to before and after."""
     (folder / "hosts.yml").write_text(HOSTS + balancers)
-    (folder / "play.yml").write_text(PLAY.replace("VARS", str(ROOT / "playbooks" / "group_vars" / "all.yml")))
-    given = ["-e", f"out={folder}", "-e", f"cluster_endpoint_kind={kind}", "-e", "ansible_python_interpreter=python3"]
-    argv = [ansible_program("ansible-playbook"), "-i", str(folder / "hosts.yml"), *given, str(folder / "play.yml")]
-    done = subprocess.run(argv, env=ansible_environment(), capture_output=True, text=True, check=False)
+    (folder / "play.yml").write_text(
+        PLAY.replace("VARS", str(ROOT / "playbooks" / "group_vars" / "all.yml"))
+    )
+    given = [
+        "-e",
+        f"out={folder}",
+        "-e",
+        f"cluster_endpoint_kind={kind}",
+        "-e",
+        "ansible_python_interpreter=python3",
+    ]
+    argv = [
+        ansible_program("ansible-playbook"),
+        "-i",
+        str(folder / "hosts.yml"),
+        *given,
+        str(folder / "play.yml"),
+    ]
+    done = subprocess.run(
+        argv, env=ansible_environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return {name: json.loads((folder / name).read_text()) for name in ("cp1", "cp2", "w1")}
 

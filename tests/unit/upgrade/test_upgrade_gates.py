@@ -1,4 +1,7 @@
-"""The gates between nodes read conditions exactly: Unknown is not True, NotReady is not Ready, 10 is not 0."""
+"""The gates between nodes read conditions exactly.
+
+Unknown is not True, NotReady is not Ready, 10 is not 0.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.readiness.trials import RETIRED
+from kubedrill.readiness.trials import RETIRED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +20,18 @@ if TYPE_CHECKING:
 def node(ready: str | None = "True", kubelet: str = "v1.36.3") -> dict[str, Any]:
     conditions = [{"type": "NotReadyAtAll", "status": "True"}]
     conditions += [{"type": "Ready", "status": ready}] if ready else []
-    return {"metadata": {"name": "cp1"}, "status": {"conditions": conditions, "nodeInfo": {"kubeletVersion": kubelet}}}
+    return {
+        "metadata": {"name": "cp1"},
+        "status": {"conditions": conditions, "nodeInfo": {"kubeletVersion": kubelet}},
+    }
 
 
 @pytest.mark.parametrize("ready", ["False", "Unknown", None])
 def test_only_true_is_ready(cluster: ModuleType, ready: str | None) -> None:
     assert cluster.node_problems(node(), "1.36.3") == []
-    assert cluster.node_problems(node(ready)) == [f"node cp1 has condition Ready={ready or 'missing'}, expected True"]
+    assert cluster.node_problems(node(ready)) == [
+        f"node cp1 has condition Ready={ready or 'missing'}, expected True"
+    ]
 
 
 def test_the_kubelet_version_is_compared_whole(cluster: ModuleType) -> None:
@@ -44,11 +52,15 @@ def test_static_pods(cluster: ModuleType) -> None:
     names = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
     good = [static_pod(name, "3.6.8-0" if name == "etcd" else "1.36.3") for name in names]
     assert cluster.static_pod_problems(good, "cp1", "1.36.3") == []
-    assert cluster.static_pod_problems(good[1:], "cp1", "1.36.3") == ["static pod etcd-cp1 is not there"]
+    assert cluster.static_pod_problems(good[1:], "cp1", "1.36.3") == [
+        "static pod etcd-cp1 is not there"
+    ]
     old = [*good[:1], static_pod("kube-apiserver", "1.35.4"), *good[2:]]
     assert "expected version 1.36.3" in cluster.static_pod_problems(old, "cp1", "1.36.3")[0]
     down = [*good[:3], static_pod("kube-scheduler", ready="Unknown")]
-    assert cluster.static_pod_problems(down, "cp1", "1.36.3") == ["static pod kube-scheduler-cp1 is not ready"]
+    assert cluster.static_pod_problems(down, "cp1", "1.36.3") == [
+        "static pod kube-scheduler-cp1 is not ready"
+    ]
 
 
 def test_etcd(cluster: ModuleType) -> None:
@@ -56,14 +68,25 @@ def test_etcd(cluster: ModuleType) -> None:
     health = [{"endpoint": "https://10.0.0.1:2379", "health": True}]
     assert cluster.etcd_problems(members, health, [], 3) == []
     assert cluster.etcd_problems(members[:2], health, [], 3) == ["etcd has 2 members, expected 3"]
-    assert "learner" in cluster.etcd_problems([*members[:2], {**members[2], "isLearner": True}], health, [], 3)[0]
-    assert "not healthy" in cluster.etcd_problems(members, [{**health[0], "health": False}], [], 3)[0]
+    assert (
+        "learner"
+        in cluster.etcd_problems([*members[:2], {**members[2], "isLearner": True}], health, [], 3)[
+            0
+        ]
+    )
+    assert (
+        "not healthy" in cluster.etcd_problems(members, [{**health[0], "health": False}], [], 3)[0]
+    )
     assert "alarm 1" in cluster.etcd_problems(members, health, [{"memberID": 1, "alarm": 1}], 3)[0]
 
 
 def test_daemon_set_pods(cluster: ModuleType) -> None:
     pod = {
-        "metadata": {"name": "proxy", "namespace": "kube-system", "ownerReferences": [{"kind": "DaemonSet"}]},
+        "metadata": {
+            "name": "proxy",
+            "namespace": "kube-system",
+            "ownerReferences": [{"kind": "DaemonSet"}],
+        },
         "spec": {"nodeName": "w1"},
         "status": {"conditions": [{"type": "Ready", "status": "False"}]},
     }
@@ -72,11 +95,15 @@ def test_daemon_set_pods(cluster: ModuleType) -> None:
     pod["status"]["conditions"][0]["status"] = "True"
     assert cluster.pod_problems([pod], "w1") == []
     pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert cluster.pod_problems([pod], "w1") == ["DaemonSet pod kube-system/proxy is being replaced"]
+    assert cluster.pod_problems([pod], "w1") == [
+        "DaemonSet pod kube-system/proxy is being replaced"
+    ]
 
 
 def workload(available: int | None, generation: int = 1) -> dict[str, Any]:
-    status = {"observedGeneration": 1} | ({} if available is None else {"availableReplicas": available})
+    status = {"observedGeneration": 1} | (
+        {} if available is None else {"availableReplicas": available}
+    )
     metadata = {"name": "web", "namespace": "default", "generation": generation}
     return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 10}, "status": status}
 
@@ -93,7 +120,10 @@ def test_leases(cluster: ModuleType) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
 
     def lease(name: str, age: float) -> dict[str, Any]:
-        return {"metadata": {"name": name}, "spec": {"renewTime": (now - timedelta(seconds=age)).isoformat()}}
+        return {
+            "metadata": {"name": name},
+            "spec": {"renewTime": (now - timedelta(seconds=age)).isoformat()},
+        }
 
     fresh = lease("kube-scheduler", 1)
     assert cluster.lease_problems([fresh, lease("kube-controller-manager", 2)], now) == []
@@ -122,7 +152,9 @@ def test_leadership_goes_to_an_upgraded_member_and_never_to_a_learner(leader: Mo
 def test_haproxy_rows(haproxy: ModuleType) -> None:
     header = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n"
     text = header + "3 api 1 cp1 10.0.0.1 2 8\n3 api 2 cp10 x 0 0\n"
-    assert haproxy.servers(text, ["cp1"]) == [{"backend": "api", "server": "cp1", "operation": 2, "admin": 8}]
+    assert haproxy.servers(text, ["cp1"]) == [
+        {"backend": "api", "server": "cp1", "operation": 2, "admin": 8}
+    ]
     assert [row["server"] for row in haproxy.servers(text, ["cp1", "cp10"])] == ["cp1", "cp10"]
     assert haproxy.servers(text, ["cp3"]) == []
 
@@ -163,7 +195,10 @@ def test_the_old_files_are_kept_and_not_overwritten_by_new_ones(
     monkeypatch.setattr(swap, "MANIFESTS", live)
     swap.keep(previous, ["etcd"], tmp_path / "kubelet", staged)
     swap.place(staged, ["etcd"], tmp_path)
-    assert ((live / "etcd.yaml").read_text(), (live / "etcd.yaml").stat().st_mode & 0o777) == ("new", 0o600)
+    assert ((live / "etcd.yaml").read_text(), (live / "etcd.yaml").stat().st_mode & 0o777) == (
+        "new",
+        0o600,
+    )
     swap.keep(previous, ["etcd"], tmp_path / "kubelet", staged)  # a second run, after a kill
     assert (previous / "etcd.yaml").read_text() == "old"
 
@@ -172,7 +207,8 @@ FLAGS = 'KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --pod-infra-container-image=pa
 
 
 @pytest.mark.parametrize(
-    ("refuses", "left"), [(True, FLAGS.replace(" --pod-infra-container-image=pause:3.10", "")), (False, None)]
+    ("refuses", "left"),
+    [(True, FLAGS.replace(" --pod-infra-container-image=pause:3.10", "")), (False, None)],
 )
 def test_a_flag_that_the_new_kubelet_refuses_is_taken_out_before_it_starts(
     swap: ModuleType, tmp_path: Path, refuses: bool, left: str | None
@@ -192,7 +228,11 @@ def test_a_flag_that_the_new_kubelet_refuses_is_taken_out_before_it_starts(
 def test_the_flags_of_an_earlier_upgrade_are_never_given_back(
     swap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    staged, previous, flags = tmp_path / "new", tmp_path / "previous", tmp_path / "kubeadm-flags.env"
+    staged, previous, flags = (
+        tmp_path / "new",
+        tmp_path / "previous",
+        tmp_path / "kubeadm-flags.env",
+    )
     staged.mkdir()
     flags.write_text(FLAGS)
     monkeypatch.setattr(swap, "FLAGS", flags)

@@ -14,8 +14,13 @@ EXPECTED = {"control_planes": ["cp1", "cp2", "cp3"], "workers": ["w1", "w2"]}
 
 def cluster_state(**kubelets: str) -> dict[str, Any]:
     names = [*EXPECTED["control_planes"], *EXPECTED["workers"]]
-    nodes = {name: {"kubelet": kubelets.get(name, "1.35.4"), "ready": True, "mark": ""} for name in names}
-    return {"nodes": nodes, "api_servers": {name: kubelets.get(name, "1.35.4") for name in EXPECTED["control_planes"]}}
+    nodes = {
+        name: {"kubelet": kubelets.get(name, "1.35.4"), "ready": True, "mark": ""} for name in names
+    }
+    return {
+        "nodes": nodes,
+        "api_servers": {name: kubelets.get(name, "1.35.4") for name in EXPECTED["control_planes"]},
+    }
 
 
 def node_state(version: str = "") -> dict[str, Any]:
@@ -47,12 +52,20 @@ def test_a_node_that_a_killed_run_left_is_not_done(plan: ModuleType) -> None:
     ("kubelets", "target", "expected"),
     [
         ({}, "1.37.0", "1.35.4 runs, 1.37.0 would skip a minor version: upgrade to 1.36 first"),
-        ({"w2": "1.34.1"}, "1.36.3", "1.34.1 runs, 1.36.3 would skip a minor version: upgrade to 1.35 first"),
+        (
+            {"w2": "1.34.1"},
+            "1.36.3",
+            "1.34.1 runs, 1.36.3 would skip a minor version: upgrade to 1.35 first",
+        ),
         ({"cp1": "1.36.3"}, "1.35.4", "1.36.3 runs, 1.35.4 would be a downgrade"),
     ],
 )
-def test_skips_and_downgrades(plan: ModuleType, kubelets: dict[str, str], target: str, expected: str) -> None:
-    assert any(expected in found for found in plan.refusals(cluster_state(**kubelets), target, EXPECTED))
+def test_skips_and_downgrades(
+    plan: ModuleType, kubelets: dict[str, str], target: str, expected: str
+) -> None:
+    assert any(
+        expected in found for found in plan.refusals(cluster_state(**kubelets), target, EXPECTED)
+    )
 
 
 def test_a_broken_node_is_refused_unless_an_upgrade_was_killed_there(plan: ModuleType) -> None:

@@ -1,4 +1,7 @@
-"""Whatever stands in a record: it is judged, or refused with a message, and never makes a broken run a good one."""
+"""Whatever stands in a record.
+
+It is judged, or refused with a message, and never makes a broken run a good one.
+"""
 
 import copy
 import itertools
@@ -9,13 +12,28 @@ from typing import Any
 import pytest
 from recordkit import CONTROL, WRITE, Kit, write
 
-from harness.errors import UsageError
-from harness.model import DrillVerdict, VerdictKind
-from harness.record import read_record
-from harness.verdict import judge
+from kubedrill.base.errors import UsageError
+from kubedrill.base.model import DrillVerdict, VerdictKind
+from kubedrill.record import read_record
+from kubedrill.verdict import judge
 
 LARGE = 1 << 70
-ODD: list[Any] = [None, True, "", "x", -1, 0, 1.5, LARGE, [], ["x"], {}, {"x": 1}, float("nan"), float("-inf")]
+ODD: list[Any] = [
+    None,
+    True,
+    "",
+    "x",
+    -1,
+    0,
+    1.5,
+    LARGE,
+    [],
+    ["x"],
+    {},
+    {"x": 1},
+    float("nan"),
+    float("-inf"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +62,27 @@ def changed(line: list[Any], place: tuple[Any, ...], value: Any) -> list[Any]:
     return other
 
 
-@pytest.mark.parametrize("kind", ["header", "sample", "span", "event", "clock", "budget", "check", "end"])
+@pytest.mark.parametrize(
+    "kind", ["header", "sample", "span", "event", "clock", "budget", "check", "end"]
+)
 def test_an_odd_value_anywhere(kind: str, lines: list[list[Any]], tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     lines = [*lines[:-1], ["event", "log", "cp1", "hello", 5, {}], lines[-1]]
     at = next(place for place, line in enumerate(lines) if line[0] == kind)
-    before, after = [[f"{json.dumps(line)}\n" for line in part] for part in (lines[:at], lines[at + 1 :])]
+    before, after = [
+        [f"{json.dumps(line)}\n" for line in part] for part in (lines[:at], lines[at + 1 :])
+    ]
     for place, value in itertools.product(places(lines[at]), ODD):
-        path.write_text("".join([*before, f"{json.dumps(changed(lines[at], place, value))}\n", *after]))
+        path.write_text(
+            "".join([*before, f"{json.dumps(changed(lines[at], place, value))}\n", *after])
+        )
         found = judged(path)
         if found is not None:
             assert found.reason
             loosened = kind == "budget" and (place == (1, "probes") or value == LARGE)
-            assert found.verdict is not VerdictKind.PASS or loosened, f"{place} {value}: {found.reason}"
+            assert found.verdict is not VerdictKind.PASS or loosened, (
+                f"{place} {value}: {found.reason}"
+            )
 
 
 def judged(path: Path) -> DrillVerdict | None:

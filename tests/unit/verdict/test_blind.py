@@ -5,17 +5,24 @@ from dataclasses import replace
 import pytest
 from recordkit import CONTROL, WRITE, Kit, at
 
-from harness.columns import Columns
-from harness.model import NS, VerdictKind
-from harness.verdict import judge
-from harness.verdict.blind import Windows, late_ticks, slow_host
-from harness.verdict.evidence import EXPECTED_CHECKS
+from kubedrill.base.model import NS, VerdictKind
+from kubedrill.record.columns import Columns
+from kubedrill.runner import drill_run
+from kubedrill.verdict import judge
+from kubedrill.verdict.blind import Windows, late_ticks, slow_host
+from kubedrill.verdict.evidence import EXPECTED_CHECKS
 
 PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
 
 
 def slow_seconds(kit: Kit) -> float:
-    return sum(end - start for start, end in Windows(slow_host(Columns.of(kit.ticks["control"]), CONTROL))) / NS
+    return (
+        sum(
+            end - start
+            for start, end in Windows(slow_host(Columns.of(kit.ticks["control"]), CONTROL))
+        )
+        / NS
+    )
 
 
 def verdict_of(kit: Kit) -> tuple[VerdictKind, str]:
@@ -29,7 +36,10 @@ def test_a_quiet_host_is_never_slow() -> None:
 
 @pytest.mark.parametrize(("took_s", "slow"), [(0.04, 0.0), (0.07, 1.2), (0.9, 2.0)])
 def test_an_answer_slower_than_half_an_interval_is_slow(took_s: float, slow: float) -> None:
-    """From the last prompt answer before to the first one after; below that only many of them are."""
+    """From the last prompt answer before to the first one after.
+
+    Below that only many of them are.
+    """
     kit = Kit().slow("control", 5, 5.9, took_s)  # 9 answers: one less than a tenth of 10 s
     kit.slow("control", 5.9, 6, took_s if took_s > 0.05 else 0.003)
     assert slow_seconds(kit) == pytest.approx(slow, abs=0.12 if took_s < 0.5 else 0.9)
@@ -56,7 +66,10 @@ def test_slow_is_told_from_the_probes_own_fastest_answer() -> None:
 
 
 def test_long_intervals_do_not_excuse_slow_answers() -> None:
-    """Half of ten seconds would be more than any request may take: a tenth of the timeout counts then."""
+    """Half of ten seconds would be more than any request may take.
+
+    A tenth of the timeout counts then.
+    """
     spec = replace(CONTROL, interval_s=10.0)
     kit = Kit(spec, lasts_s=600).slow("control", 100, 110, 0.3)
     assert len(list(slow_host(Columns.of(kit.ticks["control"]), spec))) == 1
@@ -91,7 +104,9 @@ class TestOutage:
         kit = Kit().slow("control", 0, 12, 0.2).fail("api-write", 14, 19)
         assert verdict_of(kit)[0] is INCONCLUSIVE
         kit = Kit()
-        kit.ticks["control"] = [replace(s, done=s.done + (s.seq % 20 > 7) * NS // 5) for s in kit.ticks["control"]]
+        kit.ticks["control"] = [
+            replace(s, done=s.done + (s.seq % 20 > 7) * NS // 5) for s in kit.ticks["control"]
+        ]
         assert verdict_of(kit)[0] is PASS, "nothing failed, though all probes looked"
 
     def test_late_ticks_are_blind_as_well(self) -> None:
@@ -101,8 +116,13 @@ class TestOutage:
         assert verdict_of(Kit().fail("api-write", 7, 7.5).late("api-write", 6, 10, 0.04))[0] is PASS
 
     @pytest.mark.parametrize(("outcome", "called"), [("timeout", INCONCLUSIVE), ("refused", FAIL)])
-    def test_a_prober_that_stood_still_cannot_say_that_none_came(self, outcome: str, called: VerdictKind) -> None:
-        """A tick that is fired on time waits in vain while its prober stands still. A refusal is an answer."""
+    def test_a_prober_that_stood_still_cannot_say_that_none_came(
+        self, outcome: str, called: VerdictKind
+    ) -> None:
+        """A tick that is fired on time waits in vain while its prober stands still.
+
+        A refusal is an answer.
+        """
         kit = Kit().fail("api-write", 7, 7.1, outcome).late("api-write", 7.1, 7.3, 0.06)
         kit.budgets = [replace(kit.budgets[0], max_failed=0)]
         assert verdict_of(kit)[0] is called
@@ -113,14 +133,19 @@ class TestOutage:
         assert verdict_of(kit)[0] is FAIL
 
     def test_a_late_tick_does_not_hide_a_long_outage_of_requests_that_wait(self) -> None:
-        assert verdict_of(Kit().fail("api-write", 6, 12, "timeout").late("api-write", 7, 7.2, 0.06))[0] is FAIL
+        assert (
+            verdict_of(Kit().fail("api-write", 6, 12, "timeout").late("api-write", 7, 7.2, 0.06))[0]
+            is FAIL
+        )
 
 
 def test_late_ticks_are_blind_from_when_the_first_was_due() -> None:
     kit = Kit().late("api-write", 6, 7, 0.06)
     [(start, end)] = late_ticks(Columns.of(kit.ticks["api-write"]), WRITE)
     assert (start, end) == (at(6), pytest.approx(at(6.96), abs=NS // 100))
-    [(start, end)] = late_ticks(Columns.of(Kit().late("api-write", 19, 20, 0.06).ticks["api-write"]), WRITE)
+    [(start, end)] = late_ticks(
+        Columns.of(Kit().late("api-write", 19, 20, 0.06).ticks["api-write"]), WRITE
+    )
     assert (start, end) == (at(19), pytest.approx(at(19.96), abs=NS // 100))
 
 
@@ -140,7 +165,5 @@ def test_the_runner_writes_the_checks_that_the_verdict_expects() -> None:
     """The verdict cannot import the runner: this keeps the names the same."""
     import inspect  # noqa: PLC0415
 
-    from harness.runner import one  # noqa: PLC0415
-
-    source = inspect.getsource(one)
+    source = inspect.getsource(drill_run)
     assert all(f'Check("{name}"' in source for name in EXPECTED_CHECKS)

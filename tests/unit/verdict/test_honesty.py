@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from recordkit import WRITE, Kit
 
-from harness.model import Sample, VerdictKind
-from harness.verdict import judge
+from kubedrill.base.model import Sample, VerdictKind
+from kubedrill.verdict import judge
 
 PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
 
@@ -18,7 +18,9 @@ def verdict_of(kit: Kit) -> VerdictKind:
 def taking(kit: Kit, took: list[int]) -> Kit:
     """Let the API's answers take so many ns, in turn."""
     ticks = kit.ticks["api-write"]
-    kit.ticks["api-write"] = [replace(s, done=s.fired + took[n % len(took)]) for n, s in enumerate(ticks)]
+    kit.ticks["api-write"] = [
+        replace(s, done=s.fired + took[n % len(took)]) for n, s in enumerate(ticks)
+    ]
     return kit
 
 
@@ -52,23 +54,35 @@ def test_how_far_ticks_may_jump(by_ns: int, verdict: VerdictKind) -> None:
     kit = Kit()
 
     def moved(s: Sample) -> Sample:
-        return replace(s, due=s.due + by_ns, fired=s.fired + by_ns, done=s.done + by_ns) if s.seq > 100 else s
+        return (
+            replace(s, due=s.due + by_ns, fired=s.fired + by_ns, done=s.done + by_ns)
+            if s.seq > 100
+            else s
+        )
 
     kit.ticks["api-write"] = [moved(s) for s in kit.ticks["api-write"]]
     assert verdict_of(kit) is verdict
 
 
 def test_a_clock_may_be_off_by_what_it_is_uncertain() -> None:
-    """Offsets of a pod's clock are measured again and again; within their uncertainty that is no step."""
+    """Offsets of a pod's clock are measured again and again.
+
+    Within their uncertainty that is no step.
+    """
     from recordkit import APP, CONTROL, DNS  # noqa: PLC0415
 
-    from harness.model import ClockOffset  # noqa: PLC0415
+    from kubedrill.base.model import ClockOffset  # noqa: PLC0415
 
     kit = Kit(DNS, APP, WRITE, CONTROL)
     kit.ticks["dns-pod"] = [
-        replace(s, due=s.due + 60_000_000, fired=s.fired + 60_000_000, done=s.done + 60_000_000) if s.seq > 100 else s
+        replace(s, due=s.due + 60_000_000, fired=s.fired + 60_000_000, done=s.done + 60_000_000)
+        if s.seq > 100
+        else s
         for s in kit.ticks["dns-pod"]
     ]
     assert verdict_of(kit) is INCONCLUSIVE
-    kit.clocks = [ClockOffset("inside", 0, 5_000_000), ClockOffset("inside", 60_000_000, 30_000_000)]
+    kit.clocks = [
+        ClockOffset("inside", 0, 5_000_000),
+        ClockOffset("inside", 60_000_000, 30_000_000),
+    ]
     assert verdict_of(kit) is PASS

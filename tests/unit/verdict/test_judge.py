@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from recordkit import APP, CONTROL, WRITE, Kit, at
 
-from harness.model import STEADY, Budget, Check, Event, Sample, VerdictKind
-from harness.record import read_record
-from harness.verdict import combine, judge
+from kubedrill.base.model import STEADY, Budget, Check, Event, Sample, VerdictKind
+from kubedrill.record import read_record
+from kubedrill.verdict import combine, judge
 
 RECORDS = Path(__file__).parents[2] / "records"
 PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
@@ -18,8 +18,16 @@ PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
     ("name", "verdict", "reason"),
     [
         ("good", PASS, "every outage stayed within its limit"),
-        ("bad", FAIL, "the app over HTTP out for 4.9\N{EN DASH}5.1 s, 50 failed during cp1: power cut, limit 2 s"),
-        ("inconclusive", INCONCLUSIVE, "the control probe outside the cluster failed at the same time"),
+        (
+            "bad",
+            FAIL,
+            "the app over HTTP out for 4.9\N{EN DASH}5.1 s, 50 failed during cp1: power cut, limit 2 s",
+        ),
+        (
+            "inconclusive",
+            INCONCLUSIVE,
+            "the control probe outside the cluster failed at the same time",
+        ),
         ("cut-short", INCONCLUSIVE, "the record stops without an end"),
     ],
 )
@@ -43,7 +51,10 @@ def test_nothing_failed_passes() -> None:
     [(0.3, FAIL), (0.38, FAIL), (0.45, INCONCLUSIVE), (0.58, INCONCLUSIVE), (0.65, PASS)],
 )
 def test_limit_against_bounds(limit: float, verdict: VerdictKind) -> None:
-    """Five failures at 10 Hz are [0.4, 0.6] s: below is FAIL, above PASS, between is not decided."""
+    """Five failures at 10 Hz are [0.4, 0.6] s.
+
+    Below is FAIL, above PASS, between is not decided.
+    """
     assert verdict_of(Kit(limit_s=limit).fail("api-write", 6.0, 6.5))[0] is verdict
 
 
@@ -64,9 +75,17 @@ def test_one_failed_request_breaks_a_budget_of_none() -> None:
 
 @pytest.mark.parametrize(
     ("every", "lasted", "allowed", "verdict"),
-    [(3, 6, None, INCONCLUSIVE), (3, 1.5, None, PASS), (3, 6, 20, PASS), (3, 6, 19, FAIL), (12, 12, None, PASS)],
+    [
+        (3, 6, None, INCONCLUSIVE),
+        (3, 1.5, None, PASS),
+        (3, 6, 20, PASS),
+        (3, 6, 19, FAIL),
+        (12, 12, None, PASS),
+    ],
 )
-def test_failing_again_and_again(every: int, lasted: float, allowed: int | None, verdict: VerdictKind) -> None:
+def test_failing_again_and_again(
+    every: int, lasted: float, allowed: int | None, verdict: VerdictKind
+) -> None:
     """Many short outages within a timeout of each other may last as long as one, unless their count is bounded."""
     kit = Kit().fail("api-write", 6.0, 6.0 + lasted, every=every)
     kit.budgets = [Budget("*", 2.0, 0.5, (), allowed)]
@@ -165,7 +184,9 @@ class TestMissingDataIsNeverAPass:
     def test_probe_that_never_succeeded_proves_nothing(self) -> None:
         verdict, reason = verdict_of(Kit().fail("api-write", 0.0, 20.0))
         assert verdict is not PASS
-        assert "never succeeded" in " ".join(f.text for f in judge(Kit().fail("api-write", 0, 20).record()).findings)
+        assert "never succeeded" in " ".join(
+            f.text for f in judge(Kit().fail("api-write", 0, 20).record()).findings
+        )
         assert reason
 
     def test_late_ticks_around_an_outage_widen_it(self) -> None:
@@ -184,7 +205,10 @@ class TestMissingDataIsNeverAPass:
         assert "had not ended" in reason
 
     def test_outage_from_before_the_first_tick(self) -> None:
-        """Over before the drill began: what was seen is judged. Not over by then: nobody knows how long it was."""
+        """Over before the drill began: what was seen is judged.
+
+        Not over by then: nobody knows how long it was.
+        """
         assert verdict_of(Kit().fail("api-write", 0.0, 1.0))[0] is PASS
         assert verdict_of(Kit().fail("api-write", 0.0, 3.0))[0] is FAIL
         assert verdict_of(Kit(limit_s=9).fail("api-write", 0.0, 6.0))[0] is INCONCLUSIVE
@@ -203,7 +227,10 @@ class TestMissingDataIsNeverAPass:
     def test_no_end_line(self) -> None:
         kit = Kit()
         kit.ended = ""
-        assert verdict_of(kit) == (INCONCLUSIVE, "the record stops without an end: the harness was killed")
+        assert verdict_of(kit) == (
+            INCONCLUSIVE,
+            "the record stops without an end: the harness was killed",
+        )
 
     def test_samples_of_an_unknown_probe(self) -> None:
         kit = Kit()
@@ -220,7 +247,10 @@ class TestControlProbe:
         assert "control probe" in reason
 
     def test_also_when_the_outage_was_within_its_limit(self) -> None:
-        assert verdict_of(Kit().fail("api-write", 6.0, 6.5).fail("control", 6.2, 6.3))[0] is INCONCLUSIVE
+        assert (
+            verdict_of(Kit().fail("api-write", 6.0, 6.5).fail("control", 6.2, 6.3))[0]
+            is INCONCLUSIVE
+        )
 
     def test_at_another_time_does_not_matter(self) -> None:
         assert verdict_of(Kit().fail("api-write", 6.0, 6.5).fail("control", 9.0, 9.5))[0] is PASS
@@ -229,14 +259,19 @@ class TestControlProbe:
         assert verdict_of(Kit().fail("api-write", 6.0, 11.0).fail("control", 6.0, 6.2))[0] is FAIL
 
     def test_blind_control_probe_proves_no_fail(self) -> None:
-        assert verdict_of(Kit().fail("api-write", 6.0, 11.0).drop("control", 5.5, 11.5))[0] is INCONCLUSIVE
+        assert (
+            verdict_of(Kit().fail("api-write", 6.0, 11.0).drop("control", 5.5, 11.5))[0]
+            is INCONCLUSIVE
+        )
 
     def test_without_one_nothing_is_proven(self) -> None:
         assert verdict_of(Kit(WRITE, APP).fail("api-write", 6.0, 11.0))[0] is INCONCLUSIVE
         assert verdict_of(Kit(WRITE, APP))[0] is INCONCLUSIVE
 
     def test_failed_requests_beside_its_own_do_not_break_a_count(self) -> None:
-        kit = Kit().fail("api-write", 6.0, 6.5).fail("api-write", 9.0, 9.2).fail("control", 5.9, 6.6)
+        kit = (
+            Kit().fail("api-write", 6.0, 6.5).fail("api-write", 9.0, 9.2).fail("control", 5.9, 6.6)
+        )
         kit.budgets = [Budget("*", 2.0, 0.5, (), 4)]
         assert verdict_of(kit)[0] is INCONCLUSIVE
         assert "not all of them can be laid to the cluster" in verdict_of(kit)[1]
@@ -252,7 +287,10 @@ class TestChecks:
     def test_false_fails(self) -> None:
         kit = Kit()
         kit.checks.append(Check("no residue", False, "w1 is cordoned", "no node cordoned"))
-        assert verdict_of(kit) == (FAIL, "no residue: found w1 is cordoned, expected no node cordoned")
+        assert verdict_of(kit) == (
+            FAIL,
+            "no residue: found w1 is cordoned, expected no node cordoned",
+        )
 
     def test_unknown_is_inconclusive(self) -> None:
         kit = Kit()
@@ -262,7 +300,10 @@ class TestChecks:
     def test_a_later_result_of_the_same_name_does_not_hide_the_first(self) -> None:
         """Krkn's trap: a result overwritten by a later scenario, exit 0."""
         kit = Kit()
-        kit.checks = [Check("healthy after", False, "etcd has 2 members", "3"), Check("healthy after", True, "3", "3")]
+        kit.checks = [
+            Check("healthy after", False, "etcd has 2 members", "3"),
+            Check("healthy after", True, "3", "3"),
+        ]
         assert verdict_of(kit)[0] is FAIL
 
 
@@ -277,22 +318,35 @@ class TestEnding:
         kit = Kit()
         kit.header = replace(kit.header, probes=())
         kit.ticks, kit.spans, kit.budgets, kit.checks = {}, [], [], []
-        kit.ended, kit.reason = "aborted", "the cluster is not healthy:\n  - w1 is NotReady\n  - no DNS"
+        kit.ended, kit.reason = (
+            "aborted",
+            "the cluster is not healthy:\n  - w1 is NotReady\n  - no DNS",
+        )
         found = judge(kit.record())
         assert found.verdict is ABORTED
-        assert found.reason == "the drill was aborted: the cluster is not healthy: w1 is NotReady; no DNS"
+        assert (
+            found.reason
+            == "the drill was aborted: the cluster is not healthy: w1 is NotReady; no DNS"
+        )
         assert len(found.findings) == 1
 
     def test_error_is_inconclusive_unless_the_data_prove_more(self) -> None:
         kit = Kit()
         kit.ended, kit.reason = "error", "w1 did not come back"
-        assert verdict_of(kit) == (INCONCLUSIVE, "the drill ended with an error: w1 did not come back")
+        assert verdict_of(kit) == (
+            INCONCLUSIVE,
+            "the drill ended with an error: w1 did not come back",
+        )
         assert verdict_of(kit.fail("api-write", 6.0, 11.0))[0] is FAIL
 
 
 class TestAttribution:
     def test_innermost_step_first_then_the_fault_window(self) -> None:
-        kit = Kit().span("ansible", "cp2", "kubeadm upgrade node", 5.0, 12.0).span("step", "cp2", "etcd swap", 6.0, 7.0)
+        kit = (
+            Kit()
+            .span("ansible", "cp2", "kubeadm upgrade node", 5.0, 12.0)
+            .span("step", "cp2", "etcd swap", 6.0, 7.0)
+        )
         kit.fail("api-write", 6.2, 6.8).fail("api-write", 8.0, 8.1).fail("api-write", 13.0, 13.1)
         steps = [o.step for o in judge(kit.record()).outages]
         assert steps == ["cp2: etcd swap", "cp2: kubeadm upgrade node", "cp1: power cut"]
@@ -304,7 +358,9 @@ class TestAttribution:
         )
 
     def test_each_request_counts_for_its_own_step(self) -> None:
-        kit = Kit().span("step", "cp2", "etcd", 6.0, 6.5).span("step", "cp2", "API server", 6.5, 8.0)
+        kit = (
+            Kit().span("step", "cp2", "etcd", 6.0, 6.5).span("step", "cp2", "API server", 6.5, 8.0)
+        )
         [outage] = judge(kit.fail("api-write", 6.1, 6.8).record()).outages
         assert outage.steps == {"cp2: etcd": 4, "cp2: API server": 3}
 
@@ -321,4 +377,7 @@ def test_combined_verdict_is_the_worst_and_nothing_proves_nothing() -> None:
     assert combine([bad, good]) is FAIL, "a later good drill does not overwrite a bad one"
     assert combine([good, good]) is PASS
     assert combine([]) is INCONCLUSIVE
-    assert [VerdictKind.worst(k).exit_code for k in ([INCONCLUSIVE, FAIL], [FAIL, ABORTED])] == [1, 4]
+    assert [VerdictKind.worst(k).exit_code for k in ([INCONCLUSIVE, FAIL], [FAIL, ABORTED])] == [
+        1,
+        4,
+    ]

@@ -3,10 +3,10 @@
 import pytest
 from recordkit import APP, WRITE, Kit, at
 
-from harness.columns import Columns
-from harness.model import NS, Sample
-from harness.verdict import judge, outages
-from harness.verdict.outages import Run
+from kubedrill.base.model import NS, Sample
+from kubedrill.record.columns import Columns
+from kubedrill.verdict import judge, outages
+from kubedrill.verdict.outages import Run
 
 
 def find_runs(samples: list[Sample]) -> list[Run]:
@@ -43,12 +43,16 @@ def test_outage_at_the_edges_is_open() -> None:
     assert (start.open_start, start.open_end) == (True, False)
     [end] = find_runs([tick(0), tick(1, "timeout", took=1.0), tick(2, "refused")])
     assert (end.open_start, end.open_end) == (False, True)
-    assert end.upper == tick(1, took=1.0).done, "a request that still hung after the last one was sent"
+    assert end.upper == tick(1, took=1.0).done, (
+        "a request that still hung after the last one was sent"
+    )
 
 
 def test_an_ok_in_flight_as_the_failure_was_sent_does_not_bound_the_start() -> None:
     """Sent before, answered after: it may have been served when the outage was over."""
-    [run] = find_runs([tick(0), tick(1, took=0.35), tick(2, "refused"), tick(3, "refused"), tick(4)])
+    [run] = find_runs(
+        [tick(0), tick(1, took=0.35), tick(2, "refused"), tick(3, "refused"), tick(4)]
+    )
     assert run.lower == tick(0).fired
 
 
@@ -79,12 +83,17 @@ def test_order_of_sending_counts_not_the_order_of_answers() -> None:
     kit = Kit().fail("api-write", 6.0, 6.5, "timeout")
     record = kit.record()
     shuffled = sorted(record.samples, key=lambda s: s.done)
-    again = type(record)(**{f: getattr(record, f) for f in record.__slots__} | {"samples": tuple(shuffled)})
+    again = type(record)(
+        **{f: getattr(record, f) for f in record.__slots__} | {"samples": tuple(shuffled)}
+    )
     assert judge(again) == judge(record)
 
 
 def test_overlapping_timeouts_do_not_lengthen_the_outage_by_the_timeout() -> None:
-    """Five requests of 1 s each hang at once; the service was out for half a second, not for one and a half."""
+    """Five requests of 1 s each hang at once.
+
+    The service was out for half a second, not for one and a half.
+    """
     [outage] = judge(Kit().fail("api-write", 6.0, 6.5, "timeout").record()).outages
     assert outage.failed == 5
     assert outage.shortest_s == pytest.approx(0.4, abs=0.01)
@@ -115,7 +124,10 @@ def test_partial_failure_is_told_as_short_outages_and_one_degraded_span() -> Non
 
 
 def test_probes_are_told_apart_only_where_several_are_of_a_kind() -> None:
-    from harness.verdict.words import bounds, probe_names  # noqa: PLC0415
+    from kubedrill.verdict.wording import bounds, probe_names  # noqa: PLC0415
 
-    assert probe_names([WRITE, APP]) == {"api-write": "API writes", "app-nodeport-new": "the app over HTTP"}
+    assert probe_names([WRITE, APP]) == {
+        "api-write": "API writes",
+        "app-nodeport-new": "the app over HTTP",
+    }
     assert bounds(0.8, 1.04) == "0.8\N{EN DASH}1.0 s"

@@ -1,11 +1,14 @@
-"""What is done again and again beside other work: begun late, side by side, ended without waiting for ever."""
+"""What is done again and again beside other work.
+
+Begun late, side by side, ended without waiting for ever.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 
-from harness.waits import Repeating
+from kubedrill.base.waits import Repeating
 
 OFTEN_S, PATIENCE_S, FAR_S = 0.001, 60.0, 3600.0
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DeadlineExceeded
-from harness.waits import Waiting, pause, wait_for
+from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.base.waits import Waiting, pause, wait_for
 
 
 class FakeClock:
@@ -29,7 +29,9 @@ def answers(*values: Any) -> Callable[[], Any]:
 
 
 def ask(clock: FakeClock, probe: Callable[[], Any], seconds: float = 10, poll_s: float = 1) -> Any:
-    return wait_for("the thing", probe, seconds=seconds, setting="node_ready", poll_s=poll_s, clock=clock)
+    return wait_for(
+        "the thing", probe, seconds=seconds, setting="node_ready", poll_s=poll_s, clock=clock
+    )
 
 
 def test_what_is_there_at_once_costs_no_sleep() -> None:
@@ -48,7 +50,10 @@ def test_the_error_carries_the_deadline_its_setting_and_what_was_last_seen() -> 
     clock = FakeClock()
     with pytest.raises(DeadlineExceeded) as caught:
         ask(clock, answers(Waiting("one of three"), Waiting("two of three")))
-    assert str(caught.value) == "waited 10 s (timeouts.node_ready) for the thing; last seen: two of three"
+    assert (
+        str(caught.value)
+        == "waited 10 s (timeouts.node_ready) for the thing; last seen: two of three"
+    )
     assert caught.value.last_seen == "last seen: two of three"
     assert clock.time == 1010
 

@@ -1,4 +1,7 @@
-"""A broken order service: it acknowledges a write before the queue has. Run like orders-app/main.py."""
+"""A broken order service: it acknowledges a write before the queue has.
+
+Run like apps/orders/main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,156 @@
+"""The order service's three programs: ``main.py web``, ``main.py worker``, ``main.py migrate``.
+
+SIGTERM → web: readiness off, keep-alive connections told to close; DRAIN_SECONDS later the
+listeners close, what is in flight is finished, exit 0. worker: the batch in hand is stored and
+acknowledged, exit 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import nats.errors
+import nats.js.errors
+import psycopg
+from aiohttp import web as http
+from broker import Broker
+from cache import Cache
+from migration import migrate
+from rpc import make_server
+from service import Service
+from settings import Settings, read_settings, say
+from state import Identity, WatchedFile
+from store import Store
+from web import make_app
+from worker import Worker
+from worker import make_app as make_worker_app
+
+FINISH_SECONDS = 10.0
+"""Longer than the queue's WRITE_S: a write that waits for its acknowledgement gets it."""
+RETRIES = 240
+RETRY_S = 0.5
+
+
+async def serve_web(settings: Settings) -> None:
+    """Serve both faces until SIGTERM or SIGINT, then drain."""
+    store, cache = Store(settings), Cache(settings)
+    service = Service(
+        Identity.from_environment(), WatchedFile(settings.greeting_file), store, cache
+    )
+    _on_signal(service.draining)
+    await store.open()
+    runner = http.AppRunner(make_app(service), access_log=None, shutdown_timeout=FINISH_SECONDS)
+    port = await _listen(runner, settings, settings.http_port, backlog=512)
+    rpc = make_server(service)
+    rpc_port = rpc.add_insecure_port(f"{settings.listen}:{settings.grpc_port}")
+    await rpc.start()
+    say(f"orders {service.identity.version}: HTTP on {port}, gRPC on {rpc_port}")
+    connecting = asyncio.create_task(_connect(service, settings))
+    await service.draining.wait()
+    say(f"orders: draining for {settings.drain_seconds:g} s")
+    await asyncio.sleep(settings.drain_seconds)
+    await asyncio.gather(runner.cleanup(), rpc.stop(FINISH_SECONDS))
+    connecting.cancel()
+    if service.broker is not None:
+        await service.broker.close()
+    await cache.close()
+    await store.close()
+    say("orders: gone")
+
+
+async def _connect(service: Service, settings: Settings) -> None:
+    service.broker = await Broker.connect(settings, f"web {service.identity.pod}")
+    say("orders: the queue answers")
+
+
+async def serve_worker(settings: Settings) -> None:
+    """Store orders until SIGTERM or SIGINT."""
+    store = Store(settings, size=2)
+    await store.open()
+    worker = Worker(store)
+    _on_signal(worker.stopping)
+    runner = http.AppRunner(make_worker_app(worker), access_log=None)
+    port = await _listen(runner, settings, settings.http_port)
+    say(f"worker: HTTP on {port}")
+    connecting = asyncio.create_task(Broker.connect(settings, "worker"))
+    stopping = asyncio.create_task(worker.stopping.wait())
+    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if connecting.done():
+        say("worker: storing")
+        await worker.run(broker := connecting.result())
+        await broker.close()
+    connecting.cancel()
+    await runner.cleanup()
+    await store.close()
+    say("worker: gone")
+
+
+async def run_migration(settings: Settings) -> None:
+    """Bring database and queue to this version's form, side by side.
+
+    Either may still be on its way up.
+    """
+    await asyncio.gather(_migrate_database(settings), _migrate_queue(settings))
+
+
+async def _migrate_database(settings: Settings) -> None:
+    for attempt in range(1, RETRIES + 1):
+        try:
+            done = await migrate(settings)
+            break
+        except psycopg.OperationalError as error:
+            say(f"migrate: the database does not answer: {str(error).strip()}")
+            if attempt == RETRIES:
+                raise SystemExit(1) from error
+            await asyncio.sleep(RETRY_S)
+        except TimeoutError as error:
+            say(f"migrate: {error}")
+            raise SystemExit(1) from error
+    say(f"migrate: {', '.join(done) or 'the database is up to date'}")
+
+
+async def _migrate_queue(settings: Settings) -> None:
+    broker = await Broker.connect(settings, "migrate")
+    await _ensure_stream(broker, settings.replicas)
+    await broker.close()
+    say(f"migrate: the queue has its stream, {settings.replicas} copies")
+
+
+async def _ensure_stream(broker: Broker, replicas: int) -> None:
+    for attempt in range(1, RETRIES + 1):
+        try:
+            return await broker.ensure(replicas)
+        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
+            say(f"migrate: the queue is not complete yet: {error!r}")
+            if attempt == RETRIES:
+                raise SystemExit(1) from error
+            await asyncio.sleep(RETRY_S)
+    return None
+
+
+async def _listen(runner: http.AppRunner, settings: Settings, port: int, backlog: int = 128) -> int:
+    await runner.setup()
+    await http.TCPSite(runner, settings.listen, port, backlog=backlog).start()
+    return int(runner.addresses[0][1])
+
+
+def _on_signal(event: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+
+
+PROGRAMS = {"web": serve_web, "worker": serve_worker, "migrate": run_migration}
+
+
+def main() -> None:
+    """Run the program that the first argument names."""
+    if len(sys.argv) != 2 or sys.argv[1] not in PROGRAMS:
+        sys.stderr.write(f"usage: main.py {'|'.join(PROGRAMS)}\n")
+        raise SystemExit(2)
+    asyncio.run(PROGRAMS[sys.argv[1]](read_settings()))
+
+
+if __name__ == "__main__":
+    main()

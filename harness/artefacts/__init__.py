@@ -1,1 +1,0 @@
-"""What is needed to find out why a drill failed, in one archive without secrets (docs/artefacts.md)."""

@@ -1,1 +1,0 @@
-"""Ansible callback plugins that the harness gives to the playbooks it runs."""

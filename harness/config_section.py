@@ -1,9 +1,0 @@
-"""What all sections of the configuration have in common."""
-
-from pydantic import BaseModel, ConfigDict
-
-
-class Section(BaseModel):
-    """Settings that nobody changes once they are read; one with a name that nobody knows is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,8 +1,0 @@
-"""What Alembic runs: the migrations, on the connection (and in the transaction) that harness.history.migrate gives."""
-
-from __future__ import annotations
-
-from alembic import context
-
-context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
-context.run_migrations()

@@ -1,0 +1,21 @@
+"""Deploys, rolls and removes the application that is drilled.
+
+That is the sample application (``apps/sample/``, docs/sample-app.md), or one of the user's own
+(docs/own-app.md).
+"""
+
+from kubedrill.apps.application import Application, AppStatus, Endpoints
+from kubedrill.apps.own_app import APPLIED_LABEL, OwnApp
+from kubedrill.apps.sample import SampleApp
+from kubedrill.apps.source import AppSource, read_app
+
+__all__ = [
+    "APPLIED_LABEL",
+    "AppSource",
+    "AppStatus",
+    "Application",
+    "Endpoints",
+    "OwnApp",
+    "SampleApp",
+    "read_app",
+]

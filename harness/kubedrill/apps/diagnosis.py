@@ -1,0 +1,132 @@
+"""Why the application did not come up, in Kubernetes' own words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+from kubernetes.client import ApiException
+
+from kubedrill.apps.manifests import NAMESPACE, SELECTOR
+from kubedrill.base.errors import StepFailed
+
+LOG_LINES = 10
+EVENTS = 8
+
+FATAL = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "CreateContainerConfigError",
+    }
+)
+"""Reasons of a waiting container that time does not cure here: images are on the nodes, nothing is
+pulled."""
+
+
+class Api(Protocol):
+    """What is needed of :class:`kubedrill.cluster.api.ClusterApi`."""
+
+    core: Any
+
+    def pods(self, namespace: str = "", selector: str = "", node: str = "") -> list[Any]:
+        """Return pods."""
+
+    def events(self, namespace: str = "", since: str = "") -> list[Any]:
+        """Return events, oldest first."""
+
+
+def container_state(status: Any) -> str:
+    """Put a V1ContainerStatus in words; an empty string for a ready container."""
+    if status.ready:
+        return ""
+    state, last = status.state, status.last_state
+    said = ""
+    if state and state.waiting:
+        said = f"waiting: {state.waiting.reason} {state.waiting.message or ''}".strip()
+    elif state and state.terminated:
+        said = f"ended: {state.terminated.reason}, exit code {state.terminated.exit_code}"
+    elif state and state.running:
+        said = "running, not ready"
+    if last and last.terminated:
+        said += f"; ended before: {last.terminated.reason}, exit code {last.terminated.exit_code}"
+    return f"{said} ({status.restart_count} restarts)"
+
+
+def fatal_reason(pods: list[Any]) -> str:
+    """Return the reason of a container that will not start however long one waits, or nothing."""
+    for pod in pods:
+        for status in pod.status.container_statuses or []:
+            waiting = status.state.waiting if status.state else None
+            if waiting and waiting.reason in FATAL:
+                return f"pod {pod.metadata.name} on {pod.spec.node_name}: {waiting.reason} {waiting.message or ''}".strip()
+    return ""
+
+
+def refusal(error: ApiException) -> str:
+    """Return the API server's own words for a refusal, after its status: "422 Deployment.apps is invalid: …"."""
+    try:
+        said = json.loads(error.body or "")["message"]
+    except (ValueError, KeyError, TypeError):
+        said = str(error.reason or "no reason given")
+    return f"{error.status} {said}"
+
+
+def diagnose(api: Api, namespace: str = NAMESPACE, selector: str = SELECTOR) -> str:
+    """Return several lines: pods that are not ready, their log tails, and the latest warnings of the namespace."""
+    lines: list[str] = []
+    try:
+        pods = api.pods(namespace, selector)
+        for pod in pods:
+            lines += _pod(api, pod)
+        warnings = [event for event in api.events(namespace) if event.type == "Warning"]
+        lines += [
+            f"  event: {event.involved_object.kind} {event.involved_object.name}: {event.reason}: {event.message}"
+            for event in warnings[-EVENTS:]
+        ]
+    except (StepFailed, ApiException) as error:
+        lines.append(f"  the API could not be asked why: {str(error).splitlines()[0]}")
+    return "\n".join(lines) or "  no pods, no events: is the controller manager running?"
+
+
+def _pod(api: Api, pod: Any) -> list[str]:
+    states = [
+        text for status in pod.status.container_statuses or [] if (text := container_state(status))
+    ]
+    unscheduled = [
+        condition.message or condition.reason
+        for condition in pod.status.conditions or []
+        if condition.type == "PodScheduled" and condition.status != "True"
+    ]
+    if not states and not unscheduled:
+        return []
+    where = f" on {pod.spec.node_name}" if pod.spec.node_name else ""
+    lines = [
+        f"  pod {pod.metadata.name}{where} ({pod.status.phase}): {'; '.join(states + unscheduled)}"
+    ]
+    if states:
+        lines += [f"    log: {line}" for line in _log(api, pod)]
+    return lines
+
+
+def _log(api: Api, pod: Any) -> list[str]:
+    try:
+        text: str = api.core.read_namespaced_pod_log(
+            pod.metadata.name, pod.metadata.namespace, tail_lines=LOG_LINES
+        )
+    except ApiException:
+        return []  # a container that never started has no log; its state above says why
+    return text.splitlines()
+
+
+def terminating(api: Api, namespace: str) -> bool:
+    """Whether a namespace is being deleted; nothing can be put into it until it is gone."""
+    try:
+        found = api.core.read_namespace(namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return False
+        raise
+    return found.metadata.deletion_timestamp is not None

@@ -1,0 +1,258 @@
+"""An application of the user's own in the cluster: put there by kubedrill, or by its owner."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from kubernetes.client import ApiException
+
+from kubedrill.apps.application import AppStatus, Endpoints, status_of
+from kubedrill.apps.diagnosis import diagnose, refusal, terminating
+from kubedrill.apps.own_objects import find_mistakes, selector_text, workload, workloads
+from kubedrill.apps.render import label
+from kubedrill.apps.spread import is_spread, restart
+from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.config.app import AppSettings
+
+APPLIED_LABEL = "kubedrill.io/applied"
+"""What kubedrill put into the cluster for an application of the user's own carries it; nothing else
+is ever removed."""
+
+
+class OwnApp:
+    """What the section ``app:`` of the configuration names.
+
+    Every method may be called again at any time.
+    """
+
+    versions = ()
+
+    def __init__(
+        self, api: ClusterApi, app: AppSettings, objects: Sequence[dict[str, Any]]
+    ) -> None:
+        self._api, self._app, self._rendered = api, app, objects
+        self.name, self.namespace, self.told = app.name, app.namespace, app.told
+
+    @property
+    def selector(self) -> str:
+        """Of the workload's pods, as it was rendered or stands in the cluster."""
+        rendered = workload(self._app, self._rendered)
+        found: Any = (
+            rendered["spec"]["selector"]
+            if rendered
+            else self._plain(self._read_workload().spec.selector)
+        )
+        return selector_text(found)
+
+    def unfit(self) -> list[str]:
+        """What is missing where its owner deployed it.
+
+        What is another's where kubedrill would put it. Reads only.
+        """
+        if self._app.deployed:
+            return find_mistakes(self._app, self._live_objects())
+        return [
+            f"{label(obj)} is on the cluster already, and kubedrill did not put it there: remove it, or set "
+            "app.deployed: true to drill what is there"
+            for obj in self._objects()
+            if obj["kind"] != "Namespace" and self._belongs_to_another(obj)
+        ]
+
+    def deploy(self) -> None:
+        """Apply it and wait until all of it is complete.
+
+        One that its owner deployed is only waited for.
+
+        Raises:
+            StepFailed: it is not there, would overwrite another's objects, was refused, or did not
+                come up.
+        """
+        problems = self.unfit()
+        if problems:
+            raise StepFailed("; ".join(problems))
+        if self._app.deployed:
+            self.wait_ready()
+            return
+        if terminating(self._api, self.namespace):
+            self._api.wait_namespace_gone(self.namespace)
+        try:
+            self._apply()
+        except StepFailed:
+            self.remove()
+            raise
+        self.wait_ready()
+        if not is_spread(self._api, self._pods()):
+            restart(self._api, self._app.kind, self.namespace, self.name)
+            self.wait_ready()
+
+    def roll(self, version: str) -> None:
+        """Raise UsageError: kubedrill knows one version of it only."""
+        raise UsageError(
+            f"{self.told} cannot be rolled to {version}: kubedrill knows one version of it only"
+        )
+
+    def wait_ready(self) -> None:
+        """Wait (timeouts.rollout) until every workload of it is complete.
+
+        Raises:
+            StepFailed: they are not; carries pod states, events and log tails.
+        """
+        for kind, name in workloads(self._rendered) or [(self._app.kind, self.name)]:
+            try:
+                self._api.wait_rollout(kind, self.namespace, name)
+            except (DeadlineExceeded, StepFailed) as error:
+                raise StepFailed(
+                    f"{self.told} is not up: {error}\n{diagnose(self._api, self.namespace, '')}"
+                ) from error
+
+    def status(self) -> AppStatus | None:
+        """Return what is deployed now, or None when the workload is not there."""
+        try:
+            found = self._read_workload()
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        return status_of(
+            found,
+            self._pods(),
+            self._api.rollout_problem(self._app.kind, self.namespace, self.name),
+        )
+
+    def pod_spec(self) -> Any:
+        """Return the V1PodSpec of the workload."""
+        return self._read_workload().spec.template.spec
+
+    def endpoints(self) -> Endpoints:
+        """Return where ``app.endpoints`` says that it is asked; the Service must be there."""
+        outside, inside = self._app.endpoints.outside, self._app.endpoints.inside
+        service: Any = self._api.core.read_namespaced_service(inside.service, self.namespace)
+        address = str(service.spec.cluster_ip)
+        node = _in_url(self._api.inventory.endpoint_address)
+        return Endpoints(
+            node_port=outside.url or f"{outside.scheme}://{node}:{outside.node_port}{outside.path}",
+            service=f"{inside.scheme}://{_in_url(address)}:{inside.port}{inside.path}",
+            dns_name=f"{inside.service}.{self.namespace}.svc.cluster.local.",
+            address=address,
+            asked_outside=(
+                ("kind", "http-status"),
+                ("host", outside.host),
+                ("verify", outside.verify),
+            ),
+            asked_inside=(
+                ("kind", "http-status"),
+                ("host", inside.host),
+                ("verify", inside.verify),
+            ),
+        )
+
+    def remove(self) -> None:
+        """Delete what kubedrill applied, the namespace only where it made that too, and wait until it is gone.
+
+        One that its owner deployed stays as it is.
+        """
+        if self._app.deployed:
+            return
+        mine = [obj for obj in (self._namespace(), *self._objects()) if self._is_ours(obj)]
+        self._api.delete(mine)
+        if any(obj["kind"] == "Namespace" for obj in mine):
+            self._api.wait_namespace_gone(self.namespace)
+            mine = [
+                obj
+                for obj in mine
+                if "namespace" not in obj["metadata"] and obj["kind"] != "Namespace"
+            ]
+        self._api.wait(
+            f"{self.told} to be gone", lambda: self._left(mine), setting="namespace_gone"
+        )
+
+    def _objects(self) -> list[dict[str, Any]]:
+        """What was rendered, marked as ours, each in its namespace.
+
+        The namespace itself comes apart.
+        """
+        found = []
+        for rendered in self._rendered:
+            obj = deepcopy(rendered)
+            if obj["kind"] == "Namespace" and obj["metadata"]["name"] == self.namespace:
+                continue
+            _mark(obj)
+            if self._api.namespaced(obj):
+                obj["metadata"]["namespace"] = self.namespace
+            found.append(obj)
+        return found
+
+    def _namespace(self) -> dict[str, Any]:
+        """The namespace as it was rendered, else a plain one; marked as ours."""
+        plain = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+        rendered = (obj for obj in self._rendered if obj["kind"] == "Namespace")
+        return _mark(
+            deepcopy(
+                next((obj for obj in rendered if obj["metadata"]["name"] == self.namespace), plain)
+            )
+        )
+
+    def _apply(self) -> None:
+        """Apply in order. A namespace that was there before is its owner's, and left as it is."""
+        namespace = self._namespace()
+        first = [] if self._belongs_to_another(namespace) else [namespace]
+        for obj in (*first, *self._objects()):
+            try:
+                self._api.apply([obj])
+            except ApiException as error:
+                raise StepFailed(f"{label(obj)} was refused: {refusal(error)}") from error
+
+    def _belongs_to_another(self, obj: dict[str, Any]) -> bool:
+        found = self._api.read(obj)
+        return found is not None and APPLIED_LABEL not in (found["metadata"].get("labels") or {})
+
+    def _is_ours(self, obj: dict[str, Any]) -> bool:
+        found = self._api.read(obj)
+        return found is not None and APPLIED_LABEL in (found["metadata"].get("labels") or {})
+
+    def _left(self, objects: list[dict[str, Any]]) -> str | None:
+        return ", ".join(label(obj) for obj in objects if self._api.read(obj) is not None) or None
+
+    def _live_objects(self) -> list[dict[str, Any]]:
+        """The workloads and Services that its owner has in the namespace, as plain objects."""
+        lists = {
+            "Deployment": self._api.apps.list_namespaced_deployment,
+            "StatefulSet": self._api.apps.list_namespaced_stateful_set,
+            "Service": self._api.core.list_namespaced_service,
+        }
+        return [
+            {**self._plain(item), "kind": kind}
+            for kind, listed in lists.items()
+            for item in listed(self.namespace).items
+        ]
+
+    def _plain(self, item: Any) -> Any:
+        return self._api.client.sanitize_for_serialization(item)
+
+    def _read_workload(self) -> Any:
+        apps = self._api.apps
+        read = (
+            apps.read_namespaced_deployment
+            if self._app.kind == "Deployment"
+            else apps.read_namespaced_stateful_set
+        )
+        return read(self.name, self.namespace)
+
+    def _pods(self) -> list[Any]:
+        return self._api.pods(self.namespace, self.selector)
+
+
+def _mark(obj: dict[str, Any]) -> dict[str, Any]:
+    obj["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), APPLIED_LABEL: "own-app"}
+    return obj
+
+
+def _in_url(address: str) -> str:
+    """An IPv6 address stands in brackets in a URL."""
+    return f"[{address}]" if ":" in address else address

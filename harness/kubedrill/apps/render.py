@@ -1,0 +1,159 @@
+"""An application's objects from its kustomize directory or Helm chart, made by the user's own programs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
+from kubedrill.bundle.cache import cache_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubedrill.config.app import AppSettings, Helm
+
+_SAID = 1500
+"""Characters of a program's error that are shown: kustomize and helm tell the place first."""
+
+
+def render(app: AppSettings, seconds: float) -> tuple[dict[str, Any], ...]:
+    """Return the application's objects in the order in which the program gave them.
+
+    () where its owner deployed it.
+
+    ``seconds`` is timeouts.render.
+
+    Raises:
+        UsageError: the program is not there; says what to install.
+        StepFailed: the program refused; carries its own words.
+        ConfigErrors: what it printed are no Kubernetes objects; all mistakes at once.
+    """
+    if app.kustomize is not None:
+        return parse(
+            _run(kustomize_argv(kubectl_program(), app.kustomize), seconds), str(app.kustomize)
+        )
+    if app.helm is not None:
+        return parse(
+            _run(helm_argv(helm_program(), app.helm, app.namespace), seconds), str(app.helm.chart)
+        )
+    return ()
+
+
+def kustomize_argv(program: str, folder: Path) -> list[str]:
+    """``kubectl kustomize`` reads the folder only; it needs no cluster."""
+    return [program, "kustomize", str(folder)]
+
+
+def helm_argv(program: str, helm: Helm, namespace: str) -> list[str]:
+    """``helm template`` without hooks.
+
+    Tests and jobs that `helm install` would run at its own times.
+    """
+    values = [part for path in helm.values for part in ("--values", str(path))]
+    return [
+        program,
+        "template",
+        helm.release,
+        str(helm.chart),
+        "--namespace",
+        namespace,
+        "--no-hooks",
+        *values,
+    ]
+
+
+def kubectl_program() -> str:
+    """Return kubectl from PATH, else the newest bundle's. Raises UsageError where there is none."""
+    found = shutil.which("kubectl")
+    bundled = sorted(
+        cache_root().glob("bundles/v*/bin/kubectl"), key=lambda path: _version(path.parts[-3])
+    )
+    if found or bundled:
+        return found or str(bundled[-1])
+    raise UsageError(
+        "app.kustomize needs kubectl, which is neither on PATH nor in a release bundle. Install it "
+        "(https://kubernetes.io/docs/tasks/tools/), or make a bundle: kubedrill bundle build"
+    )
+
+
+def helm_program() -> str:
+    """Return helm from PATH. Raises UsageError where there is none."""
+    found = shutil.which("helm")
+    if found:
+        return found
+    raise UsageError(
+        "app.helm needs helm, which is not on PATH. Install it (https://helm.sh/docs/intro/install/), or render the "
+        "chart elsewhere and give the result as app.kustomize"
+    )
+
+
+def parse(text: str, where: str) -> tuple[dict[str, Any], ...]:
+    """Read objects from YAML; a List counts as its items.
+
+    Raises:
+        ConfigErrors: it is no YAML, or holds what is no object with a name; all mistakes at once.
+    """
+    try:
+        documents = [
+            each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each is not None
+        ]
+    except yaml.YAMLError as error:
+        raise ConfigErrors(where, [f"gave no YAML: {' '.join(str(error).split())}"]) from error
+    found: list[Any] = []
+    for document in documents:
+        is_list = (
+            isinstance(document, dict)
+            and str(document.get("kind", "")).endswith("List")
+            and "items" in document
+        )
+        found += document["items"] or [] if is_list else [document]
+    mistakes = [said for number, obj in enumerate(found, 1) if (said := _mistake(obj, number))]
+    if mistakes or not found:
+        raise ConfigErrors(where, mistakes or ["gave no object at all"])
+    return tuple(found)
+
+
+def label(obj: dict[str, Any]) -> str:
+    """As "Deployment shop"."""
+    return f"{obj['kind']} {obj['metadata']['name']}"
+
+
+def _mistake(obj: Any, number: int) -> str:
+    if not isinstance(obj, dict):
+        return f"object {number} is a {type(obj).__name__}, expected a Kubernetes object"
+    lacks = [part for part in ("apiVersion", "kind") if not isinstance(obj.get(part), str)]
+    meta = obj.get("metadata")
+    lacks += (
+        [] if isinstance(meta, dict) and isinstance(meta.get("name"), str) else ["metadata.name"]
+    )
+    return (
+        f"object {number} ({obj.get('kind', 'no kind')}) lacks {', '.join(lacks)}" if lacks else ""
+    )
+
+
+def _run(argv: list[str], seconds: float) -> str:
+    what = f"{argv[0]} {argv[1]}"
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise StepFailed(
+            f"{what} was not done within {seconds:g} s (timeouts.render): {' '.join(argv)}"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{what} could not be started: {error.strerror}") from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[:_SAID]
+        raise StepFailed(
+            f"the application could not be rendered: {' '.join(argv)} ended with {done.returncode}:\n{said}"
+        )
+    return done.stdout
+
+
+def _version(bundle: str) -> tuple[int, ...]:
+    """A bundle's version as numbers, so that v1.36.10 comes after v1.36.9."""
+    numbers = bundle.partition("-")[0].removeprefix("v").split(".")
+    return tuple(int(part) for part in numbers if part.isdecimal())

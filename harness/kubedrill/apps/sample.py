@@ -1,0 +1,191 @@
+"""The sample application in the cluster: deploy, roll, look at, remove."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+from typing import TYPE_CHECKING, Any
+
+from kubernetes.client import ApiException
+
+from kubedrill.apps import manifests
+from kubedrill.apps.application import AppStatus, Endpoints, status_of
+from kubedrill.apps.diagnosis import diagnose, fatal_reason, terminating
+from kubedrill.apps.grpc_client import Greeting, say_hello
+from kubedrill.apps.spread import is_spread
+from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.config import Settings
+
+NODE_PORT = 30080
+GRPC_NODE_PORT = 30090
+
+
+class SampleApp:
+    """The sample application of one cluster. Every method may be called again at any time."""
+
+    name = manifests.NAME
+    namespace = manifests.NAMESPACE
+    selector = manifests.SELECTOR
+    versions = manifests.VERSIONS
+    told = "the sample application"
+
+    def __init__(self, api: ClusterApi, settings: Settings) -> None:
+        self._api, self._settings = api, settings
+
+    def unfit(self) -> list[str]:
+        """Return nothing: its namespace is kubedrill's own."""
+        return []
+
+    def deploy(self, version: str = "v1") -> None:
+        """Bring the application to ``version``, complete and spread over the nodes, and wait for it.
+
+        Raises:
+            UsageError: no image of that version is in a release bundle.
+            StepFailed: it did not come up; carries pod states, events and log tails.
+        """
+        objects = self._objects(version)
+        if terminating(self._api, self.namespace):
+            self._api.wait_namespace_gone(self.namespace)
+        self._api.apply(objects[:1])
+        self._ensure_secret()
+        self._api.apply(objects[1:])
+        self.wait_ready()
+        pods = self._pods()
+        if not is_spread(self._api, pods):
+            # One is enough: its topology spread lets its successor start on another node only.
+            # Nobody asks it yet.
+            self._end(pods[0].metadata.name)
+            self.wait_ready()
+
+    def roll(self, version: str) -> None:
+        """Change the Deployment's image and wait until every pod is of that version.
+
+        Raises as :meth:`deploy`.
+        """
+        self._api.apply([manifests.of_kind(self._objects(version), "Deployment")])
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait (timeouts.rollout) until all replicas are ready, of the newest version, and none is left over.
+
+        Raises:
+            StepFailed: they are not; carries pod states, events and log tails.
+        """
+        try:
+            self._api.wait(
+                f"Deployment {self.namespace}/{self.name}", self._lacks, setting="rollout"
+            )
+        except (DeadlineExceeded, StepFailed) as error:
+            raise StepFailed(
+                f"the sample application is not up: {error}\n{diagnose(self._api)}"
+            ) from error
+
+    def status(self) -> AppStatus | None:
+        """Return what is deployed now, or None when nothing is."""
+        try:
+            deployment = self._api.apps.read_namespaced_deployment(self.name, self.namespace)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        return status_of(
+            deployment,
+            self._pods(),
+            self._api.rollout_problem("Deployment", self.namespace, self.name),
+        )
+
+    def pod_spec(self) -> Any:
+        """Return the V1PodSpec of its Deployment."""
+        return self._api.apps.read_namespaced_deployment(
+            self.name, self.namespace
+        ).spec.template.spec
+
+    def endpoints(self) -> Endpoints:
+        """Return where it is reached; it must be deployed."""
+        outside = self._api.inventory.endpoint_address
+        service: Any = self._api.core.read_namespaced_service(self.name, self.namespace)
+        address = str(service.spec.cluster_ip)
+        return Endpoints(
+            node_port=f"http://{outside}:{NODE_PORT}/",
+            grpc=f"{outside}:{GRPC_NODE_PORT}",
+            service=f"http://{address}/",
+            dns_name=f"{self.name}.{self.namespace}.svc.cluster.local.",
+            address=address,
+        )
+
+    def greet_grpc(self) -> Greeting:
+        """Ask the gRPC face through the virtual address.
+
+        Raises StepFailed when it does not answer.
+        """
+        return say_hello(self.endpoints().grpc, self._settings.timeouts.api_call)
+
+    def token_is_mounted(self) -> bool:
+        """Whether the application accepts the Secret's token and refuses another.
+
+        The token is shown to nobody else.
+        """
+        secret = self._api.core.read_namespaced_secret(self.name, self.namespace)
+        token = base64.b64decode(secret.data["token"]).decode()
+        return self._offer(token) == 200 and self._offer("wrong") == 401
+
+    def remove(self) -> None:
+        """Delete the namespace and all in it, and wait until it is gone.
+
+        timeouts.namespace_gone.
+        """
+        self._api.remove_namespace(self.namespace)
+
+    def _objects(self, version: str) -> list[dict[str, Any]]:
+        if version not in manifests.VERSIONS:
+            known = ", ".join(manifests.VERSIONS)
+            raise UsageError(
+                f"the sample application has no version {version!r}; give one of {known}"
+            )
+        return manifests.load(version)
+
+    def _pods(self) -> list[Any]:
+        return self._api.pods(self.namespace, self.selector)
+
+    def _end(self, pod: str) -> None:
+        self._api.core.delete_namespaced_pod(pod, self.namespace, grace_period_seconds=1)
+
+        def lacks() -> str | None:
+            return "it is there" if pod in {found.metadata.name for found in self._pods()} else None
+
+        self._api.wait(f"pod {self.namespace}/{pod} to be gone", lacks, setting="rollout")
+
+    def _lacks(self) -> str | None:
+        problem = self._api.rollout_problem("Deployment", self.namespace, self.name)
+        if problem and (reason := fatal_reason(self._pods())):
+            raise StepFailed(
+                f"{reason}. The nodes take images from the release bundle: run site.yml again."
+            )
+        return problem
+
+    def _ensure_secret(self) -> None:
+        """Create the Secret once: a running application keeps its token."""
+        try:
+            self._api.core.create_namespaced_secret(self.namespace, manifests.new_secret())
+        except ApiException as error:
+            if error.status != 409:
+                raise
+
+    def _offer(self, token: str) -> int:
+        connection = http.client.HTTPConnection(
+            self._api.inventory.endpoint_address,
+            NODE_PORT,
+            timeout=self._settings.timeouts.api_call,
+        )
+        try:
+            connection.request("GET", "/token", headers={"Authorization": f"Bearer {token}"})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise StepFailed(
+                f"the application did not answer on node port {NODE_PORT}: {error!r}"
+            ) from error
+        finally:
+            connection.close()

@@ -1,0 +1,56 @@
+"""Which application a run drills.
+
+The sample, or what the section ``app:`` of the configuration names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.apps.own_app import OwnApp
+from kubedrill.apps.own_objects import find_mistakes
+from kubedrill.apps.render import render
+from kubedrill.apps.sample import SampleApp
+from kubedrill.base.errors import ConfigErrors
+
+if TYPE_CHECKING:
+    from kubedrill.apps.application import Application
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.config import Settings
+
+
+@dataclass(frozen=True)
+class AppSource:
+    """An application before it is on a cluster.
+
+    ``objects`` is what was rendered of the user's own.
+    """
+
+    settings: Settings
+    objects: tuple[dict[str, Any], ...] = ()
+
+    def on(self, api: ClusterApi) -> Application:
+        """Return the application on a cluster; nothing is deployed yet."""
+        own = self.settings.app
+        return SampleApp(api, self.settings) if own is None else OwnApp(api, own, self.objects)
+
+
+def read_app(settings: Settings) -> AppSource:
+    """Render the user's own application and look whether it is what the configuration says.
+
+    Touches no cluster.
+
+    Raises:
+        UsageError: kubectl or helm is needed and not there.
+        StepFailed: it could not be rendered.
+        ConfigErrors: what was rendered does not fit ``app:``; all mistakes at once.
+    """
+    own = settings.app
+    if own is None:
+        return AppSource(settings)
+    objects = render(own, settings.timeouts.render)
+    mistakes = [] if own.deployed else find_mistakes(own, objects)
+    if mistakes:
+        raise ConfigErrors(f"app: ({own.source})", mistakes)
+    return AppSource(settings, objects)

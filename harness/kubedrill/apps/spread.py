@@ -1,0 +1,37 @@
+"""Pods on more than one node again.
+
+After a drain all of them may stand on one, and Kubernetes moves no running pod.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.api import ClusterApi
+
+
+def is_spread(api: ClusterApi, pods: list[Any]) -> bool:
+    """Whether pods stand on more than one node, where there are several of both."""
+    takers = [
+        n for n in api.nodes() if not n.spec.unschedulable and not _repels(n) and api.ready(n)
+    ]
+    staying = [pod.spec.node_name for pod in pods if pod.metadata.deletion_timestamp is None]
+    return len(set(staying)) > 1 or len(takers) < 2 or len(staying) == 1
+
+
+def restart(api: ClusterApi, kind: str, namespace: str, name: str) -> None:
+    """Start new pods in turn, as `kubectl rollout restart` does: the scheduler places them anew."""
+    read, change = {
+        "Deployment": (api.apps.read_namespaced_deployment, api.apps.patch_namespaced_deployment),
+        "StatefulSet": (
+            api.apps.read_namespaced_stateful_set,
+            api.apps.patch_namespaced_stateful_set,
+        ),
+    }[kind]
+    stamp = {"kubedrill/spread-again": read(name, namespace).metadata.resource_version}
+    change(name, namespace, {"spec": {"template": {"metadata": {"annotations": stamp}}}})
+
+
+def _repels(node: Any) -> bool:
+    return any(taint.effect in ("NoSchedule", "NoExecute") for taint in node.spec.taints or [])

@@ -1,0 +1,93 @@
+"""Every error that kubedrill raises on purpose.
+
+::
+
+    KubedrillError                 base; its text is meant for the user, exit_code says how the CLI
+    ends ├── UsageError           (2)   unknown drill, host or option; a configuration or inventory
+    that is wrong │   └── ConfigErrors           several mistakes of one file, all listed at once
+    ├── Unsafe               (4)   going on could harm the cluster: ABORTED │   ├── UnhealthyCluster
+    found before a drill starts: nothing was touched │   └── Interrupted            Ctrl-C or
+    SIGTERM: the fault was healed and the record kept ├── WouldTouch           (1)   a dry run came
+    to something that changes the cluster; it was not done ├── StepFailed           (1)   a
+    playbook, a node or Kubernetes refused a step; carries its own words └── DeadlineExceeded
+    (1)   a wait named in the configuration ran out
+
+Each message says what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class KubedrillError(Exception):
+    """Base of all errors that are shown to the user without a stack trace."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(KubedrillError):
+    """The user asked for something that cannot be: nothing was touched."""
+
+    exit_code = 2
+
+
+class ConfigErrors(UsageError):
+    """Several mistakes found in one place, shown together.
+
+    >>> print(ConfigErrors("inventories/local", ["cp9: no such host", "cp1: no address"]))
+    inventories/local has 2 mistakes:
+      - cp9: no such host
+      - cp1: no address
+    """
+
+    def __init__(self, where: str, mistakes: Iterable[str]) -> None:
+        self.where = where
+        self.mistakes = list(mistakes)
+        count = f"{len(self.mistakes)} mistake{'' if len(self.mistakes) == 1 else 's'}"
+        super().__init__("\n".join([f"{where} has {count}:", *(f"  - {m}" for m in self.mistakes)]))
+
+
+class Unsafe(KubedrillError):
+    """Going on could harm the cluster or prove nothing; the verdict is ABORTED."""
+
+    exit_code = 4
+
+
+class UnhealthyCluster(Unsafe):
+    """The cluster was broken before the drill began; it was left alone."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        lines = "\n".join(f"  - {p}" for p in self.problems)
+        super().__init__(
+            f"the cluster is not healthy, so it was not touched:\n{lines}\nRepair it, then run the drill again."
+        )
+
+
+class Interrupted(Unsafe):
+    """The user or the system asked to stop; the fault was healed and the record kept."""
+
+
+class WouldTouch(KubedrillError):
+    """A dry run came to something that changes the cluster; it was not done."""
+
+
+class StepFailed(KubedrillError):
+    """A playbook, a node or Kubernetes refused a step."""
+
+
+class DeadlineExceeded(KubedrillError):
+    """A wait ran out.
+
+    >>> str(DeadlineExceeded("node w1 to be Ready", 180.0, "node_ready", "last seen: NotReady (kubelet stopped)"))
+    'waited 180 s (timeouts.node_ready) for node w1 to be Ready; last seen: NotReady (kubelet stopped)'
+    """
+
+    def __init__(self, what: str, seconds: float, setting: str, last_seen: str = "") -> None:
+        self.what, self.seconds, self.setting, self.last_seen = what, seconds, setting, last_seen
+        tail = f"; {last_seen}" if last_seen else ""
+        super().__init__(f"waited {seconds:g} s (timeouts.{setting}) for {what}{tail}")

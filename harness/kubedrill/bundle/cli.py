@@ -1,0 +1,153 @@
+"""The command group `kubedrill bundle`."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from kubedrill.bundle.build import build_bundles
+from kubedrill.bundle.cache import Cache
+from kubedrill.bundle.errors import BundleError, Corrupt
+from kubedrill.bundle.manifest import Manifest, read_manifest, verify
+from kubedrill.bundle.orders import orders_bundle
+from kubedrill.bundle.own_image import own_bundle
+from kubedrill.bundle.progress import Bars, BuildProgress, Lines, wants_bars
+from kubedrill.bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_INTERRUPTED = 4
+
+
+@click.group()
+def bundle() -> None:
+    """Make, check and list release bundles: all that a node needs, in one folder."""
+
+
+@bundle.command()
+@click.option(
+    "--kubernetes",
+    "versions",
+    multiple=True,
+    metavar="VERSION",
+    help=f"One of {', '.join(SUPPORTED)}. Can be repeated. Default: {' and '.join(STANDARD)}.",
+)
+@click.option(
+    "--source",
+    type=click.Choice(["auto", "modules", "upstream"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--orders", is_flag=True, help="The order service's bundle instead (docs/orders.md).")
+@click.option(
+    "--kubedrill",
+    "own",
+    is_flag=True,
+    help="The bundle of kubedrill's own image instead (docs/schedule.md).",
+)
+def build(versions: tuple[str, ...], source: str, orders: bool, own: bool) -> None:
+    """Build bundles, or find them in the cache."""
+    if (orders or own) and versions:
+        raise click.UsageError(
+            "--orders and --kubedrill are bundles of their own: leave out --kubernetes"
+        )
+    console = Console(stderr=True)
+    with interruptible(), shown_progress(console) as progress:
+        apart = [
+            *([orders_bundle(progress)] if orders else []),
+            *([own_bundle(progress)] if own else []),
+        ]
+        folders = apart or build_bundles(list(versions or STANDARD), source, progress)
+    for folder in folders:
+        click.echo(folder)
+
+
+@bundle.command("verify")
+@click.option(
+    "--kubernetes",
+    "versions",
+    multiple=True,
+    metavar="VERSION",
+    help="Default: all that are in the cache.",
+)
+def verify_command(versions: tuple[str, ...]) -> None:
+    """Compare every file of the bundles in the cache with its size and sha256."""
+    cache = Cache()
+    names = [find_release(v).bundle_name for v in versions] or _bundle_names(cache)
+    if not names:
+        raise BundleError(f"{cache.bundles} holds no bundle: run `kubedrill bundle build` first.")
+    faulty = []
+    for name in names:
+        try:
+            manifest = verify(cache.bundles / name)
+        except Corrupt as error:
+            faulty.append(error.message)
+        else:
+            click.echo(f"{cache.bundles / name}: {len(manifest.parts)} files are as they should be")
+    if faulty:
+        raise BundleError("\n".join(faulty))
+
+
+@bundle.command("list")
+@click.option("--parts", is_flag=True, help="Show every file of each bundle.")
+def list_command(*, parts: bool) -> None:
+    """Show what is in the cache."""
+    cache = Cache()
+    names = _bundle_names(cache)
+    if not names:
+        click.echo(f"{cache.bundles} holds no bundle; `kubedrill bundle build` makes them")
+    for name in names:
+        try:
+            manifest = read_manifest(cache.bundles / name)
+        except Corrupt as error:
+            click.echo(f"{name}: not usable: {error.faults[0]}")
+        else:
+            _show(name, manifest, parts=parts)
+
+
+def _show(name: str, manifest: Manifest, *, parts: bool) -> None:
+    size = sum(part.size for part in manifest.parts)
+    click.echo(
+        f"{name}: source {manifest.source}, {len(manifest.parts)} files, {size / 1e6:.0f} MB"
+    )
+    for part in manifest.parts if parts else ():
+        click.echo(f"  {part.path:44} {part.version:22} {part.size / 1e6:7.1f} MB  {part.source}")
+
+
+def _bundle_names(cache: Cache) -> list[str]:
+    return sorted(p.name for p in cache.bundles.glob(f"[!.]*-{ARCH}") if p.is_dir())
+
+
+@contextmanager
+def shown_progress(console: Console) -> Iterator[BuildProgress]:
+    """Give bars on a terminal, else plain lines."""
+    if not wants_bars(console):
+        yield Lines(console)
+        return
+    with Bars(console) as bars:
+        yield bars
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Take Ctrl-C and SIGTERM alike: children are ended, what is in the cache stays whole."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(
+            "interrupted: finished parts are kept, the next build goes on from there", err=True
+        )
+        raise SystemExit(_INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,293 @@
+"""Recipes of the container images.
+
+A Go program on an empty base, or on a small Debian base where it needs tools.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.bundle.cache import remove_tree, tree_digest
+from kubedrill.bundle.debian import bootstrap, package_versions
+from kubedrill.bundle.errors import BuildFailed, Unsupported
+from kubedrill.bundle.golang import Product, module_folder
+from kubedrill.bundle.oci import PATH, Config, LayerWriter, write_image
+from kubedrill.bundle.recipes import Kitchen, Recipe
+from kubedrill.bundle.releases import DEBIAN_SUITE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+SAMPLE_APP = Path(__file__).resolve().parents[3] / "apps" / "sample"
+IMAGE = "image.tar"
+LAYER = "layer.tar"
+PACKAGES = "packages.json"
+# Raised when what this file makes of the same inputs changes.
+_RECIPE = 1
+_PACKED = 2  # the same for how kubedrill.bundle.oci packs an image
+_LAYER = 2  # and a Debian layer
+_NET_PACKAGES = ["nftables", "iptables", "conntrack", "kmod"]
+PYTHON_PACKAGES = [
+    "python3",
+    "python3-aiohttp",
+    "python3-dnspython",
+    "python3-grpcio",
+    "python3-protobuf",
+]
+_NOT_NEEDED = ["doc", "man", "info", "locale", "lintian", "bug"]
+_LEAVE_OUT = ["dev", "proc", "sys", "run", "tmp", "var/cache", "var/lib/apt/lists", "var/log"]
+# User of the sample application in its images, without any right.
+_APP_USER = "10001"
+PAUSE_CONFIG = Config(entrypoint=["/pause"], user="65535:65535")
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image is called and how its program is started."""
+
+    name: str
+    version: str
+    reference: str
+    """The whole name that it is imported as."""
+    config: Config
+
+
+def debian_layer(
+    name: str,
+    packages: Sequence[str],
+    options: Sequence[str] = (),
+    *,
+    suite: str = DEBIAN_SUITE,
+    taken: tuple[Recipe, Callable[[Path], Sequence[str]]] | None = None,
+) -> Recipe:
+    """Return the recipe of a layer with Debian's essential packages and some more, without documentation.
+
+    Args:
+        name: of the part.
+        packages: Debian packages.
+        options: further ones of mmdebstrap.
+        suite: release of Debian.
+        taken: a part that the layer takes something from, and the options of mmdebstrap that do it,
+            by its folder.
+    """
+
+    def make(kitchen: Kitchen) -> None:
+        root = kitchen.out / "root.tar"
+        excludes = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _NOT_NEEDED]
+        more = taken[1](kitchen.needs[taken[0].name]) if taken else ()
+        every = [*excludes, *options, *more]
+        bootstrap(
+            kitchen.processes, root, list(packages), variant="essential", options=every, suite=suite
+        )
+        kitchen.note("writing the layer", 0.9)
+        with tarfile.open(root) as tar:
+            status = tar.extractfile("./var/lib/dpkg/status")
+            versions = package_versions(status.read().decode() if status else "")
+        with LayerWriter(kitchen.out / LAYER) as layer:
+            layer.root(root, _LEAVE_OUT)
+        root.unlink()
+        (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
+
+    inputs = {
+        "recipe": _LAYER,
+        "packages": list(packages),
+        **({"options": list(options)} if options else {}),
+    }
+    return Recipe(name, suite, "fetch", inputs, make, (taken[0],) if taken else ())
+
+
+def net_layer() -> Recipe:
+    """Return the base of programs that program the node's packet filter."""
+    return debian_layer("layer-net", _NET_PACKAGES)
+
+
+def python_layer() -> Recipe:
+    """Return the base of the sample application and of the in-cluster prober."""
+    return debian_layer("layer-python", PYTHON_PACKAGES)
+
+
+def compile_python(kitchen: Kitchen, base: Recipe, folder: Path, where: str) -> None:
+    """Compile the Python files below ``folder`` with a Debian layer's Python, for images that have them at ``where``.
+
+    What they are compiled from is not looked at when they are run (PEP 552, unchecked): nobody
+    changes it in an image.
+
+    Raises:
+        BuildFailed: a file is none of that Python's; carries its words.
+    """
+    root = kitchen.out / "root"
+    with tarfile.open(kitchen.needs[base.name] / LAYER) as tar:
+        tar.extractall(
+            root, [m for m in tar if m.name.startswith("usr/") and not m.isdir()], filter="tar"
+        )
+    libraries = root / "usr/lib/x86_64-linux-gnu"
+    argv: list[str | Path] = [
+        libraries / "ld-linux-x86-64.so.2",
+        "--library-path",
+        libraries,
+        root / "usr/bin/python3",
+    ]
+    argv += ["-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    argv += ["-s", folder.parent, "-p", where, folder]
+    kitchen.processes.run("compiling Python files", argv, env={"PYTHONHOME": str(root / "usr")})
+    remove_tree(root)
+
+
+def image_recipe(
+    image: Image, programs: dict[str, tuple[Recipe, str]], base: Recipe | None = None
+) -> Recipe:
+    """Return the recipe of an image.
+
+    Args:
+        image: what it is called and how it is started.
+        programs: path in the image (no leading slash) → (part, file of that part).
+        base: a Debian layer; none is an empty base with /tmp and a user list.
+    """
+
+    def write_programs(layer: LayerWriter, kitchen: Kitchen) -> None:
+        if base is None:
+            _empty_base(layer)
+        for path, (recipe, file) in sorted(programs.items()):
+            layer.file(path, kitchen.needs[recipe.name] / file, 0o755)
+
+    needs = {recipe.name: recipe for recipe, _ in programs.values()}
+    files = {path: [recipe.name, file] for path, (recipe, file) in programs.items()}
+    inputs = {"programs": files, "base": base.name if base else None}
+    return _image(image, inputs, write_programs, tuple(needs.values()), base)
+
+
+def python_image(image: Image) -> Recipe:
+    """Return the image of the in-cluster prober and of the storage provisioner's helper.
+
+    The Python base alone.
+    """
+    return _image(image, {}, lambda *_: None, (), python_layer())
+
+
+def hello(version: str, reference: str) -> Image:
+    """Return one version of the sample application.
+
+    The versions differ only in what APP_VERSION says.
+    """
+    environment = [
+        PATH,
+        f"APP_VERSION={version}",
+        "PYTHONUNBUFFERED=1",
+        "PYTHONDONTWRITEBYTECODE=1",
+    ]
+    config = Config(
+        entrypoint=["python3", "/app/main.py"], env=environment, user=_APP_USER, workdir="/app"
+    )
+    return Image(f"hello-{version}", version, reference, config)
+
+
+def hello_image(image: Image) -> Recipe:
+    """Return the sample application's image.
+
+    A change below apps/sample/ changes its key and nothing else's.
+
+    Raises:
+        Unsupported: this installation has no sample application.
+    """
+    if not (SAMPLE_APP / "main.py").is_file():
+        raise Unsupported(
+            f"{SAMPLE_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill"
+        )
+
+    def write_app(layer: LayerWriter, _: Kitchen) -> None:
+        for path in sorted(SAMPLE_APP.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                layer.file(f"app/{path.relative_to(SAMPLE_APP)}", path, 0o644)
+
+    return _image(image, {"app": tree_digest(SAMPLE_APP)}, write_app, (), python_layer())
+
+
+def files_image(  # noqa: PLR0913, PLR0917 - each is told apart by its type
+    image: Image,
+    inputs: Mapping[str, Any],
+    files: Callable[[Kitchen], Mapping[str, Path]],
+    needs: tuple[Recipe, ...],
+    base: Recipe,
+    programs: str = "",
+) -> Recipe:
+    """Return the recipe of an image that adds plain files to a base.
+
+    Args:
+        image: what it is called and how it is started.
+        inputs: what the files are made from, besides ``needs``.
+        files: path in the image (no leading slash) → file.
+        needs: parts that files come from.
+        base: a Debian layer.
+        programs: folder in the image (no leading slash) whose files may be executed; none where it
+            is empty.
+    """
+
+    def write_files(layer: LayerWriter, kitchen: Kitchen) -> None:
+        for path, file in sorted(files(kitchen).items()):
+            layer.file(path, file, 0o755 if programs and path.startswith(f"{programs}/") else 0o644)
+
+    return _image(image, inputs, write_files, needs, base)
+
+
+def pause_image(image: Image, kubernetes: Product) -> Recipe:
+    """Return the pause image, from pause.c of the Kubernetes module, compiled as its Makefile does."""
+
+    def compile_pause(kitchen: Kitchen) -> None:
+        source = (
+            module_folder(kitchen, kubernetes, "k8s.io/kubernetes") / "build/pause/linux/pause.c"
+        )
+        if not source.is_file():
+            raise BuildFailed(
+                f"{source} is not in the Kubernetes module any more: the pause image is made from it"
+            )
+        flags = ["-Os", "-Wall", "-Werror", "-static", f"-DVERSION=v{image.version}", "-s"]
+        kitchen.processes.run(
+            "compiling pause", ["gcc", *flags, "-o", str(kitchen.out / "pause"), str(source)]
+        )
+
+    inputs = {"recipe": _RECIPE, "kubernetes": kubernetes.version}
+    program = Recipe("pause-program", image.version, "pack", inputs, compile_pause)
+    return image_recipe(image, {"pause": (program, "pause")})
+
+
+def _image(
+    image: Image,
+    inputs: Mapping[str, Any],
+    write_top: Callable[[LayerWriter, Kitchen], None],
+    needs: tuple[Recipe, ...],
+    base: Recipe | None,
+) -> Recipe:
+    def make(kitchen: Kitchen) -> None:
+        top = kitchen.out / "top.tar"
+        with LayerWriter(top) as layer:
+            write_top(layer, kitchen)
+        layers = [*([kitchen.needs[base.name] / LAYER] if base else []), top]
+        write_image(kitchen.out / IMAGE, image.reference, layers, image.config)
+        top.unlink()
+        if base:
+            (kitchen.out / PACKAGES).write_bytes((kitchen.needs[base.name] / PACKAGES).read_bytes())
+
+    whole = {
+        "recipe": _PACKED,
+        "reference": image.reference,
+        "config": asdict(image.config),
+        **inputs,
+    }
+    return Recipe(
+        f"image-{image.name}",
+        image.version,
+        "pack",
+        whole,
+        make,
+        (*needs, *([base] if base else [])),
+    )
+
+
+def _empty_base(layer: LayerWriter) -> None:
+    layer.folder("tmp", 0o1777)
+    layer.text("etc/passwd", "root:x:0:0:root:/:/none\nnobody:x:65534:65534:nobody:/:/none\n")
+    layer.text("etc/group", "root:x:0:\nnogroup:x:65534:\n")

@@ -1,0 +1,309 @@
+"""Source `modules`: every part from locked upstream Go modules, from Debian packages and from this checkout."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.bundle import releases
+from kubedrill.bundle.debian import bootstrap, package_versions, show_hook, take
+from kubedrill.bundle.golang import Product, go_recipe, kubernetes_product
+from kubedrill.bundle.images import (
+    IMAGE,
+    PACKAGES,
+    PAUSE_CONFIG,
+    PYTHON_PACKAGES,
+    Image,
+    hello,
+    hello_image,
+    image_recipe,
+    net_layer,
+    pause_image,
+    python_image,
+)
+from kubedrill.bundle.oci import Config
+from kubedrill.bundle.recipes import Item, Kitchen, Recipe
+from kubedrill.bundle.releases import KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALL_NODES = ("control_plane", "worker")
+CONTROL_PLANES = ("control_plane",)
+# Raised when the way the Debian files are taken changes.
+_RECIPE = 1
+
+ETCD = Product(
+    "etcd",
+    releases.ETCD,
+    ("go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/etcdctl/v3", "go.etcd.io/etcd/etcdutl/v3"),
+)
+COREDNS = Product("coredns", releases.COREDNS, ("github.com/coredns/coredns",))
+CONTAINERD = Product(
+    "containerd",
+    releases.CONTAINERD,
+    tuple(
+        f"github.com/containerd/containerd/v2/cmd/{c}"
+        for c in ("containerd", "containerd-shim-runc-v2", "ctr")
+    ),
+    tags=(
+        "no_btrfs",
+        "no_zfs",
+        "no_devmapper",
+    ),  # they need C libraries; Kubernetes nodes use overlayfs
+    stamps=(f"github.com/containerd/containerd/v2/version.Version={releases.CONTAINERD}",),
+)
+FLANNEL = Product(
+    "flannel",
+    releases.FLANNEL,
+    ("github.com/flannel-io/flannel",),
+    tags=("netgo", "osusergo"),  # statically linked programs cannot use glibc's resolver
+    stamps=(f"github.com/flannel-io/flannel/pkg/version.Version={releases.FLANNEL}",),
+    cgo=True,  # its udp backend is written in C
+)
+METRICS_SERVER = Product(
+    "metrics-server",
+    releases.METRICS_SERVER,
+    ("sigs.k8s.io/metrics-server/cmd/metrics-server",),
+    stamps=(f"k8s.io/client-go/pkg/version.gitVersion={releases.METRICS_SERVER}",),
+)
+LOCAL_PATH = Product(
+    "local-path-provisioner",
+    releases.LOCAL_PATH_PROVISIONER,
+    ("github.com/rancher/local-path-provisioner",),
+    stamps=(f"main.VERSION={releases.LOCAL_PATH_PROVISIONER}",),
+)
+_FILTER_PACKAGES = ("nftables", "iptables", "conntrack")
+_DEBIAN_PROGRAMS = ["runc", "containernetworking-plugins"]
+CNI_PLUGINS = (
+    *(
+        "bandwidth",
+        "bridge",
+        "dhcp",
+        "firewall",
+        "host-device",
+        "host-local",
+        "ipvlan",
+        "loopback",
+        "macvlan",
+    ),
+    *("portmap", "ptp", "sbr", "static", "tuning", "vlan", "vrf"),
+)
+
+
+def modules_items(release: Release) -> list[Item]:
+    """Return all files of a release's bundle, with the recipes that make them."""
+    commands = (*KUBERNETES_BINARIES, *KUBERNETES_IMAGES)
+    kubernetes = kubernetes_product(release.kubernetes, release.minor, commands)
+    return [
+        *_go_binaries(kubernetes, "k8s.io/kubernetes", {c: c for c in KUBERNETES_BINARIES}),
+        *_go_binaries(
+            CONTAINERD,
+            "github.com/containerd/containerd/v2",
+            {c: c for c in ("containerd", "containerd-shim-runc-v2", "ctr")},
+        ),
+        *_go_binaries(
+            ETCD, "go.etcd.io/etcd", {"etcdctl": "etcdctl", "etcdutl": "etcdutl"}, CONTROL_PLANES
+        ),
+        *_debian_programs(),
+        *_kubernetes_images(release, kubernetes),
+        *_addon_images(release),
+        *own_images(),
+    ]
+
+
+def _go_binaries(
+    product: Product, module: str, programs: dict[str, str], nodes: tuple[str, ...] = ALL_NODES
+) -> list[Item]:
+    recipe = go_recipe(product)
+    source = f"go module {module}@{product.version}"
+    return [
+        Item(name, "binary", f"bin/{name}", recipe, file, source, nodes, product.version)
+        for name, file in programs.items()
+    ]
+
+
+def _debian_programs() -> list[Item]:
+    recipe = Recipe(
+        "debian-programs",
+        releases.DEBIAN_SUITE,
+        "fetch",
+        {"recipe": _RECIPE, "packages": _DEBIAN_PROGRAMS},
+        _unpack,
+    )
+    runc = Item("runc", "binary", "bin/runc", recipe, "runc", "", ALL_NODES, packages=("runc",))
+    plugins = [
+        Item(
+            name,
+            "cni",
+            f"cni/{name}",
+            recipe,
+            f"cni/{name}",
+            "",
+            ALL_NODES,
+            packages=("containernetworking-plugins",),
+        )
+        for name in CNI_PLUGINS
+    ]
+    return [runc, *plugins]
+
+
+def _unpack(kitchen: Kitchen) -> None:
+    archive, shown = kitchen.out / "root.tar", "packages-shown"
+    hook = show_hook(_DEBIAN_PROGRAMS, shown)
+    bootstrap(kitchen.processes, archive, _DEBIAN_PROGRAMS, variant="extract", options=[hook])
+    (kitchen.out / "cni").mkdir()
+    wanted = {
+        "usr/sbin/runc": "runc",
+        shown: shown,
+        **{f"usr/lib/cni/{name}": f"cni/{name}" for name in CNI_PLUGINS},
+    }
+    take(archive, {path: kitchen.out / file for path, file in wanted.items()})
+    versions = package_versions((kitchen.out / shown).read_text(encoding="utf-8"))
+    (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
+    archive.unlink()
+    (kitchen.out / shown).unlink()
+
+
+@dataclass(frozen=True)
+class _ProgramImage:
+    """An image with programs of one Go module."""
+
+    product: Product
+    module: str
+    reference: str
+    programs: dict[str, str]
+    """Path in the image → program."""
+    config: Config
+    base: Recipe | None = None
+    nodes: tuple[str, ...] = ALL_NODES
+
+    def item(self, name: str | None = None) -> Item:
+        recipe = go_recipe(self.product)
+        image = Image(name or self.product.name, self.product.version, self.reference, self.config)
+        programs = {path: (recipe, file) for path, file in self.programs.items()}
+        source = f"go module {self.module}@{self.product.version}"
+        packages = _FILTER_PACKAGES if self.base else ()
+        return _image_item(
+            image, image_recipe(image, programs, self.base), source, self.nodes, packages
+        )
+
+
+def _kubernetes_images(release: Release, kubernetes: Product) -> list[Item]:
+    items = []
+    for name in KUBERNETES_IMAGES:
+        proxy = name == "kube-proxy"
+        image = _ProgramImage(
+            kubernetes,
+            "k8s.io/kubernetes",
+            f"registry.k8s.io/{name}:{release.kubernetes}",
+            {f"usr/local/bin/{name}": name},
+            Config(entrypoint=[f"/usr/local/bin/{name}"]),
+            base=net_layer() if proxy else None,
+            nodes=ALL_NODES if proxy else CONTROL_PLANES,
+        )
+        items.append(image.item(name))
+    pause = Image(
+        "pause", release.pause_tag, f"registry.k8s.io/pause:{release.pause_tag}", PAUSE_CONFIG
+    )
+    source = f"build/pause/linux/pause.c of go module k8s.io/kubernetes@{release.kubernetes}"
+    return [*items, _image_item(pause, pause_image(pause, kubernetes), source)]
+
+
+def _addon_images(release: Release) -> list[Item]:
+    images = (
+        _ProgramImage(
+            ETCD,
+            "go.etcd.io/etcd",
+            f"registry.k8s.io/etcd:{release.etcd_tag}",
+            {
+                "usr/local/bin/etcd": "server",
+                "usr/local/bin/etcdctl": "etcdctl",
+                "usr/local/bin/etcdutl": "etcdutl",
+            },
+            Config(cmd=["etcd"]),
+            nodes=CONTROL_PLANES,
+        ),
+        _ProgramImage(
+            COREDNS,
+            "github.com/coredns/coredns",
+            f"registry.k8s.io/coredns/coredns:{release.coredns_tag}",
+            {"coredns": "coredns"},
+            Config(entrypoint=["/coredns"]),
+        ),
+        _ProgramImage(
+            FLANNEL,
+            "github.com/flannel-io/flannel",
+            f"ghcr.io/flannel-io/flannel:{releases.FLANNEL}",
+            {"opt/bin/flanneld": "flannel"},
+            Config(entrypoint=["/opt/bin/flanneld"]),
+            base=net_layer(),
+        ),
+        _ProgramImage(
+            METRICS_SERVER,
+            "sigs.k8s.io/metrics-server",
+            f"registry.k8s.io/metrics-server/metrics-server:{releases.METRICS_SERVER}",
+            {"metrics-server": "metrics-server"},
+            Config(entrypoint=["/metrics-server"], user="65534"),
+        ),
+        _ProgramImage(
+            LOCAL_PATH,
+            "github.com/rancher/local-path-provisioner",
+            f"docker.io/rancher/local-path-provisioner:{releases.LOCAL_PATH_PROVISIONER}",
+            {"usr/bin/local-path-provisioner": "local-path-provisioner"},
+            Config(cmd=["local-path-provisioner"]),
+        ),
+    )
+    return [image.item() for image in images]
+
+
+def own_images() -> list[Item]:
+    """Return the images that no registry has.
+
+    The Python base and the sample application's two versions.
+    """
+    python = Image("python", "v1", "docker.io/kubedrill/python:v1", Config(cmd=["python3"]))
+    hellos = [hello(version, f"docker.io/kubedrill/hello:{version}") for version in ("v1", "v2")]
+    packages = tuple(PYTHON_PACKAGES)
+    return [
+        _image_item(python, python_image(python), "", packages=packages),
+        *(
+            _image_item(image, hello_image(image), "apps/sample/", packages=packages)
+            for image in hellos
+        ),
+    ]
+
+
+def _image_item(
+    image: Image,
+    recipe: Recipe,
+    source: str,
+    nodes: tuple[str, ...] = ALL_NODES,
+    packages: tuple[str, ...] = (),
+) -> Item:
+    path = f"images/{image.name}.tar"
+    return Item(
+        image.name,
+        "image",
+        path,
+        recipe,
+        IMAGE,
+        source,
+        nodes,
+        image.version,
+        image.reference,
+        packages,
+    )
+
+
+def packages_of(folder: Path) -> dict[str, str]:
+    """Return the Debian packages in a part and their versions.
+
+    None where it has no such packages.
+    """
+    path = folder / PACKAGES
+    if not path.is_file():
+        return {}
+    versions: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return versions

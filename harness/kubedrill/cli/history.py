@@ -1,0 +1,303 @@
+"""kubedrill history: add, list, export, import, thin, trends."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from kubedrill.base.errors import UsageError
+from kubedrill.base.model import VerdictKind
+from kubedrill.cli.drill import find_run
+from kubedrill.cli.options import config_option
+from kubedrill.cli.trends import exit_code, show_look
+from kubedrill.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedrill.history.entry import RunEntry
+    from kubedrill.history.store import History
+
+_WIDTH = 140
+"""Columns where the output is no terminal."""
+
+_STYLES = {
+    VerdictKind.PASS: "bold green",
+    VerdictKind.FAIL: "bold red",
+    VerdictKind.INCONCLUSIVE: "bold yellow",
+    VerdictKind.ABORTED: "bold magenta",
+}
+
+# What needs SQLAlchemy is imported where it is used: it takes 0.3 s, which other commands need not
+# pay.
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Which database, and how long to wait for it."""
+
+    settings: Settings
+    url: str
+
+    @contextmanager
+    def open(self, *, create: bool = False) -> Iterator[History]:
+        from kubedrill.history.store import History  # noqa: PLC0415 - see above
+
+        with History.open(
+            self.url, create=create, timeout_s=self.settings.timeouts.database
+        ) as history:
+            yield history
+
+
+@click.group("history")
+@config_option
+@click.option(
+    "--database", metavar="URL", help="sqlite:///FILE or postgresql://…; default: history.database."
+)
+@click.pass_context
+def history(context: click.Context, config: Path | None, database: str | None) -> None:
+    """Keep verdicts over nights, and tell honestly what changed."""
+    settings = load_settings(config)
+    context.obj = _Place(settings, settings.history.database if database is None else database)
+
+
+@history.command()
+@click.argument("run", default="latest", metavar="[RUN|latest]")
+@click.option(
+    "--replace", is_flag=True, help="Take the new verdict of a run that is there with another one."
+)
+@click.option("--topology", help="Such as 3+2; for records that do not say it.")
+@click.option("--network", help="Pod network; for records that do not say it.")
+@click.option("--host", help="Name of the harness host; for records that do not say it.")
+@click.option("--app", help="Application; for records that do not say it.")
+@click.pass_obj
+def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> None:
+    """Add a run that ended. RUN is a folder, or a name below reports/. The same run again changes nothing."""
+    from kubedrill.history.read import read_entry  # noqa: PLC0415 - see above
+
+    directory = find_run(run, place.settings)
+    empty = [
+        f"--{name}" for name, label in labels.items() if label is not None and not label.strip()
+    ]
+    if empty:
+        raise UsageError(f"{', '.join(empty)}: found nothing, expected a name")
+    entry = read_entry(directory).relabelled(
+        {name: label for name, label in labels.items() if label is not None}
+    )
+    with place.open(create=True) as kept:
+        [outcome] = kept.add([entry], replace=replace)
+        click.echo(f"{entry.run} {outcome.value}: {kept.where}")
+
+
+@history.command("list")
+@click.option(
+    "--last",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="So many of the newest runs.",
+)
+@click.pass_obj
+def list_runs(place: _Place, /, last: int) -> None:
+    """List the newest runs and what their drills came to."""
+    with place.open() as kept:
+        runs = kept.runs()
+    console = _console()
+    console.print(_table(runs[-last:]))
+    console.print(f"{min(last, len(runs))} of {len(runs)} runs", highlight=False)
+
+
+@history.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def export(place: _Place, /, file: Path) -> None:
+    """Write all runs to FILE as JSON lines, one run a line."""
+    from kubedrill.history.lines import write_lines  # noqa: PLC0415 - see above
+
+    with place.open() as kept:
+        runs = kept.runs()
+    write_lines(runs, file)
+    click.echo(f"{len(runs)} runs written to {file}")
+
+
+@history.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Take the file's verdict of runs that are there with another one.",
+)
+@click.pass_obj
+def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
+    """Add the runs of FILE, all or none. Runs that are there already are left as they are."""
+    from kubedrill.history.lines import read_lines  # noqa: PLC0415 - see above
+
+    entries = read_lines(file)
+    with place.open(create=True) as kept:
+        outcomes = [outcome.value for outcome in kept.add(entries, replace=replace)]
+    counts = ", ".join(f"{outcomes.count(each)} {each}" for each in dict.fromkeys(outcomes))
+    click.echo(f"{len(entries)} runs read: {counts or 'nothing to do'}")
+
+
+@history.command()
+@click.option(
+    "--keep-records",
+    type=click.IntRange(min=0),
+    required=True,
+    metavar="N",
+    help="The newest N keep theirs.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.pass_obj
+def thin(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
+    """Remove the records of old runs whose verdicts are in the history.
+
+    Verdicts and reports are always kept.
+    """
+    from kubedrill.history.prune import decide, finish_cut_removals, remove  # noqa: PLC0415 - see above
+
+    reports = place.settings.reports_dir
+    with place.open() as kept:
+        known = {entry.run: entry for entry in kept.runs()}
+    decisions = decide(reports, known, keep_records)
+    if not dry_run:
+        finish_cut_removals(reports)
+    for decision in decisions:
+        if decision.removed and not dry_run:
+            remove(decision)
+        what = (
+            f"kept: {decision.why}"
+            if decision.why
+            else "would be removed"
+            if dry_run
+            else "removed"
+        )
+        click.echo(f"{decision.directory.name}/record  {decision.size / 1e6:.1f} MB  {what}")
+    gone = [decision for decision in decisions if decision.removed]
+    freed = sum(decision.size for decision in gone) / 1e6
+    click.echo(
+        f"{len(gone)} of {len(decisions)} records ({freed:.1f} MB) {'would be removed' if dry_run else 'removed'}"
+    )
+
+
+@history.command()
+@click.option(
+    "--drill", "drills", multiple=True, help="Only this drill; may be given several times."
+)
+@click.option(
+    "--recent",
+    "recents",
+    type=click.IntRange(min=2),
+    multiple=True,
+    default=(5, 10),
+    show_default=True,
+    help="So many last nights are compared with those before; may be given several times.",
+)
+@click.option(
+    "--before",
+    type=click.IntRange(min=2),
+    default=10,
+    show_default=True,
+    help="Fewest nights before them.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(min=2),
+    default=30,
+    show_default=True,
+    help="Most nights before them.",
+)
+@click.option(
+    "--alarm-rate",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="Chance at most that a look flags anything where nothing changed.",
+)
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_context
+def trends(  # noqa: PLR0913 - one for each option
+    context: click.Context,
+    *,
+    drills: tuple[str, ...],
+    recents: tuple[int, ...],
+    before: int,
+    window: int,
+    alarm_rate: float,
+    output: str,
+) -> None:
+    """Tell for each drill and budget: median and worst of n, and what changed.
+
+    Ends with 1 when something got worse.
+    """
+    from kubedrill.history.report import look_json  # noqa: PLC0415 - see above
+    from kubedrill.history.trends import Rules, look  # noqa: PLC0415 - see above
+
+    if before > window:
+        raise UsageError(
+            f"--before {before} is more than --window {window}; expected at most as many"
+        )
+    with context.obj.open() as kept:
+        runs = kept.runs()
+    unknown = sorted(set(drills) - {drill.name for run in runs for drill in run.drills})
+    if unknown:
+        known = ", ".join(sorted({drill.name for run in runs for drill in run.drills})) or "none"
+        raise UsageError(
+            f"no such drill in the history: {', '.join(unknown)}; drills there: {known}"
+        )
+    chosen = [_only(run, drills) for run in runs] if drills else runs
+    found = look(chosen, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
+    if output == "json":
+        click.echo(json.dumps(look_json(found), indent=2, ensure_ascii=False))
+    else:
+        show_look(found, _console())
+    context.exit(exit_code(found))
+
+
+def _only(run: RunEntry, drills: tuple[str, ...]) -> RunEntry:
+    return run.model_copy(
+        update={"drills": tuple(drill for drill in run.drills if drill.name in drills)}
+    )
+
+
+def _console() -> Console:
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=_WIDTH)
+
+
+def _table(runs: list[RunEntry]) -> Table:
+    names = Column("run", no_wrap=True, min_width=max((len(run.run) for run in runs), default=0))
+    table = Table(
+        names, "began (UTC)", "cluster", "versions", "topology", "host", "verdict", "drills"
+    )
+    for run in runs:
+        first = run.drills[0] if run.drills else None
+        versions = dict.fromkeys(
+            f"{d.before} → {d.after or '?'}" if d.before != d.after else d.before
+            for d in run.drills
+        )
+        counts: dict[str, int] = {}
+        for kind in [
+            *(drill.verdict.value for drill in run.drills),
+            *("not run" for _ in run.not_run),
+        ]:
+            counts[kind] = counts.get(kind, 0) + 1
+        table.add_row(
+            run.run,
+            f"{run.started:%Y-%m-%d %H:%M}" if run.started else "",
+            run.cluster,
+            ", ".join(versions),
+            first.topology if first else "",
+            first.host if first else "",
+            Text(run.verdict.value, style=_STYLES[run.verdict]),
+            ", ".join(f"{count} {kind}" for kind, count in counts.items()),
+        )
+    return table

@@ -1,0 +1,131 @@
+"""kubedrill app load: steps of load, the knee, the autoscaler's reaction, and an objective's verdict."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kubedrill.base.errors import UnhealthyCluster, UsageError
+from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import load_settings
+from kubedrill.load.autoscaler_watch import AutoscalerWatch
+from kubedrill.load.result import result, table, write_result
+from kubedrill.load.run import LoadTest, Wanted
+from kubedrill.load.steps import Objective, parse_rates, require_enough
+from kubedrill.orders.manifests import NODE_PORT
+from kubedrill.orders.service import OrderService
+from kubedrill.report.load_page import load_page_html
+from kubedrill.runner.permission import require_permission
+from kubedrill.runner.signals import stop_on_signals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubedrill.load.steps import Step
+
+
+@click.command()
+@inventory_option
+@config_option
+@click.option(
+    "--rates",
+    default="25,50,100,150,200",
+    show_default=True,
+    help="Writes a second, one step each.",
+)
+@click.option(
+    "--seconds", type=click.FloatRange(1, 3600), default=30, show_default=True, help="Of each step."
+)
+@click.option(
+    "--objective", default="99.9:250:50", show_default=True, help="PERCENT:MILLISECONDS:RATE."
+)
+@click.option(
+    "--saturate",
+    is_flag=True,
+    help="Go on beyond the rates, by a half more each time, until one fails.",
+)
+@click.option(
+    "--scale-down/--no-scale-down",
+    default=True,
+    show_default=True,
+    help="Wait for it after the load.",
+)
+@click.pass_context
+def load(  # noqa: PLR0913, PLR0917 - one for each option
+    context: click.Context,
+    inventory: Path,
+    config: Path | None,
+    rates: str,
+    seconds: float,
+    objective: str,
+    saturate: bool,
+    scale_down: bool,
+) -> None:
+    """Raise the load in steps, find the knee, and judge an objective.
+
+    Every order is read back as well.
+    """
+    goal, asked = Objective.parse(objective), tuple(parse_rates(rates))
+    settings = load_settings(config)
+    require_enough(goal, seconds, settings.probes.min_samples)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    run = f"l{secrets.token_hex(4)}"
+    folder = settings.reports_dir / "orders" / run
+    wanted = Wanted(
+        f"http://{cluster.endpoint_address}:{NODE_PORT}", asked, seconds, goal, saturate, scale_down
+    )
+    with (
+        stop_on_signals(),
+        Hosts(cluster, settings) as hosts,
+        ClusterApi.connect(cluster, hosts, settings) as api,
+    ):
+        _refuse(OrderService(api, settings))
+        folder.mkdir(parents=True, exist_ok=True)
+        watch = AutoscalerWatch(api, OrderService.namespace)
+        test = LoadTest(run, wanted, settings, folder, watch, _tell)
+        click.echo(table([])[0])
+        test.go()
+    found = result(test, cluster.name)
+    write_result(folder, test, found)
+    (folder / "index.html").write_text(load_page_html(found), encoding="utf-8")
+    _say(found)
+    click.echo(f"{found['verdict']}; report: {folder / 'index.html'}")
+    context.exit(found["exit_code"])
+
+
+def _refuse(service: OrderService) -> None:
+    """Load on what is not there or not whole measures nothing.
+
+    Raises:
+        UsageError: the order service is not deployed.
+        UnhealthyCluster: it is not complete.
+    """
+    status = service.status()
+    if status is None:
+        raise UsageError("the order service is not deployed: kubedrill app deploy")
+    if status.problem:
+        raise UnhealthyCluster([f"the order service: {status.problem}"])
+
+
+def _tell(step: Step) -> None:
+    click.echo(table([step])[1])
+
+
+def _say(found: dict[str, Any]) -> None:
+    if found["knee"]:
+        click.echo(f"knee: {found['knee']['text']}")
+    for scaler in found["autoscalers"]:
+        click.echo(f"autoscaler {scaler['name']}:")
+        for text in scaler["said"]:
+            click.echo(f"  {text}")
+    if not found["autoscalers"]:
+        click.echo("no autoscaler was found")
+    for check in found["checks"]:
+        mark = {True: "ok", False: "FAIL", None: "not known"}[check["ok"]]
+        click.echo(f"  {mark}: {check['name']}: {check['found']}, expected {check['expected']}")

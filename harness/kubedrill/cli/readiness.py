@@ -1,0 +1,115 @@
+"""kubedrill readiness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cluster.inventory import Inventory
+from kubedrill.config import load_settings
+from kubedrill.readiness.gather import gather
+from kubedrill.readiness.judge import judge
+from kubedrill.readiness.model import Finding, Readiness, Severity, Version
+from kubedrill.readiness.to_json import to_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_STYLES = {
+    Severity.BLOCKER: "bold red",
+    Severity.UNKNOWN: "bold magenta",
+    Severity.WARNING: "yellow",
+    Severity.INFO: "cyan",
+}
+_VERDICTS = {
+    "ready": ("ready", "bold green"),
+    "blocked": ("NOT READY: there are blockers", "bold red"),
+    "unknown": ("NOT KNOWN: something that matters could not be found out", "bold magenta"),
+}
+_WIDTH = 120
+"""Columns where the output is no terminal."""
+
+
+@click.command()
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    metavar="VERSION",
+    help="Release to upgrade to, such as 1.36.3.",
+)
+@inventory_option
+@config_option
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_context
+def readiness(
+    context: click.Context, target: str, inventory: Path, config: Path | None, output: str
+) -> None:
+    """Say whether a cluster is ready for an upgrade, and what would stop or hurt it.
+
+    Changes nothing.
+
+    Ends with 0 when it is ready, 1 with blockers, 3 when something that matters could not be found
+    out.
+    """
+    version = Version.parse(target)
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    errors = Console(stderr=True)
+    with errors.status(f"reading {cluster.name} …"):
+        found = judge(gather(cluster, version, settings))
+    if output == "json":
+        click.echo(to_json(found))
+    else:
+        terminal = Console()
+        show(found, terminal if terminal.is_terminal else Console(width=_WIDTH))
+    context.exit(found.exit_code)
+
+
+def show(found: Readiness, console: Console) -> None:
+    """Print the findings, one table for each severity, and the verdict below."""
+    for severity in Severity:
+        findings = found.of(severity)
+        if findings:
+            console.print(_table(severity, findings))
+    words, style = _VERDICTS[found.verdict]
+    counts = ", ".join(f"{len(found.of(severity))} {severity.value}" for severity in Severity)
+    head = f"{found.cluster} to {found.target}: "
+    console.print(Text.assemble(head, (words, style)), soft_wrap=True)
+    console.print(
+        f"{counts}; {len(found.clean)} of {len(found.rules)} rules have nothing against it",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _table(severity: Severity, findings: tuple[Finding, ...]) -> Table:
+    table = Table(
+        title=Text(f"{severity.value} ({len(findings)})", style=_STYLES[severity]),
+        title_justify="left",
+        show_header=False,
+        expand=True,
+        show_lines=True,
+    )
+    table.add_column("subject", ratio=1, overflow="fold")
+    table.add_column("finding", ratio=3, overflow="fold")
+    for finding in findings:
+        table.add_row(Text(f"{finding.subject}\n[{finding.rule}]"), _words(finding))
+    return table
+
+
+def _words(finding: Finding) -> Text:
+    lines = [finding.found]
+    lines += [f"expected: {finding.expected}"] if finding.expected else []
+    lines += (
+        [f"to do: {finding.action}"]
+        if finding.action and finding.severity is not Severity.INFO
+        else []
+    )
+    lines += [finding.action] if finding.action and finding.severity is Severity.INFO else []
+    return Text("\n".join(lines))

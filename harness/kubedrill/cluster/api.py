@@ -1,0 +1,362 @@
+"""The cluster as its API server tells it, asked through the virtual address."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from kubernetes import client
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster import etcd
+from kubedrill.cluster.api_client import ApiUnavailable, make_client
+from kubedrill.cluster.eviction import Eviction, evict
+from kubedrill.cluster.kubeconfig import (
+    ADMIN_CONF,
+    fetch_admin_conf,
+    through_virtual_address,
+    write_client_cert,
+    write_private,
+)
+from kubedrill.cluster.objects import condition_is_true, rollout_problem
+from kubedrill.cluster.vip import vip_holder, vip_holders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
+
+FIELD_MANAGER = "kubedrill"
+
+__all__ = ["ADMIN_CONF", "ApiUnavailable", "ClusterApi", "Eviction", "condition_is_true"]
+
+
+class ClusterApi:
+    """The clients of one cluster, each call with a deadline.
+
+    timeouts.api_call unless it names its own.
+
+    ``core``, ``apps``, ``policy``, … are the Kubernetes Python client's own API objects.
+    """
+
+    make_client = staticmethod(
+        make_client
+    )  # a kind of ClusterApi that may do less makes another client
+
+    def __init__(
+        self, kubeconfig: Path, inventory: Inventory, hosts: Hosts, settings: Settings
+    ) -> None:
+        self.kubeconfig_path = kubeconfig
+        self.inventory, self.hosts, self.settings = inventory, hosts, settings
+        self.client: Any = self.make_client(kubeconfig, settings.timeouts.api_call)
+        self.core: Any = client.CoreV1Api(self.client)
+        self.apps: Any = client.AppsV1Api(self.client)
+        self.policy: Any = client.PolicyV1Api(self.client)
+        self.storage: Any = client.StorageV1Api(self.client)
+        self.discovery: Any = client.DiscoveryV1Api(self.client)
+        self.coordination: Any = client.CoordinationV1Api(self.client)
+        self.custom: Any = client.CustomObjectsApi(self.client)
+        self.version: Any = client.VersionApi(self.client)
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def connect(cls, inventory: Inventory, hosts: Hosts, settings: Settings) -> Self:
+        """Fetch admin.conf from any control plane that answers, and point it at the virtual address.
+
+        The file is 0600 in a private directory, and removed by :meth:`close`.
+
+        Raises:
+            StepFailed: no control plane gave it; says what each answered.
+        """
+        text = fetch_admin_conf(inventory, hosts)
+        directory = tempfile.TemporaryDirectory(prefix="kubedrill-api-")
+        path = Path(directory.name) / "kubeconfig"
+        write_private(path, through_virtual_address(text, inventory.api_url))
+        api = cls(path, inventory, hosts, settings)
+        api._directory = directory
+        return api
+
+    def close(self) -> None:
+        """Close connections and remove the kubeconfig."""
+        self.client.close()
+        if self._directory is not None:
+            self._directory.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # nodes and pods
+
+    def nodes(self) -> list[Any]:
+        """Return all V1Node objects."""
+        return list(self.core.list_node().items)
+
+    def node(self, name: str) -> Any:
+        """Return one V1Node."""
+        return self.core.read_node(name)
+
+    def ready(self, node: str | Any) -> bool:
+        """Whether a node (name or V1Node) is Ready: its condition says exactly "True"."""
+        return condition_is_true(self.node(node) if isinstance(node, str) else node, "Ready")
+
+    def pods(self, namespace: str = "", selector: str = "", node: str = "") -> list[Any]:
+        """V1Pod objects, of all namespaces unless one is named.
+
+        ``selector`` is a label selector.
+        """
+        kwargs: dict[str, Any] = {"label_selector": selector} if selector else {}
+        if node:
+            kwargs["field_selector"] = f"spec.nodeName={node}"
+        if namespace:
+            return list(self.core.list_namespaced_pod(namespace, **kwargs).items)
+        return list(self.core.list_pod_for_all_namespaces(**kwargs).items)
+
+    def cordon(self, node: str, on: bool = True) -> None:
+        """Set or clear a node's unschedulable mark."""
+        self.core.patch_node(node, {"spec": {"unschedulable": True if on else None}})
+
+    def evict(self, pod: Any, grace_s: int | None = None) -> Eviction:
+        """Ask for one eviction; a disruption budget's 429 is "blocked", which means later.
+
+        Raises:
+            ApiException: any other refusal.
+        """
+        return evict(self.core, self.policy, pod, grace_s)
+
+    # objects
+
+    @cached_property
+    def dynamic(self) -> Any:
+        """The dynamic client: any kind of object by its apiVersion and kind."""
+        make: Any = DynamicClient
+        return make(self.client, cache_file=str(self.kubeconfig_path.with_name("discovery.json")))
+
+    def apply(self, objects: Iterable[dict[str, Any]]) -> None:
+        """Create or update objects in their order, by server-side apply as field manager "kubedrill"."""
+        for obj in objects:
+            self._resource(obj).server_side_apply(
+                body=obj,
+                name=obj["metadata"]["name"],
+                namespace=obj["metadata"].get("namespace"),
+                field_manager=FIELD_MANAGER,
+                force_conflicts=True,
+            )
+
+    def delete(self, objects: Iterable[dict[str, Any]]) -> None:
+        """Ask to delete objects in the reverse of their order; those that do not exist are fine.
+
+        Does not wait.
+        """
+        for obj in reversed(list(objects)):
+            with _missing_is_fine():
+                self._resource(obj).delete(
+                    name=obj["metadata"]["name"],
+                    namespace=obj["metadata"].get("namespace"),
+                    body={"propagationPolicy": "Background"},
+                )
+
+    def read(self, obj: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what is in the cluster under an object's kind and name, or None.
+
+        Raises as :meth:`namespaced`.
+        """
+        self.namespaced(obj)
+        with _missing_is_fine():
+            found = self._resource(obj).get(
+                name=obj["metadata"]["name"], namespace=obj["metadata"].get("namespace")
+            )
+            return dict(found.to_dict())
+        return None
+
+    def namespaced(self, obj: dict[str, Any]) -> bool:
+        """Whether objects of this kind stand in a namespace.
+
+        Raises:
+            StepFailed: the cluster knows no such kind.
+        """
+        try:
+            return bool(self._resource(obj).namespaced)
+        except ResourceNotFoundError as error:
+            kind = f"{obj['apiVersion']} {obj['kind']}"
+            raise StepFailed(
+                f"the cluster knows no {kind}: install its CustomResourceDefinition first"
+            ) from error
+
+    def _resource(self, obj: dict[str, Any]) -> Any:
+        """Look the kind up in its own API group only.
+
+        An aggregated API that is down must not be in the way.
+        """
+        prefix = "apis" if "/" in obj["apiVersion"] else "api"
+        return self.dynamic.resources.get(
+            prefix=prefix, api_version=obj["apiVersion"], kind=obj["kind"]
+        )
+
+    def rollout_problem(self, kind: str, namespace: str, name: str) -> str | None:
+        """What a Deployment, DaemonSet or StatefulSet still lacks, in words.
+
+        None when it is complete.
+        """
+        read: Callable[..., Any] = {
+            "Deployment": self.apps.read_namespaced_deployment,
+            "DaemonSet": self.apps.read_namespaced_daemon_set,
+            "StatefulSet": self.apps.read_namespaced_stateful_set,
+        }[kind]
+        return rollout_problem(kind, read(name, namespace))
+
+    def wait_rollout(self, kind: str, namespace: str, name: str) -> None:
+        """Wait (timeouts.rollout) until a Deployment, DaemonSet or StatefulSet is complete."""
+        self.wait(
+            f"{kind} {namespace}/{name} to be complete",
+            lambda: self.rollout_problem(kind, namespace, name),
+            setting="rollout",
+        )
+
+    def remove_namespace(self, name: str) -> None:
+        """Delete a namespace of kubedrill's own with all in it, and wait until it is gone.
+
+        timeouts.namespace_gone.
+
+        Its pods get one second and not their grace period, as nobody asks them any more. The
+        namespace controller first looks 5 s after the order (its namespaceDeletionGracePeriod);
+        were pods left by then, it would look again when half of the longest grace period is over.
+        """
+        with _missing_is_fine():
+            self.core.delete_namespace(name)
+            self.core.delete_collection_namespaced_pod(name, grace_period_seconds=1)
+        self.wait_namespace_gone(name)
+
+    def wait_namespace_gone(self, name: str) -> None:
+        """Wait (timeouts.namespace_gone) until a namespace is deleted."""
+
+        def lacks() -> str | None:
+            try:
+                namespace = self.core.read_namespace(name)
+            except client.ApiException as error:
+                if error.status == 404:
+                    return None
+                raise
+            left = [c.message for c in namespace.status.conditions or [] if c.status == "True"]
+            return f"{namespace.status.phase} {'; '.join(left)}".strip()
+
+        self.wait(f"namespace {name} to be gone", lacks, setting="namespace_gone")
+
+    def wait(
+        self, what: str, lacks: Callable[[], str | None], *, setting: str, poll_s: float = 0.5
+    ) -> None:
+        """Wait until ``lacks`` returns None.
+
+        An API that does not answer meanwhile is one more thing that is lacking.
+
+        ``setting`` names one of timeouts.*.
+        """
+
+        def probe() -> bool | Waiting:
+            try:
+                problem = lacks()
+            except ApiUnavailable as error:
+                return Waiting(str(error))
+            return True if problem is None else Waiting(problem)
+
+        wait_for(
+            what,
+            probe,
+            seconds=getattr(self.settings.timeouts, setting),
+            setting=setting,
+            poll_s=poll_s,
+        )
+
+    def events(self, namespace: str = "", since: str = "") -> list[Any]:
+        """CoreV1Event objects, oldest first.
+
+        ``since`` is a resource version to leave out older ones.
+        """
+        listed = (
+            self.core.list_namespaced_event(namespace)
+            if namespace
+            else self.core.list_event_for_all_namespaces()
+        )
+        newer = [
+            e for e in listed.items if not since or int(e.metadata.resource_version) > int(since)
+        ]
+        return sorted(newer, key=lambda e: int(e.metadata.resource_version))
+
+    def pod_get(self, namespace: str, pod: str, path: str = "/", port: int = 8080) -> str:
+        """GET from a pod's port through the API server's proxy; returns the body.
+
+        Raises:
+            ApiUnavailable: 5xx, also when the pod does not answer.
+            ApiException: 4xx.
+        """
+        url = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path.lstrip('/')}"
+        return self.get_raw(url)
+
+    def get_raw(self, path: str) -> str:
+        """GET a path of the API server ("/readyz", "/api/v1/nodes/w1/proxy/configz", …) and return the body."""
+        headers = {"Accept": "*/*"}
+        request = self.client.param_serialize(
+            "GET", path, header_params=headers, auth_settings=["BearerToken"]
+        )
+        response = self.client.call_api(*request)
+        body = (response.read() or b"").decode(errors="replace")
+        if not 200 <= response.status <= 299:
+            raise client.ApiException(status=response.status, reason=body[:300])
+        return body
+
+    # control plane
+
+    def etcd_members(self) -> list[etcd.Member]:
+        """Members of etcd as each control plane's own etcd tells it.
+
+        See :func:`kubedrill.cluster.etcd.read_members`.
+        """
+        return etcd.read_members(self.hosts, self.inventory)
+
+    def etcd_leader(self) -> str | None:
+        """Name of the node whose etcd leads, None while there is none or the members disagree."""
+        return etcd.leader(self.etcd_members())
+
+    def vip_holders(self) -> list[str]:
+        """Names of the control planes that hold the virtual address now.
+
+        A node that does not answer holds nothing.
+        """
+        return vip_holders(self.hosts, self.inventory)
+
+    def vip_holder(self) -> str:
+        """Name of the one control plane that holds the virtual address.
+
+        Raises:
+            StepFailed: none or several hold it, or there is no such address.
+        """
+        return vip_holder(self.hosts, self.inventory)
+
+    def client_cert_files(self) -> tuple[Path, Path, Path]:
+        """Paths of the CA, client certificate and key (0600, removed by close), for probes with their own TLS."""
+        return write_client_cert(self.kubeconfig_path)
+
+
+@contextmanager
+def _missing_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except client.ApiException as error:
+        if error.status != 404:
+            raise

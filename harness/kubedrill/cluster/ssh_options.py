@@ -1,0 +1,142 @@
+"""How one node is reached over SSH, taken from the Ansible variables of the inventory."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.errors import ConfigErrors
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Node
+
+DEFAULT_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
+_ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+
+
+@dataclass(frozen=True)
+class SshOptions:
+    """Address, user, key and known hosts of one node. ``password`` is never shown."""
+
+    host: str
+    port: int
+    user: str
+    key_file: Path | None
+    known_hosts: Path
+    host_key_alias: str
+    proxy_command: str | None
+    password: str | None = field(default=None, repr=False)
+    become_password: str | None = field(default=None, repr=False)
+
+    @staticmethod
+    def of(node: Node) -> SshOptions:
+        """Read a node's variables.
+
+        ansible_host, _port, _user, _ssh_private_key_file, _ssh_common_args and their kin.
+
+        Raises:
+            ConfigErrors: an option in the SSH arguments cannot be understood, or the key file does
+                not exist.
+        """
+        values = node.host_vars
+        options = _ssh_arguments(node)
+        if options.get("proxyjump"):
+            raise ConfigErrors(
+                "the inventory",
+                [
+                    f"{node.name}: ProxyJump is not supported; use -o ProxyCommand='ssh -W %h:%p {options['proxyjump']}'"
+                ],
+            )
+        key = _first(
+            values, "ansible_ssh_private_key_file", "ansible_private_key_file"
+        ) or options.get("identityfile")
+        key_file = Path(str(key)).expanduser() if key else None
+        if key_file is not None and not key_file.exists():
+            raise ConfigErrors(
+                "the inventory",
+                [
+                    f"{node.name}: its SSH key {key_file} does not exist; create it (local nodes: run 'vagrant up')"
+                ],
+            )
+        return SshOptions(
+            host=node.address,
+            port=int(
+                _first(values, "ansible_port", "ansible_ssh_port") or options.get("port") or 22
+            ),
+            user=str(
+                _first(values, "ansible_user", "ansible_ssh_user")
+                or options.get("user")
+                or getpass.getuser()
+            ),
+            key_file=key_file,
+            known_hosts=Path(options.get("userknownhostsfile") or DEFAULT_KNOWN_HOSTS).expanduser(),
+            host_key_alias=options.get("hostkeyalias", ""),
+            proxy_command=options.get("proxycommand"),
+            password=_first(values, "ansible_ssh_pass", "ansible_ssh_password", "ansible_password"),
+            become_password=_first(values, "ansible_become_pass", "ansible_become_password"),
+        )
+
+    @property
+    def key_name(self) -> str:
+        """The name under which known_hosts holds this node's key."""
+        if self.host_key_alias:
+            return self.host_key_alias
+        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+
+    def config_block(self, alias: str) -> str:
+        """The ``Host`` block for OpenSSH's own client (testinfra uses it).
+
+        Same key, same known hosts, no guessing.
+        """
+        lines = [
+            f"Host {alias}",
+            f"  HostName {self.host}",
+            f"  Port {self.port}",
+            f"  User {self.user}",
+            f'  UserKnownHostsFile "{self.known_hosts}"',
+            "  StrictHostKeyChecking yes",
+            "  BatchMode yes",
+            "  LogLevel ERROR",
+        ]
+        if self.key_file:
+            lines += [f'  IdentityFile "{self.key_file}"', "  IdentitiesOnly yes"]
+        if self.host_key_alias:
+            lines.append(f"  HostKeyAlias {self.host_key_alias}")
+        if self.proxy_command:
+            lines.append(f"  ProxyCommand {self.proxy_command}")
+        return "\n".join(lines) + "\n"
+
+
+def _first(values: dict[str, Any], *names: str) -> Any:
+    return next((values[name] for name in names if values.get(name) not in (None, "")), None)
+
+
+def _ssh_arguments(node: Node) -> dict[str, str]:
+    """The ``-o Name=value`` options (and -i, -p, -l, -J) of the SSH arguments, names in lower case."""
+    found: dict[str, str] = {}
+    for name in _ARGS:
+        words = shlex.split(str(node.host_vars.get(name) or ""))
+        while words:
+            _take(words, found)
+    return found
+
+
+def _take(words: list[str], found: dict[str, str]) -> None:
+    word = words.pop(0)
+    short = {"-i": "identityfile", "-p": "port", "-l": "user", "-J": "proxyjump"}
+    flag, rest = word[:2], word[2:]
+    if flag != "-o" and flag not in short:
+        return
+    if not rest and not words:
+        raise ConfigErrors(
+            "the inventory", [f"an SSH argument ends with {word!r}; give it a value"]
+        )
+    value = rest or words.pop(0)
+    if flag in short:
+        found.setdefault(short[flag], value)
+        return
+    key, _, text = value.replace("=", " ", 1).partition(" ")
+    found.setdefault(key.lower(), text.strip().strip('"'))

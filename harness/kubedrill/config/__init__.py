@@ -1,0 +1,30 @@
+"""The one configuration file, ``kubedrill.yml``.
+
+Typed, optional, with every mistake reported at once.
+"""
+
+from kubedrill.config.settings import (
+    DEFAULT_FILE,
+    PROJECT_ROOT,
+    GameDay,
+    History,
+    Load,
+    Notify,
+    Probes,
+    Settings,
+    Timeouts,
+    load_settings,
+)
+
+__all__ = [
+    "DEFAULT_FILE",
+    "PROJECT_ROOT",
+    "GameDay",
+    "History",
+    "Load",
+    "Notify",
+    "Probes",
+    "Settings",
+    "Timeouts",
+    "load_settings",
+]

@@ -1,0 +1,315 @@
+"""The one configuration file, ``kubedrill.yml``.
+
+Typed, optional, with every mistake reported at once.
+
+Each setting has its unit in its name or its description, and the reason for its default beside it.
+``docs/configuration.md`` lists them all; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from kubedrill.base.errors import ConfigErrors
+from kubedrill.config.app import AppSettings, with_objectives
+from kubedrill.config.limits import DrillLimits
+from kubedrill.config.section import Section
+
+DEFAULT_FILE = "kubedrill.yml"
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+"""Where ``site.yml``, ``playbooks/`` and ``roles/`` stand: the checkout that this package was
+installed from."""
+
+
+def _seconds(default: float, why: str) -> Any:
+    return Field(default=default, gt=0, le=86_400, description=why)
+
+
+class Timeouts(Section):
+    """Every deadline that the harness waits by, in seconds."""
+
+    ssh_connect: float = _seconds(
+        10, "TCP and SSH handshake; a node on the same network answers in under 1 s"
+    )
+    ssh_command: float = _seconds(
+        60, "one command on one node; the slowest, crictl and etcdctl, take some seconds"
+    )
+    api_call: float = _seconds(
+        10, "one Kubernetes API request; the API server itself gives up after 60 s"
+    )
+    api_up: float = _seconds(
+        180, "the API to answer through the virtual address; static pods restart in 10-30 s"
+    )
+    vip_held: float = _seconds(
+        30, "exactly one control plane to hold the virtual address; VRRP takes 1-4 s"
+    )
+    etcd_healthy: float = _seconds(
+        180, "all etcd members healthy with one leader; a member rejoins 10-60 s after boot"
+    )
+    leader_takeover: float = _seconds(
+        60,
+        "another scheduler or controller manager to take the lease over; its duration is 15 s by default",
+    )
+    revoked: float = _seconds(
+        30, "every API server to refuse what was revoked; they believe a token for 10 s more"
+    )
+    node_boot: float = _seconds(
+        300, "a node to answer over SSH after power-on; bare machines run their POST"
+    )
+    node_ready: float = _seconds(
+        300, "a node to be Ready after boot or upgrade; the kubelet needs 10-60 s"
+    )
+    node_not_ready: float = _seconds(
+        120,
+        "a dead node to be marked NotReady; Kubernetes' default grace period is 50 s since 1.32, 40 s before",
+    )
+    pods_ready: float = _seconds(
+        240, "pods to be Ready; images are on the nodes already, so this is probes and start"
+    )
+    orders_stored: float = _seconds(
+        60, "acknowledged orders to be stored; a dead worker's are handed on after 15 s"
+    )
+    scale_down: float = _seconds(
+        420,
+        "an autoscaler to take back what it added; Kubernetes looks at the last 300 s unless it is told otherwise",
+    )
+    rollout: float = _seconds(
+        300, "a Deployment to be complete; three pods in turn, each with a preStop drain"
+    )
+    evict: float = _seconds(
+        300, "all pods of a drained node to be gone; grace period 30 s each, some in turn"
+    )
+    evict_blocked: float = _seconds(
+        20, "a drain that a disruption budget blocks, until it is reported and undone"
+    )
+    pvc_bound: float = _seconds(
+        120, "a volume claim to be bound; the local-path provisioner runs a helper pod"
+    )
+    metrics: float = _seconds(
+        120, "metrics-server to have figures of every node; it scrapes every 15-60 s"
+    )
+    namespace_gone: float = _seconds(
+        180, "a namespace to be deleted; its pods get their grace period of 30 s"
+    )
+    unschedulable_cleared: float = _seconds(60, "a node to take pods again after an uncordon")
+    steady: float = _seconds(
+        180, "the cluster and the app to be well before a drill; every probe to answer after it"
+    )
+    recovery: float = _seconds(
+        420, "the cluster to be healthy after a fault was healed: boot, kubelet, etcd, pods"
+    )
+    probes_ready: float = _seconds(
+        60, "every probe to have answered once; the in-cluster prober is a pod"
+    )
+    power: float = _seconds(
+        120, "one power command (Vagrant or the inventory's power_off, power_on) to return"
+    )
+    playbook: float = _seconds(
+        3600, "one ansible-playbook run; site.yml on five nodes takes 1-3 min, real disks more"
+    )
+    upgrade: float = _seconds(
+        3600, "upgrade.yml, rollback.yml; plain kubeadm needs about 3 min for each control plane"
+    )
+    cancel: float = _seconds(
+        30, "a playbook that was asked to stop to end its task before it is killed"
+    )
+    render: float = _seconds(
+        60, "kubectl kustomize or helm template to render an application; both take 1 s or two"
+    )
+    database: float = _seconds(
+        30, "the history's database to answer, or another writer to end; one takes under 1 s"
+    )
+
+
+class Probes(Section):
+    """How often and how long each probe asks."""
+
+    interval_s: float = Field(
+        default=0.1, ge=0.01, le=10, description="seconds between ticks; 10 Hz or more"
+    )
+    timeout_s: float = Field(
+        default=1.0, gt=0, le=30, description="seconds until an unanswered request has failed"
+    )
+    min_samples: int = Field(
+        default=50, ge=1, description="fewer samples than this of a probe: INCONCLUSIVE"
+    )
+    warmup_s: float = Field(
+        default=5.0, ge=0, le=600, description="seconds of traffic before the fault"
+    )
+    cooldown_s: float = Field(
+        default=5.0, ge=0, le=600, description="seconds without a failure after recovery"
+    )
+
+
+class GameDay(Section):
+    """What a game day does: faults in a random order with rests between, until its time is over."""
+
+    minutes: float = Field(
+        default=30, ge=1, le=1440, description="minutes; a round that has begun is finished"
+    )
+    rest_s: float = Field(
+        default=15, ge=5, le=3600, description="seconds of rest before each fault, at the least"
+    )
+    drills: tuple[str, ...] = Field(
+        default=(), description="drills to choose from; empty: all that make one fault"
+    )
+    orders_per_s: float = Field(
+        default=10, ge=0, le=1000, description="orders a second from a deployed order service"
+    )
+
+
+class Load(Section):
+    """When a load test's figures are those of the service, and not of the harness host."""
+
+    late_ms: float = Field(
+        default=50,
+        gt=0,
+        le=10_000,
+        description="milliseconds; 1 % of the writes sent later than this: INCONCLUSIVE",
+    )
+
+
+class History(Section):
+    """Where verdicts are kept over nights, and what a run is known by besides what the cluster says."""
+
+    enabled: bool = Field(
+        default=True, description="kubedrill drill and replay add their runs by themselves"
+    )
+    database: str = Field(
+        default="", description="URL; empty: a SQLite file in the user's data directory"
+    )
+    host: str = Field(
+        default="", max_length=200, description="name of the harness host; empty: its hostname"
+    )
+    network: str = Field(
+        default="",
+        max_length=200,
+        description="pod network; empty: flannel, its backend, and the engine of NetworkPolicies",
+    )
+    app: str = Field(
+        default="", max_length=200, description="the application; empty: the one that is drilled"
+    )
+
+
+class Notify(Section):
+    """Who is told what a nightly cycle came to; docs/notify.md."""
+
+    urls_file: str = Field(
+        default="", description="file (chmod 600) with an Apprise URL a line; empty: nobody"
+    )
+    always: bool = Field(
+        default=False, description="also where nothing changed since the last cycle"
+    )
+    metrics_file: str = Field(
+        default="", description="file.prom for node_exporter's textfile collector; empty: none"
+    )
+    gateway: str = Field(
+        default="", description="host:port of a Prometheus push gateway; empty: none"
+    )
+
+
+class Settings(Section):
+    """All of ``kubedrill.yml``.
+
+    ``control_target`` is ``host:port`` or an ``http(s)://`` URL outside the cluster that the
+    control probe asks; empty: the harness serves one itself on loopback. ``upgrade_forks`` is
+    ``ansible-playbook --forks``; 1 spares nodes that share the processors of one small machine.
+    ``upgrade_to`` is what upgrade drills go to; empty: the newest release that has a bundle and is
+    at most one minor version ahead. ``app`` is an application of the user's own that drills run
+    against (docs/own-app.md); None: the sample application.
+    """
+
+    timeouts: Timeouts = Timeouts()
+    probes: Probes = Probes()
+    drills: DrillLimits = DrillLimits()
+    app: AppSettings | None = None
+    game_day: GameDay = GameDay()
+    load: Load = Load()
+    control_target: str = Field(
+        default="", description="host:port or URL outside the cluster; empty: own, on loopback"
+    )
+    history: History = History()
+    notify: Notify = Notify()
+    upgrade_to: str = Field(
+        default="",
+        pattern=r"^(\d+\.\d+\.\d+)?$",
+        description="release that upgrade drills go to; empty: the newest",
+    )
+    upgrade_forks: int = Field(
+        default=20, ge=1, description="nodes that the upgrade drill works on at a time"
+    )
+    reports_dir: Path = Field(
+        default=Path("reports"), description="where each run's folder is made"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objectives_stand_for_limits(cls, data: Any) -> Any:
+        """What the app may cost is what each drill may cost it, where ``drills`` does not say otherwise."""
+        return with_objectives(data, DrillLimits.model_fields)
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read a configuration file.
+
+    Without one ``kubedrill.yml`` of the working directory, else the defaults.
+
+    Raises:
+        ConfigErrors: the file cannot be read or holds mistakes; each is listed with its place.
+    """
+    if path is None:
+        path = Path(DEFAULT_FILE)
+        if not path.exists():
+            return Settings()
+    return _parse(path, _read(path))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigErrors(
+            str(path), [f"cannot be read: {reason}; give an existing YAML file"]
+        ) from error
+
+
+def _parse(path: Path, text: str) -> Settings:
+    where = str(path)
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigErrors(where, [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    if data is None:
+        return Settings()
+    if not isinstance(data, dict):
+        raise ConfigErrors(
+            where, [f"holds a {type(data).__name__}; expected settings such as 'timeouts:'"]
+        )
+    try:
+        return Settings.model_validate(data, context={"folder": path.parent})
+    except ValidationError as error:
+        raise ConfigErrors(where, [_mistake(item) for item in error.errors()]) from error
+
+
+def _mistake(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{place}: no such setting; known here: {', '.join(_known(item['loc'][:-1]))}"
+    if item["type"] == "missing":
+        return f"{place}: is missing, and has no default"
+    if item["type"] == "app":
+        return f"{place}: {item['msg']}"
+    return f"{place}: {item['msg'][:1].lower()}{item['msg'][1:]}, found {item['input']!r}"
+
+
+def _known(place: tuple[Any, ...]) -> list[str]:
+    model: Any = Settings
+    for part in place:
+        annotation = model.model_fields[part].annotation
+        model = next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
+    return sorted(model.model_fields)

@@ -1,0 +1,1 @@
+"""What drills are made of: the drill and its context, predictions, undos, watchers, leftovers."""

@@ -1,0 +1,190 @@
+"""What a drill is, and what it works with."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import NS, Budget, Check, Event, Span
+from kubedrill.base.waits import Waiting, wait_for
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from kubedrill.apps import Application
+    from kubedrill.cluster.timers import LiveTimers
+    from kubedrill.config.limits import Limits
+    from kubedrill.core.progress import Progress
+    from kubedrill.core.undo import Undos
+    from kubedrill.faults import Fault, FaultContext
+    from kubedrill.record import RecordWriter
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The healthy cluster before a drill.
+
+    What targets are chosen from and budgets are computed from.
+    """
+
+    faults: FaultContext
+    app: Application
+    timers: LiveTimers
+    rng: random.Random
+    rehearsal: bool = (
+        False  # a dry run: prepare() says with a note what it would change, and changes nothing
+    )
+
+    @property
+    def limits_of(self) -> Callable[[str], Limits]:
+        """The configured limits of a drill by its name."""
+        return self.faults.settings.drills.of
+
+
+class Drill(Protocol):
+    """One drill. It is stateless: what it decided for one run is in its targets."""
+
+    name: str
+    title: str
+    proves: str
+    needs: str
+    takes_s: int  # rough duration on a small cluster
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Why it cannot be run on this cluster; None when it can. Touches nothing."""
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the targets by the seed.
+
+        May move leadership so that the drill tests what it says.
+        """
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Return the outage that each group of probes may have, and why.
+
+        The first that matches a probe counts.
+        """
+
+    def run(self, ctx: DrillContext) -> None:
+        """Break, wait until users are served again, heal. Traffic flows all the time."""
+
+
+@dataclass
+class DrillContext:
+    """A drill under way: the cluster, the record and the undos."""
+
+    survey: Survey
+    targets: tuple[str, ...]
+    writer: RecordWriter
+    progress: Progress
+    undos: Undos
+    succeeding: Callable[[str], bool]  # whether all probes that match a glob answer now
+    open_steps: list[str] = field(default_factory=list)
+    guard: Callable[[Fault], AbstractContextManager[object]] = (
+        nullcontext  # entered before a fault; raises Unsafe
+    )
+
+    @property
+    def faults(self) -> FaultContext:
+        """What faults work with."""
+        return self.survey.faults
+
+    @property
+    def target(self) -> str:
+        """The one node that this drill is about."""
+        return self.targets[0]
+
+    @contextmanager
+    def step(self, subject: str, name: str, lane: str = "step", **data: Any) -> Iterator[None]:
+        """Put what runs inside on the timeline, closed whatever happens."""
+        start = time.monotonic_ns()
+        self.writer.span(Span(lane, subject, name, start, None, data))
+        self.progress.step(subject, name)
+        try:
+            yield
+        finally:
+            self.writer.span(Span(lane, subject, name, start, time.monotonic_ns(), data))
+
+    @contextmanager
+    def fault(self, fault: Fault) -> Iterator[None]:
+        """Inject a fault, let the body watch, heal.
+
+        The undo is on the stack before the fault is injected.
+        """
+        what = f"{fault.name} of {fault.subject}"
+        with self.guard(fault):
+            self.undos.add(what, lambda: fault.heal(self.faults))
+            with self.step(fault.subject, fault.name, lane="fault"):
+                with self.step(fault.subject, f"{fault.name}: inject"):
+                    fault.inject(self.faults)
+                yield
+                with self.step(fault.subject, f"{fault.name}: heal"):
+                    fault.heal(self.faults)
+                self.undos.drop(what)
+
+    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+        """Add a finding that the verdict depends on."""
+        self.writer.check(Check(name, ok, found, expected))
+
+    def event(self, lane: str, subject: str, name: str, **data: Any) -> None:
+        """Put one moment on the timeline."""
+        self.writer.event(Event(lane, subject, name, time.monotonic_ns(), data))
+
+    def wait_answering(self, probes: str, *, for_s: float, seconds: float, setting: str) -> int:
+        """Wait until all probes that match a glob have answered without a failure for ``for_s`` seconds.
+
+        Returns since when they have, on the record's clock (ns).
+
+        Raises:
+            StepFailed: they did not within ``seconds``; the record has what they saw meanwhile.
+        """
+        since: list[int] = []
+
+        def answering() -> bool | Waiting:
+            if not self.succeeding(probes):
+                since.clear()
+                return Waiting(f"{probes}: some requests fail")
+            since.append(time.monotonic_ns())
+            return (
+                True
+                if since[-1] - since[0] >= for_s * NS
+                else Waiting(f"{probes}: answering again")
+            )
+
+        wait_for(
+            f"probes {probes} to answer for {for_s:g} s",
+            answering,
+            seconds=seconds,
+            setting=setting,
+            poll_s=0.25,
+        )
+        return since[0]
+
+
+def lacks_second_worker(survey: Survey) -> str | None:
+    """Return why a drill that takes a worker away cannot be run here, None where another one is left for the pods."""
+    workers = len(survey.faults.inventory.workers)
+    return None if workers >= 2 else f"needs 2 workers or more, the inventory has {workers}"
+
+
+def lacks_second_version(survey: Survey) -> str | None:
+    """Return why a drill that releases something cannot be run on this app, None where kubedrill has two versions."""
+    if len(survey.app.versions) >= 2:
+        return None
+    return f"needs two versions to release, which only the sample application has; the app is {survey.app.told}"
+
+
+def pick(rng: random.Random, candidates: list[str], what: str) -> str:
+    """Choose one by the seed, from a sorted list so that the order of an answer does not matter.
+
+    Raises:
+        StepFailed: there is none.
+    """
+    if not candidates:
+        raise StepFailed(f"there is no {what} to choose from")
+    return rng.choice(sorted(candidates))

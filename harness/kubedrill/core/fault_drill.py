@@ -1,0 +1,140 @@
+"""A drill that makes one fault on one node and watches.
+
+What differs between such drills stands in tables.
+
+1. Choose a target by the seed among those on which the fault can be made now.
+2. Predict from the live timers what users should feel.
+3. Arm the fault's undo on the node, then make the fault.
+4. Wait for what the fault should lead to (NotReady, another holder, a new leader), or let it last
+   for a given time.
+5. Wait until every probe is answered while the fault is in place, where the cluster is expected to
+   get round it.
+6. Heal. The node has to be Ready again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.waits import pause
+from kubedrill.core.drill import pick
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import Expected, expected_budgets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.faults import Fault
+
+
+@dataclass
+class FaultDrill:
+    """One row of a table of drills.
+
+    ``among`` lists the candidates, ``fault`` makes the fault for one of them, ``expect`` predicts.
+    ``until`` waits for what the fault leads to, and ``hold_s`` is how long it lasts after that.
+    ``answered``: whether every probe must be answered again while it lasts.
+    """
+
+    name: str
+    title: str
+    proves: str
+    needs: str
+    takes_s: int
+    among: Callable[[Survey], list[str]]
+    fault: Callable[[str], Fault]
+    expect: Callable[[Survey, str], Expected]
+    until: Callable[[DrillContext], None] | None = None
+    hold_s: float = 0.0
+    answered: bool = True
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Why there is no node on which the fault can be made; None where there is one."""
+        candidates = self.among(survey)
+        if not candidates:
+            return f"needs {self.needs}"
+        reasons = [self.fault(name).available(survey.faults) for name in candidates]
+        return (
+            None if None in reasons else "; ".join(dict.fromkeys(str(reason) for reason in reasons))
+        )
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the target by the seed."""
+        free = [
+            name for name in self.among(survey) if self.fault(name).available(survey.faults) is None
+        ]
+        return (pick(survey.rng, free, f"node for {self.name}"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """What users should feel, by the fault and by what stands on the target."""
+        return expected_budgets(survey.limits_of(self.name), self.expect(survey, targets[0]))
+
+    def run(self, ctx: DrillContext) -> None:
+        """Break, watch, heal."""
+        fault, timeouts = self.fault(ctx.target), ctx.faults.settings.timeouts
+        with ctx.fault(fault):
+            if self.until is not None:
+                self.until(ctx)
+            if self.hold_s:
+                with ctx.step(ctx.target, f"{fault.name}: for {self.hold_s:g} s"):
+                    pause(self.hold_s)
+            if self.answered:
+                with ctx.step(ctx.target, f"{fault.name}: until every probe is answered"):
+                    ctx.wait_answering(
+                        "*", for_s=CALM_S, seconds=timeouts.node_not_ready, setting="node_not_ready"
+                    )
+        wait_ready(ctx)
+
+
+def wait_ready(ctx: DrillContext) -> None:
+    """Wait until the target is Ready again."""
+    api, node = ctx.faults.api, ctx.target
+    with ctx.step(node, "healed: until Ready"):
+        api.wait(
+            f"node {node} to be Ready",
+            lambda: None if api.ready(node) else "NotReady",
+            setting="node_ready",
+        )
+
+
+def until_not_ready(ctx: DrillContext) -> None:
+    """Wait until Kubernetes marks the target NotReady."""
+    api, node = ctx.faults.api, ctx.target
+    with ctx.step(node, "until Kubernetes marks it NotReady"):
+        api.wait(
+            f"node {node} to be marked NotReady",
+            lambda: "Ready" if api.ready(node) else None,
+            setting="node_not_ready",
+        )
+
+
+def until_address_moved(ctx: DrillContext) -> None:
+    """Wait until another control plane holds the virtual address.
+
+    The target may believe that it still does.
+    """
+    api, node = ctx.faults.api, ctx.target
+
+    def lacks() -> str | None:
+        others = [name for name in api.vip_holders() if name != node]
+        return None if len(others) == 1 else f"held by {', '.join(others) or 'no other'}"
+
+    with ctx.step(node, "until another control plane holds the virtual address"):
+        api.wait("another control plane to hold the virtual address", lacks, setting="vip_held")
+
+
+def until_new_etcd_leader(ctx: DrillContext) -> None:
+    """Wait until another member leads etcd, as the members on the other nodes tell it."""
+    api, node = ctx.faults.api, ctx.target
+
+    def lacks() -> str | None:
+        leaders = [
+            member.node for member in api.etcd_members() if member.leads and member.node != node
+        ]
+        return None if len(leaders) == 1 else "no other member leads"
+
+    with ctx.step(node, "until another member leads etcd"):
+        api.wait("another member to lead etcd", lacks, setting="etcd_healthy")

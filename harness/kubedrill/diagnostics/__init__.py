@@ -1,0 +1,4 @@
+"""What is needed to find out why a drill failed, in one archive without secrets.
+
+Docs/artefacts.md.
+"""

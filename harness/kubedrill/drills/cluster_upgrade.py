@@ -1,0 +1,244 @@
+"""Rolling upgrade of the cluster to the next Kubernetes release, under traffic.
+
+1. Take the newest release that has a bundle and is at most one minor version ahead of the oldest
+   node, or the one that the setting ``upgrade_to`` names.
+2. Run playbooks/upgrade.yml. Each Ansible task on each host is a span, so that a failed request
+   names its step.
+3. Check that every node and the API server run the new version.
+
+When it is interrupted, nodes that it cordoned are uncordoned; running the playbook again completes
+the upgrade.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.cluster.playbooks import run_playbook
+from kubedrill.core.ansible_lane import AnsibleLane
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import only_plane_swapped, planned_work
+from kubedrill.diagnostics.redact import Redactor, secrets_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from kubedrill.base.model import Budget
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.cluster.playbooks import TaskEvent
+    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.faults import FaultContext
+
+PLAYBOOK = "playbooks/upgrade.yml"
+_BUNDLE = re.compile(r"v(\d+)\.(\d+)\.(\d+)-\w+")
+
+Version = tuple[int, int, int]
+
+
+class ClusterUpgrade:
+    """Upgrade Kubernetes node by node."""
+
+    name = "cluster-upgrade"
+    title = "Rolling upgrade of Kubernetes"
+    proves = "the cluster moves to the next release node by node while the app and the API stay up"
+    needs = "a release bundle one minor version ahead (kubedrill bundle build)"
+    takes_s = 420
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a newer bundle."""
+        return lacks_bundle(survey)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Name all nodes."""
+        return tuple(node.name for node in survey.faults.inventory.nodes)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """The app must not notice; the API may be out for a moment."""
+        del targets
+        timers = survey.timers
+        return planned_work(
+            survey.limits_of(self.name),
+            "each node is drained before it is touched: pods leave the Service before they stop",
+            "each API server is taken out of the balancer before it stops; a request under way when the virtual "
+            f"address or etcd's leadership moves may fail ({timers.vrrp_advert}, {timers.etcd_election})",
+            only_plane_swapped(
+                timers, [node.name for node in survey.faults.inventory.control_planes]
+            ),
+        )
+
+    def run(self, ctx: DrillContext) -> None:
+        """Run the playbook and check the versions."""
+        wanted = goal(ctx.faults)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.faults))
+        play(ctx, wanted, f"upgrade to {wanted}")
+        check_upgraded(ctx, wanted)
+
+
+def lacks_bundle(survey: Survey) -> str | None:
+    """Say why the cluster cannot be upgraded, None when it can."""
+    live, found = live_versions(survey.faults), bundles(survey.faults)
+    if next_version(min(live), found):
+        return None
+    have = ", ".join(show(version) for version in sorted(found)) or "none"
+    return (
+        f"the cluster runs {show(min(live))} and no bundle is a step ahead of it (found: {have}); "
+        "build one (kubedrill bundle build) or install the older release first"
+    )
+
+
+def goal(ctx: FaultContext) -> str:
+    """The version to upgrade to, as "v1.36.3"; :func:`lacks_bundle` said that there is one."""
+    target = next_version(min(live_versions(ctx)), bundles(ctx))
+    assert target is not None  # noqa: S101 - unavailable() said so
+    return show(target)
+
+
+def play(
+    ctx: DrillContext,
+    wanted: str,
+    title: str,
+    on_event: Callable[[TaskEvent], None] | None = None,
+    extra_vars: Mapping[str, Any] | None = None,
+) -> None:
+    """Run playbooks/upgrade.yml, each task on each host a span.
+
+    ``on_event`` sees each event too, and may raise.
+
+    Raises:
+        StepFailed: the upgrade was refused or failed; carries Ansible's words.
+        DeadlineExceeded: it did not end within ``timeouts.upgrade``.
+    """
+    variables = {"upgrade_to": wanted.removeprefix("v"), **(extra_vars or {})}
+    play_lane(ctx, PLAYBOOK, variables, title, on_event)
+
+
+def play_lane(
+    ctx: DrillContext,
+    playbook: str,
+    variables: Mapping[str, Any],
+    title: str,
+    on_event: Callable[[TaskEvent], None] | None = None,
+) -> None:
+    """Run a playbook of an upgrade as :func:`play` does, with the same errors."""
+    faults, lane, log = (
+        ctx.faults,
+        AnsibleLane(ctx),
+        ctx.writer.path.with_suffix(f".{_plays(ctx)}.ansible.log"),
+    )
+
+    def take(event: TaskEvent) -> None:
+        lane.take(event)
+        if on_event:
+            on_event(event)
+
+    with ctx.step("cluster", title, lane="fault"), lane, _without_secrets(log, faults.inventory):
+        run_playbook(
+            faults.inventory,
+            playbook,
+            variables,
+            on_event=take,
+            timeout_s=faults.settings.timeouts.upgrade,
+            forks=faults.settings.upgrade_forks,
+            log_path=log,
+        )
+
+
+@contextmanager
+def _without_secrets(log: Path, inventory: Inventory) -> Iterator[None]:
+    """Take secrets out of a log when its playbook has ended, however it did."""
+    try:
+        yield
+    finally:
+        if log.exists():
+            redactor = Redactor(secrets_in(inventory.variables))
+            log.write_text(
+                redactor.clean(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8"
+            )
+
+
+def _plays(ctx: DrillContext) -> int:
+    """A number for the next log, so that a rerun does not overwrite what the first run said."""
+    return len(list(ctx.writer.path.parent.glob(f"{ctx.writer.path.stem}.*.ansible.log"))) + 1
+
+
+def check_upgraded(ctx: DrillContext, wanted: str, which: str = "new") -> None:
+    """Check all versions, then wait until users are served; ``which`` release it is, in words."""
+    faults = ctx.faults
+    versions = {name: show(version) for name, version in node_versions(faults).items()}
+    wrong = [f"{name} {version}" for name, version in versions.items() if version != wanted]
+    found = ", ".join(wrong) or f"all {wanted}"
+    ctx.check(f"every kubelet runs the {which} release", not wrong, found, f"all {wanted}")
+    server = faults.api.version.get_code().git_version
+    ctx.check(f"the API server runs the {which} release", server == wanted, server, wanted)
+    with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
+        seconds = faults.settings.timeouts.recovery
+        ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
+
+
+def node_versions(ctx: FaultContext) -> dict[str, Version]:
+    """Each kubelet's version, by node."""
+    return {
+        node.metadata.name: parse(node.status.node_info.kubelet_version) for node in ctx.api.nodes()
+    }
+
+
+def live_versions(ctx: FaultContext) -> list[Version]:
+    """Versions of all kubelets and of the API server: a half-done upgrade has several."""
+    return [*node_versions(ctx).values(), parse(ctx.api.version.get_code().git_version)]
+
+
+def bundles(ctx: FaultContext) -> list[Version]:
+    """Versions that an upgrade may go to: bundles in cluster_bundles_source.
+
+    Where upgrade_to is set, that one only.
+    """
+    source = ctx.inventory.vars.get("cluster_bundles_source")
+    found = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
+    matches = [_BUNDLE.fullmatch(path.parent.name) for path in found]
+    versions = sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
+    only = ctx.settings.upgrade_to
+    return [version for version in versions if not only or version == parse(only)]
+
+
+def next_version(live: Version, found: list[Version]) -> Version | None:
+    """Choose the newest version that is ahead of ``live`` by one minor version at most.
+
+    Kubernetes allows no skip.
+
+    >>> next_version((1, 35, 4), [(1, 35, 4), (1, 36, 1), (1, 36, 3), (1, 37, 0)])
+    (1, 36, 3)
+    """
+    allowed = [v for v in found if v > live and v[0] == live[0] and v[1] - live[1] <= 1]
+    return max(allowed, default=None)
+
+
+def uncordon_all(ctx: FaultContext) -> None:
+    """Let every node take pods again.
+
+    Drills start on clusters without cordons, so these are the upgrade's own.
+    """
+    for node in ctx.api.nodes():
+        if node.spec.unschedulable:
+            ctx.api.cordon(node.metadata.name, on=False)
+
+
+def parse(text: str) -> Version:
+    """Read a version.
+
+    >>> parse("v1.36.3")
+    (1, 36, 3)
+    """
+    major, minor, patch = text.removeprefix("v").split("+")[0].split("-")[0].split(".")
+    return int(major), int(minor), int(patch)
+
+
+def show(version: Version) -> str:
+    """Write a version.
+
+    >>> show((1, 36, 3))
+    'v1.36.3'
+    """
+    return "v{}.{}.{}".format(*version)

@@ -1,0 +1,201 @@
+"""Credentials of a client of the API expire or are revoked.
+
+How soon does every API server refuse them?
+
+1. Make a client of kubedrill's own: a ServiceAccount that may read the ConfigMaps of its namespace,
+   and a token.
+2. Ask every API server directly with it until all of them grant it.
+3. ``token-expired``: ask each with a token that has expired, and with one that was signed in the
+   same way and has not. ``credentials-revoked``: delete the client's right, then its account; ask
+   each API server four times a second until it refuses, which bounds the time that it goes on
+   granting what was revoked.
+4. Give the right back, see it granted again, and delete the client.
+
+By hand: ``kubectl auth can-i list configmaps --as=system:serviceaccount:NAMESPACE:NAME``, ``kubectl
+create token``, ``curl --cacert ca.crt -H "Authorization: Bearer $TOKEN"
+https://NODE:6443/api/v1/namespaces/NAMESPACE/configmaps``.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.api_client import ApiUnavailable
+from kubedrill.core.predictions import Expected, expected_budgets
+from kubedrill.faults import AccountDeleted, RightRevoked, TokenExpired
+from kubedrill.faults.credentials import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+
+GRANTED, UNKNOWN_WHO, FORBIDDEN = 200, 401, 403
+
+POLL_S = 0.25
+"""Seconds between two questions to an API server: the bounds are no finer."""
+
+TOKEN_CACHE_S = 10.0
+"""Seconds that an API server believes a token which it has looked at (kube-apiserver,
+TokenSuccessCacheTTL)."""
+
+WATCH_S = 1.0
+"""Seconds until every API server has heard of a deletion through its watch: it is told at once."""
+
+
+@dataclass
+class Since:
+    """When one API server was last seen to grant, and first seen to answer as it should."""
+
+    last: float = 0.0
+    first: float = 0.0
+
+    def bounds(self, before: float, after: float) -> str:
+        """As "0.2-0.5 s", from a change that was made between ``before`` and ``after``."""
+        return f"{max(0.0, self.last - after):.1f}-{self.first - before:.1f} s"
+
+
+class _Trust:
+    """What both drills share."""
+
+    name = ""
+    needs = "RBAC (kubeadm's default); API servers that the harness reaches directly"
+    takes_s = 45
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Name every API server's node."""
+        return tuple(node.name for node in survey.faults.inventory.control_planes)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Nobody else may notice."""
+        del targets
+        why = "only a client of kubedrill's own loses its credentials"
+        return expected_budgets(
+            survey.limits_of(self.name), Expected(app_why=why, api_why=why, dns_why=why)
+        )
+
+
+class TokenExpiredDrill(_Trust):
+    """A token expires."""
+
+    name = "token-expired"
+    title = "A client's token has expired"
+    proves = "every API server refuses a token that has expired, and takes one that has not"
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a key to sign with."""
+        return TokenExpired().available(survey.faults)
+
+    def run(self, ctx: DrillContext) -> None:
+        """Ask with both tokens."""
+        client, fault = Client(ctx.faults), TokenExpired()
+        ctx.undos.add("the client", client.remove)
+        client.create()
+        with ctx.fault(fault):
+            with ctx.step("client", "ask every API server with a token that has not expired"):
+                _await(ctx, client, fault.valid, GRANTED)
+            with ctx.step("client", "ask every API server with a token that has expired"):
+                found = {node: _answer(client, node, fault.expired) for node in ctx.targets}
+        wrong = {node: said for node, said in found.items() if said != str(UNKNOWN_WHO)}
+        known = None if any(said.startswith("no answer") for said in wrong.values()) else not wrong
+        listed = _list(f"{node} {said}" for node, said in found.items())
+        ctx.check(
+            "an expired token is refused", known, listed, f"{UNKNOWN_WHO} by every API server"
+        )
+
+
+class CredentialsRevoked(_Trust):
+    """A right and an account are taken away."""
+
+    name = "credentials-revoked"
+    title = "A client's right is revoked, then its account"
+    proves = "every API server stops granting what was revoked, how soon, and grants it again when it is given back"
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Return None: RBAC is all that it needs."""
+        return RightRevoked().available(survey.faults)
+
+    def run(self, ctx: DrillContext) -> None:
+        """Revoke, watch, give back."""
+        client = Client(ctx.faults)
+        ctx.undos.add("the client", client.remove)
+        client.create()
+        token = client.token()
+        with ctx.step("client", "until every API server grants it"):
+            _await(ctx, client, token, GRANTED)
+        before = time.monotonic()
+        with ctx.fault(RightRevoked()):
+            after = time.monotonic()
+            seen = _await(ctx, client, token, FORBIDDEN)
+            _tell(
+                ctx,
+                "right",
+                [f"{node} {one.bounds(before, after)}" for node, one in seen.items()],
+                WATCH_S,
+            )
+        with ctx.step("client", "given back: until every API server grants it again"):
+            _await(ctx, client, token, GRANTED)
+        before = time.monotonic()
+        with ctx.fault(AccountDeleted()):
+            after = time.monotonic()
+            seen = _await(ctx, client, token, UNKNOWN_WHO)
+            found = [f"{node} {one.bounds(before, after)}" for node, one in seen.items()]
+            _tell(ctx, "account", found, TOKEN_CACHE_S + WATCH_S)
+
+
+def _await(ctx: DrillContext, client: Client, token: str, wanted: int) -> dict[str, Since]:
+    """Ask every API server until each gives the wanted status.
+
+    Return when each last did otherwise, and first did so.
+
+    Raises:
+        DeadlineExceeded: one did not within ``timeouts.revoked``; names what it said.
+    """
+    seen = {node: Since() for node in ctx.targets}
+
+    def all_do() -> bool | Waiting:
+        for node, since in seen.items():
+            if since.first:
+                continue
+            asked = time.monotonic()
+            if _answer(client, node, token) == str(wanted):
+                since.first = time.monotonic()
+            else:
+                since.last = asked
+        left = [node for node, since in seen.items() if not since.first]
+        return (
+            Waiting(_list(f"{node} says {_answer(client, node, token)}" for node in left))
+            if left
+            else True
+        )
+
+    what = f"every API server to answer {wanted}"
+    seconds = ctx.faults.settings.timeouts.revoked
+    wait_for(what, all_do, seconds=seconds, setting="revoked", poll_s=POLL_S)
+    return seen
+
+
+def _tell(ctx: DrillContext, what: str, found: list[str], predicted_s: float) -> None:
+    """Add the finding: how long each API server went on granting."""
+    expected = f"{predicted_s:g} s predicted: a watch, and for an account the token cache of {TOKEN_CACHE_S:g} s"
+    ctx.check(
+        f"a revoked {what} is refused by every API server",
+        ok=True,
+        found=_list(found),
+        expected=expected,
+    )
+
+
+def _answer(client: Client, node: str, token: str) -> str:
+    try:
+        return str(client.ask(node, token))
+    except ApiUnavailable as error:
+        return f"no answer ({error})"
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,150 @@
+"""A drain that a disruption budget forbids.
+
+1. Choose a worker by the seed. Plant a Deployment of one pod on it with a budget that allows no
+   disruption.
+2. Drain the worker, with a short deadline.
+3. The drain has to end at its deadline, name the pod and the budget, and leave the worker
+   uncordoned.
+4. Remove what was planted.
+
+This drill passes when the drain was refused properly.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.core.drill import DrillContext, Survey, lacks_second_worker, pick
+from kubedrill.core.predictions import planned_work
+from kubedrill.core.residue import DRILL_NAMESPACE_LABEL
+from kubedrill.faults import Drain
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+
+NAMESPACE = "kubedrill-drain-blocked"
+WORKLOAD = "keep-me"
+IMAGE = "docker.io/kubedrill/python:v1"
+"""On every node already: it comes with the bundle."""
+
+
+class DrainBlocked:
+    """Try to drain a worker that may not be drained."""
+
+    name = "drain-blocked"
+    title = "Drain that a disruption budget blocks"
+    proves = "a forbidden drain ends in time, names the pod and the budget, and leaves the node uncordoned"
+    needs = "2 workers or more"
+    takes_s = 60
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs another node for the pods that may move."""
+        return lacks_second_worker(survey)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the worker."""
+        workers = [node.name for node in survey.faults.inventory.workers]
+        return (pick(survey.rng, workers, "worker"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Nothing may fail."""
+        del targets
+        return planned_work(
+            survey.limits_of(self.name),
+            "pods that may move leave the Service first",
+            "no control plane is touched",
+        )
+
+    def run(self, ctx: DrillContext) -> None:
+        """Plant, drain, look at what the drain said, remove."""
+        api, node = ctx.faults.api, ctx.target
+        what = f"namespace {NAMESPACE}"
+        ctx.undos.add(what, lambda: api.remove_namespace(NAMESPACE))
+        with ctx.step(node, "plant a workload that may not be disrupted"):
+            api.apply(planted(node))
+            api.wait_rollout("Deployment", NAMESPACE, WORKLOAD)
+            _wait_budget_counted(ctx)
+        said = _drain(ctx)
+        named = f"{NAMESPACE}/{WORKLOAD}"
+        ctx.check(
+            "the refused drain names the budget",
+            f"PodDisruptionBudget {named}" in said and f"pod {named}-" in said,
+            said or "the drain was not refused",
+            f"the words 'pod {named}-…' and 'PodDisruptionBudget {named}'",
+        )
+        cordoned = bool(api.node(node).spec.unschedulable)
+        ctx.check(
+            "the node is uncordoned after the refusal",
+            not cordoned,
+            "cordoned" if cordoned else "uncordoned",
+            "uncordoned",
+        )
+        with ctx.step(node, "remove the planted workload"):
+            api.remove_namespace(NAMESPACE)
+        ctx.undos.drop(what)
+
+
+def _drain(ctx: DrillContext) -> str:
+    """Drain with the short deadline; return what the refusal said, "" where there was none."""
+    seconds = ctx.faults.settings.timeouts.evict_blocked
+    try:
+        with ctx.fault(Drain(ctx.target, seconds, setting="evict_blocked")):
+            return ""
+    except StepFailed as refusal:
+        ctx.progress.note(ctx.target, f"refused as it should be: {refusal}")
+        return str(refusal)
+
+
+def _wait_budget_counted(ctx: DrillContext) -> None:
+    """Wait until the budget has counted its pod.
+
+    Before that, Kubernetes refuses evictions for another reason.
+    """
+
+    def lacks() -> str | None:
+        status = ctx.faults.api.policy.read_namespaced_pod_disruption_budget(
+            WORKLOAD, NAMESPACE
+        ).status
+        counted = (
+            status is not None and status.current_healthy == 1 and status.disruptions_allowed == 0
+        )
+        return None if counted else "not counted yet"
+
+    ctx.faults.api.wait(
+        f"PodDisruptionBudget {NAMESPACE}/{WORKLOAD} to count its pod", lacks, setting="pods_ready"
+    )
+
+
+def planted(node: str) -> list[dict[str, Any]]:
+    """The namespace, the workload on ``node`` and its budget."""
+    labels = {"app.kubernetes.io/name": WORKLOAD}
+    where = {"name": WORKLOAD, "namespace": NAMESPACE}
+    container = {
+        "name": "wait",
+        "image": IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3", "-c", "import signal; signal.pause()"],
+        "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+    }
+    pod = {
+        "nodeSelector": {"kubernetes.io/hostname": node},
+        "terminationGracePeriodSeconds": 1,
+        "containers": [container],
+    }
+    namespace = {"name": NAMESPACE, "labels": {DRILL_NAMESPACE_LABEL: "drain-blocked"}}
+    spec = {
+        "replicas": 1,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": namespace},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": where, "spec": spec},
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": where,
+            "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
+        },
+    ]

@@ -1,0 +1,108 @@
+"""The data of one etcd member are gone, and a new member takes its place.
+
+1. Choose a control plane by the seed that neither leads etcd nor holds the virtual address.
+2. Arm the undo on it, park the manifests of etcd and its API server, kill both, and move the data
+   aside. Leave it so for a while.
+3. Remove the old member from etcd (``etcdctl member remove``), add a learner (``member add
+   --learner``), write its manifest as kubeadm does for a control plane that joins, give it back,
+   promote the learner once it caught up, give the API server back.
+4. All members have to be healthy voters, and every acknowledged write has to be there.
+
+By hand: ``etcdctl member list``, ``kubectl get node``, ``etcdctl endpoint status --cluster -w
+table``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from kubedrill.base.waits import pause
+from kubedrill.cluster import etcd
+from kubedrill.core.choices import etcd_followers
+from kubedrill.core.drill import pick
+from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import Expected, balancer, expected_budgets
+from kubedrill.faults import MemberLoss
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+
+HOLD_S = 10.0
+"""Seconds that the member is missed before it is replaced: less than the 50 s after which its node
+is NotReady."""
+
+
+class EtcdMemberReplaced:
+    """Replace an etcd member."""
+
+    name = "etcd-member-replaced"
+    title = "An etcd member loses its data and is replaced"
+    proves = "the API serves while a member that lost its data is replaced, and no acknowledged write is lost"
+    needs = "3 control planes or more"
+    takes_s = 110
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a member that may be lost."""
+        names = etcd_followers(survey)
+        if not names:
+            return f"needs {self.needs}"
+        reasons = [MemberLoss(name).available(survey.faults) for name in names]
+        return (
+            None if None in reasons else "; ".join(dict.fromkeys(str(reason) for reason in reasons))
+        )
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the member."""
+        free = [
+            name
+            for name in etcd_followers(survey)
+            if MemberLoss(name).available(survey.faults) is None
+        ]
+        return (pick(survey.rng, free, "etcd member to replace"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """The API server beside it goes with it; a learner that joins costs nothing."""
+        return expected_budgets(
+            survey.limits_of(self.name), Expected(api=(balancer(survey.timers, targets[0]),))
+        )
+
+    def run(self, ctx: DrillContext) -> None:
+        """Lose, replace, look."""
+        api, fault, ledger = ctx.faults.api, MemberLoss(ctx.target), Ledger(ctx.faults.api)
+        ctx.undos.add("the ledger", ledger.close)
+        ledger.open()
+        with Writing(ledger), ctx.fault(fault):
+            lost_at = time.monotonic()
+            with ctx.step(ctx.target, f"no etcd data: for {HOLD_S:g} s"):
+                pause(HOLD_S)
+            with ctx.step(ctx.target, "a new member joins etcd"):
+                fault.replace(ctx.faults)
+            with ctx.step(ctx.target, "replaced: until every member is healthy"):
+                api.wait("etcd to be whole", lambda: "; ".join(etcd.problems(api.etcd_members())) or None,
+                         setting="etcd_healthy")  # fmt: skip
+            seconds = time.monotonic() - lost_at
+        with ctx.step(ctx.target, "replaced: until every probe is answered"):
+            wait_s = ctx.faults.settings.timeouts.api_up
+            ctx.wait_answering("*", for_s=CALM_S, seconds=wait_s, setting="api_up")
+        found = f"{seconds:.0f} s after its data were lost, {HOLD_S:g} s of them on purpose"
+        ctx.check("the member was replaced", ok=True, found=found, expected="a healthy voter again")
+        check_ledger(ctx, ledger)
+
+
+def check_ledger(ctx: DrillContext, ledger: Ledger) -> None:
+    """Add the finding that the verdict depends on: every acknowledged write is there.
+
+    None of them proves nothing.
+    """
+    lost, count = ledger.lost(), len(ledger.acknowledged)
+    unknown = f", {len(ledger.unknown)} unknown, {len(ledger.refused)} refused"
+    found = f"{len(lost)} of {count} lost{': entries ' + ', '.join(map(str, lost[:10])) if lost else ''}{unknown}"
+    ctx.check(
+        "no acknowledged API write is lost",
+        not lost if count else None,
+        found,
+        "0 lost of 1 or more",
+    )

@@ -1,0 +1,82 @@
+"""etcd loses its quorum: most of its members hang at the same time.
+
+The only drill that may go below quorum.
+
+1. Choose a bare majority of the etcd members by the seed.
+2. Arm the undo on each of their nodes, then freeze them: their data are not touched.
+3. Leave it so for a while: the API takes no write, and what runs goes on.
+4. Let them go on. A leader is elected, and the API serves again with nobody's help.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubedrill.base.waits import pause
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import Expected, Prediction, balancer, election, expected_budgets
+from kubedrill.faults import QuorumLoss
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+
+HOLD_S = 20.0
+"""Seconds without quorum: less than the 80 s after which a liveness probe of kubeadm's restarts a
+frozen etcd."""
+
+
+class EtcdQuorumLost:
+    """Lose etcd's quorum."""
+
+    name = "etcd-quorum-lost"
+    title = "etcd loses its quorum"
+    proves = "the app serves while the API is away, and the API comes back by itself when etcd has its quorum again"
+    needs = "3 control planes or more"
+    takes_s = 70
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs at least three members, all of them healthy."""
+        names = [node.name for node in survey.faults.inventory.control_planes]
+        if len(names) < 3:
+            return f"needs {self.needs}, the inventory has {len(names)}"
+        return QuorumLoss(tuple(names[: majority(len(names))])).available(survey.faults)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the members."""
+        names = sorted(node.name for node in survey.faults.inventory.control_planes)
+        return tuple(sorted(survey.rng.sample(names, majority(len(names)))))
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """The API is out as long as the quorum is, and until the balancer finds an API server ready again."""
+        timers = survey.timers
+        parts = (election(timers, targets[0]), balancer(timers, targets[0]))
+        seconds = HOLD_S + sum(part.seconds for part in parts)
+        because = (
+            f"etcd has no quorum for {HOLD_S:g} s, then one after the other:",
+            *parts[0].because,
+            *parts[1].because,
+        )
+        expected = Expected(
+            api=(Prediction(seconds, because),),
+            app_why="Services are rules in the kernel: they need no API",
+            dns_why="CoreDNS answers from its memory while the API is away",
+        )
+        return expected_budgets(survey.limits_of(self.name), expected)
+
+    def run(self, ctx: DrillContext) -> None:
+        """Freeze, wait, wake."""
+        timeouts = ctx.faults.settings.timeouts
+        with ctx.fault(QuorumLoss(ctx.targets)), ctx.step("etcd", f"no quorum: for {HOLD_S:g} s"):
+            pause(HOLD_S)
+        with ctx.step("etcd", "quorum is back: until every probe is answered"):
+            ctx.wait_answering("*", for_s=CALM_S, seconds=timeouts.api_up, setting="api_up")
+
+
+def majority(members: int) -> int:
+    """How many members are the least that is more than half, and so enough to take the quorum away.
+
+    >>> [majority(n) for n in (3, 4, 5)]
+    [2, 3, 3]
+    """
+    return members // 2 + 1

@@ -1,0 +1,181 @@
+"""etcd's quorum is lost for good, and every member is restored from a snapshot.
+
+1. Choose a bare majority of the etcd members by the seed. Write a ledger, save a snapshot on
+   another member and bring it to the harness, as a backup is kept outside of the cluster; write
+   some more.
+2. Arm the undo on every member, then stop the kubelet, the API server and etcd of the chosen ones
+   and move their data aside: they are gone. Leave it so for a while: the API takes no write, and
+   what runs goes on.
+3. Stop what is left, restore the snapshot on every member (``etcdutl snapshot restore``), start all
+   kubelets.
+4. Wait until etcd is whole and the API takes a write: the recovery time. What was written before
+   the snapshot has to be there; what was written after it is lost, and is reported as the recovery
+   point.
+
+By hand: ``etcdctl snapshot save``, ``etcdutl snapshot status``, ``etcdctl endpoint status --cluster
+-w table``, ``kubectl get --raw /readyz?verbose``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.waits import Waiting, pause, wait_for
+from kubedrill.cluster import etcd
+from kubedrill.cluster.etcd import read_list
+from kubedrill.core.ledger import Ledger
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import (
+    START_S,
+    Expected,
+    Prediction,
+    balancer,
+    election,
+    expected_budgets,
+)
+from kubedrill.drills.etcd_quorum_lost import majority
+from kubedrill.faults import QuorumGone
+from kubedrill.faults.etcd_restore import take_snapshot
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+
+HOLD_S = 10.0
+"""Seconds until it is decided that the members do not come back."""
+
+RESTORE_S = 15.0
+"""Seconds to stop what is left, to copy the snapshot and to restore it: a kubeadm cluster's has
+some tens of MB."""
+
+ENTRIES = 20
+
+
+class EtcdQuorumRestored:
+    """Restore etcd from a snapshot."""
+
+    name = "etcd-quorum-restored"
+    title = "etcd loses its quorum for good and is restored from a snapshot"
+    proves = "a snapshot brings the cluster back, with all that was written before it; how long that takes, what it costs"
+    needs = "3 control planes or more"
+    takes_s = 180
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs at least three members, all of them healthy."""
+        names = _planes(survey)
+        if len(names) < 3:
+            return f"needs {self.needs}, the inventory has {len(names)}"
+        return QuorumGone(names[: majority(len(names))], names).available(survey.faults)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the members whose data are lost."""
+        names = _planes(survey)
+        return tuple(sorted(survey.rng.sample(names, majority(len(names)))))
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """The API is out from the loss until the restored etcd has a leader and an API server is ready."""
+        parts = (election(survey.timers, targets[0]), balancer(survey.timers, targets[0]))
+        seconds = HOLD_S + RESTORE_S + START_S + sum(part.seconds for part in parts)
+        because = (
+            f"etcd is gone for {HOLD_S:g} s, then one after the other:",
+            f"{RESTORE_S:g} s to restore the snapshot on every member, {START_S:g} s for static pods to start",
+            *parts[0].because,
+            *parts[1].because,
+        )
+        expected = Expected(
+            api=(Prediction(seconds, because),),
+            app_why="Services are rules in the kernel: they need no API",
+            dns_why="CoreDNS answers from its memory while the API is away",
+        )
+        return expected_budgets(survey.limits_of(self.name), expected)
+
+    def run(self, ctx: DrillContext) -> None:
+        """Save, lose, restore, look."""
+        planes, ledger = _planes(ctx.survey), Ledger(ctx.faults.api)
+        source = next(name for name in planes if name not in ctx.targets)
+        ctx.undos.add("the ledger", ledger.close)
+        ledger.open()
+        _write(ledger)
+        before = set(ledger.acknowledged)
+        with ctx.step(source, "save a snapshot of etcd and bring it here"):
+            asked = time.monotonic()
+            snapshot = take_snapshot(ctx.faults, source)
+            members = read_list(ctx.faults.hosts, source)
+        ctx.faults.note(source, f"snapshot of {snapshot.keys} keys at revision {snapshot.revision}")
+        _write(ledger)
+        fault = QuorumGone(ctx.targets, planes)
+        with ctx.fault(fault):
+            lost_at = time.monotonic()
+            with ctx.step("etcd", f"no quorum: for {HOLD_S:g} s"):
+                pause(HOLD_S)
+            with ctx.step("etcd", "restore the snapshot on every member"):
+                fault.restore(ctx.faults, snapshot, members)
+            _until_it_serves(ctx, ledger)
+            served = time.monotonic()
+            fault.kept = True
+        _until_answered(ctx)
+        _report(ctx, ledger, before, lost_at - asked, served - lost_at)
+
+
+def _write(ledger: Ledger) -> None:
+    """Write entries.
+
+    Raises:
+        StepFailed: none was acknowledged: there would be nothing to tell the recovery point by.
+    """
+    answers = [ledger.write() for _ in range(ENTRIES)]
+    if not any(answers):
+        raise StepFailed(f"the API acknowledged none of {ENTRIES} writes; is it healthy?")
+
+
+def _until_it_serves(ctx: DrillContext, ledger: Ledger) -> None:
+    """Wait until etcd is whole and the API takes a write."""
+    api, timeouts = ctx.faults.api, ctx.faults.settings.timeouts
+    with ctx.step("etcd", "restored: until every member is healthy"):
+        lacks = lambda: "; ".join(etcd.problems(api.etcd_members())) or None  # noqa: E731
+        api.wait("the restored etcd to be whole", lacks, setting="etcd_healthy")
+
+    def written() -> bool | Waiting:
+        return True if ledger.write() else Waiting("the API acknowledges no write")
+
+    with ctx.step("etcd", "restored: until the API takes a write"):
+        wait_for("the API to take a write", written, seconds=timeouts.api_up, setting="api_up")
+
+
+def _until_answered(ctx: DrillContext) -> None:
+    with ctx.step("etcd", "restored: until every probe is answered"):
+        seconds = ctx.faults.settings.timeouts.api_up
+        ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="api_up")
+
+
+def _report(
+    ctx: DrillContext, ledger: Ledger, before: set[int], age_s: float, took_s: float
+) -> None:
+    """Recovery point and recovery time, and that the snapshot is what was restored."""
+    lost = set(ledger.lost())
+    gone = sorted(before & lost)
+    found = f"{len(before) - len(gone)} of {len(before)} are there"
+    ctx.check("what was written before the snapshot is there", not gone, found, "all of them")
+    later = lost - before
+    point = (
+        f"{age_s:.1f} s: {len(later)} acknowledged writes, all younger than the snapshot, are lost"
+    )
+    ctx.check(
+        "recovery point",
+        bool(later),
+        point,
+        f"what was written after the snapshot is lost ({ENTRIES} writes)",
+    )
+    time_s = f"{took_s:.0f} s from the loss to the first acknowledged write"
+    ctx.check(
+        "recovery time",
+        ok=True,
+        found=time_s,
+        expected="timeouts.etcd_healthy + timeouts.api_up at most",
+    )
+
+
+def _planes(survey: Survey) -> tuple[str, ...]:
+    return tuple(sorted(node.name for node in survey.faults.inventory.control_planes))

@@ -1,0 +1,281 @@
+"""Game day: a random sequence of faults with rests between, for a given time, under traffic.
+
+1. Draw the sequence by the seed: each kind of fault once in a random order, then all of them again.
+   The targets of this drill are that plan, so that ``kubedrill replay`` repeats it.
+2. Write into a ledger all the time, and order from the order service where it is deployed; what was
+   acknowledged must never be lost.
+3. Rest, then wait until the app is spread over the workers, the order service complete and every
+   probe answered.
+4. Make one fault as its own drill does, on a node by the plan's seed that has not the in-cluster
+   prober; heal it.
+5. Wait until the cluster is healthy and nothing of the fault is left. Go on with 3 until the time
+   is over.
+6. Judge every round by the limits of its own drill, and look for every acknowledged write and
+   order.
+
+By hand: ``kubectl get node,pod -A -w`` beside it, and ``kubectl -n kubedrill-ledger get
+configmap``.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import suppress
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeVar
+
+from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
+from kubedrill.base.waits import Waiting, pause, wait_for
+from kubedrill.cluster.health import find_problems
+from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import Expected, Prediction, expected_budgets
+from kubedrill.core.residue import Marks, find_residue
+from kubedrill.drills.etcd_member_replaced import check_ledger
+from kubedrill.drills.failover_worker import FailoverWorker
+from kubedrill.drills.game_day.orders import OrderUsers
+from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
+from kubedrill.drills.leader_takeover import LEADER_DRILLS
+from kubedrill.drills.network_drills import NETWORK_DRILLS
+from kubedrill.drills.node_drain import NodeDrain
+from kubedrill.drills.node_drills import NODE_DRILLS
+from kubedrill.drills.pod_drills import POD_DRILLS
+from kubedrill.drills.resource_drills import RESOURCE_DRILLS
+from kubedrill.drills.service_drills import SERVICE_DRILLS
+from kubedrill.drills.trust_drills import TRUST_DRILLS
+from kubedrill.probes.inside import SELECTOR
+from kubedrill.probes.standard import NAMESPACE
+from kubedrill.record import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubedrill.base.model import Budget
+    from kubedrill.config import Settings
+    from kubedrill.core.drill import Drill, DrillContext, Survey
+
+T = TypeVar("T")
+
+OFFERED: dict[str, Drill] = {
+    drill.name: drill
+    for drill in (
+        NodeDrain(), *POD_DRILLS, *LEADER_DRILLS, *SERVICE_DRILLS, *NETWORK_DRILLS, *NODE_DRILLS, *RESOURCE_DRILLS,
+        *TRUST_DRILLS, FailoverWorker(),
+    )
+}  # fmt: skip
+"""What a game day chooses from: drills that make one fault, heal it themselves, and hand nothing
+over before."""
+
+_OUTAGES = ("app_outage_s", "api_outage_s", "dns_outage_s")
+
+_SETTLE_S = 15.0
+"""Seconds for what is ending just now to be gone, as after a drill of its own."""
+
+_LOOK_S = 5.0
+_DRAWS = 20
+"""Draws for a target that does not carry the prober: with two workers, all but one in a million
+find the other one."""
+
+
+class GameDay:
+    """One fault after the other."""
+
+    name = "game-day"
+    title = "Game day: a random sequence of faults"
+    proves = "the cluster gets over one fault after the other, each within its own limits, and loses no acknowledged write"
+    needs = "what its faults need; those that cannot be made here are left out, and told"
+    takes_s = 1920
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Why not: it would choose from drills that do not exist, or cannot be rounds."""
+        mistakes = unknown_drills(survey.faults.settings)
+        return "; ".join(mistakes) or None
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Draw the plan; nothing but the seed, the time and what is offered decides."""
+        settings = survey.faults.settings.game_day
+        takes = {
+            name: OFFERED[name].takes_s + settings.rest_s for name in settings.drills or OFFERED
+        }
+        drawn = plan(survey.rng, takes, settings.minutes * 60)
+        return (f"{settings.minutes:g} min", *map(str, drawn))
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """What the worst of its faults may cost; each round is judged by its own limits besides."""
+        own = survey.limits_of(self.name)
+        every = [own, *(survey.limits_of(Entry.read(target).name) for target in targets[1:])]
+        most = {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
+        why = "the most that one of its faults may cost; each round's check tells its own limit and prediction"
+        app, api, dns = ((Prediction(seconds, (why,)),) for seconds in most.values())
+        return expected_budgets(own.model_copy(update=most), Expected(app=app, api=api, dns=dns))
+
+    def run(self, ctx: DrillContext) -> None:
+        """Make the rounds, then judge them.
+
+        What goes wrong in a round ends the game day: nothing is broken on top.
+        """
+        ledger = Ledger(ctx.faults.api)
+        ctx.undos.add("the ledger", ledger.close)
+        ledger.open()
+        until = time.monotonic() + ctx.faults.settings.game_day.minutes * 60
+        before, made, left_out = Marks.read(ctx.faults), list[Round](), dict[str, str]()
+        try:
+            with Writing(ledger), OrderUsers(ctx) as users:
+                for entry in map(Entry.read, ctx.targets[1:]):
+                    if time.monotonic() >= until:
+                        break
+                    done = _round(ctx, entry, len(made) + 1, before, users)
+                    if isinstance(done, Round):
+                        made.append(done)
+                    else:
+                        left_out[entry.name] = done
+                users.settle()
+        except (StepFailed, DeadlineExceeded):
+            _tell(ctx, made, left_out)  # the rounds before it were made, and are judged
+            raise
+        _tell(ctx, made, left_out)
+        check_ledger(ctx, ledger)
+
+
+def unknown_drills(settings: Settings) -> list[str]:
+    """What is wrong with the drills that ``game_day.drills`` names.
+
+    [] when they can all be rounds.
+    """
+    found = []
+    for name in settings.game_day.drills:
+        if name not in OFFERED:
+            like = get_close_matches(name, OFFERED, n=1)
+            meant = f"did you mean {like[0]}? " if like else ""
+            found.append(
+                f"game_day.drills: {name!r} is no drill of one fault; {meant}expected: {', '.join(OFFERED)}"
+            )
+    return found
+
+
+def lasting(settings: Settings, minutes: float) -> Settings:
+    """Return the same settings with another length of the game day."""
+    return settings.model_copy(
+        update={"game_day": settings.game_day.model_copy(update={"minutes": minutes})}
+    )
+
+
+def require_known(settings: Settings, where: str) -> None:
+    """Refuse a configuration that names drills which cannot be rounds.
+
+    Raises:
+        ConfigErrors: all of them at once; nothing was touched.
+    """
+    mistakes = unknown_drills(settings)
+    if mistakes:
+        raise ConfigErrors(where, mistakes)
+
+
+def _round(
+    ctx: DrillContext, entry: Entry, number: int, before: Marks, users: OrderUsers
+) -> Round | str:
+    """Make one round; where it cannot be made now, return why not."""
+    drill, settings = OFFERED[entry.name], ctx.faults.settings
+    reason = _patiently(ctx, lambda: drill.unavailable(ctx.survey))
+    if reason:
+        return _left_out(ctx, entry, reason)
+    start = now()
+    with ctx.step("game day", f"rest of {settings.game_day.rest_s:g} s before round {number}"):
+        _patiently(
+            ctx, ctx.survey.app.deploy
+        )  # pods that a fault has put on one worker are spread again
+        users.wait_complete()
+        pause(settings.game_day.rest_s)
+        ctx.wait_answering("*", for_s=CALM_S, seconds=settings.timeouts.steady, setting="steady")
+    chosen = _patiently(ctx, lambda: _targets(drill, ctx.survey, entry.seed))
+    if chosen is None:
+        return _left_out(
+            ctx, entry, "the in-cluster prober stands on every node that it could be made on"
+        )
+    survey, targets = chosen
+    budgets = tuple(_patiently(ctx, lambda: drill.budgets(survey, targets)))
+    ctx.event("round", ", ".join(targets), f"round {number}: {drill.name}", seed=entry.seed)
+    ctx.faults.note(", ".join(targets), f"round {number}: {drill.name}")
+    drill.run(replace(ctx, survey=survey, targets=targets))
+    left = _recovered(ctx, number, before)
+    return Round(number, drill.name, targets, start, now(), budgets, tuple(left))
+
+
+def _left_out(ctx: DrillContext, entry: Entry, reason: str) -> str:
+    ctx.faults.note("game day", f"{entry.name} was not made: {reason}")
+    return reason
+
+
+def _patiently(ctx: DrillContext, ask: Callable[[], T]) -> T:
+    """Ask what may be asked again, until (timeouts.api_up) the API answers: nothing was broken yet.
+
+    Raises:
+        DeadlineExceeded: it did not answer; carries its last words.
+    """
+    answers: list[T] = []
+    ctx.faults.api.wait("the API to answer", lambda: answers.append(ask()), setting="api_up")
+    return answers[0]
+
+
+def _targets(drill: Drill, all_day: Survey, seed: int) -> tuple[Survey, tuple[str, ...]] | None:
+    """Let the drill choose, again where its choice carries the prober.
+
+    Its samples would be lost with the node.
+    """
+    survey = replace(all_day, rng=random.Random(seed))  # noqa: S311 - recorded, not secret
+    ctx = survey.faults
+    probers = {pod.spec.node_name for pod in ctx.api.pods(NAMESPACE, SELECTOR)}
+    draws = (drill.prepare(survey) for _ in range(_DRAWS))
+    return next(((survey, targets) for targets in draws if not probers.intersection(targets)), None)
+
+
+def _recovered(ctx: DrillContext, number: int, before: Marks) -> list[str]:
+    """Wait until the cluster is healthy; return what the round left behind.
+
+    Raises:
+        DeadlineExceeded: it did not become healthy within ``timeouts.recovery``.
+    """
+    faults, found = ctx.faults, list[str]()
+
+    def healthy() -> bool | Waiting:
+        problems = find_problems(faults.api, faults.hosts, faults.inventory)
+        return Waiting("; ".join(problems)) if problems else True
+
+    def clean() -> bool | Waiting:
+        found[:] = find_residue(faults, before)
+        return Waiting("; ".join(found)) if found else True
+
+    with ctx.step("game day", f"recover from round {number}"):
+        seconds = faults.settings.timeouts.recovery
+        wait_for(
+            "the cluster to be healthy",
+            healthy,
+            seconds=seconds,
+            setting="recovery",
+            poll_s=_LOOK_S,
+        )
+        with suppress(DeadlineExceeded):
+            wait_for(
+                "nothing to be left", clean, seconds=_SETTLE_S, setting="recovery", poll_s=_LOOK_S
+            )
+    return found
+
+
+def _tell(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> None:
+    """Add each round's verdict, and how many there were.
+
+    A game day without a round proves nothing.
+    """
+    names = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+    found = f"{len(made)} rounds{f'; not made: {names}' if names else ''}"
+    ctx.check("rounds were made", ok=True if made else None, found=found, expected="1 or more")
+    with ctx.step("game day", "judge every round"):
+        pause(
+            ctx.faults.settings.probes.cooldown_s
+        )  # the in-cluster prober's samples come a moment later
+        ctx.writer.flush()
+        for one, verdict in judge_rounds(ctx.writer.path, made):
+            check = as_check(one, verdict)
+            ctx.check(check.name, check.ok, check.found, check.expected)

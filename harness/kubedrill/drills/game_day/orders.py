@@ -1,0 +1,124 @@
+"""The order service's users during a game day.
+
+Orders all the time, in a ledger, each read back at the end.
+
+Where the order service is not deployed there are none, which is told: the application's probes and
+the ledger of API writes are all the traffic then.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.drills.order_drills import MIN_ACKNOWLEDGED
+from kubedrill.orders.ledger import checks, longest_pause_s, summary
+from kubedrill.orders.manifests import NODE_PORT
+from kubedrill.orders.service import OrderService
+from kubedrill.orders.traffic import Traffic
+from kubedrill.orders.traffic_process import Plan
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from kubedrill.core.drill import DrillContext
+    from kubedrill.orders.ledger import Ledger
+
+_NAME = "orders"
+_READS = 0.5
+"""Reads for each write: fewer than users make, for what is proven is proven by writes."""
+
+
+class OrderUsers:
+    """Users who order ``game_day.orders_per_s`` times a second; a context manager."""
+
+    def __init__(self, ctx: DrillContext) -> None:
+        self._ctx, self._stack = ctx, ExitStack()
+        self._service = OrderService(ctx.faults.api, ctx.faults.settings)
+        self._traffic: Traffic | None = None
+        self._version = ""
+
+    def __enter__(self) -> Self:
+        """Begin, where there is something to order from and somebody shall.
+
+        Raises:
+            DeadlineExceeded: the order service is deployed and does not get complete.
+            StepFailed: it does not answer.
+        """
+        faults, rate = self._ctx.faults, self._ctx.faults.settings.game_day.orders_per_s
+        status = self._service.status() if rate else None
+        if status is None:
+            why = (
+                "the order service is not deployed: kubedrill app deploy"
+                if rate
+                else "game_day.orders_per_s is 0"
+            )
+            faults.note(_NAME, f"nobody orders: {why}")
+            return self
+        self._version = status.version
+        self.wait_complete()
+        rng = self._ctx.survey.rng
+        url = f"http://{faults.inventory.endpoint_address}:{NODE_PORT}"
+        plan = Plan(
+            url,
+            f"game-day-{rng.getrandbits(32):08x}",
+            rate,
+            rate * _READS,
+            seed=rng.getrandbits(32),
+        )
+        path = self._ctx.writer.path.with_suffix(
+            ".ledger"
+        )  # not one of the records, which end in .jsonl
+        self._traffic = self._stack.enter_context(Traffic(plan, path, faults.settings.timeouts))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def wait_complete(self) -> None:
+        """Wait (timeouts.recovery) until every part of the order service is there.
+
+        No second fault on top of one.
+
+        Containers may crash meanwhile: they are started again while what they need is not there
+        yet.
+
+        Raises:
+            DeadlineExceeded: it did not get complete; says what is missing.
+        """
+        if self._version:
+            self._ctx.faults.api.wait(
+                "the order service to be complete", self._lacks, setting="recovery"
+            )
+
+    def settle(self) -> None:
+        """Send no more, read every order back, and add what the verdict depends on."""
+        if self._traffic is None:
+            return
+        try:
+            self._traffic.stop()
+            with self._ctx.step(_NAME, "every order is read back"):
+                ledger = self._traffic.read_back()
+        except StepFailed as error:  # of the harness's own traffic, or a service that nobody can ask: nothing is proven
+            self._ctx.check(
+                "every acknowledged order is there", None, str(error), "a whole read-back"
+            )
+            return
+        self._tell(ledger)
+
+    def _lacks(self) -> str | None:
+        status = self._service.status()
+        return (status.problem or None) if status else "it was removed"
+
+    def _tell(self, ledger: Ledger) -> None:
+        pause = f"no order was acknowledged for {longest_pause_s(ledger):.1f} s at most"
+        for line in (*summary(ledger), pause):
+            self._ctx.event(_NAME, "ledger", line)
+        for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
+            self._ctx.check(check.name, check.ok, check.found, check.expected)

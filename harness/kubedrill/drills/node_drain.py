@@ -1,0 +1,92 @@
+"""Drain a worker under traffic.
+
+1. Choose a worker that runs pods of the app, by the seed. Check that a disruption budget guards
+   them.
+2. Arm the undo, cordon the worker, evict its pods through the Eviction API.
+3. Wait until every probe is answered without it, and check that nothing but DaemonSets is left on
+   it.
+4. Uncordon it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubedrill.cluster.objects import selects
+from kubedrill.core.choices import workers_with_app
+from kubedrill.core.drill import DrillContext, Survey, lacks_second_worker, pick
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import planned_work
+from kubedrill.faults import Drain
+from kubedrill.faults.drain import must_leave
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+
+
+class NodeDrain:
+    """Drain a worker."""
+
+    name = "node-drain"
+    title = "Drain of a worker that runs the app"
+    proves = "a worker can be emptied for maintenance without one failed request"
+    needs = "2 workers or more"
+    takes_s = 60
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs another node that takes the pods."""
+        return lacks_second_worker(survey)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the worker."""
+        return (pick(survey.rng, workers_with_app(survey), "worker with pods of the app"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Nothing may fail."""
+        return planned_work(
+            survey.limits_of(self.name),
+            f"pods on {targets[0]} leave the Service before they stop (preStop), its budget keeps the others",
+            "no control plane is touched",
+        )
+
+    def run(self, ctx: DrillContext) -> None:
+        """Drain, watch, uncordon."""
+        timeouts = ctx.faults.settings.timeouts
+        guards = guarding_budgets(ctx)
+        ctx.check(
+            "a disruption budget guards the app",
+            bool(guards),
+            ", ".join(guards) or "none",
+            "one or more",
+        )
+        with ctx.fault(Drain(ctx.target, timeouts.evict)):
+            with ctx.step(ctx.target, "drained: until every probe is answered"):
+                ctx.wait_answering(
+                    "*", for_s=CALM_S, seconds=timeouts.pods_ready, setting="pods_ready"
+                )
+            left = [
+                pod.metadata.name for pod in ctx.faults.api.pods(node=ctx.target) if must_leave(pod)
+            ]
+            ctx.check(
+                "the node is empty while drained",
+                not left,
+                ", ".join(left) or "no pods",
+                "DaemonSets only",
+            )
+            with ctx.step(ctx.target, "drained: until the app is complete again"):
+                ctx.survey.app.wait_ready()
+
+
+def guarding_budgets(ctx: DrillContext) -> list[str]:
+    """Disruption budgets that select a pod of the app.
+
+    Without one, a drain may evict all pods of a node at once.
+    """
+    api, app = ctx.faults.api, ctx.survey.app
+    pods = api.pods(app.namespace, app.selector)
+    budgets = api.policy.list_namespaced_pod_disruption_budget(app.namespace).items
+    return sorted(
+        b.metadata.name
+        for b in budgets
+        if any(selects(b.spec.selector, p.metadata.labels) for p in pods)
+    )

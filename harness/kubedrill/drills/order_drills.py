@@ -1,0 +1,202 @@
+"""Parts of the order service die under 50 writes a second.
+
+No acknowledged order may be lost, and none stored twice.
+
+1. Choose what dies: the database's primary, the leader of the queue's stream, all caches, each
+   worker in turn.
+2. Send orders in an open loop, each in the ledger before it is sent.
+3. Kill the pods without any grace, and wait until the service is complete again; go on for a while.
+4. Send no more, read every order back, and judge the ledger.
+
+They run only where the order service is deployed (``kubedrill app deploy``): a drill does not
+install a database.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import Check
+from kubedrill.cluster.objects import pod_is_ready
+from kubedrill.core.predictions import Expected, expected_budgets
+from kubedrill.faults import PodKill
+from kubedrill.orders.ledger import checks, longest_pause_s, settle, summary
+from kubedrill.orders.manifests import NAMESPACE, NODE_PORT, STREAM
+from kubedrill.orders.service import OrderService
+from kubedrill.orders.traffic import Traffic, keep_on_for
+from kubedrill.orders.traffic_process import Plan
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.orders.ledger import Ledger
+
+WRITES_PER_S = 50.0
+READS_PER_S = 10.0
+BEFORE_S = 5.0
+AFTER_S = 10.0
+MONITOR_PORT = 8222
+"""Of a queue server (harness/kubedrill/orders/manifests_base/config.yaml)."""
+MIN_ACKNOWLEDGED = 200
+"""Four seconds of traffic: with fewer acknowledged orders nothing is proven."""
+
+
+@dataclass
+class OrderDrill:
+    """``part`` dies: "primary", "leader", "cache" or "worker".
+
+    ``pause_s`` and ``stored_s`` are limits in seconds: how long no write may be acknowledged, and
+    how long after its acknowledgement an order may be stored and seen. ``predicted`` says what is
+    expected, and from which timers.
+    """
+
+    name: str
+    part: str
+    title: str
+    proves: str
+    pause_s: float
+    stored_s: float
+    predicted: str
+    needs: str = "the order service, deployed with kubedrill app deploy"
+    takes_s: int = 90
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs the order service, complete."""
+        return lacks_orders(survey)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Find what holds the part now; there is no choice to make."""
+        if self.part == "leader":
+            return (stream_leader(survey),)
+        if self.part == "primary":
+            status = _service(survey).status()
+            return (status.primary if status else "",)
+        selector = f"app.kubernetes.io/name={self.part}"
+        pods = [pod for pod in survey.faults.api.pods(NAMESPACE, selector) if pod_is_ready(pod)]
+        return tuple(sorted(pod.metadata.name for pod in pods))
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Nobody but the order service's users should feel anything.
+
+        The ledger judges what they feel.
+        """
+        del targets
+        return expected_budgets(survey.limits_of(self.name), Expected())
+
+    def run(self, ctx: DrillContext) -> None:
+        """Send, kill, wait, read back, judge."""
+        settings = ctx.faults.settings
+        url = f"http://{ctx.faults.inventory.endpoint_address}:{NODE_PORT}"
+        run = f"{self.name}-{ctx.survey.rng.getrandbits(32):08x}"
+        plan = Plan(url, run, WRITES_PER_S, READS_PER_S, seed=ctx.survey.rng.getrandbits(32))
+        path = ctx.writer.path.with_suffix(".ledger")  # not one of the records, which end in .jsonl
+        with Traffic(plan, path, settings.timeouts) as traffic:
+            with ctx.step("orders", f"{WRITES_PER_S:g} writes a second"):
+                keep_on_for(BEFORE_S, traffic.check)
+                self._kill(ctx)
+                keep_on_for(AFTER_S, traffic.check)
+                traffic.stop()
+            with ctx.step("orders", "every order is read back"):
+                ledger = traffic.read_back()
+        for line in summary(ledger):
+            ctx.event("orders", "ledger", line)
+        for check in (*checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED), *self._felt(ledger)):
+            ctx.check(check.name, check.ok, check.found, check.expected)
+
+    def _kill(self, ctx: DrillContext) -> None:
+        """All caches at once; of the others one after the other, each only when the last one is back."""
+        service = _service(ctx.survey)
+        status = service.status()
+        if status is None:
+            raise StepFailed("the order service was removed meanwhile: kubedrill app deploy")
+        together = PodKill(NAMESPACE, selector="app.kubernetes.io/name=cache")
+        kills = (
+            [together]
+            if self.part == "cache"
+            else [PodKill(NAMESPACE, pod=name) for name in ctx.targets]
+        )
+        for kill in kills:
+            with (
+                ctx.fault(kill),
+                ctx.step(kill.subject, "until the order service is complete again"),
+            ):
+                service.wait_ready(status.version)
+
+    def _felt(self, ledger: Ledger) -> tuple[Check, ...]:
+        """Compare what users felt with the limits; the prediction stands beside them."""
+        if ledger.found is None:
+            return ()
+        pause, delay = longest_pause_s(ledger), settle(ledger).worst_delay_s
+        return (
+            Check(
+                "writes go on",
+                pause <= self.pause_s,
+                f"no write was acknowledged for {pause:.1f} s at most",
+                f"{self.pause_s:g} s at most; predicted: {self.predicted}",
+            ),
+            Check(
+                "orders are stored soon",
+                delay <= self.stored_s,
+                f"stored and seen {delay:.1f} s after the acknowledgement at most",
+                f"{self.stored_s:g} s at most; predicted: {self.predicted}",
+            ),
+        )
+
+
+def lacks_orders(survey: Survey) -> str | None:
+    """Return why drills of the order service cannot be run here.
+
+    None where it is deployed and complete.
+    """
+    status = _service(survey).status()
+    if status is None:
+        return "the order service is not deployed: kubedrill app deploy"
+    return f"the order service is not complete: {status.problem}" if status.problem else None
+
+
+def stream_leader(survey: Survey) -> str:
+    """Return the pod whose queue server leads the stream, as the servers tell it.
+
+    Raises:
+        StepFailed: none of them knows a leader.
+    """
+    api = survey.faults.api
+    pods = [pod for pod in api.pods(NAMESPACE, "app.kubernetes.io/name=queue") if pod_is_ready(pod)]
+    for pod in pods:
+        told = json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/jsz?streams=1", MONITOR_PORT))
+        for account in told.get("account_details") or []:
+            for stream in account.get("stream_detail") or []:
+                if stream["name"] == STREAM and (leader := stream.get("cluster", {}).get("leader")):
+                    return str(leader)
+    raise StepFailed(f"none of {len(pods)} queue servers knows a leader of stream {STREAM}")
+
+
+def _service(survey: Survey) -> OrderService:
+    return OrderService(survey.faults.api, survey.faults.settings)
+
+
+ORDER_DRILLS = (
+    OrderDrill(
+        "orders-primary-killed", "primary", "The database's primary is killed under writes",
+        "a failover of the database costs no acknowledged order, and no write",
+        3, 60, "orders wait in the queue; a standby, or the pod itself, is primary after ttl (20 s) and a start",
+    ),
+    OrderDrill(
+        "orders-queue-leader-killed", "leader", "The leader of the queue's stream is killed under writes",
+        "an acknowledged order is on two other servers", 10, 30,
+        "a new leader in 1-5 s; web asks again for 8 s with the same key",
+    ),
+    OrderDrill(
+        "orders-caches-killed", "cache", "Every cache pod is killed under writes",
+        "a cache that is gone loses nothing", 3, 10, "a dead cache costs 50 ms a second and process",
+    ),
+    OrderDrill(
+        "orders-workers-killed", "worker", "Each worker is killed in turn under writes",
+        "orders in a dead worker's hands are stored by another one, once", 3, 30,
+        "the queue hands a dead worker's orders on after 15 s", takes_s=120,
+    ),
+)  # fmt: skip
+"""One row a drill."""

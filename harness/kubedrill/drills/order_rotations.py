@@ -1,0 +1,256 @@
+"""What the order service is told and trusted with is rotated under writes, or its version.
+
+No request may fail.
+
+1. Send orders in an open loop by two ways, the web's node port over HTTP and the ingress over TLS,
+   each with a ledger.
+2. Rotate the ConfigMap's greeting (there and back), the ingress's certificate, or the logins to
+   queue, database and cache; wait until the new one is in use everywhere: each web pod is asked,
+   each address shakes hands. Or bring the service to its other version, migration included, and
+   back.
+3. Go on for a while, send no more, read every order back, and judge both ledgers: each single
+   request counts.
+
+By hand: ``kubedrill app traffic`` and beside it ``kubedrill app rotate --what
+config|certificate|passwords``, or ``kubedrill app deploy --version v2``.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.core.predictions import Expected, expected_budgets
+from kubedrill.drills.order_drills import AFTER_S, BEFORE_S, MIN_ACKNOWLEDGED, lacks_orders
+from kubedrill.orders import pki
+from kubedrill.orders.certificates import Certificates
+from kubedrill.orders.ledger import checks, failures, longest_pause_s, summary
+from kubedrill.orders.manifests import HTTPS_NODE_PORT, NAMESPACE, NODE_PORT, VERSIONS
+from kubedrill.orders.rotation import Rotation
+from kubedrill.orders.service import OrderService
+from kubedrill.orders.traffic import Traffic, keep_on_for
+from kubedrill.orders.traffic_process import Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.orders.ledger import Ledger
+
+WRITES_PER_S, READS_PER_S = 20.0, 5.0
+"""By each of the two ways: 50 requests a second in all."""
+NEW_CONNECTIONS = 0.5
+"""Share of requests that open a connection of their own: a certificate is looked at by them
+only."""
+
+
+@dataclass
+class OrderRotation:
+    """``what`` is rotated: "config", "certificate", "passwords" or "version".
+
+    ``pause_s`` is how long no write may be acknowledged, in seconds; ``predicted`` says why so
+    long.
+    """
+
+    name: str
+    what: str
+    title: str
+    proves: str
+    pause_s: float
+    predicted: str
+    takes_s: int
+    needs: str = "the order service, deployed with kubedrill app deploy"
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs the order service, complete."""
+        return lacks_orders(survey)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Name what is rotated; there is no choice to make."""
+        del survey
+        return (f"{NAMESPACE}/{self.what}",)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Nobody else should feel anything.
+
+        The ledgers judge what the order service's users feel.
+        """
+        del targets
+        return expected_budgets(survey.limits_of(self.name), Expected())
+
+    def run(self, ctx: DrillContext) -> None:
+        """Send, rotate, read back, judge."""
+        plans = self._plans(ctx)
+        with ExitStack() as stack:
+            flows = {
+                way: stack.enter_context(Traffic(plan, path, ctx.faults.settings.timeouts))
+                for way, (plan, path) in plans.items()
+            }
+
+            def check_all() -> None:
+                for flow in flows.values():
+                    flow.check()
+
+            with ctx.step(
+                "orders", f"{WRITES_PER_S:g} writes a second by {' and by '.join(flows)}"
+            ):
+                keep_on_for(BEFORE_S, check_all)
+                with ctx.step(ctx.target, f"rotate {self.what}", lane="fault"):
+                    self._rotate(ctx)
+                keep_on_for(AFTER_S, check_all)
+                for flow in flows.values():
+                    flow.stop()
+            with ctx.step("orders", "every order is read back"):
+                ledgers = {way: flow.read_back() for way, flow in flows.items()}
+        for way, ledger in ledgers.items():
+            self._judge(ctx, way, ledger)
+
+    def _plans(self, ctx: DrillContext) -> dict[str, tuple[Plan, Path]]:
+        """Return what to send by each way, and the file of its ledger, beside the record."""
+        run, seed = (
+            f"{self.name}-{ctx.survey.rng.getrandbits(32):08x}",
+            ctx.survey.rng.getrandbits(32),
+        )
+        address, authority = (
+            ctx.faults.inventory.endpoint_address,
+            Certificates(ctx.faults.api).authority(),
+        )
+        ways = {
+            "node port": f"http://{address}:{NODE_PORT}",
+            "ingress": f"https://{address}:{HTTPS_NODE_PORT}",
+        }
+        plans = {}
+        for way, url in ways.items():
+            mark = way.partition(" ")[0]
+            plan = Plan(
+                url,
+                f"{run}-{mark}",
+                WRITES_PER_S,
+                READS_PER_S,
+                new_connections=NEW_CONNECTIONS,
+                seed=seed,
+                authority=authority,
+            )
+            plans[way] = plan, ctx.writer.path.with_suffix(f".{mark}.ledger")
+        return plans
+
+    def _rotate(self, ctx: DrillContext) -> None:
+        rotation = Rotation(
+            ctx.faults.api,
+            ctx.faults.settings,
+            lambda line: ctx.event("orders", self.what, "rotation", step=line),
+        )
+        {
+            "config": self._greeting,
+            "certificate": self._certificate,
+            "passwords": self._logins,
+            "version": self._version,
+        }[self.what](ctx, rotation)
+
+    def _greeting(self, ctx: DrillContext, rotation: Rotation) -> None:
+        former, what = rotation.live_greeting(), "the greeting of before"
+        ctx.undos.add(what, lambda: rotation.greeting(former))
+        for text in (f"Hello from drill {ctx.survey.rng.getrandbits(32):08x}", former):
+            with ctx.step(ctx.target, f"until every web pod says {text!r}"):
+                rotation.greeting(text)
+        ctx.undos.drop(what)
+        ctx.check(
+            "every web pod greets anew",
+            True,
+            "there and back, with no pod restarted",
+            "there and back",
+        )
+
+    def _certificate(self, ctx: DrillContext, rotation: Rotation) -> None:
+        before = pki.serial(Certificates(ctx.faults.api).serving())
+        with ctx.step(ctx.target, "until every address serves a new certificate"):
+            after = rotation.certificate()
+        found = f"{after:x} at the cluster's address and at each of {len(ctx.faults.inventory.nodes)} nodes"
+        ctx.check(
+            "a new certificate is served everywhere",
+            after != before,
+            found,
+            f"another one than {before:x}",
+        )
+
+    def _logins(self, ctx: DrillContext, rotation: Rotation) -> None:
+        before, what = rotation.side(), "a rotation of logins that was begun"
+        ctx.undos.add(what, rotation.finish)
+        with ctx.step(ctx.target, "until the old login is worthless"):
+            after = rotation.logins()
+        ctx.undos.drop(what)
+        ctx.check(
+            "another login is in use",
+            after != before,
+            f"login {after}",
+            f"another one than {before}",
+        )
+
+    def _version(self, ctx: DrillContext, _rotation: Rotation) -> None:
+        service = OrderService(ctx.faults.api, ctx.faults.settings)
+        before = self._running(service)
+        (other,) = set(VERSIONS) - {before}
+        what = f"the order service at {before}"
+        ctx.undos.add(what, lambda: service.deploy(before))
+        ran = [before]
+        for version in (other, before):
+            with ctx.step(ctx.target, f"{version}: until every part is complete"):
+                service.deploy(version)
+                ran.append(self._running(service))
+        ctx.undos.drop(what)
+        found, expected = " → ".join(ran), f"{before} → {other} → {before}"
+        ctx.check("there and back", found == expected, found, expected)
+
+    @staticmethod
+    def _running(service: OrderService) -> str:
+        status = service.status()
+        return status.version if status else "nothing"
+
+    def _judge(self, ctx: DrillContext, way: str, ledger: Ledger) -> None:
+        for line in summary(ledger):
+            ctx.event("orders", "ledger", line, way=way)
+        for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
+            ctx.check(f"{way}: {check.name}", check.ok, check.found, check.expected)
+        failed = failures(ledger)
+        said = ", ".join(f"{count} {kind}" for kind, count in failed.items())
+        ctx.check(
+            f"{way}: no request failed",
+            not failed,
+            said or "none of them",
+            "not one, on new and kept connections",
+        )
+        pause = longest_pause_s(ledger)
+        found = f"no write was acknowledged for {pause:.1f} s at most"
+        ctx.check(
+            f"{way}: writes go on",
+            pause <= self.pause_s,
+            found,
+            f"{self.pause_s:g} s at most; {self.predicted}",
+        )
+
+
+ORDER_ROTATIONS = (
+    OrderRotation(
+        "orders-config-rotated", "config", "The order service's ConfigMap is changed under writes",
+        "a setting is changed without a restart and without a failed request", 3,
+        "predicted: nothing restarts; the kubelet replaces the file within its sync period, 60 s", 200,
+    ),
+    OrderRotation(
+        "orders-certificate-rotated", "certificate", "The ingress's certificate is rotated under writes",
+        "a new certificate is served without a restart and without a failed request", 3,
+        "predicted: nothing restarts; the kubelet replaces the files within its sync period, 60 s", 120,
+    ),
+    OrderRotation(
+        "orders-secret-rotated", "passwords", "The logins to queue, database and cache are rotated under writes",
+        "everybody moves to a new login, and the old one is worthless, without a failed request", 8,
+        "predicted: new pods as in a rolling update; while a queue server restarts, a new leader in 1-5 s", 300,
+    ),
+    OrderRotation(
+        "orders-rollout", "version", "The order service is brought to its other version and back under writes",
+        "a release, its migration and its rollback happen without a failed request", 3,
+        "predicted: a new pod is Ready before an old one goes; the database's new form is one that both cope with", 150,
+    ),
+)  # fmt: skip
+"""One row a drill."""

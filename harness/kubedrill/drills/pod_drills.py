@@ -1,0 +1,134 @@
+"""Pods of the app die without a word: one of them, all at once, or one container's process.
+
+1. Choose the pod by the seed.
+2. Delete it without any grace, or all pods of the Deployment in one request, or kill the
+   container's process.
+3. Wait until the Deployment is complete again and every probe is answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.cluster.objects import pod_is_ready
+from kubedrill.core.drill import pick
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import Expected, Prediction, expected_budgets, until_replaced
+from kubedrill.faults import ContainerKill, PodKill
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.faults import Fault
+
+NOTICED_S = 1.0
+"""Seconds between two looks of the kubelet at its containers (pkg/kubelet/kubelet.go,
+genericPlegRelistPeriod)."""
+
+ALL = "*"
+
+
+@dataclass
+class PodDrill:
+    """``what`` dies: "pod", "all" or "container"."""
+
+    name: str
+    what: str
+    title: str
+    proves: str
+    needs: str = "3 replicas of the app"
+    takes_s: int = 45
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs pods whose controller replaces them."""
+        pods = _ready(survey)
+        if len(pods) < 2 and self.what != "all":
+            return (
+                f"the app has {len(pods)} ready pod(s); needs 2 or more so that another one serves"
+            )
+        return self._fault(survey, ALL if self.what == "all" else pods[0].metadata.name).available(
+            survey.faults
+        )
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the pod."""
+        if self.what == "all":
+            return (ALL,)
+        return (pick(survey.rng, [pod.metadata.name for pod in _ready(survey)], "pod of the app"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """The Service has to lose the dead pods, or get new ones."""
+        timers, app = survey.timers, survey.app
+        if self.what == "all":
+            part = until_replaced(timers, "every pod of the app", readiness_s(app.pod_spec()))
+        else:
+            noticed = NOTICED_S if self.what == "container" else 0.0
+            part = left_the_service(targets[0], noticed, timers.proxy_min_sync.value)
+        return expected_budgets(survey.limits_of(self.name), Expected(app=(part,)))
+
+    def run(self, ctx: DrillContext) -> None:
+        """Kill, wait until all is as before."""
+        with ctx.fault(self._fault(ctx.survey, ctx.target)):
+            with ctx.step(ctx.target, "until the app is complete again"):
+                ctx.survey.app.wait_ready()
+            with ctx.step(ctx.target, "until every probe is answered"):
+                seconds = ctx.faults.settings.timeouts.rollout
+                ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
+
+    def _fault(self, survey: Survey, pod: str) -> Fault:
+        app = survey.app
+        if self.what == "all":
+            return PodKill(app.namespace, selector=app.selector)
+        if self.what == "pod":
+            return PodKill(app.namespace, pod=pod)
+        spec = next(p.spec for p in _ready(survey) if p.metadata.name == pod)
+        return ContainerKill(spec.node_name, app.namespace, pod, spec.containers[0].name)
+
+
+def readiness_s(spec: Any) -> float:
+    """Seconds that a pod's readiness probe needs to find it ready.
+
+    InitialDelaySeconds + period x successThreshold.
+
+    0 for a pod without one. Unset values are Kubernetes' defaults (core/v1, Probe: 0, 10 and 1).
+    """
+    probe = spec.containers[0].readiness_probe
+    if probe is None:
+        return 0.0
+    return float(
+        (probe.initial_delay_seconds or 0)
+        + (probe.period_seconds or 10) * (probe.success_threshold or 1)
+    )
+
+
+def left_the_service(pod: str, noticed_s: float, sync_s: float) -> Prediction:
+    """Until no request is sent to a dead pod any more."""
+    seconds = noticed_s + sync_s
+    how = (
+        f"the kubelet sees it within {noticed_s:g} s"
+        if noticed_s
+        else "its removal from the API is seen at once"
+    )
+    return Prediction(
+        seconds, (f"{pod} is dead: {how}, kube-proxy follows within {sync_s:g} s; a share fails",)
+    )
+
+
+def _ready(survey: Survey) -> list[Any]:
+    pods = survey.faults.api.pods(survey.app.namespace, survey.app.selector)
+    return [pod for pod in pods if pod_is_ready(pod)]
+
+
+POD_DRILLS = (
+    PodDrill("pod-killed", "pod", "One pod of the app is killed", "the Service loses a dead pod in a moment"),
+    PodDrill(
+        "pods-all-killed", "all", "All pods of the app are killed at once",
+        "the app is back as soon as new pods are ready, with nobody's help",
+    ),
+    PodDrill(
+        "container-killed", "container", "The process of one container is killed",
+        "the kubelet restarts a container that died, and its pod serves again",
+    ),
+)  # fmt: skip
+"""One row a drill."""

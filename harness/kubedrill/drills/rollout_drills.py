@@ -1,0 +1,117 @@
+"""A release of the app that does not work.
+
+The old one has to go on serving until it is rolled back.
+
+1. Arm the rollback on a control plane, then release a version whose image is missing, that crashes,
+   or is never ready.
+2. Wait until Kubernetes tells of the new pod what is wrong with it. Leave it so for a while.
+3. Every replica of the old release has to be there and to serve: none may be given up for one that
+   does not.
+4. Roll back, and wait until the app is complete again.
+
+By hand: ``kubectl -n kubedrill-app rollout status deployment/hello``, ``kubectl -n kubedrill-app
+get pod``, ``kubectl -n kubedrill-app rollout undo deployment/hello``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.waits import pause
+from kubedrill.core.drill import lacks_second_version
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import planned_work
+from kubedrill.faults import BadRollout
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+
+HOLD_S = 10.0
+"""Seconds that the broken release stays: ten failed readiness probes of the app's, one second
+apart."""
+
+
+@dataclass
+class BadRolloutDrill:
+    """Release something that is ``wrong``."""
+
+    name: str
+    wrong: str
+    title: str
+    proves: str
+    needs: str = "a Deployment that gives up no pod before the new one is ready (maxUnavailable 0)"
+    takes_s: int = 60
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a Deployment that is updated pod by pod, and that kubedrill can bring back to its version."""
+        return lacks_second_version(survey) or self._fault(survey).available(survey.faults)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Name the app's Deployment."""
+        return (self._fault(survey).subject,)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Nothing may fail."""
+        del targets
+        return planned_work(
+            survey.limits_of(self.name),
+            "no old pod goes before a new one is Ready (maxUnavailable 0), and none gets Ready",
+            "no control plane is touched",
+        )
+
+    def run(self, ctx: DrillContext) -> None:
+        """Release, see it fail, roll back."""
+        api, app, fault = ctx.faults.api, ctx.survey.app, self._fault(ctx.survey)
+        ctx.undos.add("the app at v1", lambda: app.roll("v1"))
+        with ctx.fault(fault):
+            with ctx.step(ctx.target, f"{fault.name}: until Kubernetes tells"):
+                lacks = lambda: (  # noqa: E731
+                    None if self._told(ctx, fault) else "nothing is told of the new pod yet"
+                )
+                api.wait(
+                    "Kubernetes to tell what is wrong with the new pod", lacks, setting="pods_ready"
+                )
+            found = self._told(ctx, fault)
+            with ctx.step(ctx.target, f"{fault.name}: for {HOLD_S:g} s"):
+                pause(HOLD_S)
+            status = api.apps.read_namespaced_deployment(app.name, app.namespace)
+            ready, wanted = status.status.ready_replicas or 0, status.spec.replicas
+            ctx.check(
+                "the old release keeps every replica",
+                ready >= wanted,
+                f"{ready} ready; {found}",
+                f"{wanted}",
+            )
+        with ctx.step(ctx.target, "rolled back: until the app is complete again"):
+            gone = "the broken release's pod to be gone"
+            api.wait(gone, lambda: self._told(ctx, fault) or None, setting="pods_ready")
+            app.wait_ready()
+        ctx.undos.drop("the app at v1")
+        with ctx.step(ctx.target, "rolled back: until every probe is answered"):
+            seconds = ctx.faults.settings.timeouts.rollout
+            ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
+
+    def _told(self, ctx: DrillContext, fault: BadRollout) -> str:
+        return fault.symptom(ctx.faults.api.pods(ctx.survey.app.namespace, ctx.survey.app.selector))
+
+    def _fault(self, survey: Survey) -> BadRollout:
+        return BadRollout(survey.app.namespace, survey.app.name, self.wrong)
+
+
+ROLLOUT_DRILLS = (
+    BadRolloutDrill(
+        "rollout-image-missing", "image missing", "A release whose image is missing",
+        "a release that cannot start costs no request, and a rollback ends it",
+    ),
+    BadRolloutDrill(
+        "rollout-crash-loop", "crash loop", "A release that crashes",
+        "a release that crashes costs no request, and a rollback ends it",
+    ),
+    BadRolloutDrill(
+        "rollout-never-ready", "never ready", "A release that never gets ready",
+        "readiness keeps a release that does not serve out of the Service, and a rollback ends it",
+    ),
+)  # fmt: skip
+"""One row a drill."""

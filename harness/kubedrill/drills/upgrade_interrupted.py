@@ -1,0 +1,247 @@
+"""Upgrades that something happens to half-way, and that the same command finishes.
+
+A table of :class:`Interrupted`.
+
+1. Choose by the seed the node at which it happens.
+2. Run playbooks/upgrade.yml until the moment: a task on that node, found in Ansible's events.
+3. Then kill the playbook, or cut the power of a node and let the playbook find out, or let a budget
+   block the drain.
+4. Put back what was broken; the node has to be Ready again.
+5. Run the same playbook again: it has to finish the upgrade. Check that every node runs the new
+   version.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.playbooks import KillPlaybook
+from kubedrill.core.drill import lacks_second_worker, pick
+from kubedrill.core.node_loss import loss_budgets, power_unavailable
+from kubedrill.core.predictions import only_plane_swapped, planned_work
+from kubedrill.drills import drain_blocked
+from kubedrill.drills.cluster_upgrade import check_upgraded, goal, lacks_bundle, play, uncordon_all
+from kubedrill.faults import PowerCut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kubedrill.base.model import Budget
+    from kubedrill.cluster.playbooks import TaskEvent
+    from kubedrill.core.drill import DrillContext, Survey
+
+SWAP = "Swap etcd, API server, controller manager, scheduler and kubelet"
+RESTART = "Restart what runs in its old version"
+MARK = "Mark the node as being upgraded"
+"""Names of tasks of roles/upgrade; a test compares them with the role."""
+_DRAIN_S = 75
+"""Seconds until the role gives a blocked drain up: pods that may move take 30 s of grace, some in
+turn."""
+
+
+@dataclass
+class Interrupted:
+    """One row: ``among`` are the nodes that it may happen at, ``first`` runs the upgrade until it stops."""
+
+    name: str
+    title: str
+    proves: str
+    needs: str
+    takes_s: int
+    among: Callable[[Survey], list[str]]
+    first: Callable[[DrillContext, str], str]
+    power: bool = False
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a newer bundle, and a node that it can happen at."""
+        candidates = self.among(survey)
+        if not candidates:
+            return f"needs {self.needs}"
+        return lacks_bundle(survey) or (
+            power_unavailable(survey, candidates) if self.power else None
+        )
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose the node by the seed."""
+        return (pick(survey.rng, self.among(survey), f"node for {self.name}"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """As for an upgrade; where a control plane is lost, as for that too."""
+        node = survey.faults.inventory.node(targets[0])
+        if self.power and node.is_control_plane:
+            return loss_budgets(survey, self.name, node.name)
+        return planned_work(
+            survey.limits_of(self.name),
+            "each node is drained before it is touched: it has no pods of the app when it happens",
+            "each API server is taken out of the balancer before it stops, and stays out until it is finished",
+            only_plane_swapped(
+                survey.timers, [node.name for node in survey.faults.inventory.control_planes]
+            ),
+        )
+
+    def run(self, ctx: DrillContext) -> None:
+        """Upgrade until it stops, put back what was broken, upgrade again."""
+        wanted = goal(ctx.faults)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.faults))
+        said = self.first(ctx, wanted)
+        ctx.check(
+            "the upgrade stopped half-way",
+            bool(said),
+            said or "it ran to its end",
+            "it stops at the moment chosen",
+        )
+        play(ctx, wanted, f"upgrade to {wanted}, again")
+        check_upgraded(ctx, wanted)
+
+
+def killed(ctx: DrillContext, wanted: str) -> str:
+    """Kill the playbook while the target's control plane is swapped, or while a worker's programs restart."""
+    moment = SWAP if ctx.faults.inventory.node(ctx.target).is_control_plane else RESTART
+
+    def watch(event: TaskEvent) -> None:
+        if event.kind == "start" and event.host == ctx.target and event.task.endswith(moment):
+            ctx.event("step", ctx.target, f"kill -9 during: {moment}")
+            raise KillPlaybook
+
+    try:
+        play(ctx, wanted, f"upgrade to {wanted}, until it is killed", watch)
+    except KillPlaybook:
+        return f"killed on {ctx.target} during: {moment}"
+    return ""
+
+
+def power_lost(ctx: DrillContext, wanted: str) -> str:
+    """Cut the target's power.
+
+    A worker's in the middle of its turn, a finished control plane's when the next begins.
+    """
+    plane = ctx.faults.inventory.node(ctx.target).is_control_plane
+    with _cut_at(ctx, MARK if plane else RESTART, other=plane) as watch:
+        said = _failed(ctx, wanted, f"upgrade to {wanted}, while {ctx.target} loses power", watch)
+    api = ctx.faults.api
+    with ctx.step(ctx.target, "boot: until Ready"):
+        api.wait(
+            f"node {ctx.target} to be Ready",
+            lambda: None if api.ready(ctx.target) else "NotReady",
+            setting="node_ready",
+        )
+    return said
+
+
+@contextmanager
+def _cut_at(
+    ctx: DrillContext, moment: str, *, other: bool
+) -> Iterator[Callable[[TaskEvent], None]]:
+    """Give a watcher that cuts the power once at the moment, on the target or (``other``) on the node after it."""
+    finished: list[str] = []
+    with ExitStack() as stack:
+        cut: list[str] = []
+
+        def watch(event: TaskEvent) -> None:
+            if event.kind not in ("start", "changed") or not event.task.endswith(
+                ("Take the mark off", moment)
+            ):
+                return
+            if event.task.endswith("Take the mark off") and event.kind == "changed":
+                finished.append(event.host)
+            due = (
+                event.host != ctx.target and ctx.target in finished
+                if other
+                else event.host == ctx.target
+            )
+            if event.kind == "start" and event.task.endswith(moment) and due and not cut:
+                cut.append(ctx.target)
+                stack.enter_context(ctx.fault(PowerCut(ctx.target)))
+
+        yield watch
+
+
+def blocked(ctx: DrillContext, wanted: str) -> str:
+    """Plant a pod that may not be disrupted on the target.
+
+    Its drain has to be refused by name, the node uncordoned.
+    """
+    api = ctx.faults.api
+    what = f"namespace {drain_blocked.NAMESPACE}"
+    ctx.undos.add(what, lambda: api.remove_namespace(drain_blocked.NAMESPACE))
+    with ctx.step(ctx.target, "plant a workload that may not be disrupted"):
+        api.apply(drain_blocked.planted(ctx.target))
+        api.wait_rollout("Deployment", drain_blocked.NAMESPACE, drain_blocked.WORKLOAD)
+    said = _failed(ctx, wanted, f"upgrade to {wanted}, until a budget blocks it")
+    named = f"PodDisruptionBudget {drain_blocked.NAMESPACE}/{drain_blocked.WORKLOAD}"
+    ctx.check(
+        "the refusal names the budget",
+        named in said,
+        said or "it was not refused",
+        f"the words '{named}'",
+    )
+    cordoned = bool(api.node(ctx.target).spec.unschedulable)
+    found = "cordoned" if cordoned else "uncordoned"
+    ctx.check("the node is uncordoned after the refusal", not cordoned, found, "uncordoned")
+    with ctx.step(ctx.target, "remove the planted workload"):
+        api.remove_namespace(drain_blocked.NAMESPACE)
+    ctx.undos.drop(what)
+    return said
+
+
+def _failed(
+    ctx: DrillContext, wanted: str, title: str, watch: Callable[[TaskEvent], None] | None = None
+) -> str:
+    """Run the upgrade, which is expected to fail; returns what it said."""
+    try:
+        play(
+            ctx,
+            wanted,
+            title,
+            watch,
+            {"upgrade_drain_timeout": _DRAIN_S} if watch is None else None,
+        )
+    except StepFailed as failure:
+        ctx.progress.note(ctx.target, f"stopped as it should: {failure}")
+        return str(failure)
+    return ""
+
+
+def any_node(survey: Survey) -> list[str]:
+    """Every node."""
+    return [node.name for node in survey.faults.inventory.nodes]
+
+
+def workers(survey: Survey) -> list[str]:
+    """Workers, where another one is left for the pods."""
+    inventory = survey.faults.inventory
+    return [] if lacks_second_worker(survey) else [node.name for node in inventory.workers]
+
+
+def planes_but_the_last(survey: Survey) -> list[str]:
+    """Control planes after which another one is upgraded, where a majority is left without one."""
+    planes = survey.faults.inventory.control_planes
+    return [node.name for node in planes[:-1]] if len(planes) >= 3 else []
+
+
+INTERRUPTED = (
+    Interrupted(
+        "upgrade-killed", "Upgrade killed half-way, finished by a rerun",
+        "an upgrade whose controller dies is finished by the same command, and users do not notice",
+        "a newer bundle", 480, any_node, killed,
+    ),
+    Interrupted(
+        "upgrade-node-lost", "Worker powered off in the middle of its upgrade",
+        "an upgrade that loses a drained worker stops there, costs nothing, and is finished by the same command",
+        "a newer bundle, 2 workers or more, power control", 600, workers, power_lost, power=True,
+    ),
+    Interrupted(
+        "upgrade-plane-lost", "Control plane lost between two nodes of an upgrade",
+        "an upgrade that loses a control plane stops before it takes the majority away, and is finished by a rerun",
+        "a newer bundle, 3 control planes or more, power control", 600, planes_but_the_last, power_lost, power=True,
+    ),
+    Interrupted(
+        "upgrade-drain-blocked", "Upgrade whose drain a budget blocks",
+        "the budget is named, the node goes on taking pods, and the upgrade is finished once the budget is gone",
+        "a newer bundle, 2 workers or more", 540, workers, blocked,
+    ),
+)  # fmt: skip
+"""One row a drill."""

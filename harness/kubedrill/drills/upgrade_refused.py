@@ -1,0 +1,162 @@
+"""Upgrades that have to be refused before anything is changed: a table of :class:`Refused`.
+
+1. Remember what runs: each node's versions and cordon, and the identity of each static pod.
+2. Run playbooks/upgrade.yml with a bundle of which a part is cut short, or with more disk asked for
+   than a node has.
+3. It has to be refused, and the refusal has to name the part or the node.
+4. Compare with what ran before: nothing may have changed.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.core.drill import pick
+from kubedrill.core.predictions import planned_work
+from kubedrill.drills.cluster_upgrade import goal, lacks_bundle, play
+from kubedrill.faults import DiskFull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from kubedrill.base.model import Budget
+    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.faults import FaultContext
+
+CORRUPT_PART = "bin/kubelet"
+_KEPT_BYTES = 1 << 20
+_MORE_THAN_ANY_MIB = 10**9
+"""A petabyte: what is asked for where a node's disk is its host's and cannot be filled."""
+
+
+@dataclass
+class Refused:
+    """One row. ``arrange`` gives extra variables for the playbook, and words that the refusal must hold."""
+
+    name: str
+    title: str
+    proves: str
+    takes_s: int
+    arrange: Callable[[DrillContext, str], AbstractContextManager[tuple[dict[str, Any], str]]]
+    needs: str = "a newer bundle"
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a newer bundle: without one there is another refusal before."""
+        return lacks_bundle(survey)
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose by the seed the node that lacks something."""
+        return (pick(survey.rng, [node.name for node in survey.faults.inventory.nodes], "node"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """Nothing may fail."""
+        del targets
+        why = "what is refused touches nothing"
+        return planned_work(survey.limits_of(self.name), why, why)
+
+    def run(self, ctx: DrillContext) -> None:
+        """Upgrade, listen to the refusal, compare."""
+        wanted, before = goal(ctx.faults), what_runs(ctx.faults)
+        with self.arrange(ctx, wanted) as (extra_vars, words):
+            said = ""
+            try:
+                play(ctx, wanted, f"upgrade to {wanted}, to be refused", extra_vars=extra_vars)
+            except StepFailed as refusal:
+                said = str(refusal)
+                ctx.progress.note(ctx.target, f"refused as it should be: {refusal}")
+        ctx.check(
+            "the upgrade was refused and says why",
+            words in said,
+            said or "it was not refused",
+            f"{words!r}",
+        )
+        changed = sorted(
+            name for name, found in what_runs(ctx.faults).items() if before.get(name) != found
+        )
+        ctx.check(
+            "nothing was changed",
+            not changed,
+            ", ".join(changed) or "nothing changed",
+            "nothing changed",
+        )
+
+
+def what_runs(ctx: FaultContext) -> dict[str, str]:
+    """What an upgrade changes.
+
+    Kubelets' versions, cordons and marks, and the identities of static pods.
+    """
+    found = {}
+    for node in ctx.api.nodes():
+        marks = sorted(
+            key for key in node.metadata.annotations or {} if key.startswith("kubedrill/")
+        )
+        state = [node.status.node_info.kubelet_version, bool(node.spec.unschedulable), *marks]
+        found[f"node {node.metadata.name}"] = json.dumps(state)
+    for pod in ctx.api.pods("kube-system", "tier=control-plane"):
+        hashed = (pod.metadata.annotations or {}).get("kubernetes.io/config.hash", "")
+        restarts = [status.restart_count for status in pod.status.container_statuses or []]
+        found[f"pod {pod.metadata.name}"] = json.dumps([hashed, restarts])
+    return found
+
+
+@contextmanager
+def corrupt_bundle(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give a bundle of links to the real one, but for one part that is cut short as by an interrupted copy."""
+    source = Path(str(ctx.faults.inventory.vars["cluster_bundles_source"])).expanduser()
+    [real] = [path.parent for path in source.glob(f"{wanted}-*/bundle.json")][:1]
+    with tempfile.TemporaryDirectory(prefix="kubedrill-corrupt-") as folder:
+        copy = Path(folder) / real.name
+        for path in (each for each in real.rglob("*") if each.is_file()):
+            link = copy / path.relative_to(real)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+        part = copy / CORRUPT_PART
+        with part.open("rb") as file:
+            start = file.read(_KEPT_BYTES)
+        part.unlink()
+        part.write_bytes(start)
+        yield (
+            {"cluster_bundles_source": folder},
+            f"is corrupt: {CORRUPT_PART} has {len(start)} bytes",
+        )
+
+
+@contextmanager
+def little_disk(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Fill the target's disk.
+
+    Where it is its host's, ask for more than it has: the refusal is the same.
+    """
+    del wanted
+    fault = DiskFull(ctx.target, "root")
+    words = f"{ctx.target} has "
+    reason = fault.available(ctx.faults)
+    if reason is None:
+        with ctx.fault(fault):
+            yield {}, words
+        return
+    ctx.event(
+        "note", ctx.target, f"its disk is not filled ({reason}); more is asked for than it has"
+    )
+    yield {"preflight_disk_mib_upgrade": _MORE_THAN_ANY_MIB}, words
+
+
+REFUSED = (
+    Refused(
+        "upgrade-corrupt-bundle", "Upgrade from a corrupt bundle",
+        "a bundle that is not whole is refused by name before anything is changed", 60, corrupt_bundle,
+    ),
+    Refused(
+        "upgrade-disk-full", "Upgrade with too little disk",
+        "a node without room for the new release is named before anything is changed", 75, little_disk,
+    ),
+)  # fmt: skip
+"""One row a drill."""

@@ -1,0 +1,298 @@
+"""An upgrade that is ended half-way is taken back.
+
+Etcd from the snapshot that it began with, then the older release.
+
+1. Choose by the seed the control plane at whose turn the upgrade ends: those before it are upgraded
+   by then.
+2. Write a ledger all the time. Run playbooks/upgrade.yml, which saves etcd first; kill it when that
+   turn begins.
+3. Run playbooks/rollback.yml. The API is away from the stop of the first API server to the start of
+   the older ones.
+4. Look: every kubelet and API server runs the older release; what was acknowledged before the
+   snapshot is there, what was acknowledged after it is lost (the recovery point), how long the API
+   and all of it took (the recovery time).
+
+It leaves the cluster at the older release, as it was found, so it can be repeated. When it is
+interrupted after the rollback has begun, the rollback is run again: the same command finishes it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import NS
+from kubedrill.cluster.playbooks import KillPlaybook
+from kubedrill.core.drill import pick
+from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.predictions import (
+    START_S,
+    Expected,
+    Prediction,
+    balancer,
+    election,
+    expected_budgets,
+)
+from kubedrill.drills.cluster_upgrade import (
+    check_upgraded,
+    goal,
+    lacks_bundle,
+    live_versions,
+    node_versions,
+    play,
+    play_lane,
+    show,
+    uncordon_all,
+)
+from kubedrill.drills.upgrade_interrupted import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubedrill.base.model import Budget
+    from kubedrill.cluster.playbooks import TaskEvent
+    from kubedrill.core.drill import DrillContext, Survey
+
+PLAYBOOK = "playbooks/rollback.yml"
+SAVE = "Save a snapshot of etcd"
+STOP = "Stop etcd, API servers, and the kubelets that are newer"
+START = "Start the older release"
+"""Names of tasks of roles/etcd_snapshot and roles/rollback; a test compares them with the roles."""
+
+TURN_S = 3.0
+"""Seconds of one step of the rollback on one node: a module over SSH, the API server's shutdown
+delay (3 s)."""
+
+STEPS = 3
+"""Steps that the API is away for, each of which ends on every node before the next begins: stop,
+replace, start."""
+
+RUNNING = '"/proc/$(systemctl show -p MainPID --value kubelet)/exe" --version'
+
+
+@dataclass
+class Moments:
+    """When what happened (s, monotonic).
+
+    The snapshot was begun and saved, the API was stopped and may be back.
+    """
+
+    saving: float = 0.0
+    saved: float = 0.0
+    stopping: float = 0.0
+    starting: float = 0.0
+    seen: list[str] = field(default_factory=list)
+
+    def take(self, event: TaskEvent) -> None:
+        """Note an event of either playbook; the first of each kind counts."""
+        for (kind, task), name in _MOMENTS.items():
+            if event.kind == kind and event.task.endswith(task) and name not in self.seen:
+                self.seen.append(name)
+                setattr(self, name, event.at / NS)
+
+
+_MOMENTS = {
+    ("start", SAVE): "saving",
+    ("changed", SAVE): "saved",
+    ("start", STOP): "stopping",
+    ("start", START): "starting",
+}
+
+
+class UpgradeRolledBack:
+    """Roll a half-done upgrade back."""
+
+    name = "upgrade-rolled-back"
+    title = "Upgrade ended half-way and rolled back"
+    proves = "the snapshot that an upgrade begins with brings the older release back; what is lost, how long it takes"
+    needs = "3 control planes or more, a newer bundle and that of the release that runs"
+    takes_s = 420
+
+    def unavailable(self, survey: Survey) -> str | None:
+        """Needs a control plane that is upgraded while another one is not, and bundles of both releases."""
+        planes = len(survey.faults.inventory.control_planes)
+        if planes < 3:
+            return f"needs 3 control planes or more, the inventory has {planes}"
+        live = sorted(set(live_versions(survey.faults)))
+        if len(live) > 1:
+            return f"the cluster runs {' and '.join(map(show, live))}: finish that upgrade, or roll it back, first"
+        return lacks_bundle(survey) or _lacks_older(survey, show(live[0]))
+
+    def prepare(self, survey: Survey) -> tuple[str, ...]:
+        """Choose at whose turn the upgrade ends.
+
+        Control planes are upgraded in the inventory's order.
+        """
+        later = [node.name for node in survey.faults.inventory.control_planes[1:]]
+        return (pick(survey.rng, later, "control plane at whose turn the upgrade ends"),)
+
+    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+        """The API is away for the rollback.
+
+        DNS for the pods that the upgrade's drains had moved.
+        """
+        dns = _moved_dns(survey, targets[0])
+        back = f"{dns} CoreDNS pod(s) that the drains moved are ended, and started where they were: {START_S:g} s"
+        moved = Prediction(
+            START_S, (back, "until then a share of lookups, or all of them, goes to no pod")
+        )
+        expected = Expected(
+            api=(_api_away(survey, targets[0]),),
+            dns=(moved,) if dns else (),
+            app_why="its pods are on workers, which the upgrade has not come to; Services are rules in the kernel",
+            dns_why="no CoreDNS pod is on a control plane that is drained",
+        )
+        return expected_budgets(survey.limits_of(self.name), expected)
+
+    def run(self, ctx: DrillContext) -> None:
+        """Upgrade half-way, roll back, look."""
+        wanted, older = goal(ctx.faults), show(min(live_versions(ctx.faults)))
+        moments, ledger = Moments(), Ledger(ctx.faults.api)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.faults))
+        ctx.undos.add("the ledger", ledger.close)
+        ledger.open()
+        again = "the rollback that has begun"
+        with Writing(ledger):
+            _half_way(ctx, wanted, moments)
+            begun = time.monotonic()
+            ctx.undos.add(again, lambda: _roll_back(ctx, older, "again"))
+            _roll_back(ctx, older, "to the snapshot", moments.take)
+            ctx.undos.drop(again)
+            healthy_s = time.monotonic() - begun
+            check_upgraded(ctx, older, "older")
+        _check_programs(ctx, older)
+        _report(ctx, ledger, moments, begun, healthy_s)
+
+
+def _half_way(ctx: DrillContext, wanted: str, moments: Moments) -> None:
+    """Run the upgrade until the target's turn, and check that it left a mix."""
+
+    def watch(event: TaskEvent) -> None:
+        moments.take(event)
+        if event.kind == "start" and event.host == ctx.target and event.task.endswith(MARK):
+            ctx.event("step", ctx.target, "kill -9 as its turn begins")
+            raise KillPlaybook
+
+    ended = False
+    try:
+        play(ctx, wanted, f"upgrade to {wanted}, until {ctx.target}'s turn", watch)
+    except KillPlaybook:
+        ended = True
+    found = node_versions(ctx.faults)
+    newer = [name for name, version in found.items() if show(version) == wanted]
+    said = f"{', '.join(newer) or 'no node'} at {wanted}, {len(found) - len(newer)} of {len(found)} nodes not"
+    ok = ended and 0 < len(newer) < len(found)
+    ctx.check("the upgrade ended half-way", ok, said, f"some nodes at {wanted} and some not")
+
+
+def _roll_back(
+    ctx: DrillContext, older: str, how: str, on_event: Callable[[TaskEvent], None] | None = None
+) -> None:
+    """Run playbooks/rollback.yml. Raises StepFailed and DeadlineExceeded."""
+    variables = {"rollback_to": older.removeprefix("v"), "rollback_confirm": True}
+    play_lane(ctx, PLAYBOOK, variables, f"roll back to {older}, {how}", on_event)
+
+
+def _check_programs(ctx: DrillContext, older: str) -> None:
+    """Ask each node, not the API: what that says of a node may be as old as the snapshot."""
+    hosts = ctx.faults.hosts
+    found = {
+        n.name: hosts.check(n.name, RUNNING).strip().rpartition(" ")[2]
+        for n in ctx.faults.inventory.nodes
+    }
+    wrong = [
+        f"{name} {version or 'nothing'}" for name, version in found.items() if version != older
+    ]
+    ctx.check(
+        "the kubelets' processes are the older release's",
+        not wrong,
+        ", ".join(wrong) or f"all {older}",
+        older,
+    )
+
+
+def _report(
+    ctx: DrillContext, ledger: Ledger, moments: Moments, begun: float, healthy_s: float
+) -> None:
+    """Recovery point, recovery time, and that nothing else is lost."""
+    lost = set(ledger.lost())
+    acked = ledger.acknowledged
+    early = {number for number, at in acked.items() if at < moments.saving}
+    between = {number for number, at in acked.items() if moments.saved < at < moments.starting}
+    late = {number: at for number, at in acked.items() if at >= moments.starting}
+    if len(moments.seen) < 4:
+        missing = f"seen of snapshot and rollback: {', '.join(moments.seen) or 'nothing'}"
+        ctx.check("recovery point", None, missing, "the moments of the snapshot and of the restore")
+        return
+    _check_kept(ctx, "what was written before the snapshot is there", early, lost)
+    _check_kept(ctx, "what was written after the rollback is there", set(late), lost)
+    gone = len(between & lost)
+    point = f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes are lost"
+    kept = len(between) - gone
+    said = (
+        f"{point}, all of them after the snapshot"
+        if not kept
+        else f"{point}, {kept} after the snapshot are not"
+    )
+    ok = not kept if between else None
+    ctx.check(
+        "recovery point",
+        ok,
+        said,
+        "every write between the snapshot and the restore is lost, no other",
+    )
+    writes = (
+        f"{min(late.values()) - begun:.0f} s until a write was acknowledged"
+        if late
+        else "no write since"
+    )
+    time_s = f"{writes}, {healthy_s:.0f} s until the cluster was healthy at the older release"
+    ctx.check(
+        "recovery time",
+        True if late else None,
+        time_s,
+        "timeouts.upgrade at most, from the rollback's start",
+    )
+
+
+def _check_kept(ctx: DrillContext, name: str, numbers: set[int], lost: set[int]) -> None:
+    """Add the finding that acknowledged writes are there; none of them proves nothing."""
+    gone = numbers & lost
+    found = f"{len(numbers) - len(gone)} of {len(numbers)} are there"
+    ctx.check(name, not gone if numbers else None, found, "all of them, 1 or more")
+
+
+def _api_away(survey: Survey, node: str) -> Prediction:
+    """Until the restored etcd has a leader and an API server is ready, from the stop of the first one."""
+    nodes, forks = len(survey.faults.inventory.nodes), survey.faults.settings.upgrade_forks
+    turns = math.ceil(nodes / forks)
+    steps = STEPS * turns * TURN_S
+    parts = (election(survey.timers, node), balancer(survey.timers, node))
+    because = (
+        f"{STEPS} steps (stop, replace, start) x {turns} turns ({nodes} nodes, upgrade_forks {forks}) x {TURN_S:g} s",
+        f"{START_S:g} s for static pods to start, then one after the other:",
+        *parts[0].because,
+        *parts[1].because,
+    )
+    return Prediction(steps + START_S + sum(part.seconds for part in parts), because)
+
+
+def _moved_dns(survey: Survey, target: str) -> int:
+    """CoreDNS pods on the control planes that are drained before the target's turn."""
+    names = [node.name for node in survey.faults.inventory.control_planes]
+    drained = names[: names.index(target)]
+    return sum(
+        len(survey.faults.api.pods("kube-system", "k8s-app=kube-dns", name)) for name in drained
+    )
+
+
+def _lacks_older(survey: Survey, version: str) -> str | None:
+    """Say that the bundle of the release that runs is missing; None when it is there."""
+    source = str(survey.faults.inventory.vars.get("cluster_bundles_source", ""))
+    if source and list(Path(source).expanduser().glob(f"{version}-*/bundle.json")):
+        return None
+    build = f"kubedrill bundle build --kubernetes {version[1:]}"
+    return f"no bundle of {version}, to which the nodes go back, is here: {build}"

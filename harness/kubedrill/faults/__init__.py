@@ -1,0 +1,53 @@
+"""What breaks the cluster on purpose.
+
+Each fault can say whether it is available, be injected, and be healed.
+"""
+
+from kubedrill.faults.base import Fault, FaultContext, Noop
+from kubedrill.faults.certificate import ExpiredCertificate
+from kubedrill.faults.clock import ClockSkew
+from kubedrill.faults.credentials import AccountDeleted, RightRevoked, TokenExpired
+from kubedrill.faults.descriptors import DescriptorsUsedUp
+from kubedrill.faults.drain import Blocker, Drain, drain_node
+from kubedrill.faults.etcd_member import MemberLoss
+from kubedrill.faults.etcd_restore import QuorumGone
+from kubedrill.faults.network import NetworkCut
+from kubedrill.faults.node import Hang, Reboot, Shutdown, ZoneOutage
+from kubedrill.faults.pods import ContainerKill, PodKill
+from kubedrill.faults.power import PowerCut
+from kubedrill.faults.quorum import QuorumLoss
+from kubedrill.faults.resources import DiskFull, Load
+from kubedrill.faults.rollout import BadRollout
+from kubedrill.faults.services import ServiceFault
+from kubedrill.faults.shaping import Shaping
+
+__all__ = [
+    "AccountDeleted",
+    "BadRollout",
+    "Blocker",
+    "ClockSkew",
+    "ContainerKill",
+    "DescriptorsUsedUp",
+    "DiskFull",
+    "Drain",
+    "ExpiredCertificate",
+    "Fault",
+    "FaultContext",
+    "Hang",
+    "Load",
+    "MemberLoss",
+    "NetworkCut",
+    "Noop",
+    "PodKill",
+    "PowerCut",
+    "QuorumGone",
+    "QuorumLoss",
+    "Reboot",
+    "RightRevoked",
+    "ServiceFault",
+    "Shaping",
+    "Shutdown",
+    "TokenExpired",
+    "ZoneOutage",
+    "drain_node",
+]

@@ -1,0 +1,149 @@
+"""A certificate of one control plane has expired.
+
+One like it, of the same key and authority, but valid in 2020 only.
+
+It is signed on the node, with the authority that kubeadm left there; no key leaves the node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.faults import on_node
+from kubedrill.faults.network import APISERVER_PORT
+from kubedrill.faults.on_node import KEPT, Script
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+PKI = "/etc/kubernetes/pki"
+"""kubeadm's folder of certificates (ClusterConfiguration, certificatesDir)."""
+
+KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+"""The kubelet's client certificate with its key (a link to the newest of the rotated ones)."""
+
+WORDS = {
+    "apiserver": "serving certificate of the API server",
+    "kubelet": "client certificate of the kubelet",
+}
+
+RELOAD_S = 60
+"""Seconds within which an API server takes up what stands in its certificate's file
+(kubernetes/apiserver, dynamiccertificates: it watches the file, and reads it each minute besides).
+"""
+
+_SHOWN = f"openssl s_client -connect 127.0.0.1:{APISERVER_PORT} </dev/null 2>/dev/null | openssl x509 -noout -checkend 0; :"
+_EXPIRED, _GOOD = "Certificate will expire", "Certificate will not expire"
+
+_DATES = "-startdate 20200101000000Z -enddate 20200102000000Z"
+
+_CONFIG = r"[ca]\ndefault_ca=d\n[d]\ndatabase=$t/db\nnew_certs_dir=$t\nrand_serial=yes\ndefault_md=sha256\npolicy=p\n"
+_CONFIG += r"unique_subject=no\npreserve=yes\ncopy_extensions=copyall\n[p]\norganizationName=optional\ncommonName=supplied\n"
+
+
+@dataclass
+class ExpiredCertificate:
+    """The certificate ``whose`` (a key of :data:`WORDS`) on the control plane ``subject`` has expired."""
+
+    subject: str
+    whose: str
+
+    def __post_init__(self) -> None:
+        if self.whose not in WORDS:
+            raise UsageError(f"no certificate {self.whose!r}; expected one of: {', '.join(WORDS)}")
+
+    @property
+    def name(self) -> str:
+        """As "serving certificate of the API server expired"."""
+        return f"{WORDS[self.whose]} expired"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: no control plane or the only one, a fault is there already, or nothing to sign with."""
+        if not ctx.inventory.node(self.subject).is_control_plane:
+            return f"{self.subject} has no certificate authority to sign with; name a control plane"
+        if len(ctx.inventory.control_planes) < 2:
+            return f"{self.subject} is the only control plane: nobody else would serve"
+        return on_node.occupied(ctx, self.subject) or self._lacks(ctx)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo on the node, then put the expired one in place. Raises KubedrillError."""
+        on_node.inject(ctx, self.subject, expire(self.whose))
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Put the good one back and disarm the undo. An API server has to show it.
+
+        Raises:
+            StepFailed: the node refuses.
+            DeadlineExceeded: the API server still shows the expired one.
+        """
+        on_node.heal(ctx, self.subject, expire(self.whose))
+        if self.whose == "apiserver":
+            self._wait_shown(ctx, _GOOD)
+
+    def wait_expired(self, ctx: FaultContext) -> None:
+        """Wait until the API server shows the expired one. Raises DeadlineExceeded, StepFailed."""
+        self._wait_shown(ctx, _EXPIRED)
+
+    def _wait_shown(self, ctx: FaultContext, wanted: str) -> None:
+        def shown() -> str | Waiting:
+            said = ctx.hosts.run(self.subject, _SHOWN).stdout.strip()
+            return said if said == wanted else Waiting(said or "it answers nobody")
+
+        wait_for(
+            f"the API server on {self.subject} to show what stands in its certificate's file ({wanted})",
+            shown,
+            seconds=ctx.settings.timeouts.recovery,
+            setting="recovery",
+        )
+
+    def _lacks(self, ctx: FaultContext) -> str | None:
+        file = KUBELET if self.whose == "kubelet" else f"{PKI}/apiserver.crt"
+        needs = f"[ -e {PKI}/ca.key ] && [ -e {file} ] && openssl version | grep -q 'OpenSSL [3-9]'"
+        try:
+            found = ctx.hosts.run(self.subject, needs).ok
+        except (StepFailed, DeadlineExceeded) as error:
+            return str(error)
+        return (
+            None
+            if found
+            else f"{self.subject} lacks {PKI}/ca.key, {file} or OpenSSL 3, which has to sign a certificate"
+        )
+
+
+def expire(whose: str, pki: str = PKI, kubelet: str = KUBELET) -> Script:
+    """What puts an expired certificate in the place of a good one, and what takes it away again."""
+    if whose == "apiserver":
+        return _apiserver(pki)
+    kept = f"{kubelet}{KEPT}"
+    # The kubelet takes up a certificate when it starts; it gives up at once where that has expired.
+    inject = (
+        f"{_sign(kubelet, kubelet, pki)} && openssl pkey -in {kubelet} >> $t/new && mv {kubelet} {kept} "
+        f"&& mv $t/new {kubelet} && rm -r $t && systemctl restart --no-block kubelet"
+    )
+    start = "systemctl reset-failed kubelet 2>/dev/null; systemctl restart kubelet"
+    undo = f"rm -rf /run/kubedrill-fault-ca; if [ -e {kept} ] || [ -L {kept} ]; then mv -fT {kept} {kubelet}; {start}; fi"
+    return Script("certificate-kubelet", inject, undo)
+
+
+def _apiserver(pki: str) -> Script:
+    """The API server takes up what stands in the file at once (it watches it), or a minute later."""
+    file = f"{pki}/apiserver.crt"
+    inject = (
+        f"{_sign(file, f'{pki}/apiserver.key', pki)} && cp -p {file} {file}{KEPT} && chmod 644 $t/new "
+        f"&& mv $t/new {file} && rm -r $t"
+    )
+    undo = f"rm -rf /run/kubedrill-fault-ca; if [ -e {file}{KEPT} ]; then mv -f {file}{KEPT} {file}; fi"
+    return Script("certificate-apiserver", inject, undo)
+
+
+def _sign(certificate: str, key: str, pki: str) -> str:
+    """Make ``$t/new``: the same subject, key and extensions, from the same authority, valid in 2020."""
+    request = f"openssl x509 -x509toreq -in {certificate} -signkey {key} -copy_extensions copyall -out $t/request"
+    sign = f"openssl ca -batch -config $t/config -in $t/request -cert {pki}/ca.crt -keyfile {pki}/ca.key"
+    return (
+        "umask 077; t=/run/kubedrill-fault-ca; rm -rf $t && mkdir $t && : > $t/db && "
+        f'printf "{_CONFIG}" > $t/config && {request} && {sign} {_DATES} -notext -out $t/new'
+    )

@@ -1,0 +1,82 @@
+"""The clock of one node is wrong, and nothing corrects it.
+
+Not available on a container, which has its host's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, StepFailed
+from kubedrill.faults import on_node
+from kubedrill.faults.on_node import Script
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+SKEW_S = 600
+"""Seconds that the clock is ahead: more than any lease, grace period or election of Kubernetes,
+less than any token."""
+
+_FILE = "/run/kubedrill-fault-clock"
+"""What the clock said at boot, in ms, and the services that keep it; gone with a boot, as a wrong
+clock mostly is."""
+
+_KEEPERS = "chrony chronyd systemd-timesyncd ntp ntpd ntpsec openntpd"
+
+_UP_MS = "$(sed 's/^\\([0-9]*\\)\\.\\([0-9][0-9]\\).*/\\1\\20/' /proc/uptime)"
+
+
+@dataclass
+class ClockSkew:
+    """The clock of the node ``subject`` is ``seconds`` ahead."""
+
+    subject: str
+    seconds: int = SKEW_S
+
+    @property
+    def name(self) -> str:
+        """As "clock 600 s ahead"."""
+        return f"clock {self.seconds} s ahead"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: a fault is there already, or the clock is not the node's own."""
+        return on_node.occupied(ctx, self.subject) or self._shared(ctx)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo on the node, then stop what keeps the clock and set it.
+
+        Raises KubedrillError.
+
+        The undo's timer runs by the monotonic clock, which is not set.
+        """
+        on_node.inject(ctx, self.subject, skew(self.seconds))
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Set the clock right and start what keeps it. Raises StepFailed where the node refuses."""
+        on_node.heal(ctx, self.subject, skew(self.seconds))
+
+    def _shared(self, ctx: FaultContext) -> str | None:
+        try:
+            container = ctx.hosts.run(self.subject, "systemd-detect-virt --container --quiet").ok
+        except (StepFailed, DeadlineExceeded) as error:
+            return str(error)
+        if not container:
+            return None
+        return f"{self.subject} is a container: its clock is its host's, of every node there and of the harness"
+
+
+def skew(seconds: int, file: str = _FILE) -> Script:
+    """What sets a clock wrong, and what sets it right.
+
+    By the time since boot, which nobody can set.
+    """
+    keepers = f"for unit in {_KEEPERS}; do if systemctl is-active --quiet $unit; then echo $unit; fi; done"
+    inject = (
+        f"echo $(($(date +%s%3N) - {_UP_MS})) > {file} && {keepers} >> {file} && "
+        f"sed 1d {file} | xargs -r systemctl stop && date -s @$(($(date +%s) + {seconds})) >/dev/null"
+    )
+    right = f"now=$(($(head -n 1 {file}) + {_UP_MS})); date -s @$((now / 1000)).$(printf %03d $((now % 1000))) >/dev/null"
+    undo = f"if [ -e {file} ]; then {right} || exit 1; sed 1d {file} | xargs -r systemctl start || exit 1; rm {file}; fi"
+    return Script("clock", inject, undo)

@@ -1,0 +1,257 @@
+"""Credentials of a client of the API expire or are revoked.
+
+The client is kubedrill's own: nobody else is locked out.
+
+Nothing is changed on a node, so that no undo is armed: all is in a namespace that carries
+kubedrill's label, which ``kubedrill heal`` finds and deletes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kubernetes.client import ApiException
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.cluster.api_client import ApiUnavailable
+from kubedrill.cluster.bearer import ask_with_token
+from kubedrill.faults.network import APISERVER_PORT
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+NAMESPACE, NAME = "kubedrill-trust", "client"
+
+PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+"""What the client may read, by a RoleBinding of its own, and asks for."""
+
+KEY = "/etc/kubernetes/pki/sa.key"
+"""kubeadm's key that tokens of ServiceAccounts are signed with
+(--service-account-signing-key-file)."""
+
+LIFE_S = 3600
+"""Seconds that a token of the client lives; the API server grants no less than 600."""
+
+_LABEL = "kubedrill.io/drill"
+_MISSING = 404
+
+
+@dataclass
+class Client:
+    """A ServiceAccount that may read the ConfigMaps of its namespace, and nothing else."""
+
+    ctx: FaultContext
+
+    def create(self) -> None:
+        """Make it, with its right. Raises ApiException and ApiUnavailable."""
+        meta = {"name": NAME, "namespace": NAMESPACE}
+        rbac = "rbac.authorization.k8s.io"
+        rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}
+        self.ctx.api.apply(
+            [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Namespace",
+                    "metadata": {"name": NAMESPACE, "labels": {_LABEL: "trust"}},
+                },
+                {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
+                {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": [rule]},
+                binding(),
+            ]
+        )
+
+    def token(self) -> str:
+        """Ask for a token, as a pod gets it. Raises ApiException and ApiUnavailable."""
+        body = {"spec": {"expirationSeconds": LIFE_S}}
+        answer: Any = self.ctx.api.core.create_namespaced_service_account_token(
+            NAME, NAMESPACE, body
+        )
+        return str(answer.status.token)
+
+    def ask(self, node: str, token: str) -> int:
+        """What the API server on a node says to it: an HTTP status. Raises ApiUnavailable."""
+        ca, _, _ = self.ctx.api.client_cert_files()
+        address, seconds = (
+            self.ctx.inventory.node(node).address,
+            self.ctx.settings.timeouts.api_call,
+        )
+        return ask_with_token((address, APISERVER_PORT), PATH, token, ca=ca, seconds=seconds)
+
+    def remove(self) -> None:
+        """Delete the namespace with all in it, and wait until it is gone.
+
+        timeouts.namespace_gone.
+        """
+        self.ctx.api.remove_namespace(NAMESPACE)
+
+
+@dataclass
+class RightRevoked:
+    """The client's RoleBinding is deleted."""
+
+    subject: str = f"{NAMESPACE}/{NAME}"
+    name: str = "right revoked"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Return None: any cluster with RBAC, which kubeadm sets up."""
+        del ctx
+        return None
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Delete it."""
+        ctx.api.delete([binding()])
+        ctx.note(self.subject, "its RoleBinding is deleted")
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Make it again, unless all of the client is gone."""
+        _while_it_is_there(ctx, binding())
+
+
+@dataclass
+class AccountDeleted:
+    """The client's ServiceAccount is deleted, and with it every token of it."""
+
+    subject: str = f"{NAMESPACE}/{NAME}"
+    name: str = "account deleted"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Return None: any cluster."""
+        del ctx
+        return None
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Delete it."""
+        ctx.api.delete([account()])
+        ctx.note(self.subject, "its ServiceAccount is deleted")
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Make one of that name again, unless all of the client is gone.
+
+        Old tokens stay without a value.
+        """
+        _while_it_is_there(ctx, account())
+
+
+@dataclass
+class TokenExpired:
+    """The client's token has expired.
+
+    Its own claims, signed by the cluster's own key, with times that have passed.
+
+    ``valid`` is made in the same way with times that have not: what refuses the one and takes the
+    other looks at them.
+    """
+
+    subject: str = f"{NAMESPACE}/{NAME}"
+    name: str = "token expired"
+    expired: str = field(default="", repr=False)
+    valid: str = field(default="", repr=False)
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: a control plane has no such key, or one of another kind than RSA, kubeadm's default."""
+        look = f"openssl rsa -in {KEY} -noout -check >/dev/null 2>&1"
+        try:
+            found = ctx.hosts.run(_signer(ctx), look).ok
+        except (StepFailed, DeadlineExceeded) as error:
+            return str(error)
+        return (
+            None
+            if found
+            else f"{_signer(ctx)} has no RSA key in {KEY}, or no openssl, to sign a token with"
+        )
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Make both tokens of a fresh one. Raises KubedrillError where that could not be done."""
+        try:
+            fresh = Client(ctx).token()
+            now = int(claims(fresh)["iat"])
+            self.expired = _signed(ctx, *unsigned(fresh, now - 2 * LIFE_S))
+            self.valid = _signed(ctx, *unsigned(fresh, now))
+        except (StepFailed, DeadlineExceeded, ApiException) as error:
+            raise KubedrillError(f"the fault could not be made: {error}") from error
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Nothing to do: an expired token is of no use to anybody."""
+        del ctx
+        self.expired = self.valid = ""
+
+
+def binding() -> dict[str, Any]:
+    """The client's RoleBinding."""
+    rbac = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": NAME},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
+    }
+
+
+def account() -> dict[str, Any]:
+    """The client's ServiceAccount."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+    }
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says (RFC 7519); its signature is not looked at."""
+    part = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+def unsigned(token: str, issued: int) -> tuple[str, str]:
+    """The header and the claims of a token, as if it had been issued at another time.
+
+    Both without a signature.
+
+    >>> fresh = ".".join(_packed(part) for part in (b'{"alg":"RS256"}', b'{"iat":5000,"exp":8600,"sub":"me"}', b"x"))
+    >>> claims(".".join((*unsigned(fresh, 100), "")))
+    {'iat': 100, 'exp': 3700, 'sub': 'me', 'nbf': 100}
+    """
+    times = {"iat": issued, "nbf": issued, "exp": issued + LIFE_S}
+    body = json.dumps({**claims(token), **times}, separators=(",", ":"))
+    return token.partition(".")[0], _packed(body.encode())
+
+
+def _signed(ctx: FaultContext, header: str, body: str) -> str:
+    """Let a control plane sign, with a key that does not leave it.
+
+    The text goes through the command's input.
+    """
+    line = f"openssl dgst -sha256 -sign {KEY} | base64 -w0"
+    done = ctx.hosts.run(_signer(ctx), line, stdin=f"{header}.{body}")
+    if not done.ok or not done.stdout.strip():
+        raise StepFailed(f"{_signer(ctx)} could not sign a token: {done.stderr.strip()[-200:]}")
+    return f"{header}.{body}.{_packed(base64.b64decode(done.stdout))}"
+
+
+def _signer(ctx: FaultContext) -> str:
+    return ctx.inventory.control_planes[0].name
+
+
+def _packed(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _while_it_is_there(ctx: FaultContext, obj: dict[str, Any]) -> None:
+    """Make an object of the client again, where its namespace is still there."""
+    try:
+        found = ctx.api.core.read_namespace(NAMESPACE)
+    except ApiException as error:
+        if error.status == _MISSING:
+            return
+        raise
+    except ApiUnavailable as error:
+        raise StepFailed(
+            f"{obj['kind']} {NAMESPACE}/{NAME} could not be made again: {error}"
+        ) from error
+    if found.metadata.deletion_timestamp is None:
+        ctx.api.apply([obj])

@@ -1,0 +1,108 @@
+"""A service of one node has no file descriptors left: it can open no file and take no connection.
+
+Its limit is lowered (``prlimit``) below what it has open, which a leak or a burst comes to as well.
+It keeps what it has open, and is not restarted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.faults import on_node
+from kubedrill.faults.on_node import Script
+from kubedrill.faults.pods import pids
+from kubedrill.faults.services import SERVICES
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+OFFERED = ("kube-apiserver", "containerd", "kubelet")
+
+NONE_LEFT = 3
+"""The lowered limit: numbers 0 to 2 are standard input, output and error, so that no further one
+can be had."""
+
+_RUNS = '[ -n "$pid" ] && [ "$pid" != 0 ]'
+"""systemd says 0 of a service that does not run, which prlimit takes for itself."""
+
+
+@dataclass
+class DescriptorsUsedUp:
+    """The service ``service`` (one of :data:`OFFERED`) on the node ``subject`` has no file descriptors left."""
+
+    subject: str
+    service: str
+
+    def __post_init__(self) -> None:
+        if self.service not in OFFERED:
+            raise UsageError(
+                f"no service {self.service!r} for this; expected one of: {', '.join(OFFERED)}"
+            )
+
+    @property
+    def name(self) -> str:
+        """As "kube-apiserver out of file descriptors"."""
+        return f"{self.service} out of file descriptors"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: a fault is there already, the service does not run or cannot be limited, or it is the last one."""
+        planes = [node.name for node in ctx.inventory.control_planes]
+        if self.service == "kube-apiserver" and len(planes) < 2:
+            return (
+                f"{self.service} on {self.subject} is the last of its kind: no other control plane"
+            )
+        return on_node.occupied(ctx, self.subject) or self._refused(ctx)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo on the node, then lower the limit.
+
+        Raises KubedrillError where that could not be done.
+        """
+        on_node.inject(ctx, self.subject, use_up(self.service))
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Raise the limit to what it was; one that was started since has its own.
+
+        Raises StepFailed.
+        """
+        on_node.heal(ctx, self.subject, use_up(self.service))
+
+    def _refused(self, ctx: FaultContext) -> str | None:
+        """Ask for the limit, which needs the same right as to set it."""
+        ask = (
+            f'pid="{_process(self.service)}"; {_RUNS} && prlimit --pid "$pid" --nofile --noheadings'
+        )
+        try:
+            result = ctx.hosts.run(self.subject, ask)
+        except (StepFailed, DeadlineExceeded) as error:
+            return str(error)
+        if result.ok:
+            return None
+        said = " ".join(result.stderr.split())[:200] or "it does not run"
+        return f"the limit of {self.service} on {self.subject} cannot be lowered: {said}"
+
+
+def use_up(service: str, folder: str = "/run", process: str = "") -> Script:
+    """What takes a service's file descriptors away, and what gives them back to the very same process."""
+    file = f"{folder}/kubedrill-fault-files-{service}"
+    show = "prlimit --nofile --noheadings --output SOFT --pid"
+    inject = (
+        f'pid="{process or _process(service)}"; {_RUNS} && soft=$({show} "$pid") && [ "$soft" -gt {NONE_LEFT} ] && '
+        f'echo "$pid" $soft > {file} && prlimit --pid "$pid" --nofile={NONE_LEFT}:'
+    )
+    same = f'[ "$({show} "$pid" 2>/dev/null | tr -d " ")" = {NONE_LEFT} ]'
+    undo = (
+        f"if [ -e {file} ]; then read -r pid soft < {file}; "
+        f'if {same}; then prlimit --pid "$pid" --nofile="$soft": || exit 1; fi; rm {file}; fi'
+    )
+    return Script(f"files-{service}", inject, undo)
+
+
+def _process(service: str) -> str:
+    if SERVICES[service].kind == "unit":
+        return f"$(systemctl show -p MainPID --value {service})"
+    return pids(
+        **{"io.kubernetes.container.name": service, "io.kubernetes.pod.namespace": "kube-system"}
+    )

@@ -1,0 +1,171 @@
+"""A bounded drain through the Eviction API that names what blocks it and never leaves the node cordoned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.errors import DeadlineExceeded, StepFailed
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.api import ApiUnavailable
+from kubedrill.cluster.undo_timer import UndoTimer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubedrill.faults.base import FaultContext
+
+_FINISHED = ("Succeeded", "Failed")
+_MIRROR = "kubernetes.io/config.mirror"
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """A pod that could not be evicted before the deadline, and why."""
+
+    pod: str  # namespace/name
+    reason: str  # names the PodDisruptionBudget where one blocks
+
+    def __str__(self) -> str:
+        return f"pod {self.pod}: {self.reason}"
+
+
+@dataclass
+class Drain:
+    """Cordons a node and evicts its pods, as an administrator would before maintenance.
+
+    ``seconds`` bounds the eviction and ``setting`` names where that number came from.
+    """
+
+    subject: str
+    seconds: float
+    setting: str = "evict"
+    name: str = "drain"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Say why the drain cannot be done: only one node would be left to take the pods."""
+        others = [
+            n
+            for n in ctx.api.nodes()
+            if n.metadata.name != self.subject and not n.spec.unschedulable
+        ]
+        return (
+            None if others else f"no schedulable node but {self.subject} is left to take its pods"
+        )
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo, cordon, evict.
+
+        Raises:
+            StepFailed: the drain was blocked; names each pod and its PodDisruptionBudget. The node
+                is uncordoned again.
+        """
+        blockers = drain_node(ctx, self.subject, self.seconds, self.setting)
+        if blockers:
+            self.heal(ctx)
+            raise StepFailed(describe(self.subject, self.seconds, blockers))
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Uncordon the node and disarm the undo."""
+        _uncordon(ctx, self.subject)
+        _undo_timer(ctx, self.subject).disarm()
+
+
+def describe(node: str, seconds: float, blockers: Iterable[Blocker]) -> str:
+    """Tell what blocked a drain, in the words of the error.
+
+    >>> print(describe("w1", 20, [Blocker("shop/web-1", "PodDisruptionBudget shop/web (allows 0 now): needs 3")]))
+    node w1 could not be drained within 20 s and is uncordoned again:
+      - pod shop/web-1: PodDisruptionBudget shop/web (allows 0 now): needs 3
+    Give the workload another replica or relax its budget, then drain again.
+    """
+    lines = "\n".join(f"  - {blocker}" for blocker in blockers)
+    return (
+        f"node {node} could not be drained within {seconds:g} s and is uncordoned again:\n{lines}\n"
+        "Give the workload another replica or relax its budget, then drain again."
+    )
+
+
+def drain_node(ctx: FaultContext, node: str, seconds: float, setting: str) -> list[Blocker]:
+    """Cordon a node and evict its pods until none is left.
+
+    Return what blocked, [] when it is empty.
+
+    The node stays cordoned: the caller heals. Pods of DaemonSets, mirror pods and finished pods are
+    left alone, as kubectl drain does. HTTP 429 means "later": it is asked again until the deadline.
+    """
+    _undo_timer(ctx, node).arm(seconds + ctx.settings.timeouts.recovery)
+    ctx.api.cordon(node)
+    ctx.note(node, "cordoned")
+    refused: dict[str, str] = {}
+
+    def round_of_evictions() -> bool | Waiting:
+        try:
+            left = [pod for pod in ctx.api.pods(node=node) if must_leave(pod)]
+            refused.clear()
+            refused.update(_evict(ctx, left))
+        except ApiUnavailable as error:
+            return Waiting(str(error))
+        return Waiting(", ".join(_name(pod) for pod in left)) if left else True
+
+    try:
+        wait_for(
+            f"pods to leave {node}",
+            round_of_evictions,
+            seconds=seconds,
+            setting=setting,
+            poll_s=_POLL_S,
+        )
+    except DeadlineExceeded as error:
+        left = [pod for pod in ctx.api.pods(node=node) if must_leave(pod)]
+        reasons = {
+            _name(pod): refused.get(_name(pod), "is still ending: its grace period is longer")
+            for pod in left
+        }
+        return [Blocker(pod, reason) for pod, reason in reasons.items()] or [
+            Blocker("unknown", str(error))
+        ]
+    return []
+
+
+def must_leave(pod: Any) -> bool:
+    """Whether a drain has to evict a pod.
+
+    Not one of a DaemonSet, not a static one's mirror, not one that has ended.
+    """
+    owners = [owner.kind for owner in pod.metadata.owner_references or [] if owner.controller]
+    mirror = _MIRROR in (pod.metadata.annotations or {})
+    return "DaemonSet" not in owners and not mirror and pod.status.phase not in _FINISHED
+
+
+def _evict(ctx: FaultContext, pods: list[Any]) -> dict[str, str]:
+    """Ask for each pod that is not ending yet; return the refusals by pod."""
+    refused = {}
+    for pod in pods:
+        if pod.metadata.deletion_timestamp is not None:
+            continue
+        answer = ctx.api.evict(pod)
+        if answer.outcome == "blocked":
+            refused[_name(pod)] = answer.reason
+        elif answer.outcome == "done":
+            ctx.note(pod.spec.node_name, f"evicted {_name(pod)}")
+    return refused
+
+
+def _uncordon(ctx: FaultContext, node: str) -> None:
+    def lacks() -> str | None:
+        if ctx.api.node(node).spec.unschedulable:
+            ctx.api.cordon(node, on=False)
+            return f"{node} is cordoned"
+        return None
+
+    ctx.api.wait(f"{node} to take pods again", lacks, setting="unschedulable_cleared")
+
+
+def _name(pod: Any) -> str:
+    return f"{pod.metadata.namespace}/{pod.metadata.name}"
+
+
+def _undo_timer(ctx: FaultContext, node: str) -> UndoTimer:
+    return UndoTimer(ctx.inventory, ctx.hosts, node)

@@ -1,0 +1,182 @@
+"""Most of etcd's data are gone for good, and every member is restored from a snapshot."""
+
+from __future__ import annotations
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.cluster.etcd import ETCDCTL, Listed
+from kubedrill.cluster.undo_timer import NodeUndo
+from kubedrill.faults import on_node
+from kubedrill.faults.etcd_data import DATA, FOLDER, REPLACE_S, lose, start
+from kubedrill.faults.on_node import KEPT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kubedrill.faults.base import FaultContext
+
+BUMP = 1_000_000_000
+"""What a restored snapshot's revisions are raised by, so that no watcher sees one twice (etcd's
+documentation, Disaster recovery: ``--bump-revision`` with ``--mark-compacted``, a figure above all
+revisions since the snapshot)."""
+
+_PARTS = ("etcd", "kube-apiserver")
+_GONE = lose("gone", _PARTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of etcd, packed, in the memory of the harness.
+
+    It holds every Secret and is written nowhere here.
+    """
+
+    packed: bytes = field(repr=False)
+    revision: int
+    keys: int
+
+
+@dataclass
+class QuorumGone:
+    """The data of the etcd members on ``lost`` are gone for good.
+
+    ``nodes`` are all members. :meth:`restore` follows.
+
+    ``kept`` is set once the restored etcd serves: then healing removes the old data instead of
+    putting them back.
+    """
+
+    lost: tuple[str, ...]
+    nodes: tuple[str, ...]
+    subject: str = "etcd"
+    name: str = "quorum lost for good"
+    kept: bool = False
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
+        return on_node.quorum_stands(ctx, self.nodes, self.lost)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo on every member, then take the data of the lost ones.
+
+        Raises KubedrillError.
+        """
+        try:
+            for name in self.nodes:
+                _undo(ctx, name).arm(on_node.undo_seconds(ctx))
+        except (StepFailed, DeadlineExceeded) as error:
+            raise KubedrillError(
+                f"the undo could not be armed, so nothing was broken: {error}"
+            ) from error
+        try:
+            _each(self.lost, lambda name: _stop(ctx, name))
+        except StepFailed as error:
+            raise KubedrillError(f"the fault could not be made: {error}") from error
+
+    def restore(self, ctx: FaultContext, snapshot: Snapshot, members: list[Listed]) -> None:
+        """Stop what is left, make every member's data anew from the snapshot, start all of them.
+
+        Raises:
+            StepFailed: names each node on which it failed; nothing was started then.
+        """
+        _each(self.nodes, lambda name: _stop(ctx, name))
+        _each(self.nodes, lambda name: _unpack(ctx, name, snapshot, members))
+        _each(self.nodes, lambda name: ctx.hosts.check(name, start(*_PARTS)))
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Give every member its old data back, or, where the restored etcd serves, remove them.
+
+        Raises:
+            StepFailed: names each node that refused.
+        """
+        if not self.kept:
+            _each(self.nodes, lambda name: on_node.heal(ctx, name, _GONE))
+            return
+        # All timers first: a harness that dies between two of them must not leave one member with
+        # old data.
+        _each(self.nodes, lambda name: _undo(ctx, name).disarm())
+        _each(
+            self.nodes, lambda name: ctx.hosts.check(name, f"rm -rf {DATA}/member{KEPT} {FOLDER}")
+        )
+
+
+def take_snapshot(ctx: FaultContext, node: str) -> Snapshot:
+    """Save a snapshot on a member, verify it, bring it here, and leave nothing of it on the node.
+
+    Raises:
+        StepFailed: it could not be saved, or holds nothing.
+    """
+    file = f"{FOLDER}/snapshot.db"
+    save = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && {ETCDCTL.replace('=4s', '=50s')} snapshot save {file} >&2"
+    try:
+        ctx.hosts.check(node, save)
+        status = json.loads(
+            ctx.hosts.check(node, ["etcdutl", "snapshot", "status", file, "-w", "json"])
+        )
+        packed = base64.b64decode(ctx.hosts.check(node, f"gzip -1 -c {file} | base64 -w0"))
+    finally:
+        ctx.hosts.run(node, ["rm", "-rf", FOLDER])
+    if not status.get("totalKey"):
+        raise StepFailed(
+            f"the snapshot that {node} saved holds no key; expected the cluster's objects"
+        )
+    return Snapshot(packed, int(status["revision"]), int(status["totalKey"]))
+
+
+def restoring(node: str, members: list[Listed], data: str = DATA) -> str:
+    """What makes a member's data from the snapshot that stands in :data:`FOLDER`."""
+    own = next(one.peer_url for one in members if one.name == node)
+    everybody = ",".join(f"{one.name}={one.peer_url}" for one in members)
+    made = f"{data}/kubedrill-fault-restored"
+    return (
+        f"umask 077; rm -rf {made} {data}/member && etcdutl snapshot restore {FOLDER}/snapshot.db --name={node} "
+        f"--initial-cluster={everybody} --initial-advertise-peer-urls={own} --initial-cluster-token=kubedrill-restored "
+        f"--data-dir={made} --bump-revision={BUMP} --mark-compacted >&2 "
+        f"&& mv {made}/member {data}/member && rm -rf {made} {FOLDER}"
+    )
+
+
+def _stop(ctx: FaultContext, node: str) -> None:
+    ctx.hosts.check(node, _GONE.inject)
+
+
+def _unpack(ctx: FaultContext, node: str, snapshot: Snapshot, members: list[Listed]) -> None:
+    """Put the snapshot on a node, through the command's input.
+
+    It never stands in a command line or a log.
+    """
+    text = base64.b64encode(snapshot.packed).decode()
+    line = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && base64 -d | gzip -d > {FOLDER}/snapshot.db"
+    sent = ctx.hosts.run(node, line, stdin=text)
+    if not sent.ok:
+        raise StepFailed(f"{node}: the snapshot could not be written: {sent.stderr.strip()[-300:]}")
+    ctx.hosts.check(node, restoring(node, members), REPLACE_S)
+
+
+def _undo(ctx: FaultContext, node: str) -> NodeUndo:
+    return NodeUndo(ctx.hosts, node, _GONE.what, _GONE.undo)
+
+
+def _each(nodes: Iterable[str], work: Callable[[str], object]) -> None:
+    """Do something on several nodes at once; each is tried though another one fails.
+
+    Raises:
+        StepFailed: names each that failed.
+    """
+
+    def tried(name: str) -> str:
+        try:
+            work(name)
+        except (KubedrillError, DeadlineExceeded) as error:
+            return f"{name}: {error}"
+        return ""
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        failed = [words for words in pool.map(tried, nodes) if words]
+    if failed:
+        raise StepFailed("; ".join(failed))

@@ -1,0 +1,236 @@
+"""Packets of one node are dropped by nftables rules in a table of our own, or shaped by a queueing discipline.
+
+The harness keeps its SSH session: what comes from its address to the SSH port, and the answers, is
+let through first. Loopback is never touched. Rules are loaded in one transaction, and removing the
+table removes all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
+from kubedrill.cluster.hosts import HostUnreachable
+from kubedrill.faults import on_node
+from kubedrill.faults.on_node import Script
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+TABLE = "kubedrill_fault"
+"""Name of our table, in the families inet, arp and netdev; the residue check looks for it."""
+
+CUTS = {
+    "all": "cut off from every other node",
+    "etcd": "etcd cut off from its peers",
+    "api": "cut off from the API",
+    "outgoing": "hears others, is not heard",
+    "incoming": "is heard, hears nobody",
+    "dns": "DNS cut",
+    "loss": "loses packets",
+}
+"""Kind of cut → what the timeline calls it."""
+
+LOSS_PERCENT = 30
+"""Share of packets lost in the cut "loss": TCP still moves, slowly, and a probe of one second often
+fails."""
+
+ETCD_PEER_PORT = 2380
+"""kubeadm's port between etcd members (kubeadm, constants.EtcdListenPeerPort)."""
+
+APISERVER_PORT = 6443
+"""kubeadm's default port of an API server (localAPIEndpoint.bindPort)."""
+
+_PRIORITY = -150
+"""Before every filter of kube-proxy, flannel and the host (0), after defragmentation and connection
+tracking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stands: its uplink interface and, of the harness's SSH session, client and port."""
+
+    uplink: str
+    client: str
+    ssh_port: int
+
+
+@dataclass
+class NetworkCut:
+    """Drops packets of the node ``subject`` as ``kind`` says (a key of :data:`CUTS`)."""
+
+    subject: str
+    kind: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in CUTS:
+            raise UsageError(f"no cut {self.kind!r}; expected one of: {', '.join(CUTS)}")
+
+    @property
+    def name(self) -> str:
+        """As "etcd cut off from its peers"."""
+        return CUTS[self.kind]
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: the node has a fault already, its kernel or nft refuses the rules, or etcd would lose quorum."""
+        reason = on_node.occupied(ctx, self.subject)
+        if reason is None and self.kind in ("all", "etcd", "outgoing", "incoming", "loss"):
+            reason = on_node.etcd_majority(ctx, [self.subject])
+        if (
+            reason is None
+            and self.kind == "etcd"
+            and not ctx.inventory.node(self.subject).is_control_plane
+        ):
+            reason = f"{self.subject} has no etcd member; name a control plane"
+        return reason or self._refused(ctx)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo on the node, then load the rules.
+
+        Raises KubedrillError where that could not be done.
+        """
+        on_node.inject(ctx, self.subject, self._script(ctx))
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Remove the table and disarm the undo. Raises StepFailed where the node refuses."""
+        on_node.heal(ctx, self.subject, Script(self._what, "", UNDO))
+
+    @property
+    def _what(self) -> str:
+        return f"network-{self.kind}"
+
+    def _script(self, ctx: FaultContext) -> Script:
+        return Script(self._what, load(self._rules(ctx)), UNDO)
+
+    def _rules(self, ctx: FaultContext) -> str:
+        return ruleset(self.kind, find_place(ctx, self.subject), *_api(ctx))
+
+    def _refused(self, ctx: FaultContext) -> str | None:
+        """Let nft check the rules, which asks the kernel and changes nothing."""
+        try:
+            result = ctx.hosts.run(self.subject, load(self._rules(ctx), "--check"))
+        except (KubedrillError, DeadlineExceeded) as error:
+            return str(error)
+        if result.ok:
+            return None
+        said = " ".join((result.stderr.strip() or f"nft ended with {result.rc}").split())[:200]
+        return f"{self.subject} cannot drop packets with nftables: {said}"
+
+
+UNDO = "; ".join(
+    f"printf 'add table {f} {TABLE}\\ndelete table {f} {TABLE}\\n' | nft -f -"
+    for f in ("arp", "netdev", "inet")
+)
+"""Removes the tables, also where one is not there. A kernel without arp tables complains about the
+first, which does not count: the last command's result does."""
+
+
+def load(rules: str, *options: str) -> str:
+    """The line that gives rules to nft."""
+    return f"nft {' '.join([*options, '-f', '-'])} <<'EOF'\n{rules}EOF"
+
+
+def find_place(ctx: FaultContext, node: str) -> Place:
+    """Where the node stands, asked of the node.
+
+    The way to another node, and the SSH session that asks.
+
+    Raises:
+        KubedrillError: the node does not say.
+    """
+    peer = next((other.address for other in ctx.inventory.nodes if other.name != node), None)
+    if peer is None:
+        raise KubedrillError(f"{node} is the only node: there is nobody to cut it off from")
+    try:
+        routes = json.loads(ctx.hosts.check(node, ["ip", "-json", "route", "get", peer]))
+        session = ctx.hosts.run(node, 'echo "$SSH_CONNECTION"', sudo=False).stdout.split()
+    except (StepFailed, HostUnreachable, DeadlineExceeded) as error:
+        raise KubedrillError(str(error)) from error
+    if len(session) != 4 or not routes:
+        raise KubedrillError(
+            f"{node} does not tell where its SSH session comes from; expected sshd's SSH_CONNECTION"
+        )
+    return Place(routes[0]["dev"], session[0], int(session[3]))
+
+
+def _api(ctx: FaultContext) -> tuple[list[str], str, int]:
+    """Addresses of the API servers, the virtual address and the port on it."""
+    planes = [node.address for node in ctx.inventory.control_planes]
+    return planes, ctx.inventory.endpoint_address, ctx.inventory.api_port
+
+
+def ruleset(kind: str, place: Place, planes: list[str], virtual: str, api_port: int) -> str:
+    """The whole table for one kind of cut, as text for ``nft -f -``.
+
+    It replaces one that is there.
+    """
+    into, out, through = _drops(kind, place, planes, virtual, api_port)
+    family = "ip6" if ":" in place.client else "ip"
+    ours_in = f"{family} saddr {place.client} tcp dport {place.ssh_port} accept"
+    ours_out = f"{family} daddr {place.client} tcp sport {place.ssh_port} accept"
+    neighbours = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
+    chains = [
+        _chain("input", ['iifname "lo" accept', ours_in, neighbours, *into]),
+        _chain("output", ['oifname "lo" accept', ours_out, neighbours, *out]),
+        _chain("forward", through),
+    ]
+    text = _table("inet", chains)
+    if kind in ("all", "outgoing", "incoming") and ":" not in virtual:
+        # A node that still holds the virtual address must not answer for it on a wire that it is
+        # cut off from. keepalived announces it by packet sockets, which only the device's own hook
+        # sees (Linux 5.16).
+        silence = [f"arp daddr ip {virtual} drop", f"arp saddr ip {virtual} drop"]
+        text += _table("arp", [_chain("input", silence, 0)])
+        text += _table(
+            "netdev", [_chain(f'egress device "{place.uplink}"', silence, 0, name="egress")]
+        )
+    return text
+
+
+def _drops(
+    kind: str, place: Place, planes: list[str], virtual: str, api_port: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Rules for what comes in, goes out and is forwarded (pods' packets).
+
+    Overlay packets are the node's own.
+    """
+    come, go = f'iifname "{place.uplink}"', f'oifname "{place.uplink}"'
+    some = f"{come} numgen random mod 100 < {LOSS_PERCENT} drop"
+    peers = [f"tcp dport {ETCD_PEER_PORT} drop", f"tcp sport {ETCD_PEER_PORT} drop"]
+    dns = [f"meta l4proto {{ tcp, udp }} th {end} 53 drop" for end in ("dport", "sport")]
+    to_api, from_api = _api_rules(planes, virtual, api_port)
+    return {
+        "all": ([f"{come} drop"], [f"{go} drop"], [f"{come} drop", f"{go} drop"]),
+        "outgoing": ([], [f"{go} drop"], [f"{go} drop"]),
+        "incoming": ([f"{come} drop"], [], [f"{come} drop"]),
+        "loss": ([some], [], [some]),
+        "etcd": (peers, peers, []),
+        "dns": (dns, dns, dns),
+        "api": ([from_api], [to_api], [to_api, from_api]),
+    }[kind]
+
+
+def _api_rules(planes: list[str], virtual: str, api_port: int) -> tuple[str, str]:
+    """What goes to API servers, directly or through the virtual address, and what comes from them."""
+    ports = f"{{ {', '.join(str(port) for port in sorted({APISERVER_PORT, api_port}))} }}"
+    addresses = f"{{ {', '.join([*planes, virtual])} }}"
+    family = "ip6" if ":" in virtual else "ip"
+    return (
+        f"{family} daddr {addresses} tcp dport {ports} drop",
+        f"{family} saddr {addresses} tcp sport {ports} drop",
+    )
+
+
+def _table(family: str, chains: list[str]) -> str:
+    name = f"table {family} {TABLE}"
+    return "\n".join([name, f"delete {name}", f"{name} {{", *chains, "}", ""])
+
+
+def _chain(hook: str, rules: list[str], priority: int = _PRIORITY, name: str = "") -> str:
+    lines = [
+        f"    type filter hook {hook} priority {priority}; policy accept;",
+        *(f"    {rule}" for rule in rules),
+    ]
+    return "\n".join([f"  chain {name or hook} {{", *lines, "  }"])

@@ -1,0 +1,211 @@
+"""A whole node, or a zone of nodes: restarted, shut down in order, paused, or lost together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.hosts import HostUnreachable
+from kubedrill.cluster.undo_timer import LOAD_PREFIX, timer_argv
+from kubedrill.cluster.watchdog import Watchdog
+from kubedrill.faults import on_node
+from kubedrill.faults.power import PowerCut
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Node
+    from kubedrill.faults.base import FaultContext
+
+_POLL_S = 1.0
+
+_STARTED = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat"
+"""Tells one boot from another: the kernel's boot id, which a container has from its host, and the
+first process's start in clock ticks (proc_pid_stat(5)), which is about the same for every boot of a
+machine."""
+
+
+@dataclass
+class Shutdown:
+    """The node ``subject`` is shut down in order, as an administrator would.
+
+    Services are stopped, disks unmounted.
+    """
+
+    subject: str
+    name: str = "clean shutdown"
+    verb: str = "poweroff"
+    comes_back: bool = False  # without being switched on
+    before: str = ""  # which boot it was when the order was given
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: a fault is there already, its power could not be given back, or etcd would lose quorum."""
+        node = ctx.inventory.node(self.subject)
+        reason = ctx.power.available(node) or on_node.occupied(ctx, self.subject)
+        return reason or on_node.etcd_majority(ctx, [self.subject])
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the watchdog, order it, and wait until the node is gone.
+
+        Raises:
+            KubedrillError: it could not be ordered, or the node did not go: the harness's failure,
+                not the cluster's.
+        """
+        node = ctx.inventory.node(self.subject)
+        watchdog(ctx, self.subject).arm()
+        before = boot(ctx, node)
+        # A second later, so that the answer to the order still comes.
+        order = timer_argv(f"{LOAD_PREFIX}{self.verb}", 1, f"systemctl {self.verb}")
+        try:
+            ctx.hosts.check(node, order)
+            self.before = before
+            seconds = ctx.settings.timeouts.node_boot
+            wait_for(
+                f"{node.name} to go down",
+                lambda: _gone(ctx, node, before),
+                seconds=seconds,
+                setting="node_boot",
+                poll_s=_POLL_S,
+            )
+        except (StepFailed, DeadlineExceeded) as error:
+            raise KubedrillError(f"the fault could not be made: {error}") from error
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Switch it on until it answers from another boot, and disarm the watchdog.
+
+        One that does not answer any more may be busy shutting down for minutes; switching it on
+        does nothing until it is off.
+
+        Raises:
+            DeadlineExceeded: it did not boot within ``timeouts.node_boot``.
+        """
+        node = ctx.inventory.node(self.subject)
+
+        def up() -> bool | Waiting:
+            try:
+                if not self.comes_back or ctx.power.is_off(node):
+                    ctx.power.on(node)
+            except StepFailed as error:
+                return Waiting(str(error))
+            ctx.hosts.forget(node)
+            now = boot(ctx, node)
+            return (
+                True
+                if now not in ("", self.before)
+                else Waiting("not booted" if now else "no answer over SSH")
+            )
+
+        seconds = ctx.settings.timeouts.node_boot
+        wait_for(f"{node.name} to boot", up, seconds=seconds, setting="node_boot", poll_s=_POLL_S)
+        watchdog(ctx, self.subject).disarm()
+
+
+@dataclass
+class Reboot(Shutdown):
+    """The node ``subject`` restarts in order.
+
+    A container does not come back by itself: then it is switched on.
+    """
+
+    name: str = "reboot"
+    verb: str = "reboot"
+    comes_back: bool = True
+
+
+@dataclass
+class Hang:
+    """The node ``subject`` is paused from outside.
+
+    Its connections stay open, nothing of it runs, its clock goes on.
+    """
+
+    subject: str
+    name: str = "hang"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: it cannot be paused from here, a fault is there already, or etcd would lose quorum."""
+        reason = ctx.power.pause_available(ctx.inventory.node(self.subject)) or on_node.occupied(
+            ctx, self.subject
+        )
+        return reason or on_node.etcd_majority(ctx, [self.subject])
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the watchdog, then pause. Raises KubedrillError where that could not be done."""
+        node = ctx.inventory.node(self.subject)
+        watchdog(ctx, self.subject, "resume").arm()
+        try:
+            ctx.power.pause(node)
+        except (StepFailed, DeadlineExceeded) as error:
+            raise KubedrillError(f"the fault could not be made: {error}") from error
+        ctx.hosts.forget(node)
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Let the node go on and disarm the watchdog; one that is not paused is left as it is."""
+        node = ctx.inventory.node(self.subject)
+        ctx.power.resume(node)
+        ctx.hosts.forget(node)
+        watchdog(ctx, self.subject, "resume").disarm()
+
+
+@dataclass
+class ZoneOutage:
+    """All nodes of a zone lose their power.
+
+    ``subject`` names the zone, ``nodes`` are those that carry its label.
+    """
+
+    subject: str
+    nodes: tuple[str, ...]
+    name: str = "zone power off"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: no node carries the label, one cannot be switched or has a fault, or etcd would lose quorum."""
+        if not self.nodes:
+            return f"zone {self.subject} has no nodes"
+        for name in self.nodes:
+            reason = ctx.power.available(ctx.inventory.node(name)) or on_node.occupied(ctx, name)
+            if reason:
+                return reason
+        return on_node.etcd_majority(ctx, self.nodes)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm each one's watchdog and cut it, one after the other.
+
+        Raises KubedrillError where one could not be cut.
+        """
+        for name in self.nodes:
+            PowerCut(name).inject(ctx)
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Give all of them their power back, though one of them fails.
+
+        Raises:
+            StepFailed: names each that could not be switched on.
+        """
+        failed = []
+        for name in self.nodes:
+            try:
+                PowerCut(name).heal(ctx)
+            except (StepFailed, DeadlineExceeded) as error:
+                failed.append(f"{name}: {error}")
+        if failed:
+            raise StepFailed("; ".join(failed))
+
+
+def watchdog(ctx: FaultContext, node: str, verb: str = "on") -> Watchdog:
+    """The undo on the harness host: a node that is off or paused can keep no timer."""
+    return Watchdog(ctx.inventory, node, ctx.config_path, on_node.undo_seconds(ctx), verb)
+
+
+def boot(ctx: FaultContext, node: Node) -> str:
+    """Which boot of the node this is, "" where it does not answer."""
+    try:
+        return ctx.hosts.run(node, _STARTED, ctx.settings.timeouts.ssh_connect).stdout.strip()
+    except (HostUnreachable, DeadlineExceeded):
+        return ""
+
+
+def _gone(ctx: FaultContext, node: Node, before: str) -> bool | Waiting:
+    ctx.hosts.forget(node)
+    now = boot(ctx, node)
+    return True if now != before else Waiting("it still answers over SSH")

@@ -1,0 +1,141 @@
+"""What the faults that are made by a command on a node share: undo first, then break.
+
+Put back, then disarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.cluster.hosts import HostUnreachable
+from kubedrill.cluster.undo_timer import LOAD_PREFIX, UNIT_PREFIX, NodeUndo, units_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubedrill.faults.base import FaultContext
+
+
+KEPT = ".kubedrill-fault"
+"""What the name of a file or folder gets at its end that is kept aside while a fault lasts; the
+residue check looks for it, and ``kubedrill heal`` takes it off again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How a node is broken and put back: two texts for ``sh``.
+
+    ``what`` names the undo's unit, as "kubelet-stop".
+
+    ``undo`` is safe to repeat, and where nothing was broken.
+    """
+
+    what: str
+    inject: str
+    undo: str
+
+
+def undo_seconds(ctx: FaultContext) -> float:
+    """How long a fault may last before the node puts itself right.
+
+    The wait for NotReady, and for recovery.
+    """
+    return ctx.settings.timeouts.node_not_ready + ctx.settings.timeouts.recovery
+
+
+def inject(ctx: FaultContext, node: str, script: Script) -> None:
+    """Arm the undo on the node, then break it.
+
+    Raises:
+        KubedrillError: the undo could not be armed (then nothing was broken) or the fault could not
+            be made: the harness's failure, not the cluster's.
+    """
+    undo = NodeUndo(ctx.hosts, node, script.what, script.undo)
+    try:
+        undo.arm(undo_seconds(ctx))
+    except (StepFailed, DeadlineExceeded) as error:
+        raise KubedrillError(
+            f"the undo could not be armed, so nothing was broken: {error}"
+        ) from error
+    try:
+        ctx.hosts.check(node, ["/bin/sh", "-c", script.inject])
+    except (StepFailed, DeadlineExceeded) as error:
+        raise KubedrillError(f"the fault could not be made: {error}") from error
+
+
+def heal(ctx: FaultContext, node: str, script: Script) -> None:
+    """Put the node back and disarm the undo, which stays armed where that failed.
+
+    Raises:
+        StepFailed: the node is out of reach or refused; carries its own words.
+        DeadlineExceeded: the node did not answer in time.
+    """
+    undo = NodeUndo(ctx.hosts, node, script.what, script.undo)
+    undo.run()
+    undo.disarm()
+
+
+def occupied(ctx: FaultContext, node: str) -> str | None:
+    """Why a node takes no further fault: it is out of reach, or has one already.
+
+    None when it is free.
+    """
+    try:
+        units = units_on(ctx.hosts, node)
+    except (HostUnreachable, DeadlineExceeded) as error:
+        return str(error)
+    # A control plane also keeps the undos of other nodes' cordons: cp1 that of cp10.
+    own = (f"{UNIT_PREFIX}{node}.", f"{UNIT_PREFIX}{node}-", LOAD_PREFIX)
+    mine = [unit for unit in units if unit.startswith(own)]
+    return (
+        f"{node} has a fault already: {', '.join(mine)}; one fault a node. Heal it first"
+        if mine
+        else None
+    )
+
+
+def etcd_majority(ctx: FaultContext, lost: Iterable[str]) -> str | None:
+    """Why etcd would lose its quorum with the members on these nodes.
+
+    None when a majority of all members is left.
+
+    Members are asked live: one that is down already, or a learner, does not count as left.
+    """
+    gone = set(lost)
+    if not any(node.name in gone for node in ctx.inventory.control_planes):
+        return None
+    members = ctx.api.etcd_members()
+    left = [
+        member.node
+        for member in members
+        if not member.error and not member.is_learner and member.node not in gone
+    ]
+    needed = len(members) // 2 + 1
+    if len(left) >= needed:
+        return None
+    return (
+        f"etcd would be below quorum: {len(left)} of {len(members)} members left without {', '.join(sorted(gone))}, "
+        f"needs {needed}"
+    )
+
+
+def quorum_stands(ctx: FaultContext, nodes: Iterable[str], lost: Iterable[str]) -> str | None:
+    """Why etcd's quorum cannot be taken away.
+
+    A node has a fault already, etcd is not whole, or outlives ``lost``.
+    """
+    for name in nodes:
+        reason = occupied(ctx, name)
+        if reason:
+            return reason
+    broken = [
+        f"etcd on {member.node}: {member.error}"
+        for member in ctx.api.etcd_members()
+        if member.error
+    ]
+    if broken:
+        return "; ".join(broken)
+    gone = list(lost)
+    return None if etcd_majority(ctx, gone) else f"etcd keeps its quorum without {', '.join(gone)}"

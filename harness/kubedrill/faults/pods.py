@@ -1,0 +1,129 @@
+"""Pods that die without a word.
+
+No undo is armed: their controller and the kubelet replace them, which is the point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+
+@dataclass
+class PodKill:
+    """Pods of a namespace are deleted without any grace.
+
+    One by ``pod``, or all of ``selector`` at once.
+
+    The kubelet kills what runs in them at once; no preStop hook, no time to leave the Service.
+    """
+
+    namespace: str
+    pod: str = ""
+    selector: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The pod, or the namespace and what selects the pods."""
+        return f"{self.namespace}/{self.pod or self.selector}"
+
+    @property
+    def name(self) -> str:
+        """As "pod killed"."""
+        return "pod killed" if self.pod else "all pods killed"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: there is no such pod, or nobody would replace it."""
+        pods = [
+            p
+            for p in ctx.api.pods(self.namespace, self.selector)
+            if self.pod in ("", p.metadata.name)
+        ]
+        if not pods:
+            return f"there is no pod {self.subject}"
+        orphans = [
+            p.metadata.name
+            for p in pods
+            if not any(o.controller for o in p.metadata.owner_references or [])
+        ]
+        return (
+            f"nobody would replace {', '.join(orphans)}: no controller owns it" if orphans else None
+        )
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Delete them in one request."""
+        if self.pod:
+            ctx.api.core.delete_namespaced_pod(self.pod, self.namespace, grace_period_seconds=0)
+        else:
+            ctx.api.core.delete_collection_namespaced_pod(
+                self.namespace, label_selector=self.selector, grace_period_seconds=0
+            )
+        ctx.note(self.subject, "deleted without grace")
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Nothing to do: the controller has made new ones."""
+        del ctx
+
+
+@dataclass
+class ContainerKill:
+    """The first process of one container gets SIGKILL.
+
+    The kubelet starts another container in the same pod.
+    """
+
+    node: str
+    namespace: str
+    pod: str
+    container: str
+    name: str = "container killed"
+
+    @property
+    def subject(self) -> str:
+        """As "kubedrill-app/hello-1/hello"."""
+        return f"{self.namespace}/{self.pod}/{self.container}"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: the node does not know such a container."""
+        try:
+            found = ctx.hosts.run(self.node, f'[ -n "{self._pid}" ]').ok
+        except (StepFailed, DeadlineExceeded) as error:
+            return str(error)
+        return None if found else f"{self.node} runs no container {self.subject}"
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Kill it. Raises KubedrillError where that could not be done."""
+        try:
+            ctx.hosts.check(self.node, f'pid="{self._pid}"; [ -n "$pid" ] && kill -KILL $pid')
+        except (StepFailed, DeadlineExceeded) as error:
+            raise KubedrillError(f"the fault could not be made: {error}") from error
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Nothing to do: the kubelet has started another."""
+        del ctx
+
+    @property
+    def _pid(self) -> str:
+        labels = {
+            "container.name": self.container,
+            "pod.name": self.pod,
+            "pod.namespace": self.namespace,
+        }
+        return pids(**{f"io.kubernetes.{key}": value for key, value in labels.items()})
+
+
+def pids(**labels: str) -> str:
+    """A shell substitution: the process ids of running containers with these labels, as containerd knows them.
+
+    The labels are those that the kubelet gives every container (pkg/kubelet/types/labels.go).
+    """
+    chosen = ",".join(f'labels."{name}"=={value}' for name, value in labels.items())
+    return (
+        f"$(ctr -n k8s.io tasks ls | awk -v ids=\" $(ctr -n k8s.io containers ls -q '{chosen}' | tr '\\n' ' ') \" "
+        '\'$3 == "RUNNING" && index(ids, " " $1 " ") { print $2 }\')'
+    )

@@ -1,0 +1,54 @@
+"""etcd loses its quorum on purpose: the only fault that may, and its name says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import KubedrillError, StepFailed
+from kubedrill.faults import on_node
+from kubedrill.faults.services import SERVICES, script
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+_FREEZE = script(SERVICES["etcd"], "freeze")
+
+
+@dataclass
+class QuorumLoss:
+    """The etcd members of ``nodes`` hang, so that those that are left are no majority.
+
+    Their data are not touched.
+    """
+
+    nodes: tuple[str, ...]
+    subject: str = "etcd"
+    name: str = "quorum lost"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
+        return on_node.quorum_stands(ctx, self.nodes, self.nodes)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm each node's undo and freeze its member, one by one.
+
+        Raises KubedrillError where that fails.
+        """
+        for name in self.nodes:
+            on_node.inject(ctx, name, _FREEZE)
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Let every member go on, though one node refuses.
+
+        Raises:
+            StepFailed: names each node that refused.
+        """
+        failed = []
+        for name in self.nodes:
+            try:
+                on_node.heal(ctx, name, _FREEZE)
+            except KubedrillError as error:
+                failed.append(f"{name}: {error}")
+        if failed:
+            raise StepFailed("; ".join(failed))

@@ -1,0 +1,133 @@
+"""A release of the app that is broken: its image is missing, it crashes, or it never gets ready."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
+from kubedrill.cluster.api import ADMIN_CONF
+from kubedrill.cluster.undo_timer import NodeUndo
+from kubedrill.faults import on_node
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+BREAKS: dict[str, dict[str, Any]] = {
+    "image missing": {"image": "kubedrill.invalid/no-such-image:v0"},
+    "crash loop": {"command": ["python3", "-c", "raise SystemExit('broken on purpose')"]},
+    "never ready": {"readinessProbe": {"httpGet": {"path": "/broken-on-purpose"}}},
+}
+"""What is wrong with a release → what is changed in its container. The name invalid is never
+resolved (RFC 6761)."""
+
+SYMPTOMS = {
+    "image missing": ("ErrImagePull", "ImagePullBackOff"),
+    "crash loop": ("CrashLoopBackOff",),
+    "never ready": ("running, not ready",),
+}
+"""What is wrong → how Kubernetes tells it of the new pod."""
+
+
+@dataclass
+class BadRollout:
+    """The Deployment ``deployment`` of ``namespace`` gets a release with something wrong.
+
+    A key of :data:`BREAKS`.
+    """
+
+    namespace: str
+    deployment: str
+    wrong: str
+    before: dict[str, Any] = field(default_factory=dict, repr=False)  # what puts the container back
+
+    def __post_init__(self) -> None:
+        if self.wrong not in BREAKS:
+            raise UsageError(
+                f"no broken release {self.wrong!r}; expected one of: {', '.join(BREAKS)}"
+            )
+
+    @property
+    def subject(self) -> str:
+        """As "kubedrill-app/hello"."""
+        return f"{self.namespace}/{self.deployment}"
+
+    @property
+    def name(self) -> str:
+        """As "bad rollout: image missing"."""
+        return f"bad rollout: {self.wrong}"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: the Deployment would give up a pod that serves for one that does not."""
+        found = ctx.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
+        update = found.spec.strategy.rolling_update
+        if update is None:
+            return f"Deployment {self.subject} is not updated pod by pod (strategy {found.spec.strategy.type})"
+        gives = str(update.max_unavailable)
+        return (
+            None
+            if gives in ("0", "0%")
+            else f"Deployment {self.subject} may miss {gives} pods while it is updated"
+        )
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the rollback on a control plane, then release.
+
+        Raises KubedrillError where the undo cannot be armed.
+        """
+        found = ctx.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
+        container = ctx.api.client.sanitize_for_serialization(
+            found.spec.template.spec.containers[0]
+        )
+        self.before = {
+            "name": container["name"],
+            **{part: container.get(part) for part in BREAKS[self.wrong]},
+        }
+        try:
+            self._undo(ctx).arm(on_node.undo_seconds(ctx))
+        except (StepFailed, DeadlineExceeded) as error:
+            raise KubedrillError(
+                f"the undo could not be armed, so nothing was broken: {error}"
+            ) from error
+        self._patch(ctx, {"name": container["name"], **BREAKS[self.wrong]})
+        ctx.note(self.subject, f"released: {self.wrong}")
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Roll back to what was there, and disarm the undo. Does not wait for the pods."""
+        if self.before:
+            self._patch(ctx, self.before)
+            self._undo(ctx).disarm()
+
+    def symptom(self, pods: list[Any]) -> str:
+        """How Kubernetes tells what is wrong with the new pod, "" as long as it does not."""
+        for pod in pods:
+            for status in pod.status.container_statuses or []:
+                waiting = (
+                    status.state.waiting.reason if status.state and status.state.waiting else ""
+                )
+                running = (
+                    "running, not ready"
+                    if status.state and status.state.running and not status.ready
+                    else ""
+                )
+                if (waiting or running) in SYMPTOMS[self.wrong]:
+                    return f"pod {pod.metadata.name}: {waiting or running}"
+        return ""
+
+    def _patch(self, ctx: FaultContext, container: dict[str, Any]) -> None:
+        patch = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        ctx.api.apps.patch_namespaced_deployment(self.deployment, self.namespace, patch)
+
+    def _undo(self, ctx: FaultContext) -> NodeUndo:
+        """On a control plane, as no node is broken.
+
+        The same patch, which changes nothing where it is back already.
+        """
+        patch = json.dumps({"spec": {"template": {"spec": {"containers": [self.before]}}}})
+        line = (
+            f"kubectl --kubeconfig {ADMIN_CONF} -n {self.namespace} patch deployment {self.deployment} "
+            f"--type=strategic -p {shlex.quote(patch)}"
+        )
+        return NodeUndo(ctx.hosts, ctx.inventory.control_planes[0].name, "rollout", line)

@@ -1,0 +1,198 @@
+"""A service on one node is stopped, killed or frozen.
+
+Systemd's units, static pods and the pods of kube-system alike.
+
+| verb | systemd unit | static pod | pod of a controller |
+|---|---|---|---|
+| stop | ``systemctl stop`` | its manifest is moved aside, the kubelet ends it | not offered: it is replaced |
+| kill | SIGKILL | SIGKILL for its container's process; the kubelet starts another | same |
+| freeze | SIGSTOP: it holds its ports and leases and answers nobody | same | same |
+
+A frozen process is what a health check that only looks for a process misses. The kubelet restarts a
+frozen container once its liveness probe has failed often enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import UsageError
+from kubedrill.faults import on_node
+from kubedrill.faults.on_node import Script
+from kubedrill.faults.pods import pids
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+MANIFESTS = "/etc/kubernetes/manifests"
+"""kubeadm's folder of static pods (kubelet configuration, staticPodPath)."""
+
+PARKED = "/etc/kubernetes/kubedrill-fault"
+"""Where a stopped static pod's manifest waits; the residue check looks here."""
+
+VERBS = {"stop": "stopped", "kill": "killed", "freeze": "frozen"}
+"""Verb → what the service is then."""
+
+_SIGNALS = {"kill": "KILL", "freeze": "STOP"}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service. ``kind``: "unit" (systemd), "static" (static pod) or "pod".
+
+    Of a controller in kube-system.
+
+    ``whole``: a unit whose work is done by child processes gets signals with all of them.
+    containerd must not: the shims that keep containers alive are in its control group too.
+    """
+
+    name: str
+    kind: str
+    whole: bool = False
+
+
+SERVICES = {
+    service.name: service
+    for service in (
+        Service("kubelet", "unit"),
+        Service("containerd", "unit"),
+        Service("keepalived", "unit", whole=True),
+        Service("haproxy", "unit", whole=True),
+        Service("kube-apiserver", "static"),
+        Service("etcd", "static"),
+        Service("kube-scheduler", "static"),
+        Service("kube-controller-manager", "static"),
+        Service("kube-proxy", "pod"),
+        Service("coredns", "pod"),
+    )
+}
+"""Every service by its name; that of a container is also its name in kubeadm's manifests."""
+
+
+def find_service(name: str, verb: str) -> Service:
+    """Return a service that can be treated so.
+
+    Raises:
+        UsageError: no such service or verb, or the verb does not fit; all mistakes at once.
+    """
+    mistakes = []
+    if name not in SERVICES:
+        mistakes.append(f"no service {name!r}; expected one of: {', '.join(SERVICES)}")
+    if verb not in VERBS:
+        mistakes.append(f"no verb {verb!r}; expected one of: {', '.join(VERBS)}")
+    if not mistakes and verb == "stop" and SERVICES[name].kind == "pod":
+        mistakes.append(
+            f"{name} cannot be stopped: its controller starts another pod at once; kill or freeze it"
+        )
+    if mistakes:
+        raise UsageError("; ".join(mistakes))
+    return SERVICES[name]
+
+
+@dataclass
+class ServiceFault:
+    """Stops, kills or freezes ``service`` on the node ``subject``."""
+
+    subject: str
+    service: str
+    verb: str
+
+    def __post_init__(self) -> None:
+        find_service(self.service, self.verb)
+
+    @property
+    def name(self) -> str:
+        """As "kubelet stopped"."""
+        return f"{self.service} {VERBS[self.verb]}"
+
+    @property
+    def script(self) -> Script:
+        """What is run on the node."""
+        return script(SERVICES[self.service], self.verb)
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: the node has a fault already or no such service running, or too few of its kind would be left."""
+        return (
+            on_node.occupied(ctx, self.subject)
+            or self._missing(ctx)
+            or self._last_of_its_kind(ctx)
+            or (on_node.etcd_majority(ctx, [self.subject]) if self.service == "etcd" else None)
+        )
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo on the node, then break.
+
+        Raises KubedrillError where that could not be done.
+        """
+        on_node.inject(ctx, self.subject, self.script)
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Start it again, or let it go on, and disarm the undo.
+
+        Raises StepFailed where the node refuses.
+        """
+        on_node.heal(ctx, self.subject, self.script)
+
+    def _missing(self, ctx: FaultContext) -> str | None:
+        service = SERVICES[self.service]
+        look = (
+            f"systemctl is-active --quiet {service.name}"
+            if service.kind == "unit"
+            else f'[ -n "{_pids(service)}" ]'
+        )
+        if ctx.hosts.run(self.subject, look).ok:
+            return None
+        return f"{self.service} does not run on {self.subject}, so it cannot be {VERBS[self.verb]} there"
+
+    def _last_of_its_kind(self, ctx: FaultContext) -> str | None:
+        """One of the control plane's services needs another control plane that goes on serving."""
+        if self.service in ("kubelet", "containerd", "kube-proxy", "coredns"):
+            return None
+        others = [node.name for node in ctx.inventory.control_planes if node.name != self.subject]
+        return (
+            None
+            if others
+            else f"{self.service} on {self.subject} is the last of its kind: no other control plane"
+        )
+
+
+def script(service: Service, verb: str) -> Script:
+    """What breaks a service on a node, and what puts it back."""
+    what = f"{service.name}-{verb}"
+    if service.kind == "unit":
+        return _unit(service, verb, what)
+    if verb == "stop":
+        return _manifest(service, what)
+    pids = _pids(service)
+    wake = f'for pid in {pids}; do kill -CONT "$pid" || true; done'
+    return Script(what, f'found="{pids}"; [ -n "$found" ] && kill -{_SIGNALS[verb]} $found', wake)
+
+
+def _unit(service: Service, verb: str, what: str) -> Script:
+    """The undo wakes what is frozen, then starts what is not running.
+
+    It does nothing to a unit that is well.
+    """
+    name, whom = service.name, "all" if service.whole else "main"
+    # --kill-whom since systemd 252, which takes both
+    signal = f"systemctl kill --kill-who={whom} --signal="
+    undo = f"{signal}SIGCONT {name} 2>/dev/null; systemctl reset-failed {name} 2>/dev/null; systemctl start {name}"
+    inject = f"systemctl stop {name}" if verb == "stop" else f"{signal}SIG{_SIGNALS[verb]} {name}"
+    return Script(what, inject, undo)
+
+
+def _manifest(service: Service, what: str) -> Script:
+    """Moved within one filesystem, so that the kubelet never reads half a file."""
+    source, parked = f"{MANIFESTS}/{service.name}.yaml", f"{PARKED}/{service.name}.yaml"
+    undo = f"if [ -e {parked} ]; then mv {parked} {source}; fi; rmdir {PARKED} 2>/dev/null || true"
+    return Script(what, f"mkdir -p -m 700 {PARKED} && mv {source} {parked}", undo)
+
+
+def _pids(service: Service) -> str:
+    return pids(
+        **{
+            "io.kubernetes.container.name": service.name,
+            "io.kubernetes.pod.namespace": "kube-system",
+        }
+    )

@@ -1,0 +1,117 @@
+"""A node's uplink becomes slow or narrow: a queueing discipline of the kernel, set with ``tc``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
+from kubedrill.cluster.hosts import HostUnreachable
+from kubedrill.faults import on_node
+from kubedrill.faults.network import find_place
+from kubedrill.faults.on_node import Script
+
+if TYPE_CHECKING:
+    from kubedrill.faults.base import FaultContext
+
+DISCIPLINES = {
+    "latency": "netem delay 100ms 20ms",
+    "bandwidth": "tbf rate 2mbit burst 32kbit latency 400ms",
+}
+"""Kind → discipline. 100 ms is a link between continents, a hundred times etcd's usual round trip;
+2 Mbit/s is an old DSL line: the API and etcd still get through, an image would not."""
+
+WORDS = {"latency": "100 ms late", "bandwidth": "2 Mbit/s only"}
+
+MARKS = ("delay 100ms", "rate 2Mbit")
+"""What ``tc qdisc show`` says of a discipline that is ours, and hardly of its owner's."""
+
+_DEFAULTS = ("noqueue", "fq_codel", "pfifo_fast", "fq", "mq")
+"""Root disciplines that the kernel sets by itself, and puts back once ours is deleted."""
+
+
+@dataclass
+class Shaping:
+    """What the node ``subject`` sends is delayed or slowed down, as ``kind`` says.
+
+    A key of :data:`DISCIPLINES`.
+    """
+
+    subject: str
+    kind: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in DISCIPLINES:
+            raise UsageError(f"no shaping {self.kind!r}; expected one of: {', '.join(DISCIPLINES)}")
+
+    @property
+    def name(self) -> str:
+        """As "network 100 ms late"."""
+        return f"network {WORDS[self.kind]}"
+
+    def available(self, ctx: FaultContext) -> str | None:
+        """Why not: the kernel has no such discipline, or the uplink has one of its owner's that would be lost."""
+        return on_node.occupied(ctx, self.subject) or self._refused(ctx) or self._owned(ctx)
+
+    def inject(self, ctx: FaultContext) -> None:
+        """Arm the undo on the node, then shape.
+
+        Raises KubedrillError where that could not be done.
+        """
+        on_node.inject(ctx, self.subject, script(self.kind, find_place(ctx, self.subject).uplink))
+
+    def heal(self, ctx: FaultContext) -> None:
+        """Delete the discipline and disarm the undo. Raises StepFailed where the node refuses."""
+        on_node.heal(ctx, self.subject, script(self.kind, find_place(ctx, self.subject).uplink))
+
+    def _refused(self, ctx: FaultContext) -> str | None:
+        """Try it in a network namespace of its own, which is gone with the command.
+
+        Nothing of the node is touched.
+        """
+        try:
+            result = ctx.hosts.run(self.subject, trial(self.kind))
+        except (HostUnreachable, DeadlineExceeded) as error:
+            return str(error)
+        if result.ok:
+            return None
+        discipline = DISCIPLINES[self.kind].split()[0]
+        said = " ".join(result.stderr.split()) or f"tc ended with {result.rc}"
+        return f"no {discipline} on {self.subject}: its kernel said {said!r} to 'tc qdisc add … {discipline}'"
+
+    def _owned(self, ctx: FaultContext) -> str | None:
+        try:
+            uplink = find_place(ctx, self.subject).uplink
+            listed = json.loads(
+                ctx.hosts.check(self.subject, ["tc", "-json", "qdisc", "show", "dev", uplink])
+                or "[]"
+            )
+        except (KubedrillError, StepFailed) as error:
+            return str(error)
+        owned = [
+            entry["kind"]
+            for entry in listed
+            if entry.get("root") and entry["kind"] not in _DEFAULTS
+        ]
+        return (
+            f"{uplink} of {self.subject} has a {owned[0]} discipline of its owner, which would be lost"
+            if owned
+            else None
+        )
+
+
+def trial(kind: str) -> str:
+    """The line that finds out whether the kernel has a discipline.
+
+    >>> trial("latency")
+    'unshare --net tc qdisc add dev lo root netem delay 100ms 20ms'
+    """
+    return f"unshare --net tc qdisc add dev lo root {DISCIPLINES[kind]}"
+
+
+def script(kind: str, uplink: str) -> Script:
+    """What shapes an uplink, and what takes that away; only ours is taken away."""
+    discipline = DISCIPLINES[kind].split()[0]
+    undo = f"tc qdisc show dev {uplink} | grep -q 'qdisc {discipline} .*root' || exit 0; tc qdisc del dev {uplink} root"
+    return Script(f"network-{kind}", f"tc qdisc add dev {uplink} root {DISCIPLINES[kind]}", undo)

@@ -1,0 +1,75 @@
+"""The history as JSON lines: one run a line, for backups and to move it between databases."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.history.entry import RunEntry
+from kubedrill.history.read import mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_SHOWN = 20
+"""Mistakes told of one file: a file of something else has one in every line."""
+
+
+def write_lines(entries: Iterable[RunEntry], path: Path) -> None:
+    """Write a file in one step, so that a reader never sees half of it.
+
+    Raises:
+        StepFailed: it cannot be written (disk full, no such folder); what was there before is still
+            there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(entry.model_dump_json() + "\n" for entry in entries)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StepFailed(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_lines(path: Path) -> list[RunEntry]:
+    """Read a file of runs.
+
+    Raises:
+        ConfigErrors: it cannot be read, or lines are not runs; lists each with its number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigErrors(
+            str(path), [f"cannot be read: {reason}; give a file of kubedrill history export"]
+        ) from error
+    entries: list[RunEntry] = []
+    mistakes: list[str] = []
+    first: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = RunEntry.model_validate_json(line)
+        except ValidationError as error:
+            mistakes += [f"line {number}: {mistake(item)}" for item in error.errors()]
+            continue
+        if first.setdefault(entry.run, number) != number:
+            mistakes.append(
+                f"line {number}: run {entry.run} was in line {first[entry.run]} already"
+            )
+        entries.append(entry)
+    if mistakes:
+        more = len(mistakes) - _SHOWN
+        raise ConfigErrors(
+            str(path), mistakes[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
+        )
+    return entries

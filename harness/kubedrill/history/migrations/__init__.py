@@ -1,0 +1,4 @@
+"""Alembic's migrations of the history's database.
+
+Never change one that was released: add another.
+"""

@@ -1,0 +1,129 @@
+"""The retention rule: records of old runs are removed once their verdicts are in the history; verdicts never are.
+
+A run's record (``record/``, megabytes a drill) is removed when all of these hold, and kept
+otherwise:
+
+1. It is not one of the newest N runs that still have a record. Names of runs begin with their time,
+   UTC.
+2. ``latest`` does not point to it.
+3. It has a verdict.json: a run that is still going on has none.
+4. The history holds the same verdict and measurements.
+
+verdict.json, junit.xml and index.html stay. What is lost: the verdict cannot be judged again, nor
+the run replayed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import KubedrillError, StepFailed
+from kubedrill.history.read import read_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from kubedrill.history.entry import RunEntry
+
+_DOOMED = ".record.removing"
+"""A record is renamed to this first, so that one whose removal was cut is never taken for a whole
+one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rule says of one run's record; ``why`` is empty where it is removed."""
+
+    directory: Path
+    size: int  # bytes
+    why: str
+
+    @property
+    def removed(self) -> bool:
+        """Whether the rule removes the record."""
+        return not self.why
+
+
+def decide(reports: Path, kept: Mapping[str, RunEntry], keep_records: int) -> list[Decision]:
+    """Say for each run that still has a record what the rule does, the newest first.
+
+    Changes nothing.
+    """
+    found = (
+        [path for path in reports.iterdir() if not path.is_symlink()] if reports.is_dir() else []
+    )
+    runs = sorted(
+        (path for path in found if _has_record(path)), key=lambda path: path.name, reverse=True
+    )
+    latest = (reports / "latest").resolve()
+    return [
+        Decision(path, _size(path / "record"), _why_kept(path, place, keep_records, latest, kept))
+        for place, path in enumerate(runs)
+    ]
+
+
+def remove(decision: Decision) -> None:
+    """Remove one record.
+
+    Raises:
+        StepFailed: it could not be removed; says why.
+    """
+    doomed = decision.directory / _DOOMED
+    try:
+        if doomed.is_dir():
+            shutil.rmtree(doomed)
+        (decision.directory / "record").rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise StepFailed(
+            f"{decision.directory / 'record'} could not be removed: {error}"
+        ) from error
+
+
+def finish_cut_removals(reports: Path) -> None:
+    """Remove what an earlier, killed removal left.
+
+    Raises:
+        StepFailed: it could not be removed; says why.
+    """
+    for doomed in reports.glob(f"*/{_DOOMED}"):
+        try:
+            shutil.rmtree(doomed)
+        except OSError as error:
+            raise StepFailed(f"{doomed} could not be removed: {error}") from error
+
+
+def _has_record(path: Path) -> bool:
+    record = path / "record"
+    return record.is_dir() and not record.is_symlink()
+
+
+def _why_kept(path: Path, place: int, keep: int, latest: Path, kept: Mapping[str, RunEntry]) -> str:
+    if place < keep:
+        return f"one of the newest {keep}"
+    if path.resolve() == latest:
+        return "latest points to it"
+    if not (path / "verdict.json").exists():
+        return "it has no verdict yet"
+    return _not_kept_elsewhere(path, kept)
+
+
+def _not_kept_elsewhere(path: Path, kept: Mapping[str, RunEntry]) -> str:
+    """Why the history cannot stand for a run's record; empty where it holds its verdict."""
+    try:
+        entry = read_entry(path)
+    except KubedrillError as error:
+        return f"it cannot be read: {error}"
+    stored = kept.get(entry.run)
+    if stored is None:
+        return f"it is not in the history: kubedrill history add {path.name}"
+    if not stored.says_the_same_as(entry):
+        return f"the history says something else of it: kubedrill history add --replace {path.name}"
+    return ""
+
+
+def _size(directory: Path) -> int:
+    return sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file())

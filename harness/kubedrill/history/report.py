@@ -1,0 +1,56 @@
+"""A look at trends for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kubedrill.history.nights import Night
+    from kubedrill.history.trends import Look, Trend
+
+SCHEMA = 1
+
+
+def look_json(look: Look) -> dict[str, Any]:
+    """The rules, the level that each series had to reach, and every series with its nights."""
+    return {
+        "schema": SCHEMA,
+        "test": "exact two-sided rank-sum test, Tarone's correction",
+        "rules": asdict(look.rules),
+        "level": look.level,
+        "worse": len(look.worse),
+        "series": [_trend(trend) for trend in look.trends],
+    }
+
+
+def _trend(trend: Trend) -> dict[str, Any]:
+    series = trend.series
+    return {
+        **series.key._asdict(),
+        "measure": series.measure,
+        "unit": series.unit,
+        "budget": series.budget,
+        "over": trend.over,
+        "usable": trend.usable,
+        "latest": trend.latest,
+        "median": trend.median,
+        "worst": trend.worst,
+        "median_before": trend.median_before,
+        "median_recent": trend.median_recent,
+        "recent": trend.recent,
+        "p": trend.p,
+        "change": trend.change.value,
+        "note": trend.note,
+        "nights": [_night(night) for night in series.nights],
+    }
+
+
+def _night(night: Night) -> dict[str, Any]:
+    return {
+        "run": night.run,
+        "started": night.started.isoformat(),
+        "value": night.value,
+        "over": night.over,
+        "aside": night.aside,
+    }

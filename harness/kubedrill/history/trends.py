@@ -1,0 +1,217 @@
+"""Trends that claim no more than the nights show.
+
+Fixed budgets, median and worst of n, and one exact test.
+
+A pure function of the history's runs. docs/history.md tells the rules and what they were measured
+to find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import comb
+from statistics import median
+from typing import TYPE_CHECKING
+
+from kubedrill.history.nights import Night, Series, all_series
+from kubedrill.history.rank_test import corrected_level, rank_sum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kubedrill.history.entry import RunEntry
+    from kubedrill.history.rank_test import RankSum
+
+
+class Change(StrEnum):
+    """What can be said about the last nights against those before."""
+
+    WORSE = "worse"
+    BETTER = "better"
+    NONE = "no change found"
+    # the control probe moved the same way: nobody can say that it was the product
+    HOST = "the host changed"
+    NOISE = "slow or doubtful nights"  # too many of the last nights were set aside
+    INSUFFICIENT = "insufficient history"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How changes are told.
+
+    For each count of ``recents`` the last nights are compared with up to ``window`` before them, at
+    least ``before``. ``alarm_rate`` is the chance at most that one look at all series flags
+    anything where nothing changed.
+
+    5 against 10: with so few an exact two-sided test just reaches 0.001 (2 of 3,003 choices). 10 as
+    well: a change that stays gathers evidence. 1 %: one false alarm in a hundred nightly looks at
+    most.
+    """
+
+    recents: tuple[int, ...] = (5, 10)
+    before: int = 10
+    window: int = 30
+    alarm_rate: float = 0.01
+
+    @property
+    def least(self) -> int:
+        """Fewer usable nights than this are insufficient history."""
+        return min(self.recents) + self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What is known of one series.
+
+    Values in the series' unit; ``p`` and medians are None where nothing was tested.
+
+    ``over`` counts nights above the budget of that night, those set aside included.
+    """
+
+    series: Series
+    change: Change
+    note: str
+    usable: int
+    over: int
+    latest: float | None
+    median: float | None
+    worst: float | None
+    median_before: float | None = None
+    median_recent: float | None = None
+    recent: int | None = None  # how many nights the strongest test took as recent
+    p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the whole history. ``level`` is what each tested series had to reach."""
+
+    rules: Rules
+    level: float
+    trends: tuple[Trend, ...]
+
+    @property
+    def worse(self) -> tuple[Trend, ...]:
+        """The series that got worse."""
+        return tuple(trend for trend in self.trends if trend.change is Change.WORSE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """Recent nights against those before them."""
+
+    before: tuple[Night, ...]
+    recent: tuple[Night, ...]
+    result: RankSum
+
+    @classmethod
+    def of(cls, usable: Sequence[Night], recent: int, window: int) -> _Test:
+        last, earlier = tuple(usable[-recent:]), tuple(usable[-recent - window : -recent])
+        return cls(
+            earlier,
+            last,
+            rank_sum([night.value for night in earlier], [night.value for night in last]),
+        )
+
+    def of_host(self) -> RankSum:
+        """The same nights, by what the control probe saw."""
+        return rank_sum(
+            [night.control_ms for night in self.before], [night.control_ms for night in self.recent]
+        )
+
+    @property
+    def medians(self) -> tuple[float, float]:
+        return median(night.value for night in self.before), median(
+            night.value for night in self.recent
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A series with its tests; none where it cannot be tested, and why."""
+
+    series: Series
+    tests: tuple[_Test, ...] = ()
+    why_not: Change = Change.NONE
+    note: str = ""
+
+
+def look(runs: Iterable[RunEntry], rules: Rules | None = None) -> Look:
+    """Look at all series of a history.
+
+    Runs may come in any order; nights are ordered by when their drill began.
+    """
+    rules = rules or Rules()
+    cases = [_compare(series, rules) for series in all_series(runs)]
+    level = corrected_level(
+        [test.result.least for case in cases for test in case.tests], rules.alarm_rate
+    )
+    return Look(rules, level, tuple(_trend(case, level) for case in cases))
+
+
+def _compare(series: Series, rules: Rules) -> _Case:
+    usable = series.usable
+    if len(usable) < rules.least:
+        note = f"{len(usable)} usable nights, {rules.least} are the least"
+        return _Case(series, why_not=Change.INSUFFICIENT, note=note)
+    last = series.nights[-min(rules.recents) :]
+    aside = [night.aside for night in last if night.aside]
+    if 2 * len(aside) > len(last):
+        note = f"{len(aside)} of the last {len(last)} nights set aside: {'; '.join(sorted(set(aside)))}"
+        return _Case(series, why_not=Change.NOISE, note=note)
+    possible = [recent for recent in rules.recents if len(usable) >= recent + rules.before]
+    return _Case(series, tuple(_Test.of(usable, recent, rules.window) for recent in possible))
+
+
+def _trend(case: _Case, level: float) -> Trend:
+    series, usable = case.series, case.series.usable
+    values = [night.value for night in usable]
+    test = min(case.tests, key=lambda each: each.result.p, default=None)
+    change, note = (case.why_not, case.note) if test is None else _judge(case, test, level)
+    return Trend(
+        series=series,
+        change=change,
+        note=note,
+        usable=len(usable),
+        over=sum(night.over for night in series.nights),
+        latest=series.nights[-1].value if series.nights and not series.nights[-1].aside else None,
+        median=median(values) if values else None,
+        worst=max(values, default=None),
+        median_before=test.medians[0] if test else None,
+        median_recent=test.medians[1] if test else None,
+        recent=len(test.recent) if test else None,
+        p=test.result.p if test else None,
+    )
+
+
+def _judge(case: _Case, test: _Test, level: float) -> tuple[Change, str]:
+    series, result = case.series, test.result
+    if all(_fewest(each) > level for each in case.tests):
+        return (
+            Change.INSUFFICIENT,
+            f"so few nights cannot reach p = {level:.2g}, which so many series ask for",
+        )
+    if result.p > level:
+        return Change.NONE, ""
+    before, recent = test.medians
+    moved = f"median {before:.3g} to {recent:.3g} {series.unit} in the last {len(test.recent)}, p = {result.p:.2g}"
+    if abs(recent - before) < series.finest:
+        return Change.NONE, f"{moved}: finer than can be measured ({series.finest:g} {series.unit})"
+    host = test.of_host()
+    if host.p <= HOST_LEVEL and host.higher == result.higher:
+        return (
+            Change.HOST,
+            f"{moved}; but the control probe's latency moved the same way (p = {host.p:.2g})",
+        )
+    return (Change.WORSE if result.higher else Change.BETTER), moved
+
+
+def _fewest(test: _Test) -> float:
+    """The smallest p that so many nights could give without ties."""
+    return min(1.0, 2 / comb(len(test.before) + len(test.recent), len(test.recent)))
+
+
+HOST_LEVEL = 0.05
+"""Not corrected for the number of series: doubt about the host is to be raised easily. It costs one
+real change in forty (half of 5 %: the same direction), which is then told as the host's."""

@@ -1,0 +1,176 @@
+"""Looks at a namespace's autoscalers and the pods of what they scale about once a second, in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from kubernetes.client import ApiException
+from kubernetes.utils import parse_quantity
+
+from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.base.waits import Repeating, Waiting, wait_for
+from kubedrill.cluster.api import ApiUnavailable
+from kubedrill.load.autoscaling import Look, still_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubedrill.cluster.api import ClusterApi
+
+POLL_S = 1.0
+
+
+class AutoscalerWatch(Repeating):
+    """Collects looks while it is entered.
+
+    An API that does not answer makes bounds wider, and stops nobody.
+    """
+
+    def __init__(self, api: ClusterApi, namespace: str) -> None:
+        super().__init__([self._look_again], POLL_S, patience_s=2 * api.settings.timeouts.api_call)
+        self._api, self._namespace = api, namespace
+        self._looks: dict[str, list[Look]] = {}
+        self._selectors: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Look once, so that it is known how it was before the load.
+
+        Raises:
+            ApiUnavailable, ApiException: the API does not answer.
+        """
+        self._look()
+        return super().__enter__()
+
+    def looks(self) -> dict[str, tuple[Look, ...]]:
+        """Return what was seen so far, by the autoscaler's name; empty: the namespace has none."""
+        return {name: tuple(looks) for name, looks in self._looks.items()}
+
+    def ready_pods(self) -> int | None:
+        """Return how many pods of all that is scaled were ready at the last look.
+
+        None: nothing is scaled.
+        """
+        return sum(len(looks[-1].ready) for looks in self._looks.values()) if self._looks else None
+
+    def wait_scaled_down(self) -> str:
+        """Wait (timeouts.scale_down) until all is as before the load.
+
+        Returns what is left then, "" for nothing.
+        """
+
+        def settled() -> bool | Waiting:
+            left = [
+                f"{name}: {why}" for name, looks in self.looks().items() if (why := still_up(looks))
+            ]
+            return Waiting("; ".join(left)) if left else True
+
+        seconds = self._api.settings.timeouts.scale_down
+        try:
+            wait_for(
+                "the autoscaler to scale down",
+                settled,
+                seconds=seconds,
+                setting="scale_down",
+                poll_s=POLL_S,
+            )
+        except DeadlineExceeded as error:
+            return str(error)
+        return ""
+
+    def _look_again(self) -> None:
+        # the next look's bounds reach back to the last one that was answered
+        with contextlib.suppress(ApiUnavailable, ApiException):
+            self._look()
+
+    def _look(self) -> None:
+        asked = time.monotonic_ns()
+        path = f"/apis/autoscaling/v2/namespaces/{self._namespace}/horizontalpodautoscalers"
+        for scaler in self._get(path)["items"]:
+            pods = self._pods(scaler["spec"]["scaleTargetRef"])
+            look = look_from(scaler, pods, asked, time.monotonic_ns())
+            self._looks.setdefault(scaler["metadata"]["name"], []).append(look)
+
+    def _pods(self, target: Mapping[str, str]) -> list[dict[str, Any]]:
+        name, plural = target["name"], f"{target['kind'].lower()}s"
+        if name not in self._selectors:
+            found = self._get(
+                f"/apis/{target['apiVersion']}/namespaces/{self._namespace}/{plural}/{name}"
+            )
+            labels = found["spec"]["selector"].get("matchLabels", {})
+            self._selectors[name] = ",".join(f"{key}={value}" for key, value in labels.items())
+        items: list[dict[str, Any]] = self._get(
+            f"/api/v1/namespaces/{self._namespace}/pods?labelSelector={self._selectors[name]}"
+        )["items"]
+        return items
+
+    def _get(self, path: str) -> Any:
+        return json.loads(self._api.get_raw(path))
+
+
+def look_from(
+    scaler: Mapping[str, Any], pods: list[dict[str, Any]], asked: int, answered: int
+) -> Look:
+    """Make a look from the API's own objects.
+
+    A pod that is being deleted counts until it is gone, but not as ready.
+    """
+    spec, status = scaler["spec"], scaler.get("status", {})
+    measured = list(_metrics(spec.get("metrics", []), status.get("currentMetrics") or []))
+    bad = [
+        c
+        for c in status.get("conditions") or []
+        if c["type"] != "ScalingLimited" and c["status"] == "False"
+    ]
+    return Look(
+        asked=asked,
+        answered=answered,
+        desired=int(status.get("desiredReplicas") or 0),
+        least=int(spec.get("minReplicas") or 1),
+        most=int(spec["maxReplicas"]),
+        pods=frozenset(pod["metadata"]["name"] for pod in pods),
+        ready=frozenset(pod["metadata"]["name"] for pod in pods if _is_ready(pod)),
+        metrics=", ".join(text for text, _ in measured),
+        share=max((share for _, share in measured), default=None),
+        problem="; ".join(
+            f"{c['type']}: {c.get('reason', '')}: {c.get('message', '')}" for c in bad
+        ),
+    )
+
+
+def _metrics(
+    wanted: list[dict[str, Any]], current: list[dict[str, Any]]
+) -> list[tuple[str, float]]:
+    """Pair each resource's value with its target: ("cpu 312m of 250m", 1.25)."""
+    seen = {
+        metric["resource"]["name"]: metric["resource"]["current"]
+        for metric in current
+        if "resource" in metric
+    }
+    found = []
+    for metric in wanted:
+        resource = metric.get("resource")
+        if resource is None or resource["name"] not in seen:
+            continue
+        kind = "averageValue" if "averageValue" in resource["target"] else "averageUtilization"
+        value, target = seen[resource["name"]].get(kind), resource["target"].get(kind)
+        if value is None or target is None:
+            continue
+        unit = "%" if kind == "averageUtilization" else ""
+        share = _number(value) / _number(target)
+        found.append((f"{resource['name']} {value}{unit} of {target}{unit} a pod", share))
+    return found
+
+
+def _number(quantity: str | int) -> float:
+    parse: Any = parse_quantity
+    return float(parse(quantity))
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    """Exactly "True": a dead kubelet's "Unknown" is not ready."""
+    conditions = pod.get("status", {}).get("conditions") or []
+    ready = [c["status"] for c in conditions if c["type"] == "Ready"]
+    return "deletionTimestamp" not in pod["metadata"] and ready == ["True"]

@@ -1,0 +1,294 @@
+"""What an autoscaler did under load, from repeated looks at it. All pure.
+
+Nothing is claimed finer than the looks: each change happened after the last look that did not show
+it was asked for, and before the first that did was answered. Times in nanoseconds of
+CLOCK_MONOTONIC, results in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import NS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+LAG_S = 60.0
+"""A load is seen by the autoscaler at most so long after it began: the kubelet counts every 10-15
+s, metrics-server reads every 15 s and needs two readings, the autoscaler looks every 15 s
+(kube-controller-manager's --horizontal-pod-autoscaler-sync-period)."""
+
+GAP_S = 5.0
+"""Looks come once a second; what happens in a longer gap may be missed, and that is told."""
+
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One answer about one autoscaler; pods are names.
+
+    ``metrics`` is what it saw beside its target, ``share`` the highest of them as a share of the
+    target; ``problem`` is what its conditions complain of.
+    """
+
+    asked: int
+    answered: int
+    desired: int
+    least: int
+    most: int
+    pods: frozenset[str]
+    ready: frozenset[str]
+    metrics: str = ""
+    share: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """When a step of load began and ended."""
+
+    rate: float
+    begun: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPod:
+    """A pod that came after a scale-up.
+
+    Seconds from the step of load; None: it did not happen before the end.
+
+    ``answered_s`` is the first write that it acknowledged; the answers name their pod.
+    """
+
+    name: str
+    ready_s: Bounds | None
+    answered_s: Bounds | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleUp:
+    """The autoscaler asked for more pods.
+
+    ``rates`` are the steps of load that may have caused it: more than one where steps are shorter
+    than LAG_S, and the bounds count from all of them.
+    """
+
+    before: int
+    after: int
+    rates: tuple[float, ...]
+    decided_s: Bounds
+    metrics: str
+    pods: tuple[NewPod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleDown:
+    """What became of the added pods.
+
+    Seconds from the end of the load; None: not within ``watched_s``.
+    """
+
+    to: int
+    decided_s: Bounds | None
+    gone_s: Bounds | None
+    watched_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaled:
+    """All that is told of one autoscaler.
+
+    ``down`` is None where it added nothing; ``said`` is for people.
+    """
+
+    name: str
+    looks: tuple[Look, ...]
+    ups: tuple[ScaleUp, ...]
+    down: ScaleDown | None
+    said: tuple[str, ...]
+
+
+def account(
+    name: str,
+    looks: Sequence[Look],
+    loads: Sequence[Load],
+    first_answers: Mapping[str, int],
+    watched_until: int,
+) -> Autoscaled:
+    """Tell what an autoscaler did.
+
+    ``first_answers`` says when each pod first acknowledged a write.
+    """
+    if not looks or not loads:
+        return Autoscaled(
+            name, tuple(looks), (), None, ("not known: the API answered no question about it",)
+        )
+    ups = tuple(_scale_ups(looks, loads, first_answers))
+    down = _scale_down(looks, loads[-1].ended, watched_until) if ups else None
+    said = _words(looks, ups, down, watched_until)
+    if ups and not first_answers:
+        said.append(
+            "no answer named its pod, so when new pods first answered is not known: kubedrill app deploy"
+        )
+    return Autoscaled(name, tuple(looks), ups, down, tuple(said))
+
+
+def still_up(looks: Sequence[Look]) -> str | None:
+    """Say what the autoscaler has not taken back yet.
+
+    None where it asks for no more than at first and has no more.
+    """
+    if not looks:
+        return None
+    first, last = looks[0], looks[-1]
+    if last.desired > first.desired:
+        return f"{last.desired} pods wanted, {first.desired} before the load"
+    return (
+        f"{len(last.pods)} pods, {last.desired} wanted" if len(last.pods) > last.desired else None
+    )
+
+
+def _scale_ups(
+    looks: Sequence[Look], loads: Sequence[Load], first_answers: Mapping[str, int]
+) -> list[ScaleUp]:
+    rises = [
+        (old, new)
+        for old, new in pairwise(looks)
+        if new.desired > old.desired and new.answered > loads[0].begun
+    ]
+    known = set(looks[0].pods)
+    found = []
+    for number, (old, new) in enumerate(rises):
+        until = rises[number + 1][0].answered if number + 1 < len(rises) else looks[-1].answered
+        came = [
+            name for look in looks if old.asked <= look.asked <= until for name in sorted(look.pods)
+        ]
+        names = [name for name in dict.fromkeys(came) if name not in known][
+            : new.desired - old.desired
+        ]
+        known.update(came)
+        causes = _causes(old.asked, new.answered, loads)
+        pods = tuple(_new_pod(pod, looks, causes, first_answers.get(pod)) for pod in names)
+        rates = tuple(load.rate for load in causes)
+        decided = _since(causes, old.asked, new.answered)
+        found.append(ScaleUp(old.desired, new.desired, rates, decided, new.metrics, pods))
+    return found
+
+
+def _causes(after: int, by: int, loads: Sequence[Load]) -> list[Load]:
+    """The steps that may have caused a change.
+
+    Those that began within LAG_S before it, else the one that ran.
+    """
+    begun = [load for load in loads if load.begun <= by] or [loads[0]]
+    recent = [load for load in begun if after - load.begun <= LAG_S * NS]
+    return recent or [begun[-1]]
+
+
+def _since(causes: Sequence[Load], after: int, by: int) -> Bounds:
+    """From the last of the possible causes at the least, from the first of them at the most."""
+    return max(0.0, (after - causes[-1].begun) / NS), (by - causes[0].begun) / NS
+
+
+def _new_pod(
+    name: str, looks: Sequence[Look], causes: Sequence[Load], answered: int | None
+) -> NewPod:
+    turned = next(
+        ((old, new) for old, new in pairwise(looks) if name in new.ready and name not in old.ready),
+        None,
+    )
+    ready = _since(causes, turned[0].asked, turned[1].answered) if turned else None
+    return NewPod(name, ready, None if answered is None else _since(causes, answered, answered))
+
+
+def _scale_down(looks: Sequence[Look], loaded_until: int, watched_until: int) -> ScaleDown:
+    """How long until it asks for as many as before the load, and until the others are gone."""
+    first = looks[0].desired
+    decided = _settled(looks, lambda look: look.desired <= first, loaded_until)
+    gone = _settled(
+        looks, lambda look: look.desired <= first and len(look.pods) <= first, loaded_until
+    )
+    return ScaleDown(first, decided, gone, max(0.0, (watched_until - loaded_until) / NS))
+
+
+def _settled(
+    looks: Sequence[Look], holds: Callable[[Look], bool], loaded_until: int
+) -> Bounds | None:
+    """Between the last look that does not hold and the one after it.
+
+    None where the last of all does not.
+    """
+    wrong = [number for number, look in enumerate(looks) if not holds(look)]
+    if not wrong or wrong[-1] == len(looks) - 1:
+        return None
+    old, new = looks[wrong[-1]], looks[wrong[-1] + 1]
+    return max(0.0, (old.asked - loaded_until) / NS), max(0.0, (new.answered - loaded_until) / NS)
+
+
+def _words(
+    looks: Sequence[Look], ups: Sequence[ScaleUp], down: ScaleDown | None, watched_until: int
+) -> list[str]:
+    said = []
+    edges = [*(look.answered for look in looks), max(watched_until, looks[-1].answered)]
+    gap_s = max((later - earlier) / NS for earlier, later in pairwise(edges))
+    if gap_s > GAP_S:
+        said.append(f"no answer about it for {gap_s:.0f} s: what happened then is not known")
+    if not ups:
+        seen = "was seen" if gap_s > GAP_S else "happened"
+        said.append(
+            f"no scale-up {seen}: {looks[0].desired} pods wanted before the load; {_peak(looks)}"
+        )
+    for up in ups:
+        steps = " or ".join(f"{rate:g}/s" for rate in up.rates)
+        said.append(
+            f"{up.before} → {up.after} pods wanted {between(up.decided_s)} after the step to {steps} began"
+        )
+        said += [_pod_words(pod) for pod in up.pods]
+        if not up.pods:
+            said.append("no new pod was seen after that")
+    if down is not None:
+        missing = f"not within {down.watched_s:.0f} s"
+        decided = between(down.decided_s) if down.decided_s else missing
+        gone = between(down.gone_s) if down.gone_s else missing
+        said.append(
+            f"back to {down.to} pods after the load: wanted {decided}, the others gone {gone}"
+        )
+    if any(look.desired >= look.most for look in looks):
+        said.append(f"it reached its maximum of {looks[0].most} pods")
+    said += [
+        f"it complained: {problem}"
+        for problem in dict.fromkeys(look.problem for look in looks)
+        if problem
+    ]
+    return said
+
+
+def _peak(looks: Sequence[Look]) -> str:
+    known = [look for look in looks if look.share is not None]
+    if not known:
+        return "it had no metrics"
+    highest = max(known, key=lambda look: look.share or 0)
+    return f"it saw {highest.metrics} at most"
+
+
+def _pod_words(pod: NewPod) -> str:
+    ready = f"ready {between(pod.ready_s)}" if pod.ready_s else "was not seen ready"
+    answered = (
+        f"first answer {between(pod.answered_s)}" if pod.answered_s else "no answer of it was seen"
+    )
+    return f"{pod.name}: {ready}, {answered}"
+
+
+def between(bounds: Bounds) -> str:
+    """Seconds with their bounds, for people.
+
+    >>> between((3.04, 4.1)), between((3.0, 3.01))
+    ('3.0 to 4.1 s', '3.0 s')
+    """
+    low, high = (f"{value:.1f}" for value in bounds)
+    return f"{low} s" if low == high else f"{low} to {high} s"

@@ -1,0 +1,187 @@
+"""A load test as plain JSON (docs/orders.md), and its files: load.json and the histograms' log."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.model import NS
+from kubedrill.load.steps import milliseconds
+from kubedrill.load.times import Times, write_log
+from kubedrill.orders.ledger import ACKNOWLEDGED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from kubedrill.base.model import Check
+    from kubedrill.load.autoscaling import Autoscaled, Look
+    from kubedrill.load.run import LoadTest
+    from kubedrill.load.steps import Step
+    from kubedrill.orders.ledger import Write
+
+SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+
+
+def result(test: LoadTest, cluster: str) -> dict[str, Any]:
+    """Return everything that was found.
+
+    Seconds count from ``started``; null is "for ever", or "did not happen".
+    """
+    objective, knee, checks, verdict = (
+        test.wanted.objective,
+        test.knee,
+        test.checks(),
+        test.verdict(),
+    )
+    return {
+        "schema": 1,
+        "run": test.run,
+        "cluster": cluster,
+        "url": test.wanted.url,
+        "started": datetime.fromtimestamp(test.started, UTC).isoformat(timespec="seconds"),
+        "verdict": verdict.value,
+        "exit_code": verdict.exit_code,
+        "reason": _reason(test, checks),
+        "objective": {**asdict(objective), "text": str(objective)},
+        "knee": {**asdict(knee), "text": str(knee)} if knee else None,
+        "late_limit_ms": test.settings.load.late_ms,
+        "steps": [_step(test, step) for step in test.steps],
+        "autoscalers": [_scaler(test, scaler) for scaler in test.scalers],
+        "seconds": _seconds(test),
+        "checks": [asdict(check) for check in checks],
+    }
+
+
+def write_result(folder: Path, test: LoadTest, found: dict[str, Any]) -> None:
+    """Write load.json and load.hlog."""
+    text = json.dumps(found, indent=1, ensure_ascii=True, allow_nan=False)
+    (folder / "load.json").write_text(f"{text}\n", encoding="utf-8")
+    per_second = _by_second(test)
+    last = max(per_second, default=-1)
+    histograms = [
+        Times(w.done - w.due for w in _done(per_second.get(number, [])))
+        for number in range(last + 1)
+    ]
+    comments = [
+        "nanoseconds from the time that a write was due; acknowledged writes only; one histogram for each second",
+        *(
+            f"{_since(test, s.begun):.1f} s: {s.rate:g} writes a second, for {s.seconds:.1f} s"
+            for s in test.steps
+        ),
+    ]
+    write_log(folder / "load.hlog", test.started, histograms, comments)
+
+
+def table(steps: Sequence[Step]) -> list[str]:
+    """Return lines for people, a head first."""
+    lines = [
+        f"{'asked/s':>8} {'acked/s':>8} {'errors':>7} {'p50':>9} {'p99':>9} {'p99.9':>9} {'late':>8}  pods"
+    ]
+    for step in steps:
+        times = " ".join(
+            f"{milliseconds(step.percentile(share)):>9}" for share in (0.5, 0.99, 0.999)
+        )
+        late, pods = milliseconds(step.late_ms), "-" if step.pods is None else step.pods
+        lines.append(
+            f"{step.rate:8g} {step.throughput:8.1f} {step.errors:7.2%} {times} {late:>8}  {pods}"
+        )
+    return lines
+
+
+def _reason(test: LoadTest, checks: Sequence[Check]) -> str:
+    """One sentence: what was worst, else that the objective is met."""
+    if test.interrupted:
+        return test.stopped
+    bad = [check for check in checks if check.ok is False] or [
+        check for check in checks if check.ok is None
+    ]
+    worst = bad[0] if bad else checks[0]
+    return f"{worst.name}: {worst.found}; expected {worst.expected}"
+
+
+def _step(test: LoadTest, step: Step) -> dict[str, Any]:
+    return {
+        "rate": step.rate,
+        "from_s": _since(test, step.begun),
+        "to_s": _since(test, step.ended),
+        "due": step.due,
+        "never_sent": step.skipped,
+        "acknowledged": step.acknowledged,
+        "within_objective": step.within,
+        "throughput": round(step.throughput, 2),
+        "errors": round(step.errors, 6),
+        "times_ms": {name: _finite(step.percentile(share)) for name, share in SHARES.items()},
+        "generator_late_ms": round(step.late_ms, 3),
+        "ready_pods": step.pods,
+        "failing": step.failing(test.wanted.objective),
+    }
+
+
+def _scaler(test: LoadTest, scaler: Autoscaled) -> dict[str, Any]:
+    return {
+        "name": scaler.name,
+        "said": list(scaler.said),
+        "scale_ups": [asdict(up) for up in scaler.ups],
+        "scale_down": asdict(scaler.down) if scaler.down else None,
+        "least": scaler.looks[0].least if scaler.looks else None,
+        "most": scaler.looks[0].most if scaler.looks else None,
+        "replicas": [
+            {
+                "at_s": _since(test, look.answered),
+                "wanted": look.desired,
+                "pods": len(look.pods),
+                "ready": len(look.ready),
+            }
+            for look in _changed(scaler.looks)
+        ],
+    }
+
+
+def _replicas(test: LoadTest, look: Look) -> dict[str, Any]:
+    counts = {"wanted": look.desired, "pods": len(look.pods), "ready": len(look.ready)}
+    return {"at_s": _since(test, look.answered), **counts}
+
+
+def _changed(looks: Sequence[Look]) -> Iterator[Look]:
+    """Leave out what shows the same numbers as the look before and the look after it."""
+
+    def numbers(look: Look) -> tuple[int, int, int]:
+        return look.desired, len(look.pods), len(look.ready)
+
+    yield from looks[:1]
+    for old, new in pairwise(looks):
+        if numbers(old) != numbers(new) or new is looks[-1]:
+            yield new
+
+
+def _seconds(test: LoadTest) -> list[list[int]]:
+    """[second, writes due in it, writes acknowledged in it]."""
+    due = {number: len(writes) for number, writes in _by_second(test).items()}
+    writes = (write for ledger in test.ledgers for write in _done(ledger.writes.values()))
+    done = Counter((write.done - test.started_mono) // NS for write in writes)
+    return [[number, due.get(number, 0), done.get(number, 0)] for number in sorted({*due, *done})]
+
+
+def _by_second(test: LoadTest) -> dict[int, list[Write]]:
+    """Every write by the second in which it was due."""
+    found: dict[int, list[Write]] = {}
+    for write in (write for ledger in test.ledgers for write in ledger.writes.values()):
+        found.setdefault((write.due - test.started_mono) // NS, []).append(write)
+    return found
+
+
+def _done(writes: Iterable[Write]) -> Iterator[Write]:
+    return (write for write in writes if write.outcome == ACKNOWLEDGED)
+
+
+def _since(test: LoadTest, at: int) -> float:
+    return round((at - test.started_mono) / NS, 2)
+
+
+def _finite(value: float) -> float | None:
+    return None if value == float("inf") else round(value, 3)

@@ -1,0 +1,123 @@
+"""The inventory of one cell: nodes, addresses and keys that no other cluster of this host has."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.endpoint import ADDRESSES, BALANCERS, EXTERNAL, VIRTUAL
+from kubedrill.config import PROJECT_ROOT
+from kubedrill.local.node_container import overlapping
+from kubedrill.nightly.state import write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubedrill.nightly.cells import Cell
+
+_PLANE_MB, _WORKER_MB, _BALANCER_MB, _CPUS = 3072, 2048, 512, 2
+"""Sizes of virtual machines, as in inventories/local; containers share their host."""
+_SHARES = 1365
+"""Weight of a container that the API goes through, a third more than Docker's 1024, as in
+inventories/local."""
+_SSH = "-o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+_ENDPOINT, _PLANES_FROM, _WORKERS_FROM = 10, 11, 21
+"""Last byte of the API's address (virtual, or the load balancer's own), of the first control plane
+and of the first worker, as in inventories/local."""
+
+
+def free_network(wanted: str, taken: set[str], routes: str) -> str:
+    """Choose a /24 that no kept cluster and no interface of this host has.
+
+    >>> free_network("172.31.96.0/20", {"172.31.96.0/24"}, "Iface ...")
+    '172.31.97.0/24'
+
+    Raises:
+        StepFailed: all are taken.
+    """
+    for network in ipaddress.IPv4Network(wanted).subnets(new_prefix=24):
+        if str(network) not in taken and not overlapping(routes, str(network)):
+            return str(network)
+    raise StepFailed(
+        f"every network of {wanted} is in use, by clusters that were kept ({', '.join(sorted(taken)) or 'none'}) or by "
+        "interfaces of this host: take kept clusters away (kubedrill nightly --clean), or give the plan other networks"
+    )
+
+
+def secrets_folder(cluster: str) -> Path:
+    """Where the Vagrantfile puts the keys of a cluster's nodes."""
+    return PROJECT_ROOT / ".vagrant" / cluster
+
+
+def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Path:
+    """Write hosts.yml and group_vars for the cell's first version; returns the inventory's folder.
+
+    Where there is one worker only, control planes take pods too: a drained node's pods need
+    somewhere to go.
+    """
+    first = ipaddress.IPv4Network(network).network_address
+    planes = _hosts("cp", cell.planes, int(first) + _PLANES_FROM, cluster)
+    workers = _hosts("w", cell.workers, int(first) + _WORKERS_FROM, cluster)
+    topology: dict[str, Any] = {
+        "cluster": {
+            "children": {
+                "control_planes": {
+                    "hosts": planes,
+                    "vars": {
+                        "vm_memory_mb": _PLANE_MB,
+                        "vm_cpus": _CPUS,
+                        "container_cpu_shares": _SHARES,
+                    },
+                },
+                "workers": {
+                    "hosts": workers,
+                    "vars": {"vm_memory_mb": _WORKER_MB, "vm_cpus": _CPUS},
+                },
+            }
+        }
+    }
+    known_hosts = secrets_folder(cluster) / "known_hosts"
+    reached: dict[str, Any] = {
+        "ansible_user": "vagrant",
+        "ansible_become": True,
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={known_hosts} {_SSH}",
+    }
+    kind = EXTERNAL if cell.balancer else VIRTUAL
+    variables: dict[str, Any] = {
+        **reached,
+        "cluster_name": cluster,
+        "cluster_kubernetes_version": cell.versions[0],
+        "cluster_endpoint_kind": kind,
+        ADDRESSES[kind]: str(first + _ENDPOINT),
+        "cluster_node_network": network,
+        "control_plane_takes_pods": cell.workers == 1,
+        "drills_allowed": True,
+    }
+    inventory = folder / "inventory"
+    if cell.balancer:
+        balancers = _hosts("lb", 1, int(first) + _ENDPOINT, cluster)
+        sizes = {"vm_memory_mb": _BALANCER_MB, "vm_cpus": 1, "container_cpu_shares": _SHARES}
+        topology[BALANCERS] = {"hosts": balancers, "vars": sizes}
+        write_whole(
+            inventory / "group_vars" / f"{BALANCERS}.yml", yaml.safe_dump(reached, sort_keys=False)
+        )
+    write_whole(
+        inventory / "group_vars" / "cluster.yml", yaml.safe_dump(variables, sort_keys=False)
+    )
+    write_whole(inventory / "hosts.yml", yaml.safe_dump(topology, sort_keys=False))
+    return inventory
+
+
+def _hosts(prefix: str, count: int, first: int, cluster: str) -> dict[str, dict[str, str]]:
+    return {
+        f"{prefix}{number + 1}": {
+            "ansible_host": str(ipaddress.IPv4Address(first + number)),
+            "ansible_ssh_private_key_file": str(
+                secrets_folder(cluster) / f"{prefix}{number + 1}.key"
+            ),
+        }
+        for number in range(count)
+    }

@@ -1,0 +1,158 @@
+"""Runs one part of a cell as a process of its own.
+
+One that hangs can be ended, and the cycle goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from kubedrill.config import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+MARK = "KUBEDRILL_NIGHTLY"
+"""Name of the variable in the environment of a part's processes that tells which cycle they belong
+to."""
+_NOT_OURS = ("dockerd", "containerd", "containerd-shim", "docker-proxy")
+"""A daemon that a part started serves all clusters of this host, and outlives the part."""
+_KILLED_S = 30.0
+"""Seconds that the kernel gets to let go of a killed process."""
+_LAST_BYTES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a part ended. ``result`` is "ok", "failed" or "time limit".
+
+    ``words`` are its last lines.
+    """
+
+    result: str
+    code: int | None
+    seconds: float
+    words: str
+
+
+KUBEDRILL = (sys.executable, "-m", "kubedrill.cli")
+"""The command line of this very kubedrill."""
+
+
+def run_part(argv: Sequence[str], log: Path, *, mark: str, limit_s: float, heal_s: float) -> Ended:
+    """Run a command, its output in ``log``.
+
+    After ``limit_s`` it is asked to end, after ``heal_s`` more it is killed.
+
+    A kubedrill that is asked to end (SIGINT) heals what it broke first. When this process is
+    interrupted itself, the part is ended in the same way.
+    """
+    environment = {
+        **os.environ,
+        MARK: mark,
+        "PYTHONPATH": _python_path(),
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "160",
+    }
+    started = time.monotonic()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        code: int | None = process.wait(limit_s)
+        result = "ok" if code == 0 else "failed"
+    except subprocess.TimeoutExpired:
+        result, code = "time limit", _end(process, mark, heal_s)
+    except BaseException:
+        _end(process, mark, heal_s)
+        raise
+    return Ended(result, code, time.monotonic() - started, last_words(log))
+
+
+def _python_path() -> str:
+    """This checkout first, wherever the part is run."""
+    return os.pathsep.join(
+        filter(None, [str(PROJECT_ROOT / "harness"), os.environ.get("PYTHONPATH", "")])
+    )
+
+
+def _end(process: subprocess.Popen[bytes], mark: str, heal_s: float) -> int | None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(heal_s)
+    end_marked(mark)
+    return process.poll()
+
+
+def end_marked(mark: str, heal_s: float = 0.0) -> int:
+    """End all processes of a part or of a cycle, wherever they came to stand.
+
+    Returns how many there were.
+
+    With ``heal_s`` they are asked first and get as long to heal. Daemons that serve other clusters
+    too are left alone.
+    """
+    found = _marked(mark)
+    if heal_s:
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGINT)
+        psutil.wait_procs(found, timeout=heal_s)
+    deadline = time.monotonic() + _KILLED_S
+    while left := _marked(mark):
+        if (
+            time.monotonic() > deadline
+        ):  # the kernel does not let go of them: a hanging disk or network mount
+            break
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=1)
+    return len(found)
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _belongs(process, mark)]
+
+
+def _belongs(process: psutil.Process, mark: str) -> bool:
+    try:
+        found = process.environ().get(MARK, "")
+        name = process.name()
+        alive = process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
+    return (
+        alive
+        and name not in _NOT_OURS
+        and process.pid != os.getpid()
+        and (found == mark or found.startswith(f"{mark}/"))
+    )
+
+
+def last_words(log: Path, lines: int = 6) -> str:
+    """The last lines of a log, for people."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _LAST_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])

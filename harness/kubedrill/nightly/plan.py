@@ -1,0 +1,410 @@
+"""The plan of a nightly cycle.
+
+Which clusters, which version steps, which drills, and how long each part may take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from kubedrill.base.errors import ConfigErrors
+from kubedrill.drills import ALL, similar
+from kubedrill.nightly.yaml_lines import Document, Place, read_document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DURATION = re.compile(r"(?:(\d+)h)? ?(?:(\d+)m)? ?(?:(\d+)s)?")
+_TOPOLOGY = re.compile(r"([1-9])\+([1-9])(\+lb)?")
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_ARROW = re.compile(r"\s*(?:→|->)\s*")
+_WHOLE_DAY = 86_400
+_NODE_BITS = 24
+"""Each cluster's nodes get a network of 256 addresses, as the local inventory's do."""
+
+
+def seconds(text: Any) -> Any:
+    """Read a duration.
+
+    >>> seconds("1h 30m"), seconds("90s"), seconds(45)
+    (5400, 90, 45)
+    """
+    if isinstance(text, bool) or not isinstance(text, str | int):
+        raise ValueError("expected a duration such as 90s, 15m or 2h")  # noqa: TRY004 - pydantic lists ValueErrors
+    if isinstance(text, int):
+        return text
+    found = _DURATION.fullmatch(text.strip())
+    if not found or not any(found.groups()):
+        raise ValueError("expected a duration such as 90s, 15m or 2h")
+    hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + rest
+
+
+def steps(text: Any) -> Any:
+    """Read a path of versions.
+
+    >>> steps("1.35.4 → 1.36.3"), steps(["v1.36.3"])
+    (('1.35.4', '1.36.3'), ('1.36.3',))
+    """
+    if not isinstance(text, str | list):
+        raise ValueError('expected versions such as "1.35.4 → 1.36.3"; put a single one in quotes')  # noqa: TRY004
+    return tuple(
+        str(part).strip().removeprefix("v")
+        for part in (_ARROW.split(text) if isinstance(text, str) else text)
+    )
+
+
+def _path(versions: tuple[str, ...]) -> tuple[str, ...]:
+    odd = [version for version in versions if not _VERSION.fullmatch(version)]
+    if odd:
+        raise ValueError(f"{', '.join(odd)}: expected full versions such as 1.36.3, joined by →")
+    numbers = [tuple(map(int, version.split("."))) for version in versions]
+    for old, new in pairwise(numbers):
+        step = f"{'.'.join(map(str, old))} → {'.'.join(map(str, new))}"
+        if new <= old:
+            raise ValueError(
+                f"{step} is no upgrade; each version must be newer than the one before"
+            )
+        if new[0] != old[0] or new[1] - old[1] > 1:
+            raise ValueError(
+                f"{step} skips a minor version, which Kubernetes does not allow; put one between them"
+            )
+    return versions
+
+
+def _drill(name: str) -> str:
+    if name not in ALL:
+        like = similar(name)
+        raise ValueError(
+            f"no such drill{f'; did you mean {like}?' if like else ''} (kubedrill list names them all)"
+        )
+    return name
+
+
+def _upgrade(name: str) -> str:
+    if not _drill(name).startswith(UPGRADES):
+        known = ", ".join(drill for drill in ALL if drill.startswith(UPGRADES))
+        raise ValueError(f"this drill upgrades nothing; expected one of: {known}")
+    return name
+
+
+def _no_upgrade(name: str) -> str:
+    if _drill(name).startswith(UPGRADES):
+        raise ValueError("this drill upgrades the cluster; name it under drills.during")
+    return name
+
+
+def _topology(name: str) -> str:
+    if not _TOPOLOGY.fullmatch(name):
+        raise ValueError(
+            "expected control planes + workers, 1 to 9 each, such as 3+2, or 3+2+lb with a load balancer"
+        )
+    if int(name[0]) % 2 == 0:
+        raise ValueError(
+            f"{name[0]} control planes keep no majority that {int(name[0]) - 1} do not; use an odd number"
+        )
+    return name
+
+
+def _networks(text: str) -> str:
+    network = ipaddress.IPv4Network(text)
+    if network.prefixlen > _NODE_BITS:
+        raise ValueError(
+            "expected a network of /24 or larger; each cluster takes 256 addresses of it"
+        )
+    return text
+
+
+UPGRADES = ("cluster-upgrade", "upgrade-")
+"""How the names of drills begin that are about an upgrade: those that stand under
+``drills.during``."""
+
+Duration = Annotated[int, BeforeValidator(seconds), Field(gt=0, le=7 * _WHOLE_DAY)]
+Path_ = Annotated[
+    tuple[str, ...], BeforeValidator(steps), AfterValidator(_path), Field(min_length=1)
+]
+Topology = Annotated[str, AfterValidator(_topology)]
+Calm = Annotated[str, AfterValidator(_no_upgrade)]
+Upgrade = Annotated[str, AfterValidator(_upgrade)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shape(_Part):
+    """What is particular to one topology."""
+
+    config: str = Field(
+        default="",
+        description="kubedrill.yml of its clusters, relative to the plan; empty: the plan's",
+    )
+
+
+class Drills(_Part):
+    """What is drilled. Each entry of ``during`` makes a cell of its own."""
+
+    before: tuple[Calm, ...] = Field(default=(), description="on the fresh cluster")
+    during: tuple[Upgrade, ...] = Field(
+        default=("cluster-upgrade",), min_length=1, description="each its own cell"
+    )
+    after: tuple[Calm, ...] = Field(default=(), description="on the upgraded cluster")
+
+
+class Limits(_Part):
+    """Seconds that each part of a cell may take, until it is ended."""
+
+    up: Duration = Field(
+        default=1800, description="nodes and installation; the first build of a bundle takes 15 min"
+    )
+    readiness: Duration = Field(
+        default=600, description="looking for what would stop or hurt the next step"
+    )
+    before: Duration = Field(default=3600, description="all drills before the upgrade")
+    upgrade: Duration = Field(default=3600, description="each version step with its drill")
+    after: Duration = Field(default=3600, description="all drills after the upgrade")
+    artefacts: Duration = Field(
+        default=600, description="collecting logs of a cell that did not pass"
+    )
+    down: Duration = Field(default=600, description="taking the cluster away")
+    heal: Duration = Field(
+        default=300, description="a part that was asked to end, to put back what it broke"
+    )
+    cycle: Duration = Field(default=36_000, description="no cell is begun after this time")
+
+
+class Without(_Part):
+    """Cells that are left out: those that match all that is given."""
+
+    topology: str = ""
+    versions: Path_ | None = None
+    during: str = ""
+
+    @model_validator(mode="after")
+    def _some_only(self) -> Without:
+        if not (self.topology or self.versions or self.during):
+            raise ValueError("leaves out every cell; say which topology, versions or during")
+        return self
+
+
+class Plan(_Part):
+    """All of a plan file."""
+
+    name: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", description="of cycles made from it")
+    ] = "nightly"
+    config: str = Field(
+        default="",
+        description="kubedrill.yml, relative to the plan; empty: that of the working folder",
+    )
+    provider: str = Field(
+        default="",
+        pattern="^(docker|libvirt|virtualbox|)$",
+        description="empty: what fits this host",
+    )
+    networks: Annotated[str, AfterValidator(_networks)] = Field(
+        default="172.31.96.0/20",
+        description="where nodes get their addresses; one /24 for each cluster",
+    )
+    topologies: dict[Topology, Shape | None] = Field(
+        min_length=1, description="control planes + workers [+lb]"
+    )
+    versions: tuple[Path_, ...] = Field(
+        min_length=1, description="paths, each of one version or more"
+    )
+    drills: Drills = Drills()
+    limits: Limits = Limits()
+    skip: tuple[Without, ...] = Field(default=(), description="cells to leave out")
+    readiness: bool = Field(
+        default=True, description="kubedrill readiness before each step; its findings are recorded"
+    )
+    keep_on_failure: bool = Field(
+        default=False, description="leave the cluster of a cell that did not pass"
+    )
+    attempts: int = Field(
+        default=2, ge=1, le=10, description="how often a cell is begun that a killed cycle cut off"
+    )
+    continue_within: Duration = Field(
+        default=43_200, description="an older cut cycle is cleaned up, not continued"
+    )
+    min_free_gb: float = Field(
+        default=5.0, ge=0, description="less free disk than this stops the cycle"
+    )
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything that the plan says.
+
+        A cut cycle is continued only by the same plan.
+        """
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    def config_of(self, topology: str) -> str:
+        """The configuration of a topology's clusters, as the plan names it.
+
+        Empty: that of the working folder.
+        """
+        shape = self.topologies.get(topology)
+        return shape.config if shape and shape.config else self.config
+
+
+def load_plan(path: Path, available: set[str]) -> Plan:
+    """Read a plan. ``available`` holds the versions that have a bundle, or for which one can be built.
+
+    Raises:
+        ConfigErrors: it cannot be read or holds mistakes; all are listed with their lines.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigErrors(
+            str(path), [f"cannot be read: {reason}; give a plan such as deploy/plans/nightly.yml"]
+        ) from error
+    document = read_document(str(path), text)
+    if not isinstance(document.data, dict):
+        raise ConfigErrors(
+            str(path),
+            [f"holds a {type(document.data).__name__}; expected topologies:, versions:, …"],
+        )
+    mistakes = [
+        *document.mistakes,
+        *_missing_bundles(document, available),
+        *_missing_files(document, path),
+    ]
+    plan = None
+    try:
+        plan = Plan.model_validate(_text_keys(document.data))
+    except ValidationError as error:
+        mistakes += _all_told(error, document)
+    mistakes += _useless_skips(plan, document) if plan else []
+    if mistakes or plan is None:
+        raise ConfigErrors(
+            str(path), [f"line {line}: {text}" for line, text in sorted(set(mistakes))]
+        )
+    return plan
+
+
+def _text_keys(data: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        str(key): _text_keys(value) if isinstance(value, dict) else value
+        for key, value in data.items()
+    }
+
+
+def _all_told(error: ValidationError, document: Document) -> list[tuple[int, str]]:
+    """Each mistake once: a list whose entries are wrong is not told to be too short as well."""
+    items = error.errors()
+    places = [item["loc"] for item in items]
+    return [
+        _told(item, document)
+        for item in items
+        if not any(
+            place != item["loc"] and place[: len(item["loc"])] == item["loc"] for place in places
+        )
+    ]
+
+
+def _told(item: Any, document: Document) -> tuple[int, str]:
+    place: Place = tuple(part for part in item["loc"] if part != "[key]")
+    name = ".".join(str(part) for part in place)
+    if item["type"] == "missing":
+        return document.line(place), f"{name} is missing; expected {_expected(place)}"
+    if item["type"] == "extra_forbidden":
+        return document.line(
+            place
+        ), f"{name}: no such setting; known here: {', '.join(_known(place[:-1]))}"
+    words = item["msg"].removeprefix("Value error, ")
+    return document.line(
+        place
+    ), f"{name}: {words[:1].lower()}{words[1:]}, found {item['input']!r:.80}"
+
+
+def _expected(place: Place) -> str:
+    field = Plan.model_fields.get(str(place[0]))
+    return field.description or "a value" if field else "a value"
+
+
+def _known(place: Place) -> list[str]:
+    models: dict[str, type[BaseModel]] = {
+        "topologies": Shape,
+        "drills": Drills,
+        "limits": Limits,
+        "skip": Without,
+    }
+    return sorted((models[str(place[0])] if place else Plan).model_fields)
+
+
+def _missing_bundles(document: Document, available: set[str]) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    paths = document.data.get("versions")
+    for number, path in enumerate(paths if isinstance(paths, list) else []):
+        versions = [
+            v
+            for v in (steps(path) if isinstance(path, str | list) else ())
+            if _VERSION.fullmatch(v)
+        ]
+        found += [
+            (
+                document.line(("versions", number)),
+                f"Kubernetes {version} has no bundle and none can be built; there is: {', '.join(sorted(available))}",
+            )
+            for version in versions
+            if version not in available
+        ]
+    return found
+
+
+def _missing_files(document: Document, path: Path) -> list[tuple[int, str]]:
+    places: list[Place] = [("config",)]
+    topologies = document.data.get("topologies")
+    for name, shape in topologies.items() if isinstance(topologies, dict) else ():
+        places += (
+            [("topologies", str(name), "config")]
+            if isinstance(shape, dict) and "config" in shape
+            else []
+        )
+    found = []
+    for place in places:
+        value: Any = _text_keys(document.data)
+        for part in place:
+            value = value.get(str(part))
+            if value is None:
+                break
+        if isinstance(value, str) and value and not (path.parent / value).is_file():
+            found.append(
+                (
+                    document.line(place),
+                    f"{'.'.join(map(str, place))}: no such file: {path.parent / value}",
+                )
+            )
+    return found
+
+
+def _useless_skips(plan: Plan, document: Document) -> list[tuple[int, str]]:
+    found = []
+    for number, entry in enumerate(plan.skip):
+        line = document.line(("skip", number))
+        if entry.topology and entry.topology not in plan.topologies:
+            found.append((line, f"skip.{number}: topology {entry.topology} is not in the plan"))
+        if entry.versions and entry.versions not in plan.versions:
+            found.append(
+                (line, f"skip.{number}: versions {' → '.join(entry.versions)} are not in the plan")
+            )
+        if entry.during and entry.during not in plan.drills.during:
+            found.append((line, f"skip.{number}: {entry.during} is not in drills.during"))
+    return found

@@ -1,0 +1,94 @@
+"""The runs of a cell: found by their cluster, judged where their end was cut off, and put into the history."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.errors import KubedrillError
+from kubedrill.base.model import VerdictKind
+from kubedrill.history.read import read_entry
+from kubedrill.history.store import History
+from kubedrill.record import read_run
+from kubedrill.report import write_report
+from kubedrill.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kubedrill.config import Settings
+
+
+def runs_of(cluster: str, reports: Path, since: str) -> list[Path]:
+    """The folders of a cluster's runs since a cycle began, both named for their time.
+
+    The oldest first.
+    """
+    since = since.split("-", maxsplit=1)[0]
+    folders = sorted(
+        path for path in reports.glob("[0-9]*Z-*") if path.name >= since and not path.is_symlink()
+    )
+    return [folder for folder in folders if _cluster(folder) == cluster]
+
+
+def _cluster(folder: Path) -> str:
+    """What the first line of the first record says."""
+    for record in sorted(folder.glob("record/*.jsonl")):
+        try:
+            with record.open("rb") as file:
+                kind, header = json.loads(file.readline())
+        except (OSError, ValueError, TypeError):
+            continue
+        if kind == "header":
+            return str(header.get("cluster", ""))
+    return ""
+
+
+def finish_runs(folders: list[Path], settings: Settings, tell: Callable[[str], None]) -> None:
+    """Judge runs that were cut off before their report, and add all to the history.
+
+    What fails is told, and no more.
+    """
+    for folder in folders:
+        try:
+            if not (folder / "verdict.json").exists():
+                records = read_run(folder)
+                write_report(folder, records, [judge(record) for record in records])
+            if settings.history.enabled:
+                place, timeout_s = settings.history.database, settings.timeouts.database
+                with History.open(place, create=True, timeout_s=timeout_s) as history:
+                    history.add([read_entry(folder)])
+        except (KubedrillError, OSError) as error:
+            tell(f"{folder.name} is not in the history: {error}")
+
+
+def verdict_of(folder: Path) -> tuple[VerdictKind, str]:
+    """A run's verdict, and the reason of the drill that decided it."""
+    try:
+        data: dict[str, Any] = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+        kind = VerdictKind(data["verdict"])
+        reasons = [
+            f"{d['name']}: {d['reason']}" for d in data["drills"] if d["verdict"] == kind.value
+        ]
+        reasons += [
+            f"{missed['name']} was not run: {missed['reason']}" for missed in data["not_run"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return VerdictKind.ABORTED, f"{folder.name} has no verdict ({error})"
+    return kind, "; ".join(reasons) if kind is not VerdictKind.PASS else ""
+
+
+def found_in(log: Path) -> str | None:
+    """What ``kubedrill readiness --output json`` found, in one sentence.
+
+    None where it said nothing of the kind.
+    """
+    try:
+        text = log.read_text(encoding="utf-8")
+        data: dict[str, Any] = json.loads(text[text.index("{\n") :])
+        serious = [f for f in data["findings"] if f["severity"] in {"blocker", "unknown"}]
+        told = "; ".join(f"{f['subject']}: {f['found']}" for f in serious)
+        return f"{data['verdict']}{f' ({told})' if told else ''}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

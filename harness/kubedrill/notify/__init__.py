@@ -1,0 +1,4 @@
+"""Tells people and programs what a nightly cycle came to.
+
+Messages, metrics, JUnit, Markdown (docs/notify.md).
+"""

@@ -1,0 +1,285 @@
+"""The ledger: what was written, what was answered, what was read back.
+
+And what became of each order. All pure.
+
+A write is *acknowledged*, *refused* or *unknown* (no answer, or one that leaves it open). At the
+end all is read back:
+
+========== =====================================================================================================
+stable     acknowledged, there once, and seen soon after
+late       acknowledged, there once, but seen only after more than ``late_s``
+lost       acknowledged and not there: FAIL, always
+duplicated there more than once, whatever was answered: FAIL, always
+phantom    refused and there all the same: the answer was wrong, FAIL
+recovered  unknown and there once: fine
+dropped    unknown and not there: fine
+========== =====================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import NS, Check, VerdictKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
+LATE_S = 5.0
+"""Seconds: an order is stored within a fraction of one; a failover of the database takes some."""
+FATES = ("stable", "late", "lost", "duplicated", "phantom", "recovered", "dropped")
+_SHOWN = 5
+
+
+@dataclass(slots=True)
+class Write:
+    """One order that was sent, perhaps several times with one key.
+
+    Times are nanoseconds of CLOCK_MONOTONIC.
+
+    ``due`` is when it should have been sent, ``sent`` when it was; ``done`` when its last answer
+    came, 0 for none.
+    """
+
+    key: str
+    due: int
+    sent: int
+    outcome: str = UNKNOWN
+    done: int = 0
+    detail: str = ""
+    server: str = ""
+
+    def answer(self, outcome: str, at: int, detail: str = "", server: str = "") -> None:
+        """Note one attempt's answer.
+
+        Acknowledged once is acknowledged, and refused counts only if all were refused.
+
+        >>> write = Write("k", 0, 0)
+        >>> for outcome in (REFUSED, UNKNOWN, REFUSED): write.answer(outcome, 1)
+        >>> write.outcome
+        'unknown'
+        """
+        if self.outcome == ACKNOWLEDGED:
+            return
+        first = self.done == 0
+        if outcome == ACKNOWLEDGED or first or self.outcome == outcome:
+            self.outcome = outcome
+        else:
+            self.outcome = UNKNOWN
+        self.done, self.detail, self.server = at, detail, server
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All that one run of traffic wrote and read.
+
+    ``seen`` is when a reader that follows the list saw a key first. ``found`` is how often the
+    read-back at the end found it, None while nobody read everything back. ``skipped`` counts writes
+    that were due and never sent: the host was too slow. ``failed`` counts single requests to write
+    that were not acknowledged, by what was seen: a write whose repetition was acknowledged is an
+    acknowledged one, and counts here all the same.
+    """
+
+    writes: dict[str, Write] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    found: Mapping[str, int] | None = None
+    skipped: int = 0
+    reads: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of every write.
+
+    ``fates`` maps each of FATES to its keys, in the order in which they were sent.
+    """
+
+    fates: Mapping[str, tuple[str, ...]]
+    outcomes: Mapping[str, int]
+    unexpected: tuple[str, ...]
+    """Read back, and never sent."""
+    worst_delay_s: float
+    """From the acknowledgement to the first time that it was seen; 0 where nothing was."""
+
+    def count(self, fate: str) -> int:
+        """Return how many orders had a fate."""
+        return len(self.fates[fate])
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Keys of all that must not be."""
+        return (
+            *self.fates["lost"],
+            *self.fates["duplicated"],
+            *self.fates["phantom"],
+            *self.unexpected,
+        )
+
+
+def settle(ledger: Ledger, late_s: float = LATE_S) -> Account:
+    """Say what became of each write.
+
+    Raises:
+        ValueError: nothing was read back yet.
+    """
+    if ledger.found is None:
+        raise ValueError("the ledger cannot be settled before everything was read back")
+    fates: dict[str, list[str]] = {fate: [] for fate in FATES}
+    worst = 0.0
+    for key, write in ledger.writes.items():
+        seen = ledger.seen.get(key)
+        delay = (seen - write.done) / NS if seen is not None and write.done else None
+        if write.outcome == ACKNOWLEDGED and delay is not None:
+            worst = max(worst, delay)
+        fates[_fate(write, ledger.found.get(key, 0), delay, late_s)].append(key)
+    unexpected = tuple(sorted(key for key in ledger.found if key not in ledger.writes))
+    outcomes = Counter(write.outcome for write in ledger.writes.values())
+    return Account({fate: tuple(keys) for fate, keys in fates.items()}, outcomes, unexpected, worst)
+
+
+def _fate(write: Write, found: int, delay: float | None, late_s: float) -> str:
+    if found > 1:
+        return "duplicated"
+    if write.outcome == REFUSED:
+        return "phantom" if found else "dropped"
+    if write.outcome == UNKNOWN:
+        return "recovered" if found else "dropped"
+    if not found:
+        return "lost"
+    return "stable" if delay is not None and delay <= late_s else "late"
+
+
+def judge(found: Iterable[Check]) -> VerdictKind:
+    """Return the verdict of checks alone.
+
+    FAIL for one that is false, INCONCLUSIVE for one that could not be found out.
+
+    >>> judge([Check("a", True, "", ""), Check("b", None, "", "")]).value
+    'INCONCLUSIVE'
+    """
+    kinds = {True: VerdictKind.PASS, False: VerdictKind.FAIL, None: VerdictKind.INCONCLUSIVE}
+    return VerdictKind.worst(kinds[check.ok] for check in found)
+
+
+def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> tuple[Check, ...]:
+    """Return what a verdict depends on: no order lost, none twice, none that was refused.
+
+    And enough of them to tell.
+
+    Without a read-back, or with too few acknowledged orders, nothing was proven: ``ok`` is None.
+    """
+    if ledger.found is None:
+        return (
+            Check(
+                "every acknowledged order is there",
+                None,
+                "nothing could be read back",
+                "a whole read-back",
+            ),
+        )
+    account = settle(ledger, late_s)
+    acknowledged = account.outcomes.get(ACKNOWLEDGED, 0)
+    enough = acknowledged >= min_acknowledged
+    return (
+        Check(
+            "every acknowledged order is there",
+            *_none(account.fates["lost"], enough, f"of {acknowledged} lost"),
+        ),
+        Check("no order is there twice", *_none(account.fates["duplicated"], enough, "duplicated")),
+        Check(
+            "what was refused or never sent is not there",
+            *_none((*account.fates["phantom"], *account.unexpected), enough, "there all the same"),
+        ),
+        Check(
+            "enough orders were acknowledged",
+            True if enough else None,
+            f"{acknowledged} of {len(ledger.writes)} sent, {ledger.skipped} due and not sent",
+            f"{min_acknowledged} or more",
+        ),
+    )
+
+
+def _none(keys: Iterable[str], enough: bool, what: str) -> tuple[bool | None, str, str]:
+    """A loss is a loss however few orders there were.
+
+    That nothing was lost is proven by enough of them only.
+    """
+    keys = tuple(keys)
+    found = f"{len(keys)} {what}"
+    if keys:
+        more = ", …" if len(keys) > _SHOWN else ""
+        return False, f"{found}: {', '.join(keys[:_SHOWN])}{more}", "none"
+    return (True if enough else None), found, "none"
+
+
+def failures(ledger: Ledger) -> Counter[str]:
+    """Count every single request that failed, reads and repeated writes included, by what was seen.
+
+    An order that was accepted a moment ago and is not stored yet ("missing") is no failure.
+
+    >>> failures(Ledger(reads=Counter(ok=9, missing=1, timeout=2), failed=Counter({"http-503": 1})))
+    Counter({'read timeout': 2, 'write http-503': 1})
+    """
+    found = Counter(
+        {
+            f"read {kind}": count
+            for kind, count in ledger.reads.items()
+            if kind not in ("ok", "missing")
+        }
+    )
+    found.update({f"write {kind}": count for kind, count in ledger.failed.items()})
+    unanswered = sum(1 for write in ledger.writes.values() if not write.done)
+    return found + Counter({"write without an answer": unanswered})
+
+
+def longest_pause_s(ledger: Ledger) -> float:
+    """Return the longest time without an acknowledgement while orders were being sent; in seconds.
+
+    >>> book = Ledger({"a": Write("a", 0, 0, ACKNOWLEDGED, NS), "b": Write("b", 4 * NS, 4 * NS, UNKNOWN)})
+    >>> longest_pause_s(book)
+    3.0
+    """
+    sent = sorted(write.sent for write in ledger.writes.values())
+    if not sent:
+        return 0.0
+    answered = sorted(
+        write.done for write in ledger.writes.values() if write.outcome == ACKNOWLEDGED
+    )
+    moments = [sent[0], *answered, max(sent[-1], *answered, sent[0])]
+    return max(later - earlier for earlier, later in pairwise(moments)) / NS
+
+
+def summary(ledger: Ledger) -> list[str]:
+    """Return a few lines for people.
+
+    Answers, fates, and how long a write took from the time that it was due.
+    """
+    taken = sorted(
+        (w.done - w.due) / 1e6 for w in ledger.writes.values() if w.outcome == ACKNOWLEDGED
+    )
+    outcomes = Counter(write.outcome for write in ledger.writes.values())
+    lines = [
+        f"{len(ledger.writes)} orders sent: "
+        + ", ".join(f"{n} {outcome}" for outcome, n in outcomes.items())
+    ]
+    if taken:
+        shares = {"p50": 0.5, "p99": 0.99, "worst": 1.0}
+        times = ", ".join(
+            f"{name} {taken[int(share * (len(taken) - 1))]:.0f} ms"
+            for name, share in shares.items()
+        )
+        lines.append(f"acknowledged after {times}, counted from when each was due")
+    reads = ", ".join(f"{count} {outcome}" for outcome, count in ledger.reads.items())
+    lines.append(f"reads: {reads or 'none'}")
+    if ledger.found is not None:
+        account = settle(ledger)
+        fates = ", ".join(f"{account.count(fate)} {fate}" for fate in FATES if account.count(fate))
+        lines.append(
+            f"read back: {fates or 'nothing'}; stored and seen {account.worst_delay_s:.1f} s later at most"
+        )
+    return lines

@@ -1,0 +1,237 @@
+"""The traffic generator, a process of its own: ``python -m kubedrill.orders.traffic_process LEDGER PLAN_AS_JSON``.
+
+Open loop: a write is sent on its tick whether or not earlier ones came back. Each is in the ledger
+before it is sent. It prints ``ready`` and goes on until its stdin ends (its harness asked it to
+stop, or died), then waits for what is in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from kubedrill.orders.ingress_view import trusting
+from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN
+from kubedrill.orders.ledger_file import LedgerWriter
+
+MAX_IN_FLIGHT = 2000
+"""Writes that may wait for their answer at a time; what is due beyond that counts as skipped, which
+is missing data."""
+PAGE = 500
+FOLLOW_S = 0.5
+"""Seconds between two looks at the end of the list; how late an order was seen is told no finer
+than that."""
+PAUSE_S = 0.2
+"""Seconds before a write whose fate is unknown is repeated, with its key."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What traffic to make. ``url`` is the service's base; ``run`` begins each key."""
+
+    url: str
+    run: str
+    writes_per_s: float = 50.0
+    reads_per_s: float = 10.0
+    new_connections: float = 0.2
+    """Share of requests that open a connection of their own."""
+    repeated: float = 0.05
+    """Share of writes that are sent twice at once with one key, as a client does that lost
+    patience."""
+    retries: int = 1
+    """How often a write whose fate is unknown is repeated."""
+    timeout_s: float = 10.0
+    """For one answer: longer than the service itself waits for its queue (8 s)."""
+    since: int = 0
+    """Position after which the follower begins."""
+    seed: int = 1
+    authority: str = ""
+    """Certificate (PEM) of whoever signs the service's, for an https URL."""
+
+    def as_json(self) -> str:
+        """Return the form that the process takes."""
+        return json.dumps(asdict(self))
+
+
+class Generator:
+    """Fires writes and reads, and follows the list."""
+
+    def __init__(self, plan: Plan, ledger: LedgerWriter) -> None:
+        self._plan, self._ledger = plan, ledger
+        self._random = random.Random(plan.seed)  # noqa: S311 - a recorded seed, no secret
+        self._stop = asyncio.Event()
+        self._flying: set[asyncio.Task[None]] = set()
+        self._known: list[str] = []
+        self._skipped = 0
+
+    async def run(self) -> None:
+        """Go on until stdin ends."""
+        async with (
+            self._session(force_close=False) as kept,
+            self._session(force_close=True) as closing,
+        ):
+            self._sessions = (kept, closing)
+            loops = [
+                asyncio.create_task(self._each(self._plan.writes_per_s, self._write)),
+                asyncio.create_task(self._each(self._plan.reads_per_s, self._read)),
+                asyncio.create_task(self._follow(kept)),
+            ]
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            await asyncio.to_thread(sys.stdin.read)
+            self._stop.set()
+            await asyncio.gather(*loops)
+            await asyncio.gather(*self._flying)
+        if self._skipped:
+            self._ledger.write("skipped", self._skipped)
+
+    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
+        trust = trusting(self._plan.authority) if self._plan.authority else True
+        connector = aiohttp.TCPConnector(limit=0, force_close=force_close, ssl=trust)
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._plan.timeout_s),
+            raise_for_status=False,
+        )
+
+    def _pick(self) -> aiohttp.ClientSession:
+        return self._sessions[self._random.random() < self._plan.new_connections]
+
+    async def _each(self, rate: float, fire: Any) -> None:
+        """Call ``fire(number, due)`` at a rate, in ticks that do not drift.
+
+        A missed tick is made up for at once.
+        """
+        if rate <= 0:
+            return
+        begun, number = time.monotonic_ns(), 0
+        while not self._stop.is_set():
+            due = begun + int(number * 1e9 / rate)
+            ahead = (due - time.monotonic_ns()) / 1e9
+            if ahead > 0 and await self._stopped_within(ahead):
+                return
+            if len(self._flying) >= MAX_IN_FLIGHT:
+                self._skipped += 1
+            else:
+                task = asyncio.create_task(fire(number, due))
+                self._flying.add(task)
+                task.add_done_callback(self._flying.discard)
+            number += 1
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _write(self, number: int, due: int) -> None:
+        key = f"{self._plan.run}-{number}"
+        self._ledger.write("intent", key, due, time.monotonic_ns())
+        twice = self._random.random() < self._plan.repeated
+        outcomes = await asyncio.gather(*(self._attempt(key) for _ in range(2 if twice else 1)))
+        for _ in range(self._plan.retries):
+            if ACKNOWLEDGED in outcomes or UNKNOWN not in outcomes:
+                return
+            await asyncio.sleep(PAUSE_S)
+            outcomes = [await self._attempt(key)]
+
+    async def _attempt(self, key: str) -> str:
+        body = {"item": "drill", "quantity": 1, "reference": key}
+        headers = {"Idempotency-Key": key}
+        outcome, detail, server = UNKNOWN, "", ""
+        try:
+            async with self._pick().post(
+                f"{self._plan.url}/orders", json=body, headers=headers
+            ) as response:
+                detail, server = f"http-{response.status}", response.headers.get("Server-Pod", "")
+                answer = await response.json()
+                outcome = _outcome(response.status, answer)
+        except aiohttp.ClientConnectorError as error:  # no connection: nothing was sent
+            outcome, detail = REFUSED, type(error).__name__
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            detail = f"{detail} {_named(error)}".strip()
+        self._ledger.write("answer", key, outcome, time.monotonic_ns(), detail, server)
+        if outcome == ACKNOWLEDGED:
+            self._known.append(answer["id"])
+        return outcome
+
+    async def _read(self, _number: int, _due: int) -> None:
+        if not self._known:
+            return
+        order_id = self._random.choice(self._known)
+        try:
+            async with self._pick().get(f"{self._plan.url}/orders/{order_id}") as response:
+                await response.read()
+                outcome = {200: "ok", 404: "missing"}.get(
+                    response.status, f"http-{response.status}"
+                )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            outcome = type(error).__name__
+        self._ledger.write("read", outcome)
+
+    async def _follow(self, session: aiohttp.ClientSession) -> None:
+        since = self._plan.since
+        while not await self._stopped_within(FOLLOW_S):
+            try:
+                async with session.get(
+                    f"{self._plan.url}/orders?since={since}&limit={PAGE}"
+                ) as response:
+                    page: Any = (
+                        await response.json()
+                        if response.status == 200
+                        else {"orders": [], "next": since}
+                    )
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+                continue
+            keys = [
+                order["reference"]
+                for order in page["orders"]
+                if order["reference"].startswith(f"{self._plan.run}-")
+            ]
+            if keys:
+                self._ledger.write("seen", keys, time.monotonic_ns())
+            since = page["next"]
+
+
+def _named(error: BaseException) -> str:
+    """The error's class and that of its cause.
+
+    Messages differ from one to the next, and failures are counted by this.
+
+    >>> _named(ValueError("x"))
+    'ValueError'
+    """
+    cause = error.__cause__ or error.__context__
+    return type(error).__name__ + (f" ({type(cause).__name__})" if cause else "")
+
+
+def _outcome(status: int, answer: Any) -> str:
+    """Judge an answer as docs/orders.md defines it: what is not said to be refused is unknown.
+
+    >>> [_outcome(202, {"id": "x"}), _outcome(503, {"outcome": "refused"}), _outcome(503, {}), _outcome(400, {})]
+    ['acknowledged', 'refused', 'unknown', 'refused']
+    """
+    if status == 202 and isinstance(answer, dict) and "id" in answer:
+        return ACKNOWLEDGED
+    if 400 <= status < 500 or (isinstance(answer, dict) and answer.get("outcome") == REFUSED):
+        return REFUSED
+    return UNKNOWN
+
+
+def main() -> None:
+    """Make the traffic that the arguments describe."""
+    with LedgerWriter(Path(sys.argv[1])) as ledger:
+        asyncio.run(Generator(Plan(**json.loads(sys.argv[2])), ledger).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""All probes of one drill: from start to stop, outside, inside and control."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from kubedrill.base.model import NS, Connection, ProbeSpec, Vantage
+from kubedrill.base.waits import Waiting, pause, wait_for
+from kubedrill.cluster.api import ApiUnavailable
+from kubedrill.probes import inside
+from kubedrill.probes.control import BODY
+from kubedrill.probes.fetch import Fetcher
+from kubedrill.probes.process import Helper
+from kubedrill.probes.sampler.kinds import Spec
+from kubedrill.probes.standard import NAMESPACE
+from kubedrill.probes.tail import Tail
+from kubedrill.record import RecordWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.config import Settings
+    from kubedrill.probes.standard import Targets
+
+START_S = 20.0  # a Python process starts in under 1 s; a host that is busy building may need some
+
+
+class ProbeSession:
+    """Starts the probes, tells how they do, stops them. Use as a context manager.
+
+    Args:
+        specs: the probes; the header of the record should list the same.
+        record_path: where samples are appended.
+        api: the cluster.
+        targets: where the cluster's parts are, for DNS and expected answers.
+        avoid: nodes that the drill will cut off: the in-cluster prober stands elsewhere where it
+            can.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is named by the caller
+        self,
+        specs: Iterable[ProbeSpec],
+        record_path: Path,
+        *,
+        api: ClusterApi,
+        settings: Settings,
+        targets: Targets,
+        avoid: Iterable[str] = (),
+    ) -> None:
+        self.specs = tuple(specs)
+        self._path, self._api, self._settings, self._targets = (
+            Path(record_path),
+            api,
+            settings,
+            targets,
+        )
+        self._avoid = tuple(avoid)
+        self._stack = ExitStack()
+        self._sampler: Helper | None = None
+        self._control: Helper | None = None
+        self._fetcher: Fetcher | None = None
+        self._tail = Tail(self._path, [spec.name for spec in self.specs])
+        self.vantage_node = ""
+        self._prober_pod = ""
+        self._began = 0
+
+    def start(self) -> None:
+        """Start all probes and wait until each has a first answer, good or bad.
+
+        timeouts.probes_ready.
+
+        Raises:
+            StepFailed: a probe process died, or the cluster refused the prober.
+            DeadlineExceeded: a probe has no answer in time; names the probes.
+        """
+        self._began = time.monotonic_ns()
+        try:
+            self._prepare_cluster()
+            self._start_outside()
+            self._start_inside()
+            seconds = self._settings.timeouts.probes_ready
+            wait_for(
+                "every probe to have an answer",
+                self._all_answered,
+                seconds=seconds,
+                setting="probes_ready",
+            )
+        except BaseException:
+            self._abandon()
+            raise
+
+    def stop(self) -> None:
+        """Stop firing, bring in what is in flight, and take the prober out of the cluster.
+
+        The probes' namespace stays for the next drill; :func:`kubedrill.probes.remove_probes` takes
+        it away.
+
+        Raises:
+            StepFailed: the sampler had died, or could not write the record.
+            DeadlineExceeded: the in-cluster prober's last samples could not be fetched.
+        """
+        if self._fetcher is not None:
+            self._fetcher.until = time.monotonic_ns()
+        try:
+            if self._sampler is not None:
+                self._sampler.stop(START_S)
+            if self._fetcher is not None:
+                pause(max(spec.timeout_s for spec in self.specs))
+                self._fetcher.stop(self._settings.timeouts.probes_ready, "probes_ready")
+                self._api.delete(inside.prober_objects(self.vantage_node, [])[-1:])
+        finally:
+            self._abandon()
+
+    def latest(self) -> dict[str, tuple[int, int]]:
+        """Per probe: successes and requests of the last seconds; (0, 0) means nothing is known.
+
+        Raises:
+            StepFailed: the sampler process died.
+        """
+        for helper in (self._sampler, self._control):
+            if helper is not None:
+                helper.check()
+        if self._fetcher is not None:
+            self._fetcher.check()
+        return self._tail.latest()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.stop()
+            return
+        try:
+            self.stop()
+        except Exception as later:  # noqa: BLE001 - the first error counts; the second is told with it
+            error.add_note(f"and then the probes could not be stopped in order: {later}")
+
+    def _of(self, *vantages: Vantage) -> list[ProbeSpec]:
+        return [spec for spec in self.specs if spec.vantage in vantages]
+
+    def _prepare_cluster(self) -> None:
+        api_probes = [spec for spec in self.specs if spec.kind.startswith("api-")]
+        if api_probes or self._of(Vantage.INSIDE):
+            self._api.apply(inside.namespace_objects(api_probes))
+
+    def _start_outside(self) -> None:
+        specs = self._of(Vantage.OUTSIDE, Vantage.CONTROL)
+        if not specs:
+            return
+        folder = Path(
+            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kubedrill-probes-"))
+        )
+        control = (
+            self._start_control()
+            if any(s.vantage is Vantage.CONTROL and not s.target for s in specs)
+            else ""
+        )
+        tls = self._tls() if any(spec.kind.startswith("api-") for spec in specs) else {}
+        config = {
+            "record": str(self._path.absolute()),
+            "parent": True,
+            "probes": [asdict(self._sampler_spec(spec, tls, control)) for spec in specs],
+        }
+        path = folder / "config.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        self._sampler = self._stack.enter_context(Helper("sampler", str(path)))
+        self._sampler.start(START_S, "probes_ready")
+
+    def _start_control(self) -> str:
+        self._control = self._stack.enter_context(Helper("control"))
+        return f"http://127.0.0.1:{self._control.start(START_S, 'probes_ready')}/"
+
+    def _start_inside(self) -> None:
+        specs = self._of(Vantage.INSIDE)
+        if not specs:
+            return
+        self.vantage_node = inside.choose_node(self._api, self._avoid)
+        wanted = [asdict(self._sampler_spec(spec, {}, "")) for spec in specs]
+        self._api.apply(inside.prober_objects(self.vantage_node, wanted, uuid.uuid4().hex))
+        self._api.wait_rollout("DaemonSet", NAMESPACE, inside.NAME)
+        writer = self._stack.enter_context(RecordWriter(self._path))
+        intervals = {spec.name: round(spec.interval_s * NS) for spec in specs}
+        fetcher = Fetcher(self._get_inside, writer, since=self._began, intervals=intervals)
+        fetcher.start()
+        self._fetcher = fetcher
+
+    def _get_inside(self, path: str) -> str:
+        pod = self._prober_pod or self._find_prober()
+        self._prober_pod = ""  # looked up again after a failure: the pod may be another one then
+        body = self._api.pod_get(NAMESPACE, pod, path, inside.PORT)
+        self._prober_pod = pod
+        return body
+
+    def _find_prober(self) -> str:
+        pods = self._api.pods(NAMESPACE, inside.SELECTOR)
+        running = [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
+        if not running:
+            raise ApiUnavailable(f"the in-cluster prober has no pod on {self.vantage_node} now")
+        return str(running[0])
+
+    def _tls(self) -> dict[str, str]:
+        ca, cert, key = self._api.client_cert_files()
+        return {"ca": str(ca), "cert": str(cert), "key": str(key)}
+
+    def _sampler_spec(self, spec: ProbeSpec, tls: dict[str, str], control: str) -> Spec:
+        dns = spec.kind == "dns"
+        own_control = spec.vantage is Vantage.CONTROL and not spec.target
+        return Spec(
+            name=spec.name,
+            kind=spec.kind,
+            target=control if own_control else spec.target,
+            reuse=spec.connection is Connection.REUSED,
+            interval_s=spec.interval_s,
+            timeout_s=spec.timeout_s,
+            expect=BODY if own_control else self._targets.dns_expect if dns else "",
+            resolver=self._targets.dns_server if dns else "",
+            tls=tls if spec.kind.startswith("api-") else {} if spec.verify else {"verify": "no"},
+            host=spec.host,
+        )
+
+    def _all_answered(self) -> bool | Waiting:
+        self.latest()
+        silent = self._tail.silent()
+        if not silent:
+            return True
+        problem = (
+            f" ({self._fetcher.last_problem})"
+            if self._fetcher is not None and self._fetcher.last_problem
+            else ""
+        )
+        return Waiting(f"no answer yet: {', '.join(silent)}{problem}")
+
+    def _abandon(self) -> None:
+        if self._fetcher is not None:
+            self._fetcher.halt()
+        self._sampler = self._control = self._fetcher = None
+        self._stack.close()

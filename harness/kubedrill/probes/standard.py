@@ -1,0 +1,106 @@
+"""The probes of a drill: what a user of the cluster would feel, from three vantage points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.model import Connection, ProbeSpec, Vantage
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.api import ClusterApi
+    from kubedrill.config import Settings
+
+NAMESPACE = "kubedrill-probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What is probed.
+
+    ``app_outside``: URL of the application's node port on the virtual address. ``app_inside``: URL
+    of its Service's address. ``api``: URL of the API through the virtual address. ``dns_name``,
+    ``dns_expect``: the Service's full name and the address that it must resolve to. ``dns_server``:
+    address of the cluster's DNS Service. ``asked_outside``, ``asked_inside``: what else the
+    application's probes say (kind, host, verify of a ProbeSpec).
+    """
+
+    app_outside: str
+    app_inside: str
+    api: str
+    dns_name: str
+    dns_expect: str
+    dns_server: str
+    asked_outside: tuple[tuple[str, Any], ...] = ()
+    asked_inside: tuple[tuple[str, Any], ...] = ()
+
+
+def find_targets(  # noqa: PLR0913 - each is named by the caller
+    api: ClusterApi,
+    *,
+    app_outside: str,
+    app_inside: str,
+    dns_name: str,
+    dns_expect: str,
+    asked_outside: tuple[tuple[str, Any], ...] = (),
+    asked_inside: tuple[tuple[str, Any], ...] = (),
+) -> Targets:
+    """Add what the cluster itself knows.
+
+    Its API's address and its DNS Service (kubeadm names it kube-dns).
+    """
+    dns = str(api.core.read_namespaced_service("kube-dns", "kube-system").spec.cluster_ip)
+    url = api.inventory.api_url
+    return Targets(
+        app_outside, app_inside, url, dns_name, dns_expect, dns, asked_outside, asked_inside
+    )
+
+
+def standard_probes(targets: Targets, settings: Settings) -> tuple[ProbeSpec, ...]:
+    """Return the standard set.
+
+    The application is asked inside by its Service's address, so that a DNS outage is seen by the
+    probe ``dns`` alone and not blamed on the application. The control probe's target is
+    ``settings.control_target``; where that is empty, the session serves one.
+    """
+    interval, timeout = settings.probes.interval_s, settings.probes.timeout_s
+    both = (Connection.NEW, Connection.REUSED)
+    outside, inside = Vantage.OUTSIDE, Vantage.INSIDE
+    how_out, how_in = dict(targets.asked_outside), dict(targets.asked_inside)
+
+    def spec(
+        name: str, kind: str, target: str, vantage: Vantage, connection: Connection
+    ) -> ProbeSpec:
+        return ProbeSpec(name, kind, target, vantage, connection, interval, timeout)
+
+    probes = [
+        *(
+            replace(
+                spec(f"app-nodeport-{c.value}", "http", targets.app_outside, outside, c), **how_out
+            )
+            for c in both
+        ),
+        *(
+            replace(spec(f"app-service-{c.value}", "http", targets.app_inside, inside, c), **how_in)
+            for c in both
+        ),
+    ]
+    for kind in ("api-read", "api-write"):
+        for connection in both:
+            name = f"{kind}-{connection.value}"
+            url = f"{targets.api.rstrip('/')}/api/v1/namespaces/{NAMESPACE}/configmaps/{name}"
+            probes.append(spec(name, kind, url, outside, connection))
+    probes.append(spec("dns", "dns", targets.dns_name, inside, Connection.NEW))
+    probes.append(control_probe(settings))
+    return tuple(probes)
+
+
+def control_probe(settings: Settings) -> ProbeSpec:
+    """The probe of a target outside the cluster.
+
+    When it fails, the harness host is to blame, not the cluster.
+    """
+    target = settings.control_target
+    kind = "http" if not target else "http-status" if "://" in target else "tcp"
+    interval, timeout = settings.probes.interval_s, settings.probes.timeout_s
+    return ProbeSpec("control", kind, target, Vantage.CONTROL, Connection.NEW, interval, timeout)

@@ -1,0 +1,280 @@
+"""Reads everything that the rules judge, side by side.
+
+What cannot be read becomes an answer with its error.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from kubernetes.client import ApiException
+
+from kubedrill.base.errors import KubedrillError, StepFailed
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.timers import LiveTimers, parse_flags
+from kubedrill.readiness.apis import read_server, read_uses
+from kubedrill.readiness.etcd_facts import read_etcd
+from kubedrill.readiness.hosts import DEFAULT_BUNDLES, read_host
+from kubedrill.readiness.model import (
+    Answer,
+    ApiServer,
+    ApiUse,
+    Backup,
+    BundleFacts,
+    DeprecatedApi,
+    HostFacts,
+    Objects,
+    Snapshot,
+    Trial,
+    Version,
+)
+from kubedrill.readiness.readonly import ReadOnlyApi
+from kubedrill.readiness.target import Programs, bundle_name, read_bundle
+from kubedrill.readiness.trials import gate_settings, kubelet_settings, static_pod_settings, try_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from kubedrill.base.model import Node
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
+    from kubedrill.readiness.trials import Setting
+
+T = TypeVar("T")
+
+_WORKERS = 8
+"""Questions under way at once: most wait for a node."""
+
+_API_PORT = "6443"
+"""kubeadm's default of --secure-port."""
+
+
+def gather(inventory: Inventory, target: Version, settings: Settings) -> Snapshot:
+    """Read the cluster as it stands, in about ten seconds.
+
+    Changes nothing and raises nothing for a silent cluster.
+    """
+    with ExitStack() as stack:
+        hosts = stack.enter_context(Hosts(inventory, settings))
+        api = asked(lambda: stack.enter_context(ReadOnlyApi.connect(inventory, hosts, settings)))
+        pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
+        return _Gatherer(inventory, target, hosts, api, pool).snapshot()
+
+
+def asked(question: Callable[[], T]) -> Answer[T]:
+    """Return what a question gave, or its error in one line."""
+    try:
+        return Answer(question())
+    except KubedrillError as error:
+        return Answer(error=" ".join(str(error).split()))
+    except ApiException as error:
+        return Answer(error=f"the API refused: {error.status} {error.reason}")
+    except (
+        KeyError,
+        ValueError,
+        yaml.YAMLError,
+    ) as error:  # ValueError: JSON, and objects that lack a field
+        return Answer(
+            error=f"the answer cannot be understood: {type(error).__name__} {' '.join(str(error).split())[:300]}"
+        )
+
+
+@dataclass
+class _Gatherer:
+    inventory: Inventory
+    target: Version
+    hosts: Hosts
+    api: Answer[ReadOnlyApi]
+    pool: ThreadPoolExecutor
+
+    def snapshot(self) -> Snapshot:
+        """Ask everything; the questions that need others' answers come last."""
+        lists = {name: self.pool.submit(self._objects, read) for name, read in _LISTS.items()}
+        kubeadm = self.pool.submit(self._ask, _cluster_configuration)
+        proxy = self.pool.submit(self._ask, _proxy_gates)
+        timers = self.pool.submit(
+            self._ask, lambda api: LiveTimers.read(api, self.hosts, self.inventory)
+        )
+        hosts = self._each(self.inventory.nodes, self._host)
+        etcd = self._each(self.inventory.control_planes, lambda name: read_etcd(self.hosts, name))
+        kubelets = self._each(
+            self.inventory.nodes, lambda name: self._with_api(lambda api: _configz(api, name))
+        )
+        bundle = self.pool.submit(asked, lambda: read_bundle(self._source(), self.target))
+        found: dict[str, Objects] = {name: future.result() for name, future in lists.items()}
+        servers = self._servers(found["pods"])
+        trials, missing = self._trials(
+            bundle=bundle.result(),
+            pods=found["pods"],
+            kubeadm=kubeadm.result(),
+            proxy=proxy.result(),
+            hosts=hosts,
+            kubelets=kubelets,
+        )
+        return Snapshot(
+            cluster=self.inventory.name,
+            inventory=str(self.inventory.path),
+            target=self.target,
+            taken=datetime.now(UTC),
+            machines=self.inventory.nodes,
+            **found,
+            api_servers=servers,
+            uses=self._ask(lambda api: _uses(api, servers)),
+            hosts=hosts,
+            etcd=etcd,
+            kubelets=kubelets,
+            bundle=bundle.result(),
+            trials=trials,
+            backup=asked(lambda: newest_snapshot(self.inventory.name)),
+            timers=timers.result(),
+            missing_programs=missing,
+        )
+
+    def _with_api(self, question: Callable[[ReadOnlyApi], T]) -> T:
+        if not self.api.known:
+            raise StepFailed(self.api.error)
+        return question(self.api.get())
+
+    def _ask(self, question: Callable[[ReadOnlyApi], T]) -> Answer[T]:
+        return asked(lambda: self._with_api(question))
+
+    def _objects(self, read: Callable[[ReadOnlyApi], Any]) -> Objects:
+        return self._ask(lambda api: tuple(read(api)))
+
+    def _each(self, nodes: tuple[Node, ...], question: Callable[[str], T]) -> dict[str, Answer[T]]:
+        futures = {
+            node.name: self.pool.submit(asked, lambda name=node.name: question(name))
+            for node in nodes
+        }
+        return {name: future.result() for name, future in futures.items()}
+
+    def _host(self, name: str) -> HostFacts:
+        folder = str(self.inventory.vars.get("cluster_bundles_dir") or DEFAULT_BUNDLES)
+        return read_host(self.hosts, name, folder, bundle_name(self.target))
+
+    def _source(self) -> str:
+        return str(self.inventory.vars.get("cluster_bundles_source") or "")
+
+    def _servers(self, pods: Objects) -> dict[str, Answer[ApiServer]]:
+        """Each API server at its own address.
+
+        Metrics are of one server, and the balancer would choose one.
+        """
+
+        def read(name: str) -> ApiServer:
+            address = server_address(pods.get() if pods.known else (), self.inventory.node(name))
+            with self._with_api(lambda api: api.at(name, f"https://{address}")) as one:
+                return read_server(one)
+
+        return self._each(self.inventory.control_planes, read)
+
+    def _trials(  # noqa: PLR0913 - each is one source of settings
+        self,
+        *,
+        bundle: Answer[BundleFacts],
+        pods: Objects,
+        kubeadm: Answer[dict[str, Any]],
+        proxy: Answer[dict[str, bool]],
+        hosts: Mapping[str, Answer[HostFacts]],
+        kubelets: Mapping[str, Answer[dict[str, Any]]],
+    ) -> tuple[Answer[tuple[Trial, ...]], tuple[str, ...]]:
+        lacks = dict.fromkeys(
+            answer.error for answer in (bundle, pods, kubeadm, proxy) if not answer.known
+        )
+        if lacks:
+            return Answer(error="; ".join(lacks)), ()
+        if bundle.get().faults:
+            return Answer(
+                error=f"the bundle of {self.target} is not usable: its programs cannot be asked"
+            ), ()
+        settings: list[Setting] = [
+            *static_pod_settings(pods.get(), kubeadm.get()),
+            *gate_settings("kube-proxy", "its ConfigMap", proxy.get()),
+            *_of_kubelets(hosts, kubelets),
+        ]
+        with Programs(Path(bundle.get().path)) as programs:
+            trials, missing = try_all(programs, settings)
+        return Answer(trials), missing
+
+
+_LISTS: dict[str, Callable[[ReadOnlyApi], Any]] = {
+    "nodes": lambda api: api.nodes(),
+    "pods": lambda api: api.pods(),
+    "budgets": lambda api: api.policy.list_pod_disruption_budget_for_all_namespaces().items,
+    "volumes": lambda api: api.core.list_persistent_volume().items,
+    "claims": lambda api: api.core.list_persistent_volume_claim_for_all_namespaces().items,
+    "workloads": lambda api: [
+        *api.apps.list_deployment_for_all_namespaces().items,
+        *api.apps.list_stateful_set_for_all_namespaces().items,
+    ],
+}
+
+
+def _of_kubelets(
+    hosts: Mapping[str, Answer[HostFacts]], kubelets: Mapping[str, Answer[dict[str, Any]]]
+) -> Iterator[Setting]:
+    for name, host in hosts.items():
+        configz = kubelets[name]
+        args = host.get().kubelet_args if host.known else ()
+        yield from kubelet_settings(name, args, configz.get() if configz.known else {})
+
+
+def _configz(api: ReadOnlyApi, node: str) -> dict[str, Any]:
+    found: dict[str, Any] = api.get_json(f"/api/v1/nodes/{node}/proxy/configz")["kubeletconfig"]
+    return found
+
+
+def _cluster_configuration(api: ReadOnlyApi) -> dict[str, Any]:
+    return _config_map(api, "kubeadm-config", "ClusterConfiguration")
+
+
+def _proxy_gates(api: ReadOnlyApi) -> dict[str, bool]:
+    gates: dict[str, bool] = _config_map(api, "kube-proxy", "config.conf").get("featureGates") or {}
+    return gates
+
+
+def _config_map(api: ReadOnlyApi, name: str, key: str) -> dict[str, Any]:
+    data = api.core.read_namespaced_config_map(name, "kube-system").data or {}
+    found = yaml.safe_load(data.get(key, "")) or {}
+    if not isinstance(found, dict):
+        raise StepFailed(
+            f"ConfigMap kube-system/{name} has no {key} that can be read; is this a kubeadm cluster?"
+        )
+    return found
+
+
+def _uses(api: ReadOnlyApi, servers: Mapping[str, Answer[ApiServer]]) -> tuple[ApiUse, ...]:
+    flagged: set[DeprecatedApi] = set()
+    for answer in servers.values():
+        flagged.update(answer.get().deprecated if answer.known else ())
+    return read_uses(api, flagged)
+
+
+def server_address(pods: tuple[Any, ...], node: Node) -> str:
+    """Host and port of a control plane's own API server, from its static pod's flags.
+
+    Else kubeadm's defaults.
+    """
+    for pod in pods:
+        if (pod.metadata.labels or {}).get(
+            "component"
+        ) == "kube-apiserver" and pod.spec.node_name == node.name:
+            flags = parse_flags(pod.spec.containers[0].command or [])
+            host = flags.get("advertise-address", node.address)
+            return f"{f'[{host}]' if ':' in host else host}:{flags.get('secure-port', _API_PORT)}"
+    return f"{node.address}:{_API_PORT}"
+
+
+def newest_snapshot(cluster: str) -> Backup:
+    """The newest etcd snapshot of the cluster on this host, where roles/etcd_snapshot puts them."""
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    folder = Path(state) / "kubedrill" / cluster / "snapshots"
+    times = [path.stat().st_mtime for path in folder.glob("*.db")]
+    return Backup(str(folder), datetime.fromtimestamp(max(times), UTC) if times else None)

@@ -1,0 +1,88 @@
+"""What each node says over SSH: certificates, disks, images, the kubelet's command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+
+from kubedrill.base.errors import StepFailed
+from kubedrill.readiness.model import Certificate, Disk, HostFacts
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.hosts import Hosts
+
+_SCRIPT = Path(__file__).with_name("node_script.py")
+DEFAULT_BUNDLES = "/opt/kubedrill/bundles"
+"""Where a node has its bundles unless cluster_bundles_dir says otherwise
+(playbooks/group_vars/all.yml)."""
+
+
+def read_host(hosts: Hosts, node: str, bundles: str, bundle: str) -> HostFacts:
+    """Ask one node; takes about a second.
+
+    Raises:
+        KubedrillError: it did not answer, or what it said cannot be understood.
+    """
+    script = _SCRIPT.read_text(encoding="utf-8")
+    result = hosts.run(node, ["python3", "-", bundles, bundle], stdin=script)
+    if not result.ok:
+        said = (result.stderr.strip().splitlines() or ["no output"])[-1]
+        raise StepFailed(
+            f"{node}: reading the host ended with {result.rc}: {said[:300]}; is Python 3 there?"
+        )
+    return parse_host(node, result.stdout)
+
+
+def parse_host(node: str, text: str) -> HostFacts:
+    """Make facts of what node_script.py printed.
+
+    Raises:
+        StepFailed: it is not that.
+    """
+    try:
+        said = json.loads(text)
+        certificates, unreadable = _certificates(said["certificates"])
+        return HostFacts(
+            certificates=certificates,
+            unreadable=(*said["unreadable"], *unreadable),
+            disks={path: Disk(**numbers) for path, numbers in said["disks"].items()},
+            images=None if said["images"] is None else frozenset(said["images"]),
+            kubelet_args=tuple(said["kubelet_args"]),
+            kubeadm=said["kubeadm"],
+            cgroup=said["cgroup"],
+            has_bundle=said["has_bundle"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise StepFailed(
+            f"{node}: what it said of itself cannot be understood: {error!r}"
+        ) from error
+
+
+def _certificates(by_path: dict[str, list[str]]) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
+    found, unreadable = [], []
+    for path, blocks in by_path.items():
+        try:
+            found += [
+                _certificate(path, x509.load_pem_x509_certificate(block.encode()))
+                for block in blocks
+            ]
+        except ValueError:
+            unreadable.append(path)
+    return tuple(found), tuple(unreadable)
+
+
+def _certificate(path: str, parsed: Any) -> Certificate:
+    try:
+        is_ca = parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        is_ca = False
+    return Certificate(
+        path,
+        parsed.subject.rfc4514_string(),
+        is_ca,
+        parsed.not_valid_before_utc,
+        parsed.not_valid_after_utc,
+    )

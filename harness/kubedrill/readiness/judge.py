@@ -1,0 +1,92 @@
+"""Applies every rule to a snapshot. Pure: no cluster, no clock.
+
+What could not be read is a finding, never a pass.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kubedrill.readiness.model import Finding, Readiness, Severity
+from kubedrill.readiness.rules import ALL, PER_NODE, Rule
+from kubedrill.readiness.rules.wording import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedrill.readiness.model import Snapshot
+
+_ORDER = list(Severity)
+READING = "reading"
+"""Stands in place of a rule's name where something could not be read."""
+
+
+def judge(snapshot: Snapshot) -> Readiness:
+    """Return all findings, blockers first."""
+    findings = [*_not_read(snapshot), *_silent_nodes(snapshot)]
+    for rule in ALL:
+        if not _missing(snapshot, rule):
+            findings += [replace(finding, rule=rule.name) for finding in rule.judge(snapshot)]
+    findings.sort(key=lambda finding: _ORDER.index(finding.severity))
+    return Readiness(
+        cluster=snapshot.cluster,
+        inventory=snapshot.inventory,
+        target=str(snapshot.target),
+        taken=snapshot.taken,
+        findings=tuple(dict.fromkeys(findings)),
+        rules=tuple(rule.name for rule in ALL),
+        unjudged=tuple(
+            rule.name for rule in ALL if _missing(snapshot, rule) or _silent(snapshot, rule)
+        ),
+    )
+
+
+def _missing(snapshot: Snapshot, rule: Rule) -> list[str]:
+    return [name for name in rule.needs if not getattr(snapshot, name).known]
+
+
+def _silent(snapshot: Snapshot, rule: Rule) -> list[str]:
+    answers = [answer for field in rule.each for answer in getattr(snapshot, field).items()]
+    return [node for node, answer in answers if not answer.known]
+
+
+def _not_read(snapshot: Snapshot) -> Iterator[Finding]:
+    """One finding for each error, with what it left unread and the rules that could not judge for want of it."""
+    unread: dict[str, dict[str, None]] = defaultdict(dict)
+    rules: dict[str, dict[str, None]] = defaultdict(dict)
+    for rule in ALL:
+        for name in _missing(snapshot, rule):
+            error = getattr(snapshot, name).error
+            unread[error][name] = None
+            rules[error][rule.name] = None
+    for error, names in unread.items():
+        said = unknown(
+            ", ".join(names),
+            f"could not be read: {error}",
+            "an answer",
+            f"not judged: {_join(rules[error])}",
+        )
+        yield replace(said, rule=READING)
+
+
+def _silent_nodes(snapshot: Snapshot) -> Iterator[Finding]:
+    """One finding for each error of each node, with what is unknown for want of an answer."""
+    unread: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for field, what in PER_NODE.items():
+        for node, answer in getattr(snapshot, field).items():
+            if not answer.known:
+                unread[node, answer.error].append(what)
+    for (node, error), whats in unread.items():
+        said = unknown(
+            f"node {node}",
+            f"did not tell {'; '.join(whats)}: {error}",
+            "an answer",
+            "look at the node",
+        )
+        yield replace(said, rule=READING)
+
+
+def _join(names: dict[str, None]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,144 @@
+"""Is the target's bundle here, whole, and enough for what runs on the cluster?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.readiness.rules.fit import could_run_on
+from kubedrill.readiness.rules.objects import image_name, must_leave, workload
+from kubedrill.readiness.rules.wording import blocker, info, several, unknown, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedrill.readiness.model import Finding, Snapshot
+
+PROGRAMS = (
+    "kubeadm",
+    "kubelet",
+    "kubectl",
+    "etcdctl",
+    "etcdutl",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "ctr",
+    "runc",
+)
+"""What a bundle has in bin/ (docs/architecture.md)."""
+
+
+def complete(snapshot: Snapshot) -> Iterator[Finding]:
+    """Every file as its manifest says, every program, and every image that the target's own kubeadm asks for."""
+    bundle = snapshot.bundle.get()
+    build = f"kubedrill bundle build --kubernetes {str(snapshot.target).removeprefix('v')}"
+    if bundle.faults:
+        yield blocker(
+            f"bundle {bundle.path}", several(bundle.faults), "a whole bundle of the target", build
+        )
+        return
+    names = {part.name for part in bundle.parts}
+    missing = [name for name in PROGRAMS if name not in names]
+    images = {part.image for part in bundle.parts if part.image}
+    missing += [image for image in bundle.wanted_images if image not in images]
+    if missing:
+        yield blocker(
+            f"bundle {bundle.path}",
+            f"lacks {several(missing)}",
+            "every program and image of the release",
+            build,
+        )
+
+
+def images(snapshot: Snapshot) -> Iterator[Finding]:
+    """Images of pods that a drain moves.
+
+    In the bundle, or on every node where the pod could land.
+    """
+    bundled = {part.image: part.nodes for part in snapshot.bundle.get().parts if part.image}
+    if not bundled:
+        return  # the bundle is not usable, which another rule says
+    for name, host in snapshot.hosts.items():
+        if host.known and host.get().images is None:
+            yield unknown(
+                f"images of {name}",
+                "containerd did not list them",
+                "a list",
+                f"look at containerd on {name}",
+            )
+    for image, pods in _images_in_use(snapshot).items():
+        lacking: dict[str, None] = {}
+        for pod in pods:
+            for name in _where_it_lacks(snapshot, pod, image, bundled.get(image, ())):
+                lacking[name] = None
+        users = several(sorted({workload(pod) for pod in pods}))
+        if lacking:
+            yield _missing_image(snapshot, image, pods, users, list(lacking))
+        elif image not in bundled and all(_listed(snapshot, pod) for pod in pods):
+            yield info(
+                f"image {image}",
+                f"of {users} is not in the bundle; every node where it could run has it",
+            )
+
+
+def _images_in_use(snapshot: Snapshot) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for pod in snapshot.pods.get():
+        if must_leave(pod):
+            for container in [*(pod.spec.init_containers or []), *pod.spec.containers]:
+                found[image_name(container.image)].append(pod)
+    return dict(sorted(found.items()))
+
+
+def _where_it_lacks(
+    snapshot: Snapshot, pod: Any, image: str, bundled_for: tuple[str, ...]
+) -> Iterator[str]:
+    """Names of nodes on which the pod could run, which do not have the image and do not get it with the bundle."""
+    roles = {
+        node.name: ("control_plane" if node.is_control_plane else "worker")
+        for node in snapshot.machines
+    }
+    for node in snapshot.nodes.get():
+        name = node.metadata.name
+        host = snapshot.hosts.get(name)
+        images = host.get().images if host is not None and host.known else None
+        if images is None or not could_run_on(pod, node):
+            continue
+        if image not in images and roles.get(name) not in bundled_for:
+            yield name
+
+
+def _listed(snapshot: Snapshot, pod: Any) -> bool:
+    """Whether every node on which a pod could run told its images."""
+    names = [node.metadata.name for node in snapshot.nodes.get() if could_run_on(pod, node)]
+    hosts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
+    return len(hosts) == len(names) and all(
+        host.known and host.get().images is not None for host in hosts
+    )
+
+
+def _missing_image(
+    snapshot: Snapshot, image: str, pods: list[Any], users: str, nodes: list[str]
+) -> Finding:
+    never = any(
+        c.image_pull_policy == "Never"
+        for pod in pods
+        for c in pod.spec.containers
+        if image_name(c.image) == image
+    )
+    found = f"of {users} is not in the bundle of {snapshot.target} and not on {several(nodes)}"
+    if never:
+        expected = "the image on every node where the pod could run: its pull policy is Never"
+        return blocker(
+            f"image {image}",
+            found,
+            expected,
+            f"import it there: ctr -n k8s.io images import, on {several(nodes)}",
+        )
+    expected = "an image that a node has, or a registry that it reaches (which was not tried)"
+    return warning(
+        f"image {image}",
+        found,
+        expected,
+        "import it there, or make sure that these nodes reach its registry",
+    )

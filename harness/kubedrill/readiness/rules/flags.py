@@ -1,0 +1,81 @@
+"""Flags and feature gates that the target's own programs refuse, or warn about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubedrill.readiness.rules.wording import blocker, unknown, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedrill.readiness.model import Finding, Snapshot, Trial
+
+_WHERE = {
+    "kubelet": "the kubelet's configuration or command line on each node",
+    "kube-proxy": "kube-proxy's configuration (ConfigMap kube-system/kube-proxy)",
+}
+
+
+def accepted(snapshot: Snapshot) -> Iterator[Finding]:
+    """What the programs said to the flags that run now."""
+    for trial in snapshot.trials.get():
+        if not trial.accepted:
+            yield _refused(snapshot, trial)
+        elif trial.said and trial.component != "kubelet":
+            yield _outdated(trial)
+    kubelet = sorted(
+        {
+            t.flag
+            for t in snapshot.trials.get()
+            if t.component == "kubelet" and t.accepted and "gate" in t.said
+        }
+    )
+    for flag in kubelet:
+        yield warning(
+            "kubelet",
+            f"{flag} is generally available",
+            "no gate for it",
+            "take it out of the configuration",
+        )
+
+
+def _refused(snapshot: Snapshot, trial: Trial) -> Finding:
+    subject = f"{trial.component} on {', '.join(trial.nodes)}"
+    found = f"{trial.flag} is refused by {snapshot.target}: {trial.said}"
+    if trial.kept:
+        where = _WHERE.get(
+            trial.component, "kubeadm's ClusterConfiguration (ConfigMap kube-system/kubeadm-config)"
+        )
+        action = f"take it out of {where}: {trial.component} would not start"
+        return blocker(subject, found, "flags and gates that the target knows", action)
+    why = "it is not in kubeadm's ClusterConfiguration, so that kubeadm leaves it out when it writes the manifest anew"
+    if trial.component == "kubelet":
+        why = "nothing: kubeadm upgrade takes it out of the kubelet's flags"
+    return warning(subject, found, "flags and gates that the target knows", why)
+
+
+def _outdated(trial: Trial) -> Finding:
+    subject = f"{trial.component} on {', '.join(trial.nodes)}"
+    return warning(
+        subject,
+        f"{trial.flag}: {trial.said}",
+        "nothing that a later release removes",
+        "take it out in time",
+    )
+
+
+def tried(snapshot: Snapshot) -> Iterator[Finding]:
+    """Programs of the target that could not be run here: their flags are unknown."""
+    for reason in snapshot.missing_programs:
+        yield unknown(
+            "flags", reason, "the target's program, run on this host", "compare its flags by hand"
+        )
+    for name, answer in snapshot.hosts.items():
+        if answer.known and not answer.get().kubelet_args:
+            yield unknown(
+                f"kubelet on {name}",
+                "does not run, so its flags are unknown",
+                "a running kubelet",
+                "start it",
+            )

@@ -1,0 +1,64 @@
+"""index.html of a load test: one page with its own styles and plots.
+
+No script, and it loads nothing.
+
+A pure function of load.json.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from kubedrill.report.load_charts import latency_chart, replica_chart, throughput_chart
+from kubedrill.report.page import ASSETS, templates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def load_page_html(found: Mapping[str, Any]) -> str:
+    """Return the whole page. All text of the result is escaped.
+
+    ``found`` is what ``load.json`` holds (docs/orders.md).
+    """
+    environment = templates()
+    environment.filters["ms"] = _milliseconds
+    environment.filters["bounds"] = _bounds
+    style = "".join(
+        (ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "load.css")
+    )
+    return environment.get_template("load.html.j2").render(
+        found=found,
+        style=Markup(style),  # noqa: S704 - the package's own files
+        throughput=throughput_chart(found) if found["steps"] else "",
+        latency=latency_chart(found) if found["steps"] else "",
+        replicas=[
+            replica_chart(found, s) if found["steps"] and s["replicas"] else ""
+            for s in found["autoscalers"]
+        ],
+    )
+
+
+def _milliseconds(value: float | None) -> str:
+    """Milliseconds for people.
+
+    >>> _milliseconds(12.34), _milliseconds(1234.5), _milliseconds(None)
+    ('12.3 ms', '1,234 ms', 'for ever')
+    """
+    if value is None:
+        return "for ever"
+    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def _bounds(value: tuple[float, float] | None) -> str:
+    """Seconds with their bounds, for people.
+
+    >>> _bounds((31.04, 32.1)), _bounds((40.0, 40.0)), _bounds(None)
+    ('31.0 to 32.1 s', '40.0 s', 'not seen')
+    """
+    if value is None:
+        return "not seen"
+    low, high = (f"{seconds:.1f}" for seconds in value)
+    return f"{low} s" if low == high else f"{low} to {high} s"

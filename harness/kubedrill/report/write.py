@@ -1,0 +1,97 @@
+"""Writes a run's report files, each in one step so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import UsageError
+from kubedrill.report.ansible_log import read_logs
+from kubedrill.report.junit import junit_xml
+from kubedrill.report.page import log_html, page_html
+from kubedrill.report.run import Run
+from kubedrill.report.verdict_json import verdict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from kubedrill.base.model import DrillVerdict, Record
+
+
+def write_report(
+    run_dir: Path,
+    records: Sequence[Record],
+    verdicts: Sequence[DrillVerdict],
+    *,
+    not_run: Mapping[str, str] | None = None,
+) -> Path:
+    """Write verdict.json, junit.xml, logs/ and index.html into ``run_dir`` and let ``latest`` beside it point there.
+
+    ``verdicts`` stand in the order of ``records``. ``not_run`` gives the reason for each drill that
+    could not be run on this cluster; without it, what an earlier report of this run said is kept.
+    Returns the path of index.html.
+    """
+    missed = read_not_run(run_dir) if not_run is None else dict(not_run)
+    run = Run(run_dir.name, tuple(records), tuple(verdicts), missed)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    _replace(
+        run_dir / "verdict.json", json.dumps(verdict_json(run), indent=2, ensure_ascii=False) + "\n"
+    )
+    _replace(run_dir / "junit.xml", junit_xml(run))
+    logs = {record.header.drill: read_logs(run_dir, record.header.drill) for record in records}
+    for number, log in (
+        (number, log) for number, own in enumerate(logs.values(), 1) for log in own
+    ):
+        (run_dir / log.page).parent.mkdir(exist_ok=True)
+        _replace(run_dir / log.page, log_html(run.name, number, log))
+    _replace(run_dir / "index.html", page_html(run, logs))
+    _point_latest(run_dir)
+    return run_dir / "index.html"
+
+
+def read_not_run(run_dir: Path) -> dict[str, str]:
+    """The drills that an earlier report of this run listed as not run, with their reasons.
+
+    Empty without a report.
+
+    Raises UsageError when verdict.json is there but is not one of kubedrill's.
+    """
+    path = run_dir / "verdict.json"
+    try:
+        return {
+            missed["name"]: missed["reason"]
+            for missed in json.loads(path.read_text(encoding="utf-8"))["not_run"]
+        }
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path}: found something else, expected the verdict.json of a run ({error}). "
+            "Move it away; it is made again from the record."
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _point_latest(run_dir: Path) -> None:
+    """Make ``latest`` point to the newest run.
+
+    An older run that is rebuilt does not take it away.
+    """
+    latest = run_dir.parent / "latest"
+    if latest.is_symlink() and latest.exists() and latest.resolve().name > run_dir.resolve().name:
+        return
+    if latest.exists() and not latest.is_symlink():
+        raise UsageError(
+            f"{latest}: found a file or folder, expected the link that kubedrill makes. Move it away."
+        )
+    temporary = latest.with_name(f".latest.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(run_dir.name)
+    temporary.replace(latest)

@@ -1,0 +1,371 @@
+"""One drill from healthy to healthy, with its record."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from kubernetes.client import ApiException
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
+from kubedrill.base.model import STEADY, Check, Event, Header, ProbeSpec
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.health import find_problems
+from kubedrill.cluster.timers import LiveTimers
+from kubedrill.core.residue import Marks, find_residue
+from kubedrill.core.undo import Undos
+from kubedrill.core.watchers import Watchers
+from kubedrill.drills import Drill, DrillContext, Survey
+from kubedrill.probes import ProbeSession, find_targets, standard_probes
+from kubedrill.record import RecordWriter
+from kubedrill.runner.facts import host_facts
+from kubedrill.runner.guards import FaultGuard, brief, find_unfit
+from kubedrill.runner.replay import OtherTargets, choose
+from kubedrill.runner.seeds import drill_rng
+from kubedrill.runner.ticker import Ticker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kubedrill.apps import Application
+    from kubedrill.core.progress import Progress
+    from kubedrill.faults import FaultContext
+    from kubedrill.probes import Targets
+    from kubedrill.runner.lease import ClusterLease
+    from kubedrill.runner.replay import Replay
+    from kubedrill.runner.signals import Stop
+
+_LOOK_S = 5.0
+"""Seconds between two looks at the whole cluster: one costs 9 starts of etcdctl, and nodes may
+share this machine."""
+
+_SETTLE_S = 15.0
+"""Seconds for what is ending just now to be gone: systemd forgets a transient unit, a pod its grace
+period of 1 s."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all drills of a run share."""
+
+    faults: FaultContext
+    app: Application
+    progress: Progress
+    stop: Stop
+    seed: int
+    directory: Path
+    lease: ClusterLease
+    replay: Replay | None = None
+
+    def record_path(self, drill: Drill) -> Path:
+        """Where a drill's record stands."""
+        return self.directory / "record" / f"{drill.name}.jsonl"
+
+
+def run_one(bench: Bench, drill: Drill) -> str | None:
+    """Run a drill and leave its record behind.
+
+    Where it cannot be done on this cluster, return the reason.
+
+    Errors of the drill end up in the record, not in the caller; an interrupt and a bug of the
+    harness are raised after everything was healed and the record was closed.
+    """
+    writer = RecordWriter(bench.record_path(drill))
+    try:
+        return _Drilling(bench, drill, writer).run()
+    finally:
+        writer.close()
+        if not writer.path.stat().st_size:
+            writer.path.unlink()
+
+
+class _Drilling:
+    """One drill under way."""
+
+    def __init__(self, bench: Bench, drill: Drill, writer: RecordWriter) -> None:
+        self.bench, self.drill, self.writer = bench, drill, writer
+        self.ctx = replace(bench.faults, note=self._note)
+        self.begun = False
+        self.undos = Undos()
+        self.failed: KubedrillError | ApiException | None = None
+        self.kubernetes = (
+            self.ctx.inventory.kubernetes_version
+        )  # until the cluster said what it runs
+
+    def run(self) -> str | None:
+        with self._ending():
+            survey = self._prepared()
+            if survey is None:
+                return None
+            reason = self.drill.unavailable(survey)
+            if reason:
+                return reason
+            try:
+                targets = choose(self.drill, survey, self.bench.replay)
+            except OtherTargets as error:
+                return str(error)
+            self._drill(survey, targets)
+            self._completed()
+        return None
+
+    def _prepared(self) -> Survey | None:
+        """Look at the cluster and put the app on it.
+
+        None where it is not healthy, which the record then says.
+
+        Raises:
+            Unsafe: it could not be looked at, or the app could not be deployed.
+        """
+        problems = find_unfit(self.ctx)
+        if problems:
+            self._abort(problems)
+            return None
+        try:
+            self.kubernetes = self.ctx.api.version.get_code().git_version.removeprefix("v")
+            self.bench.progress.step(self.bench.app.name, "deploy the app")
+            self.bench.app.deploy()
+            return self._survey()
+        except (StepFailed, DeadlineExceeded, ApiException) as error:
+            raise Unsafe(f"the cluster could not be made ready for it: {_words(error)}") from error
+
+    def _survey(self) -> Survey:
+        ctx = self.ctx
+        replay, name = self.bench.replay, self.drill.name
+        rng = replay.rng(name) if replay else drill_rng(self.bench.seed, name)
+        return Survey(ctx, self.bench.app, LiveTimers.read(ctx.api, ctx.hosts, ctx.inventory), rng)
+
+    def _drill(self, survey: Survey, targets: tuple[str, ...]) -> None:
+        before = Marks.read(self.ctx)
+        where = self._where()
+        specs = standard_probes(where, self.ctx.settings)
+        self._header(targets, specs)
+        self.writer.check(
+            Check("healthy before", ok=True, found="no problems", expected="no problems")
+        )
+        for budget in self.drill.budgets(survey, targets):
+            self.writer.budget(budget)
+        session = ProbeSession(
+            specs,
+            self.writer.path,
+            api=self.ctx.api,
+            settings=self.ctx.settings,
+            targets=where,
+            avoid=targets,
+        )
+        with (
+            session,
+            Ticker(session.latest, self.bench.progress.availability),
+            Watchers(self.ctx, self.writer),
+        ):
+            context = self._context(survey, targets, session)
+            self._watched(context, before)
+
+    def _where(self) -> Targets:
+        found = self.bench.app.endpoints()
+        return find_targets(
+            self.ctx.api,
+            app_outside=found.node_port,
+            app_inside=found.service,
+            dns_name=found.dns_name,
+            dns_expect=found.address,
+            asked_outside=found.asked_outside,
+            asked_inside=found.asked_inside,
+        )
+
+    def _watched(self, context: DrillContext, before: Marks) -> None:
+        """Everything that happens while the probes ask."""
+        probes, timeouts = self.ctx.settings.probes, self.ctx.settings.timeouts
+        self.bench.progress.step("probes", f"steady state: {probes.warmup_s:g} s without a failure")
+        try:
+            since = context.wait_answering(
+                "*", for_s=probes.warmup_s, seconds=timeouts.steady, setting="steady"
+            )
+        except DeadlineExceeded as error:
+            raise Unsafe(
+                f"there was no steady state to break, so nothing was broken: {error}"
+            ) from error
+        self.writer.event(
+            Event(STEADY, "probes", "every probe is answered; judged from here on", since)
+        )
+        try:
+            self.drill.run(context)
+        except (KubedrillError, ApiException) as error:
+            self.failed = error
+        finally:
+            with self.bench.stop.shield():
+                self._heal()
+        with context.step("cluster", "recover: until it is healthy again"):
+            self._recovered(before)
+        # an outage that is still going on has no end that could be told: give it the time to end
+        with (
+            context.step("probes", f"calm: {probes.cooldown_s:g} s without a failure"),
+            suppress(DeadlineExceeded),
+        ):
+            context.wait_answering(
+                "*", for_s=probes.cooldown_s, seconds=timeouts.steady, setting="steady"
+            )
+
+    def _heal(self) -> None:
+        if not len(self.undos):
+            return
+        self.bench.progress.step(self.bench.app.name, "heal")
+        try:
+            self.undos.unwind()
+        except StepFailed as error:
+            self.writer.check(
+                Check(
+                    "everything was healed",
+                    ok=False,
+                    found=str(error),
+                    expected="all undos succeed",
+                )
+            )
+
+    def _recovered(self, before: Marks) -> None:
+        """Wait until the cluster is healthy and nothing of the fault is left."""
+        ctx = self.ctx
+        seconds = ctx.settings.timeouts.recovery
+
+        def healthy() -> bool | Waiting:
+            problems = find_problems(ctx.api, ctx.hosts, ctx.inventory)
+            return Waiting("; ".join(problems)) if problems else True
+
+        started = time.monotonic()
+        try:
+            wait_for(
+                "the cluster to be healthy",
+                healthy,
+                seconds=seconds,
+                setting="recovery",
+                poll_s=_LOOK_S,
+            )
+            found, ok = f"no problems, {time.monotonic() - started:.0f} s after the heal", True
+        except DeadlineExceeded as error:
+            found, ok = str(error), False
+        self.writer.check(Check("healthy after", ok=ok, found=found, expected="no problems"))
+        left = self._left(before)
+        self.writer.check(
+            Check("no residue", ok=not left, found="; ".join(left) or "nothing", expected="nothing")
+        )
+        other = self.bench.lease.lost
+        if other:
+            self.writer.check(
+                Check("nobody else drilled the cluster", None, f"{other} took it over", "nobody")
+            )
+
+    def _left(self, before: Marks) -> list[str]:
+        """What the drill left behind.
+
+        What ends by itself just now (a unit that was stopped) is given some seconds.
+        """
+        found: list[str] = []
+
+        def clean() -> bool | Waiting:
+            found[:] = find_residue(self.ctx, before)
+            return Waiting("; ".join(found)) if found else True
+
+        with suppress(DeadlineExceeded):
+            wait_for(
+                "nothing to be left", clean, seconds=_SETTLE_S, setting="recovery", poll_s=_LOOK_S
+            )
+        return found
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Close the record, however the drill ends."""
+        with ExitStack() as stack:
+            stack.callback(self.writer.flush)
+            try:
+                yield
+            except Unsafe as error:
+                self._end("aborted", str(error))
+            except KeyboardInterrupt:
+                self._end(
+                    "interrupted", "asked to stop (Ctrl-C or SIGTERM); what was broken was healed"
+                )
+                raise
+            except (KubedrillError, ApiException) as error:
+                self._end("error", _words(error))
+            except BaseException as error:
+                self._end("error", f"a mistake of the harness: {error!r}")
+                raise
+
+    def _completed(self) -> None:
+        if self.failed is None:
+            self._end("completed", "")
+            return
+        if isinstance(self.failed, StepFailed | DeadlineExceeded):
+            found = _words(self.failed)
+            self.writer.check(
+                Check("every step succeeded", ok=False, found=found, expected="every step succeeds")
+            )
+        self._end("aborted" if isinstance(self.failed, Unsafe) else "error", _words(self.failed))
+
+    def _end(self, ended: str, reason: str) -> None:
+        if not self.begun:
+            self._header((), ())
+        self.writer.end(time.monotonic_ns(), ended, reason)
+
+    def _abort(self, problems: list[str]) -> None:
+        self._header((), ())
+        found = "; ".join(problems)
+        self.writer.check(Check("healthy before", ok=False, found=found, expected="no problems"))
+        self._end(
+            "aborted", f"the cluster was not healthy, so it was not touched: {brief(problems)}"
+        )
+
+    def _header(self, targets: tuple[str, ...], specs: tuple[ProbeSpec, ...]) -> None:
+        bench, inventory = self.bench, self.ctx.inventory
+        header = Header(
+            run=bench.directory.name,
+            drill=self.drill.name,
+            title=self.drill.title,
+            cluster=inventory.name,
+            seed=bench.seed,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            started_mono=time.monotonic_ns(),
+            tool_version=version("kubedrill"),
+            kubernetes=self.kubernetes,
+            nodes=tuple(node.name for node in inventory.nodes),
+            targets=targets,
+            probes=specs,
+            min_samples=self.ctx.settings.probes.min_samples,
+            host={
+                **host_facts(inventory, self.ctx.settings),
+                "replay": f"kubedrill replay {bench.directory.name}",
+            },
+        )
+        self.writer.header(header)
+        self.begun = True
+
+    def _note(self, subject: str, text: str) -> None:
+        """Tell the terminal and, once the record has begun, the timeline."""
+        self.bench.progress.note(subject, text)
+        if self.begun:
+            self.writer.event(Event("note", subject, text, time.monotonic_ns()))
+
+    def _context(
+        self, survey: Survey, targets: tuple[str, ...], session: ProbeSession
+    ) -> DrillContext:
+        def succeeding(glob: str) -> bool:
+            latest = {
+                name: counts for name, counts in session.latest().items() if fnmatchcase(name, glob)
+            }
+            return bool(latest) and all(ok == total > 0 for ok, total in latest.values())
+
+        guard = FaultGuard(self.ctx, self.drill.name)
+        return DrillContext(
+            survey, targets, self.writer, self.bench.progress, self.undos, succeeding, guard=guard
+        )
+
+
+def _words(error: KubedrillError | ApiException) -> str:
+    if isinstance(error, ApiException):
+        return f"the API refused with {error.status}: {error.reason} {' '.join(str(error.body or '').split())[:300]}"
+    return str(error)

@@ -1,0 +1,247 @@
+"""A dry run: what a run would do, from the live cluster, with nothing touched.
+
+Drills know that it is a rehearsal and tell what they would change. Beneath them is a net: the API
+client refuses every request but reading ones, power is not switched, and commands that kubedrill
+changes nodes with are not sent.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kubernetes.client import ApiException, V1ObjectMeta, V1Pod, V1PodSpec, V1PodStatus
+
+from kubedrill.apps import read_app
+from kubedrill.base.errors import KubedrillError, WouldTouch
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.hosts import CommandResult, Hosts
+from kubedrill.cluster.power import Power
+from kubedrill.cluster.timers import LiveTimers
+from kubedrill.drills import Drill, Survey
+from kubedrill.faults import FaultContext
+from kubedrill.runner.guards import find_unfit
+from kubedrill.runner.lease import held_by
+from kubedrill.runner.seeds import drill_rng
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kubedrill.apps import Application
+    from kubedrill.base.model import Budget, Node
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
+
+CHANGING = re.compile(
+    r"move-leader|systemd-run|systemctl (start|stop|restart|kill|mask|unmask|reboot|poweroff)\b|\bnft -f"
+    r"|\b(rm|mv|kubectl) |kill -(STOP|KILL|CONT|TERM|9)|etcdctl .*\b(put|del|snapshot restore|member (add|remove))\b"
+)
+"""What commands hold that change a node. A trial in a network namespace of its own (``unshare``)
+changes none."""
+
+_STEP = re.compile(r"^(\d+)\. (.*(?:\n   +\S.*)*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one drill would do.
+
+    ``unavailable`` says why it would not be run; ``first`` what its preparation changes.
+    """
+
+    drill: Drill
+    unavailable: str | None = None
+    targets: tuple[str, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    first: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> list[str]:
+        """The drill's steps, as its docstring lists them."""
+        return steps_of(self.drill)
+
+
+@dataclass
+class Rehearsal:
+    """A dry run. With ``problems`` the run would be ABORTED and nothing touched."""
+
+    seed: int
+    kubernetes: str
+    app: str = ""  # which application it is, in words
+    problems: list[str] = field(default_factory=list)
+    planned_app: tuple[
+        str, ...
+    ] = ()  # nodes that the app's pods are taken to be on, as it is not deployed
+    plans: list[Plan] = field(default_factory=list)
+
+
+def rehearse(
+    drills: Sequence[Drill],
+    inventory: Inventory,
+    settings: Settings,
+    *,
+    seed: int,
+    config_path: Path | None = None,
+) -> Rehearsal:
+    """Look at the cluster and say what the drills would do.
+
+    Raises:
+        StepFailed: the cluster cannot be reached at all.
+        UsageError: the user's own application cannot be rendered or does not fit ``app:``.
+    """
+    source = read_app(settings)
+    with (
+        ReadingHosts(inventory, settings) as hosts,
+        ReadingApi.connect(inventory, hosts, settings) as api,
+    ):
+        notes: list[str] = []
+        power = ReadingPower(inventory, settings)
+        note = _noter(notes)
+        faults = FaultContext(inventory, settings, api, hosts, power, config_path, note)
+        app = source.on(api)
+        found = Rehearsal(seed, inventory.kubernetes_version, app.told, find_unfit(faults))
+        try:
+            found.problems += held_by(api)
+            found.kubernetes = api.version.get_code().git_version.removeprefix("v")
+            found.problems += app.unfit()
+            found.planned_app = api.plan_app(app)
+            timers = LiveTimers.read(api, hosts, inventory)
+        except (KubedrillError, ApiException) as error:
+            found.problems = found.problems or [str(error)]
+            return found
+        for drill in drills:
+            notes.clear()
+            survey = Survey(faults, app, timers, drill_rng(seed, drill.name), rehearsal=True)
+            found.plans.append(_plan(drill, survey, notes))
+        return found
+
+
+def steps_of(drill: Drill) -> list[str]:
+    """Return the numbered steps of a drill's docstring, the class's or its module's, each on one line."""
+    for text in (type(drill).__doc__, sys.modules[type(drill).__module__].__doc__):
+        found = [
+            " ".join(match.group(2).split()) for match in _STEP.finditer(_dedented(text or ""))
+        ]
+        if found:
+            return found
+    return []
+
+
+def _dedented(text: str) -> str:
+    """The docstring of a class is indented, all but its first line."""
+    head, _, rest = text.partition("\n")
+    lines = rest.splitlines()
+    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    return "\n".join([head, *(line[margin:] for line in lines)])
+
+
+def _noter(notes: list[str]) -> Any:
+    def note(subject: str, text: str) -> None:
+        notes.append(f"{subject}: {text}")
+
+    return note
+
+
+def _plan(drill: Drill, survey: Survey, notes: list[str]) -> Plan:
+    try:
+        reason = drill.unavailable(survey)
+        if reason:
+            return Plan(drill, reason)
+        targets = drill.prepare(survey)
+        return Plan(drill, None, targets, tuple(drill.budgets(survey, targets)), tuple(notes))
+    except WouldTouch as error:
+        return Plan(drill, first=(*notes, f"{error}; its targets are chosen after that"))
+    except (KubedrillError, ApiException) as error:
+        return Plan(drill, f"it could not be planned: {error}")
+
+
+class ReadingHosts(Hosts):
+    """SSH that does not send what changes a node."""
+
+    def run(
+        self,
+        node: Node | str,
+        argv: Sequence[str] | str,
+        timeout_s: float | None = None,
+        *,
+        sudo: bool = True,
+        stdin: str = "",
+    ) -> CommandResult:
+        """Run a command that reads.
+
+        Raises:
+            WouldTouch: it changes something.
+        """
+        line = argv if isinstance(argv, str) else " ".join(argv)
+        if CHANGING.search(line):
+            name = node if isinstance(node, str) else node.name
+            raise WouldTouch(f"{name}: would run {line[:120]}")
+        return super().run(node, argv, timeout_s, sudo=sudo, stdin=stdin)
+
+
+class ReadingPower(Power):
+    """Says what it could switch, and switches nothing."""
+
+    def off(self, node: Node) -> None:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be switched off")
+
+    def on(self, node: Node) -> None:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be switched on")
+
+    def pause(self, node: Node) -> None:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be paused")
+
+    def resume(self, node: Node) -> None:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be resumed")
+
+
+class ReadingApi(ClusterApi):
+    """The API for reading only; the app's pods are planned where it is not deployed."""
+
+    def __init__(
+        self, kubeconfig: Path, inventory: Inventory, hosts: Hosts, settings: Settings
+    ) -> None:
+        super().__init__(kubeconfig, inventory, hosts, settings)
+        self.client.read_only = True
+        self._planned: list[Any] = []
+        self._planned_in = ""
+
+    def plan_app(self, app: Application) -> tuple[str, ...]:
+        """Plan the app's pods on the workers that take pods, as its spread constraint will.
+
+        () where it is deployed.
+        """
+        if app.status() is not None:
+            return ()
+        taking = {
+            node.metadata.name
+            for node in self.nodes()
+            if self.ready(node) and not node.spec.unschedulable
+        }
+        nodes = [node.name for node in self.inventory.workers if node.name in taking]
+        self._planned = [_pod(app, number, node) for number, node in enumerate(nodes, 1)]
+        self._planned_in = app.namespace
+        return tuple(nodes)
+
+    def pods(self, namespace: str = "", selector: str = "", node: str = "") -> list[Any]:
+        """V1Pod objects; those of the app are planned ones where it is not deployed."""
+        if self._planned and namespace == self._planned_in:
+            return [pod for pod in self._planned if node in ("", pod.spec.node_name)]
+        return super().pods(namespace, selector, node)
+
+
+def _pod(app: Application, number: int, node: str) -> V1Pod:
+    labels = dict(part.split("=", 1) for part in app.selector.split(",") if "=" in part)
+    meta = V1ObjectMeta(name=f"{app.name}-{number}", namespace=app.namespace, labels=labels)
+    return V1Pod(
+        metadata=meta,
+        spec=V1PodSpec(containers=[], node_name=node),
+        status=V1PodStatus(phase="Running"),
+    )

@@ -1,0 +1,48 @@
+"""What a record's header says of the harness host, and the labels that the history knows a run by."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from kubedrill.apps import SampleApp
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
+
+_BACKEND = "vxlan"
+"""The default of roles/network's network_backend."""
+
+
+def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
+    """Return facts of the host, and under ``labels`` topology, network, host and app.
+
+    Docs/history.md.
+
+    An application of the user's own is told in words too, under ``app``.
+    """
+    given, own = settings.history, settings.app
+    planes = sum(node.is_control_plane for node in inventory.nodes)
+    return {
+        "cpus": os.cpu_count(),
+        "memory_mib": psutil.virtual_memory().total >> 20,
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "labels": {
+            "topology": f"{planes}+{len(inventory.nodes) - planes}{'+lb' if inventory.external else ''}",
+            "network": given.network or _network(inventory),
+            "host": given.host or platform.node(),
+            "app": given.app or (own.name if own else SampleApp.name),
+        },
+        **({"app": {"is": own.where, "from": own.source}} if own else {}),
+    }
+
+
+def _network(inventory: Inventory) -> str:
+    engine = inventory.vars.get("network_policy_engine", "none")
+    backend = f"flannel-{inventory.vars.get('network_backend', _BACKEND)}"
+    return backend if engine == "none" else f"{backend}+{engine}"

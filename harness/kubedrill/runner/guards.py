@@ -1,0 +1,89 @@
+"""What is looked at before anything is broken.
+
+Is the cluster allowed, healthy, free of an earlier fault?
+
+Before each single fault :class:`FaultGuard` is asked.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import Unsafe
+from kubedrill.cluster.health import find_problems
+from kubedrill.core.residue import leftovers
+from kubedrill.faults import PowerCut, QuorumGone, QuorumLoss, on_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.faults import Fault, FaultContext
+
+
+def find_unfit(ctx: FaultContext) -> list[str]:
+    """Why a drill must not begin: what is unhealthy, and what an earlier fault left behind."""
+    problems = find_problems(ctx.api, ctx.hosts, ctx.inventory)
+    known = ("unreachable", "api")  # these are problems already, in words of their own
+    left = [item for item in leftovers(ctx.inventory, ctx.hosts, ctx.api) if item.kind not in known]
+    heal = f"; run 'kubedrill heal --inventory {ctx.inventory.path}'"
+    return problems + [f"{item}{heal}" for item in left]
+
+
+def brief(problems: list[str], most: int = 3) -> str:
+    """Some problems in one line; the check "healthy before" lists them all.
+
+    >>> brief(["a", "b", "c"], most=2)
+    'a; b; and 1 more'
+    """
+    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "; ".join([*problems[:most], *more])
+
+
+class FaultGuard:
+    """Asked before each fault of a drill.
+
+    One fault a node, never below etcd's quorum, nothing that is unavailable now.
+
+    A drill whose name says ``quorum`` may take etcd's quorum away.
+    """
+
+    def __init__(self, ctx: FaultContext, drill: str) -> None:
+        self._ctx, self._drill = ctx, drill
+        self._broken: dict[str, str] = {}  # node → the fault that it has
+
+    @contextmanager
+    def __call__(self, fault: Fault) -> Iterator[None]:
+        """Let a fault be made, and count its nodes as broken while it is.
+
+        Raises:
+            Unsafe: it must not be made; nothing was broken by it.
+        """
+        nodes = nodes_of(fault, self._ctx.inventory)
+        reason = self._refusal(fault, nodes)
+        if reason:
+            raise Unsafe(f"{fault.name} of {fault.subject} was not made: {reason}")
+        self._broken.update(dict.fromkeys(nodes, fault.name))
+        try:
+            yield
+        finally:
+            for node in nodes:
+                self._broken.pop(node, None)
+
+    def _refusal(self, fault: Fault, nodes: tuple[str, ...]) -> str | None:
+        for node in nodes:
+            if node in self._broken:
+                return f"{node} has a fault already ({self._broken[node]}); one fault a node"
+        if isinstance(fault, PowerCut | QuorumLoss | QuorumGone) and "quorum" not in self._drill:
+            below = on_node.etcd_majority(self._ctx, nodes)
+            if below:
+                return below
+        return fault.available(self._ctx)
+
+
+def nodes_of(fault: Fault, inventory: Inventory) -> tuple[str, ...]:
+    """Nodes that a fault breaks: those that it names, else its subject where that is a node."""
+    named: tuple[str, ...] = getattr(fault, "nodes", ())
+    known = [node.name for node in inventory.nodes]
+    return tuple(name for name in named or (fault.subject,) if name in known)

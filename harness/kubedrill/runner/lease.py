@@ -1,0 +1,292 @@
+"""One run at a time on one cluster, also from several hosts.
+
+A Lease in the cluster that names who drills it.
+
+The Lease ``kube-system/kubedrill`` is renewed by a thread. A drill that takes the API away does not
+lose it: a renewal that fails is tried again, and whoever finds a Lease that looks expired first
+watches whether it is renewed after all. So neither an outage nor clocks that differ between two
+hosts make two holders. A holder that died blocks others for :data:`LEASE_S` + :data:`WATCH_S`
+seconds at most; on the host where it died, not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from kubernetes.client import ApiException
+
+from kubedrill.base.errors import DeadlineExceeded, StepFailed, Unsafe
+from kubedrill.base.waits import Repeating, wait_for
+from kubedrill.cluster.api_client import ApiUnavailable
+from kubedrill.cluster.kubeconfig import ADMIN_CONF
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.api import ClusterApi
+
+NAMESPACE, NAME = "kube-system", "kubedrill"
+
+LEASE_S = 60
+"""Seconds after its last renewal that a Lease counts as held: three renewals that each wait for
+their deadline (timeouts.api_call, 10 s) in vain."""
+
+RENEW_S = 10.0
+"""Seconds between renewals."""
+
+WATCH_S = 30.0
+"""Seconds that an expired Lease is watched before it is taken over: a renewal, its deadline, and
+the next one."""
+
+_STARTED = "kubedrill.io/process-started"
+_PROCESS = "kubedrill.io/process"
+_PLACE = "kubedrill.io/place"
+_CONFLICT, _MISSING = 409, 404
+
+
+class ClusterLease(Repeating):
+    """Held while it is entered, once the API answers.
+
+    ``lost`` says who took it over meanwhile, "" while nobody did.
+    """
+
+    def __init__(
+        self, api: ClusterApi, cluster: str, watch_s: float = WATCH_S, renew_s: float = RENEW_S
+    ) -> None:
+        super().__init__([self._keep], renew_s, patience_s=renew_s)
+        self._leases, self._cluster, self._watch_s = api.coordination, cluster, watch_s
+        self._acquired = _stamp()
+        self.lost, self.held = "", False
+
+    def __enter__(self) -> Self:
+        self.ensure()
+        return super().__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self.release()
+
+    def ensure(self) -> None:
+        """Make sure, before a drill, that this run is the holder.
+
+        Where the API does not answer nothing is held yet.
+
+        Raises:
+            Unsafe: another run holds it, or took it over.
+            StepFailed: the API refuses it.
+        """
+        if self.lost:
+            raise Unsafe(
+                f"the cluster {self._cluster} was taken over by {self.lost} while the API was away; stopped"
+            )
+        if self.held:
+            return
+        try:
+            self.take()
+        except ApiUnavailable:
+            return
+        except ApiException as error:
+            refused = (
+                f"the API refused the lease {NAMESPACE}/{NAME} with {error.status}: {error.reason}"
+            )
+            raise StepFailed(f"{refused}; it needs the rights of {ADMIN_CONF}") from error
+
+    def take(self) -> None:
+        """Become the holder.
+
+        Raises:
+            Unsafe: another run holds it; names it and since when.
+            ApiUnavailable: the API does not answer.
+        """
+        found = self.read()
+        if found is not None and is_held(found):
+            raise Unsafe(self._refusal(found))
+        if found is not None and holder(found) and not died_here(found):
+            self._watch(found)
+        try:
+            if found is None:
+                self._leases.create_namespaced_lease(NAMESPACE, self._body())
+            else:
+                self._leases.replace_namespaced_lease(
+                    NAME, NAMESPACE, self._body(found.metadata.resource_version)
+                )
+        except ApiException as error:
+            if error.status != _CONFLICT:
+                raise
+            raise Unsafe(self._refusal(self.read() or found)) from error
+        self.held = True
+
+    def renew(self) -> None:
+        """Renew it once. An API that does not answer, or refuses, is tolerated.
+
+        The next renewal tries again.
+        """
+        with contextlib.suppress(ApiUnavailable, ApiException):
+            found = self.read()
+            if found is None:  # a restored snapshot of etcd may be older than this run
+                self._leases.create_namespaced_lease(NAMESPACE, self._body())
+            elif is_mine(found) or not holder(found):
+                self._leases.replace_namespaced_lease(
+                    NAME, NAMESPACE, self._body(found.metadata.resource_version)
+                )
+            else:
+                self.lost = holder(found)
+
+    def release(self) -> None:
+        """Delete it, where it is still this run's. Left to expire where the API does not answer."""
+        with contextlib.suppress(ApiUnavailable, ApiException):
+            found = self.read()
+            if found is not None and is_mine(found):
+                same = {"preconditions": {"resourceVersion": found.metadata.resource_version}}
+                self._leases.delete_namespaced_lease(NAME, NAMESPACE, body=same)
+
+    def _keep(self) -> None:
+        if self.lost:
+            self.end()
+        elif self.held:
+            self.renew()
+
+    def read(self) -> Any | None:
+        """Return the Lease as it is; None where there is none."""
+        try:
+            return self._leases.read_namespaced_lease(NAME, NAMESPACE)
+        except ApiException as error:
+            if error.status == _MISSING:
+                return None
+            raise
+
+    def _watch(self, seen: Any) -> None:
+        """Watch an expired Lease.
+
+        Raises Unsafe as soon as it is renewed: its holder lives, and its clock differs.
+        """
+
+        def renewed() -> Any | None:
+            now = self.read()
+            moved = now is not None and now.spec.renew_time != seen.spec.renew_time
+            return now if moved else None
+
+        try:
+            now = wait_for(
+                "the lease to be renewed",
+                renewed,
+                seconds=self._watch_s,
+                setting="recovery",
+                poll_s=1.0,
+            )
+        except DeadlineExceeded:
+            return
+        raise Unsafe(self._refusal(now))
+
+    def _refusal(self, found: Any | None) -> str:
+        if found is None:
+            return f"another run took the cluster {self._cluster} at the same moment and is gone again; try again"
+        spec = found.spec
+        until = spec.renew_time + timedelta(seconds=spec.lease_duration_seconds or LEASE_S)
+        return (
+            f"{holder(found)} drills the cluster {self._cluster} since {_shown(spec.acquire_time)}; two at a time "
+            "would break each other's verdict. Wait for it, or end it with Ctrl-C there. If it died, its lease "
+            f"({NAMESPACE}/{NAME}) runs out at {_shown(until)}."
+        )
+
+    def _body(self, resource_version: str | None = None) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE, "annotations": _me()}
+        if resource_version:
+            metadata["resourceVersion"] = resource_version
+        spec = {
+            "holderIdentity": _identity(),
+            "leaseDurationSeconds": LEASE_S,
+            "acquireTime": self._acquired,
+            "renewTime": _stamp(),
+        }
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": metadata,
+            "spec": spec,
+        }
+
+
+def holder(lease: Any) -> str:
+    """Who holds a Lease; "" for nobody."""
+    return str(lease.spec.holder_identity or "")
+
+
+def held_by(api: ClusterApi) -> list[str]:
+    """Say which run drills the cluster now, as a problem; [] for none. Touches nothing."""
+    lease = ClusterLease(api, "")
+    found = lease.read()
+    return (
+        [f"{holder(found)} drills it since {_shown(found.spec.acquire_time)}"]
+        if found and is_held(found)
+        else []
+    )
+
+
+def is_mine(lease: Any) -> bool:
+    """Whether this very process wrote it."""
+    return dict(lease.metadata.annotations or {}) == _me()
+
+
+def is_held(lease: Any) -> bool:
+    """Whether somebody else holds it by this host's clock, and was not seen to have died on this host."""
+    spec = lease.spec
+    if not holder(lease) or is_mine(lease) or spec.renew_time is None or died_here(lease):
+        return False
+    return bool(
+        datetime.now(UTC)
+        < spec.renew_time + timedelta(seconds=spec.lease_duration_seconds or LEASE_S)
+    )
+
+
+def died_here(lease: Any) -> bool:
+    """Whether its holder was a process of this host, since its last boot, that is gone."""
+    said = lease.metadata.annotations or {}
+    if said.get(_PLACE) != _place():
+        return False
+    return bool(_started(said.get(_PROCESS, "")) != said.get(_STARTED, "nothing"))
+
+
+def _me() -> dict[str, str]:
+    process = str(os.getpid())
+    return {_PLACE: _place(), _PROCESS: process, _STARTED: _started(process)}
+
+
+def _started(process: str) -> str:
+    """When a process of this host started, in clock ticks since boot (proc(5), field 22).
+
+    "" when there is none.
+
+    Not the time of day, which is computed from a clock that may be set meanwhile.
+    """
+    try:
+        stat = Path("/proc", process, "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+def _place() -> str:
+    """This boot of this host, and the space that its process numbers are of.
+
+    A container has its own.
+    """
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _identity() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})"
+
+
+def _stamp() -> str:
+    """A MicroTime; the API server wants its six digits even where they are 0."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _shown(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "an unknown time"

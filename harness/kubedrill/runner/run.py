@@ -1,0 +1,208 @@
+"""A run: several drills one after the other on one cluster, each with its own record, then verdicts and a report."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kubedrill.apps import AppSource, read_app
+from kubedrill.base.errors import KubedrillError
+from kubedrill.base.model import DrillVerdict, VerdictKind
+from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.power import Power
+from kubedrill.drills import Drill, find_drills
+from kubedrill.faults import FaultContext
+from kubedrill.probes import end_probes, remove_probes
+from kubedrill.record import read_record
+from kubedrill.report import write_report
+from kubedrill.runner.drill_run import Bench, run_one
+from kubedrill.runner.lease import ClusterLease
+from kubedrill.runner.lock import run_lock
+from kubedrill.runner.permission import require_permission
+from kubedrill.runner.signals import Stop, stop_on_signals
+from kubedrill.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kubedrill.apps import Application
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
+    from kubedrill.core.progress import Progress
+    from kubedrill.runner.replay import Replay
+
+_SEEDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to."""
+
+    directory: Path
+    verdicts: tuple[DrillVerdict, ...]
+    not_run: dict[str, str] = field(default_factory=dict)  # name → reason
+    interrupted: bool = False
+    seed: int = field(default=0)
+
+    @property
+    def verdict(self) -> VerdictKind:
+        """The worst verdict; a drill that was not run proves nothing (INCONCLUSIVE), an interrupted run is ABORTED."""
+        kinds = [verdict.verdict for verdict in self.verdicts]
+        kinds += [VerdictKind.INCONCLUSIVE] if self.not_run else []
+        kinds += [VerdictKind.ABORTED] if self.interrupted else []
+        return VerdictKind.worst(kinds)
+
+
+def run_drills(  # noqa: PLR0913 - each is named by the caller
+    names: Sequence[str],
+    inventory: Inventory,
+    settings: Settings,
+    *,
+    progress: Progress,
+    seed: int | None = None,
+    config_path: Path | None = None,
+    replay: Replay | None = None,
+) -> RunResult:
+    """Run drills by name ("all" or none.
+
+    Every one), or repeat those of an earlier run, and write their report.
+
+    Raises:
+        UsageError: an unknown drill, the inventory does not allow drills, or the user's own
+            application cannot be rendered or does not fit ``app:``. Nothing was touched.
+        Unsafe: another run drills this cluster.
+        StepFailed: the cluster cannot be reached at all, or kubectl or helm refused to render the
+            application.
+    """
+    drills: Sequence[Drill] = replay.drills if replay else find_drills(list(names))
+    require_permission(inventory)
+    source = read_app(settings)
+    seed = replay.seed if replay else new_seed() if seed is None else seed
+    with run_lock(inventory), stop_on_signals() as stop:
+        directory = new_directory(settings.reports_dir, seed)
+        run = _Run(
+            inventory, settings, config_path, progress, stop, seed, directory, source, replay
+        )
+        try:
+            interrupted = run.all(drills)
+        except BaseException:
+            run.save()
+            raise
+        return run.conclude(interrupted=interrupted)
+
+
+def new_seed() -> int:
+    """Draw the seed of a run that is given none."""
+    return secrets.randbelow(_SEEDS)
+
+
+def new_directory(reports: Path, seed: int) -> Path:
+    """Make the run's folder.
+
+    UTC time and seed, so that names sort by time and tell how to replay.
+    """
+    directory = reports / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}"
+    directory.mkdir(parents=True, exist_ok=False)
+    return directory
+
+
+def remove_empty(directory: Path) -> None:
+    """Take away a run's folder that no record was put into."""
+    for path in [*directory.glob("*/"), directory]:
+        path.rmdir()
+
+
+@dataclass
+class _Run:
+    inventory: Inventory
+    settings: Settings
+    config_path: Path | None
+    progress: Progress
+    stop: Stop
+    seed: int
+    directory: Path
+    source: AppSource
+    replay: Replay | None = None
+    not_run: dict[str, str] = field(default_factory=dict)
+
+    def all(self, drills: Sequence[Drill]) -> bool:
+        """Run the drills one after the other; returns whether the run was interrupted."""
+        try:
+            with (
+                Hosts(self.inventory, self.settings) as hosts,
+                self._api(hosts) as api,
+                ClusterLease(api, self.inventory.name) as lease,
+            ):
+                power = Power(self.inventory, self.settings)
+                note = self.progress.note
+                faults = FaultContext(
+                    self.inventory, self.settings, api, hosts, power, self.config_path, note
+                )
+                app = self.source.on(api)
+                bench = Bench(
+                    faults,
+                    app,
+                    self.progress,
+                    self.stop,
+                    self.seed,
+                    self.directory,
+                    lease,
+                    self.replay,
+                )
+                try:
+                    self._each(bench, drills)
+                finally:
+                    with self.stop.shield():
+                        self._remove(app, api)
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def save(self) -> None:
+        """After an error: report what was recorded before it, or leave no empty folder behind."""
+        if any(self.directory.rglob("*.jsonl")):
+            self.conclude(interrupted=True)
+        else:
+            remove_empty(self.directory)
+
+    def conclude(self, *, interrupted: bool) -> RunResult:
+        """Judge all records and write the report."""
+        found = [read_record(path) for path in self.directory.glob("record/*.jsonl")]
+        records = sorted(found, key=lambda record: record.header.started_mono)
+        verdicts = tuple(judge(record) for record in records)
+        write_report(self.directory, records, verdicts, not_run=self.not_run)
+        return RunResult(self.directory, verdicts, self.not_run, interrupted, self.seed)
+
+    def _api(self, hosts: Hosts) -> ClusterApi:
+        return ClusterApi.connect(self.inventory, hosts, self.settings)
+
+    def _each(self, bench: Bench, drills: Sequence[Drill]) -> None:
+        for number, drill in enumerate(drills, 1):
+            self.progress.drill(drill.name, drill.title, number, len(drills))
+            bench.lease.ensure()
+            missed = run_one(bench, drill)
+            if missed:
+                self.not_run[drill.name] = missed
+                self.progress.done(drill.name, "not run", missed)
+            else:
+                verdict = judge(read_record(bench.record_path(drill)))
+                self.progress.done(drill.name, verdict.verdict.value, verdict.reason)
+
+    def _remove(self, app: Application, api: ClusterApi) -> None:
+        """Take the app and the probes away.
+
+        A cluster that is too broken must not hide what was found before.
+        """
+        try:
+            if app.status() is None:
+                return
+            self.progress.step("cluster", "remove the app and the probes")
+            end_probes(api)  # while the app does
+            app.remove()
+            remove_probes(api)
+        except KubedrillError as error:
+            self.progress.note(app.name, f"could not be removed: {error}")

@@ -1,0 +1,43 @@
+"""Writes the site: three files that load nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubedrill.site.data import Places, site_data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubedrill.history.entry import RunEntry
+
+ASSETS = Path(__file__).parent / "assets"
+SCRIPTS = ("dom.js", "plot.js", "views.js", "app.js")
+
+
+def write_site(runs: Sequence[RunEntry], site: Path, reports: Path) -> Path:
+    """Write index.html, data.js and site.js into ``site``; returns the path of index.html.
+
+    Each file is replaced in one step. ``runs`` are the oldest first, as the history gives them.
+    """
+    site.mkdir(parents=True, exist_ok=True)
+    data = site_data(runs, Places(site, reports), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+    _replace(site / "data.js", f"window.KUBEDRILL={text};\n")
+    _replace(
+        site / "site.js", "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    )
+    style = (ASSETS / "site.css").read_text(encoding="utf-8")
+    page = (ASSETS / "index.html").read_text(encoding="utf-8").replace("/* style */", style)
+    _replace(site / "index.html", page)
+    return site / "index.html"
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

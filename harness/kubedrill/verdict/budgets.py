@@ -1,0 +1,265 @@
+"""Judges each budget: the worst outage of its probes against the limit, their failed requests against the count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import (
+    NS,
+    Budget,
+    BudgetResult,
+    Finding,
+    Outage,
+    ProbeSpec,
+    Sample,
+    VerdictKind,
+)
+from kubedrill.verdict import wording
+from kubedrill.verdict.attribution import during
+from kubedrill.verdict.blind import is_late
+from kubedrill.verdict.flapping import longest_stretch
+from kubedrill.verdict.outages import Run, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedrill.verdict.view import View
+
+ABSENT_OF_TIMEOUT = (
+    0.1  # a prober that was late for more of a request's timeout was not there to take the answer
+)
+PASS, FAIL, INCONCLUSIVE = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.INCONCLUSIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One outage with what speaks against using it as proof."""
+
+    outage: Outage
+    sound_failed: int  # failed requests that nothing else explains
+    late_s: float  # how late the latest tick around it was fired, if more than half an interval
+    is_open: bool  # it may have lasted longer than what the record shows
+    blind_s: float = (
+        0.0  # when all of it lies in blind time: how long that was, for so long it may have lasted
+    )
+
+    def against(self, limit_s: float) -> VerdictKind:
+        """FAIL when it was surely longer than the limit, PASS when surely within, else INCONCLUSIVE."""
+        if self.outage.sound_s > limit_s:
+            return FAIL
+        within = max(self.outage.longest_s + self.late_s, self.blind_s) <= limit_s
+        return PASS if within and not self.is_open and not self.outage.doubt else INCONCLUSIVE
+
+
+def judge_outages(view: View) -> dict[str, list[Judged]]:
+    """All outages of each probe of the cluster."""
+    return {
+        s.name: [_judged(view, s, run) for run in view.runs[s.name]] for s in view.cluster_probes
+    }
+
+
+def judge_budgets(
+    view: View, outages: dict[str, list[Judged]]
+) -> tuple[list[BudgetResult], list[Finding]]:
+    """The result of each budget, and findings for all that was not kept or could not be judged."""
+    findings = list(_uncovered(view, outages))
+    results = []
+    for budget, probes in covered(view):
+        if not any(fnmatchcase(spec.name, budget.probes) for spec in view.cluster_probes):
+            text = f"the budget for {budget.probes} is about no probe of this record"
+            results.append(BudgetResult(budget, (), INCONCLUSIVE, 0.0, 0.0, False, 0, text))
+        else:
+            results.append(
+                _result(view, budget, probes, [j for name in probes for j in outages[name]])
+            )
+    findings += [Finding(r.verdict, r.text) for r in results if r.verdict is not PASS]
+    return results, findings
+
+
+def covered(view: View) -> list[tuple[Budget, tuple[str, ...]]]:
+    """Each budget with its probes: the first budget that matches a probe is the one that counts."""
+    left = [spec.name for spec in view.cluster_probes]
+    found = []
+    for budget in view.record.budgets:
+        own = tuple(name for name in left if fnmatchcase(name, budget.probes))
+        left = [name for name in left if name not in own]
+        found.append((budget, own))
+    return found
+
+
+def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding]:
+    if not view.record.budgets:
+        yield Finding(INCONCLUSIVE, "the record has no budget to judge by")
+        return
+    known = {name for _, probes in covered(view) for name in probes}
+    for name, judged in outages.items():
+        failed = sum(j.outage.failed for j in judged)
+        if name not in known and failed:
+            yield Finding(
+                INCONCLUSIVE,
+                f"no budget covers probe {name}, of which {wording.count(failed, 'request')} failed",
+            )
+
+
+def _result(
+    view: View, budget: Budget, probes: tuple[str, ...], judged: list[Judged]
+) -> BudgetResult:
+    names = wording.probe_names(view.cluster_probes)
+    failed = sum(j.outage.failed for j in judged)
+    by_length = [(j.against(budget.limit_s), j) for j in judged]
+    by_count = _count_verdict(budget, failed, sum(j.sound_failed for j in judged))
+    stretch = longest_stretch(view, probes)
+    verdict = VerdictKind.worst([kind for kind, _ in by_length] + [by_count])
+    worst = max(
+        by_length, key=lambda pair: (_rank(pair[0]), pair[1].outage.longest_s), default=None
+    )
+    text = _text(budget, names, worst, by_count, failed)
+    if verdict is PASS and stretch is not None and stretch.against(budget) is not PASS:
+        verdict = INCONCLUSIVE
+        text = (
+            f"{names[stretch.probe]} failed again and again for {stretch.lasted_s:.1f} s, {stretch.failed:,} requests, "
+            f"though no outage was longer than the limit {budget.limit_s:g} s; set how many may fail"
+        )
+    if worst is None:
+        return BudgetResult(budget, probes, verdict, 0.0, 0.0, False, failed, text)
+    outage = worst[1].outage
+    ended = outage.open_start or outage.open_end
+    return BudgetResult(
+        budget, probes, verdict, outage.shortest_s, outage.longest_s, ended, failed, text
+    )
+
+
+def _count_verdict(budget: Budget, failed: int, sound: int) -> VerdictKind:
+    if budget.max_failed is None or failed <= budget.max_failed:
+        return PASS
+    return FAIL if sound > budget.max_failed else INCONCLUSIVE
+
+
+def _rank(verdict: VerdictKind) -> int:
+    return [PASS, INCONCLUSIVE, FAIL].index(verdict)
+
+
+def _text(
+    budget: Budget,
+    names: dict[str, str],
+    worst: tuple[VerdictKind, Judged] | None,
+    by_count: VerdictKind,
+    failed: int,
+) -> str:
+    """One sentence about what decided."""
+    limit = f"limit {budget.limit_s:g} s"
+    if worst is None:
+        return f"no request of {budget.probes} failed"
+    kind, judged = worst
+    told = wording.outage(judged.outage, names)
+    step = f" {during(judged.outage.step)}"
+    if by_count is not PASS and kind is not FAIL:
+        doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
+        found = f"{wording.count(failed, 'request')} of {budget.probes} failed, at most {budget.max_failed} may"
+        return f"{found}{doubt}; worst: {told}{step}"
+    if kind is FAIL:
+        return f"{told}{step}, {limit}"
+    if kind is PASS:
+        return f"{told}{step}, within the {limit}"
+    return f"{told}{step}, {limit}: {_why_unsure(judged, budget.limit_s)}"
+
+
+def _why_unsure(judged: Judged, limit_s: float) -> str:
+    outage = judged.outage
+    if outage.doubt:
+        return outage.doubt
+    if outage.open_end:
+        return "it had not ended when the probe stopped"
+    if outage.open_start:
+        return "it had begun before the first answer"
+    return (
+        _why_blind(judged, limit_s)
+        or "the limit lies between the bounds, so the samples do not decide it"
+    )
+
+
+def _why_blind(judged: Judged, limit_s: float) -> str:
+    """What the host or late ticks took away from an outage; "" when nothing that matters."""
+    outage = judged.outage
+    if judged.blind_s > limit_s:
+        return f"it lies in {judged.blind_s:.1f} s of blind time: the harness host was slow, or ticks were late"
+    if outage.longest_s <= limit_s:
+        return f"ticks were up to {judged.late_s:.2f} s late then, so it may have been longer"
+    if outage.shortest_s > limit_s:
+        return (
+            f"only {outage.sound_s:.1f} s on end of it can be laid to the cluster; "
+            "else the harness host was slow, or ticks were late"
+        )
+    return ""
+
+
+def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
+    failures = run.failures
+    sound = [s for s in failures if _is_sound(view, spec, s)]
+    steps = view.steps.count(failures)
+    late = view.lateness(spec, run)
+    outage = Outage(
+        probe=spec.name,
+        first_failed=failures[0].fired,
+        last_failed=failures[-1].fired,
+        shortest_s=seconds(run.shortest),
+        longest_s=seconds(run.upper - run.lower + (view.uncertainty(spec) or 0)),
+        failed=len(failures),
+        outcomes=dict(Counter(s.outcome for s in failures)),
+        step=max(steps, key=lambda name: steps[name]),
+        steps=steps,
+        open_start=run.open_start,
+        open_end=run.open_end,
+        sound_s=seconds(run.sound_ns(lambda s, before: _is_sound(view, spec, s, before))),
+        doubt=_doubt(view, spec, run),
+    )
+    # what was over before the drill touched the cluster began before anybody watched: only what was
+    # seen counts
+    is_open = run.open_end or (
+        run.open_start and (view.touched is None or run.upper >= view.touched[0])
+    )
+    late_s = late / NS if late > spec.interval_s * NS / 2 else 0.0
+    return Judged(outage, len(sound), late_s, is_open, 0.0 if sound else _blind_s(view, spec, run))
+
+
+def _blind_s(view: View, spec: ProbeSpec, run: Run) -> float:
+    """The length of an outage together with all late ticks that touch it."""
+    start, end = view.blind(spec).widened(run.lower, run.upper)
+    return seconds(end - start)
+
+
+def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None = None) -> bool:
+    """Whether a failure (and the time since the one before it) can only be the cluster's."""
+    if not view.control_probes or is_late(sample, spec) or not view.has_succeeded(spec):
+        return False
+    start = sample.fired if before is None else before.fired
+    if view.control_blind.overlaps(start, sample.done) or view.host_slow.overlaps(
+        start, sample.done
+    ):
+        return False
+    if sample.outcome == "timeout" and view.blind(spec).covered(
+        sample.fired, sample.done
+    ) > _absent_ns(spec):
+        return False
+    return before is None or not view.holes[spec.name].overlaps(start, sample.done)
+
+
+def _absent_ns(spec: ProbeSpec) -> int:
+    """How long a prober may have been late while it waited for an answer that it then says never came (ns)."""
+    return round(ABSENT_OF_TIMEOUT * spec.timeout_s * NS)
+
+
+def _doubt(view: View, spec: ProbeSpec, run: Run) -> str:
+    """Why an outage may not have been the cluster's; "" when nothing speaks against it."""
+    if view.control_blind.overlaps(run.lower, run.upper):
+        return "the control probe outside the cluster failed at the same time"
+    if not view.control_probes:
+        return "there was no control probe to tell it from a failure of the harness"
+    if not view.has_succeeded(spec):
+        return "this probe never succeeded, so it may be the probe that is broken"
+    if any(run.lower <= start and end <= run.upper for start, end in view.gaps[spec.name]):
+        return "samples are missing within it"
+    return ""

@@ -1,0 +1,131 @@
+"""Finds what is missing in a record: missing data is never a pass."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import NS, Finding, ProbeSpec, VerdictKind
+from kubedrill.verdict.probe_faults import find_dishonest
+from kubedrill.verdict.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubedrill.verdict.view import View
+
+STEADY_SAMPLES = 5  # answers that a probe must have seen before the cluster is touched
+STOPPED_EARLY_S = (
+    10.0  # probes are stopped one after the other; more than this between them is a probe that died
+)
+EXPECTED_CHECKS = (
+    "healthy before",
+    "healthy after",
+    "no residue",
+)  # the runner writes them in every drill
+AFTER_END_S = (
+    1.0  # the probes are stopped before the record is ended; a second for another vantage's clock
+)
+
+
+def find_missing(view: View) -> Iterator[Finding]:
+    """Everything that keeps the record from proving anything, as INCONCLUSIVE findings."""
+    for text in _texts(view):
+        yield Finding(VerdictKind.INCONCLUSIVE, text)
+
+
+def _texts(view: View) -> Iterator[str]:
+    if not view.cluster_probes:
+        yield "the record has no probe of the cluster"
+    if not view.record.checks:
+        yield "the record has no check of the cluster's health"
+    if not view.control_probes:
+        yield "there was no control probe, so the harness's own network cannot be ruled out"
+    if view.touched is None:
+        yield "the record has no fault and no step: nothing was done to the cluster"
+    yield from _of_ending(view)
+    for spec in view.specs.values():
+        yield from _of_probe(view, spec)
+    for name, samples in view.samples.items():
+        if name not in view.specs:
+            yield f"{count(len(samples), 'sample')} of probe {name}, which the header does not list"
+
+
+def _of_ending(view: View) -> Iterator[str]:
+    """What a drill that was completed has done."""
+    record = view.record
+    if record.ended != "completed":
+        return
+    names = {check.name for check in record.checks}
+    missing = [name for name in EXPECTED_CHECKS if name not in names]
+    if record.checks and missing:
+        yield f"the record lacks the check {missing[0]!r}"
+    for span in record.spans:
+        if span.end is None and span.lane in ("fault", "step"):
+            yield f"{span.subject}: {span.name} was begun and never ended"
+    after = view.last_sample - (record.ended_at or 0)
+    if after > AFTER_END_S * NS:
+        yield f"a request was answered {after / NS:.1f} s after the record's end"
+    for subject in sorted(
+        {s.subject for s in record.spans if s.lane == "node"} - set(record.header.nodes)
+    ):
+        yield f"the record tells of node {subject}, which its header does not list: another cluster's"
+
+
+def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
+    samples = view.of(spec)
+    if not samples:
+        yield f"probe {spec.name} has no samples"
+        return
+    wanted = view.record.header.min_samples
+    if len(samples) < wanted:
+        yield f"probe {spec.name} has only {count(len(samples), 'sample')}, expected {wanted} or more"
+    if not view.has_succeeded(spec):
+        yield f"probe {spec.name} never succeeded, so it may be the probe that is broken"
+    if view.touched is not None:
+        yield from _coverage(view, spec, view.touched)
+    yield from _holes(view, spec)
+    yield from find_dishonest(view, spec)
+    if view.uncertainty(spec) is None:
+        yield f"probe {spec.name} stands inside the cluster and its clock was never compared with the harness's"
+
+
+def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator[str]:
+    """Whether a probe watched from before the first fault to after the last one."""
+    samples = view.of(spec)
+    begin, end = touched
+    early = samples.between(view.first_time, begin)
+    oks = (True for i in early if not samples.outcomes[i] and samples.done[i] <= begin)
+    before = sum(islice(oks, STEADY_SAMPLES))
+    if before < STEADY_SAMPLES:
+        yield (
+            f"probe {spec.name} saw {count(before, 'answer')} before the cluster was touched, "
+            f"expected {STEADY_SAMPLES} or more"
+        )
+    last = samples.fired[-1]
+    if last < end - view.gap_ns(spec):
+        yield f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done with the cluster"
+    elif last < max(own.fired[-1] for own in view.samples.values()) - STOPPED_EARLY_S * NS:
+        yield f"probe {spec.name} stopped long before the others"
+
+
+def _holes(view: View, spec: ProbeSpec) -> Iterator[str]:
+    gaps = view.gaps[spec.name]
+    if gaps:
+        longest = max(end - start for start, end in gaps) / NS
+        yield f"probe {spec.name} has {count(len(gaps), 'gap')} in its samples, the longest {longest:.1f} s"
+    elif missing := _unanswered(view, spec):
+        yield f"probe {spec.name} lost {count(missing, 'request')}: fired, but neither answered nor timed out"
+
+
+def _unanswered(view: View, spec: ProbeSpec) -> int:
+    """Ticks without a result, apart from the last ones, which may have been under way as the probe was stopped."""
+    samples = view.of(spec)
+    under_way = int(spec.timeout_s / spec.interval_s) + 2
+    numbers = (samples.seq[0], samples.seq[-1]) if samples.is_whole else samples.seq
+    first, settled = min(numbers), max(numbers) - under_way
+    if first and view.left_over == 0:
+        first = 0  # it counted from 0, and what it saw first is not here
+    if samples.is_whole:
+        return max(0, min(samples.seq[0], settled) - first)
+    return max(0, settled - first - sum(map(settled.__gt__, samples.seq)))

@@ -1,0 +1,55 @@
+"""Finds services that fail again and again: no outage is long, and yet nobody can rely on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import NS, VerdictKind
+from kubedrill.verdict.outages import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kubedrill.base.model import Budget, ProbeSpec
+    from kubedrill.verdict.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Failures of one probe, none more than one timeout after the one before it."""
+
+    probe: str
+    lasted_s: float
+    failed: int
+
+    def against(self, budget: Budget) -> VerdictKind:
+        """INCONCLUSIVE when it lasted longer than an outage may.
+
+        A budget with a count has said how many may fail.
+        """
+        told = budget.max_failed is not None or self.lasted_s <= budget.limit_s
+        return VerdictKind.PASS if told else VerdictKind.INCONCLUSIVE
+
+
+def longest_stretch(view: View, probes: Iterable[str]) -> Stretch | None:
+    """The longest time that one of some probes failed again and again.
+
+    None when there was no such time.
+    """
+    found = [_longest_of(view, view.specs[name]) for name in probes]
+    return max((stretch for stretch in found if stretch), key=lambda s: s.lasted_s, default=None)
+
+
+def _longest_of(view: View, spec: ProbeSpec) -> Stretch | None:
+    failed = [sample.fired for run in view.runs[spec.name] for sample in run.failures]
+    return max(_stretches(spec, failed), key=lambda s: s.lasted_s, default=None)
+
+
+def _stretches(spec: ProbeSpec, failed: Sequence[int]) -> Iterable[Stretch]:
+    start = 0
+    for place, (before, after) in enumerate(pairwise([*failed, 1 << 63]), start=1):
+        if after - before > spec.timeout_s * NS:
+            yield Stretch(spec.name, seconds(before - failed[start]), place - start)
+            start = place

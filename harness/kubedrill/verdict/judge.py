@@ -1,0 +1,181 @@
+"""Puts all rules together into one verdict. docs/verdict.md tells them for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import (
+    BudgetResult,
+    DrillVerdict,
+    Finding,
+    Outage,
+    ProbeSpec,
+    ProbeSummary,
+    Record,
+    VerdictKind,
+)
+from kubedrill.verdict import wording
+from kubedrill.verdict.budgets import judge_budgets, judge_outages
+from kubedrill.verdict.evidence import find_missing
+from kubedrill.verdict.skew import find_skew
+from kubedrill.verdict.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+def judge(record: Record) -> DrillVerdict:
+    """The verdict of one drill; depends on nothing but the record.
+
+    ABORTED when the drill was stopped, else FAIL when sound evidence proves that a limit or a check
+    was broken, else INCONCLUSIVE when anything is missing or doubtful, else PASS.
+    """
+    view = View(record)
+    judged = judge_outages(view)
+    results, broken = judge_budgets(view, judged)
+    findings = [
+        *_ending(record),
+        *_checks(record),
+        *find_skew(record),
+        *find_missing(view),
+        *broken,
+    ]
+    if any(
+        f.verdict is VerdictKind.ABORTED for f in findings
+    ):  # of a drill that was stopped, much is missing
+        findings = [f for f in findings if f.verdict is not VerdictKind.INCONCLUSIVE]
+    outages = sorted(
+        (j.outage for own in judged.values() for j in own), key=lambda o: (o.first_failed, o.probe)
+    )
+    verdict = VerdictKind.worst([f.verdict for f in findings] or [VerdictKind.PASS])
+    own = [view.of(spec) for spec in view.cluster_probes]
+    return DrillVerdict(
+        drill=record.header.drill,
+        verdict=verdict,
+        reason=_reason(record, verdict, findings, results),
+        outages=tuple(outages),
+        budgets=record.budgets,
+        checks=record.checks,
+        samples=sum(map(len, own)),
+        failed=sum(samples.failed for samples in own),
+        worst_lateness_ms=round(
+            max((s.worst_lateness for s in view.samples.values()), default=0) / 1e6, 1
+        ),
+        results=tuple(results),
+        probes=tuple(
+            _summary(view, spec, len(view.runs[spec.name])) for spec in record.header.probes
+        ),
+        findings=tuple(sorted(findings, key=lambda f: -_weight(f.verdict))),
+        attributed=(*_before_the_drill(view), *_attributed(view, outages)),
+    )
+
+
+def combine(verdicts: Iterable[DrillVerdict]) -> VerdictKind:
+    """The verdict of a whole run: the worst of its drills; INCONCLUSIVE when none was run."""
+    return VerdictKind.worst(v.verdict for v in verdicts)
+
+
+def _ending(record: Record) -> Iterator[Finding]:
+    why = f": {wording.one_line(record.reason)}" if record.reason else ""
+    if record.ended in {"aborted", "interrupted"}:
+        yield Finding(VerdictKind.ABORTED, f"the drill was {record.ended}{why}")
+    elif record.ended == "error":
+        yield Finding(VerdictKind.INCONCLUSIVE, f"the drill ended with an error{why}")
+    elif record.ended == "":
+        yield Finding(
+            VerdictKind.INCONCLUSIVE, "the record stops without an end: the harness was killed"
+        )
+
+
+def _checks(record: Record) -> Iterator[Finding]:
+    for check in record.checks:
+        if check.ok is None:
+            yield Finding(
+                VerdictKind.INCONCLUSIVE,
+                f"{check.name} could not be found out: {check.found or 'nothing'}, expected {check.expected}",
+            )
+        elif check.ok is not True:
+            yield Finding(
+                VerdictKind.FAIL, f"{check.name}: found {check.found}, expected {check.expected}"
+            )
+
+
+def _weight(verdict: VerdictKind) -> int:
+    return [
+        VerdictKind.PASS,
+        VerdictKind.INCONCLUSIVE,
+        VerdictKind.FAIL,
+        VerdictKind.ABORTED,
+    ].index(verdict)
+
+
+def _reason(
+    record: Record, verdict: VerdictKind, findings: list[Finding], results: list[BudgetResult]
+) -> str:
+    """One sentence: what decided, and how much else speaks the same way."""
+    if verdict is not VerdictKind.PASS:
+        deciding = [f.text for f in findings if f.verdict is verdict]
+        more = (
+            f" (and {wording.count(len(deciding) - 1, 'more finding')})"
+            if len(deciding) > 1
+            else ""
+        )
+        return f"{deciding[0]}{more}"
+    kept = f"{wording.count(len(record.checks), 'check')} passed"
+    worst = max((r for r in results if r.failed), key=lambda r: r.longest_s, default=None)
+    if worst is None:
+        return f"not one request failed and {kept}"
+    return f"every outage stayed within its limit and {kept}; longest: {worst.text}"
+
+
+def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
+    samples = view.of(spec)
+    failures = [sample for run in view.runs[spec.name] for sample in run.failures]
+    return ProbeSummary(
+        probe=spec.name,
+        samples=len(samples),
+        failed=len(failures),
+        availability=1 - len(failures) / len(samples) if samples else None,
+        outages=outages,
+        degraded_from=failures[0].fired if failures else None,
+        degraded_to=failures[-1].fired if failures else None,
+        p50_ms=_ms(samples.ok_percentile(0.5)),
+        p99_ms=_ms(samples.ok_percentile(0.99)),
+        worst_lateness_ms=round(samples.worst_lateness / 1e6, 1),
+        steps=view.steps.count(failures),
+    )
+
+
+def _ms(micros: int | None) -> float | None:
+    return None if micros is None else micros / 1000
+
+
+def _before_the_drill(view: View) -> Iterator[str]:
+    names = wording.probe_names(view.cluster_probes)
+    for name, failed in view.failed_before.items():
+        yield f"before the steady state, not judged: {names[name]}: {failed:,} failed"
+
+
+def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:
+    """For each step that cost requests: "cp2.
+
+    Etcd manifest swap, API writes out for 3.1 s or longer, 31 failed".
+    """
+    names = wording.probe_names(view.cluster_probes)
+    found: dict[str, dict[str, list[Outage]]] = {}
+    for outage in outages:
+        for step in outage.steps:
+            found.setdefault(step, {}).setdefault(outage.probe, []).append(outage)
+    for step, probes in found.items():
+        for name, own in probes.items():
+            longest = max(
+                (o for o in own if o.step == step), key=lambda o: o.longest_s, default=None
+            )
+            failed = sum(o.steps[step] for o in own)
+            if longest is None:
+                yield f"{step}, {names[name]}: {failed:,} failed"
+                continue
+            is_open = longest.open_start or longest.open_end
+            length = wording.bounds(longest.shortest_s, longest.longest_s, open_ended=is_open)
+            times = f"{len(own)} times, the longest" if len(own) > 1 else "for"
+            yield f"{step}, {names[name]} out {times} {length}, {failed:,} failed"

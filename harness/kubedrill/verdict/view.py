@@ -1,0 +1,203 @@
+"""A record, arranged for judging: samples by probe, what cannot be relied on, what ran when."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import NS, STEADY, ProbeSpec, Record, Vantage
+from kubedrill.record.columns import Columns
+from kubedrill.record.samples import Samples
+from kubedrill.verdict.attribution import Steps
+from kubedrill.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_host
+from kubedrill.verdict.outages import Run, find_runs
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import Budget
+
+TOUCHING = ("fault", "ansible", "step")
+"""Lanes of what a drill does to the cluster, the most telling one first."""
+
+GAP_INTERVALS = 5  # DESIGN: missing data is never a pass. A gap is five ticks without one fired ...
+# ... or a second, whichever is longer; never more than the outage that the probe's budget allows
+GAP_AT_LEAST_S = 1.0
+
+
+class View:
+    """Everything that the rules ask of a record, computed once.
+
+    Requests sent before the steady state are not judged (``left_over``): nothing had been broken
+    yet, and what they saw is what came before the drill: an earlier run's prober, a rollout of the
+    application to begin with.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.specs = {spec.name: spec for spec in record.header.probes}
+        samples = Samples.of(record.samples)
+        found = samples.by_probe
+        self.steady_from = _steady_from(record)
+        begin = self.steady_from or record.header.started_mono
+        self.samples = {name: own for name, all_ in found.items() if (own := all_.since(begin))}
+        self.left_over = len(record.samples) - sum(map(len, self.samples.values()))
+        self.last_sample = samples.last_done
+        self.last_time = max(self.last_sample, _last_time(record))
+        self.first_time = min(
+            (own.fired[0] for own in self.samples.values()), default=self.last_time
+        )
+        self.steps = Steps(record.spans, self.last_time)
+        self._blind: dict[str, Windows] = {}
+
+    def of(self, spec: ProbeSpec) -> Columns:
+        """The samples of a probe, none where the record has none."""
+        return self.samples.get(spec.name) or Columns(spec.name)
+
+    @property
+    def cluster_probes(self) -> list[ProbeSpec]:
+        """The probes that budgets are about."""
+        return [spec for spec in self.specs.values() if spec.vantage is not Vantage.CONTROL]
+
+    @property
+    def control_probes(self) -> list[ProbeSpec]:
+        """The probes whose failures are not the cluster's."""
+        return [spec for spec in self.specs.values() if spec.vantage is Vantage.CONTROL]
+
+    @cached_property
+    def runs(self) -> dict[str, list[Run]]:
+        """Outages of each probe in the header."""
+        return {name: find_runs(self.of(spec)) for name, spec in self.specs.items()}
+
+    @cached_property
+    def gaps(self) -> dict[str, list[Interval]]:
+        """For each probe, the times during which no tick was fired for too long."""
+        return {
+            name: list(self.of(spec).spaces(self.gap_ns(spec))) for name, spec in self.specs.items()
+        }
+
+    @cached_property
+    def holes(self) -> dict[str, Windows]:
+        """The gaps of each probe, to look times up in."""
+        return {name: Windows(gaps) for name, gaps in self.gaps.items()}
+
+    @cached_property
+    def control_blind(self) -> Windows:
+        """When a control probe failed, or said nothing.
+
+        Also before its first request and after its last one.
+        """
+        intervals = []
+        for spec in self.control_probes:
+            intervals += [(run.lower, run.upper) for run in self.runs[spec.name]] + self.gaps[
+                spec.name
+            ]
+            own, near = self.of(spec), self.gap_ns(spec)
+            unwatched = [(self.first_time, self.last_time)]
+            if own:
+                unwatched = [
+                    (self.first_time, own.fired[0] - near),
+                    (own.fired[-1] + near, self.last_time),
+                ]
+            intervals += [(start, end) for start, end in unwatched if start < end]
+        return Windows(intervals)
+
+    @cached_property
+    def host_slow(self) -> Windows:
+        """When a control probe was answered slowly, or not at all.
+
+        The host was slow, whatever the cluster was.
+        """
+        probes = self.control_probes
+        found = Windows(w for spec in probes for w in slow_host(self.of(spec), spec))
+        mostly = found.share(self.first_time, self.last_sample) > MOSTLY
+        return Windows([(self.first_time, self.last_time)]) if mostly else found
+
+    def blind(self, spec: ProbeSpec) -> Windows:
+        """When ticks of a probe were late, so that nobody looked.
+
+        A slow host is no reason to take an outage for longer: ticks that were on time bound it, and
+        a slow host can only make answers worse. It keeps failures from being laid to the cluster,
+        see :attr:`host_slow`.
+        """
+        if spec.name not in self._blind:
+            self._blind[spec.name] = Windows(late_ticks(self.of(spec), spec))
+        return self._blind[spec.name]
+
+    @cached_property
+    def touched(self) -> Interval | None:
+        """From when to when the drill changed the cluster.
+
+        Fault windows, else Ansible tasks, else steps.
+        """
+        for lane in TOUCHING:
+            spans = [s for s in self.record.spans if s.lane == lane]
+            if spans:
+                return min(s.start for s in spans), max(
+                    self.last_time if s.end is None else s.end for s in spans
+                )
+        return None
+
+    @cached_property
+    def failed_before(self) -> dict[str, int]:
+        """Failed requests of each probe of the cluster between the record's begin and the steady state."""
+        begin = self.record.header.started_mono
+        every = {
+            name: own.since(begin) for name, own in Samples.of(self.record.samples).by_probe.items()
+        }
+        names = [spec.name for spec in self.cluster_probes if spec.name in every]
+        counts = {name: every[name].failed - self.of(self.specs[name]).failed for name in names}
+        return {name: count for name, count in counts.items() if count}
+
+    def has_succeeded(self, spec: ProbeSpec) -> bool:
+        """Whether any request of a probe was answered well.
+
+        One that never was may itself be what is broken.
+        """
+        return 0 in self.of(spec).outcomes
+
+    def uncertainty(self, spec: ProbeSpec) -> int | None:
+        """Uncertainty of the probe's clock in ns.
+
+        0 on the harness host, None when the record does not say.
+        """
+        if spec.vantage is not Vantage.INSIDE:
+            return 0
+        known = [
+            c.uncertainty for c in self.record.clocks if c.vantage.startswith(spec.vantage.value)
+        ]
+        return max(known, default=None)
+
+    def lateness(self, spec: ProbeSpec, run: Run) -> int:
+        """How late the latest tick was fired around an outage (ns)."""
+        own = self.of(spec)
+        return max(
+            (own.fired[i] - own.due[i] for i in own.between(run.lower, run.upper)), default=0
+        )
+
+    def gap_ns(self, spec: ProbeSpec) -> int:
+        """The longest time between two ticks of a probe that is not a gap.
+
+        No longer outage than allowed fits in.
+        """
+        budget = self.budget_of(spec)
+        allowed = GAP_AT_LEAST_S if budget is None else min(GAP_AT_LEAST_S, budget.limit_s)
+        return int(max(GAP_INTERVALS * spec.interval_s, allowed) * NS)
+
+    def budget_of(self, spec: ProbeSpec) -> Budget | None:
+        """The budget that a probe is judged by: the first whose glob matches its name."""
+        return next((b for b in self.record.budgets if fnmatchcase(spec.name, b.probes)), None)
+
+
+def _steady_from(record: Record) -> int | None:
+    """Since when every probe was answered, as the runner saw it.
+
+    Nothing that is told after a fault began counts.
+    """
+    fault = min((s.start for s in record.spans if s.lane in TOUCHING), default=0)
+    return max((e.at for e in record.events if e.lane == STEADY and e.at <= fault), default=None)
+
+
+def _last_time(record: Record) -> int:
+    times = [record.header.started_mono, record.ended_at or 0]
+    times += [max(s.start, s.end or 0) for s in record.spans] + [e.at for e in record.events]
+    return max(times)

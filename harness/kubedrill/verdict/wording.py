@@ -1,0 +1,76 @@
+"""The words that a verdict is told in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kubedrill.base.model import Outage, ProbeSpec
+
+KINDS = {
+    "http": "the app over HTTP",
+    "grpc": "the app over gRPC",
+    "dns": "DNS",
+    "api-read": "API reads",
+    "api-write": "API writes",
+}
+
+
+def probe_names(specs: Iterable[ProbeSpec]) -> dict[str, str]:
+    """A name for people of each probe: "API writes", with the probe's own name where several are of one kind."""
+    specs = list(specs)
+    kinds = [spec.kind for spec in specs]
+    return {s.name: _probe_name(s, alone=kinds.count(s.kind) == 1) for s in specs}
+
+
+def _probe_name(spec: ProbeSpec, *, alone: bool) -> str:
+    known = KINDS.get(spec.kind)
+    if known is None:
+        return f"probe {spec.name}"
+    return known if alone else f"{known} ({spec.name})"
+
+
+def bounds(shortest_s: float, longest_s: float, *, open_ended: bool = False) -> str:
+    """An interval of seconds; open-ended where the record does not show when it began or ended.
+
+    >>> bounds(3.1, 4, open_ended=True)
+    '3.1 s or longer'
+    """
+    if open_ended:
+        return f"{_s(shortest_s)} s or longer"
+    return f"{_s(shortest_s)}\N{EN DASH}{_s(longest_s)} s"
+
+
+def _s(value: float) -> str:
+    return f"{value:.1f}" if value >= 0.1 or value == 0 else f"{value:.2f}"
+
+
+def count(number: int, one: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "request"), count(3, "request")
+    ('1 request', '3 requests')
+    """
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
+def one_line(text: str) -> str:
+    r"""A message of several lines as one sentence.
+
+    >>> one_line("cp1 has 2 mistakes:\n  - no address\n  - no key\nRepair them.")
+    'cp1 has 2 mistakes: no address; no key; Repair them.'
+    """
+    first, *rest = [
+        line.strip().removeprefix("- ") for line in text.splitlines() if line.strip()
+    ] or [""]
+    return f"{first}{' ' if first.endswith(':') else '; '}{'; '.join(rest)}" if rest else first
+
+
+def outage(found: Outage, names: Mapping[str, str]) -> str:
+    """An outage in a few words: "API writes out for 3.1 s or longer, 31 failed"."""
+    length = bounds(
+        found.shortest_s, found.longest_s, open_ended=found.open_start or found.open_end
+    )
+    return f"{names.get(found.probe, found.probe)} out for {length}, {found.failed:,} failed"

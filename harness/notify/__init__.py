@@ -1,1 +1,0 @@
-"""Tells people and programs what a nightly cycle came to: messages, metrics, JUnit, Markdown (docs/notify.md)."""

@@ -1,7 +1,0 @@
-"""Read-only timed samples of what users of the cluster feel. docs/probes.md tells how they are taken."""
-
-from harness.probes.inside import end_probes, remove_probes
-from harness.probes.session import ProbeSession
-from harness.probes.standard import Targets, find_targets, standard_probes
-
-__all__ = ["ProbeSession", "Targets", "end_probes", "find_targets", "remove_probes", "standard_probes"]

@@ -1,1 +1,0 @@
-"""A static site of all runs, made from the history; it opens from the disk or from any web server (docs/site.md)."""

@@ -1,0 +1,56 @@
+"""Runs the module of the same name.
+
+Turns "cannot be reached" and "may not become root" into findings.
+
+The task never fails, so that the mistakes of all nodes can be listed together.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+NO_ROOT = re.compile(r"sudo|become|privilege|password", re.IGNORECASE)
+
+
+class ActionModule(ActionBase):
+    """The controller's half of preflight_node."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return {"node": facts} or {"node": {"trouble": kind, "why".
+
+        The first words of the failure}}.
+        """
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        before = time.time()
+        try:
+            answer = self._execute_module(task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            return {**result, "changed": False, "node": _trouble("unreachable", str(error))}
+        except AnsibleError as error:
+            return {**result, "changed": False, "node": _trouble(_kind(str(error)), str(error))}
+        if "node" not in answer:
+            said = " ".join(
+                str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")
+            )
+            kind = "unreachable" if answer.get("unreachable") else _kind(said)
+            return {**result, "changed": False, "node": _trouble(kind, said)}
+        node = {**answer["node"], "asked": before, "answered": time.time()}
+        return {**result, "changed": False, "node": node}
+
+
+def _kind(said: str) -> str:
+    if "python" in said.lower() and "not found" in said.lower():
+        return "no_python"
+    return "no_root" if NO_ROOT.search(said) else "failed"
+
+
+def _trouble(kind: str, said: str) -> dict[str, str]:
+    return {"trouble": kind, "why": " ".join(said.split())[:300]}

@@ -1,0 +1,249 @@
+"""What is wrong with the nodes and with the cluster that they may already be.
+
+Pure functions: what preflight_node read on each node in, list of sentences out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Node = Mapping[str, Any]
+Nodes = Mapping[str, Node]
+TROUBLES = {
+    "unreachable": "{name} cannot be reached over SSH ({why}): start the node, or correct ansible_host, its port or "
+    "its key",
+    "no_root": "{name}: no sudo ({why}): let the user of ansible_user become root without a password, "
+    "or set ansible_become_password",
+    "no_python": "{name} has no Python 3 ({why}): install python3 or set ansible_python_interpreter",
+    "failed": "{name} could not be looked at ({why})",
+}
+
+
+def node_mistakes(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
+    """List all mistakes of all nodes.
+
+    ``nodes`` maps names to what preflight_node returned. ``wanted`` has ``control_planes``,
+    ``limits`` (the role's preflight_* settings without that prefix), ``virtual_address``,
+    ``architecture``, ``version``, ``purpose`` and ``all_control_planes_seen``.
+    """
+    seen = {name: node for name, node in nodes.items() if "trouble" not in node}
+    mistakes = _troubles(nodes)
+    for name, node in seen.items():
+        mistakes += list(_machine_mistakes(name, node, wanted))
+    mistakes += _same_machines(seen)
+    mistakes += _stranger_at_virtual_address(seen, wanted)
+    mistakes += _cluster_mistakes(seen, wanted)
+    return mistakes
+
+
+def _troubles(nodes: Nodes) -> list[str]:
+    return [
+        TROUBLES[node["trouble"]].format(name=name, why=node.get("why", "no reason given").strip())
+        for name, node in nodes.items()
+        if "trouble" in node
+    ]
+
+
+def balancer_mistakes(balancers: Nodes, nodes: Nodes, address: str) -> list[str]:
+    """List what is wrong with the hosts of load_balancers.
+
+    Both mappings are what preflight_node returned.
+    """
+    mistakes = _troubles(balancers)
+    cards = {mac: name for name, node in nodes.items() for mac in node.get("macs", ())}
+    for name, node in balancers.items():
+        if "trouble" in node:
+            continue
+        if not node["root"]:
+            mistakes.append(f"{name}: tasks do not run as root: set ansible_become to true")
+        if not node["systemd"]:
+            mistakes.append(
+                f"{name} does not run systemd: the balancer is a systemd unit, use a host that has it"
+            )
+        if address not in node["addresses"]:
+            found = ", ".join(node["addresses"]) or "none"
+            mistakes.append(
+                f"{name} has not the address {address} (found: {found}): correct cluster_external_address"
+            )
+        same = next((cards[mac] for mac in node["macs"] if mac in cards), None)
+        if same or node["joined"]:
+            what = f"the same machine as {same}" if same else "a node of a cluster"
+            mistakes.append(
+                f"{name} is {what}: a load balancer stands outside, on a machine of its own"
+            )
+    return mistakes
+
+
+def _machine_mistakes(name: str, node: Node, wanted: Mapping[str, Any]) -> Iterator[str]:
+    limits = wanted["limits"]
+    role = "control_plane" if name in wanted["control_planes"] else "worker"
+    if not node["root"]:
+        yield f"{name}: tasks do not run as root: set ansible_become to true"
+    if node["arch"] != wanted["architecture"]:
+        yield f"{name} is {node['arch']}, the bundle is for {wanted['architecture']}: use nodes of one architecture"
+    least = limits[f"memory_mib_{role}"]
+    if node["memory_mib"] < least:
+        yield f"{name} has {node['memory_mib']} MiB of memory, a {role.replace('_', ' ')} needs {least}: give it more"
+    space = limits["disk_mib_upgrade" if wanted["purpose"] == "upgrade" else "disk_mib"]
+    if (wanted["purpose"] == "upgrade" or not node["joined"]) and node["disk_free_mib"] < space:
+        yield f"{name} has {node['disk_free_mib']} MiB free under /var, it needs {space}: make room"
+    if _numbers(node["kernel"]) < _numbers(str(limits["kernel"])):
+        yield f"{name} runs Linux {node['kernel']}, expected {limits['kernel']} or newer: upgrade its kernel"
+    if not node["systemd"]:
+        yield f"{name} does not run systemd: services are systemd units, use a node that has it"
+    if node["missing_features"]:
+        yield f"{name} lacks {', '.join(node['missing_features'])}: use a kernel (or a node container) that has it"
+    skew = clock_skew(node)
+    if abs(skew) > limits["clock_skew_limit"]:
+        word = "ahead of" if skew > 0 else "behind"
+        yield (
+            f"{name}'s clock is {abs(skew):.1f} s {word} the controller's, expected at most "
+            f"{limits['clock_skew_limit']} s: let both follow an NTP server"
+        )
+
+
+def clock_skew(node: Node) -> float:
+    """Seconds by which a clock is certainly off, given when the node was asked and when its answer came.
+
+    >>> clock_skew({"asked": 100.0, "time": 100.4, "answered": 101.0})
+    0.0
+    >>> clock_skew({"asked": 100.0, "time": 90.0, "answered": 101.0})
+    -10.0
+    """
+    if node["time"] > node["answered"]:
+        return float(node["time"] - node["answered"])
+    return float(min(0.0, node["time"] - node["asked"]))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def _grouped(nodes: Nodes, key: Callable[[Node], Any]) -> dict[Any, list[str]]:
+    groups: dict[Any, list[str]] = defaultdict(list)
+    for name, node in nodes.items():
+        groups[key(node)].append(name)
+    return groups
+
+
+def _same_machines(nodes: Nodes) -> list[str]:
+    by_mac = _grouped(nodes, lambda node: tuple(node["macs"]))
+    by_name = _grouped(nodes, lambda node: node["hostname"])
+    return [
+        f"{' and '.join(names)} are one machine (network card {macs[0]}): give each node its own machine"
+        for macs, names in by_mac.items()
+        if macs and len(names) > 1
+    ] + [
+        f"{' and '.join(names)} call themselves {hostname}: give each its own host name"
+        for hostname, names in by_name.items()
+        if len(names) > 1
+    ]
+
+
+def _stranger_at_virtual_address(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
+    if not wanted["all_control_planes_seen"] or any(node["vip_held"] for node in nodes.values()):
+        return []
+    own = {mac for node in nodes.values() for mac in node["macs"]}
+    strangers = {node["vip_mac"] for node in nodes.values()} - own - {""}
+    address = wanted["virtual_address"]
+    return [
+        f"virtual address {address} is in use by {mac}, no node of this inventory: set it to a free address"
+        for mac in sorted(strangers)
+    ]
+
+
+def _cluster_mistakes(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
+    mistakes = []
+    authorities = _grouped(
+        {name: node for name, node in nodes.items() if node["ca"]}, lambda node: node["ca"]
+    )
+    if len(authorities) > 1:
+        said = "; ".join(", ".join(names) for names in authorities.values())
+        mistakes.append(
+            f"nodes of {len(authorities)} clusters ({said}): reset those that do not belong"
+        )
+    if is_broken(nodes):
+        planes = ", ".join(name for name, node in nodes.items() if node["versions"])
+        mistakes.append(
+            f"the cluster is broken: no API server is ready on {planes}: look at `journalctl -u kubelet` and at etcd's "
+            "log there and repair it, or run reset.yml"
+        )
+    check = _upgrade_mistakes if wanted["purpose"] == "upgrade" else _install_mistakes
+    return mistakes + check(nodes, str(wanted["version"]))
+
+
+def is_broken(nodes: Nodes) -> bool:
+    """Whether a cluster that was complete has no working API server.
+
+    An install that was killed half-way is no broken cluster: it is finished by running it again. So
+    there must be a second etcd member or a joined worker, which come only after a first control
+    plane has worked.
+    """
+    planes = [node for node in nodes.values() if node.get("versions")]
+    complete = sum(bool(node.get("etcd_member")) for node in planes) > 1 or any(
+        node.get("joined") and not node.get("versions") for node in nodes.values()
+    )
+    return bool(planes) and complete and not any(node["api_ready"] for node in planes)
+
+
+def _running(nodes: Nodes) -> dict[str, list[str]]:
+    """Versions of the API servers, of the kubelets on nodes that are part of a cluster, and who runs them."""
+    running: dict[str, list[str]] = defaultdict(list)
+    for name, node in nodes.items():
+        found = set(node["versions"].values()) | (
+            {node["kubelet_version"]} if node["joined"] else set()
+        )
+        for version in sorted(found - {""}):
+            running[version].append(name)
+    return running
+
+
+def _install_mistakes(nodes: Nodes, version: str) -> list[str]:
+    return [
+        f"{', '.join(names)} run Kubernetes {running}, the inventory asks for {version}: use "
+        f"playbooks/upgrade.yml (`-e upgrade_to={version}`), or set cluster_kubernetes_version to {running}"
+        for running, names in _running(nodes).items()
+        if running != version
+    ]
+
+
+def _upgrade_mistakes(nodes: Nodes, target: str) -> list[str]:
+    running = _running(nodes)
+    if not running:
+        return ["there is no cluster on these nodes to upgrade: install it with site.yml"]
+    mistakes = []
+    for version, names in running.items():
+        on = f"{', '.join(names)} run Kubernetes {version}"
+        if _patch(version) > _patch(target):
+            mistakes.append(
+                f"{on}, going to {target} is a downgrade, which kubeadm cannot do: choose a later version"
+            )
+        elif _patch(version)[0] != _patch(target)[0] or _patch(target)[1] - _patch(version)[1] > 1:
+            step = f"{_patch(version)[0]}.{_patch(version)[1] + 1}"
+            mistakes.append(
+                f"{on}, going to {target} skips a minor version: upgrade to {step} first"
+            )
+    mistakes += [
+        f"{name} is not part of the cluster yet: install it with site.yml first"
+        for name, node in nodes.items()
+        if not node["joined"]
+    ]
+    return mistakes
+
+
+def _patch(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+class FilterModule:
+    """Filters of the role's node checks."""
+
+    def filters(self) -> dict[str, Any]:
+        """Map filter names to functions."""
+        return {
+            "preflight_node_mistakes": node_mistakes,
+            "preflight_balancer_mistakes": balancer_mistakes,
+        }

@@ -1,0 +1,196 @@
+"""What a rollback would do, and why it must not begin.
+
+Pure functions of what the nodes and the snapshot are now.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+State = dict[str, Any]
+ROOM = 3
+"""Times the snapshot's size that etcd's disk must have free: the snapshot, the restored data, a
+margin."""
+
+
+def wanted_tags(bundle: State) -> dict[str, str]:
+    """Image tags of a bundle's static pods, by component, without a v."""
+    components = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    images = {part["name"]: part["image"] for part in bundle["parts"] if part.get("image")}
+    return {name: images[name].rpartition(":")[2].removeprefix("v") for name in components}
+
+
+def versions_of(state: State) -> set[str]:
+    """Kubernetes versions that run or are installed on a node."""
+    tags = {version for name, version in state["tags"].items() if name != "etcd" and version}
+    return tags | set(state["kubelets"])
+
+
+def touched(state: State, to: str) -> bool:
+    """Whether the upgrade has changed what runs on a node."""
+    return bool(versions_of(state) - {to})
+
+
+def refusals(nodes: Mapping[str, State], wanted: Mapping[str, Any]) -> list[str]:
+    """Why the rollback must not begin.
+
+    ``wanted`` has ``to``, ``confirmed``, ``snapshot`` (what rollback_snapshot chose, may be empty),
+    ``problems`` (what it found wrong), ``control_planes`` and ``unseen`` (nodes that could not be
+    looked at).
+    """
+    mistakes = [
+        f"{name} cannot be reached: every node must be, repair that first"
+        for name in wanted["unseen"]
+    ]
+    mistakes += wanted["problems"]
+    journals = {name: state["journal"] for name, state in nodes.items() if state["journal"]}
+    begun = {name: journal for name, journal in journals.items() if "stopped" in journal}
+    mistakes += _other_rollback(begun, wanted)
+    if not begun:
+        mistakes += list(_releases(nodes, wanted))
+        mistakes += list(_control_planes(nodes, wanted))
+    if not wanted["confirmed"]:
+        mistakes.append(_consent(wanted["snapshot"]))
+    return mistakes
+
+
+def done(nodes: Mapping[str, State]) -> bool:
+    """Whether an earlier run came to its end on every node, and only tidying up is left."""
+    return any((state["journal"] or {}).get("done") for state in nodes.values())
+
+
+def _other_rollback(journals: Mapping[str, State], wanted: Mapping[str, Any]) -> list[str]:
+    asked = (wanted["to"], wanted["snapshot"].get("sha256", ""))
+    return [
+        f"{name} is in the middle of a rollback to {journal['to']} from the snapshot with sha256 {journal['sha256']}: "
+        f"finish it with -e rollback_to={journal['to']} and -e rollback_snapshot= naming that file"
+        for name, journal in journals.items()
+        if (journal["to"], journal["sha256"]) != asked
+    ]
+
+
+def _releases(nodes: Mapping[str, State], wanted: Mapping[str, Any]) -> Iterator[str]:
+    """The nodes must run two releases.
+
+    The older one, and the one that the snapshot's upgrade was going to.
+    """
+    to = str(wanted["to"])
+    running: dict[str, list[str]] = {}
+    for name, state in nodes.items():
+        for version in versions_of(state):
+            running.setdefault(version, []).append(name)
+    others = sorted(set(running) - {to}, key=numbers)
+    told = "; ".join(
+        f"{version} on {', '.join(running[version])}" for version in sorted(running, key=numbers)
+    )
+    if not others:
+        yield f"every node runs {to}: nothing is to be rolled back; playbooks/upgrade.yml finishes what was begun"
+        return
+    aimed = str((wanted["snapshot"].get("about") or {}).get("to", others[-1]))
+    if to not in running:
+        yield f"no node runs {to} ({told}): the upgrade is finished, and only one that is half-way can be rolled back"
+    if others != [aimed]:
+        yield f"the nodes run {told}: expected a mix of {to} and {aimed} only, as the upgrade left it"
+    if any(numbers(other) < numbers(to) for other in others):
+        yield f"{to} is newer than what runs ({told}): use playbooks/upgrade.yml"
+
+
+def _control_planes(nodes: Mapping[str, State], wanted: Mapping[str, Any]) -> Iterator[str]:
+    size = int(wanted["snapshot"].get("bytes", 0))
+    for name in wanted["control_planes"]:
+        state = nodes.get(name)
+        if state is None:
+            continue
+        if state["lacking"]:
+            yield (
+                f"{name} has no manifest of {', '.join(state['lacking'])} at {wanted['to']} any more, neither where it "
+                "runs nor among those that the upgrade replaced (/etc/kubernetes/kubedrill/previous): put it there"
+            )
+        if not state["etcd"]:
+            yield f"{name} has no etcd member of kubeadm's (manifest etcd.yaml with its name, peer URL and data folder)"
+        if state["free_bytes"] < ROOM * size:
+            yield f"{name} has {state['free_bytes'] >> 20} MiB free for etcd, it needs {ROOM * size >> 20}: make room"
+
+
+def _consent(snapshot: State) -> str:
+    if not snapshot:
+        return "rollback_confirm is not true: what was written after the snapshot is lost, so it has to be said"
+    return (
+        f"what the cluster was told after {_moment(snapshot)} ({snapshot['age_s']} s ago) is lost, pods that were "
+        "moved since are ended and started where they were, and the API is away meanwhile: say that this is wanted "
+        "with -e rollback_confirm=true"
+    )
+
+
+def plan_lines(nodes: Mapping[str, State], snapshot: State, to: str) -> list[str]:
+    """What will be done, a line each."""
+    head = f"etcd goes back to {_moment(snapshot)}, {snapshot['age_s']} s ago: {snapshot['path']}"
+    return [head, *(f"{name}: {_line(state, to)}" for name, state in nodes.items())]
+
+
+def _line(state: State, to: str) -> str:
+    if state["journal"]:
+        return "finish what an earlier run began"
+    newer = sorted(versions_of(state) - {to}, key=numbers)
+    return (
+        f"{', '.join(newer)} -> {to}"
+        if newer
+        else f"at {to}" + (", etcd restored" if state["tags"] else "")
+    )
+
+
+def lost_line(snapshot: State, journals: Mapping[str, State], now: int) -> str:
+    """Recovery point and recovery time of a rollback that is done.
+
+    ``now`` in seconds, by a node's clock.
+    """
+    moments = [
+        journal["stopped"]
+        for journal in journals.values()
+        if journal.get("member") and "stopped" in journal
+    ]
+    if not moments:
+        return f"what was written after {_moment(snapshot)} is lost; when the API was stopped is not known any more"
+    stopped = min(moments)
+    point = stopped - int(_time(snapshot).timestamp())
+    return (
+        f"recovery point {point} s: what was written between {_moment(snapshot)} and "
+        f"{datetime.fromtimestamp(stopped, UTC):%Y-%m-%d %H:%M:%S} UTC is lost. "
+        f"Recovery time {now - stopped} s from stopping the API to a cluster that is healthy"
+    )
+
+
+def _time(snapshot: State) -> datetime:
+    return datetime.strptime(snapshot["taken"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def _moment(snapshot: State) -> str:
+    return f"{_time(snapshot):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Version as numbers.
+
+    >>> numbers("1.36.3") > numbers("1.9.12")
+    True
+    """
+    return tuple(int(part) for part in version.removeprefix("v").split("-")[0].split(".")[:3])
+
+
+class FilterModule:
+    """Filters of the role."""
+
+    def filters(self) -> dict[str, Any]:
+        """Map filter names to functions."""
+        return {
+            "rollback_wanted_tags": wanted_tags,
+            "rollback_touched": touched,
+            "rollback_done": done,
+            "rollback_refusals": refusals,
+            "rollback_plan_lines": plan_lines,
+            "rollback_lost_line": lost_line,
+        }

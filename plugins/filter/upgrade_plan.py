@@ -1,0 +1,106 @@
+"""The plan of an upgrade, from what the nodes and the API say now. Pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+State = dict[str, Any]
+
+
+def plan_lines(cluster: State, states: Mapping[str, State], version: str) -> list[str]:
+    """One line a node: what it runs and what will be done."""
+    return [
+        f"{name}: {_line(cluster['nodes'].get(name, {}), states[name], version)}" for name in states
+    ]
+
+
+def _line(node: State, state: State, version: str) -> str:
+    steps = []
+    if state["manifests_behind"]:
+        running = state["manifests"][state["manifests_behind"][0]]
+        steps.append(f"control plane {running} -> {version}")
+    if node.get("kubelet") != version:
+        steps.append(f"kubelet {node.get('kubelet', 'unknown')} -> {version}")
+    elif state["outdated_units"]:
+        steps.append(f"restart {', '.join(state['outdated_units'])}")
+    if node.get("mark"):
+        steps.append("finish what an earlier run began")
+    return ", ".join(steps) if steps else f"at {version}, nothing to do"
+
+
+def is_done(node: State, state: State, version: str) -> bool:
+    """Whether nothing is left to do on a node."""
+    left = bool(state["manifests_behind"] or state["outdated_units"] or node.get("mark"))
+    return not left and node.get("kubelet") == version
+
+
+def refusals(cluster: State, version: str, expected: Mapping[str, Sequence[str]]) -> list[str]:
+    """Why the upgrade must not begin.
+
+    Another cluster than the inventory's, or one that is already broken.
+
+    A node that an earlier run was working on (it carries that run's mark) may be not Ready:
+    finishing it repairs it.
+    """
+    nodes = cluster["nodes"]
+    wanted = [*expected["control_planes"], *expected["workers"]]
+    mistakes = [
+        f"node {name} of the inventory is not in the cluster: run site.yml first"
+        for name in wanted
+        if name not in nodes
+    ]
+    mistakes += [
+        f"node {name} of the cluster is not in the inventory: add it, or remove it from the cluster"
+        for name in nodes
+        if name not in wanted
+    ]
+    mistakes += [
+        f"the cluster is already broken: node {name} is not Ready: repair it first"
+        for name, node in nodes.items()
+        if not node["ready"] and not node["mark"]
+    ]
+    mistakes += [
+        f"node {name} is in the middle of an upgrade to {node['mark']}: finish it with -e upgrade_to={node['mark']}"
+        for name, node in nodes.items()
+        if node["mark"] and node["mark"] != version
+    ]
+    return mistakes + _skew(cluster, version)
+
+
+def _skew(cluster: State, version: str) -> list[str]:
+    running = set(cluster["api_servers"].values()) | {
+        node["kubelet"] for node in cluster["nodes"].values()
+    }
+    mistakes = []
+    for found in sorted(running):
+        if numbers(found) > numbers(version):
+            mistakes.append(f"{found} runs, {version} would be a downgrade: choose a later version")
+        elif numbers(version)[1] - numbers(found)[1] > 1:
+            mistakes.append(
+                f"{found} runs, {version} would skip a minor version: upgrade to 1.{numbers(found)[1] + 1} first"
+            )
+    return mistakes
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Version as numbers.
+
+    >>> numbers("1.36.3") > numbers("1.9.12")
+    True
+    """
+    return tuple(int(part) for part in version.removeprefix("v").split("-")[0].split(".")[:3])
+
+
+class FilterModule:
+    """Filters of the role."""
+
+    def filters(self) -> dict[str, Any]:
+        """Map filter names to functions."""
+        return {
+            "upgrade_plan_lines": plan_lines,
+            "upgrade_is_done": is_done,
+            "upgrade_refusals": refusals,
+        }

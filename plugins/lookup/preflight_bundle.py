@@ -1,0 +1,102 @@
+"""What is wrong with a release bundle, read on the controller."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+DOCUMENTATION = """
+name: preflight_bundle
+short_description: Lists what is wrong with a release bundle
+description: Reads bundle.json and the parts beside it; nothing is changed.
+options:
+  _terms:
+    description: Kubernetes versions, without v.
+  source:
+    description: The directory that holds the bundles.
+    required: true
+    type: str
+  arch:
+    description: The architecture that is asked for.
+    required: true
+    type: str
+  engine:
+    description: What enforces NetworkPolicies; its image must be in the bundle.
+    type: str
+    default: none
+  checksums:
+    description: Compare sha256 too.
+    type: bool
+    default: false
+"""
+
+
+def bundle_mistakes(
+    source: Path, version: str, arch: str, *, checksums: bool = False, engine: str = "none"
+) -> list[str]:
+    """List what is wrong with the bundle of one Kubernetes version; [] means that it is whole."""
+    name = f"v{version}-{arch}"
+    root = source / name
+    build = f"run: kubedrill bundle build --kubernetes {version}"
+    if not root.is_dir():
+        return [_missing(source, name, build)]
+    try:
+        manifest = json.loads((root / "bundle.json").read_text(encoding="utf-8"))
+        parts = manifest["parts"]
+    except FileNotFoundError:
+        return [f"bundle {name} is half-written: {root} has no bundle.json; {build}"]
+    except (ValueError, KeyError, TypeError) as error:
+        return [f"bundle {name} is corrupt: bundle.json cannot be read ({error}); {build}"]
+    mistakes = [
+        f"bundle {name} says {key} {manifest.get(key)!r}, expected {wanted!r}; {build}"
+        for key, wanted in (("kubernetes", f"v{version}"), ("arch", arch))
+        if manifest.get(key) != wanted
+    ]
+    bad = [found for part in parts if (found := _part_mistake(root, part, checksums=checksums))]
+    if engine != "none" and engine not in {part.get("name") for part in parts}:
+        mistakes.append(
+            f"bundle {name} has no image of {engine}, which network_policy_engine asks for: "
+            f"{build} --source upstream, which has it, or leave network_policy_engine at none"
+        )
+    return mistakes + [f"bundle {name} is corrupt: {found}; {build}" for found in bad]
+
+
+def _missing(source: Path, name: str, build: str) -> str:
+    has = sorted(path.parent.name for path in source.glob("v*/bundle.json"))
+    return f"there is no bundle {name} in {source} (found: {', '.join(has) or 'none'}): correct the version, or {build}"
+
+
+def _part_mistake(root: Path, part: dict[str, Any], *, checksums: bool) -> str:
+    path = root / part["path"]
+    if not path.is_file():
+        return f"{part['path']} is missing"
+    if path.stat().st_size != part["size"]:
+        return f"{part['path']} has {path.stat().st_size} bytes, expected {part['size']}"
+    if checksums:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != part["sha256"]:
+            return f"{part['path']} has sha256 {found}, expected {part['sha256']}"
+    return ""
+
+
+class LookupModule(LookupBase):
+    """Returns the list of mistakes."""
+
+    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
+        """Look at the bundle of each version."""
+        self.set_options(var_options=variables, direct=kwargs)
+        source = Path(self.get_option("source")).expanduser()
+        arch, checksums = self.get_option("arch"), self.get_option("checksums")
+        engine = self.get_option("engine")
+        return [
+            mistake
+            for version in terms
+            for mistake in bundle_mistakes(
+                source, str(version), arch, checksums=checksums, engine=engine
+            )
+        ]

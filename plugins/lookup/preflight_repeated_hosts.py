@@ -1,0 +1,73 @@
+"""Which hosts an inventory's files define twice, read on the controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from ansible.plugins.lookup import LookupBase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENTATION = """
+name: preflight_repeated_hosts
+short_description: Names hosts that an inventory defines twice in one group
+description: Ansible keeps the last of two hosts of one name and says nothing, or only warns.
+options:
+  _terms:
+    description: Inventory files or directories.
+"""
+
+
+def repeated_hosts(path: Path) -> list[str]:
+    """Name the hosts that one inventory file defines twice in a group.
+
+    Ansible itself keeps the last one silently.
+    """
+    files = (
+        sorted([*path.glob("*.y*ml"), *path.glob("*.ini")])
+        if path.is_dir()
+        else [path]
+        if path.is_file()
+        else []
+    )
+    found = [name for file in files for name in _repeated_in(file)]
+    return list(dict.fromkeys(found))
+
+
+def _repeated_in(file: Path) -> Iterator[str]:
+    text = file.read_text(encoding="utf-8")
+    if file.suffix in {".yml", ".yaml"}:
+        yield from _repeated_keys(yaml.compose(text), inside_hosts=False)
+        return
+    seen: set[str] = set()
+    for line in (line.strip() for line in text.splitlines()):
+        if line.startswith("["):
+            seen = set()
+        elif line and line[0] not in "#;":
+            name = line.split()[0]
+            if name in seen and "=" not in name:
+                yield name
+            seen.add(name)
+
+
+def _repeated_keys(node: Any, *, inside_hosts: bool) -> Iterator[str]:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if inside_hosts and key.value in seen:
+            yield key.value
+        seen.add(key.value)
+        yield from _repeated_keys(value, inside_hosts=key.value == "hosts")
+
+
+class LookupModule(LookupBase):
+    """Returns the hosts' names."""
+
+    def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
+        """Look at each inventory file."""
+        self.set_options(var_options=variables, direct=kwargs)
+        return list(dict.fromkeys(name for path in terms for name in repeated_hosts(Path(path))))

@@ -1,0 +1,133 @@
+"""Where a rollback keeps what it needs on a node, and what it writes down there.
+
+All of it is root's only.
+
+``/etc/kubernetes/kubedrill/rollback`` holds the journal and the manifests of the older release;
+etcd's data folder holds the restored data until they are in place, and the data that were replaced
+until all is over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    COMPONENTS,
+    MANIFESTS,
+)
+
+HOME = Path("/etc/kubernetes/kubedrill")
+KUBELET = Path("/var/lib/kubelet")
+ROLLBACK = "rollback"
+PREVIOUS = "previous"  # where roles/upgrade keeps the manifests that it replaces
+RESTORED = "kubedrill-rollback-restored"
+REPLACED = "member.kubedrill-rollback-replaced"
+
+# What a kubelet remembers in formats of its own release: an older one calls a newer format corrupt
+# and does not start (1.36 writes cpu_manager_state in version 3, which 1.35 cannot read). It is
+# made anew from the pods.
+KUBELET_STATE = (
+    "cpu_manager_state",
+    "memory_manager_state",
+    "allocated_pods_state",
+    "actuated_pods_state",
+)
+
+Journal = dict[str, Any]
+
+
+class Files:
+    """Paths of one node; other folders in tests only."""
+
+    def __init__(
+        self, home: Path = HOME, manifests: Path = MANIFESTS, kubelet: Path = KUBELET
+    ) -> None:
+        self.kubelet = kubelet
+        self.manifests = manifests
+        self.previous = home / PREVIOUS
+        self.folder = home / ROLLBACK
+        self.kept = self.folder / "manifests"
+        self.journal_file = self.folder / "journal.json"
+
+    def journal(self) -> Journal | None:
+        """What an unfinished rollback has written down here; None where there is none."""
+        if not self.journal_file.exists():
+            return None
+        return dict(json.loads(self.journal_file.read_text(encoding="utf-8")))
+
+    def note(self, journal: Journal) -> None:
+        """Write the journal in one step, on the disk before this returns."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(self.journal_file, json.dumps(journal, indent=1, sort_keys=True).encode())
+
+    def manifest(self, component: str, wanted: str) -> Path | None:
+        """The manifest with the wanted image tag.
+
+        The one that runs, else the one that the upgrade replaced.
+        """
+        for folder in (self.kept, self.manifests, self.previous):
+            path = folder / f"{component}.yaml"
+            if tag(path) == wanted:
+                return path
+        return None
+
+    def etcd(self) -> dict[str, str]:
+        """Name, peer URL and data folder of this node's member, from its manifest.
+
+        {} where it has none.
+        """
+        path = self.manifests / "etcd.yaml"
+        path = path if path.exists() else self.kept / "etcd.yaml"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        wanted = {"name": "name", "peer_url": "initial-advertise-peer-urls", "data": "data-dir"}
+        found = {key: re.search(rf"--{flag}=(\S+)", text) for key, flag in wanted.items()}
+        return (
+            {key: match.group(1) for key, match in found.items() if match}
+            if all(found.values())
+            else {}
+        )
+
+    def forget_kubelet_state(self) -> None:
+        """Remove what a newer kubelet remembered; its kubelet stands still."""
+        for name in KUBELET_STATE:
+            (self.kubelet / name).unlink(missing_ok=True)
+
+    def tags(self) -> dict[str, str]:
+        """Image tags of the manifests that this node runs, or ran when a rollback stopped them.
+
+        Without a v.
+        """
+        return {name: tag(self.manifests / f"{name}.yaml") for name in COMPONENTS}
+
+
+def tag(manifest: Path) -> str:
+    """Tag of a static pod's image without a leading v, "" where there is no such file."""
+    text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
+    found = re.search(r"^\s+image: \S+:v?(\S+)$", text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file of root's in one step."""
+    copy = path.with_name(f".{path.name}.new")
+    with copy.open("wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    copy.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder with all that is in it; it is no error where there is none."""
+    shutil.rmtree(path, ignore_errors=not path.exists())

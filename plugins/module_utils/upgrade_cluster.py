@@ -1,0 +1,250 @@
+"""What the upgrade's modules share: running commands, waiting, and judging the live cluster.
+
+The functions whose names end in ``_problems`` are pure: objects as ``kubectl -o json`` prints them
+in, sentences out; an empty list means healthy. Conditions are compared exactly: a Ready condition
+that is Unknown is not ready.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+MANIFESTS = Path("/etc/kubernetes/manifests")
+COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+KUBECONFIG = "/etc/kubernetes/admin.conf"
+PKI = "/etc/kubernetes/pki/etcd"
+ETCD_METRICS = "http://127.0.0.1:2381"
+LEASE_FRESH_SECONDS = 8.0  # leaders renew every 2 s (Kubernetes' leader-election retry period)
+
+Object = Mapping[str, Any]
+
+
+class CommandError(Exception):
+    """A program that the upgrade relies on ended with an error; the text is its own."""
+
+
+def run(argv: Sequence[str], timeout: float = 60.0, env: Mapping[str, str] | None = None) -> str:
+    """Run a program and return its standard output.
+
+    Raises CommandError with the program's own words.
+    """
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=timeout, check=False, env=env
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(f"{' '.join(argv)} did not end within {timeout:g} s") from error
+    except OSError as error:
+        raise CommandError(f"{argv[0]} could not be run: {error}") from error
+    if done.returncode != 0:
+        raise CommandError(
+            f"{' '.join(argv)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()}"
+        )
+    return done.stdout
+
+
+def kubectl_json(*args: str, timeout: float = 10.0) -> Any:
+    """Ask the API through the virtual address, so that any healthy control plane may answer."""
+    argv = [
+        "kubectl",
+        "--kubeconfig",
+        KUBECONFIG,
+        f"--request-timeout={timeout:g}s",
+        *args,
+        "-o",
+        "json",
+    ]
+    return json.loads(run(argv, timeout + 5))
+
+
+def etcdctl(
+    program: str, *args: str, endpoint: str = "https://127.0.0.1:2379", timeout: float = 10.0
+) -> Any:
+    """Ask one etcd member, the local one by default (or, with --cluster, all of them)."""
+    certificates = [
+        f"--cacert={PKI}/ca.crt",
+        f"--cert={PKI}/healthcheck-client.crt",
+        f"--key={PKI}/healthcheck-client.key",
+    ]
+    argv = [program, f"--endpoints={endpoint}", f"--command-timeout={timeout:g}s", *certificates]
+    return json.loads(run([*argv, *args, "-w", "json"], timeout + 5))
+
+
+def http_ok(url: str) -> bool:
+    """Whether a loopback URL answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310  (fixed loopback URLs)
+            return int(reply.status) == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait_until_none(probe: Callable[[], list[str]], timeout: float, poll: float = 0.5) -> list[str]:
+    """Poll until ``probe`` finds no problem; returns what it last found, [] on success."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            problems = probe()
+        except CommandError as error:
+            problems = [str(error)]
+        if not problems or time.monotonic() >= deadline:
+            return problems
+        time.sleep(poll)
+
+
+def image_versions(manifests: Path = MANIFESTS) -> dict[str, str]:
+    """Image tags of the static pods' manifests on this node, without a leading v."""
+    versions = {}
+    for component in COMPONENTS:
+        path = manifests / f"{component}.yaml"
+        found = (
+            re.search(r"^\s+image: \S+:v?(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            if path.exists()
+            else None
+        )
+        if found:
+            versions[component] = found.group(1)
+    return versions
+
+
+def api_port(manifests: Path = MANIFESTS) -> int:
+    """Port of this node's own API server, kubeadm's default when it has none."""
+    path = manifests / "kube-apiserver.yaml"
+    found = (
+        re.search(r"--secure-port=(\d+)", path.read_text(encoding="utf-8"))
+        if path.exists()
+        else None
+    )
+    return int(found.group(1)) if found else 6443
+
+
+def condition(obj: Object, kind: str) -> str:
+    """Status of one condition: "True", "False", "Unknown" or "" when it is not there."""
+    conditions = obj.get("status", {}).get("conditions", [])
+    return next((str(entry["status"]) for entry in conditions if entry["type"] == kind), "")
+
+
+def node_problems(node: Object, kubelet: str = "") -> list[str]:
+    """Not Ready, or running another kubelet than ``kubelet`` (a version without v.
+
+    "" means any).
+    """
+    name, ready = node["metadata"]["name"], condition(node, "Ready")
+    problems = (
+        []
+        if ready == "True"
+        else [f"node {name} has condition Ready={ready or 'missing'}, expected True"]
+    )
+    found = node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v")
+    if kubelet and found != kubelet:
+        problems.append(f"node {name} reports kubelet {found}, expected {kubelet}")
+    return problems
+
+
+def static_pod_problems(pods: Iterable[Object], node: str, version: str) -> list[str]:
+    """Static pods of one control plane that are missing, of another version or not ready."""
+    by_name = {pod["metadata"]["name"]: pod for pod in pods}
+    problems = []
+    for component in COMPONENTS:
+        pod = by_name.get(f"{component}-{node}")
+        if pod is None:
+            problems.append(f"static pod {component}-{node} is not there")
+            continue
+        image = pod["spec"]["containers"][0]["image"]
+        if component != "etcd" and not image.endswith(f":v{version}"):
+            problems.append(
+                f"static pod {component}-{node} has image {image}, expected version {version}"
+            )
+        elif condition(pod, "Ready") != "True":
+            problems.append(f"static pod {component}-{node} is not ready")
+    return problems
+
+
+def etcd_problems(
+    members: Sequence[Object], health: Iterable[Object], alarms: Iterable[Object], count: int
+) -> list[str]:
+    """Members that are unhealthy or not started, learners, alarms, or another number of members than ``count``."""
+    problems = []
+    if len(members) != count:
+        problems.append(f"etcd has {len(members)} members, expected {count}")
+    problems += [
+        f"etcd member {member.get('name') or member['ID']} is a learner"
+        for member in members
+        if member.get("isLearner")
+    ]
+    problems += [
+        f"etcd member at {entry['endpoint']} is not healthy"
+        for entry in health
+        if not entry["health"]
+    ]
+    problems += [
+        f"etcd has alarm {entry.get('alarm')} on member {entry.get('memberID')}" for entry in alarms
+    ]
+    return problems
+
+
+def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
+    """Pods of DaemonSets on one node that are not ready."""
+    problems = []
+    for pod in pods:
+        owners = [owner["kind"] for owner in pod["metadata"].get("ownerReferences", ())]
+        if pod["spec"].get("nodeName") != node or "DaemonSet" not in owners:
+            continue
+        if "deletionTimestamp" in pod["metadata"]:
+            problems.append(f"DaemonSet pod {_full_name(pod)} is being replaced")
+        elif condition(pod, "Ready") != "True":
+            problems.append(f"DaemonSet pod {_full_name(pod)} is not ready")
+    return problems
+
+
+def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:
+    """Deployments and StatefulSets that have fewer available replicas than they ask for: "kind namespace/name 1/3"."""
+    found = []
+    for item in workloads:
+        wanted = item["spec"].get("replicas", 1)
+        available = item["status"].get("availableReplicas", 0)
+        if (
+            available < wanted
+            or item["status"].get("observedGeneration", 0) < item["metadata"]["generation"]
+        ):
+            found.append(
+                f"{item['kind']} {_full_name(item)}: {available} of {wanted} replicas available"
+            )
+    return found
+
+
+def workload_name(problem: str) -> str:
+    """The workload that a sentence of unavailable_workloads is about.
+
+    >>> workload_name("Deployment default/web: 1 of 3 replicas available")
+    'Deployment default/web'
+    """
+    return problem.split(":", 1)[0]
+
+
+def lease_problems(leases: Iterable[Object], now: datetime | None = None) -> list[str]:
+    """Controller manager's or scheduler's leader election that nobody has renewed lately."""
+    now = now or datetime.now(UTC)
+    by_name = {lease["metadata"]["name"]: lease["spec"] for lease in leases}
+    problems = []
+    for name in ("kube-controller-manager", "kube-scheduler"):
+        renewed = by_name.get(name, {}).get("renewTime")
+        age = (now - datetime.fromisoformat(renewed)).total_seconds() if renewed else None
+        if age is None or age > LEASE_FRESH_SECONDS:
+            problems.append(
+                f"{name} has no leader" + ("" if age is None else f" since {age:.0f} s")
+            )
+    return problems
+
+
+def _full_name(obj: Object) -> str:
+    return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"

@@ -1,0 +1,345 @@
+"""Ansible module: installs the parts of a release bundle that a node needs, verified by their sha256."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import BufferedWriter
+
+DOCUMENTATION = r"""
+module: bundle_parts
+short_description: Installs the parts of a release bundle that a node needs
+description:
+  - A part is hashed once, while it is installed, and compared with bundle.json. What was installed is remembered with
+    its hash, size and time of change, so that another run reads no part again.
+  - Programs are copied to a temporary name and renamed. Images are imported into containerd's C(k8s.io) namespace.
+options:
+  bundle:
+    description: The bundle's directory on the node.
+    type: path
+    required: true
+  manifest:
+    description: The text of the controller's bundle.json. The node's must be the same.
+    type: str
+    required: true
+  role:
+    description: What the node is.
+    type: str
+    choices: [control_plane, worker]
+    required: true
+  kinds:
+    description: Kinds of parts to install.
+    type: list
+    elements: str
+    choices: [binary, cni, image]
+    required: true
+  only:
+    description: Names of the parts to install; all when empty.
+    type: list
+    elements: str
+    default: []
+  gentle:
+    description: >-
+      Leave disk and processors to the etcd and the pods that run here - one part at a time, what is written goes to the
+      disk bit by bit, images come at a limited rate and are unpacked now and not when their pods start.
+    type: bool
+    default: false
+  bin_dir:
+    description: Where programs go.
+    type: path
+    default: /usr/local/bin
+  cni_dir:
+    description: Where CNI plugins go.
+    type: path
+    default: /opt/cni/bin
+  memory:
+    description: File that remembers what was installed.
+    type: path
+    default: /var/lib/kubedrill/parts.json
+author: kubedrill
+"""
+
+RETURN = r"""
+absent:
+  description: >-
+    Paths in the bundle that are missing or not what the controller's bundle.json says. Nothing was installed then.
+  returned: always
+  type: list
+  elements: str
+writable:
+  description: Whether the bundle's directory can be written, that is, is not a mount of the controller's cache.
+  returned: always
+  type: bool
+installed:
+  description: Names of the parts that were installed.
+  returned: always
+  type: list
+  elements: str
+"""
+
+CHUNK = 1 << 20
+SIDE_BY_SIDE = 2  # one import waits for the disk while the other computes
+
+# Slow enough that etcd's writes on the same disk stay far below its election timeout (1 s),
+# measured on 2 cores. Archives hold packed layers: what is written when they are unpacked is three
+# to four times as much.
+GENTLE_BYTES_A_SECOND = 10 << 20
+SYNC_BYTES = 8 << 20
+INGESTS = Path("/var/lib/containerd/io.containerd.content.v1.content/ingest")
+
+Part = dict[str, Any]
+
+
+class BadPartError(Exception):
+    """A part's content is not what bundle.json says."""
+
+
+class Installer:
+    """Installs parts and remembers them."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.bundle = Path(module.params["bundle"])
+        self.memory_file = Path(module.params["memory"])
+        self.memory: dict[str, Any] = {}
+        if self.memory_file.exists():
+            self.memory = json.loads(self.memory_file.read_text(encoding="utf-8"))
+
+    def wanted(self, manifest: dict[str, Any]) -> list[Part]:
+        """Parts of the manifest that this node needs now."""
+        params = self.module.params
+        return [
+            part
+            for part in manifest["parts"]
+            if params["role"] in part["nodes"]
+            and part["kind"] in params["kinds"]
+            and (not params["only"] or part["name"] in params["only"])
+        ]
+
+    def absent(self, parts: list[Part]) -> list[str]:
+        """Paths of parts that the bundle on this node lacks, by their sizes, and of bundle.json when it differs."""
+        own = self.bundle / "bundle.json"
+        missing = [
+            part["path"] for part in parts if _size(self.bundle / part["path"]) != part["size"]
+        ]
+        if (
+            not own.exists()
+            or own.read_text(encoding="utf-8").strip() != self.module.params["manifest"].strip()
+        ):
+            missing.append("bundle.json")
+        return missing
+
+    def target(self, part: Part) -> Path:
+        """Where a program or plugin goes."""
+        directory = self.module.params["cni_dir" if part["kind"] == "cni" else "bin_dir"]
+        return Path(directory, Path(part["path"]).name)
+
+    def done(self, part: Part, images: set[str]) -> bool:
+        """Whether a part is installed already."""
+        if part["kind"] == "image":
+            return part["image"] in images and self.memory.get(part["image"]) == part["sha256"]
+        return self.memory.get(str(self.target(part))) == [
+            part["sha256"],
+            *_stamp(self.target(part)),
+        ]
+
+    def install(self, part: Part) -> None:
+        """Install one part and remember it."""
+        if part["kind"] == "image":
+            self._import(part)
+            self.memory[part["image"]] = part["sha256"]
+            return
+        target = self.target(part)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.new")
+        with temporary.open("wb") as stream:
+            self._read(part, bit_by_bit(stream) if self.module.params["gentle"] else stream.write)
+            os.fchmod(stream.fileno(), 0o755)
+        temporary.replace(target)
+        self.memory[str(target)] = [part["sha256"], *_stamp(target)]
+
+    def _import(self, part: Part) -> None:
+        """Hash an archive on its way into containerd.
+
+        Take the image out again when the hash is wrong.
+        """
+        ctr = [str(Path(self.module.params["bin_dir"], "ctr")), "--namespace", "k8s.io", "images"]
+        gentle = self.module.params["gentle"]
+        with subprocess.Popen(
+            [*ctr, "import", "--sync-fs" if gentle else "--no-unpack", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            said = b""
+            try:
+                self._read(part, paced(process.stdin.write) if gentle else process.stdin.write)
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+            except BadPartError:
+                process.kill()
+                process.wait()
+                subprocess.run([*ctr, "rm", part["image"]], capture_output=True, check=False)
+                raise
+            said = process.stdout.read()
+        if process.returncode:
+            raise BadPartError(
+                f"{part['path']}: containerd did not take it: {said.decode(errors='replace')[-1000:]}"
+            )
+
+    def _read(self, part: Part, sink: Callable[[bytes], Any]) -> None:
+        """Send a part's bytes on, then compare what was read with bundle.json."""
+        digest = hashlib.sha256()
+        with (self.bundle / part["path"]).open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+                sink(chunk)
+        if digest.hexdigest() != part["sha256"]:
+            raise BadPartError(
+                f"{self.bundle / part['path']} is corrupt: its sha256 is {digest.hexdigest()}, bundle.json says "
+                f"{part['sha256']}; run: kubedrill bundle build, then this playbook again"
+            )
+
+    def save(self) -> None:
+        """Write the memory."""
+        self.memory_file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.memory_file.with_suffix(".new")
+        temporary.write_text(json.dumps(self.memory, indent=1, sort_keys=True), encoding="utf-8")
+        temporary.replace(self.memory_file)
+
+    def images(self) -> set[str]:
+        """References of the images that containerd has."""
+        ctr = str(Path(self.module.params["bin_dir"], "ctr"))
+        if not shutil.which(ctr):
+            return set()
+        done = subprocess.run(
+            [ctr, "-n", "k8s.io", "images", "ls", "-q"], capture_output=True, text=True, check=False
+        )
+        return set(done.stdout.split())
+
+
+def bit_by_bit(stream: BufferedWriter) -> Callable[[bytes], None]:
+    """Write to the disk as it comes.
+
+    What stands in memory only is written by the kernel half a minute later, all at once, and etcd's
+    own small writes on the same disk would wait behind it.
+    """
+    unsynced = 0
+
+    def write(chunk: bytes) -> None:
+        nonlocal unsynced
+        stream.write(chunk)
+        unsynced += len(chunk)
+        if unsynced >= SYNC_BYTES:
+            unsynced = 0
+            stream.flush()
+            os.fdatasync(stream.fileno())
+
+    return write
+
+
+def paced(sink: Callable[[bytes], Any]) -> Callable[[bytes], None]:
+    """Slow a sink down to GENTLE_BYTES_A_SECOND and keep containerd's unwritten bytes few.
+
+    containerd syncs a whole image at its end, and etcd's own small writes would wait behind it.
+    """
+    begun, sent, unsynced = time.monotonic(), 0, 0
+
+    def send(chunk: bytes) -> None:
+        nonlocal sent, unsynced
+        sink(chunk)
+        sent += len(chunk)
+        unsynced += len(chunk)
+        if unsynced >= SYNC_BYTES:
+            unsynced = 0
+            for ingest in INGESTS.glob("*/data"):
+                _sync(ingest)
+        time.sleep(max(0.0, sent / GENTLE_BYTES_A_SECOND - (time.monotonic() - begun)))
+
+    return send
+
+
+def _sync(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # containerd was done with it
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return []
+    return [found.st_size, found.st_mtime_ns]
+
+
+def main() -> None:
+    """Install what is missing and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "bundle": {"type": "path", "required": True},
+            "manifest": {"type": "str", "required": True},
+            "role": {"type": "str", "choices": ["control_plane", "worker"], "required": True},
+            "kinds": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["binary", "cni", "image"],
+                "required": True,
+            },
+            "only": {"type": "list", "elements": "str", "default": []},
+            "gentle": {"type": "bool", "default": False},
+            "bin_dir": {"type": "path", "default": "/usr/local/bin"},
+            "cni_dir": {"type": "path", "default": "/opt/cni/bin"},
+            "memory": {"type": "path", "default": "/var/lib/kubedrill/parts.json"},
+        },
+        supports_check_mode=True,
+    )
+    installer = Installer(module)
+    parts = installer.wanted(json.loads(module.params["manifest"]))
+    writable = not installer.bundle.exists() or os.access(installer.bundle, os.W_OK)
+    result = {"absent": installer.absent(parts), "writable": writable, "installed": []}
+    if result["absent"]:
+        module.exit_json(changed=False, **result)
+    images = installer.images() if "image" in module.params["kinds"] else set()
+    missing = [part for part in parts if not installer.done(part, images)]
+    result["installed"] = [part["name"] for part in missing]
+    if missing and not module.check_mode:
+        if module.params["gentle"]:
+            os.nice(19)
+        try:
+            with ThreadPoolExecutor(1 if module.params["gentle"] else SIDE_BY_SIDE) as pool:
+                list(pool.map(installer.install, missing))
+        except BadPartError as error:
+            module.fail_json(msg=str(error), **result)
+        finally:
+            installer.save()
+    module.exit_json(changed=bool(missing), **result)
+
+
+if __name__ == "__main__":
+    main()

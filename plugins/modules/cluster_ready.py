@@ -1,0 +1,207 @@
+"""Ansible module: waits until nodes and the cluster's own workloads are ready. Reads only."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: cluster_ready
+short_description: Waits until nodes and the cluster's own workloads are ready
+description: Runs on a control plane. When time runs out the message names each thing that is not ready, and why.
+options:
+  nodes:
+    description: Names of all nodes that must be Ready.
+    type: list
+    elements: str
+    required: true
+  namespaces:
+    description: Namespaces whose DaemonSets and Deployments must be ready.
+    type: list
+    elements: str
+    default: [kube-system]
+  workloads:
+    description: Kind/name of DaemonSets and Deployments that must be there.
+    type: list
+    elements: str
+    default: []
+  api_services:
+    description: Names of aggregated APIs that must be available.
+    type: list
+    elements: str
+    default: []
+  timeout_s:
+    description: Seconds to wait.
+    type: int
+    default: 180
+author: kubedrill
+"""
+
+RETURN = r"""
+waited_s:
+  description: Seconds it took.
+  type: float
+  returned: always
+"""
+
+Thing = dict[str, Any]
+GET = (
+    "/usr/local/bin/kubectl",
+    "--kubeconfig",
+    "/etc/kubernetes/admin.conf",
+    "--request-timeout=10s",
+    "get",
+    "-A",
+    "-o",
+    "json",
+)
+
+
+def condition(thing: Thing, kind: str) -> Thing:
+    """One condition of an object; {} when it has none."""
+    return next(
+        (found for found in thing["status"].get("conditions", []) if found["type"] == kind), {}
+    )
+
+
+def node_problems(items: list[Thing], wanted: list[str]) -> list[str]:
+    """Say which nodes are absent or not Ready."""
+    nodes = {
+        item["metadata"]["name"]: condition(item, "Ready")
+        for item in items
+        if item["kind"] == "Node"
+    }
+    problems = [f"node {name} has not joined" for name in wanted if name not in nodes]
+    for name, ready in nodes.items():
+        if name in wanted and ready.get("status") != "True":
+            problems.append(
+                f"node {name} is not Ready: {ready.get('message', 'it has not said anything yet')}"
+            )
+    return problems
+
+
+def shortfall(item: Thing) -> str:
+    """What a DaemonSet or Deployment lacks, "" when it is complete and up to date."""
+    status, spec = item["status"], item["spec"]
+    if status.get("observedGeneration", 0) < item["metadata"]["generation"]:
+        return "was not looked at by its controller yet"
+    if item["kind"] == "DaemonSet":
+        wanted = status.get("desiredNumberScheduled", 0)
+        counts = (status.get("numberReady", 0), status.get("updatedNumberScheduled", 0))
+    else:
+        wanted = spec.get("replicas", 1)
+        counts = (status.get("readyReplicas", 0), status.get("updatedReplicas", 0))
+    return "" if wanted and min(counts) >= wanted else f"has {min(counts)} of {wanted} pods ready"
+
+
+def reason(pods: list[Thing], namespace: str, selector: dict[str, str]) -> str:
+    """Why the pods of a workload are not ready, in their own words."""
+    words = []
+    for pod in pods:
+        labels = pod["metadata"].get("labels", {})
+        if pod["metadata"]["namespace"] != namespace or not selector.items() <= labels.items():
+            continue
+        ready = condition(pod, "Ready")
+        if ready.get("status") == "True":
+            continue
+        waiting = [
+            found["state"].get("waiting", {})
+            for found in pod["status"].get("containerStatuses", [])
+        ]
+        said = [
+            f"{found['reason']} {found.get('message', '')}".strip()
+            for found in waiting
+            if "reason" in found
+        ]
+        place = pod["spec"].get("nodeName", "no node")
+        scheduled = condition(pod, "PodScheduled").get("message", "")
+        words.append(
+            f"{pod['metadata']['name']} on {place}: {'; '.join(said) or scheduled or ready.get('message', 'pending')}"
+        )
+    return ", ".join(words)
+
+
+def workload_problems(items: list[Thing], namespaces: list[str], wanted: list[str]) -> list[str]:
+    """Say which DaemonSets and Deployments are absent or not complete."""
+    pods = [item for item in items if item["kind"] == "Pod"]
+    own = [
+        item
+        for item in items
+        if item["kind"] in {"DaemonSet", "Deployment"}
+        and item["metadata"]["namespace"] in namespaces
+    ]
+    names = {f"{item['kind']}/{item['metadata']['name']}" for item in own}
+    problems = [f"{name} is not there" for name in wanted if name not in names]
+    for item in own:
+        lack = shortfall(item)
+        if lack:
+            why = reason(
+                pods, item["metadata"]["namespace"], item["spec"]["selector"]["matchLabels"]
+            )
+            problems.append(
+                f"{item['kind']} {item['metadata']['name']} {lack}" + (f" ({why})" if why else "")
+            )
+    return problems
+
+
+def api_problems(items: list[Thing], wanted: list[str]) -> list[str]:
+    """Say which aggregated APIs the API servers cannot reach."""
+    found = {
+        item["metadata"]["name"]: condition(item, "Available")
+        for item in items
+        if item["kind"] == "APIService"
+    }
+    return [
+        f"API service {name} is not available: {found.get(name, {}).get('message', 'it is not there')}"
+        for name in wanted
+        if found.get(name, {}).get("status") != "True"
+    ]
+
+
+def find_problems(module: AnsibleModule) -> list[str]:
+    """Ask the API once."""
+    params = module.params
+    status, out, err = module.run_command(
+        [*GET, "nodes,daemonsets.apps,deployments.apps,pods,apiservices"]
+    )
+    if status:
+        return [f"the API does not answer: {err.strip()[-500:]}"]
+    items = json.loads(out)["items"]
+    return [
+        *node_problems(items, params["nodes"]),
+        *workload_problems(items, params["namespaces"], params["workloads"]),
+        *api_problems(items, params["api_services"]),
+    ]
+
+
+def main() -> None:
+    """Wait and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "nodes": {"type": "list", "elements": "str", "required": True},
+            "namespaces": {"type": "list", "elements": "str", "default": ["kube-system"]},
+            "workloads": {"type": "list", "elements": "str", "default": []},
+            "api_services": {"type": "list", "elements": "str", "default": []},
+            "timeout_s": {"type": "int", "default": 180},
+        },
+        supports_check_mode=True,
+    )
+    began = time.monotonic()
+    while problems := find_problems(module):
+        if module.check_mode:
+            break
+        if time.monotonic() - began > module.params["timeout_s"]:
+            module.fail_json(
+                msg=f"after {module.params['timeout_s']} s the cluster is not ready: "
+                + "; ".join(problems),
+                problems=problems,
+            )
+        time.sleep(1)
+    module.exit_json(changed=False, waited_s=round(time.monotonic() - began, 1))
+
+
+if __name__ == "__main__":
+    main()

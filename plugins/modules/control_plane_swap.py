@@ -1,0 +1,310 @@
+"""Ansible module: replaces the manifests of one control plane's static pods while its kubelet stands still.
+
+A kubelet that sees a static pod's manifest change waits 10 to 15 s before it starts the successor,
+and deletes the mirror pod through the very API server that is being replaced. Here it sees neither:
+it is stopped, the old processes end in order (API server first, so that its requests end while etcd
+still serves), manifests and the kubelet's program are renamed into place, and the kubelet starts as
+if after a boot. docs/upgrade.md says what happens at each kill point.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import stop, unhealthy
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    COMPONENTS,
+    MANIFESTS,
+    CommandError,
+    etcdctl,
+    run,
+    wait_until_none,
+)
+
+DOCUMENTATION = r"""
+module: control_plane_swap
+short_description: Replaces the manifests of one control plane's static pods, and its kubelet
+description: Puts the old manifests back when the new ones do not become healthy in time.
+options:
+  staged: {description: Directory with the four new manifests and the new kubelet., type: path, required: true}
+  previous: {description: Directory that keeps the old manifests., type: path, required: true}
+  etcdctl: {description: The etcdctl program., type: str, required: true}
+  peers: {description: Addresses of the other control planes., type: list, elements: str, required: true}
+  kubelet: {description: The kubelet's installed program., type: path, default: /usr/local/bin/kubelet}
+  grace: {description: Seconds that a process gets to end after SIGTERM., type: int, default: 10}
+  timeout: {description: Seconds until the new static pods must be healthy., type: int, required: true}
+author: kubedrill
+"""
+IMAGE = re.compile(r"^\s+image: (\S+)$", re.MULTILINE)
+UNDO = "kubedrill-upgrade-undo"  # roles/rollback waits for it
+
+FLAGS = Path("/var/lib/kubelet/kubeadm-flags.env")
+
+# Flags that an older kubeadm gave the kubelet, and that the `post-upgrade` phase of a newer one
+# takes out again (kubeadm 1.35, app/cmd/phases/upgrade/postupgrade.go): a kubelet that no longer
+# knows them does not start, and here it starts before kubeadm's phase. An older kubelet starts
+# without them too.
+RETIRED = ("pod-infra-container-image",)
+
+
+def differing(staged: Path, kubelet: Path) -> list[str]:
+    """Components whose staged manifest differs from the one that runs.
+
+    All of them when the kubelet differs.
+
+    A kubelet of another minor version computes other identities for the same manifests and would
+    kill all static pods within 2 s of its start: they are ended in order instead.
+    """
+    if (staged / "kubelet").exists() and not same(staged / "kubelet", kubelet):
+        return list(COMPONENTS)
+    return [
+        name for name in COMPONENTS if not same(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
+    ]
+
+
+def quorum_problem(healthy_others: int, members: int) -> str:
+    """Why this member may not stop, "" when it may: the others must keep a majority.
+
+    >>> quorum_problem(2, 3)
+    ''
+    >>> quorum_problem(1, 3)
+    'only 1 of the 2 other etcd members is healthy, 2 must be to keep a majority of 3'
+    >>> quorum_problem(0, 1)
+    ''
+    """
+    needed = members // 2 + 1 if members > 1 else 0
+    if healthy_others >= needed:
+        return ""
+    verb = "is" if healthy_others == 1 else "are"
+    return (
+        f"only {healthy_others} of the {members - 1} other etcd members {verb} healthy, "
+        f"{needed} must be to keep a majority of {members}"
+    )
+
+
+def healthy_others(program: str, peers: list[str]) -> int:
+    """How many of the other members answer.
+
+    Asks them directly, so it works when the local one is down.
+    """
+    count = 0
+    for address in peers:
+        host = f"[{address}]" if ":" in address else address
+        try:
+            etcdctl(program, "endpoint", "health", endpoint=f"https://{host}:2379", timeout=5)
+        except CommandError:
+            continue
+        count += 1
+    return count
+
+
+def missing_images(staged: Path, names: list[str]) -> list[str]:
+    """Images that the new manifests name and containerd does not have."""
+    known = set(run(["ctr", "-n", "k8s.io", "images", "list", "-q"]).split())
+    wanted = [
+        found
+        for name in names
+        for found in IMAGE.findall((staged / f"{name}.yaml").read_text(encoding="utf-8"))
+    ]
+    return [image for image in wanted if image not in known]
+
+
+def place(source: Path, names: list[str], scratch: Path) -> None:
+    """Rename manifests into place, each in one step, etcd and the API server before those that depend on them."""
+    for name in names:
+        copy = scratch / f"{name}.yaml.placing"
+        shutil.copyfile(source / f"{name}.yaml", copy)
+        copy.chmod(0o600)
+        with copy.open("rb") as file:
+            os.fsync(file.fileno())
+        copy.replace(MANIFESTS / f"{name}.yaml")
+
+
+def replace_file(source: Path, target: Path, mode: int) -> None:
+    """Replace a file in one step."""
+    copy = target.with_name(f".{target.name}.swap")
+    shutil.copyfile(source, copy)
+    copy.chmod(mode)
+    copy.replace(target)
+
+
+def without_flag(text: str, flag: str) -> str:
+    """The text of kubeadm's file of the kubelet's flags, without one of them.
+
+    >>> without_flag('KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --gone=pause:3.10 --v=2"', "gone")
+    'KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --v=2"'
+    >>> without_flag('KUBELET_KUBEADM_ARGS="--gone=pause:3.10"', "gone")
+    'KUBELET_KUBEADM_ARGS=""'
+    """
+    return re.sub(rf' --{flag}=[^\s"]*|--{flag}=[^\s"]* ?', "", text)
+
+
+def stage_flags(staged: Path, flags: Path) -> None:
+    """Stage the kubelet's flags where the staged kubelet refuses one that kubeadm would take out after the swap."""
+    program = staged / "kubelet"
+    text = flags.read_text(encoding="utf-8") if program.exists() and flags.exists() else ""
+    wanted = text
+    for flag in RETIRED:
+        if f"--{flag}=" in text and not knows(program, flag):
+            wanted = without_flag(wanted, flag)
+    (staged / flags.name).unlink(missing_ok=True)  # an earlier upgrade's
+    if wanted != text:
+        (staged / flags.name).write_text(wanted, encoding="utf-8")
+
+
+def knows(kubelet: Path, flag: str) -> bool:
+    """Whether a kubelet knows a flag.
+
+    ``--version`` comes first, so that it prints that and ends.
+    """
+    try:
+        run([str(kubelet), "--version=true", f"--{flag}=any"], 30)
+    except CommandError:
+        return False
+    return True
+
+
+def swap(source: Path, names: list[str], scratch: Path, grace: float, kubelet: Path) -> None:
+    """Stop kubelet and static pods, place manifests, the kubelet's flags and its program if they are there, start it.
+
+    etcd ends last, so that the API server can answer what it has begun; the kubelet's program is
+    placed last, so that it is never newer than the API server's manifest, and never finds a flag
+    that it does not know.
+    """
+    run(["systemctl", "stop", "kubelet"], 60)
+    stop([name for name in names if name != "etcd"], grace)
+    stop([name for name in names if name == "etcd"], grace)
+    place(source, names, scratch)
+    if (source / FLAGS.name).exists():
+        replace_file(source / FLAGS.name, FLAGS, 0o644)
+    if (source / "kubelet").exists() and not same(source / "kubelet", kubelet):
+        replace_file(source / "kubelet", kubelet, 0o755)
+    run(["systemctl", "start", "kubelet"], 60)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two files exist with the same content."""
+    return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
+
+
+def arm_undo(after: int) -> None:
+    """Have systemd start the kubelet again even if this module dies half-way."""
+    disarm_undo()
+    run(
+        [
+            "systemd-run",
+            f"--unit={UNDO}",
+            f"--on-active={after}",
+            "--collect",
+            "systemctl",
+            "start",
+            "kubelet",
+        ]
+    )
+
+
+def disarm_undo() -> None:
+    """Remove the undo; it is no error if there is none."""
+    for kind in ("timer", "service"):
+        if run(["systemctl", "list-units", "--all", "--no-legend", f"{UNDO}.{kind}"]).strip():
+            run(["systemctl", "stop", f"{UNDO}.{kind}"])
+
+
+def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Swap, wait, and swap back on failure; returns Ansible's result."""
+    staged, previous, kubelet = (
+        Path(params["staged"]),
+        Path(params["previous"]),
+        Path(params["kubelet"]),
+    )
+    stage_flags(staged, FLAGS)
+    keep(previous, names, kubelet, staged)
+    arm_undo(2 * int(params["grace"]) + 120)
+    begun = time.monotonic()
+    swap(staged, names, staged, params["grace"], kubelet)
+    problems = wait_until_none(
+        lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2
+    )
+    if not problems:
+        disarm_undo()
+        return {"changed": True, "swapped": names, "seconds": round(time.monotonic() - begun, 1)}
+    restorable = [name for name in names if (previous / f"{name}.yaml").exists()]
+    swap(previous, restorable, staged, params["grace"], kubelet)
+    after = wait_until_none(
+        lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2
+    )
+    disarm_undo()
+    end = (
+        "the old static pods run again"
+        if not after
+        else f"and the old ones do not run either ({', '.join(after)})"
+    )
+    said = f"the new static pods were not healthy after {params['timeout']} s ({', '.join(problems)}): {end}"
+    return {"failed": True, "changed": bool(after), "msg": said}
+
+
+def keep(previous: Path, names: list[str], kubelet: Path, staged: Path) -> None:
+    """Keep what is replaced, once.
+
+    A second run must not overwrite the old files with half of the new ones.
+    """
+    previous.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in names:
+        manifest = MANIFESTS / f"{name}.yaml"
+        if manifest.exists() and not same(manifest, staged / f"{name}.yaml"):
+            shutil.copy2(manifest, previous / f"{name}.yaml")
+    if (staged / "kubelet").exists() and kubelet.exists() and not same(staged / "kubelet", kubelet):
+        shutil.copy2(kubelet, previous / "kubelet")
+    (previous / FLAGS.name).unlink(missing_ok=True)
+    if (staged / FLAGS.name).exists():
+        shutil.copy2(FLAGS, previous / FLAGS.name)
+
+
+def main() -> None:
+    """Compare, check that the others hold the majority, swap."""
+    module = AnsibleModule(
+        argument_spec={
+            "staged": {"type": "path", "required": True},
+            "previous": {"type": "path", "required": True},
+            "etcdctl": {"type": "str", "required": True},
+            "peers": {"type": "list", "elements": "str", "required": True},
+            "kubelet": {"type": "path", "default": "/usr/local/bin/kubelet"},
+            "grace": {"type": "int", "default": 10},
+            "timeout": {"type": "int", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        names = differing(Path(module.params["staged"]), Path(module.params["kubelet"]))
+        if not names or module.check_mode:
+            module.exit_json(changed=bool(names), swapped=names)
+        missing = missing_images(Path(module.params["staged"]), names)
+        if missing:
+            module.fail_json(
+                msg=f"containerd has no image {', '.join(missing)}: nothing was stopped; import them first"
+            )
+        if "etcd" in names:
+            others = healthy_others(module.params["etcdctl"], module.params["peers"])
+            problem = quorum_problem(others, len(module.params["peers"]) + 1)
+            if problem:
+                module.fail_json(
+                    msg=f"{problem}: nothing was stopped; repair etcd and run the upgrade again"
+                )
+        result = upgrade(module.params, names)
+    except (CommandError, OSError) as error:
+        module.fail_json(msg=str(error))
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

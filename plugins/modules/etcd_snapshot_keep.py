@@ -1,0 +1,72 @@
+"""Ansible module: gives a fetched snapshot its name on the controller, tells what it is of, removes old ones."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: etcd_snapshot_keep
+short_description: Keeps a fetched etcd snapshot
+description: What the snapshot is of is written before the snapshot has its name, so there is none without it.
+options:
+  partial: {description: "The fetched file; without .partial it is the snapshot.", type: path, required: true}
+  told: {description: "What it is of, for playbooks/rollback.yml.", type: dict, required: true}
+  keep: {description: How many snapshots stay in the directory., type: int, required: true}
+author: kubedrill
+"""
+PARTIAL = ".partial"
+MODE = 0o600
+
+
+def keep(partial: Path, told: dict[str, Any], most: int) -> tuple[Path, list[Path]]:
+    """Return the snapshot and those that were removed.
+
+    The oldest beyond ``most``, each with what is told of it.
+    """
+    snapshot = partial.with_name(partial.name.removesuffix(PARTIAL))
+    partial.chmod(MODE)
+    _write(Path(f"{snapshot}.json"), json.dumps(told, indent=4, sort_keys=True) + "\n")
+    partial.rename(snapshot)
+    kept = sorted(snapshot.parent.glob("*.db"), key=lambda one: one.stat().st_mtime, reverse=True)
+    old = kept[most:]
+    for one in old:
+        one.unlink()
+        Path(f"{one}.json").unlink(missing_ok=True)
+    return snapshot, old
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file of mode 0600, whole or not at all."""
+    partial = Path(f"{path}{PARTIAL}")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(
+        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "w", encoding="utf-8"
+    ) as stream:
+        stream.write(text)
+    partial.rename(path)
+
+
+def main() -> None:
+    """Keep it and say what went."""
+    module = AnsibleModule(
+        argument_spec={
+            "partial": {"type": "path", "required": True},
+            "told": {"type": "dict", "required": True},
+            "keep": {"type": "int", "required": True},
+        }
+    )
+    params = module.params
+    try:
+        snapshot, old = keep(Path(params["partial"]), params["told"], params["keep"])
+    except OSError as error:
+        module.fail_json(msg=f"the snapshot {params['partial']} cannot be kept: {error}")
+    module.exit_json(changed=True, snapshot=str(snapshot), removed=[str(one) for one in old])
+
+
+if __name__ == "__main__":
+    main()

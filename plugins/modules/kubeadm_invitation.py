@@ -1,0 +1,167 @@
+"""Ansible module: gives other nodes what they need to join, and takes it back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: kubeadm_invitation
+short_description: Gives other nodes what they need to join, and takes it back
+description:
+  - Runs on a control plane. Removes what cut joins of the invited nodes left in the cluster (Node objects,
+    etcd members), makes a bootstrap token, and uploads the control plane's certificates under a new key.
+options:
+  state:
+    description: Whether the invitation is to be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  nodes:
+    description: Names of the nodes that are invited.
+    type: list
+    elements: str
+    default: []
+  control_planes:
+    description: Names and addresses of the invited nodes that are to be control planes.
+    type: dict
+    default: {}
+  ttl:
+    description: How long the token is good for.
+    type: str
+    default: 20m
+  token_id:
+    description: With C(state=absent) the token to take back, by the part before its dot.
+    type: str
+    default: ""
+author: kubedrill
+"""
+
+RETURN = r"""
+token:
+  description: The bootstrap token.
+  type: str
+  returned: with state=present
+ca_hash:
+  description: Hash of the cluster's certificate authority's public key.
+  type: str
+  returned: with state=present
+certificate_key:
+  description: Key that the uploaded certificates are encrypted with, "" when no control plane is invited.
+  type: str
+  returned: with state=present
+"""
+
+ADMIN = "/etc/kubernetes/admin.conf"
+PKI = Path("/etc/kubernetes/pki")
+BIN = "/usr/local/bin"
+
+
+def run(module: AnsibleModule, *argv: str) -> str:
+    """Standard output of a command that must succeed."""
+    status, out, err = module.run_command([f"{BIN}/{argv[0]}", *argv[1:]])
+    if status:
+        module.fail_json(msg=f"{' '.join(argv[:3])} failed: {(err or out).strip()[-2000:]}")
+    return str(out).strip()
+
+
+def authority_hash() -> str:
+    """Return kubeadm's pin of the authority: sha256 of its DER-encoded public key."""
+    certificate = ssl.PEM_cert_to_DER_cert((PKI / "ca.crt").read_text(encoding="ascii"))
+    pem = subprocess.run(
+        ["openssl", "x509", "-inform", "der", "-pubkey", "-noout"],
+        input=certificate,
+        capture_output=True,
+        check=True,
+    ).stdout
+    der = subprocess.run(
+        ["openssl", "pkey", "-pubin", "-outform", "der"], input=pem, capture_output=True, check=True
+    ).stdout
+    return "sha256:" + hashlib.sha256(der).hexdigest()
+
+
+def etcdctl(module: AnsibleModule, *argv: str) -> str:
+    """Ask this node's etcd."""
+    certificates = (
+        "--cacert",
+        f"{PKI}/etcd/ca.crt",
+        "--cert",
+        f"{PKI}/etcd/server.crt",
+        "--key",
+        f"{PKI}/etcd/server.key",
+    )
+    return run(module, "etcdctl", "--endpoints", "https://127.0.0.1:2379", *certificates, *argv)
+
+
+def forget_cut_joins(module: AnsibleModule) -> None:
+    """Remove Node objects and etcd members of nodes that are not members: a cut join left them."""
+    nodes, addresses = module.params["nodes"], module.params["control_planes"]
+    known = run(module, "kubectl", "--kubeconfig", ADMIN, "get", "nodes", "-o", "name").split()
+    for name in sorted({f"node/{name}" for name in nodes} & set(known)):
+        run(module, "kubectl", "--kubeconfig", ADMIN, "delete", name, "--wait=false")
+    peers = {f"https://{address}:2380" for address in addresses.values()}
+    members: list[dict[str, Any]] = (
+        json.loads(etcdctl(module, "member", "list", "-w", "json"))["members"] if peers else []
+    )
+    for member in members:
+        if peers & set(member.get("peerURLs", [])):
+            etcdctl(module, "member", "remove", f"{member['ID']:x}")
+
+
+def invite(module: AnsibleModule) -> dict[str, str]:
+    """Make the invitation."""
+    forget_cut_joins(module)
+    key = ""
+    if module.params["control_planes"]:
+        key = run(
+            module,
+            "kubeadm",
+            "init",
+            "phase",
+            "upload-certs",
+            "--upload-certs",
+            "--kubeconfig",
+            ADMIN,
+        ).split()[-1]
+    token = run(
+        module, "kubeadm", "token", "create", "--ttl", module.params["ttl"], "--kubeconfig", ADMIN
+    )
+    return {"token": token.split()[-1], "ca_hash": authority_hash(), "certificate_key": key}
+
+
+def withdraw(module: AnsibleModule) -> None:
+    """Take token and certificates back before they expire."""
+    run(module, "kubeadm", "token", "delete", module.params["token_id"], "--kubeconfig", ADMIN)
+    secret = ("secret", "kubeadm-certs", "--namespace", "kube-system", "--ignore-not-found")
+    run(module, "kubectl", "--kubeconfig", ADMIN, "delete", *secret)
+
+
+def main() -> None:
+    """Invite or withdraw, and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "nodes": {"type": "list", "elements": "str", "default": []},
+            "control_planes": {"type": "dict", "default": {}},
+            "ttl": {"type": "str", "default": "20m"},
+            "token_id": {"type": "str", "default": "", "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    result = {"token": "", "ca_hash": "", "certificate_key": ""}
+    if not module.check_mode:
+        if module.params["state"] == "present":
+            result = invite(module)
+        else:
+            withdraw(module)
+    module.exit_json(changed=True, **result)
+
+
+if __name__ == "__main__":
+    main()

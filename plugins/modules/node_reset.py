@@ -1,0 +1,320 @@
+"""Ansible module: takes a node back to how it was found."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_found import (
+    FILE,
+    STATE,
+    nft_tables,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DOCUMENTATION = r"""
+module: node_reset
+short_description: Takes a node back to how it was found
+description:
+  - Stops and removes what runs, restores the files, units and kernel settings that were remembered before their first
+    change, and removes programs, state, network interfaces and packet filter tables of the cluster.
+  - On a host outside the cluster (C(member) is false) only files and units that were remembered are restored.
+  - Does nothing on a node that has nothing of this project.
+options:
+  member:
+    description: Whether the host is one of the cluster's nodes, and not its load balancer.
+    type: bool
+    default: true
+  leave:
+    description: Whether the node's etcd member is to leave the cluster first. Not when the whole cluster goes.
+    type: bool
+    default: false
+  pod_network:
+    description: The pods' network, whose routes go too.
+    type: str
+    required: true
+  bundles:
+    description: Where the node has its bundles. They are removed unless they are mounted.
+    type: path
+    required: true
+author: kubedrill
+"""
+
+RETURN = r"""
+removed:
+  description: What was there and was removed or restored.
+  type: list
+  elements: str
+  returned: always
+packages:
+  description: The distribution's packages that were installed for the cluster, which the caller is to remove.
+  type: list
+  elements: str
+  returned: always
+"""
+
+KUBEADM = Path("/usr/local/bin/kubeadm")
+CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
+PARTS = STATE / "parts.json"
+PACKAGES = STATE / "packages.json"
+SWAP_MARK = re.compile(r"^#kubedrill# ", re.MULTILINE)
+SYSCTLS = STATE / "sysctl-found.json"
+TRACES = (
+    "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf", "/etc/cni/net.d/10-containerd-net.conflist",
+    "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending",
+    "/var/log/pods", "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel", "/run/kubedrill",
+    "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd",
+    "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
+)  # fmt: skip
+EMPTIED = (
+    "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin", "/opt/cni",
+    "/root/.kube", "/run/netns",
+)  # fmt: skip
+LINKS = ("cni0", "flannel.1", "kube-ipvs0")
+OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46]|service-network)$")
+IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
+IPTABLES_CHAINS = re.compile(r"(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|KUBE-.*)$")
+
+
+class Reset:
+    """One node's way back, step by step."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.removed: list[str] = []
+        self.found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+
+    def run(self, *argv: str, must: bool = False) -> str:
+        """Run a command; return what it printed."""
+        status, out, err = self.module.run_command(list(argv))
+        if status and must:
+            self.module.fail_json(
+                msg=f"{' '.join(argv)} failed: {(err or out).strip()[-2000:]}", removed=self.removed
+            )
+        return str(out)
+
+    def kubernetes(self) -> None:
+        """Stop the pods and forget the cluster."""
+        if not (
+            KUBEADM.exists() and Path("/etc/kubernetes").is_dir() and CONTAINERD_SOCKET.exists()
+        ):
+            return
+        skipped = [] if self.module.params["leave"] else ["--skip-phases", "remove-etcd-member"]
+        socket = ["--cri-socket", f"unix://{CONTAINERD_SOCKET}"]
+        self.run(str(KUBEADM), "reset", "--force", *socket, *skipped, must=True)
+        self.removed.append("membership of the cluster")
+
+    def units_stopped(self) -> None:
+        """Stop the units that this project runs, the last one first."""
+        for name in reversed(self.found.get("services", {})):
+            self.run("systemctl", "stop", name)
+
+    def services(self) -> None:
+        """Stop what this project runs and end what its containers left."""
+        self.run("systemctl", "stop", "kubelet.service")
+        self.units_stopped()
+        for process in _processes(b"containerd-shim"):
+            os.kill(process, 9)
+        mounts = [
+            line.split()[1]
+            for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+        ]
+        ours = ("/var/lib/kubelet", "/run/containerd", "/var/lib/containerd", "/run/netns/cni-")
+        for mount in sorted((mount for mount in mounts if mount.startswith(ours)), reverse=True):
+            self.run("umount", "--lazy", mount)
+
+    def network(self) -> None:
+        """Remove interfaces, routes and tables of the pod network."""
+        for link in LINKS:
+            if Path("/sys/class/net", link).exists():
+                self.run("ip", "link", "delete", link)
+                self.removed.append(f"interface {link}")
+        self.run("ip", "route", "flush", "root", self.module.params["pod_network"])
+        for space in Path("/run/netns").glob("cni-*"):
+            self.run("ip", "netns", "delete", space.name)
+        for table in nft_tables():
+            new = table not in self.found.get("tables", [])
+            if OWN_TABLES.match(table) or (
+                new and IPTABLES.match(table) and self._only_ours(table)
+            ):
+                self.run("nft", "delete", "table", *table.split())
+                self.removed.append(f"table {table}")
+            elif IPTABLES.match(table):
+                self._chains(table)
+
+    def _only_ours(self, table: str) -> bool:
+        """Whether an iptables table has no chain of anyone but the kubelet, kube-proxy and flannel."""
+        chains = re.findall(
+            r"^\s*chain (\S+) ", self.run("nft", "list", "table", *table.split()), re.MULTILINE
+        )
+        return all(IPTABLES_CHAINS.match(chain) for chain in chains)
+
+    def _chains(self, table: str) -> None:
+        """Remove the kubelet's chains, and the jumps to them, from a table that others use too."""
+        family, name = table.split()
+        listed = json.loads(self.run("nft", "--json", "list", "table", family, name))["nftables"]
+        ours = [
+            item["chain"]["name"]
+            for item in listed
+            if item.get("chain", {}).get("name", "").startswith("KUBE-")
+        ]
+        for rule in (item["rule"] for item in listed if "rule" in item):
+            if rule["chain"] not in ours and any(
+                part.get("jump", {}).get("target") in ours for part in rule["expr"]
+            ):
+                self.run(
+                    "nft",
+                    "delete",
+                    "rule",
+                    family,
+                    name,
+                    rule["chain"],
+                    "handle",
+                    str(rule["handle"]),
+                )
+        for chain in ours:
+            self.run("nft", "flush", "chain", family, name, chain)
+        for chain in ours:
+            self.run("nft", "delete", "chain", family, name, chain)
+            self.removed.append(f"chain {chain} of table {table}")
+
+    def programs(self) -> None:
+        """Remove the bundle's programs and plugins, then a bundle that was copied here."""
+        parts = json.loads(PARTS.read_text(encoding="utf-8")) if PARTS.exists() else {}
+        self.remove(path for path in parts if path.startswith("/"))
+        bundles = Path(self.module.params["bundles"])
+        if bundles.is_dir() and not os.path.ismount(bundles) and os.access(bundles, os.W_OK):
+            self.remove([str(bundles)])
+        self.remove_empty([bundles.parent])
+
+    def files(self) -> None:
+        """Remove what the cluster left, then restore the files that were found."""
+        self.remove(TRACES)
+        self.files_restored(EMPTIED)
+
+    def files_restored(self, emptied: tuple[str, ...] = ()) -> None:
+        """Restore the files that were found.
+
+        Remove those that were not there, and directories that are empty then.
+        """
+        for path, before in self.found.get("files", {}).items():
+            if before is None:
+                self.remove([path])
+                continue
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(before["content"], encoding="utf-8")
+            Path(path).chmod(before["mode"])
+            self.removed.append(f"changes of {path}")
+        directories = sorted(
+            (Path(path) for path in self.found.get("directories", [])),
+            key=lambda path: -len(path.parts),
+        )
+        self.remove_empty([*map(Path, emptied), *directories])
+
+    def units(self) -> None:
+        """Enable and start what was, and nothing else."""
+        services = self.found.get("services", {})
+        for name, before in services.items():
+            if before["enabled"] != "enabled":
+                self.run("systemctl", "disable", name)
+        self.run("systemctl", "daemon-reload")
+        for name, before in services.items():
+            self.run("systemctl", "reset-failed", name)
+            if before["active"] == "active":
+                self.run("systemctl", "start", name)
+
+    def settings(self) -> None:
+        """Restore kernel settings."""
+        found = json.loads(SYSCTLS.read_text(encoding="utf-8")) if SYSCTLS.exists() else {}
+        for name, value in found.items():
+            setting = Path("/proc/sys", *name.split("."))
+            if setting.exists() and setting.read_text(encoding="ascii").split() != value.split():
+                setting.write_text(value, encoding="ascii")
+                self.removed.append(f"setting {name}")
+        self.remove(["/etc/sysctl.d/90-kubedrill.conf"])
+
+    def swap(self) -> None:
+        """Turn swap on again where the host role turned it off."""
+        table = Path("/etc/fstab")
+        text = table.read_text(encoding="utf-8") if table.exists() else ""
+        if SWAP_MARK.search(text):
+            table.write_text(SWAP_MARK.sub("", text), encoding="utf-8")
+            self.run("swapon", "--all", must=True)
+            self.removed.append("the ban on swap")
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files and trees that are there."""
+        for path in map(Path, paths):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.exists() or path.is_symlink():
+                path.unlink()
+            else:
+                continue
+            self.removed.append(str(path))
+
+    def remove_empty(self, directories: Iterable[Path]) -> None:
+        """Remove directories that have become empty."""
+        for path in directories:
+            if path.is_dir() and not os.path.ismount(path) and not any(path.iterdir()):
+                path.rmdir()
+
+
+def _processes(name: bytes) -> list[int]:
+    """Numbers of the processes whose program starts with a name."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            program = (entry / "cmdline").read_bytes().split(b"\0")[0]
+        except OSError:
+            continue  # it ended meanwhile
+        if program.rsplit(b"/", 1)[-1].startswith(name):
+            found.append(int(entry.name))
+    return found
+
+
+def main() -> None:
+    """Go all the way and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "member": {"type": "bool", "default": True},
+            "leave": {"type": "bool", "default": False},
+            "pod_network": {"type": "str", "required": True},
+            "bundles": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    member = module.params["member"]
+    installed = STATE.is_dir() or (member and Path("/etc/kubernetes").is_dir())
+    if not installed or module.check_mode:
+        module.exit_json(changed=installed, removed=[], packages=[])
+    reset = Reset(module)
+    packages = json.loads(PACKAGES.read_text(encoding="utf-8")) if PACKAGES.exists() else []
+    whole = (
+        reset.kubernetes,
+        reset.services,
+        reset.network,
+        reset.programs,
+        reset.settings,
+        reset.swap,
+        reset.files,
+        reset.units,
+    )
+    for step in whole if member else (reset.units_stopped, reset.files_restored, reset.units):
+        step()
+    # The record goes last: a reset that is cut before this line starts again with all that it must
+    # know.
+    shutil.rmtree(STATE)
+    module.exit_json(changed=True, removed=reset.removed, packages=packages)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Ansible module: sets kernel settings now and at boot, and remembers what they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: node_sysctl
+short_description: Sets kernel settings now and at boot, and remembers what they were
+description:
+  - Settings that this kernel does not have (a module that is not there) are left out of the running kernel, and are in
+    the file for the next boot all the same.
+options:
+  settings:
+    description: Names and values.
+    type: dict
+    required: true
+  file:
+    description: File of sysctl.d that sets them at boot.
+    type: path
+    required: true
+  found:
+    description: File that remembers the values that were found, for the reset role.
+    type: path
+    required: true
+author: kubedrill
+"""
+
+
+def live(name: str) -> Path:
+    """Path of a running kernel's setting."""
+    return Path("/proc/sys", *name.split("."))
+
+
+def differing(settings: dict[str, str]) -> dict[str, str]:
+    """Current values of the settings that the running kernel has and that differ."""
+    there = {name: live(name) for name in settings if live(name).exists()}
+    values = {
+        name: " ".join(path.read_text(encoding="ascii").split()) for name, path in there.items()
+    }
+    return {name: value for name, value in values.items() if value != settings[name]}
+
+
+def remember(found: Path, values: dict[str, str]) -> None:
+    """Keep the first value that was seen of each setting."""
+    known = json.loads(found.read_text(encoding="utf-8")) if found.exists() else {}
+    found.parent.mkdir(parents=True, exist_ok=True)
+    found.write_text(json.dumps({**values, **known}, sort_keys=True), encoding="utf-8")
+
+
+def present(module: AnsibleModule, settings: dict[str, str], file: Path, found: Path) -> bool:
+    """Set everything; return whether something was changed."""
+    text = "".join(f"{name} = {value}\n" for name, value in sorted(settings.items()))
+    before = differing(settings)
+    stale = not file.exists() or file.read_text(encoding="utf-8") != text
+    if (before or stale) and not module.check_mode:
+        remember(found, before)
+        file.write_text(text, encoding="utf-8")
+        for name in before:
+            live(name).write_text(settings[name], encoding="ascii")
+    return bool(before) or stale
+
+
+def main() -> None:
+    """Set the settings and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "settings": {"type": "dict", "required": True},
+            "file": {"type": "path", "required": True},
+            "found": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    settings = {name: str(value) for name, value in module.params["settings"].items()}
+    file, found = Path(module.params["file"]), Path(module.params["found"])
+    module.exit_json(changed=present(module, settings, file, found))
+
+
+if __name__ == "__main__":
+    main()

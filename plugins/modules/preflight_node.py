@@ -1,0 +1,192 @@
+"""Ansible module: what a node is and what runs on it. Reads only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: preflight_node
+short_description: Reads what a node is and what runs on it
+description: Changes nothing on the node.
+options:
+  virtual_address:
+    description: The cluster's virtual address; empty where it has none.
+    type: str
+    default: ""
+  api_port:
+    description: The port of the API behind the virtual address.
+    type: int
+    default: 8443
+  api_wait:
+    description: Seconds to wait until the node's own API server is ready, if it has one.
+    type: int
+    default: 0
+author: kubedrill
+"""
+
+MANIFESTS = Path("/etc/kubernetes/manifests")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/kubedrill/bin"
+CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
+
+
+def read(path: str | Path) -> str:
+    """Text of a file, or "" when it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def output(*argv: str) -> str:
+    """Standard output of a command, or "" when it failed or does not exist."""
+    program = shutil.which(argv[0], path=PATH)
+    if not program:
+        return ""
+    done = subprocess.run(
+        [program, *argv[1:]], capture_output=True, text=True, timeout=20, check=False
+    )
+    return done.stdout if done.returncode == 0 else ""
+
+
+def answers(url: str, context: ssl.SSLContext | None = None) -> int:
+    """HTTP status of a GET, or 0."""
+    try:
+        with urllib.request.urlopen(url, timeout=3, context=context) as reply:  # noqa: S310  (callers pass fixed loopback URLs)
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def machine() -> dict[str, Any]:
+    """Size and kernel."""
+    meminfo = dict(re.findall(r"^(\w+):\s+(\d+) kB", read("/proc/meminfo"), re.MULTILINE))
+    system = os.uname()
+    space = os.statvfs("/var")
+    return {
+        "arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(system.machine, system.machine),
+        "kernel": system.release,
+        "hostname": system.nodename,
+        "memory_mib": int(meminfo.get("MemTotal", 0)) // 1024,
+        "disk_free_mib": space.f_bavail * space.f_frsize // 2**20,
+        "systemd": Path("/run/systemd/system").is_dir(),
+        "missing_features": missing_features(),
+    }
+
+
+def missing_features() -> list[str]:
+    """Kernel features that Kubernetes needs and that are neither built in nor loadable."""
+    missing = [name for name in CONTROLLERS if name not in cgroup_controllers()]
+    missing = ["cgroup controller " + name for name in missing]
+    if "overlay" not in read("/proc/filesystems") and not output("modprobe", "-n", "-v", "overlay"):
+        missing.append("the overlay filesystem")
+    if not Path("/proc/sys/net/ipv4/ip_forward").exists():
+        missing.append("IPv4 forwarding")
+    if shutil.which("nft", path=PATH) and not output("nft", "-j", "list", "tables"):
+        missing.append("nftables")
+    return missing
+
+
+def cgroup_controllers() -> list[str]:
+    """Names of usable controllers, of version 2 where it is mounted, else of version 1."""
+    unified = read("/sys/fs/cgroup/cgroup.controllers").split()
+    if unified:
+        return unified
+    rows = [line.split() for line in read("/proc/cgroups").splitlines() if not line.startswith("#")]
+    return [row[0] for row in rows if len(row) == 4 and row[3] == "1"]
+
+
+def interfaces() -> dict[str, Any]:
+    """MAC and IP addresses of this node."""
+    links = output("ip", "-o", "link")
+    addresses = re.findall(r"\sinet6? ([0-9a-f.:]+)/", output("ip", "-o", "address"))
+    physical = [line for line in links.splitlines() if re.match(r"\d+: (e|bond|br-?ex)", line)]
+    macs = re.findall(r"link/ether ([0-9a-f:]{17})", "\n".join(physical))
+    return {"macs": macs, "addresses": addresses}
+
+
+def who_has(address: str, port: int, own: list[str]) -> dict[str, Any]:
+    """Who answers at the virtual address on this node's own network: nobody's MAC is "".
+
+    A TCP connection that is accepted or refused means that somebody is there; so does a fresh ARP
+    answer.
+    """
+    if not address or address in own:
+        return {"vip_held": bool(address), "vip_mac": ""}
+    try:
+        socket.create_connection((address, port), timeout=1.5).close()
+        answered = True
+    except ConnectionRefusedError:
+        answered = True
+    except OSError:
+        answered = False
+    neighbour = output("ip", "neigh", "show", address)
+    mac = re.search(r"lladdr ([0-9a-f:]{17})", neighbour)
+    there = bool(mac) and (answered or "REACHABLE" in neighbour)
+    return {"vip_held": False, "vip_mac": mac.group(1) if mac and there else ""}
+
+
+def kubernetes() -> dict[str, Any]:
+    """The part of a cluster that this node already is."""
+    versions = {}
+    for component in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+        found = re.search(r"image: \S+:v(\d\S+)", read(MANIFESTS / f"{component}.yaml"))
+        if found:
+            versions[component] = found.group(1)
+    authority = read("/etc/kubernetes/pki/ca.crt")
+    insecure = ssl.SSLContext(
+        ssl.PROTOCOL_TLS_CLIENT
+    )  # sends no secret: only asks whether the local server is ready
+    insecure.check_hostname, insecure.verify_mode = False, ssl.CERT_NONE
+    return {
+        "versions": versions,
+        "kubelet_version": output("kubelet", "--version").replace("Kubernetes v", "").strip(),
+        "joined": Path("/etc/kubernetes/kubelet.conf").exists(),
+        "ca": hashlib.sha256(authority.encode()).hexdigest()[:16] if authority else "",
+        "api_ready": bool(versions) and answers("https://127.0.0.1:6443/readyz", insecure) == 200,
+        "etcd_member": Path("/var/lib/etcd/member").is_dir(),
+        "etcd_healthy": answers("http://127.0.0.1:2381/health") == 200,
+    }
+
+
+def main() -> None:
+    """Collect everything and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "virtual_address": {"type": "str", "default": ""},
+            "api_port": {"type": "int", "default": 8443},
+            "api_wait": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    node = machine()
+    node.update(interfaces())
+    node.update(
+        who_has(module.params["virtual_address"], module.params["api_port"], node["addresses"])
+    )
+    node.update(kubernetes())
+    deadline = time.monotonic() + module.params["api_wait"]
+    while node["versions"] and not node["api_ready"] and time.monotonic() < deadline:
+        time.sleep(1)
+        node.update(kubernetes())
+    node["root"] = os.geteuid() == 0
+    node["time"] = time.time()
+    module.exit_json(changed=False, node=node)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Ansible module: finds on the controller the etcd snapshot to go back to, and checks it.
+
+Reads only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: rollback_snapshot
+short_description: Finds the etcd snapshot to go back to
+description: >-
+  The newest one that was saved while every node ran the older release, by what etcd_snapshot wrote beside each. A rerun
+  of an upgrade saves one of a half upgraded cluster, which is passed over.
+options:
+  directory: {description: Where etcd_snapshot keeps snapshots., type: path, required: true}
+  path: {description: "One snapshot, chosen by the user; empty to choose.", type: str, default: ""}
+  cluster: {description: The cluster's name., type: str, required: true}
+  version: {description: "The older release, without v.", type: str, required: true}
+author: kubedrill
+"""
+TAKEN = "%Y%m%dT%H%M%SZ"
+CHUNK = 1 << 20
+HOW = "choose one with -e rollback_snapshot=FILE, or finish the upgrade: run playbooks/upgrade.yml again"
+
+Told = dict[str, Any]
+
+
+def told_of(snapshot: Path) -> Told | None:
+    """What was written beside a snapshot; None where there is nothing or it cannot be read."""
+    try:
+        told = json.loads(Path(f"{snapshot}.json").read_text(encoding="utf-8"))
+        datetime.strptime(told["taken"], TAKEN).replace(tzinfo=UTC)
+        return {**told, "path": str(snapshot), "about": dict(told["about"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def misfits(told: Told | None, cluster: str, version: str) -> list[str]:
+    """Why a snapshot is not one of this cluster at this release; empty when it is."""
+    if told is None:
+        return [
+            "nothing readable tells what it is of (no .db.json beside it, which upgrade.yml writes): restore it by hand"
+        ]
+    found = [str(one) for one in told["about"].get("versions", [])]
+    problems = (
+        []
+        if told["cluster"] == cluster
+        else [f"it is of cluster {told['cluster']}, expected {cluster}"]
+    )
+    if found != [version]:
+        ran = " and ".join(found) or "an unknown release"
+        problems.append(f"it was saved while {ran} ran, expected {version} only")
+    return problems
+
+
+def corrupt(told: Told) -> list[str]:
+    """Why the file is not what was saved; empty when it is."""
+    digest = hashlib.sha256()
+    with Path(told["path"]).open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+    if digest.hexdigest() == told["sha256"]:
+        return []
+    return [
+        f"its sha256 is {digest.hexdigest()}, expected {told['sha256']}: it was cut or changed since it was saved"
+    ]
+
+
+def choose(directory: Path, path: str, cluster: str, version: str) -> tuple[Told, list[str]]:
+    """Give the snapshot, and what is wrong; where something is, the snapshot may be empty."""
+    if path:
+        if not Path(path).is_file():
+            return {}, [f"there is no snapshot {path}: {HOW}"]
+        found = [Path(path)]
+    else:
+        found = sorted(directory.glob("*.db"), key=lambda one: one.name)
+    fitting = [
+        told for one in found if (told := told_of(one)) and not misfits(told, cluster, version)
+    ]
+    if fitting:
+        best = max(fitting, key=lambda told: str(told["taken"]))
+        return best, [
+            f"snapshot {best['path']} is not usable: {why}; {HOW}" for why in corrupt(best)
+        ]
+    if not found:
+        return {}, [
+            f"there is no etcd snapshot in {directory}, where playbooks/upgrade.yml saves them: {HOW}"
+        ]
+    said = [
+        f"snapshot {one} does not fit: {why}"
+        for one in found
+        for why in misfits(told_of(one), cluster, version)
+    ]
+    return {}, [*said, f"no snapshot of cluster {cluster} at {version} is left: {HOW}"]
+
+
+def age_s(told: Told, now: datetime) -> int:
+    """Seconds since the snapshot was begun.
+
+    >>> age_s({"taken": "20260101T000000Z"}, datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
+    60
+    """
+    return int((now - datetime.strptime(told["taken"], TAKEN).replace(tzinfo=UTC)).total_seconds())
+
+
+def main() -> None:
+    """Choose and exit; what is wrong is told with all other refusals."""
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "path": {"type": "str", "default": ""},
+            "cluster": {"type": "str", "required": True},
+            "version": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        told, problems = choose(
+            Path(params["directory"]), params["path"], params["cluster"], params["version"]
+        )
+    except OSError as error:
+        told, problems = {}, [f"the snapshots cannot be read: {error}"]
+    if told:
+        told["age_s"] = age_s(told, datetime.now(UTC))
+    module.exit_json(changed=False, snapshot=told, problems=problems)
+
+
+if __name__ == "__main__":
+    main()

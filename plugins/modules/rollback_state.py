@@ -1,0 +1,82 @@
+"""Ansible module: what a node runs, and how far an earlier rollback came on it.
+
+Reads only, and needs no API.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.rollback_files import Files
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    CommandError,
+    run,
+)
+
+DOCUMENTATION = r"""
+module: rollback_state
+short_description: Reads what a node runs, from files and processes
+description: Works while the API is away, as it is in the middle of a rollback.
+options:
+  wanted:
+    description: "Image tags of the older release's static pods, by component, without v; empty on a worker."
+    type: dict
+    default: {}
+  kubelet: {description: The kubelet's installed program., type: path, default: /usr/local/bin/kubelet}
+author: kubedrill
+"""
+ETCD_DATA = Path("/var/lib/etcd")  # kubeadm's default, where no manifest names another
+
+
+def version_of(program: Path) -> str:
+    """Version of a kubelet's program without v, also of one that was replaced on the disk since it started."""
+    return run([str(program), "--version"]).strip().rpartition(" v")[2]
+
+
+def kubelets(installed: Path) -> list[str]:
+    """Versions of the kubelet that is installed and of the one that runs."""
+    found = [version_of(installed)] if installed.exists() else []
+    pid = run(["systemctl", "show", "-p", "MainPID", "--value", "kubelet"]).strip()
+    if pid not in ("", "0"):
+        found.append(version_of(Path("/proc") / pid / "exe"))
+    return sorted(set(found))
+
+
+def state_of(files: Files, wanted: dict[str, str], kubelet: Path) -> dict[str, Any]:
+    """All that decisions are taken from."""
+    etcd = files.etcd()
+    data = Path(etcd.get("data", str(ETCD_DATA)))
+    return {
+        "kubelets": kubelets(kubelet),
+        "tags": files.tags() if wanted else {},
+        "lacking": [
+            name for name, version in wanted.items() if files.manifest(name, version) is None
+        ],
+        "etcd": etcd,
+        "free_bytes": shutil.disk_usage(data).free if data.is_dir() else 0,
+        "journal": files.journal(),
+    }
+
+
+def main() -> None:
+    """Read and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "wanted": {"type": "dict", "default": {}},
+            "kubelet": {"type": "path", "default": "/usr/local/bin/kubelet"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        state = state_of(Files(), module.params["wanted"], Path(module.params["kubelet"]))
+    except (CommandError, OSError, ValueError) as error:
+        module.fail_json(msg=f"this node's state cannot be read: {error}")
+    module.exit_json(changed=False, state=state)
+
+
+if __name__ == "__main__":
+    main()

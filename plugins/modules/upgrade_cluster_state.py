@@ -1,0 +1,120 @@
+"""Ansible module: what the API knows about the cluster that is upgraded.
+
+Runs on any control plane, reads only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    condition,
+    kubectl_json,
+    unavailable_workloads,
+    wait_until_none,
+    workload_name,
+)
+
+DOCUMENTATION = r"""
+module: upgrade_cluster_state
+short_description: Reads the nodes, their versions and what is not available
+description: Asks through the virtual address.
+options:
+  timeout: {description: Seconds to wait until the API answers., type: int, default: 30}
+author: kubedrill
+"""
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+MARK = "kubedrill/upgrading-to"
+WAS_CORDONED = "kubedrill/was-cordoned"
+
+
+def node_state(node: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, Any]:
+    """What matters of one node."""
+    metadata = node["metadata"]
+    addresses = {entry["type"]: entry["address"] for entry in node["status"]["addresses"]}
+    notes = metadata.get("annotations", {})
+    return {
+        "kubelet": node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v"),
+        "ready": condition(node, "Ready") == "True",
+        "control_plane": CONTROL_PLANE_LABEL in metadata.get("labels", {}),
+        "address": addresses.get("InternalIP", ""),
+        "cordoned": bool(node["spec"].get("unschedulable")),
+        "mark": notes.get(MARK, ""),
+        "was_cordoned": notes.get(WAS_CORDONED) == "true",
+        "evictable": sum(
+            is_evictable(pod) for pod in pods if pod["spec"].get("nodeName") == metadata["name"]
+        ),
+    }
+
+
+def is_evictable(pod: dict[str, Any]) -> bool:
+    """Whether a drain would evict this pod.
+
+    Not a static pod's mirror, not a DaemonSet's, not finished.
+    """
+    metadata = pod["metadata"]
+    owners = {owner["kind"] for owner in metadata.get("ownerReferences", ())}
+    mirror = "kubernetes.io/config.mirror" in metadata.get("annotations", {})
+    return (
+        not mirror
+        and not owners & {"DaemonSet", "Node"}
+        and pod["status"]["phase"] not in {"Succeeded", "Failed"}
+    )
+
+
+def api_servers(pods: list[dict[str, Any]]) -> dict[str, str]:
+    """Version of each node's API server, from its static pod."""
+    found = {}
+    for pod in pods:
+        if pod["metadata"].get("labels", {}).get("component") == "kube-apiserver":
+            found[pod["spec"]["nodeName"]] = pod["spec"]["containers"][0]["image"].rpartition(":v")[
+                2
+            ]
+    return found
+
+
+def read() -> dict[str, Any]:
+    """Ask the API for everything."""
+    pods = kubectl_json("get", "pods", "-A")["items"]
+    nodes = {
+        node["metadata"]["name"]: node_state(node, pods)
+        for node in kubectl_json("get", "nodes")["items"]
+    }
+    config = kubectl_json("get", "configmap", "kubeadm-config", "-n", "kube-system")["data"][
+        "ClusterConfiguration"
+    ]
+    version = re.search(r"^kubernetesVersion: v?(\S+)$", config, re.MULTILINE)
+    workloads = kubectl_json("get", "deployments,statefulsets", "-A")["items"]
+    return {
+        "nodes": nodes,
+        "api_servers": api_servers(pods),
+        "kubeadm_version": version.group(1) if version else "",
+        "cluster_configuration": config,
+        "unavailable": [workload_name(found) for found in unavailable_workloads(workloads)],
+    }
+
+
+def main() -> None:
+    """Read and exit."""
+    module = AnsibleModule(
+        argument_spec={"timeout": {"type": "int", "default": 30}}, supports_check_mode=True
+    )
+    state: dict[str, Any] = {}
+
+    def attempt() -> list[str]:
+        state.update(read())
+        return []
+
+    problems = wait_until_none(attempt, module.params["timeout"])
+    if problems:
+        module.fail_json(
+            msg=f"the API does not answer through the virtual address: {'; '.join(problems)}"
+        )
+    module.exit_json(changed=False, cluster=state)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Ansible module: waits until one node and what depends on it are healthy.
+
+Runs on a control plane, reads only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    CommandError,
+    etcd_problems,
+    etcdctl,
+    kubectl_json,
+    lease_problems,
+    node_problems,
+    pod_problems,
+    static_pod_problems,
+    unavailable_workloads,
+    wait_until_none,
+    workload_name,
+)
+
+DOCUMENTATION = r"""
+module: upgrade_gate
+short_description: Waits until a node is healthy enough to go on with the next one
+description: Fails when the deadline passes, and says what was still wrong.
+options:
+  node: {description: The node's name., type: str, required: true}
+  kubelet: {description: "The version that its kubelet must report, without v.", type: str, default: ""}
+  control_plane: {description: "The version of its static pods, without v.", type: str, default: ""}
+  etcdctl: {description: The etcdctl program., type: str, required: true}
+  members: {description: How many etcd members the cluster has., type: int, required: true}
+  tolerated: {description: Workloads that were unavailable before., type: list, elements: str, default: []}
+  checks:
+    description: What to look at.
+    type: list
+    elements: str
+    choices: [node, static_pods, etcd, daemon_sets, leaders, workloads]
+    required: true
+  timeout: {description: Seconds to wait., type: int, required: true}
+author: kubedrill
+"""
+
+
+def problems_of(params: dict[str, Any]) -> list[str]:
+    """Everything that is wrong at this moment."""
+    checks, node, problems = set(params["checks"]), params["node"], []
+    if "node" in checks:
+        problems += node_problems(kubectl_json("get", "node", node), params["kubelet"])
+    if checks & {"static_pods", "daemon_sets"}:
+        pods = kubectl_json("get", "pods", "-A", f"--field-selector=spec.nodeName={node}")["items"]
+        if "static_pods" in checks:
+            problems += static_pod_problems(pods, node, params["control_plane"])
+        if "daemon_sets" in checks:
+            problems += pod_problems(pods, node)
+    if "etcd" in checks:
+        problems += _etcd(params)
+    if "leaders" in checks:
+        problems += lease_problems(kubectl_json("get", "leases", "-n", "kube-system")["items"])
+    if "workloads" in checks:
+        items = kubectl_json("get", "deployments,statefulsets", "-A")["items"]
+        problems += [
+            found
+            for found in unavailable_workloads(items)
+            if workload_name(found) not in params["tolerated"]
+        ]
+    return problems
+
+
+def _etcd(params: dict[str, Any]) -> list[str]:
+    members = etcdctl(params["etcdctl"], "member", "list").get("members", [])
+    health = etcdctl(params["etcdctl"], "endpoint", "health", "--cluster")
+    alarms = etcdctl(params["etcdctl"], "alarm", "list").get("alarms", [])
+    return etcd_problems(members, health, alarms, params["members"])
+
+
+def main() -> None:
+    """Wait, then exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "node": {"type": "str", "required": True},
+            "kubelet": {"type": "str", "default": ""},
+            "control_plane": {"type": "str", "default": ""},
+            "etcdctl": {"type": "str", "required": True},
+            "members": {"type": "int", "required": True},
+            "tolerated": {"type": "list", "elements": "str", "default": []},
+            "checks": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "int", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        problems = wait_until_none(lambda: problems_of(module.params), module.params["timeout"])
+    except (CommandError, KeyError, ValueError) as error:
+        problems = [f"the cluster's answer could not be read: {error!r}"]
+    if problems:
+        waited = f"waited {module.params['timeout']} s for {module.params['node']}"
+        module.fail_json(msg="; ".join([waited, *problems]), problems=problems)
+    module.exit_json(changed=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Ansible module: what one node runs now and what is left to do on it. Reads only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    CommandError,
+    api_port,
+    image_versions,
+    run,
+)
+
+DOCUMENTATION = r"""
+module: upgrade_state
+short_description: Reads what a node runs and what is left to do on it
+description: Looks at files and processes, not at remembered facts, so that a killed run is continued where it stopped.
+options:
+  version: {description: "The version to upgrade to, without v.", type: str, required: true}
+author: kubedrill
+"""
+UNITS = ("containerd", "kubelet")
+ROLLBACK = Path("/etc/kubernetes/kubedrill/rollback/journal.json")  # roles/rollback writes it
+
+
+def outdated_units() -> list[str]:
+    """Units that do not run, or whose program was replaced by another file since they started."""
+    found = []
+    for unit in UNITS:
+        pid = run(["systemctl", "show", "-p", "MainPID", "--value", unit]).strip()
+        program = Path("/proc") / pid / "exe"
+        if pid == "0" or not program.is_symlink() or str(program.readlink()).endswith(" (deleted)"):
+            found.append(unit)
+    return found
+
+
+def rollback_to(journal: Path = ROLLBACK) -> str:
+    """The version that an unfinished rollback is going to, once it has stopped something here.
+
+    "" otherwise.
+    """
+    noted = json.loads(journal.read_text(encoding="utf-8")) if journal.exists() else {}
+    return str(noted["to"]) if "stopped" in noted else ""
+
+
+def main() -> None:
+    """Read and exit."""
+    module = AnsibleModule(
+        argument_spec={"version": {"type": "str", "required": True}}, supports_check_mode=True
+    )
+    versions = image_versions()
+    try:
+        units = outdated_units()
+    except CommandError as error:
+        module.fail_json(msg=str(error))
+    behind = [
+        name
+        for name, found in versions.items()
+        if name != "etcd" and found != module.params["version"]
+    ]
+    state = {
+        "manifests": versions,
+        "manifests_behind": behind,
+        "outdated_units": units,
+        "api_port": api_port(),
+    }
+    module.exit_json(changed=False, state={**state, "rollback_to": rollback_to()})
+
+
+if __name__ == "__main__":
+    main()
