@@ -6,7 +6,7 @@ No request lost in a rollout, no secret in a file, Pod Security's restricted pro
 from __future__ import annotations
 
 import base64
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,18 +82,20 @@ def test_an_unknown_version_is_refused_before_anything_is_touched() -> None:
 
 def status(*, ready: bool = False, **state: Any) -> Any:
     found = {"waiting": None, "terminated": None, "running": None, **state}
-    return Thing(ready=ready, state=Thing(**found), last_state=None, restart_count=3)
+    return SimpleNamespace(
+        ready=ready, state=SimpleNamespace(**found), last_state=None, restart_count=3
+    )
 
 
 def pod(*statuses: Any, scheduled: str = "True", message: str = "") -> Any:
-    return Thing(
-        metadata=Thing(name="hello-1", namespace="kubedrill-app"),
-        spec=Thing(node_name="w1" if scheduled == "True" else None),
-        status=Thing(
+    return SimpleNamespace(
+        metadata=SimpleNamespace(name="hello-1", namespace="kubedrill-app"),
+        spec=SimpleNamespace(node_name="w1" if scheduled == "True" else None),
+        status=SimpleNamespace(
             phase="Pending",
             container_statuses=list(statuses) or None,
             conditions=[
-                Thing(
+                SimpleNamespace(
                     type="PodScheduled", status=scheduled, message=message, reason="Unschedulable"
                 )
             ],
@@ -101,7 +103,7 @@ def pod(*statuses: Any, scheduled: str = "True", message: str = "") -> Any:
     )
 
 
-PULL = Thing(reason="ErrImageNeverPull", message="no such image")
+PULL = SimpleNamespace(reason="ErrImageNeverPull", message="no such image")
 
 
 def test_container_states_in_words() -> None:
@@ -109,11 +111,11 @@ def test_container_states_in_words() -> None:
         container_state(status(waiting=PULL))
         == "waiting: ErrImageNeverPull no such image (3 restarts)"
     )
-    assert container_state(status(terminated=Thing(reason="Error", exit_code=1))).startswith(
-        "ended: Error, exit code 1"
-    )
-    assert container_state(status(running=Thing())) == "running, not ready (3 restarts)"
-    assert container_state(status(ready=True, running=Thing())) == ""
+    assert container_state(
+        status(terminated=SimpleNamespace(reason="Error", exit_code=1))
+    ).startswith("ended: Error, exit code 1")
+    assert container_state(status(running=SimpleNamespace())) == "running, not ready (3 restarts)"
+    assert container_state(status(ready=True, running=SimpleNamespace())) == ""
 
 
 def test_a_missing_image_ends_the_wait_early() -> None:
@@ -121,27 +123,33 @@ def test_a_missing_image_ends_the_wait_early() -> None:
         fatal_reason([pod(status(waiting=PULL))])
         == "pod hello-1 on w1: ErrImageNeverPull no such image"
     )
-    assert fatal_reason([pod(status(waiting=Thing(reason="ContainerCreating", message="")))]) == ""
+    assert (
+        fatal_reason([pod(status(waiting=SimpleNamespace(reason="ContainerCreating", message="")))])
+        == ""
+    )
 
 
 def test_diagnosis_carries_states_logs_and_events() -> None:
-    pods = [pod(status(running=Thing())), pod(scheduled="False", message="0/5 nodes are available")]
+    pods = [
+        pod(status(running=SimpleNamespace())),
+        pod(scheduled="False", message="0/5 nodes are available"),
+    ]
     events = [
-        Thing(
+        SimpleNamespace(
             type="Warning",
             reason="Unhealthy",
             message="503",
-            involved_object=Thing(kind="Pod", name="hello-1"),
+            involved_object=SimpleNamespace(kind="Pod", name="hello-1"),
         ),
-        Thing(
+        SimpleNamespace(
             type="Normal",
             reason="Pulled",
             message="",
-            involved_object=Thing(kind="Pod", name="hello-1"),
+            involved_object=SimpleNamespace(kind="Pod", name="hello-1"),
         ),
     ]
-    core = Thing(read_namespaced_pod_log=lambda *_, **__: "line 1\nline 2")
-    api: Any = Thing(core=core, pods=lambda *_: pods, events=lambda *_: events)
+    core = SimpleNamespace(read_namespaced_pod_log=lambda *_, **__: "line 1\nline 2")
+    api: Any = SimpleNamespace(core=core, pods=lambda *_: pods, events=lambda *_: events)
     said = diagnose(api)
     for words in (
         "running, not ready",

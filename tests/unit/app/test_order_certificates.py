@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import ssl
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,14 +76,14 @@ class Kube:
         self.request: Any = None
         self._approves = approves
         self.client = None
-        self.core = Thing(read_namespaced_secret=self.read_secret)
-        nodes = [Thing(address=address) for address in ADDRESSES[1:]]
-        self.inventory = Thing(name="local", endpoint_address=ADDRESSES[0], nodes=nodes)
+        self.core = SimpleNamespace(read_namespaced_secret=self.read_secret)
+        nodes = [SimpleNamespace(address=address) for address in ADDRESSES[1:]]
+        self.inventory = SimpleNamespace(name="local", endpoint_address=ADDRESSES[0], nodes=nodes)
 
     def read_secret(self, name: str, _namespace: str) -> Any:
         if name not in self.secrets:
             raise ApiException(status=404)
-        return Thing(data=self.secrets[name])
+        return SimpleNamespace(data=self.secrets[name])
 
     def apply(self, objects: list[dict[str, Any]]) -> None:
         for obj in objects:
@@ -93,17 +93,19 @@ class Kube:
 
     def create_certificate_signing_request(self, body: Any) -> None:
         self.calls.append("create")
-        spec = Thing(
+        spec = SimpleNamespace(
             request=body["spec"]["request"],
             signer_name=body["spec"]["signerName"],
             usages=body["spec"]["usages"],
         )
-        self.request = Thing(spec=spec, status=Thing(conditions=None, certificate=None))
+        self.request = SimpleNamespace(
+            spec=spec, status=SimpleNamespace(conditions=None, certificate=None)
+        )
 
     def patch_certificate_signing_request_approval(self, _name: str, body: Any) -> None:
         self.calls.append("approve")
         if self._approves:
-            self.request.status.conditions = [Thing(**body["status"]["conditions"][0])]
+            self.request.status.conditions = [SimpleNamespace(**body["status"]["conditions"][0])]
 
     def patch_certificate_signing_request_status(self, _name: str, body: Any) -> None:
         self.calls.append("sign")

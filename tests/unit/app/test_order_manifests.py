@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 from pathlib import Path
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -269,7 +269,7 @@ def refusing(kind: str) -> Any:
 
     It remembers what was deleted.
     """
-    node = Thing(metadata=Thing(name="n1"))
+    node = SimpleNamespace(metadata=SimpleNamespace(name="n1"))
     default = {"storageclass.kubernetes.io/is-default-class": "true"}
     missing = ApiException(status=404)
     deleted: list[str] = []
@@ -283,20 +283,22 @@ def refusing(kind: str) -> Any:
     def absent(*_: Any, **__: Any) -> Any:
         raise missing
 
-    return Thing(
+    return SimpleNamespace(
         client=None,
         deleted=deleted,
         pods=lambda *_: [],
         nodes=lambda: [node] * 3,
         ready=lambda _: True,
-        storage=Thing(
-            list_storage_class=lambda: Thing(items=[Thing(metadata=Thing(annotations=default))])
+        storage=SimpleNamespace(
+            list_storage_class=lambda: SimpleNamespace(
+                items=[SimpleNamespace(metadata=SimpleNamespace(annotations=default))]
+            )
         ),
-        apps=Thing(read_namespaced_deployment=absent),
-        core=Thing(
+        apps=SimpleNamespace(read_namespaced_deployment=absent),
+        core=SimpleNamespace(
             read_namespace=absent,
             create_namespaced_secret=lambda *_: None,
-            list_persistent_volume=lambda: Thing(items=[]),
+            list_persistent_volume=lambda: SimpleNamespace(items=[]),
         ),
         apply=apply,
         delete=lambda objects: deleted.extend(obj["kind"] for obj in objects),
@@ -310,8 +312,8 @@ def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(
 ) -> None:
     api = refusing("StatefulSet")
     service = OrderService(api, None)  # type: ignore[arg-type]
-    monkeypatch.setattr(service, "Certificates", lambda _: Thing(ensure=lambda: None))
-    monkeypatch.setattr(service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
+    monkeypatch.setattr(service, "Certificates", lambda _: SimpleNamespace(ensure=lambda: None))
+    monkeypatch.setattr(service, "Migration", lambda *_: SimpleNamespace(clear_failed=lambda: None))
     with pytest.raises(
         StepFailed, match=r"StatefulSet database was refused: 422 spec\.replicas: must be positive"
     ):
@@ -327,10 +329,12 @@ def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does
         f"{obj['kind']} {obj['metadata']['name']}" for obj in objects
     )
     monkeypatch.setattr(
-        service, "Certificates", lambda _: Thing(ensure=lambda: done.append("certificate"))
+        service,
+        "Certificates",
+        lambda _: SimpleNamespace(ensure=lambda: done.append("certificate")),
     )
-    monkeypatch.setattr(service, "Migration", lambda *_: Thing(clear_failed=lambda: None))
-    monkeypatch.setattr(service, "Completeness", lambda *_: Thing(lacks=lambda: None))
+    monkeypatch.setattr(service, "Migration", lambda *_: SimpleNamespace(clear_failed=lambda: None))
+    monkeypatch.setattr(service, "Completeness", lambda *_: SimpleNamespace(lacks=lambda: None))
     OrderService(api, None, said.append).deploy("v1")  # type: ignore[arg-type]
     in_order = [
         "StatefulSet database",
@@ -346,7 +350,7 @@ def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does
 
 def test_too_few_nodes_and_no_storage_are_told_together_before_anything_is_touched() -> None:
     api = refusing("Namespace")
-    api.nodes = lambda: [Thing(metadata=Thing(name="n1"))] * 2
-    api.storage = Thing(list_storage_class=lambda: Thing(items=[]))
+    api.nodes = lambda: [SimpleNamespace(metadata=SimpleNamespace(name="n1"))] * 2
+    api.storage = SimpleNamespace(list_storage_class=lambda: SimpleNamespace(items=[]))
     with pytest.raises(UsageError, match=r"2 nodes are ready .* no default StorageClass"):
         OrderService(api, None).deploy("v1")  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ BEGAN = datetime(2026, 11, 21, 17, 0, tzinfo=UTC)
 
 
 def workload(name: str, ready: int = 1) -> Any:
-    status = Thing(
+    status = SimpleNamespace(
         observed_generation=1,
         updated_replicas=1,
         ready_replicas=ready,
@@ -25,7 +25,11 @@ def workload(name: str, ready: int = 1) -> Any:
         replicas=1,
     )
     status.conditions = []
-    return Thing(metadata=Thing(name=name, generation=1), spec=Thing(replicas=1), status=status)
+    return SimpleNamespace(
+        metadata=SimpleNamespace(name=name, generation=1),
+        spec=SimpleNamespace(replicas=1),
+        status=status,
+    )
 
 
 class Cluster:
@@ -39,9 +43,9 @@ class Cluster:
         self.found: list[Any] = []
         self.asked_pods = 0
         self.client = None
-        self.apps = Thing(
-            list_namespaced_stateful_set=lambda *_, **__: Thing(items=self.stateful),
-            list_namespaced_deployment=lambda *_, **__: Thing(items=self.deployments),
+        self.apps = SimpleNamespace(
+            list_namespaced_stateful_set=lambda *_, **__: SimpleNamespace(items=self.stateful),
+            list_namespaced_deployment=lambda *_, **__: SimpleNamespace(items=self.deployments),
         )
 
     def pods(self, *_: str) -> list[Any]:
@@ -57,7 +61,9 @@ def cluster() -> Cluster:
 @pytest.fixture
 def migration(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     lacks: dict[str, str | None] = {"is": None}
-    monkeypatch.setattr(progress, "Migration", lambda *_: Thing(lacks=lambda: lacks["is"]))
+    monkeypatch.setattr(
+        progress, "Migration", lambda *_: SimpleNamespace(lacks=lambda: lacks["is"])
+    )
     return lacks
 
 
@@ -93,9 +99,13 @@ def test_pods_are_asked_for_seldom_and_a_missing_image_ends_the_wait(
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     migration["is"] = "migrate-v1 has not ended"
-    waiting = Thing(waiting=Thing(reason="ImagePullBackOff", message="no such image"))
-    pod = Thing(metadata=Thing(name="web-1"), spec=Thing(node_name="w1"))
-    pod.status = Thing(container_statuses=[Thing(state=waiting)])
+    waiting = SimpleNamespace(
+        waiting=SimpleNamespace(reason="ImagePullBackOff", message="no such image")
+    )
+    pod = SimpleNamespace(
+        metadata=SimpleNamespace(name="web-1"), spec=SimpleNamespace(node_name="w1")
+    )
+    pod.status = SimpleNamespace(container_statuses=[SimpleNamespace(state=waiting)])
     cluster.found = [pod]
     found, _ = looking(cluster)
     for _look in range(4):
@@ -114,7 +124,9 @@ def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_doe
 ) -> None:
     assert migration["is"] is None
     stuck = workload("web", ready=0)
-    stuck.status.conditions = [Thing(reason="ProgressDeadlineExceeded", message="no progress")]
+    stuck.status.conditions = [
+        SimpleNamespace(reason="ProgressDeadlineExceeded", message="no progress")
+    ]
     stuck.metadata.generation = 2
     cluster.deployments[DEPLOYMENTS.index("web")] = stuck
     found, _ = looking(cluster)
@@ -130,21 +142,26 @@ def pod(
     def at(seconds: int) -> datetime:
         return BEGAN + timedelta(seconds=seconds)
 
-    conditions = [Thing(type="PodScheduled", status="True", last_transition_time=at(made + 3))]
+    conditions = [
+        SimpleNamespace(type="PodScheduled", status="True", last_transition_time=at(made + 3))
+    ]
     ready_at = at(made if ready is None else ready)
     conditions.append(
-        Thing(
+        SimpleNamespace(
             type="Ready", status="False" if ready is None else "True", last_transition_time=ready_at
         )
     )
-    terminated = None if ended is None else Thing(started_at=at(made + 4), finished_at=at(ended))
-    running = Thing(started_at=at(made + 4)) if ended is None else None
-    state = Thing(running=running, terminated=terminated)
-    return Thing(
-        metadata=Thing(name=name, uid=f"uid of {name}", creation_timestamp=at(made)),
-        spec=Thing(node_name="w1"),
-        status=Thing(
-            conditions=conditions, container_statuses=[Thing(state=state, restart_count=restarts)]
+    terminated = (
+        None if ended is None else SimpleNamespace(started_at=at(made + 4), finished_at=at(ended))
+    )
+    running = SimpleNamespace(started_at=at(made + 4)) if ended is None else None
+    state = SimpleNamespace(running=running, terminated=terminated)
+    return SimpleNamespace(
+        metadata=SimpleNamespace(name=name, uid=f"uid of {name}", creation_timestamp=at(made)),
+        spec=SimpleNamespace(node_name="w1"),
+        status=SimpleNamespace(
+            conditions=conditions,
+            container_statuses=[SimpleNamespace(state=state, restart_count=restarts)],
         ),
     )
 
@@ -166,6 +183,6 @@ def test_the_timeline_tells_of_new_pods_by_when_they_were_ready() -> None:
 
 def test_a_pod_that_nothing_happened_to_yet_was_made_at_least() -> None:
     waiting = pod("web-1", 0)
-    waiting.status = Thing(conditions=None, container_statuses=None)
+    waiting.status = SimpleNamespace(conditions=None, container_statuses=None)
     waiting.spec.node_name = None
     assert timeline([waiting], set()) == ["web-1 on no node: made 0 s"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,12 +41,12 @@ class Cluster:
         self.database_admits = {self.secrets["database"]["login"]}
         self.queue_admits = self._queue_env()
         self.clients = {"web": self._mounted(), "worker": self._mounted()}
-        self.core = Thing(
+        self.core = SimpleNamespace(
             read_namespaced_secret=self.read_secret,
             patch_namespaced_secret=self.patch_secret,
             patch_namespaced_config_map=self.patch_config,
         )
-        self.apps = Thing(
+        self.apps = SimpleNamespace(
             patch_namespaced_deployment=self.roll, patch_namespaced_stateful_set=self.roll
         )
 
@@ -73,9 +73,11 @@ class Cluster:
             key: base64.b64encode(value.encode()).decode()
             for key, value in self.secrets[name].items()
         }
-        return Thing(
+        return SimpleNamespace(
             data=data,
-            metadata=Thing(annotations=dict(self.annotations) if name == "database" else None),
+            metadata=SimpleNamespace(
+                annotations=dict(self.annotations) if name == "database" else None
+            ),
         )
 
     def patch_secret(self, name: str, _namespace: str, body: Any) -> None:
@@ -111,12 +113,12 @@ class Cluster:
         self.database_admits = admitted
 
     def pods(self, _namespace: str, selector: str) -> list[Any]:
-        conditions = [Thing(type="Ready", status="True")]
+        conditions = [SimpleNamespace(type="Ready", status="True")]
         name = selector.partition("=")[2]
         return [
-            Thing(
-                metadata=Thing(name=f"{name}-0", deletion_timestamp=None),
-                status=Thing(phase="Running", conditions=conditions),
+            SimpleNamespace(
+                metadata=SimpleNamespace(name=f"{name}-0", deletion_timestamp=None),
+                status=SimpleNamespace(phase="Running", conditions=conditions),
             )
         ]
 
@@ -140,8 +142,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     def wait_for(_what: str, lacks: Any) -> None:
         assert lacks() is None
 
-    service = Thing(
-        status=lambda: Thing(version="v1", problem=found.problem),
+    service = SimpleNamespace(
+        status=lambda: SimpleNamespace(version="v1", problem=found.problem),
         migrate_again=found.migrate_again,
         wait_for=wait_for,
         wait_ready=lambda _: None,

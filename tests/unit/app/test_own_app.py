@@ -6,7 +6,7 @@ What is applied, what is refused, what is left alone.
 from __future__ import annotations
 
 from copy import deepcopy
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,19 +71,21 @@ class Cluster:
         self.applied: list[str] = []
         self.waited: list[str] = []
         self.refuse, self.never_complete = refuse, never_complete
-        self.inventory = Thing(endpoint_address="172.31.77.10")
-        self.core = Thing(
-            read_namespaced_service=lambda *_: Thing(spec=Thing(cluster_ip="10.96.0.7")),
+        self.inventory = SimpleNamespace(endpoint_address="172.31.77.10")
+        self.core = SimpleNamespace(
+            read_namespaced_service=lambda *_: SimpleNamespace(
+                spec=SimpleNamespace(cluster_ip="10.96.0.7")
+            ),
             read_namespace=self._namespace,
             read_namespaced_pod_log=lambda *_, **_options: "Traceback: no database",
             list_namespaced_service=lambda _name: self._listed("Service"),
         )
-        self.apps = Thing(
+        self.apps = SimpleNamespace(
             list_namespaced_deployment=lambda _name: self._listed("Deployment"),
             list_namespaced_stateful_set=lambda _name: self._listed("StatefulSet"),
             read_namespaced_deployment=self._deployment,
         )
-        self.client = Thing(sanitize_for_serialization=deepcopy)
+        self.client = SimpleNamespace(sanitize_for_serialization=deepcopy)
 
     @staticmethod
     def key(each: dict[str, Any]) -> Key:
@@ -127,18 +129,20 @@ class Cluster:
         return []
 
     def pods(self, _namespace: str, selector: str = "") -> list[Any]:
-        status = Thing(
+        status = SimpleNamespace(
             ready=False,
             restart_count=3,
             last_state=None,
-            state=Thing(
-                terminated=None, running=None, waiting=Thing(reason="CrashLoopBackOff", message="")
+            state=SimpleNamespace(
+                terminated=None,
+                running=None,
+                waiting=SimpleNamespace(reason="CrashLoopBackOff", message=""),
             ),
         )
-        pod = Thing(
-            metadata=Thing(name="web-1", namespace="shop", deletion_timestamp=None),
-            spec=Thing(node_name="w1"),
-            status=Thing(phase="Running", container_statuses=[status], conditions=[]),
+        pod = SimpleNamespace(
+            metadata=SimpleNamespace(name="web-1", namespace="shop", deletion_timestamp=None),
+            spec=SimpleNamespace(node_name="w1"),
+            status=SimpleNamespace(phase="Running", container_statuses=[status], conditions=[]),
         )
         return [] if self.never_complete == "" and selector == "" else [pod]
 
@@ -151,19 +155,21 @@ class Cluster:
     def _namespace(self, name: str) -> Any:
         if ("Namespace", "", name) not in self.there:
             raise ApiException(status=404)
-        return Thing(metadata=Thing(deletion_timestamp=None))
+        return SimpleNamespace(metadata=SimpleNamespace(deletion_timestamp=None))
 
     def _deployment(self, name: str, namespace: str) -> Any:
         if ("Deployment", namespace, name) not in self.there:
             raise ApiException(status=404)
-        template = Thing(spec=Thing(containers=[Thing(image="registry:5000/shop:7")]))
-        return Thing(
-            spec=Thing(template=template, replicas=2, selector=SELECTOR),
-            status=Thing(ready_replicas=1),
+        template = SimpleNamespace(
+            spec=SimpleNamespace(containers=[SimpleNamespace(image="registry:5000/shop:7")])
+        )
+        return SimpleNamespace(
+            spec=SimpleNamespace(template=template, replicas=2, selector=SELECTOR),
+            status=SimpleNamespace(ready_replicas=1),
         )
 
     def _listed(self, kind: str) -> Any:
-        return Thing(
+        return SimpleNamespace(
             items=[value for key, value in self.there.items() if key[:2] == (kind, "shop")]
         )
 

@@ -1,6 +1,6 @@
 """A namespace of kubedrill's own goes without waiting for its pods' grace period."""
 
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,8 +30,8 @@ class Core:
         if not self.looks:
             raise ApiException(status=404)
         self.looks -= 1
-        left = Object(status="True", message="1 pod left")
-        return Object(status=Object(phase="Terminating", conditions=[left]))
+        left = SimpleNamespace(status="True", message="1 pod left")
+        return SimpleNamespace(status=SimpleNamespace(phase="Terminating", conditions=[left]))
 
 
 def api_with(core: Core, seconds: float = 30) -> ClusterApi:

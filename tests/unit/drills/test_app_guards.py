@@ -4,7 +4,7 @@ A disruption budget, and tolerations that end.
 """
 
 from math import inf
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +16,13 @@ from kubedrill.drills.node_drain import guarding_budgets
 
 def pod(*tolerations: tuple[str | None, str | None, int | None]) -> Any:
     found = [
-        Object(key=key, effect=effect, toleration_seconds=seconds)
+        SimpleNamespace(key=key, effect=effect, toleration_seconds=seconds)
         for key, effect, seconds in tolerations
     ]
-    return Object(spec=Object(tolerations=found or None), metadata=Object(labels={"app": "hello"}))
+    return SimpleNamespace(
+        spec=SimpleNamespace(tolerations=found or None),
+        metadata=SimpleNamespace(labels={"app": "hello"}),
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,11 +53,16 @@ def test_the_sample_app_does_not_stay_for_long() -> None:
     ("labels", "found"), [({"app": "hello"}, ["guard"]), ({"app": "other"}, [])]
 )
 def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) -> None:
-    selector = Object(match_labels=labels, match_expressions=None)
-    budget = Object(metadata=Object(name="guard"), spec=Object(selector=selector))
-    listed = Object(list_namespaced_pod_disruption_budget=lambda _namespace: Object(items=[budget]))
-    api = Object(pods=lambda *_: [pod()], policy=listed)
-    ctx: Any = Object(
-        faults=Object(api=api), survey=Object(app=Object(namespace="n", selector="s"))
+    selector = SimpleNamespace(match_labels=labels, match_expressions=None)
+    budget = SimpleNamespace(
+        metadata=SimpleNamespace(name="guard"), spec=SimpleNamespace(selector=selector)
+    )
+    listed = SimpleNamespace(
+        list_namespaced_pod_disruption_budget=lambda _namespace: SimpleNamespace(items=[budget])
+    )
+    api = SimpleNamespace(pods=lambda *_: [pod()], policy=listed)
+    ctx: Any = SimpleNamespace(
+        faults=SimpleNamespace(api=api),
+        survey=SimpleNamespace(app=SimpleNamespace(namespace="n", selector="s")),
     )
     assert guarding_budgets(ctx) == found

@@ -8,7 +8,7 @@ import json
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,7 +59,7 @@ class Cluster:
         self.there |= {obj["kind"] for obj in objects}
 
     def create_namespaced_service_account_token(self, *_: Any) -> Any:
-        return Object(status=Object(token=token()))
+        return SimpleNamespace(status=SimpleNamespace(token=token()))
 
     def remove_namespace(self, _name: str) -> None:
         self.there.discard("Namespace")
@@ -70,7 +70,7 @@ class Cluster:
     def read_namespace(self, _name: str) -> Any:
         if "Namespace" not in self.there:
             raise ApiException(status=404)
-        return Object(metadata=Object(deletion_timestamp=None))
+        return SimpleNamespace(metadata=SimpleNamespace(deletion_timestamp=None))
 
     def answer(self, server: tuple[str, int], _path: str, said: str, **_: Any) -> int:
         address, _ = server
@@ -90,12 +90,12 @@ class Context:
 
     def __init__(self, inventory: Any, cluster: Any, hosts: Any = None) -> None:
         settings = Settings.model_validate({"timeouts": {"revoked": 1}})
-        self.faults = Object(
+        self.faults = SimpleNamespace(
             inventory=inventory, api=cluster, hosts=hosts, settings=settings, note=lambda *_: None
         )
         self.targets = tuple(node.name for node in inventory.control_planes)
         self.checks: dict[str, tuple[bool | None, str]] = {}
-        self.undos = Object(add=lambda *_: None)
+        self.undos = SimpleNamespace(add=lambda *_: None)
 
     @contextmanager
     def fault(self, fault: Any) -> Any:

@@ -1,6 +1,6 @@
 # ruff: noqa: S311 - the choices of a drill are recorded, not secret
 import random
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -106,4 +106,4 @@ def test_planted_budget_selects_the_planted_pod_on_the_node_and_leaves_no_room()
         == {namespace["metadata"]["name"]}
         == {NAMESPACE}
     )
-    assert Object(**budget["metadata"]).name == WORKLOAD
+    assert SimpleNamespace(**budget["metadata"]).name == WORKLOAD

@@ -4,7 +4,7 @@ The etcd part: tests/unit/faults.
 """
 
 from contextlib import contextmanager
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,8 +42,11 @@ class Api:
             raise ApiUnavailable("no answer")
 
     def list_namespaced_config_map(self, _namespace: str) -> Any:
-        return Object(
-            items=[Object(metadata=Object(name=name)) for name in [*self.maps, "kube-root-ca.crt"]]
+        return SimpleNamespace(
+            items=[
+                SimpleNamespace(metadata=SimpleNamespace(name=name))
+                for name in [*self.maps, "kube-root-ca.crt"]
+            ]
         )
 
 
@@ -145,11 +148,11 @@ class Restoring:
     def __init__(self, inventory: Any, api: Any) -> None:
         self.said: list[str] = []
         self.targets = ("cp1", "cp2")
-        self.faults = Object(
+        self.faults = SimpleNamespace(
             inventory=inventory, api=api, hosts=None, settings=Settings(), note=lambda *_: None
         )
-        self.survey = Object(faults=self.faults)
-        self.undos = Object(add=lambda what, _undo: self.said.append(f"undo: {what}"))
+        self.survey = SimpleNamespace(faults=self.faults)
+        self.undos = SimpleNamespace(add=lambda what, _undo: self.said.append(f"undo: {what}"))
         self.check = lambda name, ok, found, expected: self.said.append(f"{name}: {ok}")  # noqa: ARG005
 
     @contextmanager
@@ -182,7 +185,7 @@ def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it
     def snapshot(_ctx: Any, node: str) -> Any:
         assert node == "cp3"
         kept[:] = api.maps
-        return Object(keys=1, revision=2)
+        return SimpleNamespace(keys=1, revision=2)
 
     def restore(_fault: Any, _ctx: Any, _snapshot: Any, _members: Any) -> None:
         api.maps[:] = kept

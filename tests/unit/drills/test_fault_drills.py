@@ -2,7 +2,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,10 +26,12 @@ TABLES = [SERVICE_DRILLS, NETWORK_DRILLS, NODE_DRILLS, RESOURCE_DRILLS, POD_DRIL
 
 
 def survey(inventory: Any, **api: Any) -> Any:
-    everything = Object(**api)
-    faults = Object(inventory=inventory, api=everything, hosts=everything, settings=Settings())
-    app = Object(namespace="shop", name="web", selector="app=web")
-    return Object(
+    everything = SimpleNamespace(**api)
+    faults = SimpleNamespace(
+        inventory=inventory, api=everything, hosts=everything, settings=Settings()
+    )
+    app = SimpleNamespace(namespace="shop", name="web", selector="app=web")
+    return SimpleNamespace(
         faults=faults, app=app, rng=random.Random(7), timers=None, limits_of=Settings().drills.of
     )
 
@@ -162,7 +164,7 @@ def test_no_two_drills_share_a_name() -> None:
 
 
 def test_choices_are_refused_where_nothing_would_be_left(make_inventory: Any) -> None:
-    pods = [Object(spec=Object(node_name=name)) for name in ("w1", "w2", "w1")]
+    pods = [SimpleNamespace(spec=SimpleNamespace(node_name=name)) for name in ("w1", "w2", "w1")]
     few = survey(make_inventory(cp=1, workers=1), pods=lambda *_: pods, vip_holder=lambda: "cp1")
     assert choices.app_workers(few) == []
     assert choices.address_holder(few) == []
@@ -179,17 +181,19 @@ def test_choices_are_refused_where_nothing_would_be_left(make_inventory: Any) ->
 
 def labelled(**zones: str) -> Any:
     labels = [(name, {choices.ZONE: zone} if zone else None) for name, zone in zones.items()]
-    return lambda: [Object(metadata=Object(name=name, labels=found)) for name, found in labels]
+    return lambda: [
+        SimpleNamespace(metadata=SimpleNamespace(name=name, labels=found)) for name, found in labels
+    ]
 
 
 def power(inventory: Any, **zones: str) -> Any:
     found = survey(
         inventory,
         nodes=labelled(**zones),
-        run=lambda *_: Object(stdout="", ok=True),
+        run=lambda *_: SimpleNamespace(stdout="", ok=True),
         etcd_members=lambda: [Member(f"cp{i}", i, 1) for i in (1, 2, 3)],
     )
-    found.faults.power = Object(available=lambda _node: None)
+    found.faults.power = SimpleNamespace(available=lambda _node: None)
     return found
 
 
@@ -216,11 +220,11 @@ def probe(**fields: Any) -> Any:
             "timeout_seconds",
         )
     )
-    return Object(**{**unset, **fields})
+    return SimpleNamespace(**{**unset, **fields})
 
 
 def pod_spec(readiness: Any) -> Any:
-    return Object(containers=[Object(readiness_probe=readiness)])
+    return SimpleNamespace(containers=[SimpleNamespace(readiness_probe=readiness)])
 
 
 def test_readiness_is_read_from_the_pod_and_else_kubernetes_default() -> None:
@@ -233,26 +237,32 @@ def test_readiness_is_read_from_the_pod_and_else_kubernetes_default() -> None:
 
 
 def test_a_hanging_dns_pod_is_out_after_its_own_probe_has_failed(make_inventory: Any) -> None:
-    pods = [Object(spec=pod_spec(probe(period_seconds=5)))]
+    pods = [SimpleNamespace(spec=pod_spec(probe(period_seconds=5)))]
     found = survey(make_inventory(), pods=lambda *_: pods)
-    found.timers = Object(proxy_min_sync=Object(value=1.0), describe=lambda *_: ())
+    found.timers = SimpleNamespace(
+        proxy_min_sync=SimpleNamespace(value=1.0), describe=lambda *_: ()
+    )
     (part,) = frozen_dns(found, "w1").dns
     assert part.seconds == 5 * 3 + 1 + 1
 
 
 def ready_pod(name: str) -> Any:
-    return Object(
-        metadata=Object(
-            name=name, deletion_timestamp=None, owner_references=[Object(controller=True)]
+    return SimpleNamespace(
+        metadata=SimpleNamespace(
+            name=name, deletion_timestamp=None, owner_references=[SimpleNamespace(controller=True)]
         ),
-        status=Object(phase="Running", conditions=[Object(type="Ready", status="True")]),
-        spec=Object(node_name="w1", containers=[Object(name="web")]),
+        status=SimpleNamespace(
+            phase="Running", conditions=[SimpleNamespace(type="Ready", status="True")]
+        ),
+        spec=SimpleNamespace(node_name="w1", containers=[SimpleNamespace(name="web")]),
     )
 
 
 def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
     found = survey(
-        make_inventory(), pods=lambda *_: [ready_pod("web-1")], run=lambda *_: Object(ok=True)
+        make_inventory(),
+        pods=lambda *_: [ready_pod("web-1")],
+        run=lambda *_: SimpleNamespace(ok=True),
     )
     by_what = {drill.what: drill for drill in POD_DRILLS}
     assert "needs 2 or more" in str(by_what["pod"].unavailable(found))
@@ -260,7 +270,7 @@ def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
     two = survey(
         make_inventory(),
         pods=lambda *_: [ready_pod("web-1"), ready_pod("web-2")],
-        run=lambda *_: Object(ok=True),
+        run=lambda *_: SimpleNamespace(ok=True),
     )
     one: PodDrill = by_what["container"]
     assert one.unavailable(two) is None

@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -41,17 +41,21 @@ def test_the_plan_depends_on_the_seed_alone_and_has_every_fault_before_one_comes
 
 def test_the_targets_are_the_plan_and_a_replay_draws_the_same() -> None:
     settings = lasting(Settings(), 5)
-    survey: Any = Object(faults=Object(settings=settings), rng=drill_rng(4711, "game-day"))
+    survey: Any = SimpleNamespace(
+        faults=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day")
+    )
     targets = GameDay().prepare(survey)
     assert targets[0] == "5 min"
     assert all(Entry.read(target).name in OFFERED for target in targets[1:])
-    again: Any = Object(faults=Object(settings=settings), rng=drill_rng(4711, "game-day", targets))
+    again: Any = SimpleNamespace(
+        faults=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day", targets)
+    )
     assert GameDay().prepare(again) == targets
 
 
 def test_no_outage_that_a_drawn_drill_may_have_fails_the_whole_day() -> None:
     of = Settings().drills.of
-    survey: Any = Object(limits_of=of)
+    survey: Any = SimpleNamespace(limits_of=of)
     drawn = ("30 min", "certificate-expired-apiserver#1", "pod-killed#2")
     limits = {budget.probes: budget.limit_s for budget in GameDay().budgets(survey, drawn)}
     assert (
@@ -121,7 +125,7 @@ class Context:
 
     @property
     def undos(self) -> Any:
-        return Object(add=lambda what, _undo: self.said.append(f"undo of {what}"))
+        return SimpleNamespace(add=lambda what, _undo: self.said.append(f"undo of {what}"))
 
     @contextmanager
     def step(self, _subject: str, name: str) -> Any:
@@ -149,30 +153,30 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         def pods(*_: Any) -> list[Any]:
             if away:
                 raise away.pop()
-            return [Object(spec=Object(node_name="w2"))]
+            return [SimpleNamespace(spec=SimpleNamespace(node_name="w2"))]
 
         api: Any = ClusterApi.__new__(ClusterApi)  # its way of waiting, without a cluster
         api.pods, api.settings = pods, Settings.model_validate({"timeouts": {"api_up": 5}})
         settings = Settings.model_validate({"timeouts": {"recovery": 0.01}})
-        faults = Object(
+        faults = SimpleNamespace(
             api=api,
             hosts=None,
             inventory=None,
             settings=settings,
             note=lambda _s, text: said.append(text),
         )
-        app = Object(deploy=lambda: said.append("app deployed"))
+        app = SimpleNamespace(deploy=lambda: said.append("app deployed"))
         monkeypatch.setitem(OFFERED, drill.name, drill)
         monkeypatch.setattr(game_day, "pause", lambda _s: None)
         monkeypatch.setattr(game_day, "find_problems", lambda *_: problems or [])
         monkeypatch.setattr(game_day, "find_residue", lambda *_: [])
-        monkeypatch.setattr(game_day, "Marks", Object(read=lambda _ctx: None))
+        monkeypatch.setattr(game_day, "Marks", SimpleNamespace(read=lambda _ctx: None))
         monkeypatch.setattr(game_day, "judge_rounds", lambda _path, _rounds: [])
         users = MagicMock()
         users.__enter__.return_value = users
         users.wait_complete = lambda: said.append("orders complete")
         users.settle = lambda: said.append("orders settled")
-        ledger = Object(
+        ledger = SimpleNamespace(
             open=lambda: None,
             close=None,
             write=lambda: True,
@@ -183,7 +187,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         )
         monkeypatch.setattr(game_day, "Ledger", lambda _api: ledger)
         monkeypatch.setattr(game_day, "OrderUsers", lambda _ctx: users)
-        writer = Object(flush=lambda: None, path="x")
+        writer = SimpleNamespace(flush=lambda: None, path="x")
         return Context(Survey(faults, app), ("30 min", *entries), said, writer)
 
     return make

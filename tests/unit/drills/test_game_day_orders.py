@@ -5,7 +5,7 @@ Who orders, what is waited for, and what their ledger says in the end.
 
 import random
 from contextlib import contextmanager
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,13 +27,13 @@ class Context:
         self.waited: list[str] = []
         self.statuses = statuses
         settings = Settings.model_validate({"game_day": {"orders_per_s": rate}})
-        api = Thing(wait=self._wait)
-        self.faults = Thing(
-            api=api, settings=settings, inventory=Thing(endpoint_address="10.0.0.9"),
+        api = SimpleNamespace(wait=self._wait)
+        self.faults = SimpleNamespace(
+            api=api, settings=settings, inventory=SimpleNamespace(endpoint_address="10.0.0.9"),
             note=lambda _subject, text: self.notes.append(text),
         )  # fmt: skip
-        self.survey = Thing(rng=random.Random(1))  # noqa: S311 - a drill's recorded choices
-        self.writer = Thing(path=tmp_path / "game-day.jsonl")
+        self.survey = SimpleNamespace(rng=random.Random(1))  # noqa: S311 - a drill's recorded choices
+        self.writer = SimpleNamespace(path=tmp_path / "game-day.jsonl")
 
     def _wait(self, what: str, lacks: Any, *, setting: str) -> None:
         while (problem := lacks()) is not None:
@@ -55,7 +55,7 @@ class Orders:
     """Traffic that is given its ledger."""
 
     def __init__(self, ledger: Ledger | None) -> None:
-        self.ledger, self.plan, self.ended = ledger, Thing(), False
+        self.ledger, self.plan, self.ended = ledger, SimpleNamespace(), False
 
     def __call__(self, plan: Any, path: Any, _timeouts: Any) -> Any:
         self.plan, self.path = plan, path
@@ -90,7 +90,9 @@ def users(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
         statuses: list[Any], ledger: Ledger | None = None, rate: float = 10
     ) -> tuple[OrderUsers, Context, Orders]:
         ctx, orders = Context(tmp_path, statuses, rate), Orders(ledger)
-        service = Thing(status=lambda: statuses.pop(0) if len(statuses) > 1 else statuses[0])
+        service = SimpleNamespace(
+            status=lambda: statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        )
         monkeypatch.setattr(orders_module, "OrderService", lambda *_: service)
         monkeypatch.setattr(orders_module, "Traffic", orders)
         made: Any = ctx
@@ -99,7 +101,7 @@ def users(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     return make
 
 
-WELL = Thing(version="v1", problem="")
+WELL = SimpleNamespace(version="v1", problem="")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_nobody_orders_where_nothing_is_deployed_or_nobody_shall_and_that_is_tol
 
 
 def test_users_order_from_a_complete_service_and_every_order_is_looked_for(users: Any) -> None:
-    ill = Thing(version="v1", problem="database: 2 ready, expected 3")
+    ill = SimpleNamespace(version="v1", problem="database: 2 ready, expected 3")
     who, ctx, orders = users([ill, ill, WELL], book(300))
     with who:
         assert ctx.waited == ["database: 2 ready, expected 3"]

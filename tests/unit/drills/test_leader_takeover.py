@@ -1,4 +1,4 @@
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,12 +46,16 @@ def test_flags_are_read_from_the_component_s_own_static_pod() -> None:
     def pods(namespace: str, selector: str) -> list[Any]:
         asked.append((namespace, selector))
         command = ["kube-scheduler", "--leader-elect=true", "--leader-elect-lease-duration=9s"]
-        return [Object(spec=Object(containers=[Object(command=command, args=None)]))]
+        return [
+            SimpleNamespace(
+                spec=SimpleNamespace(containers=[SimpleNamespace(command=command, args=None)])
+            )
+        ]
 
-    api: Any = Object(pods=pods)
+    api: Any = SimpleNamespace(pods=pods)
     assert election_timers(api, "kube-scheduler").lease.value == 9
     assert asked == [("kube-system", "component=kube-scheduler")]
-    none: Any = Object(pods=lambda *_: [])
+    none: Any = SimpleNamespace(pods=lambda *_: [])
     with pytest.raises(KubedrillError, match="no pod with the label component=kube-scheduler"):
         election_timers(none, "kube-scheduler")
 
@@ -62,12 +66,14 @@ def test_a_node_s_name_may_have_an_underscore_or_dots() -> None:
 
 
 def lease(holder: str) -> Any:
-    spec = Object(spec=Object(holder_identity=holder, lease_transitions=1))
-    return Object(coordination=Object(read_namespaced_lease=lambda *_a, **_k: spec))
+    spec = SimpleNamespace(spec=SimpleNamespace(holder_identity=holder, lease_transitions=1))
+    return SimpleNamespace(
+        coordination=SimpleNamespace(read_namespaced_lease=lambda *_a, **_k: spec)
+    )
 
 
 def test_without_a_leader_there_is_nothing_to_drill() -> None:
-    survey: Any = Object(faults=Object(api=lease("")))
+    survey: Any = SimpleNamespace(faults=SimpleNamespace(api=lease("")))
     scheduler, controllers = LEADER_DRILLS
     assert scheduler.unavailable(survey) == "nobody holds the lease kube-scheduler in kube-system"
     survey.faults.api = lease("cp2_x")

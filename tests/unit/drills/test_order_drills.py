@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,10 +18,12 @@ BY_PART = {drill.part: drill for drill in ORDER_DRILLS}
 
 def pod(name: str, role: str = "", ready: str = "True") -> Any:
     labels = {"app.kubernetes.io/name": name.rpartition("-")[0], "kubedrill/role": role}
-    return Thing(
-        metadata=Thing(name=name, labels=labels, deletion_timestamp=None),
-        status=Thing(phase="Running", conditions=[Thing(type="Ready", status=ready)]),
-        spec=Thing(node_name="w1"),
+    return SimpleNamespace(
+        metadata=SimpleNamespace(name=name, labels=labels, deletion_timestamp=None),
+        status=SimpleNamespace(
+            phase="Running", conditions=[SimpleNamespace(type="Ready", status=ready)]
+        ),
+        spec=SimpleNamespace(node_name="w1"),
     )
 
 
@@ -33,12 +35,18 @@ def survey(*pods: Any, deployed: bool = True, problem: str | None = None, jsz: A
     def web(*_: Any) -> Any:
         if not deployed:
             raise ApiException(status=404)
-        container = Thing(image="docker.io/kubedrill/orders:v1")
-        return Thing(spec=Thing(replicas=1, template=Thing(spec=Thing(containers=[container]))))
+        container = SimpleNamespace(image="docker.io/kubedrill/orders:v1")
+        return SimpleNamespace(
+            spec=SimpleNamespace(
+                replicas=1, template=SimpleNamespace(spec=SimpleNamespace(containers=[container]))
+            )
+        )
 
-    apps = Thing(read_namespaced_deployment=web, read_namespaced_stateful_set=web)
-    core = Thing(list_namespaced_persistent_volume_claim=lambda _: Thing(items=[]))
-    api = Thing(
+    apps = SimpleNamespace(read_namespaced_deployment=web, read_namespaced_stateful_set=web)
+    core = SimpleNamespace(
+        list_namespaced_persistent_volume_claim=lambda _: SimpleNamespace(items=[])
+    )
+    api = SimpleNamespace(
         pods=listed,
         apps=apps,
         core=core,
@@ -46,7 +54,7 @@ def survey(*pods: Any, deployed: bool = True, problem: str | None = None, jsz: A
         rollout_problem=lambda *_: problem,
         pod_get=lambda _namespace, name, *_: json.dumps((jsz or {}).get(name, {})),
     )
-    return Thing(faults=Thing(api=api, settings=None))
+    return SimpleNamespace(faults=SimpleNamespace(api=api, settings=None))
 
 
 def test_without_the_order_service_no_drill_of_it_is_run() -> None:

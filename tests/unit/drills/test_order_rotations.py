@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from contextlib import contextmanager
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,10 +34,14 @@ class Context:
         self.spans: list[tuple[str, str]] = []
         self.undos = Undos()
         self.target = "kubedrill-orders/it"
-        self.writer = Thing(path=folder / "drill.jsonl")
-        self.survey = Thing(rng=random.Random(1))  # noqa: S311 - a test's seed
-        inventory = Thing(endpoint_address="10.0.0.1", nodes=[Thing(address="10.0.0.2")])
-        self.faults = Thing(api=None, settings=Thing(timeouts=None), inventory=inventory)
+        self.writer = SimpleNamespace(path=folder / "drill.jsonl")
+        self.survey = SimpleNamespace(rng=random.Random(1))  # noqa: S311 - a test's seed
+        inventory = SimpleNamespace(
+            endpoint_address="10.0.0.1", nodes=[SimpleNamespace(address="10.0.0.2")]
+        )
+        self.faults = SimpleNamespace(
+            api=None, settings=SimpleNamespace(timeouts=None), inventory=inventory
+        )
 
     @contextmanager
     def step(self, _subject: str, name: str, lane: str = "step") -> Iterator[None]:
@@ -71,7 +75,7 @@ class Live:
         ledger = Ledger(writes, {}, dict.fromkeys(writes, 1))
         if plan.url.startswith("https"):
             ledger.failed.update(self.failed)
-        flow = Thing(check=lambda: None, stop=lambda: None, read_back=lambda: ledger)
+        flow = SimpleNamespace(check=lambda: None, stop=lambda: None, read_back=lambda: ledger)
 
         @contextmanager
         def running() -> Iterator[Any]:
@@ -94,7 +98,7 @@ class Live:
             self.pairs.pop(0)
             return pki.serial(self.pairs[0].certificate)
 
-        return Thing(
+        return SimpleNamespace(
             greeting=greeting,
             live_greeting=lambda: self.greetings[-1],
             logins=logins,
@@ -110,13 +114,17 @@ class Live:
                 raise OSError
             self.versions.append(version)
 
-        return Thing(status=lambda: Thing(version=self.versions[-1]), deploy=deploy)
+        return SimpleNamespace(
+            status=lambda: SimpleNamespace(version=self.versions[-1]), deploy=deploy
+        )
 
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> Live:
     found = Live()
-    certificates = Thing(authority=lambda: "PEM", serving=lambda: found.pairs[0].certificate)
+    certificates = SimpleNamespace(
+        authority=lambda: "PEM", serving=lambda: found.pairs[0].certificate
+    )
     monkeypatch.setattr(order_rotations, "Traffic", found.traffic)
     monkeypatch.setattr(order_rotations, "Rotation", found.rotation)
     monkeypatch.setattr(order_rotations, "OrderService", found.service)

@@ -3,7 +3,7 @@
 What is not run and why, and whose limits count.
 """
 
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,8 +26,8 @@ RELEASES = ("app-rollout", "rollout-image-missing", "rollout-crash-loop", "rollo
 
 def survey(versions: tuple[str, ...], **objectives: Any) -> Survey:
     settings = Settings.model_validate({"app": {**APP, "objectives": objectives}})
-    faults: Any = Object(settings=settings, api=None)
-    app: Any = Object(
+    faults: Any = SimpleNamespace(settings=settings, api=None)
+    app: Any = SimpleNamespace(
         versions=versions,
         told="statefulset/web in namespace shop",
         namespace="shop",
@@ -64,12 +64,16 @@ def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
 ) -> None:
     monkeypatch.setattr(failover_worker, "cut_and_watch", lambda *_: None)
     one = survey((), **objectives)
-    kept = Object(key="node.kubernetes.io/unreachable", effect="NoExecute", toleration_seconds=300)
-    api = Object(pods=lambda *_: [Object(spec=Object(tolerations=[kept]))])
+    kept = SimpleNamespace(
+        key="node.kubernetes.io/unreachable", effect="NoExecute", toleration_seconds=300
+    )
+    api = SimpleNamespace(
+        pods=lambda *_: [SimpleNamespace(spec=SimpleNamespace(tolerations=[kept]))]
+    )
     said: list[Any] = []
-    ctx: Any = Object(
+    ctx: Any = SimpleNamespace(
         survey=one,
-        faults=Object(settings=one.faults.settings, api=api),
+        faults=SimpleNamespace(settings=one.faults.settings, api=api),
         target="w1",
         check=lambda *each: said.append(each),
     )

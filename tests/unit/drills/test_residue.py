@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -174,14 +174,22 @@ class Api:
         spaces: Any = (),
         pods: Any = (),
     ) -> None:
-        marks = [Object(key=key, value=None, effect="NoSchedule") for key in taints]
-        node = Object(metadata=Object(name="w1"), spec=Object(unschedulable=cordoned, taints=marks))
+        marks = [SimpleNamespace(key=key, value=None, effect="NoSchedule") for key in taints]
+        node = SimpleNamespace(
+            metadata=SimpleNamespace(name="w1"),
+            spec=SimpleNamespace(unschedulable=cordoned, taints=marks),
+        )
         self.nodes = lambda: [node]
         self.pods = lambda selector: [
-            Object(metadata=Object(namespace=ns, name=name)) for ns, name in pods if selector
+            SimpleNamespace(metadata=SimpleNamespace(namespace=ns, name=name))
+            for ns, name in pods
+            if selector
         ]
-        listed = [Object(metadata=Object(name=name, labels=labels)) for name, labels in spaces]
-        self.core = Object(list_namespace=lambda: Object(items=listed))
+        listed = [
+            SimpleNamespace(metadata=SimpleNamespace(name=name, labels=labels))
+            for name, labels in spaces
+        ]
+        self.core = SimpleNamespace(list_namespace=lambda: SimpleNamespace(items=listed))
 
 
 def test_the_clusters_own_taints_and_namespaces_are_not_residue() -> None:
@@ -222,14 +230,14 @@ def test_an_api_that_refuses_is_told_and_never_means_clean() -> None:
     def refuse() -> None:
         raise ApiException(status=403, reason="Forbidden")
 
-    api: Any = Object(nodes=refuse)
+    api: Any = SimpleNamespace(nodes=refuse)
     (found,) = scan_api(api)
     assert found.kind == "api"
     assert "403 Forbidden" in str(found)
 
 
 def inventory(*nodes: Node) -> Any:
-    return Object(nodes=nodes, name="test", path="inv")
+    return SimpleNamespace(nodes=nodes, name="test", path="inv")
 
 
 def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +247,7 @@ def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch
         return "--services--\n" + HEALTHY
 
     monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: ["w1"])
-    found = scan(inventory(CONTROL, WORKER), cast("Any", Object(check=check)), None)
+    found = scan(inventory(CONTROL, WORKER), cast("Any", SimpleNamespace(check=check)), None)
     assert [str(item) for item in found] == [
         "w1: could not be looked at: w1 is unreachable",
         "w1: power watchdog still armed (on the harness host)",
@@ -249,8 +257,8 @@ def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch
 def context(monkeypatch: pytest.MonkeyPatch, api: Api, *found: Residue) -> Any:
     monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: [])
     lines = "".join(f"{item.kind}\t{item.what}\t{item.detail}\n" for item in found)
-    hosts = Object(check=lambda *_: f"{lines}--services--\n")
-    return Object(inventory=inventory(WORKER), hosts=hosts, api=api)
+    hosts = SimpleNamespace(check=lambda *_: f"{lines}--services--\n")
+    return SimpleNamespace(inventory=inventory(WORKER), hosts=hosts, api=api)
 
 
 def test_only_what_was_not_there_before_the_drill_is_its_residue(

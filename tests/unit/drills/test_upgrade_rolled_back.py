@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,7 +55,7 @@ class Context:
     def __init__(self, target: str = "cp2", **faults: Any) -> None:
         self.target, self.targets, self.said = target, (target,), list[str]()
         self.checks: dict[str, tuple[bool | None, str]] = {}
-        self.faults, self.undos = Object(**faults), Undos()
+        self.faults, self.undos = SimpleNamespace(**faults), Undos()
 
     def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
         assert expected
@@ -97,7 +97,7 @@ def report(
     lost: set[int], acked: dict[int, float], found: Moments | None = None
 ) -> dict[str, tuple[bool | None, str]]:
     ctx: Any = Context()
-    ledger: Any = Object(acknowledged=acked, lost=lambda: sorted(lost))
+    ledger: Any = SimpleNamespace(acknowledged=acked, lost=lambda: sorted(lost))
     _report(ctx, ledger, found or moments(), 90.0, 75.0)
     return dict(ctx.checks)
 
@@ -151,11 +151,12 @@ def test_what_could_not_be_seen_is_never_passed() -> None:
 
 def versions(**found: str) -> Any:
     def node(name: str, version: str) -> Any:
-        return Object(
-            metadata=Object(name=name), status=Object(node_info=Object(kubelet_version=version))
+        return SimpleNamespace(
+            metadata=SimpleNamespace(name=name),
+            status=SimpleNamespace(node_info=SimpleNamespace(kubelet_version=version)),
         )
 
-    return Object(nodes=lambda: [node(name, version) for name, version in found.items()])
+    return SimpleNamespace(nodes=lambda: [node(name, version) for name, version in found.items()])
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_it_is_not_run_where_it_proves_nothing(
     def survey(live: list[Any], **inventory: Any) -> Any:
         monkeypatch.setattr(upgrade_rolled_back, "live_versions", lambda _: live)
         monkeypatch.setattr(upgrade_rolled_back, "lacks_bundle", lambda _: None)
-        return Object(faults=Object(inventory=make_inventory(**inventory)))
+        return SimpleNamespace(faults=SimpleNamespace(inventory=make_inventory(**inventory)))
 
     drill = UpgradeRolledBack()
     assert "3 control planes or more" in str(drill.unavailable(survey([(1, 35, 4)], cp=1)))
@@ -247,11 +248,11 @@ def running(
     def writing(_ledger: Any) -> Iterator[None]:
         yield
 
-    ledger = Object(
+    ledger = SimpleNamespace(
         open=lambda: None, close=lambda: said.append("ledger closed"), acknowledged=ACKED
     )
     ledger.lost = lambda: [4, 5, 6]
-    hosts = Object(check=lambda _name, _line: "Kubernetes v1.35.4\n")
+    hosts = SimpleNamespace(check=lambda _name, _line: "Kubernetes v1.35.4\n")
     ctx: Any = Context(inventory=make_inventory(), api=None, hosts=hosts)
     for name, value in {
         "goal": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)], "Writing": writing, "_half_way": half_way,

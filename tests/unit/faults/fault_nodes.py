@@ -6,7 +6,6 @@ They note each command, and answer as a test tells them to.
 from __future__ import annotations
 
 import shlex
-from types import SimpleNamespace as Object
 from typing import Any
 
 from kubedrill.base.errors import StepFailed
@@ -94,4 +93,4 @@ def order(lines: list[str], first: str, then: str) -> bool:
     return place[first] < place[then]
 
 
-__all__ = ["PLACE", "Nodes", "Object", "context", "ok", "order", "refused"]
+__all__ = ["PLACE", "Nodes", "context", "ok", "order", "refused"]

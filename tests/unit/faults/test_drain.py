@@ -1,4 +1,4 @@
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +18,9 @@ def pod(
     mirror: bool = False,
     ending: bool = False,
 ) -> Any:
-    owners = [Object(kind=owner, controller=True)] if owner else []
+    owners = [SimpleNamespace(kind=owner, controller=True)] if owner else []
     annotations = {"kubernetes.io/config.mirror": "x"} if mirror else None
-    meta = Object(
+    meta = SimpleNamespace(
         name=name,
         namespace="shop",
         owner_references=owners,
@@ -28,7 +28,9 @@ def pod(
         deletion_timestamp="now" if ending else None,
         uid=name,
     )
-    return Object(metadata=meta, status=Object(phase=phase), spec=Object(node_name="w1"))
+    return SimpleNamespace(
+        metadata=meta, status=SimpleNamespace(phase=phase), spec=SimpleNamespace(node_name="w1")
+    )
 
 
 class Cluster:
@@ -55,7 +57,9 @@ class Cluster:
         self.cordoned.append(on)
 
     def node(self, name: Any) -> Any:  # noqa: ARG002
-        return Object(spec=Object(unschedulable=bool(self.cordoned and self.cordoned[-1])))
+        return SimpleNamespace(
+            spec=SimpleNamespace(unschedulable=bool(self.cordoned and self.cordoned[-1]))
+        )
 
     def wait(self, what: Any, lacks: Any, *, setting: Any) -> None:  # noqa: ARG002
         assert setting == "unschedulable_cleared"
@@ -69,7 +73,7 @@ class Cluster:
 
 
 def context(cluster: Any) -> Any:
-    inventory = Object(name="test", control_planes=(Object(name="cp1"),))
+    inventory = SimpleNamespace(name="test", control_planes=(SimpleNamespace(name="cp1"),))
     return FaultContext(
         inventory, Settings(), cluster, cluster, None, None, lambda _subject, _text: None
     )

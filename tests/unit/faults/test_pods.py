@@ -1,4 +1,4 @@
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 from fault_nodes import Nodes, context, refused
@@ -15,10 +15,13 @@ class Api(Nodes):
 
     def pods(self, namespace: str, selector: str) -> list[Any]:
         assert namespace == "shop"
-        owners = [Object(controller=True)]
+        owners = [SimpleNamespace(controller=True)]
         every = [("web-1", owners), ("web-2", owners), ("alone", None)]
         mine = every[:2] if selector else every
-        return [Object(metadata=Object(name=name, owner_references=owner)) for name, owner in mine]
+        return [
+            SimpleNamespace(metadata=SimpleNamespace(name=name, owner_references=owner))
+            for name, owner in mine
+        ]
 
     def delete_namespaced_pod(self, *args: Any, **kwargs: Any) -> None:
         self.calls.append((args, kwargs))

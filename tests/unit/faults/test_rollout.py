@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,16 +28,20 @@ class Cluster(Nodes):
         self.max_unavailable = max_unavailable
         self.apps, self.client = (
             self,
-            Object(sanitize_for_serialization=lambda _container: CONTAINER),
+            SimpleNamespace(sanitize_for_serialization=lambda _container: CONTAINER),
         )
 
     def read_namespaced_deployment(self, _name: str, _namespace: str) -> Any:
         update = (
-            None if self.max_unavailable is None else Object(max_unavailable=self.max_unavailable)
+            None
+            if self.max_unavailable is None
+            else SimpleNamespace(max_unavailable=self.max_unavailable)
         )
-        template = Object(spec=Object(containers=[CONTAINER]))
-        return Object(
-            spec=Object(strategy=Object(type="Recreate", rolling_update=update), template=template)
+        template = SimpleNamespace(spec=SimpleNamespace(containers=[CONTAINER]))
+        return SimpleNamespace(
+            spec=SimpleNamespace(
+                strategy=SimpleNamespace(type="Recreate", rolling_update=update), template=template
+            )
         )
 
     def patch_namespaced_deployment(self, name: str, _namespace: str, body: dict[str, Any]) -> None:
@@ -85,9 +89,14 @@ def test_a_deployment_that_gives_up_pods_first_is_left_alone(
 
 
 def pod(*, waiting: str = "", running: bool = False, ready: bool = False) -> Any:
-    state = Object(waiting=Object(reason=waiting) if waiting else None, running=running or None)
-    statuses = [Object(state=state, ready=ready)]
-    return Object(metadata=Object(name="hello-new"), status=Object(container_statuses=statuses))
+    state = SimpleNamespace(
+        waiting=SimpleNamespace(reason=waiting) if waiting else None, running=running or None
+    )
+    statuses = [SimpleNamespace(state=state, ready=ready)]
+    return SimpleNamespace(
+        metadata=SimpleNamespace(name="hello-new"),
+        status=SimpleNamespace(container_statuses=statuses),
+    )
 
 
 def test_the_symptom_is_that_of_this_break_and_of_no_healthy_pod() -> None:

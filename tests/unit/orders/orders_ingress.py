@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from orders_stack import Program, free_ports, until
@@ -160,7 +160,7 @@ class Ingress:
 
     @property
     def view(self) -> IngressView:
-        here = Thing(endpoint_address="127.0.0.1", nodes=[])
+        here = SimpleNamespace(endpoint_address="127.0.0.1", nodes=[])
         return IngressView(here, self.authority.certificate, self.https)  # type: ignore[arg-type]
 
     def close(self) -> None:

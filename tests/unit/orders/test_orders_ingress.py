@@ -6,7 +6,7 @@ import http.client
 import signal
 import ssl
 import threading
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,7 +78,7 @@ def test_a_new_certificate_is_served_without_a_restart_and_open_connections_go_o
 
 
 def test_strangers_are_not_trusted_and_errors_are_told(ingress: Ingress) -> None:
-    here = Thing(endpoint_address="127.0.0.1", nodes=[])
+    here = SimpleNamespace(endpoint_address="127.0.0.1", nodes=[])
     stranger = IngressView(here, pki.new_authority("stranger").certificate, ingress.https)  # type: ignore[arg-type]
     assert "certificate verify failed" in str(stranger.lacks(ingress.serial))
     with pytest.raises(ssl.SSLCertVerificationError):

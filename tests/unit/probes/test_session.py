@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace as Thing
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -172,13 +172,13 @@ def test_the_prober_is_pinned_restricted_and_of_the_same_code() -> None:
 
 
 def node(name: str) -> Any:
-    return Thing(metadata=Thing(name=name))
+    return SimpleNamespace(metadata=SimpleNamespace(name=name))
 
 
 def cluster(make_inventory: Any, ready: set[str]) -> Any:
     inventory = make_inventory(workers=2)
     names = [n.name for n in inventory.nodes]
-    return Thing(
+    return SimpleNamespace(
         inventory=inventory,
         nodes=lambda: [node(n) for n in names],
         ready=lambda n: n.metadata.name in ready,

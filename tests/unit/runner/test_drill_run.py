@@ -7,7 +7,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any, Self, cast
 
 import pytest
@@ -74,8 +74,8 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(drill_run, "find_problems", lambda *_: list(found))
     monkeypatch.setattr(drill_run, "find_unfit", lambda _ctx: list(found))
     monkeypatch.setattr(drill_run, "find_residue", lambda *_: [])
-    monkeypatch.setattr(drill_run, "LiveTimers", Object(read=lambda *_: None))
-    monkeypatch.setattr(drill_run, "Marks", Object(read=lambda _ctx: None))
+    monkeypatch.setattr(drill_run, "LiveTimers", SimpleNamespace(read=lambda *_: None))
+    monkeypatch.setattr(drill_run, "Marks", SimpleNamespace(read=lambda _ctx: None))
     monkeypatch.setattr(drill_run, "find_targets", lambda *_args, **_options: None)
     monkeypatch.setattr(drill_run, "standard_probes", lambda *_: ())
     monkeypatch.setattr(drill_run, "ProbeSession", Session)
@@ -88,23 +88,27 @@ def bench(tmp_path: Path, stop: Stop | None = None, **timeouts: float) -> Any:
     settings = Settings.model_validate(
         {"probes": {"warmup_s": 0, "cooldown_s": 0}, "timeouts": limits}
     )
-    inventory = Object(name="test", kubernetes_version="1.35.4", nodes=(), vars={}, external=False)
-    api = Object(version=Object(get_code=lambda: Object(git_version="v1.36.3")))
+    inventory = SimpleNamespace(
+        name="test", kubernetes_version="1.35.4", nodes=(), vars={}, external=False
+    )
+    api = SimpleNamespace(
+        version=SimpleNamespace(get_code=lambda: SimpleNamespace(git_version="v1.36.3"))
+    )
     nobody: Any = None
     faults = FaultContext(
         cast("Any", inventory), settings, cast("Any", api), nobody, nobody, None, lambda *_: None
     )
     deployed: list[str] = []
-    where = Object(
+    where = SimpleNamespace(
         node_port="", service="", dns_name="", address="", asked_outside=(), asked_inside=()
     )
-    app = Object(
+    app = SimpleNamespace(
         name="hello",
         deploy=lambda: deployed.append("v1"),
         endpoints=lambda: where,
         deployed=deployed,
     )
-    lease: Any = Object(lost="")
+    lease: Any = SimpleNamespace(lost="")
     return drill_run.Bench(faults, app, Silent(), stop or Stop(), 1, tmp_path, lease)
 
 
@@ -318,7 +322,7 @@ class NodeFault(Noop):
 def nodes(tmp_path: Path) -> Any:
     at = bench(tmp_path)
     listed = [
-        Object(name=name, is_control_plane=name.startswith("cp"))
+        SimpleNamespace(name=name, is_control_plane=name.startswith("cp"))
         for name in ("cp1", "cp2", "cp3", "w1")
     ]
     at.faults.inventory.nodes = listed
@@ -383,7 +387,9 @@ def test_power_is_not_cut_where_etcd_would_lose_its_quorum_unless_the_drill_is_n
     nodes: Any, tmp_path: Path, problems: list[str], drill: str, ended: str
 ) -> None:
     down = {"cp1": "", "cp2": "down", "cp3": ""}
-    members = [Object(node=name, error=error, is_learner=False) for name, error in down.items()]
+    members = [
+        SimpleNamespace(node=name, error=error, is_learner=False) for name, error in down.items()
+    ]
     nodes.faults.api.etcd_members = lambda: members
 
     class Cut(PowerCut):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,7 +95,7 @@ def test_faults_are_refused_by_the_net(sent: list[Any]) -> None:
     """Should a drill break something in its preparation: its injection does not get through."""
     assert sent == []
     with ReadingHosts(inventory(), Settings()) as hosts:
-        ctx: Any = Object(hosts=hosts, settings=Settings(), inventory=inventory())
+        ctx: Any = SimpleNamespace(hosts=hosts, settings=Settings(), inventory=inventory())
         with pytest.raises(WouldTouch):
             NetworkCut("w1", "all").heal(ctx)
     for verb in ("off", "on", "pause", "resume"):
@@ -136,11 +136,11 @@ class Plain:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A healthy cluster without the app; the list is what is wrong with it."""
     problems: list[str] = []
-    pods = [Object(spec=Object(node_name=name)) for name in ("w1", "w2", "w3")]
-    api = Object(
+    pods = [SimpleNamespace(spec=SimpleNamespace(node_name=name)) for name in ("w1", "w2", "w3")]
+    api = SimpleNamespace(
         plan_app=lambda _app: ("w1", "w2", "w3"),
         pods=lambda *_: pods,
-        version=Object(get_code=lambda: Object(git_version="v1.35.4")),
+        version=SimpleNamespace(get_code=lambda: SimpleNamespace(git_version="v1.35.4")),
     )
 
     @contextmanager
@@ -150,7 +150,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(ReadingApi, "connect", connect)
     monkeypatch.setattr(dry_run, "find_unfit", lambda _ctx: list(problems))
     monkeypatch.setattr(dry_run, "held_by", lambda _api: [])
-    monkeypatch.setattr(dry_run, "LiveTimers", Object(read=lambda *_: None))
+    monkeypatch.setattr(dry_run, "LiveTimers", SimpleNamespace(read=lambda *_: None))
     return problems
 
 
@@ -193,11 +193,11 @@ def test_one_drill_that_cannot_be_planned_does_not_hide_the_others(cluster: list
 def test_the_application_is_told_with_what_keeps_it_from_being_drilled(
     cluster: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    app = Object(
+    app = SimpleNamespace(
         told="deployment/web in namespace shop (kustomize /shop)",
         unfit=lambda: ["Service web is another's"],
     )
-    monkeypatch.setattr(dry_run, "read_app", lambda _settings: Object(on=lambda _api: app))
+    monkeypatch.setattr(dry_run, "read_app", lambda _settings: SimpleNamespace(on=lambda _api: app))
     found = plans(1)
     show_rehearsal(found, inventory())
     told = capsys.readouterr().out
@@ -208,9 +208,11 @@ def test_the_application_is_told_with_what_keeps_it_from_being_drilled(
 
 def test_pods_of_an_application_that_is_not_deployed_are_planned_on_the_workers() -> None:
     api = ReadingApi.__new__(ReadingApi)
-    node = Object(metadata=Object(name="w1"), spec=Object(unschedulable=False))
+    node = SimpleNamespace(
+        metadata=SimpleNamespace(name="w1"), spec=SimpleNamespace(unschedulable=False)
+    )
     api.nodes, api.ready, api.inventory = lambda: [node], lambda _node: True, inventory()  # type: ignore[method-assign]
-    app: Any = Object(
+    app: Any = SimpleNamespace(
         name="web", namespace="shop", selector="tier=web,on in (a)", status=lambda: None
     )
     assert api.plan_app(app) == ("w1",)

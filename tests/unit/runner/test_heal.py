@@ -5,7 +5,7 @@ A cluster in memory for the order, a real shell for its commands.
 
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -92,7 +92,9 @@ class Hosts:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     node = Node("w1", "10.0.0.2", ("worker",))
-    inventory: Any = Object(name="test", path="inv", nodes=(node,), node=lambda _name: node)
+    inventory: Any = SimpleNamespace(
+        name="test", path="inv", nodes=(node,), node=lambda _name: node
+    )
     settings = Settings.model_validate(
         {"timeouts": {"api_up": 1, "node_boot": 1, "namespace_gone": 1}}
     )
@@ -100,7 +102,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def healed(cluster: Cluster, *, dry_run: bool = False) -> Any:
         for name in ("Hosts", "Power", "ClusterLease"):
             monkeypatch.setattr(module, name, lambda *_: Hosts(cluster))
-        monkeypatch.setattr(module, "ClusterApi", Object(connect=lambda *_: Hosts(cluster)))
+        monkeypatch.setattr(
+            module, "ClusterApi", SimpleNamespace(connect=lambda *_: Hosts(cluster))
+        )
         monkeypatch.setattr(module, "scan", lambda *_: sorted(cluster.left))
         return heal(inventory, settings, lambda _line: None, dry_run=dry_run)
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,9 +33,11 @@ class Leases:
         if self.body is None:
             raise ApiException(status=404)
         spec, meta = self.body["spec"], self.body["metadata"]
-        return Object(
-            metadata=Object(annotations=meta["annotations"], resource_version=str(self.version)),
-            spec=Object(
+        return SimpleNamespace(
+            metadata=SimpleNamespace(
+                annotations=meta["annotations"], resource_version=str(self.version)
+            ),
+            spec=SimpleNamespace(
                 holder_identity=spec["holderIdentity"],
                 lease_duration_seconds=spec["leaseDurationSeconds"],
                 acquire_time=datetime.fromisoformat(spec["acquireTime"]),
@@ -69,7 +71,7 @@ class Leases:
 
 
 def make(leases: Leases, watch_s: float = 0.0) -> ClusterLease:
-    api: Any = Object(coordination=leases)
+    api: Any = SimpleNamespace(coordination=leases)
     return ClusterLease(api, "test", watch_s=watch_s, renew_s=600)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace as Object
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -175,9 +175,9 @@ def test_targets_that_cannot_be_had_are_named_and_nothing_is_broken() -> None:
     again = Replay(7, (), {"node-drain": Scene(("w2",))})
     drill: Any = Drill("w1")
     with pytest.raises(OtherTargets, match="were w2; on the cluster as it is now they would be w1"):
-        choose(drill, Object(), again)
-    assert choose(drill, Object(), None) == ("w1",)
-    assert choose(drill, Object(), Replay(7, (), {"node-drain": Scene(())})) == ("w1",)
+        choose(drill, SimpleNamespace(), again)
+    assert choose(drill, SimpleNamespace(), None) == ("w1",)
+    assert choose(drill, SimpleNamespace(), Replay(7, (), {"node-drain": Scene(())})) == ("w1",)
 
 
 class Address:
@@ -208,9 +208,9 @@ class Address:
         def wait(_what: str, lacks: Any, *, setting: str) -> None:
             assert (lacks(), setting) == (None, "vip_held")
 
-        api = Object(vip_holders=lambda: self.running[:1], wait=wait)
-        return Object(
-            faults=Object(api=api, hosts=self, inventory=inventory(), note=lambda *_: None)
+        api = SimpleNamespace(vip_holders=lambda: self.running[:1], wait=wait)
+        return SimpleNamespace(
+            faults=SimpleNamespace(api=api, hosts=self, inventory=inventory(), note=lambda *_: None)
         )
 
 
