@@ -86,7 +86,14 @@ tests cannot start theirs."""
 QUICK = [["pytest", "-q", "-n", "4", "--dist", "loadgroup", *QUICK_FOLDERS]]
 LIVE = [
     ["kubedrill", "bundle", "build"],
-    ["pytest", "-v", "tests/roles/test_preflight.py", "tests/roles/test_upstream_bundle.py"],
+    ["kubedrill", "bundle", "build", "--tools"],
+    [
+        "pytest",
+        "-v",
+        "tests/roles/test_preflight.py",
+        "tests/roles/test_upstream_bundle.py",
+        "tests/unit/apps/test_chart.py",
+    ],
     ["pytest", "-v", "tests/roles/test_install.py", "--inventory", INVENTORY],
     [
         "pytest",

@@ -10,6 +10,7 @@ import yaml
 
 from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
 from kubedrill.bundle.cache import cache_root
+from kubedrill.bundle.tools import tool_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,13 +82,13 @@ def kubectl_program() -> str:
 
 
 def helm_program() -> str:
-    """Return helm from PATH. Raises UsageError where there is none."""
-    found = shutil.which("helm")
-    if found:
-        return found
+    """Return helm from PATH, else from the tools bundle. Raises UsageError where there is none."""
+    bundled = tool_path("helm")
+    if program := shutil.which("helm") or (str(bundled) if bundled.is_file() else ""):
+        return program
     raise UsageError(
-        "app.helm needs helm, which is not on PATH. Install it (https://helm.sh/docs/intro/install/), or render the "
-        "chart elsewhere and give the result as app.kustomize"
+        "app.helm needs helm, which is neither on PATH nor in the tools bundle. Build it: kubedrill "
+        "bundle build --tools, or install it (https://helm.sh/docs/intro/install/)"
     )
 
 

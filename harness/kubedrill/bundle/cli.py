@@ -17,6 +17,7 @@ from kubedrill.bundle.orders import orders_bundle
 from kubedrill.bundle.own_image import own_bundle
 from kubedrill.bundle.progress import Bars, BuildProgress, Lines, wants_bars
 from kubedrill.bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
+from kubedrill.bundle.tools import tools_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,23 +48,36 @@ def bundle() -> None:
 @click.option("--orders", is_flag=True, help="The order service's bundle instead (docs/orders.md).")
 @click.option(
     "--kubedrill",
-    "own",
+    "image",
     is_flag=True,
     help="The bundle of kubedrill's own image instead (docs/schedule.md).",
 )
-def build(versions: tuple[str, ...], source: str, orders: bool, own: bool) -> None:
+@click.option(
+    "--tools",
+    is_flag=True,
+    help="The bundle of programs for this machine instead: helm (docs/own-app.md).",
+)
+def build(versions: tuple[str, ...], source: str, orders: bool, image: bool, tools: bool) -> None:
     """Build bundles, or find them in the cache."""
-    if (orders or own) and versions:
+    others = [
+        builder
+        for builder, is_chosen in (
+            (orders_bundle, orders),
+            (own_bundle, image),
+            (tools_bundle, tools),
+        )
+        if is_chosen
+    ]
+    if others and versions:
         raise click.UsageError(
-            "--orders and --kubedrill are bundles of their own: leave out --kubernetes"
+            "--orders, --kubedrill and --tools build separate bundles: leave out --kubernetes"
         )
     console = Console(stderr=True)
     with interruptible(), shown_progress(console) as progress:
-        apart = [
-            *([orders_bundle(progress)] if orders else []),
-            *([own_bundle(progress)] if own else []),
-        ]
-        folders = apart or build_bundles(list(versions or STANDARD), source, progress)
+        if others:
+            folders = [builder(progress) for builder in others]
+        else:
+            folders = build_bundles(list(versions or STANDARD), source, progress)
     for folder in folders:
         click.echo(folder)
 

@@ -106,12 +106,9 @@ def verify(folder: Path) -> Manifest:
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
     faults += [f"{path}: not in {MANIFEST}" for path in sorted(found - known)]
     if faults:
-        option = (
-            f" --kubernetes {manifest.kubernetes[1:]}"
-            if manifest.kubernetes.startswith("v")
-            else ""
-        )
-        raise Corrupt(str(folder), faults, f"Run `kubedrill bundle build{option or ' --orders'}`.")
+        is_release = manifest.kubernetes.startswith("v")
+        option = f"kubernetes {manifest.kubernetes[1:]}" if is_release else manifest.kubernetes
+        raise Corrupt(str(folder), faults, f"Run `kubedrill bundle build --{option}`.")
     return manifest
 
 

@@ -28,6 +28,7 @@ METRICS_SERVER = "v0.9.0"
 LOCAL_PATH_PROVISIONER = "v0.0.30"
 NATS_SERVER = "v2.15.2"
 SKIPPER = "v0.27.41"
+HELM = "v4.3.2"
 # Of Debian's packages that carry it in their name.
 POSTGRESQL = "17"
 # Published binaries only: source `modules` takes these two from Debian.

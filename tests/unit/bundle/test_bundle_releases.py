@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from kubedrill.bundle import modules_source, releases
+from kubedrill.bundle import modules_source, releases, tools
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.golang import MODULES, Product, kubernetes_product
 from kubedrill.bundle.modules_source import CONTROL_PLANES, modules_items
@@ -26,6 +26,7 @@ PRODUCTS = {
     "github.com/flannel-io/flannel": modules_source.FLANNEL,
     "sigs.k8s.io/metrics-server": modules_source.METRICS_SERVER,
     "github.com/rancher/local-path-provisioner": modules_source.LOCAL_PATH,
+    "helm.sh/helm/v4": tools.HELM,
 }
 
 DRILLED = tuple(find_release(version) for version in STANDARD)
@@ -54,7 +55,7 @@ def test_the_toolchain_is_required_as_new_as_the_newest_module_asks() -> None:
     asked = [
         re.search(r"^go (\S+)$", p.read_text(), re.MULTILINE) for p in MODULES.glob("*/go.mod")
     ]
-    assert len(asked) == 12
+    assert len(asked) == 13
     assert max(tuple(int(n) for n in a.group(1).split(".")) for a in asked if a) == NEEDED_GO
 
 

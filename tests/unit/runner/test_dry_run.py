@@ -238,6 +238,7 @@ def test_an_application_that_cannot_be_rendered_stops_a_run_before_anything_is_m
     }
     settings = Settings.model_validate({"app": app, "reports_dir": tmp_path / "reports"})
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("KUBEDRILL_CACHE", str(tmp_path / "cache"))
     allowed = Inventory(Path("inv"), "test", inventory().nodes, {"drills_allowed": True})
     with pytest.raises(UsageError, match=r"app\.helm needs helm"):
         run_drills(["node-drain"], allowed, settings, progress=Silent())

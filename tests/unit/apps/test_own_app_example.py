@@ -26,7 +26,7 @@ from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.config import load_settings
 from kubedrill.drills import ALL
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 import kube_schema
 
 if TYPE_CHECKING:

@@ -77,11 +77,28 @@ def test_the_newest_bundle_s_kubectl_is_taken_where_none_is_on_the_path(
     assert kubectl_program() == str(tmp_path / "bundles/v1.36.10-amd64/bin/kubectl")
 
 
+def test_helm_comes_from_path_else_from_the_tools_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    monkeypatch.setenv("KUBEDRILL_CACHE", str(tmp_path))
+    folder = tmp_path / "bundles/tools-amd64/bin"
+    folder.mkdir(parents=True)
+    bundled = program(folder, "helm", "")
+    assert helm_program() == str(bundled)
+    installed = program(tmp_path, "helm", "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert helm_program() == str(installed)
+
+
 def test_helm_is_given_release_chart_namespace_and_values_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    with pytest.raises(UsageError, match=r"app\.helm needs helm, which is not on PATH"):
+    monkeypatch.setenv("KUBEDRILL_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(
+        UsageError, match=r"app\.helm needs helm, which is neither on PATH nor in the tools bundle"
+    ):
         helm_program()
     for name in ("Chart.yaml", "a.yaml", "b.yaml"):
         (tmp_path / name).touch()

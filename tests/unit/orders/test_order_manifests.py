@@ -28,7 +28,7 @@ from kubedrill.orders.manifests import (
 )
 from kubedrill.orders.service import OrderService
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from kube_schema import mistakes
 
