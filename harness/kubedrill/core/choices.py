@@ -11,82 +11,82 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.core.drill import lacks_second_worker
 
 if TYPE_CHECKING:
-    from kubedrill.core.drill import Survey
+    from kubedrill.core.drill import DrillContext
 
 ZONE = "topology.kubernetes.io/zone"
 """Kubernetes' well-known label of a node's failure domain."""
 
 
-def workers_with_app(survey: Survey) -> list[str]:
+def workers_with_app(ctx: DrillContext) -> list[str]:
     """Workers with pods of the app."""
-    pods = survey.faults.api.pods(survey.app.namespace, survey.app.selector)
-    workers = {node.name for node in survey.faults.inventory.workers}
+    pods = ctx.cluster.api.pods(ctx.app.namespace, ctx.app.selector)
+    workers = {node.name for node in ctx.cluster.inventory.workers}
     return sorted({pod.spec.node_name for pod in pods} & workers)
 
 
-def app_workers(survey: Survey) -> list[str]:
+def app_workers(ctx: DrillContext) -> list[str]:
     """Workers with pods of the app, where another worker is left to serve."""
-    return [] if lacks_second_worker(survey) else workers_with_app(survey)
+    return [] if lacks_second_worker(ctx) else workers_with_app(ctx)
 
 
-def dns_nodes(survey: Survey) -> list[str]:
+def dns_nodes(ctx: DrillContext) -> list[str]:
     """Nodes with a CoreDNS pod, where another node has one too."""
     nodes = sorted(
-        {pod.spec.node_name for pod in survey.faults.api.pods("kube-system", "k8s-app=kube-dns")}
+        {pod.spec.node_name for pod in ctx.cluster.api.pods("kube-system", "k8s-app=kube-dns")}
     )
     return nodes if len(nodes) > 1 else []
 
 
-def address_holder(survey: Survey) -> list[str]:
+def address_holder(ctx: DrillContext) -> list[str]:
     """The control plane that holds the virtual address.
 
     None where a balancer outside stands in its place.
     """
-    return _majority(survey, address_holders(survey))
+    return _majority(ctx, address_holders(ctx))
 
 
-def address_holders(survey: Survey) -> list[str]:
+def address_holders(ctx: DrillContext) -> list[str]:
     """The node that holds the virtual address, or none where the cluster has no such address.
 
     Raises:
         StepFailed: it has one, and none or several hold it.
     """
-    return [] if survey.faults.inventory.external else [survey.faults.api.vip_holder()]
+    return [] if ctx.cluster.inventory.external else [ctx.cluster.api.vip_holder()]
 
 
-def etcd_leader(survey: Survey) -> list[str]:
+def etcd_leader(ctx: DrillContext) -> list[str]:
     """The control plane whose etcd member leads."""
-    leader = survey.faults.api.etcd_leader()
+    leader = ctx.cluster.api.etcd_leader()
     if leader is None:
         raise StepFailed(
             "etcd's members do not agree on a leader; look at etcd on the control planes"
         )
-    return _majority(survey, [leader])
+    return _majority(ctx, [leader])
 
 
-def etcd_followers(survey: Survey) -> list[str]:
+def etcd_followers(ctx: DrillContext) -> list[str]:
     """Control planes that neither lead etcd nor hold the virtual address.
 
     What is lost there is one of several.
     """
-    api = survey.faults.api
-    busy = {*address_holders(survey), api.etcd_leader()}
+    api = ctx.cluster.api
+    busy = {*address_holders(ctx), api.etcd_leader()}
     return _majority(
-        survey,
-        [node.name for node in survey.faults.inventory.control_planes if node.name not in busy],
+        ctx,
+        [node.name for node in ctx.cluster.inventory.control_planes if node.name not in busy],
     )
 
 
-def zones(survey: Survey) -> dict[str, tuple[str, ...]]:
+def zones(ctx: DrillContext) -> dict[str, tuple[str, ...]]:
     """Nodes by their zone's label; nodes without one are in none."""
     found: dict[str, list[str]] = {}
-    for node in survey.faults.api.nodes():
+    for node in ctx.cluster.api.nodes():
         zone = (node.metadata.labels or {}).get(ZONE)
         if zone:
             found.setdefault(zone, []).append(node.metadata.name)
     return {zone: tuple(sorted(names)) for zone, names in sorted(found.items())}
 
 
-def _majority(survey: Survey, names: list[str]) -> list[str]:
+def _majority(ctx: DrillContext, names: list[str]) -> list[str]:
     """Control planes are only named where three of them keep etcd's majority."""
-    return names if len(survey.faults.inventory.control_planes) >= 3 else []
+    return names if len(ctx.cluster.inventory.control_planes) >= 3 else []

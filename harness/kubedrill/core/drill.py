@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import NS, Budget, Check, Event, Span
 from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.core.progress import Silent
+from kubedrill.core.undo import Undos
 
 if TYPE_CHECKING:
     import random
@@ -17,33 +19,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kubedrill.apps import Application
+    from kubedrill.cluster.context import Cluster
     from kubedrill.cluster.timers import LiveTimers
     from kubedrill.config.limits import Limits
     from kubedrill.core.progress import Progress
-    from kubedrill.core.undo import Undos
-    from kubedrill.faults import Fault, FaultContext
+    from kubedrill.faults import Fault
     from kubedrill.record import RecordWriter
-
-
-@dataclass(frozen=True)
-class Survey:
-    """The healthy cluster before a drill.
-
-    What targets are chosen from and budgets are computed from.
-    """
-
-    faults: FaultContext
-    app: Application
-    timers: LiveTimers
-    rng: random.Random
-    rehearsal: bool = (
-        False  # a dry run: prepare() says with a note what it would change, and changes nothing
-    )
-
-    @property
-    def limits_of(self) -> Callable[[str], Limits]:
-        """The configured limits of a drill by its name."""
-        return self.faults.settings.drills.of
 
 
 class Drill(Protocol):
@@ -55,16 +36,16 @@ class Drill(Protocol):
     needs: str
     takes_s: int  # rough duration on a small cluster
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Why it cannot be run on this cluster; None when it can. Touches nothing."""
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the targets by the seed.
 
         May move leadership so that the drill tests what it says.
         """
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Return the outage that each group of probes may have, and why.
 
         The first that matches a probe counts.
@@ -74,25 +55,42 @@ class Drill(Protocol):
         """Break, wait until users are served again, heal. Traffic flows all the time."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class DrillContext:
-    """A drill under way: the cluster, the record and the undos."""
+    """What a drill works with: the healthy cluster, and once it is under way its record and undos.
 
-    survey: Survey
-    targets: tuple[str, ...]
-    writer: RecordWriter
-    progress: Progress
-    undos: Undos
-    succeeding: Callable[[str], bool]  # whether all probes that match a glob answer now
-    open_steps: list[str] = field(default_factory=list)
+    ``unavailable`` and ``prepare`` get it without targets and without a record.
+    """
+
+    cluster: Cluster
+    app: Application
+    timers: LiveTimers
+    rng: random.Random
+    dry_run: bool = False  # prepare() notes what it would change, and changes nothing
+    targets: tuple[str, ...] = ()
+    record: RecordWriter | None = None
+    progress: Progress = field(default_factory=Silent)
+    undos: Undos = field(default_factory=Undos)
+    succeeding: Callable[[str], bool] = lambda _glob: False  # whether all such probes answer now
     guard: Callable[[Fault], AbstractContextManager[object]] = (
         nullcontext  # entered before a fault; raises Unsafe
     )
 
     @property
-    def faults(self) -> FaultContext:
-        """What faults work with."""
-        return self.survey.faults
+    def limits_of(self) -> Callable[[str], Limits]:
+        """The configured limits of a drill by its name."""
+        return self.cluster.settings.drills.of
+
+    @property
+    def writer(self) -> RecordWriter:
+        """The record of the drill under way.
+
+        Raises:
+            RuntimeError: the drill has not begun; a bug of the drill.
+        """
+        if self.record is None:
+            raise RuntimeError("the drill has not begun: prepare() cannot write to its record")
+        return self.record
 
     @property
     def target(self) -> str:
@@ -118,13 +116,13 @@ class DrillContext:
         """
         what = f"{fault.name} of {fault.subject}"
         with self.guard(fault):
-            self.undos.add(what, lambda: fault.heal(self.faults))
+            self.undos.add(what, lambda: fault.heal(self.cluster))
             with self.step(fault.subject, fault.name, lane="fault"):
                 with self.step(fault.subject, f"{fault.name}: inject"):
-                    fault.inject(self.faults)
+                    fault.inject(self.cluster)
                 yield
                 with self.step(fault.subject, f"{fault.name}: heal"):
-                    fault.heal(self.faults)
+                    fault.heal(self.cluster)
                 self.undos.drop(what)
 
     def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
@@ -166,17 +164,17 @@ class DrillContext:
         return since[0]
 
 
-def lacks_second_worker(survey: Survey) -> str | None:
+def lacks_second_worker(ctx: DrillContext) -> str | None:
     """Return why a drill that takes a worker away cannot be run here, None where another one is left for the pods."""
-    workers = len(survey.faults.inventory.workers)
+    workers = len(ctx.cluster.inventory.workers)
     return None if workers >= 2 else f"needs 2 workers or more, the inventory has {workers}"
 
 
-def lacks_second_version(survey: Survey) -> str | None:
+def lacks_second_version(ctx: DrillContext) -> str | None:
     """Return why a drill that releases something cannot be run on this app, None where kubedrill has two versions."""
-    if len(survey.app.versions) >= 2:
+    if len(ctx.app.versions) >= 2:
         return None
-    return f"needs two versions to release, which only the sample application has; the app is {survey.app.told}"
+    return f"needs two versions to release, which only the sample application has; the app is {ctx.app.told}"
 
 
 def pick(rng: random.Random, candidates: list[str], what: str) -> str:

@@ -10,10 +10,10 @@ from kubedrill.cluster.etcd import ETCDCTL, leader
 from kubedrill.core.drill import pick
 
 if TYPE_CHECKING:
-    from kubedrill.core.drill import Survey
+    from kubedrill.core.drill import DrillContext
 
 
-def leader_off(survey: Survey, holder: str) -> str:
+def leader_off(ctx: DrillContext, holder: str) -> str:
     """Return the node that leads etcd.
 
     Where that is ``holder``, hand over to another member, chosen by the seed.
@@ -21,7 +21,7 @@ def leader_off(survey: Survey, holder: str) -> str:
     Raises:
         StepFailed: the members do not agree on a leader, or etcd refused to hand over.
     """
-    members = survey.faults.api.etcd_members()
+    members = ctx.cluster.api.etcd_members()
     found = leader(members)
     if found is None:
         raise StepFailed(
@@ -30,29 +30,29 @@ def leader_off(survey: Survey, holder: str) -> str:
     if found != holder:
         return found
     chosen = pick(
-        survey.rng, [member.node for member in members if member.node != found], "other etcd member"
+        ctx.rng, [member.node for member in members if member.node != found], "other etcd member"
     )
-    move_leader(survey, found, chosen)
+    move_leader(ctx, found, chosen)
     return chosen
 
 
-def move_leader(survey: Survey, source: str, to: str) -> None:
+def move_leader(ctx: DrillContext, source: str, to: str) -> None:
     """Hand etcd's leadership from one node's member to another's and wait until all agree.
 
     Raises:
         StepFailed: etcd refused; carries its own words.
     """
-    ctx = survey.faults
-    if survey.rehearsal:
-        ctx.note(to, f"would be made to lead etcd instead of {source}")
+    cluster = ctx.cluster
+    if ctx.dry_run:
+        cluster.note(to, f"would be made to lead etcd instead of {source}")
         return
-    ids = {member.node: member.id for member in ctx.api.etcd_members()}
-    ctx.hosts.check(source, f"{ETCDCTL} move-leader {ids[to]:x}")
+    ids = {member.node: member.id for member in cluster.api.etcd_members()}
+    cluster.hosts.check(source, f"{ETCDCTL} move-leader {ids[to]:x}")
 
     def moved() -> bool | Waiting:
-        now = ctx.api.etcd_leader()
+        now = cluster.api.etcd_leader()
         return True if now == to else Waiting(f"{now or 'nobody'} leads")
 
-    seconds = ctx.settings.timeouts.etcd_healthy
+    seconds = cluster.settings.timeouts.etcd_healthy
     wait_for(f"{to} to lead etcd", moved, seconds=seconds, setting="etcd_healthy")
-    ctx.note(to, f"leads etcd now instead of {source}")
+    cluster.note(to, f"leads etcd now instead of {source}")

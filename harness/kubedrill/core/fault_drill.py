@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.faults import Fault
 
 
@@ -44,37 +44,35 @@ class FaultDrill:
     proves: str
     needs: str
     takes_s: int
-    among: Callable[[Survey], list[str]]
+    among: Callable[[DrillContext], list[str]]
     fault: Callable[[str], Fault]
-    expect: Callable[[Survey, str], Expected]
+    expect: Callable[[DrillContext, str], Expected]
     until: Callable[[DrillContext], None] | None = None
     hold_s: float = 0.0
     answered: bool = True
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Why there is no node on which the fault can be made; None where there is one."""
-        candidates = self.among(survey)
+        candidates = self.among(ctx)
         if not candidates:
             return f"needs {self.needs}"
-        reasons = [self.fault(name).available(survey.faults) for name in candidates]
+        reasons = [self.fault(name).available(ctx.cluster) for name in candidates]
         return (
             None if None in reasons else "; ".join(dict.fromkeys(str(reason) for reason in reasons))
         )
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the target by the seed."""
-        free = [
-            name for name in self.among(survey) if self.fault(name).available(survey.faults) is None
-        ]
-        return (pick(survey.rng, free, f"node for {self.name}"),)
+        free = [name for name in self.among(ctx) if self.fault(name).available(ctx.cluster) is None]
+        return (pick(ctx.rng, free, f"node for {self.name}"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """What users should feel, by the fault and by what stands on the target."""
-        return expected_budgets(survey.limits_of(self.name), self.expect(survey, targets[0]))
+        return expected_budgets(ctx.limits_of(self.name), self.expect(ctx, targets[0]))
 
     def run(self, ctx: DrillContext) -> None:
         """Break, watch, heal."""
-        fault, timeouts = self.fault(ctx.target), ctx.faults.settings.timeouts
+        fault, timeouts = self.fault(ctx.target), ctx.cluster.settings.timeouts
         with ctx.fault(fault):
             if self.until is not None:
                 self.until(ctx)
@@ -91,7 +89,7 @@ class FaultDrill:
 
 def wait_ready(ctx: DrillContext) -> None:
     """Wait until the target is Ready again."""
-    api, node = ctx.faults.api, ctx.target
+    api, node = ctx.cluster.api, ctx.target
     with ctx.step(node, "healed: until Ready"):
         api.wait(
             f"node {node} to be Ready",
@@ -102,7 +100,7 @@ def wait_ready(ctx: DrillContext) -> None:
 
 def until_not_ready(ctx: DrillContext) -> None:
     """Wait until Kubernetes marks the target NotReady."""
-    api, node = ctx.faults.api, ctx.target
+    api, node = ctx.cluster.api, ctx.target
     with ctx.step(node, "until Kubernetes marks it NotReady"):
         api.wait(
             f"node {node} to be marked NotReady",
@@ -116,7 +114,7 @@ def until_address_moved(ctx: DrillContext) -> None:
 
     The target may believe that it still does.
     """
-    api, node = ctx.faults.api, ctx.target
+    api, node = ctx.cluster.api, ctx.target
 
     def lacks() -> str | None:
         others = [name for name in api.vip_holders() if name != node]
@@ -128,7 +126,7 @@ def until_address_moved(ctx: DrillContext) -> None:
 
 def until_new_etcd_leader(ctx: DrillContext) -> None:
     """Wait until another member leads etcd, as the members on the other nodes tell it."""
-    api, node = ctx.faults.api, ctx.target
+    api, node = ctx.cluster.api, ctx.target
 
     def lacks() -> str | None:
         leaders = [

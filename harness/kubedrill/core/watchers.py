@@ -24,7 +24,7 @@ from kubedrill.cluster.hosts import HostUnreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kubedrill.faults import FaultContext
+    from kubedrill.cluster.context import Cluster
     from kubedrill.record import RecordWriter
 
 POLL_S = 1.0
@@ -79,14 +79,14 @@ class States:
 class Watchers(Repeating):
     """All watchers of one drill; use it as a context manager."""
 
-    def __init__(self, ctx: FaultContext, writer: RecordWriter) -> None:
-        self._ctx, self._lock = ctx, threading.Lock()
+    def __init__(self, cluster: Cluster, writer: RecordWriter) -> None:
+        self._ctx, self._lock = cluster, threading.Lock()
         self._lanes = {
             lane: States(writer, lane) for lane in ("node", "release", "etcd-leader", "vip")
         }
         self._places: dict[str, tuple[bool, bool, float]] = {}
         jobs: list[Callable[[], None]] = [self._see_nodes]
-        jobs += [partial(self._see_place, node.name) for node in ctx.inventory.control_planes]
+        jobs += [partial(self._see_place, node.name) for node in cluster.inventory.control_planes]
         super().__init__(jobs, POLL_S, patience_s=_ANSWER_S)
 
     def __exit__(self, *_: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from kubedrill.base.errors import UsageError
-from kubedrill.core.drill import Drill, DrillContext, Survey
+from kubedrill.core.drill import Drill
 from kubedrill.drills.app_rollout import AppRollout
 from kubedrill.drills.cluster_upgrade import ClusterUpgrade
 from kubedrill.drills.credential_drills import CredentialsRevoked, TokenExpiredDrill
@@ -37,7 +37,7 @@ from kubedrill.drills.upgrade_refused import REFUSED
 from kubedrill.drills.upgrade_rolled_back import UpgradeRolledBack
 from kubedrill.drills.zone_outage import ZoneOutageDrill
 
-__all__ = ["ALL", "INSTEAD", "STANDARD", "Drill", "DrillContext", "Survey", "find_drills"]
+__all__ = ["ALL", "INSTEAD", "STANDARD", "Drill", "find_drills"]
 
 _ORDER: tuple[Drill, ...] = (
     AppRollout(),

@@ -15,7 +15,7 @@ from kubedrill.core.predictions import planned_work
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 
 class AppRollout:
@@ -27,19 +27,19 @@ class AppRollout:
     needs = "the sample app's images v1 and v2"
     takes_s = 90
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a second version of the app."""
-        return lacks_second_version(survey)
+        return lacks_second_version(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name the app's Deployment."""
-        return (f"{survey.app.namespace}/{survey.app.name}",)
+        return (f"{ctx.app.namespace}/{ctx.app.name}",)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nothing may fail."""
         del targets
         return planned_work(
-            survey.limits_of(self.name),
+            ctx.limits_of(self.name),
             "a new pod is Ready before an old one goes, and an old one leaves the Service before it stops (preStop)",
             "no control plane is touched",
         )
@@ -47,14 +47,14 @@ class AppRollout:
     def run(self, ctx: DrillContext) -> None:
         """Roll forward and back."""
         what = "the app at v1"
-        ctx.undos.add(what, lambda: ctx.survey.app.roll("v1"))
+        ctx.undos.add(what, lambda: ctx.app.roll("v1"))
         for version in ("v2", "v1"):
             with (
                 ctx.step(ctx.target, f"roll to {version}", lane="fault"),
                 ctx.step(ctx.target, f"roll to {version}"),
             ):
-                ctx.survey.app.roll(version)
+                ctx.app.roll(version)
             with ctx.step(ctx.target, f"{version}: until every probe is answered"):
-                seconds = ctx.faults.settings.timeouts.rollout
+                seconds = ctx.cluster.settings.timeouts.rollout
                 ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
         ctx.undos.drop(what)

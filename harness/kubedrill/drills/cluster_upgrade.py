@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kubedrill.base.model import Budget
+    from kubedrill.cluster.context import Cluster
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.cluster.playbooks import TaskEvent
-    from kubedrill.core.drill import DrillContext, Survey
-    from kubedrill.faults import FaultContext
+    from kubedrill.core.drill import DrillContext
 
 PLAYBOOK = "playbooks/upgrade.yml"
 _BUNDLE = re.compile(r"v(\d+)\.(\d+)\.(\d+)-\w+")
@@ -47,39 +47,39 @@ class ClusterUpgrade:
     needs = "a release bundle one minor version ahead (kubedrill bundle build)"
     takes_s = 420
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a newer bundle."""
-        return lacks_bundle(survey)
+        return lacks_bundle(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name all nodes."""
-        return tuple(node.name for node in survey.faults.inventory.nodes)
+        return tuple(node.name for node in ctx.cluster.inventory.nodes)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """The app must not notice; the API may be out for a moment."""
         del targets
-        timers = survey.timers
+        timers = ctx.timers
         return planned_work(
-            survey.limits_of(self.name),
+            ctx.limits_of(self.name),
             "each node is drained before it is touched: pods leave the Service before they stop",
             "each API server is taken out of the balancer before it stops; a request under way when the virtual "
             f"address or etcd's leadership moves may fail ({timers.vrrp_advert}, {timers.etcd_election})",
             only_plane_swapped(
-                timers, [node.name for node in survey.faults.inventory.control_planes]
+                timers, [node.name for node in ctx.cluster.inventory.control_planes]
             ),
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Run the playbook and check the versions."""
-        wanted = goal(ctx.faults)
-        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.faults))
+        wanted = goal(ctx.cluster)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         play(ctx, wanted, f"upgrade to {wanted}")
         check_upgraded(ctx, wanted)
 
 
-def lacks_bundle(survey: Survey) -> str | None:
+def lacks_bundle(ctx: DrillContext) -> str | None:
     """Say why the cluster cannot be upgraded, None when it can."""
-    live, found = live_versions(survey.faults), bundles(survey.faults)
+    live, found = live_versions(ctx.cluster), bundles(ctx.cluster)
     if next_version(min(live), found):
         return None
     have = ", ".join(show(version) for version in sorted(found)) or "none"
@@ -89,9 +89,9 @@ def lacks_bundle(survey: Survey) -> str | None:
     )
 
 
-def goal(ctx: FaultContext) -> str:
+def goal(cluster: Cluster) -> str:
     """The version to upgrade to, as "v1.36.3"; :func:`lacks_bundle` said that there is one."""
-    target = next_version(min(live_versions(ctx)), bundles(ctx))
+    target = next_version(min(live_versions(cluster)), bundles(cluster))
     assert target is not None  # noqa: S101 - unavailable() said so
     return show(target)
 
@@ -123,8 +123,8 @@ def play_lane(
     on_event: Callable[[TaskEvent], None] | None = None,
 ) -> None:
     """Run a playbook of an upgrade as :func:`play` does, with the same errors."""
-    faults, lane, log = (
-        ctx.faults,
+    cluster, lane, log = (
+        ctx.cluster,
         AnsibleLane(ctx),
         ctx.writer.path.with_suffix(f".{_plays(ctx)}.ansible.log"),
     )
@@ -134,14 +134,14 @@ def play_lane(
         if on_event:
             on_event(event)
 
-    with ctx.step("cluster", title, lane="fault"), lane, _without_secrets(log, faults.inventory):
+    with ctx.step("cluster", title, lane="fault"), lane, _without_secrets(log, cluster.inventory):
         run_playbook(
-            faults.inventory,
+            cluster.inventory,
             playbook,
             variables,
             on_event=take,
-            timeout_s=faults.settings.timeouts.upgrade,
-            forks=faults.settings.upgrade_forks,
+            timeout_s=cluster.settings.timeouts.upgrade,
+            forks=cluster.settings.upgrade_forks,
             log_path=log,
         )
 
@@ -166,40 +166,41 @@ def _plays(ctx: DrillContext) -> int:
 
 def check_upgraded(ctx: DrillContext, wanted: str, which: str = "new") -> None:
     """Check all versions, then wait until users are served; ``which`` release it is, in words."""
-    faults = ctx.faults
-    versions = {name: show(version) for name, version in node_versions(faults).items()}
+    cluster = ctx.cluster
+    versions = {name: show(version) for name, version in node_versions(cluster).items()}
     wrong = [f"{name} {version}" for name, version in versions.items() if version != wanted]
     found = ", ".join(wrong) or f"all {wanted}"
     ctx.check(f"every kubelet runs the {which} release", not wrong, found, f"all {wanted}")
-    server = faults.api.version.get_code().git_version
+    server = cluster.api.version.get_code().git_version
     ctx.check(f"the API server runs the {which} release", server == wanted, server, wanted)
     with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
-        seconds = faults.settings.timeouts.recovery
+        seconds = cluster.settings.timeouts.recovery
         ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
 
 
-def node_versions(ctx: FaultContext) -> dict[str, Version]:
+def node_versions(cluster: Cluster) -> dict[str, Version]:
     """Each kubelet's version, by node."""
     return {
-        node.metadata.name: parse(node.status.node_info.kubelet_version) for node in ctx.api.nodes()
+        node.metadata.name: parse(node.status.node_info.kubelet_version)
+        for node in cluster.api.nodes()
     }
 
 
-def live_versions(ctx: FaultContext) -> list[Version]:
+def live_versions(cluster: Cluster) -> list[Version]:
     """Versions of all kubelets and of the API server: a half-done upgrade has several."""
-    return [*node_versions(ctx).values(), parse(ctx.api.version.get_code().git_version)]
+    return [*node_versions(cluster).values(), parse(cluster.api.version.get_code().git_version)]
 
 
-def bundles(ctx: FaultContext) -> list[Version]:
+def bundles(cluster: Cluster) -> list[Version]:
     """Versions that an upgrade may go to: bundles in cluster_bundles_source.
 
     Where upgrade_to is set, that one only.
     """
-    source = ctx.inventory.vars.get("cluster_bundles_source")
+    source = cluster.inventory.vars.get("cluster_bundles_source")
     found = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
     matches = [_BUNDLE.fullmatch(path.parent.name) for path in found]
     versions = sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
-    only = ctx.settings.upgrade_to
+    only = cluster.settings.upgrade_to
     return [version for version in versions if not only or version == parse(only)]
 
 
@@ -215,14 +216,14 @@ def next_version(live: Version, found: list[Version]) -> Version | None:
     return max(allowed, default=None)
 
 
-def uncordon_all(ctx: FaultContext) -> None:
+def uncordon_all(cluster: Cluster) -> None:
     """Let every node take pods again.
 
     Drills start on clusters without cordons, so these are the upgrade's own.
     """
-    for node in ctx.api.nodes():
+    for node in cluster.api.nodes():
         if node.spec.unschedulable:
-            ctx.api.cordon(node.metadata.name, on=False)
+            cluster.api.cordon(node.metadata.name, on=False)
 
 
 def parse(text: str) -> Version:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 GRANTED, UNKNOWN_WHO, FORBIDDEN = 200, 401, 403
 
@@ -66,16 +66,16 @@ class _Trust:
     needs = "RBAC (kubeadm's default); API servers that the harness reaches directly"
     takes_s = 45
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name every API server's node."""
-        return tuple(node.name for node in survey.faults.inventory.control_planes)
+        return tuple(node.name for node in ctx.cluster.inventory.control_planes)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nobody else may notice."""
         del targets
         why = "only a client of kubedrill's own loses its credentials"
         return expected_budgets(
-            survey.limits_of(self.name), Expected(app_why=why, api_why=why, dns_why=why)
+            ctx.limits_of(self.name), Expected(app_why=why, api_why=why, dns_why=why)
         )
 
 
@@ -86,13 +86,13 @@ class TokenExpiredDrill(_Trust):
     title = "A client's token has expired"
     proves = "every API server refuses a token that has expired, and takes one that has not"
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a key to sign with."""
-        return TokenExpired().available(survey.faults)
+        return TokenExpired().available(ctx.cluster)
 
     def run(self, ctx: DrillContext) -> None:
         """Ask with both tokens."""
-        client, fault = Client(ctx.faults), TokenExpired()
+        client, fault = Client(ctx.cluster), TokenExpired()
         ctx.undos.add("the client", client.remove)
         client.create()
         with ctx.fault(fault):
@@ -115,13 +115,13 @@ class CredentialsRevoked(_Trust):
     title = "A client's right is revoked, then its account"
     proves = "every API server stops granting what was revoked, how soon, and grants it again when it is given back"
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Return None: RBAC is all that it needs."""
-        return RightRevoked().available(survey.faults)
+        return RightRevoked().available(ctx.cluster)
 
     def run(self, ctx: DrillContext) -> None:
         """Revoke, watch, give back."""
-        client = Client(ctx.faults)
+        client = Client(ctx.cluster)
         ctx.undos.add("the client", client.remove)
         client.create()
         token = client.token()
@@ -174,7 +174,7 @@ def _await(ctx: DrillContext, client: Client, token: str, wanted: int) -> dict[s
         )
 
     what = f"every API server to answer {wanted}"
-    seconds = ctx.faults.settings.timeouts.revoked
+    seconds = ctx.cluster.settings.timeouts.revoked
     wait_for(what, all_do, seconds=seconds, setting="revoked", poll_s=POLL_S)
     return seen
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.core.drill import DrillContext, Survey, lacks_second_worker, pick
+from kubedrill.core.drill import DrillContext, lacks_second_worker, pick
 from kubedrill.core.predictions import planned_work
 from kubedrill.core.residue import DRILL_NAMESPACE_LABEL
 from kubedrill.faults import Drain
@@ -38,27 +38,27 @@ class DrainBlocked:
     needs = "2 workers or more"
     takes_s = 60
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs another node for the pods that may move."""
-        return lacks_second_worker(survey)
+        return lacks_second_worker(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
-        workers = [node.name for node in survey.faults.inventory.workers]
-        return (pick(survey.rng, workers, "worker"),)
+        workers = [node.name for node in ctx.cluster.inventory.workers]
+        return (pick(ctx.rng, workers, "worker"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nothing may fail."""
         del targets
         return planned_work(
-            survey.limits_of(self.name),
+            ctx.limits_of(self.name),
             "pods that may move leave the Service first",
             "no control plane is touched",
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Plant, drain, look at what the drain said, remove."""
-        api, node = ctx.faults.api, ctx.target
+        api, node = ctx.cluster.api, ctx.target
         what = f"namespace {NAMESPACE}"
         ctx.undos.add(what, lambda: api.remove_namespace(NAMESPACE))
         with ctx.step(node, "plant a workload that may not be disrupted"):
@@ -87,7 +87,7 @@ class DrainBlocked:
 
 def _drain(ctx: DrillContext) -> str:
     """Drain with the short deadline; return what the refusal said, "" where there was none."""
-    seconds = ctx.faults.settings.timeouts.evict_blocked
+    seconds = ctx.cluster.settings.timeouts.evict_blocked
     try:
         with ctx.fault(Drain(ctx.target, seconds, setting="evict_blocked")):
             return ""
@@ -103,7 +103,7 @@ def _wait_budget_counted(ctx: DrillContext) -> None:
     """
 
     def lacks() -> str | None:
-        status = ctx.faults.api.policy.read_namespaced_pod_disruption_budget(
+        status = ctx.cluster.api.policy.read_namespaced_pod_disruption_budget(
             WORKLOAD, NAMESPACE
         ).status
         counted = (
@@ -111,7 +111,7 @@ def _wait_budget_counted(ctx: DrillContext) -> None:
         )
         return None if counted else "not counted yet"
 
-    ctx.faults.api.wait(
+    ctx.cluster.api.wait(
         f"PodDisruptionBudget {NAMESPACE}/{WORKLOAD} to count its pod", lacks, setting="pods_ready"
     )
 

@@ -28,7 +28,7 @@ from kubedrill.faults import MemberLoss
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 HOLD_S = 10.0
 """Seconds that the member is missed before it is replaced: less than the 50 s after which its node
@@ -44,34 +44,32 @@ class EtcdMemberReplaced:
     needs = "3 control planes or more"
     takes_s = 110
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a member that may be lost."""
-        names = etcd_followers(survey)
+        names = etcd_followers(ctx)
         if not names:
             return f"needs {self.needs}"
-        reasons = [MemberLoss(name).available(survey.faults) for name in names]
+        reasons = [MemberLoss(name).available(ctx.cluster) for name in names]
         return (
             None if None in reasons else "; ".join(dict.fromkeys(str(reason) for reason in reasons))
         )
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the member."""
         free = [
-            name
-            for name in etcd_followers(survey)
-            if MemberLoss(name).available(survey.faults) is None
+            name for name in etcd_followers(ctx) if MemberLoss(name).available(ctx.cluster) is None
         ]
-        return (pick(survey.rng, free, "etcd member to replace"),)
+        return (pick(ctx.rng, free, "etcd member to replace"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """The API server beside it goes with it; a learner that joins costs nothing."""
         return expected_budgets(
-            survey.limits_of(self.name), Expected(api=(balancer(survey.timers, targets[0]),))
+            ctx.limits_of(self.name), Expected(api=(balancer(ctx.timers, targets[0]),))
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Lose, replace, look."""
-        api, fault, ledger = ctx.faults.api, MemberLoss(ctx.target), Ledger(ctx.faults.api)
+        api, fault, ledger = ctx.cluster.api, MemberLoss(ctx.target), Ledger(ctx.cluster.api)
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
         with Writing(ledger), ctx.fault(fault):
@@ -79,13 +77,13 @@ class EtcdMemberReplaced:
             with ctx.step(ctx.target, f"no etcd data: for {HOLD_S:g} s"):
                 pause(HOLD_S)
             with ctx.step(ctx.target, "a new member joins etcd"):
-                fault.replace(ctx.faults)
+                fault.replace(ctx.cluster)
             with ctx.step(ctx.target, "replaced: until every member is healthy"):
                 api.wait("etcd to be whole", lambda: "; ".join(etcd.problems(api.etcd_members())) or None,
                          setting="etcd_healthy")  # fmt: skip
             seconds = time.monotonic() - lost_at
         with ctx.step(ctx.target, "replaced: until every probe is answered"):
-            wait_s = ctx.faults.settings.timeouts.api_up
+            wait_s = ctx.cluster.settings.timeouts.api_up
             ctx.wait_answering("*", for_s=CALM_S, seconds=wait_s, setting="api_up")
         found = f"{seconds:.0f} s after its data were lost, {HOLD_S:g} s of them on purpose"
         ctx.check("the member was replaced", ok=True, found=found, expected="a healthy voter again")

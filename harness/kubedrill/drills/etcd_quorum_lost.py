@@ -19,7 +19,7 @@ from kubedrill.faults import QuorumLoss
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 HOLD_S = 20.0
 """Seconds without quorum: less than the 80 s after which a liveness probe of kubeadm's restarts a
@@ -35,21 +35,21 @@ class EtcdQuorumLost:
     needs = "3 control planes or more"
     takes_s = 70
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs at least three members, all of them healthy."""
-        names = [node.name for node in survey.faults.inventory.control_planes]
+        names = [node.name for node in ctx.cluster.inventory.control_planes]
         if len(names) < 3:
             return f"needs {self.needs}, the inventory has {len(names)}"
-        return QuorumLoss(tuple(names[: majority(len(names))])).available(survey.faults)
+        return QuorumLoss(tuple(names[: majority(len(names))])).available(ctx.cluster)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the members."""
-        names = sorted(node.name for node in survey.faults.inventory.control_planes)
-        return tuple(sorted(survey.rng.sample(names, majority(len(names)))))
+        names = sorted(node.name for node in ctx.cluster.inventory.control_planes)
+        return tuple(sorted(ctx.rng.sample(names, majority(len(names)))))
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """The API is out as long as the quorum is, and until the balancer finds an API server ready again."""
-        timers = survey.timers
+        timers = ctx.timers
         parts = (election(timers, targets[0]), balancer(timers, targets[0]))
         seconds = HOLD_S + sum(part.seconds for part in parts)
         because = (
@@ -62,11 +62,11 @@ class EtcdQuorumLost:
             app_why="Services are rules in the kernel: they need no API",
             dns_why="CoreDNS answers from its memory while the API is away",
         )
-        return expected_budgets(survey.limits_of(self.name), expected)
+        return expected_budgets(ctx.limits_of(self.name), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Freeze, wait, wake."""
-        timeouts = ctx.faults.settings.timeouts
+        timeouts = ctx.cluster.settings.timeouts
         with ctx.fault(QuorumLoss(ctx.targets)), ctx.step("etcd", f"no quorum: for {HOLD_S:g} s"):
             pause(HOLD_S)
         with ctx.step("etcd", "quorum is back: until every probe is answered"):

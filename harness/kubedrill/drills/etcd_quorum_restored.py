@@ -41,7 +41,7 @@ from kubedrill.faults.etcd_restore import take_snapshot
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 HOLD_S = 10.0
 """Seconds until it is decided that the members do not come back."""
@@ -62,21 +62,21 @@ class EtcdQuorumRestored:
     needs = "3 control planes or more"
     takes_s = 180
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs at least three members, all of them healthy."""
-        names = _planes(survey)
+        names = _planes(ctx)
         if len(names) < 3:
             return f"needs {self.needs}, the inventory has {len(names)}"
-        return QuorumGone(names[: majority(len(names))], names).available(survey.faults)
+        return QuorumGone(names[: majority(len(names))], names).available(ctx.cluster)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the members whose data are lost."""
-        names = _planes(survey)
-        return tuple(sorted(survey.rng.sample(names, majority(len(names)))))
+        names = _planes(ctx)
+        return tuple(sorted(ctx.rng.sample(names, majority(len(names)))))
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """The API is out from the loss until the restored etcd has a leader and an API server is ready."""
-        parts = (election(survey.timers, targets[0]), balancer(survey.timers, targets[0]))
+        parts = (election(ctx.timers, targets[0]), balancer(ctx.timers, targets[0]))
         seconds = HOLD_S + RESTORE_S + START_S + sum(part.seconds for part in parts)
         because = (
             f"etcd is gone for {HOLD_S:g} s, then one after the other:",
@@ -89,11 +89,11 @@ class EtcdQuorumRestored:
             app_why="Services are rules in the kernel: they need no API",
             dns_why="CoreDNS answers from its memory while the API is away",
         )
-        return expected_budgets(survey.limits_of(self.name), expected)
+        return expected_budgets(ctx.limits_of(self.name), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Save, lose, restore, look."""
-        planes, ledger = _planes(ctx.survey), Ledger(ctx.faults.api)
+        planes, ledger = _planes(ctx), Ledger(ctx.cluster.api)
         source = next(name for name in planes if name not in ctx.targets)
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
@@ -101,9 +101,11 @@ class EtcdQuorumRestored:
         before = set(ledger.acknowledged)
         with ctx.step(source, "save a snapshot of etcd and bring it here"):
             asked = time.monotonic()
-            snapshot = take_snapshot(ctx.faults, source)
-            members = read_list(ctx.faults.hosts, source)
-        ctx.faults.note(source, f"snapshot of {snapshot.keys} keys at revision {snapshot.revision}")
+            snapshot = take_snapshot(ctx.cluster, source)
+            members = read_list(ctx.cluster.hosts, source)
+        ctx.cluster.note(
+            source, f"snapshot of {snapshot.keys} keys at revision {snapshot.revision}"
+        )
         _write(ledger)
         fault = QuorumGone(ctx.targets, planes)
         with ctx.fault(fault):
@@ -111,7 +113,7 @@ class EtcdQuorumRestored:
             with ctx.step("etcd", f"no quorum: for {HOLD_S:g} s"):
                 pause(HOLD_S)
             with ctx.step("etcd", "restore the snapshot on every member"):
-                fault.restore(ctx.faults, snapshot, members)
+                fault.restore(ctx.cluster, snapshot, members)
             _until_it_serves(ctx, ledger)
             served = time.monotonic()
             fault.kept = True
@@ -132,7 +134,7 @@ def _write(ledger: Ledger) -> None:
 
 def _until_it_serves(ctx: DrillContext, ledger: Ledger) -> None:
     """Wait until etcd is whole and the API takes a write."""
-    api, timeouts = ctx.faults.api, ctx.faults.settings.timeouts
+    api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
     with ctx.step("etcd", "restored: until every member is healthy"):
         lacks = lambda: "; ".join(etcd.problems(api.etcd_members())) or None  # noqa: E731
         api.wait("the restored etcd to be whole", lacks, setting="etcd_healthy")
@@ -146,7 +148,7 @@ def _until_it_serves(ctx: DrillContext, ledger: Ledger) -> None:
 
 def _until_answered(ctx: DrillContext) -> None:
     with ctx.step("etcd", "restored: until every probe is answered"):
-        seconds = ctx.faults.settings.timeouts.api_up
+        seconds = ctx.cluster.settings.timeouts.api_up
         ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="api_up")
 
 
@@ -177,5 +179,5 @@ def _report(
     )
 
 
-def _planes(survey: Survey) -> tuple[str, ...]:
-    return tuple(sorted(node.name for node in survey.faults.inventory.control_planes))
+def _planes(ctx: DrillContext) -> tuple[str, ...]:
+    return tuple(sorted(node.name for node in ctx.cluster.inventory.control_planes))

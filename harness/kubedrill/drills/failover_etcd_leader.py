@@ -19,7 +19,7 @@ from kubedrill.drills.failover_vip import control_plane_loss_unavailable
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 
 class FailoverEtcdLeader:
@@ -31,17 +31,17 @@ class FailoverEtcdLeader:
     needs = "3 control planes or more, power control"
     takes_s = 120
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs three control planes (etcd keeps its majority) and power control from outside."""
-        return control_plane_loss_unavailable(survey)
+        return control_plane_loss_unavailable(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find the leader; move the leadership off the holder of the virtual address."""
-        return (leader_off(survey, next(iter(address_holders(survey)), "")),)
+        return (leader_off(ctx, next(iter(address_holders(ctx)), "")),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Raft's election, and the balancer's checks of the dead API server."""
-        return loss_budgets(survey, self.name, targets[0])
+        return loss_budgets(ctx, self.name, targets[0])
 
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back."""

@@ -17,7 +17,7 @@ from kubedrill.core.node_loss import cut_and_watch, loss_budgets, power_unavaila
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 
 class FailoverVip:
@@ -29,33 +29,33 @@ class FailoverVip:
     needs = "3 control planes or more with a virtual address, power control"
     takes_s = 120
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a virtual address, three control planes (etcd keeps its majority) and power control from outside."""
-        inventory = survey.faults.inventory
+        inventory = ctx.cluster.inventory
         if inventory.external:
             return f"needs a virtual address; the API is reached through the balancer {inventory.endpoint_address}"
-        return control_plane_loss_unavailable(survey)
+        return control_plane_loss_unavailable(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find the holder, and take etcd's leadership off it."""
-        holder = survey.faults.api.vip_holder()
-        leader_off(survey, holder)
+        holder = ctx.cluster.api.vip_holder()
+        leader_off(ctx, holder)
         return (holder,)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """VRRP's takeover, and the balancer's checks of the dead API server."""
-        return loss_budgets(survey, self.name, targets[0])
+        return loss_budgets(ctx, self.name, targets[0])
 
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back; the address has to end on exactly one other node meanwhile."""
         cut_and_watch(ctx, ctx.target)
-        holder = ctx.faults.api.vip_holder()
+        holder = ctx.cluster.api.vip_holder()
         ctx.event("vip", holder, "holds the virtual address after the drill")
 
 
-def control_plane_loss_unavailable(survey: Survey) -> str | None:
+def control_plane_loss_unavailable(ctx: DrillContext) -> str | None:
     """Why no control plane may be lost; None when one may."""
-    names = [node.name for node in survey.faults.inventory.control_planes]
+    names = [node.name for node in ctx.cluster.inventory.control_planes]
     if len(names) < 3:
         return f"needs 3 control planes or more so that etcd keeps its majority, the inventory has {len(names)}"
-    return power_unavailable(survey, names)
+    return power_unavailable(ctx, names)

@@ -15,7 +15,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.core.choices import workers_with_app
-from kubedrill.core.drill import DrillContext, Survey, lacks_second_worker, pick
+from kubedrill.core.drill import DrillContext, lacks_second_worker, pick
 from kubedrill.core.node_loss import cut_and_watch, loss_budgets, power_unavailable
 
 if TYPE_CHECKING:
@@ -38,25 +38,25 @@ class FailoverWorker:
     needs = "2 workers or more, power control"
     takes_s = 130
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a second worker, and power control from outside."""
-        return lacks_second_worker(survey) or power_unavailable(survey, workers_with_app(survey))
+        return lacks_second_worker(ctx) or power_unavailable(ctx, workers_with_app(ctx))
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
-        return (pick(survey.rng, workers_with_app(survey), "worker with pods of the app"),)
+        return (pick(ctx.rng, workers_with_app(ctx), "worker with pods of the app"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Until its endpoints are removed, a share of the app's requests may fail."""
-        return loss_budgets(survey, self.name, targets[0])
+        return loss_budgets(ctx, self.name, targets[0])
 
     def run(self, ctx: DrillContext) -> None:
         """Look how long the pods would stay on a dead node, cut, watch, give back."""
-        app = ctx.survey.app
+        app = ctx.app
         stay = max(
-            map(stays_s, ctx.faults.api.pods(app.namespace, app.selector, ctx.target)), default=0.0
+            map(stays_s, ctx.cluster.api.pods(app.namespace, app.selector, ctx.target)), default=0.0
         )
-        own = ctx.faults.settings.app
+        own = ctx.cluster.settings.app
         most = own.objectives.replaced_s if own else REPLACED_S
         found = f"pods stay on a dead node for {stay:g} s"
         ctx.check("lost replicas are replaced in time", stay <= most, found, f"{most:g} s at most")

@@ -24,7 +24,7 @@ from kubedrill.faults import ServiceFault
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 POLL_S = 0.25
 """Seconds between two looks at the lease: the bounds of the takeover time are no finer."""
@@ -68,30 +68,30 @@ class LeaderTakeover:
     needs: str = "2 control planes or more"
     takes_s: int = 70
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a leader that can be frozen, and somebody else to take over."""
-        leader = read_leader(survey.faults.api, self.component)
+        leader = read_leader(ctx.cluster.api, self.component)
         if not leader.node:
             return f"nobody holds the lease {self.component} in kube-system"
-        return self._fault(leader.node).available(survey.faults)
+        return self._fault(leader.node).available(ctx.cluster)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name the leader's node."""
-        return (read_leader(survey.faults.api, self.component).node,)
+        return (read_leader(ctx.cluster.api, self.component).node,)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nothing may fail: what runs needs neither of them."""
         del targets
         why = f"what runs already needs no {self.component}; nobody decides anything new until another one leads"
         return expected_budgets(
-            survey.limits_of(self.name), Expected(app_why=why, api_why=why, dns_why=why)
+            ctx.limits_of(self.name), Expected(app_why=why, api_why=why, dns_why=why)
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Freeze the leader, watch the lease, wake it."""
-        prediction = leader_handover(election_timers(ctx.faults.api, self.component))
-        watch = Watch(read_leader(ctx.faults.api, self.component).identity)
-        seconds = ctx.faults.settings.timeouts.leader_takeover
+        prediction = leader_handover(election_timers(ctx.cluster.api, self.component))
+        watch = Watch(read_leader(ctx.cluster.api, self.component).identity)
+        seconds = ctx.cluster.settings.timeouts.leader_takeover
         restarts = self._restarts(ctx)
         before = time.monotonic()
         with ctx.fault(self._fault(ctx.target)):
@@ -114,16 +114,16 @@ class LeaderTakeover:
                 f"{prediction.seconds:g} s at most: {'; '.join(prediction.because)}",
                 expected=f"within {seconds:g} s (timeouts.leader_takeover)",
             )
-            ctx.faults.note(ctx.target, f"lost the lease after {shortest:.1f}-{longest:.1f} s")
+            ctx.cluster.note(ctx.target, f"lost the lease after {shortest:.1f}-{longest:.1f} s")
         with ctx.step(ctx.target, "the old leader goes on"):
-            timeouts = ctx.faults.settings.timeouts
-            ctx.faults.api.wait(
+            timeouts = ctx.cluster.settings.timeouts
+            ctx.cluster.api.wait(
                 f"{self.component} on {ctx.target} to begin anew",
                 lambda: None if self._restarts(ctx) > restarts else "it goes on as if it led",
                 setting="recovery",
             )
             ctx.wait_answering("*", for_s=CALM_S, seconds=timeouts.api_up, setting="api_up")
-        now = read_leader(ctx.faults.api, self.component).identity
+        now = read_leader(ctx.cluster.api, self.component).identity
         ctx.check(
             "the old leader does not lead when it wakes",
             now not in ("", watch.old),
@@ -132,7 +132,7 @@ class LeaderTakeover:
         )
 
     def _restarts(self, ctx: DrillContext) -> int:
-        pod = ctx.faults.api.core.read_namespaced_pod(
+        pod = ctx.cluster.api.core.read_namespaced_pod(
             f"{self.component}-{ctx.target}", "kube-system"
         )
         return sum(status.restart_count for status in pod.status.container_statuses or [])
@@ -146,7 +146,7 @@ class LeaderTakeover:
         def taken() -> bool | Waiting:
             asked = time.monotonic()
             try:
-                identity = read_leader(ctx.faults.api, self.component, _ANSWER_S).identity
+                identity = read_leader(ctx.cluster.api, self.component, _ANSWER_S).identity
             except ApiUnavailable as error:
                 return Waiting(str(error))
             return (

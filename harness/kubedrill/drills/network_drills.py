@@ -33,7 +33,7 @@ from kubedrill.faults.shaping import DISCIPLINES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.core.drill import Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.faults import Fault
 
 SPOILT_S = 20.0
@@ -51,14 +51,14 @@ def shaped(kind: str) -> Callable[[str], Fault]:
     return lambda node: Shaping(node, kind)
 
 
-def lost(survey: Survey, node: str) -> Expected:
+def lost(ctx: DrillContext, node: str) -> Expected:
     """For all others the node is gone, as by a power cut."""
-    return loss_expected(survey.timers, describe_loss(survey, node))
+    return loss_expected(ctx.timers, describe_loss(ctx, node))
 
 
-def without_dns(survey: Survey, node: str) -> Expected:
+def without_dns(ctx: DrillContext, node: str) -> Expected:
     """Its CoreDNS pod is Ready and cannot be reached."""
-    del survey
+    del ctx
     return Expected(
         dns=(
             while_it_lasts(f"CoreDNS on {node} is ready, its readiness port is not cut", SPOILT_S),
@@ -66,16 +66,16 @@ def without_dns(survey: Survey, node: str) -> Expected:
     )
 
 
-def lossy(survey: Survey, node: str) -> Expected:
+def lossy(ctx: DrillContext, node: str) -> Expected:
     """A lost SYN is sent again after a second, which is a probe's whole patience."""
-    del survey
+    del ctx
     line = f"{LOSS_PERCENT} % of what comes to {node} is lost: a lost SYN is repeated after 1 s (RFC 6298, initial RTO)"
     return Expected(app=(Prediction(1.0, (line, "a share of requests fails while it lasts")),))
 
 
-def slow(survey: Survey, node: str) -> Expected:
+def slow(ctx: DrillContext, node: str) -> Expected:
     """Later, but within a probe's patience."""
-    del survey
+    del ctx
     shape = " and ".join(sorted(DISCIPLINES.values()))
     why = f"what {node} sends comes late ({shape}), well within the 1 s that a probe waits"
     return Expected(app_why=why, api_why=why, dns_why=why)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.cluster.objects import selects
 from kubedrill.core.choices import workers_with_app
-from kubedrill.core.drill import DrillContext, Survey, lacks_second_worker, pick
+from kubedrill.core.drill import DrillContext, lacks_second_worker, pick
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import planned_work
 from kubedrill.faults import Drain
@@ -33,25 +33,25 @@ class NodeDrain:
     needs = "2 workers or more"
     takes_s = 60
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs another node that takes the pods."""
-        return lacks_second_worker(survey)
+        return lacks_second_worker(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
-        return (pick(survey.rng, workers_with_app(survey), "worker with pods of the app"),)
+        return (pick(ctx.rng, workers_with_app(ctx), "worker with pods of the app"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nothing may fail."""
         return planned_work(
-            survey.limits_of(self.name),
+            ctx.limits_of(self.name),
             f"pods on {targets[0]} leave the Service before they stop (preStop), its budget keeps the others",
             "no control plane is touched",
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Drain, watch, uncordon."""
-        timeouts = ctx.faults.settings.timeouts
+        timeouts = ctx.cluster.settings.timeouts
         guards = guarding_budgets(ctx)
         ctx.check(
             "a disruption budget guards the app",
@@ -65,7 +65,9 @@ class NodeDrain:
                     "*", for_s=CALM_S, seconds=timeouts.pods_ready, setting="pods_ready"
                 )
             left = [
-                pod.metadata.name for pod in ctx.faults.api.pods(node=ctx.target) if must_leave(pod)
+                pod.metadata.name
+                for pod in ctx.cluster.api.pods(node=ctx.target)
+                if must_leave(pod)
             ]
             ctx.check(
                 "the node is empty while drained",
@@ -74,7 +76,7 @@ class NodeDrain:
                 "DaemonSets only",
             )
             with ctx.step(ctx.target, "drained: until the app is complete again"):
-                ctx.survey.app.wait_ready()
+                ctx.app.wait_ready()
 
 
 def guarding_budgets(ctx: DrillContext) -> list[str]:
@@ -82,7 +84,7 @@ def guarding_budgets(ctx: DrillContext) -> list[str]:
 
     Without one, a drain may evict all pods of a node at once.
     """
-    api, app = ctx.faults.api, ctx.survey.app
+    api, app = ctx.cluster.api, ctx.app
     pods = api.pods(app.namespace, app.selector)
     budgets = api.policy.list_namespaced_pod_disruption_budget(app.namespace).items
     return sorted(

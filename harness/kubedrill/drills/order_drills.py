@@ -31,7 +31,7 @@ from kubedrill.orders.traffic_process import Plan
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.orders.ledger import Ledger
 
 WRITES_PER_S = 50.0
@@ -63,35 +63,35 @@ class OrderDrill:
     needs: str = "the order service, deployed with kubedrill app deploy"
     takes_s: int = 90
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs the order service, complete."""
-        return lacks_orders(survey)
+        return lacks_orders(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find what holds the part now; there is no choice to make."""
         if self.part == "leader":
-            return (stream_leader(survey),)
+            return (stream_leader(ctx),)
         if self.part == "primary":
-            status = _service(survey).status()
+            status = _service(ctx).status()
             return (status.primary if status else "",)
         selector = f"app.kubernetes.io/name={self.part}"
-        pods = [pod for pod in survey.faults.api.pods(NAMESPACE, selector) if pod_is_ready(pod)]
+        pods = [pod for pod in ctx.cluster.api.pods(NAMESPACE, selector) if pod_is_ready(pod)]
         return tuple(sorted(pod.metadata.name for pod in pods))
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nobody but the order service's users should feel anything.
 
         The ledger judges what they feel.
         """
         del targets
-        return expected_budgets(survey.limits_of(self.name), Expected())
+        return expected_budgets(ctx.limits_of(self.name), Expected())
 
     def run(self, ctx: DrillContext) -> None:
         """Send, kill, wait, read back, judge."""
-        settings = ctx.faults.settings
-        url = f"http://{ctx.faults.inventory.endpoint_address}:{NODE_PORT}"
-        run = f"{self.name}-{ctx.survey.rng.getrandbits(32):08x}"
-        plan = Plan(url, run, WRITES_PER_S, READS_PER_S, seed=ctx.survey.rng.getrandbits(32))
+        settings = ctx.cluster.settings
+        url = f"http://{ctx.cluster.inventory.endpoint_address}:{NODE_PORT}"
+        run = f"{self.name}-{ctx.rng.getrandbits(32):08x}"
+        plan = Plan(url, run, WRITES_PER_S, READS_PER_S, seed=ctx.rng.getrandbits(32))
         path = ctx.writer.path.with_suffix(".ledger")  # not one of the records, which end in .jsonl
         with Traffic(plan, path, settings.timeouts) as traffic:
             with ctx.step("orders", f"{WRITES_PER_S:g} writes a second"):
@@ -108,7 +108,7 @@ class OrderDrill:
 
     def _kill(self, ctx: DrillContext) -> None:
         """All caches at once; of the others one after the other, each only when the last one is back."""
-        service = _service(ctx.survey)
+        service = _service(ctx)
         status = service.status()
         if status is None:
             raise StepFailed("the order service was removed meanwhile: kubedrill app deploy")
@@ -146,24 +146,24 @@ class OrderDrill:
         )
 
 
-def lacks_orders(survey: Survey) -> str | None:
+def lacks_orders(ctx: DrillContext) -> str | None:
     """Return why drills of the order service cannot be run here.
 
     None where it is deployed and complete.
     """
-    status = _service(survey).status()
+    status = _service(ctx).status()
     if status is None:
         return "the order service is not deployed: kubedrill app deploy"
     return f"the order service is not complete: {status.problem}" if status.problem else None
 
 
-def stream_leader(survey: Survey) -> str:
+def stream_leader(ctx: DrillContext) -> str:
     """Return the pod whose queue server leads the stream, as the servers tell it.
 
     Raises:
         StepFailed: none of them knows a leader.
     """
-    api = survey.faults.api
+    api = ctx.cluster.api
     pods = [pod for pod in api.pods(NAMESPACE, "app.kubernetes.io/name=queue") if pod_is_ready(pod)]
     for pod in pods:
         told = json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/jsz?streams=1", MONITOR_PORT))
@@ -174,8 +174,8 @@ def stream_leader(survey: Survey) -> str:
     raise StepFailed(f"none of {len(pods)} queue servers knows a leader of stream {STREAM}")
 
 
-def _service(survey: Survey) -> OrderService:
-    return OrderService(survey.faults.api, survey.faults.settings)
+def _service(ctx: DrillContext) -> OrderService:
+    return OrderService(ctx.cluster.api, ctx.cluster.settings)
 
 
 ORDER_DRILLS = (

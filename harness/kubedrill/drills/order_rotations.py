@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.orders.ledger import Ledger
 
 WRITES_PER_S, READS_PER_S = 20.0, 5.0
@@ -63,29 +63,29 @@ class OrderRotation:
     takes_s: int
     needs: str = "the order service, deployed with kubedrill app deploy"
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs the order service, complete."""
-        return lacks_orders(survey)
+        return lacks_orders(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name what is rotated; there is no choice to make."""
-        del survey
+        del ctx
         return (f"{NAMESPACE}/{self.what}",)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nobody else should feel anything.
 
         The ledgers judge what the order service's users feel.
         """
         del targets
-        return expected_budgets(survey.limits_of(self.name), Expected())
+        return expected_budgets(ctx.limits_of(self.name), Expected())
 
     def run(self, ctx: DrillContext) -> None:
         """Send, rotate, read back, judge."""
         plans = self._plans(ctx)
         with ExitStack() as stack:
             flows = {
-                way: stack.enter_context(Traffic(plan, path, ctx.faults.settings.timeouts))
+                way: stack.enter_context(Traffic(plan, path, ctx.cluster.settings.timeouts))
                 for way, (plan, path) in plans.items()
             }
 
@@ -110,12 +110,12 @@ class OrderRotation:
     def _plans(self, ctx: DrillContext) -> dict[str, tuple[Plan, Path]]:
         """Return what to send by each way, and the file of its ledger, beside the record."""
         run, seed = (
-            f"{self.name}-{ctx.survey.rng.getrandbits(32):08x}",
-            ctx.survey.rng.getrandbits(32),
+            f"{self.name}-{ctx.rng.getrandbits(32):08x}",
+            ctx.rng.getrandbits(32),
         )
         address, authority = (
-            ctx.faults.inventory.endpoint_address,
-            Certificates(ctx.faults.api).authority(),
+            ctx.cluster.inventory.endpoint_address,
+            Certificates(ctx.cluster.api).authority(),
         )
         ways = {
             "node port": f"http://{address}:{NODE_PORT}",
@@ -138,8 +138,8 @@ class OrderRotation:
 
     def _rotate(self, ctx: DrillContext) -> None:
         rotation = Rotation(
-            ctx.faults.api,
-            ctx.faults.settings,
+            ctx.cluster.api,
+            ctx.cluster.settings,
             lambda line: ctx.event("orders", self.what, "rotation", step=line),
         )
         {
@@ -152,7 +152,7 @@ class OrderRotation:
     def _greeting(self, ctx: DrillContext, rotation: Rotation) -> None:
         former, what = rotation.live_greeting(), "the greeting of before"
         ctx.undos.add(what, lambda: rotation.greeting(former))
-        for text in (f"Hello from drill {ctx.survey.rng.getrandbits(32):08x}", former):
+        for text in (f"Hello from drill {ctx.rng.getrandbits(32):08x}", former):
             with ctx.step(ctx.target, f"until every web pod says {text!r}"):
                 rotation.greeting(text)
         ctx.undos.drop(what)
@@ -164,10 +164,10 @@ class OrderRotation:
         )
 
     def _certificate(self, ctx: DrillContext, rotation: Rotation) -> None:
-        before = pki.serial(Certificates(ctx.faults.api).serving())
+        before = pki.serial(Certificates(ctx.cluster.api).serving())
         with ctx.step(ctx.target, "until every address serves a new certificate"):
             after = rotation.certificate()
-        found = f"{after:x} at the cluster's address and at each of {len(ctx.faults.inventory.nodes)} nodes"
+        found = f"{after:x} at the cluster's address and at each of {len(ctx.cluster.inventory.nodes)} nodes"
         ctx.check(
             "a new certificate is served everywhere",
             after != before,
@@ -189,7 +189,7 @@ class OrderRotation:
         )
 
     def _version(self, ctx: DrillContext, _rotation: Rotation) -> None:
-        service = OrderService(ctx.faults.api, ctx.faults.settings)
+        service = OrderService(ctx.cluster.api, ctx.cluster.settings)
         before = self._running(service)
         (other,) = set(VERSIONS) - {before}
         what = f"the order service at {before}"

@@ -19,7 +19,7 @@ from kubedrill.faults import ContainerKill, PodKill
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.faults import Fault
 
 NOTICED_S = 1.0
@@ -40,49 +40,49 @@ class PodDrill:
     needs: str = "3 replicas of the app"
     takes_s: int = 45
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs pods whose controller replaces them."""
-        pods = _ready(survey)
+        pods = _ready(ctx)
         if len(pods) < 2 and self.what != "all":
             return (
                 f"the app has {len(pods)} ready pod(s); needs 2 or more so that another one serves"
             )
-        return self._fault(survey, ALL if self.what == "all" else pods[0].metadata.name).available(
-            survey.faults
+        return self._fault(ctx, ALL if self.what == "all" else pods[0].metadata.name).available(
+            ctx.cluster
         )
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the pod."""
         if self.what == "all":
             return (ALL,)
-        return (pick(survey.rng, [pod.metadata.name for pod in _ready(survey)], "pod of the app"),)
+        return (pick(ctx.rng, [pod.metadata.name for pod in _ready(ctx)], "pod of the app"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """The Service has to lose the dead pods, or get new ones."""
-        timers, app = survey.timers, survey.app
+        timers, app = ctx.timers, ctx.app
         if self.what == "all":
             part = until_replaced(timers, "every pod of the app", readiness_s(app.pod_spec()))
         else:
             noticed = NOTICED_S if self.what == "container" else 0.0
             part = left_the_service(targets[0], noticed, timers.proxy_min_sync.value)
-        return expected_budgets(survey.limits_of(self.name), Expected(app=(part,)))
+        return expected_budgets(ctx.limits_of(self.name), Expected(app=(part,)))
 
     def run(self, ctx: DrillContext) -> None:
         """Kill, wait until all is as before."""
-        with ctx.fault(self._fault(ctx.survey, ctx.target)):
+        with ctx.fault(self._fault(ctx, ctx.target)):
             with ctx.step(ctx.target, "until the app is complete again"):
-                ctx.survey.app.wait_ready()
+                ctx.app.wait_ready()
             with ctx.step(ctx.target, "until every probe is answered"):
-                seconds = ctx.faults.settings.timeouts.rollout
+                seconds = ctx.cluster.settings.timeouts.rollout
                 ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
 
-    def _fault(self, survey: Survey, pod: str) -> Fault:
-        app = survey.app
+    def _fault(self, ctx: DrillContext, pod: str) -> Fault:
+        app = ctx.app
         if self.what == "all":
             return PodKill(app.namespace, selector=app.selector)
         if self.what == "pod":
             return PodKill(app.namespace, pod=pod)
-        spec = next(p.spec for p in _ready(survey) if p.metadata.name == pod)
+        spec = next(p.spec for p in _ready(ctx) if p.metadata.name == pod)
         return ContainerKill(spec.node_name, app.namespace, pod, spec.containers[0].name)
 
 
@@ -115,8 +115,8 @@ def left_the_service(pod: str, noticed_s: float, sync_s: float) -> Prediction:
     )
 
 
-def _ready(survey: Survey) -> list[Any]:
-    pods = survey.faults.api.pods(survey.app.namespace, survey.app.selector)
+def _ready(ctx: DrillContext) -> list[Any]:
+    pods = ctx.cluster.api.pods(ctx.app.namespace, ctx.app.selector)
     return [pod for pod in pods if pod_is_ready(pod)]
 
 

@@ -13,7 +13,7 @@ from kubedrill.faults import DiskFull, Load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.core.drill import Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.faults import Fault
 
 PRESSURE_S = 45.0
@@ -31,9 +31,9 @@ def load(what: str) -> Callable[[str], Fault]:
     return lambda node: Load(node, what)
 
 
-def evicted(survey: Survey, node: str) -> Expected:
+def evicted(ctx: DrillContext, node: str) -> Expected:
     """The kubelet evicts pods, which leave their Services first; the others serve."""
-    del survey
+    del ctx
     why = f"the kubelet of {node} evicts pods in order, and replicas on other nodes serve"
     return Expected(app_why=why, dns_why=why)
 

@@ -26,7 +26,7 @@ from kubedrill.faults import BadRollout
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 HOLD_S = 10.0
 """Seconds that the broken release stays: ten failed readiness probes of the app's, one second
@@ -44,26 +44,26 @@ class BadRolloutDrill:
     needs: str = "a Deployment that gives up no pod before the new one is ready (maxUnavailable 0)"
     takes_s: int = 60
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a Deployment that is updated pod by pod, and that kubedrill can bring back to its version."""
-        return lacks_second_version(survey) or self._fault(survey).available(survey.faults)
+        return lacks_second_version(ctx) or self._fault(ctx).available(ctx.cluster)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name the app's Deployment."""
-        return (self._fault(survey).subject,)
+        return (self._fault(ctx).subject,)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nothing may fail."""
         del targets
         return planned_work(
-            survey.limits_of(self.name),
+            ctx.limits_of(self.name),
             "no old pod goes before a new one is Ready (maxUnavailable 0), and none gets Ready",
             "no control plane is touched",
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Release, see it fail, roll back."""
-        api, app, fault = ctx.faults.api, ctx.survey.app, self._fault(ctx.survey)
+        api, app, fault = ctx.cluster.api, ctx.app, self._fault(ctx)
         ctx.undos.add("the app at v1", lambda: app.roll("v1"))
         with ctx.fault(fault):
             with ctx.step(ctx.target, f"{fault.name}: until Kubernetes tells"):
@@ -90,14 +90,14 @@ class BadRolloutDrill:
             app.wait_ready()
         ctx.undos.drop("the app at v1")
         with ctx.step(ctx.target, "rolled back: until every probe is answered"):
-            seconds = ctx.faults.settings.timeouts.rollout
+            seconds = ctx.cluster.settings.timeouts.rollout
             ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
 
     def _told(self, ctx: DrillContext, fault: BadRollout) -> str:
-        return fault.symptom(ctx.faults.api.pods(ctx.survey.app.namespace, ctx.survey.app.selector))
+        return fault.symptom(ctx.cluster.api.pods(ctx.app.namespace, ctx.app.selector))
 
-    def _fault(self, survey: Survey) -> BadRollout:
-        return BadRollout(survey.app.namespace, survey.app.name, self.wrong)
+    def _fault(self, ctx: DrillContext) -> BadRollout:
+        return BadRollout(ctx.app.namespace, ctx.app.name, self.wrong)
 
 
 ROLLOUT_DRILLS = (

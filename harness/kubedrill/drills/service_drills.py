@@ -36,7 +36,7 @@ from kubedrill.faults import ServiceFault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.core.drill import Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.faults import Fault
 
 WORKERS = "2 workers or more"
@@ -54,47 +54,47 @@ def service(name: str, verb: str) -> Callable[[str], Fault]:
     return lambda node: ServiceFault(node, name, verb)
 
 
-def runs_on(survey: Survey, node: str) -> Expected:
+def runs_on(ctx: DrillContext, node: str) -> Expected:
     """The parts that serve users go on without the one that is gone."""
-    del survey
+    del ctx
     why = f"containers and rules on {node} are kept by the kernel while the part that manages them is away"
     return Expected(app_why=why, api_why=why, dns_why=why)
 
 
-def one_api_server(survey: Survey, node: str) -> Expected:
+def one_api_server(ctx: DrillContext, node: str) -> Expected:
     """The balancer has to notice; the app is not touched."""
-    return Expected(api=(balancer(survey.timers, node),))
+    return Expected(api=(balancer(ctx.timers, node),))
 
 
-def one_api_server_and_the_leader(survey: Survey, node: str) -> Expected:
+def one_api_server_and_the_leader(ctx: DrillContext, node: str) -> Expected:
     """The API server beside etcd's leader goes with it, and the others wait for an election."""
-    return Expected(api=(balancer(survey.timers, node), election(survey.timers, node)))
+    return Expected(api=(balancer(ctx.timers, node), election(ctx.timers, node)))
 
 
-def address_after_goodbye(survey: Survey, node: str) -> Expected:
+def address_after_goodbye(ctx: DrillContext, node: str) -> Expected:
     """The address moves at once."""
-    parts = (goodbye(survey.timers, node),)
+    parts = (goodbye(ctx.timers, node),)
     return Expected(app=parts, api=parts)
 
 
-def address_after_silence(survey: Survey, node: str) -> Expected:
+def address_after_silence(ctx: DrillContext, node: str) -> Expected:
     """The address moves when advertisements are missed."""
-    parts = (takeover(survey.timers, node),)
+    parts = (takeover(ctx.timers, node),)
     return Expected(app=parts, api=parts)
 
 
-def address_after_check(survey: Survey, node: str) -> Expected:
+def address_after_check(ctx: DrillContext, node: str) -> Expected:
     """The API is out until keepalived's check of the balancer has failed.
 
     The app needs the address, not haproxy.
     """
-    gone = failed_check(survey.timers, node)
-    return Expected(app=(goodbye(survey.timers, node),), api=(gone,))
+    gone = failed_check(ctx.timers, node)
+    return Expected(app=(goodbye(ctx.timers, node),), api=(gone,))
 
 
-def frozen_dns(survey: Survey, node: str) -> Expected:
+def frozen_dns(ctx: DrillContext, node: str) -> Expected:
     """A share of queries fails until CoreDNS's readiness probe has failed often enough."""
-    pods = survey.faults.api.pods("kube-system", "k8s-app=kube-dns", node)
+    pods = ctx.cluster.api.pods("kube-system", "k8s-app=kube-dns", node)
     probe = pods[0].spec.containers[0].readiness_probe if pods else None
     read = (
         (probe.period_seconds, probe.failure_threshold, probe.timeout_seconds)
@@ -105,20 +105,18 @@ def frozen_dns(survey: Survey, node: str) -> Expected:
         found or default for found, default in zip(read, PROBE_DEFAULTS, strict=True)
     )
     return Expected(
-        dns=(
-            until_replaced(survey.timers, f"CoreDNS on {node} hangs", period * threshold + timeout),
-        )
+        dns=(until_replaced(ctx.timers, f"CoreDNS on {node} hangs", period * threshold + timeout),)
     )
 
 
-def killed_dns(survey: Survey, node: str) -> Expected:
+def killed_dns(ctx: DrillContext, node: str) -> Expected:
     """Until the kubelet has seen that the container is gone, and kube-proxy has followed."""
-    return Expected(dns=(until_replaced(survey.timers, f"CoreDNS on {node} died", 1.0),))
+    return Expected(dns=(until_replaced(ctx.timers, f"CoreDNS on {node} died", 1.0),))
 
 
-def silent_kubelet(survey: Survey, node: str) -> Expected:
+def silent_kubelet(ctx: DrillContext, node: str) -> Expected:
     """The node is taken for dead, but its pods serve until they leave the Services."""
-    loss = loss_expected(survey.timers, describe_loss(survey, node))
+    loss = loss_expected(ctx.timers, describe_loss(ctx, node))
     late = loss.app[-1].because[-1] if loss.app else ""
     why = f"pods on {node} go on serving while it is taken for dead, and leave the Services alive ({late})"
     return Expected(app_why=why, dns_why=why)

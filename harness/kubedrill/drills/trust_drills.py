@@ -19,7 +19,7 @@ from kubedrill.faults.clock import SKEW_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
     from kubedrill.faults import Fault
 
 EXPIRED_S = 20.0
@@ -48,9 +48,9 @@ def descriptors(service: str) -> Callable[[str], Fault]:
     return lambda node: DescriptorsUsedUp(node, service)
 
 
-def distrusted(survey: Survey, node: str) -> Expected:
+def distrusted(ctx: DrillContext, node: str) -> Expected:
     """The balancer's check looks at health, not at identity; clients do."""
-    planes = len(survey.faults.inventory.control_planes)
+    planes = len(ctx.cluster.inventory.control_planes)
     why = (
         f"the balancer takes {node}'s API server for healthy (its check verifies no certificate) and sends it one in "
         f"{planes} new connections: refused by the client for {EXPIRED_S:g} s, and up to {RELOAD_S} s more until the "
@@ -62,12 +62,12 @@ def distrusted(survey: Survey, node: str) -> Expected:
 def until_shown(ctx: DrillContext) -> None:
     """Wait until the API server shows its expired certificate."""
     with ctx.step(ctx.target, "until the API server shows its expired certificate"):
-        ExpiredCertificate(ctx.target, "apiserver").wait_expired(ctx.faults)
+        ExpiredCertificate(ctx.target, "apiserver").wait_expired(ctx.cluster)
 
 
-def wrong_clock(survey: Survey, node: str) -> Expected:
+def wrong_clock(ctx: DrillContext, node: str) -> Expected:
     """Who watches a lease measures by his own clock, and etcd by none."""
-    del survey
+    del ctx
     why = (
         f"{node} is {SKEW_S} s ahead: leases are timed by those who watch them (client-go, leaderelection), raft "
         "counts ticks, and certificates and tokens are valid for longer than that"

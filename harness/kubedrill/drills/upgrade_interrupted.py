@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import Budget
     from kubedrill.cluster.playbooks import TaskEvent
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 SWAP = "Swap etcd, API server, controller manager, scheduler and kubelet"
 RESTART = "Restart what runs in its old version"
@@ -51,41 +51,39 @@ class Interrupted:
     proves: str
     needs: str
     takes_s: int
-    among: Callable[[Survey], list[str]]
+    among: Callable[[DrillContext], list[str]]
     first: Callable[[DrillContext, str], str]
     power: bool = False
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a newer bundle, and a node that it can happen at."""
-        candidates = self.among(survey)
+        candidates = self.among(ctx)
         if not candidates:
             return f"needs {self.needs}"
-        return lacks_bundle(survey) or (
-            power_unavailable(survey, candidates) if self.power else None
-        )
+        return lacks_bundle(ctx) or (power_unavailable(ctx, candidates) if self.power else None)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the node by the seed."""
-        return (pick(survey.rng, self.among(survey), f"node for {self.name}"),)
+        return (pick(ctx.rng, self.among(ctx), f"node for {self.name}"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """As for an upgrade; where a control plane is lost, as for that too."""
-        node = survey.faults.inventory.node(targets[0])
+        node = ctx.cluster.inventory.node(targets[0])
         if self.power and node.is_control_plane:
-            return loss_budgets(survey, self.name, node.name)
+            return loss_budgets(ctx, self.name, node.name)
         return planned_work(
-            survey.limits_of(self.name),
+            ctx.limits_of(self.name),
             "each node is drained before it is touched: it has no pods of the app when it happens",
             "each API server is taken out of the balancer before it stops, and stays out until it is finished",
             only_plane_swapped(
-                survey.timers, [node.name for node in survey.faults.inventory.control_planes]
+                ctx.timers, [node.name for node in ctx.cluster.inventory.control_planes]
             ),
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade until it stops, put back what was broken, upgrade again."""
-        wanted = goal(ctx.faults)
-        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.faults))
+        wanted = goal(ctx.cluster)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         said = self.first(ctx, wanted)
         ctx.check(
             "the upgrade stopped half-way",
@@ -99,7 +97,7 @@ class Interrupted:
 
 def killed(ctx: DrillContext, wanted: str) -> str:
     """Kill the playbook while the target's control plane is swapped, or while a worker's programs restart."""
-    moment = SWAP if ctx.faults.inventory.node(ctx.target).is_control_plane else RESTART
+    moment = SWAP if ctx.cluster.inventory.node(ctx.target).is_control_plane else RESTART
 
     def watch(event: TaskEvent) -> None:
         if event.kind == "start" and event.host == ctx.target and event.task.endswith(moment):
@@ -118,10 +116,10 @@ def power_lost(ctx: DrillContext, wanted: str) -> str:
 
     A worker's in the middle of its turn, a finished control plane's when the next begins.
     """
-    plane = ctx.faults.inventory.node(ctx.target).is_control_plane
+    plane = ctx.cluster.inventory.node(ctx.target).is_control_plane
     with _cut_at(ctx, MARK if plane else RESTART, other=plane) as watch:
         said = _failed(ctx, wanted, f"upgrade to {wanted}, while {ctx.target} loses power", watch)
-    api = ctx.faults.api
+    api = ctx.cluster.api
     with ctx.step(ctx.target, "boot: until Ready"):
         api.wait(
             f"node {ctx.target} to be Ready",
@@ -164,7 +162,7 @@ def blocked(ctx: DrillContext, wanted: str) -> str:
 
     Its drain has to be refused by name, the node uncordoned.
     """
-    api = ctx.faults.api
+    api = ctx.cluster.api
     what = f"namespace {drain_blocked.NAMESPACE}"
     ctx.undos.add(what, lambda: api.remove_namespace(drain_blocked.NAMESPACE))
     with ctx.step(ctx.target, "plant a workload that may not be disrupted"):
@@ -205,20 +203,20 @@ def _failed(
     return ""
 
 
-def any_node(survey: Survey) -> list[str]:
+def any_node(ctx: DrillContext) -> list[str]:
     """Every node."""
-    return [node.name for node in survey.faults.inventory.nodes]
+    return [node.name for node in ctx.cluster.inventory.nodes]
 
 
-def workers(survey: Survey) -> list[str]:
+def workers(ctx: DrillContext) -> list[str]:
     """Workers, where another one is left for the pods."""
-    inventory = survey.faults.inventory
-    return [] if lacks_second_worker(survey) else [node.name for node in inventory.workers]
+    inventory = ctx.cluster.inventory
+    return [] if lacks_second_worker(ctx) else [node.name for node in inventory.workers]
 
 
-def planes_but_the_last(survey: Survey) -> list[str]:
+def planes_but_the_last(ctx: DrillContext) -> list[str]:
     """Control planes after which another one is upgraded, where a majority is left without one."""
-    planes = survey.faults.inventory.control_planes
+    planes = ctx.cluster.inventory.control_planes
     return [node.name for node in planes[:-1]] if len(planes) >= 3 else []
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext, Survey
-    from kubedrill.faults import FaultContext
+    from kubedrill.cluster.context import Cluster
+    from kubedrill.core.drill import DrillContext
 
 CORRUPT_PART = "bin/kubelet"
 _KEPT_BYTES = 1 << 20
@@ -47,23 +47,23 @@ class Refused:
     arrange: Callable[[DrillContext, str], AbstractContextManager[tuple[dict[str, Any], str]]]
     needs: str = "a newer bundle"
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a newer bundle: without one there is another refusal before."""
-        return lacks_bundle(survey)
+        return lacks_bundle(ctx)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose by the seed the node that lacks something."""
-        return (pick(survey.rng, [node.name for node in survey.faults.inventory.nodes], "node"),)
+        return (pick(ctx.rng, [node.name for node in ctx.cluster.inventory.nodes], "node"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """Nothing may fail."""
         del targets
         why = "what is refused touches nothing"
-        return planned_work(survey.limits_of(self.name), why, why)
+        return planned_work(ctx.limits_of(self.name), why, why)
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade, listen to the refusal, compare."""
-        wanted, before = goal(ctx.faults), what_runs(ctx.faults)
+        wanted, before = goal(ctx.cluster), what_runs(ctx.cluster)
         with self.arrange(ctx, wanted) as (extra_vars, words):
             said = ""
             try:
@@ -78,7 +78,7 @@ class Refused:
             f"{words!r}",
         )
         changed = sorted(
-            name for name, found in what_runs(ctx.faults).items() if before.get(name) != found
+            name for name, found in what_runs(ctx.cluster).items() if before.get(name) != found
         )
         ctx.check(
             "nothing was changed",
@@ -88,19 +88,19 @@ class Refused:
         )
 
 
-def what_runs(ctx: FaultContext) -> dict[str, str]:
+def what_runs(cluster: Cluster) -> dict[str, str]:
     """What an upgrade changes.
 
     Kubelets' versions, cordons and marks, and the identities of static pods.
     """
     found = {}
-    for node in ctx.api.nodes():
+    for node in cluster.api.nodes():
         marks = sorted(
             key for key in node.metadata.annotations or {} if key.startswith("kubedrill/")
         )
         state = [node.status.node_info.kubelet_version, bool(node.spec.unschedulable), *marks]
         found[f"node {node.metadata.name}"] = json.dumps(state)
-    for pod in ctx.api.pods("kube-system", "tier=control-plane"):
+    for pod in cluster.api.pods("kube-system", "tier=control-plane"):
         hashed = (pod.metadata.annotations or {}).get("kubernetes.io/config.hash", "")
         restarts = [status.restart_count for status in pod.status.container_statuses or []]
         found[f"pod {pod.metadata.name}"] = json.dumps([hashed, restarts])
@@ -110,7 +110,7 @@ def what_runs(ctx: FaultContext) -> dict[str, str]:
 @contextmanager
 def corrupt_bundle(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Give a bundle of links to the real one, but for one part that is cut short as by an interrupted copy."""
-    source = Path(str(ctx.faults.inventory.vars["cluster_bundles_source"])).expanduser()
+    source = Path(str(ctx.cluster.inventory.vars["cluster_bundles_source"])).expanduser()
     [real] = [path.parent for path in source.glob(f"{wanted}-*/bundle.json")][:1]
     with tempfile.TemporaryDirectory(prefix="kubedrill-corrupt-") as folder:
         copy = Path(folder) / real.name
@@ -138,7 +138,7 @@ def little_disk(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, Any]
     del wanted
     fault = DiskFull(ctx.target, "root")
     words = f"{ctx.target} has "
-    reason = fault.available(ctx.faults)
+    reason = fault.available(ctx.cluster)
     if reason is None:
         with ctx.fault(fault):
             yield {}, words

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import Budget
     from kubedrill.cluster.playbooks import TaskEvent
-    from kubedrill.core.drill import DrillContext, Survey
+    from kubedrill.core.drill import DrillContext
 
 PLAYBOOK = "playbooks/rollback.yml"
 SAVE = "Save a snapshot of etcd"
@@ -111,47 +111,47 @@ class UpgradeRolledBack:
     needs = "3 control planes or more, a newer bundle and that of the release that runs"
     takes_s = 420
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a control plane that is upgraded while another one is not, and bundles of both releases."""
-        planes = len(survey.faults.inventory.control_planes)
+        planes = len(ctx.cluster.inventory.control_planes)
         if planes < 3:
             return f"needs 3 control planes or more, the inventory has {planes}"
-        live = sorted(set(live_versions(survey.faults)))
+        live = sorted(set(live_versions(ctx.cluster)))
         if len(live) > 1:
             return f"the cluster runs {' and '.join(map(show, live))}: finish that upgrade, or roll it back, first"
-        return lacks_bundle(survey) or _lacks_older(survey, show(live[0]))
+        return lacks_bundle(ctx) or _lacks_older(ctx, show(live[0]))
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose at whose turn the upgrade ends.
 
         Control planes are upgraded in the inventory's order.
         """
-        later = [node.name for node in survey.faults.inventory.control_planes[1:]]
-        return (pick(survey.rng, later, "control plane at whose turn the upgrade ends"),)
+        later = [node.name for node in ctx.cluster.inventory.control_planes[1:]]
+        return (pick(ctx.rng, later, "control plane at whose turn the upgrade ends"),)
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """The API is away for the rollback.
 
         DNS for the pods that the upgrade's drains had moved.
         """
-        dns = _moved_dns(survey, targets[0])
+        dns = _moved_dns(ctx, targets[0])
         back = f"{dns} CoreDNS pod(s) that the drains moved are ended, and started where they were: {START_S:g} s"
         moved = Prediction(
             START_S, (back, "until then a share of lookups, or all of them, goes to no pod")
         )
         expected = Expected(
-            api=(_api_away(survey, targets[0]),),
+            api=(_api_away(ctx, targets[0]),),
             dns=(moved,) if dns else (),
             app_why="its pods are on workers, which the upgrade has not come to; Services are rules in the kernel",
             dns_why="no CoreDNS pod is on a control plane that is drained",
         )
-        return expected_budgets(survey.limits_of(self.name), expected)
+        return expected_budgets(ctx.limits_of(self.name), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade half-way, roll back, look."""
-        wanted, older = goal(ctx.faults), show(min(live_versions(ctx.faults)))
-        moments, ledger = Moments(), Ledger(ctx.faults.api)
-        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.faults))
+        wanted, older = goal(ctx.cluster), show(min(live_versions(ctx.cluster)))
+        moments, ledger = Moments(), Ledger(ctx.cluster.api)
+        ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
         again = "the rollback that has begun"
@@ -181,7 +181,7 @@ def _half_way(ctx: DrillContext, wanted: str, moments: Moments) -> None:
         play(ctx, wanted, f"upgrade to {wanted}, until {ctx.target}'s turn", watch)
     except KillPlaybook:
         ended = True
-    found = node_versions(ctx.faults)
+    found = node_versions(ctx.cluster)
     newer = [name for name, version in found.items() if show(version) == wanted]
     said = f"{', '.join(newer) or 'no node'} at {wanted}, {len(found) - len(newer)} of {len(found)} nodes not"
     ok = ended and 0 < len(newer) < len(found)
@@ -198,10 +198,10 @@ def _roll_back(
 
 def _check_programs(ctx: DrillContext, older: str) -> None:
     """Ask each node, not the API: what that says of a node may be as old as the snapshot."""
-    hosts = ctx.faults.hosts
+    hosts = ctx.cluster.hosts
     found = {
         n.name: hosts.check(n.name, RUNNING).strip().rpartition(" ")[2]
-        for n in ctx.faults.inventory.nodes
+        for n in ctx.cluster.inventory.nodes
     }
     wrong = [
         f"{name} {version or 'nothing'}" for name, version in found.items() if version != older
@@ -265,12 +265,12 @@ def _check_kept(ctx: DrillContext, name: str, numbers: set[int], lost: set[int])
     ctx.check(name, not gone if numbers else None, found, "all of them, 1 or more")
 
 
-def _api_away(survey: Survey, node: str) -> Prediction:
+def _api_away(ctx: DrillContext, node: str) -> Prediction:
     """Until the restored etcd has a leader and an API server is ready, from the stop of the first one."""
-    nodes, forks = len(survey.faults.inventory.nodes), survey.faults.settings.upgrade_forks
+    nodes, forks = len(ctx.cluster.inventory.nodes), ctx.cluster.settings.upgrade_forks
     turns = math.ceil(nodes / forks)
     steps = STEPS * turns * TURN_S
-    parts = (election(survey.timers, node), balancer(survey.timers, node))
+    parts = (election(ctx.timers, node), balancer(ctx.timers, node))
     because = (
         f"{STEPS} steps (stop, replace, start) x {turns} turns ({nodes} nodes, upgrade_forks {forks}) x {TURN_S:g} s",
         f"{START_S:g} s for static pods to start, then one after the other:",
@@ -280,18 +280,18 @@ def _api_away(survey: Survey, node: str) -> Prediction:
     return Prediction(steps + START_S + sum(part.seconds for part in parts), because)
 
 
-def _moved_dns(survey: Survey, target: str) -> int:
+def _moved_dns(ctx: DrillContext, target: str) -> int:
     """CoreDNS pods on the control planes that are drained before the target's turn."""
-    names = [node.name for node in survey.faults.inventory.control_planes]
+    names = [node.name for node in ctx.cluster.inventory.control_planes]
     drained = names[: names.index(target)]
     return sum(
-        len(survey.faults.api.pods("kube-system", "k8s-app=kube-dns", name)) for name in drained
+        len(ctx.cluster.api.pods("kube-system", "k8s-app=kube-dns", name)) for name in drained
     )
 
 
-def _lacks_older(survey: Survey, version: str) -> str | None:
+def _lacks_older(ctx: DrillContext, version: str) -> str | None:
     """Say that the bundle of the release that runs is missing; None when it is there."""
-    source = str(survey.faults.inventory.vars.get("cluster_bundles_source", ""))
+    source = str(ctx.cluster.inventory.vars.get("cluster_bundles_source", ""))
     if source and list(Path(source).expanduser().glob(f"{version}-*/bundle.json")):
         return None
     build = f"kubedrill bundle build --kubernetes {version[1:]}"

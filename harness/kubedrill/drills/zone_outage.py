@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.core.choices import ZONE, zones
-from kubedrill.core.drill import DrillContext, Survey, pick
+from kubedrill.core.drill import DrillContext, pick
 from kubedrill.core.node_loss import CALM_S, describe_loss
 from kubedrill.core.predictions import Expected, expected_budgets, loss_expected
 from kubedrill.faults import ZoneOutage
@@ -30,28 +30,28 @@ class ZoneOutageDrill:
     needs = f"nodes labelled {ZONE}, 3 control planes or more in 3 zones, power control"
     takes_s = 150
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a zone that may be lost."""
-        found = zones(survey)
+        found = zones(ctx)
         if not found:
             return f"no node has the label {ZONE}; label the nodes (kubectl label node NAME {ZONE}=ZONE)"
-        reasons = [_refusal(survey, zone, nodes) for zone, nodes in found.items()]
+        reasons = [_refusal(ctx, zone, nodes) for zone, nodes in found.items()]
         return None if None in reasons else "; ".join(str(reason) for reason in reasons)
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the zone; the targets are its nodes."""
-        found = zones(survey)
+        found = zones(ctx)
         return found[
             pick(
-                survey.rng,
-                [z for z, nodes in found.items() if not _refusal(survey, z, nodes)],
+                ctx.rng,
+                [z for z, nodes in found.items() if not _refusal(ctx, z, nodes)],
                 "zone",
             )
         ]
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """The losses of its nodes, side by side."""
-        each = [loss_expected(survey.timers, describe_loss(survey, node)) for node in targets]
+        each = [loss_expected(ctx.timers, describe_loss(ctx, node)) for node in targets]
         together = Expected(
             tuple(part for one in each for part in one.app),
             tuple(part for one in each for part in one.api),
@@ -60,14 +60,12 @@ class ZoneOutageDrill:
             f"{', '.join(targets)} are not in the way to the API",
             f"no CoreDNS pod is on {', '.join(targets)}",
         )
-        return expected_budgets(survey.limits_of(self.name), together)
+        return expected_budgets(ctx.limits_of(self.name), together)
 
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back."""
-        api, timeouts = ctx.faults.api, ctx.faults.settings.timeouts
-        zone = next(
-            (zone for zone, nodes in zones(ctx.survey).items() if nodes == ctx.targets), "?"
-        )
+        api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
+        zone = next((zone for zone, nodes in zones(ctx).items() if nodes == ctx.targets), "?")
 
         def ready(wanted: bool) -> str | None:
             wrong = [node for node in ctx.targets if api.ready(node) != wanted]
@@ -88,9 +86,9 @@ class ZoneOutageDrill:
             api.wait(f"zone {zone} to be Ready", lambda: ready(wanted=True), setting="node_ready")
 
 
-def _refusal(survey: Survey, zone: str, nodes: tuple[str, ...]) -> str | None:
+def _refusal(ctx: DrillContext, zone: str, nodes: tuple[str, ...]) -> str | None:
     """Why a zone may not be lost; None when it may."""
-    inventory = survey.faults.inventory
+    inventory = ctx.cluster.inventory
     if all(node.name in nodes for node in inventory.workers):
         return f"zone {zone} has every worker"
-    return ZoneOutage(zone, nodes).available(survey.faults)
+    return ZoneOutage(zone, nodes).available(ctx.cluster)

@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from kubedrill.cluster.context import Cluster
 
-    from kubedrill.cluster.api import ClusterApi
-    from kubedrill.cluster.hosts import Hosts
-    from kubedrill.cluster.inventory import Inventory
-    from kubedrill.cluster.power import Power
-    from kubedrill.config import Settings
-
-
-@dataclass(frozen=True)
-class FaultContext:
-    """The cluster as a fault sees it.
-
-    ``note`` puts one line (subject, text) on the terminal and into the record.
-    """
-
-    inventory: Inventory
-    settings: Settings
-    api: ClusterApi
-    hosts: Hosts
-    power: Power
-    config_path: Path | None
-    note: Callable[[str, str], None]
+FaultContext = Cluster
+"""The name in use until the faults take a :class:`Cluster` by name."""
 
 
 class Fault(Protocol):

@@ -17,10 +17,10 @@ from kubedrill.base.model import STEADY, Check, Event, Header, ProbeSpec
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.health import find_problems
 from kubedrill.cluster.timers import LiveTimers
+from kubedrill.core.drill import Drill, DrillContext
 from kubedrill.core.residue import Marks, find_residue
 from kubedrill.core.undo import Undos
 from kubedrill.core.watchers import Watchers
-from kubedrill.drills import Drill, DrillContext, Survey
 from kubedrill.probes import ProbeSession, find_targets, standard_probes
 from kubedrill.record import RecordWriter
 from kubedrill.runner.facts import host_facts
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.apps import Application
+    from kubedrill.cluster.context import Cluster
     from kubedrill.core.progress import Progress
-    from kubedrill.faults import FaultContext
     from kubedrill.probes import Targets
     from kubedrill.runner.lease import ClusterLease
     from kubedrill.runner.replay import Replay
@@ -51,10 +51,10 @@ period of 1 s."""
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunContext:
     """What all drills of a run share."""
 
-    faults: FaultContext
+    cluster: Cluster
     app: Application
     progress: Progress
     stop: Stop
@@ -68,7 +68,7 @@ class Bench:
         return self.directory / "record" / f"{drill.name}.jsonl"
 
 
-def run_one(bench: Bench, drill: Drill) -> str | None:
+def run_drill(run: RunContext, drill: Drill) -> str | None:
     """Run a drill and leave its record behind.
 
     Where it cannot be done on this cluster, return the reason.
@@ -76,45 +76,46 @@ def run_one(bench: Bench, drill: Drill) -> str | None:
     Errors of the drill end up in the record, not in the caller; an interrupt and a bug of the
     harness are raised after everything was healed and the record was closed.
     """
-    writer = RecordWriter(bench.record_path(drill))
+    writer = RecordWriter(run.record_path(drill))
     try:
-        return _Drilling(bench, drill, writer).run()
+        return _DrillRun(run, drill, writer).execute()
     finally:
         writer.close()
         if not writer.path.stat().st_size:
             writer.path.unlink()
 
 
-class _Drilling:
+class _DrillRun:
     """One drill under way."""
 
-    def __init__(self, bench: Bench, drill: Drill, writer: RecordWriter) -> None:
-        self.bench, self.drill, self.writer = bench, drill, writer
-        self.ctx = replace(bench.faults, note=self._note)
+    def __init__(self, run: RunContext, drill: Drill, writer: RecordWriter) -> None:
+        self.run, self.drill, self.writer = run, drill, writer
+        self.cluster = replace(run.cluster, note=self._note)
         self.begun = False
         self.undos = Undos()
         self.failed: KubedrillError | ApiException | None = None
         self.kubernetes = (
-            self.ctx.inventory.kubernetes_version
+            self.cluster.inventory.kubernetes_version
         )  # until the cluster said what it runs
 
-    def run(self) -> str | None:
+    def execute(self) -> str | None:
+        """Run it; returns why it cannot be done on this cluster, None where it was."""
         with self._ending():
-            survey = self._prepared()
-            if survey is None:
+            ctx = self._prepare()
+            if ctx is None:
                 return None
-            reason = self.drill.unavailable(survey)
+            reason = self.drill.unavailable(ctx)
             if reason:
                 return reason
             try:
-                targets = choose(self.drill, survey, self.bench.replay)
+                targets = choose(self.drill, ctx, self.run.replay)
             except OtherTargets as error:
                 return str(error)
-            self._drill(survey, targets)
+            self._drill(ctx, targets)
             self._completed()
         return None
 
-    def _prepared(self) -> Survey | None:
+    def _prepare(self) -> DrillContext | None:
         """Look at the cluster and put the app on it.
 
         None where it is not healthy, which the record then says.
@@ -122,54 +123,53 @@ class _Drilling:
         Raises:
             Unsafe: it could not be looked at, or the app could not be deployed.
         """
-        problems = find_unfit(self.ctx)
+        problems = find_unfit(self.cluster)
         if problems:
             self._abort(problems)
             return None
         try:
-            self.kubernetes = self.ctx.api.version.get_code().git_version.removeprefix("v")
-            self.bench.progress.step(self.bench.app.name, "deploy the app")
-            self.bench.app.deploy()
-            return self._survey()
+            self.kubernetes = self.cluster.api.version.get_code().git_version.removeprefix("v")
+            self.run.progress.step(self.run.app.name, "deploy the app")
+            self.run.app.deploy()
+            return self._context()
         except (StepFailed, DeadlineExceeded, ApiException) as error:
             raise Unsafe(f"the cluster could not be made ready for it: {_words(error)}") from error
 
-    def _survey(self) -> Survey:
-        ctx = self.ctx
-        replay, name = self.bench.replay, self.drill.name
-        rng = replay.rng(name) if replay else drill_rng(self.bench.seed, name)
-        return Survey(ctx, self.bench.app, LiveTimers.read(ctx.api, ctx.hosts, ctx.inventory), rng)
+    def _context(self) -> DrillContext:
+        cluster, replay, name = self.cluster, self.run.replay, self.drill.name
+        rng = replay.rng(name) if replay else drill_rng(self.run.seed, name)
+        timers = LiveTimers.read(cluster.api, cluster.hosts, cluster.inventory)
+        return DrillContext(cluster, self.run.app, timers, rng)
 
-    def _drill(self, survey: Survey, targets: tuple[str, ...]) -> None:
-        before = Marks.read(self.ctx)
+    def _drill(self, ctx: DrillContext, targets: tuple[str, ...]) -> None:
+        before = Marks.read(self.cluster)
         where = self._where()
-        specs = standard_probes(where, self.ctx.settings)
+        specs = standard_probes(where, self.cluster.settings)
         self._header(targets, specs)
         self.writer.check(
             Check("healthy before", ok=True, found="no problems", expected="no problems")
         )
-        for budget in self.drill.budgets(survey, targets):
+        for budget in self.drill.budgets(ctx, targets):
             self.writer.budget(budget)
         session = ProbeSession(
             specs,
             self.writer.path,
-            api=self.ctx.api,
-            settings=self.ctx.settings,
+            api=self.cluster.api,
+            settings=self.cluster.settings,
             targets=where,
             avoid=targets,
         )
         with (
             session,
-            Ticker(session.latest, self.bench.progress.availability),
-            Watchers(self.ctx, self.writer),
+            Ticker(session.latest, self.run.progress.availability),
+            Watchers(self.cluster, self.writer),
         ):
-            context = self._context(survey, targets, session)
-            self._watched(context, before)
+            self._watched(self._begin(ctx, targets, session), before)
 
     def _where(self) -> Targets:
-        found = self.bench.app.endpoints()
+        found = self.run.app.endpoints()
         return find_targets(
-            self.ctx.api,
+            self.cluster.api,
             app_outside=found.node_port,
             app_inside=found.service,
             dns_name=found.dns_name,
@@ -180,8 +180,8 @@ class _Drilling:
 
     def _watched(self, context: DrillContext, before: Marks) -> None:
         """Everything that happens while the probes ask."""
-        probes, timeouts = self.ctx.settings.probes, self.ctx.settings.timeouts
-        self.bench.progress.step("probes", f"steady state: {probes.warmup_s:g} s without a failure")
+        probes, timeouts = self.cluster.settings.probes, self.cluster.settings.timeouts
+        self.run.progress.step("probes", f"steady state: {probes.warmup_s:g} s without a failure")
         try:
             since = context.wait_answering(
                 "*", for_s=probes.warmup_s, seconds=timeouts.steady, setting="steady"
@@ -198,7 +198,7 @@ class _Drilling:
         except (KubedrillError, ApiException) as error:
             self.failed = error
         finally:
-            with self.bench.stop.shield():
+            with self.run.stop.shield():
                 self._heal()
         with context.step("cluster", "recover: until it is healthy again"):
             self._recovered(before)
@@ -214,7 +214,7 @@ class _Drilling:
     def _heal(self) -> None:
         if not len(self.undos):
             return
-        self.bench.progress.step(self.bench.app.name, "heal")
+        self.run.progress.step(self.run.app.name, "heal")
         try:
             self.undos.unwind()
         except StepFailed as error:
@@ -229,11 +229,11 @@ class _Drilling:
 
     def _recovered(self, before: Marks) -> None:
         """Wait until the cluster is healthy and nothing of the fault is left."""
-        ctx = self.ctx
-        seconds = ctx.settings.timeouts.recovery
+        cluster = self.cluster
+        seconds = cluster.settings.timeouts.recovery
 
         def healthy() -> bool | Waiting:
-            problems = find_problems(ctx.api, ctx.hosts, ctx.inventory)
+            problems = find_problems(cluster.api, cluster.hosts, cluster.inventory)
             return Waiting("; ".join(problems)) if problems else True
 
         started = time.monotonic()
@@ -253,7 +253,7 @@ class _Drilling:
         self.writer.check(
             Check("no residue", ok=not left, found="; ".join(left) or "nothing", expected="nothing")
         )
-        other = self.bench.lease.lost
+        other = self.run.lease.lost
         if other:
             self.writer.check(
                 Check("nobody else drilled the cluster", None, f"{other} took it over", "nobody")
@@ -267,7 +267,7 @@ class _Drilling:
         found: list[str] = []
 
         def clean() -> bool | Waiting:
-            found[:] = find_residue(self.ctx, before)
+            found[:] = find_residue(self.cluster, before)
             return Waiting("; ".join(found)) if found else True
 
         with suppress(DeadlineExceeded):
@@ -321,13 +321,13 @@ class _Drilling:
         )
 
     def _header(self, targets: tuple[str, ...], specs: tuple[ProbeSpec, ...]) -> None:
-        bench, inventory = self.bench, self.ctx.inventory
+        run, inventory = self.run, self.cluster.inventory
         header = Header(
-            run=bench.directory.name,
+            run=run.directory.name,
             drill=self.drill.name,
             title=self.drill.title,
             cluster=inventory.name,
-            seed=bench.seed,
+            seed=run.seed,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             started_mono=time.monotonic_ns(),
             tool_version=version("kubedrill"),
@@ -335,10 +335,10 @@ class _Drilling:
             nodes=tuple(node.name for node in inventory.nodes),
             targets=targets,
             probes=specs,
-            min_samples=self.ctx.settings.probes.min_samples,
+            min_samples=self.cluster.settings.probes.min_samples,
             host={
-                **host_facts(inventory, self.ctx.settings),
-                "replay": f"kubedrill replay {bench.directory.name}",
+                **host_facts(inventory, self.cluster.settings),
+                "replay": f"kubedrill replay {run.directory.name}",
             },
         )
         self.writer.header(header)
@@ -346,12 +346,12 @@ class _Drilling:
 
     def _note(self, subject: str, text: str) -> None:
         """Tell the terminal and, once the record has begun, the timeline."""
-        self.bench.progress.note(subject, text)
+        self.run.progress.note(subject, text)
         if self.begun:
             self.writer.event(Event("note", subject, text, time.monotonic_ns()))
 
-    def _context(
-        self, survey: Survey, targets: tuple[str, ...], session: ProbeSession
+    def _begin(
+        self, ctx: DrillContext, targets: tuple[str, ...], session: ProbeSession
     ) -> DrillContext:
         def succeeding(glob: str) -> bool:
             latest = {
@@ -359,9 +359,15 @@ class _Drilling:
             }
             return bool(latest) and all(ok == total > 0 for ok, total in latest.values())
 
-        guard = FaultGuard(self.ctx, self.drill.name)
-        return DrillContext(
-            survey, targets, self.writer, self.bench.progress, self.undos, succeeding, guard=guard
+        guard = FaultGuard(self.cluster, self.drill.name)
+        return replace(
+            ctx,
+            targets=targets,
+            record=self.writer,
+            progress=self.run.progress,
+            undos=self.undos,
+            succeeding=succeeding,
+            guard=guard,
         )
 
 

@@ -20,7 +20,7 @@ from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import CommandResult, Hosts
 from kubedrill.cluster.power import Power
 from kubedrill.cluster.timers import LiveTimers
-from kubedrill.drills import Drill, Survey
+from kubedrill.core.drill import Drill, DrillContext
 from kubedrill.faults import FaultContext
 from kubedrill.runner.guards import find_unfit
 from kubedrill.runner.lease import held_by
@@ -114,8 +114,8 @@ def rehearse(
             return found
         for drill in drills:
             notes.clear()
-            survey = Survey(faults, app, timers, drill_rng(seed, drill.name), rehearsal=True)
-            found.plans.append(_plan(drill, survey, notes))
+            ctx = DrillContext(faults, app, timers, drill_rng(seed, drill.name), dry_run=True)
+            found.plans.append(_plan(drill, ctx, notes))
         return found
 
 
@@ -145,13 +145,13 @@ def _noter(notes: list[str]) -> Any:
     return note
 
 
-def _plan(drill: Drill, survey: Survey, notes: list[str]) -> Plan:
+def _plan(drill: Drill, ctx: DrillContext, notes: list[str]) -> Plan:
     try:
-        reason = drill.unavailable(survey)
+        reason = drill.unavailable(ctx)
         if reason:
             return Plan(drill, reason)
-        targets = drill.prepare(survey)
-        return Plan(drill, None, targets, tuple(drill.budgets(survey, targets)), tuple(notes))
+        targets = drill.prepare(ctx)
+        return Plan(drill, None, targets, tuple(drill.budgets(ctx, targets)), tuple(notes))
     except WouldTouch as error:
         return Plan(drill, first=(*notes, f"{error}; its targets are chosen after that"))
     except (KubedrillError, ApiException) as error:

@@ -17,7 +17,7 @@ from kubedrill.base.errors import ConfigErrors, KubedrillError
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.core.etcd_leadership import move_leader
 from kubedrill.core.undo import Undos
-from kubedrill.drills import ALL, Drill, Survey
+from kubedrill.drills import ALL
 from kubedrill.drills.game_day import GameDay, lasting
 from kubedrill.runner.seeds import drill_rng
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kubedrill.base.model import Header, Record
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
+    from kubedrill.core.drill import Drill, DrillContext
 
 _SAMPLE = "the sample application"
 
@@ -129,7 +130,7 @@ def _scene(record: Record) -> Scene:
     return Scene(record.header.targets, first("vip"), first("etcd-leader"))
 
 
-def choose(drill: Drill, survey: Survey, replay: Replay | None) -> tuple[str, ...]:
+def choose(drill: Drill, ctx: DrillContext, replay: Replay | None) -> tuple[str, ...]:
     """Return a drill's targets: those of its seed, or of the run that is repeated.
 
     Raises:
@@ -137,10 +138,10 @@ def choose(drill: Drill, survey: Survey, replay: Replay | None) -> tuple[str, ..
     """
     scene = replay.scenes.get(drill.name) if replay else None
     if scene is None or not scene.targets:
-        return drill.prepare(survey)
-    give_address(survey, scene.vip_holder)
-    _give_leadership(survey, scene.etcd_leader)
-    found = drill.prepare(survey)
+        return drill.prepare(ctx)
+    give_address(ctx, scene.vip_holder)
+    _give_leadership(ctx, scene.etcd_leader)
+    found = drill.prepare(ctx)
     if found != scene.targets:
         raise OtherTargets(
             f"its targets in that run were {', '.join(scene.targets)}; on the cluster as it is now they would be "
@@ -149,13 +150,13 @@ def choose(drill: Drill, survey: Survey, replay: Replay | None) -> tuple[str, ..
     return found
 
 
-def _give_leadership(survey: Survey, to: str) -> None:
-    found = survey.faults.api.etcd_leader() if to else None
+def _give_leadership(ctx: DrillContext, to: str) -> None:
+    found = ctx.cluster.api.etcd_leader() if to else None
     if found is not None and found != to:
-        move_leader(survey, found, to)
+        move_leader(ctx, found, to)
 
 
-def give_address(survey: Survey, to: str) -> None:
+def give_address(ctx: DrillContext, to: str) -> None:
     """Give the virtual address to one control plane.
 
     Keepalived of all others pauses until that one holds it.
@@ -164,22 +165,23 @@ def give_address(survey: Survey, to: str) -> None:
         StepFailed: a node did not do it.
         DeadlineExceeded: it did not come to the node within timeouts.vip_held.
     """
-    if not to or survey.faults.api.vip_holders() == [to]:
+    if not to or ctx.cluster.api.vip_holders() == [to]:
         return
-    ctx = survey.faults
-    others = [node.name for node in ctx.inventory.control_planes if node.name != to]
+    cluster = ctx.cluster
+    others = [node.name for node in cluster.inventory.control_planes if node.name != to]
     backs = [
-        NodeUndo(ctx.hosts, name, "address-moves", "systemctl start keepalived") for name in others
+        NodeUndo(cluster.hosts, name, "address-moves", "systemctl start keepalived")
+        for name in others
     ]
-    ctx.note(to, "gets the virtual address, as in the run that is repeated")
+    cluster.note(to, "gets the virtual address, as in the run that is repeated")
     undos = Undos()
     try:
         for back in backs:
             back.arm(KEEPALIVED_BACK_S)
             undos.add(f"keepalived stopped on {back.node}", partial(_start_again, back))
-            ctx.hosts.check(back.node, ["systemctl", "stop", "keepalived"])
-        ctx.api.wait(
-            f"{to} to hold the virtual address", lambda: _elsewhere(survey, to), setting="vip_held"
+            cluster.hosts.check(back.node, ["systemctl", "stop", "keepalived"])
+        cluster.api.wait(
+            f"{to} to hold the virtual address", lambda: _elsewhere(ctx, to), setting="vip_held"
         )
     finally:
         undos.unwind()
@@ -190,6 +192,6 @@ def _start_again(back: NodeUndo) -> None:
     back.disarm()
 
 
-def _elsewhere(survey: Survey, to: str) -> str | None:
-    holders = survey.faults.api.vip_holders()
+def _elsewhere(ctx: DrillContext, to: str) -> str | None:
+    holders = ctx.cluster.api.vip_holders()
     return None if holders == [to] else f"held by {', '.join(holders) or 'nobody'}"

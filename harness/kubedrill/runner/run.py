@@ -11,14 +11,14 @@ from kubedrill.apps import AppSource, read_app
 from kubedrill.base.errors import KubedrillError
 from kubedrill.base.model import DrillVerdict, VerdictKind
 from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.power import Power
 from kubedrill.drills import Drill, find_drills
-from kubedrill.faults import FaultContext
 from kubedrill.probes import end_probes, remove_probes
 from kubedrill.record import read_record
 from kubedrill.report import write_report
-from kubedrill.runner.drill_run import Bench, run_one
+from kubedrill.runner.drill_run import RunContext, run_drill
 from kubedrill.runner.lease import ClusterLease
 from kubedrill.runner.lock import run_lock
 from kubedrill.runner.permission import require_permission
@@ -139,12 +139,12 @@ class _Run:
             ):
                 power = Power(self.inventory, self.settings)
                 note = self.progress.note
-                faults = FaultContext(
+                cluster = Cluster(
                     self.inventory, self.settings, api, hosts, power, self.config_path, note
                 )
                 app = self.source.on(api)
-                bench = Bench(
-                    faults,
+                run = RunContext(
+                    cluster,
                     app,
                     self.progress,
                     self.stop,
@@ -154,7 +154,7 @@ class _Run:
                     self.replay,
                 )
                 try:
-                    self._each(bench, drills)
+                    self._each(run, drills)
                 finally:
                     with self.stop.shield():
                         self._remove(app, api)
@@ -180,16 +180,16 @@ class _Run:
     def _api(self, hosts: Hosts) -> ClusterApi:
         return ClusterApi.connect(self.inventory, hosts, self.settings)
 
-    def _each(self, bench: Bench, drills: Sequence[Drill]) -> None:
+    def _each(self, run: RunContext, drills: Sequence[Drill]) -> None:
         for number, drill in enumerate(drills, 1):
             self.progress.drill(drill.name, drill.title, number, len(drills))
-            bench.lease.ensure()
-            missed = run_one(bench, drill)
+            run.lease.ensure()
+            missed = run_drill(run, drill)
             if missed:
                 self.not_run[drill.name] = missed
                 self.progress.done(drill.name, "not run", missed)
             else:
-                verdict = judge(read_record(bench.record_path(drill)))
+                verdict = judge(read_record(run.record_path(drill)))
                 self.progress.done(drill.name, verdict.verdict.value, verdict.reason)
 
     def _remove(self, app: Application, api: ClusterApi) -> None:

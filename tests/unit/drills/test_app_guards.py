@@ -62,7 +62,7 @@ def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) ->
     )
     api = SimpleNamespace(pods=lambda *_: [pod()], policy=listed)
     ctx: Any = SimpleNamespace(
-        faults=SimpleNamespace(api=api),
-        survey=SimpleNamespace(app=SimpleNamespace(namespace="n", selector="s")),
+        cluster=SimpleNamespace(api=api),
+        app=SimpleNamespace(namespace="n", selector="s"),
     )
     assert guarding_budgets(ctx) == found

@@ -90,7 +90,7 @@ class Context:
 
     def __init__(self, inventory: Any, cluster: Any, hosts: Any = None) -> None:
         settings = Settings.model_validate({"timeouts": {"revoked": 1}})
-        self.faults = SimpleNamespace(
+        self.cluster = SimpleNamespace(
             inventory=inventory, api=cluster, hosts=hosts, settings=settings, note=lambda *_: None
         )
         self.targets = tuple(node.name for node in inventory.control_planes)
@@ -99,9 +99,9 @@ class Context:
 
     @contextmanager
     def fault(self, fault: Any) -> Any:
-        fault.inject(self.faults)
+        fault.inject(self.cluster)
         yield
-        fault.heal(self.faults)
+        fault.heal(self.cluster)
 
     @contextmanager
     def step(self, *_: Any) -> Any:
@@ -149,7 +149,7 @@ def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(
 
 def test_nothing_is_given_back_to_a_client_that_is_gone(make_inventory: Any) -> None:
     cluster = Cluster()
-    ctx: Any = Context(make_inventory(), cluster).faults
+    ctx: Any = Context(make_inventory(), cluster).cluster
     cluster.there.clear()
     for fault in (RightRevoked(), AccountDeleted()):
         fault.heal(ctx)
@@ -186,7 +186,7 @@ def key(tmp_path: Path) -> Path:
 def test_both_tokens_are_signed_alike_and_differ_in_their_times(
     make_inventory: Any, key: Path, tmp_path: Path
 ) -> None:
-    ctx: Any = Context(make_inventory(), Cluster(), Node(key)).faults
+    ctx: Any = Context(make_inventory(), Cluster(), Node(key)).cluster
     fault = TokenExpired()
     assert fault.available(ctx) is None
     fault.inject(ctx)

@@ -148,10 +148,9 @@ class Restoring:
     def __init__(self, inventory: Any, api: Any) -> None:
         self.said: list[str] = []
         self.targets = ("cp1", "cp2")
-        self.faults = SimpleNamespace(
+        self.cluster = SimpleNamespace(
             inventory=inventory, api=api, hosts=None, settings=Settings(), note=lambda *_: None
         )
-        self.survey = SimpleNamespace(faults=self.faults)
         self.undos = SimpleNamespace(add=lambda what, _undo: self.said.append(f"undo: {what}"))
         self.check = lambda name, ok, found, expected: self.said.append(f"{name}: {ok}")  # noqa: ARG005
 

@@ -27,12 +27,12 @@ TABLES = [SERVICE_DRILLS, NETWORK_DRILLS, NODE_DRILLS, RESOURCE_DRILLS, POD_DRIL
 
 def survey(inventory: Any, **api: Any) -> Any:
     everything = SimpleNamespace(**api)
-    faults = SimpleNamespace(
+    cluster = SimpleNamespace(
         inventory=inventory, api=everything, hosts=everything, settings=Settings()
     )
     app = SimpleNamespace(namespace="shop", name="web", selector="app=web")
     return SimpleNamespace(
-        faults=faults, app=app, rng=random.Random(7), timers=None, limits_of=Settings().drills.of
+        cluster=cluster, app=app, rng=random.Random(7), timers=None, limits_of=Settings().drills.of
     )
 
 
@@ -87,8 +87,7 @@ class Context:
 
     def __init__(self, inventory: Any, **api: Any) -> None:
         self.said: list[str] = []
-        self.target, self.survey = "w1", survey(inventory, **api)
-        self.faults = self.survey.faults
+        self.target, self.cluster = "w1", survey(inventory, **api).cluster
 
     @contextmanager
     def fault(self, fault: Any) -> Iterator[None]:
@@ -193,7 +192,7 @@ def power(inventory: Any, **zones: str) -> Any:
         run=lambda *_: SimpleNamespace(stdout="", ok=True),
         etcd_members=lambda: [Member(f"cp{i}", i, 1) for i in (1, 2, 3)],
     )
-    found.faults.power = SimpleNamespace(available=lambda _node: None)
+    found.cluster.power = SimpleNamespace(available=lambda _node: None)
     return found
 
 
@@ -290,7 +289,7 @@ def behind_balancer(make_inventory: Any) -> Any:
     found = survey(
         inventory, vip_holder=nobody, etcd_leader=lambda: "cp2", etcd_members=lambda: members
     )
-    found.rehearsal = True
+    found.dry_run = True
     return found
 
 

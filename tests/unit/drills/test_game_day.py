@@ -42,13 +42,13 @@ def test_the_plan_depends_on_the_seed_alone_and_has_every_fault_before_one_comes
 def test_the_targets_are_the_plan_and_a_replay_draws_the_same() -> None:
     settings = lasting(Settings(), 5)
     survey: Any = SimpleNamespace(
-        faults=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day")
+        cluster=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day")
     )
     targets = GameDay().prepare(survey)
     assert targets[0] == "5 min"
     assert all(Entry.read(target).name in OFFERED for target in targets[1:])
     again: Any = SimpleNamespace(
-        faults=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day", targets)
+        cluster=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day", targets)
     )
     assert GameDay().prepare(again) == targets
 
@@ -106,22 +106,13 @@ class Drill:
 
 
 @dataclass
-class Survey:
-    faults: Any
-    app: Any
-    rng: random.Random = field(default_factory=lambda: random.Random(1))
-
-
-@dataclass
 class Context:
-    survey: Any
+    cluster: Any
+    app: Any
     targets: tuple[str, ...]
     said: list[str]
     writer: Any = None
-
-    @property
-    def faults(self) -> Any:
-        return self.survey.faults
+    rng: random.Random = field(default_factory=lambda: random.Random(1))
 
     @property
     def undos(self) -> Any:
@@ -158,7 +149,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         api: Any = ClusterApi.__new__(ClusterApi)  # its way of waiting, without a cluster
         api.pods, api.settings = pods, Settings.model_validate({"timeouts": {"api_up": 5}})
         settings = Settings.model_validate({"timeouts": {"recovery": 0.01}})
-        faults = SimpleNamespace(
+        cluster = SimpleNamespace(
             api=api,
             hosts=None,
             inventory=None,
@@ -188,7 +179,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(game_day, "Ledger", lambda _api: ledger)
         monkeypatch.setattr(game_day, "OrderUsers", lambda _ctx: users)
         writer = SimpleNamespace(flush=lambda: None, path="x")
-        return Context(Survey(faults, app), ("30 min", *entries), said, writer)
+        return Context(cluster, app, ("30 min", *entries), said, writer)
 
     return make
 

@@ -28,11 +28,11 @@ class Context:
         self.statuses = statuses
         settings = Settings.model_validate({"game_day": {"orders_per_s": rate}})
         api = SimpleNamespace(wait=self._wait)
-        self.faults = SimpleNamespace(
+        self.cluster = SimpleNamespace(
             api=api, settings=settings, inventory=SimpleNamespace(endpoint_address="10.0.0.9"),
             note=lambda _subject, text: self.notes.append(text),
         )  # fmt: skip
-        self.survey = SimpleNamespace(rng=random.Random(1))  # noqa: S311 - a drill's recorded choices
+        self.rng = random.Random(1)  # noqa: S311 - a drill's recorded choices
         self.writer = SimpleNamespace(path=tmp_path / "game-day.jsonl")
 
     def _wait(self, what: str, lacks: Any, *, setting: str) -> None:

@@ -73,8 +73,8 @@ def lease(holder: str) -> Any:
 
 
 def test_without_a_leader_there_is_nothing_to_drill() -> None:
-    survey: Any = SimpleNamespace(faults=SimpleNamespace(api=lease("")))
+    survey: Any = SimpleNamespace(cluster=SimpleNamespace(api=lease("")))
     scheduler, controllers = LEADER_DRILLS
     assert scheduler.unavailable(survey) == "nobody holds the lease kube-scheduler in kube-system"
-    survey.faults.api = lease("cp2_x")
+    survey.cluster.api = lease("cp2_x")
     assert controllers.prepare(survey) == ("cp2",)

@@ -54,7 +54,7 @@ def survey(*pods: Any, deployed: bool = True, problem: str | None = None, jsz: A
         rollout_problem=lambda *_: problem,
         pod_get=lambda _namespace, name, *_: json.dumps((jsz or {}).get(name, {})),
     )
-    return SimpleNamespace(faults=SimpleNamespace(api=api, settings=None))
+    return SimpleNamespace(cluster=SimpleNamespace(api=api, settings=None))
 
 
 def test_without_the_order_service_no_drill_of_it_is_run() -> None:

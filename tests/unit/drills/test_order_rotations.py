@@ -35,11 +35,11 @@ class Context:
         self.undos = Undos()
         self.target = "kubedrill-orders/it"
         self.writer = SimpleNamespace(path=folder / "drill.jsonl")
-        self.survey = SimpleNamespace(rng=random.Random(1))  # noqa: S311 - a test's seed
+        self.rng = random.Random(1)  # noqa: S311 - a test's seed
         inventory = SimpleNamespace(
             endpoint_address="10.0.0.1", nodes=[SimpleNamespace(address="10.0.0.2")]
         )
-        self.faults = SimpleNamespace(
+        self.cluster = SimpleNamespace(
             api=None, settings=SimpleNamespace(timeouts=None), inventory=inventory
         )
 

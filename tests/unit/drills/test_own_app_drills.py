@@ -10,7 +10,7 @@ import pytest
 
 from kubedrill.base.model import Connection
 from kubedrill.config import Settings
-from kubedrill.core.drill import Survey
+from kubedrill.core.drill import DrillContext
 from kubedrill.drills import ALL, failover_worker
 from kubedrill.drills.failover_worker import FailoverWorker
 from kubedrill.probes import Targets, standard_probes
@@ -24,9 +24,9 @@ APP = {
 RELEASES = ("app-rollout", "rollout-image-missing", "rollout-crash-loop", "rollout-never-ready")
 
 
-def survey(versions: tuple[str, ...], **objectives: Any) -> Survey:
+def survey(versions: tuple[str, ...], **objectives: Any) -> DrillContext:
     settings = Settings.model_validate({"app": {**APP, "objectives": objectives}})
-    faults: Any = SimpleNamespace(settings=settings, api=None)
+    cluster: Any = SimpleNamespace(settings=settings, api=None)
     app: Any = SimpleNamespace(
         versions=versions,
         told="statefulset/web in namespace shop",
@@ -34,7 +34,7 @@ def survey(versions: tuple[str, ...], **objectives: Any) -> Survey:
         selector="a=b",
     )
     nobody: Any = None
-    return Survey(faults, app, nobody, nobody)
+    return DrillContext(cluster, app, nobody, nobody)
 
 
 @pytest.mark.parametrize("name", RELEASES)
@@ -72,8 +72,8 @@ def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
     )
     said: list[Any] = []
     ctx: Any = SimpleNamespace(
-        survey=one,
-        faults=SimpleNamespace(settings=one.faults.settings, api=api),
+        app=one.app,
+        cluster=SimpleNamespace(settings=one.cluster.settings, api=api),
         target="w1",
         check=lambda *each: said.append(each),
     )

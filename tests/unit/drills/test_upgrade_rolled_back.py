@@ -52,10 +52,10 @@ HAPPENED = [
 class Context:
     """A drill's checks and events."""
 
-    def __init__(self, target: str = "cp2", **faults: Any) -> None:
+    def __init__(self, target: str = "cp2", **cluster: Any) -> None:
         self.target, self.targets, self.said = target, (target,), list[str]()
         self.checks: dict[str, tuple[bool | None, str]] = {}
-        self.faults, self.undos = SimpleNamespace(**faults), Undos()
+        self.cluster, self.undos = SimpleNamespace(**cluster), Undos()
 
     def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
         assert expected
@@ -202,7 +202,7 @@ def test_it_is_not_run_where_it_proves_nothing(
     def survey(live: list[Any], **inventory: Any) -> Any:
         monkeypatch.setattr(upgrade_rolled_back, "live_versions", lambda _: live)
         monkeypatch.setattr(upgrade_rolled_back, "lacks_bundle", lambda _: None)
-        return SimpleNamespace(faults=SimpleNamespace(inventory=make_inventory(**inventory)))
+        return SimpleNamespace(cluster=SimpleNamespace(inventory=make_inventory(**inventory)))
 
     drill = UpgradeRolledBack()
     assert "3 control planes or more" in str(drill.unavailable(survey([(1, 35, 4)], cp=1)))

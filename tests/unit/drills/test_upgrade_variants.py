@@ -36,12 +36,12 @@ class Context:
     """A drill under way whose playbook is a list of events."""
 
     def __init__(self, inventory: Any, target: str) -> None:
-        self.target, self.said, self.faults = (
+        self.target, self.said, self.cluster = (
             target,
             [],
             SimpleNamespace(inventory=inventory, settings=Settings()),
         )
-        self.faults.api = SimpleNamespace(wait=lambda *_, **__: None, ready=lambda _: True)
+        self.cluster.api = SimpleNamespace(wait=lambda *_, **__: None, ready=lambda _: True)
         self.progress = SimpleNamespace(note=lambda *_: None)
 
     @contextmanager
@@ -143,7 +143,7 @@ def test_a_control_plane_is_lost_only_after_it_is_done_and_when_another_begins(
 def test_nodes_that_it_may_happen_at(make_inventory: Any) -> None:
     def survey(**counts: int) -> Any:
         return SimpleNamespace(
-            faults=SimpleNamespace(inventory=make_inventory(**counts)),
+            cluster=SimpleNamespace(inventory=make_inventory(**counts)),
             rng=random.Random(1),  # noqa: S311
         )
 

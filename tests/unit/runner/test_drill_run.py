@@ -14,11 +14,13 @@ import pytest
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Budget, Record, VerdictKind
+from kubedrill.cluster.context import Cluster
 from kubedrill.config import Settings
 from kubedrill.core.progress import Silent
-from kubedrill.faults import FaultContext, Noop, PowerCut
+from kubedrill.faults import Noop, PowerCut
 from kubedrill.record import read_record
 from kubedrill.runner import drill_run
+from kubedrill.runner.drill_run import RunContext
 from kubedrill.runner.replay import Replay, Scene
 from kubedrill.runner.signals import Stop, stop_on_signals
 from kubedrill.verdict import judge
@@ -95,7 +97,7 @@ def bench(tmp_path: Path, stop: Stop | None = None, **timeouts: float) -> Any:
         version=SimpleNamespace(get_code=lambda: SimpleNamespace(git_version="v1.36.3"))
     )
     nobody: Any = None
-    faults = FaultContext(
+    cluster = Cluster(
         cast("Any", inventory), settings, cast("Any", api), nobody, nobody, None, lambda *_: None
     )
     deployed: list[str] = []
@@ -109,7 +111,7 @@ def bench(tmp_path: Path, stop: Stop | None = None, **timeouts: float) -> Any:
         deployed=deployed,
     )
     lease: Any = SimpleNamespace(lost="")
-    return drill_run.Bench(faults, app, Silent(), stop or Stop(), 1, tmp_path, lease)
+    return RunContext(cluster, app, Silent(), stop or Stop(), 1, tmp_path, lease)
 
 
 def record(tmp_path: Path) -> Record:
@@ -124,7 +126,7 @@ def test_an_unhealthy_cluster_is_left_alone(tmp_path: Path, problems: list[str])
     problems.append("node w1 is NotReady")
     touched: list[Any] = []
     at = bench(tmp_path)
-    assert drill_run.run_one(at, Drill(touched.append)) is None
+    assert drill_run.run_drill(at, Drill(touched.append)) is None
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.ABORTED
     assert "node w1 is NotReady" in verdict.reason
@@ -134,7 +136,7 @@ def test_an_unhealthy_cluster_is_left_alone(tmp_path: Path, problems: list[str])
 def test_a_drill_that_cannot_be_done_leaves_no_record(tmp_path: Path, problems: list[str]) -> None:
     assert problems == []
     assert (
-        drill_run.run_one(bench(tmp_path), Drill(None, unavailable="no power switch"))
+        drill_run.run_drill(bench(tmp_path), Drill(None, unavailable="no power switch"))
         == "no power switch"
     )
     assert list(tmp_path.rglob("*.jsonl")) == []
@@ -149,7 +151,7 @@ def test_a_node_that_does_not_answer_beforehand_aborts_the_drill_and_not_the_run
         raise StepFailed("w1: the SSH connection broke" + "!" * len(problems))
 
     at.app.deploy = deploy  # type: ignore[method-assign]
-    assert drill_run.run_one(at, Drill(None)) is None
+    assert drill_run.run_drill(at, Drill(None)) is None
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.ABORTED
     assert "w1: the SSH connection broke" in verdict.reason
@@ -164,7 +166,7 @@ def test_a_step_that_fails_is_undone_and_fails_the_drill(
         ctx.undos.add("cordon", lambda: undone.append("cordon"))
         raise StepFailed("the node said no" + "!" * len(problems))
 
-    drill_run.run_one(bench(tmp_path), Drill(run))
+    drill_run.run_drill(bench(tmp_path), Drill(run))
     found = record(tmp_path)
     assert undone == ["cordon"]
     assert (found.ended, found.reason) == ("error", "the node said no")
@@ -174,7 +176,7 @@ def test_a_step_that_fails_is_undone_and_fails_the_drill(
 
 
 def test_a_cluster_that_stays_broken_fails_the_drill(tmp_path: Path, problems: list[str]) -> None:
-    drill_run.run_one(
+    drill_run.run_drill(
         bench(tmp_path), Drill(lambda _ctx: problems.append("etcd on cp2: no answer"))
     )
     found = record(tmp_path)
@@ -192,7 +194,9 @@ def test_probes_that_still_fail_when_the_cluster_is_healthy_are_given_time_to_en
             return {"app-new": (9 if failing and failing.pop() else 10, 10)}
 
     monkeypatch.setattr(drill_run, "ProbeSession", Recovering)
-    drill_run.run_one(bench(tmp_path), Drill(lambda _ctx: failing.extend(["a request failed"] * 3)))
+    drill_run.run_drill(
+        bench(tmp_path), Drill(lambda _ctx: failing.extend(["a request failed"] * 3))
+    )
     assert failing == []
 
 
@@ -205,7 +209,7 @@ def test_probes_that_never_recover_are_left_to_the_verdict(
 
     broken = list(problems)
     monkeypatch.setattr(drill_run, "ProbeSession", Failing)
-    drill_run.run_one(bench(tmp_path, steady=0.1), Drill(lambda _ctx: broken.append("for good")))
+    drill_run.run_drill(bench(tmp_path, steady=0.1), Drill(lambda _ctx: broken.append("for good")))
     assert record(tmp_path).ended == "completed"
 
 
@@ -213,7 +217,9 @@ def test_an_undo_that_fails_is_in_the_verdict(tmp_path: Path, problems: list[str
     def broken() -> None:
         raise StepFailed("power switch is stuck" + "!" * len(problems))
 
-    drill_run.run_one(bench(tmp_path), Drill(lambda ctx: ctx.undos.add("power off of w1", broken)))
+    drill_run.run_drill(
+        bench(tmp_path), Drill(lambda ctx: ctx.undos.add("power off of w1", broken))
+    )
     assert judge(record(tmp_path)).verdict is VerdictKind.FAIL
     assert "power off of w1: power switch is stuck" in judge(record(tmp_path)).reason
 
@@ -229,7 +235,7 @@ def test_a_stop_heals_keeps_the_record_and_is_passed_on(
         os.kill(os.getpid(), number)
 
     with stop_on_signals() as stop, pytest.raises(KeyboardInterrupt):
-        drill_run.run_one(bench(tmp_path, stop), Drill(run))
+        drill_run.run_drill(bench(tmp_path, stop), Drill(run))
     assert undone == [True]
     assert record(tmp_path).ended == "interrupted"
     assert judge(record(tmp_path)).verdict is VerdictKind.ABORTED
@@ -245,7 +251,7 @@ def test_a_mistake_of_the_harness_is_healed_recorded_and_shown(
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        drill_run.run_one(bench(tmp_path), Drill(run))
+        drill_run.run_drill(bench(tmp_path), Drill(run))
     assert undone == [True]
     assert record(tmp_path).ended == "error"
     assert judge(record(tmp_path)).verdict is not VerdictKind.PASS
@@ -263,9 +269,9 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(
     def run(ctx: Any) -> None:
         with ctx.fault(Fault("w1")):
             assert len(ctx.undos) == 1
-            ctx.faults.note("w1", "seen")
+            ctx.cluster.note("w1", "seen")
 
-    drill_run.run_one(bench(tmp_path), Drill(run))
+    drill_run.run_drill(bench(tmp_path), Drill(run))
     found = record(tmp_path)
     assert healed == [True]
     (window,) = [span for span in found.spans if span.lane == "fault"]
@@ -289,7 +295,7 @@ def test_residue_fails_the_drill_by_name(
         "find_residue",
         lambda *_: ["w1: service kubelet is failed" + "!" * len(problems)],
     )
-    drill_run.run_one(bench(tmp_path), Drill(lambda _ctx: None))
+    drill_run.run_drill(bench(tmp_path), Drill(lambda _ctx: None))
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.FAIL
     assert "no residue: found w1: service kubelet is failed" in verdict.reason
@@ -303,7 +309,7 @@ def test_a_cluster_that_another_run_took_over_meanwhile_proves_nothing(
     def run(_ctx: Any) -> None:
         at.lease.lost = "eve@far (process 7)" + "!" * len(problems)
 
-    drill_run.run_one(at, Drill(run))
+    drill_run.run_drill(at, Drill(run))
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.INCONCLUSIVE
     assert "nobody else drilled the cluster" in verdict.reason
@@ -325,9 +331,9 @@ def nodes(tmp_path: Path) -> Any:
         SimpleNamespace(name=name, is_control_plane=name.startswith("cp"))
         for name in ("cp1", "cp2", "cp3", "w1")
     ]
-    at.faults.inventory.nodes = listed
-    at.faults.inventory.control_planes = listed[:3]
-    at.faults.inventory.path = "inv"
+    at.cluster.inventory.nodes = listed
+    at.cluster.inventory.control_planes = listed[:3]
+    at.cluster.inventory.path = "inv"
     return at
 
 
@@ -343,7 +349,7 @@ def test_a_second_fault_on_the_same_node_is_not_made(
             with ctx.fault(NodeFault("w1")):
                 seen.append("twice on one")
 
-    drill_run.run_one(nodes, Drill(run))
+    drill_run.run_drill(nodes, Drill(run))
     found = record(tmp_path)
     assert seen == ["two nodes"]
     assert (found.ended, judge(found).verdict) == ("aborted", VerdictKind.ABORTED)
@@ -358,7 +364,7 @@ def test_a_node_may_have_another_fault_after_its_first(
             with ctx.fault(NodeFault("w1")):
                 pass
 
-    drill_run.run_one(nodes, Drill(run))
+    drill_run.run_drill(nodes, Drill(run))
     assert record(tmp_path).ended == "completed"
 
 
@@ -375,7 +381,7 @@ def test_a_fault_that_cannot_be_made_now_aborts_before_it_is_made(
         with ctx.fault(Gone("w1")):
             pass
 
-    drill_run.run_one(nodes, Drill(run))
+    drill_run.run_drill(nodes, Drill(run))
     assert judge(record(tmp_path)).verdict is VerdictKind.ABORTED
     assert "there is no pod w1" in record(tmp_path).reason
 
@@ -390,7 +396,7 @@ def test_power_is_not_cut_where_etcd_would_lose_its_quorum_unless_the_drill_is_n
     members = [
         SimpleNamespace(node=name, error=error, is_learner=False) for name, error in down.items()
     ]
-    nodes.faults.api.etcd_members = lambda: members
+    nodes.cluster.api.etcd_members = lambda: members
 
     class Cut(PowerCut):
         def available(self, _ctx: Any) -> None: ...
@@ -403,7 +409,7 @@ def test_power_is_not_cut_where_etcd_would_lose_its_quorum_unless_the_drill_is_n
 
     chosen = Drill(run)
     chosen.name = drill
-    drill_run.run_one(nodes, chosen)
+    drill_run.run_drill(nodes, chosen)
     found = read_record(tmp_path / "record" / f"{drill}.jsonl")
     assert found.ended == ended
     assert ("below quorum: 1 of 3 members" in found.reason) == (ended == "aborted")
@@ -418,7 +424,7 @@ def test_a_preparation_that_fails_leaves_a_record_that_can_be_read(
         raise StepFailed("there is no worker to choose from" + "!" * len(problems))
 
     drill.prepare = prepare  # type: ignore[method-assign]
-    drill_run.run_one(bench(tmp_path), drill)
+    drill_run.run_drill(bench(tmp_path), drill)
     found = record(tmp_path)
     assert (found.ended, found.reason, found.header.targets) == (
         "error",
@@ -433,7 +439,7 @@ def test_targets_of_a_repeated_run_that_cannot_be_had_leave_no_record(
 ) -> None:
     at = bench(tmp_path)
     again = replace(at, replay=Replay(1, (), {"test-drill": Scene(("w9",))}))
-    missed = drill_run.run_one(again, Drill(lambda _ctx: problems.append("touched")))
+    missed = drill_run.run_drill(again, Drill(lambda _ctx: problems.append("touched")))
     assert missed is not None
     assert "targets in that run were w9" in missed
     assert problems == list(tmp_path.rglob("*.jsonl")) == []

@@ -122,10 +122,10 @@ class Plain:
         return self._unavailable
 
     def prepare(self, survey: Any) -> tuple[str, ...]:
-        assert survey.rehearsal
+        assert survey.dry_run
         if self._prepare:
             self._prepare(survey)
-        pods = survey.faults.api.pods(survey.app.namespace, survey.app.selector)
+        pods = survey.cluster.api.pods(survey.app.namespace, survey.app.selector)
         return (survey.rng.choice(sorted(pod.spec.node_name for pod in pods)),)
 
     def budgets(self, _survey: Any, targets: tuple[str, ...]) -> list[Budget]:
@@ -173,7 +173,7 @@ def test_one_drill_that_cannot_be_planned_does_not_hide_the_others(cluster: list
         raise StepFailed("etcd's members do not agree")
 
     def touch(survey: Any) -> None:
-        survey.faults.note("cp2", "would be made to lead etcd")
+        survey.cluster.note("cp2", "would be made to lead etcd")
         raise WouldTouch("cp1: would run move-leader")
 
     cluster.append("node w2 is not Ready")

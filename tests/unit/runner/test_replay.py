@@ -210,7 +210,9 @@ class Address:
 
         api = SimpleNamespace(vip_holders=lambda: self.running[:1], wait=wait)
         return SimpleNamespace(
-            faults=SimpleNamespace(api=api, hosts=self, inventory=inventory(), note=lambda *_: None)
+            cluster=SimpleNamespace(
+                api=api, hosts=self, inventory=inventory(), note=lambda *_: None
+            )
         )
 
 
@@ -236,7 +238,7 @@ def test_roles_that_are_where_they_were_are_left_alone(monkeypatch: pytest.Monke
         module, "move_leader", lambda _survey, source, to: moved.append((source, to))
     )
     survey = Address().survey()
-    survey.faults.api.etcd_leader = lambda: "cp2"
+    survey.cluster.api.etcd_leader = lambda: "cp2"
     drill: Any = Drill("cp1")
     choose(drill, survey, Replay(7, (), {"node-drain": Scene(("cp1",), "cp1", "cp2")}))
     assert moved == []

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import Budget
     from kubedrill.config import Settings
-    from kubedrill.core.drill import Drill, DrillContext, Survey
+    from kubedrill.core.drill import Drill, DrillContext
 
 T = TypeVar("T")
 
@@ -88,24 +88,24 @@ class GameDay:
     needs = "what its faults need; those that cannot be made here are left out, and told"
     takes_s = 1920
 
-    def unavailable(self, survey: Survey) -> str | None:
+    def unavailable(self, ctx: DrillContext) -> str | None:
         """Why not: it would choose from drills that do not exist, or cannot be rounds."""
-        mistakes = unknown_drills(survey.faults.settings)
+        mistakes = unknown_drills(ctx.cluster.settings)
         return "; ".join(mistakes) or None
 
-    def prepare(self, survey: Survey) -> tuple[str, ...]:
+    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Draw the plan; nothing but the seed, the time and what is offered decides."""
-        settings = survey.faults.settings.game_day
+        settings = ctx.cluster.settings.game_day
         takes = {
             name: OFFERED[name].takes_s + settings.rest_s for name in settings.drills or OFFERED
         }
-        drawn = plan(survey.rng, takes, settings.minutes * 60)
+        drawn = plan(ctx.rng, takes, settings.minutes * 60)
         return (f"{settings.minutes:g} min", *map(str, drawn))
 
-    def budgets(self, survey: Survey, targets: tuple[str, ...]) -> list[Budget]:
+    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
         """What the worst of its faults may cost; each round is judged by its own limits besides."""
-        own = survey.limits_of(self.name)
-        every = [own, *(survey.limits_of(Entry.read(target).name) for target in targets[1:])]
+        own = ctx.limits_of(self.name)
+        every = [own, *(ctx.limits_of(Entry.read(target).name) for target in targets[1:])]
         most = {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
         why = "the most that one of its faults may cost; each round's check tells its own limit and prediction"
         app, api, dns = ((Prediction(seconds, (why,)),) for seconds in most.values())
@@ -116,11 +116,11 @@ class GameDay:
 
         What goes wrong in a round ends the game day: nothing is broken on top.
         """
-        ledger = Ledger(ctx.faults.api)
+        ledger = Ledger(ctx.cluster.api)
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
-        until = time.monotonic() + ctx.faults.settings.game_day.minutes * 60
-        before, made, left_out = Marks.read(ctx.faults), list[Round](), dict[str, str]()
+        until = time.monotonic() + ctx.cluster.settings.game_day.minutes * 60
+        before, made, left_out = Marks.read(ctx.cluster), list[Round](), dict[str, str]()
         try:
             with Writing(ledger), OrderUsers(ctx) as users:
                 for entry in map(Entry.read, ctx.targets[1:]):
@@ -177,34 +177,32 @@ def _round(
     ctx: DrillContext, entry: Entry, number: int, before: Marks, users: OrderUsers
 ) -> Round | str:
     """Make one round; where it cannot be made now, return why not."""
-    drill, settings = OFFERED[entry.name], ctx.faults.settings
-    reason = _patiently(ctx, lambda: drill.unavailable(ctx.survey))
+    drill, settings = OFFERED[entry.name], ctx.cluster.settings
+    reason = _patiently(ctx, lambda: drill.unavailable(ctx))
     if reason:
         return _left_out(ctx, entry, reason)
     start = now()
     with ctx.step("game day", f"rest of {settings.game_day.rest_s:g} s before round {number}"):
-        _patiently(
-            ctx, ctx.survey.app.deploy
-        )  # pods that a fault has put on one worker are spread again
+        _patiently(ctx, ctx.app.deploy)  # pods that a fault has put on one worker are spread again
         users.wait_complete()
         pause(settings.game_day.rest_s)
         ctx.wait_answering("*", for_s=CALM_S, seconds=settings.timeouts.steady, setting="steady")
-    chosen = _patiently(ctx, lambda: _targets(drill, ctx.survey, entry.seed))
+    chosen = _patiently(ctx, lambda: _choose(drill, ctx, entry.seed))
     if chosen is None:
         return _left_out(
             ctx, entry, "the in-cluster prober stands on every node that it could be made on"
         )
-    survey, targets = chosen
-    budgets = tuple(_patiently(ctx, lambda: drill.budgets(survey, targets)))
+    targets = chosen.targets
+    budgets = tuple(_patiently(ctx, lambda: drill.budgets(chosen, targets)))
     ctx.event("round", ", ".join(targets), f"round {number}: {drill.name}", seed=entry.seed)
-    ctx.faults.note(", ".join(targets), f"round {number}: {drill.name}")
-    drill.run(replace(ctx, survey=survey, targets=targets))
+    ctx.cluster.note(", ".join(targets), f"round {number}: {drill.name}")
+    drill.run(chosen)
     left = _recovered(ctx, number, before)
     return Round(number, drill.name, targets, start, now(), budgets, tuple(left))
 
 
 def _left_out(ctx: DrillContext, entry: Entry, reason: str) -> str:
-    ctx.faults.note("game day", f"{entry.name} was not made: {reason}")
+    ctx.cluster.note("game day", f"{entry.name} was not made: {reason}")
     return reason
 
 
@@ -215,20 +213,21 @@ def _patiently(ctx: DrillContext, ask: Callable[[], T]) -> T:
         DeadlineExceeded: it did not answer; carries its last words.
     """
     answers: list[T] = []
-    ctx.faults.api.wait("the API to answer", lambda: answers.append(ask()), setting="api_up")
+    ctx.cluster.api.wait("the API to answer", lambda: answers.append(ask()), setting="api_up")
     return answers[0]
 
 
-def _targets(drill: Drill, all_day: Survey, seed: int) -> tuple[Survey, tuple[str, ...]] | None:
-    """Let the drill choose, again where its choice carries the prober.
+def _choose(drill: Drill, all_day: DrillContext, seed: int) -> DrillContext | None:
+    """Let the drill choose its targets, again where its choice carries the prober.
 
     Its samples would be lost with the node.
     """
-    survey = replace(all_day, rng=random.Random(seed))  # noqa: S311 - recorded, not secret
-    ctx = survey.faults
-    probers = {pod.spec.node_name for pod in ctx.api.pods(NAMESPACE, SELECTOR)}
-    draws = (drill.prepare(survey) for _ in range(_DRAWS))
-    return next(((survey, targets) for targets in draws if not probers.intersection(targets)), None)
+    ctx = replace(all_day, rng=random.Random(seed))  # noqa: S311 - recorded, not secret
+    probers = {pod.spec.node_name for pod in ctx.cluster.api.pods(NAMESPACE, SELECTOR)}
+    draws = (drill.prepare(ctx) for _ in range(_DRAWS))
+    free = (targets for targets in draws if not probers.intersection(targets))
+    targets = next(free, None)
+    return None if targets is None else replace(ctx, targets=targets)
 
 
 def _recovered(ctx: DrillContext, number: int, before: Marks) -> list[str]:
@@ -237,18 +236,18 @@ def _recovered(ctx: DrillContext, number: int, before: Marks) -> list[str]:
     Raises:
         DeadlineExceeded: it did not become healthy within ``timeouts.recovery``.
     """
-    faults, found = ctx.faults, list[str]()
+    cluster, found = ctx.cluster, list[str]()
 
     def healthy() -> bool | Waiting:
-        problems = find_problems(faults.api, faults.hosts, faults.inventory)
+        problems = find_problems(cluster.api, cluster.hosts, cluster.inventory)
         return Waiting("; ".join(problems)) if problems else True
 
     def clean() -> bool | Waiting:
-        found[:] = find_residue(faults, before)
+        found[:] = find_residue(cluster, before)
         return Waiting("; ".join(found)) if found else True
 
     with ctx.step("game day", f"recover from round {number}"):
-        seconds = faults.settings.timeouts.recovery
+        seconds = cluster.settings.timeouts.recovery
         wait_for(
             "the cluster to be healthy",
             healthy,
@@ -273,7 +272,7 @@ def _tell(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> Non
     ctx.check("rounds were made", ok=True if made else None, found=found, expected="1 or more")
     with ctx.step("game day", "judge every round"):
         pause(
-            ctx.faults.settings.probes.cooldown_s
+            ctx.cluster.settings.probes.cooldown_s
         )  # the in-cluster prober's samples come a moment later
         ctx.writer.flush()
         for one, verdict in judge_rounds(ctx.writer.path, made):

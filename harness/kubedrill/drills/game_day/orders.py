@@ -35,7 +35,7 @@ class OrderUsers:
 
     def __init__(self, ctx: DrillContext) -> None:
         self._ctx, self._stack = ctx, ExitStack()
-        self._service = OrderService(ctx.faults.api, ctx.faults.settings)
+        self._service = OrderService(ctx.cluster.api, ctx.cluster.settings)
         self._traffic: Traffic | None = None
         self._version = ""
 
@@ -46,7 +46,8 @@ class OrderUsers:
             DeadlineExceeded: the order service is deployed and does not get complete.
             StepFailed: it does not answer.
         """
-        faults, rate = self._ctx.faults, self._ctx.faults.settings.game_day.orders_per_s
+        cluster = self._ctx.cluster
+        rate = cluster.settings.game_day.orders_per_s
         status = self._service.status() if rate else None
         if status is None:
             why = (
@@ -54,12 +55,12 @@ class OrderUsers:
                 if rate
                 else "game_day.orders_per_s is 0"
             )
-            faults.note(_NAME, f"nobody orders: {why}")
+            cluster.note(_NAME, f"nobody orders: {why}")
             return self
         self._version = status.version
         self.wait_complete()
-        rng = self._ctx.survey.rng
-        url = f"http://{faults.inventory.endpoint_address}:{NODE_PORT}"
+        rng = self._ctx.rng
+        url = f"http://{cluster.inventory.endpoint_address}:{NODE_PORT}"
         plan = Plan(
             url,
             f"game-day-{rng.getrandbits(32):08x}",
@@ -70,7 +71,7 @@ class OrderUsers:
         path = self._ctx.writer.path.with_suffix(
             ".ledger"
         )  # not one of the records, which end in .jsonl
-        self._traffic = self._stack.enter_context(Traffic(plan, path, faults.settings.timeouts))
+        self._traffic = self._stack.enter_context(Traffic(plan, path, cluster.settings.timeouts))
         return self
 
     def __exit__(
@@ -93,7 +94,7 @@ class OrderUsers:
             DeadlineExceeded: it did not get complete; says what is missing.
         """
         if self._version:
-            self._ctx.faults.api.wait(
+            self._ctx.cluster.api.wait(
                 "the order service to be complete", self._lacks, setting="recovery"
             )
 
