@@ -1,4 +1,4 @@
-"""Are planted regressions found, and is plain noise left alone? Prints the tables of docs/history.md.
+"""Are planted regressions found, and is plain noise left alone? Prints the tables of docs/how-to/history.md.
 
 Synthetic nights (tests/records/nights.py) go through the same code as real ones. Exits with 1 when
 plain noise is flagged more often than the stated rate allows (the chance of so many false alarms at

@@ -86,7 +86,7 @@ def enforced(api: ClusterApi, inventory: Inventory) -> None:
     if not daemons & ENFORCERS:
         pytest.skip(
             "the pod network enforces no NetworkPolicy: they are a declaration here, and not proven "
-            "(network_policy_engine: docs/install.md)"
+            "(network_policy_engine: docs/how-to/install.md)"
         )
 
 

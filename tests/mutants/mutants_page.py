@@ -1,4 +1,4 @@
-"""Writes docs/mutants.md: ``python tests/mutants/mutants_page.py``.
+"""Writes docs/explanation/mutants.md: ``python tests/mutants/mutants_page.py``.
 
 A test compares it with the definitions.
 """
@@ -20,7 +20,7 @@ import record_mutants
 from livekit import LIVE
 from mutantkit import MUTANTS
 
-PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "mutants.md"
 GROUPS = {
     module.__name__.removesuffix("_mutants"): module
     for module in (probe_mutants, record_mutants, drill_mutants)

@@ -14,7 +14,7 @@ NAME = "hello"
 SELECTOR = f"app.kubernetes.io/name={NAME}"
 IMAGE = "docker.io/kubedrill/hello"
 VERSIONS = ("v1", "v2")
-"""The versions whose images a release bundle holds (docs/architecture.md)."""
+"""The versions whose images a release bundle holds (docs/explanation/architecture.md)."""
 
 
 def load(version: str) -> list[dict[str, Any]]:

@@ -45,12 +45,16 @@ def bundle() -> None:
     default="auto",
     show_default=True,
 )
-@click.option("--orders", is_flag=True, help="The order service's bundle instead (docs/orders.md).")
+@click.option(
+    "--orders",
+    is_flag=True,
+    help="The order service's bundle instead (docs/explanation/order-service.md).",
+)
 @click.option(
     "--kubedrill",
     "image",
     is_flag=True,
-    help="The bundle of kubedrill's own image instead (docs/schedule.md).",
+    help="The bundle of kubedrill's own image instead (docs/how-to/schedule.md).",
 )
 @click.option(
     "--tools",

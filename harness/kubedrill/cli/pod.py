@@ -20,7 +20,7 @@ IMAGE_PLAYBOOK = "playbooks/kubedrill_image.yml"
 
 @click.group()
 def pod() -> None:
-    """Run kubedrill in a cluster's pods, to drill another cluster (docs/schedule.md)."""
+    """Run kubedrill in a cluster's pods, to drill another cluster (docs/how-to/schedule.md)."""
 
 
 @pod.command()

@@ -2,7 +2,7 @@
 
 An address that the control planes move, or a balancer outside the cluster.
 
-Pure functions over the inventory's nodes and shared variables; docs/install.md tells both kinds.
+Pure functions over the inventory's nodes and shared variables; docs/how-to/install.md tells both kinds.
 """
 
 from __future__ import annotations

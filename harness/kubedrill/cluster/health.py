@@ -43,7 +43,7 @@ NODE_PROBLEM_TAINT = "node.kubernetes.io/"
 """Prefix of the taints that Kubernetes sets on nodes in trouble and on cordoned ones."""
 
 UNDO_UNITS = "kubedrill-undo*"
-"""systemd units of a fault that was not healed (docs/architecture.md: the undo is armed before the
+"""systemd units of a fault that was not healed (docs/explanation/architecture.md: the undo is armed before the
 fault)."""
 
 

@@ -21,7 +21,7 @@ GROUPS = {"control_planes": "control_plane", "workers": "worker"}
 """Group of the inventory → role of a :class:`~kubedrill.base.model.Node`."""
 
 DEFAULT_API_PORT = 8443
-"""Where the balancer in front of the API servers listens (docs/architecture.md)."""
+"""Where the balancer in front of the API servers listens (docs/explanation/architecture.md)."""
 
 
 class HostVars(dict[str, Any]):

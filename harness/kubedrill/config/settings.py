@@ -3,7 +3,7 @@
 Typed, optional, with every mistake reported at once.
 
 Each setting has its unit in its name or its description, and the reason for its default beside it.
-``docs/configuration.md`` lists them all; a test compares the two.
+``docs/reference/configuration.md`` lists them all; a test compares the two.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class History(Section):
 
 
 class Notify(Section):
-    """Who is told what a nightly cycle came to; docs/notify.md."""
+    """Who is told what a nightly cycle came to; docs/how-to/notify.md."""
 
     urls_file: str = Field(
         default="", description="file (chmod 600) with an Apprise URL a line; empty: nobody"
@@ -220,7 +220,7 @@ class Settings(Section):
     ``ansible-playbook --forks``; 1 spares nodes that share the processors of one small machine.
     ``upgrade_to`` is what upgrade drills go to; empty: the newest release that has a bundle and is
     at most one minor version ahead. ``app`` is an application of the user's own that drills run
-    against (docs/own-app.md); None: the sample application.
+    against (docs/how-to/own-application.md); None: the sample application.
     """
 
     timeouts: Timeouts = Timeouts()

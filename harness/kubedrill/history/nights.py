@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kubedrill.history.entry import BudgetEntry, ControlEntry, DrillEntry, RunEntry
 
 PROMPT_MS = 10.0
-"""A 99th percentile of the control probe below this never sets a night aside: docs/verdict.md calls
+"""A 99th percentile of the control probe below this never sets a night aside: docs/explanation/verdict.md calls
 such prompt."""
 
 SLOW_MEDIAN, SLOW_TAIL, LATE = 1.5, 3.0, 3.0
@@ -24,7 +24,7 @@ SLOW_MEDIAN, SLOW_TAIL, LATE = 1.5, 3.0, 3.0
 0.66-0.83 ms, crowded ones 1.15-1.36."""
 
 UNTIMELY_MS = 50.0
-"""Lateness below half an interval at 10 Hz never sets a night aside: docs/verdict.md calls such
+"""Lateness below half an interval at 10 Hz never sets a night aside: docs/explanation/verdict.md calls such
 ticks on time."""
 
 _DURATION_FINEST_S = 1.0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 VERDICT_SCHEMA = 1
-"""The version of docs/verdict.schema.json that is read here."""
+"""The version of docs/reference/verdict.schema.json that is read here."""
 
 _UPGRADED = "the API server runs the new release"
 """The check of every upgrade drill whose expectation is the version that was upgraded to."""
@@ -55,7 +55,7 @@ def read_entry(directory: Path) -> RunEntry:
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{directory / 'verdict.json'}: found something else, expected what docs/verdict.schema.json tells "
+            f"{directory / 'verdict.json'}: found something else, expected what docs/reference/verdict.schema.json tells "
             f"({type(error).__name__}: {error}). Make it again: kubedrill report {directory.name}"
         ) from error
     try:

@@ -1,4 +1,4 @@
-"""A load test as plain JSON (docs/orders.md), and its files: load.json and the histograms' log."""
+"""A load test as plain JSON (docs/explanation/order-service.md), and its files: load.json and the histograms' log."""
 
 from __future__ import annotations
 

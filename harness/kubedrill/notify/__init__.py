@@ -1,4 +1,4 @@
 """Tells people and programs what a nightly cycle came to.
 
-Messages, metrics, JUnit, Markdown (docs/notify.md).
+Messages, metrics, JUnit, Markdown (docs/how-to/notify.md).
 """

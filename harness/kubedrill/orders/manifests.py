@@ -13,7 +13,7 @@ NAMESPACE = "kubedrill-orders"
 SELECTOR = "app.kubernetes.io/part-of=orders"
 IMAGE = "docker.io/kubedrill/orders"
 VERSIONS = ("v1", "v2")
-"""The versions whose images the application bundle holds (docs/orders.md)."""
+"""The versions whose images the application bundle holds (docs/explanation/order-service.md)."""
 STATEFUL = ("queue", "database")
 DEPLOYMENTS = ("cache", "worker", "web", "ingress")
 GREETING = "orders"

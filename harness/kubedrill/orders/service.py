@@ -1,6 +1,6 @@
 """The order service in the cluster.
 
-Deploy, look at, remove. docs/orders.md tells what it is made of.
+Deploy, look at, remove. docs/explanation/order-service.md tells what it is made of.
 """
 
 from __future__ import annotations

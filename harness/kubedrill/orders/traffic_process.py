@@ -215,7 +215,7 @@ def _named(error: BaseException) -> str:
 
 
 def _outcome(status: int, answer: Any) -> str:
-    """Judge an answer as docs/orders.md defines it: what is not said to be refused is unknown.
+    """Judge an answer as docs/explanation/order-service.md defines it: what is not said to be refused is unknown.
 
     >>> [_outcome(202, {"id": "x"}), _outcome(503, {"outcome": "refused"}), _outcome(503, {}), _outcome(400, {})]
     ['acknowledged', 'refused', 'unknown', 'refused']

@@ -1,4 +1,4 @@
-"""The outcome as JSON; docs/readiness.schema.json describes it."""
+"""The outcome as JSON; docs/reference/readiness.schema.json describes it."""
 
 from __future__ import annotations
 

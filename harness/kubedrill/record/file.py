@@ -1,6 +1,6 @@
 """Writes and reads a record: one JSON array a line, append-only.
 
-The format is told in docs/record.md.
+The format is told in docs/reference/record.md.
 
 Two processes (the runner and the sampler) append to the same file: each opens it for itself with
 :class:`RecordWriter`.

@@ -81,7 +81,7 @@ class RecordBuilder:
             raise self._elsewhere(
                 number,
                 f"found {_short(line)} ({error})",
-                f"one of {', '.join(self._take)} as told in docs/record.md",
+                f"one of {', '.join(self._take)} as told in docs/reference/record.md",
             ) from error
 
     @property

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def load_page_html(found: Mapping[str, Any]) -> str:
     """Return the whole page. All text of the result is escaped.
 
-    ``found`` is what ``load.json`` holds (docs/orders.md).
+    ``found`` is what ``load.json`` holds (docs/explanation/order-service.md).
     """
     environment = templates()
     environment.filters["ms"] = _milliseconds

@@ -1,4 +1,4 @@
-"""verdict.json, for programs. Its schema is docs/verdict.schema.json."""
+"""verdict.json, for programs. Its schema is docs/reference/verdict.schema.json."""
 
 from __future__ import annotations
 

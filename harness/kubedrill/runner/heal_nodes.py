@@ -103,7 +103,7 @@ def _kept(what: str) -> str:
     kept, place = shlex.quote(what), shlex.quote(what.removesuffix(KEPT))
     added = shlex.quote(f"{what.rpartition('/')[0]}/kubedrill-fault-added")
     both = f"echo {kept} and {place} are both there: keep one of them by hand >&2; exit 1"
-    removed = "echo the member was removed from etcd already: join a new one, docs/drills.md tells how >&2; exit 1"
+    removed = "echo the member was removed from etcd already: join a new one, docs/explanation/drills.md tells how >&2; exit 1"
     return (
         f"if [ -e {added} ]; then {removed}; elif [ -d {kept} ] && [ -e {place} ]; then {both}; "
         f"elif [ -e {kept} ]; then mv -fT {kept} {place}; fi"

@@ -1,4 +1,4 @@
-"""Judges records: a pure function from what was seen to PASS, FAIL, INCONCLUSIVE or ABORTED. Rules: docs/verdict.md."""
+"""Judge records: a pure function from a record to a verdict (docs/explanation/verdict.md)."""
 
 from kubedrill.verdict.judge import combine, judge
 

@@ -1,6 +1,6 @@
 """Finds when nobody could see well.
 
-The host was slow, or ticks were late. docs/verdict.md argues the limits.
+The host was slow, or ticks were late. docs/explanation/verdict.md argues the limits.
 """
 
 from __future__ import annotations

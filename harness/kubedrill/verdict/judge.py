@@ -1,4 +1,4 @@
-"""Puts all rules together into one verdict. docs/verdict.md tells them for people."""
+"""Puts all rules together into one verdict. docs/explanation/verdict.md tells them for people."""
 
 from __future__ import annotations
 

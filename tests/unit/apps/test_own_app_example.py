@@ -1,4 +1,4 @@
-"""The example of docs/own-app.md.
+"""The example of docs/how-to/own-application.md.
 
 Its configuration fits what it renders, its objects are valid, its program serves.
 """
@@ -85,7 +85,7 @@ def test_a_configuration_that_does_not_fit_the_directory_is_refused_before_anyth
 
 
 def test_the_drills_that_its_configuration_and_document_name_are_there() -> None:
-    told = (Path(__file__).parents[3] / "docs/own-app.md").read_text() + (
+    told = (Path(__file__).parents[3] / "docs/how-to/own-application.md").read_text() + (
         EXAMPLE / "kubedrill.yml"
     ).read_text()
     named = [

@@ -20,13 +20,13 @@ PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 def told() -> list[tuple[str, str]]:
     """Where a command stands, and its words after "kubedrill"."""
     found = []
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if match := IN_CODE.match(line):
                 found.append(
                     (f"{path.name}:{number}", re.split(r"\s+(?:[#|>]|&&)\s|  +|;", match[1])[0])
                 )
-    for folder in ("harness", "bundle", "roles", "playbooks"):
+    for folder in ("harness", "plugins", "roles", "playbooks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
                 said = IN_MESSAGE.findall(PLACEHOLDER.sub("X", line))

@@ -15,7 +15,7 @@ from kubedrill.config import (
 )
 from kubedrill.config.limits import DrillLimits, Limits
 
-DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
 
 
 def write(tmp_path: Path, text: str) -> Path:

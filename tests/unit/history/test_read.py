@@ -143,7 +143,7 @@ def test_an_upgrade_is_known_by_both_versions(run: Path) -> None:
         ),
         (
             lambda run: edit(run / "verdict.json", lambda data: data.pop("cluster")),
-            "docs/verdict.schema.json",
+            "docs/reference/verdict.schema.json",
         ),
         (
             lambda run: edit(run / "verdict.json", lambda data: data["drills"][0].pop("probes")),

@@ -13,7 +13,9 @@ from kubedrill.readiness.model import Answer, ApiServer, Severity, Snapshot, Ver
 from kubedrill.readiness.rules import ALL, PER_NODE
 from kubedrill.readiness.to_json import to_json
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "readiness.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs" / "reference" / "readiness.schema.json").read_text()
+)
 ANSWERS = [
     field.name
     for field in fields(Snapshot)
@@ -89,7 +91,7 @@ def test_the_json_is_what_its_schema_says(ready: Snapshot) -> None:
 
 
 def test_every_rule_is_documented() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "readiness.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "readiness.md").read_text()
     assert [rule.name for rule in ALL if f"| `{rule.name}` |" not in text] == []
 
 

@@ -19,7 +19,9 @@ from kubedrill.report import read_not_run, write_report
 from kubedrill.report.timeline import timeline
 from kubedrill.verdict import judge
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "verdict.schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs" / "reference" / "verdict.schema.json").read_text()
+)
 MISSED = {"latency": "the kernel of w1 has no netem"}
 
 

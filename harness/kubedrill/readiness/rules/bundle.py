@@ -25,7 +25,7 @@ PROGRAMS = (
     "ctr",
     "runc",
 )
-"""What a bundle has in bin/ (docs/architecture.md)."""
+"""What a bundle has in bin/ (docs/explanation/architecture.md)."""
 
 
 def complete(snapshot: Snapshot) -> Iterator[Finding]:

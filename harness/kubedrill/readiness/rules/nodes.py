@@ -212,7 +212,7 @@ def warn_of_few(count: int) -> Iterator[Finding]:
     elif count == 1:
         yield warning(
             "control planes",
-            "there is 1: the API is out while it is swapped (about 15 s measured, docs/upgrade.md)",
+            "there is 1: the API is out while it is swapped (about 15 s measured, docs/how-to/upgrade.md)",
             "3 or more",
             "add two control planes where an API outage matters",
         )

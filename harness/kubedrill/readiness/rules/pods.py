@@ -70,7 +70,7 @@ def one_replica(snapshot: Snapshot) -> Iterator[Finding]:
             kind = type(item).__name__.removeprefix("V1")
             yield warning(
                 f"{kind} {name_of(item)}",
-                "has one replica: it is out while its node is drained (a pod took 15 to 30 s to move, docs/upgrade.md)",
+                "has one replica: it is out while its node is drained (a pod took 15 to 30 s to move, docs/how-to/upgrade.md)",
                 "two replicas or more on different nodes",
                 "add a replica where an outage matters",
             )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kubedrill.readiness.model import Finding, Snapshot
 
 BEFORE_S, AFTER_S, ADDONS_S = 37, 12, 6
-"""Preflight, plan, snapshot; the last checks; network and add-ons (docs/upgrade.md, Measured)."""
+"""Preflight, plan, snapshot; the last checks; network and add-ons (docs/how-to/upgrade.md, Measured)."""
 
 STAGE_S = (86 + 25) / 5
 """Staging of one node: 111 s for five, whose images are imported one after the other."""
@@ -25,7 +25,7 @@ STAGE_S = (86 + 25) / 5
 CONTROL_PLANE_S, WORKER_S = (33, 43), (29, 41)
 """Shortest and longest turn of a node."""
 
-SOURCE = "measured: 1.35.4 to 1.36.3, five node containers on 2 cores (docs/upgrade.md)"
+SOURCE = "measured: 1.35.4 to 1.36.3, five node containers on 2 cores (docs/how-to/upgrade.md)"
 
 
 def duration(snapshot: Snapshot) -> Iterator[Finding]:
