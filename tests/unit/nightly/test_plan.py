@@ -169,7 +169,7 @@ def test_networks_of_kept_clusters_and_of_this_host_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "plans").glob("nightly*.yml")), ids=lambda path: path.name
+    "path", sorted((ROOT / "deploy" / "plans").glob("nightly*.yml")), ids=lambda path: path.name
 )
 def test_the_plans_that_come_along_are_good(path: Path) -> None:
     assert cells_of(load_plan(path, set(SUPPORTED)))
