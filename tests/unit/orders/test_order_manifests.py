@@ -311,13 +311,13 @@ def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     api = refusing("StatefulSet")
-    service = OrderService(api, None)  # type: ignore[arg-type]
+    orders = OrderService(api, None)  # type: ignore[arg-type]
     monkeypatch.setattr(service, "Certificates", lambda _: SimpleNamespace(ensure=lambda: None))
     monkeypatch.setattr(service, "Migration", lambda *_: SimpleNamespace(clear_failed=lambda: None))
     with pytest.raises(
         StepFailed, match=r"StatefulSet database was refused: 422 spec\.replicas: must be positive"
     ):
-        service.deploy("v1")
+        orders.deploy("v1")
     assert api.deleted == ["Namespace", "PriorityClass"]
 
 
