@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from kubedrill.bundle.cache import Cache, content_key
+from kubedrill.bundle.checksums import FileChecksum, is_changed, read_checksums
 from kubedrill.bundle.errors import Corrupt
 from kubedrill.bundle.manifest import MANIFEST, Manifest, Part, read_manifest
 from kubedrill.bundle.modules_source import modules_items, packages_of
@@ -13,7 +14,6 @@ from kubedrill.bundle.progress import BuildProgress, Silent
 from kubedrill.bundle.recipes import Item, order
 from kubedrill.bundle.releases import ARCH, DEBIAN_SUITES, Release, find_release
 from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
-from kubedrill.bundle.seal import Sealed, is_changed, read_seal
 from kubedrill.bundle.toolchain import require_build_host
 from kubedrill.bundle.upstream_source import Upstream, choose_source, upstream_items
 
@@ -141,7 +141,7 @@ class _Builder:
             return False
         record = folder / MANIFEST
         return manifest.key == _bundle_key(source, items) and not any(
-            is_changed(folder / part.path, Sealed(part.size, part.sha256), record)
+            is_changed(folder / part.path, FileChecksum(part.size, part.sha256), record)
             for part in manifest.parts
         )
 
@@ -157,7 +157,7 @@ class _Builder:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(part / item.file, target)
         target.chmod(0o644 if item.kind == "image" else 0o755)
-        was, versions = read_seal(part)[item.file], packages_of(part)
+        was, versions = read_checksums(part)[item.file], packages_of(part)
         debian = ", ".join(f"{name} {versions[name]}" for name in item.packages)
         source = " and ".join(
             filter(None, [item.source, f"Debian packages {debian}" if debian else ""])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubedrill.bundle.errors import BuildFailed
-from kubedrill.bundle.recipes import Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Recipe
 from kubedrill.bundle.toolchain import find_go, go_version
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _GoJob:
             ).split()
         )
 
-    def build(self, kitchen: Kitchen) -> None:
+    def build(self, context: BuildContext) -> None:
         compiled = 0
 
         def count(line: str) -> None:
@@ -138,9 +138,9 @@ class _GoJob:
                 compiled += 1
                 if self._packages:
                     share = min(compiled / self._packages, 1.0)
-                    kitchen.note(f"{compiled} of {self._packages} packages", share)
+                    context.note(f"{compiled} of {self._packages} packages", share)
                 else:
-                    kitchen.note(f"{compiled} packages", 0.0)
+                    context.note(f"{compiled} packages", 0.0)
 
         external = " -extldflags -static" if self._product.cgo else ""
         stamps = "".join(f" -X {stamp}" for stamp in self._product.stamps)
@@ -150,9 +150,9 @@ class _GoJob:
             # key
             "-gcflags=all=-dwarf=false",
             f"-ldflags=-s -w{external}{stamps}",
-            *("-o", f"{kitchen.out}/"),
+            *("-o", f"{context.out}/"),
         ]
-        self._go(kitchen.processes, "go build of", options, count)
+        self._go(context.processes, "go build of", options, count)
 
     def _flags(self) -> list[str]:
         return ["-mod=readonly", f"-tags={','.join(self._product.tags)}"]
@@ -179,15 +179,15 @@ def _go() -> Path:
     return go
 
 
-def module_folder(kitchen: Kitchen, product: Product, path: str) -> Path:
+def module_folder(context: BuildContext, product: Product, path: str) -> Path:
     """Return where Go keeps the source of a module that a product requires.
 
     Raises:
         BuildFailed: Go cannot download it or its checksum is not that of go.sum.
     """
-    kitchen.processes.run(
+    context.processes.run(
         f"download of {path}", [_go(), "mod", "download", path], env=_ENV, cwd=product.module
     )
     find: list[str | Path] = [_go(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path]
-    answer = kitchen.processes.run(f"search for {path}", find, env=_ENV, cwd=product.module)
+    answer = context.processes.run(f"search for {path}", find, env=_ENV, cwd=product.module)
     return Path(answer.strip().splitlines()[-1])

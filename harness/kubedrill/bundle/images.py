@@ -16,7 +16,7 @@ from kubedrill.bundle.debian import bootstrap, package_versions
 from kubedrill.bundle.errors import BuildFailed, Unsupported
 from kubedrill.bundle.golang import Product, module_folder
 from kubedrill.bundle.oci import PATH, Config, LayerWriter, write_image
-from kubedrill.bundle.recipes import Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Recipe
 from kubedrill.bundle.releases import DEBIAN_SUITE
 
 if TYPE_CHECKING:
@@ -75,22 +75,22 @@ def debian_layer(
             by its folder.
     """
 
-    def make(kitchen: Kitchen) -> None:
-        root = kitchen.out / "root.tar"
+    def make(context: BuildContext) -> None:
+        root = context.out / "root.tar"
         excludes = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _NOT_NEEDED]
-        more = taken[1](kitchen.needs[taken[0].name]) if taken else ()
+        more = taken[1](context.needs[taken[0].name]) if taken else ()
         every = [*excludes, *options, *more]
         bootstrap(
-            kitchen.processes, root, list(packages), variant="essential", options=every, suite=suite
+            context.processes, root, list(packages), variant="essential", options=every, suite=suite
         )
-        kitchen.note("writing the layer", 0.9)
+        context.note("writing the layer", 0.9)
         with tarfile.open(root) as tar:
             status = tar.extractfile("./var/lib/dpkg/status")
             versions = package_versions(status.read().decode() if status else "")
-        with LayerWriter(kitchen.out / LAYER) as layer:
+        with LayerWriter(context.out / LAYER) as layer:
             layer.root(root, _LEAVE_OUT)
         root.unlink()
-        (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
+        (context.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
 
     inputs = {
         "recipe": _LAYER,
@@ -110,7 +110,7 @@ def python_layer() -> Recipe:
     return debian_layer("layer-python", PYTHON_PACKAGES)
 
 
-def compile_python(kitchen: Kitchen, base: Recipe, folder: Path, where: str) -> None:
+def compile_python(context: BuildContext, base: Recipe, folder: Path, where: str) -> None:
     """Compile the Python files below ``folder`` with a Debian layer's Python, for images that have them at ``where``.
 
     What they are compiled from is not looked at when they are run (PEP 552, unchecked): nobody
@@ -119,8 +119,8 @@ def compile_python(kitchen: Kitchen, base: Recipe, folder: Path, where: str) -> 
     Raises:
         BuildFailed: a file is none of that Python's; carries its words.
     """
-    root = kitchen.out / "root"
-    with tarfile.open(kitchen.needs[base.name] / LAYER) as tar:
+    root = context.out / "root"
+    with tarfile.open(context.needs[base.name] / LAYER) as tar:
         tar.extractall(
             root, [m for m in tar if m.name.startswith("usr/") and not m.isdir()], filter="tar"
         )
@@ -133,7 +133,7 @@ def compile_python(kitchen: Kitchen, base: Recipe, folder: Path, where: str) -> 
     ]
     argv += ["-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     argv += ["-s", folder.parent, "-p", where, folder]
-    kitchen.processes.run("compiling Python files", argv, env={"PYTHONHOME": str(root / "usr")})
+    context.processes.run("compiling Python files", argv, env={"PYTHONHOME": str(root / "usr")})
     remove_tree(root)
 
 
@@ -148,11 +148,11 @@ def image_recipe(
         base: a Debian layer; none is an empty base with /tmp and a user list.
     """
 
-    def write_programs(layer: LayerWriter, kitchen: Kitchen) -> None:
+    def write_programs(layer: LayerWriter, context: BuildContext) -> None:
         if base is None:
             _empty_base(layer)
         for path, (recipe, file) in sorted(programs.items()):
-            layer.file(path, kitchen.needs[recipe.name] / file, 0o755)
+            layer.file(path, context.needs[recipe.name] / file, 0o755)
 
     needs = {recipe.name: recipe for recipe, _ in programs.values()}
     files = {path: [recipe.name, file] for path, (recipe, file) in programs.items()}
@@ -198,7 +198,7 @@ def hello_image(image: Image) -> Recipe:
             f"{SAMPLE_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill"
         )
 
-    def write_app(layer: LayerWriter, _: Kitchen) -> None:
+    def write_app(layer: LayerWriter, _: BuildContext) -> None:
         for path in sorted(SAMPLE_APP.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 layer.file(f"app/{path.relative_to(SAMPLE_APP)}", path, 0o644)
@@ -209,7 +209,7 @@ def hello_image(image: Image) -> Recipe:
 def files_image(  # noqa: PLR0913, PLR0917 - each is told apart by its type
     image: Image,
     inputs: Mapping[str, Any],
-    files: Callable[[Kitchen], Mapping[str, Path]],
+    files: Callable[[BuildContext], Mapping[str, Path]],
     needs: tuple[Recipe, ...],
     base: Recipe,
     programs: str = "",
@@ -226,8 +226,8 @@ def files_image(  # noqa: PLR0913, PLR0917 - each is told apart by its type
             is empty.
     """
 
-    def write_files(layer: LayerWriter, kitchen: Kitchen) -> None:
-        for path, file in sorted(files(kitchen).items()):
+    def write_files(layer: LayerWriter, context: BuildContext) -> None:
+        for path, file in sorted(files(context).items()):
             layer.file(path, file, 0o755 if programs and path.startswith(f"{programs}/") else 0o644)
 
     return _image(image, inputs, write_files, needs, base)
@@ -236,17 +236,17 @@ def files_image(  # noqa: PLR0913, PLR0917 - each is told apart by its type
 def pause_image(image: Image, kubernetes: Product) -> Recipe:
     """Return the pause image, from pause.c of the Kubernetes module, compiled as its Makefile does."""
 
-    def compile_pause(kitchen: Kitchen) -> None:
+    def compile_pause(context: BuildContext) -> None:
         source = (
-            module_folder(kitchen, kubernetes, "k8s.io/kubernetes") / "build/pause/linux/pause.c"
+            module_folder(context, kubernetes, "k8s.io/kubernetes") / "build/pause/linux/pause.c"
         )
         if not source.is_file():
             raise BuildFailed(
                 f"{source} is not in the Kubernetes module any more: the pause image is made from it"
             )
         flags = ["-Os", "-Wall", "-Werror", "-static", f"-DVERSION=v{image.version}", "-s"]
-        kitchen.processes.run(
-            "compiling pause", ["gcc", *flags, "-o", str(kitchen.out / "pause"), str(source)]
+        context.processes.run(
+            "compiling pause", ["gcc", *flags, "-o", str(context.out / "pause"), str(source)]
         )
 
     inputs = {"recipe": _RECIPE, "kubernetes": kubernetes.version}
@@ -257,19 +257,19 @@ def pause_image(image: Image, kubernetes: Product) -> Recipe:
 def _image(
     image: Image,
     inputs: Mapping[str, Any],
-    write_top: Callable[[LayerWriter, Kitchen], None],
+    write_top: Callable[[LayerWriter, BuildContext], None],
     needs: tuple[Recipe, ...],
     base: Recipe | None,
 ) -> Recipe:
-    def make(kitchen: Kitchen) -> None:
-        top = kitchen.out / "top.tar"
+    def make(context: BuildContext) -> None:
+        top = context.out / "top.tar"
         with LayerWriter(top) as layer:
-            write_top(layer, kitchen)
-        layers = [*([kitchen.needs[base.name] / LAYER] if base else []), top]
-        write_image(kitchen.out / IMAGE, image.reference, layers, image.config)
+            write_top(layer, context)
+        layers = [*([context.needs[base.name] / LAYER] if base else []), top]
+        write_image(context.out / IMAGE, image.reference, layers, image.config)
         top.unlink()
         if base:
-            (kitchen.out / PACKAGES).write_bytes((kitchen.needs[base.name] / PACKAGES).read_bytes())
+            (context.out / PACKAGES).write_bytes((context.needs[base.name] / PACKAGES).read_bytes())
 
     whole = {
         "recipe": _PACKED,

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.errors import Corrupt
 from kubedrill.bundle.releases import ARCH
-from kubedrill.bundle.seal import sha256_of
 
 SCHEMA = 1
 MANIFEST = "bundle.json"

@@ -23,7 +23,7 @@ from kubedrill.bundle.images import (
     python_image,
 )
 from kubedrill.bundle.oci import Config
-from kubedrill.bundle.recipes import Item, Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.releases import KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
 
 if TYPE_CHECKING:
@@ -149,21 +149,21 @@ def _debian_programs() -> list[Item]:
     return [runc, *plugins]
 
 
-def _unpack(kitchen: Kitchen) -> None:
-    archive, shown = kitchen.out / "root.tar", "packages-shown"
+def _unpack(context: BuildContext) -> None:
+    archive, shown = context.out / "root.tar", "packages-shown"
     hook = show_hook(_DEBIAN_PROGRAMS, shown)
-    bootstrap(kitchen.processes, archive, _DEBIAN_PROGRAMS, variant="extract", options=[hook])
-    (kitchen.out / "cni").mkdir()
+    bootstrap(context.processes, archive, _DEBIAN_PROGRAMS, variant="extract", options=[hook])
+    (context.out / "cni").mkdir()
     wanted = {
         "usr/sbin/runc": "runc",
         shown: shown,
         **{f"usr/lib/cni/{name}": f"cni/{name}" for name in CNI_PLUGINS},
     }
-    take(archive, {path: kitchen.out / file for path, file in wanted.items()})
-    versions = package_versions((kitchen.out / shown).read_text(encoding="utf-8"))
-    (kitchen.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
+    take(archive, {path: context.out / file for path, file in wanted.items()})
+    versions = package_versions((context.out / shown).read_text(encoding="utf-8"))
+    (context.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
     archive.unlink()
-    (kitchen.out / shown).unlink()
+    (context.out / shown).unlink()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from kubedrill.bundle.images import (
 from kubedrill.bundle.modules_source import ALL_NODES
 from kubedrill.bundle.oci import PATH, Config
 from kubedrill.bundle.progress import BuildProgress, Silent
-from kubedrill.bundle.recipes import Item, Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER
 from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
 from kubedrill.bundle.toolchain import require_build_host
@@ -157,8 +157,8 @@ def _orders(version: str) -> Image:
 def _orders_image(image: Image, packages: Recipe, base: Recipe) -> Recipe:
     """A change below apps/orders/ makes these images anew and nothing else."""
 
-    def files(kitchen: Kitchen) -> dict[str, Path]:
-        library = kitchen.needs[packages.name] / LIBRARY
+    def files(context: BuildContext) -> dict[str, Path]:
+        library = context.needs[packages.name] / LIBRARY
         return {
             **{
                 f"app/lib/{path.relative_to(library)}": path

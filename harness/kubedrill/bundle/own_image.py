@@ -18,7 +18,7 @@ from kubedrill.bundle.images import IMAGE, Image, debian_layer, files_image
 from kubedrill.bundle.modules_source import ALL_NODES
 from kubedrill.bundle.oci import PATH, Config
 from kubedrill.bundle.progress import BuildProgress, Silent
-from kubedrill.bundle.recipes import Item, Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.releases import PYTHON_SUITE
 from kubedrill.bundle.wheels import LIBRARY, part_of_lock, platforms_of, wheels
 
@@ -190,8 +190,8 @@ def _layer(packages: Recipe) -> Recipe:
 
 
 def _image(image: Image, base: Recipe) -> Recipe:
-    def files(kitchen: Kitchen) -> dict[str, Path]:
-        known = kitchen.out / "METADATA"  # by which importlib.metadata tells the version
+    def files(context: BuildContext) -> dict[str, Path]:
+        known = context.out / "METADATA"  # by which importlib.metadata tells the version
         known.write_text(
             f"Metadata-Version: 2.1\nName: kubedrill\nVersion: {image.version}\n", encoding="utf-8"
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Kitchen:
+class BuildContext:
     """What a recipe is given to work with."""
 
     out: Path
@@ -44,7 +44,7 @@ class Recipe:
     inputs: Any
     """Everything, as JSON, that changes what comes out; with the needs' keys it is the part's
     key."""
-    make: Callable[[Kitchen], None] = field(compare=False)
+    make: Callable[[BuildContext], None] = field(compare=False)
     needs: tuple[Recipe, ...] = ()
     prepare: Callable[[Processes], None] | None = field(default=None, compare=False)
     """What can be done early, while other parts are made: downloads. ``make`` does not rely on

@@ -7,10 +7,10 @@ from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
+from kubedrill.bundle.checksums import is_intact, write_checksums
 from kubedrill.bundle.golang import go_caches
 from kubedrill.bundle.processes import Processes
-from kubedrill.bundle.recipes import Kitchen, Recipe
-from kubedrill.bundle.seal import is_intact, seal
+from kubedrill.bundle.recipes import BuildContext, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +89,6 @@ class _Scheduler:
         self._progress.started(title)
         with self._cache.whole(part_folder(self._cache, recipe)) as out:
             needs = {need.name: part_folder(self._cache, need) for need in recipe.needs}
-            recipe.make(Kitchen(out, needs, self._processes, note))
-            seal(out)
+            recipe.make(BuildContext(out, needs, self._processes, note))
+            write_checksums(out)
         self._progress.finished(title, time.monotonic() - begun)

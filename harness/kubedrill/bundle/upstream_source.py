@@ -15,7 +15,7 @@ from kubedrill.bundle.download import answers, checksum_for, fetch_file, fetch_t
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.images import IMAGE
 from kubedrill.bundle.modules_source import ALL_NODES, CNI_PLUGINS, CONTROL_PLANES, own_images
-from kubedrill.bundle.recipes import Item, Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.registry import pull
 from kubedrill.bundle.releases import ARCH, KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
 
@@ -189,8 +189,8 @@ def _images(release: Release, upstream: Upstream) -> list[Item]:
 
 
 def _image(name: str, reference: str, upstream: Upstream) -> Item:
-    def make(kitchen: Kitchen) -> None:
-        pull(kitchen.processes, reference, upstream.registry, kitchen.out / IMAGE)
+    def make(context: BuildContext) -> None:
+        pull(context.processes, reference, upstream.registry, context.out / IMAGE)
 
     tag = reference.rsplit(":", 1)[1]
     recipe = Recipe(
@@ -217,16 +217,16 @@ def _download(name: str, version: str, url: str, sums_url: str, unpacked: Sequen
     """
     file = url.rsplit("/", 1)[1]
 
-    def make(kitchen: Kitchen) -> None:
+    def make(context: BuildContext) -> None:
         def note(text: str, share: float) -> None:
-            kitchen.processes.check(url)
-            kitchen.note(text, share)
+            context.processes.check(url)
+            context.note(text, share)
 
         expected = checksum_for(fetch_text(sums_url), file, sums_url)
-        target = kitchen.out / file
+        target = context.out / file
         fetch_file(url, target, expected, note)
         if unpacked:
-            unpack(target, unpacked, kitchen.out)
+            unpack(target, unpacked, context.out)
             target.unlink()
 
     inputs = {"recipe": _RECIPE, "file": file, "unpacked": list(unpacked)}

@@ -12,7 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from kubedrill.bundle.images import compile_python
-from kubedrill.bundle.recipes import Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,8 +46,8 @@ def wheels(
             leaves that to the image.
     """
 
-    def make(kitchen: Kitchen) -> None:
-        fetched, wanted = kitchen.out / "wheels", kitchen.out / "requirements.lock"
+    def make(context: BuildContext) -> None:
+        fetched, wanted = context.out / "wheels", context.out / "requirements.lock"
         wanted.write_text(lock, encoding="utf-8")
         pip = [
             sys.executable,
@@ -60,15 +60,15 @@ def wheels(
         ]
         only = ["--require-hashes", "--only-binary=:all:", "--python-version", python]
         only += [word for platform in platforms for word in ("--platform", platform)]
-        kitchen.processes.run(f"download of {name}", [*pip, *only, "-d", fetched, "-r", wanted])
+        context.processes.run(f"download of {name}", [*pip, *only, "-d", fetched, "-r", wanted])
         for wheel in sorted(fetched.iterdir()):
             with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(kitchen.out / LIBRARY)
+                archive.extractall(context.out / LIBRARY)
             wheel.unlink()
         fetched.rmdir()
         wanted.unlink()
         if compiled:
-            compile_python(kitchen, compiled[0], kitchen.out / LIBRARY, compiled[1])
+            compile_python(context, compiled[0], context.out / LIBRARY, compiled[1])
 
     inputs = {
         "recipe": _RECIPE,

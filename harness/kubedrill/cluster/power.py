@@ -35,7 +35,7 @@ from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
 from kubedrill.cluster.ssh_options import SshOptions
 from kubedrill.cluster.vagrant import made_by_vagrant, vagrant_environment
 from kubedrill.config import PROJECT_ROOT
-from kubedrill.local.thaw import thaw
+from kubedrill.local.unfreeze import unfreeze
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +108,7 @@ class Power:
         """
         switch = self._need(node)
         if switch.container:
-            thaw(switch.container)
+            unfreeze(switch.container)
         self._run(f"power off {node.name}", switch.off, switch, forgiven=switch.already_off)
 
     def on(self, node: Node) -> None:

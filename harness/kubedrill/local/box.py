@@ -27,7 +27,7 @@ from kubedrill.bundle.errors import BuildFailed, MissingTools
 from kubedrill.bundle.manifest import verify
 from kubedrill.bundle.processes import Processes
 from kubedrill.bundle.releases import find_release
-from kubedrill.local import standalone
+from kubedrill.local import programs
 from kubedrill.local.kvm import kvm_problem
 from kubedrill.local.node_container import BUNDLES_ON_NODE
 from kubedrill.local.node_image import building, node_dir, root_key, root_tar
@@ -254,4 +254,4 @@ def main(versions: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    standalone.run(main)
+    programs.run(main)

@@ -2,7 +2,7 @@
 
 Nodes, networks and images are known by their label or name, files by their place. Reports stay:
 they are the user's. Imports the standard library, :mod:`kubedrill.bundle.cache` and
-:mod:`kubedrill.local.thaw` only, so that it works where .venv is broken or gone.
+:mod:`kubedrill.local.unfreeze` only, so that it works where .venv is broken or gone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from kubedrill.bundle.cache import cache_root
-from kubedrill.local.thaw import thaw
+from kubedrill.local.unfreeze import unfreeze
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKER = "/usr/bin/docker"
@@ -81,7 +81,7 @@ def remove_nodes() -> list[str]:
         found = docker_lines(*listing, "--filter", f"label={LABEL}")
         if found:
             for name in found if kind == "container" else ():
-                thaw(name)
+                unfreeze(name)
             docker_lines(*removal, *found)
             removed.append(f"{len(found)} {kind}{'s' if len(found) > 1 else ''}")
     return removed

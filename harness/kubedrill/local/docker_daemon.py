@@ -17,7 +17,7 @@ import click
 
 from kubedrill.bundle.cache import cache_root
 from kubedrill.bundle.errors import BuildFailed, MissingTools
-from kubedrill.local import standalone
+from kubedrill.local import programs
 from kubedrill.local.node_image import DOCKER
 
 if TYPE_CHECKING:
@@ -145,4 +145,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    standalone.run(main)
+    programs.run(main)

@@ -17,7 +17,7 @@ import click
 from kubedrill.bundle.cache import cache_root
 from kubedrill.bundle.errors import BuildFailed
 from kubedrill.bundle.processes import Processes
-from kubedrill.local import standalone
+from kubedrill.local import programs
 from kubedrill.local.docker_daemon import ensure_daemon
 from kubedrill.local.node_image import DOCKER, LABEL, ensure_image
 
@@ -219,4 +219,4 @@ def main(network: str, subnet: str) -> None:
 
 
 if __name__ == "__main__":
-    standalone.run(main)
+    programs.run(main)

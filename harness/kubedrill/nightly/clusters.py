@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kubedrill.config import PROJECT_ROOT
 from kubedrill.local.docker_daemon import daemon_problem
 from kubedrill.local.node_image import DOCKER
-from kubedrill.local.thaw import thaw
+from kubedrill.local.unfreeze import unfreeze
 from kubedrill.nightly.inventory import secrets_folder
 from kubedrill.nightly.parts import run_part
 
@@ -61,7 +61,7 @@ def _remove_from_docker(cluster: str) -> str:
     ).split()
     if containers:
         for name in containers:
-            thaw(name)
+            unfreeze(name)
         _docker("rm", "--force", "--volumes", *containers)
     _docker("network", "rm", cluster)
     left = _docker(

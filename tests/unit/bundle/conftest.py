@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubedrill.bundle.cache import Cache
+from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.manifest import Manifest, Part
-from kubedrill.bundle.seal import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

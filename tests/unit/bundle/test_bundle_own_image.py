@@ -18,7 +18,7 @@ from kubedrill.bundle import own_image
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.own_image import own_items, own_reference
 from kubedrill.bundle.processes import Processes
-from kubedrill.bundle.recipes import Kitchen, order
+from kubedrill.bundle.recipes import BuildContext, order
 from kubedrill.bundle.wheels import part_of_lock, platforms_of, project_name
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def test_the_checkout_in_the_image_is_readable_and_its_programs_can_be_started(
     with tarfile.open(base / "layer.tar", "w"):
         pass
     recipes()["image-kubedrill"].make(
-        Kitchen(out, {"layer-kubedrill": base}, Processes({}), lambda *_: None)
+        BuildContext(out, {"layer-kubedrill": base}, Processes({}), lambda *_: None)
     )
     with top_layer(out / "image.tar") as tar:
         modes = {member.name: member.mode for member in tar}

@@ -13,7 +13,7 @@ import pytest
 from kubedrill.base.waits import wait_for
 from kubedrill.bundle.errors import BuildFailed
 from kubedrill.bundle.progress import Silent
-from kubedrill.bundle.recipes import Kitchen, Recipe
+from kubedrill.bundle.recipes import BuildContext, Recipe
 from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ class Counting:
     def __call__(
         self, name: str, *needs: Recipe, lane: str = "pack", then: Callable[[], None] | None = None
     ) -> Recipe:
-        def make(kitchen: Kitchen) -> None:
+        def make(context: BuildContext) -> None:
             self.ran.append(name)
-            (kitchen.out / "file").write_text(
-                name + "".join((kitchen.needs[n.name] / "file").read_text() for n in needs)
+            (context.out / "file").write_text(
+                name + "".join((context.needs[n.name] / "file").read_text() for n in needs)
             )
             if then:
                 then()
@@ -132,11 +132,11 @@ from kubedrill.bundle.progress import Silent
 from kubedrill.bundle.recipes import Recipe
 from kubedrill.bundle.scheduler import make_parts
 
-def make(kitchen):
-    (kitchen.out / "half").write_text("half")
-    kitchen.processes.run("slow", ["sh", "-c", "sleep 300 & echo $!; wait"], on_line=lambda l: print(l, flush=True))
+def make(context):
+    (context.out / "half").write_text("half")
+    context.processes.run("slow", ["sh", "-c", "sleep 300 & echo $!; wait"], on_line=lambda l: print(l, flush=True))
 
-quick = Recipe("quick", "v1", "fetch", {}, lambda kitchen: (kitchen.out / "file").write_text("x"))
+quick = Recipe("quick", "v1", "fetch", {}, lambda context: (context.out / "file").write_text("x"))
 slow = Recipe("slow", "v1", "compile", {}, make, (quick,))
 with interruptible():
     make_parts([quick, slow], Cache(pathlib.Path(sys.argv[1])), Silent())

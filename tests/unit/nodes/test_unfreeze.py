@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubedrill.local import thaw
+from kubedrill.local import unfreeze
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program = tmp_path / "docker"
     program.write_text('#!/bin/sh\n[ "$5" = node ] && echo 0123abcd || exit 1\n')
     program.chmod(0o755)
-    monkeypatch.setattr(thaw, "DOCKER", str(program))
+    monkeypatch.setattr(unfreeze, "DOCKER", str(program))
     return tmp_path / "freezer"
 
 
@@ -38,7 +38,7 @@ def test_frozen_pods_go_on(docker: Path, where: str) -> None:
     frozen = cgroup(docker / where / "kubepods/burstable/pod1", asked=True)
     running = cgroup(docker / where / "kubepods/burstable/pod2", asked=False)
     other = cgroup(docker / "docker/4567/kubepods", asked=True)
-    assert thaw.thaw("node", docker) == 1
+    assert unfreeze.unfreeze("node", docker) == 1
     assert [state.read_text() for state in (itself, frozen, running, other)] == [
         "FROZEN\n", "THAWED", "THAWED\n", "FROZEN\n",
     ]  # fmt: skip
@@ -48,7 +48,7 @@ def test_nothing_is_done_without_such_a_container_or_without_docker(
     docker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frozen = cgroup(docker / "docker/4567/kubepods", asked=True)
-    assert thaw.thaw("another", docker) == 0
-    monkeypatch.setattr(thaw, "DOCKER", "/no/such/docker")
-    assert thaw.thaw("node", docker) == 0
+    assert unfreeze.unfreeze("another", docker) == 0
+    monkeypatch.setattr(unfreeze, "DOCKER", "/no/such/docker")
+    assert unfreeze.unfreeze("node", docker) == 0
     assert frozen.read_text() == "FROZEN\n"

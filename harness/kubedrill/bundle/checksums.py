@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-SEAL = "part.json"
+CHECKSUMS = "part.json"
 
 
 @dataclass(frozen=True)
-class Sealed:
+class FileChecksum:
     """What one file was when its part was built."""
 
     size: int
@@ -35,34 +35,34 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def seal(folder: Path) -> None:
+def write_checksums(folder: Path) -> None:
     """Write the seal of all files below a folder."""
     files = {
-        str(path.relative_to(folder)): asdict(Sealed(path.stat().st_size, sha256_of(path)))
+        str(path.relative_to(folder)): asdict(FileChecksum(path.stat().st_size, sha256_of(path)))
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    (folder / SEAL).write_text(json.dumps(files, indent=1) + "\n", encoding="utf-8")
+    (folder / CHECKSUMS).write_text(json.dumps(files, indent=1) + "\n", encoding="utf-8")
 
 
-def read_seal(folder: Path) -> dict[str, Sealed]:
+def read_checksums(folder: Path) -> dict[str, FileChecksum]:
     """Return path → what the file was; nothing where there is no readable seal."""
     try:
-        raw = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        return {path: Sealed(**file) for path, file in raw.items()}
+        raw = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+        return {path: FileChecksum(**file) for path, file in raw.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
 def is_intact(folder: Path) -> bool:
     """Whether a part has a seal and all its files are as they were then."""
-    files = read_seal(folder)
+    files = read_checksums(folder)
     return bool(files) and not any(
-        is_changed(folder / path, was, folder / SEAL) for path, was in files.items()
+        is_changed(folder / path, was, folder / CHECKSUMS) for path, was in files.items()
     )
 
 
-def is_changed(path: Path, was: Sealed, record: Path) -> bool:
+def is_changed(path: Path, was: FileChecksum, record: Path) -> bool:
     """Whether a file is not what it was when ``record`` was written."""
     try:
         now = path.stat()

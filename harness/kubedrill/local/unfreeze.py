@@ -18,7 +18,7 @@ FREEZER = Path("/sys/fs/cgroup/freezer")
 DOCKER = "/usr/bin/docker"
 
 
-def thaw(container: str, freezer: Path = FREEZER) -> int:
+def unfreeze(container: str, freezer: Path = FREEZER) -> int:
     """Thaw every frozen cgroup below a container's own, which may be paused and stays so.
 
     Returns how many there were.
@@ -40,11 +40,13 @@ def thaw(container: str, freezer: Path = FREEZER) -> int:
     # docker/<id>, or system.slice/docker-<id>.scope where systemd keeps Docker's cgroups
     places = freezer.glob(f"*/*{identity}*") if identity else ()
     return sum(
-        _thaw(state) for place in places for state in place.glob("*/**/freezer.self_freezing")
+        _unfreeze_cgroup(state)
+        for place in places
+        for state in place.glob("*/**/freezer.self_freezing")
     )
 
 
-def _thaw(asks: Path) -> bool:
+def _unfreeze_cgroup(asks: Path) -> bool:
     try:
         if asks.read_text(encoding="ascii").strip() != "1":
             return False
@@ -63,4 +65,4 @@ def _thaw(asks: Path) -> bool:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        thaw(name)
+        unfreeze(name)
