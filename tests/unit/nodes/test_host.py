@@ -31,7 +31,7 @@ def test_half_installed_packages_are_missing() -> None:
 
 def test_setup_needs_nothing_but_the_standard_library() -> None:
     done = subprocess.run(
-        [sys.executable, "-S", "-I", str(ROOT / "harness" / "hostsetup.py"), "--help"],
+        [sys.executable, "-S", "-I", str(ROOT / "harness/kubedrill/local/hostsetup.py"), "--help"],
         capture_output=True,
         check=False,
     )
