@@ -7,7 +7,7 @@ from dataclasses import replace
 from mutantkit import Called, healthy, on_record
 from recordkit import Kit, at
 
-from kubedrill.base.model import Budget, Check, Span
+from kubedrill.base.model import Check, OutageLimit, Span
 
 INCONCLUSIVE, PASS, FAIL, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.FAIL, Called.ABORTED
 
@@ -34,14 +34,14 @@ def outage_around_its_limit(kit: Kit) -> None:
 def too_many_requests_failed(kit: Kit) -> None:
     """No outage was long, but one request more failed than may."""
     kit.fail("api-write", 6, 9, every=5)
-    kit.budgets = [Budget("*", 2.0, 0.5, (), 5)]
+    kit.limits = [OutageLimit("*", 2.0, 0.5, (), 5)]
 
 
 @on_record(FAIL, "20 requests of * failed, at most 5 may")
 def every_third_request_fails(kit: Kit) -> None:
     """One of three endpoints is dead for six seconds: many outages, all of them short."""
     kit.fail("app-nodeport-new", 6, 12, every=3)
-    kit.budgets = [Budget("*", 2.0, 0.5, (), 5)]
+    kit.limits = [OutageLimit("*", 2.0, 0.5, (), 5)]
 
 
 @on_record(
@@ -83,22 +83,22 @@ def wrong_answers(kit: Kit) -> None:
     kit.fail("app-nodeport-new", 6, 9, "wrong-answer")
 
 
-@on_record(INCONCLUSIVE, "the record has no budget to judge by")
-def no_budget(kit: Kit) -> None:
+@on_record(INCONCLUSIVE, "the record has no outage limit to judge by")
+def no_limit(kit: Kit) -> None:
     """Nothing says how long an outage may be."""
-    kit.budgets = []
+    kit.limits = []
 
 
-@on_record(INCONCLUSIVE, "the budget for metrics-* is about no probe of this record")
-def budget_about_nothing(kit: Kit) -> None:
-    """A budget is about a probe that was not there, so nobody kept it."""
-    kit.budgets.append(Budget("metrics-*", 1.0, 0.5))
+@on_record(INCONCLUSIVE, "the outage limit for metrics-* matches no probe of this record")
+def limit_about_nothing(kit: Kit) -> None:
+    """A limit is about a probe that was not there, so nobody kept it."""
+    kit.limits.append(OutageLimit("metrics-*", 1.0, 0.5))
 
 
 @on_record(FAIL, "out for 2.9")
-def loose_budget_behind_a_tight_one(kit: Kit) -> None:
-    """A second, looser budget for the same probes stands behind the first."""
-    kit.budgets.append(Budget("*", 60.0, 0.5))
+def loose_limit_behind_a_tight_one(kit: Kit) -> None:
+    """A second, looser limit for the same probes stands behind the first."""
+    kit.limits.append(OutageLimit("*", 60.0, 0.5))
     kit.fail("api-write", 6, 9)
 
 
@@ -173,7 +173,7 @@ def unhealthy_before(kit: Kit) -> Kit:
     """The cluster was broken before the drill, which therefore did nothing."""
     kit = Kit(*kit.specs)
     kit.header = replace(kit.header, probes=())
-    kit.ticks, kit.spans, kit.budgets, kit.clocks = {}, [], [], []
+    kit.ticks, kit.spans, kit.limits, kit.clocks = {}, [], [], []
     kit.checks = [Check("healthy before", False, "w1 is NotReady", "no problems")]
     kit.ended, kit.reason = (
         "aborted",

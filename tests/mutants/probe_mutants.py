@@ -49,7 +49,7 @@ def prober_starved_while_it_waited(kit: Kit) -> Kit:
     Then their prober stood still for a second and took no answer.
     """
     none = kit.fail("api-write", 7, 7.3, "timeout").late("api-write", 7.3, 8.3, 0.09)
-    none.budgets = [replace(budget, max_failed=0) for budget in none.budgets]
+    none.limits = [replace(limit, max_failed=0) for limit in none.limits]
     return none
 
 
@@ -165,7 +165,7 @@ def crowded_host(kit: Kit) -> None:
 def too_many_requests_failed_on_a_slow_host(kit: Kit) -> None:
     """One request more failed than may, one of them while the harness host was slow."""
     kit.fail("api-write", 6, 9, every=5).slow("control", 6.8, 7.2, 0.3)
-    kit.budgets = [replace(kit.budgets[0], max_failed=5)]
+    kit.limits = [replace(kit.limits[0], max_failed=5)]
 
 
 @on_record(FAIL, "out for 4.9")
@@ -222,8 +222,8 @@ def samples_of_a_stranger(kit: Kit) -> None:
     ]
 
 
-@on_record(INCONCLUSIVE, "no budget covers probe dns-pod, of which 5 requests failed")
-def failing_probe_without_a_budget(kit: Kit) -> None:
-    """A probe failed that no budget is about."""
+@on_record(INCONCLUSIVE, "no outage limit covers probe dns-pod, of which 5 requests failed")
+def failing_probe_without_a_limit(kit: Kit) -> None:
+    """A probe failed that no limit is about."""
     kit.fail(DNS.name, 6, 6.5)
-    kit.budgets = [replace(kit.budgets[0], probes="a*")]
+    kit.limits = [replace(kit.limits[0], probes="a*")]

@@ -185,11 +185,11 @@ def negative_uncertainty(lines: Lines) -> Lines:
     ]
 
 
-@on_lines(REFUSED, "limit_s of the budget for * is inf")
+@on_lines(REFUSED, "limit_s of the outage limit for * is inf")
 def limit_without_end(lines: Lines) -> Lines:
-    """A budget allows an outage of any length."""
+    """A limit allows an outage of any length."""
     return [
-        ["budget", {**line[1], "limit_s": float("inf")}] if line[0] == "budget" else line
+        ["limit", {**line[1], "limit_s": float("inf")}] if line[0] == "limit" else line
         for line in lines
     ]
 

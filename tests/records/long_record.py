@@ -53,8 +53,8 @@ def write_long(record: Record, path: Path) -> Path:
     """Write it as the runner and the sampler do, an event a minute among the samples, but fast."""
     with RecordWriter(path) as writer:
         writer.header(record.header)
-        for budget in record.budgets:
-            writer.budget(budget)
+        for limit in record.limits:
+            writer.limit(limit)
         for span in record.spans:
             writer.span(span)
         for check in record.checks:

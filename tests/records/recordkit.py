@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import (
     NS,
-    Budget,
     Check,
     ClockOffset,
     Connection,
     Event,
     Header,
+    OutageLimit,
     ProbeSpec,
     Record,
     Sample,
@@ -78,8 +78,8 @@ class Kit:
         self.spans = [Span("fault", "cp1", "power cut", at(5), at(15))]
         self.events: list[Event] = []
         self.clocks = [ClockOffset("inside", 1_234_567, 2_000_000)]
-        self.budgets = [
-            Budget(
+        self.limits = [
+            OutageLimit(
                 "*", limit_s, 1.5, ("keepalived: 3 adverts of 0.3 s", "haproxy: 2 checks of 0.5 s")
             )
         ]
@@ -167,7 +167,7 @@ class Kit:
             spans=tuple(sorted(self.spans, key=lambda s: s.start)),
             events=tuple(self.events),
             clocks=tuple(self.clocks),
-            budgets=tuple(self.budgets),
+            limits=tuple(self.limits),
             checks=tuple(self.checks),
             ended=self.ended,
             ended_at=at(self.ended_s) if self.ended else None,
@@ -179,8 +179,8 @@ def write(record: Record, path: Path) -> Path:
     """Write a record as the runner and the sampler do."""
     with RecordWriter(path) as writer:
         writer.header(record.header)
-        for budget in record.budgets:
-            writer.budget(budget)
+        for limit in record.limits:
+            writer.limit(limit)
         for clock in record.clocks:
             writer.clock(clock)
         for sample in sorted(record.samples, key=lambda s: s.done):

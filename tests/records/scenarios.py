@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from recordkit import ALL_PROBES, Kit, at
 
-from kubedrill.base.model import Budget, Event, Header, Record, Span
+from kubedrill.base.model import Event, Header, OutageLimit, Record, Span
 
 
 def good() -> Record:
@@ -33,16 +33,16 @@ def failover(lasts_s: float = 120.0) -> Record:
     """A failover with all lanes, as the report shows it."""
     kit = Kit(*ALL_PROBES, lasts_s=lasts_s, limit_s=2.0, seed=3)
     kit.spans = [Span("fault", "cp1", "power off", at(30), at(75))]
-    kit.budgets = [
-        Budget(
+    kit.limits = [
+        OutageLimit(
             "api-*",
             2.0,
             1.7,
             ("vrrp: 3 x 0.3 s + 0.61 s skew", "haproxy: 2 x 0.5 s to drop a server"),
             60,
         ),
-        Budget("app-*", 15.0, 2.1, ("1 of 3 replicas on cp1's side", "connect timeout 1 s")),
-        Budget("dns-*", 5.0, 1.0, ("2 CoreDNS pods on different nodes",)),
+        OutageLimit("app-*", 15.0, 2.1, ("1 of 3 replicas on cp1's side", "connect timeout 1 s")),
+        OutageLimit("dns-*", 5.0, 1.0, ("2 CoreDNS pods on different nodes",)),
     ]
     for name in ("api-read", "api-write"):
         kit.fail(name, 30.0, 31.2, "timeout")
@@ -117,14 +117,14 @@ def upgrade() -> Record:
         "vip", "cp3", "holds", 88, None
     )
     kit.span("etcd-leader", "cp2", "leads", 0, 101).span("etcd-leader", "cp3", "leads", 101, None)
-    kit.budgets = [
-        Budget(
+    kit.limits = [
+        OutageLimit(
             "api-*", 1.0, 0.5, ("haproxy: 2 x 0.5 s to drop a server", "1 server stops at a time")
         ),
-        Budget(
+        OutageLimit(
             "app-*", 0.5, 0.0, ("PodDisruptionBudget keeps 2 of 3 replicas", "preStop waits 5 s"), 0
         ),
-        Budget("dns-*", 0.5, 0.0, ("2 CoreDNS pods",)),
+        OutageLimit("dns-*", 0.5, 0.0, ("2 CoreDNS pods",)),
     ]
     return kit.record()
 

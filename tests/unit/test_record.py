@@ -11,12 +11,12 @@ import pytest
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import (
-    Budget,
     Check,
     ClockOffset,
     Connection,
     Event,
     Header,
+    OutageLimit,
     ProbeSpec,
     Sample,
     Span,
@@ -59,7 +59,7 @@ def some(path: Path, samples: int = 3) -> Path:
 def test_what_is_written_is_read(path: Path) -> None:
     with RecordWriter(path) as writer:
         writer.header(HEADER)
-        writer.budget(Budget("*", 1.0, 0.5, ("because",), 3))
+        writer.limit(OutageLimit("*", 1.0, 0.5, ("because",), 3))
         writer.clock(ClockOffset("inside", 5, 7))
         writer.sample(sample(2))
         writer.sample(sample(1))
@@ -75,7 +75,7 @@ def test_what_is_written_is_read(path: Path) -> None:
     assert record.spans[0].data == {"a": 1, "b": 2}
     assert record.events == (Event("log", "cp1", "hello", 11, {}),)
     assert record.clocks == (ClockOffset("inside", 5, 7),)
-    assert record.budgets == (Budget("*", 1.0, 0.5, ("because",), 3),)
+    assert record.limits == (OutageLimit("*", 1.0, 0.5, ("because",), 3),)
     assert record.checks == (Check("healthy", None, "?", "yes"),)
     assert (record.ended, record.ended_at) == ("completed", 30)
 
@@ -164,6 +164,13 @@ def test_files_from_elsewhere(path: Path, text: str, message: str) -> None:
     assert str(path) in str(caught.value)
 
 
+def test_a_limit_of_before_is_read_by_its_old_word(path: Path) -> None:
+    some(path, samples=1)
+    line = '["budget",{"probes":"*","limit_s":1.0,"predicted_s":0.5,"because":[],"max_failed":3}]'
+    path.write_text(f"{path.read_text()}{line}\n")
+    assert read_record(path).limits == (OutageLimit("*", 1.0, 0.5, (), 3),)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -177,13 +184,13 @@ def test_files_from_elsewhere(path: Path, text: str, message: str) -> None:
         ('["sample","p",true,1,2,6,"ok",""]', "whole nanoseconds"),
         ('["sample",["p"],9,1,2,6,"ok",""]', "must be words"),
         ('["clock","inside",0,-5000000000]', "nothing is more certain"),
-        ('["budget",null]', "line 3"),
+        ('["limit",null]', "line 3"),
         (
-            '["budget",{"probes":"*","limit_s":Infinity,"predicted_s":1}]',
-            "limit_s of the budget for * is inf",
+            '["limit",{"probes":"*","limit_s":Infinity,"predicted_s":1}]',
+            "limit_s of the outage limit for * is inf",
         ),
         (
-            '["budget",{"probes":"*","limit_s":1,"predicted_s":1,"max_failed":-1}]',
+            '["limit",{"probes":"*","limit_s":1,"predicted_s":1,"max_failed":-1}]',
             "max_failed is -1",
         ),
         ('["check",{"name":"a","ok":"yes","found":"b","expected":"c"}]', "true, false or null"),

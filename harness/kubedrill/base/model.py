@@ -171,7 +171,7 @@ class ClockOffset:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class OutageLimit:
     """The outage that one group of probes may have.
 
     What the drill's limit is, and what was predicted and why.
@@ -187,6 +187,9 @@ class Budget:
     predicted_s: float
     because: tuple[str, ...] = ()
     max_failed: int | None = None
+
+
+Budget = OutageLimit  # until the drills use the new name
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,7 @@ class Record:
     spans: tuple[Span, ...]
     events: tuple[Event, ...]
     clocks: tuple[ClockOffset, ...]
-    budgets: tuple[Budget, ...]
+    limits: tuple[OutageLimit, ...]
     checks: tuple[Check, ...]
     ended: str
     ended_at: int | None
@@ -305,15 +308,15 @@ class ProbeSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetResult:
-    """How one budget was kept.
+class LimitResult:
+    """How one limit was kept.
 
     The worst outage of the probes it covers, and their failed requests together.
 
-    A probe is covered by the first budget whose glob matches it.
+    A probe is covered by the first limit whose glob matches it.
     """
 
-    budget: Budget
+    limit: OutageLimit
     probes: tuple[str, ...]
     verdict: VerdictKind  # PASS, FAIL or INCONCLUSIVE
     shortest_s: float
@@ -339,12 +342,12 @@ class DrillVerdict:
     verdict: VerdictKind
     reason: str
     outages: tuple[Outage, ...]
-    budgets: tuple[Budget, ...]
+    limits: tuple[OutageLimit, ...]
     checks: tuple[Check, ...]
     samples: int
     failed: int
     worst_lateness_ms: float
-    results: tuple[BudgetResult, ...] = ()
+    results: tuple[LimitResult, ...] = ()
     probes: tuple[ProbeSummary, ...] = ()
     findings: tuple[Finding, ...] = ()
     attributed: tuple[str, ...] = ()  # one sentence for each step that cost requests

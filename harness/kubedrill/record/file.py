@@ -24,7 +24,16 @@ from kubedrill.record.sample_lines import parse, split
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from kubedrill.base.model import Budget, Check, ClockOffset, Event, Header, Record, Sample, Span
+    from kubedrill.base.model import (
+        Check,
+        ClockOffset,
+        Event,
+        Header,
+        OutageLimit,
+        Record,
+        Sample,
+        Span,
+    )
 
 __all__ = ["FORMAT", "RecordWriter", "read_record", "read_run"]
 
@@ -89,9 +98,11 @@ class RecordWriter:
         """Add the offset that was applied to the samples of another vantage, and how uncertain it is (ns)."""
         self._write(["clock", clock.vantage, clock.offset, clock.uncertainty])
 
-    def budget(self, budget: Budget) -> None:
+    def limit(self, limit: OutageLimit) -> None:
         """Add the limit and the prediction for one group of probes."""
-        self._write(["budget", asdict(budget)])
+        self._write(["limit", asdict(limit)])
+
+    budget = limit  # until the runner uses the new name
 
     def check(self, check: Check) -> None:
         """Add one finding that the verdict depends on."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import (
-    Budget,
     Check,
     ClockOffset,
     Connection,
     Event,
     Header,
+    OutageLimit,
     ProbeSpec,
     Record,
     Span,
@@ -48,7 +48,7 @@ class RecordBuilder:
         self._spans: dict[tuple[str, str, str, int], Span] = {}
         self._events: list[Event] = []
         self._clocks: list[ClockOffset] = []
-        self._budgets: list[Budget] = []
+        self._limits: list[OutageLimit] = []
         self._checks: list[Check] = []
         self._end: tuple[int | None, str, str] | None = None
         self._take: dict[str, Callable[..., None]] = {
@@ -57,7 +57,8 @@ class RecordBuilder:
             "span": self._take_span,
             "event": self._take_event,
             "clock": self._take_clock,
-            "budget": lambda data: self._budgets.append(_budget(data)),
+            "limit": self._take_limit,
+            "budget": self._take_limit,  # what "limit" was called before 0.2
             "check": lambda data: self._checks.append(_check(data)),
             "end": self._take_end,
         }
@@ -118,7 +119,7 @@ class RecordBuilder:
             spans=tuple(sorted(self._spans.values(), key=lambda s: s.start)),
             events=tuple(sorted(self._events, key=lambda e: e.at)),
             clocks=tuple(self._clocks),
-            budgets=tuple(self._budgets),
+            limits=tuple(self._limits),
             checks=tuple(self._checks),
             ended=ended,
             ended_at=at,
@@ -184,6 +185,9 @@ class RecordBuilder:
         if uncertainty < 0:
             raise ValueError("nothing is more certain than 0 ns of uncertainty")
         self._clocks.append(ClockOffset(vantage, offset, uncertainty))
+
+    def _take_limit(self, data: dict[str, Any]) -> None:
+        self._limits.append(_limit(data))
 
     def _take_end(self, at: int, ended: str, reason: str) -> None:
         if ended not in ENDINGS:
@@ -284,15 +288,15 @@ def _probe(data: dict[str, Any]) -> ProbeSpec:
     )
 
 
-def _budget(data: dict[str, Any]) -> Budget:
-    known = _known(Budget, data)
-    _expect("the probes of a budget must be a pattern", str, known["probes"])
+def _limit(data: dict[str, Any]) -> OutageLimit:
+    known = _known(OutageLimit, data)
+    _expect("the probes of an outage limit must be a pattern", str, known["probes"])
     for name in ("limit_s", "predicted_s"):
-        _seconds(f"{name} of the budget for {known['probes']}", known[name])
+        _seconds(f"{name} of the outage limit for {known['probes']}", known[name])
     most = known.get("max_failed")
     if most is not None and (type(most) is not int or most < 0):
         raise ValueError(f"max_failed is {most!r}, expected a count or null")
-    return Budget(**{**known, "because": tuple(known.get("because", ()))})
+    return OutageLimit(**{**known, "because": tuple(known.get("because", ()))})
 
 
 def _check(data: dict[str, Any]) -> Check:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from kubedrill.base.model import NS, BudgetResult, DrillVerdict, Outage, Record, VerdictKind
+from kubedrill.base.model import NS, DrillVerdict, LimitResult, Outage, Record, VerdictKind
 from kubedrill.report.ansible_log import AnsibleLog, links
 from kubedrill.report.run import Run, ended, since
 from kubedrill.report.timeline import timeline
@@ -30,7 +30,7 @@ _WORDS = {"PASS": "passed", "FAIL": "failed", "INCONCLUSIVE": "inconclusive", "A
 
 @dataclass(frozen=True)
 class Scale:
-    """Places a budget's seconds on a bar from 0 to a bit more than the largest of them, in percent."""
+    """Places a limit's seconds on a bar from 0 to a bit more than the largest of them, in percent."""
 
     top: float
 
@@ -123,9 +123,9 @@ def _tasks(record: Record, found: Mapping[Span, str]) -> list[tuple[float, Span,
     ]
 
 
-def _scale(result: BudgetResult) -> Scale:
-    budget = result.budget
-    return Scale(1.15 * max(budget.limit_s, budget.predicted_s, result.longest_s, 0.1))
+def _scale(result: LimitResult) -> Scale:
+    limit = result.limit
+    return Scale(1.15 * max(limit.limit_s, limit.predicted_s, result.longest_s, 0.1))
 
 
 def _longest(outages: tuple[Outage, ...]) -> list[Outage]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubedrill.report.run import Run, ended, since
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import BudgetResult, DrillVerdict, Outage, ProbeSummary, Record
+    from kubedrill.base.model import DrillVerdict, LimitResult, Outage, ProbeSummary, Record
 
 SCHEMA = 1
 
@@ -54,16 +54,16 @@ def _drill(record: Record, verdict: DrillVerdict) -> dict[str, Any]:
     }
 
 
-def _predicted(result: BudgetResult) -> dict[str, Any]:
-    """A budget with the prediction, and what was measured beside it."""
-    budget = result.budget
+def _predicted(result: LimitResult) -> dict[str, Any]:
+    """A limit with the prediction, and what was measured beside it."""
+    limit = result.limit
     return {
-        "probes": budget.probes,
+        "probes": limit.probes,
         "covers": list(result.probes),
-        "predicted_s": budget.predicted_s,
-        "because": list(budget.because),
-        "limit_s": budget.limit_s,
-        "max_failed": budget.max_failed,
+        "predicted_s": limit.predicted_s,
+        "because": list(limit.because),
+        "limit_s": limit.limit_s,
+        "max_failed": limit.max_failed,
         "measured": {
             "shortest_s": result.shortest_s,
             "longest_s": result.longest_s,

@@ -12,7 +12,7 @@ from kubedrill.verdict.outages import seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kubedrill.base.model import Budget, ProbeSpec
+    from kubedrill.base.model import OutageLimit, ProbeSpec
     from kubedrill.verdict.view import View
 
 
@@ -24,12 +24,12 @@ class Stretch:
     lasted_s: float
     failed: int
 
-    def against(self, budget: Budget) -> VerdictKind:
+    def against(self, limit: OutageLimit) -> VerdictKind:
         """INCONCLUSIVE when it lasted longer than an outage may.
 
-        A budget with a count has said how many may fail.
+        A limit with a count has said how many may fail.
         """
-        told = budget.max_failed is not None or self.lasted_s <= budget.limit_s
+        told = limit.max_failed is not None or self.lasted_s <= limit.limit_s
         return VerdictKind.PASS if told else VerdictKind.INCONCLUSIVE
 
 

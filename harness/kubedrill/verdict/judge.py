@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.base.model import (
-    BudgetResult,
     DrillVerdict,
     Finding,
+    LimitResult,
     Outage,
     ProbeSpec,
     ProbeSummary,
@@ -15,8 +15,8 @@ from kubedrill.base.model import (
     VerdictKind,
 )
 from kubedrill.verdict import wording
-from kubedrill.verdict.budgets import judge_budgets, judge_outages
 from kubedrill.verdict.evidence import find_missing
+from kubedrill.verdict.limits import judge_limits, judge_outages
 from kubedrill.verdict.skew import find_skew
 from kubedrill.verdict.view import View
 
@@ -32,7 +32,7 @@ def judge(record: Record) -> DrillVerdict:
     """
     view = View(record)
     judged = judge_outages(view)
-    results, broken = judge_budgets(view, judged)
+    results, broken = judge_limits(view, judged)
     findings = [
         *_ending(record),
         *_checks(record),
@@ -54,7 +54,7 @@ def judge(record: Record) -> DrillVerdict:
         verdict=verdict,
         reason=_reason(record, verdict, findings, results),
         outages=tuple(outages),
-        budgets=record.budgets,
+        limits=record.limits,
         checks=record.checks,
         samples=sum(map(len, own)),
         failed=sum(samples.failed for samples in own),
@@ -110,7 +110,7 @@ def _weight(verdict: VerdictKind) -> int:
 
 
 def _reason(
-    record: Record, verdict: VerdictKind, findings: list[Finding], results: list[BudgetResult]
+    record: Record, verdict: VerdictKind, findings: list[Finding], results: list[LimitResult]
 ) -> str:
     """One sentence: what decided, and how much else speaks the same way."""
     if verdict is not VerdictKind.PASS:

@@ -14,13 +14,13 @@ from kubedrill.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_
 from kubedrill.verdict.outages import Run, find_runs
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
 
 TOUCHING = ("fault", "ansible", "step")
 """Lanes of what a drill does to the cluster, the most telling one first."""
 
 GAP_INTERVALS = 5  # DESIGN: missing data is never a pass. A gap is five ticks without one fired ...
-# ... or a second, whichever is longer; never more than the outage that the probe's budget allows
+# ... or a second, whichever is longer; never more than the outage that the probe's limit allows
 GAP_AT_LEAST_S = 1.0
 
 
@@ -55,7 +55,7 @@ class View:
 
     @property
     def cluster_probes(self) -> list[ProbeSpec]:
-        """The probes that budgets are about."""
+        """The probes that limits are about."""
         return [spec for spec in self.specs.values() if spec.vantage is not Vantage.CONTROL]
 
     @property
@@ -179,13 +179,13 @@ class View:
 
         No longer outage than allowed fits in.
         """
-        budget = self.budget_of(spec)
-        allowed = GAP_AT_LEAST_S if budget is None else min(GAP_AT_LEAST_S, budget.limit_s)
+        limit = self.limit_of(spec)
+        allowed = GAP_AT_LEAST_S if limit is None else min(GAP_AT_LEAST_S, limit.limit_s)
         return int(max(GAP_INTERVALS * spec.interval_s, allowed) * NS)
 
-    def budget_of(self, spec: ProbeSpec) -> Budget | None:
-        """The budget that a probe is judged by: the first whose glob matches its name."""
-        return next((b for b in self.record.budgets if fnmatchcase(spec.name, b.probes)), None)
+    def limit_of(self, spec: ProbeSpec) -> OutageLimit | None:
+        """The limit that a probe is judged by: the first whose glob matches its name."""
+        return next((b for b in self.record.limits if fnmatchcase(spec.name, b.probes)), None)
 
 
 def _steady_from(record: Record) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kubedrill.base.errors import Interrupted, StepFailed
-from kubedrill.base.model import Budget, Header
+from kubedrill.base.model import Header, OutageLimit
 from kubedrill.cli.main import run
 from kubedrill.cli.plan import lines
 from kubedrill.drills import ALL
@@ -180,11 +180,11 @@ def test_heal_names_what_it_cannot_reach_and_ends_with_1(
     assert "Traceback" not in told.err
 
 
-def test_a_plan_shows_targets_budgets_and_steps_and_why_not() -> None:
+def test_a_plan_shows_targets_limits_and_steps_and_why_not() -> None:
     node_drain = ALL["node-drain"]
-    budget = Budget("app-*", 1.0, 0.0, ("pods leave the Service first",), max_failed=0)
+    limit = OutageLimit("app-*", 1.0, 0.0, ("pods leave the Service first",), max_failed=0)
     text = "\n".join(
-        lines(Plan(node_drain, None, ("w2",), (budget,), ("cp2: would be made to lead etcd",)))
+        lines(Plan(node_drain, None, ("w2",), (limit,), ("cp2: would be made to lead etcd",)))
     )
     assert "targets  w2" in text
     assert (

@@ -139,7 +139,7 @@ def hostile() -> Record:
     kit.header = replace(kit.header, title=HOSTILE, cluster=HOSTILE, drill=HOSTILE)
     kit.checks.append(Check(HOSTILE, False, HOSTILE, HOSTILE))
     kit.events.append(Event("event", HOSTILE, HOSTILE, at(6), {HOSTILE: HOSTILE}))
-    kit.budgets[0] = replace(kit.budgets[0], because=(HOSTILE,))
+    kit.limits[0] = replace(kit.limits[0], because=(HOSTILE,))
     return kit.record()
 
 

@@ -63,7 +63,7 @@ def changed(line: list[Any], place: tuple[Any, ...], value: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["header", "sample", "span", "event", "clock", "budget", "check", "end"]
+    "kind", ["header", "sample", "span", "event", "clock", "limit", "check", "end"]
 )
 def test_an_odd_value_anywhere(kind: str, lines: list[list[Any]], tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
@@ -79,7 +79,7 @@ def test_an_odd_value_anywhere(kind: str, lines: list[list[Any]], tmp_path: Path
         found = judged(path)
         if found is not None:
             assert found.reason
-            loosened = kind == "budget" and (place == (1, "probes") or value == LARGE)
+            loosened = kind == "limit" and (place == (1, "probes") or value == LARGE)
             assert found.verdict is not VerdictKind.PASS or loosened, (
                 f"{place} {value}: {found.reason}"
             )

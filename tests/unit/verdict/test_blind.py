@@ -95,7 +95,7 @@ class TestOutage:
 
     def test_failed_requests_of_blind_time_break_no_count(self) -> None:
         kit = Kit().fail("api-write", 6, 6.5).slow("control", 5.5, 7, 0.2)
-        kit.budgets = [replace(kit.budgets[0], max_failed=0)]
+        kit.limits = [replace(kit.limits[0], max_failed=0)]
         verdict, reason = verdict_of(kit)
         assert verdict is INCONCLUSIVE
         assert "not all of them can be laid to the cluster" in reason
@@ -124,12 +124,12 @@ class TestOutage:
         A refusal is an answer.
         """
         kit = Kit().fail("api-write", 7, 7.1, outcome).late("api-write", 7.1, 7.3, 0.06)
-        kit.budgets = [replace(kit.budgets[0], max_failed=0)]
+        kit.limits = [replace(kit.limits[0], max_failed=0)]
         assert verdict_of(kit)[0] is called
 
     def test_but_one_that_was_late_for_a_moment_can(self) -> None:
         kit = Kit().fail("api-write", 7, 7.1, "timeout").late("api-write", 7.1, 7.2, 0.06)
-        kit.budgets = [replace(kit.budgets[0], max_failed=0)]
+        kit.limits = [replace(kit.limits[0], max_failed=0)]
         assert verdict_of(kit)[0] is FAIL
 
     def test_a_late_tick_does_not_hide_a_long_outage_of_requests_that_wait(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recordkit import APP, CONTROL, WRITE, Kit, at
 
-from kubedrill.base.model import STEADY, Budget, Check, Event, Sample, VerdictKind
+from kubedrill.base.model import STEADY, Check, Event, OutageLimit, Sample, VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import combine, judge
 
@@ -61,13 +61,13 @@ def test_limit_against_bounds(limit: float, verdict: VerdictKind) -> None:
 @pytest.mark.parametrize(("allowed", "verdict"), [(4, FAIL), (5, PASS), (None, PASS)])
 def test_number_of_failed_requests(allowed: int | None, verdict: VerdictKind) -> None:
     kit = Kit().fail("api-write", 6.0, 6.5)
-    kit.budgets = [Budget("*", 2.0, 0.5, (), allowed)]
+    kit.limits = [OutageLimit("*", 2.0, 0.5, (), allowed)]
     assert verdict_of(kit)[0] is verdict
 
 
-def test_one_failed_request_breaks_a_budget_of_none() -> None:
+def test_one_failed_request_breaks_a_limit_of_none() -> None:
     kit = Kit().fail("api-write", 6.0, 6.1)
-    kit.budgets = [Budget("*", 0.5, 0.0, (), 0)]
+    kit.limits = [OutageLimit("*", 0.5, 0.0, (), 0)]
     verdict, reason = verdict_of(kit)
     assert verdict is FAIL
     assert "1 request of * failed, at most 0 may" in reason
@@ -88,15 +88,15 @@ def test_failing_again_and_again(
 ) -> None:
     """Many short outages within a timeout of each other may last as long as one, unless their count is bounded."""
     kit = Kit().fail("api-write", 6.0, 6.0 + lasted, every=every)
-    kit.budgets = [Budget("*", 2.0, 0.5, (), allowed)]
+    kit.limits = [OutageLimit("*", 2.0, 0.5, (), allowed)]
     assert verdict_of(kit)[0] is verdict
 
 
-def test_first_budget_that_matches_a_probe_counts() -> None:
+def test_first_limit_that_matches_a_probe_counts() -> None:
     kit = Kit().fail("api-write", 6.0, 6.5)
-    kit.budgets = [Budget("api-*", 2.0, 0.5), Budget("*", 0.1, 0.0)]
+    kit.limits = [OutageLimit("api-*", 2.0, 0.5), OutageLimit("*", 0.1, 0.0)]
     assert verdict_of(kit)[0] is PASS
-    kit.budgets.reverse()
+    kit.limits.reverse()
     assert verdict_of(kit)[0] is FAIL
 
 
@@ -147,10 +147,10 @@ class TestMissingDataIsNeverAPass:
         assert verdict_of(kit) == (INCONCLUSIVE, "probe api-write has no samples")
 
     def test_objective_without_data_is_not_dropped_from_the_score(self) -> None:
-        """Krkn drops it; here a budget about a probe that is not there is not kept."""
+        """Krkn drops it; here a limit about a probe that is not there is not kept."""
         kit = Kit()
-        kit.budgets.append(Budget("dns-*", 1.0, 0.5))
-        assert "dns-* is about no probe" in verdict_of(kit)[1]
+        kit.limits.append(OutageLimit("dns-*", 1.0, 0.5))
+        assert "dns-* matches no probe" in verdict_of(kit)[1]
         assert verdict_of(kit)[0] is INCONCLUSIVE
 
     def test_probe_with_too_few_samples(self) -> None:
@@ -213,12 +213,12 @@ class TestMissingDataIsNeverAPass:
         assert verdict_of(Kit().fail("api-write", 0.0, 3.0))[0] is FAIL
         assert verdict_of(Kit(limit_s=9).fail("api-write", 0.0, 6.0))[0] is INCONCLUSIVE
 
-    def test_probe_without_a_budget_that_failed(self) -> None:
+    def test_probe_without_a_limit_that_failed(self) -> None:
         kit = Kit().fail("app-nodeport-new", 6.0, 6.1)
-        kit.budgets = [Budget("api-*", 1.0, 0.5)]
-        assert "no budget covers probe app-nodeport-new" in verdict_of(kit)[1]
+        kit.limits = [OutageLimit("api-*", 1.0, 0.5)]
+        assert "no outage limit covers probe app-nodeport-new" in verdict_of(kit)[1]
 
-    @pytest.mark.parametrize("what", ["budgets", "checks", "spans"])
+    @pytest.mark.parametrize("what", ["limits", "checks", "spans"])
     def test_empty_lists(self, what: str) -> None:
         kit = Kit()
         setattr(kit, what, [])
@@ -272,10 +272,10 @@ class TestControlProbe:
         kit = (
             Kit().fail("api-write", 6.0, 6.5).fail("api-write", 9.0, 9.2).fail("control", 5.9, 6.6)
         )
-        kit.budgets = [Budget("*", 2.0, 0.5, (), 4)]
+        kit.limits = [OutageLimit("*", 2.0, 0.5, (), 4)]
         assert verdict_of(kit)[0] is INCONCLUSIVE
         assert "not all of them can be laid to the cluster" in verdict_of(kit)[1]
-        kit.budgets = [Budget("*", 2.0, 0.5, (), 1)]
+        kit.limits = [OutageLimit("*", 2.0, 0.5, (), 1)]
         assert verdict_of(kit)[0] is FAIL
 
     def test_its_own_failures_are_not_the_clusters(self) -> None:
@@ -317,7 +317,7 @@ class TestEnding:
     def test_drill_that_never_began_is_aborted_and_its_reason_is_one_line(self) -> None:
         kit = Kit()
         kit.header = replace(kit.header, probes=())
-        kit.ticks, kit.spans, kit.budgets, kit.checks = {}, [], [], []
+        kit.ticks, kit.spans, kit.limits, kit.checks = {}, [], [], []
         kit.ended, kit.reason = (
             "aborted",
             "the cluster is not healthy:\n  - w1 is NotReady\n  - no DNS",

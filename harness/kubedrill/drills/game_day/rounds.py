@@ -130,7 +130,7 @@ def measured(verdict: DrillVerdict) -> str:
     """What each budget's probes went through, as bounds in seconds, and how many requests failed of how many."""
     hurt = [result for result in verdict.results if result.failed]
     each = [
-        f"{result.budget.probes} {bounds(result.shortest_s, result.longest_s, open_ended=result.open_ended)}"
+        f"{result.limit.probes} {bounds(result.shortest_s, result.longest_s, open_ended=result.open_ended)}"
         for result in hurt
     ]
     return f"{', '.join(each) or 'no outage'}, {verdict.failed:,} of {verdict.samples:,} requests failed"
@@ -151,7 +151,7 @@ def _part(record: Record, one: Round, samples: Sequence[Sample]) -> Record:
         samples=samples,
         spans=tuple(s for s in inside if s.end is not None and s.end <= one.end),
         events=tuple(e for e in record.events if one.start <= e.at < one.end),
-        budgets=one.budgets,
+        limits=one.budgets,
         checks=(
             Check("healthy before", ok=True, found="no problems", expected="no problems"),
             Check("healthy after", ok=True, found="no problems", expected="no problems"),

@@ -1,4 +1,4 @@
-"""Judges each budget: the worst outage of its probes against the limit, their failed requests against the count."""
+"""Judges each limit: the worst outage of its probes against the limit, their failed requests against the count."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import (
     NS,
-    Budget,
-    BudgetResult,
     Finding,
+    LimitResult,
     Outage,
+    OutageLimit,
     ProbeSpec,
     Sample,
     VerdictKind,
@@ -61,38 +61,38 @@ def judge_outages(view: View) -> dict[str, list[Judged]]:
     }
 
 
-def judge_budgets(
+def judge_limits(
     view: View, outages: dict[str, list[Judged]]
-) -> tuple[list[BudgetResult], list[Finding]]:
-    """The result of each budget, and findings for all that was not kept or could not be judged."""
+) -> tuple[list[LimitResult], list[Finding]]:
+    """The result of each limit, and findings for all that was not kept or could not be judged."""
     findings = list(_uncovered(view, outages))
     results = []
-    for budget, probes in covered(view):
-        if not any(fnmatchcase(spec.name, budget.probes) for spec in view.cluster_probes):
-            text = f"the budget for {budget.probes} is about no probe of this record"
-            results.append(BudgetResult(budget, (), INCONCLUSIVE, 0.0, 0.0, False, 0, text))
+    for limit, probes in covered(view):
+        if not any(fnmatchcase(spec.name, limit.probes) for spec in view.cluster_probes):
+            text = f"the outage limit for {limit.probes} matches no probe of this record"
+            results.append(LimitResult(limit, (), INCONCLUSIVE, 0.0, 0.0, False, 0, text))
         else:
             results.append(
-                _result(view, budget, probes, [j for name in probes for j in outages[name]])
+                _result(view, limit, probes, [j for name in probes for j in outages[name]])
             )
     findings += [Finding(r.verdict, r.text) for r in results if r.verdict is not PASS]
     return results, findings
 
 
-def covered(view: View) -> list[tuple[Budget, tuple[str, ...]]]:
-    """Each budget with its probes: the first budget that matches a probe is the one that counts."""
+def covered(view: View) -> list[tuple[OutageLimit, tuple[str, ...]]]:
+    """Each limit with its probes: the first limit that matches a probe is the one that counts."""
     left = [spec.name for spec in view.cluster_probes]
     found = []
-    for budget in view.record.budgets:
-        own = tuple(name for name in left if fnmatchcase(name, budget.probes))
+    for limit in view.record.limits:
+        own = tuple(name for name in left if fnmatchcase(name, limit.probes))
         left = [name for name in left if name not in own]
-        found.append((budget, own))
+        found.append((limit, own))
     return found
 
 
 def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding]:
-    if not view.record.budgets:
-        yield Finding(INCONCLUSIVE, "the record has no budget to judge by")
+    if not view.record.limits:
+        yield Finding(INCONCLUSIVE, "the record has no outage limit to judge by")
         return
     known = {name for _, probes in covered(view) for name in probes}
     for name, judged in outages.items():
@@ -100,42 +100,42 @@ def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding
         if name not in known and failed:
             yield Finding(
                 INCONCLUSIVE,
-                f"no budget covers probe {name}, of which {wording.count(failed, 'request')} failed",
+                f"no outage limit covers probe {name}, of which {wording.count(failed, 'request')} failed",
             )
 
 
 def _result(
-    view: View, budget: Budget, probes: tuple[str, ...], judged: list[Judged]
-) -> BudgetResult:
+    view: View, limit: OutageLimit, probes: tuple[str, ...], judged: list[Judged]
+) -> LimitResult:
     names = wording.probe_names(view.cluster_probes)
     failed = sum(j.outage.failed for j in judged)
-    by_length = [(j.against(budget.limit_s), j) for j in judged]
-    by_count = _count_verdict(budget, failed, sum(j.sound_failed for j in judged))
+    by_length = [(j.against(limit.limit_s), j) for j in judged]
+    by_count = _count_verdict(limit, failed, sum(j.sound_failed for j in judged))
     stretch = longest_stretch(view, probes)
     verdict = VerdictKind.worst([kind for kind, _ in by_length] + [by_count])
     worst = max(
         by_length, key=lambda pair: (_rank(pair[0]), pair[1].outage.longest_s), default=None
     )
-    text = _text(budget, names, worst, by_count, failed)
-    if verdict is PASS and stretch is not None and stretch.against(budget) is not PASS:
+    text = _text(limit, names, worst, by_count, failed)
+    if verdict is PASS and stretch is not None and stretch.against(limit) is not PASS:
         verdict = INCONCLUSIVE
         text = (
             f"{names[stretch.probe]} failed again and again for {stretch.lasted_s:.1f} s, {stretch.failed:,} requests, "
-            f"though no outage was longer than the limit {budget.limit_s:g} s; set how many may fail"
+            f"though no outage was longer than the limit {limit.limit_s:g} s; set how many may fail"
         )
     if worst is None:
-        return BudgetResult(budget, probes, verdict, 0.0, 0.0, False, failed, text)
+        return LimitResult(limit, probes, verdict, 0.0, 0.0, False, failed, text)
     outage = worst[1].outage
     ended = outage.open_start or outage.open_end
-    return BudgetResult(
-        budget, probes, verdict, outage.shortest_s, outage.longest_s, ended, failed, text
+    return LimitResult(
+        limit, probes, verdict, outage.shortest_s, outage.longest_s, ended, failed, text
     )
 
 
-def _count_verdict(budget: Budget, failed: int, sound: int) -> VerdictKind:
-    if budget.max_failed is None or failed <= budget.max_failed:
+def _count_verdict(limit: OutageLimit, failed: int, sound: int) -> VerdictKind:
+    if limit.max_failed is None or failed <= limit.max_failed:
         return PASS
-    return FAIL if sound > budget.max_failed else INCONCLUSIVE
+    return FAIL if sound > limit.max_failed else INCONCLUSIVE
 
 
 def _rank(verdict: VerdictKind) -> int:
@@ -143,28 +143,28 @@ def _rank(verdict: VerdictKind) -> int:
 
 
 def _text(
-    budget: Budget,
+    limit: OutageLimit,
     names: dict[str, str],
     worst: tuple[VerdictKind, Judged] | None,
     by_count: VerdictKind,
     failed: int,
 ) -> str:
     """One sentence about what decided."""
-    limit = f"limit {budget.limit_s:g} s"
+    text = f"limit {limit.limit_s:g} s"
     if worst is None:
-        return f"no request of {budget.probes} failed"
+        return f"no request of {limit.probes} failed"
     kind, judged = worst
     told = wording.outage(judged.outage, names)
     step = f" {during(judged.outage.step)}"
     if by_count is not PASS and kind is not FAIL:
         doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
-        found = f"{wording.count(failed, 'request')} of {budget.probes} failed, at most {budget.max_failed} may"
+        found = f"{wording.count(failed, 'request')} of {limit.probes} failed, at most {limit.max_failed} may"
         return f"{found}{doubt}; worst: {told}{step}"
     if kind is FAIL:
-        return f"{told}{step}, {limit}"
+        return f"{told}{step}, {text}"
     if kind is PASS:
-        return f"{told}{step}, within the {limit}"
-    return f"{told}{step}, {limit}: {_why_unsure(judged, budget.limit_s)}"
+        return f"{told}{step}, within the {text}"
+    return f"{told}{step}, {text}: {_why_unsure(judged, limit.limit_s)}"
 
 
 def _why_unsure(judged: Judged, limit_s: float) -> str:
