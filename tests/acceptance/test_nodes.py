@@ -116,11 +116,11 @@ def test_kubeconfigs_are_root_s_alone(ti: Any, name: str) -> None:
 
 
 def test_keys_and_manifests_are_root_s_alone(control_plane: Node, hosts: Hosts) -> None:
-    listed = hosts.check(
+    listed = hosts.read(
         control_plane,
         "find /etc/kubernetes/pki /etc/kubernetes/manifests -type f ! -name '*.crt' ! -name '*.pub' "
         "-printf '%m %u:%g %p\\n'",
-    )
+    ).stdout
     files = [line.split(maxsplit=2) for line in listed.splitlines()]
     assert len([path for *_, path in files if path.endswith(".key")]) >= 8
     assert [line for line in files if line[:2] != ["600", "root:root"]] == []
@@ -133,23 +133,23 @@ def test_etcd_s_data_is_root_s_alone(control_plane: Node, hosts: Hosts) -> None:
 
 
 def test_workers_have_no_keys_of_the_control_plane(worker: Node, hosts: Hosts) -> None:
-    found = hosts.check(
+    found = hosts.read(
         worker,
         "ls /etc/kubernetes/admin.conf /etc/kubernetes/pki/*.key /var/lib/etcd 2>/dev/null || true",
-    )
+    ).stdout
     assert found == ""
 
 
 def test_no_secret_can_be_read_by_everyone(node: Node, hosts: Hosts) -> None:
     command = f"find {SECRET_PLACES} -xdev -type f -perm /o=r -size -1024k -exec grep -lsE -- '{SECRET_MARKS}' {{}} + || true"
     known = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
-    found = [path for path in hosts.check(node, command).splitlines() if path != known]
+    found = [path for path in hosts.read(node, command).stdout.splitlines() if path != known]
     assert found == []
 
 
 def test_certificates_are_valid_for_a_month_at_least(node: Node, hosts: Hosts) -> None:
     names = "/etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem"
-    text = hosts.check(node, f"cat {names} 2>/dev/null || true")
+    text = hosts.read(node, f"cat {names} 2>/dev/null || true").stdout
     certificates = x509.load_pem_x509_certificates(_certificates(text))
     assert len(certificates) >= (9 if node.is_control_plane else 2)
     enough = dt.datetime.now(dt.UTC) + dt.timedelta(days=CERTIFICATE_DAYS)
@@ -160,7 +160,7 @@ def test_certificates_are_valid_for_a_month_at_least(node: Node, hosts: Hosts) -
 def test_the_api_server_s_certificate_names_the_virtual_address(
     control_plane: Node, hosts: Hosts, inventory: Inventory
 ) -> None:
-    text = hosts.check(control_plane, ["cat", "/etc/kubernetes/pki/apiserver.crt"])
+    text = hosts.read(control_plane, ["cat", "/etc/kubernetes/pki/apiserver.crt"]).stdout
     names = x509.load_pem_x509_certificate(text.encode()).extensions.get_extension_for_class(
         x509.SubjectAlternativeName
     )
@@ -169,9 +169,9 @@ def test_the_api_server_s_certificate_names_the_virtual_address(
 
 
 def test_the_clock_agrees_with_this_machine_s(node: Node, hosts: Hosts) -> None:
-    hosts.check(node, ["true"])  # the connection stands, so that only the question is timed
+    hosts.read(node, ["true"])  # the connection stands, so that only the question is timed
     before = time.time()
-    there = float(hosts.check(node, ["date", "+%s.%N"]))
+    there = float(hosts.read(node, ["date", "+%s.%N"]).stdout)
     after = time.time()
     assert before - CLOCK_S <= there <= after + CLOCK_S
 

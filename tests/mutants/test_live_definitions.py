@@ -79,7 +79,9 @@ def test_files_of_nodes_are_put_back_by_hand_and_by_timer(
     monkeypatch: pytest.MonkeyPatch, make_inventory: Any
 ) -> None:
     asked: list[list[str]] = []
-    hosts: Any = SimpleNamespace(check=lambda _node, argv: asked.append(argv) or "")
+    hosts: Any = SimpleNamespace(
+        change=lambda _node, argv: asked.append(argv) or SimpleNamespace(stdout="")
+    )
     nothing: Any = None
     cluster = Cluster(make_inventory(), Settings(), hosts, nothing, monkeypatch)
     with pytest.raises(ZeroDivisionError), cluster.changed("w1", "/etc/x", "false", "x"):

@@ -58,14 +58,14 @@ def image(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
     before = {
         node.name
         for node in inventory.nodes
-        if own_reference() in hosts.check(node, [*CTR, "ls", "-q"])
+        if own_reference() in hosts.read(node, [*CTR, "ls", "-q"]).stdout
     }
     own_bundle()
     run_playbook(inventory, IMAGE_PLAYBOOK)
     yield own_reference()
     for node in inventory.nodes:
         if node.name not in before:
-            hosts.check(node, [*CTR, "rm", "--sync", own_reference()], REMOVE_S)
+            hosts.change(node, [*CTR, "rm", "--sync", own_reference()], REMOVE_S)
 
 
 @pytest.fixture(scope="session")

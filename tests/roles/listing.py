@@ -36,7 +36,7 @@ done
 
 
 def list_node(hosts: Hosts, node: Node) -> list[str]:
-    result = hosts.run(node, SCRIPT, timeout_s=60)
+    result = hosts.read(node, SCRIPT, timeout_s=60, check=False)
     assert result.ok, result.stderr
     return sorted(result.stdout.splitlines())
 

@@ -16,6 +16,8 @@ KUBECTL = ["kubectl", "--kubeconfig", ADMIN_CONF]
 
 def ask(hosts: Hosts, inventory: Inventory, *arguments: str) -> Any:
     """Return what kubectl answers to a reading verb, as JSON says it."""
-    result = hosts.run(inventory.control_planes[0], [*KUBECTL, *arguments, "-o", "json"])
+    result = hosts.read(
+        inventory.control_planes[0], [*KUBECTL, *arguments, "-o", "json"], check=False
+    )
     assert result.ok, result.stderr
     return json.loads(result.stdout)

@@ -46,7 +46,7 @@ def installed(fresh: Path, inventory: Inventory, hosts: Hosts) -> dict[str, int]
         inventory.path,
         "site.yml",
         at="PLAY [Join the other control planes]",
-        once=lambda: hosts.run(joining, ["pgrep", "-x", "kubeadm"]).ok,
+        once=lambda: hosts.read(joining, ["pgrep", "-x", "kubeadm"], check=False).ok,
     )
     return playbook_runs.run(inventory.path, "site.yml")
 
@@ -97,7 +97,7 @@ def test_etcd_has_one_voting_member_for_each_control_plane(
         "--key",
         f"{pki}/server.key",
     ]
-    result = hosts.run(
+    result = hosts.read(
         inventory.control_planes[0], ["etcdctl", *keys, "member", "list", "-w", "json"]
     )
     members = json.loads(result.stdout)["members"]
@@ -112,8 +112,10 @@ def test_no_invitation_is_left(inventory: Inventory, hosts: Hosts) -> None:
     secrets = ask(hosts, inventory, "get", "secrets", "-n", "kube-system")["items"]
     assert "kubeadm-certs" not in [secret["metadata"]["name"] for secret in secrets]
     for node in inventory.nodes:
-        left = hosts.run(
-            node, "ls /run/kubedrill/kubeadm.yaml /var/lib/kubedrill/joining 2>/dev/null"
+        left = hosts.read(
+            node,
+            "ls /run/kubedrill/kubeadm.yaml /var/lib/kubedrill/joining 2>/dev/null",
+            check=False,
         )
         assert left.stdout == ""
 
@@ -126,6 +128,6 @@ def test_one_node_holds_the_virtual_address(inventory: Inventory, hosts: Hosts) 
         node.name
         for node in inventory.control_planes
         if f" {inventory.endpoint_address}/"
-        in hosts.run(node, ["ip", "-o", "-4", "address"]).stdout
+        in hosts.read(node, ["ip", "-o", "-4", "address"]).stdout
     ]
     assert len(holders) == 1

@@ -83,7 +83,7 @@ OBJECTS = [
 
 
 def kubectl(hosts: Hosts, plane: Any, *arguments: str, stdin: str = "") -> str:
-    result = hosts.run(plane, [*KUBECTL, *arguments], 130, stdin=stdin)
+    result = hosts.change(plane, [*KUBECTL, *arguments], 130, check=False, stdin=stdin)
     assert result.ok, result.stderr
     return str(result.stdout)
 
@@ -126,14 +126,14 @@ def planted(inventory: Inventory, hosts: Hosts) -> Iterator[None]:
         kubectl(hosts, plane, "cordon", "w2")
         yield
     finally:
-        hosts.run(plane, [*KUBECTL, "uncordon", "w2"])
+        hosts.change(plane, [*KUBECTL, "uncordon", "w2"], check=False)
         # first what would make pods again; one of them has ten minutes to end
         makers = "deployments,replicasets"
-        hosts.run(plane, [*KUBECTL, "delete", makers, "--all", "-n", NAME, "--cascade=orphan"], 60)
-        hosts.run(
-            plane,
-            [*KUBECTL, "delete", "pods", "--all", "-n", NAME, "--grace-period=0", "--force"],
-            60,
+        all_of_them = ["--all", "-n", NAME]
+        delete = [*KUBECTL, "delete"]
+        hosts.change(plane, [*delete, makers, *all_of_them, "--cascade=orphan"], 60, check=False)
+        hosts.change(
+            plane, [*delete, "pods", *all_of_them, "--grace-period=0", "--force"], 60, check=False
         )
         kubectl(hosts, plane, "delete", "namespace", NAME, "--timeout=120s")
 

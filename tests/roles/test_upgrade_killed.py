@@ -54,7 +54,7 @@ def test_every_balancer_uses_every_api_server(inventory: Inventory, hosts: Hosts
     for plane in inventory.control_planes:
         rows = [
             line.split()
-            for line in hosts.run(plane, show).stdout.splitlines()
+            for line in hosts.read(plane, show).stdout.splitlines()
             if " " in line and line[0].isdigit()
         ]
         assert {(row[3], row[5], row[6]) for row in rows} == {

@@ -105,17 +105,20 @@ def blocked_node(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
     plane = inventory.control_planes[0]
     objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": BLOCKED})
     script = f"cat <<'END' | {' '.join(KUBECTL)} apply -f -\n{objects}\nEND"
-    applied = hosts.run(plane, script)
+    applied = hosts.change(plane, script, check=False)
     assert applied.ok, applied.stderr
     try:
-        waited = hosts.run(
+        waited = hosts.read(
             plane,
             [*KUBECTL, "-n", NAME, "wait", "pod/stays", "--for=condition=Ready", "--timeout=60s"],
+            check=False,
         )
         assert waited.ok, waited.stderr
         yield ask(hosts, inventory, "get", "pod", "stays", "-n", NAME)["spec"]["nodeName"]
     finally:
-        hosts.run(plane, [*KUBECTL, "delete", "namespace", NAME, "--timeout=120s"], 130)
+        hosts.change(
+            plane, [*KUBECTL, "delete", "namespace", NAME, "--timeout=120s"], 130, check=False
+        )
 
 
 def test_a_blocked_drain_names_the_budget_and_uncordons(

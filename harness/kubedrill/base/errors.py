@@ -73,7 +73,7 @@ class Interrupted(Unsafe):
 
 
 class WouldTouch(KubedrillError):
-    """A dry run came to something that changes the cluster; it was not done."""
+    """A dry run or readiness came to something that changes the cluster; it was not done."""
 
 
 class StepFailed(KubedrillError):

@@ -15,7 +15,7 @@ from kubernetes.dynamic.exceptions import ResourceNotFoundError
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster import etcd
-from kubedrill.cluster.api_client import ApiUnavailable, make_client
+from kubedrill.cluster.api_client import ApiUnavailable, DeadlineApiClient, make_client
 from kubedrill.cluster.eviction import Eviction, evict
 from kubedrill.cluster.kubeconfig import (
     ADMIN_CONF,
@@ -48,16 +48,14 @@ class ClusterApi:
     ``core``, ``apps``, ``policy``, … are the Kubernetes Python client's own API objects.
     """
 
-    make_client = staticmethod(
-        make_client
-    )  # a kind of ClusterApi that may do less makes another client
+    client_class: type[DeadlineApiClient] = DeadlineApiClient
 
     def __init__(
         self, kubeconfig: Path, inventory: Inventory, hosts: Hosts, settings: Settings
     ) -> None:
         self.kubeconfig_path = kubeconfig
         self.inventory, self.hosts, self.settings = inventory, hosts, settings
-        self.client: Any = self.make_client(kubeconfig, settings.timeouts.api_call)
+        self.client: Any = make_client(kubeconfig, settings.timeouts.api_call, self.client_class)
         self.core: Any = client.CoreV1Api(self.client)
         self.apps: Any = client.AppsV1Api(self.client)
         self.policy: Any = client.PolicyV1Api(self.client)

@@ -1,4 +1,7 @@
-"""The Kubernetes Python client with a deadline on every call, one retry where it is safe, and clear errors."""
+"""The Kubernetes Python client with a deadline on every call.
+
+One retry where it is safe, and clear errors.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from kubernetes import client, config
 
-from kubedrill.base.errors import StepFailed, WouldTouch
+from kubedrill.base.errors import StepFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +22,7 @@ TRANSIENT_STATUSES = (500, 502, 503, 504)
 again."""
 
 SAFE = ("GET", "HEAD")
-"""Methods that change nothing (RFC 9110, section 9.2.1)."""
+"""Methods that change nothing (RFC 9110, section 9.2.1): they may be sent twice."""
 
 
 class ApiUnavailable(StepFailed):
@@ -37,11 +40,8 @@ class DeadlineApiClient(client.ApiClient):
     its timeoutSeconds. Network failures and 5xx become :class:`ApiUnavailable`; 4xx stay
     ``kubernetes.client.ApiException``. A question (GET) whose connection is closed is asked once
     more at once, by a new one, as Go's clients do (net/http, Transport): a balancer cuts kept
-    connections to an API server that stops. While ``read_only`` is set, a call that could change
-    something is :class:`~kubedrill.base.errors.WouldTouch` and is not made.
+    connections to an API server that stops.
     """
-
-    read_only = False
 
     def __init__(self, configuration: Any, seconds: float) -> None:
         super().__init__(configuration)
@@ -56,8 +56,6 @@ class DeadlineApiClient(client.ApiClient):
         post_params: Any = None,
         _request_timeout: Any = None,
     ) -> Any:
-        if self.read_only and method not in SAFE:
-            raise WouldTouch(f"the API is asked to {method} {url}")
         seconds, rest = _request_timeout or self.seconds, (header_params, body, post_params)
         try:
             return self._call(method, url, rest, seconds)
@@ -70,8 +68,8 @@ class DeadlineApiClient(client.ApiClient):
         with _clear_errors(method, url, seconds):
             response: Any = super().call_api(method, url, *rest, seconds)
             if response.status in TRANSIENT_STATUSES:
-                said = " ".join((response.read() or b"").decode(errors="replace").split())[:300]
-                raise ApiUnavailable(f"{method} {url} answered {response.status}: {said}")
+                body = " ".join((response.read() or b"").decode(errors="replace").split())[:300]
+                raise ApiUnavailable(f"{method} {url} answered {response.status}: {body}")
             return response
 
 
@@ -93,8 +91,10 @@ def _clear_errors(method: str, url: str, seconds: Any) -> Iterator[None]:
         raise ApiUnavailable(f"{method} {url} failed in TLS: {error.reason}") from error
 
 
-def make_client(kubeconfig: Path, seconds: float) -> DeadlineApiClient:
-    """Make a client with a configuration of its own from a kubeconfig file."""
+def make_client(
+    kubeconfig: Path, seconds: float, kind: type[DeadlineApiClient] = DeadlineApiClient
+) -> DeadlineApiClient:
+    """Make a client of a kind from a kubeconfig file; each call ends after ``seconds``."""
     configuration = client.Configuration()
     load: Any = config.load_kube_config
     load(str(kubeconfig), client_configuration=configuration, persist_config=False)
@@ -102,7 +102,7 @@ def make_client(kubeconfig: Path, seconds: float) -> DeadlineApiClient:
     configuration.client_go_retries = False
     configuration.proxy = None
     configuration.connection_pool_maxsize = 8
-    return DeadlineApiClient(configuration, seconds)
+    return kind(configuration, seconds)
 
 
 def _words(error: BaseException) -> str:

@@ -42,10 +42,11 @@ def read_endpoint(hosts: Hosts, inventory: Inventory) -> EndpointFiles:
     """
     if not inventory.external:
         planes = [node.name for node in inventory.control_planes]
-        keepalived = {name: hosts.check(name, ["cat", KEEPALIVED]) for name in planes}
-        return EndpointFiles(hosts.check(planes[0], ["cat", HAPROXY]), keepalived)
+        keepalived = {name: hosts.read(name, ["cat", KEEPALIVED]).stdout for name in planes}
+        return EndpointFiles(hosts.read(planes[0], ["cat", HAPROXY]).stdout, keepalived)
     for balancer in inventory.load_balancers:
         return EndpointFiles(
-            hosts.check(balancer.name, ["cat", HAPROXY]), where=f"haproxy.cfg of {balancer.name}"
+            hosts.read(balancer.name, ["cat", HAPROXY]).stdout,
+            where=f"haproxy.cfg of {balancer.name}",
         )
     return EndpointFiles(where="the balancer, which is not in the inventory,")

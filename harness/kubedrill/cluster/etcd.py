@@ -66,7 +66,7 @@ def read_list(hosts: Hosts, node: str) -> list[Listed]:
     Raises:
         StepFailed: it does not answer; carries etcdctl's words.
     """
-    listed = json.loads(hosts.check(node, f"{ETCDCTL} member list -w json", 15))["members"]
+    listed = json.loads(hosts.read(node, f"{ETCDCTL} member list -w json", 15).stdout)["members"]
     return [
         Listed(
             one.get("name", ""), one["ID"], one["peerURLs"][0], (one.get("clientURLs") or [""])[0]
@@ -116,7 +116,7 @@ def problems(members: list[Member]) -> list[str]:
 
 def _read(hosts: Hosts, node: str) -> Member:
     try:
-        result = hosts.run(node, QUESTIONS, 15)
+        result = hosts.read(node, QUESTIONS, 15, check=False)
     except (HostUnreachable, DeadlineExceeded) as error:
         return Member(node, error=str(error))
     if not result.ok:

@@ -189,7 +189,9 @@ def vip_problems(holders: list[str], inventory: Inventory) -> list[str]:
 def leftover_problems(hosts: Hosts, node: str) -> list[str]:
     """Units of a fault that still waits for its undo."""
     argv = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager", UNDO_UNITS]
-    units = [line.split()[0] for line in hosts.check(node, argv, 10).splitlines() if line.strip()]
+    units = [
+        line.split()[0] for line in hosts.read(node, argv, 10).stdout.splitlines() if line.strip()
+    ]
     return [
         f"{node} still has {unit}, left by a fault; run 'systemctl start {unit}' there"
         for unit in units

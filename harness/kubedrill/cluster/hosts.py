@@ -1,4 +1,4 @@
-"""Commands on the nodes over SSH (paramiko, host keys checked), and testinfra through the same keys."""
+"""Commands on the nodes over SSH (paramiko, host keys checked), and testinfra by the same keys."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REUSED_S = 3.0
 """Seconds that an open connection gets to start a command; then it counts as dead (a power cut) and
 is replaced."""
 
-__all__ = ["CommandResult", "HostUnreachable", "Hosts", "command_line"]
+__all__ = ["CommandResult", "HostUnreachable", "Hosts", "command_line", "shorten"]
 
 _TIMED_OUT = (124, 137)
 """Exit codes of ``timeout``: asked to end, and killed."""
@@ -70,70 +70,90 @@ class Hosts:
         self._directory = tempfile.TemporaryDirectory(prefix="kubedrill-ssh-")
         self._testinfra: dict[str, Any] = {}
 
-    def run(
+    def read(  # noqa: PLR0913 - as subprocess.run
         self,
         node: Node | str,
         argv: Sequence[str] | str,
         timeout_s: float | None = None,
         *,
+        check: bool = True,
         sudo: bool = True,
         stdin: str = "",
     ) -> CommandResult:
-        """Run a command as root and return what it gave, whatever its exit code.
+        """Run a command as root that changes nothing on the node.
 
         ``argv`` as a list is passed word by word; as a string it goes to ``sh``. After
         ``timeout_s`` seconds (default: timeouts.ssh_command) the command is ended on the node too.
+        With ``check=False`` the result is returned whatever its exit code. A trial that leaves
+        nothing behind (in a network namespace of its own) reads.
 
         Raises:
             HostUnreachable: no SSH connection.
             DeadlineExceeded: the command did not end in time.
-            StepFailed: sudo asks for a password.
+            StepFailed: it ended with another code than 0, or sudo asks for a password.
         """
-        node = self._node(node)
+        return self._run(self._node(node), argv, timeout_s, check=check, sudo=sudo, stdin=stdin)
+
+    def change(
+        self,
+        node: Node | str,
+        argv: Sequence[str] | str,
+        timeout_s: float | None = None,
+        *,
+        check: bool = True,
+        stdin: str = "",
+    ) -> CommandResult:
+        """Run a command as root that changes the node; otherwise as :meth:`read`.
+
+        A dry run refuses it (:class:`~kubedrill.cluster.read_only.ReadOnlyHosts`).
+        """
+        return self._run(self._node(node), argv, timeout_s, check=check, sudo=True, stdin=stdin)
+
+    def _run(  # noqa: PLR0913 - same
+        self,
+        node: Node,
+        argv: Sequence[str] | str,
+        timeout_s: float | None,
+        *,
+        check: bool,
+        sudo: bool,
+        stdin: str,
+    ) -> CommandResult:
         seconds = self.settings.timeouts.ssh_command if timeout_s is None else timeout_s
-        line = command_line(argv, seconds, as_root=sudo and self._options(node).user != "root")
+        user = SshOptions.of(node).user
+        line = command_line(argv, seconds, as_root=sudo and user != "root")
         try:
             result = self._exchange(node, line, seconds + GRACE_S, stdin)
         except TimeoutError as error:
             raise DeadlineExceeded(
-                f"{node.name} to run {_shown(argv)}", seconds, "ssh_command"
+                f"{node.name} to run {shorten(argv)}", seconds, "ssh_command"
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise HostUnreachable(
                 f"{node.name} ({node.address}): the SSH connection broke: {words(error)}"
             ) from error
+        errors = result.stderr.strip()
         if result.rc == 1 and result.stderr.startswith("sudo: "):
-            said = result.stderr.strip()
             raise StepFailed(
-                f"{node.name}: {said}; allow {self._options(node).user} sudo without a password (NOPASSWD)"
+                f"{node.name}: {errors}; allow {user} sudo without a password (NOPASSWD)"
             )
         if result.rc in _TIMED_OUT:
-            seen = f"last seen: {result.stderr.strip()[-200:]}" if result.stderr.strip() else ""
+            seen = f"last seen: {errors[-200:]}" if errors else ""
             raise DeadlineExceeded(
-                f"{node.name} to run {_shown(argv)}", seconds, "ssh_command", seen
+                f"{node.name} to run {shorten(argv)}", seconds, "ssh_command", seen
+            )
+        if check and not result.ok:
+            output = (errors or result.stdout.strip() or "no output")[-500:]
+            raise StepFailed(
+                f"{node.name}: {shorten(argv)} ended with {result.rc}, expected 0: {output}"
             )
         return result
-
-    def check(
-        self, node: Node | str, argv: Sequence[str] | str, timeout_s: float | None = None
-    ) -> str:
-        """Run a command as root that has to succeed, and return its output.
-
-        Raises:
-            StepFailed: it ended with another code than 0; carries its own words.
-        """
-        result = self.run(node, argv, timeout_s)
-        if not result.ok:
-            said = (result.stderr.strip() or result.stdout.strip() or "no output")[-500:]
-            raise StepFailed(
-                f"{self._node(node).name}: {_shown(argv)} ended with {result.rc}, expected 0: {said}"
-            )
-        return result.stdout
 
     def reachable(self, node: Node | str) -> bool:
         """Whether the node runs a command over SSH now."""
         try:
-            return self.run(node, ["true"], self.settings.timeouts.ssh_connect).ok
+            seconds = self.settings.timeouts.ssh_connect
+            return self.read(node, ["true"], seconds, check=False).ok
         except (HostUnreachable, DeadlineExceeded):
             return False
 
@@ -146,7 +166,7 @@ class Hosts:
         if node.name not in self._testinfra:
             config = Path(self._directory.name) / f"{node.name}.conf"
             control = Path(self._directory.name) / f"{node.name}.sock"
-            options = self._options(node)
+            options = SshOptions.of(node)
             config.write_text(
                 options.config_block(node.name) + f'  ControlPath "{control}"\n', encoding="utf-8"
             )
@@ -193,9 +213,6 @@ class Hosts:
     def _node(self, node: Node | str) -> Node:
         return self.inventory.node(node) if isinstance(node, str) else node
 
-    def _options(self, node: Node) -> SshOptions:
-        return SshOptions.of(node)
-
     def _forget(self, node: Node) -> None:
         with self._locks[node.name]:
             client = self._clients.pop(node.name, None)
@@ -237,7 +254,10 @@ class Hosts:
             channel.close()
 
     def _channel(self, node: Node) -> paramiko.Channel:
-        """Open a channel; a connection that died since its last use is replaced once, before anything ran."""
+        """Open a channel.
+
+        A connection that died since its last use is replaced once, before anything ran.
+        """
         seconds = self.settings.timeouts.ssh_connect
         for fresh in (False, True):
             client, reused = self._client(node)
@@ -260,7 +280,7 @@ class Hosts:
                     return client, True
                 client.close()
             self._clients[node.name] = connect(
-                node, self._options(node), self.settings.timeouts.ssh_connect
+                node, SshOptions.of(node), self.settings.timeouts.ssh_connect
             )
             return self._clients[node.name], False
 
@@ -291,6 +311,7 @@ def _drain(channel: paramiko.Channel, into: list[bytes]) -> None:
             into.append(data)
 
 
-def _shown(argv: Sequence[str] | str) -> str:
+def shorten(argv: Sequence[str] | str) -> str:
+    """Return a command as text for messages, at most 120 characters."""
     text = argv if isinstance(argv, str) else shlex.join(argv)
     return text if len(text) <= 120 else text[:117] + "..."

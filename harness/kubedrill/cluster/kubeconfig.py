@@ -31,7 +31,7 @@ def fetch_admin_conf(inventory: Inventory, hosts: Hosts) -> str:
     answers = []
     for node in inventory.control_planes:
         try:
-            result = hosts.run(node, ["cat", ADMIN_CONF])
+            result = hosts.read(node, ["cat", ADMIN_CONF], check=False)
         except (HostUnreachable, DeadlineExceeded) as error:
             answers.append(str(error))
             continue

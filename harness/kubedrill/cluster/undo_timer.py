@@ -64,7 +64,7 @@ class NodeUndo:
             DeadlineExceeded: the node did not answer in time; nothing was broken yet.
         """
         self.disarm()
-        self.hosts.check(self.node, timer_argv(self.unit, seconds, self.command))
+        self.hosts.change(self.node, timer_argv(self.unit, seconds, self.command))
 
     def run(self) -> None:
         """Put the fault back now.
@@ -72,12 +72,12 @@ class NodeUndo:
         Raises:
             StepFailed: the node is out of reach, or the command failed; carries its own words.
         """
-        self.hosts.check(self.node, ["/bin/sh", "-c", self.command])
+        self.hosts.change(self.node, ["/bin/sh", "-c", self.command])
 
     def disarm(self) -> None:
         """Stop the timer; one that is not armed, or a node that does not answer, is fine."""
         with contextlib.suppress(HostUnreachable, DeadlineExceeded):
-            self.hosts.run(self.node, ["systemctl", "stop", f"{self.unit}.timer"])
+            self.hosts.change(self.node, ["systemctl", "stop", f"{self.unit}.timer"], check=False)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class UndoTimer:
             self.inventory.control_planes, key=lambda node: node.name == self.node
         ):
             try:
-                self.hosts.check(keeper, argv)
+                self.hosts.change(keeper, argv)
             except (HostUnreachable, StepFailed, DeadlineExceeded) as error:
                 said.append(f"  - {error}")
                 continue
@@ -129,7 +129,7 @@ class UndoTimer:
         """Stop the timer on every control plane that answers; one that is not armed is fine."""
         for keeper in self.inventory.control_planes:
             with contextlib.suppress(HostUnreachable, DeadlineExceeded):
-                self.hosts.run(keeper, ["systemctl", "stop", f"{self.unit}.timer"])
+                self.hosts.change(keeper, ["systemctl", "stop", f"{self.unit}.timer"], check=False)
 
 
 def armed_timers(inventory: Inventory, hosts: Hosts) -> list[str]:
@@ -163,5 +163,7 @@ def units_on(hosts: Hosts, node: str) -> list[str]:
         f"{LOAD_PREFIX}*",
     ]
     return [
-        line.split()[0] for line in hosts.run(node, listing).stdout.splitlines() if line.strip()
+        line.split()[0]
+        for line in hosts.read(node, listing, check=False).stdout.splitlines()
+        if line.strip()
     ]

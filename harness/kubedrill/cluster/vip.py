@@ -48,7 +48,7 @@ def vip_holder(hosts: Hosts, inventory: Inventory) -> str:
 
 def _holds(hosts: Hosts, node: str, address: str) -> bool:
     try:
-        result = hosts.run(node, ["ip", "-json", "address", "show"], 10)
+        result = hosts.read(node, ["ip", "-json", "address", "show"], 10, check=False)
     except (HostUnreachable, DeadlineExceeded):
         return False
     return result.ok and has_address(result.stdout, address)

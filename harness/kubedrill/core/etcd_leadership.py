@@ -47,7 +47,7 @@ def move_leader(ctx: DrillContext, source: str, to: str) -> None:
         cluster.note(to, f"would be made to lead etcd instead of {source}")
         return
     ids = {member.node: member.id for member in cluster.api.etcd_members()}
-    cluster.hosts.check(source, f"{ETCDCTL} move-leader {ids[to]:x}")
+    cluster.hosts.change(source, f"{ETCDCTL} move-leader {ids[to]:x}")
 
     def moved() -> bool | Waiting:
         now = cluster.api.etcd_leader()

@@ -127,7 +127,7 @@ def scan_nodes(inventory: Inventory, hosts: Hosts) -> list[Residue]:
 
 def _scan_node(hosts: Hosts, node: Node) -> list[Residue]:
     try:
-        return parse(node.name, hosts.check(node, script(node), SCAN_S))
+        return parse(node.name, hosts.read(node, script(node), SCAN_S).stdout)
     except (HostUnreachable, DeadlineExceeded, StepFailed) as error:
         return [Residue("unreachable", node.name, "could not be looked at", str(error))]
 

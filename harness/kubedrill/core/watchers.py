@@ -115,7 +115,9 @@ class Watchers(Repeating):
     def _see_place(self, node: str) -> None:
         script = _PLACE.format(address=self._ctx.inventory.endpoint_address)
         try:
-            answer = self._ctx.hosts.run(node, ["bash", "-c", script], _ANSWER_S).stdout.split()
+            answer = self._ctx.hosts.read(
+                node, ["bash", "-c", script], _ANSWER_S, check=False
+            ).stdout.split()
         except (HostUnreachable, DeadlineExceeded):
             answer = []
         with self._lock:

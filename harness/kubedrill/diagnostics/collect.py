@@ -29,8 +29,10 @@ _FILES = ("*.log", "*.json", "*.yml", "*.yaml", "*.jsonl", "*.xml", "*.md", "*.t
 class Answers(Protocol):
     """What runs commands on nodes: :class:`kubedrill.cluster.hosts.Hosts`."""
 
-    def run(self, node: Node | str, argv: Sequence[str] | str) -> CommandResult:
-        """Run a command as root."""
+    def read(
+        self, node: Node | str, argv: Sequence[str] | str, *, check: bool = True
+    ) -> CommandResult:
+        """Run a command as root that changes nothing."""
 
 
 @dataclass
@@ -105,7 +107,7 @@ def _ask(hosts: Answers, node: Node, minutes: int) -> Iterator[tuple[str, str, s
 def _answer(hosts: Answers, node: Node, command: str) -> tuple[str, str]:
     """What a command said, and why it is not all there ("": it is)."""
     try:
-        result = hosts.run(node, command)
+        result = hosts.read(node, command, check=False)
     except KubedrillError as error:
         return "", str(error)
     words = f"\n[ended with {result.rc}] {result.stderr}" if result.stderr or not result.ok else ""

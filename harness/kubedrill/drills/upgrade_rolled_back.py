@@ -200,7 +200,7 @@ def _check_programs(ctx: DrillContext, older: str) -> None:
     """Ask each node, not the API: what that says of a node may be as old as the snapshot."""
     hosts = ctx.cluster.hosts
     found = {
-        n.name: hosts.check(n.name, RUNNING).strip().rpartition(" ")[2]
+        n.name: hosts.read(n.name, RUNNING).stdout.strip().rpartition(" ")[2]
         for n in ctx.cluster.inventory.nodes
     }
     wrong = [

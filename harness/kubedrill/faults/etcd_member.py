@@ -63,7 +63,7 @@ class MemberLoss:
         NodeUndo(ctx.hosts, self.subject, "etcd-new-member", line).arm(on_node.undo_seconds(ctx))
         NodeUndo(ctx.hosts, self.subject, "etcd-member", "").disarm()
         self.finishing = line
-        ctx.hosts.check(self.subject, line, REPLACE_S)
+        ctx.hosts.change(self.subject, line, REPLACE_S)
 
     def heal(self, ctx: FaultContext) -> None:
         """Give the data back, or finish the replacement once it has begun.
@@ -76,7 +76,7 @@ class MemberLoss:
         if not self.finishing:
             on_node.heal(ctx, self.subject, lose("member", PARTS))
             return
-        ctx.hosts.check(self.subject, self.finishing, REPLACE_S)
+        ctx.hosts.change(self.subject, self.finishing, REPLACE_S)
         NodeUndo(ctx.hosts, self.subject, "etcd-new-member", self.finishing).disarm()
 
 

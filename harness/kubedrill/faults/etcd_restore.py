@@ -86,7 +86,7 @@ class QuorumGone:
         """
         _each(self.nodes, lambda name: _stop(ctx, name))
         _each(self.nodes, lambda name: _unpack(ctx, name, snapshot, members))
-        _each(self.nodes, lambda name: ctx.hosts.check(name, start(*_PARTS)))
+        _each(self.nodes, lambda name: ctx.hosts.change(name, start(*_PARTS)))
 
     def heal(self, ctx: FaultContext) -> None:
         """Give every member its old data back, or, where the restored etcd serves, remove them.
@@ -101,7 +101,7 @@ class QuorumGone:
         # old data.
         _each(self.nodes, lambda name: _undo(ctx, name).disarm())
         _each(
-            self.nodes, lambda name: ctx.hosts.check(name, f"rm -rf {DATA}/member{KEPT} {FOLDER}")
+            self.nodes, lambda name: ctx.hosts.change(name, f"rm -rf {DATA}/member{KEPT} {FOLDER}")
         )
 
 
@@ -114,13 +114,13 @@ def take_snapshot(ctx: FaultContext, node: str) -> Snapshot:
     file = f"{FOLDER}/snapshot.db"
     save = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && {ETCDCTL.replace('=4s', '=50s')} snapshot save {file} >&2"
     try:
-        ctx.hosts.check(node, save)
+        ctx.hosts.change(node, save)
         status = json.loads(
-            ctx.hosts.check(node, ["etcdutl", "snapshot", "status", file, "-w", "json"])
+            ctx.hosts.read(node, ["etcdutl", "snapshot", "status", file, "-w", "json"]).stdout
         )
-        packed = base64.b64decode(ctx.hosts.check(node, f"gzip -1 -c {file} | base64 -w0"))
+        packed = base64.b64decode(ctx.hosts.read(node, f"gzip -1 -c {file} | base64 -w0").stdout)
     finally:
-        ctx.hosts.run(node, ["rm", "-rf", FOLDER])
+        ctx.hosts.change(node, ["rm", "-rf", FOLDER], check=False)
     if not status.get("totalKey"):
         raise StepFailed(
             f"the snapshot that {node} saved holds no key; expected the cluster's objects"
@@ -142,7 +142,7 @@ def restoring(node: str, members: list[Listed], data: str = DATA) -> str:
 
 
 def _stop(ctx: FaultContext, node: str) -> None:
-    ctx.hosts.check(node, _GONE.inject)
+    ctx.hosts.change(node, _GONE.inject)
 
 
 def _unpack(ctx: FaultContext, node: str, snapshot: Snapshot, members: list[Listed]) -> None:
@@ -152,10 +152,10 @@ def _unpack(ctx: FaultContext, node: str, snapshot: Snapshot, members: list[List
     """
     text = base64.b64encode(snapshot.packed).decode()
     line = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && base64 -d | gzip -d > {FOLDER}/snapshot.db"
-    sent = ctx.hosts.run(node, line, stdin=text)
+    sent = ctx.hosts.change(node, line, check=False, stdin=text)
     if not sent.ok:
         raise StepFailed(f"{node}: the snapshot could not be written: {sent.stderr.strip()[-300:]}")
-    ctx.hosts.check(node, restoring(node, members), REPLACE_S)
+    ctx.hosts.change(node, restoring(node, members), REPLACE_S)
 
 
 def _undo(ctx: FaultContext, node: str) -> NodeUndo:

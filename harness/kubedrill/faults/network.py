@@ -110,7 +110,7 @@ class NetworkCut:
     def _refused(self, ctx: FaultContext) -> str | None:
         """Let nft check the rules, which asks the kernel and changes nothing."""
         try:
-            result = ctx.hosts.run(self.subject, load(self._rules(ctx), "--check"))
+            result = ctx.hosts.read(self.subject, load(self._rules(ctx), "--check"), check=False)
         except (KubedrillError, DeadlineExceeded) as error:
             return str(error)
         if result.ok:
@@ -144,8 +144,10 @@ def find_place(ctx: FaultContext, node: str) -> Place:
     if peer is None:
         raise KubedrillError(f"{node} is the only node: there is nobody to cut it off from")
     try:
-        routes = json.loads(ctx.hosts.check(node, ["ip", "-json", "route", "get", peer]))
-        session = ctx.hosts.run(node, 'echo "$SSH_CONNECTION"', sudo=False).stdout.split()
+        routes = json.loads(ctx.hosts.read(node, ["ip", "-json", "route", "get", peer]).stdout)
+        session = ctx.hosts.read(
+            node, 'echo "$SSH_CONNECTION"', check=False, sudo=False
+        ).stdout.split()
     except (StepFailed, HostUnreachable, DeadlineExceeded) as error:
         raise KubedrillError(str(error)) from error
     if len(session) != 4 or not routes:

@@ -57,7 +57,7 @@ class Shutdown:
         # A second later, so that the answer to the order still comes.
         order = timer_argv(f"{LOAD_PREFIX}{self.verb}", 1, f"systemctl {self.verb}")
         try:
-            ctx.hosts.check(node, order)
+            ctx.hosts.change(node, order)
             self.before = before
             seconds = ctx.settings.timeouts.node_boot
             wait_for(
@@ -200,7 +200,9 @@ def watchdog(ctx: FaultContext, node: str, verb: str = "on") -> Watchdog:
 def boot(ctx: FaultContext, node: Node) -> str:
     """Which boot of the node this is, "" where it does not answer."""
     try:
-        return ctx.hosts.run(node, _STARTED, ctx.settings.timeouts.ssh_connect).stdout.strip()
+        return ctx.hosts.read(
+            node, _STARTED, ctx.settings.timeouts.ssh_connect, check=False
+        ).stdout.strip()
     except (HostUnreachable, DeadlineExceeded):
         return ""
 

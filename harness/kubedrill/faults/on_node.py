@@ -60,7 +60,7 @@ def inject(ctx: FaultContext, node: str, script: Script) -> None:
             f"the undo could not be armed, so nothing was broken: {error}"
         ) from error
     try:
-        ctx.hosts.check(node, ["/bin/sh", "-c", script.inject])
+        ctx.hosts.change(node, ["/bin/sh", "-c", script.inject])
     except (StepFailed, DeadlineExceeded) as error:
         raise KubedrillError(f"the fault could not be made: {error}") from error
 

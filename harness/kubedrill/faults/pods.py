@@ -91,7 +91,7 @@ class ContainerKill:
     def available(self, ctx: FaultContext) -> str | None:
         """Why not: the node does not know such a container."""
         try:
-            found = ctx.hosts.run(self.node, f'[ -n "{self._pid}" ]').ok
+            found = ctx.hosts.read(self.node, f'[ -n "{self._pid}" ]', check=False).ok
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
         return None if found else f"{self.node} runs no container {self.subject}"
@@ -99,7 +99,7 @@ class ContainerKill:
     def inject(self, ctx: FaultContext) -> None:
         """Kill it. Raises KubedrillError where that could not be done."""
         try:
-            ctx.hosts.check(self.node, f'pid="{self._pid}"; [ -n "$pid" ] && kill -KILL $pid')
+            ctx.hosts.change(self.node, f'pid="{self._pid}"; [ -n "$pid" ] && kill -KILL $pid')
         except (StepFailed, DeadlineExceeded) as error:
             raise KubedrillError(f"the fault could not be made: {error}") from error
 

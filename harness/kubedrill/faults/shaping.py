@@ -71,7 +71,7 @@ class Shaping:
         Nothing of the node is touched.
         """
         try:
-            result = ctx.hosts.run(self.subject, trial(self.kind))
+            result = ctx.hosts.read(self.subject, trial(self.kind), check=False)
         except (HostUnreachable, DeadlineExceeded) as error:
             return str(error)
         if result.ok:
@@ -84,7 +84,7 @@ class Shaping:
         try:
             uplink = find_place(ctx, self.subject).uplink
             listed = json.loads(
-                ctx.hosts.check(self.subject, ["tc", "-json", "qdisc", "show", "dev", uplink])
+                ctx.hosts.read(self.subject, ["tc", "-json", "qdisc", "show", "dev", uplink]).stdout
                 or "[]"
             )
         except (KubedrillError, StepFailed) as error:

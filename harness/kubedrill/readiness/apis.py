@@ -12,7 +12,7 @@ from kubedrill.readiness.model import ApiServer, ApiUse, DeprecatedApi
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kubedrill.readiness.readonly import ReadOnlyApi
+    from kubedrill.cluster.read_only import ReadOnlyApi
 
 _LINE = re.compile(
     r"^(apiserver_requested_deprecated_apis|apiserver_request_total)\{(.*)\} (\S+)$", re.MULTILINE

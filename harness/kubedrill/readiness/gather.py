@@ -17,7 +17,7 @@ import yaml
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import KubedrillError, StepFailed
-from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts
 from kubedrill.cluster.timers import LiveTimers, parse_flags
 from kubedrill.readiness.apis import read_server, read_uses
 from kubedrill.readiness.etcd_facts import read_etcd
@@ -35,7 +35,6 @@ from kubedrill.readiness.model import (
     Trial,
     Version,
 )
-from kubedrill.readiness.readonly import ReadOnlyApi
 from kubedrill.readiness.target import Programs, bundle_name, read_bundle
 from kubedrill.readiness.trials import gate_settings, kubelet_settings, static_pod_settings, try_all
 
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kubedrill.base.model import Node
+    from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
     from kubedrill.readiness.trials import Setting
@@ -62,7 +62,7 @@ def gather(inventory: Inventory, target: Version, settings: Settings) -> Snapsho
     Changes nothing and raises nothing for a silent cluster.
     """
     with ExitStack() as stack:
-        hosts = stack.enter_context(Hosts(inventory, settings))
+        hosts = stack.enter_context(ReadOnlyHosts(inventory, settings))
         api = asked(lambda: stack.enter_context(ReadOnlyApi.connect(inventory, hosts, settings)))
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
         return _Gatherer(inventory, target, hosts, api, pool).snapshot()

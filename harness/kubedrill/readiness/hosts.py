@@ -27,7 +27,7 @@ def read_host(hosts: Hosts, node: str, bundles: str, bundle: str) -> HostFacts:
         KubedrillError: it did not answer, or what it said cannot be understood.
     """
     script = _SCRIPT.read_text(encoding="utf-8")
-    result = hosts.run(node, ["python3", "-", bundles, bundle], stdin=script)
+    result = hosts.read(node, ["python3", "-", bundles, bundle], check=False, stdin=script)
     if not result.ok:
         said = (result.stderr.strip().splitlines() or ["no output"])[-1]
         raise StepFailed(

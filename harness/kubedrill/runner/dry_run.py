@@ -1,8 +1,8 @@
 """A dry run: what a run would do, from the live cluster, with nothing touched.
 
-Drills know that it is a rehearsal and tell what they would change. Beneath them is a net: the API
-client refuses every request but reading ones, power is not switched, and commands that kubedrill
-changes nodes with are not sent.
+Drills know that it is a dry run and tell what they would change. Beneath them is a net: the API
+client refuses every request but reading ones, power is not switched, and commands that change a
+node (``hosts.change``) are not sent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from kubernetes.client import ApiException, V1ObjectMeta, V1Pod, V1PodSpec, V1Po
 
 from kubedrill.apps import read_app
 from kubedrill.base.errors import KubedrillError, WouldTouch
-from kubedrill.cluster.api import ClusterApi
-from kubedrill.cluster.hosts import CommandResult, Hosts
-from kubedrill.cluster.power import Power
+from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts, ReadOnlyPower
 from kubedrill.cluster.timers import LiveTimers
 from kubedrill.core.drill import Drill, DrillContext
 from kubedrill.faults import FaultContext
@@ -31,16 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.apps import Application
-    from kubedrill.base.model import Budget, Node
+    from kubedrill.base.model import Budget
+    from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
-
-CHANGING = re.compile(
-    r"move-leader|systemd-run|systemctl (start|stop|restart|kill|mask|unmask|reboot|poweroff)\b|\bnft -f"
-    r"|\b(rm|mv|kubectl) |kill -(STOP|KILL|CONT|TERM|9)|etcdctl .*\b(put|del|snapshot restore|member (add|remove))\b"
-)
-"""What commands hold that change a node. A trial in a network namespace of its own (``unshare``)
-changes none."""
 
 _STEP = re.compile(r"^(\d+)\. (.*(?:\n   +\S.*)*)", re.MULTILINE)
 
@@ -94,11 +86,11 @@ def rehearse(
     """
     source = read_app(settings)
     with (
-        ReadingHosts(inventory, settings) as hosts,
-        ReadingApi.connect(inventory, hosts, settings) as api,
+        ReadOnlyHosts(inventory, settings) as hosts,
+        PlanningApi.connect(inventory, hosts, settings) as api,
     ):
         notes: list[str] = []
-        power = ReadingPower(inventory, settings)
+        power = ReadOnlyPower(inventory, settings)
         note = _noter(notes)
         faults = FaultContext(inventory, settings, api, hosts, power, config_path, note)
         app = source.on(api)
@@ -158,58 +150,13 @@ def _plan(drill: Drill, ctx: DrillContext, notes: list[str]) -> Plan:
         return Plan(drill, f"it could not be planned: {error}")
 
 
-class ReadingHosts(Hosts):
-    """SSH that does not send what changes a node."""
-
-    def run(
-        self,
-        node: Node | str,
-        argv: Sequence[str] | str,
-        timeout_s: float | None = None,
-        *,
-        sudo: bool = True,
-        stdin: str = "",
-    ) -> CommandResult:
-        """Run a command that reads.
-
-        Raises:
-            WouldTouch: it changes something.
-        """
-        line = argv if isinstance(argv, str) else " ".join(argv)
-        if CHANGING.search(line):
-            name = node if isinstance(node, str) else node.name
-            raise WouldTouch(f"{name}: would run {line[:120]}")
-        return super().run(node, argv, timeout_s, sudo=sudo, stdin=stdin)
-
-
-class ReadingPower(Power):
-    """Says what it could switch, and switches nothing."""
-
-    def off(self, node: Node) -> None:
-        """Raise WouldTouch."""
-        raise WouldTouch(f"{node.name}: would be switched off")
-
-    def on(self, node: Node) -> None:
-        """Raise WouldTouch."""
-        raise WouldTouch(f"{node.name}: would be switched on")
-
-    def pause(self, node: Node) -> None:
-        """Raise WouldTouch."""
-        raise WouldTouch(f"{node.name}: would be paused")
-
-    def resume(self, node: Node) -> None:
-        """Raise WouldTouch."""
-        raise WouldTouch(f"{node.name}: would be resumed")
-
-
-class ReadingApi(ClusterApi):
-    """The API for reading only; the app's pods are planned where it is not deployed."""
+class PlanningApi(ReadOnlyApi):
+    """The app's pods are planned where it is not deployed."""
 
     def __init__(
         self, kubeconfig: Path, inventory: Inventory, hosts: Hosts, settings: Settings
     ) -> None:
         super().__init__(kubeconfig, inventory, hosts, settings)
-        self.client.read_only = True
         self._planned: list[Any] = []
         self._planned_in = ""
 

@@ -167,7 +167,7 @@ class _Healer(ExitStack):
         ):
             raise StepFailed("left, as an undo on this node failed and may need it")
         if item.kind in ON_NODE:
-            self.hosts.check(item.where, command(item), REPAIR_S)
+            self.hosts.change(item.where, command(item), REPAIR_S)
         elif item.kind in ("unreachable", "watchdog"):
             self._power_on(item)
         elif item.kind == "api":

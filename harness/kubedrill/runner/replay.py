@@ -179,7 +179,7 @@ def give_address(ctx: DrillContext, to: str) -> None:
         for back in backs:
             back.arm(KEEPALIVED_BACK_S)
             undos.add(f"keepalived stopped on {back.node}", partial(_start_again, back))
-            cluster.hosts.check(back.node, ["systemctl", "stop", "keepalived"])
+            cluster.hosts.change(back.node, ["systemctl", "stop", "keepalived"])
         cluster.api.wait(
             f"{to} to hold the virtual address", lambda: _elsewhere(ctx, to), setting="vip_held"
         )

@@ -61,7 +61,7 @@ class Cluster:
 
     def sh(self, node: str, script: str) -> str:
         """Run a line of shell on a node; raises StepFailed when it fails."""
-        return self.hosts.check(node, ["/bin/sh", "-c", script])
+        return self.hosts.change(node, ["/bin/sh", "-c", script]).stdout
 
     def wait(self, seconds: float, **timeouts: float) -> None:
         """Let the product wait less long than it would for a real cluster in trouble: ``recovery`` and others."""
@@ -76,7 +76,7 @@ class Cluster:
         act = f"systemctl {verb} {service}"
         restore = f"f={path}; if [ -e $f.mutant ]; then mv -f $f.mutant $f && {act}; fi"
         unit = f"kubedrill-mutant-{service}"
-        self.hosts.check(node, timer_argv(unit, RESTORE_AFTER_S, restore))
+        self.hosts.change(node, timer_argv(unit, RESTORE_AFTER_S, restore))
         try:
             self.sh(node, f"f={path}; [ -e $f.mutant ] || cp -a $f $f.mutant; {change} && {act}")
             yield

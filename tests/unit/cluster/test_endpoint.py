@@ -13,6 +13,7 @@ import pytest
 from kubedrill.base.errors import ConfigErrors, StepFailed
 from kubedrill.cluster.balancers import read_endpoint
 from kubedrill.cluster.health import vip_problems
+from kubedrill.cluster.hosts import CommandResult
 from kubedrill.cluster.inventory import Inventory, build_inventory
 from kubedrill.cluster.timers import node_ports_apart, parse_haproxy
 from kubedrill.cluster.vip import vip_holder, vip_holders
@@ -49,11 +50,9 @@ class Files:
     def __init__(self, **texts: str) -> None:
         self.texts = texts
 
-    def check(self, node: str, argv: list[str]) -> str:
-        return f"{self.texts[node]}# {argv[-1]}\n"
-
-    def run(self, node: str, *_: Any) -> Any:
-        raise AssertionError(f"{node} was asked for an address that it cannot have")
+    def read(self, node: str, argv: list[str], *_: Any, **_options: Any) -> CommandResult:
+        assert argv[0] == "cat", f"{node} was asked for an address that it cannot have"
+        return CommandResult(0, f"{self.texts[node]}# {argv[-1]}\n", "")
 
 
 def test_the_api_is_at_the_balancer_which_is_no_node() -> None:

@@ -125,7 +125,7 @@ def test_the_virtual_address_is_held_by_exactly_one(small: Inventory) -> None:
 class DeadHosts:
     """What Hosts does when no node answers."""
 
-    def check(self, node: str, *_: Any) -> str:
+    def read(self, node: str, *_: Any) -> str:
         raise HostUnreachable(f"{node} is unreachable")
 
 

@@ -39,20 +39,20 @@ def hosts(server: Any) -> Iterator[Hosts]:
 
 
 def test_output_errors_and_code_come_back(hosts: Hosts) -> None:
-    result = hosts.run("a", "echo out; echo err >&2; exit 3")
+    result = hosts.read("a", "echo out; echo err >&2; exit 3", check=False)
     assert (result.rc, result.stdout, result.stderr, result.ok) == (3, "out\n", "err\n", False)
 
 
 def test_words_are_passed_as_they_are(hosts: Hosts) -> None:
-    assert hosts.run("a", ["printf", "%s|", "a b", "$HOME", "'"]).stdout == "a b|$HOME|'|"
+    assert hosts.read("a", ["printf", "%s|", "a b", "$HOME", "'"]).stdout == "a b|$HOME|'|"
 
 
 def test_input_reaches_the_command(hosts: Hosts) -> None:
-    assert hosts.run("a", ["tr", "a-z", "A-Z"], stdin="loud").stdout == "LOUD"
+    assert hosts.read("a", ["tr", "a-z", "A-Z"], stdin="loud").stdout == "LOUD"
 
 
 def test_much_output_on_both_streams_does_not_block(hosts: Hosts) -> None:
-    result = hosts.run(
+    result = hosts.read(
         "a", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' y >&2"
     )
     assert (len(result.stdout), len(result.stderr)) == (3_000_000, 3_000_000)
@@ -61,14 +61,14 @@ def test_much_output_on_both_streams_does_not_block(hosts: Hosts) -> None:
 def test_one_connection_serves_many_commands(hosts: Hosts, server: Any) -> None:
     before = server.sessions
     for _ in range(5):
-        hosts.check("a", ["true"])
+        hosts.read("a", ["true"])
     assert server.sessions == before + 1
 
 
 def test_a_connection_that_died_is_replaced(hosts: Hosts, server: Any) -> None:
-    hosts.check("a", ["true"])
+    hosts.read("a", ["true"])
     server.drop()
-    assert hosts.run("a", ["echo", "back"]).stdout == "back\n"
+    assert hosts.read("a", ["echo", "back"]).stdout == "back\n"
 
 
 def test_a_connection_that_dies_under_a_command_is_named(
@@ -89,9 +89,9 @@ def test_a_connection_that_dies_under_a_command_is_named(
     dropping = threading.Thread(target=drop)
     dropping.start()
     with pytest.raises(HostUnreachable, match="the SSH connection broke"):
-        hosts.run("a", f"touch {mark}; sleep 60")
+        hosts.read("a", f"touch {mark}; sleep 60")
     dropping.join()
-    assert hosts.run("a", ["echo", "back"]).stdout == "back\n"
+    assert hosts.read("a", ["echo", "back"]).stdout == "back\n"
 
 
 def once_too_slow(session: Any) -> Any:
@@ -111,7 +111,7 @@ def test_a_slow_connection_is_replaced_without_ending_what_others_run_on_it(
     mark, go = tmp_path / "mark", tmp_path / "go"
     found: list[CommandResult] = []
     line = f"touch {mark}; until [ -e {go} ]; do sleep 0.02; done; echo done"
-    other = threading.Thread(target=lambda: found.append(hosts.run("a", line)))
+    other = threading.Thread(target=lambda: found.append(hosts.read("a", line)))
     other.start()
     wait_for(
         "the command to run",
@@ -121,7 +121,7 @@ def test_a_slow_connection_is_replaced_without_ending_what_others_run_on_it(
         poll_s=0.02,
     )
     monkeypatch.setattr("kubedrill.cluster.hosts._session", once_too_slow(hosts_module._session))
-    assert hosts.run("a", ["echo", "mine"]).stdout == "mine\n"
+    assert hosts.read("a", ["echo", "mine"]).stdout == "mine\n"
     go.touch()
     other.join()
     assert [result.stdout for result in found] == ["done\n"]
@@ -132,25 +132,25 @@ def test_a_command_that_takes_too_long_is_ended_on_the_node(hosts: Hosts, tmp_pa
     with pytest.raises(
         DeadlineExceeded, match=r"waited 0.3 s \(timeouts.ssh_command\) for a to run"
     ):
-        hosts.run("a", f"sleep 20; touch {mark}", 0.3)
+        hosts.read("a", f"sleep 20; touch {mark}", 0.3)
     assert not mark.exists()
 
 
 def test_check_names_host_command_and_words(hosts: Hosts) -> None:
     with pytest.raises(StepFailed, match=r"a: .*ended with 2, expected 0: no such thing"):
-        hosts.check("a", "echo no such thing >&2; exit 2")
+        hosts.read("a", "echo no such thing >&2; exit 2")
 
 
 def test_an_unknown_host_key_is_refused(hosts: Hosts, server: Any) -> None:
     server.known_hosts.write_text("", encoding="utf-8")
     with pytest.raises(HostUnreachable, match="host key is not in"):
-        hosts.run("a", ["true"])
+        hosts.read("a", ["true"])
 
 
 def test_another_host_key_is_refused(hosts: Hosts, server: Any) -> None:
     server.trust(paramiko.RSAKey.generate(2048))
     with pytest.raises(HostUnreachable, match="shows another host key"):
-        hosts.run("a", ["true"])
+        hosts.read("a", ["true"])
     assert hosts.reachable("a") is False
 
 
@@ -162,7 +162,7 @@ def test_a_key_that_the_node_does_not_know(server: Any, tmp_path: Path) -> None:
         Hosts(wrong, SETTINGS) as hosts,
         pytest.raises(HostUnreachable, match=r"refused .*other.key"),
     ):
-        hosts.run("a", ["true"])
+        hosts.read("a", ["true"])
 
 
 def test_nobody_listens(server: Any) -> None:
@@ -170,7 +170,7 @@ def test_nobody_listens(server: Any) -> None:
         Hosts(inventory(server, ansible_port=1), SETTINGS) as hosts,
         pytest.raises(HostUnreachable, match=r"unreachable: .*powered on"),
     ):
-        hosts.run("a", ["true"])
+        hosts.read("a", ["true"])
 
 
 def test_a_port_that_accepts_and_says_nothing(server: Any) -> None:
@@ -181,7 +181,7 @@ def test_a_port_that_accepts_and_says_nothing(server: Any) -> None:
             Hosts(mute, settings) as hosts,
             pytest.raises(HostUnreachable, match=r"in 0.2 s \(timeouts.ssh_connect"),
         ):
-            hosts.run("a", ["true"])
+            hosts.read("a", ["true"])
 
 
 def test_a_missing_key_or_known_hosts_file_is_the_inventory_s_mistake(
@@ -192,19 +192,19 @@ def test_a_missing_key_or_known_hosts_file_is_the_inventory_s_mistake(
         Hosts(inventory(server, ansible_ssh_private_key_file=str(absent)), SETTINGS) as hosts,
         pytest.raises(ConfigErrors, match=r"SSH key .* does not exist"),
     ):
-        hosts.run("a", ["true"])
+        hosts.read("a", ["true"])
     with (
         Hosts(
             inventory(server, ansible_ssh_common_args=f"-o UserKnownHostsFile={absent}"), SETTINGS
         ) as hosts,
         pytest.raises(ConfigErrors, match="host keys are unknown"),
     ):
-        hosts.run("a", ["true"])
+        hosts.read("a", ["true"])
 
 
 def test_an_unknown_name_is_a_usage_error(hosts: Hosts) -> None:
     with pytest.raises(UsageError, match="expected one of: a"):
-        hosts.run("b", ["true"])
+        hosts.read("b", ["true"])
 
 
 def test_testinfra_uses_the_same_key_and_known_hosts(hosts: Hosts, server: Any) -> None:

@@ -47,7 +47,7 @@ class Answers:
     def __init__(self, **answers: CommandResult | HostUnreachable) -> None:
         self.answers = answers
 
-    def run(self, node: Any, *_: Any) -> CommandResult:
+    def read(self, node: Any, *_: Any, **_options: Any) -> CommandResult:
         answer = self.answers[node.name]
         if isinstance(answer, HostUnreachable):
             raise answer

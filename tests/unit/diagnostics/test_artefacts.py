@@ -130,7 +130,8 @@ class Answering:
     def __init__(self, dead: str = "") -> None:
         self.dead, self.asked = dead, []
 
-    def run(self, node: Any, argv: Any) -> CommandResult:
+    def read(self, node: Any, argv: Any, *, check: bool) -> CommandResult:
+        assert not check
         self.asked.append((node.name, argv))
         if node.name == self.dead:
             raise StepFailed(f"{node.name} does not answer; password={WORD}")

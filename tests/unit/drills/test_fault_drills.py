@@ -189,7 +189,7 @@ def power(inventory: Any, **zones: str) -> Any:
     found = survey(
         inventory,
         nodes=labelled(**zones),
-        run=lambda *_: SimpleNamespace(stdout="", ok=True),
+        read=lambda *_, **_options: SimpleNamespace(stdout="", ok=True),
         etcd_members=lambda: [Member(f"cp{i}", i, 1) for i in (1, 2, 3)],
     )
     found.cluster.power = SimpleNamespace(available=lambda _node: None)
@@ -261,7 +261,7 @@ def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
     found = survey(
         make_inventory(),
         pods=lambda *_: [ready_pod("web-1")],
-        run=lambda *_: SimpleNamespace(ok=True),
+        read=lambda *_, **_options: SimpleNamespace(ok=True),
     )
     by_what = {drill.what: drill for drill in POD_DRILLS}
     assert "needs 2 or more" in str(by_what["pod"].unavailable(found))
@@ -269,7 +269,7 @@ def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
     two = survey(
         make_inventory(),
         pods=lambda *_: [ready_pod("web-1"), ready_pod("web-2")],
-        run=lambda *_: SimpleNamespace(ok=True),
+        read=lambda *_, **_options: SimpleNamespace(ok=True),
     )
     one: PodDrill = by_what["container"]
     assert one.unavailable(two) is None

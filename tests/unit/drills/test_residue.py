@@ -241,13 +241,13 @@ def inventory(*nodes: Node) -> Any:
 
 
 def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def check(node: Node, _script: str, _seconds: float) -> str:
+    def read(node: Node, _script: str, _seconds: float) -> Any:
         if node.name == "w1":
             raise StepFailed("w1 is unreachable")
-        return "--services--\n" + HEALTHY
+        return SimpleNamespace(stdout="--services--\n" + HEALTHY)
 
     monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: ["w1"])
-    found = scan(inventory(CONTROL, WORKER), cast("Any", SimpleNamespace(check=check)), None)
+    found = scan(inventory(CONTROL, WORKER), cast("Any", SimpleNamespace(read=read)), None)
     assert [str(item) for item in found] == [
         "w1: could not be looked at: w1 is unreachable",
         "w1: power watchdog still armed (on the harness host)",
@@ -257,7 +257,7 @@ def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch
 def context(monkeypatch: pytest.MonkeyPatch, api: Api, *found: Residue) -> Any:
     monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: [])
     lines = "".join(f"{item.kind}\t{item.what}\t{item.detail}\n" for item in found)
-    hosts = SimpleNamespace(check=lambda *_: f"{lines}--services--\n")
+    hosts = SimpleNamespace(read=lambda *_: SimpleNamespace(stdout=f"{lines}--services--\n"))
     return SimpleNamespace(inventory=inventory(WORKER), hosts=hosts, api=api)
 
 

@@ -252,7 +252,9 @@ def running(
         open=lambda: None, close=lambda: said.append("ledger closed"), acknowledged=ACKED
     )
     ledger.lost = lambda: [4, 5, 6]
-    hosts = SimpleNamespace(check=lambda _name, _line: "Kubernetes v1.35.4\n")
+    hosts = SimpleNamespace(
+        read=lambda _name, _line: SimpleNamespace(stdout="Kubernetes v1.35.4\n")
+    )
     ctx: Any = Context(inventory=make_inventory(), api=None, hosts=hosts)
     for name, value in {
         "goal": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)], "Writing": writing, "_half_way": half_way,

@@ -66,10 +66,8 @@ class Cluster:
         assert [lacks() is None, lacks() is None][1]
 
     # hosts
-    def run(self, node: Any, argv: Any, timeout_s: Any = None) -> None:  # noqa: ARG002
+    def change(self, node: Any, argv: Any, *, check: bool = True) -> None:  # noqa: ARG002
         self.commands.append((len(self.cordoned), argv))
-
-    check = run
 
 
 def context(cluster: Any) -> Any:

@@ -23,11 +23,10 @@ class Machines(Nodes):
         super().__init__(**more)
         self.boots, self.stuck, self.off_now = boots or ["a"], stuck, False
 
-    def run(self, node: Any, argv: Any, *rest: Any, **more: Any) -> Any:
-        result = super().run(node, argv, *rest, **more)
-        if "boot_id" in str(argv):
+    def answer(self, node: str, line: str) -> Any:
+        if "boot_id" in line:
             return ok(self.boots.pop(0) if len(self.boots) > 1 else self.boots[0])
-        return result
+        return super().answer(node, line)
 
     def available(self, node: Any) -> str | None:
         return f"{node.name} has no switch" if node.name in self.stuck else None

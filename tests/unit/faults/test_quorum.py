@@ -31,9 +31,9 @@ def test_one_member_that_cannot_be_woken_does_not_keep_the_others_asleep(
     make_inventory: Any,
 ) -> None:
     class Stubborn(Nodes):
-        def run(self, node: Any, argv: Any, *rest: Any, **more: Any) -> Any:
-            result = super().run(node, argv, *rest, **more)
-            return refused("no") if node == "cp1" and "kill -CONT" in str(argv) else result
+        def answer(self, node: str, line: str) -> Any:
+            refuses = node == "cp1" and "kill -CONT" in line
+            return refused("no") if refuses else super().answer(node, line)
 
     nodes = Stubborn()
     with pytest.raises(StepFailed, match=r"cp1: .*no"):

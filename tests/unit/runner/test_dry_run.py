@@ -11,10 +11,10 @@ import pytest
 from kubedrill.base.errors import StepFailed, UsageError, WouldTouch
 from kubedrill.base.model import Budget, Node
 from kubedrill.cli.plan import show_rehearsal
-from kubedrill.cluster.api_client import DeadlineApiClient
 from kubedrill.cluster.etcd import QUESTIONS
 from kubedrill.cluster.hosts import CommandResult, Hosts
 from kubedrill.cluster.inventory import Inventory
+from kubedrill.cluster.read_only import ReadOnlyClient, ReadOnlyHosts, ReadOnlyPower
 from kubedrill.config import Settings
 from kubedrill.core.progress import Silent
 from kubedrill.core.residue_nodes import script
@@ -23,7 +23,7 @@ from kubedrill.faults import NetworkCut
 from kubedrill.faults.network import load
 from kubedrill.faults.pods import pids
 from kubedrill.runner import dry_run
-from kubedrill.runner.dry_run import ReadingApi, ReadingHosts, ReadingPower, rehearse, steps_of
+from kubedrill.runner.dry_run import PlanningApi, rehearse, steps_of
 from kubedrill.runner.run import run_drills
 
 
@@ -47,7 +47,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         lines.append(argv)
         return CommandResult(0, "", "")
 
-    monkeypatch.setattr(Hosts, "run", run)
+    monkeypatch.setattr(Hosts, "_run", run)
     return lines
 
 
@@ -65,10 +65,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 )
 def test_what_changes_a_node_is_not_sent(argv: Any, sent: list[Any]) -> None:
     with (
-        ReadingHosts(inventory(), Settings()) as hosts,
+        ReadOnlyHosts(inventory(), Settings()) as hosts,
         pytest.raises(WouldTouch, match="cp1: would run"),
     ):
-        hosts.run("cp1", argv)
+        hosts.change("cp1", argv)
     assert sent == []
 
 
@@ -86,28 +86,29 @@ def test_what_changes_a_node_is_not_sent(argv: Any, sent: list[Any]) -> None:
     ],
 )
 def test_questions_are_sent(argv: Any, sent: list[Any]) -> None:
-    with ReadingHosts(inventory(), Settings()) as hosts:
-        assert hosts.run("cp1", argv).ok
+    with ReadOnlyHosts(inventory(), Settings()) as hosts:
+        assert hosts.read("cp1", argv).ok
     assert sent == [argv]
 
 
 def test_faults_are_refused_by_the_net(sent: list[Any]) -> None:
     """Should a drill break something in its preparation: its injection does not get through."""
     assert sent == []
-    with ReadingHosts(inventory(), Settings()) as hosts:
+    with ReadOnlyHosts(inventory(), Settings()) as hosts:
         ctx: Any = SimpleNamespace(hosts=hosts, settings=Settings(), inventory=inventory())
         with pytest.raises(WouldTouch):
             NetworkCut("w1", "all").heal(ctx)
     for verb in ("off", "on", "pause", "resume"):
         with pytest.raises(WouldTouch):
-            getattr(ReadingPower(inventory(), Settings()), verb)(inventory().node("w1"))
+            getattr(ReadOnlyPower(inventory(), Settings()), verb)(inventory().node("w1"))
 
 
 def test_the_api_is_only_read() -> None:
-    client = DeadlineApiClient.__new__(DeadlineApiClient)
-    client.seconds, client.read_only = 1.0, True
-    with pytest.raises(WouldTouch, match="PATCH https://x/api/v1/nodes/w1"):
+    client = ReadOnlyClient.__new__(ReadOnlyClient)
+    client.seconds = 1.0
+    with pytest.raises(WouldTouch, match="PATCH /api/v1/nodes/w1"):
         client.call_api("PATCH", "https://x/api/v1/nodes/w1")
+    assert PlanningApi.client_class is ReadOnlyClient
 
 
 class Plain:
@@ -147,7 +148,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def connect(*_: Any) -> Iterator[Any]:
         yield api
 
-    monkeypatch.setattr(ReadingApi, "connect", connect)
+    monkeypatch.setattr(PlanningApi, "connect", connect)
     monkeypatch.setattr(dry_run, "find_unfit", lambda _ctx: list(problems))
     monkeypatch.setattr(dry_run, "held_by", lambda _api: [])
     monkeypatch.setattr(dry_run, "LiveTimers", SimpleNamespace(read=lambda *_: None))
@@ -207,7 +208,7 @@ def test_the_application_is_told_with_what_keeps_it_from_being_drilled(
 
 
 def test_pods_of_an_application_that_is_not_deployed_are_planned_on_the_workers() -> None:
-    api = ReadingApi.__new__(ReadingApi)
+    api = PlanningApi.__new__(PlanningApi)
     node = SimpleNamespace(
         metadata=SimpleNamespace(name="w1"), spec=SimpleNamespace(unschedulable=False)
     )

@@ -55,14 +55,13 @@ class Hosts:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def check(self, _node: str, line: str, _seconds: float) -> str:
+    def change(self, _node: str, line: str, _seconds: float) -> None:
         kinds = [
             item.kind
             for item in self.cluster.left
             if item.kind in ON_NODE and command(item) == line
         ]
         self.cluster.repair(kinds[0])
-        return ""
 
     def forget(self, _node: Node) -> None: ...
 

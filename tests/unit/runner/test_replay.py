@@ -187,9 +187,12 @@ class Address:
         self.running, self.said, self.armed = ["cp1", "cp2", "cp3"], [], set[str]()
         self.deaf = ""
 
-    def check(self, node: str, argv: list[str], _seconds: float = 0) -> str:
+    def change(self, node: str, argv: list[str], *, check: bool = True) -> None:
         line = " ".join(argv)
-        if "systemd-run" in line:
+        if not check:
+            assert argv[:2] == ["systemctl", "stop"]
+            self.armed.discard(node)
+        elif "systemd-run" in line:
             self.armed.add(node)
         elif line == "systemctl stop keepalived":
             assert node in self.armed
@@ -198,11 +201,6 @@ class Address:
             if node == self.deaf:
                 raise StepFailed(f"{node} refused")
             self.running.append(node)
-        return ""
-
-    def run(self, node: str, argv: list[str]) -> None:
-        assert argv[:2] == ["systemctl", "stop"]
-        self.armed.discard(node)
 
     def survey(self) -> Any:
         def wait(_what: str, lacks: Any, *, setting: str) -> None:

@@ -14,11 +14,12 @@ import pytest
 import yaml
 from kubernetes import client
 
+from kubedrill.base.errors import WouldTouch
 from kubedrill.cluster.hosts import Hosts
+from kubedrill.cluster.read_only import ReadOnlyApi
 from kubedrill.config import Settings
 from kubedrill.readiness.apis import read_server, read_uses
 from kubedrill.readiness.model import DeprecatedApi
-from kubedrill.readiness.readonly import ReadOnlyApi, WouldChange
 
 FLOW = "flowcontrol.apiserver.k8s.io"
 
@@ -106,28 +107,34 @@ WRITES: dict[str, Callable[[ReadOnlyApi], Any]] = {
 def test_whatever_could_change_something_is_refused_and_never_sent(
     api: ReadOnlyApi, served: Any, name: str
 ) -> None:
-    with pytest.raises(WouldChange, match="readiness only reads"):
+    with pytest.raises(WouldTouch, match="the API would be asked to"):
         WRITES[name](api)
     assert served.asked == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "get"])
 def test_every_method_but_get_is_refused(api: ReadOnlyApi, served: Any, method: str) -> None:
-    with pytest.raises(WouldChange):
+    with pytest.raises(WouldTouch):
         api.client.call_api(method, f"{served.url}/api/v1/nodes")
     assert served.asked == []
 
 
 def test_reads_go_through_also_towards_one_server(api: ReadOnlyApi, served: Any) -> None:
     configz = "/api/v1/nodes/w1/proxy/configz"
+    monitor = "/api/v1/namespaces/n/pods/queue-0:8222/proxy/jsz?streams=1"
     served.answers.update(
-        {"/api/v1/nodes": {"kind": "NodeList", "items": []}, configz: {"kubeletconfig": {}}}
+        {
+            "/api/v1/nodes": {"kind": "NodeList", "items": []},
+            configz: {"kubeletconfig": {}},
+            monitor: {"streams": 1},
+        }
     )
     assert api.nodes() == []
     assert api.get_json(configz) == {"kubeletconfig": {}}
+    assert api.pod_get("n", "queue-0", "/jsz?streams=1", 8222) == '{"streams": 1}'
     with api.at("cp1", served.url) as one:
         assert one.nodes() == []
-        with pytest.raises(WouldChange):
+        with pytest.raises(WouldTouch):
             one.cordon("w1")
     assert {method for method, _ in served.asked} == {"GET"}
 

@@ -1,42 +1,42 @@
-"""A client that can only read.
+"""SSH, API and power that only read: a dry run's, and readiness's.
 
-Whatever would change something is refused here, before it leaves this host.
+What would change a node or the cluster is refused here, before it leaves this host.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode, urlsplit
 
 from kubernetes import client
 
-from kubedrill.base.errors import KubedrillError
+from kubedrill.base.errors import WouldTouch
 from kubedrill.cluster.api import ClusterApi
-from kubedrill.cluster.api_client import DeadlineApiClient, make_client
+from kubedrill.cluster.api_client import DeadlineApiClient
+from kubedrill.cluster.hosts import CommandResult, Hosts, shorten
 from kubedrill.cluster.kubeconfig import through_virtual_address, write_private
+from kubedrill.cluster.power import Power
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-_ACTS = re.compile(r"/(exec|attach|portforward|proxy)(/|$)")
+    from kubedrill.base.model import Node
+
+_ACTIONS = re.compile(r"/(exec|attach|portforward|proxy)(/|$)")
 """Subresources that do something though they may be asked for with GET."""
 
-_KUBELET_READS = re.compile(r"/api/v1/nodes/[^/]+/proxy/configz$")
-"""The one question that goes through a proxy: the kubelet's configuration."""
+_READS_BY_PROXY = re.compile(
+    r"/api/v1/(nodes/[^/]+/proxy/configz|namespaces/[^/]+/pods/[^/]+/proxy/jsz)$"
+)
+"""The questions that go through a proxy: a kubelet's configuration, and what NATS's monitor knows
+of its streams."""
 
 _PAGE = 500
 """Objects a page, as kubectl asks."""
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-
-class WouldChange(KubedrillError):
-    """A request that could change the cluster was about to be made.
-
-    A mistake in kubedrill, nothing was sent.
-    """
 
 
 def refuse_changes(method: str, url: str) -> None:
@@ -46,14 +46,14 @@ def refuse_changes(method: str, url: str) -> None:
     >>> refuse_changes("PATCH", "https://cp1:6443/api/v1/nodes/w1")
     Traceback (most recent call last):
     ...
-    kubedrill.readiness.readonly.WouldChange: readiness only reads: refused PATCH /api/v1/nodes/w1
+    kubedrill.base.errors.WouldTouch: the API would be asked to PATCH /api/v1/nodes/w1
 
     Raises:
-        WouldChange: it is anything else.
+        WouldTouch: it is anything else.
     """
     path = urlsplit(url).path
-    if method != "GET" or (_ACTS.search(path) and not _KUBELET_READS.search(path)):
-        raise WouldChange(f"readiness only reads: refused {method} {path}")
+    if method != "GET" or (_ACTIONS.search(path) and not _READS_BY_PROXY.search(path)):
+        raise WouldTouch(f"the API would be asked to {method} {path}")
 
 
 class ReadOnlyClient(DeadlineApiClient):
@@ -64,20 +64,13 @@ class ReadOnlyClient(DeadlineApiClient):
         return super().call_api(method, url, *args, **kwargs)
 
 
-def make_read_only(kubeconfig: Path, seconds: float) -> ReadOnlyClient:
-    """Make a read-only client from a kubeconfig file; each call ends after ``seconds``."""
-    able: Any = make_client(kubeconfig, seconds)
-    able.close()
-    return ReadOnlyClient(able.configuration, seconds)
-
-
 class ReadOnlyApi(ClusterApi):
     """A :class:`ClusterApi` whose every request goes through :class:`ReadOnlyClient`."""
 
-    make_client = staticmethod(make_read_only)
+    client_class = ReadOnlyClient
 
     def at(self, name: str, url: str) -> ReadOnlyApi:
-        """Return the same towards one API server of its own.
+        """Return the same towards one API server.
 
         Its kubeconfig goes with this one's.
         """
@@ -103,16 +96,56 @@ class ReadOnlyApi(ClusterApi):
             raise client.ApiException(
                 status=response.status, reason=body.decode(errors="replace")[:300]
             )
-        found: dict[str, Any] = json.loads(body)
-        return found
+        result: dict[str, Any] = json.loads(body)
+        return result
 
     def metadata(self, path: str) -> list[dict[str, Any]]:
-        """Return the metadata of all objects of a resource ("/apis/apps/v1/deployments"), page by page."""
-        found: list[dict[str, Any]] = []
+        """Return the metadata of all objects of a resource, page by page.
+
+        ``path`` is that of a list, as "/apis/apps/v1/deployments".
+        """
+        result: list[dict[str, Any]] = []
         query: dict[str, Any] = {"limit": _PAGE}
         while True:
             page = self.get_json(f"{path}?{urlencode(query)}", METADATA_ONLY)
-            found += [item["metadata"] for item in page.get("items") or []]
+            result += [item["metadata"] for item in page.get("items") or []]
             query["continue"] = page.get("metadata", {}).get("continue")
             if not query["continue"]:
-                return found
+                return result
+
+
+class ReadOnlyHosts(Hosts):
+    """SSH that does not send what changes a node."""
+
+    def change(
+        self,
+        node: Node | str,
+        argv: Sequence[str] | str,
+        timeout_s: float | None = None,
+        *,
+        check: bool = True,
+        stdin: str = "",
+    ) -> CommandResult:
+        """Raise WouldTouch."""
+        del timeout_s, check, stdin
+        raise WouldTouch(f"{self._node(node).name}: would run {shorten(argv)}")
+
+
+class ReadOnlyPower(Power):
+    """Tells what it could switch, and switches nothing."""
+
+    def off(self, node: Node) -> NoReturn:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be switched off")
+
+    def on(self, node: Node) -> NoReturn:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be switched on")
+
+    def pause(self, node: Node) -> NoReturn:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be paused")
+
+    def resume(self, node: Node) -> NoReturn:
+        """Raise WouldTouch."""
+        raise WouldTouch(f"{node.name}: would be resumed")
