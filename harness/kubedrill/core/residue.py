@@ -26,9 +26,9 @@ from kubedrill.faults.shaping import MARKS
 if TYPE_CHECKING:
     from kubedrill.base.model import Node
     from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.context import Cluster
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
-    from kubedrill.faults import FaultContext
 
 __all__ = [
     "DRILL_NAMESPACE_LABEL",
@@ -65,14 +65,16 @@ class Marks:
     residue: frozenset[Residue] = frozenset()
 
     @classmethod
-    def read(cls, ctx: FaultContext) -> Marks:
+    def read(cls, cluster: Cluster) -> Marks:
         """Read them from the live nodes."""
-        return cls(_marks(ctx.api), frozenset(scan(ctx.inventory, ctx.hosts, ctx.api)))
+        return cls(
+            _marks(cluster.api), frozenset(scan(cluster.inventory, cluster.hosts, cluster.api))
+        )
 
 
-def find_residue(ctx: FaultContext, before: Marks) -> list[str]:
+def find_residue(cluster: Cluster, before: Marks) -> list[str]:
     """What differs from before the drill, in words; [] when the cluster is as it was."""
-    after = Marks.read(ctx)
+    after = Marks.read(cluster)
     found = [f"left behind: {mark}" for mark in sorted(after.marks - before.marks)]
     found += [f"lost: {mark}" for mark in sorted(before.marks - after.marks)]
     new = [

@@ -3,7 +3,7 @@
 Each fault can say whether it is available, be injected, and be healed.
 """
 
-from kubedrill.faults.base import Fault, FaultContext, Noop
+from kubedrill.faults.base import Fault
 from kubedrill.faults.certificate import ExpiredCertificate
 from kubedrill.faults.clock import ClockSkew
 from kubedrill.faults.credentials import AccountDeleted, RightRevoked, TokenExpired
@@ -32,12 +32,10 @@ __all__ = [
     "Drain",
     "ExpiredCertificate",
     "Fault",
-    "FaultContext",
     "Hang",
     "Load",
     "MemberLoss",
     "NetworkCut",
-    "Noop",
     "PodKill",
     "PowerCut",
     "QuorumGone",

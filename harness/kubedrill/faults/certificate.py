@@ -17,7 +17,7 @@ from kubedrill.faults.network import APISERVER_PORT
 from kubedrill.faults.on_node import KEPT, Script
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 PKI = "/etc/kubernetes/pki"
 """kubeadm's folder of certificates (ClusterConfiguration, certificatesDir)."""
@@ -60,50 +60,50 @@ class ExpiredCertificate:
         """As "serving certificate of the API server expired"."""
         return f"{WORDS[self.whose]} expired"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: no control plane or the only one, a fault is there already, or nothing to sign with."""
-        if not ctx.inventory.node(self.subject).is_control_plane:
+        if not cluster.inventory.node(self.subject).is_control_plane:
             return f"{self.subject} has no certificate authority to sign with; name a control plane"
-        if len(ctx.inventory.control_planes) < 2:
+        if len(cluster.inventory.control_planes) < 2:
             return f"{self.subject} is the only control plane: nobody else would serve"
-        return on_node.occupied(ctx, self.subject) or self._lacks(ctx)
+        return on_node.occupied(cluster, self.subject) or self._lacks(cluster)
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then put the expired one in place. Raises KubedrillError."""
-        on_node.inject(ctx, self.subject, expire(self.whose))
+        on_node.inject(cluster, self.subject, expire(self.whose))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Put the good one back and disarm the undo. An API server has to show it.
 
         Raises:
             StepFailed: the node refuses.
             DeadlineExceeded: the API server still shows the expired one.
         """
-        on_node.heal(ctx, self.subject, expire(self.whose))
+        on_node.heal(cluster, self.subject, expire(self.whose))
         if self.whose == "apiserver":
-            self._wait_shown(ctx, _GOOD)
+            self._wait_shown(cluster, _GOOD)
 
-    def wait_expired(self, ctx: FaultContext) -> None:
+    def wait_expired(self, cluster: Cluster) -> None:
         """Wait until the API server shows the expired one. Raises DeadlineExceeded, StepFailed."""
-        self._wait_shown(ctx, _EXPIRED)
+        self._wait_shown(cluster, _EXPIRED)
 
-    def _wait_shown(self, ctx: FaultContext, wanted: str) -> None:
+    def _wait_shown(self, cluster: Cluster, wanted: str) -> None:
         def shown() -> str | Waiting:
-            said = ctx.hosts.read(self.subject, _SHOWN, check=False).stdout.strip()
+            said = cluster.hosts.read(self.subject, _SHOWN, check=False).stdout.strip()
             return said if said == wanted else Waiting(said or "it answers nobody")
 
         wait_for(
             f"the API server on {self.subject} to show what stands in its certificate's file ({wanted})",
             shown,
-            seconds=ctx.settings.timeouts.recovery,
+            seconds=cluster.settings.timeouts.recovery,
             setting="recovery",
         )
 
-    def _lacks(self, ctx: FaultContext) -> str | None:
+    def _lacks(self, cluster: Cluster) -> str | None:
         file = KUBELET if self.whose == "kubelet" else f"{PKI}/apiserver.crt"
         needs = f"[ -e {PKI}/ca.key ] && [ -e {file} ] && openssl version | grep -q 'OpenSSL [3-9]'"
         try:
-            found = ctx.hosts.read(self.subject, needs, check=False).ok
+            found = cluster.hosts.read(self.subject, needs, check=False).ok
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
         return (

@@ -13,7 +13,7 @@ from kubedrill.faults import on_node
 from kubedrill.faults.on_node import Script
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 SKEW_S = 600
 """Seconds that the clock is ahead: more than any lease, grace period or election of Kubernetes,
@@ -40,26 +40,26 @@ class ClockSkew:
         """As "clock 600 s ahead"."""
         return f"clock {self.seconds} s ahead"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a fault is there already, or the clock is not the node's own."""
-        return on_node.occupied(ctx, self.subject) or self._shared(ctx)
+        return on_node.occupied(cluster, self.subject) or self._shared(cluster)
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then stop what keeps the clock and set it.
 
         Raises KubedrillError.
 
         The undo's timer runs by the monotonic clock, which is not set.
         """
-        on_node.inject(ctx, self.subject, skew(self.seconds))
+        on_node.inject(cluster, self.subject, skew(self.seconds))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Set the clock right and start what keeps it. Raises StepFailed where the node refuses."""
-        on_node.heal(ctx, self.subject, skew(self.seconds))
+        on_node.heal(cluster, self.subject, skew(self.seconds))
 
-    def _shared(self, ctx: FaultContext) -> str | None:
+    def _shared(self, cluster: Cluster) -> str | None:
         try:
-            container = ctx.hosts.read(
+            container = cluster.hosts.read(
                 self.subject, "systemd-detect-virt --container --quiet", check=False
             ).ok
         except (StepFailed, DeadlineExceeded) as error:

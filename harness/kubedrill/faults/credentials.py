@@ -21,7 +21,7 @@ from kubedrill.cluster.bearer import ask_with_token
 from kubedrill.faults.network import APISERVER_PORT
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 NAMESPACE, NAME = "kubedrill-trust", "client"
 
@@ -43,14 +43,14 @@ _MISSING = 404
 class Client:
     """A ServiceAccount that may read the ConfigMaps of its namespace, and nothing else."""
 
-    ctx: FaultContext
+    cluster: Cluster
 
     def create(self) -> None:
         """Make it, with its right. Raises ApiException and ApiUnavailable."""
         meta = {"name": NAME, "namespace": NAMESPACE}
         rbac = "rbac.authorization.k8s.io"
         rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}
-        self.ctx.api.apply(
+        self.cluster.api.apply(
             [
                 {
                     "apiVersion": "v1",
@@ -66,17 +66,17 @@ class Client:
     def token(self) -> str:
         """Ask for a token, as a pod gets it. Raises ApiException and ApiUnavailable."""
         body = {"spec": {"expirationSeconds": LIFE_S}}
-        answer: Any = self.ctx.api.core.create_namespaced_service_account_token(
+        answer: Any = self.cluster.api.core.create_namespaced_service_account_token(
             NAME, NAMESPACE, body
         )
         return str(answer.status.token)
 
     def ask(self, node: str, token: str) -> int:
         """What the API server on a node says to it: an HTTP status. Raises ApiUnavailable."""
-        ca, _, _ = self.ctx.api.client_cert_files()
+        ca, _, _ = self.cluster.api.client_cert_files()
         address, seconds = (
-            self.ctx.inventory.node(node).address,
-            self.ctx.settings.timeouts.api_call,
+            self.cluster.inventory.node(node).address,
+            self.cluster.settings.timeouts.api_call,
         )
         return ask_with_token((address, APISERVER_PORT), PATH, token, ca=ca, seconds=seconds)
 
@@ -85,7 +85,7 @@ class Client:
 
         timeouts.namespace_gone.
         """
-        self.ctx.api.remove_namespace(NAMESPACE)
+        self.cluster.api.remove_namespace(NAMESPACE)
 
 
 @dataclass
@@ -95,19 +95,19 @@ class RightRevoked:
     subject: str = f"{NAMESPACE}/{NAME}"
     name: str = "right revoked"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Return None: any cluster with RBAC, which kubeadm sets up."""
-        del ctx
+        del cluster
         return None
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Delete it."""
-        ctx.api.delete([binding()])
-        ctx.note(self.subject, "its RoleBinding is deleted")
+        cluster.api.delete([binding()])
+        cluster.note(self.subject, "its RoleBinding is deleted")
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Make it again, unless all of the client is gone."""
-        _while_it_is_there(ctx, binding())
+        _while_it_is_there(cluster, binding())
 
 
 @dataclass
@@ -117,22 +117,22 @@ class AccountDeleted:
     subject: str = f"{NAMESPACE}/{NAME}"
     name: str = "account deleted"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Return None: any cluster."""
-        del ctx
+        del cluster
         return None
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Delete it."""
-        ctx.api.delete([account()])
-        ctx.note(self.subject, "its ServiceAccount is deleted")
+        cluster.api.delete([account()])
+        cluster.note(self.subject, "its ServiceAccount is deleted")
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Make one of that name again, unless all of the client is gone.
 
         Old tokens stay without a value.
         """
-        _while_it_is_there(ctx, account())
+        _while_it_is_there(cluster, account())
 
 
 @dataclass
@@ -150,32 +150,32 @@ class TokenExpired:
     expired: str = field(default="", repr=False)
     valid: str = field(default="", repr=False)
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a control plane has no such key, or one of another kind than RSA, kubeadm's default."""
         look = f"openssl rsa -in {KEY} -noout -check >/dev/null 2>&1"
         try:
-            found = ctx.hosts.read(_signer(ctx), look, check=False).ok
+            found = cluster.hosts.read(_signer(cluster), look, check=False).ok
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
         return (
             None
             if found
-            else f"{_signer(ctx)} has no RSA key in {KEY}, or no openssl, to sign a token with"
+            else f"{_signer(cluster)} has no RSA key in {KEY}, or no openssl, to sign a token with"
         )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Make both tokens of a fresh one. Raises KubedrillError where that could not be done."""
         try:
-            fresh = Client(ctx).token()
+            fresh = Client(cluster).token()
             now = int(claims(fresh)["iat"])
-            self.expired = _signed(ctx, *unsigned(fresh, now - 2 * LIFE_S))
-            self.valid = _signed(ctx, *unsigned(fresh, now))
+            self.expired = _signed(cluster, *unsigned(fresh, now - 2 * LIFE_S))
+            self.valid = _signed(cluster, *unsigned(fresh, now))
         except (StepFailed, DeadlineExceeded, ApiException) as error:
             raise KubedrillError(f"the fault could not be made: {error}") from error
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Nothing to do: an expired token is of no use to anybody."""
-        del ctx
+        del cluster
         self.expired = self.valid = ""
 
 
@@ -221,30 +221,30 @@ def unsigned(token: str, issued: int) -> tuple[str, str]:
     return token.partition(".")[0], _packed(body.encode())
 
 
-def _signed(ctx: FaultContext, header: str, body: str) -> str:
+def _signed(cluster: Cluster, header: str, body: str) -> str:
     """Let a control plane sign, with a key that does not leave it.
 
     The text goes through the command's input.
     """
     line = f"openssl dgst -sha256 -sign {KEY} | base64 -w0"
-    done = ctx.hosts.read(_signer(ctx), line, check=False, stdin=f"{header}.{body}")
+    done = cluster.hosts.read(_signer(cluster), line, check=False, stdin=f"{header}.{body}")
     if not done.ok or not done.stdout.strip():
-        raise StepFailed(f"{_signer(ctx)} could not sign a token: {done.stderr.strip()[-200:]}")
+        raise StepFailed(f"{_signer(cluster)} could not sign a token: {done.stderr.strip()[-200:]}")
     return f"{header}.{body}.{_packed(base64.b64decode(done.stdout))}"
 
 
-def _signer(ctx: FaultContext) -> str:
-    return ctx.inventory.control_planes[0].name
+def _signer(cluster: Cluster) -> str:
+    return cluster.inventory.control_planes[0].name
 
 
 def _packed(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _while_it_is_there(ctx: FaultContext, obj: dict[str, Any]) -> None:
+def _while_it_is_there(cluster: Cluster, obj: dict[str, Any]) -> None:
     """Make an object of the client again, where its namespace is still there."""
     try:
-        found = ctx.api.core.read_namespace(NAMESPACE)
+        found = cluster.api.core.read_namespace(NAMESPACE)
     except ApiException as error:
         if error.status == _MISSING:
             return
@@ -254,4 +254,4 @@ def _while_it_is_there(ctx: FaultContext, obj: dict[str, Any]) -> None:
             f"{obj['kind']} {NAMESPACE}/{NAME} could not be made again: {error}"
         ) from error
     if found.metadata.deletion_timestamp is None:
-        ctx.api.apply([obj])
+        cluster.api.apply([obj])

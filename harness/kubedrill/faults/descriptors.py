@@ -16,7 +16,7 @@ from kubedrill.faults.pods import pids
 from kubedrill.faults.services import SERVICES
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 OFFERED = ("kube-apiserver", "containerd", "kubelet")
 
@@ -46,36 +46,36 @@ class DescriptorsUsedUp:
         """As "kube-apiserver out of file descriptors"."""
         return f"{self.service} out of file descriptors"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a fault is there already, the service does not run or cannot be limited, or it is the last one."""
-        planes = [node.name for node in ctx.inventory.control_planes]
+        planes = [node.name for node in cluster.inventory.control_planes]
         if self.service == "kube-apiserver" and len(planes) < 2:
             return (
                 f"{self.service} on {self.subject} is the last of its kind: no other control plane"
             )
-        return on_node.occupied(ctx, self.subject) or self._refused(ctx)
+        return on_node.occupied(cluster, self.subject) or self._refused(cluster)
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then lower the limit.
 
         Raises KubedrillError where that could not be done.
         """
-        on_node.inject(ctx, self.subject, use_up(self.service))
+        on_node.inject(cluster, self.subject, use_up(self.service))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Raise the limit to what it was; one that was started since has its own.
 
         Raises StepFailed.
         """
-        on_node.heal(ctx, self.subject, use_up(self.service))
+        on_node.heal(cluster, self.subject, use_up(self.service))
 
-    def _refused(self, ctx: FaultContext) -> str | None:
+    def _refused(self, cluster: Cluster) -> str | None:
         """Ask for the limit, which needs the same right as to set it."""
         ask = (
             f'pid="{_process(self.service)}"; {_RUNS} && prlimit --pid "$pid" --nofile --noheadings'
         )
         try:
-            result = ctx.hosts.read(self.subject, ask, check=False)
+            result = cluster.hosts.read(self.subject, ask, check=False)
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
         if result.ok:

@@ -13,7 +13,7 @@ from kubedrill.cluster.undo_timer import UndoTimer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 _FINISHED = ("Succeeded", "Failed")
 _MIRROR = "kubernetes.io/config.mirror"
@@ -43,33 +43,33 @@ class Drain:
     setting: str = "evict"
     name: str = "drain"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Say why the drain cannot be done: only one node would be left to take the pods."""
         others = [
             n
-            for n in ctx.api.nodes()
+            for n in cluster.api.nodes()
             if n.metadata.name != self.subject and not n.spec.unschedulable
         ]
         return (
             None if others else f"no schedulable node but {self.subject} is left to take its pods"
         )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo, cordon, evict.
 
         Raises:
             StepFailed: the drain was blocked; names each pod and its PodDisruptionBudget. The node
                 is uncordoned again.
         """
-        blockers = drain_node(ctx, self.subject, self.seconds, self.setting)
+        blockers = drain_node(cluster, self.subject, self.seconds, self.setting)
         if blockers:
-            self.heal(ctx)
+            self.heal(cluster)
             raise StepFailed(describe(self.subject, self.seconds, blockers))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Uncordon the node and disarm the undo."""
-        _uncordon(ctx, self.subject)
-        _undo_timer(ctx, self.subject).disarm()
+        _uncordon(cluster, self.subject)
+        _undo_timer(cluster, self.subject).disarm()
 
 
 def describe(node: str, seconds: float, blockers: Iterable[Blocker]) -> str:
@@ -87,7 +87,7 @@ def describe(node: str, seconds: float, blockers: Iterable[Blocker]) -> str:
     )
 
 
-def drain_node(ctx: FaultContext, node: str, seconds: float, setting: str) -> list[Blocker]:
+def drain_node(cluster: Cluster, node: str, seconds: float, setting: str) -> list[Blocker]:
     """Cordon a node and evict its pods until none is left.
 
     Return what blocked, [] when it is empty.
@@ -95,16 +95,16 @@ def drain_node(ctx: FaultContext, node: str, seconds: float, setting: str) -> li
     The node stays cordoned: the caller heals. Pods of DaemonSets, mirror pods and finished pods are
     left alone, as kubectl drain does. HTTP 429 means "later": it is asked again until the deadline.
     """
-    _undo_timer(ctx, node).arm(seconds + ctx.settings.timeouts.recovery)
-    ctx.api.cordon(node)
-    ctx.note(node, "cordoned")
+    _undo_timer(cluster, node).arm(seconds + cluster.settings.timeouts.recovery)
+    cluster.api.cordon(node)
+    cluster.note(node, "cordoned")
     refused: dict[str, str] = {}
 
     def round_of_evictions() -> bool | Waiting:
         try:
-            left = [pod for pod in ctx.api.pods(node=node) if must_leave(pod)]
+            left = [pod for pod in cluster.api.pods(node=node) if must_leave(pod)]
             refused.clear()
-            refused.update(_evict(ctx, left))
+            refused.update(_evict(cluster, left))
         except ApiUnavailable as error:
             return Waiting(str(error))
         return Waiting(", ".join(_name(pod) for pod in left)) if left else True
@@ -118,7 +118,7 @@ def drain_node(ctx: FaultContext, node: str, seconds: float, setting: str) -> li
             poll_s=_POLL_S,
         )
     except DeadlineExceeded as error:
-        left = [pod for pod in ctx.api.pods(node=node) if must_leave(pod)]
+        left = [pod for pod in cluster.api.pods(node=node) if must_leave(pod)]
         reasons = {
             _name(pod): refused.get(_name(pod), "is still ending: its grace period is longer")
             for pod in left
@@ -139,33 +139,33 @@ def must_leave(pod: Any) -> bool:
     return "DaemonSet" not in owners and not mirror and pod.status.phase not in _FINISHED
 
 
-def _evict(ctx: FaultContext, pods: list[Any]) -> dict[str, str]:
+def _evict(cluster: Cluster, pods: list[Any]) -> dict[str, str]:
     """Ask for each pod that is not ending yet; return the refusals by pod."""
     refused = {}
     for pod in pods:
         if pod.metadata.deletion_timestamp is not None:
             continue
-        answer = ctx.api.evict(pod)
+        answer = cluster.api.evict(pod)
         if answer.outcome == "blocked":
             refused[_name(pod)] = answer.reason
         elif answer.outcome == "done":
-            ctx.note(pod.spec.node_name, f"evicted {_name(pod)}")
+            cluster.note(pod.spec.node_name, f"evicted {_name(pod)}")
     return refused
 
 
-def _uncordon(ctx: FaultContext, node: str) -> None:
+def _uncordon(cluster: Cluster, node: str) -> None:
     def lacks() -> str | None:
-        if ctx.api.node(node).spec.unschedulable:
-            ctx.api.cordon(node, on=False)
+        if cluster.api.node(node).spec.unschedulable:
+            cluster.api.cordon(node, on=False)
             return f"{node} is cordoned"
         return None
 
-    ctx.api.wait(f"{node} to take pods again", lacks, setting="unschedulable_cleared")
+    cluster.api.wait(f"{node} to take pods again", lacks, setting="unschedulable_cleared")
 
 
 def _name(pod: Any) -> str:
     return f"{pod.metadata.namespace}/{pod.metadata.name}"
 
 
-def _undo_timer(ctx: FaultContext, node: str) -> UndoTimer:
-    return UndoTimer(ctx.inventory, ctx.hosts, node)
+def _undo_timer(cluster: Cluster, node: str) -> UndoTimer:
+    return UndoTimer(cluster.inventory, cluster.hosts, node)

@@ -14,7 +14,7 @@ from kubedrill.faults.on_node import KEPT
 from kubedrill.faults.services import MANIFESTS
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 PARTS = ("etcd", "kube-apiserver")
 """What is parked meanwhile. The API server beside the member has nothing to serve from, and does
@@ -33,21 +33,23 @@ class MemberLoss:
     name: str = "etcd data lost"
     finishing: str = ""  # what finishes a replacement that has begun
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a fault is there already, it has no member, or the others are no majority."""
-        if not ctx.inventory.node(self.subject).is_control_plane:
+        if not cluster.inventory.node(self.subject).is_control_plane:
             return f"{self.subject} has no etcd member; name a control plane"
-        return on_node.occupied(ctx, self.subject) or on_node.etcd_majority(ctx, [self.subject])
+        return on_node.occupied(cluster, self.subject) or on_node.etcd_majority(
+            cluster, [self.subject]
+        )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo, then stop the member and its API server, and move the data aside.
 
         Raises:
             StepFailed: the node refused; carries its own words.
         """
-        on_node.inject(ctx, self.subject, lose("member", PARTS))
+        on_node.inject(cluster, self.subject, lose("member", PARTS))
 
-    def replace(self, ctx: FaultContext) -> None:
+    def replace(self, cluster: Cluster) -> None:
         """Remove the old member from etcd and join a new one.
 
         From here on the armed undo finishes the replacement.
@@ -56,16 +58,18 @@ class MemberLoss:
             StepFailed: etcd or the node refused; carries its own words.
             DeadlineExceeded: the new member did not catch up.
         """
-        members = others_list(ctx, self.subject)
-        line = replacement(self.subject, members, ctx.inventory.node(self.subject).address)
+        members = others_list(cluster, self.subject)
+        line = replacement(self.subject, members, cluster.inventory.node(self.subject).address)
         # The first undo fires earlier than this one: should the harness die here, it wins, and this
         # one finds all well.
-        NodeUndo(ctx.hosts, self.subject, "etcd-new-member", line).arm(on_node.undo_seconds(ctx))
-        NodeUndo(ctx.hosts, self.subject, "etcd-member", "").disarm()
+        NodeUndo(cluster.hosts, self.subject, "etcd-new-member", line).arm(
+            on_node.undo_seconds(cluster)
+        )
+        NodeUndo(cluster.hosts, self.subject, "etcd-member", "").disarm()
         self.finishing = line
-        ctx.hosts.change(self.subject, line, REPLACE_S)
+        cluster.hosts.change(self.subject, line, REPLACE_S)
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Give the data back, or finish the replacement once it has begun.
 
         Etcd takes no removed member back.
@@ -74,10 +78,10 @@ class MemberLoss:
             StepFailed: the node is out of reach or refused; carries its own words.
         """
         if not self.finishing:
-            on_node.heal(ctx, self.subject, lose("member", PARTS))
+            on_node.heal(cluster, self.subject, lose("member", PARTS))
             return
-        ctx.hosts.change(self.subject, self.finishing, REPLACE_S)
-        NodeUndo(ctx.hosts, self.subject, "etcd-new-member", self.finishing).disarm()
+        cluster.hosts.change(self.subject, self.finishing, REPLACE_S)
+        NodeUndo(cluster.hosts, self.subject, "etcd-new-member", self.finishing).disarm()
 
 
 def replacement(
@@ -137,17 +141,17 @@ exit 1
 """
 
 
-def others_list(ctx: FaultContext, node: str) -> list[Listed]:
+def others_list(cluster: Cluster, node: str) -> list[Listed]:
     """The members of etcd, as the first control plane lists them that answers and is not ``node``.
 
     Raises:
         StepFailed: none does.
     """
     said = []
-    for other in ctx.inventory.control_planes:
+    for other in cluster.inventory.control_planes:
         if other.name != node:
             try:
-                return read_list(ctx.hosts, other.name)
+                return read_list(cluster.hosts, other.name)
             except (StepFailed, DeadlineExceeded) as error:
                 said.append(str(error))
     raise StepFailed(

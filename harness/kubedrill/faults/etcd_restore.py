@@ -18,7 +18,7 @@ from kubedrill.faults.on_node import KEPT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 BUMP = 1_000_000_000
 """What a restored snapshot's revisions are raised by, so that no watcher sees one twice (etcd's
@@ -57,55 +57,56 @@ class QuorumGone:
     name: str = "quorum lost for good"
     kept: bool = False
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
-        return on_node.quorum_stands(ctx, self.nodes, self.lost)
+        return on_node.quorum_stands(cluster, self.nodes, self.lost)
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on every member, then take the data of the lost ones.
 
         Raises KubedrillError.
         """
         try:
             for name in self.nodes:
-                _undo(ctx, name).arm(on_node.undo_seconds(ctx))
+                _undo(cluster, name).arm(on_node.undo_seconds(cluster))
         except (StepFailed, DeadlineExceeded) as error:
             raise KubedrillError(
                 f"the undo could not be armed, so nothing was broken: {error}"
             ) from error
         try:
-            _each(self.lost, lambda name: _stop(ctx, name))
+            _each(self.lost, lambda name: _stop(cluster, name))
         except StepFailed as error:
             raise KubedrillError(f"the fault could not be made: {error}") from error
 
-    def restore(self, ctx: FaultContext, snapshot: Snapshot, members: list[Listed]) -> None:
+    def restore(self, cluster: Cluster, snapshot: Snapshot, members: list[Listed]) -> None:
         """Stop what is left, make every member's data anew from the snapshot, start all of them.
 
         Raises:
             StepFailed: names each node on which it failed; nothing was started then.
         """
-        _each(self.nodes, lambda name: _stop(ctx, name))
-        _each(self.nodes, lambda name: _unpack(ctx, name, snapshot, members))
-        _each(self.nodes, lambda name: ctx.hosts.change(name, start(*_PARTS)))
+        _each(self.nodes, lambda name: _stop(cluster, name))
+        _each(self.nodes, lambda name: _unpack(cluster, name, snapshot, members))
+        _each(self.nodes, lambda name: cluster.hosts.change(name, start(*_PARTS)))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Give every member its old data back, or, where the restored etcd serves, remove them.
 
         Raises:
             StepFailed: names each node that refused.
         """
         if not self.kept:
-            _each(self.nodes, lambda name: on_node.heal(ctx, name, _GONE))
+            _each(self.nodes, lambda name: on_node.heal(cluster, name, _GONE))
             return
         # All timers first: a harness that dies between two of them must not leave one member with
         # old data.
-        _each(self.nodes, lambda name: _undo(ctx, name).disarm())
+        _each(self.nodes, lambda name: _undo(cluster, name).disarm())
         _each(
-            self.nodes, lambda name: ctx.hosts.change(name, f"rm -rf {DATA}/member{KEPT} {FOLDER}")
+            self.nodes,
+            lambda name: cluster.hosts.change(name, f"rm -rf {DATA}/member{KEPT} {FOLDER}"),
         )
 
 
-def take_snapshot(ctx: FaultContext, node: str) -> Snapshot:
+def take_snapshot(cluster: Cluster, node: str) -> Snapshot:
     """Save a snapshot on a member, verify it, bring it here, and leave nothing of it on the node.
 
     Raises:
@@ -114,13 +115,15 @@ def take_snapshot(ctx: FaultContext, node: str) -> Snapshot:
     file = f"{FOLDER}/snapshot.db"
     save = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && {ETCDCTL.replace('=4s', '=50s')} snapshot save {file} >&2"
     try:
-        ctx.hosts.change(node, save)
+        cluster.hosts.change(node, save)
         status = json.loads(
-            ctx.hosts.read(node, ["etcdutl", "snapshot", "status", file, "-w", "json"]).stdout
+            cluster.hosts.read(node, ["etcdutl", "snapshot", "status", file, "-w", "json"]).stdout
         )
-        packed = base64.b64decode(ctx.hosts.read(node, f"gzip -1 -c {file} | base64 -w0").stdout)
+        packed = base64.b64decode(
+            cluster.hosts.read(node, f"gzip -1 -c {file} | base64 -w0").stdout
+        )
     finally:
-        ctx.hosts.change(node, ["rm", "-rf", FOLDER], check=False)
+        cluster.hosts.change(node, ["rm", "-rf", FOLDER], check=False)
     if not status.get("totalKey"):
         raise StepFailed(
             f"the snapshot that {node} saved holds no key; expected the cluster's objects"
@@ -141,25 +144,25 @@ def restoring(node: str, members: list[Listed], data: str = DATA) -> str:
     )
 
 
-def _stop(ctx: FaultContext, node: str) -> None:
-    ctx.hosts.change(node, _GONE.inject)
+def _stop(cluster: Cluster, node: str) -> None:
+    cluster.hosts.change(node, _GONE.inject)
 
 
-def _unpack(ctx: FaultContext, node: str, snapshot: Snapshot, members: list[Listed]) -> None:
+def _unpack(cluster: Cluster, node: str, snapshot: Snapshot, members: list[Listed]) -> None:
     """Put the snapshot on a node, through the command's input.
 
     It never stands in a command line or a log.
     """
     text = base64.b64encode(snapshot.packed).decode()
     line = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && base64 -d | gzip -d > {FOLDER}/snapshot.db"
-    sent = ctx.hosts.change(node, line, check=False, stdin=text)
+    sent = cluster.hosts.change(node, line, check=False, stdin=text)
     if not sent.ok:
         raise StepFailed(f"{node}: the snapshot could not be written: {sent.stderr.strip()[-300:]}")
-    ctx.hosts.change(node, restoring(node, members), REPLACE_S)
+    cluster.hosts.change(node, restoring(node, members), REPLACE_S)
 
 
-def _undo(ctx: FaultContext, node: str) -> NodeUndo:
-    return NodeUndo(ctx.hosts, node, _GONE.what, _GONE.undo)
+def _undo(cluster: Cluster, node: str) -> NodeUndo:
+    return NodeUndo(cluster.hosts, node, _GONE.what, _GONE.undo)
 
 
 def _each(nodes: Iterable[str], work: Callable[[str], object]) -> None:

@@ -17,7 +17,7 @@ from kubedrill.faults import on_node
 from kubedrill.faults.on_node import Script
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 TABLE = "kubedrill_fault"
 """Name of our table, in the families inet, arp and netdev; the residue check looks for it."""
@@ -73,44 +73,46 @@ class NetworkCut:
         """As "etcd cut off from its peers"."""
         return CUTS[self.kind]
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: the node has a fault already, its kernel or nft refuses the rules, or etcd would lose quorum."""
-        reason = on_node.occupied(ctx, self.subject)
+        reason = on_node.occupied(cluster, self.subject)
         if reason is None and self.kind in ("all", "etcd", "outgoing", "incoming", "loss"):
-            reason = on_node.etcd_majority(ctx, [self.subject])
+            reason = on_node.etcd_majority(cluster, [self.subject])
         if (
             reason is None
             and self.kind == "etcd"
-            and not ctx.inventory.node(self.subject).is_control_plane
+            and not cluster.inventory.node(self.subject).is_control_plane
         ):
             reason = f"{self.subject} has no etcd member; name a control plane"
-        return reason or self._refused(ctx)
+        return reason or self._refused(cluster)
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then load the rules.
 
         Raises KubedrillError where that could not be done.
         """
-        on_node.inject(ctx, self.subject, self._script(ctx))
+        on_node.inject(cluster, self.subject, self._script(cluster))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Remove the table and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(ctx, self.subject, Script(self._what, "", UNDO))
+        on_node.heal(cluster, self.subject, Script(self._what, "", UNDO))
 
     @property
     def _what(self) -> str:
         return f"network-{self.kind}"
 
-    def _script(self, ctx: FaultContext) -> Script:
-        return Script(self._what, load(self._rules(ctx)), UNDO)
+    def _script(self, cluster: Cluster) -> Script:
+        return Script(self._what, load(self._rules(cluster)), UNDO)
 
-    def _rules(self, ctx: FaultContext) -> str:
-        return ruleset(self.kind, find_place(ctx, self.subject), *_api(ctx))
+    def _rules(self, cluster: Cluster) -> str:
+        return ruleset(self.kind, find_place(cluster, self.subject), *_api(cluster))
 
-    def _refused(self, ctx: FaultContext) -> str | None:
+    def _refused(self, cluster: Cluster) -> str | None:
         """Let nft check the rules, which asks the kernel and changes nothing."""
         try:
-            result = ctx.hosts.read(self.subject, load(self._rules(ctx), "--check"), check=False)
+            result = cluster.hosts.read(
+                self.subject, load(self._rules(cluster), "--check"), check=False
+            )
         except (KubedrillError, DeadlineExceeded) as error:
             return str(error)
         if result.ok:
@@ -132,7 +134,7 @@ def load(rules: str, *options: str) -> str:
     return f"nft {' '.join([*options, '-f', '-'])} <<'EOF'\n{rules}EOF"
 
 
-def find_place(ctx: FaultContext, node: str) -> Place:
+def find_place(cluster: Cluster, node: str) -> Place:
     """Where the node stands, asked of the node.
 
     The way to another node, and the SSH session that asks.
@@ -140,12 +142,12 @@ def find_place(ctx: FaultContext, node: str) -> Place:
     Raises:
         KubedrillError: the node does not say.
     """
-    peer = next((other.address for other in ctx.inventory.nodes if other.name != node), None)
+    peer = next((other.address for other in cluster.inventory.nodes if other.name != node), None)
     if peer is None:
         raise KubedrillError(f"{node} is the only node: there is nobody to cut it off from")
     try:
-        routes = json.loads(ctx.hosts.read(node, ["ip", "-json", "route", "get", peer]).stdout)
-        session = ctx.hosts.read(
+        routes = json.loads(cluster.hosts.read(node, ["ip", "-json", "route", "get", peer]).stdout)
+        session = cluster.hosts.read(
             node, 'echo "$SSH_CONNECTION"', check=False, sudo=False
         ).stdout.split()
     except (StepFailed, HostUnreachable, DeadlineExceeded) as error:
@@ -157,10 +159,10 @@ def find_place(ctx: FaultContext, node: str) -> Place:
     return Place(routes[0]["dev"], session[0], int(session[3]))
 
 
-def _api(ctx: FaultContext) -> tuple[list[str], str, int]:
+def _api(cluster: Cluster) -> tuple[list[str], str, int]:
     """Addresses of the API servers, the virtual address and the port on it."""
-    planes = [node.address for node in ctx.inventory.control_planes]
-    return planes, ctx.inventory.endpoint_address, ctx.inventory.api_port
+    planes = [node.address for node in cluster.inventory.control_planes]
+    return planes, cluster.inventory.endpoint_address, cluster.inventory.api_port
 
 
 def ruleset(kind: str, place: Place, planes: list[str], virtual: str, api_port: int) -> str:

@@ -15,7 +15,7 @@ from kubedrill.faults.power import PowerCut
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Node
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 _POLL_S = 1.0
 
@@ -38,31 +38,31 @@ class Shutdown:
     comes_back: bool = False  # without being switched on
     before: str = ""  # which boot it was when the order was given
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a fault is there already, its power could not be given back, or etcd would lose quorum."""
-        node = ctx.inventory.node(self.subject)
-        reason = ctx.power.available(node) or on_node.occupied(ctx, self.subject)
-        return reason or on_node.etcd_majority(ctx, [self.subject])
+        node = cluster.inventory.node(self.subject)
+        reason = cluster.power.available(node) or on_node.occupied(cluster, self.subject)
+        return reason or on_node.etcd_majority(cluster, [self.subject])
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the watchdog, order it, and wait until the node is gone.
 
         Raises:
             KubedrillError: it could not be ordered, or the node did not go: the harness's failure,
                 not the cluster's.
         """
-        node = ctx.inventory.node(self.subject)
-        watchdog(ctx, self.subject).arm()
-        before = boot(ctx, node)
+        node = cluster.inventory.node(self.subject)
+        watchdog(cluster, self.subject).arm()
+        before = boot(cluster, node)
         # A second later, so that the answer to the order still comes.
         order = timer_argv(f"{LOAD_PREFIX}{self.verb}", 1, f"systemctl {self.verb}")
         try:
-            ctx.hosts.change(node, order)
+            cluster.hosts.change(node, order)
             self.before = before
-            seconds = ctx.settings.timeouts.node_boot
+            seconds = cluster.settings.timeouts.node_boot
             wait_for(
                 f"{node.name} to go down",
-                lambda: _gone(ctx, node, before),
+                lambda: _gone(cluster, node, before),
                 seconds=seconds,
                 setting="node_boot",
                 poll_s=_POLL_S,
@@ -70,7 +70,7 @@ class Shutdown:
         except (StepFailed, DeadlineExceeded) as error:
             raise KubedrillError(f"the fault could not be made: {error}") from error
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Switch it on until it answers from another boot, and disarm the watchdog.
 
         One that does not answer any more may be busy shutting down for minutes; switching it on
@@ -79,25 +79,25 @@ class Shutdown:
         Raises:
             DeadlineExceeded: it did not boot within ``timeouts.node_boot``.
         """
-        node = ctx.inventory.node(self.subject)
+        node = cluster.inventory.node(self.subject)
 
         def up() -> bool | Waiting:
             try:
-                if not self.comes_back or ctx.power.is_off(node):
-                    ctx.power.on(node)
+                if not self.comes_back or cluster.power.is_off(node):
+                    cluster.power.on(node)
             except StepFailed as error:
                 return Waiting(str(error))
-            ctx.hosts.forget(node)
-            now = boot(ctx, node)
+            cluster.hosts.forget(node)
+            now = boot(cluster, node)
             return (
                 True
                 if now not in ("", self.before)
                 else Waiting("not booted" if now else "no answer over SSH")
             )
 
-        seconds = ctx.settings.timeouts.node_boot
+        seconds = cluster.settings.timeouts.node_boot
         wait_for(f"{node.name} to boot", up, seconds=seconds, setting="node_boot", poll_s=_POLL_S)
-        watchdog(ctx, self.subject).disarm()
+        watchdog(cluster, self.subject).disarm()
 
 
 @dataclass
@@ -122,29 +122,29 @@ class Hang:
     subject: str
     name: str = "hang"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: it cannot be paused from here, a fault is there already, or etcd would lose quorum."""
-        reason = ctx.power.pause_available(ctx.inventory.node(self.subject)) or on_node.occupied(
-            ctx, self.subject
-        )
-        return reason or on_node.etcd_majority(ctx, [self.subject])
+        reason = cluster.power.pause_available(
+            cluster.inventory.node(self.subject)
+        ) or on_node.occupied(cluster, self.subject)
+        return reason or on_node.etcd_majority(cluster, [self.subject])
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the watchdog, then pause. Raises KubedrillError where that could not be done."""
-        node = ctx.inventory.node(self.subject)
-        watchdog(ctx, self.subject, "resume").arm()
+        node = cluster.inventory.node(self.subject)
+        watchdog(cluster, self.subject, "resume").arm()
         try:
-            ctx.power.pause(node)
+            cluster.power.pause(node)
         except (StepFailed, DeadlineExceeded) as error:
             raise KubedrillError(f"the fault could not be made: {error}") from error
-        ctx.hosts.forget(node)
+        cluster.hosts.forget(node)
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Let the node go on and disarm the watchdog; one that is not paused is left as it is."""
-        node = ctx.inventory.node(self.subject)
-        ctx.power.resume(node)
-        ctx.hosts.forget(node)
-        watchdog(ctx, self.subject, "resume").disarm()
+        node = cluster.inventory.node(self.subject)
+        cluster.power.resume(node)
+        cluster.hosts.forget(node)
+        watchdog(cluster, self.subject, "resume").disarm()
 
 
 @dataclass
@@ -158,25 +158,27 @@ class ZoneOutage:
     nodes: tuple[str, ...]
     name: str = "zone power off"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: no node carries the label, one cannot be switched or has a fault, or etcd would lose quorum."""
         if not self.nodes:
             return f"zone {self.subject} has no nodes"
         for name in self.nodes:
-            reason = ctx.power.available(ctx.inventory.node(name)) or on_node.occupied(ctx, name)
+            reason = cluster.power.available(cluster.inventory.node(name)) or on_node.occupied(
+                cluster, name
+            )
             if reason:
                 return reason
-        return on_node.etcd_majority(ctx, self.nodes)
+        return on_node.etcd_majority(cluster, self.nodes)
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm each one's watchdog and cut it, one after the other.
 
         Raises KubedrillError where one could not be cut.
         """
         for name in self.nodes:
-            PowerCut(name).inject(ctx)
+            PowerCut(name).inject(cluster)
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Give all of them their power back, though one of them fails.
 
         Raises:
@@ -185,29 +187,31 @@ class ZoneOutage:
         failed = []
         for name in self.nodes:
             try:
-                PowerCut(name).heal(ctx)
+                PowerCut(name).heal(cluster)
             except (StepFailed, DeadlineExceeded) as error:
                 failed.append(f"{name}: {error}")
         if failed:
             raise StepFailed("; ".join(failed))
 
 
-def watchdog(ctx: FaultContext, node: str, verb: str = "on") -> Watchdog:
+def watchdog(cluster: Cluster, node: str, verb: str = "on") -> Watchdog:
     """The undo on the harness host: a node that is off or paused can keep no timer."""
-    return Watchdog(ctx.inventory, node, ctx.config_path, on_node.undo_seconds(ctx), verb)
+    return Watchdog(
+        cluster.inventory, node, cluster.config_path, on_node.undo_seconds(cluster), verb
+    )
 
 
-def boot(ctx: FaultContext, node: Node) -> str:
+def boot(cluster: Cluster, node: Node) -> str:
     """Which boot of the node this is, "" where it does not answer."""
     try:
-        return ctx.hosts.read(
-            node, _STARTED, ctx.settings.timeouts.ssh_connect, check=False
+        return cluster.hosts.read(
+            node, _STARTED, cluster.settings.timeouts.ssh_connect, check=False
         ).stdout.strip()
     except (HostUnreachable, DeadlineExceeded):
         return ""
 
 
-def _gone(ctx: FaultContext, node: Node, before: str) -> bool | Waiting:
-    ctx.hosts.forget(node)
-    now = boot(ctx, node)
+def _gone(cluster: Cluster, node: Node, before: str) -> bool | Waiting:
+    cluster.hosts.forget(node)
+    now = boot(cluster, node)
     return True if now != before else Waiting("it still answers over SSH")

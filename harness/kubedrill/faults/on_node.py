@@ -15,7 +15,7 @@ from kubedrill.cluster.undo_timer import LOAD_PREFIX, UNIT_PREFIX, NodeUndo, uni
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 
 KEPT = ".kubedrill-fault"
@@ -37,53 +37,53 @@ class Script:
     undo: str
 
 
-def undo_seconds(ctx: FaultContext) -> float:
+def undo_seconds(cluster: Cluster) -> float:
     """How long a fault may last before the node puts itself right.
 
     The wait for NotReady, and for recovery.
     """
-    return ctx.settings.timeouts.node_not_ready + ctx.settings.timeouts.recovery
+    return cluster.settings.timeouts.node_not_ready + cluster.settings.timeouts.recovery
 
 
-def inject(ctx: FaultContext, node: str, script: Script) -> None:
+def inject(cluster: Cluster, node: str, script: Script) -> None:
     """Arm the undo on the node, then break it.
 
     Raises:
         KubedrillError: the undo could not be armed (then nothing was broken) or the fault could not
             be made: the harness's failure, not the cluster's.
     """
-    undo = NodeUndo(ctx.hosts, node, script.what, script.undo)
+    undo = NodeUndo(cluster.hosts, node, script.what, script.undo)
     try:
-        undo.arm(undo_seconds(ctx))
+        undo.arm(undo_seconds(cluster))
     except (StepFailed, DeadlineExceeded) as error:
         raise KubedrillError(
             f"the undo could not be armed, so nothing was broken: {error}"
         ) from error
     try:
-        ctx.hosts.change(node, ["/bin/sh", "-c", script.inject])
+        cluster.hosts.change(node, ["/bin/sh", "-c", script.inject])
     except (StepFailed, DeadlineExceeded) as error:
         raise KubedrillError(f"the fault could not be made: {error}") from error
 
 
-def heal(ctx: FaultContext, node: str, script: Script) -> None:
+def heal(cluster: Cluster, node: str, script: Script) -> None:
     """Put the node back and disarm the undo, which stays armed where that failed.
 
     Raises:
         StepFailed: the node is out of reach or refused; carries its own words.
         DeadlineExceeded: the node did not answer in time.
     """
-    undo = NodeUndo(ctx.hosts, node, script.what, script.undo)
+    undo = NodeUndo(cluster.hosts, node, script.what, script.undo)
     undo.run()
     undo.disarm()
 
 
-def occupied(ctx: FaultContext, node: str) -> str | None:
+def occupied(cluster: Cluster, node: str) -> str | None:
     """Why a node takes no further fault: it is out of reach, or has one already.
 
     None when it is free.
     """
     try:
-        units = units_on(ctx.hosts, node)
+        units = units_on(cluster.hosts, node)
     except (HostUnreachable, DeadlineExceeded) as error:
         return str(error)
     # A control plane also keeps the undos of other nodes' cordons: cp1 that of cp10.
@@ -96,7 +96,7 @@ def occupied(ctx: FaultContext, node: str) -> str | None:
     )
 
 
-def etcd_majority(ctx: FaultContext, lost: Iterable[str]) -> str | None:
+def etcd_majority(cluster: Cluster, lost: Iterable[str]) -> str | None:
     """Why etcd would lose its quorum with the members on these nodes.
 
     None when a majority of all members is left.
@@ -104,9 +104,9 @@ def etcd_majority(ctx: FaultContext, lost: Iterable[str]) -> str | None:
     Members are asked live: one that is down already, or a learner, does not count as left.
     """
     gone = set(lost)
-    if not any(node.name in gone for node in ctx.inventory.control_planes):
+    if not any(node.name in gone for node in cluster.inventory.control_planes):
         return None
-    members = ctx.api.etcd_members()
+    members = cluster.api.etcd_members()
     left = [
         member.node
         for member in members
@@ -121,21 +121,23 @@ def etcd_majority(ctx: FaultContext, lost: Iterable[str]) -> str | None:
     )
 
 
-def quorum_stands(ctx: FaultContext, nodes: Iterable[str], lost: Iterable[str]) -> str | None:
+def quorum_stands(cluster: Cluster, nodes: Iterable[str], lost: Iterable[str]) -> str | None:
     """Why etcd's quorum cannot be taken away.
 
     A node has a fault already, etcd is not whole, or outlives ``lost``.
     """
     for name in nodes:
-        reason = occupied(ctx, name)
+        reason = occupied(cluster, name)
         if reason:
             return reason
     broken = [
         f"etcd on {member.node}: {member.error}"
-        for member in ctx.api.etcd_members()
+        for member in cluster.api.etcd_members()
         if member.error
     ]
     if broken:
         return "; ".join(broken)
     gone = list(lost)
-    return None if etcd_majority(ctx, gone) else f"etcd keeps its quorum without {', '.join(gone)}"
+    return (
+        None if etcd_majority(cluster, gone) else f"etcd keeps its quorum without {', '.join(gone)}"
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 
 @dataclass
@@ -37,11 +37,11 @@ class PodKill:
         """As "pod killed"."""
         return "pod killed" if self.pod else "all pods killed"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: there is no such pod, or nobody would replace it."""
         pods = [
             p
-            for p in ctx.api.pods(self.namespace, self.selector)
+            for p in cluster.api.pods(self.namespace, self.selector)
             if self.pod in ("", p.metadata.name)
         ]
         if not pods:
@@ -55,19 +55,19 @@ class PodKill:
             f"nobody would replace {', '.join(orphans)}: no controller owns it" if orphans else None
         )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Delete them in one request."""
         if self.pod:
-            ctx.api.core.delete_namespaced_pod(self.pod, self.namespace, grace_period_seconds=0)
+            cluster.api.core.delete_namespaced_pod(self.pod, self.namespace, grace_period_seconds=0)
         else:
-            ctx.api.core.delete_collection_namespaced_pod(
+            cluster.api.core.delete_collection_namespaced_pod(
                 self.namespace, label_selector=self.selector, grace_period_seconds=0
             )
-        ctx.note(self.subject, "deleted without grace")
+        cluster.note(self.subject, "deleted without grace")
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Nothing to do: the controller has made new ones."""
-        del ctx
+        del cluster
 
 
 @dataclass
@@ -88,24 +88,24 @@ class ContainerKill:
         """As "kubedrill-app/hello-1/hello"."""
         return f"{self.namespace}/{self.pod}/{self.container}"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: the node does not know such a container."""
         try:
-            found = ctx.hosts.read(self.node, f'[ -n "{self._pid}" ]', check=False).ok
+            found = cluster.hosts.read(self.node, f'[ -n "{self._pid}" ]', check=False).ok
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
         return None if found else f"{self.node} runs no container {self.subject}"
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Kill it. Raises KubedrillError where that could not be done."""
         try:
-            ctx.hosts.change(self.node, f'pid="{self._pid}"; [ -n "$pid" ] && kill -KILL $pid')
+            cluster.hosts.change(self.node, f'pid="{self._pid}"; [ -n "$pid" ] && kill -KILL $pid')
         except (StepFailed, DeadlineExceeded) as error:
             raise KubedrillError(f"the fault could not be made: {error}") from error
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Nothing to do: the kubelet has started another."""
-        del ctx
+        del cluster
 
     @property
     def _pid(self) -> str:

@@ -9,7 +9,7 @@ from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 from kubedrill.cluster.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 
 @dataclass
@@ -22,32 +22,32 @@ class PowerCut:
     subject: str
     name: str = "power off"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Say why the node's power cannot be switched from here, None when it can."""
-        return ctx.power.available(ctx.inventory.node(self.subject))
+        return cluster.power.available(cluster.inventory.node(self.subject))
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the watchdog, then cut the power.
 
         Raises:
             KubedrillError: the power could not be cut: the harness's failure, not the cluster's.
         """
-        node = ctx.inventory.node(self.subject)
-        self.watchdog(ctx).arm()
+        node = cluster.inventory.node(self.subject)
+        self.watchdog(cluster).arm()
         try:
-            ctx.power.off(node)
+            cluster.power.off(node)
         except (StepFailed, DeadlineExceeded) as error:
             raise KubedrillError(f"the fault could not be made: {error}") from error
-        ctx.hosts.forget(node)
+        cluster.hosts.forget(node)
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Give the power back and disarm the watchdog; a node that is on stays on."""
-        node = ctx.inventory.node(self.subject)
-        ctx.power.on(node)
-        ctx.hosts.forget(node)
-        self.watchdog(ctx).disarm()
+        node = cluster.inventory.node(self.subject)
+        cluster.power.on(node)
+        cluster.hosts.forget(node)
+        self.watchdog(cluster).disarm()
 
-    def watchdog(self, ctx: FaultContext) -> Watchdog:
+    def watchdog(self, cluster: Cluster) -> Watchdog:
         """The undo on the harness host."""
-        seconds = ctx.settings.timeouts.node_not_ready + ctx.settings.timeouts.recovery
-        return Watchdog(ctx.inventory, self.subject, ctx.config_path, seconds=seconds)
+        seconds = cluster.settings.timeouts.node_not_ready + cluster.settings.timeouts.recovery
+        return Watchdog(cluster.inventory, self.subject, cluster.config_path, seconds=seconds)

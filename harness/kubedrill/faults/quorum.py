@@ -10,7 +10,7 @@ from kubedrill.faults import on_node
 from kubedrill.faults.services import SERVICES, script
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 _FREEZE = script(SERVICES["etcd"], "freeze")
 
@@ -26,19 +26,19 @@ class QuorumLoss:
     subject: str = "etcd"
     name: str = "quorum lost"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
-        return on_node.quorum_stands(ctx, self.nodes, self.nodes)
+        return on_node.quorum_stands(cluster, self.nodes, self.nodes)
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm each node's undo and freeze its member, one by one.
 
         Raises KubedrillError where that fails.
         """
         for name in self.nodes:
-            on_node.inject(ctx, name, _FREEZE)
+            on_node.inject(cluster, name, _FREEZE)
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Let every member go on, though one node refuses.
 
         Raises:
@@ -47,7 +47,7 @@ class QuorumLoss:
         failed = []
         for name in self.nodes:
             try:
-                on_node.heal(ctx, name, _FREEZE)
+                on_node.heal(cluster, name, _FREEZE)
             except KubedrillError as error:
                 failed.append(f"{name}: {error}")
         if failed:

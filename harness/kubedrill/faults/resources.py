@@ -17,7 +17,7 @@ from kubedrill.faults import on_node
 from kubedrill.faults.on_node import Script
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 DISKS = {"etcd": "/var/lib/etcd", "containerd": "/var/lib/containerd", "root": "/"}
 """Whose filesystem is filled → a folder on it (kubeadm's and containerd's defaults)."""
@@ -70,30 +70,30 @@ class DiskFull:
         """As "disk of etcd full"."""
         return f"disk of {self.whose} full"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a fault is there, the filesystem is shared with others, or etcd would lose quorum."""
         folder = DISKS[self.whose]
         own = f"[ -d {folder} ] && ! {_CONTAINER}"
-        reason = on_node.occupied(ctx, self.subject)
+        reason = on_node.occupied(cluster, self.subject)
         if reason is None and self.whose != "containerd":
-            reason = on_node.etcd_majority(ctx, [self.subject])
+            reason = on_node.etcd_majority(cluster, [self.subject])
         return reason or _refused(
-            ctx,
+            cluster,
             self.subject,
             own,
             f"{folder} is missing, or on its host's disk, which all nodes there share",
         )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then fill.
 
         Raises KubedrillError where that could not be done.
         """
-        on_node.inject(ctx, self.subject, fill(self.whose, DISKS[self.whose]))
+        on_node.inject(cluster, self.subject, fill(self.whose, DISKS[self.whose]))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Remove the file and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(ctx, self.subject, fill(self.whose, DISKS[self.whose]))
+        on_node.heal(cluster, self.subject, fill(self.whose, DISKS[self.whose]))
 
 
 @dataclass
@@ -112,26 +112,28 @@ class Load:
         """As "memory used up"."""
         return f"{self.what} used up"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: a fault is there, the node shares its host's, or etcd would lose quorum."""
-        reason = on_node.occupied(ctx, self.subject) or on_node.etcd_majority(ctx, [self.subject])
+        reason = on_node.occupied(cluster, self.subject) or on_node.etcd_majority(
+            cluster, [self.subject]
+        )
         return reason or _refused(
-            ctx,
+            cluster,
             self.subject,
             f"! {_CONTAINER}",
             f"it is a container: its {self.what} is its host's, of every node there and of the harness",
         )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then load it.
 
         Raises KubedrillError where that could not be done.
         """
-        on_node.inject(ctx, self.subject, load(self.what, on_node.undo_seconds(ctx)))
+        on_node.inject(cluster, self.subject, load(self.what, on_node.undo_seconds(cluster)))
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Stop the load and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(ctx, self.subject, load(self.what, on_node.undo_seconds(ctx)))
+        on_node.heal(cluster, self.subject, load(self.what, on_node.undo_seconds(cluster)))
 
 
 def fill(whose: str, folder: str) -> Script:
@@ -161,9 +163,9 @@ def load(what: str, seconds: float) -> Script:
     return Script(what, command, f"systemctl stop {unit}.service 2>/dev/null || true")
 
 
-def _refused(ctx: FaultContext, node: str, question: str, reason: str) -> str | None:
+def _refused(cluster: Cluster, node: str, question: str, reason: str) -> str | None:
     try:
-        good = ctx.hosts.read(node, question, check=False).ok
+        good = cluster.hosts.read(node, question, check=False).ok
     except (StepFailed, DeadlineExceeded) as error:
         return str(error)
     return None if good else f"{node}: {reason}"

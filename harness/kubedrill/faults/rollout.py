@@ -13,7 +13,7 @@ from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 BREAKS: dict[str, dict[str, Any]] = {
     "image missing": {"image": "kubedrill.invalid/no-such-image:v0"},
@@ -59,9 +59,9 @@ class BadRollout:
         """As "bad rollout: image missing"."""
         return f"bad rollout: {self.wrong}"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: the Deployment would give up a pod that serves for one that does not."""
-        found = ctx.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
+        found = cluster.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
         update = found.spec.strategy.rolling_update
         if update is None:
             return f"Deployment {self.subject} is not updated pod by pod (strategy {found.spec.strategy.type})"
@@ -72,13 +72,13 @@ class BadRollout:
             else f"Deployment {self.subject} may miss {gives} pods while it is updated"
         )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the rollback on a control plane, then release.
 
         Raises KubedrillError where the undo cannot be armed.
         """
-        found = ctx.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
-        container = ctx.api.client.sanitize_for_serialization(
+        found = cluster.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
+        container = cluster.api.client.sanitize_for_serialization(
             found.spec.template.spec.containers[0]
         )
         self.before = {
@@ -86,19 +86,19 @@ class BadRollout:
             **{part: container.get(part) for part in BREAKS[self.wrong]},
         }
         try:
-            self._undo(ctx).arm(on_node.undo_seconds(ctx))
+            self._undo(cluster).arm(on_node.undo_seconds(cluster))
         except (StepFailed, DeadlineExceeded) as error:
             raise KubedrillError(
                 f"the undo could not be armed, so nothing was broken: {error}"
             ) from error
-        self._patch(ctx, {"name": container["name"], **BREAKS[self.wrong]})
-        ctx.note(self.subject, f"released: {self.wrong}")
+        self._patch(cluster, {"name": container["name"], **BREAKS[self.wrong]})
+        cluster.note(self.subject, f"released: {self.wrong}")
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Roll back to what was there, and disarm the undo. Does not wait for the pods."""
         if self.before:
-            self._patch(ctx, self.before)
-            self._undo(ctx).disarm()
+            self._patch(cluster, self.before)
+            self._undo(cluster).disarm()
 
     def symptom(self, pods: list[Any]) -> str:
         """How Kubernetes tells what is wrong with the new pod, "" as long as it does not."""
@@ -116,11 +116,11 @@ class BadRollout:
                     return f"pod {pod.metadata.name}: {waiting or running}"
         return ""
 
-    def _patch(self, ctx: FaultContext, container: dict[str, Any]) -> None:
+    def _patch(self, cluster: Cluster, container: dict[str, Any]) -> None:
         patch = {"spec": {"template": {"spec": {"containers": [container]}}}}
-        ctx.api.apps.patch_namespaced_deployment(self.deployment, self.namespace, patch)
+        cluster.api.apps.patch_namespaced_deployment(self.deployment, self.namespace, patch)
 
-    def _undo(self, ctx: FaultContext) -> NodeUndo:
+    def _undo(self, cluster: Cluster) -> NodeUndo:
         """On a control plane, as no node is broken.
 
         The same patch, which changes nothing where it is back already.
@@ -130,4 +130,4 @@ class BadRollout:
             f"kubectl --kubeconfig {ADMIN_CONF} -n {self.namespace} patch deployment {self.deployment} "
             f"--type=strategic -p {shlex.quote(patch)}"
         )
-        return NodeUndo(ctx.hosts, ctx.inventory.control_planes[0].name, "rollout", line)
+        return NodeUndo(cluster.hosts, cluster.inventory.control_planes[0].name, "rollout", line)

@@ -23,7 +23,7 @@ from kubedrill.faults.on_node import Script
 from kubedrill.faults.pods import pids
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 MANIFESTS = "/etc/kubernetes/manifests"
 """kubeadm's folder of static pods (kubelet configuration, staticPodPath)."""
@@ -111,45 +111,47 @@ class ServiceFault:
         """What is run on the node."""
         return script(SERVICES[self.service], self.verb)
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: the node has a fault already or no such service running, or too few of its kind would be left."""
         return (
-            on_node.occupied(ctx, self.subject)
-            or self._missing(ctx)
-            or self._last_of_its_kind(ctx)
-            or (on_node.etcd_majority(ctx, [self.subject]) if self.service == "etcd" else None)
+            on_node.occupied(cluster, self.subject)
+            or self._missing(cluster)
+            or self._last_of_its_kind(cluster)
+            or (on_node.etcd_majority(cluster, [self.subject]) if self.service == "etcd" else None)
         )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then break.
 
         Raises KubedrillError where that could not be done.
         """
-        on_node.inject(ctx, self.subject, self.script)
+        on_node.inject(cluster, self.subject, self.script)
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Start it again, or let it go on, and disarm the undo.
 
         Raises StepFailed where the node refuses.
         """
-        on_node.heal(ctx, self.subject, self.script)
+        on_node.heal(cluster, self.subject, self.script)
 
-    def _missing(self, ctx: FaultContext) -> str | None:
+    def _missing(self, cluster: Cluster) -> str | None:
         service = SERVICES[self.service]
         look = (
             f"systemctl is-active --quiet {service.name}"
             if service.kind == "unit"
             else f'[ -n "{_pids(service)}" ]'
         )
-        if ctx.hosts.read(self.subject, look, check=False).ok:
+        if cluster.hosts.read(self.subject, look, check=False).ok:
             return None
         return f"{self.service} does not run on {self.subject}, so it cannot be {VERBS[self.verb]} there"
 
-    def _last_of_its_kind(self, ctx: FaultContext) -> str | None:
+    def _last_of_its_kind(self, cluster: Cluster) -> str | None:
         """One of the control plane's services needs another control plane that goes on serving."""
         if self.service in ("kubelet", "containerd", "kube-proxy", "coredns"):
             return None
-        others = [node.name for node in ctx.inventory.control_planes if node.name != self.subject]
+        others = [
+            node.name for node in cluster.inventory.control_planes if node.name != self.subject
+        ]
         return (
             None
             if others

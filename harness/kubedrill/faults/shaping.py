@@ -13,7 +13,7 @@ from kubedrill.faults.network import find_place
 from kubedrill.faults.on_node import Script
 
 if TYPE_CHECKING:
-    from kubedrill.faults.base import FaultContext
+    from kubedrill.cluster.context import Cluster
 
 DISCIPLINES = {
     "latency": "netem delay 100ms 20ms",
@@ -50,28 +50,36 @@ class Shaping:
         """As "network 100 ms late"."""
         return f"network {WORDS[self.kind]}"
 
-    def available(self, ctx: FaultContext) -> str | None:
+    def available(self, cluster: Cluster) -> str | None:
         """Why not: the kernel has no such discipline, or the uplink has one of its owner's that would be lost."""
-        return on_node.occupied(ctx, self.subject) or self._refused(ctx) or self._owned(ctx)
+        return (
+            on_node.occupied(cluster, self.subject)
+            or self._refused(cluster)
+            or self._owned(cluster)
+        )
 
-    def inject(self, ctx: FaultContext) -> None:
+    def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then shape.
 
         Raises KubedrillError where that could not be done.
         """
-        on_node.inject(ctx, self.subject, script(self.kind, find_place(ctx, self.subject).uplink))
+        on_node.inject(
+            cluster, self.subject, script(self.kind, find_place(cluster, self.subject).uplink)
+        )
 
-    def heal(self, ctx: FaultContext) -> None:
+    def heal(self, cluster: Cluster) -> None:
         """Delete the discipline and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(ctx, self.subject, script(self.kind, find_place(ctx, self.subject).uplink))
+        on_node.heal(
+            cluster, self.subject, script(self.kind, find_place(cluster, self.subject).uplink)
+        )
 
-    def _refused(self, ctx: FaultContext) -> str | None:
+    def _refused(self, cluster: Cluster) -> str | None:
         """Try it in a network namespace of its own, which is gone with the command.
 
         Nothing of the node is touched.
         """
         try:
-            result = ctx.hosts.read(self.subject, trial(self.kind), check=False)
+            result = cluster.hosts.read(self.subject, trial(self.kind), check=False)
         except (HostUnreachable, DeadlineExceeded) as error:
             return str(error)
         if result.ok:
@@ -80,11 +88,13 @@ class Shaping:
         said = " ".join(result.stderr.split()) or f"tc ended with {result.rc}"
         return f"no {discipline} on {self.subject}: its kernel said {said!r} to 'tc qdisc add … {discipline}'"
 
-    def _owned(self, ctx: FaultContext) -> str | None:
+    def _owned(self, cluster: Cluster) -> str | None:
         try:
-            uplink = find_place(ctx, self.subject).uplink
+            uplink = find_place(cluster, self.subject).uplink
             listed = json.loads(
-                ctx.hosts.read(self.subject, ["tc", "-json", "qdisc", "show", "dev", uplink]).stdout
+                cluster.hosts.read(
+                    self.subject, ["tc", "-json", "qdisc", "show", "dev", uplink]
+                ).stdout
                 or "[]"
             )
         except (KubedrillError, StepFailed) as error:

@@ -16,10 +16,10 @@ from kubernetes.client import ApiException, V1ObjectMeta, V1Pod, V1PodSpec, V1Po
 
 from kubedrill.apps import read_app
 from kubedrill.base.errors import KubedrillError, WouldTouch
+from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts, ReadOnlyPower
 from kubedrill.cluster.timers import LiveTimers
 from kubedrill.core.drill import Drill, DrillContext
-from kubedrill.faults import FaultContext
 from kubedrill.runner.guards import find_unfit
 from kubedrill.runner.lease import held_by
 from kubedrill.runner.seeds import drill_rng
@@ -92,7 +92,7 @@ def rehearse(
         notes: list[str] = []
         power = ReadOnlyPower(inventory, settings)
         note = _noter(notes)
-        faults = FaultContext(inventory, settings, api, hosts, power, config_path, note)
+        faults = Cluster(inventory, settings, api, hosts, power, config_path, note)
         app = source.on(api)
         found = Rehearsal(seed, inventory.kubernetes_version, app.told, find_unfit(faults))
         try:

@@ -18,16 +18,21 @@ from kubedrill.faults import PowerCut, QuorumGone, QuorumLoss, on_node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kubedrill.cluster.context import Cluster
     from kubedrill.cluster.inventory import Inventory
-    from kubedrill.faults import Fault, FaultContext
+    from kubedrill.faults import Fault
 
 
-def find_unfit(ctx: FaultContext) -> list[str]:
+def find_unfit(cluster: Cluster) -> list[str]:
     """Why a drill must not begin: what is unhealthy, and what an earlier fault left behind."""
-    problems = find_problems(ctx.api, ctx.hosts, ctx.inventory)
+    problems = find_problems(cluster.api, cluster.hosts, cluster.inventory)
     known = ("unreachable", "api")  # these are problems already, in words of their own
-    left = [item for item in leftovers(ctx.inventory, ctx.hosts, ctx.api) if item.kind not in known]
-    heal = f"; run 'kubedrill heal --inventory {ctx.inventory.path}'"
+    left = [
+        item
+        for item in leftovers(cluster.inventory, cluster.hosts, cluster.api)
+        if item.kind not in known
+    ]
+    heal = f"; run 'kubedrill heal --inventory {cluster.inventory.path}'"
     return problems + [f"{item}{heal}" for item in left]
 
 
@@ -49,8 +54,8 @@ class FaultGuard:
     A drill whose name says ``quorum`` may take etcd's quorum away.
     """
 
-    def __init__(self, ctx: FaultContext, drill: str) -> None:
-        self._ctx, self._drill = ctx, drill
+    def __init__(self, cluster: Cluster, drill: str) -> None:
+        self._cluster, self._drill = cluster, drill
         self._broken: dict[str, str] = {}  # node → the fault that it has
 
     @contextmanager
@@ -60,7 +65,7 @@ class FaultGuard:
         Raises:
             Unsafe: it must not be made; nothing was broken by it.
         """
-        nodes = nodes_of(fault, self._ctx.inventory)
+        nodes = nodes_of(fault, self._cluster.inventory)
         reason = self._refusal(fault, nodes)
         if reason:
             raise Unsafe(f"{fault.name} of {fault.subject} was not made: {reason}")
@@ -76,10 +81,10 @@ class FaultGuard:
             if node in self._broken:
                 return f"{node} has a fault already ({self._broken[node]}); one fault a node"
         if isinstance(fault, PowerCut | QuorumLoss | QuorumGone) and "quorum" not in self._drill:
-            below = on_node.etcd_majority(self._ctx, nodes)
+            below = on_node.etcd_majority(self._cluster, nodes)
             if below:
                 return below
-        return fault.available(self._ctx)
+        return fault.available(self._cluster)
 
 
 def nodes_of(fault: Fault, inventory: Inventory) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ import shlex
 from typing import Any
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.etcd import Member
 from kubedrill.cluster.hosts import CommandResult
 from kubedrill.config import Settings
-from kubedrill.faults import FaultContext
 
 
 class Nodes:
@@ -89,9 +89,9 @@ PLACE = {
 """What a local node says of its place in the network."""
 
 
-def context(nodes: Nodes, inventory: Any) -> FaultContext:
+def context(nodes: Nodes, inventory: Any) -> Cluster:
     everything: Any = nodes
-    return FaultContext(
+    return Cluster(
         inventory, Settings(), everything, everything, everything, None, lambda _s, _t: None
     )
 

@@ -5,8 +5,9 @@ import pytest
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.api import ApiUnavailable, Eviction
+from kubedrill.cluster.context import Cluster
 from kubedrill.config import Settings
-from kubedrill.faults import Drain, FaultContext, drain_node
+from kubedrill.faults import Drain, drain_node
 from kubedrill.faults.drain import must_leave
 
 
@@ -33,7 +34,7 @@ def pod(
     )
 
 
-class Cluster:
+class Cordoned:
     """One node in memory; ``answers`` are what each eviction of a pod gets in turn, the last one for ever."""
 
     def __init__(self, pods: Any, answers: Any = None) -> None:
@@ -72,7 +73,7 @@ class Cluster:
 
 def context(cluster: Any) -> Any:
     inventory = SimpleNamespace(name="test", control_planes=(SimpleNamespace(name="cp1"),))
-    return FaultContext(
+    return Cluster(
         inventory, Settings(), cluster, cluster, None, None, lambda _subject, _text: None
     )
 
@@ -89,18 +90,18 @@ def test_daemonsets_mirrors_and_finished_pods_stay() -> None:
 
 
 def test_a_429_means_later_not_no() -> None:
-    cluster = Cluster([pod("web")], {"web": [BLOCKED, BLOCKED, Eviction("done")]})
+    cluster = Cordoned([pod("web")], {"web": [BLOCKED, BLOCKED, Eviction("done")]})
     assert drain_node(context(cluster), "w1", 30, "evict") == []
     assert cluster.pod_list == []
 
 
 def test_an_api_server_that_restarts_does_not_end_the_drain() -> None:
-    cluster = Cluster([pod("web")], {"web": [ApiUnavailable("503"), Eviction("done")]})
+    cluster = Cordoned([pod("web")], {"web": [ApiUnavailable("503"), Eviction("done")]})
     assert drain_node(context(cluster), "w1", 30, "evict") == []
 
 
 def test_a_blocked_drain_names_the_pod_and_the_budget_and_uncordons() -> None:
-    cluster = Cluster([pod("web"), pod("proxy", owner="DaemonSet")], {"web": [BLOCKED]})
+    cluster = Cordoned([pod("web"), pod("proxy", owner="DaemonSet")], {"web": [BLOCKED]})
     with pytest.raises(StepFailed) as error:
         Drain("w1", 0.1, "evict_blocked").inject(context(cluster))
     assert "pod shop/web: PodDisruptionBudget shop/web (allows 0 now)" in str(error.value)
@@ -109,20 +110,20 @@ def test_a_blocked_drain_names_the_pod_and_the_budget_and_uncordons() -> None:
 
 
 def test_a_pod_that_is_ending_is_waited_for_and_named_but_not_evicted_again() -> None:
-    cluster = Cluster([pod("slow", ending=True)], {"slow": [AssertionError("evicted twice")]})
+    cluster = Cordoned([pod("slow", ending=True)], {"slow": [AssertionError("evicted twice")]})
     (blocker,) = drain_node(context(cluster), "w1", 0.1, "evict")
     assert str(blocker) == "pod shop/slow: is still ending: its grace period is longer"
 
 
 def test_the_undo_is_armed_before_the_cordon() -> None:
-    cluster = Cluster([])
+    cluster = Cordoned([])
     drain_node(context(cluster), "w1", 5, "evict")
     armed = [cordons for cordons, argv in cluster.commands if argv[0] == "systemd-run"]
     assert armed == [0]
 
 
 def test_heal_disarms_and_may_be_called_twice() -> None:
-    cluster = Cluster([])
+    cluster = Cordoned([])
     fault, ctx = Drain("w1", 5), context(cluster)
     fault.inject(ctx)
     fault.heal(ctx)

@@ -5,7 +5,7 @@ What is undone, recorded, and never touched.
 
 import os
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self, cast
@@ -17,7 +17,7 @@ from kubedrill.base.model import Budget, Record, VerdictKind
 from kubedrill.cluster.context import Cluster
 from kubedrill.config import Settings
 from kubedrill.core.progress import Silent
-from kubedrill.faults import Noop, PowerCut
+from kubedrill.faults import PowerCut
 from kubedrill.record import read_record
 from kubedrill.runner import drill_run
 from kubedrill.runner.drill_run import RunContext
@@ -255,6 +255,22 @@ def test_a_mistake_of_the_harness_is_healed_recorded_and_shown(
     assert undone == [True]
     assert record(tmp_path).ended == "error"
     assert judge(record(tmp_path)).verdict is not VerdictKind.PASS
+
+
+@dataclass
+class Noop:
+    """A fault that breaks nothing."""
+
+    subject: str = "cluster"
+    name: str = "nothing"
+
+    def available(self, _cluster: Any) -> str | None:
+        return None
+
+    def inject(self, cluster: Any) -> None:
+        cluster.note(self.subject, "nothing was broken")
+
+    def heal(self, _cluster: Any) -> None: ...
 
 
 def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(
