@@ -114,8 +114,8 @@ def fitted(document: dict[str, Any]) -> dict[str, Any]:
     [container] = pod["containers"]
     if "drill" in container["command"]:
         container["command"] = [*DRILL, *LIMITS]
-    own = {"name": "bundles", "hostPath": {"path": "/opt/kubedrill", "type": "Directory"}}
-    pod["volumes"] = [own if volume["name"] == "bundles" else volume for volume in pod["volumes"]]
+    mine = {"name": "bundles", "hostPath": {"path": "/opt/kubedrill", "type": "Directory"}}
+    pod["volumes"] = [mine if volume["name"] == "bundles" else volume for volume in pod["volumes"]]
     return document
 
 
@@ -127,12 +127,12 @@ def remove(api: ClusterApi, namespace: dict[str, Any]) -> None:
 
 def volumes_left(api: ClusterApi) -> str | None:
     volumes = api.core.list_persistent_volume().items
-    own = [
+    mine = [
         v.metadata.name
         for v in volumes
         if v.spec.claim_ref and v.spec.claim_ref.namespace == NAMESPACE
     ]
-    return ", ".join(own) or None
+    return ", ".join(mine) or None
 
 
 def run(api: ClusterApi, name: str, spec: dict[str, Any]) -> tuple[int, str]:
@@ -163,20 +163,20 @@ def run(api: ClusterApi, name: str, spec: dict[str, Any]) -> tuple[int, str]:
     pod, code = wait_for(
         f"Job {name} to end", ended, seconds=seconds, setting="activeDeadlineSeconds", poll_s=2
     )
-    said = str(api.core.read_namespaced_pod_log(pod, NAMESPACE))
-    print(f"\n--- {name}: exit code {code}\n{said}")  # noqa: T201 - what the suite is run for
-    return code, said
+    output = str(api.core.read_namespaced_pod_log(pod, NAMESPACE))
+    print(f"\n--- {name}: exit code {code}\n{output}")  # noqa: T201 - what the suite is run for
+    return code, output
 
 
 def test_readiness_from_a_pod_finds_what_the_host_finds(
     api: ClusterApi, inventory: Inventory, jobs: dict[str, Any]
 ) -> None:
     here = judge(gather(inventory, Version.parse(TO), Settings()))
-    code, said = run(api, "kubedrill-readiness", jobs["kubedrill-readiness"])
-    there = json.loads(said[said.index("{") :])
-    assert (there["verdict"], code) == (here.verdict, here.exit_code), said
+    code, output = run(api, "kubedrill-readiness", jobs["kubedrill-readiness"])
+    there = json.loads(output[output.index("{") :])
+    assert (there["verdict"], code) == (here.verdict, here.exit_code), output
     assert {rule["name"] for rule in there["rules"] if not rule["judged"]} == set(here.unjudged), (
-        said
+        output
     )
     ours = {(f.rule, f.subject) for f in here.findings if f.severity in WEIGHTY}
     seen = {
@@ -184,17 +184,17 @@ def test_readiness_from_a_pod_finds_what_the_host_finds(
         for f in there["findings"]
         if f["severity"] in {each.value for each in WEIGHTY}
     }
-    assert seen == ours, said
-    assert "PRIVATE KEY" not in said
+    assert seen == ours, output
+    assert "PRIVATE KEY" not in output
 
 
 def test_a_drill_from_a_pod_passes_and_leaves_nothing_behind(
     api: ClusterApi, jobs: dict[str, Any]
 ) -> None:
-    code, said = run(api, "kubedrill-drill", jobs["kubedrill-drill"])
-    assert code == 0, said
-    assert "PASS" in said
-    assert "PRIVATE KEY" not in said
+    code, output = run(api, "kubedrill-drill", jobs["kubedrill-drill"])
+    assert code == 0, output
+    assert "PASS" in output
+    assert "PRIVATE KEY" not in output
     left = {item.metadata.name for item in api.core.list_namespace().items}
     assert left.isdisjoint({SampleApp.namespace, PROBES})
 
@@ -204,6 +204,6 @@ def test_a_drill_that_needs_the_power_switch_says_that_a_pod_has_none(
 ) -> None:
     spec = json.loads(json.dumps(jobs["kubedrill-drill"]))
     spec["template"]["spec"]["containers"][0]["command"][2] = "failover-worker"
-    code, said = run(api, "kubedrill-power", spec)
-    assert code == 3, said
-    assert "found no way to cut its power from outside" in said
+    code, output = run(api, "kubedrill-power", spec)
+    assert code == 3, output
+    assert "found no way to cut its power from outside" in output

@@ -82,11 +82,11 @@ def wait_for(  # noqa: PLR0913 - each is named by the caller
     seen = ""
     while True:
         asked = clock.now()
-        found = probe()
-        if isinstance(found, Waiting):
-            seen = found.seen
-        elif found is not None:
-            return found
+        result = probe()
+        if isinstance(result, Waiting):
+            seen = result.seen
+        elif result is not None:
+            return result
         left = started + seconds - clock.now()
         if left <= 0:
             raise DeadlineExceeded(what, seconds, setting, f"last seen: {seen}" if seen else "")

@@ -14,7 +14,7 @@ from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import load_settings
 from kubedrill.readiness.gather import gather
 from kubedrill.readiness.judge import judge
-from kubedrill.readiness.model import Finding, Readiness, Severity, Version
+from kubedrill.readiness.model import Issue, Readiness, Severity, Version
 from kubedrill.readiness.to_json import to_json
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def show(found: Readiness, console: Console) -> None:
     )
 
 
-def _table(severity: Severity, findings: tuple[Finding, ...]) -> Table:
+def _table(severity: Severity, findings: tuple[Issue, ...]) -> Table:
     table = Table(
         title=Text(f"{severity.value} ({len(findings)})", style=_STYLES[severity]),
         title_justify="left",
@@ -103,8 +103,8 @@ def _table(severity: Severity, findings: tuple[Finding, ...]) -> Table:
     return table
 
 
-def _words(finding: Finding) -> Text:
-    lines = [finding.found]
+def _words(finding: Issue) -> Text:
+    lines = [finding.actual]
     lines += [f"expected: {finding.expected}"] if finding.expected else []
     lines += (
         [f"to do: {finding.action}"]

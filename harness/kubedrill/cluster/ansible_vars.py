@@ -52,7 +52,7 @@ def read_inventory(path: Path) -> dict[str, Any]:
     hostvars: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
     templated = {
         host: sorted(
-            name for name, value in values.items() if _wanted(name) and holds_template(value)
+            name for name, value in values.items() if _is_read(name) and holds_template(value)
         )
         for host, values in hostvars.items()
     }
@@ -77,7 +77,7 @@ def holds_template(value: Any) -> bool:
     return False
 
 
-def _wanted(name: str) -> bool:
+def _is_read(name: str) -> bool:
     return name.startswith(WANTED_PREFIXES)
 
 

@@ -25,7 +25,7 @@ from kubedrill.cluster.kubeconfig import (
     write_private,
 )
 from kubedrill.cluster.objects import condition_is_true, rollout_problem
-from kubedrill.cluster.vip import vip_holder, vip_holders
+from kubedrill.cluster.virtual_address import vip_holder, vip_holders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -177,10 +177,10 @@ class ClusterApi:
         """
         self.namespaced(obj)
         with _missing_is_fine():
-            found = self._resource(obj).get(
+            result = self._resource(obj).get(
                 name=obj["metadata"]["name"], namespace=obj["metadata"].get("namespace")
             )
-            return dict(found.to_dict())
+            return dict(result.to_dict())
         return None
 
     def namespaced(self, obj: dict[str, Any]) -> bool:
@@ -208,10 +208,7 @@ class ClusterApi:
         )
 
     def rollout_problem(self, kind: str, namespace: str, name: str) -> str | None:
-        """What a Deployment, DaemonSet or StatefulSet still lacks, in words.
-
-        None when it is complete.
-        """
+        """Describe what a workload is missing; None when it is complete."""
         read: Callable[..., Any] = {
             "Deployment": self.apps.read_namespaced_deployment,
             "DaemonSet": self.apps.read_namespaced_daemon_set,
@@ -244,7 +241,7 @@ class ClusterApi:
     def wait_namespace_gone(self, name: str) -> None:
         """Wait (timeouts.namespace_gone) until a namespace is deleted."""
 
-        def lacks() -> str | None:
+        def find_problem() -> str | None:
             try:
                 namespace = self.core.read_namespace(name)
             except client.ApiException as error:
@@ -254,21 +251,24 @@ class ClusterApi:
             left = [c.message for c in namespace.status.conditions or [] if c.status == "True"]
             return f"{namespace.status.phase} {'; '.join(left)}".strip()
 
-        self.wait(f"namespace {name} to be gone", lacks, setting="namespace_gone")
+        self.wait(f"namespace {name} to be gone", find_problem, setting="namespace_gone")
 
     def wait(
-        self, what: str, lacks: Callable[[], str | None], *, setting: str, poll_s: float = 0.5
+        self,
+        what: str,
+        find_problem: Callable[[], str | None],
+        *,
+        setting: str,
+        poll_s: float = 0.5,
     ) -> None:
-        """Wait until ``lacks`` returns None.
+        """Wait (timeouts.``setting``) until ``find_problem`` returns None.
 
-        An API that does not answer meanwhile is one more thing that is lacking.
-
-        ``setting`` names one of timeouts.*.
+        An API that does not answer is one more problem.
         """
 
         def probe() -> bool | Waiting:
             try:
-                problem = lacks()
+                problem = find_problem()
             except ApiUnavailable as error:
                 return Waiting(str(error))
             return True if problem is None else Waiting(problem)

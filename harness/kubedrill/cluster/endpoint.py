@@ -88,9 +88,9 @@ def _balancer_mistakes(
             f"group {BALANCERS} has {names}; expected one host, which has the API's address"
         )
     elif balancers and address and balancers[0].address != address:
-        found = balancers[0].address or "no ansible_host"
+        actual = balancers[0].address or "no ansible_host"
         mistakes.append(
-            f"{names}: has {found}, but cluster_external_address is {address}; correct one of them"
+            f"{names}: has {actual}, but cluster_external_address is {address}; correct one of them"
         )
     return mistakes
 

@@ -96,22 +96,22 @@ def problems(members: list[Member]) -> list[str]:
 
     Empty when etcd is healthy.
     """
-    found = [f"etcd on {member.node}: {member.error}" for member in members if member.error]
+    result = [f"etcd on {member.node}: {member.error}" for member in members if member.error]
     answered = [member for member in members if not member.error]
     for member in answered:
         if len(member.member_names) != len(members):
-            found.append(
+            result.append(
                 f"etcd on {member.node} knows {len(member.member_names)} members ({', '.join(member.member_names)}), "
                 f"expected {len(members)}"
             )
         if member.is_learner:
-            found.append(f"etcd on {member.node} is a learner: it has no vote yet")
+            result.append(f"etcd on {member.node} is a learner: it has no vote yet")
         if member.leader_id == 0:
-            found.append(f"etcd on {member.node} has no leader")
-    found += sorted({f"etcd alarm: {alarm}" for member in answered for alarm in member.alarms})
+            result.append(f"etcd on {member.node} has no leader")
+    result += sorted({f"etcd alarm: {alarm}" for member in answered for alarm in member.alarms})
     if len({member.leader_id for member in answered}) > 1:
-        found.append("etcd members disagree about their leader")
-    return found
+        result.append("etcd members disagree about their leader")
+    return result
 
 
 def _read(hosts: Hosts, node: str) -> Member:

@@ -84,17 +84,17 @@ def api_problems(api: ClusterApi) -> list[str]:
 
 def node_problems(nodes: list[Any], inventory: Inventory) -> list[str]:
     """Nodes that are missing, unknown, not exactly Ready, cordoned, tainted by Kubernetes, or under pressure."""
-    found = {node.metadata.name: node for node in nodes}
-    wanted = [node.name for node in inventory.nodes]
+    live = {node.metadata.name: node for node in nodes}
+    expected = [node.name for node in inventory.nodes]
     problems = [
-        f"node {name} is not registered in the cluster" for name in wanted if name not in found
+        f"node {name} is not registered in the cluster" for name in expected if name not in live
     ]
     problems += [
         f"node {name} is in the cluster but not in {inventory.path}"
-        for name in found
-        if name not in wanted
+        for name in live
+        if name not in expected
     ]
-    for name, node in found.items():
+    for name, node in live.items():
         if not condition_is_true(node, "Ready"):
             problems.append(f"node {name} is not Ready: {condition_text(node, 'Ready')}")
         problems += [
@@ -151,10 +151,10 @@ def workload_problems(api: ClusterApi) -> list[str]:
         if (kind, name) not in names
     ]
     for kind, item in mine:
-        lacks = rollout_problem(kind, item)
-        if lacks:
+        problem = rollout_problem(kind, item)
+        if problem:
             problems.append(
-                f"{kind} {item.metadata.namespace}/{item.metadata.name} is incomplete: {lacks}"
+                f"{kind} {item.metadata.namespace}/{item.metadata.name} is incomplete: {problem}"
             )
     return problems
 
@@ -180,9 +180,9 @@ def vip_problems(holders: list[str], inventory: Inventory) -> list[str]:
     """
     if len(holders) == 1 or inventory.external:
         return []
-    found = ", ".join(holders) or "no control plane"
+    actual = ", ".join(holders) or "no control plane"
     return [
-        f"virtual address {inventory.endpoint_address} is held by {found}; expected exactly one"
+        f"virtual address {inventory.endpoint_address} is held by {actual}; expected exactly one"
     ]
 
 

@@ -148,9 +148,11 @@ def build_inventory(path: Path, listing: dict[str, Any]) -> Inventory:
     names = list(dict.fromkeys(name for group in GROUPS for name in roles[group]))
     nodes = tuple(_node(name, hostvars.get(name, {}), roles) for name in names)
     balancers = tuple(
-        Node(name, str(found.get("ansible_host") or ""), ("load_balancer",), HostVars(found))
+        Node(
+            name, str(host_vars.get("ansible_host") or ""), ("load_balancer",), HostVars(host_vars)
+        )
         for name in hosts_of(listing, BALANCERS)
-        for found in [hostvars.get(name, {})]
+        for host_vars in [hostvars.get(name, {})]
     )
     shared = _shared([node.host_vars for node in nodes])
     mistakes = [
@@ -169,7 +171,7 @@ def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
     >>> hosts_of({"all": {"children": ["b"]}, "b": {"hosts": ["h1", "h2"]}}, "all")
     ['h1', 'h2']
     """
-    found: dict[str, None] = {}
+    hosts: dict[str, None] = {}
     todo, seen = [group], set()
     while todo:
         name = todo.pop(0)
@@ -177,9 +179,9 @@ def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
             continue
         seen.add(name)
         entry = listing.get(name, {})
-        found.update(dict.fromkeys(entry.get("hosts", [])))
+        hosts.update(dict.fromkeys(entry.get("hosts", [])))
         todo.extend(entry.get("children", []))
-    return list(found)
+    return list(hosts)
 
 
 def _node(name: str, host_vars: dict[str, Any], roles: dict[str, list[str]]) -> Node:
@@ -253,9 +255,9 @@ def _shared_mistakes(
     for name in ("cluster_endpoint_kind", "cluster_kubernetes_version"):
         if name not in shared:
             some = any(name in node.host_vars for node in nodes)
-            found = "differs between hosts" if some else "is not set"
+            problem = "differs between hosts" if some else "is not set"
             if some or name != "cluster_endpoint_kind":
-                mistakes.append(f"{name} {found}; set it once, in group_vars/cluster.yml")
+                mistakes.append(f"{name} {problem}; set it once, in group_vars/cluster.yml")
     mistakes += endpoint_mistakes(nodes, balancers, shared)
     port = shared.get("cluster_api_port", DEFAULT_API_PORT)
     if not str(port).isdigit() or not 0 < int(port) < 65536:

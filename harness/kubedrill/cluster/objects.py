@@ -11,8 +11,8 @@ from typing import Any
 def condition_is_true(obj: Any, name: str) -> bool:
     """Whether an object's condition is exactly "True": "Unknown" (a dead kubelet) and a missing condition are not."""
     conditions = (obj.status.conditions if obj.status else None) or []
-    found = [condition.status for condition in conditions if condition.type == name]
-    return found == ["True"]
+    statuses = [condition.status for condition in conditions if condition.type == name]
+    return statuses == ["True"]
 
 
 def condition_text(obj: Any, name: str) -> str:
@@ -45,22 +45,22 @@ def rollout_problem(kind: str, obj: Any) -> str | None:
     if (status.observed_generation or 0) < (obj.metadata.generation or 0):
         return "its controller has not seen the newest spec"
     if kind == "DaemonSet":
-        wanted = status.desired_number_scheduled or 0
+        expected = status.desired_number_scheduled or 0
         counts = {
             "updated": status.updated_number_scheduled or 0,
             "ready": status.number_ready or 0,
             "available": status.number_available or 0,
         }
     else:
-        wanted = 1 if obj.spec.replicas is None else obj.spec.replicas
+        expected = 1 if obj.spec.replicas is None else obj.spec.replicas
         counts = {
             "updated": status.updated_replicas or 0,
             "ready": status.ready_replicas or 0,
             "available": status.available_replicas or 0,
             "existing": status.replicas or 0,
         }
-    short = [f"{count} {name}" for name, count in counts.items() if count != wanted]
-    return f"{', '.join(short)}, expected {wanted}" if short else None
+    short = [f"{count} {name}" for name, count in counts.items() if count != expected]
+    return f"{', '.join(short)}, expected {expected}" if short else None
 
 
 def selects(selector: Any, labels: dict[str, str]) -> bool:

@@ -137,23 +137,27 @@ class _Packing:
             if options.known_hosts.exists():
                 known.load(str(options.known_hosts))
             keys = known.lookup(options.key_name)
-            found = {} if keys is None else dict(keys)
+            host_keys = {} if keys is None else dict(keys)
             lines += [
-                f"{options.key_name} {kind} {key.get_base64()}" for kind, key in found.items()
+                f"{options.key_name} {kind} {key.get_base64()}" for kind, key in host_keys.items()
             ]
-            if not found:
+            if not host_keys:
                 where = f"{options.known_hosts} has no host key of {options.key_name}"
                 self.mistakes.append(f"{name}: {where}; add it from a source that you trust")
         return "\n".join(dict.fromkeys(lines)) + "\n"
 
     def inventory_file(self) -> str:
         """One file with all variables, as Ansible resolved them."""
-        shared = self._kept("all nodes", self._inventory.vars)
+        shared = self._portable("all nodes", self._inventory.vars)
         groups = {
             "control_planes": {
-                "hosts": {node.name: self._own(node) for node in self._inventory.control_planes}
+                "hosts": {
+                    node.name: self._host_entry(node) for node in self._inventory.control_planes
+                }
             },
-            "workers": {"hosts": {node.name: self._own(node) for node in self._inventory.workers}},
+            "workers": {
+                "hosts": {node.name: self._host_entry(node) for node in self._inventory.workers}
+            },
         }
         shared |= {"cluster_name": self._inventory.name, "cluster_bundles_source": BUNDLES}
         text: str = yaml.safe_dump(
@@ -161,9 +165,9 @@ class _Packing:
         )
         return text
 
-    def _own(self, node: Node) -> dict[str, Any]:
+    def _host_entry(self, node: Node) -> dict[str, Any]:
         options = self._options[node.name]
-        own = {
+        variables = {
             name: value
             for name, value in node.host_vars.items()
             if name not in self._inventory.vars
@@ -172,22 +176,24 @@ class _Packing:
         proxy = f" -o {shlex.quote(f'ProxyCommand={command}')}" if command else ""
         alias = f" -o HostKeyAlias={options.host_key_alias}" if options.host_key_alias else ""
         return {
-            **self._kept(node.name, own),
+            **self._portable(node.name, variables),
             "ansible_user": options.user,
             "ansible_port": options.port,
             "ansible_ssh_private_key_file": str(MOUNT / self._key_of.get(node.name, "")),
             "ansible_ssh_common_args": f"{_SSH}{alias}{proxy}",
         }
 
-    def _kept(self, where: str, variables: dict[str, Any]) -> dict[str, Any]:
-        kept = {name: value for name, value in variables.items() if not _OF_THIS_HOST.match(name)}
+    def _portable(self, where: str, variables: dict[str, Any]) -> dict[str, Any]:
+        portable = {
+            name: value for name, value in variables.items() if not _OF_THIS_HOST.match(name)
+        }
         self.left_out |= {
-            name for name in variables.keys() - kept.keys() if name.startswith("power_")
+            name for name in variables.keys() - portable.keys() if name.startswith("power_")
         }
         vaulted = sorted(
-            name for name, value in kept.items() if isinstance(value, dict) and _VAULT in value
+            name for name, value in portable.items() if isinstance(value, dict) and _VAULT in value
         )
-        templates = sorted(name for name, value in kept.items() if _mentions_this_host(value))
+        templates = sorted(name for name, value in portable.items() if _mentions_this_host(value))
         self.mistakes += [
             f"{where}: {name} is in a vault, which a pod cannot open; set it in plain"
             for name in vaulted
@@ -196,7 +202,7 @@ class _Packing:
             f"{where}: {name} points into the inventory's folder; give its value"
             for name in templates
         ]
-        return kept
+        return portable
 
 
 def _mentions_this_host(value: Any) -> bool:

@@ -116,15 +116,15 @@ def _first(values: dict[str, Any], *names: str) -> Any:
 
 def _ssh_arguments(node: Node) -> dict[str, str]:
     """The ``-o Name=value`` options (and -i, -p, -l, -J) of the SSH arguments, names in lower case."""
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for name in _ARGS:
         words = shlex.split(str(node.host_vars.get(name) or ""))
         while words:
-            _take(words, found)
-    return found
+            _take(words, options)
+    return options
 
 
-def _take(words: list[str], found: dict[str, str]) -> None:
+def _take(words: list[str], options: dict[str, str]) -> None:
     word = words.pop(0)
     short = {"-i": "identityfile", "-p": "port", "-l": "user", "-J": "proxyjump"}
     flag, rest = word[:2], word[2:]
@@ -136,7 +136,7 @@ def _take(words: list[str], found: dict[str, str]) -> None:
         )
     value = rest or words.pop(0)
     if flag in short:
-        found.setdefault(short[flag], value)
+        options.setdefault(short[flag], value)
         return
     key, _, text = value.replace("=", " ", 1).partition(" ")
-    found.setdefault(key.lower(), text.strip().strip('"'))
+    options.setdefault(key.lower(), text.strip().strip('"'))

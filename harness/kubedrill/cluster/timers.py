@@ -136,7 +136,7 @@ class LiveTimers:
                 "advert_int", vrrp.get("advert_int"), 1.0, "keepalived.conf", "keepalived"
             ),
             vrrp_priority={
-                node: int(found.get("priority", 100)) for node, found in keepalived.items()
+                node: int(values.get("priority", 100)) for node, values in keepalived.items()
             },
             vrrp_version=int(vrrp.get("vrrp_version", 2)),
             haproxy_inter=_value("inter", haproxy.get("inter"), 2.0, files.where, "haproxy"),
@@ -265,10 +265,10 @@ def parse_keepalived(text: str) -> dict[str, float]:
     VRRP version 2, keepalived's default, knows whole seconds only: keepalived rounds, to 1 s at
     least.
     """
-    found = re.findall(
+    pairs = re.findall(
         r"^\s*(advert_int|priority|vrrp_version)\s+([\d.]+)", _uncommented(text, "#!"), re.MULTILINE
     )
-    values = {name: float(value) for name, value in reversed(found)}
+    values = {name: float(value) for name, value in reversed(pairs)}
     if values.get("vrrp_version", 2) == 2 and "advert_int" in values:
         values["advert_int"] = float(max(1, round(values["advert_int"])))
     return values
@@ -279,12 +279,12 @@ def parse_vrrp_script(text: str) -> dict[str, float]:
     block = re.search(
         r"^\s*vrrp_script\s+\S+\s*\{(.*?)\}", _uncommented(text, "#!"), re.MULTILINE | re.DOTALL
     )
-    found = (
+    pairs = (
         re.findall(r"^\s*(interval|timeout|fall)\s+([\d.]+)", block.group(1), re.MULTILINE)
         if block
         else []
     )
-    return {name: float(value) for name, value in found}
+    return {name: float(value) for name, value in pairs}
 
 
 def parse_haproxy(text: str) -> dict[str, float]:
@@ -293,14 +293,14 @@ def parse_haproxy(text: str) -> dict[str, float]:
     A bare number is milliseconds.
     """
     clean = _uncommented(text, "#")
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for line in re.findall(r"^\s*(?:default-server|server)\s.*$", clean, re.MULTILINE):
         for name, value in re.findall(r"\s(inter|fall|rise)\s+(\S+)", line):
-            found.setdefault(name, float(value) if name != "inter" else _milliseconds(value))
+            values.setdefault(name, float(value) if name != "inter" else _milliseconds(value))
     check = re.search(r"^\s*timeout\s+check\s+(\S+)", clean, re.MULTILINE)
     if check:
-        found["check"] = _milliseconds(check.group(1))
-    return found
+        values["check"] = _milliseconds(check.group(1))
+    return values
 
 
 def node_ports_apart(text: str) -> tuple[str, str]:
@@ -309,8 +309,8 @@ def node_ports_apart(text: str) -> tuple[str, str]:
     >>> node_ports_apart("backend api-servers\n a\nbackend nodes\n b\n")
     ('backend api-servers\n a\n', 'backend nodes\n b\n')
     """
-    found = re.search(r"^backend nodes\s*$", text, re.MULTILINE)
-    return (text[: found.start()], text[found.start() :]) if found else (text, "")
+    backend = re.search(r"^backend nodes\s*$", text, re.MULTILINE)
+    return (text[: backend.start()], text[backend.start() :]) if backend else (text, "")
 
 
 def _milliseconds(text: str) -> float:
@@ -338,18 +338,18 @@ def _flag(flags: Mapping[str, str], name: str, default: float, *, scale: float =
 
 
 def _duration(values: Mapping[str, Any], name: str, default: float, where: str) -> Timer:
-    found = values.get(name)
-    if found in (None, "", "0s", 0):
+    value = values.get(name)
+    if value in (None, "", "0s", 0):
         return Timer(name, default, f"default: {where} does not say")
-    return Timer(name, seconds(found), where)
+    return Timer(name, seconds(value), where)
 
 
 def _value(  # noqa: PLR0913 - a row of a table
-    name: str, found: float | None, default: float, where: str, whose: str, *, unit: str = "s"
+    name: str, value: float | None, default: float, where: str, whose: str, *, unit: str = "s"
 ) -> Timer:
-    if found is None:
+    if value is None:
         return Timer(name, default, f"default of {whose}: {where} does not say", unit)
-    return Timer(name, found, where, unit)
+    return Timer(name, value, where, unit)
 
 
 def _kubelet(api: ClusterApi) -> dict[str, Any]:
@@ -357,16 +357,16 @@ def _kubelet(api: ClusterApi) -> dict[str, Any]:
 
     All nodes of a kubeadm cluster share it.
     """
-    said = "there is no node"
+    reason = "there is no node"
     for node in api.nodes():
         try:
             text = api.get_raw(f"/api/v1/nodes/{node.metadata.name}/proxy/configz")
         except (ApiUnavailable, ApiException) as error:
-            said = str(error)
+            reason = str(error)
             continue
-        found: dict[str, Any] = json.loads(text)["kubeletconfig"]
-        return found
-    raise KubedrillError(f"no kubelet gave its configuration through the API: {said}")
+        config: dict[str, Any] = json.loads(text)["kubeletconfig"]
+        return config
+    raise KubedrillError(f"no kubelet gave its configuration through the API: {reason}")
 
 
 def _proxy_min_sync(api: ClusterApi) -> Timer:

@@ -71,8 +71,8 @@ class Archive:
         self._tar.addfile(entry, io.BytesIO(data))
         self.count += 1
 
-    def lacks(self, name: str, why: str) -> None:
-        """Remember what could not be had."""
+    def note_missing(self, name: str, why: str) -> None:
+        """Note what could not be read; MISSING.txt lists it."""
         self.missing.append(f"{name}: {' '.join(why.split())[:300]}")
 
 
@@ -118,7 +118,7 @@ def _answer(hosts: Answers, node: Node, command: str) -> tuple[str, str]:
 
 def _put(archive: Archive, name: str, text: str, why: str) -> None:
     if why:
-        archive.lacks(name, why)
+        archive.note_missing(name, why)
     if text:
         archive.add(name, text)
 
@@ -126,18 +126,18 @@ def _put(archive: Archive, name: str, text: str, why: str) -> None:
 def add_files(archive: Archive, folders: Iterable[Path]) -> None:
     """Add logs, records, verdicts and inventories below some folders, of each the last part where it is long."""
     for folder in folders:
-        found = {
+        paths = {
             path
             for pattern in _FILES
             for path in folder.rglob(pattern)
             if path.is_file() and not path.is_symlink()
         }
-        for path in sorted(found):
+        for path in sorted(paths):
             name = f"{folder.name}/{path.relative_to(folder)}"
             try:
                 archive.add(name, tail(path))
             except OSError as error:
-                archive.lacks(name, str(error))
+                archive.note_missing(name, str(error))
 
 
 def tail(path: Path) -> str:

@@ -81,13 +81,13 @@ class Redactor:
             text = shape.sub(GONE, text)
         text = _HEADER.sub(rf"\1{GONE}", text)
         text = _USERINFO.sub(rf"\1:{GONE}@", text)
-        text = _NAMED.sub(lambda found: found[1] + _quoted(found[2]), text)
+        text = _NAMED.sub(lambda match: match[1] + _quoted(match[2]), text)
         text = _PAIR.sub(_pair, text)
         return _OPTION.sub(_option, text)
 
 
-def _same_lines(found: re.Match[str]) -> str:
-    return GONE + "\n" * found[0].count("\n")
+def _same_lines(match: re.Match[str]) -> str:
+    return GONE + "\n" * match[0].count("\n")
 
 
 def _blocks(text: str) -> str:
@@ -98,14 +98,14 @@ def _blocks(text: str) -> str:
         if depth >= 0 and line.strip() and indent <= depth:
             depth = -1
         lines.append(" " * indent + GONE if depth >= 0 and line.strip() else line)
-        if depth < 0 and (found := _BLOCK.match(line)):
-            depth = len(found[1])
+        if depth < 0 and (match := _BLOCK.match(line)):
+            depth = len(match[1])
     return "\n".join(lines)
 
 
-def _pair(found: re.Match[str]) -> str:
-    name = found["name"].strip("\"'\\")
-    if _HARMLESS.search(name) or found["value"] in {
+def _pair(match: re.Match[str]) -> str:
+    name = match["name"].strip("\"'\\")
+    if _HARMLESS.search(name) or match["value"] in {
         "null",
         "true",
         "false",
@@ -119,13 +119,13 @@ def _pair(found: re.Match[str]) -> str:
         ">",
         "|-",
     }:
-        return found[0]
-    return f"{found['name']}{found['sign']}{_quoted(found['value'])}"
+        return match[0]
+    return f"{match['name']}{match['sign']}{_quoted(match['value'])}"
 
 
-def _option(found: re.Match[str]) -> str:
-    name = found[1].rstrip("= ")
-    return found[0] if _HARMLESS.search(name) or found[2] == GONE else f"{found[1]}{GONE}"
+def _option(match: re.Match[str]) -> str:
+    name = match[1].rstrip("= ")
+    return match[0] if _HARMLESS.search(name) or match[2] == GONE else f"{match[1]}{GONE}"
 
 
 def _quoted(value: str) -> str:

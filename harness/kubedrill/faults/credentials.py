@@ -17,7 +17,7 @@ from kubernetes.client import ApiException
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 from kubedrill.cluster.api_client import ApiUnavailable
-from kubedrill.cluster.bearer import ask_with_token
+from kubedrill.cluster.token_request import ask_with_token
 from kubedrill.faults.network import APISERVER_PORT
 
 if TYPE_CHECKING:

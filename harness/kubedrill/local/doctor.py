@@ -19,10 +19,10 @@ import psutil
 
 from kubedrill.base.errors import UsageError
 from kubedrill.bundle.cache import cache_root
-from kubedrill.cluster.host_trials import failed_kernel_features, program_version
 from kubedrill.cluster.vagrant import made_by_vagrant
 from kubedrill.local.docker_daemon import daemon_problem
 from kubedrill.local.hostsetup import NEEDED_PYTHON, PACKAGES, install_command, query_packages
+from kubedrill.local.kernel_features import failed_kernel_features, program_version
 from kubedrill.local.kvm import kvm_problem
 from kubedrill.local.node_image import DOCKER
 

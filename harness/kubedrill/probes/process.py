@@ -146,8 +146,8 @@ class Helper:
         status = process.wait()
         for thread in self._threads:
             thread.join(1)
-        said = self._errors[-1] if self._errors else "nothing"
+        reason = self._errors[-1] if self._errors else "nothing"
         self._death = StepFailed(
-            f"{self._module} died with status {status}; its last words: {said}"
+            f"{self._module} died with status {status}; its last words: {reason}"
         )
         return self._death

@@ -191,8 +191,8 @@ class ProbeSession:
         if not specs:
             return
         self.vantage_node = inside.choose_node(self._api, self._avoid)
-        wanted = [asdict(self._sampler_spec(spec, {}, "")) for spec in specs]
-        self._api.apply(inside.prober_objects(self.vantage_node, wanted, uuid.uuid4().hex))
+        configs = [asdict(self._sampler_spec(spec, {}, "")) for spec in specs]
+        self._api.apply(inside.prober_objects(self.vantage_node, configs, uuid.uuid4().hex))
         self._api.wait_rollout("DaemonSet", NAMESPACE, inside.NAME)
         writer = self._stack.enter_context(RecordWriter(self._path))
         intervals = {spec.name: round(spec.interval_s * NS) for spec in specs}

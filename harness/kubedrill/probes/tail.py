@@ -34,12 +34,12 @@ class Tail:
         with self._lock:
             self._read()
             oldest = time.monotonic_ns() - round(WINDOW_S * NS)
-            found = {}
+            counts = {}
             for name, recent in self._recent.items():
                 while recent and recent[0][0] < oldest:
                     recent.popleft()
-                found[name] = (sum(ok for _, ok in recent), len(recent))
-            return found
+                counts[name] = (sum(ok for _, ok in recent), len(recent))
+            return counts
 
     def silent(self) -> list[str]:
         """Probes without any sample so far."""

@@ -95,7 +95,7 @@ def uses_of_object(metadata: dict[str, Any], resource: str, old: set[str]) -> It
 
 def _api_version(applied: str) -> str:
     try:
-        found = json.loads(applied)
+        document = json.loads(applied)
     except ValueError:
         return ""
-    return str(found.get("apiVersion", "")) if isinstance(found, dict) else ""
+    return str(document.get("apiVersion", "")) if isinstance(document, dict) else ""

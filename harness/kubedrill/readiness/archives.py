@@ -85,8 +85,8 @@ def _open_layer(blob: Any) -> tarfile.TarFile:
 def _plain_size(blob: Any, size: int) -> int:
     start = blob.read(_HEADER)
     if start.startswith(_ZSTD):
-        said = zstandard.frame_content_size(start)
-        return said if said > 0 else size * _RATIO
+        declared = zstandard.frame_content_size(start)
+        return declared if declared > 0 else size * _RATIO
     return size * _RATIO if start.startswith(_GZIP) else size
 
 

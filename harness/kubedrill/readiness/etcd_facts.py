@@ -24,8 +24,8 @@ def read_etcd(hosts: Hosts, node: str) -> EtcdFacts:
     """
     result = hosts.read(node, etcd.QUESTIONS, _SECONDS, check=False)
     if not result.ok:
-        said = (result.stderr.strip().splitlines() or ["no output"])[-1]
-        raise StepFailed(f"etcd on {node}: etcdctl ended with {result.rc}: {said[-300:]}")
+        reason = (result.stderr.strip().splitlines() or ["no output"])[-1]
+        raise StepFailed(f"etcd on {node}: etcdctl ended with {result.rc}: {reason[-300:]}")
     return parse_etcd(node, result.stdout)
 
 

@@ -108,11 +108,11 @@ class _Gatherer:
             self.inventory.nodes, lambda name: self._with_api(lambda api: _configz(api, name))
         )
         bundle = self.pool.submit(asked, lambda: read_bundle(self._source(), self.target))
-        found: dict[str, Objects] = {name: future.result() for name, future in lists.items()}
-        servers = self._servers(found["pods"])
+        objects: dict[str, Objects] = {name: future.result() for name, future in lists.items()}
+        servers = self._servers(objects["pods"])
         trials, missing = self._trials(
             bundle=bundle.result(),
-            pods=found["pods"],
+            pods=objects["pods"],
             kubeadm=kubeadm.result(),
             proxy=proxy.result(),
             hosts=hosts,
@@ -124,7 +124,7 @@ class _Gatherer:
             target=self.target,
             taken=datetime.now(UTC),
             machines=self.inventory.nodes,
-            **found,
+            **objects,
             api_servers=servers,
             uses=self._ask(lambda api: _uses(api, servers)),
             hosts=hosts,
@@ -185,11 +185,11 @@ class _Gatherer:
         hosts: Mapping[str, Answer[HostFacts]],
         kubelets: Mapping[str, Answer[dict[str, Any]]],
     ) -> tuple[Answer[tuple[Trial, ...]], tuple[str, ...]]:
-        lacks = dict.fromkeys(
+        errors = dict.fromkeys(
             answer.error for answer in (bundle, pods, kubeadm, proxy) if not answer.known
         )
-        if lacks:
-            return Answer(error="; ".join(lacks)), ()
+        if errors:
+            return Answer(error="; ".join(errors)), ()
         if bundle.get().faults:
             return Answer(
                 error=f"the bundle of {self.target} is not usable: its programs cannot be asked"
@@ -227,8 +227,8 @@ def _of_kubelets(
 
 
 def _configz(api: ReadOnlyApi, node: str) -> dict[str, Any]:
-    found: dict[str, Any] = api.get_json(f"/api/v1/nodes/{node}/proxy/configz")["kubeletconfig"]
-    return found
+    config: dict[str, Any] = api.get_json(f"/api/v1/nodes/{node}/proxy/configz")["kubeletconfig"]
+    return config
 
 
 def _cluster_configuration(api: ReadOnlyApi) -> dict[str, Any]:
@@ -242,12 +242,12 @@ def _proxy_gates(api: ReadOnlyApi) -> dict[str, bool]:
 
 def _config_map(api: ReadOnlyApi, name: str, key: str) -> dict[str, Any]:
     data = api.core.read_namespaced_config_map(name, "kube-system").data or {}
-    found = yaml.safe_load(data.get(key, "")) or {}
-    if not isinstance(found, dict):
+    document = yaml.safe_load(data.get(key, "")) or {}
+    if not isinstance(document, dict):
         raise StepFailed(
             f"ConfigMap kube-system/{name} has no {key} that can be read; is this a kubeadm cluster?"
         )
-    return found
+    return document
 
 
 def _uses(api: ReadOnlyApi, servers: Mapping[str, Answer[ApiServer]]) -> tuple[ApiUse, ...]:

@@ -29,9 +29,9 @@ def read_host(hosts: Hosts, node: str, bundles: str, bundle: str) -> HostFacts:
     script = _SCRIPT.read_text(encoding="utf-8")
     result = hosts.read(node, ["python3", "-", bundles, bundle], check=False, stdin=script)
     if not result.ok:
-        said = (result.stderr.strip().splitlines() or ["no output"])[-1]
+        reason = (result.stderr.strip().splitlines() or ["no output"])[-1]
         raise StepFailed(
-            f"{node}: reading the host ended with {result.rc}: {said[:300]}; is Python 3 there?"
+            f"{node}: reading the host ended with {result.rc}: {reason[:300]}; is Python 3 there?"
         )
     return parse_host(node, result.stdout)
 
@@ -43,17 +43,17 @@ def parse_host(node: str, text: str) -> HostFacts:
         StepFailed: it is not that.
     """
     try:
-        said = json.loads(text)
-        certificates, unreadable = _certificates(said["certificates"])
+        output = json.loads(text)
+        certificates, unreadable = _certificates(output["certificates"])
         return HostFacts(
             certificates=certificates,
-            unreadable=(*said["unreadable"], *unreadable),
-            disks={path: Disk(**numbers) for path, numbers in said["disks"].items()},
-            images=None if said["images"] is None else frozenset(said["images"]),
-            kubelet_args=tuple(said["kubelet_args"]),
-            kubeadm=said["kubeadm"],
-            cgroup=said["cgroup"],
-            has_bundle=said["has_bundle"],
+            unreadable=(*output["unreadable"], *unreadable),
+            disks={path: Disk(**numbers) for path, numbers in output["disks"].items()},
+            images=None if output["images"] is None else frozenset(output["images"]),
+            kubelet_args=tuple(output["kubelet_args"]),
+            kubeadm=output["kubeadm"],
+            cgroup=output["cgroup"],
+            has_bundle=output["has_bundle"],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise StepFailed(
@@ -62,16 +62,16 @@ def parse_host(node: str, text: str) -> HostFacts:
 
 
 def _certificates(by_path: dict[str, list[str]]) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
-    found, unreadable = [], []
+    certificates, unreadable = [], []
     for path, blocks in by_path.items():
         try:
-            found += [
+            certificates += [
                 _certificate(path, x509.load_pem_x509_certificate(block.encode()))
                 for block in blocks
             ]
         except ValueError:
             unreadable.append(path)
-    return tuple(found), tuple(unreadable)
+    return tuple(certificates), tuple(unreadable)
 
 
 def _certificate(path: str, parsed: Any) -> Certificate:

@@ -9,9 +9,9 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kubedrill.readiness.model import Finding, Readiness, Severity
+from kubedrill.readiness.model import Issue, Readiness, Severity
 from kubedrill.readiness.rules import ALL, PER_NODE, Rule
-from kubedrill.readiness.rules.wording import unknown
+from kubedrill.readiness.rules.issues import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _silent(snapshot: Snapshot, rule: Rule) -> list[str]:
     return [node for node, answer in answers if not answer.known]
 
 
-def _not_read(snapshot: Snapshot) -> Iterator[Finding]:
+def _not_read(snapshot: Snapshot) -> Iterator[Issue]:
     """One finding for each error, with what it left unread and the rules that could not judge for want of it."""
     unread: dict[str, dict[str, None]] = defaultdict(dict)
     rules: dict[str, dict[str, None]] = defaultdict(dict)
@@ -62,16 +62,16 @@ def _not_read(snapshot: Snapshot) -> Iterator[Finding]:
             unread[error][name] = None
             rules[error][rule.name] = None
     for error, names in unread.items():
-        said = unknown(
+        finding = unknown(
             ", ".join(names),
             f"could not be read: {error}",
             "an answer",
             f"not judged: {_join(rules[error])}",
         )
-        yield replace(said, rule=READING)
+        yield replace(finding, rule=READING)
 
 
-def _silent_nodes(snapshot: Snapshot) -> Iterator[Finding]:
+def _silent_nodes(snapshot: Snapshot) -> Iterator[Issue]:
     """One finding for each error of each node, with what is unknown for want of an answer."""
     unread: dict[tuple[str, str], list[str]] = defaultdict(list)
     for field, what in PER_NODE.items():
@@ -79,13 +79,13 @@ def _silent_nodes(snapshot: Snapshot) -> Iterator[Finding]:
             if not answer.known:
                 unread[node, answer.error].append(what)
     for (node, error), whats in unread.items():
-        said = unknown(
+        finding = unknown(
             f"node {node}",
             f"did not tell {'; '.join(whats)}: {error}",
             "an answer",
             "look at the node",
         )
-        yield replace(said, rule=READING)
+        yield replace(finding, rule=READING)
 
 
 def _join(names: dict[str, None]) -> str:

@@ -33,13 +33,13 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a rule says: what was found, what was expected, what to do."""
+class Issue:
+    """What a rule reports: what is so, what was expected, what to do."""
 
     rule: str
     severity: Severity
     subject: str  # "node w1", "budget shop/web", "etcd"
-    found: str
+    actual: str
     expected: str = ""
     action: str = ""
 
@@ -61,16 +61,16 @@ class Version(NamedTuple):
         Raises:
             UsageError: it is none.
         """
-        found = Version.read(text)
-        if found is None:
+        version = Version.read(text)
+        if version is None:
             raise UsageError(f"{text!r} is not a version; expected one such as 1.36.3")
-        return found
+        return version
 
     @staticmethod
     def read(text: str) -> Version | None:
         """Read a version that somebody else wrote; None where it is none."""
-        found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
-        return Version(*(int(part) for part in found.groups())) if found else None
+        match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
+        return Version(*(int(part) for part in match.groups())) if match else None
 
     def __str__(self) -> str:
         return f"v{self.major}.{self.minor}.{self.patch}"
@@ -209,7 +209,7 @@ class BundleFacts:
     path: str
     parts: tuple[BundlePart, ...]
     faults: tuple[str, ...]  # files that are missing, changed or unknown; the bundle does not exist
-    wanted_images: tuple[str, ...]  # what the bundle's own kubeadm asks for
+    required_images: tuple[str, ...]  # what the bundle's own kubeadm asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +220,9 @@ class Trial:
     nodes: tuple[str, ...]
     flag: str  # "--name" or "feature gate Name"
     accepted: bool
-    said: str
+    output: str
     # it comes from kubeadm's configuration or from the node, so that the upgrade carries it over
-    kept: bool
+    carried_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,11 +282,11 @@ class Readiness:
     inventory: str
     target: str
     taken: datetime
-    findings: tuple[Finding, ...]
+    findings: tuple[Issue, ...]
     rules: tuple[str, ...]
     unjudged: tuple[str, ...]  # rules for which something was missing, wholly or of some nodes
 
-    def of(self, severity: Severity) -> tuple[Finding, ...]:
+    def of(self, severity: Severity) -> tuple[Issue, ...]:
         """The findings of one severity."""
         return tuple(finding for finding in self.findings if finding.severity is severity)
 

@@ -60,17 +60,17 @@ def main() -> None:
 
 def read_certificates(root: Path = Path("/")) -> tuple[dict[str, list[str]], list[str]]:
     """Return certificates in PEM by file, and the files that hold none that could be read."""
-    found, unreadable = {}, []
+    certificates, unreadable = {}, []
     for pattern in WHERE:
         for path in sorted(root.glob(pattern.lstrip("/"))):
             if path.suffix == ".key" or ROTATED.fullmatch(path.name):
                 continue
             blocks = certificates_of(path)
             if blocks:
-                found[str(path)] = blocks
+                certificates[str(path)] = blocks
             elif blocks is None:
                 unreadable.append(str(path))
-    return found, unreadable
+    return certificates, unreadable
 
 
 def certificates_of(path: Path) -> list[str] | None:

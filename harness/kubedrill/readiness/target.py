@@ -59,10 +59,10 @@ def read_bundle(source: str, target: Version) -> BundleFacts:
         )
         for part in manifest.parts
     )
-    return BundleFacts(str(folder), parts, (), _wanted_images(folder / "bin" / "kubeadm", target))
+    return BundleFacts(str(folder), parts, (), _required_images(folder / "bin" / "kubeadm", target))
 
 
-def _wanted_images(kubeadm: Path, target: Version) -> tuple[str, ...]:
+def _required_images(kubeadm: Path, target: Version) -> tuple[str, ...]:
     done = run_program(kubeadm, "config", "images", "list", "--kubernetes-version", str(target))
     if done.returncode != 0:
         raise StepFailed(
@@ -121,10 +121,10 @@ class Programs:
         if made.exists():
             return made
         if name not in IN_IMAGES:
-            found = self._bundle / "bin" / name
-            if found.is_file():
-                return found
-            raise StepFailed(f"{found} is missing")
+            program = self._bundle / "bin" / name
+            if program.is_file():
+                return program
+            raise StepFailed(f"{program} is missing")
         archive = self._bundle / "images" / f"{name}.tar"
         if not take_out(archive, name, made):
             raise StepFailed(f"{archive} has no program {name}")

@@ -9,32 +9,37 @@ from typing import TYPE_CHECKING
 from kubedrill.readiness.model import Severity
 
 if TYPE_CHECKING:
-    from kubedrill.readiness.model import Readiness
+    from kubedrill.readiness.model import Issue, Readiness
 
 SCHEMA = 1
 """Raised when a field changes its meaning."""
 
 
-def to_json(found: Readiness) -> str:
+def to_json(readiness: Readiness) -> str:
     """Write the outcome, findings in the order in which they are shown."""
-    counts = {severity.value: len(found.of(severity)) for severity in Severity}
+    counts = {severity.value: len(readiness.of(severity)) for severity in Severity}
     whole = {
         "schema": SCHEMA,
-        "cluster": found.cluster,
-        "inventory": found.inventory,
-        "target": found.target,
-        "taken": found.taken.isoformat(timespec="seconds"),
-        "verdict": found.verdict,
-        "exit_code": found.exit_code,
+        "cluster": readiness.cluster,
+        "inventory": readiness.inventory,
+        "target": readiness.target,
+        "taken": readiness.taken.isoformat(timespec="seconds"),
+        "verdict": readiness.verdict,
+        "exit_code": readiness.exit_code,
         "counts": counts,
-        "findings": [asdict(finding) for finding in found.findings],
+        "findings": [_finding(issue) for issue in readiness.findings],
         "rules": [
             {
                 "name": name,
-                "judged": name not in found.unjudged,
-                "findings": sum(finding.rule == name for finding in found.findings),
+                "judged": name not in readiness.unjudged,
+                "findings": sum(finding.rule == name for finding in readiness.findings),
             }
-            for name in found.rules
+            for name in readiness.rules
         ],
     }
     return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _finding(issue: Issue) -> dict[str, str]:
+    """The document's name of ``actual`` is "found"."""
+    return {"found" if name == "actual" else name: value for name, value in asdict(issue).items()}

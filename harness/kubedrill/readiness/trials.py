@@ -55,7 +55,7 @@ class Setting:
     component: str
     node: str
     word: str
-    kept: bool
+    carried_over: bool
 
     @property
     def program(self) -> str:
@@ -79,11 +79,11 @@ def static_pod_settings(pods: Iterable[Any], kubeadm: Mapping[str, Any]) -> Iter
         component = (pod.metadata.labels or {}).get("component", "")
         if component not in EXTRA_ARGS or pod.metadata.namespace != "kube-system":
             continue
-        kept = extra_args(kubeadm, component)
+        configured = extra_args(kubeadm, component)
         container = pod.spec.containers[0]
         for word in flag_words([*(container.command or []), *(container.args or [])]):
-            is_kept = word.partition("=")[0].removeprefix("--") in kept
-            yield from _split(Setting(component, pod.spec.node_name or "", word, is_kept))
+            carried_over = word.partition("=")[0].removeprefix("--") in configured
+            yield from _split(Setting(component, pod.spec.node_name or "", word, carried_over))
 
 
 def kubelet_settings(
@@ -95,7 +95,7 @@ def kubelet_settings(
     """
     for word in flag_words(args):
         yield from _split(
-            Setting("kubelet", node, word, kept=word.partition("=")[0] not in RETIRED)
+            Setting("kubelet", node, word, carried_over=word.partition("=")[0] not in RETIRED)
         )
     yield from gate_settings("kubelet", node, configz.get("featureGates") or {})
 
@@ -103,7 +103,7 @@ def kubelet_settings(
 def gate_settings(component: str, node: str, gates: Mapping[str, bool]) -> Iterator[Setting]:
     """Gates of a configuration file."""
     for name, on in gates.items():
-        yield Setting(component, node, f"{GATES}={name}={str(on).lower()}", kept=True)
+        yield Setting(component, node, f"{GATES}={name}={str(on).lower()}", carried_over=True)
 
 
 def extra_args(kubeadm: Mapping[str, Any], component: str) -> frozenset[str]:
@@ -140,7 +140,7 @@ def _split(setting: Setting) -> Iterator[Setting]:
         return
     for gate in setting.word.removeprefix(f"{GATES}=").split(","):
         if gate:
-            yield Setting(setting.component, setting.node, f"{GATES}={gate}", setting.kept)
+            yield Setting(setting.component, setting.node, f"{GATES}={gate}", setting.carried_over)
 
 
 def try_all(
@@ -172,20 +172,24 @@ def _try_program(
         raise StepFailed(f"it does not print its version: {alone.stderr.strip()[-200:]}")
     together = run_program(path, PRINT_VERSION, *words)
     if together.returncode == 0 and not together.stderr.strip():
-        return [trial for said in words.values() for trial in _trials(said, accepted=True, said="")]
+        return [
+            trial
+            for settings in words.values()
+            for trial in _trials(settings, accepted=True, output="")
+        ]
     trials: list[Trial] = []
     for word, settings in words.items():
         alone = run_program(path, PRINT_VERSION, word)
-        trials += _trials(settings, accepted=alone.returncode == 0, said=telling(alone.stderr))
+        trials += _trials(settings, accepted=alone.returncode == 0, output=telling(alone.stderr))
     return trials
 
 
-def _trials(settings: list[Setting], *, accepted: bool, said: str) -> Iterator[Trial]:
+def _trials(settings: list[Setting], *, accepted: bool, output: str) -> Iterator[Trial]:
     by_component: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
     for setting in settings:
-        by_component[setting.component, setting.title, setting.kept].append(setting.node)
-    for (component, title, kept), nodes in by_component.items():
-        yield Trial(component, tuple(sorted(set(nodes))), title, accepted, said, kept)
+        by_component[setting.component, setting.title, setting.carried_over].append(setting.node)
+    for (component, title, carried_over), nodes in by_component.items():
+        yield Trial(component, tuple(sorted(set(nodes))), title, accepted, output, carried_over)
 
 
 def telling(stderr: str) -> str:
@@ -197,8 +201,8 @@ def telling(stderr: str) -> str:
     'unrecognized feature gate: Gone'
     """
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    found = next(
+    last = next(
         (line for line in reversed(lines) if _TELLING.search(line)), lines[-1] if lines else ""
     )
-    said = _ERR.search(found)
-    return (said[1] if said else _KLOG.sub("", found))[-300:]
+    error = _ERR.search(last)
+    return (error[1] if error else _KLOG.sub("", last))[-300:]

@@ -95,12 +95,12 @@ def second_drill_at_once(cluster: Cluster) -> Told:
                 setting="steady",
             )
             second = started(cluster, folder, "second")
-            _, said = second.communicate(timeout=120)
+            _, output = second.communicate(timeout=120)
             _, report = first.communicate(timeout=600)
         finally:
             first.terminate()
     assert first.returncode == 0, report
-    return (Called.ABORTED if second.returncode == 4 else Called.PASS), " ".join(said.split())
+    return (Called.ABORTED if second.returncode == 4 else Called.PASS), " ".join(output.split())
 
 
 def started(cluster: Cluster, folder: str, name: str) -> subprocess.Popen[str]:

@@ -65,20 +65,20 @@ class Cluster:
 
     def wait(self, seconds: float, **timeouts: float) -> None:
         """Let the product wait less long than it would for a real cluster in trouble: ``recovery`` and others."""
-        found = self.settings.timeouts.model_copy(update={"recovery": seconds, **timeouts})
-        self.settings = self.settings.model_copy(update={"timeouts": found})
+        changed = self.settings.timeouts.model_copy(update={"recovery": seconds, **timeouts})
+        self.settings = self.settings.model_copy(update={"timeouts": changed})
 
     @contextmanager
     def changed(
         self, node: str, path: str, change: str, service: str, verb: str = "restart"
     ) -> Iterator[None]:
         """Change a file of a node by a line of shell in which it is ``$f``, and put it back at the end."""
-        act = f"systemctl {verb} {service}"
-        restore = f"f={path}; if [ -e $f.mutant ]; then mv -f $f.mutant $f && {act}; fi"
+        apply = f"systemctl {verb} {service}"
+        restore = f"f={path}; if [ -e $f.mutant ]; then mv -f $f.mutant $f && {apply}; fi"
         unit = f"kubedrill-mutant-{service}"
         self.hosts.change(node, timer_argv(unit, RESTORE_AFTER_S, restore))
         try:
-            self.sh(node, f"f={path}; [ -e $f.mutant ] || cp -a $f $f.mutant; {change} && {act}")
+            self.sh(node, f"f={path}; [ -e $f.mutant ] || cp -a $f $f.mutant; {change} && {apply}")
             yield
         finally:
             self.sh(node, restore)

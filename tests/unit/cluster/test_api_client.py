@@ -146,9 +146,9 @@ def test_a_429_to_an_eviction_means_later_and_names_the_budget(http_api: type[_A
         200,
         {"items": [BUDGET]},
     )
-    found = evicted(http_api)
-    assert found.outcome == "blocked"
-    assert found.reason == (
+    result = evicted(http_api)
+    assert result.outcome == "blocked"
+    assert result.reason == (
         "PodDisruptionBudget app/hello (allows 0 now): Cannot evict pod as it would violate the budget."
     )
 

@@ -16,7 +16,7 @@ from kubedrill.cluster.health import vip_problems
 from kubedrill.cluster.hosts import CommandResult
 from kubedrill.cluster.inventory import Inventory, build_inventory
 from kubedrill.cluster.timers import node_ports_apart, parse_haproxy
-from kubedrill.cluster.vip import vip_holder, vip_holders
+from kubedrill.cluster.virtual_address import vip_holder, vip_holders
 from kubedrill.config import Settings
 from kubedrill.runner.facts import host_facts
 
@@ -56,10 +56,10 @@ class Files:
 
 
 def test_the_api_is_at_the_balancer_which_is_no_node() -> None:
-    found = behind(lb1={"ansible_host": "192.0.2.9"})
-    assert (found.external, found.api_url) == (True, "https://192.0.2.9:8443")
-    assert [node.name for node in found.nodes] == ["cp1", "cp2", "cp3", "w1"]
-    assert found.node("lb1").roles == ("load_balancer",)
+    result = behind(lb1={"ansible_host": "192.0.2.9"})
+    assert (result.external, result.api_url) == (True, "https://192.0.2.9:8443")
+    assert [node.name for node in result.nodes] == ["cp1", "cp2", "cp3", "w1"]
+    assert result.node("lb1").roles == ("load_balancer",)
 
 
 def test_nobody_holds_an_address_and_that_is_healthy() -> None:
@@ -72,26 +72,26 @@ def test_nobody_holds_an_address_and_that_is_healthy() -> None:
 
 def test_timers_are_read_where_the_balancer_runs() -> None:
     files: Any = Files(lb1=CONFIGURATION)
-    found = read_endpoint(files, behind(lb1={"ansible_host": "192.0.2.9"}))
-    assert (found.keepalived, found.check, found.where) == ({}, "", "haproxy.cfg of lb1")
-    api, ports = node_ports_apart(found.haproxy)
+    result = read_endpoint(files, behind(lb1={"ansible_host": "192.0.2.9"}))
+    assert (result.keepalived, result.check, result.where) == ({}, "", "haproxy.cfg of lb1")
+    api, ports = node_ports_apart(result.haproxy)
     assert parse_haproxy(api) == {"inter": 0.25, "fall": 4}
     assert parse_haproxy(ports) == {"fall": 7}
 
 
 def test_a_balancer_of_the_user_s_own_cannot_be_read_and_that_is_said() -> None:
     files: Any = Files()
-    found = read_endpoint(files, behind())
-    assert found.haproxy == ""
-    assert "not in the inventory" in found.where
+    result = read_endpoint(files, behind())
+    assert result.haproxy == ""
+    assert "not in the inventory" in result.where
 
 
 def test_a_virtual_address_is_read_on_every_control_plane(make_inventory: Any) -> None:
     files: Any = Files(cp1="one", cp2="two", cp3="three")
-    found = read_endpoint(files, make_inventory())
-    assert list(found.keepalived) == ["cp1", "cp2", "cp3"]
-    assert found.check.startswith("one# /etc/keepalived/")
-    assert found.haproxy.startswith("one# /etc/haproxy/")
+    result = read_endpoint(files, make_inventory())
+    assert list(result.keepalived) == ["cp1", "cp2", "cp3"]
+    assert result.check.startswith("one# /etc/keepalived/")
+    assert result.haproxy.startswith("one# /etc/haproxy/")
 
 
 @pytest.mark.parametrize(

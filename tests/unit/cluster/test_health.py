@@ -73,15 +73,15 @@ def test_a_node_that_is_anything_but_ready(small: Inventory, status: str) -> Non
 
 
 def test_a_node_that_is_missing_or_of_another_cluster(small: Inventory) -> None:
-    found = node_problems([node("cp1"), node("w7")], small)
-    assert found[0] == "node w1 is not registered in the cluster"
-    assert found[1].startswith("node w7 is in the cluster but not in ")
+    result = node_problems([node("cp1"), node("w7")], small)
+    assert result[0] == "node w1 is not registered in the cluster"
+    assert result[1].startswith("node w7 is in the cluster but not in ")
 
 
 def test_a_cordon_is_one_problem_and_not_two(small: Inventory) -> None:
     cordoned = node("w1", ("node.kubernetes.io/unschedulable",), cordoned=True)
-    found = node_problems([node("cp1"), cordoned], small)
-    assert found == ["node w1 is cordoned; run 'kubectl uncordon w1' if that was not meant"]
+    result = node_problems([node("cp1"), cordoned], small)
+    assert result == ["node w1 is cordoned; run 'kubectl uncordon w1' if that was not meant"]
 
 
 def test_taints_of_trouble_and_pressure(small: Inventory) -> None:
@@ -137,5 +137,5 @@ class DeadApi:
 
 
 def test_a_cluster_that_cannot_be_asked_is_not_healthy(small: Inventory) -> None:
-    found = find_problems(DeadApi(), DeadHosts(), small)  # type: ignore[arg-type]
-    assert found == ["nobody answers", "cp1 is unreachable", "w1 is unreachable"]
+    result = find_problems(DeadApi(), DeadHosts(), small)  # type: ignore[arg-type]
+    assert result == ["nobody answers", "cp1 is unreachable", "w1 is unreachable"]

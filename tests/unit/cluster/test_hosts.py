@@ -109,9 +109,9 @@ def test_a_slow_connection_is_replaced_without_ending_what_others_run_on_it(
     hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark, go = tmp_path / "mark", tmp_path / "go"
-    found: list[CommandResult] = []
+    actual: list[CommandResult] = []
     line = f"touch {mark}; until [ -e {go} ]; do sleep 0.02; done; echo done"
-    other = threading.Thread(target=lambda: found.append(hosts.read("a", line)))
+    other = threading.Thread(target=lambda: actual.append(hosts.read("a", line)))
     other.start()
     wait_for(
         "the command to run",
@@ -124,7 +124,7 @@ def test_a_slow_connection_is_replaced_without_ending_what_others_run_on_it(
     assert hosts.read("a", ["echo", "mine"]).stdout == "mine\n"
     go.touch()
     other.join()
-    assert [result.stdout for result in found] == ["done\n"]
+    assert [result.stdout for result in actual] == ["done\n"]
 
 
 def test_a_command_that_takes_too_long_is_ended_on_the_node(hosts: Hosts, tmp_path: Path) -> None:

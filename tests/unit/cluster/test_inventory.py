@@ -41,14 +41,14 @@ def mistakes(data: dict[str, Any]) -> list[str]:
 
 
 def test_nodes_roles_and_shared_values() -> None:
-    found = build_inventory(Path("inventories/x"), listing(["a", "b", "c"], ["w"]))
-    assert [node.name for node in found.control_planes] == ["a", "b", "c"]
-    assert [node.name for node in found.workers] == ["w"]
-    assert found.node("b").address == "10.0.0.21"
-    assert found.node("b").is_control_plane
-    assert (found.name, found.kubernetes_version, found.api_port) == ("mine", "1.35.4", 8443)
-    assert found.api_url == "https://10.0.0.10:8443"
-    assert found.drills_allowed is False
+    result = build_inventory(Path("inventories/x"), listing(["a", "b", "c"], ["w"]))
+    assert [node.name for node in result.control_planes] == ["a", "b", "c"]
+    assert [node.name for node in result.workers] == ["w"]
+    assert result.node("b").address == "10.0.0.21"
+    assert result.node("b").is_control_plane
+    assert (result.name, result.kubernetes_version, result.api_port) == ("mine", "1.35.4", 8443)
+    assert result.api_url == "https://10.0.0.10:8443"
+    assert result.drills_allowed is False
 
 
 def test_drills_are_allowed_by_a_true_boolean_only() -> None:
@@ -58,23 +58,23 @@ def test_drills_are_allowed_by_a_true_boolean_only() -> None:
 
 
 def test_an_unknown_host_lists_the_known_ones() -> None:
-    found = build_inventory(Path("inventories/x"), listing(["a"], ["w"]))
+    result = build_inventory(Path("inventories/x"), listing(["a"], ["w"]))
     with pytest.raises(UsageError, match=r"has no host 'w9'; expected one of: a, w\."):
-        found.node("w9")
+        result.node("w9")
 
 
 def test_values_that_differ_between_hosts_are_not_shared() -> None:
-    found = build_inventory(
+    result = build_inventory(
         Path("x"), listing(["a", "b"], [], {"a": {"power_off": "x", "power_on": "y"}})
     )
-    assert "power_off" not in found.vars
-    assert found.node("a").host_vars["power_off"] == "x"
+    assert "power_off" not in result.vars
+    assert result.node("a").host_vars["power_off"] == "x"
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    found = build_inventory(Path("x"), listing(["a"], [], {"a": {"ansible_password": "hunter2"}}))
-    assert "hunter2" not in repr(found)
-    assert found.node("a").host_vars["ansible_password"] == "hunter2"
+    result = build_inventory(Path("x"), listing(["a"], [], {"a": {"ansible_password": "hunter2"}}))
+    assert "hunter2" not in repr(result)
+    assert result.node("a").host_vars["ansible_password"] == "hunter2"
 
 
 def test_all_mistakes_at_once() -> None:
@@ -88,12 +88,12 @@ def test_all_mistakes_at_once() -> None:
         },
         ungrouped={"hosts": ["stray"]},
     )
-    found = "\n".join(mistakes(data))
-    assert "a: has no ansible_host" in found
-    assert "b: is in control_planes and in workers" in found
-    assert "w: has only one of power_off and power_on" in found
-    assert "stray: is in neither control_planes nor workers" in found
-    assert "cluster_virtual_address 10.0.0.10 is the address of w" in found
+    result = "\n".join(mistakes(data))
+    assert "a: has no ansible_host" in result
+    assert "b: is in control_planes and in workers" in result
+    assert "w: has only one of power_off and power_on" in result
+    assert "stray: is in neither control_planes nor workers" in result
+    assert "cluster_virtual_address 10.0.0.10 is the address of w" in result
 
 
 def test_no_control_plane_names_the_groups_that_were_found() -> None:
@@ -146,10 +146,10 @@ def test_ansible_reads_it_and_resolves_templates(tmp_path: Path) -> None:
         "[cluster:children]\ncontrol_planes\nworkers\n",
         encoding="utf-8",
     )
-    found = Inventory.load(tmp_path)
-    assert found.endpoint_address == "10.0.0.10"
-    assert found.node("w").address == "10.0.0.2"
-    assert found.node("a").host_vars["ansible_ssh_private_key_file"] == f"{tmp_path}/a.key"
+    result = Inventory.load(tmp_path)
+    assert result.endpoint_address == "10.0.0.10"
+    assert result.node("w").address == "10.0.0.2"
+    assert result.node("a").host_vars["ansible_ssh_private_key_file"] == f"{tmp_path}/a.key"
 
 
 def test_without_control_planes_the_group_is_told_and_no_template_of_ours(tmp_path: Path) -> None:

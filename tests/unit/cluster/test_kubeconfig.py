@@ -13,7 +13,7 @@ from kubedrill.cluster.kubeconfig import (
     write_client_cert,
     write_private,
 )
-from kubedrill.cluster.vip import has_address
+from kubedrill.cluster.virtual_address import has_address
 
 PARTS = {"ca": "CA", "crt": "CERTIFICATE", "key": "KEY"}
 ENCODED = {name: base64.b64encode(text.encode()).decode() for name, text in PARTS.items()}

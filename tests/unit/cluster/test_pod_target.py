@@ -108,13 +108,13 @@ def test_every_mistake_is_told_at_once(keys: Path) -> None:
     given = replace(given, nodes=(given.nodes[0], replace(given.nodes[1], host_vars=worker)))
     with pytest.raises(ConfigErrors) as raised:
         pod_target(given)
-    said = str(raised.value)
-    assert "has 6 mistakes" in said
-    assert "give a key without a passphrase" in said
-    assert "w1: has no ansible_ssh_private_key_file; a pod has no SSH agent" in said
-    assert "has no host key of 172.31.77.21" in said
-    assert "secret_thing is in a vault" in said
-    assert "own points into the inventory's folder" in said
+    output = str(raised.value)
+    assert "has 6 mistakes" in output
+    assert "give a key without a passphrase" in output
+    assert "w1: has no ansible_ssh_private_key_file; a pod has no SSH agent" in output
+    assert "has no host key of 172.31.77.21" in output
+    assert "secret_thing is in a vault" in output
+    assert "own points into the inventory's folder" in output
 
 
 def test_nobody_else_can_read_the_files_and_none_is_overwritten(keys: Path, tmp_path: Path) -> None:

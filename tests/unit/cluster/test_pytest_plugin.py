@@ -48,21 +48,21 @@ def run(directory: Path, *options: str) -> str:
 
 
 def test_each_node_of_the_inventory_is_a_test_of_its_own(tmp_path: Path) -> None:
-    said = run(tmp_path, "--inventory", "hosts.ini")
+    output = run(tmp_path, "--inventory", "hosts.ini")
     for name in ("test_each[a]", "test_each[w]", "test_planes[a]", "test_plain"):
-        assert f"::{name} PASSED" in said
-    assert "4 passed" in said
+        assert f"::{name} PASSED" in output
+    assert "4 passed" in output
 
 
 def test_without_an_inventory_it_says_what_to_do_and_skips_nothing(tmp_path: Path) -> None:
-    said = run(tmp_path)
-    assert "these tests need a cluster: add --inventory PATH" in said
-    assert "skipped" not in said
-    assert "passed" not in said
+    output = run(tmp_path)
+    assert "these tests need a cluster: add --inventory PATH" in output
+    assert "skipped" not in output
+    assert "passed" not in output
 
 
 def test_an_inventory_with_mistakes_lists_them(tmp_path: Path) -> None:
     (tmp_path / "bad.ini").write_text("[control_planes]\na\n", encoding="utf-8")
-    said = run(tmp_path, "--inventory", "bad.ini")
-    assert "a: has no ansible_host" in said
-    assert "not in group cluster: a" in said
+    output = run(tmp_path, "--inventory", "bad.ini")
+    assert "a: has no ansible_host" in output
+    assert "not in group cluster: a" in output

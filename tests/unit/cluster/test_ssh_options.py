@@ -15,8 +15,8 @@ def options(**host_vars: Any) -> SshOptions:
 def test_ansible_s_variables_are_understood(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.touch()
-    found = options(ansible_user="me", ansible_port="2222", ansible_ssh_private_key_file=str(key))
-    assert (found.host, found.port, found.user, found.key_file) == ("10.0.0.1", 2222, "me", key)
+    result = options(ansible_user="me", ansible_port="2222", ansible_ssh_private_key_file=str(key))
+    assert (result.host, result.port, result.user, result.key_file) == ("10.0.0.1", 2222, "me", key)
 
 
 @pytest.mark.parametrize(
@@ -33,21 +33,21 @@ def test_options_in_ssh_arguments_are_found_however_they_are_written(arguments: 
 
 
 def test_the_first_of_two_options_counts_as_with_ssh() -> None:
-    found = options(
+    result = options(
         ansible_ssh_args="-o Port=1", ansible_ssh_extra_args="-o Port=2 -o HostKeyAlias=b"
     )
-    assert (found.port, found.host_key_alias) == (1, "b")
+    assert (result.port, result.host_key_alias) == (1, "b")
 
 
 def test_host_key_checking_is_never_turned_off() -> None:
-    found = options(ansible_ssh_common_args="-o StrictHostKeyChecking=no")
-    assert "StrictHostKeyChecking yes" in found.config_block("a")
+    result = options(ansible_ssh_common_args="-o StrictHostKeyChecking=no")
+    assert "StrictHostKeyChecking yes" in result.config_block("a")
 
 
 def test_passwords_are_not_shown() -> None:
-    found = options(ansible_password="hunter2")
-    assert found.password == "hunter2"
-    assert "hunter2" not in repr(found) + found.config_block("a")
+    result = options(ansible_password="hunter2")
+    assert result.password == "hunter2"
+    assert "hunter2" not in repr(result) + result.config_block("a")
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ def test_what_is_no_duration_is_not_guessed(text: str) -> None:
 
 
 def test_flags() -> None:
-    found = parse_flags(["kube-controller-manager", "--a-b=1=2", "--leader-elect", "-v=2"])
-    assert found == {"a-b": "1=2", "leader-elect": "true"}
+    result = parse_flags(["kube-controller-manager", "--a-b=1=2", "--leader-elect", "-v=2"])
+    assert result == {"a-b": "1=2", "leader-elect": "true"}
 
 
 def test_keepalived_s_first_instance_without_comments() -> None:

@@ -159,14 +159,14 @@ def test_the_archive_has_all_files_and_no_secret(make_inventory: Any, tmp_path: 
         collect(archive, hosts, inventory.nodes, minutes=30)
         add_files(archive, [cell])
         archive.add("MISSING.txt", "\n".join(archive.missing))
-    found = contents(path)
-    assert {name: leaks(text) for name, text in found.items() if leaks(text)} == {}
-    assert {f"artefacts/cp1/{name}" for name in [*NODE, *CONTROL_PLANE]} <= set(found)
-    assert {f"artefacts/cluster/{name}" for name in CLUSTER} <= set(found)
-    assert {"artefacts/cell/up.1.log", "artefacts/cell/record/x.jsonl"} <= set(found)
-    assert "artefacts/cell/keys.pem" not in found
-    assert "w2 does not answer" in found["artefacts/MISSING.txt"]
-    assert "etcd is down" in found["artefacts/cp1/etcd.txt"]
+    result = contents(path)
+    assert {name: leaks(text) for name, text in result.items() if leaks(text)} == {}
+    assert {f"artefacts/cp1/{name}" for name in [*NODE, *CONTROL_PLANE]} <= set(result)
+    assert {f"artefacts/cluster/{name}" for name in CLUSTER} <= set(result)
+    assert {"artefacts/cell/up.1.log", "artefacts/cell/record/x.jsonl"} <= set(result)
+    assert "artefacts/cell/keys.pem" not in result
+    assert "w2 does not answer" in result["artefacts/MISSING.txt"]
+    assert "etcd is down" in result["artefacts/cp1/etcd.txt"]
     assert not [asked for _, asked in hosts.asked if "get secret" in asked or "{minutes}" in asked]
     assert path.stat().st_mode & 0o077 == 0
 
@@ -175,8 +175,8 @@ def test_a_load_balancer_is_asked_what_it_can_answer(tmp_path: Path) -> None:
     path, hosts = tmp_path / "artefacts.tar.gz", Answering()
     with Archive(path, Redactor()) as archive:
         collect(archive, hosts, [Node("lb1", "192.0.2.9", ("load_balancer",))], minutes=30)
-    own = {name for name in contents(path) if name.startswith("artefacts/lb1/")}
-    assert own == {f"artefacts/lb1/{name}" for name in BALANCER}
+    mine = {name for name in contents(path) if name.startswith("artefacts/lb1/")}
+    assert mine == {f"artefacts/lb1/{name}" for name in BALANCER}
     assert not [
         asked
         for _, asked in hosts.asked
@@ -212,5 +212,5 @@ def test_a_cluster_that_does_not_answer_at_all_still_gives_an_archive(
 def test_the_run_is_replayed_by_a_command_in_the_archive(
     make_inventory: Any, tmp_path: Path
 ) -> None:
-    said = how_to_replay(make_inventory(), [tmp_path / "20261121T093058Z-741446"])
-    assert "kubedrill replay 20261121T093058Z-741446 --inventory inventories/test" in said
+    output = how_to_replay(make_inventory(), [tmp_path / "20261121T093058Z-741446"])
+    assert "kubedrill replay 20261121T093058Z-741446 --inventory inventories/test" in output

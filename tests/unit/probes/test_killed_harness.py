@@ -73,8 +73,8 @@ def test_nothing_is_lost_but_the_last_second_and_nobody_goes_on(tmp_path: Path) 
             setting="probes_ready",
             poll_s=0.05,
         )
-        kept = [line for line in lines(path) if line[:2] == ["sample", "app"]]
-        assert len(kept) >= sum(at < killed - NS for at in server.answered)
+        written = [line for line in lines(path) if line[:2] == ["sample", "app"]]
+        assert len(written) >= sum(at < killed - NS for at in server.answered)
     record = read_record(path)
     assert (record.ended, record.spans[0].end) == ("", None)
     verdict = judge(record)
@@ -100,8 +100,8 @@ def test_all_of_it_killed_at_once_leaves_whole_lines(tmp_path: Path) -> None:
         killed = time.monotonic_ns()
         harness.communicate()
         psutil.wait_procs(processes[:-1], timeout=60)
-        kept = [line for line in lines(path) if line[:2] == ["sample", "app"]]
-        assert len(kept) >= sum(at < killed - NS for at in server.answered)
+        written = [line for line in lines(path) if line[:2] == ["sample", "app"]]
+        assert len(written) >= sum(at < killed - NS for at in server.answered)
     with RecordWriter(path) as writer:  # what looks at it later may go on writing
         writer.end(now(), "error", "killed")
     assert read_record(path).ended == "error"

@@ -70,8 +70,8 @@ def test_http(mode: str, outcome: str, reuse: bool) -> None:
                 spec(server.port, reuse=reuse, timeout_s=0.15 if mode == "hang" else PATIENT_S)
             )
 
-    ((*_, found, who),) = asyncio.run(main())
-    assert found == outcome
+    ((*_, result, who),) = asyncio.run(main())
+    assert result == outcome
     assert who == ("hello-1" if outcome == "ok" else "")
 
 
@@ -140,8 +140,8 @@ def test_a_server_is_known_by_its_name_and_not_by_its_address(
             one = Spec("p", "http-status", target, False, timeout_s=PATIENT_S, tls=tls, host=host)
             return (await fire(one))[0][5], server.requests
 
-    found, requests = asyncio.run(main())
-    assert found == outcome
+    result, requests = asyncio.run(main())
+    assert result == outcome
     assert all(f"Host: {host or '127.0.0.1'}".encode() in head for head in requests)
     assert bool(requests) is (outcome == "ok")
 

@@ -50,14 +50,14 @@ def test_connections_come_from_the_next_port_each(monkeypatch: pytest.MonkeyPatc
 
     async def main() -> list[int]:
         async with serving("ok") as server:
-            found = []
+            result = []
             for _ in range(50):
                 connection = await http1.Connection.open("127.0.0.1", server.port, None, 5)
                 assert connection._transport is not None
-                found.append(connection._transport.get_extra_info("sockname")[1])
+                result.append(connection._transport.get_extra_info("sockname")[1])
                 connection.close()
-            return found
+            return result
 
-    found = asyncio.run(main())
-    assert found == sorted(set(found))
-    assert 22000 <= found[0] < found[-1] < 22150  # some may be held by others
+    result = asyncio.run(main())
+    assert result == sorted(set(result))
+    assert 22000 <= result[0] < result[-1] < 22150  # some may be held by others

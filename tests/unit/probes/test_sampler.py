@@ -34,20 +34,20 @@ NS = 1_000_000_000
 @contextmanager
 def server_thread(mode: str = "ok") -> Iterator[Server]:
     """Serve from a thread, for samplers that are processes."""
-    found: list[Server] = []
+    result: list[Server] = []
     up, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def main() -> None:
         async with serving(mode) as server:
-            found.append(server)
+            result.append(server)
             up.set()
             await stop.wait()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
     thread.start()
     assert up.wait(60)
-    yield found[0]
+    yield result[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join(5)
 
@@ -78,17 +78,19 @@ def lines(path: Path) -> list[Any]:
 
 def until(path: Path, count: int) -> list[Any]:
     deadline = time.monotonic() + 60
-    while len(found := lines(path)) < count:
-        assert time.monotonic() < deadline, f"{len(found)} samples after 60 s"
+    while len(result := lines(path)) < count:
+        assert time.monotonic() < deadline, f"{len(result)} samples after 60 s"
         threading.Event().wait(0.02)
-    return found
+    return result
 
 
 def answer_more(server: Server, count: int) -> None:
     """Wait until a server has given so many more answers."""
-    wanted, deadline = len(server.answered) + count, time.monotonic() + 30
-    while len(server.answered) < wanted:
-        assert time.monotonic() < deadline, f"{len(server.answered)} of {wanted} answers after 30 s"
+    expected, deadline = len(server.answered) + count, time.monotonic() + 30
+    while len(server.answered) < expected:
+        assert time.monotonic() < deadline, (
+            f"{len(server.answered)} of {expected} answers after 30 s"
+        )
         threading.Event().wait(0.02)
 
 
@@ -110,13 +112,13 @@ def test_ticks_are_absolute_and_phases_spread(tmp_path: Path) -> None:
     with server_thread() as server:
         config = {"record": str(record), "probes": [http(server.port, "a"), http(server.port, "b")]}
         with sampler(tmp_path, config) as process:
-            found = until(record, 60)
+            result = until(record, 60)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
     ends = sorted(
         lines(record), key=lambda s: s[2]
     )  # on a busy machine answers overtake one another
-    assert len(ends) >= len(found)
+    assert len(ends) >= len(result)
     due = {name: [s[3] for s in ends if s[1] == name] for name in "ab"}
     for name in "ab":
         assert {b - a for a, b in zip(due[name], due[name][1:], strict=False)} == {NS // 50}, (
@@ -144,12 +146,12 @@ def test_the_loop_is_open(tmp_path: Path) -> None:
             until(record, 20)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
-    found = lines(record)
-    assert {s[6] for s in found} == {"timeout"}
-    by_seq = sorted(found, key=lambda s: s[2])
+    result = lines(record)
+    assert {s[6] for s in result} == {"timeout"}
+    by_seq = sorted(result, key=lambda s: s[2])
     overlaps = sum(later[4] < earlier[5] for earlier, later in pairwise(by_seq))
     assert overlaps > len(by_seq) / 2, "a request was sent while the one before it hung"
-    assert sorted(s[2] for s in found) == list(range(len(found))), (
+    assert sorted(s[2] for s in result) == list(range(len(result))), (
         "what was in flight at the end is recorded too"
     )
 
@@ -244,16 +246,16 @@ def sample(seq: int) -> Sample:
 
 def test_file_sink_writes_lines_that_are_read_by_column(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    told = [
+    events = [
         ("p", seq, 1, 2, 3, "ok", word)
         for seq, word in enumerate(["", "hello-1", 'a"b', "\N{SNOWMAN}", "\\", "\n"])
     ]
     sink = FileSink(str(path))
-    for one in told:
+    for one in events:
         sink.keep(one)
     sink.close()
-    assert lines(path) == [["sample", *one] for one in told]
-    assert sample_lines.parse(path.read_bytes(), len(told)) is not None
+    assert lines(path) == [["sample", *one] for one in events]
+    assert sample_lines.parse(path.read_bytes(), len(events)) is not None
 
 
 def test_memory_sink_keeps_until_acknowledged() -> None:

@@ -64,12 +64,12 @@ def test_from_start_to_stop(tmp_path: Path) -> None:
     assert all(0 < ok == total for ok, total in latest.values()), (
         "start returns once every probe has an answer"
     )
-    found = samples(record)
-    assert sum(s[1] != "control" for s in found) == asked, (
+    result = samples(record)
+    assert sum(s[1] != "control" for s in result) == asked, (
         "nothing that was under way at the end is lost"
     )
-    assert {s[6] for s in found} == {"ok"}
-    assert {s[7] for s in found if s[1] == "app-new"} == {"hello-1"}
+    assert {s[6] for s in result} == {"ok"}
+    assert {s[7] for s in result if s[1] == "app-new"} == {"hello-1"}
 
 
 def test_a_dead_sampler_is_an_error_and_not_a_quiet_record(tmp_path: Path) -> None:

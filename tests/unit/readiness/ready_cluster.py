@@ -47,8 +47,8 @@ from kubedrill.readiness.model import (
     Certificate,
     Disk,
     EtcdFacts,
-    Finding,
     HostFacts,
+    Issue,
     Snapshot,
     Version,
 )
@@ -214,7 +214,7 @@ BUNDLE = BundleFacts(
         ),
     ),
     faults=(),
-    wanted_images=(
+    required_images=(
         "registry.k8s.io/kube-apiserver:v1.36.3",
         "registry.k8s.io/kube-scheduler:v1.36.3",
     ),
@@ -280,7 +280,7 @@ def ready() -> Snapshot:
     )
 
 
-def found(snapshot: Snapshot, rule: str) -> list[Finding]:
+def issues_of(snapshot: Snapshot, rule: str) -> list[Issue]:
     """What one rule says, apart from what is only worth knowing."""
     return [f for f in judge(snapshot).findings if f.rule == rule and f.severity.value != "info"]
 

@@ -1,9 +1,9 @@
-"""Deprecated APIs and refused flags: found, counted, and named with who uses them."""
+"""Deprecated APIs and refused flags: issues_of, counted, and named with who uses them."""
 
 from dataclasses import replace
 
 import pytest
-from ready_cluster import PLANES, found, static_pod
+from ready_cluster import PLANES, issues_of, static_pod
 
 from kubedrill.readiness.apis import deprecated_apis, uses_of_object
 from kubedrill.readiness.judge import judge
@@ -70,29 +70,29 @@ def test_removed_by_the_target_blocks_and_later_warns(
     ready: Snapshot, removed: str, severity: str
 ) -> None:
     snapshot = asked(ready, DeprecatedApi(FLOW, "v1beta3", "flowschemas", removed, {"LIST": 4}))
-    (said,) = [
+    (issue,) = [
         f
         for f in judge(replace(snapshot, uses=Answer((USE,)))).findings
         if f.rule == "deprecated-apis"
     ]
-    assert said.severity == severity
-    assert f"{FLOW}/v1beta3 flowschemas is used by helm (batch)" in said.found
-    assert "cp1, cp2, cp3" in said.found
-    assert "LIST 12" in said.found  # of the three servers together
+    assert issue.severity == severity
+    assert f"{FLOW}/v1beta3 flowschemas is used by helm (batch)" in issue.actual
+    assert "cp1, cp2, cp3" in issue.actual
+    assert "LIST 12" in issue.actual  # of the three servers together
 
 
 def test_a_reader_that_wrote_nothing_is_told_as_nameless(ready: Snapshot) -> None:
-    (said,) = found(
+    (issue,) = issues_of(
         asked(ready, DeprecatedApi(FLOW, "v1beta3", "flowschemas", "1.36")), "deprecated-apis"
     )
-    assert "the API does not say who" in said.found
+    assert "the API does not say who" in issue.actual
 
 
 def test_objects_written_by_a_beta_version_are_named_though_nobody_asked_since(
     ready: Snapshot,
 ) -> None:
-    (said,) = found(replace(ready, uses=Answer((USE,))), "stored-apis")
-    assert "helm (batch)" in said.found
+    (issue,) = issues_of(replace(ready, uses=Answer((USE,))), "stored-apis")
+    assert "helm (batch)" in issue.actual
 
 
 def test_who_wrote_an_object_is_in_managed_fields_and_in_the_last_applied_manifest() -> None:
@@ -117,9 +117,9 @@ def test_who_wrote_an_object_is_in_managed_fields_and_in_the_last_applied_manife
     assert list(uses_of_object(broken, "flowschemas", {f"{FLOW}/v1beta3"})) == []
 
 
-@pytest.mark.parametrize(("kept", "severity"), [(True, "blocker"), (False, "warning")])
+@pytest.mark.parametrize(("carried_over", "severity"), [(True, "blocker"), (False, "warning")])
 def test_a_refused_flag_blocks_where_kubeadm_would_write_it_again(
-    ready: Snapshot, kept: bool, severity: str
+    ready: Snapshot, carried_over: bool, severity: str
 ) -> None:
     trial = Trial(
         "kube-apiserver",
@@ -127,16 +127,16 @@ def test_a_refused_flag_blocks_where_kubeadm_would_write_it_again(
         "--cloud-config",
         False,
         "unknown flag: --cloud-config",
-        kept,
+        carried_over,
     )
-    (said,) = found(replace(ready, trials=Answer((trial,))), "flags")
-    assert said.severity == severity
-    assert said.subject == "kube-apiserver on cp1, cp2"
-    assert "--cloud-config is refused by v1.36.3" in said.found
+    (issue,) = issues_of(replace(ready, trials=Answer((trial,))), "flags")
+    assert issue.severity == severity
+    assert issue.subject == "kube-apiserver on cp1, cp2"
+    assert "--cloud-config is refused by v1.36.3" in issue.actual
 
 
 @pytest.mark.parametrize(
-    ("component", "flag", "said", "warns"),
+    ("component", "flag", "output", "warns"),
     [
         ("kube-apiserver", "--old", "Flag --old has been deprecated", True),
         ("kube-apiserver", "--fine", "", False),
@@ -150,17 +150,19 @@ def test_a_refused_flag_blocks_where_kubeadm_would_write_it_again(
     ],
 )
 def test_what_the_target_warns_of(
-    ready: Snapshot, component: str, flag: str, said: str, warns: bool
+    ready: Snapshot, component: str, flag: str, output: str, warns: bool
 ) -> None:
-    trial = Trial(component, ("cp1",), flag, accepted=True, said=said, kept=True)
-    told = found(replace(ready, trials=Answer((trial,))), "flags")
-    assert [finding.severity.value for finding in told] == (["warning"] if warns else [])
-    assert all(flag in finding.found for finding in told)
+    trial = Trial(component, ("cp1",), flag, accepted=True, output=output, carried_over=True)
+    issues = issues_of(replace(ready, trials=Answer((trial,))), "flags")
+    assert [finding.severity.value for finding in issues] == (["warning"] if warns else [])
+    assert all(flag in finding.actual for finding in issues)
 
 
 def test_a_program_that_cannot_be_run_here_is_unknown(ready: Snapshot) -> None:
-    (said,) = found(replace(ready, missing_programs=("etcd: Exec format error",)), "flags-tried")
-    assert said.severity == "unknown"
+    (issue,) = issues_of(
+        replace(ready, missing_programs=("etcd: Exec format error",)), "flags-tried"
+    )
+    assert issue.severity == "unknown"
 
 
 def test_settings_come_from_pods_with_what_kubeadm_would_write_again() -> None:
@@ -179,12 +181,12 @@ def test_settings_come_from_pods_with_what_kubeadm_would_write_again() -> None:
         "--feature-gates=B=false",
         "--v=2",
     }
-    assert settings["--feature-gates=A=true"].kept
+    assert settings["--feature-gates=A=true"].carried_over
     assert settings["--feature-gates=A=true"].title == "feature gate A"
-    assert not settings["--profiling=false"].kept
+    assert not settings["--profiling=false"].carried_over
     assert next(
         static_pod_settings(pods, {"apiServer": {"extraArgs": {"profiling": "false"}}})
-    ).kept
+    ).carried_over
 
 
 def test_a_kubelets_gates_are_asked_of_the_program_that_knows_all_gates() -> None:
@@ -203,7 +205,7 @@ def test_a_kubelets_gates_are_asked_of_the_program_that_knows_all_gates() -> Non
 
 def test_a_flag_that_kubeadm_takes_out_of_the_kubelets_does_not_block() -> None:
     words = ["--node-ip=10.0.0.1", "--pod-infra-container-image=registry.k8s.io/pause:3.10"]
-    assert [setting.kept for setting in kubelet_settings("w1", words, {})] == [True, False]
+    assert [setting.carried_over for setting in kubelet_settings("w1", words, {})] == [True, False]
 
 
 def test_a_flag_at_the_end_never_swallows_the_next_word() -> None:

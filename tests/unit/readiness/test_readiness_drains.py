@@ -31,7 +31,7 @@ from kubernetes.client import (
     V1Volume,
     V1VolumeNodeAffinity,
 )
-from ready_cluster import budget, deployment, found, node, pod, with_node, with_pods
+from ready_cluster import budget, deployment, issues_of, node, pod, with_node, with_pods
 
 from kubedrill.readiness.judge import judge
 from kubedrill.readiness.model import Answer, Snapshot
@@ -56,19 +56,19 @@ def with_budgets(snapshot: Snapshot, *budgets: Any) -> Snapshot:
 def test_a_budget_that_allows_nothing_is_named_with_its_pods_and_nodes(
     ready: Snapshot, made: Any, words: str
 ) -> None:
-    (said,) = found(with_budgets(ready, made), "budgets")
-    assert said.severity == "blocker"
-    assert said.subject == "budget shop/web"
-    assert words in said.found
-    assert "w1, w2" in said.found
-    assert "web-a, web-b" in said.found
+    (issue,) = issues_of(with_budgets(ready, made), "budgets")
+    assert issue.severity == "blocker"
+    assert issue.subject == "budget shop/web"
+    assert words in issue.actual
+    assert "w1, w2" in issue.actual
+    assert "web-a, web-b" in issue.actual
 
 
 def test_a_budget_without_pods_or_of_a_daemonset_blocks_nobody(ready: Snapshot) -> None:
     blocked = with_budgets(ready, budget(max_unavailable=0, desired=2))
     only_daemons = replace(blocked, pods=Answer((pod("web-a", "w1", owner="DaemonSet"),)))
-    assert found(only_daemons, "budgets") == []
-    assert found(replace(blocked, pods=Answer(())), "budgets") == []
+    assert issues_of(only_daemons, "budgets") == []
+    assert issues_of(replace(blocked, pods=Answer(())), "budgets") == []
 
 
 def test_a_budget_of_another_namespace_or_of_other_pods_blocks_nobody(ready: Snapshot) -> None:
@@ -76,36 +76,36 @@ def test_a_budget_of_another_namespace_or_of_other_pods_blocks_nobody(ready: Sna
     elsewhere.metadata.namespace = "other"
     others = budget(max_unavailable=0, desired=2)
     others.spec.selector = V1LabelSelector(match_labels={"app": "else"})
-    assert found(with_budgets(ready, elsewhere, others), "budgets") == []
+    assert issues_of(with_budgets(ready, elsewhere, others), "budgets") == []
 
 
 def test_a_budget_that_nobody_computed_is_unknown(ready: Snapshot) -> None:
     made = budget(max_unavailable=1)
     made.metadata.generation = 2
-    (said,) = found(with_budgets(ready, made), "budgets")
-    assert said.severity == "unknown"
+    (issue,) = issues_of(with_budgets(ready, made), "budgets")
+    assert issue.severity == "unknown"
 
 
 def test_two_budgets_over_one_pod_block(ready: Snapshot) -> None:
-    (said,) = found(
+    (issue,) = issues_of(
         with_budgets(ready, budget("a", max_unavailable=1), budget("b", max_unavailable=1)),
         "budgets-overlap",
     )
-    assert said.subject == "budgets shop/a, shop/b"
-    assert "Deployment shop/web" in said.found
+    assert issue.subject == "budgets shop/a, shop/b"
+    assert "Deployment shop/web" in issue.actual
 
 
 def test_a_pod_without_a_controller_blocks_the_drain_of_its_node(ready: Snapshot) -> None:
-    (said,) = found(with_pods(ready, pod("lonely", "w2", app="x", owner="")), "unmanaged-pods")
-    assert said.severity == "blocker"
-    assert said.subject == "pod shop/lonely"
-    assert "drain of w2 is refused" in said.found
+    (issue,) = issues_of(with_pods(ready, pod("lonely", "w2", app="x", owner="")), "unmanaged-pods")
+    assert issue.severity == "blocker"
+    assert issue.subject == "pod shop/lonely"
+    assert "drain of w2 is refused" in issue.actual
 
 
 def test_static_finished_and_ending_pods_are_in_nobodys_way(ready: Snapshot) -> None:
     done = pod("done", "w1", app="x", owner="")
     done.status.phase = "Succeeded"
-    assert found(with_pods(ready, done), "unmanaged-pods") == []
+    assert issues_of(with_pods(ready, done), "unmanaged-pods") == []
 
 
 def test_one_replica_is_named_and_two_or_none_are_not(ready: Snapshot) -> None:
@@ -115,16 +115,19 @@ def test_one_replica_is_named_and_two_or_none_are_not(ready: Snapshot) -> None:
         deployment("two", 2),
         deployment("off", 0),
     )
-    said = found(replace(ready, workloads=Answer(several)), "one-replica")
-    assert [finding.subject for finding in said] == ["Deployment shop/one", "Deployment shop/unset"]
+    issues = issues_of(replace(ready, workloads=Answer(several)), "one-replica")
+    assert [finding.subject for finding in issues] == [
+        "Deployment shop/one",
+        "Deployment shop/unset",
+    ]
 
 
 def test_a_grace_period_longer_than_the_drain_is_named(ready: Snapshot) -> None:
-    (said,) = found(
+    (issue,) = issues_of(
         with_pods(ready, pod("slow", "w1", app="x", termination_grace_period_seconds=600)),
         "grace-periods",
     )
-    assert said.action.endswith("upgrade_drain_timeout=660")
+    assert issue.action.endswith("upgrade_drain_timeout=660")
 
 
 def local_volume(name: str, host: str) -> V1PersistentVolume:
@@ -155,19 +158,19 @@ def test_a_pod_with_a_local_volume_is_told_as_out_and_not_as_unplaceable(ready: 
         volumes=Answer((local_volume("pv1", "w1"),)),
         claims=Answer((claim,)),
     )
-    (said,) = found(snapshot, "local-volumes")
-    assert said.subject == "pod shop/db-0"
-    assert "on w1 only" in said.found
-    assert found(snapshot, "fits-elsewhere") == []
+    (issue,) = issues_of(snapshot, "local-volumes")
+    assert issue.subject == "pod shop/db-0"
+    assert "on w1 only" in issue.actual
+    assert issues_of(snapshot, "fits-elsewhere") == []
 
 
 def test_what_is_in_an_emptydir_goes_with_the_drain(ready: Snapshot) -> None:
     scratch = pod(
         "s", "w1", app="scratch", volumes=[V1Volume(name="tmp", empty_dir=V1EmptyDirVolumeSource())]
     )
-    (said,) = [f for f in judge(with_pods(ready, scratch)).findings if f.rule == "emptydir"]
-    assert said.severity == "info"
-    assert "Deployment shop/scratch" in said.found
+    (issue,) = [f for f in judge(with_pods(ready, scratch)).findings if f.rule == "emptydir"]
+    assert issue.severity == "info"
+    assert "Deployment shop/scratch" in issue.actual
 
 
 def host_selector(name: str) -> dict[str, str]:
@@ -188,27 +191,27 @@ def host_selector(name: str) -> dict[str, str]:
 def test_a_pod_that_fits_nowhere_else_is_named_with_each_nodes_reason(
     ready: Snapshot, spec: dict[str, Any], words: str
 ) -> None:
-    said = found(with_pods(ready, pod("big", "w1", app="big", **spec)), "fits-elsewhere")
-    of_w1 = [finding for finding in said if finding.subject == "node w1"]
+    issues = issues_of(with_pods(ready, pod("big", "w1", app="big", **spec)), "fits-elsewhere")
+    of_w1 = [finding for finding in issues if finding.subject == "node w1"]
     assert len(of_w1) == (1 if words else 0)
     for finding in of_w1:
-        assert words in finding.found
+        assert words in finding.actual
         assert finding.severity == "warning"
 
 
 def test_pods_that_fit_alone_but_not_together(ready: Snapshot) -> None:
     several = [pod(f"p{i}", "w1", app=f"p{i}", cpu="1") for i in range(2)]
-    said = found(with_pods(ready, *several), "fits-elsewhere")[0]
-    assert "1 of its pods" in said.found
-    assert "not together with the node's other pods" in said.found
+    issue = issues_of(with_pods(ready, *several), "fits-elsewhere")[0]
+    assert "1 of its pods" in issue.actual
+    assert "not together with the node's other pods" in issue.actual
 
 
 def test_room_on_a_node_that_is_cordoned_or_not_ready_does_not_count(ready: Snapshot) -> None:
     cordoned = node("w2")
     cordoned.spec.unschedulable = True
     for other in (cordoned, node("w2", Ready="Unknown")):
-        said = found(with_node(ready, other), "fits-elsewhere")
-        assert "w2: takes no pods now" in said[0].found
+        issues = issues_of(with_node(ready, other), "fits-elsewhere")
+        assert "w2: takes no pods now" in issues[0].actual
 
 
 def test_required_anti_affinity_over_two_workers(ready: Snapshot) -> None:
@@ -219,9 +222,9 @@ def test_required_anti_affinity_over_two_workers(ready: Snapshot) -> None:
         )
     )
     pods = [pod(f"web-{on}", on, affinity=apart) for on in ("w1", "w2")]
-    said = found(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
-    assert [finding.subject for finding in said] == ["node w1", "node w2"]
-    assert "w2: required anti-affinity" in said[0].found
+    issues = issues_of(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
+    assert [finding.subject for finding in issues] == ["node w1", "node w2"]
+    assert "w2: required anti-affinity" in issues[0].actual
 
 
 def test_anti_affinity_counts_in_its_own_namespace_unless_it_names_others(ready: Snapshot) -> None:
@@ -232,7 +235,7 @@ def test_anti_affinity_counts_in_its_own_namespace_unless_it_names_others(ready:
         wish = V1PodAntiAffinity(required_during_scheduling_ignored_during_execution=[term])
         shy = pod("shy", "w1", app="shy", affinity=V1Affinity(pod_anti_affinity=wish))
         pods = (shy, pod("web-b", "w2", namespace="other"))
-        assert [f.subject for f in found(replace(ready, pods=Answer(pods)), "fits-elsewhere")][
+        assert [f.subject for f in issues_of(replace(ready, pods=Answer(pods)), "fits-elsewhere")][
             :1
         ] == expected
 
@@ -244,8 +247,8 @@ def test_a_topology_that_a_node_has_no_label_for_is_no_place_for_required_spread
         label_selector=WEB, max_skew=1, topology_key="zone", when_unsatisfiable="DoNotSchedule"
     )
     pods = (pod("web-a", "w1", topology_spread_constraints=[spread]),)
-    (said,) = found(replace(ready, pods=Answer(pods)), "fits-elsewhere")
-    assert "w2: required topology spread" in said.found
+    (issue,) = issues_of(replace(ready, pods=Answer(pods)), "fits-elsewhere")
+    assert "w2: required topology spread" in issue.actual
 
 
 KEY = "node-role.kubernetes.io/control-plane"
@@ -281,9 +284,9 @@ def test_a_preferred_taint_and_a_passing_one_keep_nobody_away() -> None:
 
 def test_a_budget_makes_a_pod_that_fits_nowhere_a_blocker(ready: Snapshot) -> None:
     pods = [pod(f"web-{i}", "w1", node_selector=host_selector("w1")) for i in range(2)]
-    (said,) = found(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
-    assert said.severity == "blocker"
-    assert "shop/web" in said.action
+    (issue,) = issues_of(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
+    assert issue.severity == "blocker"
+    assert "shop/web" in issue.action
 
 
 @pytest.mark.parametrize(("when", "expected"), [("DoNotSchedule", 2), ("ScheduleAnyway", 0)])
@@ -302,9 +305,9 @@ def test_required_topology_spread_counts_the_drained_node_as_a_domain(
     pods = [pod(f"web-{on}", on, topology_spread_constraints=[spread]) for on in ("w1", "w2")]
     for one in pods:
         one.spec.affinity = node_affinity(workers)
-    said = found(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
-    assert len(said) == expected
-    assert all("required topology spread" in finding.found for finding in said)
+    issues = issues_of(replace(ready, pods=Answer(tuple(pods))), "fits-elsewhere")
+    assert len(issues) == expected
+    assert all("required topology spread" in finding.actual for finding in issues)
 
 
 def node_affinity(requirement: V1NodeSelectorRequirement) -> V1Affinity:

@@ -40,7 +40,7 @@ def test_an_answer_that_is_missing_is_never_a_pass(ready: Snapshot, name: str) -
     assert (outcome.exit_code, outcome.verdict) == (3, "unknown")
     (missing,) = outcome.of(Severity.UNKNOWN)
     assert missing.subject == name
-    assert "the API is silent" in missing.found
+    assert "the API is silent" in missing.actual
 
 
 @pytest.mark.parametrize("field", list(PER_NODE))
@@ -53,7 +53,7 @@ def test_a_silent_node_is_never_a_pass(ready: Snapshot, field: str) -> None:
     assert outcome.exit_code == 3
     (missing,) = outcome.of(Severity.UNKNOWN)
     assert missing.subject == "node cp1"
-    assert "no route to host" in missing.found
+    assert "no route to host" in missing.actual
 
 
 def test_a_prediction_without_timers_says_so(ready: Snapshot) -> None:
@@ -80,14 +80,14 @@ def test_a_blocker_outweighs_what_is_unknown(ready: Snapshot) -> None:
 
 def test_the_json_is_what_its_schema_says(ready: Snapshot) -> None:
     outcome = judge(replace(ready, target=Version(1, 37, 0), uses=Answer(error="x")))
-    said = json.loads(to_json(outcome))
-    jsonschema.validate(said, SCHEMA)
+    document = json.loads(to_json(outcome))
+    jsonschema.validate(document, SCHEMA)
     assert (
-        said["counts"]["blocker"]
-        == len([f for f in said["findings"] if f["severity"] == "blocker"])
+        document["counts"]["blocker"]
+        == len([f for f in document["findings"] if f["severity"] == "blocker"])
         > 0
     )
-    assert {rule["name"] for rule in said["rules"]} == {rule.name for rule in ALL}
+    assert {rule["name"] for rule in document["rules"]} == {rule.name for rule in ALL}
 
 
 def test_every_rule_is_documented() -> None:

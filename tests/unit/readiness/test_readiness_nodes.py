@@ -10,7 +10,7 @@ from ready_cluster import (
     NOW,
     certificate,
     etcd,
-    found,
+    issues_of,
     node,
     pod,
     with_host,
@@ -26,29 +26,29 @@ from kubedrill.readiness.rules import prediction
 
 @pytest.mark.parametrize("status", ["False", "Unknown", "NotReady"])
 def test_anything_but_ready_blocks(ready: Snapshot, status: str) -> None:
-    (said,) = found(with_node(ready, node("w1", Ready=status)), "nodes-ready")
-    assert said.severity == "blocker"
-    assert said.subject == "node w1"
+    (issue,) = issues_of(with_node(ready, node("w1", Ready=status)), "nodes-ready")
+    assert issue.severity == "blocker"
+    assert issue.subject == "node w1"
 
 
 @pytest.mark.parametrize(("status", "severity"), [("True", "blocker"), ("Unknown", "unknown")])
 def test_pressure(ready: Snapshot, status: str, severity: str) -> None:
-    (said,) = found(with_node(ready, node("cp2", DiskPressure=status)), "nodes-ready")
-    assert (said.severity, said.subject) == (severity, "node cp2")
+    (issue,) = issues_of(with_node(ready, node("cp2", DiskPressure=status)), "nodes-ready")
+    assert (issue.severity, issue.subject) == (severity, "node cp2")
 
 
 def test_a_cordoned_node_is_a_warning(ready: Snapshot) -> None:
     cordoned = node("cp1")
     cordoned.spec.unschedulable = True
-    (said,) = found(with_node(ready, cordoned), "nodes-ready")
-    assert said.severity == "warning"
-    assert said.action.startswith("kubectl uncordon cp1")
+    (issue,) = issues_of(with_node(ready, cordoned), "nodes-ready")
+    assert issue.severity == "warning"
+    assert issue.action.startswith("kubectl uncordon cp1")
 
 
 def test_inventory_and_cluster_have_the_same_nodes(ready: Snapshot) -> None:
     nodes = (*ready.nodes.get()[:-1], node("stranger"))
-    said = found(replace(ready, nodes=Answer(nodes)), "nodes-registered")
-    assert [finding.subject for finding in said] == ["node w2", "node stranger"]
+    issues = issues_of(replace(ready, nodes=Answer(nodes)), "nodes-registered")
+    assert [finding.subject for finding in issues] == ["node w2", "node stranger"]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_inventory_and_cluster_have_the_same_nodes(ready: Snapshot) -> None:
 def test_the_runtime_that_the_new_kubelet_meets(
     ready: Snapshot, runtime: str, severity: str
 ) -> None:
-    (said,) = found(with_node(ready, node("w1", runtime=runtime)), "runtime")
-    assert said.severity == severity
+    (issue,) = issues_of(with_node(ready, node("w1", runtime=runtime)), "runtime")
+    assert issue.severity == severity
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_the_runtime_that_the_new_kubelet_meets(
 )
 def test_cgroup_v1(ready: Snapshot, configz: dict[str, Any], severities: list[str]) -> None:
     old = with_host(ready, "w1", cgroup=1)
-    said = found(replace(old, kubelets={**ready.kubelets, "w1": Answer(configz)}), "cgroup")
-    assert [finding.severity.value for finding in said] == severities
+    issues = issues_of(replace(old, kubelets={**ready.kubelets, "w1": Answer(configz)}), "cgroup")
+    assert [finding.severity.value for finding in issues] == severities
 
 
 def disks(free: int, total: int = 20 * GB) -> dict[str, Disk]:
@@ -98,14 +98,14 @@ def test_room_on_the_disk(ready: Snapshot, free: int, severities: list[str]) -> 
 
     The warning begins where less than a tenth of the 20 GB would be left.
     """
-    said = found(with_host(ready, "cp1", disks=disks(free)), "disk")
-    assert [finding.severity.value for finding in said] == severities
+    issues = issues_of(with_host(ready, "cp1", disks=disks(free)), "disk")
+    assert [finding.severity.value for finding in issues] == severities
 
 
 def test_a_bundle_that_is_on_the_node_takes_no_room(ready: Snapshot) -> None:
     tight = with_host(ready, "cp1", disks=disks(1_000_000_000, 2 * GB), has_bundle=True)
-    (said,) = found(tight, "disk")
-    assert said.severity == "warning"
+    (issue,) = issues_of(tight, "disk")
+    assert issue.severity == "warning"
 
 
 @pytest.mark.parametrize(
@@ -119,19 +119,19 @@ def test_a_bundle_that_is_on_the_node_takes_no_room(ready: Snapshot) -> None:
     ],
 )
 def test_certificates(ready: Snapshot, days: int, ca: bool, severity: str | None) -> None:
-    said = found(
+    issues = issues_of(
         with_host(ready, "cp2", certificates=(certificate(days, "/etc/x.crt", ca=ca),)),
         "certificates",
     )
-    assert [finding.severity.value for finding in said] == ([severity] if severity else [])
-    assert all(finding.subject == "certificate /etc/x.crt on cp2" for finding in said)
+    assert [finding.severity.value for finding in issues] == ([severity] if severity else [])
+    assert all(finding.subject == "certificate /etc/x.crt on cp2" for finding in issues)
 
 
 def test_a_certificate_of_the_future_and_files_that_cannot_be_read(ready: Snapshot) -> None:
     later = replace(certificate(), not_before=NOW + timedelta(hours=2))
-    (said,) = found(with_host(ready, "cp2", certificates=(later,)), "certificates")
-    assert said.severity == "blocker"
-    said_none = found(
+    (issue,) = issues_of(with_host(ready, "cp2", certificates=(later,)), "certificates")
+    assert issue.severity == "blocker"
+    said_none = issues_of(
         with_host(ready, "cp2", certificates=(), unreadable=("/etc/kubernetes/pki/x.crt",)),
         "certificates",
     )
@@ -152,9 +152,9 @@ def with_etcd(snapshot: Snapshot, facts: EtcdFacts) -> Snapshot:
     ],
 )
 def test_etcd_that_is_not_whole_blocks(ready: Snapshot, fields: dict[str, Any], words: str) -> None:
-    said = found(with_etcd(ready, etcd("cp3", **fields)), "etcd-members")
-    assert any(words in finding.found for finding in said)
-    assert {finding.severity.value for finding in said} == {"blocker"}
+    issues = issues_of(with_etcd(ready, etcd("cp3", **fields)), "etcd-members")
+    assert any(words in finding.actual for finding in issues)
+    assert {finding.severity.value for finding in issues} == {"blocker"}
 
 
 @pytest.mark.parametrize(
@@ -162,26 +162,27 @@ def test_etcd_that_is_not_whole_blocks(ready: Snapshot, fields: dict[str, Any], 
 )
 def test_etcd_near_its_quota(ready: Snapshot, share: float, severity: str | None) -> None:
     size = int(share * 8 * 2**30)
-    said = found(
+    issues = issues_of(
         with_etcd(ready, etcd("cp1", db_bytes=size, in_use=size, quota=8 * 2**30)), "etcd-space"
     )
-    assert [finding.severity.value for finding in said] == ([severity] if severity else [])
+    assert [finding.severity.value for finding in issues] == ([severity] if severity else [])
 
 
 def test_a_quota_that_etcd_does_not_tell_is_its_default(ready: Snapshot) -> None:
-    (said,) = found(
+    (issue,) = issues_of(
         with_etcd(ready, etcd("cp1", db_bytes=2 * 2**30, in_use=2 * 2**30, quota=0)), "etcd-space"
     )
-    assert said.severity == "blocker"
+    assert issue.severity == "blocker"
 
 
 def test_fragmentation_is_told_only_where_it_is_worth_a_pause(ready: Snapshot) -> None:
-    (said,) = found(
+    (issue,) = issues_of(
         with_etcd(ready, etcd("cp1", db_bytes=400 * 2**20, in_use=100 * 2**20)), "etcd-space"
     )
-    assert "75%" in said.found
+    assert "75%" in issue.actual
     assert (
-        found(with_etcd(ready, etcd("cp1", db_bytes=40 * 2**20, in_use=2**20)), "etcd-space") == []
+        issues_of(with_etcd(ready, etcd("cp1", db_bytes=40 * 2**20, in_use=2**20)), "etcd-space")
+        == []
     )
 
 
@@ -196,8 +197,8 @@ def test_the_age_of_the_latest_snapshot(
     ready: Snapshot, hours: int | None, expected: list[str]
 ) -> None:
     taken = None if hours is None else NOW - timedelta(hours=hours)
-    said = found(replace(ready, backup=Answer(Backup("/snapshots", taken))), "etcd-snapshot")
-    assert [finding.severity.value for finding in said] == expected
+    issues = issues_of(replace(ready, backup=Answer(Backup("/snapshots", taken))), "etcd-snapshot")
+    assert [finding.severity.value for finding in issues] == expected
 
 
 @pytest.mark.parametrize(
@@ -205,8 +206,8 @@ def test_the_age_of_the_latest_snapshot(
 )
 def test_how_many_control_planes(ready: Snapshot, count: int, severity: str | None) -> None:
     planes = [replace(ready.machines[0], name=f"cp{i}") for i in range(1, count + 1)]
-    said = found(replace(ready, machines=(*planes, *ready.machines[3:])), "control-planes")
-    assert [finding.severity.value for finding in said] == ([severity] if severity else [])
+    issues = issues_of(replace(ready, machines=(*planes, *ready.machines[3:])), "control-planes")
+    assert [finding.severity.value for finding in issues] == ([severity] if severity else [])
 
 
 def test_the_prediction_is_the_measured_run_for_the_measured_topology(ready: Snapshot) -> None:

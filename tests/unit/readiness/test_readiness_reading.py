@@ -63,8 +63,8 @@ def test_only_kubeadms_own_files_are_expected_to_hold_a_certificate(
     (folder / "resolv.conf").write_text("nameserver 10.0.0.1\n")
     (folder / "pki/ca.crt").write_text(made[0])
     (folder / "super-admin.conf").write_text("kind: Config\n")
-    found, unreadable = node_script.read_certificates(tmp_path)
-    assert list(found) == [str(folder / "pki/ca.crt")]
+    result, unreadable = node_script.read_certificates(tmp_path)
+    assert list(result) == [str(folder / "pki/ca.crt")]
     assert unreadable == [str(folder / "super-admin.conf")]
 
 
@@ -111,7 +111,7 @@ def test_the_script_runs_as_it_is_sent_and_its_answer_is_understood(tmp_path: Pa
 
 def test_what_a_host_says_is_parsed(made: tuple[str, str]) -> None:
     disk = {"device": 1, "total": 10, "available": 5}
-    said = {
+    output = {
         "certificates": {
             "/etc/kubernetes/pki/apiserver.crt": [made[0]],
             "/x.crt": ["-----BEGIN CERTIFICATE-----"],
@@ -124,14 +124,14 @@ def test_what_a_host_says_is_parsed(made: tuple[str, str]) -> None:
         "cgroup": 2,
         "has_bundle": True,
     }
-    facts = parse_host("cp1", json.dumps(said))
+    facts = parse_host("cp1", json.dumps(output))
     (certificate,) = facts.certificates
     assert (certificate.subject, certificate.is_ca) == ("CN=kube-apiserver", False)
     assert certificate.not_after == NOW + timedelta(days=365)
     assert facts.unreadable == ("/x.crt",)
-    del said["cgroup"]
+    del output["cgroup"]
     with pytest.raises(StepFailed, match="cannot be understood"):
-        parse_host("cp1", json.dumps(said))
+        parse_host("cp1", json.dumps(output))
 
 
 STATUS = {
@@ -215,24 +215,24 @@ def test_flags_and_gates_are_tried_on_the_targets_program(tmp_path: Path) -> Non
     archive(tmp_path / "images" / "kube-apiserver.tar")
     words = ["--good=1", "--gone=1", "--feature-gates=Known=true", "--feature-gates=Gone=true"]
     settings = [
-        Setting("kube-apiserver", node, word, kept=True)
+        Setting("kube-apiserver", node, word, carried_over=True)
         for word in words
         for node in ("cp1", "cp2")
     ]
-    settings.append(Setting("etcd", "cp1", "--name=cp1", kept=False))
+    settings.append(Setting("etcd", "cp1", "--name=cp1", carried_over=False))
     with Programs(tmp_path) as programs:
         trials, missing = try_all(programs, settings)
     by_flag = {trial.flag: trial for trial in trials}
     assert by_flag["--good"].accepted
-    assert not by_flag["--good"].said
-    assert (by_flag["--gone"].accepted, by_flag["--gone"].said) == (
+    assert not by_flag["--good"].output
+    assert (by_flag["--gone"].accepted, by_flag["--gone"].output) == (
         False,
         "Error: unknown flag: --gone=1",
     )
     assert by_flag["--gone"].nodes == ("cp1", "cp2")
     assert by_flag["feature gate Known"].accepted
-    assert "GA feature gate" in by_flag["feature gate Known"].said
-    assert "unrecognized feature gate" in by_flag["feature gate Gone"].said
+    assert "GA feature gate" in by_flag["feature gate Known"].output
+    assert "unrecognized feature gate" in by_flag["feature gate Gone"].output
     assert len(missing) == 1
     assert missing[0].startswith("etcd: ")
 
@@ -283,12 +283,12 @@ def test_a_silent_cluster_is_not_ready_it_is_unknown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["readiness", "--to", "1.36.3", "-i", silent(tmp_path), "--output", "json"]) == 3
-    said = json.loads(capsys.readouterr().out)
-    assert said["verdict"] == "unknown"
+    output = json.loads(capsys.readouterr().out)
+    assert output["verdict"] == "unknown"
     assert any(
-        "does not set cluster_bundles_source" in finding["found"] for finding in said["findings"]
+        "does not set cluster_bundles_source" in finding["found"] for finding in output["findings"]
     )
-    judged = {rule["name"] for rule in said["rules"] if rule["judged"]}
+    judged = {rule["name"] for rule in output["rules"] if rule["judged"]}
     assert judged == {"control-planes", "etcd-snapshot", "predicted-outage"}
 
 

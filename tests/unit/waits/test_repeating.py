@@ -15,12 +15,12 @@ OFTEN_S, PATIENCE_S, FAR_S = 0.001, 60.0, 3600.0
 
 def test_each_job_is_done_again_and_again_until_the_end_and_none_waits_for_another() -> None:
     stuck, enough = threading.Event(), threading.Semaphore(0)
-    with Repeating([lambda: stuck.wait(PATIENCE_S), enough.release], OFTEN_S, PATIENCE_S) as found:
+    with Repeating([lambda: stuck.wait(PATIENCE_S), enough.release], OFTEN_S, PATIENCE_S) as result:
         for _ in range(5):
             assert enough.acquire(timeout=PATIENCE_S)
-        assert not found.ended
+        assert not result.ended
         stuck.set()
-    assert found.ended
+    assert result.ended
     while enough.acquire(blocking=False):
         pass
     assert not enough.acquire(timeout=0.05), "nothing begins after the end"
@@ -54,10 +54,10 @@ def test_a_job_may_end_it() -> None:
 
     def once() -> None:
         times.append(1)
-        found.end()
+        result.end()
 
-    found = Repeating([once], OFTEN_S, PATIENCE_S)
-    with found:
-        for thread in found._threads:
+    result = Repeating([once], OFTEN_S, PATIENCE_S)
+    with result:
+        for thread in result._threads:
             thread.join(PATIENCE_S)
     assert times == [1]

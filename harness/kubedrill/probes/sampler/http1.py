@@ -169,10 +169,10 @@ def parse(data: bytes | bytearray, *, ended: bool) -> tuple[Answer, int] | None:
         name.strip().lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines[1:])
     }
-    found = _body(data, end + 4, int(parts[1]), headers, ended=ended)
-    if found is None:
+    result = _body(data, end + 4, int(parts[1]), headers, ended=ended)
+    if result is None:
         return None
-    body, used = found
+    body, used = result
     if parts[0] == "HTTP/1.0":
         headers.setdefault("connection", "close")
     return Answer(int(parts[1]), headers, body), used

@@ -153,11 +153,11 @@ class HttpAsker(Asker):
             connection.close()
         if not 200 <= answer.status < 300:
             return f"http-{answer.status}", ""
-        return self.look(answer, seq)
+        return self.check(answer, seq)
 
     varies = False
 
-    def look(self, answer: Answer, _seq: int) -> Found:
+    def check(self, answer: Answer, _seq: int) -> Found:
         """Check what a 2xx answer says."""
         if self.spec.expect:
             return ("ok" if answer.body == self.spec.expect.encode() else "wrong-answer"), ""
@@ -189,7 +189,7 @@ class StatusAsker(HttpAsker):
     A user's application or control target.
     """
 
-    def look(self, _answer: Answer, _seq: int) -> Found:
+    def check(self, _answer: Answer, _seq: int) -> Found:
         """Take it."""
         return "ok", ""
 
@@ -197,7 +197,7 @@ class StatusAsker(HttpAsker):
 class ApiReadAsker(HttpAsker):
     """Kind "api-read": one object, read from etcd with a quorum (the API's default for a GET)."""
 
-    def look(self, answer: Answer, _seq: int) -> Found:
+    def check(self, answer: Answer, _seq: int) -> Found:
         """Expect the object of the URL."""
         meta = _json(answer).get("metadata")
         right = isinstance(meta, dict) and meta.get("name") == self.spec.target.rpartition("/")[2]
@@ -218,7 +218,7 @@ class ApiWriteAsker(HttpAsker):
             "PATCH", json.dumps({"data": {"seq": str(seq)}}), "application/merge-patch+json"
         )
 
-    def look(self, answer: Answer, seq: int) -> Found:
+    def check(self, answer: Answer, seq: int) -> Found:
         """Expect what was written."""
         data = _json(answer).get("data")
         return (

@@ -110,17 +110,17 @@ class MemorySink:
         self.boot = uuid.uuid4().hex
         self.kernel = kernel_id()
         self._first = 0
-        self._kept: deque[Sample] = deque()
+        self._samples: deque[Sample] = deque()
         self._lost = 0
         self.error: OSError | None = None
 
     def keep(self, sample: Sample) -> None:
         """Take one sample; the oldest gives way when nobody fetched for hours."""
-        if len(self._kept) >= MAX_KEPT:
-            self._kept.popleft()
+        if len(self._samples) >= MAX_KEPT:
+            self._samples.popleft()
             self._first += 1
             self._lost += 1
-        self._kept.append(sample)
+        self._samples.append(sample)
 
     def close(self) -> None:
         """Nothing is on disk."""
@@ -140,32 +140,32 @@ class MemorySink:
         after = (
             query.get("after", ["0"])[0] if query.get("boot") == [self.boot] else "0"
         )  # of another life: not ours
-        while self._kept and self._first < (int(after) if after.isdecimal() else 0):
-            self._kept.popleft()
+        while self._samples and self._first < (int(after) if after.isdecimal() else 0):
+            self._samples.popleft()
             self._first += 1
-        some = [sample for sample, _ in zip(self._kept, range(MAX_FETCHED), strict=False)]
-        found = {
+        some = [sample for sample, _ in zip(self._samples, range(MAX_FETCHED), strict=False)]
+        result = {
             "boot": self.boot,
             "next": self._first + len(some),
             "lost": self._lost,
             "samples": some,
         }
-        return {**found, "now": time.monotonic_ns(), "kernel": self.kernel}
+        return {**result, "now": time.monotonic_ns(), "kernel": self.kernel}
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(5):
                 head = await reader.readuntil(b"\r\n\r\n")
             words = head.split(b" ", 2)
-            found = (
+            answer = (
                 self.answer(words[1].decode("latin-1"))
                 if len(words) == 3 and words[0] == b"GET"
                 else None
             )
             body = json.dumps(
-                found or {"error": "expected GET /clock or GET /samples?boot=B&after=N"}
+                answer or {"error": "expected GET /clock or GET /samples?boot=B&after=N"}
             ).encode()
-            status = b"200 OK" if found else b"404 Not Found"
+            status = b"200 OK" if answer else b"404 Not Found"
             writer.write(
                 b"HTTP/1.1 "
                 + status

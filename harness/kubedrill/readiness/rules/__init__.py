@@ -22,7 +22,7 @@ from kubedrill.readiness.rules import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kubedrill.readiness.model import Finding, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Rule:
     """
 
     name: str
-    judge: Callable[[Snapshot], Iterable[Finding]]
+    judge: Callable[[Snapshot], Iterable[Issue]]
     needs: tuple[str, ...] = ()
     each: tuple[str, ...] = ()
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kubedrill.readiness.rules.wording import blocker, info, several, warning
+from kubedrill.readiness.rules.issues import blocker, info, several, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import ApiUse, DeprecatedApi, Finding, Snapshot
+    from kubedrill.readiness.model import ApiUse, DeprecatedApi, Issue, Snapshot
 
 
-def requested(snapshot: Snapshot) -> Iterator[Finding]:
+def requested(snapshot: Snapshot) -> Iterator[Issue]:
     """What API servers were asked for since they started (apiserver_requested_deprecated_apis)."""
     servers: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     items: dict[tuple[str, str, str], DeprecatedApi] = {}
@@ -31,19 +31,19 @@ def requested(snapshot: Snapshot) -> Iterator[Finding]:
 
 def _requested(
     snapshot: Snapshot, item: DeprecatedApi, servers: list[str], requests: dict[str, int]
-) -> Finding:
+) -> Issue:
     subject = f"API {item.group_version} {item.resource}"
     asked = ", ".join(f"{verb} {count}" for verb, count in sorted(requests.items()))
-    found = f"{item.group_version} {item.resource} is used by {users(snapshot, item)}; asked on {', '.join(servers)}"
-    found += f" ({asked} since their start)" if asked else ""
+    actual = f"{item.group_version} {item.resource} is used by {users(snapshot, item)}; asked on {', '.join(servers)}"
+    actual += f" ({asked} since their start)" if asked else ""
     if not item.removed_release:
-        return info(subject, f"{found}; deprecated, no release removes it yet")
+        return info(subject, f"{actual}; deprecated, no release removes it yet")
     action = "move these clients and manifests to the newer version; an audit log names clients that only read"
     removed = tuple(int(part) for part in item.removed_release.split("."))
     if removed <= snapshot.target[:2]:
-        return blocker(subject, found, f"no use: {item.removed_release} removes it", action)
+        return blocker(subject, actual, f"no use: {item.removed_release} removes it", action)
     return warning(
-        subject, found, f"no use before {item.removed_release}, which removes it", action
+        subject, actual, f"no use before {item.removed_release}, which removes it", action
     )
 
 
@@ -76,7 +76,7 @@ def managers(uses: list[ApiUse]) -> str:
     )
 
 
-def stored(snapshot: Snapshot) -> Iterator[Finding]:
+def stored(snapshot: Snapshot) -> Iterator[Issue]:
     """Objects written through an alpha or beta version that no API server counts as deprecated since its start."""
     counted = {
         (item.group_version, item.resource)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.readiness.rules.issues import blocker, several, unknown
 from kubedrill.readiness.rules.objects import budgets_of, must_leave, name_of, workload
-from kubedrill.readiness.rules.wording import blocker, several, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import Finding, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 
-def blocking(snapshot: Snapshot) -> Iterator[Finding]:
+def blocking(snapshot: Snapshot) -> Iterator[Issue]:
     """Budgets that allow no disruption now, or never, and cover a pod that a drain has to evict."""
     covered = _covered(snapshot)
     for budget in snapshot.budgets.get():
@@ -40,7 +40,7 @@ def blocking(snapshot: Snapshot) -> Iterator[Finding]:
             yield _blocks(budget, pods, f"allows none now: {healthy}")
 
 
-def overlapping(snapshot: Snapshot) -> Iterator[Finding]:
+def overlapping(snapshot: Snapshot) -> Iterator[Issue]:
     """Pods that two budgets cover: the API refuses to evict them at all."""
     pairs: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for pod in snapshot.pods.get():
@@ -57,12 +57,12 @@ def overlapping(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _covered(snapshot: Snapshot) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+    pods_of: dict[str, list[Any]] = defaultdict(list)
     for pod in snapshot.pods.get():
         if must_leave(pod) and pod.spec.node_name:
             for budget in budgets_of(pod, snapshot.budgets.get()):
-                found[name_of(budget)].append(pod)
-    return found
+                pods_of[name_of(budget)].append(pod)
+    return pods_of
 
 
 def _wish(budget: Any) -> str:
@@ -72,7 +72,7 @@ def _wish(budget: Any) -> str:
     return f"minAvailable {spec.min_available}"
 
 
-def _blocks(budget: Any, pods: list[Any], why: str) -> Finding:
+def _blocks(budget: Any, pods: list[Any], why: str) -> Issue:
     nodes = sorted({pod.spec.node_name for pod in pods})
     names = [pod.metadata.name for pod in pods]
     return blocker(

@@ -6,13 +6,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.readiness.rules.fit import could_run_on
+from kubedrill.readiness.rules.issues import blocker, info, several, unknown, warning
 from kubedrill.readiness.rules.objects import image_name, must_leave, workload
-from kubedrill.readiness.rules.wording import blocker, info, several, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import Finding, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 PROGRAMS = (
     "kubeadm",
@@ -28,7 +28,7 @@ PROGRAMS = (
 """What a bundle has in bin/ (docs/explanation/architecture.md)."""
 
 
-def complete(snapshot: Snapshot) -> Iterator[Finding]:
+def complete(snapshot: Snapshot) -> Iterator[Issue]:
     """Every file as its manifest says, every program, and every image that the target's own kubeadm asks for."""
     bundle = snapshot.bundle.get()
     build = f"kubedrill bundle build --kubernetes {str(snapshot.target).removeprefix('v')}"
@@ -40,7 +40,7 @@ def complete(snapshot: Snapshot) -> Iterator[Finding]:
     names = {part.name for part in bundle.parts}
     missing = [name for name in PROGRAMS if name not in names]
     images = {part.image for part in bundle.parts if part.image}
-    missing += [image for image in bundle.wanted_images if image not in images]
+    missing += [image for image in bundle.required_images if image not in images]
     if missing:
         yield blocker(
             f"bundle {bundle.path}",
@@ -50,7 +50,7 @@ def complete(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def images(snapshot: Snapshot) -> Iterator[Finding]:
+def images(snapshot: Snapshot) -> Iterator[Issue]:
     """Images of pods that a drain moves.
 
     In the bundle, or on every node where the pod could land.
@@ -82,12 +82,12 @@ def images(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _images_in_use(snapshot: Snapshot) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+    pods_of: dict[str, list[Any]] = defaultdict(list)
     for pod in snapshot.pods.get():
         if must_leave(pod):
             for container in [*(pod.spec.init_containers or []), *pod.spec.containers]:
-                found[image_name(container.image)].append(pod)
-    return dict(sorted(found.items()))
+                pods_of[image_name(container.image)].append(pod)
+    return dict(sorted(pods_of.items()))
 
 
 def _where_it_lacks(
@@ -119,26 +119,26 @@ def _listed(snapshot: Snapshot, pod: Any) -> bool:
 
 def _missing_image(
     snapshot: Snapshot, image: str, pods: list[Any], users: str, nodes: list[str]
-) -> Finding:
+) -> Issue:
     never = any(
         c.image_pull_policy == "Never"
         for pod in pods
         for c in pod.spec.containers
         if image_name(c.image) == image
     )
-    found = f"of {users} is not in the bundle of {snapshot.target} and not on {several(nodes)}"
+    actual = f"of {users} is not in the bundle of {snapshot.target} and not on {several(nodes)}"
     if never:
         expected = "the image on every node where the pod could run: its pull policy is Never"
         return blocker(
             f"image {image}",
-            found,
+            actual,
             expected,
             f"import it there: ctr -n k8s.io images import, on {several(nodes)}",
         )
     expected = "an image that a node has, or a registry that it reaches (which was not tried)"
     return warning(
         f"image {image}",
-        found,
+        actual,
         expected,
         "import it there, or make sure that these nodes reach its registry",
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kubedrill.readiness.rules.wording import blocker, unknown, warning
+from kubedrill.readiness.rules.issues import blocker, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from kubedrill.readiness.model import Certificate, Finding, Snapshot
+    from kubedrill.readiness.model import Certificate, Issue, Snapshot
 
 SOON = timedelta(days=30)
 """kubeadm's certificates last a year and are renewed by each upgrade; the kubelet renews its own
@@ -21,7 +21,7 @@ CA_SOON = timedelta(days=365)
 """A CA needs a planned exchange; kubeadm's last ten years."""
 
 
-def running_out(snapshot: Snapshot) -> Iterator[Finding]:
+def running_out(snapshot: Snapshot) -> Iterator[Issue]:
     """Every certificate below /etc/kubernetes, of kubeadm's kubeconfigs and of the kubelet."""
     for name, answer in snapshot.hosts.items():
         if not answer.known:
@@ -46,7 +46,7 @@ def running_out(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def _judge(subject: str, certificate: Certificate, now: datetime) -> Iterator[Finding]:
+def _judge(subject: str, certificate: Certificate, now: datetime) -> Iterator[Issue]:
     day = f"{certificate.not_after:%Y-%m-%d}"
     left = certificate.not_after - now
     renew = (
@@ -60,7 +60,7 @@ def _judge(subject: str, certificate: Certificate, now: datetime) -> Iterator[Fi
     elif left <= timedelta(0):
         yield blocker(subject, f"ran out on {day}", "valid during the upgrade", renew)
     elif left < (CA_SOON if certificate.is_ca else SOON):
-        kept = "a year" if certificate.is_ca else "30 days"
+        least = "a year" if certificate.is_ca else "30 days"
         yield warning(
-            subject, f"runs out on {day}, in {left.days} days", f"{kept} or more left", renew
+            subject, f"runs out on {day}, in {left.days} days", f"{least} or more left", renew
         )

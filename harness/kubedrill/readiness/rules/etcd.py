@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kubedrill.cluster import etcd
+from kubedrill.readiness.rules.issues import blocker, info, warning
 from kubedrill.readiness.rules.objects import size
-from kubedrill.readiness.rules.wording import blocker, info, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import EtcdFacts, Finding, Snapshot
+    from kubedrill.readiness.model import EtcdFacts, Issue, Snapshot
 
 DEFAULT_QUOTA = 2 * 2**30
 """Bytes: etcd's default of --quota-backend-bytes."""
@@ -32,7 +32,7 @@ OLD = timedelta(hours=24)
 """Age of a snapshot from which restoring it would lose more than a day."""
 
 
-def members(snapshot: Snapshot) -> Iterator[Finding]:
+def members(snapshot: Snapshot) -> Iterator[Issue]:
     """All members healthy, with one leader, no learner and no alarm.
 
     A majority must stay while one is replaced.
@@ -49,22 +49,22 @@ def members(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def space(snapshot: Snapshot) -> Iterator[Finding]:
+def space(snapshot: Snapshot) -> Iterator[Issue]:
     """Size against quota, and how much of the file is in use."""
     for name, answer in snapshot.etcd.items():
         if answer.known:
             yield from _size(f"etcd on {name}", answer.get())
 
 
-def _size(subject: str, facts: EtcdFacts) -> Iterator[Finding]:
+def _size(subject: str, facts: EtcdFacts) -> Iterator[Issue]:
     used, quota = facts.member.db_bytes, facts.quota or DEFAULT_QUOTA
     share = used / quota
-    found = f"its database has {size(used)} of {size(quota)} ({share:.0%})"
+    actual = f"its database has {size(used)} of {size(quota)} ({share:.0%})"
     if share >= NEARLY_FULL:
         say = blocker if share >= FULL else warning
         yield say(
             subject,
-            found,
+            actual,
             f"below {NEARLY_FULL:.0%}",
             "compact and defragment it, one member at a time",
         )
@@ -77,26 +77,26 @@ def _size(subject: str, facts: EtcdFacts) -> Iterator[Finding]:
         )
 
 
-def backup(snapshot: Snapshot) -> Iterator[Finding]:
+def backup(snapshot: Snapshot) -> Iterator[Issue]:
     """The age of the latest snapshot on this host.
 
     The upgrade takes one of its own before it changes anything.
     """
     latest = snapshot.backup.get()
-    own = "playbooks/upgrade.yml saves one before it changes anything"
+    advice = "playbooks/upgrade.yml saves one before it changes anything"
     if latest.taken is None:
         yield warning(
             "etcd snapshot",
             f"none in {latest.path}",
             "one younger than 24 h, kept off the nodes",
-            own,
+            advice,
         )
         return
     age = snapshot.taken - latest.taken
     hours = age.total_seconds() / 3600
     if age > OLD:
         yield warning(
-            "etcd snapshot", f"the latest is {hours:.0f} h old", "one younger than 24 h", own
+            "etcd snapshot", f"the latest is {hours:.0f} h old", "one younger than 24 h", advice
         )
     else:
-        yield info("etcd snapshot", f"the latest on this host is {hours:.1f} h old; {own}")
+        yield info("etcd snapshot", f"the latest on this host is {hours:.1f} h old; {advice}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedrill.readiness.rules.wording import blocker, unknown, warning
+from kubedrill.readiness.rules.issues import blocker, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import Finding, Snapshot, Trial
+    from kubedrill.readiness.model import Issue, Snapshot, Trial
 
 _WHERE = {
     "kubelet": "the kubelet's configuration or command line on each node",
@@ -17,18 +17,18 @@ _WHERE = {
 }
 
 
-def accepted(snapshot: Snapshot) -> Iterator[Finding]:
+def accepted(snapshot: Snapshot) -> Iterator[Issue]:
     """What the programs said to the flags that run now."""
     for trial in snapshot.trials.get():
         if not trial.accepted:
             yield _refused(snapshot, trial)
-        elif trial.said and trial.component != "kubelet":
+        elif trial.output and trial.component != "kubelet":
             yield _outdated(trial)
     kubelet = sorted(
         {
             t.flag
             for t in snapshot.trials.get()
-            if t.component == "kubelet" and t.accepted and "gate" in t.said
+            if t.component == "kubelet" and t.accepted and "gate" in t.output
         }
     )
     for flag in kubelet:
@@ -40,32 +40,32 @@ def accepted(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def _refused(snapshot: Snapshot, trial: Trial) -> Finding:
+def _refused(snapshot: Snapshot, trial: Trial) -> Issue:
     subject = f"{trial.component} on {', '.join(trial.nodes)}"
-    found = f"{trial.flag} is refused by {snapshot.target}: {trial.said}"
-    if trial.kept:
+    actual = f"{trial.flag} is refused by {snapshot.target}: {trial.output}"
+    if trial.carried_over:
         where = _WHERE.get(
             trial.component, "kubeadm's ClusterConfiguration (ConfigMap kube-system/kubeadm-config)"
         )
         action = f"take it out of {where}: {trial.component} would not start"
-        return blocker(subject, found, "flags and gates that the target knows", action)
+        return blocker(subject, actual, "flags and gates that the target knows", action)
     why = "it is not in kubeadm's ClusterConfiguration, so that kubeadm leaves it out when it writes the manifest anew"
     if trial.component == "kubelet":
         why = "nothing: kubeadm upgrade takes it out of the kubelet's flags"
-    return warning(subject, found, "flags and gates that the target knows", why)
+    return warning(subject, actual, "flags and gates that the target knows", why)
 
 
-def _outdated(trial: Trial) -> Finding:
+def _outdated(trial: Trial) -> Issue:
     subject = f"{trial.component} on {', '.join(trial.nodes)}"
     return warning(
         subject,
-        f"{trial.flag}: {trial.said}",
+        f"{trial.flag}: {trial.output}",
         "nothing that a later release removes",
         "take it out in time",
     )
 
 
-def tried(snapshot: Snapshot) -> Iterator[Finding]:
+def tried(snapshot: Snapshot) -> Iterator[Issue]:
     """Programs of the target that could not be run here: their flags are unknown."""
     for reason in snapshot.missing_programs:
         yield unknown(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from kubedrill.cluster.objects import condition_is_true, condition_text
 from kubedrill.readiness.model import Version
+from kubedrill.readiness.rules.issues import blocker, info, unknown, warning
 from kubedrill.readiness.rules.objects import image_name, size
-from kubedrill.readiness.rules.wording import blocker, info, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubedrill.base.model import Node
-    from kubedrill.readiness.model import Finding, HostFacts, Snapshot
+    from kubedrill.readiness.model import HostFacts, Issue, Snapshot
 
 EVICTION_SHARE = 0.10
 """Free share of a disk below which the kubelet reports DiskPressure (its default
@@ -27,21 +27,21 @@ CGROUP_V1_REFUSED_FROM = (1, 35)
 """First release whose kubelet refuses cgroup v1 unless failCgroupV1 is false (KEP-5573)."""
 
 
-def registered(snapshot: Snapshot) -> Iterator[Finding]:
+def registered(snapshot: Snapshot) -> Iterator[Issue]:
     """The same nodes in the inventory and in the cluster.
 
     Playbooks/upgrade.yml refuses otherwise.
     """
     there = {node.metadata.name for node in snapshot.nodes.get()}
-    wanted = {node.name for node in snapshot.machines}
-    for name in sorted(wanted - there):
+    expected = {node.name for node in snapshot.machines}
+    for name in sorted(expected - there):
         yield blocker(
             f"node {name}",
             "is in the inventory, not in the cluster",
             "in both",
             "run site.yml, or remove it",
         )
-    for name in sorted(there - wanted):
+    for name in sorted(there - expected):
         yield blocker(
             f"node {name}",
             "is in the cluster, not in the inventory",
@@ -50,7 +50,7 @@ def registered(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def ready(snapshot: Snapshot) -> Iterator[Finding]:
+def ready(snapshot: Snapshot) -> Iterator[Issue]:
     """Every node exactly Ready, not cordoned, under no pressure."""
     for node in snapshot.nodes.get():
         subject = f"node {node.metadata.name}"
@@ -72,7 +72,7 @@ def ready(snapshot: Snapshot) -> Iterator[Finding]:
             yield from _pressure(subject, node, pressure)
 
 
-def _pressure(subject: str, node: Any, name: str) -> Iterator[Finding]:
+def _pressure(subject: str, node: Any, name: str) -> Iterator[Issue]:
     status = [c.status for c in node.status.conditions or [] if c.type == name]
     if status == ["True"]:
         text = condition_text(node, name)
@@ -86,7 +86,7 @@ def _pressure(subject: str, node: Any, name: str) -> Iterator[Finding]:
         yield unknown(subject, condition_text(node, name), f"{name}=False", "look at its kubelet")
 
 
-def room(snapshot: Snapshot) -> Iterator[Finding]:
+def room(snapshot: Snapshot) -> Iterator[Issue]:
     """Free disk against what staging puts there."""
     for machine in snapshot.machines:
         answer = snapshot.hosts.get(machine.name)
@@ -97,12 +97,11 @@ def room(snapshot: Snapshot) -> Iterator[Finding]:
         for path, need in bytes_needed(snapshot, machine, host).items():
             by_device[host.disks[path].device] += need
         for device, need in by_device.items():
-            disk = next(disk for disk in host.disks.values() if disk.device == device)
-            path = next(path for path, found in host.disks.items() if found.device == device)
+            path, disk = next(item for item in host.disks.items() if item[1].device == device)
             yield from _disk(f"disk of {machine.name} at {path}", need, disk.available, disk.total)
 
 
-def _disk(subject: str, need: int, free: int, total: int) -> Iterator[Finding]:
+def _disk(subject: str, need: int, free: int, total: int) -> Iterator[Issue]:
     if need > free:
         yield blocker(
             subject, f"{size(free)} free", f"{size(need)} for the new release", "make room"
@@ -141,7 +140,7 @@ def bytes_needed(snapshot: Snapshot, machine: Node, host: HostFacts) -> dict[str
     return need
 
 
-def runtime(snapshot: Snapshot) -> Iterator[Finding]:
+def runtime(snapshot: Snapshot) -> Iterator[Issue]:
     """The container runtime that runs now.
 
     The new kubelet meets it before the upgrade replaces it.
@@ -174,7 +173,7 @@ def runtime(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def cgroups(snapshot: Snapshot) -> Iterator[Finding]:
+def cgroups(snapshot: Snapshot) -> Iterator[Issue]:
     """Cgroup v1: refused by newer kubelets unless their configuration says otherwise."""
     for name, answer in snapshot.hosts.items():
         if (
@@ -200,7 +199,7 @@ def cgroups(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def warn_of_few(count: int) -> Iterator[Finding]:
+def warn_of_few(count: int) -> Iterator[Issue]:
     """Say what a number of control planes means for an upgrade."""
     if count == 2:
         yield blocker(
@@ -221,6 +220,6 @@ def warn_of_few(count: int) -> Iterator[Finding]:
         yield warning("control planes", odd, "an odd number", "add or remove one")
 
 
-def control_planes(snapshot: Snapshot) -> Iterator[Finding]:
+def control_planes(snapshot: Snapshot) -> Iterator[Issue]:
     """How many control planes there are."""
     yield from warn_of_few(len(snapshot.control_planes))

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.readiness.rules.fit import node_selector_matches, requests, why_not
+from kubedrill.readiness.rules.issues import blocker, several, warning
 from kubedrill.readiness.rules.objects import (
     budgets_of,
     controller,
@@ -18,15 +19,14 @@ from kubedrill.readiness.rules.objects import (
     runs,
     workload,
 )
-from kubedrill.readiness.rules.wording import blocker, several, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import Finding, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 
-def fits_elsewhere(snapshot: Snapshot) -> Iterator[Finding]:
+def fits_elsewhere(snapshot: Snapshot) -> Iterator[Issue]:
     """Pods of a drained node that no other node takes, alone or together.
 
     One without a controller never comes back.
@@ -45,7 +45,7 @@ def fits_elsewhere(snapshot: Snapshot) -> Iterator[Finding]:
             yield _stuck(snapshot, name, stuck)
 
 
-def local_volumes(snapshot: Snapshot) -> Iterator[Finding]:
+def local_volumes(snapshot: Snapshot) -> Iterator[Issue]:
     """Pods whose volume is on one node only: they wait until it is back."""
     pinned = pinned_pods(snapshot)
     for node in snapshot.nodes.get():
@@ -67,7 +67,7 @@ def pinned_pods(snapshot: Snapshot) -> dict[str, str]:
     """Pods with a volume that fewer than two nodes can mount, and that volume's name."""
     volumes = {volume.metadata.name: volume for volume in snapshot.volumes.get()}
     bound = {name_of(claim): claim.spec.volume_name for claim in snapshot.claims.get()}
-    found = {}
+    result = {}
     for pod in snapshot.pods.get():
         for mount in pod.spec.volumes or []:
             claim = mount.persistent_volume_claim
@@ -77,8 +77,8 @@ def pinned_pods(snapshot: Snapshot) -> dict[str, str]:
                 else None
             )
             if volume is not None and _nodes_of(volume, snapshot) < 2:
-                found[name_of(pod)] = volume.metadata.name
-    return found
+                result[name_of(pod)] = volume.metadata.name
+    return result
 
 
 def _nodes_of(volume: Any, snapshot: Snapshot) -> int:
@@ -135,10 +135,10 @@ def _moved(pod: Any, node: str) -> Any:
     return moved
 
 
-def _stuck(snapshot: Snapshot, node: str, stuck: dict[str, tuple[Any, str]]) -> Finding:
+def _stuck(snapshot: Snapshot, node: str, stuck: dict[str, tuple[Any, str]]) -> Issue:
     subject = f"node {node}"
     names = [f"{name} ({reason})" for name, (_, reason) in stuck.items()]
-    found = f"{len(names)} of its pods fit nowhere else: {several(names)}"
+    actual = f"{len(names)} of its pods fit nowhere else: {several(names)}"
     budgets = snapshot.budgets.get()
     waiting = Counter(name_of(b) for pod, _ in stuck.values() for b in budgets_of(pod, budgets))
     allowed = {name_of(budget): budget.status.disruptions_allowed for budget in budgets}
@@ -146,11 +146,11 @@ def _stuck(snapshot: Snapshot, node: str, stuck: dict[str, tuple[Any, str]]) -> 
     expected = "room for every pod on the other nodes while this one is drained"
     if exhausted:
         action = f"add room: the drain itself would stop at {several(exhausted)}, whose pods would not come back"
-        return blocker(subject, found, expected, action)
+        return blocker(subject, actual, expected, action)
     pods = several(sorted({workload(pod) for pod, _ in stuck.values()}))
     return warning(
         subject,
-        found,
+        actual,
         expected,
         f"add a node or lower requests; {pods} would wait until {node} is back",
     )

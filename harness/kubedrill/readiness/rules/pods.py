@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.readiness.rules.issues import blocker, info, several, warning
 from kubedrill.readiness.rules.objects import controller, must_leave, name_of, workload
-from kubedrill.readiness.rules.wording import blocker, info, several, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import Finding, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 DRAIN_S = 180
 """Seconds that a drain may take: upgrade_drain_timeout of roles/upgrade."""
@@ -19,7 +19,7 @@ DEFAULT_GRACE_S = 30
 """Kubernetes' default of terminationGracePeriodSeconds."""
 
 
-def unmanaged(snapshot: Snapshot) -> Iterator[Finding]:
+def unmanaged(snapshot: Snapshot) -> Iterator[Issue]:
     """Pods without a controller.
 
     Kubectl drain refuses the whole node, because nobody would make them again.
@@ -34,7 +34,7 @@ def unmanaged(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def scratch_data(snapshot: Snapshot) -> Iterator[Finding]:
+def scratch_data(snapshot: Snapshot) -> Iterator[Issue]:
     """Workloads with emptyDir volumes: what is in them is gone after the drain."""
     users = {
         workload(pod)
@@ -49,7 +49,7 @@ def scratch_data(snapshot: Snapshot) -> Iterator[Finding]:
         )
 
 
-def slow_to_end(snapshot: Snapshot) -> Iterator[Finding]:
+def slow_to_end(snapshot: Snapshot) -> Iterator[Issue]:
     """Pods whose grace period is longer than a drain may take."""
     for pod in _leaving(snapshot):
         grace = grace_s(pod)
@@ -62,11 +62,11 @@ def slow_to_end(snapshot: Snapshot) -> Iterator[Finding]:
             )
 
 
-def one_replica(snapshot: Snapshot) -> Iterator[Finding]:
+def one_replica(snapshot: Snapshot) -> Iterator[Issue]:
     """Workloads of one pod: nobody serves while it moves."""
     for item in snapshot.workloads.get():
-        wanted = 1 if item.spec.replicas is None else item.spec.replicas
-        if wanted == 1:
+        expected = 1 if item.spec.replicas is None else item.spec.replicas
+        if expected == 1:
             kind = type(item).__name__.removeprefix("V1")
             yield warning(
                 f"{kind} {name_of(item)}",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.readiness.rules.issues import info, warning
 from kubedrill.readiness.rules.objects import leaving
 from kubedrill.readiness.rules.pods import DEFAULT_GRACE_S, DRAIN_S, grace_s
-from kubedrill.readiness.rules.wording import info, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import Finding, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 BEFORE_S, AFTER_S, ADDONS_S = 37, 12, 6
 """Preflight, plan, snapshot; the last checks; network and add-ons (docs/how-to/upgrade.md, Measured)."""
@@ -28,7 +28,7 @@ CONTROL_PLANE_S, WORKER_S = (33, 43), (29, 41)
 SOURCE = "measured: 1.35.4 to 1.36.3, five node containers on 2 cores (docs/how-to/upgrade.md)"
 
 
-def duration(snapshot: Snapshot) -> Iterator[Finding]:
+def duration(snapshot: Snapshot) -> Iterator[Issue]:
     """Seconds of the whole upgrade, as a range."""
     shortest, longest = seconds(snapshot)
     planes, all_nodes = len(snapshot.control_planes), len(snapshot.machines)
@@ -60,7 +60,7 @@ def _beyond(snapshot: Snapshot, node: str) -> int:
     return max(min(longest, DRAIN_S) - DEFAULT_GRACE_S, 0)
 
 
-def outage(snapshot: Snapshot) -> Iterator[Finding]:
+def outage(snapshot: Snapshot) -> Iterator[Issue]:
     """What users would notice."""
     if not snapshot.timers.known:
         yield warning(

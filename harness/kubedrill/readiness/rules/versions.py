@@ -9,12 +9,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.readiness.model import Version
-from kubedrill.readiness.rules.wording import blocker, info, unknown, warning
+from kubedrill.readiness.rules.issues import blocker, info, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import Finding, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 KUBELET_BEHIND = 3
 """Minor versions that kubelets and kube-proxies may be older than the API server (skew policy,
@@ -26,7 +26,7 @@ MARK = "kubedrill/upgrading-to"
 _TAG = re.compile(r":(v\d+\.\d+\.\d+)")
 
 
-def path(snapshot: Snapshot) -> Iterator[Finding]:
+def path(snapshot: Snapshot) -> Iterator[Issue]:
     """API servers: one minor version at a time, no downgrade, at most one apart from each other."""
     target = snapshot.target
     live = _servers(snapshot)
@@ -34,16 +34,16 @@ def path(snapshot: Snapshot) -> Iterator[Finding]:
         yield from _step(f"API server on {name}", version, target)
     for name in sorted(set(snapshot.api_servers) - set(live)):
         if snapshot.api_servers[name].known:
-            said = f"says its version is {snapshot.api_servers[name].get().version!r}"
-            yield unknown(f"API server on {name}", said, "a release", "look at it by hand")
+            unreadable = f"says its version is {snapshot.api_servers[name].get().version!r}"
+            yield unknown(f"API server on {name}", unreadable, "a release", "look at it by hand")
     minors = {version.minor for version in live.values()}
-    found = ", ".join(f"{name} {version}" for name, version in live.items())
+    actual = ", ".join(f"{name} {version}" for name, version in live.items())
     if max(minors, default=0) - min(minors, default=0) > 1:
         yield blocker(
-            "API servers", found, "at most one minor version apart", "bring the oldest up first"
+            "API servers", actual, "at most one minor version apart", "bring the oldest up first"
         )
     elif live:
-        yield info("API servers", f"to {target} from {found}")
+        yield info("API servers", f"to {target} from {actual}")
 
 
 def _servers(snapshot: Snapshot) -> dict[str, Version]:
@@ -51,13 +51,13 @@ def _servers(snapshot: Snapshot) -> dict[str, Version]:
 
     One that no number can be read from stays out, and is unknown.
     """
-    said = {
+    versions = {
         name: Version.read(a.get().version) for name, a in snapshot.api_servers.items() if a.known
     }
-    return {name: version for name, version in said.items() if version is not None}
+    return {name: version for name, version in versions.items() if version is not None}
 
 
-def _step(subject: str, version: Version, target: Version) -> Iterator[Finding]:
+def _step(subject: str, version: Version, target: Version) -> Iterator[Issue]:
     if version > target:
         yield blocker(
             subject,
@@ -75,14 +75,14 @@ def _step(subject: str, version: Version, target: Version) -> Iterator[Finding]:
         )
 
 
-def kubelets(snapshot: Snapshot) -> Iterator[Finding]:
+def kubelets(snapshot: Snapshot) -> Iterator[Issue]:
     """Kubelets: never newer than the API server, at most three minor versions older, and no skip in the playbook."""
     for node in snapshot.nodes.get():
         subject = f"kubelet on {node.metadata.name}"
         version = Version.read(node.status.node_info.kubelet_version)
         if version is None:
-            said = f"says its version is {node.status.node_info.kubelet_version!r}"
-            yield unknown(subject, said, "a release", "look at the node")
+            actual = f"says its version is {node.status.node_info.kubelet_version!r}"
+            yield unknown(subject, actual, "a release", "look at the node")
             continue
         yield from _skew(subject, version, snapshot.target)
         behind = snapshot.target.minor - version.minor
@@ -96,7 +96,7 @@ def kubelets(snapshot: Snapshot) -> Iterator[Finding]:
         yield from _newer_than_servers(subject, version, snapshot)
 
 
-def _skew(subject: str, version: Version, target: Version) -> Iterator[Finding]:
+def _skew(subject: str, version: Version, target: Version) -> Iterator[Issue]:
     if version > target:
         yield blocker(
             subject,
@@ -113,7 +113,7 @@ def _skew(subject: str, version: Version, target: Version) -> Iterator[Finding]:
         )
 
 
-def _newer_than_servers(subject: str, version: Version, snapshot: Snapshot) -> Iterator[Finding]:
+def _newer_than_servers(subject: str, version: Version, snapshot: Snapshot) -> Iterator[Issue]:
     oldest = min(_servers(snapshot).values(), default=None)
     if oldest and version[:2] > oldest[:2] and version <= snapshot.target:
         yield warning(
@@ -124,7 +124,7 @@ def _newer_than_servers(subject: str, version: Version, snapshot: Snapshot) -> I
         )
 
 
-def components(snapshot: Snapshot) -> Iterator[Finding]:
+def components(snapshot: Snapshot) -> Iterator[Issue]:
     """kube-proxy, controller managers and schedulers, by the tags of their images."""
     for pod in snapshot.pods.get():
         labels = pod.metadata.labels or {}
@@ -135,7 +135,7 @@ def components(snapshot: Snapshot) -> Iterator[Finding]:
             yield from _component(f"{part} on {pod.spec.node_name}", str(part), pod, snapshot)
 
 
-def _component(subject: str, part: str, pod: Any, snapshot: Snapshot) -> Iterator[Finding]:
+def _component(subject: str, part: str, pod: Any, snapshot: Snapshot) -> Iterator[Issue]:
     image = pod.spec.containers[0].image or ""
     tag = _TAG.search(image)
     if tag is None:
@@ -158,14 +158,14 @@ def _component(subject: str, part: str, pod: Any, snapshot: Snapshot) -> Iterato
         )
 
 
-def kubeadm(snapshot: Snapshot) -> Iterator[Finding]:
+def kubeadm(snapshot: Snapshot) -> Iterator[Issue]:
     """Kubeadm on the nodes: the upgrade puts the target's there.
 
     A newer one was not put there by it.
     """
     for name, answer in snapshot.hosts.items():
-        said = answer.get().kubeadm if answer.known else ""
-        if answer.known and not said:
+        text = answer.get().kubeadm if answer.known else ""
+        if answer.known and not text:
             yield warning(
                 f"kubeadm on {name}",
                 "was not found",
@@ -173,19 +173,19 @@ def kubeadm(snapshot: Snapshot) -> Iterator[Finding]:
                 "the upgrade installs the target's",
             )
             continue
-        version = Version.read(said)
+        version = Version.read(text)
         if answer.known and version is None:
-            yield unknown(f"kubeadm on {name}", f"says {said!r}", "a version", "look at it by hand")
+            yield unknown(f"kubeadm on {name}", f"says {text!r}", "a version", "look at it by hand")
         elif version is not None and version > snapshot.target:
             yield warning(
                 f"kubeadm on {name}",
-                f"is {said}",
+                f"is {text}",
                 f"{snapshot.target} or older",
                 "find out who put it there",
             )
 
 
-def unfinished(snapshot: Snapshot) -> Iterator[Finding]:
+def unfinished(snapshot: Snapshot) -> Iterator[Issue]:
     """A node that another upgrade was working on."""
     for node in snapshot.nodes.get():
         mark = (node.metadata.annotations or {}).get(MARK, "")

@@ -38,9 +38,9 @@ def vip_holder(hosts: Hosts, inventory: Inventory) -> str:
         )
     holders = vip_holders(hosts, inventory)
     if len(holders) != 1:
-        found = ", ".join(holders) or "none"
+        actual = ", ".join(holders) or "none"
         raise StepFailed(
-            f"virtual address {address} is held by {found}; expected exactly one control plane. Look at keepalived on "
+            f"virtual address {address} is held by {actual}; expected exactly one control plane. Look at keepalived on "
             "the control planes."
         )
     return holders[0]
@@ -60,9 +60,9 @@ def has_address(ip_json: str, address: str) -> bool:
     >>> has_address('[{"addr_info": [{"local": "10.0.0.10"}]}]', "10.0.0.1")
     False
     """
-    wanted = ipaddress.ip_address(address)
+    expected = ipaddress.ip_address(address)
     return any(
-        ipaddress.ip_address(info["local"]) == wanted
+        ipaddress.ip_address(info["local"]) == expected
         for link in json.loads(ip_json)
         for info in link.get("addr_info", [])
         if "local" in info
