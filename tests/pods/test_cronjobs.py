@@ -73,7 +73,7 @@ def jobs(api: ClusterApi, inventory: Inventory, image: str) -> Iterator[dict[str
     """The specifications of the CronJobs' Jobs by name, in a namespace with claim and Secret."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     remove(api, namespace)
-    texts = (ROOT / "schedule" / "kubernetes" / "cronjob.yaml").read_text(encoding="utf-8")
+    texts = (ROOT / "deploy" / "kubernetes" / "cronjob.yaml").read_text(encoding="utf-8")
     documents = [fitted(document) for document in yaml.safe_load_all(texts)]
     data = {
         name: base64.b64encode(text.encode()).decode()

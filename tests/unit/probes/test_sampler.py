@@ -58,7 +58,7 @@ def sampler(tmp_path: Path, config: dict[str, Any]) -> Iterator[subprocess.Popen
     path.write_text(json.dumps(config))
     process = subprocess.Popen(
         [sys.executable, "-m", "sampler", str(path)],
-        cwd=ROOT / "harness/probes",
+        cwd=ROOT / "harness/kubedrill/probes",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
