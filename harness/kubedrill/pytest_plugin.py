@@ -106,9 +106,10 @@ def inventory(pytestconfig: pytest.Config) -> Inventory:
 def settings(pytestconfig: pytest.Config) -> Settings:
     """The settings of ``--kubedrill-config``."""
     from kubedrill.config import load_settings  # noqa: PLC0415 - see _inventory
+    from kubedrill.drills import ALL  # noqa: PLC0415 - see _inventory
 
     path = pytestconfig.getoption("--kubedrill-config")
-    return load_settings(Path(path) if path else None)
+    return load_settings(Path(path) if path else None, ALL)
 
 
 @pytest.fixture(scope="session")

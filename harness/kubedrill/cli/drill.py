@@ -16,7 +16,7 @@ from kubedrill.cli.terminal import make_progress, verdict_line
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import DEFAULT_FILE, Settings, load_settings
 from kubedrill.drills import ALL, STANDARD, find_drills
-from kubedrill.drills.game_day import GameDay, lasting, require_known
+from kubedrill.drills.game_day import GAME_DAY, lasting, require_known
 from kubedrill.record import read_run
 from kubedrill.report import write_report
 from kubedrill.runner.dry_run import rehearse
@@ -35,9 +35,9 @@ def list_drills() -> None:
         )
         click.echo(f"    proves  {drill_.proves}")
         click.echo(f"    needs   {drill_.needs}")
-        click.echo(f"    takes   about {_duration(drill_.takes_s)}\n")
-    standard = _duration(sum(ALL[name].takes_s for name in STANDARD))
-    every = _duration(sum(each.takes_s for each in ALL.values()))
+        click.echo(f"    takes   about {_duration(drill_.duration_s)}\n")
+    standard = _duration(sum(ALL[name].duration_s for name in STANDARD))
+    every = _duration(sum(each.duration_s for each in ALL.values()))
     click.echo(
         f"{len(ALL)} drills, about {every} in all; the standard ones, which run when none is named, {standard}"
     )
@@ -71,7 +71,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     """Run drills on the cluster of an inventory, the standard ones unless some are named, and write the report."""
     drills = find_drills(names)
     settings = game_day_settings(
-        load_settings(config), [each.name for each in drills], minutes, config
+        load_settings(config, ALL), [each.name for each in drills], minutes, config
     )
     cluster = Inventory.load(inventory)
     require_permission(cluster)
@@ -94,7 +94,7 @@ def replay(context: click.Context, run: str, inventory: Path, config: Path | Non
 
     RUN is a folder, or a name below reports/.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, ALL)
     directory = find_run(run, settings)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
@@ -178,10 +178,10 @@ def game_day_settings(
         UsageError: ``--minutes`` without a game day.
         ConfigErrors: the configuration names drills that cannot be rounds of one.
     """
-    if GameDay.name not in names:
+    if GAME_DAY not in names:
         if minutes is not None:
             raise UsageError(
-                f"--minutes is about {GameDay.name}, which is not among the drills; add it or leave it out"
+                f"--minutes is about {GAME_DAY}, which is not among the drills; add it or leave it out"
             )
         return settings
     require_known(settings, str(config or DEFAULT_FILE))

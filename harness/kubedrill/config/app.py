@@ -11,16 +11,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from kubedrill.config.section import Section
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """A file of such a name makes a kustomize directory (kustomize:
@@ -151,6 +148,12 @@ class Objectives(Section):
         default=60, gt=0, description="seconds that pods may stay on a dead node"
     )
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that they stand for, by their names in ``drills:``."""
+        limits = {"app_outage_s": self.outage_s, "app_max_failed": self.max_failed}
+        return {name: value for name, value in limits.items() if value is not None}
+
 
 class AppSettings(Section):
     """An application of the user's own.
@@ -231,21 +234,3 @@ class AppSettings(Section):
             found = " and ".join(sources) or "none of them"
             raise wrong(f"give exactly one of kustomize, helm and deployed: true; {found} is given")
         return deployed
-
-
-def with_objectives(data: Any, drills: Iterable[str]) -> Any:
-    """Return a configuration in which the app's objectives stand for the limits that its ``drills:`` leave out.
-
-    Mistakes are left as they are, for the validation to tell.
-    """
-    try:
-        wanted = Objectives.model_validate(data["app"]["objectives"])
-        given = dict(data.get("drills") or {})
-    except (TypeError, KeyError, ValueError):
-        return data
-    limits = {"app_outage_s": wanted.outage_s, "app_max_failed": wanted.max_failed}
-    stand_in = {name: value for name, value in limits.items() if value is not None}
-    for name in drills if stand_in else ():
-        entry = given.get(name, {})
-        given[name] = {**stand_in, **entry} if isinstance(entry, dict) else entry
-    return {**data, "drills": given}

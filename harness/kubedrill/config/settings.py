@@ -9,15 +9,19 @@ Each setting has its unit in its name or its description, and the reason for its
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from kubedrill.base.errors import ConfigErrors
-from kubedrill.config.app import AppSettings, with_objectives
-from kubedrill.config.limits import DrillLimits
+from kubedrill.config.app import AppSettings  # noqa: TC001 - pydantic reads it at run time
+from kubedrill.config.limits import DrillLimits, Limits
 from kubedrill.config.section import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 DEFAULT_FILE = "kubedrill.yml"
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
@@ -225,7 +229,7 @@ class Settings(Section):
 
     timeouts: Timeouts = Timeouts()
     probes: Probes = Probes()
-    drills: DrillLimits = DrillLimits()
+    drills: DrillLimits = Field(default_factory=dict)
     app: AppSettings | None = None
     game_day: GameDay = GameDay()
     load: Load = Load()
@@ -246,17 +250,18 @@ class Settings(Section):
         default=Path("reports"), description="where each run's folder is made"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _objectives_stand_for_limits(cls, data: Any) -> Any:
-        """What the app may cost is what each drill may cost it, where ``drills`` does not say otherwise."""
-        return with_objectives(data, DrillLimits.model_fields)
+    def limits(self, drill: str, defaults: Limits) -> Limits:
+        """What a drill may cost: what ``drills`` gives, else the app's objectives, else its own."""
+        objectives = self.app.objectives.limits if self.app else {}
+        given = self.drills[drill].model_dump(exclude_unset=True) if drill in self.drills else {}
+        return defaults.model_copy(update={**objectives, **given})
 
 
-def load_settings(path: Path | None = None) -> Settings:
+def load_settings(path: Path | None = None, drills: Collection[str] | None = None) -> Settings:
     """Read a configuration file.
 
-    Without one ``kubedrill.yml`` of the working directory, else the defaults.
+    Without one ``kubedrill.yml`` of the working directory, else the defaults. ``drills`` are the
+    names that its section ``drills:`` may hold; None: any.
 
     Raises:
         ConfigErrors: the file cannot be read or holds mistakes; each is listed with its place.
@@ -265,7 +270,7 @@ def load_settings(path: Path | None = None) -> Settings:
         path = Path(DEFAULT_FILE)
         if not path.exists():
             return Settings()
-    return _parse(path, _read(path))
+    return _parse(path, _read(path), drills)
 
 
 def _read(path: Path) -> str:
@@ -278,7 +283,7 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _parse(path: Path, text: str) -> Settings:
+def _parse(path: Path, text: str, drills: Collection[str] | None) -> Settings:
     where = str(path)
     try:
         data = yaml.safe_load(text)
@@ -291,13 +296,14 @@ def _parse(path: Path, text: str) -> Settings:
             where, [f"holds a {type(data).__name__}; expected settings such as 'timeouts:'"]
         )
     try:
-        return Settings.model_validate(data, context={"folder": path.parent})
+        context = {"folder": path.parent, "drills": drills}
+        return Settings.model_validate(data, context=context)
     except ValidationError as error:
         raise ConfigErrors(where, [_mistake(item) for item in error.errors()]) from error
 
 
 def _mistake(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"])
+    place = ".".join(str(part) for part in item["loc"] if part != "[key]")
     if item["type"] == "extra_forbidden":
         return f"{place}: no such setting; known here: {', '.join(_known(item['loc'][:-1]))}"
     if item["type"] == "missing":
@@ -308,6 +314,8 @@ def _mistake(item: Any) -> str:
 
 
 def _known(place: tuple[Any, ...]) -> list[str]:
+    if place[:1] == ("drills",):
+        return sorted(Limits.model_fields)
     model: Any = Settings
     for part in place:
         annotation = model.model_fields[part].annotation

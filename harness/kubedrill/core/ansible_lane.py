@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kubedrill.cluster.playbooks import TaskEvent
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 _ENDS = ("ok", "changed", "failed", "ignored", "unreachable")
 

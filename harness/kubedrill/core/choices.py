@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.core.drill import lacks_second_worker
 
 if TYPE_CHECKING:
-    from kubedrill.core.drill import DrillContext
+    import random
+
+    from kubedrill.core.context import DrillContext
+
 
 ZONE = "topology.kubernetes.io/zone"
 """Kubernetes' well-known label of a node's failure domain."""
@@ -26,7 +28,7 @@ def workers_with_app(ctx: DrillContext) -> list[str]:
 
 def app_workers(ctx: DrillContext) -> list[str]:
     """Workers with pods of the app, where another worker is left to serve."""
-    return [] if lacks_second_worker(ctx) else workers_with_app(ctx)
+    return [] if explain_missing_worker(ctx) else workers_with_app(ctx)
 
 
 def dns_nodes(ctx: DrillContext) -> list[str]:
@@ -90,3 +92,27 @@ def zones(ctx: DrillContext) -> dict[str, tuple[str, ...]]:
 def _majority(ctx: DrillContext, names: list[str]) -> list[str]:
     """Control planes are only named where three of them keep etcd's majority."""
     return names if len(ctx.cluster.inventory.control_planes) >= 3 else []
+
+
+def explain_missing_worker(ctx: DrillContext) -> str | None:
+    """Return why a drill that takes a worker away cannot be run here, None where another one is left for the pods."""
+    workers = len(ctx.cluster.inventory.workers)
+    return None if workers >= 2 else f"needs 2 workers or more, the inventory has {workers}"
+
+
+def explain_missing_version(ctx: DrillContext) -> str | None:
+    """Return why a drill that releases something cannot be run on this app, None where kubedrill has two versions."""
+    if len(ctx.app.versions) >= 2:
+        return None
+    return f"needs two versions to release, which only the sample application has; the app is {ctx.app.told}"
+
+
+def pick(rng: random.Random, candidates: list[str], what: str) -> str:
+    """Choose one by the seed, from a sorted list so that the order of an answer does not matter.
+
+    Raises:
+        StepFailed: there is none.
+    """
+    if not candidates:
+        raise StepFailed(f"there is no {what} to choose from")
+    return rng.choice(sorted(candidates))

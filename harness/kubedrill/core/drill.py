@@ -1,188 +1,97 @@
-"""What a drill is, and what it works with."""
+"""What a drill is."""
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager, nullcontext
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from enum import Enum, IntEnum, auto
+from typing import TYPE_CHECKING
 
-from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import NS, Budget, Check, Event, Span
-from kubedrill.base.waits import Waiting, wait_for
-from kubedrill.core.progress import Silent
-from kubedrill.core.undo import Undos
+from kubedrill.config.limits import Limits
+from kubedrill.core.limits import PATIENT_S
 
 if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
-    from kubedrill.apps import Application
-    from kubedrill.cluster.context import Cluster
-    from kubedrill.cluster.timers import LiveTimers
-    from kubedrill.config.limits import Limits
-    from kubedrill.core.progress import Progress
-    from kubedrill.faults import Fault
-    from kubedrill.record import RecordWriter
+    from kubedrill.base.model import Budget
+    from kubedrill.core.context import DrillContext
 
 
-class Drill(Protocol):
-    """One drill. It is stateless: what it decided for one run is in its targets."""
+class Family(IntEnum):
+    """What a drill is about. Families are run in this order: an upgrade cannot be undone."""
+
+    RELEASES = auto()
+    DRAINS = auto()
+    PODS = auto()
+    ORDERS = auto()
+    LEADERS = auto()
+    SERVICES = auto()
+    NETWORK = auto()
+    NODES = auto()
+    RESOURCES = auto()
+    TRUST = auto()
+    FAILOVER = auto()
+    ETCD = auto()
+    GAME_DAY = auto()
+    UPGRADES = auto()
+
+
+class Leaves(Enum):
+    """The cluster that a drill leaves behind."""
+
+    UNCHANGED = "the cluster as it was"
+    UPGRADED = "the cluster at the newer release"
+    ROLLED_BACK = "the cluster at the older release, with etcd restored from a snapshot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill(ABC):
+    """One drill, and everything that is known about it before it is run.
+
+    ``limits`` are what it may cost, which ``drills.<name>`` of the configuration changes, and
+    ``limits_because`` is the reason for them. It has no state: what it decides for one run is in
+    the targets.
+    """
 
     name: str
     title: str
     proves: str
     needs: str
-    takes_s: int  # rough duration on a small cluster
+    duration_s: int  # rough, on a small cluster
+    family: Family
+    steps: tuple[str, ...]
+    limits: Limits = field(default_factory=lambda: Limits(app_outage_s=PATIENT_S))
+    limits_because: str
+    leaves: Leaves = Leaves.UNCHANGED
+    standard: bool = False  # whether it is run when no drill is named
+    order: int = 0  # within the family
 
+    @property
+    def upgrades(self) -> bool:
+        """Whether it starts an upgrade of the cluster, whatever becomes of it."""
+        return self.family is Family.UPGRADES
+
+    @property
+    def in_all(self) -> bool:
+        """Whether "all" runs it: of the drills that upgrade or roll back only the standard one."""
+        return self.standard or self.leaves is Leaves.UNCHANGED
+
+    @abstractmethod
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Why it cannot be run on this cluster; None when it can. Touches nothing."""
 
+    @abstractmethod
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the targets by the seed.
 
         May move leadership so that the drill tests what it says.
         """
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    @abstractmethod
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Return the outage that each group of probes may have, and why.
 
-        The first that matches a probe counts.
+        The first that matches a probe counts. ``ctx`` has the targets.
         """
 
+    @abstractmethod
     def run(self, ctx: DrillContext) -> None:
         """Break, wait until users are served again, heal. Traffic flows all the time."""
-
-
-@dataclass(frozen=True)
-class DrillContext:
-    """What a drill works with: the healthy cluster, and once it is under way its record and undos.
-
-    ``unavailable`` and ``prepare`` get it without targets and without a record.
-    """
-
-    cluster: Cluster
-    app: Application
-    timers: LiveTimers
-    rng: random.Random
-    dry_run: bool = False  # prepare() notes what it would change, and changes nothing
-    targets: tuple[str, ...] = ()
-    record: RecordWriter | None = None
-    progress: Progress = field(default_factory=Silent)
-    undos: Undos = field(default_factory=Undos)
-    succeeding: Callable[[str], bool] = lambda _glob: False  # whether all such probes answer now
-    guard: Callable[[Fault], AbstractContextManager[object]] = (
-        nullcontext  # entered before a fault; raises Unsafe
-    )
-
-    @property
-    def limits_of(self) -> Callable[[str], Limits]:
-        """The configured limits of a drill by its name."""
-        return self.cluster.settings.drills.of
-
-    @property
-    def writer(self) -> RecordWriter:
-        """The record of the drill under way.
-
-        Raises:
-            RuntimeError: the drill has not begun; a bug of the drill.
-        """
-        if self.record is None:
-            raise RuntimeError("the drill has not begun: prepare() cannot write to its record")
-        return self.record
-
-    @property
-    def target(self) -> str:
-        """The one node that this drill is about."""
-        return self.targets[0]
-
-    @contextmanager
-    def step(self, subject: str, name: str, lane: str = "step", **data: Any) -> Iterator[None]:
-        """Put what runs inside on the timeline, closed whatever happens."""
-        start = time.monotonic_ns()
-        self.writer.span(Span(lane, subject, name, start, None, data))
-        self.progress.step(subject, name)
-        try:
-            yield
-        finally:
-            self.writer.span(Span(lane, subject, name, start, time.monotonic_ns(), data))
-
-    @contextmanager
-    def fault(self, fault: Fault) -> Iterator[None]:
-        """Inject a fault, let the body watch, heal.
-
-        The undo is on the stack before the fault is injected.
-        """
-        what = f"{fault.name} of {fault.subject}"
-        with self.guard(fault):
-            self.undos.add(what, lambda: fault.heal(self.cluster))
-            with self.step(fault.subject, fault.name, lane="fault"):
-                with self.step(fault.subject, f"{fault.name}: inject"):
-                    fault.inject(self.cluster)
-                yield
-                with self.step(fault.subject, f"{fault.name}: heal"):
-                    fault.heal(self.cluster)
-                self.undos.drop(what)
-
-    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
-        """Add a finding that the verdict depends on."""
-        self.writer.check(Check(name, ok, found, expected))
-
-    def event(self, lane: str, subject: str, name: str, **data: Any) -> None:
-        """Put one moment on the timeline."""
-        self.writer.event(Event(lane, subject, name, time.monotonic_ns(), data))
-
-    def wait_answering(self, probes: str, *, for_s: float, seconds: float, setting: str) -> int:
-        """Wait until all probes that match a glob have answered without a failure for ``for_s`` seconds.
-
-        Returns since when they have, on the record's clock (ns).
-
-        Raises:
-            StepFailed: they did not within ``seconds``; the record has what they saw meanwhile.
-        """
-        since: list[int] = []
-
-        def answering() -> bool | Waiting:
-            if not self.succeeding(probes):
-                since.clear()
-                return Waiting(f"{probes}: some requests fail")
-            since.append(time.monotonic_ns())
-            return (
-                True
-                if since[-1] - since[0] >= for_s * NS
-                else Waiting(f"{probes}: answering again")
-            )
-
-        wait_for(
-            f"probes {probes} to answer for {for_s:g} s",
-            answering,
-            seconds=seconds,
-            setting=setting,
-            poll_s=0.25,
-        )
-        return since[0]
-
-
-def lacks_second_worker(ctx: DrillContext) -> str | None:
-    """Return why a drill that takes a worker away cannot be run here, None where another one is left for the pods."""
-    workers = len(ctx.cluster.inventory.workers)
-    return None if workers >= 2 else f"needs 2 workers or more, the inventory has {workers}"
-
-
-def lacks_second_version(ctx: DrillContext) -> str | None:
-    """Return why a drill that releases something cannot be run on this app, None where kubedrill has two versions."""
-    if len(ctx.app.versions) >= 2:
-        return None
-    return f"needs two versions to release, which only the sample application has; the app is {ctx.app.told}"
-
-
-def pick(rng: random.Random, candidates: list[str], what: str) -> str:
-    """Choose one by the seed, from a sorted list so that the order of an answer does not matter.
-
-    Raises:
-        StepFailed: there is none.
-    """
-    if not candidates:
-        raise StepFailed(f"there is no {what} to choose from")
-    return rng.choice(sorted(candidates))

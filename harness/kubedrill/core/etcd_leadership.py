@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.etcd import ETCDCTL, leader
-from kubedrill.core.drill import pick
+from kubedrill.core.choices import pick
 
 if TYPE_CHECKING:
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 
 def leader_off(ctx: DrillContext, holder: str) -> str:

@@ -1,16 +1,4 @@
-"""A drill that makes one fault on one node and watches.
-
-What differs between such drills stands in tables.
-
-1. Choose a target by the seed among those on which the fault can be made now.
-2. Predict from the live timers what users should feel.
-3. Arm the fault's undo on the node, then make the fault.
-4. Wait for what the fault should lead to (NotReady, another holder, a new leader), or let it last
-   for a given time.
-5. Wait until every probe is answered while the fault is in place, where the cluster is expected to
-   get round it.
-6. Heal. The node has to be Ready again.
-"""
+"""A drill that makes one fault on one node and watches. What differs stands in tables."""
 
 from __future__ import annotations
 
@@ -18,20 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import pause
-from kubedrill.core.drill import pick
+from kubedrill.core.choices import pick
+from kubedrill.core.drill import Drill
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, expected_budgets
+from kubedrill.core.predictions import Expected, expected_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
 
 
-@dataclass
-class FaultDrill:
+@dataclass(frozen=True, kw_only=True)
+class FaultDrill(Drill):
     """One row of a table of drills.
 
     ``among`` lists the candidates, ``fault`` makes the fault for one of them, ``expect`` predicts.
@@ -39,17 +28,26 @@ class FaultDrill:
     ``answered``: whether every probe must be answered again while it lasts.
     """
 
-    name: str
-    title: str
-    proves: str
-    needs: str
-    takes_s: int
     among: Callable[[DrillContext], list[str]]
     fault: Callable[[str], Fault]
     expect: Callable[[DrillContext, str], Expected]
     until: Callable[[DrillContext], None] | None = None
     hold_s: float = 0.0
     answered: bool = True
+    steps: tuple[str, ...] = (
+        "Choose a target by the seed among those on which the fault can be made now.",
+        "Predict from the live timers what users should feel.",
+        "Arm the fault's undo on the node, then make the fault.",
+        (
+            "Wait for what the fault should lead to (NotReady, another holder, a new leader), "
+            "or let it last for a given time."
+        ),
+        (
+            "Wait until every probe is answered while the fault is in place, where the cluster is "
+            "expected to get round it."
+        ),
+        "Heal. The node has to be Ready again.",
+    )
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Why there is no node on which the fault can be made; None where there is one."""
@@ -66,9 +64,9 @@ class FaultDrill:
         free = [name for name in self.among(ctx) if self.fault(name).available(ctx.cluster) is None]
         return (pick(ctx.rng, free, f"node for {self.name}"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """What users should feel, by the fault and by what stands on the target."""
-        return expected_budgets(ctx.limits_of(self.name), self.expect(ctx, targets[0]))
+        return expected_limits(ctx.limits(self), self.expect(ctx, ctx.target))
 
     def run(self, ctx: DrillContext) -> None:
         """Break, watch, heal."""

@@ -10,7 +10,8 @@ from kubedrill.faults import PowerCut
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
     from kubedrill.cluster.context import Cluster
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
+    from kubedrill.core.drill import Drill
 
 CALM_S = 3.0
 """Seconds without a failed request until an outage counts as over."""
@@ -40,12 +41,12 @@ def _leads_controllers(cluster: Cluster, node: str) -> bool:
     return str(lease.spec.holder_identity or "").rpartition("_")[0] == node
 
 
-def loss_budgets(ctx: DrillContext, drill: str, node: str) -> list[Budget]:
+def loss_limits(ctx: DrillContext, drill: Drill, node: str) -> list[Budget]:
     """Budgets of losing a node, by what stands on it."""
-    return node_loss(ctx.timers, ctx.limits_of(drill), describe_loss(ctx, node))
+    return node_loss(ctx.timers, ctx.limits(drill), describe_loss(ctx, node))
 
 
-def power_unavailable(ctx: DrillContext, candidates: list[str]) -> str | None:
+def explain_missing_power(ctx: DrillContext, candidates: list[str]) -> str | None:
     """Why the power of none of the candidates could be cut; None when it can be."""
     reasons = [PowerCut(node).available(ctx.cluster) for node in candidates]
     return (

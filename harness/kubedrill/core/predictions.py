@@ -136,7 +136,7 @@ def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[Budget]:
 
     What happens side by side does not add up: the slowest counts.
     """
-    return expected_budgets(limits, loss_expected(timers, loss))
+    return expected_limits(limits, loss_expected(timers, loss))
 
 
 def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
@@ -192,7 +192,7 @@ class Expected:
     dns_why: str = "no CoreDNS pod is touched"
 
 
-def expected_budgets(limits: Limits, expected: Expected) -> list[Budget]:
+def expected_limits(limits: Limits, expected: Expected) -> list[Budget]:
     """Budgets of a fault from what it should do.
 
     What happens side by side does not add up: the slowest counts.

@@ -1,45 +1,35 @@
-"""Rolling update of the app under traffic, and back.
-
-1. The app runs v1.
-2. Roll out v2 and wait until every replica is updated.
-3. Roll back to v1 and wait again.
-"""
+"""Rolling update of the app under traffic, and back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedrill.core.drill import lacks_second_version
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import explain_missing_version
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import planned_work
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 
-class AppRollout:
+class AppRollout(Drill):
     """Update the app and roll it back."""
-
-    name = "app-rollout"
-    title = "Rolling update of the app, v1 to v2 and back"
-    proves = "a release and its rollback happen without one failed request"
-    needs = "the sample app's images v1 and v2"
-    takes_s = 90
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a second version of the app."""
-        return lacks_second_version(ctx)
+        return explain_missing_version(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name the app's Deployment."""
         return (f"{ctx.app.namespace}/{ctx.app.name}",)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nothing may fail."""
-        del targets
         return planned_work(
-            ctx.limits_of(self.name),
+            ctx.limits(self),
             "a new pod is Ready before an old one goes, and an old one leaves the Service before it stops (preStop)",
             "no control plane is touched",
         )
@@ -58,3 +48,23 @@ class AppRollout:
                 seconds = ctx.cluster.settings.timeouts.rollout
                 ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
         ctx.undos.drop(what)
+
+
+DRILLS = (
+    AppRollout(
+        name="app-rollout",
+        title="Rolling update of the app, v1 to v2 and back",
+        proves="a release and its rollback happen without one failed request",
+        needs="the sample app's images v1 and v2",
+        duration_s=90,
+        family=Family.RELEASES,
+        standard=True,
+        limits=Limits(app_max_failed=0),
+        limits_because="readiness and preStop must hide a rolling update",
+        steps=(
+            "The app runs v1.",
+            "Roll out v2 and wait until every replica is updated.",
+            "Roll back to v1 and wait again.",
+        ),
+    ),
+)

@@ -1,11 +1,5 @@
 """Rolling upgrade of the cluster to the next Kubernetes release, under traffic.
 
-1. Take the newest release that has a bundle and is at most one minor version ahead of the oldest
-   node, or the one that the setting ``upgrade_to`` names.
-2. Run playbooks/upgrade.yml. Each Ansible task on each host is a span, so that a failed request
-   names its step.
-3. Check that every node and the API server run the new version.
-
 When it is interrupted, nodes that it cordoned are uncordoned; running the playbook again completes
 the upgrade.
 """
@@ -18,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.cluster.playbooks import run_playbook
+from kubedrill.config.limits import Limits
 from kubedrill.core.ansible_lane import AnsibleLane
+from kubedrill.core.drill import Drill, Family, Leaves
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.diagnostics.redact import Redactor, secrets_in
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.cluster.playbooks import TaskEvent
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 PLAYBOOK = "playbooks/upgrade.yml"
 _BUNDLE = re.compile(r"v(\d+)\.(\d+)\.(\d+)-\w+")
@@ -38,29 +34,22 @@ _BUNDLE = re.compile(r"v(\d+)\.(\d+)\.(\d+)-\w+")
 Version = tuple[int, int, int]
 
 
-class ClusterUpgrade:
+class ClusterUpgrade(Drill):
     """Upgrade Kubernetes node by node."""
-
-    name = "cluster-upgrade"
-    title = "Rolling upgrade of Kubernetes"
-    proves = "the cluster moves to the next release node by node while the app and the API stay up"
-    needs = "a release bundle one minor version ahead (kubedrill bundle build)"
-    takes_s = 420
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a newer bundle."""
-        return lacks_bundle(ctx)
+        return explain_missing_bundle(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name all nodes."""
         return tuple(node.name for node in ctx.cluster.inventory.nodes)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """The app must not notice; the API may be out for a moment."""
-        del targets
         timers = ctx.timers
         return planned_work(
-            ctx.limits_of(self.name),
+            ctx.limits(self),
             "each node is drained before it is touched: pods leave the Service before they stop",
             "each API server is taken out of the balancer before it stops; a request under way when the virtual "
             f"address or etcd's leadership moves may fail ({timers.vrrp_advert}, {timers.etcd_election})",
@@ -77,7 +66,7 @@ class ClusterUpgrade:
         check_upgraded(ctx, wanted)
 
 
-def lacks_bundle(ctx: DrillContext) -> str | None:
+def explain_missing_bundle(ctx: DrillContext) -> str | None:
     """Say why the cluster cannot be upgraded, None when it can."""
     live, found = live_versions(ctx.cluster), bundles(ctx.cluster)
     if next_version(min(live), found):
@@ -90,7 +79,7 @@ def lacks_bundle(ctx: DrillContext) -> str | None:
 
 
 def goal(cluster: Cluster) -> str:
-    """The version to upgrade to, as "v1.36.3"; :func:`lacks_bundle` said that there is one."""
+    """The version to upgrade to, as "v1.36.3"; :func:`explain_missing_bundle` said that there is one."""
     target = next_version(min(live_versions(cluster)), bundles(cluster))
     assert target is not None  # noqa: S101 - unavailable() said so
     return show(target)
@@ -243,3 +232,33 @@ def show(version: Version) -> str:
     'v1.36.3'
     """
     return "v{}.{}.{}".format(*version)
+
+
+DRILLS = (
+    ClusterUpgrade(
+        name="cluster-upgrade",
+        title="Rolling upgrade of Kubernetes",
+        proves=(
+            "the cluster moves to the next release node by node while the app and the API stay up"
+        ),
+        needs="a release bundle one minor version ahead (kubedrill bundle build)",
+        duration_s=420,
+        family=Family.UPGRADES,
+        order=3,
+        standard=True,
+        leaves=Leaves.UPGRADED,
+        limits=Limits(app_max_failed=0, api_outage_s=1.0),
+        limits_because="0 failed application requests, the API out for 1 s at most at a time",
+        steps=(
+            (
+                "Take the newest release that has a bundle and is at most one minor version ahead of "
+                "the oldest node, or the one that the setting ``upgrade_to`` names."
+            ),
+            (
+                "Run playbooks/upgrade.yml. Each Ansible task on each host is a span, so that a "
+                "failed request names its step."
+            ),
+            "Check that every node and the API server run the new version.",
+        ),
+    ),
+)

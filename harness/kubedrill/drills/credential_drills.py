@@ -2,15 +2,6 @@
 
 How soon does every API server refuse them?
 
-1. Make a client of kubedrill's own: a ServiceAccount that may read the ConfigMaps of its namespace,
-   and a token.
-2. Ask every API server directly with it until all of them grant it.
-3. ``token-expired``: ask each with a token that has expired, and with one that was signed in the
-   same way and has not. ``credentials-revoked``: delete the client's right, then its account; ask
-   each API server four times a second until it refuses, which bounds the time that it goes on
-   granting what was revoked.
-4. Give the right back, see it granted again, and delete the client.
-
 By hand: ``kubectl auth can-i list configmaps --as=system:serviceaccount:NAMESPACE:NAME``, ``kubectl
 create token``, ``curl --cacert ca.crt -H "Authorization: Bearer $TOKEN"
 https://NODE:6443/api/v1/namespaces/NAMESPACE/configmaps``.
@@ -24,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
-from kubedrill.core.predictions import Expected, expected_budgets
+from kubedrill.core.drill import Drill, Family
+from kubedrill.core.predictions import Expected, expected_limits
 from kubedrill.faults import AccountDeleted, RightRevoked, TokenExpired
 from kubedrill.faults.credentials import Client
 
@@ -32,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
+
 
 GRANTED, UNKNOWN_WHO, FORBIDDEN = 200, 401, 403
 
@@ -59,32 +52,21 @@ class Since:
         return f"{max(0.0, self.last - after):.1f}-{self.first - before:.1f} s"
 
 
-class _Trust:
+class _CredentialDrill(Drill):
     """What both drills share."""
-
-    name = ""
-    needs = "RBAC (kubeadm's default); API servers that the harness reaches directly"
-    takes_s = 45
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name every API server's node."""
         return tuple(node.name for node in ctx.cluster.inventory.control_planes)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nobody else may notice."""
-        del targets
         why = "only a client of kubedrill's own loses its credentials"
-        return expected_budgets(
-            ctx.limits_of(self.name), Expected(app_why=why, api_why=why, dns_why=why)
-        )
+        return expected_limits(ctx.limits(self), Expected(app_why=why, api_why=why, dns_why=why))
 
 
-class TokenExpiredDrill(_Trust):
+class TokenExpiredDrill(_CredentialDrill):
     """A token expires."""
-
-    name = "token-expired"
-    title = "A client's token has expired"
-    proves = "every API server refuses a token that has expired, and takes one that has not"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a key to sign with."""
@@ -108,12 +90,8 @@ class TokenExpiredDrill(_Trust):
         )
 
 
-class CredentialsRevoked(_Trust):
+class CredentialsRevoked(_CredentialDrill):
     """A right and an account are taken away."""
-
-    name = "credentials-revoked"
-    title = "A client's right is revoked, then its account"
-    proves = "every API server stops granting what was revoked, how soon, and grants it again when it is given back"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Return None: RBAC is all that it needs."""
@@ -199,3 +177,55 @@ def _answer(client: Client, node: str, token: str) -> str:
 
 def _list(words: Iterable[str]) -> str:
     return ", ".join(words)
+
+
+DRILLS = (
+    TokenExpiredDrill(
+        name="token-expired",
+        title="A client's token has expired",
+        proves=("every API server refuses a token that has expired, and takes one that has not"),
+        needs="RBAC (kubeadm's default); API servers that the harness reaches directly",
+        duration_s=45,
+        family=Family.TRUST,
+        order=1,
+        limits_because="nobody else is touched",
+        steps=(
+            (
+                "Make a client of kubedrill's own: a ServiceAccount that may read the ConfigMaps "
+                "of its namespace, and a token."
+            ),
+            "Ask every API server directly with it until all of them grant it.",
+            (
+                "Ask each with a token that has expired, and with one that was signed in the same "
+                "way and has not."
+            ),
+            "Delete the client.",
+        ),
+    ),
+    CredentialsRevoked(
+        name="credentials-revoked",
+        title="A client's right is revoked, then its account",
+        proves=(
+            "every API server stops granting what was revoked, how soon, and grants it again "
+            "when it is given back"
+        ),
+        needs="RBAC (kubeadm's default); API servers that the harness reaches directly",
+        duration_s=45,
+        family=Family.TRUST,
+        order=1,
+        limits_because="nobody else is touched",
+        steps=(
+            (
+                "Make a client of kubedrill's own: a ServiceAccount that may read the ConfigMaps "
+                "of its namespace, and a token."
+            ),
+            "Ask every API server directly with it until all of them grant it.",
+            (
+                "Delete the client's right, then its account. Ask each API server four times a "
+                "second until it refuses, which bounds the time that it goes on granting what was "
+                "revoked."
+            ),
+            "Give the right back, see it granted again, and delete the client.",
+        ),
+    ),
+)

@@ -1,12 +1,5 @@
 """A drain that a disruption budget forbids.
 
-1. Choose a worker by the seed. Plant a Deployment of one pod on it with a budget that allows no
-   disruption.
-2. Drain the worker, with a short deadline.
-3. The drain has to end at its deadline, name the pod and the budget, and leave the worker
-   uncordoned.
-4. Remove what was planted.
-
 This drill passes when the drain was refused properly.
 """
 
@@ -15,13 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.core.drill import DrillContext, lacks_second_worker, pick
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import explain_missing_worker, pick
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.predictions import planned_work
 from kubedrill.core.residue import DRILL_NAMESPACE_LABEL
 from kubedrill.faults import Drain
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
+    from kubedrill.core.context import DrillContext
 
 NAMESPACE = "kubedrill-drain-blocked"
 WORKLOAD = "keep-me"
@@ -29,29 +25,22 @@ IMAGE = "docker.io/kubedrill/python:v1"
 """On every node already: it comes with the bundle."""
 
 
-class DrainBlocked:
+class DrainBlocked(Drill):
     """Try to drain a worker that may not be drained."""
-
-    name = "drain-blocked"
-    title = "Drain that a disruption budget blocks"
-    proves = "a forbidden drain ends in time, names the pod and the budget, and leaves the node uncordoned"
-    needs = "2 workers or more"
-    takes_s = 60
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs another node for the pods that may move."""
-        return lacks_second_worker(ctx)
+        return explain_missing_worker(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
         workers = [node.name for node in ctx.cluster.inventory.workers]
         return (pick(ctx.rng, workers, "worker"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nothing may fail."""
-        del targets
         return planned_work(
-            ctx.limits_of(self.name),
+            ctx.limits(self),
             "pods that may move leave the Service first",
             "no control plane is touched",
         )
@@ -148,3 +137,34 @@ def planted(node: str) -> list[dict[str, Any]]:
             "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
         },
     ]
+
+
+DRILLS = (
+    DrainBlocked(
+        name="drain-blocked",
+        title="Drain that a disruption budget blocks",
+        proves=(
+            "a forbidden drain ends in time, names the pod and the budget, and leaves the "
+            "node uncordoned"
+        ),
+        needs="2 workers or more",
+        duration_s=60,
+        family=Family.DRAINS,
+        order=1,
+        standard=True,
+        limits=Limits(app_max_failed=0),
+        limits_because="a refused drain must not cost an application request",
+        steps=(
+            (
+                "Choose a worker by the seed. Plant a Deployment of one pod on it with a budget that "
+                "allows no disruption."
+            ),
+            "Drain the worker, with a short deadline.",
+            (
+                "The drain has to end at its deadline, name the pod and the budget, and leave the "
+                "worker uncordoned."
+            ),
+            "Remove what was planted.",
+        ),
+    ),
+)

@@ -1,13 +1,5 @@
 """The data of one etcd member are gone, and a new member takes its place.
 
-1. Choose a control plane by the seed that neither leads etcd nor holds the virtual address.
-2. Arm the undo on it, park the manifests of etcd and its API server, kill both, and move the data
-   aside. Leave it so for a while.
-3. Remove the old member from etcd (``etcdctl member remove``), add a learner (``member add
-   --learner``), write its manifest as kubeadm does for a control plane that joins, give it back,
-   promote the learner once it caught up, give the API server back.
-4. All members have to be healthy voters, and every acknowledged write has to be there.
-
 By hand: ``etcdctl member list``, ``kubectl get node``, ``etcdctl endpoint status --cluster -w
 table``.
 """
@@ -19,30 +11,26 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import pause
 from kubedrill.cluster import etcd
-from kubedrill.core.choices import etcd_followers
-from kubedrill.core.drill import pick
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import etcd_followers, pick
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.limits import PATIENT_S
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, balancer, expected_budgets
+from kubedrill.core.predictions import Expected, balancer, expected_limits
 from kubedrill.faults import MemberLoss
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 HOLD_S = 10.0
 """Seconds that the member is missed before it is replaced: less than the 50 s after which its node
 is NotReady."""
 
 
-class EtcdMemberReplaced:
+class EtcdMemberReplaced(Drill):
     """Replace an etcd member."""
-
-    name = "etcd-member-replaced"
-    title = "An etcd member loses its data and is replaced"
-    proves = "the API serves while a member that lost its data is replaced, and no acknowledged write is lost"
-    needs = "3 control planes or more"
-    takes_s = 110
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a member that may be lost."""
@@ -61,11 +49,9 @@ class EtcdMemberReplaced:
         ]
         return (pick(ctx.rng, free, "etcd member to replace"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """The API server beside it goes with it; a learner that joins costs nothing."""
-        return expected_budgets(
-            ctx.limits_of(self.name), Expected(api=(balancer(ctx.timers, targets[0]),))
-        )
+        return expected_limits(ctx.limits(self), Expected(api=(balancer(ctx.timers, ctx.target),)))
 
     def run(self, ctx: DrillContext) -> None:
         """Lose, replace, look."""
@@ -104,3 +90,33 @@ def check_ledger(ctx: DrillContext, ledger: Ledger) -> None:
         found,
         "0 lost of 1 or more",
     )
+
+
+DRILLS = (
+    EtcdMemberReplaced(
+        name="etcd-member-replaced",
+        title="An etcd member loses its data and is replaced",
+        proves=(
+            "the API serves while a member that lost its data is replaced, and no "
+            "acknowledged write is lost"
+        ),
+        needs="3 control planes or more",
+        duration_s=110,
+        family=Family.ETCD,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=6),
+        limits_because="the API server beside it leaves the balancer, and comes back",
+        steps=(
+            "Choose a control plane by the seed that neither leads etcd nor holds the virtual address.",
+            (
+                "Arm the undo on it, park the manifests of etcd and its API server, kill both, and "
+                "move the data aside. Leave it so for a while."
+            ),
+            (
+                "Remove the old member from etcd (``etcdctl member remove``), add a learner (``member "
+                "add --learner``), write its manifest as kubeadm does for a control plane that joins, "
+                "give it back, promote the learner once it caught up, give the API server back."
+            ),
+            "All members have to be healthy voters, and every acknowledged write has to be there.",
+        ),
+    ),
+)

@@ -1,11 +1,6 @@
 """etcd loses its quorum: most of its members hang at the same time.
 
 The only drill that may go below quorum.
-
-1. Choose a bare majority of the etcd members by the seed.
-2. Arm the undo on each of their nodes, then freeze them: their data are not touched.
-3. Leave it so for a while: the API takes no write, and what runs goes on.
-4. Let them go on. A leader is elected, and the API serves again with nobody's help.
 """
 
 from __future__ import annotations
@@ -13,27 +8,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import pause
+from kubedrill.config.limits import Limits
+from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import PATIENT_S
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, Prediction, balancer, election, expected_budgets
+from kubedrill.core.predictions import Expected, Prediction, balancer, election, expected_limits
 from kubedrill.faults import QuorumLoss
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 HOLD_S = 20.0
 """Seconds without quorum: less than the 80 s after which a liveness probe of kubeadm's restarts a
 frozen etcd."""
 
 
-class EtcdQuorumLost:
+class EtcdQuorumLost(Drill):
     """Lose etcd's quorum."""
-
-    name = "etcd-quorum-lost"
-    title = "etcd loses its quorum"
-    proves = "the app serves while the API is away, and the API comes back by itself when etcd has its quorum again"
-    needs = "3 control planes or more"
-    takes_s = 70
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs at least three members, all of them healthy."""
@@ -47,10 +39,10 @@ class EtcdQuorumLost:
         names = sorted(node.name for node in ctx.cluster.inventory.control_planes)
         return tuple(sorted(ctx.rng.sample(names, majority(len(names)))))
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """The API is out as long as the quorum is, and until the balancer finds an API server ready again."""
         timers = ctx.timers
-        parts = (election(timers, targets[0]), balancer(timers, targets[0]))
+        parts = (election(timers, ctx.target), balancer(timers, ctx.target))
         seconds = HOLD_S + sum(part.seconds for part in parts)
         because = (
             f"etcd has no quorum for {HOLD_S:g} s, then one after the other:",
@@ -62,7 +54,7 @@ class EtcdQuorumLost:
             app_why="Services are rules in the kernel: they need no API",
             dns_why="CoreDNS answers from its memory while the API is away",
         )
-        return expected_budgets(ctx.limits_of(self.name), expected)
+        return expected_limits(ctx.limits(self), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Freeze, wait, wake."""
@@ -80,3 +72,27 @@ def majority(members: int) -> int:
     [2, 3, 3]
     """
     return members // 2 + 1
+
+
+DRILLS = (
+    EtcdQuorumLost(
+        name="etcd-quorum-lost",
+        title="etcd loses its quorum",
+        proves=(
+            "the app serves while the API is away, and the API comes back by itself when etcd "
+            "has its quorum again"
+        ),
+        needs="3 control planes or more",
+        duration_s=70,
+        family=Family.ETCD,
+        order=1,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=60),
+        limits_because="20 s without quorum, then an election; API servers reconnect",
+        steps=(
+            "Choose a bare majority of the etcd members by the seed.",
+            "Arm the undo on each of their nodes, then freeze them: their data are not touched.",
+            "Leave it so for a while: the API takes no write, and what runs goes on.",
+            "Let them go on. A leader is elected, and the API serves again with nobody's help.",
+        ),
+    ),
+)

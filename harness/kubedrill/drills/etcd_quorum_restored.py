@@ -1,17 +1,5 @@
 """etcd's quorum is lost for good, and every member is restored from a snapshot.
 
-1. Choose a bare majority of the etcd members by the seed. Write a ledger, save a snapshot on
-   another member and bring it to the harness, as a backup is kept outside of the cluster; write
-   some more.
-2. Arm the undo on every member, then stop the kubelet, the API server and etcd of the chosen ones
-   and move their data aside: they are gone. Leave it so for a while: the API takes no write, and
-   what runs goes on.
-3. Stop what is left, restore the snapshot on every member (``etcdutl snapshot restore``), start all
-   kubelets.
-4. Wait until etcd is whole and the API takes a write: the recovery time. What was written before
-   the snapshot has to be there; what was written after it is lost, and is reported as the recovery
-   point.
-
 By hand: ``etcdctl snapshot save``, ``etcdutl snapshot status``, ``etcdctl endpoint status --cluster
 -w table``, ``kubectl get --raw /readyz?verbose``.
 """
@@ -25,7 +13,10 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, pause, wait_for
 from kubedrill.cluster import etcd
 from kubedrill.cluster.etcd import read_list
+from kubedrill.config.limits import Limits
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger
+from kubedrill.core.limits import PATIENT_S
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import (
     START_S,
@@ -33,7 +24,7 @@ from kubedrill.core.predictions import (
     Prediction,
     balancer,
     election,
-    expected_budgets,
+    expected_limits,
 )
 from kubedrill.drills.etcd_quorum_lost import majority
 from kubedrill.faults import QuorumGone
@@ -41,7 +32,7 @@ from kubedrill.faults.etcd_restore import take_snapshot
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 HOLD_S = 10.0
 """Seconds until it is decided that the members do not come back."""
@@ -53,14 +44,8 @@ some tens of MB."""
 ENTRIES = 20
 
 
-class EtcdQuorumRestored:
+class EtcdQuorumRestored(Drill):
     """Restore etcd from a snapshot."""
-
-    name = "etcd-quorum-restored"
-    title = "etcd loses its quorum for good and is restored from a snapshot"
-    proves = "a snapshot brings the cluster back, with all that was written before it; how long that takes, what it costs"
-    needs = "3 control planes or more"
-    takes_s = 180
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs at least three members, all of them healthy."""
@@ -74,9 +59,9 @@ class EtcdQuorumRestored:
         names = _planes(ctx)
         return tuple(sorted(ctx.rng.sample(names, majority(len(names)))))
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """The API is out from the loss until the restored etcd has a leader and an API server is ready."""
-        parts = (election(ctx.timers, targets[0]), balancer(ctx.timers, targets[0]))
+        parts = (election(ctx.timers, ctx.target), balancer(ctx.timers, ctx.target))
         seconds = HOLD_S + RESTORE_S + START_S + sum(part.seconds for part in parts)
         because = (
             f"etcd is gone for {HOLD_S:g} s, then one after the other:",
@@ -89,7 +74,7 @@ class EtcdQuorumRestored:
             app_why="Services are rules in the kernel: they need no API",
             dns_why="CoreDNS answers from its memory while the API is away",
         )
-        return expected_budgets(ctx.limits_of(self.name), expected)
+        return expected_limits(ctx.limits(self), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Save, lose, restore, look."""
@@ -181,3 +166,42 @@ def _report(
 
 def _planes(ctx: DrillContext) -> tuple[str, ...]:
     return tuple(sorted(node.name for node in ctx.cluster.inventory.control_planes))
+
+
+DRILLS = (
+    EtcdQuorumRestored(
+        name="etcd-quorum-restored",
+        title="etcd loses its quorum for good and is restored from a snapshot",
+        proves=(
+            "a snapshot brings the cluster back, with all that was written before it; how "
+            "long that takes, what it costs"
+        ),
+        needs="3 control planes or more",
+        duration_s=180,
+        family=Family.ETCD,
+        order=2,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=300),
+        limits_because="quorum is away, then the snapshot is restored, then all starts",
+        steps=(
+            (
+                "Choose a bare majority of the etcd members by the seed. Write a ledger, save a "
+                "snapshot on another member and bring it to the harness, as a backup is kept outside "
+                "of the cluster; write some more."
+            ),
+            (
+                "Arm the undo on every member, then stop the kubelet, the API server and etcd of the "
+                "chosen ones and move their data aside: they are gone. Leave it so for a while: the "
+                "API takes no write, and what runs goes on."
+            ),
+            (
+                "Stop what is left, restore the snapshot on every member (``etcdutl snapshot "
+                "restore``), start all kubelets."
+            ),
+            (
+                "Wait until etcd is whole and the API takes a write: the recovery time. What was "
+                "written before the snapshot has to be there; what was written after it is lost, and "
+                "is reported as the recovery point."
+            ),
+        ),
+    ),
+)

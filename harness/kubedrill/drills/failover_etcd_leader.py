@@ -1,48 +1,70 @@
-"""Power cut to the control plane that leads etcd.
-
-1. Find the leader. If it also holds the virtual address, move the leadership to another member,
-   chosen by the seed, so that this drill shows the election and not the address.
-2. Cut its power from outside.
-3. Wait until a new leader is elected, Kubernetes marks the node NotReady and every probe is
-   answered.
-4. Give the power back and wait until it is Ready and its member has caught up.
-"""
+"""Power cut to the control plane that leads etcd."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.config.limits import Limits
 from kubedrill.core.choices import address_holders
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.etcd_leadership import leader_off
-from kubedrill.core.node_loss import cut_and_watch, loss_budgets
-from kubedrill.drills.failover_vip import control_plane_loss_unavailable
+from kubedrill.core.limits import PATIENT_S, PLANE_LOSS_S
+from kubedrill.core.node_loss import cut_and_watch, loss_limits
+from kubedrill.drills.failover_vip import explain_plane_needed
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 
-class FailoverEtcdLeader:
+class FailoverEtcdLeader(Drill):
     """Lose the etcd leader."""
-
-    name = "failover-etcd-leader"
-    title = "Power cut to the etcd leader"
-    proves = "etcd elects a new leader and the API takes writes again when the leader's node dies"
-    needs = "3 control planes or more, power control"
-    takes_s = 120
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs three control planes (etcd keeps its majority) and power control from outside."""
-        return control_plane_loss_unavailable(ctx)
+        return explain_plane_needed(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find the leader; move the leadership off the holder of the virtual address."""
         return (leader_off(ctx, next(iter(address_holders(ctx)), "")),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Raft's election, and the balancer's checks of the dead API server."""
-        return loss_budgets(ctx, self.name, targets[0])
+        return loss_limits(ctx, self, ctx.target)
 
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back."""
         cut_and_watch(ctx, ctx.target)
+
+
+DRILLS = (
+    FailoverEtcdLeader(
+        name="failover-etcd-leader",
+        title="Power cut to the etcd leader",
+        proves=(
+            "etcd elects a new leader and the API takes writes again when the leader's node dies"
+        ),
+        needs="3 control planes or more, power control",
+        duration_s=120,
+        family=Family.FAILOVER,
+        order=2,
+        standard=True,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=6.0, dns_outage_s=PLANE_LOSS_S),
+        limits_because=(
+            "a new leader takes 1-2 s, then API servers reconnect and the balancer follows"
+        ),
+        steps=(
+            (
+                "Find the leader. If it also holds the virtual address, move the leadership to "
+                "another member, chosen by the seed, so that this drill shows the election and not "
+                "the address."
+            ),
+            "Cut its power from outside.",
+            (
+                "Wait until a new leader is elected, Kubernetes marks the node NotReady and every "
+                "probe is answered."
+            ),
+            "Give the power back and wait until it is Ready and its member has caught up.",
+        ),
+    ),
+)

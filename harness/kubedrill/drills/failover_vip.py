@@ -1,40 +1,29 @@
-"""Power cut to the control plane that holds the virtual address.
-
-1. Find the holder, in the kernels of the control planes. If it also leads etcd, hand that over to
-   another member, chosen by the seed, so that this drill shows the address and not the election.
-2. Cut its power from outside.
-3. Wait until another control plane holds the address, Kubernetes marks the node NotReady and every
-   probe is answered.
-4. Give the power back and wait until it is Ready.
-"""
+"""Power cut to the control plane that holds the virtual address."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.config.limits import Limits
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.etcd_leadership import leader_off
-from kubedrill.core.node_loss import cut_and_watch, loss_budgets, power_unavailable
+from kubedrill.core.limits import PATIENT_S, PLANE_LOSS_S
+from kubedrill.core.node_loss import cut_and_watch, explain_missing_power, loss_limits
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 
-class FailoverVip:
+class FailoverVip(Drill):
     """Lose the holder of the virtual address."""
-
-    name = "failover-vip"
-    title = "Power cut to the holder of the virtual address"
-    proves = "the API stays reachable at the same address when the control plane that holds it dies"
-    needs = "3 control planes or more with a virtual address, power control"
-    takes_s = 120
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a virtual address, three control planes (etcd keeps its majority) and power control from outside."""
         inventory = ctx.cluster.inventory
         if inventory.external:
             return f"needs a virtual address; the API is reached through the balancer {inventory.endpoint_address}"
-        return control_plane_loss_unavailable(ctx)
+        return explain_plane_needed(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find the holder, and take etcd's leadership off it."""
@@ -42,9 +31,9 @@ class FailoverVip:
         leader_off(ctx, holder)
         return (holder,)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """VRRP's takeover, and the balancer's checks of the dead API server."""
-        return loss_budgets(ctx, self.name, targets[0])
+        return loss_limits(ctx, self, ctx.target)
 
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back; the address has to end on exactly one other node meanwhile."""
@@ -53,9 +42,42 @@ class FailoverVip:
         ctx.event("vip", holder, "holds the virtual address after the drill")
 
 
-def control_plane_loss_unavailable(ctx: DrillContext) -> str | None:
+def explain_plane_needed(ctx: DrillContext) -> str | None:
     """Why no control plane may be lost; None when one may."""
     names = [node.name for node in ctx.cluster.inventory.control_planes]
     if len(names) < 3:
         return f"needs 3 control planes or more so that etcd keeps its majority, the inventory has {len(names)}"
-    return power_unavailable(ctx, names)
+    return explain_missing_power(ctx, names)
+
+
+DRILLS = (
+    FailoverVip(
+        name="failover-vip",
+        title="Power cut to the holder of the virtual address",
+        proves=(
+            "the API stays reachable at the same address when the control plane that holds it dies"
+        ),
+        needs="3 control planes or more with a virtual address, power control",
+        duration_s=120,
+        family=Family.FAILOVER,
+        order=1,
+        standard=True,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=2.0, dns_outage_s=PLANE_LOSS_S),
+        limits_because=(
+            "VRRP must move the virtual address within 2 s; a reused connection notices 1 s later"
+        ),
+        steps=(
+            (
+                "Find the holder, in the kernels of the control planes. If it also leads etcd, hand "
+                "that over to another member, chosen by the seed, so that this drill shows the "
+                "address and not the election."
+            ),
+            "Cut its power from outside.",
+            (
+                "Wait until another control plane holds the address, Kubernetes marks the node "
+                "NotReady and every probe is answered."
+            ),
+            "Give the power back and wait until it is Ready.",
+        ),
+    ),
+)

@@ -1,25 +1,19 @@
-"""Power cut to a worker with app pods on it.
-
-1. Choose a worker that runs pods of the app, by the seed; the in-cluster prober stands on another
-   node.
-2. Check that its pods would not stay there for long (their tolerations). Cut its power from
-   outside.
-3. Wait until Kubernetes marks it NotReady, takes its pods out of the Services, and every probe is
-   answered.
-4. Give the power back and wait until it is Ready.
-"""
+"""Power cut to a worker with app pods on it."""
 
 from __future__ import annotations
 
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.core.choices import workers_with_app
-from kubedrill.core.drill import DrillContext, lacks_second_worker, pick
-from kubedrill.core.node_loss import cut_and_watch, loss_budgets, power_unavailable
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import explain_missing_worker, pick, workers_with_app
+from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import NODE_LOSS_S
+from kubedrill.core.node_loss import cut_and_watch, explain_missing_power, loss_limits
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
+    from kubedrill.core.context import DrillContext
 
 UNREACHABLE = "node.kubernetes.io/unreachable"
 """The taint of a node that does not answer."""
@@ -29,26 +23,20 @@ REPLACED_S = 60.0
 by default)."""
 
 
-class FailoverWorker:
+class FailoverWorker(Drill):
     """Lose a worker."""
-
-    name = "failover-worker"
-    title = "Power cut to a worker that runs the app"
-    proves = "the app survives the loss of a worker: other replicas serve, the dead ones leave the Service in time"
-    needs = "2 workers or more, power control"
-    takes_s = 130
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a second worker, and power control from outside."""
-        return lacks_second_worker(ctx) or power_unavailable(ctx, workers_with_app(ctx))
+        return explain_missing_worker(ctx) or explain_missing_power(ctx, workers_with_app(ctx))
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
         return (pick(ctx.rng, workers_with_app(ctx), "worker with pods of the app"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Until its endpoints are removed, a share of the app's requests may fail."""
-        return loss_budgets(ctx, self.name, targets[0])
+        return loss_limits(ctx, self, ctx.target)
 
     def run(self, ctx: DrillContext) -> None:
         """Look how long the pods would stay on a dead node, cut, watch, give back."""
@@ -77,3 +65,39 @@ def stays_s(pod: Any) -> float:
         if toleration.key in (None, UNREACHABLE) and toleration.effect in (None, "NoExecute")
     ]
     return min(found, default=0.0)
+
+
+DRILLS = (
+    FailoverWorker(
+        name="failover-worker",
+        title="Power cut to a worker that runs the app",
+        proves=(
+            "the app survives the loss of a worker: other replicas serve, the dead ones leave "
+            "the Service in time"
+        ),
+        needs="2 workers or more, power control",
+        duration_s=130,
+        family=Family.FAILOVER,
+        standard=True,
+        limits=Limits(app_outage_s=NODE_LOSS_S, dns_outage_s=NODE_LOSS_S),
+        limits_because=(
+            "50 s grace + 5 s period until Kubernetes takes a dead node's pods out of "
+            "Services, and a margin"
+        ),
+        steps=(
+            (
+                "Choose a worker that runs pods of the app, by the seed; the in-cluster prober stands "
+                "on another node."
+            ),
+            (
+                "Check that its pods would not stay there for long (their tolerations). Cut its power "
+                "from outside."
+            ),
+            (
+                "Wait until Kubernetes marks it NotReady, takes its pods out of the Services, and "
+                "every probe is answered."
+            ),
+            "Give the power back and wait until it is Ready.",
+        ),
+    ),
+)

@@ -1,12 +1,4 @@
-"""The leading scheduler or controller manager hangs, and another one takes its lease over.
-
-1. Find the node whose process holds the lease in kube-system.
-2. Arm the undo on the node, then freeze the process: it holds its connections and renews nothing.
-3. Ask for the lease four times a second until another process holds it: the takeover time, with
-   bounds.
-4. Let the old leader go on. It finds its lease lost and ends itself; the kubelet starts it again.
-   It must not lead.
-"""
+"""The leading scheduler or controller manager hangs, and another one takes its lease over."""
 
 from __future__ import annotations
 
@@ -18,13 +10,32 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.cluster.leases import election_timers, read_leader
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, expected_budgets, leader_handover
+from kubedrill.core.predictions import Expected, expected_limits, leader_handover
 from kubedrill.faults import ServiceFault
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
+
+
+STEPS = (
+    "Find the node whose process holds the lease in kube-system.",
+    (
+        "Arm the undo on the node, then freeze the process: it holds its connections and "
+        "renews nothing."
+    ),
+    (
+        "Ask for the lease four times a second until another process holds it: the takeover "
+        "time, with bounds."
+    ),
+    (
+        "Let the old leader go on. It finds its lease lost and ends itself; the kubelet "
+        "starts it again. It must not lead."
+    ),
+)
+
 
 POLL_S = 0.25
 """Seconds between two looks at the lease: the bounds of the takeover time are no finer."""
@@ -57,16 +68,15 @@ class Watch:
         return max(0.0, self.last_old - after), self.first_new - before
 
 
-@dataclass
-class LeaderTakeover:
+@dataclass(frozen=True, kw_only=True)
+class LeaderTakeover(Drill):
     """One component's leader hangs."""
 
-    name: str
     component: str
-    title: str
-    proves: str
     needs: str = "2 control planes or more"
-    takes_s: int = 70
+    duration_s: int = 70
+    family: Family = Family.LEADERS
+    steps: tuple[str, ...] = STEPS
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a leader that can be frozen, and somebody else to take over."""
@@ -79,13 +89,10 @@ class LeaderTakeover:
         """Name the leader's node."""
         return (read_leader(ctx.cluster.api, self.component).node,)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nothing may fail: what runs needs neither of them."""
-        del targets
         why = f"what runs already needs no {self.component}; nobody decides anything new until another one leads"
-        return expected_budgets(
-            ctx.limits_of(self.name), Expected(app_why=why, api_why=why, dns_why=why)
-        )
+        return expected_limits(ctx.limits(self), Expected(app_why=why, api_why=why, dns_why=why))
 
     def run(self, ctx: DrillContext) -> None:
         """Freeze the leader, watch the lease, wake it."""
@@ -161,18 +168,25 @@ class LeaderTakeover:
             raise StepFailed(f"the lease {self.component} names no holder")
 
 
-LEADER_DRILLS = (
+DRILLS = (
     LeaderTakeover(
-        "failover-scheduler-leader",
-        "kube-scheduler",
-        "The leading scheduler hangs",
-        "another scheduler takes the lease over, in the time that the lease says, and the old one steps back",
+        name="failover-scheduler-leader",
+        title="The leading scheduler hangs",
+        proves=(
+            "another scheduler takes the lease over, in the time that the lease says, and the "
+            "old one steps back"
+        ),
+        limits_because="what runs needs no scheduler",
+        component="kube-scheduler",
     ),
     LeaderTakeover(
-        "failover-controller-manager-leader",
-        "kube-controller-manager",
-        "The leading controller manager hangs",
-        "another controller manager takes the lease over, in the time that the lease says, and the old one steps back",
+        name="failover-controller-manager-leader",
+        title="The leading controller manager hangs",
+        proves=(
+            "another controller manager takes the lease over, in the time that the lease "
+            "says, and the old one steps back"
+        ),
+        limits_because="what runs needs no controller manager",
+        component="kube-controller-manager",
     ),
 )
-"""One row a drill."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.config.limits import Limits
 from kubedrill.core.choices import (
     address_holder,
     app_workers,
@@ -11,12 +12,14 @@ from kubedrill.core.choices import (
     etcd_followers,
     etcd_leader,
 )
+from kubedrill.core.drill import Family
 from kubedrill.core.fault_drill import (
     FaultDrill,
     until_address_moved,
     until_new_etcd_leader,
     until_not_ready,
 )
+from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
 from kubedrill.core.node_loss import describe_loss
 from kubedrill.core.predictions import Expected, Prediction, loss_expected, while_it_lasts
 from kubedrill.drills.service_drills import (
@@ -33,7 +36,7 @@ from kubedrill.faults.shaping import DISCIPLINES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
 
 SPOILT_S = 20.0
@@ -81,56 +84,156 @@ def slow(ctx: DrillContext, node: str) -> Expected:
     return Expected(app_why=why, api_why=why, dns_why=why)
 
 
-NETWORK_DRILLS = (
+DRILLS = (
     FaultDrill(
-        "network-node-cut", "A worker is cut off from every other node",
-        "the app survives a worker that is cut off, and the worker comes back by itself when the network does",
-        WORKERS, 130, app_workers, cut("all"), lost, until=until_not_ready,
+        name="network-node-cut",
+        title="A worker is cut off from every other node",
+        proves=(
+            "the app survives a worker that is cut off, and the worker comes back by itself "
+            "when the network does"
+        ),
+        needs=WORKERS,
+        duration_s=130,
+        family=Family.NETWORK,
+        limits=Limits(app_outage_s=NODE_LOSS_S, dns_outage_s=NODE_LOSS_S),
+        limits_because="as the loss of the node",
+        among=app_workers,
+        fault=cut("all"),
+        expect=lost,
+        until=until_not_ready,
     ),
     FaultDrill(
-        "network-holder-cut", "The holder of the virtual address is cut off from every other node",
-        "one node answers for the address though two hold it, and they agree again when the network is back",
-        PLANES, 130, address_holder, cut("all"), lost, until=until_address_moved,
+        name="network-holder-cut",
+        title="The holder of the virtual address is cut off from every other node",
+        proves=(
+            "one node answers for the address though two hold it, and they agree again when "
+            "the network is back"
+        ),
+        needs=PLANES,
+        duration_s=130,
+        family=Family.NETWORK,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=6, dns_outage_s=PLANE_LOSS_S),
+        limits_because="as the loss of the node",
+        among=address_holder,
+        fault=cut("all"),
+        expect=lost,
+        until=until_address_moved,
     ),
     FaultDrill(
-        "network-etcd-cut", "The etcd leader is cut off from its peers only",
-        "the other members elect, and an API server that has no quorum is taken out of the balancer",
-        PLANES, 90, etcd_leader, cut("etcd"), one_api_server_and_the_leader, until=until_new_etcd_leader,
+        name="network-etcd-cut",
+        title="The etcd leader is cut off from its peers only",
+        proves=(
+            "the other members elect, and an API server that has no quorum is taken out of "
+            "the balancer"
+        ),
+        needs=PLANES,
+        duration_s=90,
+        family=Family.NETWORK,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=6),
+        limits_because="a new leader takes 1-2 s, then API servers reconnect",
+        among=etcd_leader,
+        fault=cut("etcd"),
+        expect=one_api_server_and_the_leader,
+        until=until_new_etcd_leader,
     ),
     FaultDrill(
-        "network-api-cut", "A worker is cut off from the API only",
-        "pods go on serving on a worker that cannot reach the API", WORKERS, 110,
-        app_workers, cut("api"), silent_kubelet, until=until_not_ready,
+        name="network-api-cut",
+        title="A worker is cut off from the API only",
+        proves="pods go on serving on a worker that cannot reach the API",
+        needs=WORKERS,
+        duration_s=110,
+        family=Family.NETWORK,
+        limits_because="pods go on serving without the API",
+        among=app_workers,
+        fault=cut("api"),
+        expect=silent_kubelet,
+        until=until_not_ready,
     ),
     FaultDrill(
-        "network-outgoing-cut", "A worker hears the others and is not heard",
-        "a one-way cut is treated as the loss of the node", WORKERS, 130,
-        app_workers, cut("outgoing"), lost, until=until_not_ready,
+        name="network-outgoing-cut",
+        title="A worker hears the others and is not heard",
+        proves="a one-way cut is treated as the loss of the node",
+        needs=WORKERS,
+        duration_s=130,
+        family=Family.NETWORK,
+        limits=Limits(app_outage_s=NODE_LOSS_S, dns_outage_s=NODE_LOSS_S),
+        limits_because="as the loss of the node",
+        among=app_workers,
+        fault=cut("outgoing"),
+        expect=lost,
+        until=until_not_ready,
     ),
     FaultDrill(
-        "network-incoming-cut", "A worker is heard and hears nobody",
-        "a one-way cut is treated as the loss of the node", WORKERS, 130,
-        app_workers, cut("incoming"), lost, until=until_not_ready,
+        name="network-incoming-cut",
+        title="A worker is heard and hears nobody",
+        proves="a one-way cut is treated as the loss of the node",
+        needs=WORKERS,
+        duration_s=130,
+        family=Family.NETWORK,
+        limits=Limits(app_outage_s=NODE_LOSS_S, dns_outage_s=NODE_LOSS_S),
+        limits_because="as the loss of the node",
+        among=app_workers,
+        fault=cut("incoming"),
+        expect=lost,
+        until=until_not_ready,
     ),
     FaultDrill(
-        "network-dns-cut", "DNS to and from a node with CoreDNS is cut",
-        "how many lookups fail when a CoreDNS pod is Ready and cannot be reached, and that nothing else does",
-        DNS, 60, dns_nodes, cut("dns"), without_dns, hold_s=SPOILT_S, answered=False,
+        name="network-dns-cut",
+        title="DNS to and from a node with CoreDNS is cut",
+        proves=(
+            "how many lookups fail when a CoreDNS pod is Ready and cannot be reached, and "
+            "that nothing else does"
+        ),
+        needs=DNS,
+        duration_s=60,
+        family=Family.NETWORK,
+        limits=Limits(app_outage_s=PATIENT_S, dns_outage_s=30),
+        limits_because="a share of lookups fails as long as the cut lasts, 20 s",
+        among=dns_nodes,
+        fault=cut("dns"),
+        expect=without_dns,
+        hold_s=SPOILT_S,
+        answered=False,
     ),
     FaultDrill(
-        "network-loss", "A worker loses packets",
-        "the node stays in the cluster, and the app is slow rather than gone", WORKERS, 60,
-        app_workers, cut("loss"), lossy, hold_s=SPOILT_S, answered=False,
+        name="network-loss",
+        title="A worker loses packets",
+        proves="the node stays in the cluster, and the app is slow rather than gone",
+        needs=WORKERS,
+        duration_s=60,
+        family=Family.NETWORK,
+        limits=Limits(app_outage_s=10, dns_outage_s=10),
+        limits_because="a lost SYN is repeated after 1 s; several in a row may be lost",
+        among=app_workers,
+        fault=cut("loss"),
+        expect=lossy,
+        hold_s=SPOILT_S,
+        answered=False,
     ),
     FaultDrill(
-        "network-latency", "A control plane's packets are 100 ms late",
-        "etcd keeps its quorum and the API answers though one member is far away", f"{PLANES}, a kernel with netem", 60,
-        etcd_followers, shaped("latency"), slow, hold_s=SPOILT_S,
+        name="network-latency",
+        title="A control plane's packets are 100 ms late",
+        proves="etcd keeps its quorum and the API answers though one member is far away",
+        needs=f"{PLANES}, a kernel with netem",
+        duration_s=60,
+        family=Family.NETWORK,
+        limits_because="100 ms more are within a probe's patience of 1 s",
+        among=etcd_followers,
+        fault=shaped("latency"),
+        expect=slow,
+        hold_s=SPOILT_S,
     ),
     FaultDrill(
-        "network-bandwidth", "A worker can send 2 Mbit/s only",
-        "small answers get through a narrow line", f"{WORKERS}, a kernel with tbf", 60,
-        app_workers, shaped("bandwidth"), slow, hold_s=SPOILT_S,
+        name="network-bandwidth",
+        title="A worker can send 2 Mbit/s only",
+        proves="small answers get through a narrow line",
+        needs=f"{WORKERS}, a kernel with tbf",
+        duration_s=60,
+        family=Family.NETWORK,
+        limits_because="small answers fit through 2 Mbit/s",
+        among=app_workers,
+        fault=shaped("bandwidth"),
+        expect=slow,
+        hold_s=SPOILT_S,
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

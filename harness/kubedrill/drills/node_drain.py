@@ -1,20 +1,13 @@
-"""Drain a worker under traffic.
-
-1. Choose a worker that runs pods of the app, by the seed. Check that a disruption budget guards
-   them.
-2. Arm the undo, cordon the worker, evict its pods through the Eviction API.
-3. Wait until every probe is answered without it, and check that nothing but DaemonSets is left on
-   it.
-4. Uncordon it.
-"""
+"""Drain a worker under traffic."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from kubedrill.cluster.objects import selects
-from kubedrill.core.choices import workers_with_app
-from kubedrill.core.drill import DrillContext, lacks_second_worker, pick
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import explain_missing_worker, pick, workers_with_app
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import planned_work
 from kubedrill.faults import Drain
@@ -22,30 +15,25 @@ from kubedrill.faults.drain import must_leave
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
+    from kubedrill.core.context import DrillContext
 
 
-class NodeDrain:
+class NodeDrain(Drill):
     """Drain a worker."""
-
-    name = "node-drain"
-    title = "Drain of a worker that runs the app"
-    proves = "a worker can be emptied for maintenance without one failed request"
-    needs = "2 workers or more"
-    takes_s = 60
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs another node that takes the pods."""
-        return lacks_second_worker(ctx)
+        return explain_missing_worker(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
         return (pick(ctx.rng, workers_with_app(ctx), "worker with pods of the app"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nothing may fail."""
         return planned_work(
-            ctx.limits_of(self.name),
-            f"pods on {targets[0]} leave the Service before they stop (preStop), its budget keeps the others",
+            ctx.limits(self),
+            f"pods on {ctx.target} leave the Service before they stop (preStop), its budget keeps the others",
             "no control plane is touched",
         )
 
@@ -92,3 +80,30 @@ def guarding_budgets(ctx: DrillContext) -> list[str]:
         for b in budgets
         if any(selects(b.spec.selector, p.metadata.labels) for p in pods)
     )
+
+
+DRILLS = (
+    NodeDrain(
+        name="node-drain",
+        title="Drain of a worker that runs the app",
+        proves="a worker can be emptied for maintenance without one failed request",
+        needs="2 workers or more",
+        duration_s=60,
+        family=Family.DRAINS,
+        standard=True,
+        limits=Limits(app_max_failed=0),
+        limits_because="a drain is planned work: no application request may fail",
+        steps=(
+            (
+                "Choose a worker that runs pods of the app, by the seed. Check that a disruption "
+                "budget guards them."
+            ),
+            "Arm the undo, cordon the worker, evict its pods through the Eviction API.",
+            (
+                "Wait until every probe is answered without it, and check that nothing but DaemonSets "
+                "is left on it."
+            ),
+            "Uncordon it.",
+        ),
+    ),
+)

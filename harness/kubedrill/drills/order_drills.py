@@ -2,12 +2,6 @@
 
 No acknowledged order may be lost, and none stored twice.
 
-1. Choose what dies: the database's primary, the leader of the queue's stream, all caches, each
-   worker in turn.
-2. Send orders in an open loop, each in the ledger before it is sent.
-3. Kill the pods without any grace, and wait until the service is complete again; go on for a while.
-4. Send no more, read every order back, and judge the ledger.
-
 They run only where the order service is deployed (``kubedrill app deploy``): a drill does not
 install a database.
 """
@@ -21,7 +15,8 @@ from typing import TYPE_CHECKING
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Check
 from kubedrill.cluster.objects import pod_is_ready
-from kubedrill.core.predictions import Expected, expected_budgets
+from kubedrill.core.drill import Drill, Family
+from kubedrill.core.predictions import Expected, expected_limits
 from kubedrill.faults import PodKill
 from kubedrill.orders.ledger import checks, longest_pause_s, settle, summary
 from kubedrill.orders.manifests import NAMESPACE, NODE_PORT, STREAM
@@ -31,8 +26,23 @@ from kubedrill.orders.traffic_process import Plan
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.orders.ledger import Ledger
+
+
+STEPS = (
+    (
+        "Choose what dies: the database's primary, the leader of the queue's stream, all "
+        "caches, each worker in turn."
+    ),
+    "Send orders in an open loop, each in the ledger before it is sent.",
+    (
+        "Kill the pods without any grace, and wait until the service is complete again; go on "
+        "for a while."
+    ),
+    "Send no more, read every order back, and judge the ledger.",
+)
+
 
 WRITES_PER_S = 50.0
 READS_PER_S = 10.0
@@ -44,8 +54,8 @@ MIN_ACKNOWLEDGED = 200
 """Four seconds of traffic: with fewer acknowledged orders nothing is proven."""
 
 
-@dataclass
-class OrderDrill:
+@dataclass(frozen=True, kw_only=True)
+class OrderDrill(Drill):
     """``part`` dies: "primary", "leader", "cache" or "worker".
 
     ``pause_s`` and ``stored_s`` are limits in seconds: how long no write may be acknowledged, and
@@ -53,19 +63,19 @@ class OrderDrill:
     expected, and from which timers.
     """
 
-    name: str
     part: str
-    title: str
-    proves: str
     pause_s: float
     stored_s: float
     predicted: str
     needs: str = "the order service, deployed with kubedrill app deploy"
-    takes_s: int = 90
+    duration_s: int = 90
+    family: Family = Family.ORDERS
+    steps: tuple[str, ...] = STEPS
+    limits_because: str = "the sample app is not touched; the orders have their ledger"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs the order service, complete."""
-        return lacks_orders(ctx)
+        return explain_missing_orders(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find what holds the part now; there is no choice to make."""
@@ -78,13 +88,12 @@ class OrderDrill:
         pods = [pod for pod in ctx.cluster.api.pods(NAMESPACE, selector) if pod_is_ready(pod)]
         return tuple(sorted(pod.metadata.name for pod in pods))
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nobody but the order service's users should feel anything.
 
         The ledger judges what they feel.
         """
-        del targets
-        return expected_budgets(ctx.limits_of(self.name), Expected())
+        return expected_limits(ctx.limits(self), Expected())
 
     def run(self, ctx: DrillContext) -> None:
         """Send, kill, wait, read back, judge."""
@@ -146,7 +155,7 @@ class OrderDrill:
         )
 
 
-def lacks_orders(ctx: DrillContext) -> str | None:
+def explain_missing_orders(ctx: DrillContext) -> str | None:
     """Return why drills of the order service cannot be run here.
 
     None where it is deployed and complete.
@@ -178,25 +187,45 @@ def _service(ctx: DrillContext) -> OrderService:
     return OrderService(ctx.cluster.api, ctx.cluster.settings)
 
 
-ORDER_DRILLS = (
+DRILLS = (
     OrderDrill(
-        "orders-primary-killed", "primary", "The database's primary is killed under writes",
-        "a failover of the database costs no acknowledged order, and no write",
-        3, 60, "orders wait in the queue; a standby, or the pod itself, is primary after ttl (20 s) and a start",
+        name="orders-primary-killed",
+        title="The database's primary is killed under writes",
+        proves="a failover of the database costs no acknowledged order, and no write",
+        part="primary",
+        pause_s=3,
+        stored_s=60,
+        predicted=(
+            "orders wait in the queue; a standby, or the pod itself, is primary after ttl (20 "
+            "s) and a start"
+        ),
     ),
     OrderDrill(
-        "orders-queue-leader-killed", "leader", "The leader of the queue's stream is killed under writes",
-        "an acknowledged order is on two other servers", 10, 30,
-        "a new leader in 1-5 s; web asks again for 8 s with the same key",
+        name="orders-queue-leader-killed",
+        title="The leader of the queue's stream is killed under writes",
+        proves="an acknowledged order is on two other servers",
+        part="leader",
+        pause_s=10,
+        stored_s=30,
+        predicted="a new leader in 1-5 s; web asks again for 8 s with the same key",
     ),
     OrderDrill(
-        "orders-caches-killed", "cache", "Every cache pod is killed under writes",
-        "a cache that is gone loses nothing", 3, 10, "a dead cache costs 50 ms a second and process",
+        name="orders-caches-killed",
+        title="Every cache pod is killed under writes",
+        proves="a cache that is gone loses nothing",
+        part="cache",
+        pause_s=3,
+        stored_s=10,
+        predicted="a dead cache costs 50 ms a second and process",
     ),
     OrderDrill(
-        "orders-workers-killed", "worker", "Each worker is killed in turn under writes",
-        "orders in a dead worker's hands are stored by another one, once", 3, 30,
-        "the queue hands a dead worker's orders on after 15 s", takes_s=120,
+        name="orders-workers-killed",
+        title="Each worker is killed in turn under writes",
+        proves="orders in a dead worker's hands are stored by another one, once",
+        duration_s=120,
+        part="worker",
+        pause_s=3,
+        stored_s=30,
+        predicted="the queue hands a dead worker's orders on after 15 s",
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

@@ -2,15 +2,6 @@
 
 No request may fail.
 
-1. Send orders in an open loop by two ways, the web's node port over HTTP and the ingress over TLS,
-   each with a ledger.
-2. Rotate the ConfigMap's greeting (there and back), the ingress's certificate, or the logins to
-   queue, database and cache; wait until the new one is in use everywhere: each web pod is asked,
-   each address shakes hands. Or bring the service to its other version, migration included, and
-   back.
-3. Go on for a while, send no more, read every order back, and judge both ledgers: each single
-   request counts.
-
 By hand: ``kubedrill app traffic`` and beside it ``kubedrill app rotate --what
 config|certificate|passwords``, or ``kubedrill app deploy --version v2``.
 """
@@ -21,8 +12,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedrill.core.predictions import Expected, expected_budgets
-from kubedrill.drills.order_drills import AFTER_S, BEFORE_S, MIN_ACKNOWLEDGED, lacks_orders
+from kubedrill.core.drill import Drill, Family
+from kubedrill.core.predictions import Expected, expected_limits
+from kubedrill.drills.order_drills import (
+    AFTER_S,
+    BEFORE_S,
+    MIN_ACKNOWLEDGED,
+    explain_missing_orders,
+)
 from kubedrill.orders import pki
 from kubedrill.orders.certificates import Certificates
 from kubedrill.orders.ledger import checks, failures, longest_pause_s, summary
@@ -36,8 +33,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.orders.ledger import Ledger
+
+
+STEPS = (
+    (
+        "Send orders in an open loop by two ways, the web's node port over HTTP and the "
+        "ingress over TLS, each with a ledger."
+    ),
+    (
+        "Rotate the ConfigMap's greeting (there and back), the ingress's certificate, or the "
+        "logins to queue, database and cache; wait until the new one is in use everywhere: "
+        "each web pod is asked, each address shakes hands. Or bring the service to its other "
+        "version, migration included, and back."
+    ),
+    (
+        "Go on for a while, send no more, read every order back, and judge both ledgers: each "
+        "single request counts."
+    ),
+)
+
 
 WRITES_PER_S, READS_PER_S = 20.0, 5.0
 """By each of the two ways: 50 requests a second in all."""
@@ -46,39 +62,38 @@ NEW_CONNECTIONS = 0.5
 only."""
 
 
-@dataclass
-class OrderRotation:
+@dataclass(frozen=True, kw_only=True)
+class OrderRotation(Drill):
     """``what`` is rotated: "config", "certificate", "passwords" or "version".
 
     ``pause_s`` is how long no write may be acknowledged, in seconds; ``predicted`` says why so
     long.
     """
 
-    name: str
     what: str
-    title: str
-    proves: str
     pause_s: float
     predicted: str
-    takes_s: int
     needs: str = "the order service, deployed with kubedrill app deploy"
+    family: Family = Family.ORDERS
+    order: int = 1
+    steps: tuple[str, ...] = STEPS
+    limits_because: str = "the sample app is not touched; the orders have their ledgers"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs the order service, complete."""
-        return lacks_orders(ctx)
+        return explain_missing_orders(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name what is rotated; there is no choice to make."""
         del ctx
         return (f"{NAMESPACE}/{self.what}",)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nobody else should feel anything.
 
         The ledgers judge what the order service's users feel.
         """
-        del targets
-        return expected_budgets(ctx.limits_of(self.name), Expected())
+        return expected_limits(ctx.limits(self), Expected())
 
     def run(self, ctx: DrillContext) -> None:
         """Send, rotate, read back, judge."""
@@ -231,26 +246,55 @@ class OrderRotation:
         )
 
 
-ORDER_ROTATIONS = (
+DRILLS = (
     OrderRotation(
-        "orders-config-rotated", "config", "The order service's ConfigMap is changed under writes",
-        "a setting is changed without a restart and without a failed request", 3,
-        "predicted: nothing restarts; the kubelet replaces the file within its sync period, 60 s", 200,
+        name="orders-config-rotated",
+        title="The order service's ConfigMap is changed under writes",
+        proves="a setting is changed without a restart and without a failed request",
+        duration_s=200,
+        what="config",
+        pause_s=3,
+        predicted=(
+            "predicted: nothing restarts; the kubelet replaces the file within its sync "
+            "period, 60 s"
+        ),
     ),
     OrderRotation(
-        "orders-certificate-rotated", "certificate", "The ingress's certificate is rotated under writes",
-        "a new certificate is served without a restart and without a failed request", 3,
-        "predicted: nothing restarts; the kubelet replaces the files within its sync period, 60 s", 120,
+        name="orders-certificate-rotated",
+        title="The ingress's certificate is rotated under writes",
+        proves=("a new certificate is served without a restart and without a failed request"),
+        duration_s=120,
+        what="certificate",
+        pause_s=3,
+        predicted=(
+            "predicted: nothing restarts; the kubelet replaces the files within its sync "
+            "period, 60 s"
+        ),
     ),
     OrderRotation(
-        "orders-secret-rotated", "passwords", "The logins to queue, database and cache are rotated under writes",
-        "everybody moves to a new login, and the old one is worthless, without a failed request", 8,
-        "predicted: new pods as in a rolling update; while a queue server restarts, a new leader in 1-5 s", 300,
+        name="orders-secret-rotated",
+        title="The logins to queue, database and cache are rotated under writes",
+        proves=(
+            "everybody moves to a new login, and the old one is worthless, without a failed request"
+        ),
+        duration_s=300,
+        what="passwords",
+        pause_s=8,
+        predicted=(
+            "predicted: new pods as in a rolling update; while a queue server restarts, a new "
+            "leader in 1-5 s"
+        ),
     ),
     OrderRotation(
-        "orders-rollout", "version", "The order service is brought to its other version and back under writes",
-        "a release, its migration and its rollback happen without a failed request", 3,
-        "predicted: a new pod is Ready before an old one goes; the database's new form is one that both cope with", 150,
+        name="orders-rollout",
+        title="The order service is brought to its other version and back under writes",
+        proves=("a release, its migration and its rollback happen without a failed request"),
+        duration_s=150,
+        what="version",
+        pause_s=3,
+        predicted=(
+            "predicted: a new pod is Ready before an old one goes; the database's new form is "
+            "one that both cope with"
+        ),
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

@@ -1,10 +1,4 @@
-"""Pods of the app die without a word: one of them, all at once, or one container's process.
-
-1. Choose the pod by the seed.
-2. Delete it without any grace, or all pods of the Deployment in one request, or kill the
-   container's process.
-3. Wait until the Deployment is complete again and every probe is answered.
-"""
+"""Pods of the app die without a word: one of them, all at once, or one container's process."""
 
 from __future__ import annotations
 
@@ -12,15 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.cluster.objects import pod_is_ready
-from kubedrill.core.drill import pick
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import pick
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, Prediction, expected_budgets, until_replaced
+from kubedrill.core.predictions import Expected, Prediction, expected_limits, until_replaced
 from kubedrill.faults import ContainerKill, PodKill
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
+
+
+STEPS = (
+    "Choose the pod by the seed.",
+    (
+        "Delete it without any grace, or all pods of the Deployment in one request, or kill "
+        "the container's process."
+    ),
+    "Wait until the Deployment is complete again and every probe is answered.",
+)
+
 
 NOTICED_S = 1.0
 """Seconds between two looks of the kubelet at its containers (pkg/kubelet/kubelet.go,
@@ -29,16 +36,15 @@ genericPlegRelistPeriod)."""
 ALL = "*"
 
 
-@dataclass
-class PodDrill:
+@dataclass(frozen=True, kw_only=True)
+class PodDrill(Drill):
     """``what`` dies: "pod", "all" or "container"."""
 
-    name: str
     what: str
-    title: str
-    proves: str
     needs: str = "3 replicas of the app"
-    takes_s: int = 45
+    duration_s: int = 45
+    family: Family = Family.PODS
+    steps: tuple[str, ...] = STEPS
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs pods whose controller replaces them."""
@@ -57,15 +63,15 @@ class PodDrill:
             return (ALL,)
         return (pick(ctx.rng, [pod.metadata.name for pod in _ready(ctx)], "pod of the app"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """The Service has to lose the dead pods, or get new ones."""
         timers, app = ctx.timers, ctx.app
         if self.what == "all":
             part = until_replaced(timers, "every pod of the app", readiness_s(app.pod_spec()))
         else:
             noticed = NOTICED_S if self.what == "container" else 0.0
-            part = left_the_service(targets[0], noticed, timers.proxy_min_sync.value)
-        return expected_budgets(ctx.limits_of(self.name), Expected(app=(part,)))
+            part = left_the_service(ctx.target, noticed, timers.proxy_min_sync.value)
+        return expected_limits(ctx.limits(self), Expected(app=(part,)))
 
     def run(self, ctx: DrillContext) -> None:
         """Kill, wait until all is as before."""
@@ -120,15 +126,27 @@ def _ready(ctx: DrillContext) -> list[Any]:
     return [pod for pod in pods if pod_is_ready(pod)]
 
 
-POD_DRILLS = (
-    PodDrill("pod-killed", "pod", "One pod of the app is killed", "the Service loses a dead pod in a moment"),
+DRILLS = (
     PodDrill(
-        "pods-all-killed", "all", "All pods of the app are killed at once",
-        "the app is back as soon as new pods are ready, with nobody's help",
+        name="pod-killed",
+        title="One pod of the app is killed",
+        proves="the Service loses a dead pod in a moment",
+        limits_because="kube-proxy takes a dead pod out within 1-2 s",
+        what="pod",
     ),
     PodDrill(
-        "container-killed", "container", "The process of one container is killed",
-        "the kubelet restarts a container that died, and its pod serves again",
+        name="pods-all-killed",
+        title="All pods of the app are killed at once",
+        proves="the app is back as soon as new pods are ready, with nobody's help",
+        limits=Limits(app_outage_s=30),
+        limits_because="new pods start and pass their readiness probe",
+        what="all",
     ),
-)  # fmt: skip
-"""One row a drill."""
+    PodDrill(
+        name="container-killed",
+        title="The process of one container is killed",
+        proves="the kubelet restarts a container that died, and its pod serves again",
+        limits_because="the kubelet sees a dead container within 1 s, kube-proxy follows",
+        what="container",
+    ),
+)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.config.limits import Limits
 from kubedrill.core.choices import app_workers, etcd_followers
+from kubedrill.core.drill import Family
 from kubedrill.core.fault_drill import FaultDrill
 from kubedrill.core.predictions import Expected
 from kubedrill.drills.service_drills import PLANES, WORKERS, one_api_server
@@ -13,7 +15,7 @@ from kubedrill.faults import DiskFull, Load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
 
 PRESSURE_S = 45.0
@@ -40,31 +42,72 @@ def evicted(ctx: DrillContext, node: str) -> Expected:
 
 OWN = "nodes with resources of their own (no containers)"
 
-RESOURCE_DRILLS = (
+DRILLS = (
     FaultDrill(
-        "disk-full-etcd", "The disk of an etcd member is full",
-        "the API serves from the other members while one cannot write", f"{PLANES}, {OWN}", 110,
-        etcd_followers, disk("etcd"), one_api_server, hold_s=PRESSURE_S,
+        name="disk-full-etcd",
+        title="The disk of an etcd member is full",
+        proves="the API serves from the other members while one cannot write",
+        needs=f"{PLANES}, {OWN}",
+        duration_s=110,
+        family=Family.RESOURCES,
+        limits_because="the API server beside it is marked down within 1.5 s",
+        among=etcd_followers,
+        fault=disk("etcd"),
+        expect=one_api_server,
+        hold_s=PRESSURE_S,
     ),
     FaultDrill(
-        "disk-full-containerd", "The disk of a worker's container runtime is full",
-        "the kubelet notices, evicts, and the app serves from elsewhere", f"{WORKERS}, {OWN}", 110,
-        app_workers, disk("containerd"), evicted, hold_s=PRESSURE_S,
+        name="disk-full-containerd",
+        title="The disk of a worker's container runtime is full",
+        proves="the kubelet notices, evicts, and the app serves from elsewhere",
+        needs=f"{WORKERS}, {OWN}",
+        duration_s=110,
+        family=Family.RESOURCES,
+        limits_because="replicas elsewhere serve",
+        among=app_workers,
+        fault=disk("containerd"),
+        expect=evicted,
+        hold_s=PRESSURE_S,
     ),
     FaultDrill(
-        "disk-full-root", "The root filesystem of a worker is full",
-        "the kubelet notices, evicts, and the app serves from elsewhere", f"{WORKERS}, {OWN}", 110,
-        app_workers, disk("root"), evicted, hold_s=PRESSURE_S,
+        name="disk-full-root",
+        title="The root filesystem of a worker is full",
+        proves="the kubelet notices, evicts, and the app serves from elsewhere",
+        needs=f"{WORKERS}, {OWN}",
+        duration_s=110,
+        family=Family.RESOURCES,
+        limits_because="replicas elsewhere serve",
+        among=app_workers,
+        fault=disk("root"),
+        expect=evicted,
+        hold_s=PRESSURE_S,
     ),
     FaultDrill(
-        "memory-pressure", "A worker runs out of memory",
-        "the kubelet evicts before the kernel kills, and the app serves from elsewhere", f"{WORKERS}, {OWN}", 110,
-        app_workers, load("memory"), evicted, hold_s=PRESSURE_S,
+        name="memory-pressure",
+        title="A worker runs out of memory",
+        proves=("the kubelet evicts before the kernel kills, and the app serves from elsewhere"),
+        needs=f"{WORKERS}, {OWN}",
+        duration_s=110,
+        family=Family.RESOURCES,
+        limits=Limits(app_outage_s=5),
+        limits_because="replicas elsewhere serve; what the kernel kills is seen within 1 s",
+        among=app_workers,
+        fault=load("memory"),
+        expect=evicted,
+        hold_s=PRESSURE_S,
     ),
     FaultDrill(
-        "cpu-starvation", "A worker has no processor time left",
-        "the app serves from elsewhere while one node crawls", f"{WORKERS}, {OWN}", 110,
-        app_workers, load("cpu"), evicted, hold_s=PRESSURE_S,
+        name="cpu-starvation",
+        title="A worker has no processor time left",
+        proves="the app serves from elsewhere while one node crawls",
+        needs=f"{WORKERS}, {OWN}",
+        duration_s=110,
+        family=Family.RESOURCES,
+        limits=Limits(app_outage_s=10),
+        limits_because="a node that crawls answers late; readiness takes its pods out",
+        among=app_workers,
+        fault=load("cpu"),
+        expect=evicted,
+        hold_s=PRESSURE_S,
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

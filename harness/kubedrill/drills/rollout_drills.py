@@ -2,13 +2,6 @@
 
 The old one has to go on serving until it is rolled back.
 
-1. Arm the rollback on a control plane, then release a version whose image is missing, that crashes,
-   or is never ready.
-2. Wait until Kubernetes tells of the new pod what is wrong with it. Leave it so for a while.
-3. Every replica of the old release has to be there and to serve: none may be given up for one that
-   does not.
-4. Roll back, and wait until the app is complete again.
-
 By hand: ``kubectl -n kubedrill-app rollout status deployment/hello``, ``kubectl -n kubedrill-app
 get pod``, ``kubectl -n kubedrill-app rollout undo deployment/hello``.
 """
@@ -19,44 +12,60 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import pause
-from kubedrill.core.drill import lacks_second_version
+from kubedrill.core.choices import explain_missing_version
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import planned_work
 from kubedrill.faults import BadRollout
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
+
+
+STEPS = (
+    (
+        "Arm the rollback on a control plane, then release a version whose image is missing, "
+        "that crashes, or is never ready."
+    ),
+    "Wait until Kubernetes tells of the new pod what is wrong with it. Leave it so for a while.",
+    (
+        "Every replica of the old release has to be there and to serve: none may be given up "
+        "for one that does not."
+    ),
+    "Roll back, and wait until the app is complete again.",
+)
+
 
 HOLD_S = 10.0
 """Seconds that the broken release stays: ten failed readiness probes of the app's, one second
 apart."""
 
 
-@dataclass
-class BadRolloutDrill:
+@dataclass(frozen=True, kw_only=True)
+class BadRolloutDrill(Drill):
     """Release something that is ``wrong``."""
 
-    name: str
     wrong: str
-    title: str
-    proves: str
     needs: str = "a Deployment that gives up no pod before the new one is ready (maxUnavailable 0)"
-    takes_s: int = 60
+    duration_s: int = 60
+    family: Family = Family.RELEASES
+    order: int = 1
+    steps: tuple[str, ...] = STEPS
+    limits_because: str = "no old pod goes before a new one is ready"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a Deployment that is updated pod by pod, and that kubedrill can bring back to its version."""
-        return lacks_second_version(ctx) or self._fault(ctx).available(ctx.cluster)
+        return explain_missing_version(ctx) or self._fault(ctx).available(ctx.cluster)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name the app's Deployment."""
         return (self._fault(ctx).subject,)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nothing may fail."""
-        del targets
         return planned_work(
-            ctx.limits_of(self.name),
+            ctx.limits(self),
             "no old pod goes before a new one is Ready (maxUnavailable 0), and none gets Ready",
             "no control plane is touched",
         )
@@ -100,18 +109,26 @@ class BadRolloutDrill:
         return BadRollout(ctx.app.namespace, ctx.app.name, self.wrong)
 
 
-ROLLOUT_DRILLS = (
+DRILLS = (
     BadRolloutDrill(
-        "rollout-image-missing", "image missing", "A release whose image is missing",
-        "a release that cannot start costs no request, and a rollback ends it",
+        name="rollout-image-missing",
+        title="A release whose image is missing",
+        proves="a release that cannot start costs no request, and a rollback ends it",
+        wrong="image missing",
     ),
     BadRolloutDrill(
-        "rollout-crash-loop", "crash loop", "A release that crashes",
-        "a release that crashes costs no request, and a rollback ends it",
+        name="rollout-crash-loop",
+        title="A release that crashes",
+        proves="a release that crashes costs no request, and a rollback ends it",
+        wrong="crash loop",
     ),
     BadRolloutDrill(
-        "rollout-never-ready", "never ready", "A release that never gets ready",
-        "readiness keeps a release that does not serve out of the Service, and a rollback ends it",
+        name="rollout-never-ready",
+        title="A release that never gets ready",
+        proves=(
+            "readiness keeps a release that does not serve out of the Service, and a rollback "
+            "ends it"
+        ),
+        wrong="never ready",
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.config.limits import Limits
 from kubedrill.core.choices import app_workers, etcd_followers
+from kubedrill.core.drill import Family
 from kubedrill.core.fault_drill import FaultDrill, until_not_ready
+from kubedrill.core.limits import PATIENT_S
 from kubedrill.core.predictions import Expected, Prediction
 from kubedrill.drills.resource_drills import OWN
 from kubedrill.drills.service_drills import PLANES, WORKERS, one_api_server, runs_on, silent_kubelet
@@ -19,7 +22,7 @@ from kubedrill.faults.clock import SKEW_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
 
 EXPIRED_S = 20.0
@@ -75,36 +78,92 @@ def wrong_clock(ctx: DrillContext, node: str) -> Expected:
     return Expected(app_why=why, api_why=why, dns_why=why)
 
 
-TRUST_DRILLS = (
+DRILLS = (
     FaultDrill(
-        "certificate-expired-apiserver", "The serving certificate of an API server has expired",
-        "how long new connections fail when one API server cannot be trusted, and that nothing else does", PLANES, 120,
-        etcd_followers, certificate("apiserver"), distrusted, until=until_shown, hold_s=EXPIRED_S, answered=False,
+        name="certificate-expired-apiserver",
+        title="The serving certificate of an API server has expired",
+        proves=(
+            "how long new connections fail when one API server cannot be trusted, and that "
+            "nothing else does"
+        ),
+        needs=PLANES,
+        duration_s=120,
+        family=Family.TRUST,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=90),
+        limits_because="new connections fail for 20 s, and 60 s until it is read",
+        among=etcd_followers,
+        fault=certificate("apiserver"),
+        expect=distrusted,
+        until=until_shown,
+        hold_s=EXPIRED_S,
+        answered=False,
     ),
     FaultDrill(
-        "certificate-expired-kubelet", "The client certificate of a control plane's kubelet has expired",
-        "static pods go on serving when their kubelet is locked out, and it is back as soon as it has a certificate",
-        PLANES, 120, etcd_followers, certificate("kubelet"), silent_kubelet, until=until_not_ready,
+        name="certificate-expired-kubelet",
+        title="The client certificate of a control plane's kubelet has expired",
+        proves=(
+            "static pods go on serving when their kubelet is locked out, and it is back as "
+            "soon as it has a certificate"
+        ),
+        needs=PLANES,
+        duration_s=120,
+        family=Family.TRUST,
+        limits_because="pods go on serving without their kubelet",
+        among=etcd_followers,
+        fault=certificate("kubelet"),
+        expect=silent_kubelet,
+        until=until_not_ready,
     ),
     FaultDrill(
-        "clock-skew", "The clock of a control plane is ten minutes ahead",
-        "leases, elections and etcd do not hang on one node's clock", f"{PLANES}, {OWN}", 70,
-        etcd_followers, ClockSkew, wrong_clock, hold_s=SKEWED_S,
+        name="clock-skew",
+        title="The clock of a control plane is ten minutes ahead",
+        proves="leases, elections and etcd do not hang on one node's clock",
+        needs=f"{PLANES}, {OWN}",
+        duration_s=70,
+        family=Family.TRUST,
+        limits_because="nothing hangs on one node's clock",
+        among=etcd_followers,
+        fault=ClockSkew,
+        expect=wrong_clock,
+        hold_s=SKEWED_S,
     ),
     FaultDrill(
-        "descriptors-apiserver", "An API server has no file descriptors left",
-        "the balancer notices an API server that can take no connection", PLANES, 60,
-        etcd_followers, descriptors("kube-apiserver"), one_api_server, hold_s=USED_UP_S,
+        name="descriptors-apiserver",
+        title="An API server has no file descriptors left",
+        proves="the balancer notices an API server that can take no connection",
+        needs=PLANES,
+        duration_s=60,
+        family=Family.TRUST,
+        limits_because="the balancer marks it down within 1.5 s",
+        among=etcd_followers,
+        fault=descriptors("kube-apiserver"),
+        expect=one_api_server,
+        hold_s=USED_UP_S,
     ),
     FaultDrill(
-        "descriptors-containerd", "The container runtime of a worker has no file descriptors left",
-        "containers live on while their runtime can open nothing", WORKERS, 60,
-        app_workers, descriptors("containerd"), runs_on, hold_s=USED_UP_S,
+        name="descriptors-containerd",
+        title="The container runtime of a worker has no file descriptors left",
+        proves="containers live on while their runtime can open nothing",
+        needs=WORKERS,
+        duration_s=60,
+        family=Family.TRUST,
+        limits_because="containers live on",
+        among=app_workers,
+        fault=descriptors("containerd"),
+        expect=runs_on,
+        hold_s=USED_UP_S,
     ),
     FaultDrill(
-        "descriptors-kubelet", "The kubelet of a worker has no file descriptors left",
-        "pods go on serving while their kubelet can open nothing", WORKERS, 60,
-        app_workers, descriptors("kubelet"), runs_on, hold_s=UNPROBED_S,
+        name="descriptors-kubelet",
+        title="The kubelet of a worker has no file descriptors left",
+        proves="pods go on serving while their kubelet can open nothing",
+        needs=WORKERS,
+        duration_s=60,
+        family=Family.TRUST,
+        limits_because="pods go on serving without their kubelet",
+        among=app_workers,
+        fault=descriptors("kubelet"),
+        expect=runs_on,
+        hold_s=UNPROBED_S,
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

@@ -1,14 +1,6 @@
 """Upgrades that something happens to half-way, and that the same command finishes.
 
 A table of :class:`Interrupted`.
-
-1. Choose by the seed the node at which it happens.
-2. Run playbooks/upgrade.yml until the moment: a task on that node, found in Ansible's events.
-3. Then kill the playbook, or cut the power of a node and let the playbook find out, or let a budget
-   block the drain.
-4. Put back what was broken; the node has to be Ready again.
-5. Run the same playbook again: it has to finish the upgrade. Check that every node runs the new
-   version.
 """
 
 from __future__ import annotations
@@ -19,11 +11,20 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.playbooks import KillPlaybook
-from kubedrill.core.drill import lacks_second_worker, pick
-from kubedrill.core.node_loss import loss_budgets, power_unavailable
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import explain_missing_worker, pick
+from kubedrill.core.drill import Drill, Family, Leaves
+from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
+from kubedrill.core.node_loss import explain_missing_power, loss_limits
 from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.drills import drain_blocked
-from kubedrill.drills.cluster_upgrade import check_upgraded, goal, lacks_bundle, play, uncordon_all
+from kubedrill.drills.cluster_upgrade import (
+    check_upgraded,
+    explain_missing_bundle,
+    goal,
+    play,
+    uncordon_all,
+)
 from kubedrill.faults import PowerCut
 
 if TYPE_CHECKING:
@@ -31,7 +32,23 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import Budget
     from kubedrill.cluster.playbooks import TaskEvent
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
+
+
+STEPS = (
+    "Choose by the seed the node at which it happens.",
+    "Run playbooks/upgrade.yml until the moment: a task on that node, found in Ansible's events.",
+    (
+        "Then kill the playbook, or cut the power of a node and let the playbook find out, or "
+        "let a budget block the drain."
+    ),
+    "Put back what was broken; the node has to be Ready again.",
+    (
+        "Run the same playbook again: it has to finish the upgrade. Check that every node "
+        "runs the new version."
+    ),
+)
+
 
 SWAP = "Swap etcd, API server, controller manager, scheduler and kubelet"
 RESTART = "Restart what runs in its old version"
@@ -42,37 +59,38 @@ _DRAIN_S = 75
 turn."""
 
 
-@dataclass
-class Interrupted:
+@dataclass(frozen=True, kw_only=True)
+class Interrupted(Drill):
     """One row: ``among`` are the nodes that it may happen at, ``first`` runs the upgrade until it stops."""
 
-    name: str
-    title: str
-    proves: str
-    needs: str
-    takes_s: int
     among: Callable[[DrillContext], list[str]]
     first: Callable[[DrillContext, str], str]
     power: bool = False
+    family: Family = Family.UPGRADES
+    order: int = 2
+    steps: tuple[str, ...] = STEPS
+    leaves: Leaves = Leaves.UPGRADED
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a newer bundle, and a node that it can happen at."""
         candidates = self.among(ctx)
         if not candidates:
             return f"needs {self.needs}"
-        return lacks_bundle(ctx) or (power_unavailable(ctx, candidates) if self.power else None)
+        return explain_missing_bundle(ctx) or (
+            explain_missing_power(ctx, candidates) if self.power else None
+        )
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the node by the seed."""
         return (pick(ctx.rng, self.among(ctx), f"node for {self.name}"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """As for an upgrade; where a control plane is lost, as for that too."""
-        node = ctx.cluster.inventory.node(targets[0])
+        node = ctx.cluster.inventory.node(ctx.target)
         if self.power and node.is_control_plane:
-            return loss_budgets(ctx, self.name, node.name)
+            return loss_limits(ctx, self, node.name)
         return planned_work(
-            ctx.limits_of(self.name),
+            ctx.limits(self),
             "each node is drained before it is touched: it has no pods of the app when it happens",
             "each API server is taken out of the balancer before it stops, and stays out until it is finished",
             only_plane_swapped(
@@ -211,7 +229,7 @@ def any_node(ctx: DrillContext) -> list[str]:
 def workers(ctx: DrillContext) -> list[str]:
     """Workers, where another one is left for the pods."""
     inventory = ctx.cluster.inventory
-    return [] if lacks_second_worker(ctx) else [node.name for node in inventory.workers]
+    return [] if explain_missing_worker(ctx) else [node.name for node in inventory.workers]
 
 
 def planes_but_the_last(ctx: DrillContext) -> list[str]:
@@ -220,26 +238,65 @@ def planes_but_the_last(ctx: DrillContext) -> list[str]:
     return [node.name for node in planes[:-1]] if len(planes) >= 3 else []
 
 
-INTERRUPTED = (
+DRILLS = (
     Interrupted(
-        "upgrade-killed", "Upgrade killed half-way, finished by a rerun",
-        "an upgrade whose controller dies is finished by the same command, and users do not notice",
-        "a newer bundle", 480, any_node, killed,
+        name="upgrade-killed",
+        title="Upgrade killed half-way, finished by a rerun",
+        proves=(
+            "an upgrade whose controller dies is finished by the same command, and users do "
+            "not notice"
+        ),
+        needs="a newer bundle",
+        duration_s=480,
+        limits=Limits(app_max_failed=0, api_outage_s=PATIENT_S),
+        limits_because=(
+            "an API server that is left half-way is out of the balancers; kubelets elsewhere go on"
+        ),
+        among=any_node,
+        first=killed,
     ),
     Interrupted(
-        "upgrade-node-lost", "Worker powered off in the middle of its upgrade",
-        "an upgrade that loses a drained worker stops there, costs nothing, and is finished by the same command",
-        "a newer bundle, 2 workers or more, power control", 600, workers, power_lost, power=True,
+        name="upgrade-node-lost",
+        title="Worker powered off in the middle of its upgrade",
+        proves=(
+            "an upgrade that loses a drained worker stops there, costs nothing, and is "
+            "finished by the same command"
+        ),
+        needs="a newer bundle, 2 workers or more, power control",
+        duration_s=600,
+        limits=Limits(app_max_failed=0, dns_outage_s=NODE_LOSS_S),
+        limits_because="the worker that is lost was drained before",
+        among=workers,
+        first=power_lost,
+        power=True,
     ),
     Interrupted(
-        "upgrade-plane-lost", "Control plane lost between two nodes of an upgrade",
-        "an upgrade that loses a control plane stops before it takes the majority away, and is finished by a rerun",
-        "a newer bundle, 3 control planes or more, power control", 600, planes_but_the_last, power_lost, power=True,
+        name="upgrade-plane-lost",
+        title="Control plane lost between two nodes of an upgrade",
+        proves=(
+            "an upgrade that loses a control plane stops before it takes the majority away, "
+            "and is finished by a rerun"
+        ),
+        needs="a newer bundle, 3 control planes or more, power control",
+        duration_s=600,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=6.0, dns_outage_s=PLANE_LOSS_S),
+        limits_because="as the loss of a control plane, while another one may be on its way out",
+        among=planes_but_the_last,
+        first=power_lost,
+        power=True,
     ),
     Interrupted(
-        "upgrade-drain-blocked", "Upgrade whose drain a budget blocks",
-        "the budget is named, the node goes on taking pods, and the upgrade is finished once the budget is gone",
-        "a newer bundle, 2 workers or more", 540, workers, blocked,
+        name="upgrade-drain-blocked",
+        title="Upgrade whose drain a budget blocks",
+        proves=(
+            "the budget is named, the node goes on taking pods, and the upgrade is finished "
+            "once the budget is gone"
+        ),
+        needs="a newer bundle, 2 workers or more",
+        duration_s=540,
+        limits=Limits(app_max_failed=0, api_outage_s=1.0),
+        limits_because="as a clean upgrade: a refused drain costs nothing",
+        among=workers,
+        first=blocked,
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

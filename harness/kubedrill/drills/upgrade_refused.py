@@ -1,25 +1,20 @@
-"""Upgrades that have to be refused before anything is changed: a table of :class:`Refused`.
-
-1. Remember what runs: each node's versions and cordon, and the identity of each static pod.
-2. Run playbooks/upgrade.yml with a bundle of which a part is cut short, or with more disk asked for
-   than a node has.
-3. It has to be refused, and the refusal has to name the part or the node.
-4. Compare with what ran before: nothing may have changed.
-"""
+"""Upgrades that have to be refused before anything is changed: a table of :class:`Refused`."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.core.drill import pick
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import pick
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.predictions import planned_work
-from kubedrill.drills.cluster_upgrade import goal, lacks_bundle, play
+from kubedrill.drills.cluster_upgrade import explain_missing_bundle, goal, play
 from kubedrill.faults import DiskFull
 
 if TYPE_CHECKING:
@@ -28,7 +23,19 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import Budget
     from kubedrill.cluster.context import Cluster
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
+
+
+STEPS = (
+    "Remember what runs: each node's versions and cordon, and the identity of each static pod.",
+    (
+        "Run playbooks/upgrade.yml with a bundle of which a part is cut short, or with more "
+        "disk asked for than a node has."
+    ),
+    "It has to be refused, and the refusal has to name the part or the node.",
+    "Compare with what ran before: nothing may have changed.",
+)
+
 
 CORRUPT_PART = "bin/kubelet"
 _KEPT_BYTES = 1 << 20
@@ -36,30 +43,29 @@ _MORE_THAN_ANY_MIB = 10**9
 """A petabyte: what is asked for where a node's disk is its host's and cannot be filled."""
 
 
-@dataclass
-class Refused:
+@dataclass(frozen=True, kw_only=True)
+class Refused(Drill):
     """One row. ``arrange`` gives extra variables for the playbook, and words that the refusal must hold."""
 
-    name: str
-    title: str
-    proves: str
-    takes_s: int
     arrange: Callable[[DrillContext, str], AbstractContextManager[tuple[dict[str, Any], str]]]
     needs: str = "a newer bundle"
+    family: Family = Family.UPGRADES
+    steps: tuple[str, ...] = STEPS
+    limits: Limits = field(default_factory=lambda: Limits(app_max_failed=0))
+    limits_because: str = "what is refused must not cost an application request"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a newer bundle: without one there is another refusal before."""
-        return lacks_bundle(ctx)
+        return explain_missing_bundle(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose by the seed the node that lacks something."""
         return (pick(ctx.rng, [node.name for node in ctx.cluster.inventory.nodes], "node"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """Nothing may fail."""
-        del targets
         why = "what is refused touches nothing"
-        return planned_work(ctx.limits_of(self.name), why, why)
+        return planned_work(ctx.limits(self), why, why)
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade, listen to the refusal, compare."""
@@ -149,14 +155,19 @@ def little_disk(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, Any]
     yield {"preflight_disk_mib_upgrade": _MORE_THAN_ANY_MIB}, words
 
 
-REFUSED = (
+DRILLS = (
     Refused(
-        "upgrade-corrupt-bundle", "Upgrade from a corrupt bundle",
-        "a bundle that is not whole is refused by name before anything is changed", 60, corrupt_bundle,
+        name="upgrade-corrupt-bundle",
+        title="Upgrade from a corrupt bundle",
+        proves="a bundle that is not whole is refused by name before anything is changed",
+        duration_s=60,
+        arrange=corrupt_bundle,
     ),
     Refused(
-        "upgrade-disk-full", "Upgrade with too little disk",
-        "a node without room for the new release is named before anything is changed", 75, little_disk,
+        name="upgrade-disk-full",
+        title="Upgrade with too little disk",
+        proves=("a node without room for the new release is named before anything is changed"),
+        duration_s=75,
+        arrange=little_disk,
     ),
-)  # fmt: skip
-"""One row a drill."""
+)

@@ -2,16 +2,6 @@
 
 Etcd from the snapshot that it began with, then the older release.
 
-1. Choose by the seed the control plane at whose turn the upgrade ends: those before it are upgraded
-   by then.
-2. Write a ledger all the time. Run playbooks/upgrade.yml, which saves etcd first; kill it when that
-   turn begins.
-3. Run playbooks/rollback.yml. The API is away from the stop of the first API server to the start of
-   the older ones.
-4. Look: every kubelet and API server runs the older release; what was acknowledged before the
-   snapshot is there, what was acknowledged after it is lost (the recovery point), how long the API
-   and all of it took (the recovery time).
-
 It leaves the cluster at the older release, as it was found, so it can be repeated. When it is
 interrupted after the rollback has begun, the rollback is run again: the same command finishes it.
 """
@@ -26,20 +16,23 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS
 from kubedrill.cluster.playbooks import KillPlaybook
-from kubedrill.core.drill import pick
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import pick
+from kubedrill.core.drill import Drill, Family, Leaves
 from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S
 from kubedrill.core.predictions import (
     START_S,
     Expected,
     Prediction,
     balancer,
     election,
-    expected_budgets,
+    expected_limits,
 )
 from kubedrill.drills.cluster_upgrade import (
     check_upgraded,
+    explain_missing_bundle,
     goal,
-    lacks_bundle,
     live_versions,
     node_versions,
     play,
@@ -54,7 +47,7 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import Budget
     from kubedrill.cluster.playbooks import TaskEvent
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
 
 PLAYBOOK = "playbooks/rollback.yml"
 SAVE = "Save a snapshot of etcd"
@@ -102,14 +95,8 @@ _MOMENTS = {
 }
 
 
-class UpgradeRolledBack:
+class UpgradeRolledBack(Drill):
     """Roll a half-done upgrade back."""
-
-    name = "upgrade-rolled-back"
-    title = "Upgrade ended half-way and rolled back"
-    proves = "the snapshot that an upgrade begins with brings the older release back; what is lost, how long it takes"
-    needs = "3 control planes or more, a newer bundle and that of the release that runs"
-    takes_s = 420
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a control plane that is upgraded while another one is not, and bundles of both releases."""
@@ -119,7 +106,7 @@ class UpgradeRolledBack:
         live = sorted(set(live_versions(ctx.cluster)))
         if len(live) > 1:
             return f"the cluster runs {' and '.join(map(show, live))}: finish that upgrade, or roll it back, first"
-        return lacks_bundle(ctx) or _lacks_older(ctx, show(live[0]))
+        return explain_missing_bundle(ctx) or _lacks_older(ctx, show(live[0]))
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose at whose turn the upgrade ends.
@@ -129,23 +116,23 @@ class UpgradeRolledBack:
         later = [node.name for node in ctx.cluster.inventory.control_planes[1:]]
         return (pick(ctx.rng, later, "control plane at whose turn the upgrade ends"),)
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """The API is away for the rollback.
 
         DNS for the pods that the upgrade's drains had moved.
         """
-        dns = _moved_dns(ctx, targets[0])
+        dns = _moved_dns(ctx, ctx.target)
         back = f"{dns} CoreDNS pod(s) that the drains moved are ended, and started where they were: {START_S:g} s"
         moved = Prediction(
             START_S, (back, "until then a share of lookups, or all of them, goes to no pod")
         )
         expected = Expected(
-            api=(_api_away(ctx, targets[0]),),
+            api=(_api_away(ctx, ctx.target),),
             dns=(moved,) if dns else (),
             app_why="its pods are on workers, which the upgrade has not come to; Services are rules in the kernel",
             dns_why="no CoreDNS pod is on a control plane that is drained",
         )
-        return expected_budgets(ctx.limits_of(self.name), expected)
+        return expected_limits(ctx.limits(self), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade half-way, roll back, look."""
@@ -296,3 +283,44 @@ def _lacks_older(ctx: DrillContext, version: str) -> str | None:
         return None
     build = f"kubedrill bundle build --kubernetes {version[1:]}"
     return f"no bundle of {version}, to which the nodes go back, is here: {build}"
+
+
+DRILLS = (
+    UpgradeRolledBack(
+        name="upgrade-rolled-back",
+        title="Upgrade ended half-way and rolled back",
+        proves=(
+            "the snapshot that an upgrade begins with brings the older release back; what is "
+            "lost, how long it takes"
+        ),
+        needs=("3 control planes or more, a newer bundle and that of the release that runs"),
+        duration_s=420,
+        family=Family.UPGRADES,
+        order=1,
+        leaves=Leaves.ROLLED_BACK,
+        limits=Limits(app_outage_s=PATIENT_S, api_outage_s=300, dns_outage_s=NODE_LOSS_S),
+        limits_because=(
+            "the API is away while etcd is restored; pods that drains had moved start where "
+            "they were"
+        ),
+        steps=(
+            (
+                "Choose by the seed the control plane at whose turn the upgrade ends: those before it "
+                "are upgraded by then."
+            ),
+            (
+                "Write a ledger all the time. Run playbooks/upgrade.yml, which saves etcd first; kill "
+                "it when that turn begins."
+            ),
+            (
+                "Run playbooks/rollback.yml. The API is away from the stop of the first API server to "
+                "the start of the older ones."
+            ),
+            (
+                "Look: every kubelet and API server runs the older release; what was acknowledged "
+                "before the snapshot is there, what was acknowledged after it is lost (the recovery "
+                "point), how long the API and all of it took (the recovery time)."
+            ),
+        ),
+    ),
+)

@@ -1,34 +1,24 @@
-"""All nodes of a zone lose their power at once.
-
-1. Choose a zone by the seed: nodes with the same label topology.kubernetes.io/zone, without which
-   etcd keeps its quorum and a worker is left.
-2. Cut the power of all its nodes from outside.
-3. Wait until Kubernetes marks each NotReady and every probe is answered without them.
-4. Give the power back and wait until each is Ready.
-"""
+"""All nodes of a zone lose their power at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedrill.core.choices import ZONE, zones
-from kubedrill.core.drill import DrillContext, pick
+from kubedrill.config.limits import Limits
+from kubedrill.core.choices import ZONE, pick, zones
+from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import PLANE_LOSS_S
 from kubedrill.core.node_loss import CALM_S, describe_loss
-from kubedrill.core.predictions import Expected, expected_budgets, loss_expected
+from kubedrill.core.predictions import Expected, expected_limits, loss_expected
 from kubedrill.faults import ZoneOutage
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
+    from kubedrill.core.context import DrillContext
 
 
-class ZoneOutageDrill:
+class ZoneOutageDrill(Drill):
     """Lose a zone."""
-
-    name = "zone-outage"
-    title = "Power cut to all nodes of a zone"
-    proves = "the app and the API survive the loss of a whole zone"
-    needs = f"nodes labelled {ZONE}, 3 control planes or more in 3 zones, power control"
-    takes_s = 150
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a zone that may be lost."""
@@ -49,18 +39,18 @@ class ZoneOutageDrill:
             )
         ]
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """The losses of its nodes, side by side."""
-        each = [loss_expected(ctx.timers, describe_loss(ctx, node)) for node in targets]
+        each = [loss_expected(ctx.timers, describe_loss(ctx, node)) for node in ctx.targets]
         together = Expected(
             tuple(part for one in each for part in one.app),
             tuple(part for one in each for part in one.api),
             tuple(part for one in each for part in one.dns),
-            f"{', '.join(targets)} hold nothing that the app needs",
-            f"{', '.join(targets)} are not in the way to the API",
-            f"no CoreDNS pod is on {', '.join(targets)}",
+            f"{', '.join(ctx.targets)} hold nothing that the app needs",
+            f"{', '.join(ctx.targets)} are not in the way to the API",
+            f"no CoreDNS pod is on {', '.join(ctx.targets)}",
         )
-        return expected_budgets(ctx.limits_of(self.name), together)
+        return expected_limits(ctx.limits(self), together)
 
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back."""
@@ -92,3 +82,27 @@ def _refusal(ctx: DrillContext, zone: str, nodes: tuple[str, ...]) -> str | None
     if all(node.name in nodes for node in inventory.workers):
         return f"zone {zone} has every worker"
     return ZoneOutage(zone, nodes).available(ctx.cluster)
+
+
+DRILLS = (
+    ZoneOutageDrill(
+        name="zone-outage",
+        title="Power cut to all nodes of a zone",
+        proves="the app and the API survive the loss of a whole zone",
+        needs=f"nodes labelled {ZONE}, 3 control planes or more in 3 zones, power control",
+        duration_s=150,
+        family=Family.FAILOVER,
+        order=3,
+        limits=Limits(app_outage_s=PLANE_LOSS_S, api_outage_s=6, dns_outage_s=PLANE_LOSS_S),
+        limits_because="as the loss of its nodes",
+        steps=(
+            (
+                "Choose a zone by the seed: nodes with the same label topology.kubernetes.io/zone, "
+                "without which etcd keeps its quorum and a worker is left."
+            ),
+            "Cut the power of all its nodes from outside.",
+            "Wait until Kubernetes marks each NotReady and every probe is answered without them.",
+            "Give the power back and wait until each is Ready.",
+        ),
+    ),
+)

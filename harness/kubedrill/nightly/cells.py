@@ -59,8 +59,8 @@ class Cell:
     @property
     def expected_s(self) -> int:
         """Rough duration in seconds, from what drills say that they take."""
-        upgrades = ALL[self.during].takes_s * (len(self.versions) - 1) if self.during else 0
-        drills = sum(ALL[name].takes_s for name in (*self.before, *self.after))
+        upgrades = ALL[self.during].duration_s * (len(self.versions) - 1) if self.during else 0
+        drills = sum(ALL[name].duration_s for name in (*self.before, *self.after))
         return _INSTALL_S + _PER_NODE_S * (self.planes + self.workers) + drills + upgrades
 
 

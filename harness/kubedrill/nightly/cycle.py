@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kubedrill.config import Settings, load_settings
+from kubedrill.drills import ALL
 from kubedrill.nightly.cell_run import Bench, CellRun
 from kubedrill.nightly.cells import Cell, cells_of
 from kubedrill.nightly.parts import KUBEDRILL, end_marked
@@ -226,7 +227,7 @@ class Cycles:
     def _load(self, name: str) -> Settings:
         if name not in self._settings:
             path = self.config or (self.plan_path.parent / name if name else None)
-            self._settings[name] = load_settings(path)
+            self._settings[name] = load_settings(path, ALL)
         return self._settings[name]
 
 

@@ -17,7 +17,7 @@ from kubedrill.base.model import STEADY, Check, Event, Header, ProbeSpec
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.health import find_problems
 from kubedrill.cluster.timers import LiveTimers
-from kubedrill.core.drill import Drill, DrillContext
+from kubedrill.core.context import DrillContext
 from kubedrill.core.residue import Marks, find_residue
 from kubedrill.core.undo import Undos
 from kubedrill.core.watchers import Watchers
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from kubedrill.apps import Application
     from kubedrill.cluster.context import Cluster
+    from kubedrill.core.drill import Drill
     from kubedrill.core.progress import Progress
     from kubedrill.probes import Targets
     from kubedrill.runner.lease import ClusterLease
@@ -108,10 +109,10 @@ class _DrillRun:
             if reason:
                 return reason
             try:
-                targets = choose(self.drill, ctx, self.run.replay)
+                ctx = replace(ctx, targets=choose(self.drill, ctx, self.run.replay))
             except OtherTargets as error:
                 return str(error)
-            self._drill(ctx, targets)
+            self._drill(ctx)
             self._completed()
         return None
 
@@ -141,15 +142,15 @@ class _DrillRun:
         timers = LiveTimers.read(cluster.api, cluster.hosts, cluster.inventory)
         return DrillContext(cluster, self.run.app, timers, rng)
 
-    def _drill(self, ctx: DrillContext, targets: tuple[str, ...]) -> None:
+    def _drill(self, ctx: DrillContext) -> None:
         before = Marks.read(self.cluster)
         where = self._where()
         specs = standard_probes(where, self.cluster.settings)
-        self._header(targets, specs)
+        self._header(ctx.targets, specs)
         self.writer.check(
             Check("healthy before", ok=True, found="no problems", expected="no problems")
         )
-        for budget in self.drill.budgets(ctx, targets):
+        for budget in self.drill.outage_limits(ctx):
             self.writer.budget(budget)
         session = ProbeSession(
             specs,
@@ -157,14 +158,14 @@ class _DrillRun:
             api=self.cluster.api,
             settings=self.cluster.settings,
             targets=where,
-            avoid=targets,
+            avoid=ctx.targets,
         )
         with (
             session,
             Ticker(session.latest, self.run.progress.availability),
             Watchers(self.cluster, self.writer),
         ):
-            self._watched(self._begin(ctx, targets, session), before)
+            self._watched(self._begin(ctx, session), before)
 
     def _where(self) -> Targets:
         found = self.run.app.endpoints()
@@ -350,9 +351,7 @@ class _DrillRun:
         if self.begun:
             self.writer.event(Event("note", subject, text, time.monotonic_ns()))
 
-    def _begin(
-        self, ctx: DrillContext, targets: tuple[str, ...], session: ProbeSession
-    ) -> DrillContext:
+    def _begin(self, ctx: DrillContext, session: ProbeSession) -> DrillContext:
         def succeeding(glob: str) -> bool:
             latest = {
                 name: counts for name, counts in session.latest().items() if fnmatchcase(name, glob)
@@ -362,7 +361,6 @@ class _DrillRun:
         guard = FaultGuard(self.cluster, self.drill.name)
         return replace(
             ctx,
-            targets=targets,
             record=self.writer,
             progress=self.run.progress,
             undos=self.undos,

@@ -7,9 +7,7 @@ node (``hosts.change``) are not sent.
 
 from __future__ import annotations
 
-import re
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException, V1ObjectMeta, V1Pod, V1PodSpec, V1PodStatus
@@ -19,7 +17,7 @@ from kubedrill.base.errors import KubedrillError, WouldTouch
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts, ReadOnlyPower
 from kubedrill.cluster.timers import LiveTimers
-from kubedrill.core.drill import Drill, DrillContext
+from kubedrill.core.context import DrillContext
 from kubedrill.runner.guards import find_unfit
 from kubedrill.runner.lease import held_by
 from kubedrill.runner.seeds import drill_rng
@@ -33,8 +31,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
-
-_STEP = re.compile(r"^(\d+)\. (.*(?:\n   +\S.*)*)", re.MULTILINE)
+    from kubedrill.core.drill import Drill
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,8 @@ class Plan:
 
     @property
     def steps(self) -> list[str]:
-        """The drill's steps, as its docstring lists them."""
-        return steps_of(self.drill)
+        """The drill's steps."""
+        return list(self.drill.steps)
 
 
 @dataclass
@@ -111,25 +108,6 @@ def rehearse(
         return found
 
 
-def steps_of(drill: Drill) -> list[str]:
-    """Return the numbered steps of a drill's docstring, the class's or its module's, each on one line."""
-    for text in (type(drill).__doc__, sys.modules[type(drill).__module__].__doc__):
-        found = [
-            " ".join(match.group(2).split()) for match in _STEP.finditer(_dedented(text or ""))
-        ]
-        if found:
-            return found
-    return []
-
-
-def _dedented(text: str) -> str:
-    """The docstring of a class is indented, all but its first line."""
-    head, _, rest = text.partition("\n")
-    lines = rest.splitlines()
-    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return "\n".join([head, *(line[margin:] for line in lines)])
-
-
 def _noter(notes: list[str]) -> Any:
     def note(subject: str, text: str) -> None:
         notes.append(f"{subject}: {text}")
@@ -142,8 +120,9 @@ def _plan(drill: Drill, ctx: DrillContext, notes: list[str]) -> Plan:
         reason = drill.unavailable(ctx)
         if reason:
             return Plan(drill, reason)
-        targets = drill.prepare(ctx)
-        return Plan(drill, None, targets, tuple(drill.budgets(ctx, targets)), tuple(notes))
+        ctx = replace(ctx, targets=drill.prepare(ctx))
+        limits = tuple(drill.outage_limits(ctx))
+        return Plan(drill, None, ctx.targets, limits, tuple(notes))
     except WouldTouch as error:
         return Plan(drill, first=(*notes, f"{error}; its targets are chosen after that"))
     except (KubedrillError, ApiException) as error:

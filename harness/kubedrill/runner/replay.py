@@ -18,7 +18,7 @@ from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.core.etcd_leadership import move_leader
 from kubedrill.core.undo import Undos
 from kubedrill.drills import ALL
-from kubedrill.drills.game_day import GameDay, lasting
+from kubedrill.drills.game_day import GAME_DAY, lasting
 from kubedrill.runner.seeds import drill_rng
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from kubedrill.base.model import Header, Record
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
-    from kubedrill.core.drill import Drill, DrillContext
+    from kubedrill.core.context import DrillContext
+    from kubedrill.core.drill import Drill
 
 _SAMPLE = "the sample application"
 
@@ -117,7 +118,7 @@ def _other_apps(headers: Sequence[Header], settings: Settings) -> list[str]:
 
 def as_long(settings: Settings, records: Sequence[Record]) -> Settings:
     """Return the settings with a game day as long as the recorded one, whose first target says how long that was."""
-    planned = [record.header.targets for record in records if record.header.drill == GameDay.name]
+    planned = [record.header.targets for record in records if record.header.drill == GAME_DAY]
     lengths = [targets[0] for targets in planned if targets]
     return lasting(settings, float(lengths[0].split()[0])) if lengths else settings
 

@@ -14,7 +14,7 @@ from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.power import Power
-from kubedrill.drills import Drill, find_drills
+from kubedrill.drills import find_drills
 from kubedrill.probes import end_probes, remove_probes
 from kubedrill.record import read_record
 from kubedrill.report import write_report
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kubedrill.apps import Application
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
+    from kubedrill.core.drill import Drill
     from kubedrill.core.progress import Progress
     from kubedrill.runner.replay import Replay
 

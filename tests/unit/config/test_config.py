@@ -13,7 +13,8 @@ from kubedrill.config import (
     Timeouts,
     load_settings,
 )
-from kubedrill.config.limits import DrillLimits, Limits
+from kubedrill.config.limits import Limits
+from kubedrill.drills import ALL
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference" / "configuration.md"
 
@@ -73,11 +74,33 @@ def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
 
 
 def test_one_limit_of_a_drill_leaves_its_others(tmp_path: Path) -> None:
-    limits = load_settings(write(tmp_path, "drills: {failover_vip: {api_outage_s: 3}}")).drills.of(
-        "failover-vip"
+    drill = ALL["failover-vip"]
+    for name in ("failover-vip", "failover_vip"):
+        settings = load_settings(write(tmp_path, f"drills: {{{name}: {{api_outage_s: 3}}}}"))
+        limits = settings.limits(drill.name, drill.limits)
+        assert limits.api_outage_s == 3
+        assert limits.app_outage_s == drill.limits.app_outage_s != Limits().app_outage_s
+
+
+def test_a_drill_that_does_not_exist_is_told_with_all_other_mistakes(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "drills: {node_drian: {}, zzz: {}, node-drain: {app_outage: 1, dns_outage_s: -1}}\ncolour: red\n",
     )
-    assert limits.api_outage_s == 3
-    assert limits.app_outage_s == DrillLimits().failover_vip.app_outage_s != Limits().app_outage_s
+    with pytest.raises(ConfigErrors) as caught:
+        load_settings(path, ALL)
+    text = str(caught.value)
+    assert f"{path} has 5 mistakes" in text
+    assert "drills.node_drian: no such drill; did you mean node-drain?" in text
+    assert "drills.zzz: no such drill; kubedrill list names them all" in text
+    assert "drills.node-drain.app_outage: no such setting; known here: api_max_failed, " in text
+    assert "drills.node-drain.dns_outage_s: input should be greater than or equal to 0" in text
+
+
+def test_a_drill_is_given_once_however_its_name_is_written(tmp_path: Path) -> None:
+    path = write(tmp_path, "drills: {node-drain: {}, node_drain: {}}")
+    with pytest.raises(ConfigErrors, match="drills: twice: node-drain"):
+        load_settings(path, ALL)
 
 
 def test_settings_cannot_be_changed_by_code() -> None:
@@ -111,8 +134,8 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
             f"| `notify.{name}` | {str(field.default).lower() or '(empty)'} | {field.description} |"
             in text
         )
-    for name in DrillLimits.model_fields:
-        assert f"`{name}`" in text
+    for name in ALL:
+        assert f"`{name.replace('-', '_')}`" in text
 
 
 @pytest.mark.parametrize(
@@ -124,4 +147,4 @@ def test_dns_may_fail_as_long_as_the_loss_of_a_control_plane_is_predicted_to_las
     name: str,
 ) -> None:
     handover, grace, period, proxy = 15 + 2, 50, 5, 1  # with the active controller manager on it
-    assert Settings().drills.of(name).dns_outage_s > handover + grace + period + proxy
+    assert ALL[name].limits.dns_outage_s > handover + grace + period + proxy

@@ -11,7 +11,7 @@ import yaml
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.config import Settings, load_settings
 from kubedrill.config import app as module
-from kubedrill.config.limits import DrillLimits
+from kubedrill.drills import ALL
 
 OWN: dict[str, Any] = {
     "namespace": "shop",
@@ -131,27 +131,32 @@ def test_paths_are_relative_to_the_file_and_not_to_the_working_directory(
     )
 
 
+def limits_of(data: dict[str, Any]) -> dict[str, Any]:
+    settings = Settings.model_validate(data)
+    return {name: settings.limits(name, drill.limits) for name, drill in ALL.items()}
+
+
 def test_objectives_stand_for_the_limits_that_are_not_given() -> None:
     given = {
         "failover_worker": {"app_outage_s": 60, "app_max_failed": None},
         "node_drain": {"api_outage_s": 9},
     }
     app = {**OWN, "objectives": {"outage_s": 4, "max_failed": 20}}
-    limits = Settings.model_validate({"app": app, "drills": given}).drills
-    for name in set(DrillLimits.model_fields) - {"failover_worker"}:
-        assert (limits.of(name).app_outage_s, limits.of(name).app_max_failed) == (4, 20), name
-    worker = limits.of("failover-worker")
+    limits = limits_of({"app": app, "drills": given})
+    for name in set(ALL) - {"failover-worker"}:
+        assert (limits[name].app_outage_s, limits[name].app_max_failed) == (4, 20), name
+    worker = limits["failover-worker"]
     assert (worker.app_outage_s, worker.app_max_failed) == (60, None), (
         "what is given for a drill wins"
     )
-    assert limits.of("node-drain").api_outage_s == 9
-    assert limits.of("failover-vip").api_outage_s == DrillLimits().failover_vip.api_outage_s
+    assert limits["node-drain"].api_outage_s == 9
+    assert limits["failover-vip"].api_outage_s == ALL["failover-vip"].limits.api_outage_s
 
 
 def test_one_objective_leaves_the_other_to_each_drill() -> None:
-    limits = Settings.model_validate({"app": {**OWN, "objectives": {"outage_s": 4}}}).drills
-    assert limits.of("node-drain").app_max_failed == 0
-    assert Settings.model_validate({"app": OWN}).drills == DrillLimits()
+    limits = limits_of({"app": {**OWN, "objectives": {"outage_s": 4}}})
+    assert limits["node-drain"].app_max_failed == 0
+    assert limits_of({"app": OWN}) == {name: drill.limits for name, drill in ALL.items()}
 
 
 def test_mistakes_beside_objectives_are_told_once(tmp_path: Path) -> None:

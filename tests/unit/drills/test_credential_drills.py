@@ -18,8 +18,8 @@ from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.hosts import CommandResult
 from kubedrill.config import Settings
-from kubedrill.drills import credential_drills
-from kubedrill.drills.credential_drills import CredentialsRevoked, Since, TokenExpiredDrill
+from kubedrill.drills import ALL, credential_drills
+from kubedrill.drills.credential_drills import Since
 from kubedrill.faults import AccountDeleted, RightRevoked, credentials
 from kubedrill.faults.credentials import LIFE_S, TokenExpired, claims
 
@@ -127,7 +127,7 @@ def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(
 ) -> None:
     cluster = asked(Cluster(**{"172.31.77.12": 3}))
     ctx: Any = Context(make_inventory(), cluster)
-    CredentialsRevoked().run(ctx)
+    ALL["credentials-revoked"].run(ctx)
     assert cluster.there >= {"RoleBinding", "ServiceAccount"}  # given back
     assert set(cluster.asked) == {"172.31.77.11", "172.31.77.12", "172.31.77.13"}
     for what in ("right", "account"):
@@ -143,7 +143,7 @@ def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(
     with pytest.raises(
         DeadlineExceeded, match=r"every API server to answer 403; last seen: cp3 says 200"
     ):
-        CredentialsRevoked().run(ctx)
+        ALL["credentials-revoked"].run(ctx)
     assert ctx.checks == {}
 
 
@@ -215,11 +215,11 @@ def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(
 ) -> None:
     cluster = asked(Cluster())
     ctx: Any = Context(make_inventory(), cluster, Node(key))
-    TokenExpiredDrill().run(ctx)
+    ALL["token-expired"].run(ctx)
     name = "an expired token is refused"
     assert ctx.checks[name] == (True, "cp1 401, cp2 401, cp3 401")
     cluster.late["172.31.77.12"] = 1
-    TokenExpiredDrill().run(ctx)
+    ALL["token-expired"].run(ctx)
     assert ctx.checks[name] == (False, "cp1 401, cp2 200, cp3 401")
 
     def silent(server: tuple[str, int], path: str, said: str, **more: Any) -> int:
@@ -228,5 +228,5 @@ def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(
         return int(cluster.answer(server, path, said, **more))
 
     monkeypatch.setattr(credentials, "ask_with_token", silent)
-    TokenExpiredDrill().run(ctx)
+    ALL["token-expired"].run(ctx)
     assert ctx.checks[name][0] is None

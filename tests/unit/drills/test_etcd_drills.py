@@ -17,7 +17,7 @@ from kubedrill.config import Settings
 from kubedrill.core.ledger import Ledger, Writing
 from kubedrill.drills import etcd_quorum_restored
 from kubedrill.drills.etcd_member_replaced import check_ledger
-from kubedrill.drills.etcd_quorum_restored import EtcdQuorumRestored, _report, _write
+from kubedrill.drills.etcd_quorum_restored import DRILLS, _report, _write
 
 
 class Api:
@@ -191,7 +191,7 @@ def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it
 
     monkeypatch.setattr(etcd_quorum_restored, "take_snapshot", snapshot)
     monkeypatch.setattr(etcd_quorum_restored.QuorumGone, "restore", restore)
-    EtcdQuorumRestored().run(ctx)
+    DRILLS[0].run(ctx)
     assert ctx.said[0] == "undo: the ledger"
     assert "lost: cp1, cp2 of cp1, cp2, cp3" in ctx.said
     assert "healed, restored data kept: True" in ctx.said

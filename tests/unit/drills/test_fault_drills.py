@@ -9,18 +9,19 @@ import pytest
 
 from kubedrill.cluster.etcd import Member
 from kubedrill.config import Settings
-from kubedrill.config.limits import DrillLimits
 from kubedrill.core import choices
+from kubedrill.core.drill import Family
 from kubedrill.core.fault_drill import FaultDrill, until_address_moved, until_new_etcd_leader
 from kubedrill.core.predictions import Expected
 from kubedrill.drills import ALL
-from kubedrill.drills.leader_takeover import LEADER_DRILLS
-from kubedrill.drills.network_drills import NETWORK_DRILLS
-from kubedrill.drills.node_drills import NODE_DRILLS
-from kubedrill.drills.pod_drills import POD_DRILLS, PodDrill, readiness_s
-from kubedrill.drills.resource_drills import RESOURCE_DRILLS
-from kubedrill.drills.service_drills import SERVICE_DRILLS, frozen_dns
-from kubedrill.drills.zone_outage import ZoneOutageDrill
+from kubedrill.drills.leader_takeover import DRILLS as LEADER_DRILLS
+from kubedrill.drills.network_drills import DRILLS as NETWORK_DRILLS
+from kubedrill.drills.node_drills import DRILLS as NODE_DRILLS
+from kubedrill.drills.pod_drills import DRILLS as POD_DRILLS
+from kubedrill.drills.pod_drills import PodDrill, readiness_s
+from kubedrill.drills.resource_drills import DRILLS as RESOURCE_DRILLS
+from kubedrill.drills.service_drills import DRILLS as SERVICE_DRILLS
+from kubedrill.drills.service_drills import frozen_dns
 
 TABLES = [SERVICE_DRILLS, NETWORK_DRILLS, NODE_DRILLS, RESOURCE_DRILLS, POD_DRILLS, LEADER_DRILLS]
 
@@ -32,7 +33,11 @@ def survey(inventory: Any, **api: Any) -> Any:
     )
     app = SimpleNamespace(namespace="shop", name="web", selector="app=web")
     return SimpleNamespace(
-        cluster=cluster, app=app, rng=random.Random(7), timers=None, limits_of=Settings().drills.of
+        cluster=cluster,
+        app=app,
+        rng=random.Random(7),
+        timers=None,
+        limits=lambda drill: drill.limits,
     )
 
 
@@ -53,14 +58,16 @@ def drill(among: list[str], busy: tuple[str, ...] = (), **more: Any) -> FaultDri
         return Fault(node, busy)
 
     return FaultDrill(
-        "kubelet-stopped",
-        "T",
-        "p",
-        "2 workers",
-        1,
-        lambda _s: among,
-        make,
-        lambda *_: Expected(),
+        name="kubelet-stopped",
+        title="T",
+        proves="p",
+        needs="2 workers",
+        duration_s=1,
+        family=Family.SERVICES,
+        limits_because="b",
+        among=lambda _s: among,
+        fault=make,
+        expect=lambda *_: Expected(),
         **more,
     )
 
@@ -152,8 +159,10 @@ def test_a_frozen_leader_s_own_word_does_not_count(make_inventory: Any) -> None:
 
 
 def test_every_drill_has_limits_that_can_be_set() -> None:
-    missing = [name for name in ALL if name.replace("-", "_") not in DrillLimits.model_fields]
-    assert missing == []
+    given = {name: {"app_outage_s": 1234} for name in ALL}
+    settings = Settings.model_validate({"drills": given}, context={"drills": ALL})
+    limits = [settings.limits(name, drill.limits) for name, drill in ALL.items()]
+    assert {each.app_outage_s for each in limits} == {1234}
 
 
 def test_no_two_drills_share_a_name() -> None:
@@ -197,7 +206,7 @@ def power(inventory: Any, **zones: str) -> Any:
 
 
 def test_a_zone_is_lost_only_where_etcd_and_a_worker_are_left(make_inventory: Any) -> None:
-    zone = ZoneOutageDrill()
+    zone = ALL["zone-outage"]
     inventory = make_inventory()
     assert "no node has the label" in str(zone.unavailable(power(inventory, cp1="", w1="")))
     good = power(inventory, cp1="a", w1="a", cp2="b", cp3="b", w2="b")

@@ -16,8 +16,8 @@ from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.base.model import NS, Budget
 from kubedrill.cluster.api import ApiUnavailable, ClusterApi
 from kubedrill.config import Settings
-from kubedrill.drills import game_day
-from kubedrill.drills.game_day import OFFERED, GameDay, lasting, unknown_drills
+from kubedrill.drills import ALL, game_day
+from kubedrill.drills.game_day import OFFERED, lasting, unknown_drills
 from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
 from kubedrill.runner.seeds import drill_rng
 
@@ -44,26 +44,25 @@ def test_the_targets_are_the_plan_and_a_replay_draws_the_same() -> None:
     survey: Any = SimpleNamespace(
         cluster=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day")
     )
-    targets = GameDay().prepare(survey)
+    targets = ALL["game-day"].prepare(survey)
     assert targets[0] == "5 min"
     assert all(Entry.read(target).name in OFFERED for target in targets[1:])
     again: Any = SimpleNamespace(
         cluster=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day", targets)
     )
-    assert GameDay().prepare(again) == targets
+    assert ALL["game-day"].prepare(again) == targets
 
 
 def test_no_outage_that_a_drawn_drill_may_have_fails_the_whole_day() -> None:
-    of = Settings().drills.of
-    survey: Any = SimpleNamespace(limits_of=of)
     drawn = ("30 min", "certificate-expired-apiserver#1", "pod-killed#2")
-    limits = {budget.probes: budget.limit_s for budget in GameDay().budgets(survey, drawn)}
+    survey: Any = SimpleNamespace(targets=drawn, limits=lambda drill: drill.limits)
+    limits = {budget.probes: budget.limit_s for budget in ALL["game-day"].outage_limits(survey)}
     assert (
         limits["api-*"]
-        == of("certificate-expired-apiserver").api_outage_s
-        > of("game-day").api_outage_s
+        == ALL["certificate-expired-apiserver"].limits.api_outage_s
+        > ALL["game-day"].limits.api_outage_s
     )
-    assert limits["app-*"] == of("game-day").app_outage_s
+    assert limits["app-*"] == ALL["game-day"].limits.app_outage_s
 
 
 def test_drills_that_cannot_be_rounds_are_named_before_anything_is_touched() -> None:
@@ -98,7 +97,7 @@ class Drill:
     def prepare(self, survey: Any) -> tuple[str, ...]:
         return (survey.rng.choice(self.nodes),)
 
-    def budgets(self, _survey: Any, _targets: Any) -> list[Budget]:
+    def outage_limits(self, _ctx: Any) -> list[Budget]:
         return [Budget("*", 2.0, 1.0)]
 
     def run(self, ctx: Any) -> None:
@@ -187,7 +186,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_each_round_rests_breaks_and_recovers_and_spares_the_prober(day: Any) -> None:
     said: list[str] = []
     ctx = day(Drill(said), "pod-killed#1", "pod-killed#2", "pod-killed#3")
-    GameDay().run(ctx)
+    ALL["game-day"].run(ctx)
     assert said.count("broke w1") == 3
     assert "broke w2" not in said
     first = said.index("broke w1")
@@ -204,17 +203,19 @@ def test_what_cannot_be_made_is_left_out_and_told_and_no_round_at_all_proves_not
     day: Any,
 ) -> None:
     said: list[str] = []
-    GameDay().run(day(Drill(said, reason="no netem"), "pod-killed#1"))
+    ALL["game-day"].run(day(Drill(said, reason="no netem"), "pod-killed#1"))
     assert "rounds were made: None, 0 rounds; not made: pod-killed: no netem" in said
     said.clear()
-    GameDay().run(day(Drill(said, nodes=["w2"]), "pod-killed#1"))
+    ALL["game-day"].run(day(Drill(said, nodes=["w2"]), "pod-killed#1"))
     assert any("the in-cluster prober stands on every node" in line for line in said)
 
 
 def test_nothing_is_broken_on_top_of_a_cluster_that_did_not_recover(day: Any) -> None:
     said: list[str] = []
     with pytest.raises(DeadlineExceeded, match="etcd is ill"):
-        GameDay().run(day(Drill(said), "pod-killed#1", "pod-killed#2", problems=["etcd is ill"]))
+        ALL["game-day"].run(
+            day(Drill(said), "pod-killed#1", "pod-killed#2", problems=["etcd is ill"])
+        )
     assert said.count("broke w1") == 1
     assert "rounds were made: None, 0 rounds" in said
 

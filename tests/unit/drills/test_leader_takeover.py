@@ -6,7 +6,7 @@ import pytest
 from kubedrill.base.errors import KubedrillError
 from kubedrill.cluster.leases import Leader, election_timers, parse_election
 from kubedrill.core.predictions import leader_handover
-from kubedrill.drills.leader_takeover import LEADER_DRILLS, Watch
+from kubedrill.drills.leader_takeover import DRILLS, Watch
 
 
 def test_the_takeover_s_bounds_lie_between_the_last_old_and_the_first_new_answer() -> None:
@@ -74,7 +74,7 @@ def lease(holder: str) -> Any:
 
 def test_without_a_leader_there_is_nothing_to_drill() -> None:
     survey: Any = SimpleNamespace(cluster=SimpleNamespace(api=lease("")))
-    scheduler, controllers = LEADER_DRILLS
+    scheduler, controllers = DRILLS
     assert scheduler.unavailable(survey) == "nobody holds the lease kube-scheduler in kube-system"
     survey.cluster.api = lease("cp2_x")
     assert controllers.prepare(survey) == ("cp2",)

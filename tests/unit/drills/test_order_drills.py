@@ -10,10 +10,10 @@ import pytest
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.drills.order_drills import ORDER_DRILLS, stream_leader
+from kubedrill.drills.order_drills import DRILLS, stream_leader
 from kubedrill.orders.ledger import ACKNOWLEDGED, NS, Ledger, Write, longest_pause_s
 
-BY_PART = {drill.part: drill for drill in ORDER_DRILLS}
+BY_PART = {drill.part: drill for drill in DRILLS}
 
 
 def pod(name: str, role: str = "", ready: str = "True") -> Any:
@@ -58,7 +58,7 @@ def survey(*pods: Any, deployed: bool = True, problem: str | None = None, jsz: A
 
 
 def test_without_the_order_service_no_drill_of_it_is_run() -> None:
-    for drill in ORDER_DRILLS:
+    for drill in DRILLS:
         assert "kubedrill app deploy" in str(drill.unavailable(survey(deployed=False)))
         assert "not complete" in str(drill.unavailable(survey(problem="2 ready, expected 3")))
         assert "no primary" in str(drill.unavailable(survey(pod("database-0", "replica"))))

@@ -14,7 +14,7 @@ import pytest
 
 from kubedrill.core.undo import Undos
 from kubedrill.drills import ALL, order_rotations
-from kubedrill.drills.order_rotations import ORDER_ROTATIONS
+from kubedrill.drills.order_rotations import DRILLS
 from kubedrill.orders import pki
 from kubedrill.orders.ledger import ACKNOWLEDGED, NS, Ledger, Write
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BY_WHAT = {drill.what: drill for drill in ORDER_ROTATIONS}
+BY_WHAT = {drill.what: drill for drill in DRILLS}
 
 
 class Context:
@@ -197,4 +197,4 @@ def test_the_drills_are_known_by_name_and_need_the_order_service() -> None:
         "orders-secret-rotated",
         "orders-rollout",
     } <= ALL.keys()
-    assert all("kubedrill app deploy" in drill.needs for drill in ORDER_ROTATIONS)
+    assert all("kubedrill app deploy" in drill.needs for drill in DRILLS)

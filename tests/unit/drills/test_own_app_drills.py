@@ -10,9 +10,8 @@ import pytest
 
 from kubedrill.base.model import Connection
 from kubedrill.config import Settings
-from kubedrill.core.drill import DrillContext
+from kubedrill.core.context import DrillContext
 from kubedrill.drills import ALL, failover_worker
-from kubedrill.drills.failover_worker import FailoverWorker
 from kubedrill.probes import Targets, standard_probes
 
 APP = {
@@ -54,7 +53,7 @@ def test_the_sample_application_is_released() -> None:
     "name", ["app-rollout", "node-drain", "failover-vip", "etcd-quorum-lost", "game-day"]
 )
 def test_its_objectives_are_the_limits_of_every_drill(name: str) -> None:
-    limits = survey((), outage_s=7, max_failed=9).limits_of(name)
+    limits = survey((), outage_s=7, max_failed=9).limits(ALL[name])
     assert (limits.app_outage_s, limits.app_max_failed) == (7, 9)
 
 
@@ -77,7 +76,7 @@ def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
         target="w1",
         check=lambda *each: said.append(each),
     )
-    FailoverWorker().run(ctx)
+    ALL["failover-worker"].run(ctx)
     assert [each[1] for each in said] == [ok]
 
 

@@ -9,7 +9,7 @@ from kubedrill.core.predictions import (
     Expected,
     Loss,
     balancer,
-    expected_budgets,
+    expected_limits,
     failed_check,
     goodbye,
     node_loss,
@@ -141,6 +141,6 @@ def test_expectations_become_budgets_with_the_reason_where_nothing_is_expected(
     timers: LiveTimers,
 ) -> None:
     expected = Expected(api=(balancer(timers, "cp1"), goodbye(timers, "cp1")), app_why="rules stay")
-    found = by_probes(expected_budgets(Limits(api_outage_s=4), expected))
+    found = by_probes(expected_limits(Limits(api_outage_s=4), expected))
     assert (found["app-*"].predicted_s, found["app-*"].because) == (0, ("rules stay",))
     assert (found["api-*"].predicted_s, found["api-*"].limit_s) == (1.5, 4)

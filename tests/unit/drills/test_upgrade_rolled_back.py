@@ -18,14 +18,13 @@ from kubedrill.base.model import NS
 from kubedrill.cluster.playbooks import KillPlaybook, TaskEvent
 from kubedrill.config import Settings
 from kubedrill.core.undo import Undos
-from kubedrill.drills import ALL, INSTEAD, upgrade_rolled_back
+from kubedrill.drills import ALL, upgrade_rolled_back
 from kubedrill.drills.upgrade_interrupted import MARK
 from kubedrill.drills.upgrade_rolled_back import (
     SAVE,
     START,
     STOP,
     Moments,
-    UpgradeRolledBack,
     _half_way,
     _report,
 )
@@ -201,10 +200,10 @@ def test_it_is_not_run_where_it_proves_nothing(
 ) -> None:
     def survey(live: list[Any], **inventory: Any) -> Any:
         monkeypatch.setattr(upgrade_rolled_back, "live_versions", lambda _: live)
-        monkeypatch.setattr(upgrade_rolled_back, "lacks_bundle", lambda _: None)
+        monkeypatch.setattr(upgrade_rolled_back, "explain_missing_bundle", lambda _: None)
         return SimpleNamespace(cluster=SimpleNamespace(inventory=make_inventory(**inventory)))
 
-    drill = UpgradeRolledBack()
+    drill = ALL["upgrade-rolled-back"]
     assert "3 control planes or more" in str(drill.unavailable(survey([(1, 35, 4)], cp=1)))
     mixed = drill.unavailable(survey([(1, 35, 4), (1, 36, 3)]))
     assert (
@@ -220,9 +219,9 @@ def test_it_is_not_run_where_it_proves_nothing(
 
 
 def test_it_is_registered_with_limits_and_left_out_of_all() -> None:
-    assert isinstance(ALL["upgrade-rolled-back"], UpgradeRolledBack)
-    assert "upgrade-rolled-back" in INSTEAD
-    limits = Settings().drills.of("upgrade-rolled-back")
+    drill = ALL["upgrade-rolled-back"]
+    assert not drill.in_all
+    limits = Settings().limits(drill.name, drill.limits)
     assert (limits.app_outage_s, limits.api_outage_s) == (3.0, 300.0)
 
 
@@ -269,7 +268,7 @@ def test_after_the_rollback_nothing_is_rolled_back_again(
     monkeypatch: pytest.MonkeyPatch, make_inventory: Any
 ) -> None:
     ctx, said = running(monkeypatch, make_inventory, failures=0)
-    UpgradeRolledBack().run(ctx)
+    ALL["upgrade-rolled-back"].run(ctx)
     ctx.undos.unwind()
     assert said == ["roll back to v1.35.4, to the snapshot", "ledger closed", "uncordoned"]
     assert all(ok for name, (ok, _) in ctx.checks.items() if name != "recovery time")
@@ -281,7 +280,7 @@ def test_a_rollback_that_failed_is_run_again_before_anything_else_is_undone(
 ) -> None:
     ctx, said = running(monkeypatch, make_inventory, failures=1)
     with pytest.raises(StepFailed, match="cp3 unreachable"):
-        UpgradeRolledBack().run(ctx)
+        ALL["upgrade-rolled-back"].run(ctx)
     ctx.undos.unwind()
     assert said[1:] == ["roll back to v1.35.4, again", "ledger closed", "uncordoned"]
 

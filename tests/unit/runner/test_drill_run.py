@@ -52,7 +52,7 @@ class Quiet:
 class Drill:
     """A drill whose run is given by the test."""
 
-    name, title, proves, needs, takes_s = "test-drill", "Test", "nothing", "nothing", 1
+    name, title, proves, needs, duration_s = "test-drill", "Test", "nothing", "nothing", 1
 
     def __init__(self, run: Any, unavailable: str | None = None) -> None:
         self._run, self._unavailable = run, unavailable
@@ -63,7 +63,7 @@ class Drill:
     def prepare(self, _survey: Any) -> tuple[str, ...]:
         return ("w1",)
 
-    def budgets(self, _survey: Any, _targets: Any) -> list[Budget]:
+    def outage_limits(self, _ctx: Any) -> list[Budget]:
         return [Budget("app-*", 1.0, 0.0)]
 
     def run(self, ctx: Any) -> None:

@@ -23,7 +23,7 @@ from kubedrill.faults import NetworkCut
 from kubedrill.faults.network import load
 from kubedrill.faults.pods import pids
 from kubedrill.runner import dry_run
-from kubedrill.runner.dry_run import PlanningApi, rehearse, steps_of
+from kubedrill.runner.dry_run import PlanningApi, rehearse
 from kubedrill.runner.run import run_drills
 
 
@@ -34,7 +34,7 @@ def inventory() -> Inventory:
 
 @pytest.mark.parametrize("drill", ALL.values(), ids=list(ALL))
 def test_every_drill_has_steps_to_tell(drill: Any) -> None:
-    steps = steps_of(drill)
+    steps = drill.steps
     assert len(steps) >= 2
     assert all("\n" not in step for step in steps)
 
@@ -114,7 +114,7 @@ def test_the_api_is_only_read() -> None:
 class Plain:
     """A drill on a worker with the app; what it does is given."""
 
-    name, title, proves, needs, takes_s = "plain", "Plain", "x", "x", 1
+    name, title, proves, needs, duration_s = "plain", "Plain", "x", "x", 1
 
     def __init__(self, unavailable: str | None = None, prepare: Any = None) -> None:
         self._unavailable, self._prepare = unavailable, prepare
@@ -129,8 +129,8 @@ class Plain:
         pods = survey.cluster.api.pods(survey.app.namespace, survey.app.selector)
         return (survey.rng.choice(sorted(pod.spec.node_name for pod in pods)),)
 
-    def budgets(self, _survey: Any, targets: tuple[str, ...]) -> list[Budget]:
-        return [Budget("app-*", 3.0, 1.5, (f"{targets[0]} goes",))]
+    def outage_limits(self, ctx: Any) -> list[Budget]:
+        return [Budget("app-*", 3.0, 1.5, (f"{ctx.target} goes",))]
 
 
 @pytest.fixture

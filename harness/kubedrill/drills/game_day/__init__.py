@@ -1,18 +1,5 @@
 """Game day: a random sequence of faults with rests between, for a given time, under traffic.
 
-1. Draw the sequence by the seed: each kind of fault once in a random order, then all of them again.
-   The targets of this drill are that plan, so that ``kubedrill replay`` repeats it.
-2. Write into a ledger all the time, and order from the order service where it is deployed; what was
-   acknowledged must never be lost.
-3. Rest, then wait until the app is spread over the workers, the order service complete and every
-   probe answered.
-4. Make one fault as its own drill does, on a node by the plan's seed that has not the in-cluster
-   prober; heal it.
-5. Wait until the cluster is healthy and nothing of the fault is left. Go on with 3 until the time
-   is over.
-6. Judge every round by the limits of its own drill, and look for every acknowledged write and
-   order.
-
 By hand: ``kubectl get node,pod -A -w`` beside it, and ``kubectl -n kubedrill-ledger get
 configmap``.
 """
@@ -29,22 +16,27 @@ from typing import TYPE_CHECKING, TypeVar
 from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
 from kubedrill.base.waits import Waiting, pause, wait_for
 from kubedrill.cluster.health import find_problems
+from kubedrill.config.limits import Limits
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.limits import PLANE_LOSS_S
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, Prediction, expected_budgets
+from kubedrill.core.predictions import Expected, Prediction, expected_limits
 from kubedrill.core.residue import Marks, find_residue
+from kubedrill.drills import (
+    failover_worker,
+    leader_takeover,
+    network_drills,
+    node_drain,
+    node_drills,
+    pod_drills,
+    resource_drills,
+    service_drills,
+    trust_drills,
+)
 from kubedrill.drills.etcd_member_replaced import check_ledger
-from kubedrill.drills.failover_worker import FailoverWorker
 from kubedrill.drills.game_day.orders import OrderUsers
 from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
-from kubedrill.drills.leader_takeover import LEADER_DRILLS
-from kubedrill.drills.network_drills import NETWORK_DRILLS
-from kubedrill.drills.node_drain import NodeDrain
-from kubedrill.drills.node_drills import NODE_DRILLS
-from kubedrill.drills.pod_drills import POD_DRILLS
-from kubedrill.drills.resource_drills import RESOURCE_DRILLS
-from kubedrill.drills.service_drills import SERVICE_DRILLS
-from kubedrill.drills.trust_drills import TRUST_DRILLS
 from kubedrill.probes.inside import SELECTOR
 from kubedrill.probes.standard import NAMESPACE
 from kubedrill.record import now
@@ -54,17 +46,27 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import Budget
     from kubedrill.config import Settings
-    from kubedrill.core.drill import Drill, DrillContext
+    from kubedrill.core.context import DrillContext
 
 T = TypeVar("T")
 
+GAME_DAY = "game-day"
+
 OFFERED: dict[str, Drill] = {
     drill.name: drill
-    for drill in (
-        NodeDrain(), *POD_DRILLS, *LEADER_DRILLS, *SERVICE_DRILLS, *NETWORK_DRILLS, *NODE_DRILLS, *RESOURCE_DRILLS,
-        *TRUST_DRILLS, FailoverWorker(),
+    for module in (
+        node_drain,
+        pod_drills,
+        leader_takeover,
+        service_drills,
+        network_drills,
+        node_drills,
+        resource_drills,
+        trust_drills,
+        failover_worker,
     )
-}  # fmt: skip
+    for drill in module.DRILLS
+}
 """What a game day chooses from: drills that make one fault, heal it themselves, and hand nothing
 over before."""
 
@@ -79,14 +81,8 @@ _DRAWS = 20
 find the other one."""
 
 
-class GameDay:
+class GameDay(Drill):
     """One fault after the other."""
-
-    name = "game-day"
-    title = "Game day: a random sequence of faults"
-    proves = "the cluster gets over one fault after the other, each within its own limits, and loses no acknowledged write"
-    needs = "what its faults need; those that cannot be made here are left out, and told"
-    takes_s = 1920
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Why not: it would choose from drills that do not exist, or cannot be rounds."""
@@ -97,19 +93,20 @@ class GameDay:
         """Draw the plan; nothing but the seed, the time and what is offered decides."""
         settings = ctx.cluster.settings.game_day
         takes = {
-            name: OFFERED[name].takes_s + settings.rest_s for name in settings.drills or OFFERED
+            name: OFFERED[name].duration_s + settings.rest_s for name in settings.drills or OFFERED
         }
         drawn = plan(ctx.rng, takes, settings.minutes * 60)
         return (f"{settings.minutes:g} min", *map(str, drawn))
 
-    def budgets(self, ctx: DrillContext, targets: tuple[str, ...]) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
         """What the worst of its faults may cost; each round is judged by its own limits besides."""
-        own = ctx.limits_of(self.name)
-        every = [own, *(ctx.limits_of(Entry.read(target).name) for target in targets[1:])]
+        day = ctx.limits(self)
+        rounds = (OFFERED[Entry.read(target).name] for target in ctx.targets[1:])
+        every = [day, *map(ctx.limits, rounds)]
         most = {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
         why = "the most that one of its faults may cost; each round's check tells its own limit and prediction"
         app, api, dns = ((Prediction(seconds, (why,)),) for seconds in most.values())
-        return expected_budgets(own.model_copy(update=most), Expected(app=app, api=api, dns=dns))
+        return expected_limits(day.model_copy(update=most), Expected(app=app, api=api, dns=dns))
 
     def run(self, ctx: DrillContext) -> None:
         """Make the rounds, then judge them.
@@ -193,7 +190,7 @@ def _round(
             ctx, entry, "the in-cluster prober stands on every node that it could be made on"
         )
     targets = chosen.targets
-    budgets = tuple(_patiently(ctx, lambda: drill.budgets(chosen, targets)))
+    budgets = tuple(_patiently(ctx, lambda: drill.outage_limits(chosen)))
     ctx.event("round", ", ".join(targets), f"round {number}: {drill.name}", seed=entry.seed)
     ctx.cluster.note(", ".join(targets), f"round {number}: {drill.name}")
     drill.run(chosen)
@@ -278,3 +275,47 @@ def _tell(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> Non
         for one, verdict in judge_rounds(ctx.writer.path, made):
             check = as_check(one, verdict)
             ctx.check(check.name, check.ok, check.found, check.expected)
+
+
+DRILLS = (
+    GameDay(
+        name=GAME_DAY,
+        title="Game day: a random sequence of faults",
+        proves=(
+            "the cluster gets over one fault after the other, each within its own limits, and "
+            "loses no acknowledged write"
+        ),
+        needs=("what its faults need; those that cannot be made here are left out, and told"),
+        duration_s=1920,
+        family=Family.GAME_DAY,
+        limits=Limits(app_outage_s=PLANE_LOSS_S, api_outage_s=30, dns_outage_s=PLANE_LOSS_S),
+        limits_because="the most that one of its faults may cost",
+        steps=(
+            (
+                "Draw the sequence by the seed: each kind of fault once in a random order, then all "
+                "of them again. The targets of this drill are that plan, so that ``kubedrill replay`` "
+                "repeats it."
+            ),
+            (
+                "Write into a ledger all the time, and order from the order service where it is "
+                "deployed; what was acknowledged must never be lost."
+            ),
+            (
+                "Rest, then wait until the app is spread over the workers, the order service complete "
+                "and every probe answered."
+            ),
+            (
+                "Make one fault as its own drill does, on a node by the plan's seed that has not the "
+                "in-cluster prober; heal it."
+            ),
+            (
+                "Wait until the cluster is healthy and nothing of the fault is left. Go on with 3 "
+                "until the time is over."
+            ),
+            (
+                "Judge every round by the limits of its own drill, and look for every acknowledged "
+                "write and order."
+            ),
+        ),
+    ),
+)

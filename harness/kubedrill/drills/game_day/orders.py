@@ -22,7 +22,7 @@ from kubedrill.orders.traffic_process import Plan
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from kubedrill.core.drill import DrillContext
+    from kubedrill.core.context import DrillContext
     from kubedrill.orders.ledger import Ledger
 
 _NAME = "orders"
