@@ -27,7 +27,7 @@ from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import load_settings
 from kubedrill.orders import manifests, pki
 from kubedrill.orders.certificates import NAMES, SERVING
-from kubedrill.orders.service import OrderService, put_images
+from kubedrill.orders.service import OrderService, import_images
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +138,7 @@ def main() -> None:
     orders_bundle()
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         service = OrderService(api, settings)
-        put_images(cluster, settings)
+        import_images(cluster, settings)
         service.remove()
         times, ratios = measure(pairs, service, api)
     print(

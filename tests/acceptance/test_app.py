@@ -51,7 +51,7 @@ def test_three_replicas_are_ready_on_more_than_one_node(
 ) -> None:
     status = app.status()
     assert status is not None
-    assert (status.wanted, status.ready, status.problem) == (3, 3, "")
+    assert (status.replicas, status.ready, status.problem) == (3, 3, "")
     nodes = [pod.spec.node_name for pod in ready_pods(api)]
     assert len(set(nodes)) >= min(2, len(inventory.workers) or len(inventory.nodes))
 

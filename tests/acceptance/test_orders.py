@@ -34,7 +34,7 @@ from kubedrill.orders.ledger import ACKNOWLEDGED, settle
 from kubedrill.orders.manifests import GRPC_NODE_PORT, HOST, NAMESPACE, NODE_PORT, SELECTOR, STREAM
 from kubedrill.orders.service import OrderService
 from kubedrill.orders.traffic import Traffic
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -315,7 +315,7 @@ def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one
 ) -> None:
     """Its pods end at once; the rollout gives up after 15 s, the harness says why, and no request failed meanwhile."""
     service = OrderService(api, settings)
-    plan = Plan(
+    plan = TrafficPlan(
         f"http://{inventory.endpoint_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5
     )
     broken = {

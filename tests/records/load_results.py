@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.model import NS
 from kubedrill.config import Settings
-from kubedrill.load.autoscaling import Load, Look, account
-from kubedrill.load.run import LoadTest, Wanted, first_answers
+from kubedrill.load.autoscaling import LoadPhase, Observation, account
+from kubedrill.load.run import LoadRequest, LoadTest, first_answers
 from kubedrill.load.steps import Objective, measure
 from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, Ledger, Write
 
@@ -26,7 +26,9 @@ RATES = (25.0, 50.0, 100.0, 150.0, 225.0)
 
 def saturated(folder: Path, *, within_ms: float = 250, scaler: bool = True) -> LoadTest:
     """A test whose last step is beyond the service, and whose autoscaler adds a pod and takes it back."""
-    wanted = Wanted("http://172.31.77.10:30081", RATES, SECONDS, Objective(0.999, within_ms, 50))
+    wanted = LoadRequest(
+        "http://172.31.77.10:30081", RATES, SECONDS, Objective(0.999, within_ms, 50)
+    )
     test = LoadTest(
         "l0123abcd", wanted, Settings(), folder, started=1_770_000_000.0, started_mono=5 * NS
     )
@@ -56,7 +58,9 @@ def add_step(test: LoadTest, chance: random.Random, rate: float, begun: int) -> 
             f"web-{pod}",
         )
         ledger.writes[write.key] = write
-    ledger.found = {key: 1 for key, write in ledger.writes.items() if write.outcome == ACKNOWLEDGED}
+    ledger.read_back = {
+        key: 1 for key, write in ledger.writes.items() if write.outcome == ACKNOWLEDGED
+    }
     test.ledgers.append(ledger)
     test.steps.append(
         measure(
@@ -64,7 +68,7 @@ def add_step(test: LoadTest, chance: random.Random, rate: float, begun: int) -> 
             rate,
             begun,
             begun + SECONDS * NS,
-            test.wanted.objective.within_ms,
+            test.request.objective.within_ms,
             4 if rate > 150 else 3,
         )
     )
@@ -74,14 +78,14 @@ def _scaler(test: LoadTest) -> Any:
     """One look a second: 3 pods, a fourth wanted in the step of 100, ready 8 s later, back 90 s after the load."""
     old = frozenset({"web-a", "web-b", "web-c"})
     decided, end = test.steps[2].begun + 33 * NS, test.steps[-1].ended
-    looks = []
+    observations = []
     for at in range(6 * NS, end + 120 * NS, NS):
         grown = decided <= at < end + 80 * NS
         pods = old | {"web-d"} if decided + NS <= at < end + 90 * NS else old
         ready = old | {"web-d"} if decided + 8 * NS <= at < end + 80 * NS else old
         metrics = f"cpu {290 if grown else 120}m of 250m a pod"
-        looks.append(
-            Look(
+        observations.append(
+            Observation(
                 at,
                 at + NS // 20,
                 4 if grown else 3,
@@ -93,5 +97,5 @@ def _scaler(test: LoadTest) -> Any:
                 1.16 if grown else 0.48,
             )
         )
-    loads = [Load(step.rate, step.begun, step.ended) for step in test.steps]
-    return account("web", looks, loads, first_answers(test.ledgers), end + 120 * NS)
+    loads = [LoadPhase(step.rate, step.begun, step.ended) for step in test.steps]
+    return account("web", observations, loads, first_answers(test.ledgers), end + 120 * NS)

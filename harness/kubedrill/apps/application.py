@@ -33,7 +33,7 @@ class AppStatus:
     """What is deployed now. ``problem`` is what the rollout lacks, "" when it is complete."""
 
     version: str
-    wanted: int
+    replicas: int
     ready: int
     nodes: dict[str, str]  # pod → node, of pods that are not being deleted
     problem: str
@@ -43,7 +43,7 @@ def status_of(workload: Any, pods: Iterable[Any], problem: str | None) -> AppSta
     """What a Deployment or StatefulSet and its pods are now."""
     return AppStatus(
         version=workload.spec.template.spec.containers[0].image.rpartition(":")[2],
-        wanted=workload.spec.replicas,
+        replicas=workload.spec.replicas,
         ready=workload.status.ready_replicas or 0,
         nodes={
             p.metadata.name: p.spec.node_name or ""
@@ -75,7 +75,7 @@ class Application(Protocol):
     def versions(self) -> tuple[str, ...]: ...  # noqa: D102
 
     @property
-    def told(self) -> str: ...  # noqa: D102
+    def description(self) -> str: ...  # noqa: D102
 
     def unfit(self) -> list[str]:
         """Why it cannot be deployed or drilled on this cluster, all reasons at once.

@@ -43,16 +43,16 @@ def container_state(status: Any) -> str:
     if status.ready:
         return ""
     state, last = status.state, status.last_state
-    said = ""
+    text = ""
     if state and state.waiting:
-        said = f"waiting: {state.waiting.reason} {state.waiting.message or ''}".strip()
+        text = f"waiting: {state.waiting.reason} {state.waiting.message or ''}".strip()
     elif state and state.terminated:
-        said = f"ended: {state.terminated.reason}, exit code {state.terminated.exit_code}"
+        text = f"ended: {state.terminated.reason}, exit code {state.terminated.exit_code}"
     elif state and state.running:
-        said = "running, not ready"
+        text = "running, not ready"
     if last and last.terminated:
-        said += f"; ended before: {last.terminated.reason}, exit code {last.terminated.exit_code}"
-    return f"{said} ({status.restart_count} restarts)"
+        text += f"; ended before: {last.terminated.reason}, exit code {last.terminated.exit_code}"
+    return f"{text} ({status.restart_count} restarts)"
 
 
 def fatal_reason(pods: list[Any]) -> str:
@@ -68,10 +68,10 @@ def fatal_reason(pods: list[Any]) -> str:
 def refusal(error: ApiException) -> str:
     """Return the API server's own words for a refusal, after its status: "422 Deployment.apps is invalid: …"."""
     try:
-        said = json.loads(error.body or "")["message"]
+        text = json.loads(error.body or "")["message"]
     except (ValueError, KeyError, TypeError):
-        said = str(error.reason or "no reason given")
-    return f"{error.status} {said}"
+        text = str(error.reason or "no reason given")
+    return f"{error.status} {text}"
 
 
 def diagnose(api: Api, namespace: str = NAMESPACE, selector: str = SELECTOR) -> str:
@@ -124,9 +124,9 @@ def _log(api: Api, pod: Any) -> list[str]:
 def terminating(api: Api, namespace: str) -> bool:
     """Whether a namespace is being deleted; nothing can be put into it until it is gone."""
     try:
-        found = api.core.read_namespace(namespace)
+        live = api.core.read_namespace(namespace)
     except ApiException as error:
         if error.status == 404:
             return False
         raise
-    return found.metadata.deletion_timestamp is not None
+    return live.metadata.deletion_timestamp is not None

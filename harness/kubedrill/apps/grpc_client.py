@@ -56,13 +56,13 @@ def say_hello(target: str, timeout_s: float) -> Greeting:
         try:
             return decode(call(b"", timeout=timeout_s))
         except (grpc.RpcError, ValueError) as error:
-            said = (
+            reason = (
                 f"{error.code().name}: {error.details()}"
                 if isinstance(error, grpc.Call)
                 else str(error)
             )
             raise StepFailed(
-                f"gRPC {METHOD} at {target} failed with {said}; expected a HelloReply"
+                f"gRPC {METHOD} at {target} failed with {reason}; expected a HelloReply"
             ) from error
 
 

@@ -37,18 +37,18 @@ class OwnApp:
         self, api: ClusterApi, app: AppSettings, objects: Sequence[dict[str, Any]]
     ) -> None:
         self._api, self._app, self._rendered = api, app, objects
-        self.name, self.namespace, self.told = app.name, app.namespace, app.told
+        self.name, self.namespace, self.description = app.name, app.namespace, app.description
 
     @property
     def selector(self) -> str:
         """Of the workload's pods, as it was rendered or stands in the cluster."""
         rendered = workload(self._app, self._rendered)
-        found: Any = (
+        selector: Any = (
             rendered["spec"]["selector"]
             if rendered
             else self._plain(self._read_workload().spec.selector)
         )
-        return selector_text(found)
+        return selector_text(selector)
 
     def unfit(self) -> list[str]:
         """What is missing where its owner deployed it.
@@ -94,7 +94,7 @@ class OwnApp:
     def roll(self, version: str) -> None:
         """Raise UsageError: kubedrill knows one version of it only."""
         raise UsageError(
-            f"{self.told} cannot be rolled to {version}: kubedrill knows one version of it only"
+            f"{self.description} cannot be rolled to {version}: kubedrill knows one version of it only"
         )
 
     def wait_ready(self) -> None:
@@ -108,19 +108,19 @@ class OwnApp:
                 self._api.wait_rollout(kind, self.namespace, name)
             except (DeadlineExceeded, StepFailed) as error:
                 raise StepFailed(
-                    f"{self.told} is not up: {error}\n{diagnose(self._api, self.namespace, '')}"
+                    f"{self.description} is not up: {error}\n{diagnose(self._api, self.namespace, '')}"
                 ) from error
 
     def status(self) -> AppStatus | None:
         """Return what is deployed now, or None when the workload is not there."""
         try:
-            found = self._read_workload()
+            live = self._read_workload()
         except ApiException as error:
             if error.status == 404:
                 return None
             raise
         return status_of(
-            found,
+            live,
             self._pods(),
             self._api.rollout_problem(self._app.kind, self.namespace, self.name),
         )
@@ -169,7 +169,7 @@ class OwnApp:
                 if "namespace" not in obj["metadata"] and obj["kind"] != "Namespace"
             ]
         self._api.wait(
-            f"{self.told} to be gone", lambda: self._left(mine), setting="namespace_gone"
+            f"{self.description} to be gone", lambda: self._left(mine), setting="namespace_gone"
         )
 
     def _objects(self) -> list[dict[str, Any]]:
@@ -177,7 +177,7 @@ class OwnApp:
 
         The namespace itself comes apart.
         """
-        found = []
+        objects = []
         for rendered in self._rendered:
             obj = deepcopy(rendered)
             if obj["kind"] == "Namespace" and obj["metadata"]["name"] == self.namespace:
@@ -185,8 +185,8 @@ class OwnApp:
             _mark(obj)
             if self._api.namespaced(obj):
                 obj["metadata"]["namespace"] = self.namespace
-            found.append(obj)
-        return found
+            objects.append(obj)
+        return objects
 
     def _namespace(self) -> dict[str, Any]:
         """The namespace as it was rendered, else a plain one; marked as ours."""
@@ -209,12 +209,12 @@ class OwnApp:
                 raise StepFailed(f"{label(obj)} was refused: {refusal(error)}") from error
 
     def _belongs_to_another(self, obj: dict[str, Any]) -> bool:
-        found = self._api.read(obj)
-        return found is not None and APPLIED_LABEL not in (found["metadata"].get("labels") or {})
+        live = self._api.read(obj)
+        return live is not None and APPLIED_LABEL not in (live["metadata"].get("labels") or {})
 
     def _is_ours(self, obj: dict[str, Any]) -> bool:
-        found = self._api.read(obj)
-        return found is not None and APPLIED_LABEL in (found["metadata"].get("labels") or {})
+        live = self._api.read(obj)
+        return live is not None and APPLIED_LABEL in (live["metadata"].get("labels") or {})
 
     def _left(self, objects: list[dict[str, Any]]) -> str | None:
         return ", ".join(label(obj) for obj in objects if self._api.read(obj) is not None) or None

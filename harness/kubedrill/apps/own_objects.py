@@ -82,11 +82,11 @@ def _strangers(app: AppSettings, objects: Sequence[dict[str, Any]]) -> list[str]
 
 
 def _workload_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> list[str]:
-    found = workload(app, objects)
-    if found is None:
+    rendered = workload(app, objects)
+    if rendered is None:
         there = ", ".join(f"{kind.lower()}/{name}" for kind, name in workloads(objects)) or "none"
         return [f"app.workload: there is no {app.workload}; there are: {there}"]
-    if found.get("spec", {}).get("replicas", 1) == 0:
+    if rendered.get("spec", {}).get("replicas", 1) == 0:
         return [f"app.workload: {app.workload} has 0 replicas, so nothing would answer"]
     return []
 
@@ -115,7 +115,7 @@ def _service_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> li
 
 
 def _node_port_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> list[str]:
-    wanted = app.endpoints.outside.node_port
+    expected = app.endpoints.outside.node_port
     ports = [
         port["nodePort"]
         for obj in objects
@@ -123,8 +123,8 @@ def _node_port_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> 
         for port in obj.get("spec", {}).get("ports") or []
         if port.get("nodePort")
     ]
-    if wanted is None or wanted in ports:
+    if expected is None or expected in ports:
         return []
     return [
-        f"app.endpoints.outside.node_port: no Service has node port {wanted}; there are: {ports or 'none'}"
+        f"app.endpoints.outside.node_port: no Service has node port {expected}; there are: {ports or 'none'}"
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kubedrill.config.app import AppSettings, Helm
 
-_SAID = 1500
+_OUTPUT_CHARS = 1500
 """Characters of a program's error that are shown: kustomize and helm tell the place first."""
 
 
@@ -69,12 +69,12 @@ def helm_argv(program: str, helm: Helm, namespace: str) -> list[str]:
 
 def kubectl_program() -> str:
     """Return kubectl from PATH, else the newest bundle's. Raises UsageError where there is none."""
-    found = shutil.which("kubectl")
+    installed = shutil.which("kubectl")
     bundled = sorted(
         cache_root().glob("bundles/v*/bin/kubectl"), key=lambda path: _version(path.parts[-3])
     )
-    if found or bundled:
-        return found or str(bundled[-1])
+    if installed or bundled:
+        return installed or str(bundled[-1])
     raise UsageError(
         "app.kustomize needs kubectl, which is neither on PATH nor in a release bundle. Install it "
         "(https://kubernetes.io/docs/tasks/tools/), or make a bundle: kubedrill bundle build"
@@ -104,18 +104,20 @@ def parse(text: str, where: str) -> tuple[dict[str, Any], ...]:
         ]
     except yaml.YAMLError as error:
         raise ConfigErrors(where, [f"gave no YAML: {' '.join(str(error).split())}"]) from error
-    found: list[Any] = []
+    objects: list[Any] = []
     for document in documents:
         is_list = (
             isinstance(document, dict)
             and str(document.get("kind", "")).endswith("List")
             and "items" in document
         )
-        found += document["items"] or [] if is_list else [document]
-    mistakes = [said for number, obj in enumerate(found, 1) if (said := _mistake(obj, number))]
-    if mistakes or not found:
+        objects += document["items"] or [] if is_list else [document]
+    mistakes = [
+        mistake for number, obj in enumerate(objects, 1) if (mistake := _mistake(obj, number))
+    ]
+    if mistakes or not objects:
         raise ConfigErrors(where, mistakes or ["gave no object at all"])
-    return tuple(found)
+    return tuple(objects)
 
 
 def label(obj: dict[str, Any]) -> str:
@@ -126,13 +128,15 @@ def label(obj: dict[str, Any]) -> str:
 def _mistake(obj: Any, number: int) -> str:
     if not isinstance(obj, dict):
         return f"object {number} is a {type(obj).__name__}, expected a Kubernetes object"
-    lacks = [part for part in ("apiVersion", "kind") if not isinstance(obj.get(part), str)]
+    missing = [part for part in ("apiVersion", "kind") if not isinstance(obj.get(part), str)]
     meta = obj.get("metadata")
-    lacks += (
+    missing += (
         [] if isinstance(meta, dict) and isinstance(meta.get("name"), str) else ["metadata.name"]
     )
     return (
-        f"object {number} ({obj.get('kind', 'no kind')}) lacks {', '.join(lacks)}" if lacks else ""
+        f"object {number} ({obj.get('kind', 'no kind')}) lacks {', '.join(missing)}"
+        if missing
+        else ""
     )
 
 
@@ -147,9 +151,9 @@ def _run(argv: list[str], seconds: float) -> str:
     except OSError as error:
         raise UsageError(f"{what} could not be started: {error.strerror}") from error
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()[:_SAID]
+        output = (done.stderr or done.stdout).strip()[:_OUTPUT_CHARS]
         raise StepFailed(
-            f"the application could not be rendered: {' '.join(argv)} ended with {done.returncode}:\n{said}"
+            f"the application could not be rendered: {' '.join(argv)} ended with {done.returncode}:\n{output}"
         )
     return done.stdout
 

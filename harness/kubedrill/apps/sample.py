@@ -30,7 +30,7 @@ class SampleApp:
     namespace = manifests.NAMESPACE
     selector = manifests.SELECTOR
     versions = manifests.VERSIONS
-    told = "the sample application"
+    description = "the sample application"
 
     def __init__(self, api: ClusterApi, settings: Settings) -> None:
         self._api, self._settings = api, settings
@@ -76,7 +76,7 @@ class SampleApp:
         """
         try:
             self._api.wait(
-                f"Deployment {self.namespace}/{self.name}", self._lacks, setting="rollout"
+                f"Deployment {self.namespace}/{self.name}", self._missing, setting="rollout"
             )
         except (DeadlineExceeded, StepFailed) as error:
             raise StepFailed(
@@ -153,12 +153,12 @@ class SampleApp:
     def _end(self, pod: str) -> None:
         self._api.core.delete_namespaced_pod(pod, self.namespace, grace_period_seconds=1)
 
-        def lacks() -> str | None:
-            return "it is there" if pod in {found.metadata.name for found in self._pods()} else None
+        def leftover() -> str | None:
+            return "it is there" if pod in {other.metadata.name for other in self._pods()} else None
 
-        self._api.wait(f"pod {self.namespace}/{pod} to be gone", lacks, setting="rollout")
+        self._api.wait(f"pod {self.namespace}/{pod} to be gone", leftover, setting="rollout")
 
-    def _lacks(self) -> str | None:
+    def _missing(self) -> str | None:
         problem = self._api.rollout_problem("Deployment", self.namespace, self.name)
         if problem and (reason := fatal_reason(self._pods())):
             raise StepFailed(

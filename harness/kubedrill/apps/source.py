@@ -32,8 +32,8 @@ class AppSource:
 
     def on(self, api: ClusterApi) -> Application:
         """Return the application on a cluster; nothing is deployed yet."""
-        own = self.settings.app
-        return SampleApp(api, self.settings) if own is None else OwnApp(api, own, self.objects)
+        app = self.settings.app
+        return SampleApp(api, self.settings) if app is None else OwnApp(api, app, self.objects)
 
 
 def read_app(settings: Settings) -> AppSource:
@@ -46,11 +46,11 @@ def read_app(settings: Settings) -> AppSource:
         StepFailed: it could not be rendered.
         ConfigErrors: what was rendered does not fit ``app:``; all mistakes at once.
     """
-    own = settings.app
-    if own is None:
+    app = settings.app
+    if app is None:
         return AppSource(settings)
-    objects = render(own, settings.timeouts.render)
-    mistakes = [] if own.deployed else find_mistakes(own, objects)
+    objects = render(app, settings.timeouts.render)
+    mistakes = [] if app.deployed else find_mistakes(app, objects)
     if mistakes:
-        raise ConfigErrors(f"app: ({own.source})", mistakes)
+        raise ConfigErrors(f"app: ({app.source})", mistakes)
     return AppSource(settings, objects)

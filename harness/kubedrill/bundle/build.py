@@ -81,12 +81,12 @@ class _Builder:
         self._cache, self._progress, self._upstream = cache, progress, upstream
 
     def build(self, releases: list[Release], source: str) -> list[Path]:
-        ready = {r for r in releases if any(self._stands(r, s) for s in _acceptable(source))}
-        lacking = [r for r in releases if r not in ready]
-        if lacking:
-            taken = choose_source(source, self._upstream, lacking, self._progress)
+        ready = {r for r in releases if any(self._is_built(r, s) for s in _acceptable(source))}
+        outdated = [r for r in releases if r not in ready]
+        if outdated:
+            taken = choose_source(source, self._upstream, outdated, self._progress)
             with self._cache.locked(self._progress.say):
-                self._make(lacking, taken)
+                self._make(outdated, taken)
         return [self._cache.bundles / r.bundle_name for r in releases]
 
     def build_items(self, name: str, items: list[Item]) -> Path:
@@ -100,9 +100,9 @@ class _Builder:
 
     def _make(self, releases: list[Release], source: str) -> None:
         # Another builder may have made them while this one waited for the lock.
-        wanted = {r: self._items(r, source) for r in releases if not self._stands(r, source)}
-        self._make_parts([item for items in wanted.values() for item in items])
-        for release, items in wanted.items():
+        needed = {r: self._items(r, source) for r in releases if not self._is_built(r, source)}
+        self._make_parts([item for items in needed.values() for item in items])
+        for release, items in needed.items():
             self._assemble(release.kubernetes, source, items)
 
     def _make_parts(self, items: list[Item]) -> None:
@@ -125,7 +125,7 @@ class _Builder:
             else modules_items(release)
         )
 
-    def _stands(self, release: Release, source: str) -> bool:
+    def _is_built(self, release: Release, source: str) -> bool:
         """Whether the bundle that this source would make is there.
 
         Contents that nobody wrote to are not read.

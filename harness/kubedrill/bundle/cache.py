@@ -23,8 +23,8 @@ _TEMPORARY = ".tmp-"
 
 def cache_root() -> Path:
     """Return ``$KUBEDRILL_CACHE``, else ``$XDG_CACHE_HOME/kubedrill``, else ``~/.cache/kubedrill``."""
-    if own := os.environ.get("KUBEDRILL_CACHE"):
-        return Path(own).expanduser().absolute()
+    if configured := os.environ.get("KUBEDRILL_CACHE"):
+        return Path(configured).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().absolute() / "kubedrill"
 

@@ -126,10 +126,10 @@ def list_command(*, parts: bool) -> None:
         except Corrupt as error:
             click.echo(f"{name}: not usable: {error.faults[0]}")
         else:
-            _show(name, manifest, parts=parts)
+            _print_bundle(name, manifest, parts=parts)
 
 
-def _show(name: str, manifest: Manifest, *, parts: bool) -> None:
+def _print_bundle(name: str, manifest: Manifest, *, parts: bool) -> None:
     size = sum(part.size for part in manifest.parts)
     click.echo(
         f"{name}: source {manifest.source}, {len(manifest.parts)} files, {size / 1e6:.0f} MB"

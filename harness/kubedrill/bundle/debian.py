@@ -49,19 +49,19 @@ def find_mirrors(sources: Path = _SOURCES) -> list[Mirror]:
     Raises:
         Unsupported: the host names no Debian mirror.
     """
-    if own := os.environ.get(MIRROR_VARIABLE):
-        return [Mirror(own.rstrip("/"), security=False)]
-    found: dict[str, Mirror] = {}
+    if configured := os.environ.get(MIRROR_VARIABLE):
+        return [Mirror(configured.rstrip("/"), security=False)]
+    mirrors: dict[str, Mirror] = {}
     for uri, suites in _entries(sources):
         if re.search(r"/debian(-security)?/?$", uri):
             security = all(s.endswith(("-security", "/updates")) for s in suites)
-            found.setdefault(uri.rstrip("/"), Mirror(uri.rstrip("/"), security))
-    if not any(not m.security for m in found.values()):
+            mirrors.setdefault(uri.rstrip("/"), Mirror(uri.rstrip("/"), security))
+    if not any(not m.security for m in mirrors.values()):
         raise Unsupported(
             f"no Debian mirror was found in {sources}/sources.list and {sources}/sources.list.d: node images and "
             f"Debian {DEBIAN_SUITE} packages come from one. Set {MIRROR_VARIABLE} to the base URL of a Debian mirror."
         )
-    return sorted(found.values(), key=lambda m: m.security)
+    return sorted(mirrors.values(), key=lambda m: m.security)
 
 
 def _entries(sources: Path) -> list[tuple[str, list[str]]]:
@@ -132,30 +132,32 @@ def bootstrap(  # noqa: PLR0913 - each is named by the caller
         _clear(work)
 
 
-def take(archive: Path, wanted: Mapping[str, Path]) -> None:
+def take(archive: Path, targets: Mapping[str, Path]) -> None:
     """Copy files out of a root's archive: path without leading slash → where to.
 
     Raises:
         BuildFailed: the root lacks one of them.
     """
-    left = dict(wanted)
+    missing = dict(targets)
     with tarfile.open(archive) as tar:
         for member in tar:
-            target = left.pop(member.name.removeprefix("./"), None) if member.isreg() else None
+            target = missing.pop(member.name.removeprefix("./"), None) if member.isreg() else None
             content = tar.extractfile(member) if target else None
             if target and content:
                 with target.open("wb") as file:
                     shutil.copyfileobj(content, file)
-    if left:
+    if missing:
         raise BuildFailed(
-            f"Debian {DEBIAN_SUITE}'s packages lack {', '.join(sorted(left))}: bundle/ knows another layout"
+            f"Debian {DEBIAN_SUITE}'s packages lack {', '.join(sorted(missing))}: bundle/ knows another layout"
         )
 
 
 def show_hook(packages: list[str], file: str) -> str:
     """Return mmdebstrap's option that writes ``apt-cache show`` of the packages into a file of the root."""
-    show = f"apt-cache show --no-all-versions {shlex.join(packages)}"
-    return f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {show} > "$1"/{shlex.quote(file)}'
+    command = f"apt-cache show --no-all-versions {shlex.join(packages)}"
+    return (
+        f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {command} > "$1"/{shlex.quote(file)}'
+    )
 
 
 def _workplace(work: Path) -> dict[str, str]:

@@ -79,34 +79,34 @@ def checksum_for(text: str, name: str, url: str) -> str:
         DownloadFailed: it has none for that name.
     """
     lines = re.findall(r"^([0-9a-fA-F]{64})(?:\s+\*?(?:\./)?(\S+))?\s*$", text, re.MULTILINE)
-    found = [digest.lower() for digest, beside in lines if beside in ("", name)]
-    if len(found) != 1:
+    digests = [digest.lower() for digest, beside in lines if beside in ("", name)]
+    if len(digests) != 1:
         raise DownloadFailed(
-            f"{url} has {len(found)} sha256 checksums for {name}, expected one: the release is not usable"
+            f"{url} has {len(digests)} sha256 checksums for {name}, expected one: the release is not usable"
         )
-    return str(found[0])
+    return str(digests[0])
 
 
-def unpack(archive: Path, wanted: Sequence[str], folder: Path) -> None:
+def unpack(archive: Path, names: Sequence[str], folder: Path) -> None:
     """Take regular files out of a .tar.gz by their last path component.
 
     Raises:
         DownloadFailed: the archive is damaged or lacks one of them.
     """
-    left = set(wanted)
+    missing = set(names)
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 name = PurePosixPath(member.name).name
-                content = tar.extractfile(member) if member.isreg() and name in left else None
+                content = tar.extractfile(member) if member.isreg() and name in missing else None
                 if content:
                     (folder / name).write_bytes(content.read())
-                    left.discard(name)
+                    missing.discard(name)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DownloadFailed(f"{archive.name} is not a readable .tar.gz: {error}") from error
-    if left:
+    if missing:
         raise DownloadFailed(
-            f"{archive.name} lacks {', '.join(sorted(left))}: its layout is not the one known here"
+            f"{archive.name} lacks {', '.join(sorted(missing))}: its layout is not the one known here"
         )
 
 
@@ -140,14 +140,14 @@ def _stream(
     return digest.hexdigest(), size, int(promised) if promised else None
 
 
-def _check(url: str, expected: str, found: str, size: int, promised: int | None) -> None:
+def _check(url: str, expected: str, actual: str, size: int, promised: int | None) -> None:
     if promised is not None and size != promised:
         raise DownloadFailed(
             f"{url} was cut short: {size} of {promised} bytes came. Run the build again."
         )
-    if found != expected.lower():
+    if actual != expected.lower():
         raise DownloadFailed(
-            f"{url} has sha256 {found}, its publisher says {expected.lower()}: it was changed on the way or "
+            f"{url} has sha256 {actual}, its publisher says {expected.lower()}: it was changed on the way or "
             "is damaged. Nothing of it was kept. Run the build again; if it stays so, do not use this source."
         )
 

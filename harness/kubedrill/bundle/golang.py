@@ -92,10 +92,10 @@ def kubernetes_product(version: str, minor: str, commands: Sequence[str]) -> Pro
 
 def go_recipe(product: Product) -> Recipe:
     """Return the recipe that compiles all programs of a product with one ``go build``."""
-    own = sorted(path.name for path in product.module.glob("*.go"))
+    sources = sorted(path.name for path in product.module.glob("*.go"))
     locks = [
         hashlib.sha256((product.module / f).read_bytes()).hexdigest()
-        for f in ("go.mod", "go.sum", *own)
+        for f in ("go.mod", "go.sum", *sources)
     ]
     go = find_go()
     inputs = {

@@ -103,8 +103,8 @@ def verify(folder: Path) -> Manifest:
     for part in manifest.parts:
         faults += _part_faults(folder / part.path, part)
     known = {part.path for part in manifest.parts} | {MANIFEST}
-    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
-    faults += [f"{path}: not in {MANIFEST}" for path in sorted(found - known)]
+    actual = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
+    faults += [f"{path}: not in {MANIFEST}" for path in sorted(actual - known)]
     if faults:
         is_release = manifest.kubernetes.startswith("v")
         option = f"kubernetes {manifest.kubernetes[1:]}" if is_release else manifest.kubernetes

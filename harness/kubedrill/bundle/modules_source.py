@@ -109,7 +109,7 @@ def modules_items(release: Release) -> list[Item]:
         *_debian_programs(),
         *_kubernetes_images(release, kubernetes),
         *_addon_images(release),
-        *own_images(),
+        *project_images(),
     ]
 
 
@@ -154,12 +154,12 @@ def _unpack(context: BuildContext) -> None:
     hook = show_hook(_DEBIAN_PROGRAMS, shown)
     bootstrap(context.processes, archive, _DEBIAN_PROGRAMS, variant="extract", options=[hook])
     (context.out / "cni").mkdir()
-    wanted = {
+    files = {
         "usr/sbin/runc": "runc",
         shown: shown,
         **{f"usr/lib/cni/{name}": f"cni/{name}" for name in CNI_PLUGINS},
     }
-    take(archive, {path: context.out / file for path, file in wanted.items()})
+    take(archive, {path: context.out / file for path, file in files.items()})
     versions = package_versions((context.out / shown).read_text(encoding="utf-8"))
     (context.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
     archive.unlink()
@@ -258,7 +258,7 @@ def _addon_images(release: Release) -> list[Item]:
     return [image.item() for image in images]
 
 
-def own_images() -> list[Item]:
+def project_images() -> list[Item]:
     """Return the images that no registry has.
 
     The Python base and the sample application's two versions.

@@ -59,10 +59,10 @@ class Recipe:
 
     def with_needs(self) -> list[Recipe]:
         """This recipe and all that it is made from, each once, needed ones first."""
-        found: dict[str, Recipe] = {}
+        recipes: dict[str, Recipe] = {}
         for need in self.needs:
-            found.update({r.name: r for r in need.with_needs()})
-        return [*found.values(), self]
+            recipes.update({r.name: r for r in need.with_needs()})
+        return [*recipes.values(), self]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Item:
 
 def order(items: list[Item]) -> list[Recipe]:
     """All recipes behind the items, each once, needed ones first."""
-    found: dict[str, Recipe] = {}
+    recipes: dict[str, Recipe] = {}
     for item in items:
-        found.update({r.key: r for r in item.recipe.with_needs()})
-    return list(found.values())
+        recipes.update({r.key: r for r in item.recipe.with_needs()})
+    return list(recipes.values())

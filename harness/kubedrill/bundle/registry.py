@@ -78,8 +78,8 @@ def _source(reference: str, mirror: str) -> str:
 
 def _require_arch(reference: str, manifest: dict[str, Any], blobs: dict[str, Path]) -> None:
     config = json.loads(blobs[manifest["digest"]].read_text(encoding="utf-8"))["config"]["digest"]
-    found = json.loads(blobs[config].read_text(encoding="utf-8")).get("architecture")
-    if found != ARCH:
+    architecture = json.loads(blobs[config].read_text(encoding="utf-8")).get("architecture")
+    if architecture != ARCH:
         raise DownloadFailed(
-            f"{reference} is an image for {found}, expected {ARCH}: the registry lacks the right one"
+            f"{reference} is an image for {architecture}, expected {ARCH}: the registry lacks the right one"
         )

@@ -74,12 +74,12 @@ def require_build_host(
         MissingTools: lists what is missing, each with the command that mends it.
     """
     missing = []
-    wanted = [
+    programs = [
         *(["gcc"] if compiles else []),
         *(["mmdebstrap"] if debian else []),
         *(["skopeo"] if pulls else []),
     ]
-    packages = [_PROGRAMS[p] for p in wanted if shutil.which(p) is None]
+    packages = [_PROGRAMS[p] for p in programs if shutil.which(p) is None]
     if debian and not KEYRING.is_file():
         packages.append("debian-archive-keyring")
     if packages:
@@ -112,7 +112,7 @@ def _disk_faults(cache_root: Path, *, compiles: bool) -> list[str]:
     free = shutil.disk_usage(existing).free
     if free >= needed:
         return []
-    found = (
+    problem = (
         f"{existing} has {free / 1e9:.1f} GB free, a build from nothing needs {needed / 1e9:.0f} GB"
     )
-    return [f"{found}: free some, or set KUBEDRILL_CACHE to a folder on a larger disk"]
+    return [f"{problem}: free some, or set KUBEDRILL_CACHE to a folder on a larger disk"]

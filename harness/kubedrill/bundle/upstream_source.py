@@ -14,7 +14,7 @@ from kubedrill.bundle import releases
 from kubedrill.bundle.download import answers, checksum_for, fetch_file, fetch_text, unpack
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.images import IMAGE
-from kubedrill.bundle.modules_source import ALL_NODES, CNI_PLUGINS, CONTROL_PLANES, own_images
+from kubedrill.bundle.modules_source import ALL_NODES, CNI_PLUGINS, CONTROL_PLANES, project_images
 from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.registry import pull
 from kubedrill.bundle.releases import ARCH, KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
@@ -58,13 +58,13 @@ class Upstream:
         return f"{self.projects}/{project}/releases/download/{version}/{file}"
 
 
-def answering(upstream: Upstream, wanted: Sequence[Release]) -> bool:
+def answering(upstream: Upstream, needed: Sequence[Release]) -> bool:
     """Whether all that source `upstream` needs answers within a few seconds."""
     registry = upstream.registry or "https://registry.k8s.io"
     probes = [
         *(
             f"{upstream.kubernetes}/{release.kubernetes}/bin/linux/{ARCH}/kubectl.sha256"
-            for release in wanted
+            for release in needed
         ),
         upstream.release_url(
             "containerd/containerd", releases.CONTAINERD, f"{_containerd_file()}.sha256sum"
@@ -75,7 +75,7 @@ def answering(upstream: Upstream, wanted: Sequence[Release]) -> bool:
 
 
 def choose_source(
-    source: str, upstream: Upstream, wanted: Sequence[Release], progress: BuildProgress
+    source: str, upstream: Upstream, needed: Sequence[Release], progress: BuildProgress
 ) -> str:
     """Turn ``auto`` into ``upstream`` or ``modules``.
 
@@ -86,7 +86,7 @@ def choose_source(
         raise Unsupported(f"there is no source {source!r}: use {', '.join(SOURCES)}")
     if source != "auto":
         return source
-    taken = "upstream" if answering(upstream, wanted) else "modules"
+    taken = "upstream" if answering(upstream, needed) else "modules"
     reason = "answer" if taken == "upstream" else "do not answer"
     progress.say(f"the published releases {reason}: source {taken}")
     return taken
@@ -98,7 +98,7 @@ def upstream_items(release: Release, upstream: Upstream) -> list[Item]:
         *(_kubernetes_binary(name, release, upstream) for name in KUBERNETES_BINARIES),
         *_project_binaries(upstream),
         *_images(release, upstream),
-        *own_images(),
+        *project_images(),
     ]
 
 

@@ -47,8 +47,8 @@ def wheels(
     """
 
     def make(context: BuildContext) -> None:
-        fetched, wanted = context.out / "wheels", context.out / "requirements.lock"
-        wanted.write_text(lock, encoding="utf-8")
+        fetched, requirements = context.out / "wheels", context.out / "requirements.lock"
+        requirements.write_text(lock, encoding="utf-8")
         pip = [
             sys.executable,
             "-m",
@@ -60,13 +60,15 @@ def wheels(
         ]
         only = ["--require-hashes", "--only-binary=:all:", "--python-version", python]
         only += [word for platform in platforms for word in ("--platform", platform)]
-        context.processes.run(f"download of {name}", [*pip, *only, "-d", fetched, "-r", wanted])
+        context.processes.run(
+            f"download of {name}", [*pip, *only, "-d", fetched, "-r", requirements]
+        )
         for wheel in sorted(fetched.iterdir()):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(context.out / LIBRARY)
             wheel.unlink()
         fetched.rmdir()
-        wanted.unlink()
+        requirements.unlink()
         if compiled:
             compile_python(context, compiled[0], context.out / LIBRARY, compiled[1])
 
@@ -99,8 +101,8 @@ def project_name(requirement: str) -> str:
     >>> project_name("psycopg[binary]>=3"), project_name("PyYAML")
     ('psycopg', 'pyyaml')
     """
-    found = _NAME.match(requirement)
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
+    match = _NAME.match(requirement)
+    return re.sub(r"[-_.]+", "-", match[0]).lower() if match else ""
 
 
 def part_of_lock(lock: str, roots: Iterable[str]) -> str:
@@ -111,10 +113,10 @@ def part_of_lock(lock: str, roots: Iterable[str]) -> str:
     ['a==1', 'b==2']
     """
     entries = {project_name(text): text for text in _ENTRY.split(lock) if _NAME.match(text)}
-    wanted_by = {
+    dependants = {
         name: {project_name(via) for via in _VIA.findall(text)} for name, text in entries.items()
     }
     needed = {project_name(root) for root in roots} & entries.keys()
-    while more := {name for name, by in wanted_by.items() if by & needed} - needed:
+    while more := {name for name, by in dependants.items() if by & needed} - needed:
         needed |= more
     return "".join(text for name, text in entries.items() if name in needed)

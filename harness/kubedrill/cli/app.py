@@ -26,7 +26,7 @@ from kubedrill.orders.certificates import Certificates
 from kubedrill.orders.manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
 from kubedrill.orders.pki import expires
 from kubedrill.orders.rotation import Rotation
-from kubedrill.orders.service import OrderService, put_images
+from kubedrill.orders.service import OrderService, import_images
 from kubedrill.runner.permission import require_permission
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
     with shown_progress(console) as building:
         orders_bundle(building)
     with Hosts(cluster, settings) as hosts, _connecting(cluster, hosts, settings) as connection:
-        imported = put_images(cluster, settings)
+        imported = import_images(cluster, settings)
         say(f"images: {imported} nodes got some" if imported else "images: every node has them")
         OrderService(connection.result(), settings, say).deploy(version)
         say(f"{version} is complete")
@@ -117,7 +117,7 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
     click.echo(f"{cluster.name}: order service {found.version}, {found.volumes} volumes")
     for part in found.components:
         click.echo(
-            f"  {part.name:9} {part.ready}/{part.wanted} ready{f'; {part.problem}' if part.problem else ''}"
+            f"  {part.name:9} {part.ready}/{part.replicas} ready{f'; {part.problem}' if part.problem else ''}"
         )
         for pod, node in sorted(part.nodes.items()):
             click.echo(

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from kubedrill.local.doctor import Finding, examine
+from kubedrill.local.doctor import HostCheck, examine
 
 _MARKS = {
     "ok": ("ok     ", "green"),
@@ -31,10 +31,10 @@ def doctor(context: click.Context) -> None:
     context.exit(_USAGE if missing else 0)
 
 
-def told(finding: Finding) -> Text:
+def told(finding: HostCheck) -> Text:
     """One finding in one line, and its fix below it."""
     mark, style = _MARKS[finding.state]
-    line = Text.assemble((mark, style), f"  {finding.name}: {finding.found}")
+    line = Text.assemble((mark, style), f"  {finding.name}: {finding.actual}")
     if finding.state != "ok":
         line.append(f" (expected: {finding.expected})")
         line.append(f"\n         {finding.fix}" if finding.fix else "")

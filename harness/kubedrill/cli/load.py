@@ -15,7 +15,7 @@ from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import load_settings
 from kubedrill.load.autoscaler_watch import AutoscalerWatch
 from kubedrill.load.result import result, table, write_result
-from kubedrill.load.run import LoadTest, Wanted
+from kubedrill.load.run import LoadRequest, LoadTest
 from kubedrill.load.steps import Objective, parse_rates, require_enough
 from kubedrill.orders.manifests import NODE_PORT
 from kubedrill.orders.service import OrderService
@@ -77,7 +77,7 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
     require_permission(cluster)
     run = f"l{secrets.token_hex(4)}"
     folder = settings.reports_dir / "orders" / run
-    wanted = Wanted(
+    wanted = LoadRequest(
         f"http://{cluster.endpoint_address}:{NODE_PORT}", asked, seconds, goal, saturate, scale_down
     )
     with (
@@ -90,7 +90,7 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
         watch = AutoscalerWatch(api, OrderService.namespace)
         test = LoadTest(run, wanted, settings, folder, watch, _tell)
         click.echo(table([])[0])
-        test.go()
+        test.execute()
     found = result(test, cluster.name)
     write_result(folder, test, found)
     (folder / "index.html").write_text(load_page_html(found), encoding="utf-8")

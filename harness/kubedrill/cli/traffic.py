@@ -12,8 +12,8 @@ from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import load_settings
 from kubedrill.orders.ledger import checks, judge, summary
 from kubedrill.orders.manifests import NODE_PORT
-from kubedrill.orders.traffic import Traffic, keep_on_for
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic import Traffic, sustain_traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 from kubedrill.runner.permission import require_permission
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
     url = f"http://{cluster.endpoint_address}:{NODE_PORT}"
     run = f"t{secrets.token_hex(4)}"
     path = settings.reports_dir / "orders" / f"{run}.jsonl"
-    plan = Plan(url, run, writes_per_s=writes, reads_per_s=reads, seed=secrets.randbits(32))
+    plan = TrafficPlan(url, run, writes_per_s=writes, reads_per_s=reads, seed=secrets.randbits(32))
     with Traffic(plan, path, settings.timeouts) as flow:
-        keep_on_for(seconds, flow.check)
+        sustain_traffic(seconds, flow.check)
         flow.stop()
         ledger = flow.read_back()
     for line in summary(ledger):

@@ -195,7 +195,7 @@ class AppSettings(Section):
         return f"{self.workload} in namespace {self.namespace}"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """In words: "deployment/shop in namespace shop (kustomize /srv/shop)"."""
         return f"{self.where} ({self.source})"
 

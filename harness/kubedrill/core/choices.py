@@ -104,7 +104,7 @@ def explain_missing_version(ctx: DrillContext) -> str | None:
     """Return why a drill that releases something cannot be run on this app, None where kubedrill has two versions."""
     if len(ctx.app.versions) >= 2:
         return None
-    return f"needs two versions to release, which only the sample application has; the app is {ctx.app.told}"
+    return f"needs two versions to release, which only the sample application has; the app is {ctx.app.description}"
 
 
 def pick(rng: random.Random, candidates: list[str], what: str) -> str:

@@ -21,8 +21,8 @@ from kubedrill.faults import PodKill
 from kubedrill.orders.ledger import checks, longest_pause_s, settle, summary
 from kubedrill.orders.manifests import NAMESPACE, NODE_PORT, STREAM
 from kubedrill.orders.service import OrderService
-from kubedrill.orders.traffic import Traffic, keep_on_for
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic import Traffic, sustain_traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Budget
@@ -100,13 +100,13 @@ class OrderDrill(Drill):
         settings = ctx.cluster.settings
         url = f"http://{ctx.cluster.inventory.endpoint_address}:{NODE_PORT}"
         run = f"{self.name}-{ctx.rng.getrandbits(32):08x}"
-        plan = Plan(url, run, WRITES_PER_S, READS_PER_S, seed=ctx.rng.getrandbits(32))
+        plan = TrafficPlan(url, run, WRITES_PER_S, READS_PER_S, seed=ctx.rng.getrandbits(32))
         path = ctx.writer.path.with_suffix(".ledger")  # not one of the records, which end in .jsonl
         with Traffic(plan, path, settings.timeouts) as traffic:
             with ctx.step("orders", f"{WRITES_PER_S:g} writes a second"):
-                keep_on_for(BEFORE_S, traffic.check)
+                sustain_traffic(BEFORE_S, traffic.check)
                 self._kill(ctx)
-                keep_on_for(AFTER_S, traffic.check)
+                sustain_traffic(AFTER_S, traffic.check)
                 traffic.stop()
             with ctx.step("orders", "every order is read back"):
                 ledger = traffic.read_back()
@@ -136,7 +136,7 @@ class OrderDrill(Drill):
 
     def _felt(self, ledger: Ledger) -> tuple[Check, ...]:
         """Compare what users felt with the limits; the prediction stands beside them."""
-        if ledger.found is None:
+        if ledger.read_back is None:
             return ()
         pause, delay = longest_pause_s(ledger), settle(ledger).worst_delay_s
         return (

@@ -26,8 +26,8 @@ from kubedrill.orders.ledger import checks, failures, longest_pause_s, summary
 from kubedrill.orders.manifests import HTTPS_NODE_PORT, NAMESPACE, NODE_PORT, VERSIONS
 from kubedrill.orders.rotation import Rotation
 from kubedrill.orders.service import OrderService
-from kubedrill.orders.traffic import Traffic, keep_on_for
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic import Traffic, sustain_traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,10 +111,10 @@ class OrderRotation(Drill):
             with ctx.step(
                 "orders", f"{WRITES_PER_S:g} writes a second by {' and by '.join(flows)}"
             ):
-                keep_on_for(BEFORE_S, check_all)
+                sustain_traffic(BEFORE_S, check_all)
                 with ctx.step(ctx.target, f"rotate {self.what}", lane="fault"):
                     self._rotate(ctx)
-                keep_on_for(AFTER_S, check_all)
+                sustain_traffic(AFTER_S, check_all)
                 for flow in flows.values():
                     flow.stop()
             with ctx.step("orders", "every order is read back"):
@@ -122,7 +122,7 @@ class OrderRotation(Drill):
         for way, ledger in ledgers.items():
             self._judge(ctx, way, ledger)
 
-    def _plans(self, ctx: DrillContext) -> dict[str, tuple[Plan, Path]]:
+    def _plans(self, ctx: DrillContext) -> dict[str, tuple[TrafficPlan, Path]]:
         """Return what to send by each way, and the file of its ledger, beside the record."""
         run, seed = (
             f"{self.name}-{ctx.rng.getrandbits(32):08x}",
@@ -139,7 +139,7 @@ class OrderRotation(Drill):
         plans = {}
         for way, url in ways.items():
             mark = way.partition(" ")[0]
-            plan = Plan(
+            plan = TrafficPlan(
                 url,
                 f"{run}-{mark}",
                 WRITES_PER_S,

@@ -13,7 +13,7 @@ from kubernetes.utils import parse_quantity
 from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.base.waits import Repeating, Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
-from kubedrill.load.autoscaling import Look, still_up
+from kubedrill.load.autoscaling import Observation, find_excess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +30,11 @@ class AutoscalerWatch(Repeating):
     """
 
     def __init__(self, api: ClusterApi, namespace: str) -> None:
-        super().__init__([self._look_again], POLL_S, patience_s=2 * api.settings.timeouts.api_call)
+        super().__init__(
+            [self._observe_again], POLL_S, patience_s=2 * api.settings.timeouts.api_call
+        )
         self._api, self._namespace = api, namespace
-        self._looks: dict[str, list[Look]] = {}
+        self._observations: dict[str, list[Observation]] = {}
         self._selectors: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -41,19 +43,23 @@ class AutoscalerWatch(Repeating):
         Raises:
             ApiUnavailable, ApiException: the API does not answer.
         """
-        self._look()
+        self._observe()
         return super().__enter__()
 
-    def looks(self) -> dict[str, tuple[Look, ...]]:
+    def observations(self) -> dict[str, tuple[Observation, ...]]:
         """Return what was seen so far, by the autoscaler's name; empty: the namespace has none."""
-        return {name: tuple(looks) for name, looks in self._looks.items()}
+        return {name: tuple(observations) for name, observations in self._observations.items()}
 
     def ready_pods(self) -> int | None:
         """Return how many pods of all that is scaled were ready at the last look.
 
         None: nothing is scaled.
         """
-        return sum(len(looks[-1].ready) for looks in self._looks.values()) if self._looks else None
+        return (
+            sum(len(observations[-1].ready) for observations in self._observations.values())
+            if self._observations
+            else None
+        )
 
     def wait_scaled_down(self) -> str:
         """Wait (timeouts.scale_down) until all is as before the load.
@@ -63,7 +69,9 @@ class AutoscalerWatch(Repeating):
 
         def settled() -> bool | Waiting:
             left = [
-                f"{name}: {why}" for name, looks in self.looks().items() if (why := still_up(looks))
+                f"{name}: {why}"
+                for name, observations in self.observations().items()
+                if (why := find_excess(observations))
             ]
             return Waiting("; ".join(left)) if left else True
 
@@ -80,26 +88,26 @@ class AutoscalerWatch(Repeating):
             return str(error)
         return ""
 
-    def _look_again(self) -> None:
+    def _observe_again(self) -> None:
         # the next look's bounds reach back to the last one that was answered
         with contextlib.suppress(ApiUnavailable, ApiException):
-            self._look()
+            self._observe()
 
-    def _look(self) -> None:
+    def _observe(self) -> None:
         asked = time.monotonic_ns()
         path = f"/apis/autoscaling/v2/namespaces/{self._namespace}/horizontalpodautoscalers"
         for scaler in self._get(path)["items"]:
             pods = self._pods(scaler["spec"]["scaleTargetRef"])
-            look = look_from(scaler, pods, asked, time.monotonic_ns())
-            self._looks.setdefault(scaler["metadata"]["name"], []).append(look)
+            observation = observe(scaler, pods, asked, time.monotonic_ns())
+            self._observations.setdefault(scaler["metadata"]["name"], []).append(observation)
 
     def _pods(self, target: Mapping[str, str]) -> list[dict[str, Any]]:
         name, plural = target["name"], f"{target['kind'].lower()}s"
         if name not in self._selectors:
-            found = self._get(
+            workload = self._get(
                 f"/apis/{target['apiVersion']}/namespaces/{self._namespace}/{plural}/{name}"
             )
-            labels = found["spec"]["selector"].get("matchLabels", {})
+            labels = workload["spec"]["selector"].get("matchLabels", {})
             self._selectors[name] = ",".join(f"{key}={value}" for key, value in labels.items())
         items: list[dict[str, Any]] = self._get(
             f"/api/v1/namespaces/{self._namespace}/pods?labelSelector={self._selectors[name]}"
@@ -110,9 +118,9 @@ class AutoscalerWatch(Repeating):
         return json.loads(self._api.get_raw(path))
 
 
-def look_from(
+def observe(
     scaler: Mapping[str, Any], pods: list[dict[str, Any]], asked: int, answered: int
-) -> Look:
+) -> Observation:
     """Make a look from the API's own objects.
 
     A pod that is being deleted counts until it is gone, but not as ready.
@@ -124,7 +132,7 @@ def look_from(
         for c in status.get("conditions") or []
         if c["type"] != "ScalingLimited" and c["status"] == "False"
     ]
-    return Look(
+    return Observation(
         asked=asked,
         answered=answered,
         desired=int(status.get("desiredReplicas") or 0),
@@ -140,28 +148,26 @@ def look_from(
     )
 
 
-def _metrics(
-    wanted: list[dict[str, Any]], current: list[dict[str, Any]]
-) -> list[tuple[str, float]]:
+def _metrics(specs: list[dict[str, Any]], current: list[dict[str, Any]]) -> list[tuple[str, float]]:
     """Pair each resource's value with its target: ("cpu 312m of 250m", 1.25)."""
-    seen = {
+    measured = {
         metric["resource"]["name"]: metric["resource"]["current"]
         for metric in current
         if "resource" in metric
     }
-    found = []
-    for metric in wanted:
+    metrics = []
+    for metric in specs:
         resource = metric.get("resource")
-        if resource is None or resource["name"] not in seen:
+        if resource is None or resource["name"] not in measured:
             continue
         kind = "averageValue" if "averageValue" in resource["target"] else "averageUtilization"
-        value, target = seen[resource["name"]].get(kind), resource["target"].get(kind)
+        value, target = measured[resource["name"]].get(kind), resource["target"].get(kind)
         if value is None or target is None:
             continue
         unit = "%" if kind == "averageUtilization" else ""
         share = _number(value) / _number(target)
-        found.append((f"{resource['name']} {value}{unit} of {target}{unit} a pod", share))
-    return found
+        metrics.append((f"{resource['name']} {value}{unit} of {target}{unit} a pod", share))
+    return metrics
 
 
 def _number(quantity: str | int) -> float:

@@ -28,7 +28,7 @@ Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """One answer about one autoscaler; pods are names.
 
     ``metrics`` is what it saw beside its target, ``share`` the highest of them as a share of the
@@ -48,7 +48,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadPhase:
     """When a step of load began and ended."""
 
     rate: float
@@ -107,16 +107,16 @@ class Autoscaled:
     """
 
     name: str
-    looks: tuple[Look, ...]
+    observations: tuple[Observation, ...]
     ups: tuple[ScaleUp, ...]
     down: ScaleDown | None
-    said: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 def account(
     name: str,
-    looks: Sequence[Look],
-    loads: Sequence[Load],
+    observations: Sequence[Observation],
+    phases: Sequence[LoadPhase],
     first_answers: Mapping[str, int],
     watched_until: int,
 ) -> Autoscaled:
@@ -124,28 +124,32 @@ def account(
 
     ``first_answers`` says when each pod first acknowledged a write.
     """
-    if not looks or not loads:
+    if not observations or not phases:
         return Autoscaled(
-            name, tuple(looks), (), None, ("not known: the API answered no question about it",)
+            name,
+            tuple(observations),
+            (),
+            None,
+            ("not known: the API answered no question about it",),
         )
-    ups = tuple(_scale_ups(looks, loads, first_answers))
-    down = _scale_down(looks, loads[-1].ended, watched_until) if ups else None
-    said = _words(looks, ups, down, watched_until)
+    ups = tuple(_scale_ups(observations, phases, first_answers))
+    down = _scale_down(observations, phases[-1].ended, watched_until) if ups else None
+    lines = _describe(observations, ups, down, watched_until)
     if ups and not first_answers:
-        said.append(
+        lines.append(
             "no answer named its pod, so when new pods first answered is not known: kubedrill app deploy"
         )
-    return Autoscaled(name, tuple(looks), ups, down, tuple(said))
+    return Autoscaled(name, tuple(observations), ups, down, tuple(lines))
 
 
-def still_up(looks: Sequence[Look]) -> str | None:
+def find_excess(observations: Sequence[Observation]) -> str | None:
     """Say what the autoscaler has not taken back yet.
 
     None where it asks for no more than at first and has no more.
     """
-    if not looks:
+    if not observations:
         return None
-    first, last = looks[0], looks[-1]
+    first, last = observations[0], observations[-1]
     if last.desired > first.desired:
         return f"{last.desired} pods wanted, {first.desired} before the load"
     return (
@@ -154,129 +158,153 @@ def still_up(looks: Sequence[Look]) -> str | None:
 
 
 def _scale_ups(
-    looks: Sequence[Look], loads: Sequence[Load], first_answers: Mapping[str, int]
+    observations: Sequence[Observation],
+    phases: Sequence[LoadPhase],
+    first_answers: Mapping[str, int],
 ) -> list[ScaleUp]:
     rises = [
         (old, new)
-        for old, new in pairwise(looks)
-        if new.desired > old.desired and new.answered > loads[0].begun
+        for old, new in pairwise(observations)
+        if new.desired > old.desired and new.answered > phases[0].begun
     ]
-    known = set(looks[0].pods)
-    found = []
+    known = set(observations[0].pods)
+    ups = []
     for number, (old, new) in enumerate(rises):
-        until = rises[number + 1][0].answered if number + 1 < len(rises) else looks[-1].answered
+        until = (
+            rises[number + 1][0].answered if number + 1 < len(rises) else observations[-1].answered
+        )
         came = [
-            name for look in looks if old.asked <= look.asked <= until for name in sorted(look.pods)
+            name
+            for observation in observations
+            if old.asked <= observation.asked <= until
+            for name in sorted(observation.pods)
         ]
         names = [name for name in dict.fromkeys(came) if name not in known][
             : new.desired - old.desired
         ]
         known.update(came)
-        causes = _causes(old.asked, new.answered, loads)
-        pods = tuple(_new_pod(pod, looks, causes, first_answers.get(pod)) for pod in names)
-        rates = tuple(load.rate for load in causes)
+        causes = _causes(old.asked, new.answered, phases)
+        pods = tuple(_new_pod(pod, observations, causes, first_answers.get(pod)) for pod in names)
+        rates = tuple(phase.rate for phase in causes)
         decided = _since(causes, old.asked, new.answered)
-        found.append(ScaleUp(old.desired, new.desired, rates, decided, new.metrics, pods))
-    return found
+        ups.append(ScaleUp(old.desired, new.desired, rates, decided, new.metrics, pods))
+    return ups
 
 
-def _causes(after: int, by: int, loads: Sequence[Load]) -> list[Load]:
+def _causes(after: int, by: int, phases: Sequence[LoadPhase]) -> list[LoadPhase]:
     """The steps that may have caused a change.
 
     Those that began within LAG_S before it, else the one that ran.
     """
-    begun = [load for load in loads if load.begun <= by] or [loads[0]]
-    recent = [load for load in begun if after - load.begun <= LAG_S * NS]
+    begun = [phase for phase in phases if phase.begun <= by] or [phases[0]]
+    recent = [phase for phase in begun if after - phase.begun <= LAG_S * NS]
     return recent or [begun[-1]]
 
 
-def _since(causes: Sequence[Load], after: int, by: int) -> Bounds:
+def _since(causes: Sequence[LoadPhase], after: int, by: int) -> Bounds:
     """From the last of the possible causes at the least, from the first of them at the most."""
     return max(0.0, (after - causes[-1].begun) / NS), (by - causes[0].begun) / NS
 
 
 def _new_pod(
-    name: str, looks: Sequence[Look], causes: Sequence[Load], answered: int | None
+    name: str,
+    observations: Sequence[Observation],
+    causes: Sequence[LoadPhase],
+    answered: int | None,
 ) -> NewPod:
     turned = next(
-        ((old, new) for old, new in pairwise(looks) if name in new.ready and name not in old.ready),
+        (
+            (old, new)
+            for old, new in pairwise(observations)
+            if name in new.ready and name not in old.ready
+        ),
         None,
     )
     ready = _since(causes, turned[0].asked, turned[1].answered) if turned else None
     return NewPod(name, ready, None if answered is None else _since(causes, answered, answered))
 
 
-def _scale_down(looks: Sequence[Look], loaded_until: int, watched_until: int) -> ScaleDown:
+def _scale_down(
+    observations: Sequence[Observation], loaded_until: int, watched_until: int
+) -> ScaleDown:
     """How long until it asks for as many as before the load, and until the others are gone."""
-    first = looks[0].desired
-    decided = _settled(looks, lambda look: look.desired <= first, loaded_until)
+    first = observations[0].desired
+    decided = _settled(observations, lambda observation: observation.desired <= first, loaded_until)
     gone = _settled(
-        looks, lambda look: look.desired <= first and len(look.pods) <= first, loaded_until
+        observations,
+        lambda observation: observation.desired <= first and len(observation.pods) <= first,
+        loaded_until,
     )
     return ScaleDown(first, decided, gone, max(0.0, (watched_until - loaded_until) / NS))
 
 
 def _settled(
-    looks: Sequence[Look], holds: Callable[[Look], bool], loaded_until: int
+    observations: Sequence[Observation], holds: Callable[[Observation], bool], loaded_until: int
 ) -> Bounds | None:
     """Between the last look that does not hold and the one after it.
 
     None where the last of all does not.
     """
-    wrong = [number for number, look in enumerate(looks) if not holds(look)]
-    if not wrong or wrong[-1] == len(looks) - 1:
+    wrong = [number for number, observation in enumerate(observations) if not holds(observation)]
+    if not wrong or wrong[-1] == len(observations) - 1:
         return None
-    old, new = looks[wrong[-1]], looks[wrong[-1] + 1]
+    old, new = observations[wrong[-1]], observations[wrong[-1] + 1]
     return max(0.0, (old.asked - loaded_until) / NS), max(0.0, (new.answered - loaded_until) / NS)
 
 
-def _words(
-    looks: Sequence[Look], ups: Sequence[ScaleUp], down: ScaleDown | None, watched_until: int
+def _describe(
+    observations: Sequence[Observation],
+    ups: Sequence[ScaleUp],
+    down: ScaleDown | None,
+    watched_until: int,
 ) -> list[str]:
-    said = []
-    edges = [*(look.answered for look in looks), max(watched_until, looks[-1].answered)]
+    lines = []
+    edges = [
+        *(observation.answered for observation in observations),
+        max(watched_until, observations[-1].answered),
+    ]
     gap_s = max((later - earlier) / NS for earlier, later in pairwise(edges))
     if gap_s > GAP_S:
-        said.append(f"no answer about it for {gap_s:.0f} s: what happened then is not known")
+        lines.append(f"no answer about it for {gap_s:.0f} s: what happened then is not known")
     if not ups:
         seen = "was seen" if gap_s > GAP_S else "happened"
-        said.append(
-            f"no scale-up {seen}: {looks[0].desired} pods wanted before the load; {_peak(looks)}"
+        lines.append(
+            f"no scale-up {seen}: {observations[0].desired} pods wanted before the load; {_peak(observations)}"
         )
     for up in ups:
         steps = " or ".join(f"{rate:g}/s" for rate in up.rates)
-        said.append(
+        lines.append(
             f"{up.before} → {up.after} pods wanted {between(up.decided_s)} after the step to {steps} began"
         )
-        said += [_pod_words(pod) for pod in up.pods]
+        lines += [_describe_pod(pod) for pod in up.pods]
         if not up.pods:
-            said.append("no new pod was seen after that")
+            lines.append("no new pod was seen after that")
     if down is not None:
         missing = f"not within {down.watched_s:.0f} s"
         decided = between(down.decided_s) if down.decided_s else missing
         gone = between(down.gone_s) if down.gone_s else missing
-        said.append(
+        lines.append(
             f"back to {down.to} pods after the load: wanted {decided}, the others gone {gone}"
         )
-    if any(look.desired >= look.most for look in looks):
-        said.append(f"it reached its maximum of {looks[0].most} pods")
-    said += [
+    if any(observation.desired >= observation.most for observation in observations):
+        lines.append(f"it reached its maximum of {observations[0].most} pods")
+    lines += [
         f"it complained: {problem}"
-        for problem in dict.fromkeys(look.problem for look in looks)
+        for problem in dict.fromkeys(observation.problem for observation in observations)
         if problem
     ]
-    return said
+    return lines
 
 
-def _peak(looks: Sequence[Look]) -> str:
-    known = [look for look in looks if look.share is not None]
+def _peak(observations: Sequence[Observation]) -> str:
+    known = [observation for observation in observations if observation.share is not None]
     if not known:
         return "it had no metrics"
-    highest = max(known, key=lambda look: look.share or 0)
+    highest = max(known, key=lambda observation: observation.share or 0)
     return f"it saw {highest.metrics} at most"
 
 
-def _pod_words(pod: NewPod) -> str:
+def _describe_pod(pod: NewPod) -> str:
     ready = f"ready {between(pod.ready_s)}" if pod.ready_s else "was not seen ready"
     answered = (
         f"first answer {between(pod.answered_s)}" if pod.answered_s else "no answer of it was seen"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.base.model import Check
-    from kubedrill.load.autoscaling import Autoscaled, Look
+    from kubedrill.load.autoscaling import Autoscaled, Observation
     from kubedrill.load.run import LoadTest
     from kubedrill.load.steps import Step
     from kubedrill.orders.ledger import Write
@@ -33,7 +33,7 @@ def result(test: LoadTest, cluster: str) -> dict[str, Any]:
     Seconds count from ``started``; null is "for ever", or "did not happen".
     """
     objective, knee, checks, verdict = (
-        test.wanted.objective,
+        test.request.objective,
         test.knee,
         test.checks(),
         test.verdict(),
@@ -42,7 +42,7 @@ def result(test: LoadTest, cluster: str) -> dict[str, Any]:
         "schema": 1,
         "run": test.run,
         "cluster": cluster,
-        "url": test.wanted.url,
+        "url": test.request.url,
         "started": datetime.fromtimestamp(test.started, UTC).isoformat(timespec="seconds"),
         "verdict": verdict.value,
         "exit_code": verdict.exit_code,
@@ -57,9 +57,9 @@ def result(test: LoadTest, cluster: str) -> dict[str, Any]:
     }
 
 
-def write_result(folder: Path, test: LoadTest, found: dict[str, Any]) -> None:
+def write_result(folder: Path, test: LoadTest, document: dict[str, Any]) -> None:
     """Write load.json and load.hlog."""
-    text = json.dumps(found, indent=1, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
     (folder / "load.json").write_text(f"{text}\n", encoding="utf-8")
     per_second = _by_second(test)
     last = max(per_second, default=-1)
@@ -118,44 +118,39 @@ def _step(test: LoadTest, step: Step) -> dict[str, Any]:
         "times_ms": {name: _finite(step.percentile(share)) for name, share in SHARES.items()},
         "generator_late_ms": round(step.late_ms, 3),
         "ready_pods": step.pods,
-        "failing": step.failing(test.wanted.objective),
+        "failing": step.failing(test.request.objective),
     }
 
 
 def _scaler(test: LoadTest, scaler: Autoscaled) -> dict[str, Any]:
     return {
         "name": scaler.name,
-        "said": list(scaler.said),
+        "said": list(scaler.lines),
         "scale_ups": [asdict(up) for up in scaler.ups],
         "scale_down": asdict(scaler.down) if scaler.down else None,
-        "least": scaler.looks[0].least if scaler.looks else None,
-        "most": scaler.looks[0].most if scaler.looks else None,
+        "least": scaler.observations[0].least if scaler.observations else None,
+        "most": scaler.observations[0].most if scaler.observations else None,
         "replicas": [
             {
-                "at_s": _since(test, look.answered),
-                "wanted": look.desired,
-                "pods": len(look.pods),
-                "ready": len(look.ready),
+                "at_s": _since(test, observation.answered),
+                "wanted": observation.desired,
+                "pods": len(observation.pods),
+                "ready": len(observation.ready),
             }
-            for look in _changed(scaler.looks)
+            for observation in _changed(scaler.observations)
         ],
     }
 
 
-def _replicas(test: LoadTest, look: Look) -> dict[str, Any]:
-    counts = {"wanted": look.desired, "pods": len(look.pods), "ready": len(look.ready)}
-    return {"at_s": _since(test, look.answered), **counts}
-
-
-def _changed(looks: Sequence[Look]) -> Iterator[Look]:
+def _changed(observations: Sequence[Observation]) -> Iterator[Observation]:
     """Leave out what shows the same numbers as the look before and the look after it."""
 
-    def numbers(look: Look) -> tuple[int, int, int]:
-        return look.desired, len(look.pods), len(look.ready)
+    def numbers(observation: Observation) -> tuple[int, int, int]:
+        return observation.desired, len(observation.pods), len(observation.ready)
 
-    yield from looks[:1]
-    for old, new in pairwise(looks):
-        if numbers(old) != numbers(new) or new is looks[-1]:
+    yield from observations[:1]
+    for old, new in pairwise(observations):
+        if numbers(old) != numbers(new) or new is observations[-1]:
             yield new
 
 
@@ -169,10 +164,10 @@ def _seconds(test: LoadTest) -> list[list[int]]:
 
 def _by_second(test: LoadTest) -> dict[int, list[Write]]:
     """Every write by the second in which it was due."""
-    found: dict[int, list[Write]] = {}
+    writes: dict[int, list[Write]] = {}
     for write in (write for ledger in test.ledgers for write in ledger.writes.values()):
-        found.setdefault((write.due - test.started_mono) // NS, []).append(write)
-    return found
+        writes.setdefault((write.due - test.started_mono) // NS, []).append(write)
+    return writes
 
 
 def _done(writes: Iterable[Write]) -> Iterator[Write]:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Check, VerdictKind
-from kubedrill.load.autoscaling import Autoscaled, Load, account
+from kubedrill.load.autoscaling import Autoscaled, LoadPhase, account
 from kubedrill.load.steps import Knee, Objective, Step, knee, measure, next_rate, objective_check
 from kubedrill.orders.ledger import ACKNOWLEDGED, checks, judge
 from kubedrill.orders.ledger_file import read_ledger
-from kubedrill.orders.traffic import Traffic, keep_on_for
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic import Traffic, sustain_traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LoadRequest:
     """What a load test is to do. ``rates`` in writes a second, ``seconds`` of each step."""
 
     url: str
@@ -51,11 +51,11 @@ class LoadTest:
     """
 
     run: str
-    wanted: Wanted
+    request: LoadRequest
     settings: Settings
     folder: Path
     watch: AutoscalerWatch | None = None
-    tell: Callable[[Step], None] = lambda _step: None
+    report: Callable[[Step], None] = lambda _step: None
     steps: list[Step] = field(default_factory=list)
     ledgers: list[Ledger] = field(default_factory=list)
     scalers: list[Autoscaled] = field(default_factory=list)
@@ -65,7 +65,7 @@ class LoadTest:
     started_mono: int = field(default_factory=time.monotonic_ns)
     _flows: list[Traffic] = field(default_factory=list)
 
-    def go(self) -> None:
+    def execute(self) -> None:
         """Do it all. A service that stops answering and an interruption end the load early.
 
         What was measured stays.
@@ -82,29 +82,29 @@ class LoadTest:
     def knee(self) -> Knee | None:
         """Where throughput or times break; None without a step."""
         late_ms = self.settings.load.late_ms
-        return knee(self.steps, self.wanted.objective, late_ms) if self.steps else None
+        return knee(self.steps, self.request.objective, late_ms) if self.steps else None
 
     def checks(self) -> list[Check]:
         """Return what the verdict depends on.
 
         The objective, every order, and that the test ran to its end.
         """
-        found = [
+        results = [
             objective_check(
                 self.steps,
-                self.wanted.objective,
+                self.request.objective,
                 late_ms=self.settings.load.late_ms,
                 min_writes=self.settings.probes.min_samples,
             )
         ]
-        found += _orders(self.steps, self.ledgers)
+        results += _orders(self.steps, self.ledgers)
         ended = Check(
             "the test ran to its end",
             None if self.stopped else True,
             self.stopped or "it did",
             "to its end",
         )
-        return [*found, ended]
+        return [*results, ended]
 
     def verdict(self) -> VerdictKind:
         """Return ABORTED for a test that was asked to stop, else what its checks come to."""
@@ -119,27 +119,29 @@ class LoadTest:
             self.stopped = self.stopped or str(error)
 
     def _load(self) -> None:
-        wanted, since = self.wanted, 0
+        request, since = self.request, 0
         while (
-            rate := next_rate(wanted.rates, self.steps, wanted.objective, saturate=wanted.saturate)
+            rate := next_rate(
+                request.rates, self.steps, request.objective, saturate=request.saturate
+            )
         ) is not None:
-            plan = Plan(
-                wanted.url, f"{self.run}-{rate:g}", rate, reads_per_s=0, repeated=0, since=since
+            plan = TrafficPlan(
+                request.url, f"{self.run}-{rate:g}", rate, reads_per_s=0, repeated=0, since=since
             )
             path = self.folder / f"{rate:g}.ledger"
             with Traffic(plan, path, self.settings.timeouts) as flow:
                 begun = time.monotonic_ns()
-                keep_on_for(wanted.seconds, flow.check)
+                sustain_traffic(request.seconds, flow.check)
                 ended = time.monotonic_ns()
                 pods = self.watch.ready_pods() if self.watch else None
                 flow.stop()
             ledger = read_ledger(path)
-            step = measure(ledger, rate, begun, ended, wanted.objective.within_ms, pods)
+            step = measure(ledger, rate, begun, ended, request.objective.within_ms, pods)
             since = flow.since
             self.steps.append(step)
             self.ledgers.append(ledger)
             self._flows.append(flow)
-            self.tell(step)
+            self.report(step)
 
     def _read_back(self) -> None:
         """Only after the last step: reading back is load too, and would lie between the steps."""
@@ -147,27 +149,28 @@ class LoadTest:
             self.ledgers[number] = flow.read_back()
 
     def _wait_scaled_down(self) -> None:
-        if self.watch is not None and self.wanted.scale_down and self.steps:
+        if self.watch is not None and self.request.scale_down and self.steps:
             self.watch.wait_scaled_down()  # what is left then is in the looks, and told
 
     def _account(self) -> None:
         if self.watch is None:
             return
-        loads = [Load(step.rate, step.begun, step.ended) for step in self.steps]
+        phases = [LoadPhase(step.rate, step.begun, step.ended) for step in self.steps]
         answers = first_answers(self.ledgers)
         now = time.monotonic_ns()
         self.scalers = [
-            account(name, looks, loads, answers, now) for name, looks in self.watch.looks().items()
+            account(name, observations, phases, answers, now)
+            for name, observations in self.watch.observations().items()
         ]
 
 
 def first_answers(ledgers: Sequence[Ledger]) -> dict[str, int]:
     """Return when each pod first acknowledged a write, by the name that its answers carry."""
-    found: dict[str, int] = {}
+    answers: dict[str, int] = {}
     for write in (write for ledger in ledgers for write in ledger.writes.values()):
         if write.outcome == ACKNOWLEDGED and write.server:
-            found[write.server] = min(write.done, found.get(write.server, write.done))
-    return found
+            answers[write.server] = min(write.done, answers.get(write.server, write.done))
+    return answers
 
 
 def _orders(steps: Sequence[Step], ledgers: Sequence[Ledger]) -> list[Check]:
@@ -178,14 +181,14 @@ def _orders(steps: Sequence[Step], ledgers: Sequence[Ledger]) -> list[Check]:
     A step without an acknowledgement proves nothing of orders, and is none's loss: the objective
     tells of it.
     """
-    found = []
+    results = []
     for step, ledger in zip(steps, ledgers, strict=True):
         bad = [check for check in checks(ledger, min_acknowledged=0) if not check.ok]
-        found += [
+        results += [
             Check(f"{check.name} ({step.rate:g}/s)", check.ok, check.found, check.expected)
             for check in bad
         ]
-    if found or not ledgers:
-        return found
+    if results or not ledgers:
+        return results
     total = sum(step.acknowledged for step in steps)
     return [Check("every acknowledged order is there once", True, f"{total:,} were", "all of them")]

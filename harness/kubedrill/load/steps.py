@@ -266,12 +266,12 @@ def knee(steps: Sequence[Step], objective: Objective, late_ms: float) -> Knee:
 
     What comes after that one does not count.
     """
-    found = None
+    highest = None
     for step in sorted(steps, key=lambda step: step.rate):
         if why := step.failing(objective):
-            return Knee(found, step.rate, why, doubt=step.late_ms > late_ms)
-        found = step.rate
-    return Knee(found, None, "")
+            return Knee(highest, step.rate, why, doubt=step.late_ms > late_ms)
+        highest = step.rate
+    return Knee(highest, None, "")
 
 
 def objective_check(
@@ -289,7 +289,7 @@ def objective_check(
     if not reached:
         return Check(name, None, "no step reached its rate", expected)
     step = reached[0]
-    found = (
+    actual = (
         f"at {step.rate:g} a second {step.throughput:.1f} acknowledged, {step.errors:.2%} errors, "
         f"{step.within:,} of {step.due:,} in time, {100 * objective.share:g} % within "
         f"{milliseconds(step.percentile(objective.share))}"
@@ -299,14 +299,14 @@ def objective_check(
             f"the traffic generator was late (1 % of the writes by {step.late_ms:.0f} ms or more)"
         )
         return Check(
-            name, None, f"{late}: {found}", f"{expected}; a generator at most {late_ms:g} ms late"
+            name, None, f"{late}: {actual}", f"{expected}; a generator at most {late_ms:g} ms late"
         )
     least = max(objective.least_writes, min_writes)
     if step.due < least and step.due - step.within <= least - objective.needed(least):
         return Check(
-            name, None, f"too few writes to tell: {found}", f"{expected}; {least:,} writes or more"
+            name, None, f"too few writes to tell: {actual}", f"{expected}; {least:,} writes or more"
         )
-    return Check(name, not step.failing(objective), found, expected)
+    return Check(name, not step.failing(objective), actual, expected)
 
 
 def milliseconds(value: float) -> str:

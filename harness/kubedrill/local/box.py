@@ -140,12 +140,12 @@ def _unpack(tar: Path, root: Path, folder: Path) -> None:
         ["systemctl", f"--root={root}", "enable", "systemd-networkd.service"],
     )
     for name, pattern in (("vmlinuz", "vmlinuz-*"), ("initrd", "initrd.img-*")):
-        found = sorted((root / "boot").glob(pattern))
-        if not found:
+        files = sorted((root / "boot").glob(pattern))
+        if not files:
             raise BuildFailed(
                 f"the node's root has no /boot/{pattern}: remove {tar} and build again"
             )
-        shutil.copyfile(found[-1], folder / name)
+        shutil.copyfile(files[-1], folder / name)
 
 
 def _make_disk(root: Path, folder: Path) -> None:

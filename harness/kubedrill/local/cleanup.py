@@ -78,12 +78,12 @@ def remove_nodes() -> list[str]:
         ("container", ("ps", "--all", "--quiet"), ("rm", "--force", "--volumes")),
         ("network", ("network", "ls", "--quiet"), ("network", "rm")),
     ):
-        found = docker_lines(*listing, "--filter", f"label={LABEL}")
-        if found:
-            for name in found if kind == "container" else ():
+        identifiers = docker_lines(*listing, "--filter", f"label={LABEL}")
+        if identifiers:
+            for name in identifiers if kind == "container" else ():
                 unfreeze(name)
-            docker_lines(*removal, *found)
-            removed.append(f"{len(found)} {kind}{'s' if len(found) > 1 else ''}")
+            docker_lines(*removal, *identifiers)
+            removed.append(f"{len(identifiers)} {kind}{'s' if len(identifiers) > 1 else ''}")
     return removed
 
 

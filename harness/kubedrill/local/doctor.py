@@ -45,7 +45,7 @@ default is 128."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HostCheck:
     """One thing that was looked at.
 
     ``fix`` is the command, or the sentence, that mends it; empty when ok.
@@ -53,28 +53,28 @@ class Finding:
 
     name: str
     state: State
-    found: str
+    actual: str
     expected: str
     fix: str = ""
 
 
-def check_python(version: tuple[int, int, int]) -> Finding:
+def check_python(version: tuple[int, int, int]) -> HostCheck:
     """Python runs the harness and Ansible."""
-    found = ".".join(map(str, version))
+    actual = ".".join(map(str, version))
     good = version >= NEEDED_PYTHON
-    return Finding(
-        "python", "ok" if good else "missing", found, "3.11 or newer", "" if good else "make setup"
+    return HostCheck(
+        "python", "ok" if good else "missing", actual, "3.11 or newer", "" if good else "make setup"
     )
 
 
-def check_machine(machine: str) -> Finding:
+def check_machine(machine: str) -> HostCheck:
     """Release bundles are built for one architecture."""
     good = machine in ("x86_64", "amd64")
     fix = "" if good else "run kubedrill on an x86-64 host; nodes elsewhere need inventories/bare"
-    return Finding("architecture", "ok" if good else "missing", machine, "x86_64", fix)
+    return HostCheck("architecture", "ok" if good else "missing", machine, "x86_64", fix)
 
 
-def check_cpus(count: int) -> Finding:
+def check_cpus(count: int) -> HostCheck:
     """Count the cores.
 
     >>> check_cpus(1).state, check_cpus(2).state
@@ -85,31 +85,33 @@ def check_cpus(count: int) -> Finding:
         if count >= 2
         else "give this host a second core: with one, etcd misses its deadlines under load"
     )
-    return Finding("cpus", "ok" if count >= 2 else "warn", str(count), "2 or more", fix)
+    return HostCheck("cpus", "ok" if count >= 2 else "warn", str(count), "2 or more", fix)
 
 
-def check_amount(name: str, found: int, needed: int, good: int, fix: str) -> Finding:
+def check_amount(name: str, actual: int, needed: int, good: int, fix: str) -> HostCheck:
     """Compare an amount of bytes with what is needed and with what is comfortable.
 
     >>> check_amount("memory", 5 * GIB, 4 * GIB, 6 * GIB, "add memory").state
     'warn'
     """
-    state: State = "missing" if found < needed else "warn" if found < good else "ok"
+    state: State = "missing" if actual < needed else "warn" if actual < good else "ok"
     expected = f"{needed / GIB:.0f} GiB, better {good / GIB:.0f}"
-    return Finding(name, state, f"{found / GIB:.1f} GiB", expected, "" if state == "ok" else fix)
+    return HostCheck(name, state, f"{actual / GIB:.1f} GiB", expected, "" if state == "ok" else fix)
 
 
-def check_cgroups(version: int) -> Finding:
+def check_cgroups(version: int) -> HostCheck:
     """Both versions work; Kubernetes is about to drop the first."""
     fix = "" if version == 2 else "nothing to do: the nodes and the kubelet are configured for it"
-    return Finding("cgroups", "ok" if version == 2 else "warn", f"v{version}", "v2 (v1 works)", fix)
+    return HostCheck(
+        "cgroups", "ok" if version == 2 else "warn", f"v{version}", "v2 (v1 works)", fix
+    )
 
 
-def check_inotify(instances: int) -> Finding:
+def check_inotify(instances: int) -> HostCheck:
     """All nodes share one limit."""
     good = instances >= NEEDED_INOTIFY
     fix = "" if good else f"sudo sysctl -w fs.inotify.max_user_instances={NEEDED_INOTIFY}"
-    return Finding(
+    return HostCheck(
         "inotify instances",
         "ok" if good else "warn",
         str(instances),
@@ -118,11 +120,11 @@ def check_inotify(instances: int) -> Finding:
     )
 
 
-def check_packages(missing: list[str]) -> Finding:
+def check_packages(missing: list[str]) -> HostCheck:
     """Debian packages that make setup installs."""
     if not missing:
-        return Finding("packages", "ok", "all installed", "what make setup installs")
-    return Finding(
+        return HostCheck("packages", "ok", "all installed", "what make setup installs")
+    return HostCheck(
         "packages",
         "missing",
         f"not installed: {' '.join(missing)}",
@@ -131,31 +133,31 @@ def check_packages(missing: list[str]) -> Finding:
     )
 
 
-def check_docker(version: str, problem: str, *, root: bool, service_manager: bool) -> Finding:
+def check_docker(version: str, problem: str, *, root: bool, service_manager: bool) -> HostCheck:
     """Docker runs the nodes where there is no hypervisor.
 
     A daemon that `kubedrill up` can start is not missing.
     """
     expected = "a daemon that answers you"
     if not version:
-        return Finding("docker", "missing", "not installed", expected, "make setup")
+        return HostCheck("docker", "missing", "not installed", expected, "make setup")
     if not problem:
-        return Finding("docker", "ok", version, expected)
+        return HostCheck("docker", "ok", version, expected)
     if "permission denied" in problem.lower():
         fix = "sudo usermod -aG docker $USER, then log in again"
-        return Finding("docker", "missing", f"{version}, but you may not use it", expected, fix)
+        return HostCheck("docker", "missing", f"{version}, but you may not use it", expected, fix)
     if root or service_manager:
-        return Finding(
+        return HostCheck(
             "docker", "warn", f"{version}, daemon not running", expected, "kubedrill up starts it"
         )
-    return Finding(
+    return HostCheck(
         "docker", "missing", f"{version}, daemon not running: {problem}", expected, "sudo dockerd &"
     )
 
 
-def check_vagrant(version: str) -> Finding:
+def check_vagrant(version: str) -> HostCheck:
     """Vagrant makes the nodes."""
-    return Finding(
+    return HostCheck(
         "vagrant",
         "ok" if version else "missing",
         version or "not installed",
@@ -164,34 +166,34 @@ def check_vagrant(version: str) -> Finding:
     )
 
 
-def check_kernel(failed: list[str]) -> Finding:
+def check_kernel(failed: list[str]) -> HostCheck:
     """Nodes as containers use the host's kernel.
 
     Each feature was tried in a network namespace of its own.
     """
     if not failed:
-        return Finding(
+        return HostCheck(
             "kernel features", "ok", "bridge, veth, vxlan, nftables, overlay", "these five"
         )
     fix = f"load or build in what these need: {', '.join(failed)} (modprobe, or another kernel)"
-    return Finding(
+    return HostCheck(
         "kernel features", "warn", f"could not be used: {', '.join(failed)}", "to work", fix
     )
 
 
-def check_hypervisor(problem: str) -> Finding:
+def check_hypervisor(problem: str) -> HostCheck:
     """Whether libvirt or virtualbox would be of use.
 
     Without, nodes are containers and nothing is lost.
     """
     if not problem:
-        return Finding(
+        return HostCheck(
             "hypervisor",
             "ok",
             "KVM boots Linux",
             "KVM, for --provider=libvirt; containers need none",
         )
-    return Finding(
+    return HostCheck(
         "hypervisor",
         "warn",
         problem,
@@ -200,7 +202,7 @@ def check_hypervisor(problem: str) -> Finding:
     )
 
 
-def examine() -> list[Finding]:
+def examine() -> list[HostCheck]:
     """Look at this host. Takes some seconds.
 
     Where there is a /dev/kvm to be tried, up to half a minute.
@@ -221,7 +223,7 @@ def examine() -> list[Finding]:
     ]
 
 
-def _essentials() -> list[Finding]:
+def _essentials() -> list[HostCheck]:
     """Return what takes no time to find out."""
     cgroups = 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1
     inotify = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text(encoding="ascii"))
@@ -257,22 +259,22 @@ def require_essentials(inventory: Inventory, provider: str | None = None) -> Non
     Raises:
         UsageError: lists what was found, what was expected and the command that mends it.
     """
-    own = made_by_vagrant(inventory)
-    found = [check_python(sys.version_info[:3])]
-    if own:
-        found += [*_essentials()[1:], check_vagrant(program_version("vagrant", "--version"))]
-    if own and provider in (None, "docker"):
+    is_local = made_by_vagrant(inventory)
+    checks = [check_python(sys.version_info[:3])]
+    if is_local:
+        checks += [*_essentials()[1:], check_vagrant(program_version("vagrant", "--version"))]
+    if is_local and provider in (None, "docker"):
         service_manager = Path("/run/systemd/system").exists()
         version = program_version(DOCKER, "--version")
-        found.append(
+        checks.append(
             check_docker(
                 version, daemon_problem(), root=os.geteuid() == 0, service_manager=service_manager
             )
         )
     missing = [
-        f"  - {f.name}: found {f.found}, expected {f.expected}. {f.fix}"
-        for f in found
-        if f.state == "missing"
+        f"  - {check.name}: found {check.actual}, expected {check.expected}. {check.fix}"
+        for check in checks
+        if check.state == "missing"
     ]
     if missing:
         raise UsageError(

@@ -158,7 +158,7 @@ def ensure_network(name: str, subnet: str) -> None:
     processes = Processes()
     template = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
     try:
-        found = processes.run(
+        subnets = processes.run(
             "looking for the network", [DOCKER, "network", "inspect", "--format", template, name]
         )
     except BuildFailed:
@@ -166,10 +166,10 @@ def ensure_network(name: str, subnet: str) -> None:
         processes.run(
             f"making network {name}", [DOCKER, "network", "create", label, "--subnet", subnet, name]
         )
-        found = subnet
-    if found.split() != [subnet]:
+        subnets = subnet
+    if subnets.split() != [subnet]:
         raise BuildFailed(
-            f"the Docker network {name} has {found.strip() or 'no subnet'}, the inventory's cluster_node_network is "
+            f"the Docker network {name} has {subnets.strip() or 'no subnet'}, the inventory's cluster_node_network is "
             f"{subnet}: remove that network (docker network rm {name}) or change the inventory"
         )
 
@@ -189,14 +189,14 @@ def overlapping(routes: str, subnet: str) -> set[str]:
 
     Routes of wider networks do not count: the more exact one wins.
     """
-    wanted = ipaddress.IPv4Network(subnet)
-    found = set()
+    network = ipaddress.IPv4Network(subnet)
+    interfaces = set()
     for line in routes.splitlines()[1:]:
         words = line.split()
         address, mask = (ipaddress.IPv4Address(bytes.fromhex(words[n])[::-1]) for n in (1, 7))
-        if ipaddress.IPv4Network(f"{address}/{mask}").subnet_of(wanted):
-            found.add(words[0])
-    return found
+        if ipaddress.IPv4Network(f"{address}/{mask}").subnet_of(network):
+            interfaces.add(words[0])
+    return interfaces
 
 
 @click.command()

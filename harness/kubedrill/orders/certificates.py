@@ -98,13 +98,13 @@ class Certificates:
 
         "" where there is none.
         """
-        found = self._secret(AUTHORITY)
-        return _text(found["tls.crt"]) if found else ""
+        secret = self._secret(AUTHORITY)
+        return _text(secret["tls.crt"]) if secret else ""
 
     def serving(self) -> str:
         """Return the certificate that the ingress should serve now; "" where there is none."""
-        found = self._secret(SERVING)
-        return _text(found["tls.crt"]) if found else ""
+        secret = self._secret(SERVING)
+        return _text(secret["tls.crt"]) if secret else ""
 
     def _approve(self, name: str) -> None:
         condition = {
@@ -118,15 +118,15 @@ class Certificates:
 
     def _sign(self, name: str, allowed: list[str]) -> None:
         """As the signer: sign what the API server has, and only if it is approved and ours."""
-        found = self._csr.read_certificate_signing_request(name)
+        request = self._csr.read_certificate_signing_request(name)
         approved = any(
-            c.type == "Approved" and c.status == "True" for c in found.status.conditions or []
+            c.type == "Approved" and c.status == "True" for c in request.status.conditions or []
         )
-        if not approved or found.spec.signer_name != SIGNER or found.spec.usages != _USAGES:
+        if not approved or request.spec.signer_name != SIGNER or request.spec.usages != _USAGES:
             raise StepFailed(f"certificate request {name} is not an approved one of {SIGNER}")
         secret = self._secret(AUTHORITY) or {}
         authority = pki.Pair(_text(secret["tls.crt"]), _text(secret["tls.key"]))
-        certificate = pki.sign(_text(found.spec.request), authority, allowed)
+        certificate = pki.sign(_text(request.spec.request), authority, allowed)
         self._csr.patch_certificate_signing_request_status(
             name, {"status": {"certificate": _base64(certificate)}}
         )

@@ -67,20 +67,20 @@ class IngressView:
         trusted = grpc.ssl_channel_credentials(self._authority.encode())
         return grpc.secure_channel(f"{address}:{self._port}", trusted, options)
 
-    def lacks(self, serial: int) -> str | None:
+    def find_mismatch(self, serial: int) -> str | None:
         """Say where another certificate than that one is served, or none at all.
 
         None: it is served everywhere.
         """
-        found = []
+        problems = []
         for address in self.addresses:
             try:
                 others = self.serials(address) - {serial}
             except OSError as error:
-                found.append(f"{address}: {error}")
+                problems.append(f"{address}: {error}")
                 continue
-            found += [f"{address} serves {other:x}" for other in others]
-        return "; ".join(found) or None
+            problems += [f"{address} serves {other:x}" for other in others]
+        return "; ".join(problems) or None
 
     def _handshake(self, address: str, name: str) -> int:
         with self._connect(address, name) as connection:

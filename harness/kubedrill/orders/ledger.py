@@ -86,7 +86,7 @@ class Ledger:
 
     writes: dict[str, Write] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
-    found: Mapping[str, int] | None = None
+    read_back: Mapping[str, int] | None = None
     skipped: int = 0
     reads: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
@@ -127,7 +127,7 @@ def settle(ledger: Ledger, late_s: float = LATE_S) -> Account:
     Raises:
         ValueError: nothing was read back yet.
     """
-    if ledger.found is None:
+    if ledger.read_back is None:
         raise ValueError("the ledger cannot be settled before everything was read back")
     fates: dict[str, list[str]] = {fate: [] for fate in FATES}
     worst = 0.0
@@ -136,25 +136,25 @@ def settle(ledger: Ledger, late_s: float = LATE_S) -> Account:
         delay = (seen - write.done) / NS if seen is not None and write.done else None
         if write.outcome == ACKNOWLEDGED and delay is not None:
             worst = max(worst, delay)
-        fates[_fate(write, ledger.found.get(key, 0), delay, late_s)].append(key)
-    unexpected = tuple(sorted(key for key in ledger.found if key not in ledger.writes))
+        fates[_fate(write, ledger.read_back.get(key, 0), delay, late_s)].append(key)
+    unexpected = tuple(sorted(key for key in ledger.read_back if key not in ledger.writes))
     outcomes = Counter(write.outcome for write in ledger.writes.values())
     return Account({fate: tuple(keys) for fate, keys in fates.items()}, outcomes, unexpected, worst)
 
 
-def _fate(write: Write, found: int, delay: float | None, late_s: float) -> str:
-    if found > 1:
+def _fate(write: Write, count: int, delay: float | None, late_s: float) -> str:
+    if count > 1:
         return "duplicated"
     if write.outcome == REFUSED:
-        return "phantom" if found else "dropped"
+        return "phantom" if count else "dropped"
     if write.outcome == UNKNOWN:
-        return "recovered" if found else "dropped"
-    if not found:
+        return "recovered" if count else "dropped"
+    if not count:
         return "lost"
     return "stable" if delay is not None and delay <= late_s else "late"
 
 
-def judge(found: Iterable[Check]) -> VerdictKind:
+def judge(outcomes: Iterable[Check]) -> VerdictKind:
     """Return the verdict of checks alone.
 
     FAIL for one that is false, INCONCLUSIVE for one that could not be found out.
@@ -163,7 +163,7 @@ def judge(found: Iterable[Check]) -> VerdictKind:
     'INCONCLUSIVE'
     """
     kinds = {True: VerdictKind.PASS, False: VerdictKind.FAIL, None: VerdictKind.INCONCLUSIVE}
-    return VerdictKind.worst(kinds[check.ok] for check in found)
+    return VerdictKind.worst(kinds[check.ok] for check in outcomes)
 
 
 def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> tuple[Check, ...]:
@@ -173,7 +173,7 @@ def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> 
 
     Without a read-back, or with too few acknowledged orders, nothing was proven: ``ok`` is None.
     """
-    if ledger.found is None:
+    if ledger.read_back is None:
         return (
             Check(
                 "every acknowledged order is there",
@@ -188,12 +188,17 @@ def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> 
     return (
         Check(
             "every acknowledged order is there",
-            *_none(account.fates["lost"], enough, f"of {acknowledged} lost"),
+            *_expect_none(account.fates["lost"], enough, f"of {acknowledged} lost"),
         ),
-        Check("no order is there twice", *_none(account.fates["duplicated"], enough, "duplicated")),
+        Check(
+            "no order is there twice",
+            *_expect_none(account.fates["duplicated"], enough, "duplicated"),
+        ),
         Check(
             "what was refused or never sent is not there",
-            *_none((*account.fates["phantom"], *account.unexpected), enough, "there all the same"),
+            *_expect_none(
+                (*account.fates["phantom"], *account.unexpected), enough, "there all the same"
+            ),
         ),
         Check(
             "enough orders were acknowledged",
@@ -204,17 +209,17 @@ def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> 
     )
 
 
-def _none(keys: Iterable[str], enough: bool, what: str) -> tuple[bool | None, str, str]:
+def _expect_none(keys: Iterable[str], enough: bool, what: str) -> tuple[bool | None, str, str]:
     """A loss is a loss however few orders there were.
 
     That nothing was lost is proven by enough of them only.
     """
     keys = tuple(keys)
-    found = f"{len(keys)} {what}"
+    actual = f"{len(keys)} {what}"
     if keys:
         more = ", …" if len(keys) > _SHOWN else ""
-        return False, f"{found}: {', '.join(keys[:_SHOWN])}{more}", "none"
-    return (True if enough else None), found, "none"
+        return False, f"{actual}: {', '.join(keys[:_SHOWN])}{more}", "none"
+    return (True if enough else None), actual, "none"
 
 
 def failures(ledger: Ledger) -> Counter[str]:
@@ -225,16 +230,16 @@ def failures(ledger: Ledger) -> Counter[str]:
     >>> failures(Ledger(reads=Counter(ok=9, missing=1, timeout=2), failed=Counter({"http-503": 1})))
     Counter({'read timeout': 2, 'write http-503': 1})
     """
-    found = Counter(
+    failed = Counter(
         {
             f"read {kind}": count
             for kind, count in ledger.reads.items()
             if kind not in ("ok", "missing")
         }
     )
-    found.update({f"write {kind}": count for kind, count in ledger.failed.items()})
+    failed.update({f"write {kind}": count for kind, count in ledger.failed.items()})
     unanswered = sum(1 for write in ledger.writes.values() if not write.done)
-    return found + Counter({"write without an answer": unanswered})
+    return failed + Counter({"write without an answer": unanswered})
 
 
 def longest_pause_s(ledger: Ledger) -> float:
@@ -276,7 +281,7 @@ def summary(ledger: Ledger) -> list[str]:
         lines.append(f"acknowledged after {times}, counted from when each was due")
     reads = ", ".join(f"{count} {outcome}" for outcome, count in ledger.reads.items())
     lines.append(f"reads: {reads or 'none'}")
-    if ledger.found is not None:
+    if ledger.read_back is not None:
         account = settle(ledger)
         fates = ", ".join(f"{account.count(fate)} {fate}" for fate in FATES if account.count(fate))
         lines.append(

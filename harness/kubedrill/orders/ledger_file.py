@@ -85,6 +85,6 @@ def _take(ledger: Ledger, kind: str, values: list[Any]) -> None:
     elif kind == "skipped":
         ledger.skipped += values[0]
     elif kind == "found":
-        ledger.found = {key: int(count) for key, count in values[0].items()}
+        ledger.read_back = {key: int(count) for key, count in values[0].items()}
     else:
         raise ValueError(f"unknown kind {kind!r}")

@@ -62,7 +62,7 @@ def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]
     return next(obj for obj in objects if obj["kind"] == kind and obj["metadata"]["name"] == name)
 
 
-def up_to_data(objects: list[dict[str, Any]]) -> int:
+def count_data_objects(objects: list[dict[str, Any]]) -> int:
     """Return how many objects it takes until database and queue stand, with all that they need."""
     return 1 + max(number for number, obj in enumerate(objects) if obj["kind"] == "StatefulSet")
 
@@ -88,7 +88,7 @@ def new_secrets() -> list[dict[str, Any]]:
         "database": {**database, **logins, "next-login": ""},
         "cache": cache_secret(),
     }
-    return [_secret(name, found) for name, found in values.items()]
+    return [_secret(name, data) for name, data in values.items()]
 
 
 def cache_secret() -> dict[str, str]:

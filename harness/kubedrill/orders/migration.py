@@ -23,24 +23,24 @@ class Migration:
         self._api, self.name = api, manifests.migration(version)
         self._batch: Any = BatchV1Api(api.client)
 
-    def lacks(self) -> str | None:
+    def missing(self) -> str | None:
         """Return what is lacking until it has ended.
 
         Raises:
             StepFailed: it failed, and stays so.
         """
-        found = self._read()
-        if found is None:
+        live = self._read()
+        if live is None:
             return f"{self.name} does not exist"
-        status = found.status
+        status = live.status
         if failed := _failure(status):
             raise StepFailed(f"{self.name} failed: {failed.reason}: {failed.message}")
         return None if status.succeeded else f"{self.name} has not ended"
 
     def clear_failed(self) -> None:
         """Take the Job away if it failed, so that a new one can run."""
-        found = self._read()
-        if found is not None and _failure(found.status):
+        live = self._read()
+        if live is not None and _failure(live.status):
             self.clear()
 
     def clear(self) -> None:

@@ -144,8 +144,8 @@ def _usage(
     )
 
 
-def _pem(found: x509.Certificate | x509.CertificateSigningRequest) -> str:
-    return found.public_bytes(serialization.Encoding.PEM).decode()
+def _pem(certificate: x509.Certificate | x509.CertificateSigningRequest) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:

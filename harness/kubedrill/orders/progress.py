@@ -35,20 +35,22 @@ class Completeness:
         self._lacking: set[str] | None = None
         self._pods_at = time.monotonic()
 
-    def lacks(self) -> str | None:
+    def missing(self) -> str | None:
         """Return what is lacking, in words; None when nothing is.
 
         Raises:
             StepFailed: it will not get better by waiting: an image is missing, a rollout made no
                 progress for as long as its Deployment allows, the migration failed.
         """
-        found = self._workloads()
-        problems = {name: _problem(kind, found.get(name)) for kind, name in manifests.workloads()}
-        problems["migration"] = self._migration.lacks()
+        workloads = self._workloads()
+        problems = {
+            name: _problem(kind, workloads.get(name)) for kind, name in manifests.workloads()
+        }
+        problems["migration"] = self._migration.missing()
         lacking = {name: problem for name, problem in problems.items() if problem}
-        self._tell(set(problems), set(lacking))
+        self._report_complete(set(problems), set(lacking))
         if lacking:
-            self._give_up_early(found)
+            self._give_up_early(workloads)
         return "; ".join(f"{name}: {problem}" for name, problem in lacking.items()) or None
 
     def _workloads(self) -> dict[str, Any]:
@@ -59,15 +61,15 @@ class Completeness:
         ]
         return {obj.metadata.name: obj for obj in listed}
 
-    def _tell(self, all_of_them: set[str], lacking: set[str]) -> None:
+    def _report_complete(self, all_of_them: set[str], lacking: set[str]) -> None:
         before = all_of_them if self._lacking is None else self._lacking
         for name in sorted(before - lacking):
             self._say(f"{name} is complete")
         self._lacking = lacking
 
-    def _give_up_early(self, found: dict[str, Any]) -> None:
+    def _give_up_early(self, workloads: dict[str, Any]) -> None:
         for name in manifests.DEPLOYMENTS:
-            if stuck := _stuck(found.get(name)):
+            if stuck := _given_up_reason(workloads.get(name)):
                 raise StepFailed(f"the rollout of {name} was given up: {stuck}")
         if time.monotonic() - self._pods_at < PODS_S:
             return
@@ -82,7 +84,7 @@ def _problem(kind: str, obj: Any) -> str | None:
     return "it does not exist" if obj is None else rollout_problem(kind, obj)
 
 
-def _stuck(deployment: Any) -> str:
+def _given_up_reason(deployment: Any) -> str:
     """Return the words of a rollout that was given up; "" also where they are of the one before."""
     if (
         deployment is None
@@ -108,13 +110,13 @@ def timeline(pods: Iterable[Any], known: Container[str]) -> list[str]:
     lines = []
     for pod in new:
         moments = _moments(pod)
-        told = ", ".join(f"{what} {(at - began).total_seconds():.0f} s" for what, at in moments)
+        times = ", ".join(f"{what} {(at - began).total_seconds():.0f} s" for what, at in moments)
         restarts = sum(status.restart_count for status in pod.status.container_statuses or [])
         again = f", {restarts} restarts" if restarts else ""
         lines.append(
             (
                 moments[-1][1],
-                f"{pod.metadata.name} on {pod.spec.node_name or 'no node'}: {told}{again}",
+                f"{pod.metadata.name} on {pod.spec.node_name or 'no node'}: {times}{again}",
             )
         )
     return [line for _, line in sorted(lines)]
@@ -126,11 +128,11 @@ def _moments(pod: Any) -> list[tuple[str, datetime]]:
     states = [status.state for status in pod.status.container_statuses or [] if status.state]
     running = [s.running.started_at for s in states if s.running]
     ended = [s.terminated for s in states if s.terminated]
-    found = [
+    moments = [
         ("made", pod.metadata.creation_timestamp),
         ("scheduled", at.get("PodScheduled")),
         ("started", next(iter([*running, *(s.started_at for s in ended)]), None)),
         ("ready", at.get("Ready")),
         ("ended", next((s.finished_at for s in ended), None)),
     ]
-    return [(what, moment) for what, moment in found if moment is not None]
+    return [(what, moment) for what, moment in moments if moment is not None]

@@ -103,7 +103,7 @@ class Rotation:
         self._say(f"certificate {serial:x} is issued")
         view = IngressView(self._api.inventory, certificates.authority())
         self._service.wait_for(
-            "the new certificate to be served everywhere", lambda: view.lacks(serial)
+            "the new certificate to be served everywhere", lambda: view.find_mismatch(serial)
         )
         return serial
 
@@ -155,8 +155,8 @@ class Rotation:
         if self._login("database") != manifests.DATABASE_USERS[target]:
             self._say("the database lets the new login in")
             self._service.migrate_again(version)
-            found = self._read("database")
-            self._patch("database", {"login": found["next-login"], "next-login": found["login"]})
+            secret = self._read("database")
+            self._patch("database", {"login": secret["next-login"], "next-login": secret["login"]})
         password = self._read("queue")[f"password-{target}"]
         self._patch("queue", {"login": f"{manifests.QUEUE_USERS[target]}:{password}"})
         self._patch("cache", manifests.cache_secret())
@@ -168,7 +168,7 @@ class Rotation:
         """
         unused = manifests.QUEUE_USERS[old]
         self._service.wait_for(
-            f"nobody to be at the queue as {unused}", lambda: self._queue_lacks(unused)
+            f"nobody to be at the queue as {unused}", lambda: self._queue_clients(unused)
         )
         self._say("the database shuts the old login out")
         self._patch("database", {"next-login": ""})
@@ -186,31 +186,31 @@ class Rotation:
         stamp = {ROTATED_AT: datetime.now(UTC).isoformat(timespec="seconds")}
         body = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
         getattr(self._api.apps, patch)(name, manifests.NAMESPACE, body)
-        lacks = lambda: self._api.rollout_problem(kind, manifests.NAMESPACE, name)  # noqa: E731
-        self._service.wait_for(f"{name} to be complete with new pods", lacks)
+        missing = lambda: self._api.rollout_problem(kind, manifests.NAMESPACE, name)  # noqa: E731
+        self._service.wait_for(f"{name} to be complete with new pods", missing)
 
-    def _queue_lacks(self, user: str) -> str | None:
+    def _queue_clients(self, user: str) -> str | None:
         """Say which clients are connected to the queue as that user."""
-        found = []
+        clients = []
         for pod in self._ready("queue"):
-            told = self._api.pod_get(
+            output = self._api.pod_get(
                 manifests.NAMESPACE, pod, "/connz?auth=1&limit=1024", MONITOR_PORT
             )
-            connections = json.loads(told).get("connections") or []
-            found += [
+            connections = json.loads(output).get("connections") or []
+            clients += [
                 f"{c.get('name') or c['ip']} at {pod}"
                 for c in connections
                 if c.get("authorized_user") == user
             ]
-        return ", ".join(found) or None
+        return ", ".join(clients) or None
 
     def _other_greetings(self, text: str) -> str | None:
-        said = {
+        greetings = {
             pod: json.loads(self._api.pod_get(manifests.NAMESPACE, pod))["greeting"]
             for pod in self._ready("web")
         }
         return (
-            "; ".join(f"{pod} says {words!r}" for pod, words in said.items() if words != text)
+            "; ".join(f"{pod} says {words!r}" for pod, words in greetings.items() if words != text)
             or None
         )
 

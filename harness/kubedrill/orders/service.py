@@ -32,7 +32,7 @@ NODES_NEEDED = 3
 """Of queue and database each member stands on a node of its own."""
 
 
-def put_images(inventory: Inventory, settings: Settings) -> int:
+def import_images(inventory: Inventory, settings: Settings) -> int:
     """Import the images on every node that lacks them (timeouts.playbook).
 
     Returns how many nodes did.
@@ -69,7 +69,7 @@ class OrderService:
                 touched.
             StepFailed: it did not come up; carries pod states, events and log tails.
         """
-        self._refuse(version)
+        self._require_deployable(version)
         if terminating(self._api, self.namespace):
             self._api.wait_namespace_gone(self.namespace)
         objects, known = manifests.load(version), {pod.metadata.uid for pod in self._pods()}
@@ -98,7 +98,7 @@ class OrderService:
         if not first:
             self._migrate(objects, version)
             self._say("the database has this version's form")
-        data = manifests.up_to_data(objects)
+        data = manifests.count_data_objects(objects)
         self._apply(objects[2:data])
         self._say("database and queue are on their way")
         Certificates(self._api).ensure()
@@ -113,7 +113,7 @@ class OrderService:
             StepFailed: it is not; carries pod states, events and log tails.
         """
         self.wait_for(
-            "the order service", Completeness(self._api, version, self._say).lacks, poll_s=POLL_S
+            "the order service", Completeness(self._api, version, self._say).missing, poll_s=POLL_S
         )
 
     def status(self) -> OrdersStatus | None:
@@ -178,12 +178,12 @@ class OrderService:
             try:
                 self._api.apply([obj])
             except ApiException as error:
-                said = refusal(error)
+                reason = refusal(error)
                 raise StepFailed(
-                    f"{obj['kind']} {obj['metadata']['name']} was refused: {said}"
+                    f"{obj['kind']} {obj['metadata']['name']} was refused: {reason}"
                 ) from error
 
-    def _refuse(self, version: str) -> None:
+    def _require_deployable(self, version: str) -> None:
         mistakes = []
         if version not in manifests.VERSIONS:
             mistakes.append(
@@ -208,8 +208,11 @@ class OrderService:
 
     def _has_storage(self) -> bool:
         classes = self._api.storage.list_storage_class().items
-        mark = "storageclass.kubernetes.io/is-default-class"
-        return any((found.metadata.annotations or {}).get(mark) == "true" for found in classes)
+        annotation = "storageclass.kubernetes.io/is-default-class"
+        return any(
+            (storage_class.metadata.annotations or {}).get(annotation) == "true"
+            for storage_class in classes
+        )
 
     def _migrate(self, objects: list[dict[str, Any]], version: str) -> None:
         """Bring the database to the new form before any new pod starts.
@@ -217,7 +220,7 @@ class OrderService:
         The old version copes with it.
         """
         self._apply([manifests.named(objects, "Job", manifests.migration(version))])
-        self.wait_for("the migration", Migration(self._api, version).lacks)
+        self.wait_for("the migration", Migration(self._api, version).missing)
 
     def migrate_again(self, version: str) -> None:
         """Run a version's migration once more.
@@ -230,14 +233,14 @@ class OrderService:
         Migration(self._api, version).clear()
         self._migrate(manifests.load(version), version)
 
-    def wait_for(self, what: str, lacks: Callable[[], str | None], poll_s: float = 0.5) -> None:
+    def wait_for(self, what: str, missing: Callable[[], str | None], poll_s: float = 0.5) -> None:
         """Wait (timeouts.rollout) until nothing is lacking, asked for every ``poll_s`` seconds.
 
         Raises:
             StepFailed: something still is; carries pod states, events and log tails.
         """
         try:
-            self._api.wait(what, lacks, setting="rollout", poll_s=poll_s)
+            self._api.wait(what, missing, setting="rollout", poll_s=poll_s)
         except (DeadlineExceeded, StepFailed) as error:
             why = diagnose(self._api, self.namespace, manifests.SELECTOR)
             raise StepFailed(f"{what} is not up: {error}\n{why}") from error
@@ -255,8 +258,8 @@ class OrderService:
             except ApiException as error:
                 if error.status != 409:
                     raise
-                found = self._api.core.read_namespaced_secret(name, self.namespace).data or {}
-                if missing := sorted(secret["data"].keys() - found.keys()):
+                live = self._api.core.read_namespaced_secret(name, self.namespace).data or {}
+                if missing := sorted(secret["data"].keys() - live.keys()):
                     old = "an older kubedrill deployed the order service. Run first: kubedrill app remove"
                     raise UsageError(f"Secret {name} has no {', '.join(missing)}: {old}") from error
 
@@ -287,22 +290,22 @@ class OrderService:
             raise
 
     def _component(self, kind: str, name: str, pods: list[Any]) -> Component:
-        own = [
+        mine = [
             pod for pod in pods if (pod.metadata.labels or {}).get("app.kubernetes.io/name") == name
         ]
         ready = [
             p
-            for p in own
+            for p in mine
             if any(c.type == "Ready" and c.status == "True" for c in p.status.conditions or [])
         ]
         read = self._api.apps.read_namespaced_stateful_set if kind == "StatefulSet" else None
         problem = self._problem(kind, name)
-        wanted = 0
+        replicas = 0
         if problem != "it does not exist":
             read = read or self._api.apps.read_namespaced_deployment
-            wanted = int(read(name, self.namespace).spec.replicas)
-        nodes = {pod.metadata.name: pod.spec.node_name or "" for pod in own}
-        return Component(name, wanted, len(ready), nodes, problem)
+            replicas = int(read(name, self.namespace).spec.replicas)
+        nodes = {pod.metadata.name: pod.spec.node_name or "" for pod in mine}
+        return Component(name, replicas, len(ready), nodes, problem)
 
     def _pods(self) -> list[Any]:
         return self._api.pods(self.namespace, manifests.SELECTOR)
@@ -312,7 +315,7 @@ class OrderService:
 
     def _volumes_left(self) -> str | None:
         volumes = self._api.core.list_persistent_volume().items
-        own = [
+        mine = [
             v for v in volumes if v.spec.claim_ref and v.spec.claim_ref.namespace == self.namespace
         ]
-        return ", ".join(f"{v.metadata.name} ({v.status.phase})" for v in own) or None
+        return ", ".join(f"{v.metadata.name} ({v.status.phase})" for v in mine) or None

@@ -13,7 +13,7 @@ class Component:
     """
 
     name: str
-    wanted: int
+    replicas: int
     ready: int
     nodes: dict[str, str]  # pod → node
     problem: str

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kubedrill.config import Timeouts
     from kubedrill.orders.ledger import Ledger
-    from kubedrill.orders.traffic_process import Plan
+    from kubedrill.orders.traffic_process import TrafficPlan
 
 CHECK_S = 0.5
 READ_PAGE = 499
@@ -35,7 +35,7 @@ READ_PAGE = 499
 class Traffic:
     """One run of traffic; a context manager, so that the process ends whatever happens."""
 
-    def __init__(self, plan: Plan, ledger: Path, timeouts: Timeouts) -> None:
+    def __init__(self, plan: TrafficPlan, ledger: Path, timeouts: Timeouts) -> None:
         self._plan, self._path, self._timeouts = plan, ledger, timeouts
         self._process: subprocess.Popen[str] | None = None
 
@@ -125,20 +125,20 @@ class Traffic:
         Raises:
             StepFailed: the service does not answer: nothing is proven.
         """
-        wanted = {
+        expected = {
             key
             for key, write in read_ledger(self._path).writes.items()
             if write.outcome == ACKNOWLEDGED
         }
-        found: Counter[str] = Counter()
+        stored: Counter[str] = Counter()
 
         def complete() -> bool | Waiting:
-            nonlocal found
+            nonlocal stored
             try:
-                found = self._all()
+                stored = self._all()
             except StepFailed as error:
                 return Waiting(str(error))
-            missing = wanted - found.keys()
+            missing = expected - stored.keys()
             return Waiting(f"{len(missing)} acknowledged orders are not there") if missing else True
 
         seconds = self._timeouts.orders_stored
@@ -151,21 +151,21 @@ class Traffic:
                 poll_s=1.0,
             )
         except DeadlineExceeded:
-            found = self._all()
+            stored = self._all()
         with LedgerWriter(self._path) as ledger:
-            ledger.write("found", dict(found))
+            ledger.write("found", dict(stored))
         return read_ledger(self._path)
 
     def _all(self) -> Counter[str]:
         """Count every order of this run, page by page."""
-        found: Counter[str] = Counter()
+        stored: Counter[str] = Counter()
         since = self._plan.since
         while page := (answer := self._get(f"/orders?since={since}&limit={READ_PAGE}"))["orders"]:
-            found.update(
+            stored.update(
                 o["reference"] for o in page if o["reference"].startswith(f"{self._plan.run}-")
             )
             since = answer["next"]
-        return found
+        return stored
 
     def _end(self) -> int:
         """Return the position of the last order that is there now."""
@@ -202,17 +202,17 @@ class Traffic:
         )
 
 
-def keep_on_for(seconds: float, check: Callable[[], None]) -> None:
+def sustain_traffic(seconds: float, check: Callable[[], None]) -> None:
     """Let traffic flow for so long; ``check`` is called meanwhile and may raise."""
     stop_at = time.monotonic() + seconds
 
-    def over() -> bool | Waiting:
+    def is_over() -> bool | Waiting:
         check()
         return True if time.monotonic() >= stop_at else Waiting("traffic flows")
 
     wait_for(
         "traffic to flow",
-        over,
+        is_over,
         seconds=seconds + 60,
         setting="traffic",
         poll_s=min(CHECK_S, seconds),

@@ -34,7 +34,7 @@ PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrafficPlan:
     """What traffic to make. ``url`` is the service's base; ``run`` begins each key."""
 
     url: str
@@ -64,7 +64,7 @@ class Plan:
 class Generator:
     """Fires writes and reads, and follows the list."""
 
-    def __init__(self, plan: Plan, ledger: LedgerWriter) -> None:
+    def __init__(self, plan: TrafficPlan, ledger: LedgerWriter) -> None:
         self._plan, self._ledger = plan, ledger
         self._random = random.Random(plan.seed)  # noqa: S311 - a recorded seed, no secret
         self._stop = asyncio.Event()
@@ -75,14 +75,14 @@ class Generator:
     async def run(self) -> None:
         """Go on until stdin ends."""
         async with (
-            self._session(force_close=False) as kept,
+            self._session(force_close=False) as reused,
             self._session(force_close=True) as closing,
         ):
-            self._sessions = (kept, closing)
+            self._sessions = (reused, closing)
             loops = [
                 asyncio.create_task(self._each(self._plan.writes_per_s, self._write)),
                 asyncio.create_task(self._each(self._plan.reads_per_s, self._read)),
-                asyncio.create_task(self._follow(kept)),
+                asyncio.create_task(self._follow(reused)),
             ]
             sys.stdout.write("ready\n")
             sys.stdout.flush()
@@ -230,7 +230,7 @@ def _outcome(status: int, answer: Any) -> str:
 def main() -> None:
     """Make the traffic that the arguments describe."""
     with LedgerWriter(Path(sys.argv[1])) as ledger:
-        asyncio.run(Generator(Plan(**json.loads(sys.argv[2])), ledger).run())
+        asyncio.run(Generator(TrafficPlan(**json.loads(sys.argv[2])), ledger).run())
 
 
 if __name__ == "__main__":

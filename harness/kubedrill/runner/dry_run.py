@@ -91,7 +91,7 @@ def rehearse(
         note = _noter(notes)
         faults = Cluster(inventory, settings, api, hosts, power, config_path, note)
         app = source.on(api)
-        found = Rehearsal(seed, inventory.kubernetes_version, app.told, find_unfit(faults))
+        found = Rehearsal(seed, inventory.kubernetes_version, app.description, find_unfit(faults))
         try:
             found.problems += held_by(api)
             found.kubernetes = api.version.get_code().git_version.removeprefix("v")

@@ -266,7 +266,7 @@ def test_one_that_its_owner_deployed_is_neither_applied_nor_removed() -> None:
     assert app.selector == "tier=web"
     status = app.status()
     assert status is not None
-    assert (status.version, status.wanted, status.ready) == ("7", 2, 1)
+    assert (status.version, status.replicas, status.ready) == ("7", 2, 1)
 
 
 def test_one_that_should_be_there_and_is_not_is_told_with_all_that_is_missing() -> None:

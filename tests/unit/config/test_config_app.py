@@ -122,7 +122,7 @@ def test_paths_are_relative_to_the_file_and_not_to_the_working_directory(
     settings = load_settings(write(tmp_path, app=app))
     assert settings.app is not None
     assert settings.app.kustomize == folder
-    assert settings.app.told == f"deployment/web in namespace shop (kustomize {folder})"
+    assert settings.app.description == f"deployment/web in namespace shop (kustomize {folder})"
     again = Settings.model_validate(
         yaml.safe_load(yaml.safe_dump(settings.model_dump(mode="json")))
     )

@@ -105,7 +105,7 @@ def test_what_users_felt_is_compared_with_the_limits_and_told_beside_the_predict
     assert "61.0 s" in stored.found
     assert "predicted: " in stored.expected
     unread = book(0, 1)
-    unread.found = None
+    unread.read_back = None
     assert drill._felt(unread) == ()
 
 

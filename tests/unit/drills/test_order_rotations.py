@@ -129,7 +129,7 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Live:
     monkeypatch.setattr(order_rotations, "Rotation", found.rotation)
     monkeypatch.setattr(order_rotations, "OrderService", found.service)
     monkeypatch.setattr(order_rotations, "Certificates", lambda _: certificates)
-    monkeypatch.setattr(order_rotations, "keep_on_for", lambda *_: None)
+    monkeypatch.setattr(order_rotations, "sustain_traffic", lambda *_: None)
     return found
 
 

@@ -28,7 +28,7 @@ def survey(versions: tuple[str, ...], **objectives: Any) -> DrillContext:
     cluster: Any = SimpleNamespace(settings=settings, api=None)
     app: Any = SimpleNamespace(
         versions=versions,
-        told="statefulset/web in namespace shop",
+        description="statefulset/web in namespace shop",
         namespace="shop",
         selector="a=b",
     )

@@ -116,9 +116,9 @@ def test_changes_are_seen_and_an_api_that_fails_stops_nothing(
         served.answers.update({SCALERS: scaler(1), PODS: pods("a")})
         until("the scale-down to be seen", lambda: watch.ready_pods() == 1)
         assert watch.wait_scaled_down() == ""
-    looks = watch.looks()["web"]
-    assert [look.desired for look in looks if look.desired != 1] != []
-    assert all(one.asked < one.answered <= other.asked for one, other in pairwise(looks))
+    observations = watch.observations()["web"]
+    assert [observation.desired for observation in observations if observation.desired != 1] != []
+    assert all(one.asked < one.answered <= other.asked for one, other in pairwise(observations))
 
 
 def test_a_namespace_without_an_autoscaler_is_told_apart(
@@ -126,6 +126,6 @@ def test_a_namespace_without_an_autoscaler_is_told_apart(
 ) -> None:
     served.answers[SCALERS] = {"items": []}
     with watch:
-        assert watch.looks() == {}
+        assert watch.observations() == {}
         assert watch.ready_pods() is None
         assert watch.wait_scaled_down() == ""

@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 from kubedrill.base.model import NS
-from kubedrill.load.autoscaler_watch import look_from
-from kubedrill.load.autoscaling import Load, Look, account, still_up
+from kubedrill.load.autoscaler_watch import observe
+from kubedrill.load.autoscaling import LoadPhase, Observation, account, find_excess
 
 OLD = ("a", "b", "c")
 
 
-def look(
+def observation(
     at: float,
     desired: int,
     pods: tuple[str, ...],
     ready: tuple[str, ...] | None = None,
     **more: object,
-) -> Look:
+) -> Observation:
     """Make a look that was asked at a second and answered a tenth later."""
     names = frozenset(pods if ready is None else ready)
     begin = int(at * NS)
-    return Look(begin, begin + NS // 10, desired, 3, 6, frozenset(pods), names, **more)  # type: ignore[arg-type]
+    return Observation(begin, begin + NS // 10, desired, 3, 6, frozenset(pods), names, **more)  # type: ignore[arg-type]
 
 
-def load(rate: float, begun: float, ended: float) -> Load:
-    return Load(rate, int(begun * NS), int(ended * NS))
+def load(rate: float, begun: float, ended: float) -> LoadPhase:
+    return LoadPhase(rate, int(begun * NS), int(ended * NS))
 
 
 GREW = [
-    look(0, 3, OLD),
-    look(100, 3, OLD),
-    look(130, 4, OLD, metrics="cpu 300m of 250m a pod", share=1.2),
-    look(131, 4, (*OLD, "d"), OLD),
-    look(140, 4, (*OLD, "d"), OLD),
-    look(142, 4, (*OLD, "d")),
+    observation(0, 3, OLD),
+    observation(100, 3, OLD),
+    observation(130, 4, OLD, metrics="cpu 300m of 250m a pod", share=1.2),
+    observation(131, 4, (*OLD, "d"), OLD),
+    observation(140, 4, (*OLD, "d"), OLD),
+    observation(142, 4, (*OLD, "d")),
 ]
 STEPS = [load(50, 1, 99), load(100, 99, 180)]
 
 
 def test_a_scale_up_is_told_with_bounds_from_the_step_that_caused_it() -> None:
     after = [
-        look(180, 4, (*OLD, "d")),
-        look(250, 3, (*OLD, "d")),
-        look(260, 3, (*OLD, "d"), OLD),
-        look(262, 3, OLD),
+        observation(180, 4, (*OLD, "d")),
+        observation(250, 3, (*OLD, "d")),
+        observation(260, 3, (*OLD, "d"), OLD),
+        observation(262, 3, OLD),
     ]
     found = account("web", [*GREW, *after], STEPS, {"d": 143 * NS, "a": NS}, 300 * NS)
     (up,) = found.ups
@@ -62,7 +62,7 @@ def test_a_scale_up_is_told_with_bounds_from_the_step_that_caused_it() -> None:
 
 def test_steps_shorter_than_the_metrics_lag_all_may_be_the_cause() -> None:
     steps = [load(10, 1, 40), load(25, 75, 95), load(50, 95, 115), load(100, 115, 160)]
-    (up,) = account("web", [GREW[0], look(128, 3, OLD), *GREW[2:]], steps, {}, 160 * NS).ups
+    (up,) = account("web", [GREW[0], observation(128, 3, OLD), *GREW[2:]], steps, {}, 160 * NS).ups
     assert up.rates == (25, 50, 100)
     assert up.decided_s == (13.0, 55.1), (
         "from the last of them at the least, from the first at the most"
@@ -70,25 +70,29 @@ def test_steps_shorter_than_the_metrics_lag_all_may_be_the_cause() -> None:
 
 
 def test_no_scale_up_is_told_with_what_the_autoscaler_saw() -> None:
-    looks = [
-        look(0, 3, OLD),
-        look(1, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36),
-        look(2, 3, OLD),
+    observations = [
+        observation(0, 3, OLD),
+        observation(1, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36),
+        observation(2, 3, OLD),
     ]
-    found = account("web", looks, STEPS, {}, 3 * NS)
+    found = account("web", observations, STEPS, {}, 3 * NS)
     assert found.down is None
     seen = "3 pods wanted before the load; it saw cpu 90m of 250m a pod at most"
-    assert found.said == (f"no scale-up happened: {seen}",)
-    gap = account("web", looks, STEPS, {}, 300 * NS)
+    assert found.lines == (f"no scale-up happened: {seen}",)
+    gap = account("web", observations, STEPS, {}, 300 * NS)
     unknown = "no answer about it for 298 s: what happened then is not known"
-    assert gap.said == (unknown, f"no scale-up was seen: {seen}"), (
+    assert gap.lines == (unknown, f"no scale-up was seen: {seen}"), (
         "a watch that died has seen nothing"
     )
     blind = account(
-        "web", [look(0, 3, OLD), look(2, 3, OLD, problem="ScalingActive: no metrics")], STEPS, {}, 1
+        "web",
+        [observation(0, 3, OLD), observation(2, 3, OLD, problem="ScalingActive: no metrics")],
+        STEPS,
+        {},
+        1,
     )
-    assert "it had no metrics" in blind.said[0]
-    assert "it complained: ScalingActive: no metrics" in blind.said
+    assert "it had no metrics" in blind.lines[0]
+    assert "it complained: ScalingActive: no metrics" in blind.lines
 
 
 def test_what_did_not_happen_is_told_as_such() -> None:
@@ -96,28 +100,28 @@ def test_what_did_not_happen_is_told_as_such() -> None:
     assert found.ups[0].pods[0].ready_s is None
     assert found.down is not None
     assert found.down.decided_s is None
-    text = " ".join(found.said)
+    text = " ".join(found.lines)
     assert "d: was not seen ready, no answer of it was seen" in text
     assert "wanted not within 120 s" in text
     assert "no answer named its pod" in text, "an order service of before the header"
-    assert account("web", [], STEPS, {}, 0).said == (
+    assert account("web", [], STEPS, {}, 0).lines == (
         "not known: the API answered no question about it",
     )
 
 
 def test_two_scale_ups_have_pods_of_their_own_and_the_maximum_is_told() -> None:
     pods = (*OLD, "d", "e", "f")
-    looks = [*GREW, look(150, 6, (*OLD, "d")), look(151, 6, pods)]
-    found = account("web", looks, STEPS, {}, 200 * NS)
+    observations = [*GREW, observation(150, 6, (*OLD, "d")), observation(151, 6, pods)]
+    found = account("web", observations, STEPS, {}, 200 * NS)
     assert [[pod.name for pod in up.pods] for up in found.ups] == [["d"], ["e", "f"]]
-    assert "it reached its maximum of 6 pods" in found.said
+    assert "it reached its maximum of 6 pods" in found.lines
 
 
 def test_it_is_up_until_the_last_added_pod_is_gone() -> None:
-    assert still_up(GREW) == "4 pods wanted, 3 before the load"
-    assert still_up([*GREW, look(200, 3, (*OLD, "d"))]) == "4 pods, 3 wanted"
-    assert still_up([*GREW, look(200, 3, OLD)]) is None
-    assert still_up([]) is None
+    assert find_excess(GREW) == "4 pods wanted, 3 before the load"
+    assert find_excess([*GREW, observation(200, 3, (*OLD, "d"))]) == "4 pods, 3 wanted"
+    assert find_excess([*GREW, observation(200, 3, OLD)]) is None
+    assert find_excess([]) is None
 
 
 def test_a_look_is_made_from_the_api_s_objects() -> None:
@@ -167,7 +171,7 @@ def test_a_look_is_made_from_the_api_s_objects() -> None:
         return {"metadata": {"name": name, **more}, "status": status}
 
     pods = [pod("a", "True"), pod("b", "Unknown"), pod("c", "True", deletionTimestamp="now")]
-    found = look_from(scaler, pods, 1, 2)
+    found = observe(scaler, pods, 1, 2)
     assert (found.desired, found.least, found.most) == (4, 3, 6)
     assert (found.pods, found.ready) == ({"a", "b", "c"}, {"a"})
     assert found.metrics == "cpu 312m of 250m a pod, memory 40% of 80% a pod"
@@ -178,4 +182,4 @@ def test_a_look_is_made_from_the_api_s_objects() -> None:
         "spec": {"maxReplicas": 2},
         "status": {"currentMetrics": None},
     }
-    assert (look_from(bare, [], 1, 2).share, look_from(bare, [], 1, 2).least) == (None, 1)
+    assert (observe(bare, [], 1, 2).share, observe(bare, [], 1, 2).least) == (None, 1)

@@ -72,7 +72,7 @@ def test_an_order_that_only_the_read_back_found_is_late() -> None:
 
 def test_an_order_that_nobody_sent_is_a_failure() -> None:
     book = ledger(("a", ACKNOWLEDGED, 1))
-    book.found = {"a": 1, "t-99": 1}
+    book.read_back = {"a": 1, "t-99": 1}
     assert settle(book).unexpected == ("t-99",)
     assert judge(checks(book, min_acknowledged=1)) is VerdictKind.FAIL
 
@@ -80,7 +80,7 @@ def test_an_order_that_nobody_sent_is_a_failure() -> None:
 def test_missing_data_is_never_a_pass_and_a_loss_is_one_however_little_there_is() -> None:
     few = ledger(("a", ACKNOWLEDGED, 1))
     assert judge(checks(few, min_acknowledged=2)) is VerdictKind.INCONCLUSIVE
-    few.found = None
+    few.read_back = None
     assert judge(checks(few, min_acknowledged=1)) is VerdictKind.INCONCLUSIVE
     with pytest.raises(ValueError, match="read back"):
         settle(few)
@@ -122,7 +122,7 @@ def test_a_ledger_that_was_cut_short_leaves_an_unknown_write(tmp_path: Path) -> 
         "a": ACKNOWLEDGED,
         "b": UNKNOWN,
     }
-    assert (found.seen, found.skipped, found.reads["ok"], found.found) == ({"a": 9}, 3, 1, None)
+    assert (found.seen, found.skipped, found.reads["ok"], found.read_back) == ({"a": 9}, 3, 1, None)
     assert "2 orders sent" in summary(found)[0]
 
 

@@ -20,11 +20,11 @@ from kubedrill.orders.manifests import (
     NAMESPACE,
     QUEUE_USERS,
     VERSIONS,
+    count_data_objects,
     load,
     migration,
     named,
     new_secrets,
-    up_to_data,
 )
 from kubedrill.orders.service import OrderService
 
@@ -129,7 +129,7 @@ def test_pod_security_restricted_and_bounded(obj: dict[str, Any]) -> None:
 
 def test_what_takes_longest_is_applied_first_with_all_that_it_needs() -> None:
     objects = load("v1")
-    first = objects[: up_to_data(objects)]
+    first = objects[: count_data_objects(objects)]
     assert {obj["metadata"]["name"] for obj in first if obj["kind"] == "StatefulSet"} == {
         "database",
         "queue",
@@ -334,7 +334,7 @@ def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does
         lambda _: SimpleNamespace(ensure=lambda: done.append("certificate")),
     )
     monkeypatch.setattr(service, "Migration", lambda *_: SimpleNamespace(clear_failed=lambda: None))
-    monkeypatch.setattr(service, "Completeness", lambda *_: SimpleNamespace(lacks=lambda: None))
+    monkeypatch.setattr(service, "Completeness", lambda *_: SimpleNamespace(missing=lambda: None))
     OrderService(api, None, said.append).deploy("v1")  # type: ignore[arg-type]
     in_order = [
         "StatefulSet database",

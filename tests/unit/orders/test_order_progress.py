@@ -40,7 +40,7 @@ class Cluster:
             list(map(workload, STATEFUL)),
             list(map(workload, DEPLOYMENTS)),
         )
-        self.found: list[Any] = []
+        self.listed: list[Any] = []
         self.asked_pods = 0
         self.client = None
         self.apps = SimpleNamespace(
@@ -50,7 +50,7 @@ class Cluster:
 
     def pods(self, *_: str) -> list[Any]:
         self.asked_pods += 1
-        return self.found
+        return self.listed
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def cluster() -> Cluster:
 def migration(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     lacks: dict[str, str | None] = {"is": None}
     monkeypatch.setattr(
-        progress, "Migration", lambda *_: SimpleNamespace(lacks=lambda: lacks["is"])
+        progress, "Migration", lambda *_: SimpleNamespace(missing=lambda: lacks["is"])
     )
     return lacks
 
@@ -79,7 +79,7 @@ def test_each_part_is_told_once_when_it_is_complete(
     cluster.stateful[1] = workload("database", ready=0)
     del cluster.deployments[-1]
     found, said = looking(cluster)
-    lacking = str(found.lacks())
+    lacking = str(found.missing())
     assert "database: 0 ready, 0 available, expected 1" in lacking
     assert f"{DEPLOYMENTS[-1]}: it does not exist" in lacking
     assert "migration: migrate-v1 has not ended" in lacking
@@ -87,7 +87,7 @@ def test_each_part_is_told_once_when_it_is_complete(
     said.clear()
     cluster.stateful[1], migration["is"] = workload("database"), None
     cluster.deployments.append(workload(DEPLOYMENTS[-1]))
-    assert found.lacks() is None
+    assert found.missing() is None
     assert said == [
         f"{name} is complete" for name in sorted(["database", DEPLOYMENTS[-1], "migration"])
     ]
@@ -106,17 +106,17 @@ def test_pods_are_asked_for_seldom_and_a_missing_image_ends_the_wait(
         metadata=SimpleNamespace(name="web-1"), spec=SimpleNamespace(node_name="w1")
     )
     pod.status = SimpleNamespace(container_statuses=[SimpleNamespace(state=waiting)])
-    cluster.found = [pod]
+    cluster.listed = [pod]
     found, _ = looking(cluster)
     for _look in range(4):
-        assert found.lacks() == "migration: migrate-v1 has not ended"
+        assert found.missing() == "migration: migrate-v1 has not ended"
         now[0] += 1
     assert cluster.asked_pods == 0
     now[0] += 1
     with pytest.raises(
         StepFailed, match=r"pod web-1 on w1: ImagePullBackOff no such image\. Images come from"
     ):
-        found.lacks()
+        found.missing()
 
 
 def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_does_not(
@@ -130,10 +130,10 @@ def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_doe
     stuck.metadata.generation = 2
     cluster.deployments[DEPLOYMENTS.index("web")] = stuck
     found, _ = looking(cluster)
-    assert "web: its controller has not seen the newest spec" in str(found.lacks())
+    assert "web: its controller has not seen the newest spec" in str(found.missing())
     stuck.status.observed_generation = 2
     with pytest.raises(StepFailed, match="the rollout of web was given up: no progress"):
-        found.lacks()
+        found.missing()
 
 
 def pod(

@@ -19,8 +19,8 @@ from kubedrill.orders import pki
 from kubedrill.orders.ingress_view import IngressView, trusting
 from kubedrill.orders.ledger import ACKNOWLEDGED, settle
 from kubedrill.orders.manifests import HOST
-from kubedrill.orders.traffic import Traffic, keep_on_for
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic import Traffic, sustain_traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,21 +66,21 @@ def test_a_new_certificate_is_served_without_a_restart_and_open_connections_go_o
     kept.request("GET", "/before")
     assert kept.getresponse().read()
     new = ingress.mount(ingress.certificate())
-    assert view.lacks(new) is None
-    assert f"127.0.0.1 serves {new:x}" in str(view.lacks(ingress.serial))
+    assert view.find_mismatch(new) is None
+    assert f"127.0.0.1 serves {new:x}" in str(view.find_mismatch(ingress.serial))
     kept.request("GET", "/kept")
     assert b"/kept" in kept.getresponse().read()
     kept.close()
     ingress.mount(pki.Pair(ingress.certificate().certificate, ingress.certificate().key))
-    assert view.lacks(new) is None, "a certificate that is not the key's is not taken"
+    assert view.find_mismatch(new) is None, "a certificate that is not the key's is not taken"
     assert "the last one is kept" in ingress.program.said()
-    assert view.lacks(ingress.mount(ingress.certificate())) is None
+    assert view.find_mismatch(ingress.mount(ingress.certificate())) is None
 
 
 def test_strangers_are_not_trusted_and_errors_are_told(ingress: Ingress) -> None:
     here = SimpleNamespace(endpoint_address="127.0.0.1", nodes=[])
     stranger = IngressView(here, pki.new_authority("stranger").certificate, ingress.https)  # type: ignore[arg-type]
-    assert "certificate verify failed" in str(stranger.lacks(ingress.serial))
+    assert "certificate verify failed" in str(stranger.find_mismatch(ingress.serial))
     with pytest.raises(ssl.SSLCertVerificationError):
         ingress.view.serials("127.0.0.1", "bank.example")
     assert ingress.view.get("127.0.0.1", "/x") == {"path": "/x", "host": HOST}
@@ -95,7 +95,7 @@ def test_orders_go_on_through_the_ingress_while_its_certificate_is_rotated(
 ) -> None:
     found = Ingress(ingress_controller, tmp_path, stack.http_port)
     authority = found.authority.certificate
-    plan = Plan(
+    plan = TrafficPlan(
         f"https://127.0.0.1:{found.https}",
         "rotated",
         20,
@@ -107,8 +107,8 @@ def test_orders_go_on_through_the_ingress_while_its_certificate_is_rotated(
         with Traffic(plan, tmp_path / "ledger.jsonl", Timeouts()) as traffic:
             for _ in range(3):
                 serial = found.mount(found.certificate())
-                assert found.view.lacks(serial) is None
-                keep_on_for(0.5, traffic.check)
+                assert found.view.find_mismatch(serial) is None
+                sustain_traffic(0.5, traffic.check)
             traffic.stop()
             ledger = traffic.read_back()
     finally:

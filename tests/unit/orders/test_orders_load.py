@@ -14,7 +14,7 @@ import pytest
 from kubedrill.base.model import VerdictKind
 from kubedrill.config import Load, Settings, Timeouts
 from kubedrill.load.result import result, write_result
-from kubedrill.load.run import LoadTest, Wanted, first_answers
+from kubedrill.load.run import LoadRequest, LoadTest, first_answers
 from kubedrill.load.steps import Objective, Step
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ SETTINGS = Settings(timeouts=Timeouts(orders_stored=45), load=Load(late_ms=10_00
 def load_test(
     stack: Stack, folder: Path, rates: tuple[float, ...], goal: Objective, seconds: float = 3
 ) -> LoadTest:
-    wanted = Wanted(f"http://127.0.0.1:{stack.http_port}", rates, seconds, goal)
+    wanted = LoadRequest(f"http://127.0.0.1:{stack.http_port}", rates, seconds, goal)
     return LoadTest(f"l{folder.name[-8:].replace('_', '-')}", wanted, SETTINGS, folder)
 
 
 def test_steps_are_measured_read_back_and_judged(stack: Stack, tmp_path: Path) -> None:
     told: list[Step] = []
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 20))
-    test.tell = told.append
-    test.go()
+    test.report = told.append
+    test.execute()
     assert [step.rate for step in told] == [10, 20, 30], "the objective's own rate is a step"
     found = result(test, "this host")
     by_name = {check["name"]: check for check in found["checks"]}
@@ -63,7 +63,7 @@ def test_steps_are_measured_read_back_and_judged(stack: Stack, tmp_path: Path) -
 
 def test_an_objective_that_no_service_meets_fails(stack: Stack, tmp_path: Path) -> None:
     test = load_test(stack, tmp_path, (40,), Objective(0.99, 0.01, 40))
-    test.go()
+    test.execute()
     assert test.verdict() is VerdictKind.FAIL
     assert test.knee is not None
     assert test.knee.rate is None
@@ -71,7 +71,7 @@ def test_an_objective_that_no_service_meets_fails(stack: Stack, tmp_path: Path) 
 
 def test_a_late_generator_and_too_few_writes_prove_nothing(stack: Stack, tmp_path: Path) -> None:
     test = load_test(stack, tmp_path, (20,), Objective(0.999, 9_000, 20), seconds=2)
-    test.go()
+    test.execute()
     few = test.checks()[0]
     assert (few.ok, "too few writes" in few.found) == (None, True), (
         "40 of the 1,000 that 99.9 % needs"
@@ -87,9 +87,9 @@ def test_a_service_that_dies_under_it_leaves_a_report_without_a_pass(
 ) -> None:
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
     test.settings = SETTINGS.model_copy(update={"timeouts": Timeouts(orders_stored=1)})
-    test.tell = lambda step: stack.web().stop(signal.SIGKILL) if step.rate == 10 else None  # type: ignore[assignment,func-returns-value]
+    test.report = lambda step: stack.web().stop(signal.SIGKILL) if step.rate == 10 else None  # type: ignore[assignment,func-returns-value]
     try:
-        test.go()
+        test.execute()
     finally:
         stack.web().start()
         stack.ready()
@@ -106,8 +106,8 @@ def test_a_test_that_is_asked_to_stop_is_aborted_and_keeps_what_it_measured(
         raise KeyboardInterrupt
 
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=1)
-    test.tell = stop
-    test.go()
+    test.report = stop
+    test.execute()
     found = result(test, "this host")
     assert (found["verdict"], found["exit_code"]) == ("ABORTED", 4)
     assert found["reason"] == "it was asked to stop"
@@ -131,10 +131,10 @@ def test_orders_are_read_back_though_a_later_step_could_not_be_made(
     stack: Stack, tmp_path: Path
 ) -> None:
     plain = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
-    test = Restarting("back", plain.wanted, SETTINGS, tmp_path)
+    test = Restarting("back", plain.request, SETTINGS, tmp_path)
     test.stack = stack
-    test.tell = lambda _: stack.web().stop(signal.SIGKILL)  # type: ignore[assignment,return-value]
-    test.go()
+    test.report = lambda _: stack.web().stop(signal.SIGKILL)  # type: ignore[assignment,return-value]
+    test.execute()
     by_name = {check.name: check.ok for check in test.checks()}
     assert by_name["every acknowledged order is there once"] is True
     assert by_name["the test ran to its end"] is None

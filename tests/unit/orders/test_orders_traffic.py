@@ -13,8 +13,8 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import VerdictKind
 from kubedrill.config import Timeouts
 from kubedrill.orders.ledger import ACKNOWLEDGED, checks, judge, settle, summary
-from kubedrill.orders.traffic import Traffic, keep_on_for
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic import Traffic, sustain_traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers ar
 def run(
     stack: Stack, folder: Path, name: str, fault: Callable[[], None], timeouts: Timeouts = TIMEOUTS
 ) -> Ledger:
-    plan = Plan(
+    plan = TrafficPlan(
         f"http://127.0.0.1:{stack.http_port}", name, writes_per_s=40, reads_per_s=10, repeated=0.2
     )
     with Traffic(plan, folder / f"{name}.jsonl", timeouts) as traffic:
-        keep_on_for(2, traffic.check)
+        sustain_traffic(2, traffic.check)
         fault()
-        keep_on_for(2, traffic.check)
+        sustain_traffic(2, traffic.check)
         traffic.stop()
         return traffic.read_back()
 
@@ -57,7 +57,7 @@ def crash(stack: Stack, servers: tuple[int, ...] = (0, 1)) -> None:
     """Kill queue servers, two of three by default, then the web process with writes in flight, and start them again."""
     for number in servers:
         stack.queue(number).stop(signal.SIGKILL)
-    keep_on_for(1, lambda: None)
+    sustain_traffic(1, lambda: None)
     stack.web().stop(signal.SIGKILL)
     for number in servers:
         stack.queue(number).start()
@@ -73,7 +73,7 @@ def test_nothing_is_lost_while_web_worker_and_queue_servers_are_killed(
         stack.worker().stop(signal.SIGKILL)
         stack.worker().start()
         stack.queue(2).stop(signal.SIGKILL)
-        keep_on_for(1, lambda: None)
+        sustain_traffic(1, lambda: None)
         stack.queue(2).start()
         until("writes to be taken", lambda: stack.place("after").status == 202)
 
@@ -116,6 +116,8 @@ def test_an_app_that_forgets_keys_is_caught_by_its_duplicates(stack: Stack, tmp_
 
 
 def test_a_service_that_is_not_there_is_said_before_any_traffic(tmp_path: Path) -> None:
-    traffic = Traffic(Plan("http://127.0.0.1:9", "nobody"), tmp_path / "book.jsonl", TIMEOUTS)
+    traffic = Traffic(
+        TrafficPlan("http://127.0.0.1:9", "nobody"), tmp_path / "book.jsonl", TIMEOUTS
+    )
     with pytest.raises(StepFailed, match="did not answer"):
         traffic.start()

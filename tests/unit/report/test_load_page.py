@@ -11,7 +11,7 @@ from load_results import saturated
 
 from kubedrill.config import Settings
 from kubedrill.load.result import result, write_result
-from kubedrill.load.run import LoadTest, Wanted
+from kubedrill.load.run import LoadRequest, LoadTest
 from kubedrill.orders.ledger import Ledger
 from kubedrill.report.load_charts import latency_chart, replica_chart, throughput_chart
 from kubedrill.report.load_page import load_page_html
@@ -60,7 +60,7 @@ def test_an_objective_that_is_not_met_fails_and_says_why(tmp_path: Path) -> None
 
 def test_a_lost_order_fails_whatever_the_times(tmp_path: Path) -> None:
     test = saturated(tmp_path)
-    test.ledgers[1].found = dict(list((test.ledgers[1].found or {}).items())[1:])
+    test.ledgers[1].read_back = dict(list((test.ledgers[1].read_back or {}).items())[1:])
     found = result(test, "kubedrill")
     assert found["verdict"] == "FAIL"
     assert "every acknowledged order is there (50/s): 1 of 2000 lost" in found["reason"]
@@ -73,7 +73,7 @@ def test_a_test_that_did_not_end_has_a_page_too(
     test = saturated(tmp_path)
     test.stopped, test.interrupted = HOSTILE, interrupted
     for ledger in test.ledgers:
-        ledger.found = None
+        ledger.read_back = None
     found = result(test, HOSTILE)
     assert found["verdict"] == verdict
     page = load_page_html(found)
@@ -82,10 +82,10 @@ def test_a_test_that_did_not_end_has_a_page_too(
 
 
 def test_a_test_without_a_step_has_files_too(tmp_path: Path) -> None:
-    wanted = saturated(tmp_path, scaler=False).wanted
+    wanted = saturated(tmp_path, scaler=False).request
     test = LoadTest(
         "l0",
-        Wanted(wanted.url, (25.0,), 1, wanted.objective),
+        LoadRequest(wanted.url, (25.0,), 1, wanted.objective),
         Settings(),
         tmp_path,
         stopped="no answer",

@@ -195,7 +195,7 @@ def test_the_application_is_told_with_what_keeps_it_from_being_drilled(
     cluster: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = SimpleNamespace(
-        told="deployment/web in namespace shop (kustomize /shop)",
+        description="deployment/web in namespace shop (kustomize /shop)",
         unfit=lambda: ["Service web is another's"],
     )
     monkeypatch.setattr(dry_run, "read_app", lambda _settings: SimpleNamespace(on=lambda _api: app))

@@ -17,7 +17,7 @@ from kubedrill.orders.ledger import checks, longest_pause_s, summary
 from kubedrill.orders.manifests import NODE_PORT
 from kubedrill.orders.service import OrderService
 from kubedrill.orders.traffic import Traffic
-from kubedrill.orders.traffic_process import Plan
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,7 +61,7 @@ class OrderUsers:
         self.wait_complete()
         rng = self._ctx.rng
         url = f"http://{cluster.inventory.endpoint_address}:{NODE_PORT}"
-        plan = Plan(
+        plan = TrafficPlan(
             url,
             f"game-day-{rng.getrandbits(32):08x}",
             rate,
