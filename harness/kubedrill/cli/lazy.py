@@ -1,4 +1,4 @@
-"""A command group whose commands are imported when they are wanted.
+"""A command group whose commands are imported when they are called.
 
 All of them together take longer than most do.
 """
@@ -18,13 +18,18 @@ class LazyGroup(click.Group):
     """Has the commands of ``modules`` besides its own.
 
     ``modules`` maps a command's name to "module", where it is named like that, or to "module:name".
+    ``old_names`` maps names of the release before to those of today: they work, with a warning.
     """
 
     def __init__(
-        self, *args: Any, modules: Mapping[str, str] | None = None, **settings: Any
+        self,
+        *args: Any,
+        modules: Mapping[str, str] | None = None,
+        old_names: Mapping[str, str] | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
-        self._modules = modules or {}
+        self._modules, self._old_names = modules or {}, old_names or {}
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The names, sorted as click does."""
@@ -32,8 +37,16 @@ class LazyGroup(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that name, None when there is none."""
+        if name in self._old_names:
+            old, name = name, self._old_names[name]
+            if not context.resilient_parsing:
+                click.echo(
+                    f"kubedrill: warning: '{old}' is deprecated and goes with the next release; "
+                    f"use '{name}'",
+                    err=True,
+                )
         if name not in self._modules:
             return super().get_command(context, name)
         module, _, attribute = self._modules[name].partition(":")
-        found: click.Command = getattr(import_module(module), attribute or name)
-        return found
+        command: click.Command = getattr(import_module(module), attribute or name)
+        return command

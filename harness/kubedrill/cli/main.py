@@ -34,13 +34,19 @@ COMMANDS = {
     "notify": "kubedrill.cli.notify",
     "pod": "kubedrill.cli.pod",
     "site": "kubedrill.cli.site",
-    "artefacts": "kubedrill.cli.artefacts",
+    "diagnostics": "kubedrill.cli.diagnostics",
 }
 """Where each command is, as kubedrill.cli.lazy reads it."""
 
+OLD_NAMES = {"artefacts": "diagnostics"}
+"""Names of commands in the release before, which go with the next one."""
+
 
 @click.group(
-    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    modules=COMMANDS,
+    old_names=OLD_NAMES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(version("kubedrill"), prog_name="kubedrill")
 def cli() -> None:

@@ -1,4 +1,1 @@
-"""What is needed to find out why a drill failed, in one archive without secrets.
-
-Docs/artefacts.md.
-"""
+"""What is needed to find out why a drill failed, in one archive without secrets."""

@@ -66,7 +66,7 @@ class Archive:
     def add(self, name: str, text: str) -> None:
         """Add a text file."""
         data = self.redactor.clean(text).encode()
-        entry = tarfile.TarInfo(f"artefacts/{name}")
+        entry = tarfile.TarInfo(f"diagnostics/{name}")
         entry.size, entry.mtime, entry.mode = len(data), int(time.time()), 0o600
         self._tar.addfile(entry, io.BytesIO(data))
         self.count += 1

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 ROUTES = Path("/proc/net/route")
 SOME_MISSING = 3
-"""Exit code of ``kubedrill artefacts`` where something could not be had, as of a node that is
+"""Exit code of ``kubedrill diagnostics`` where something could not be had, as of a node that is
 off."""
 REFUSALS = ("upgrade-corrupt-bundle", "upgrade-disk-full", "upgrade-rolled-back")
 """Upgrades that are refused or taken back: the cluster stays at its version, so one step is all
@@ -244,7 +244,7 @@ class CellRun:
     def _collect(self) -> None:
         """Put what explains the failure into one archive, while the cluster still stands."""
         archive = self.folder / "artefacts.tar.gz"
-        arguments = ["artefacts", "--inventory", str(self.inventory), "--output", str(archive)]
+        arguments = ["diagnostics", "--inventory", str(self.inventory), "--output", str(archive)]
         arguments += ["--config", str(self._config("up", "")), "--also", str(self.folder)]
         arguments += [word for run in self.state.runs for word in ("--run", run)]
         ended = self._part("artefacts", "artefacts", arguments)

@@ -74,7 +74,7 @@ def main() -> int:
         hang(verb)
     if verb == "down":
         cluster.unlink(missing_ok=True)
-    if verb == "artefacts":
+    if verb == "diagnostics":
         Path(rest[rest.index("--output") + 1]).write_text(f"of {cluster.exists()}")
     if verb == "readiness":
         finding = {

@@ -14,7 +14,7 @@ import yaml
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Node
-from kubedrill.cli.artefacts import how_to_replay
+from kubedrill.cli.diagnostics import how_to_replay
 from kubedrill.cluster.hosts import CommandResult
 from kubedrill.diagnostics.collect import Archive, add_files, collect
 from kubedrill.diagnostics.questions import BALANCER, CLUSTER, CONTROL_PLANE, NODE
@@ -153,7 +153,7 @@ def test_the_archive_has_all_files_and_no_secret(make_inventory: Any, tmp_path: 
     (cell / "up.1.log").write_text("\n".join(PLANTED.values()))
     (cell / "record" / "x.jsonl").write_text(json.dumps(["event", PLANTED["json"]]))
     (cell / "keys.pem").write_text(PEM)
-    path = tmp_path / "out" / "artefacts.tar.gz"
+    path = tmp_path / "out" / "diagnostics.tar.gz"
     hosts = Answering(dead="w2")
     with Archive(path, Redactor([WORD])) as archive:
         collect(archive, hosts, inventory.nodes, minutes=30)
@@ -161,22 +161,22 @@ def test_the_archive_has_all_files_and_no_secret(make_inventory: Any, tmp_path: 
         archive.add("MISSING.txt", "\n".join(archive.missing))
     result = contents(path)
     assert {name: leaks(text) for name, text in result.items() if leaks(text)} == {}
-    assert {f"artefacts/cp1/{name}" for name in [*NODE, *CONTROL_PLANE]} <= set(result)
-    assert {f"artefacts/cluster/{name}" for name in CLUSTER} <= set(result)
-    assert {"artefacts/cell/up.1.log", "artefacts/cell/record/x.jsonl"} <= set(result)
-    assert "artefacts/cell/keys.pem" not in result
-    assert "w2 does not answer" in result["artefacts/MISSING.txt"]
-    assert "etcd is down" in result["artefacts/cp1/etcd.txt"]
+    assert {f"diagnostics/cp1/{name}" for name in [*NODE, *CONTROL_PLANE]} <= set(result)
+    assert {f"diagnostics/cluster/{name}" for name in CLUSTER} <= set(result)
+    assert {"diagnostics/cell/up.1.log", "diagnostics/cell/record/x.jsonl"} <= set(result)
+    assert "diagnostics/cell/keys.pem" not in result
+    assert "w2 does not answer" in result["diagnostics/MISSING.txt"]
+    assert "etcd is down" in result["diagnostics/cp1/etcd.txt"]
     assert not [asked for _, asked in hosts.asked if "get secret" in asked or "{minutes}" in asked]
     assert path.stat().st_mode & 0o077 == 0
 
 
 def test_a_load_balancer_is_asked_what_it_can_answer(tmp_path: Path) -> None:
-    path, hosts = tmp_path / "artefacts.tar.gz", Answering()
+    path, hosts = tmp_path / "diagnostics.tar.gz", Answering()
     with Archive(path, Redactor()) as archive:
         collect(archive, hosts, [Node("lb1", "192.0.2.9", ("load_balancer",))], minutes=30)
-    mine = {name for name in contents(path) if name.startswith("artefacts/lb1/")}
-    assert mine == {f"artefacts/lb1/{name}" for name in BALANCER}
+    mine = {name for name in contents(path) if name.startswith("diagnostics/lb1/")}
+    assert mine == {f"diagnostics/lb1/{name}" for name in BALANCER}
     assert not [
         asked
         for _, asked in hosts.asked
@@ -202,7 +202,7 @@ def test_a_cluster_that_does_not_answer_at_all_still_gives_an_archive(
     make_inventory: Any, tmp_path: Path
 ) -> None:
     inventory = make_inventory(cp=1, workers=0)
-    path = tmp_path / "artefacts.tar.gz"
+    path = tmp_path / "diagnostics.tar.gz"
     with Archive(path, Redactor()) as archive:
         collect(archive, Answering(dead="cp1"), inventory.nodes, minutes=30)
     assert contents(path) == {}

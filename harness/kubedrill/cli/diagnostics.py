@@ -1,4 +1,4 @@
-"""kubedrill artefacts: one archive of what is needed to find out why a drill failed."""
+"""kubedrill diagnostics: one archive of what is needed to find out why a drill failed."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ from kubedrill.diagnostics.redact import Redactor, secrets_in
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Default: artefacts-CLUSTER.tar.gz",
+    help="Default: diagnostics-CLUSTER.tar.gz",
 )
 @click.pass_context
-def artefacts(  # noqa: PLR0913 - one for each option
+def diagnostics(  # noqa: PLR0913 - one for each option
     context: click.Context,
     *,
     inventory: Path,
@@ -54,14 +54,15 @@ def artefacts(  # noqa: PLR0913 - one for each option
     minutes: int,
     output: Path | None,
 ) -> None:
-    """Collect logs, events, manifests and etcd's status of a cluster into one archive without secrets. Changes nothing.
+    """Collect the logs, events, manifests and etcd status of a cluster into one archive.
 
-    Ends with 3 where something could not be had; MISSING.txt in the archive says what.
+    Secrets are removed, and nothing on the cluster is changed. Ends with 3 where something could
+    not be read: MISSING.txt in the archive lists it.
     """
     settings = load_settings(config)
     folders = [find_run(run, settings) for run in runs]
     cluster = Inventory.load(inventory)
-    path = output or Path(f"artefacts-{cluster.name}.tar.gz")
+    path = output or Path(f"diagnostics-{cluster.name}.tar.gz")
     with (
         Archive(path, Redactor(known_secrets(cluster))) as archive,
         Hosts(cluster, settings) as hosts,
@@ -77,10 +78,7 @@ def artefacts(  # noqa: PLR0913 - one for each option
 
 
 def known_secrets(cluster: Inventory) -> set[str]:
-    """Secrets of the inventory and of this process's environment.
-
-    They are looked for in every file.
-    """
+    """Collect the secrets of the inventory and of the environment, to remove them from every file."""
     return secrets_in([*cluster.variables, *os.environ.items()])
 
 
