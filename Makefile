@@ -6,6 +6,7 @@
 #   make test-all  the same with every drill, the game day among them, and every live mutant (hours)
 #   make mutants   broken runs that the verdict must call what they are (seconds, no cluster)
 #   make mutants-live   the same on a live cluster that is healthy (25 minutes)
+#   make docs      the documentation as a static site, build/docs/index.html
 #   make bench     speed, as ratios measured side by side
 #   make clean     away with nodes, networks, images and files that the project made
 
@@ -16,7 +17,7 @@ INVENTORY ?= inventories/local
 KUBEDRILL := .venv/bin/kubedrill
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test bundles cluster drill test test-all mutants mutants-live bench clean
+.PHONY: help setup setup-test bundles cluster drill test test-all mutants mutants-live docs bench clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -38,10 +39,10 @@ drill: bundles
 	@$(KUBEDRILL) up --renew --inventory $(INVENTORY)
 	@$(KUBEDRILL) drill --inventory $(INVENTORY) $(DRILLS)
 
-test: setup-test
+test: setup-test .venv/.docs
 	@.venv/bin/python -m tests
 
-test-all: setup-test
+test-all: setup-test .venv/.docs
 	@.venv/bin/python -m tests --all
 
 mutants: setup
@@ -49,6 +50,15 @@ mutants: setup
 
 mutants-live: setup
 	@.venv/bin/python -m pytest -v tests/mutants/live --inventory $(INVENTORY)
+
+# Packages of the documentation's site, which nothing else needs.
+.venv/.docs: requirements-docs.lock | setup
+	@.venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+	  --only-binary=:all: -r $< && touch $@
+
+docs: .venv/.docs
+	@.venv/bin/python docs/generate --check
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 bench: setup
 	@.venv/bin/python -m benchmarks

@@ -76,6 +76,7 @@ STYLE = [
     ["lint-imports"],
     ["yamllint", "--strict", "."],
     ["ansible-lint", "--offline", "--profile", "production"],
+    ["mkdocs", "build", "--quiet", "--strict"],
 ]
 QUICK_FOLDERS = ["tests/unit/orders", "tests/unit", "tests/mutants", "tests/browser"]
 """What takes longest on one worker begins first, so that the others need not wait for it in the

@@ -35,7 +35,6 @@ def test_there_are_enough_and_each_says_what_is_broken() -> None:
         assert len(mutant.reason) > 10
 
 
-def test_the_page_is_made_from_the_definitions() -> None:
-    assert mutants_page.PAGE.read_text(encoding="utf-8") == mutants_page.page(), (
-        "run python tests/mutants/mutants_page.py"
-    )
+def test_the_pages_are_made_from_the_definitions() -> None:
+    for path, text in mutants_page.pages().items():
+        assert path.read_text(encoding="utf-8") == text, "run python tests/mutants/mutants_page.py"

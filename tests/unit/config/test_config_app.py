@@ -19,7 +19,7 @@ OWN: dict[str, Any] = {
     "deployed": True,
     "endpoints": {"outside": {"node_port": 30880}, "inside": {"service": "web", "port": 80}},
 }
-DOCS = Path(__file__).parents[3] / "docs" / "how-to" / "own-application.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "application.md"
 
 
 def write(folder: Path, **more: Any) -> Path:
@@ -174,10 +174,10 @@ def test_the_documentation_lists_every_setting() -> None:
         for name, field in model.model_fields.items():
             if field.description:
                 assert f"| `{place}{name}` |" in text, (
-                    f"docs/how-to/own-application.md: {place}{name}"
+                    f"docs/reference/application.md: {place}{name}"
                 )
                 assert field.description in text, (
-                    f"docs/how-to/own-application.md: {place}{name}: {field.description}"
+                    f"docs/reference/application.md: {place}{name}: {field.description}"
                 )
 
 

@@ -176,7 +176,7 @@ def test_the_plans_that_come_along_are_good(path: Path) -> None:
 
 
 def test_the_documentation_lists_every_setting() -> None:
-    text = (ROOT / "docs" / "how-to" / "nightly.md").read_text()
+    text = (ROOT / "docs" / "reference" / "plan.md").read_text()
     names = [*Plan.model_fields, *(f"limits.{name}" for name in Limits.model_fields)]
     assert [
         name for name in names if f"| `{name}` |" not in text and name not in ("limits", "drills")

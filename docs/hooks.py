@@ -1,0 +1,63 @@
+"""What MkDocs does besides: pages that stand outside of docs/, and links to them.
+
+Measurements, CONTRIBUTING and CHANGELOG are read in the repository as well, so their links are
+relative to the repository. A link to a file that is no page of the book becomes its plain name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+OUTSIDE = {
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+    "LICENSE": "LICENSE",
+}
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+
+
+def outside_pages() -> dict[str, str]:
+    """Return the pages outside of docs/: path in the repository, path in the book."""
+    results = ROOT.glob("benchmarks/results/*.md")
+    return OUTSIDE | {f"benchmarks/results/{path.name}": f"results/{path.name}" for path in results}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that stand outside of docs/."""
+    for source, target in outside_pages().items():
+        if (ROOT / source).is_file():
+            files.append(File.generated(config, target, abs_src_path=str(ROOT / source)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Turn links that are relative to the repository into links of the book."""
+    targets = outside_pages()
+    sources = {target: source for source, target in targets.items()}
+    here = sources.get(page.file.src_uri, f"docs/{page.file.src_uri}")
+
+    def convert(match: re.Match[str]) -> str:
+        text, link = match.groups()
+        path, _, anchor = link.partition("#")
+        if not path or "://" in link or link.startswith("mailto:"):
+            return match[0]
+        real = posixpath.normpath(posixpath.join(posixpath.dirname(here), path))
+        target = real.removeprefix("docs/") if real.startswith("docs/") else targets.get(real)
+        if target is None:
+            return text
+        relative = posixpath.relpath(target, posixpath.dirname(page.file.src_uri) or ".")
+        return f"[{text}]({relative}{'#' + anchor if anchor else ''})"
+
+    return LINK.sub(convert, markdown)
