@@ -34,6 +34,30 @@ def outside_pages() -> dict[str, str]:
     return OUTSIDE | {f"benchmarks/results/{path.name}": f"results/{path.name}" for path in results}
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Expand ``folder/*`` in the navigation."""
+    config.nav = _expanded(config.nav)
+    return config
+
+
+def _expanded(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {title: _expanded(value) for title, value in item.items()}
+    if isinstance(item, str):
+        return item
+    result: list[Any] = []
+    for entry in item:
+        if isinstance(entry, str) and entry.endswith("/*"):
+            folder = entry.removesuffix("/*")
+            results = [page for page in outside_pages().values() if page.startswith(f"{folder}/")]
+            names = {path.name for path in (ROOT / "docs" / folder).glob("*.md")}
+            pages = {*results, *(f"{folder}/{name}" for name in names)}
+            result += sorted(page for page in pages if not page.endswith("README.md"))
+        else:
+            result.append(_expanded(entry))
+    return result
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that stand outside of docs/."""
     for source, target in outside_pages().items():

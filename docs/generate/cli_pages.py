@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import click
-from kubedrill.cli.main import cli
 from markdown import table
+
+from kubedrill.cli.main import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
+from markdown import table
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
 from kubedrill.config import Settings
 from kubedrill.config.app import AppSettings
 from kubedrill.config.limits import Limits
 from kubedrill.drills import ALL
 from kubedrill.nightly.plan import Plan
-from markdown import table
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -31,7 +32,7 @@ Addresses, keys, versions and power commands belong to the
 timeouts:
   node_boot: 900
 drills:
-  failover_vip:
+  failover-vip:
     api_outage_s: 3
 ```
 
@@ -41,8 +42,8 @@ The section `app` has [a page of its own](application.md).
 LIMITS = """## Limits
 
 `drills.<drill>.<limit>`. A drill fails when the longest outage of a probe, or the number of failed
-requests, is above its limit. Setting one limit of a drill leaves its others as they are. Drills that
-are not in the second table have the defaults of the first.
+requests, is above its limit. Setting one limit of a drill leaves its others as they are. The second
+table has the drills' own defaults where they differ from the first.
 """
 
 APPLICATION = """# Application settings
@@ -126,17 +127,13 @@ def _model(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _different() -> list[tuple[str, str, str]]:
-    settings, default = Settings().drills, Limits().model_dump()
-    fields = type(settings).model_fields
+    default = Limits().model_dump()
     rows = []
-    for name in ALL:
-        key = name.replace("-", "_")
-        limits = settings.of(name).model_dump()
+    for drill in ALL.values():
         parts = [
             f"{limit} {'null' if value is None else format(value, 'g')}"
-            for limit, value in limits.items()
+            for limit, value in drill.limits.model_dump().items()
             if value != default[limit]
         ]
-        if parts and key in fields:
-            rows.append((f"`{key}`", ", ".join(parts), fields[key].description or ""))
+        rows.append((f"`{drill.name}`", ", ".join(parts), drill.limits_because))
     return rows

@@ -59,7 +59,7 @@ def bundle() -> None:
 @click.option(
     "--tools",
     is_flag=True,
-    help="The bundle of programs for this machine instead: helm (docs/own-app.md).",
+    help="The bundle of programs for this machine instead: helm (docs/how-to/own-application.md).",
 )
 def build(versions: tuple[str, ...], source: str, orders: bool, image: bool, tools: bool) -> None:
     """Build bundles, or find them in the cache."""

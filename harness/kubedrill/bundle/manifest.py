@@ -108,7 +108,8 @@ def verify(folder: Path) -> Manifest:
     if faults:
         is_release = manifest.kubernetes.startswith("v")
         option = f"kubernetes {manifest.kubernetes[1:]}" if is_release else manifest.kubernetes
-        raise Corrupt(str(folder), faults, f"Run `kubedrill bundle build --{option}`.")
+        command = " ".join(("kubedrill", "bundle", "build", f"--{option}"))
+        raise Corrupt(str(folder), faults, f"Run `{command}`.")
     return manifest
 
 

@@ -91,7 +91,7 @@ def test_the_json_is_what_its_schema_says(ready: Snapshot) -> None:
 
 
 def test_every_rule_is_documented() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "how-to" / "readiness.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "readiness-rules.md").read_text()
     assert [rule.name for rule in ALL if f"| `{rule.name}` |" not in text] == []
 
 
