@@ -1,4 +1,4 @@
-"""What ``make bench`` runs, each against its floor, from what a laptop can do to what needs the local cluster."""
+"""What ``make bench`` runs, from what a laptop can do to what needs the local cluster."""
 
 from __future__ import annotations
 

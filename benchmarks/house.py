@@ -28,7 +28,7 @@ CODE = ("harness", "plugins", "roles", "playbooks", "apps", "benchmarks", "inven
 WORDS = frozenset(
     ["found", "said", "told", "own", "lacks", "kept", "wanted", "goal", "show", "act", "look"]
 )
-"""Names that say nothing of what they hold or do; a result is ``result``, ``missing``, ``actual``."""
+"""Names that say nothing of what they hold or do: use ``result``, ``missing``, ``actual``."""
 
 GENERATED = "_pb2.py"
 COLUMNS = 100
@@ -123,7 +123,7 @@ class Module:
         return sum(isinstance(node, kinds) for node in self.nodes) - docs
 
     def bound_names(self) -> Iterator[str]:
-        """Each name that is bound, without leading underscores: imports apart, which others named."""
+        """Yield each name that is bound, without leading underscores; imports are left out."""
         for node in self.nodes:
             name = _bound(node)
             if name:

@@ -32,7 +32,8 @@ def run(*command: str | Path) -> float:
     )
     if done.returncode:
         sys.exit(
-            f"{command[0]} ended with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}"
+            f"{command[0]} ended with "
+            f"{done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}"
         )
     return time.monotonic() - started
 
@@ -104,7 +105,8 @@ def main() -> None:
             site_ratios.append(first / hands)
             rerun_ratios.append(second / first)
             print(
-                f"pair {number}: by hand {hands:.1f} s, site.yml {first:.1f} s (ratio {first / hands:.2f}), "
+                f"pair {number}: by hand {hands:.1f} s, site.yml {first:.1f} s (ratio "
+                f"{first / hands:.2f}), "
                 f"second run {second:.1f} s (ratio {second / first:.2f})",
                 flush=True,
             )

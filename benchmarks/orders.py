@@ -1,4 +1,4 @@
-"""How ``kubedrill app deploy`` compares with ``kubectl apply`` and waiting by hand, of the same manifests.
+"""Compare ``kubedrill app deploy`` with ``kubectl apply`` and ``kubectl wait`` by hand.
 
 ``benchmarks/orders.py [--pairs 3]`` puts the order service on the installed local cluster by either
 way in turn, each time from nothing, with the images on the nodes, until every part is complete. By
@@ -121,7 +121,10 @@ def measure(pairs: int, service: OrderService, api: ClusterApi) -> tuple[list[fl
         times.append(found["deploy"])
         ratios.append(found["deploy"] / found["by hand"])
         print(
-            f"pair {number}: by hand {found['by hand']:.1f} s, deploy {found['deploy']:.1f} s (ratio {ratios[-1]:.2f})",
+            (
+                f"pair {number}: by hand {found['by hand']:.1f} s, deploy {found['deploy']:.1f} s "
+                f"(ratio {ratios[-1]:.2f})"
+            ),
             flush=True,
         )
     return times, ratios
@@ -145,7 +148,8 @@ def main() -> None:
         f"app deploy / by hand: median {statistics.median(ratios):.2f} of {pairs}, at most {MOST:g}"
     )
     print(
-        f"app deploy: median {statistics.median(times):.0f} s of {pairs}, at most {ENOUGH_S:g} s wanted"
+        f"app deploy: median {statistics.median(times):.0f} s of {pairs}, at most {ENOUGH_S:g} s "
+        f"wanted"
     )
 
 

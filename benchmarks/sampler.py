@@ -1,4 +1,4 @@
-"""Does the sampler keep its time? 500 probes at 10 Hz on one core against a loopback server in another process.
+"""Measure whether the sampler keeps its time: 500 probes at 10 Hz on one core.
 
 Prints the share of ticks that were fired within 10 ms of their time, and quantiles, and exits with
 1 when the share is under 99 %. Three quarters of the probes reuse their connection, a quarter opens
@@ -34,7 +34,8 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport): self.transport = transport
     def data_received(self, data):
         close = b"Connection: close" in data
-        self.transport.write(HEAD + (b"Connection: close\\r\\n\\r\\n" if close else b"\\r\\n") + BODY)
+        end = b"Connection: close\\r\\n\\r\\n" if close else b"\\r\\n"
+        self.transport.write(HEAD + end + BODY)
         if close: self.transport.close()
 async def main():
     server = await asyncio.get_running_loop().create_server(Client, "127.0.0.1", 0, backlog=1024)
@@ -61,7 +62,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 def measure(args: argparse.Namespace, folder: Path) -> tuple[list[float], Counter[str], float]:
-    """Sample for a while; return the lateness of each tick (ms), outcomes and the sampler's share of a core."""
+    """Return the lateness of each tick (ms), the outcomes and the sampler's share of a core."""
     cores = sorted(os.sched_getaffinity(0))
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -116,10 +117,12 @@ def main() -> int:
         for q in (50, 99, 99.9)
     )
     print(
-        f"{args.probes} probes at {args.hz:g} Hz for {args.seconds:g} s: {len(late)} ticks of about {expected:.0f}"
+        f"{args.probes} probes at {args.hz:g} Hz for {args.seconds:g} s: {len(late)} ticks of "
+        f"about {expected:.0f}"
     )
     print(
-        f"late by: {quantiles}, worst: {late[-1]:.2f} ms; load of the machine: {os.getloadavg()[0]:.1f}"
+        f"late by: {quantiles}, worst: {late[-1]:.2f} ms; load of the machine: "
+        f"{os.getloadavg()[0]:.1f}"
     )
     told = ", ".join(f"{number} {word}" for word, number in outcomes.most_common())
     print(f"answers: {told}; sampler used {core:.0%} of its core")

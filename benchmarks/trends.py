@@ -1,4 +1,4 @@
-"""Are planted regressions found, and is plain noise left alone? Prints the tables of docs/how-to/history.md.
+"""Detection of planted regressions, and false alarms of plain noise (docs/how-to/history.md).
 
 Synthetic nights (tests/records/nights.py) go through the same code as real ones. Exits with 1 when
 plain noise is flagged more often than the stated rate allows (the chance of so many false alarms at
@@ -96,7 +96,8 @@ def show_detected(args: argparse.Namespace) -> float:
 def show_alarms(args: argparse.Namespace) -> bool:
     """Print what noise was told as; return whether the stated rate was kept."""
     print(
-        "\n| no change of the product | looks | worse or better | slow nights or another host |\n|---|---|---|---|"
+        "\n| no change of the product | looks | worse or better | slow nights or another host "
+        "|\n|---|---|---|---|"
     )
     kept = True
     cases: list[tuple[str, int, dict[str, Any]]] = [
@@ -139,7 +140,9 @@ def main() -> int:
     assert NOTHING.factor == 1  # noqa: S101 - the noise table plants nothing
     sure, kept = show_detected(args), show_alarms(args)
     print(
-        f"\nstated rate {RULES.alarm_rate:.0%}: {'kept' if kept else 'NOT KEPT'}; {SURE[0]}: found in {sure:.0%}"
+        f"\nstated rate {RULES.alarm_rate:.0%}: {'kept' if kept else 'NOT KEPT'}; {SURE[0]}: "
+        f"found "
+        f"in {sure:.0%}"
     )
     return 0 if kept and sure >= WANTED else 1
 

@@ -38,7 +38,10 @@ def main() -> None:
         )
         ratios.append(playbook / hands)
         print(
-            f"pair {number}: by hand {hands:.0f} s, upgrade.yml {playbook:.0f} s (ratio {ratios[-1]:.2f})",
+            (
+                f"pair {number}: by hand {hands:.0f} s, upgrade.yml {playbook:.0f} s (ratio "
+                f"{ratios[-1]:.2f})"
+            ),
             flush=True,
         )
     print(f"upgrade.yml / by hand: median {statistics.median(ratios):.2f} of {pairs}, at most 0.6")

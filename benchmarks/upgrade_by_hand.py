@@ -76,7 +76,10 @@ class Hands:
         archives = f"{self.bundle(node)}/images/*.tar"
         self.ssh(
             node,
-            f"for archive in {archives}; do ctr -n k8s.io images import --no-unpack $archive >/dev/null; done",
+            (
+                f"for archive in {archives}; do ctr -n k8s.io images import --no-unpack $archive "
+                f">/dev/null; done"
+            ),
         )
 
     def install(self, node: str, program: str) -> None:
@@ -103,7 +106,10 @@ class Hands:
         check = f"{KUBECTL} get node {node} -o jsonpath='{version}' | grep -qx v{self.version}"
         self.ssh(
             helper,
-            f"until {check}; do sleep 1; done; {KUBECTL} wait node/{node} --for=condition=Ready --timeout=180s",
+            (
+                f"until {check}; do sleep 1; done; {KUBECTL} wait node/{node} "
+                f"--for=condition=Ready --timeout=180s"
+            ),
         )
         self.ssh(helper, f"{KUBECTL} uncordon {node}")
         return round(time.monotonic() - begun, 1)

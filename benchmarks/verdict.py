@@ -1,4 +1,4 @@
-"""How long does a verdict of ten million samples take, and its report? One process, measured in seconds of a core.
+"""Measure the verdict and the report of ten million samples, in seconds of a core.
 
 Writes a record of 12 probes at 10 Hz (0.95 GB), then reads, judges and reports it in a process of
 its own and opens the page in Chromium. Exits with 1 when reading and judging took more than 10 s of
@@ -44,10 +44,12 @@ def measure(path: Path) -> int:
     reading, judging, reporting = (after - before for before, after in pairwise(times))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"{len(record.samples):,} samples, {path.stat().st_size / 1e9:.2f} GB: {verdict.verdict}, {verdict.reason}"
+        f"{len(record.samples):,} samples, {path.stat().st_size / 1e9:.2f} GB: {verdict.verdict}, "
+        f"{verdict.reason}"
     )
     print(
-        f"reading {reading:.1f} s, judging {judging:.1f} s, report {reporting:.1f} s of a core; {memory:.2f} GB"
+        f"reading {reading:.1f} s, judging {judging:.1f} s, report {reporting:.1f} s of a core; "
+        f"{memory:.2f} GB"
     )
     print(f"page: {page.stat().st_size / 1e6:.2f} MB, {opening(page)}")
     print(f"verdict: {reading + judging:.1f} s of {LIMIT_S:g} s")

@@ -106,7 +106,7 @@ def jobs(api: ClusterApi, inventory: Inventory, image: str) -> Iterator[dict[str
 
 
 def fitted(document: dict[str, Any]) -> dict[str, Any]:
-    """A CronJob that does not start by itself, with the nodes' own bundles and the drill of this suite."""
+    """A suspended CronJob with the nodes' bundles and the drill of this suite."""
     if document["kind"] != "CronJob":
         return document
     document["spec"]["suspend"] = True

@@ -1,18 +1,17 @@
-"""Every error that kubedrill raises on purpose.
+"""Every error that kubedrill raises on purpose, with the exit code of the CLI.
 
 ::
 
-    KubedrillError                 base; its text is meant for the user, exit_code says how the CLI
-    ends ├── UsageError           (2)   unknown drill, host or option; a configuration or inventory
-    that is wrong │   └── ConfigErrors           several mistakes of one file, all listed at once
-    ├── Unsafe               (4)   going on could harm the cluster: ABORTED │   ├── UnhealthyCluster
-    found before a drill starts: nothing was touched │   └── Interrupted            Ctrl-C or
-    SIGTERM: the fault was healed and the record kept ├── WouldTouch           (1)   a dry run came
-    to something that changes the cluster; it was not done ├── StepFailed           (1)   a
-    playbook, a node or Kubernetes refused a step; carries its own words └── DeadlineExceeded
-    (1)   a wait named in the configuration ran out
+    KubedrillError          1   base; its text is for the user
+    ├── UsageError          2   unknown drill, host or option, or a wrong configuration or inventory
+    │   └── ConfigErrors        several mistakes of one file, listed together
+    ├── Unsafe              4   going on could harm the cluster: ABORTED
+    │   └── UnhealthyCluster    found before a drill starts: nothing was touched
+    ├── WouldTouch          1   a dry run came to a change of the cluster, which was not made
+    ├── StepFailed          1   a playbook, a node or Kubernetes refused a step
+    └── DeadlineExceeded    1   a wait named in the configuration ran out
 
-Each message says what was found, what was expected and what to do.
+Each message has what was found, what was expected and what to do.
 """
 
 from __future__ import annotations
@@ -64,12 +63,10 @@ class UnhealthyCluster(Unsafe):
         self.problems = list(problems)
         lines = "\n".join(f"  - {p}" for p in self.problems)
         super().__init__(
-            f"the cluster is not healthy, so it was not touched:\n{lines}\nRepair it, then run the drill again."
+            f"the cluster is not healthy, so it was not touched:\n{lines}\nRepair it, then run "
+            f"the "
+            f"drill again."
         )
-
-
-class Interrupted(Unsafe):
-    """The user or the system asked to stop; the fault was healed and the record kept."""
 
 
 class WouldTouch(KubedrillError):
@@ -83,8 +80,8 @@ class StepFailed(KubedrillError):
 class DeadlineExceeded(KubedrillError):
     """A wait ran out.
 
-    >>> str(DeadlineExceeded("node w1 to be Ready", 180.0, "node_ready", "last seen: NotReady (kubelet stopped)"))
-    'waited 180 s (timeouts.node_ready) for node w1 to be Ready; last seen: NotReady (kubelet stopped)'
+    >>> str(DeadlineExceeded("node w1 to be Ready", 180.0, "node_ready", "last seen: NotReady"))
+    'waited 180 s (timeouts.node_ready) for node w1 to be Ready; last seen: NotReady'
     """
 
     def __init__(self, what: str, seconds: float, setting: str, last_seen: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The only polling loop, the only place that sleeps, and what is done again and again beside other work.
+"""The only polling loop, the only place that sleeps, and jobs repeated beside other work.
 
 >>> from itertools import count
 >>> ticks = count()
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not there yet; ``seen`` says what was found instead and ends up in the error when the wait runs out."""
+    """Not there yet; ``seen`` is the state so far and ends up in the error of a timeout."""
 
     seen: str
 
@@ -67,7 +67,7 @@ def wait_for(  # noqa: PLR0913 - each is named by the caller
     poll_s: float = 0.5,
     clock: Clock = _CLOCK,
 ) -> T:
-    """Call ``probe`` until it returns something other than None or :class:`Waiting`, and return that.
+    """Call ``probe`` until it returns neither None nor :class:`Waiting`, and return that.
 
     The probe is asked at once, then every ``poll_s`` seconds (start to start), and one last time at
     the deadline. ``setting`` is the name in :class:`kubedrill.config.Timeouts` that ``seconds``
@@ -94,12 +94,12 @@ def wait_for(  # noqa: PLR0913 - each is named by the caller
 
 
 def pause(seconds: float, clock: Clock = _CLOCK) -> None:
-    """Let time pass because the length itself is the purpose (traffic before a fault), not to await something."""
+    """Let time pass where the length itself is the purpose, such as traffic before a fault."""
     clock.sleep(seconds)
 
 
 class Repeating:
-    """Does each of several jobs every ``every_s`` seconds, in a thread of its own, while it is entered.
+    """Run several jobs every ``every_s`` seconds, each in a thread, while it is entered.
 
     The first time is ``every_s`` seconds after the start. Leaving waits ``patience_s`` seconds for
     what is under way, of all jobs together, and then leaves it alone: the threads hold up no

@@ -72,18 +72,19 @@ def diagnostics(  # noqa: PLR0913 - one for each option
         archive.add("REPLAY.txt", how_to_replay(cluster, folders))
         archive.add("MISSING.txt", "".join(f"{line}\n" for line in archive.missing) or "nothing\n")
     click.echo(
-        f"{path}: {archive.count} files, {path.stat().st_size / 1e6:.1f} MB, {len(archive.missing)} missing"
+        f"{path}: {archive.count} files, {path.stat().st_size / 1e6:.1f} MB, "
+        f"{len(archive.missing)} missing"
     )
     context.exit(3 if archive.missing else 0)
 
 
 def known_secrets(cluster: Inventory) -> set[str]:
-    """Collect the secrets of the inventory and of the environment, to remove them from every file."""
+    """Collect the inventory's and the environment's secrets, to remove them from every file."""
     return secrets_in([*cluster.variables, *os.environ.items()])
 
 
 def how_to_replay(cluster: Inventory, folders: list[Path]) -> str:
-    """The commands that repeat what failed, on the same cluster or on a fresh one of the same inventory."""
+    """Return the commands that repeat what failed, on the same cluster or on a fresh one."""
     lines = ["# On the same cluster:"]
     lines += [f"kubedrill replay {folder.name} --inventory {cluster.path}" for folder in folders]
     lines += [

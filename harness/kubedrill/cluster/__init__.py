@@ -1,1 +1,1 @@
-"""The live cluster: the only package that touches Kubernetes, SSH, testinfra, Vagrant or a subprocess."""
+"""The live cluster: the only package that uses Kubernetes, SSH, testinfra or Vagrant."""

@@ -68,7 +68,7 @@ class ClusterApi:
 
     @classmethod
     def connect(cls, inventory: Inventory, hosts: Hosts, settings: Settings) -> Self:
-        """Fetch admin.conf from any control plane that answers, and point it at the virtual address.
+        """Fetch admin.conf from a control plane and point it at the virtual address.
 
         The file is 0600 in a private directory, and removed by :meth:`close`.
 
@@ -147,7 +147,7 @@ class ClusterApi:
         return make(self.client, cache_file=str(self.kubeconfig_path.with_name("discovery.json")))
 
     def apply(self, objects: Iterable[dict[str, Any]]) -> None:
-        """Create or update objects in their order, by server-side apply as field manager "kubedrill"."""
+        """Create or update objects in order, by server-side apply as field manager "kubedrill"."""
         for obj in objects:
             self._resource(obj).server_side_apply(
                 body=obj,
@@ -307,7 +307,7 @@ class ClusterApi:
         return self.get_raw(url)
 
     def get_raw(self, path: str) -> str:
-        """GET a path of the API server ("/readyz", "/api/v1/nodes/w1/proxy/configz", …) and return the body."""
+        """GET a path of the API server ("/readyz", "/api/v1/nodes/w1/proxy/configz", …)."""
         headers = {"Accept": "*/*"}
         request = self.client.param_serialize(
             "GET", path, header_params=headers, auth_settings=["BearerToken"]
@@ -347,7 +347,7 @@ class ClusterApi:
         return vip_holder(self.hosts, self.inventory)
 
     def client_cert_files(self) -> tuple[Path, Path, Path]:
-        """Paths of the CA, client certificate and key (0600, removed by close), for probes with their own TLS."""
+        """Write the CA, client certificate and key (0600, removed by close) for probes."""
         return write_client_cert(self.kubeconfig_path)
 
 

@@ -1,4 +1,4 @@
-"""The configuration of what stands in front of the API servers, read where kubedrill's roles put it."""
+"""The load balancer's configuration, read where kubedrill's roles put it."""
 
 from __future__ import annotations
 

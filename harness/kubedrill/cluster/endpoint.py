@@ -2,7 +2,7 @@
 
 An address that the control planes move, or a balancer outside the cluster.
 
-Pure functions over the inventory's nodes and shared variables; docs/how-to/install.md tells both kinds.
+Pure functions over the inventory's nodes and shared variables (docs/how-to/install.md).
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ def _unset(setting: str, nodes: Sequence[Node], shared: Mapping[str, Any]) -> li
         return []
     some = any(node.host_vars.get(setting) for node in nodes)
     return [
-        f"{setting} {'differs between hosts' if some else 'is not set'}; set it once, in group_vars/cluster.yml"
+        (
+            f"{setting} {'differs between hosts' if some else 'is not set'}; set it once, in "
+            f"group_vars/cluster.yml"
+        )
     ]
 
 
@@ -81,7 +84,8 @@ def _balancer_mistakes(
     names = ", ".join(node.name for node in balancers)
     if balancers and kind != EXTERNAL:
         mistakes.append(
-            f"group {BALANCERS} has {names}, but cluster_endpoint_kind is {kind}; set it to {EXTERNAL}"
+            f"group {BALANCERS} has {names}, but cluster_endpoint_kind is {kind}; set it to "
+            f"{EXTERNAL}"
         )
     if len(balancers) > 1:
         mistakes.append(

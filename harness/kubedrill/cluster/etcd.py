@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 ETCDCTL = (
     "etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt "
-    "--cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key "
+    "--cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt "
+    "--key=/etc/kubernetes/pki/etcd/healthcheck-client.key "
     "--command-timeout=4s"
 )
 """etcdctl towards the node's own member, with the certificates that kubeadm makes for health
 checks."""
 
-QUESTIONS = f"{ETCDCTL} endpoint status -w json && {ETCDCTL} member list -w json && {ETCDCTL} alarm list -w json"
+QUESTIONS = (
+    f"{ETCDCTL} endpoint status -w json && {ETCDCTL} member list -w json && {ETCDCTL} "
+    f"alarm list -w json"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ def problems(members: list[Member]) -> list[str]:
     for member in answered:
         if len(member.member_names) != len(members):
             result.append(
-                f"etcd on {member.node} knows {len(member.member_names)} members ({', '.join(member.member_names)}), "
+                f"etcd on {member.node} knows {len(member.member_names)} members "
+                f"({', '.join(member.member_names)}), "
                 f"expected {len(members)}"
             )
         if member.is_learner:

@@ -43,8 +43,7 @@ NODE_PROBLEM_TAINT = "node.kubernetes.io/"
 """Prefix of the taints that Kubernetes sets on nodes in trouble and on cordoned ones."""
 
 UNDO_UNITS = "kubedrill-undo*"
-"""systemd units of a fault that was not healed (docs/explanation/architecture.md: the undo is armed before the
-fault)."""
+"""systemd units of a fault that was not healed: the undo is armed before the fault."""
 
 
 def find_problems(api: ClusterApi, hosts: Hosts, inventory: Inventory) -> list[str]:
@@ -83,7 +82,7 @@ def api_problems(api: ClusterApi) -> list[str]:
 
 
 def node_problems(nodes: list[Any], inventory: Inventory) -> list[str]:
-    """Nodes that are missing, unknown, not exactly Ready, cordoned, tainted by Kubernetes, or under pressure."""
+    """Nodes that are missing, unknown, not Ready, cordoned, tainted or under pressure."""
     live = {node.metadata.name: node for node in nodes}
     expected = [node.name for node in inventory.nodes]
     problems = [
@@ -136,7 +135,7 @@ def static_pod_problems(pods: list[Any], inventory: Inventory) -> list[str]:
 
 
 def workload_problems(api: ClusterApi) -> list[str]:
-    """Deployments and DaemonSets of the system namespaces that are incomplete, and required ones that are missing."""
+    """Workloads of the system namespaces that are incomplete or missing."""
     listed = [("Deployment", item) for item in api.apps.list_deployment_for_all_namespaces().items]
     listed += [("DaemonSet", item) for item in api.apps.list_daemon_set_for_all_namespaces().items]
     mine = [(kind, item) for kind, item in listed if item.metadata.namespace in SYSTEM_NAMESPACES]

@@ -138,7 +138,7 @@ class Inventory:
 
 
 def build_inventory(path: Path, listing: dict[str, Any]) -> Inventory:
-    """Make an inventory of what Ansible listed: ``_meta.hostvars``, groups with ``hosts`` and ``children``.
+    """Make an inventory of Ansible's listing: ``_meta.hostvars`` and the groups.
 
     Raises:
         ConfigErrors: with all mistakes at once.
@@ -210,7 +210,9 @@ def _group_mistakes(listing: dict[str, Any], roles: dict[str, list[str]]) -> lis
     outside = [name for group in GROUPS for name in roles[group] if name not in inside]
     if outside:
         mistakes.append(
-            f"not in group cluster: {', '.join(outside)}; make control_planes and workers children of cluster"
+            f"not in group cluster: {', '.join(outside)}; make control_planes and workers "
+            f"children "
+            f"of cluster"
         )
     placed = {*hosts_of(listing, BALANCERS), *(name for hosts in roles.values() for name in hosts)}
     stray = [name for name in hosts_of(listing, "all") if name not in placed]
@@ -235,7 +237,8 @@ def _node_mistakes(nodes: tuple[Node, ...]) -> list[str]:
     for node in nodes:
         if node.address and node.address in seen:
             mistakes.append(
-                f"{node.name}: has the address {node.address} of {seen[node.address]}; each needs its own"
+                f"{node.name}: has the address {node.address} of {seen[node.address]}; each needs "
+                f"its own"
             )
         seen.setdefault(node.address, node.name)
     mistakes += [

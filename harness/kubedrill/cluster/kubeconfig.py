@@ -40,7 +40,8 @@ def fetch_admin_conf(inventory: Inventory, hosts: Hosts) -> str:
         answers.append(f"{node.name}: {result.stderr.strip() or 'it is empty'}")
     lines = "\n".join(f"  - {answer}" for answer in answers)
     raise StepFailed(
-        f"no control plane of {inventory.path} gave {ADMIN_CONF}, so the cluster cannot be asked:\n{lines}\n"
+        f"no control plane of {inventory.path} gave {ADMIN_CONF}, so the cluster cannot be "
+        f"asked:\n{lines}\n"
         "Is the cluster up (vagrant up, ansible-playbook site.yml)?"
     )
 
@@ -62,7 +63,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_client_cert(kubeconfig: Path) -> tuple[Path, Path, Path]:
-    """Write the CA, client certificate and key that a kubeconfig holds beside it (once), and return their paths."""
+    """Write the CA, client certificate and key of a kubeconfig beside it, once."""
     config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     parts = {

@@ -33,7 +33,7 @@ class ElectionTimers:
 
     @property
     def takeover_s(self) -> float:
-        """Longest time from the last renewal of a lost leader until another candidate holds the lease.
+        """Longest time from a lost leader's last renewal until another candidate holds the lease.
 
         A candidate may see the last renewal one stretched retry period late, counts the lease
         duration from there, and asks again up to one such period after.
@@ -77,7 +77,8 @@ def election_timers(api: ClusterApi, component: str) -> ElectionTimers:
     pods = api.pods(NAMESPACE, f"component={component}")
     if not pods:
         raise KubedrillError(
-            f"{NAMESPACE} has no pod with the label component={component}; is this a kubeadm cluster?"
+            f"{NAMESPACE} has no pod with the label component={component}; is this a kubeadm "
+            f"cluster?"
         )
     container = pods[0].spec.containers[0]
     return parse_election(parse_flags([*(container.command or []), *(container.args or [])]))

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def condition_is_true(obj: Any, name: str) -> bool:
-    """Whether an object's condition is exactly "True": "Unknown" (a dead kubelet) and a missing condition are not."""
+    """Whether a condition is exactly "True": "Unknown" (a dead kubelet) or none is not."""
     conditions = (obj.status.conditions if obj.status else None) or []
     statuses = [condition.status for condition in conditions if condition.type == name]
     return statuses == ["True"]

@@ -41,7 +41,10 @@ _OF_THIS_HOST = re.compile(
 """Names of variables that mean something on this host only; the files' own places are written
 instead."""
 _VAULT = "__ansible_vault"
-_SSH = f"-o UserKnownHostsFile={MOUNT / KNOWN_HOSTS} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+_SSH = (
+    f"-o UserKnownHostsFile={MOUNT / KNOWN_HOSTS} -o StrictHostKeyChecking=yes -o "
+    f"IdentitiesOnly=yes"
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ class _Packing:
     def _key(self, name: str, options: SshOptions) -> str:
         if options.key_file is None:
             self.mistakes.append(
-                f"{name}: has no ansible_ssh_private_key_file; a pod has no SSH agent, so name a key"
+                f"{name}: has no ansible_ssh_private_key_file; a pod has no SSH agent, so name a "
+                f"key"
             )
             return ""
         try:

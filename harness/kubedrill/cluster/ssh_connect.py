@@ -61,14 +61,18 @@ def _private_key(node: Node, options: SshOptions) -> paramiko.PKey | None:
     try:
         return paramiko.PKey.from_path(options.key_file)
     except (paramiko.SSHException, ValueError, TypeError, OSError) as error:
-        mistake = f"{node.name}: its SSH key {options.key_file} cannot be used: {words(error)}; give an unlocked key"
+        mistake = (
+            f"{node.name}: its SSH key {options.key_file} cannot be used: {words(error)}; "
+            f"give an unlocked key"
+        )
         raise ConfigErrors("the inventory", [mistake]) from error
 
 
 def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Node) -> None:
     if not options.known_hosts.exists():
         mistake = (
-            f"{node.name}: its host keys are unknown because {options.known_hosts} does not exist; add them "
+            f"{node.name}: its host keys are unknown because {options.known_hosts} does not exist; "
+            f"add them "
             "(local nodes: 'vagrant up' writes them) and name the file in ansible_ssh_common_args"
         )
         raise ConfigErrors("the inventory", [mistake])
@@ -86,14 +90,23 @@ def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Nod
 def _refusal(node: Node, options: SshOptions, error: Exception, seconds: float) -> str:
     who = f"{node.name} ({options.user}@{options.host}:{options.port})"
     if isinstance(error, paramiko.BadHostKeyException):
-        return f"{who} shows another host key than {options.known_hosts} has; was the node rebuilt? Update the file."
+        return (
+            f"{who} shows another host key than {options.known_hosts} has; was the node "
+            f"rebuilt? Update the file."
+        )
     if isinstance(error, paramiko.AuthenticationException):
         key = options.key_file or "the agent's keys"
         return f"{who} refused {key}; put its public half into the node's authorized_keys"
     if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
-        return f"{who}: its host key is not in {options.known_hosts}; add it from a source that you trust"
+        return (
+            f"{who}: its host key is not in {options.known_hosts}; add it from a source that "
+            f"you trust"
+        )
     if str(error) in _SLOW:
-        return f"{who} did not finish the SSH handshake in {seconds:g} s (timeouts.ssh_connect); is it an SSH port?"
+        return (
+            f"{who} did not finish the SSH handshake in {seconds:g} s (timeouts.ssh_connect); "
+            f"is it an SSH port?"
+        )
     return f"{who} is unreachable: {words(error)}; is it powered on and its address right?"
 
 

@@ -47,7 +47,10 @@ class SshOptions:
             raise ConfigErrors(
                 "the inventory",
                 [
-                    f"{node.name}: ProxyJump is not supported; use -o ProxyCommand='ssh -W %h:%p {options['proxyjump']}'"
+                    (
+                        f"{node.name}: ProxyJump is not supported; use -o "
+                        f"ProxyCommand='ssh -W %h:%p {options['proxyjump']}'"
+                    )
                 ],
             )
         key = _first(
@@ -58,7 +61,10 @@ class SshOptions:
             raise ConfigErrors(
                 "the inventory",
                 [
-                    f"{node.name}: its SSH key {key_file} does not exist; create it (local nodes: run 'vagrant up')"
+                    (
+                        f"{node.name}: its SSH key {key_file} does not exist; create it "
+                        f"(local nodes: run 'vagrant up')"
+                    )
                 ],
             )
         return SshOptions(
@@ -115,7 +121,7 @@ def _first(values: dict[str, Any], *names: str) -> Any:
 
 
 def _ssh_arguments(node: Node) -> dict[str, str]:
-    """The ``-o Name=value`` options (and -i, -p, -l, -J) of the SSH arguments, names in lower case."""
+    """The ``-o Name=value`` options (and -i, -p, -l, -J) of the SSH arguments, in lower case."""
     options: dict[str, str] = {}
     for name in _ARGS:
         words = shlex.split(str(node.host_vars.get(name) or ""))

@@ -47,7 +47,7 @@ class Timer:
     unit: str = "s"
 
     def __str__(self) -> str:
-        """For a budget's ``because``: "node-monitor-grace-period 50 s (default of Kubernetes 1.35)"."""
+        """For a limit's ``because``: "node-monitor-grace-period 50 s (default of Kubernetes)"."""
         return f"{self.name} {self.value:g}{' ' + self.unit if self.unit else ''} ({self.source})"
 
 
@@ -167,7 +167,7 @@ class LiveTimers:
         )
 
     def vrrp_takeover_s(self, lost: str) -> float:
-        """Seconds from the last advertisement of ``lost`` until the next in line takes the virtual address.
+        """Seconds from the last advertisement of ``lost`` until the next node has the address.
 
         Master_Down_Interval = 3 x advert + skew, skew = (256 - priority) / 256 x advert (RFC 5798,
         section 6.1; in version 2 the factor is 1 s: RFC 3768).
@@ -175,7 +175,7 @@ class LiveTimers:
         return 3 * self.vrrp_advert.value + self.vrrp_skew_s(lost)
 
     def vrrp_skew_s(self, lost: str) -> float:
-        """Seconds from the goodbye of ``lost`` (priority 0) until the next in line takes the virtual address.
+        """Seconds from the goodbye of ``lost`` (priority 0) until the next node has the address.
 
         A router that stops in order says so, and the others wait for the skew only (RFC 5798,
         section 6.4.2).
@@ -215,7 +215,7 @@ class LiveTimers:
 
     @property
     def ports_notice_s(self) -> float:
-        """Longest time until a balancer outside sends nobody to the node ports of a dead node any more."""
+        """Longest time until an external balancer drops the node ports of a dead node."""
         each = max(self.haproxy_inter.value, self.haproxy_check.value)
         return self.haproxy_inter.value + self.port_fall.value * each
 
@@ -304,7 +304,7 @@ def parse_haproxy(text: str) -> dict[str, float]:
 
 
 def node_ports_apart(text: str) -> tuple[str, str]:
-    r"""Split haproxy.cfg before the backend of the node ports, which a balancer outside the cluster has besides.
+    r"""Split haproxy.cfg before the node ports' backend, which only an external balancer has.
 
     >>> node_ports_apart("backend api-servers\n a\nbackend nodes\n b\n")
     ('backend api-servers\n a\n', 'backend nodes\n b\n')
@@ -325,7 +325,8 @@ def _flags(api: ClusterApi, component: str) -> dict[str, str]:
     pods = api.pods("kube-system", f"component={component}")
     if not pods:
         raise KubedrillError(
-            f"kube-system has no pod with the label component={component}; is this a kubeadm cluster?"
+            f"kube-system has no pod with the label component={component}; is this a kubeadm "
+            f"cluster?"
         )
     container = pods[0].spec.containers[0]
     return parse_flags([*(container.command or []), *(container.args or [])])

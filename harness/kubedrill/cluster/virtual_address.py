@@ -40,7 +40,8 @@ def vip_holder(hosts: Hosts, inventory: Inventory) -> str:
     if len(holders) != 1:
         actual = ", ".join(holders) or "none"
         raise StepFailed(
-            f"virtual address {address} is held by {actual}; expected exactly one control plane. Look at keepalived on "
+            f"virtual address {address} is held by {actual}; expected exactly one control plane. "
+            f"Look at keepalived on "
             "the control planes."
         )
     return holders[0]

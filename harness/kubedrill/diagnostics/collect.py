@@ -1,4 +1,4 @@
-"""Asks nodes and cluster, takes files of the run, and puts all of it, redacted, into one archive."""
+"""Asks nodes and cluster, and puts the redacted answers into one archive."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _put(archive: Archive, name: str, text: str, why: str) -> None:
 
 
 def add_files(archive: Archive, folders: Iterable[Path]) -> None:
-    """Add logs, records, verdicts and inventories below some folders, of each the last part where it is long."""
+    """Add logs, records, verdicts and inventories below folders; of long files the last part."""
     for folder in folders:
         paths = {
             path

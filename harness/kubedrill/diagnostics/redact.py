@@ -17,8 +17,10 @@ _SHORTEST = 5
 """Known secrets shorter than this are not looked for anywhere: they would take half of the text
 away."""
 
-_WORD = r"passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|key-data|keydata"
-_WORD += r"|certificate[_-]?key|encryption[_-]?key|\bpwd\b"
+_WORD = (
+    r"passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential"
+    r"|key-data|keydata|certificate[_-]?key|encryption[_-]?key|\bpwd\b"
+)
 SECRET_NAME = re.compile(_WORD, re.IGNORECASE)
 _HARMLESS = re.compile(
     r"(?:names?|path|file|dir|refs?|ttl|hash|type|seconds|count)[\"']?$", re.IGNORECASE
@@ -60,7 +62,7 @@ _BLOCK = re.compile(
 
 
 class Redactor:
-    r"""Takes secrets out by their shape, by the name that they stand under, and those that are known.
+    r"""Removes secrets by their shape, by the name they stand under, and by a list of values.
 
     >>> Redactor().clean("user: me\\npassword: hunter2\nsecretName: tls")
     'user: me\\npassword: [redacted]\nsecretName: tls'

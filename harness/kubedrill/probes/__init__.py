@@ -1,4 +1,4 @@
-"""Read-only timed samples of what users of the cluster feel. docs/explanation/probes.md tells how they are taken."""
+"""Read-only timed samples of what users of the cluster feel (docs/explanation/probes.md)."""
 
 from kubedrill.probes.inside import end_probes, remove_probes
 from kubedrill.probes.session import ProbeSession

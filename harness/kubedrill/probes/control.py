@@ -13,7 +13,8 @@ import sys
 
 BODY = "kubedrill control\n"
 _ANSWER = (
-    f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}"
+    f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: "
+    f"{len(BODY)}\r\n\r\n{BODY}"
 ).encode()
 
 

@@ -1,4 +1,4 @@
-"""Fetches the in-cluster prober's samples through the API server, and puts its clock on the harness's."""
+"""Fetches the in-cluster prober's samples, and puts its clock on the harness's."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Fetcher:
         self._thread.start()
 
     def stop(self, seconds: float, setting: str) -> None:
-        """Fetch what is left: what was due before now and answered by one timeout later is in the record then.
+        """Fetch what is left: what was due before now and answered within one timeout.
 
         Raises:
             DeadlineExceeded: the prober could not be reached in time; its last samples are lost.

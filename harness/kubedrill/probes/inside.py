@@ -28,7 +28,7 @@ _NODE_LABEL = "kubernetes.io/hostname"
 
 
 def namespace_objects(api_probes: Iterable[ProbeSpec]) -> list[dict[str, Any]]:
-    """The namespace (restricted Pod Security) and one ConfigMap for each API probe to read or write."""
+    """The namespace (restricted Pod Security) and one ConfigMap for each API probe."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = {
         "apiVersion": "v1",
@@ -77,7 +77,9 @@ def choose_node(api: ClusterApi, avoid: Iterable[str]) -> str:
     ordered = [node.name for node in reversed(api.inventory.workers) if node.name in ready]
     if not ordered:
         raise StepFailed(
-            "no worker is Ready, so there is no place for the in-cluster prober; bring a worker up first"
+            "no worker is Ready, so there is no place for the in-cluster prober; bring a worker "
+            "up "
+            "first"
         )
     return next((name for name in ordered if name not in set(avoid)), ordered[0])
 

@@ -30,7 +30,7 @@ class Tail:
         self._lock = threading.Lock()
 
     def latest(self) -> dict[str, tuple[int, int]]:
-        """Per probe: successes and requests that were due in the last three seconds and are known by now."""
+        """Per probe: successes and requests of the last three seconds that are known by now."""
         with self._lock:
             self._read()
             oldest = time.monotonic_ns() - round(WINDOW_S * NS)

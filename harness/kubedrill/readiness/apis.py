@@ -1,4 +1,4 @@
-"""Deprecated APIs: who was asked for what (the API servers' metrics), and which stored objects were written by it."""
+"""Deprecated APIs: which clients use them, and which objects were stored through them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def read_server(api: ReadOnlyApi) -> ApiServer:
 
 
 def deprecated_apis(metrics: str) -> tuple[DeprecatedApi, ...]:
-    """Read ``apiserver_requested_deprecated_apis`` and, for these, how often each verb was asked for.
+    """Read ``apiserver_requested_deprecated_apis`` and the requests for each verb.
 
-    >>> deprecated_apis('apiserver_requested_deprecated_apis{group="flowcontrol.apiserver.k8s.io",'
-    ...     'removed_release="1.32",resource="flowschemas",subresource="",version="v1beta3"} 1')[0].group_version
+    >>> metric = 'apiserver_requested_deprecated_apis{group="flowcontrol.apiserver.k8s.io",'
+    >>> metric += 'removed_release="1.32",resource="flowschemas",version="v1beta3"} 1'
+    >>> deprecated_apis(metric)[0].group_version
     'flowcontrol.apiserver.k8s.io/v1beta3'
     """
     requests: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
@@ -56,7 +57,7 @@ def deprecated_apis(metrics: str) -> tuple[DeprecatedApi, ...]:
 
 
 def read_uses(api: ReadOnlyApi, deprecated: Iterable[DeprecatedApi]) -> tuple[ApiUse, ...]:
-    """Find stored objects that were written through a deprecated, an alpha or a beta version of their API.
+    """Find objects that were written through a deprecated, alpha or beta version.
 
     Lists the metadata of the resources of groups that serve such a version, by the version that
     their group prefers.

@@ -50,7 +50,7 @@ def take_out(archive: Path, name: str, to: Path) -> bool:
 
 
 def unpacked_size(archive: Path) -> int:
-    """Bytes of all layers without compression, which is about what they take in containerd's snapshots.
+    """Bytes of all layers without compression: about their size in containerd's snapshots.
 
     Raises:
         StepFailed: the archive cannot be read.

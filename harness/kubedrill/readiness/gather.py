@@ -82,7 +82,10 @@ def asked(question: Callable[[], T]) -> Answer[T]:
         yaml.YAMLError,
     ) as error:  # ValueError: JSON, and objects that lack a field
         return Answer(
-            error=f"the answer cannot be understood: {type(error).__name__} {' '.join(str(error).split())[:300]}"
+            error=(
+                f"the answer cannot be understood: {type(error).__name__} "
+                f"{' '.join(str(error).split())[:300]}"
+            )
         )
 
 
@@ -245,7 +248,8 @@ def _config_map(api: ReadOnlyApi, name: str, key: str) -> dict[str, Any]:
     document = yaml.safe_load(data.get(key, "")) or {}
     if not isinstance(document, dict):
         raise StepFailed(
-            f"ConfigMap kube-system/{name} has no {key} that can be read; is this a kubeadm cluster?"
+            f"ConfigMap kube-system/{name} has no {key} that can be read; is this a kubeadm "
+            f"cluster?"
         )
     return document
 

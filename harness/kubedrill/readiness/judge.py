@@ -53,7 +53,7 @@ def _silent(snapshot: Snapshot, rule: Rule) -> list[str]:
 
 
 def _not_read(snapshot: Snapshot) -> Iterator[Issue]:
-    """One finding for each error, with what it left unread and the rules that could not judge for want of it."""
+    """One issue for each error, with what was not read and the rules that need it."""
     unread: dict[str, dict[str, None]] = defaultdict(dict)
     rules: dict[str, dict[str, None]] = defaultdict(dict)
     for rule in ALL:

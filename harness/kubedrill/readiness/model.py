@@ -166,7 +166,7 @@ class ApiServer:
 
 @dataclass(frozen=True, slots=True)
 class ApiUse:
-    """A stored object that was written through an API version other than the one it was listed by."""
+    """A stored object that was written through another API version than the preferred one."""
 
     group_version: str
     resource: str
@@ -276,7 +276,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The outcome: all findings, every rule, and the rules that could not judge all that they should."""
+    """The outcome: all issues, every rule, and the rules that lacked data."""
 
     cluster: str
     inventory: str

@@ -66,7 +66,8 @@ def _required_images(kubeadm: Path, target: Version) -> tuple[str, ...]:
     done = run_program(kubeadm, "config", "images", "list", "--kubernetes-version", str(target))
     if done.returncode != 0:
         raise StepFailed(
-            f"{kubeadm} config images list ended with {done.returncode}: {done.stderr.strip()[-200:]}"
+            f"{kubeadm} config images list ended with {done.returncode}: "
+            f"{done.stderr.strip()[-200:]}"
         )
     return tuple(done.stdout.split())
 
@@ -94,7 +95,7 @@ def run_program(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 class Programs:
-    """The target's programs, taken out of the bundle into a private folder that goes with this object."""
+    """The target's programs, taken out of the bundle into a temporary folder."""
 
     def __init__(self, bundle: Path) -> None:
         self._bundle = bundle

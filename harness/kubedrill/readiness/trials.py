@@ -66,7 +66,10 @@ class Setting:
     def title(self) -> str:
         """For people, without the value, which may be long."""
         if self.word.startswith(f"{GATES}="):
-            return f"feature gate {self.word.removeprefix(f'{GATES}=').partition('=')[0].rpartition(':')[2]}"
+            return (
+                f"feature gate "
+                f"{self.word.removeprefix(f'{GATES}=').partition('=')[0].rpartition(':')[2]}"
+            )
         return self.word.partition("=")[0]
 
 
@@ -111,7 +114,8 @@ def extra_args(kubeadm: Mapping[str, Any], component: str) -> frozenset[str]:
 
     Before: a map).
 
-    >>> sorted(extra_args({"apiServer": {"extraArgs": [{"name": "profiling", "value": "false"}]}}, "kube-apiserver"))
+    >>> args = [{"name": "profiling", "value": "false"}]
+    >>> sorted(extra_args({"apiServer": {"extraArgs": args}}, "kube-apiserver"))
     ['profiling']
     """
     section: Any = kubeadm
@@ -146,7 +150,7 @@ def _split(setting: Setting) -> Iterator[Setting]:
 def try_all(
     programs: Programs, settings: Iterable[Setting]
 ) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
-    """Try every setting; return the trials, and the programs that could not be run, with the reason.
+    """Try every setting; return the trials, and the programs that could not be run.
 
     All words of a program are given at once; only when it complains are they given one by one.
     """
@@ -197,8 +201,8 @@ def telling(stderr: str) -> str:
 
     >>> telling('Usage:\n  kube-scheduler [flags]\nError: unknown flag: --nope\n')
     'Error: unknown flag: --nope'
-    >>> telling('E1121 08:44:30.104624 9549 run.go:72] "command failed" err="unrecognized feature gate: Gone"')
-    'unrecognized feature gate: Gone'
+    >>> telling('E1121 08:44:30.104624 9549 run.go:72] "failed" err="unrecognized gate: Gone"')
+    'unrecognized gate: Gone'
     """
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     last = next(

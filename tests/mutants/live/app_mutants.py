@@ -39,7 +39,7 @@ def no_prestop(objects: Objects) -> Objects:
 
 @on_app("pod-killed", INCONCLUSIVE, "not run: the app has 1 ready pod(s); needs 2 or more")
 def one_replica(objects: Objects) -> Objects:
-    """The application has one replica, so that no drill that takes a pod away can prove anything."""
+    """The application has one replica, so no drill that takes a pod away can prove anything."""
     of_kind(objects, "Deployment")["spec"]["replicas"] = 1
     return objects
 
@@ -49,14 +49,17 @@ def readiness_that_always_says_yes(objects: Objects) -> Objects:
     """Pods count as ready from their first moment, though the application needs 8 s to start."""
     [container] = pod(objects)["containers"]  # type: ignore[misc]
     del container["readinessProbe"]
-    slow = f"import os, time; time.sleep({SLOW_START_S}); os.execvp('python3', ['python3', '/app/main.py'])"
+    slow = (
+        f"import os, time; time.sleep({SLOW_START_S}); os.execvp('python3', ['python3', "
+        f"'/app/main.py'])"
+    )
     container["command"] = ["python3", "-c", slow]
     return objects
 
 
 @on_app("node-drain", FAIL, "PodDisruptionBudget kubedrill-app/hello", evict=25)
 def all_replicas_on_one_node(objects: Objects) -> Objects:
-    """All replicas must stand on one node (affinity where anti-affinity was meant), so that it cannot be drained."""
+    """All replicas must stand on one node (affinity, not anti-affinity): it cannot be drained."""
     spec = pod(objects)
     del spec["topologySpreadConstraints"]
     same = {"matchLabels": {"app.kubernetes.io/name": "hello"}}

@@ -22,7 +22,7 @@ LEASE_S = (
 
 @on_cluster("keepalived-stopped", FAIL, "another control plane to hold the virtual address")
 def endpoint_pinned_to_one_node(cluster: Cluster) -> Iterator[None]:
-    """Users reach the API at the first control plane's own address, which no other node takes over."""
+    """Users reach the API at one control plane's address, which no other node takes over."""
     pinned = {
         "cluster_virtual_address": cluster.inventory.control_planes[0].address,
         "cluster_api_port": KUBE_API_PORT,
@@ -34,7 +34,7 @@ def endpoint_pinned_to_one_node(cluster: Cluster) -> Iterator[None]:
 
 @on_cluster("haproxy-stopped", FAIL, "another control plane to hold the virtual address")
 def keepalived_without_a_health_check(cluster: Cluster) -> Iterator[None]:
-    """Keepalived does not look at the balancer, so a node whose balancer is dead keeps the virtual address."""
+    """Keepalived does not check the balancer: a node with a dead one keeps the address."""
     cluster.wait(120, vip_held=15)
     with ExitStack() as stack:
         for node in cluster.inventory.control_planes:
@@ -84,7 +84,10 @@ def kubelet_with_a_wrong_grace_period(cluster: Cluster) -> Iterator[None]:
     Its node comes and goes.
     """
     node = cluster.inventory.workers[0].name
-    change = f"sed -i '/^nodeLeaseDurationSeconds:/d' $f && echo 'nodeLeaseDurationSeconds: {LEASE_S}' >> $f"
+    change = (
+        f"sed -i '/^nodeLeaseDurationSeconds:/d' $f && echo 'nodeLeaseDurationSeconds: "
+        f"{LEASE_S}' >> $f"
+    )
     with cluster.changed(node, "/var/lib/kubelet/config.yaml", change, "kubelet"):
         wait_for(
             f"{node} to be taken for dead",

@@ -50,7 +50,7 @@ def node_left_cordoned(cluster: Cluster) -> Iterator[None]:
     "drain-blocked", FAIL, "the refused drain names the budget: found the drain was not refused"
 )
 def drain_that_deletes(cluster: Cluster) -> Iterator[None]:
-    """A drain deletes pods instead of asking for their eviction, so that no disruption budget is asked."""
+    """A drain deletes pods instead of evicting them, past any disruption budget."""
 
     def delete(api: ClusterApi, pod: Any, _grace_s: int | None = None) -> Eviction:
         try:

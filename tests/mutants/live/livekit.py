@@ -64,7 +64,7 @@ class Cluster:
         return self.hosts.change(node, ["/bin/sh", "-c", script]).stdout
 
     def wait(self, seconds: float, **timeouts: float) -> None:
-        """Let the product wait less long than it would for a real cluster in trouble: ``recovery`` and others."""
+        """Let the product wait less long than for a real cluster: ``recovery`` and others."""
         changed = self.settings.timeouts.model_copy(update={"recovery": seconds, **timeouts})
         self.settings = self.settings.model_copy(update={"timeouts": changed})
 
@@ -72,7 +72,7 @@ class Cluster:
     def changed(
         self, node: str, path: str, change: str, service: str, verb: str = "restart"
     ) -> Iterator[None]:
-        """Change a file of a node by a line of shell in which it is ``$f``, and put it back at the end."""
+        """Change a file of a node by a line of shell (it is ``$f``); restore it at the end."""
         apply = f"systemctl {verb} {service}"
         restore = f"f={path}; if [ -e $f.mutant ]; then mv -f $f.mutant $f && {apply}; fi"
         unit = f"kubedrill-mutant-{service}"
@@ -129,7 +129,7 @@ LIVE: dict[str, LiveMutant] = {}
 def on_cluster(
     drill: str, called: Called, reason: str
 ) -> Callable[[Callable[[Cluster], Iterator[None]]], None]:
-    """Decorate a function that breaks the cluster, or the harness, up to its ``yield`` and repairs it after that."""
+    """Decorate a function that breaks cluster or harness, and repairs it after ``yield``."""
 
     def decorate(function: Callable[[Cluster], Iterator[None]]) -> None:
         _add(function, drill, called, reason, contextmanager(function))

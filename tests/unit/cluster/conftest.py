@@ -1,4 +1,4 @@
-"""A real SSH server on loopback (paramiko's), which runs commands on this machine as the user of the test."""
+"""A real SSH server on loopback (paramiko's) that runs commands as the test's user."""
 
 from __future__ import annotations
 

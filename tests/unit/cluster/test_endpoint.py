@@ -22,7 +22,10 @@ from kubedrill.runner.facts import host_facts
 
 SHARED = {"cluster_kubernetes_version": "1.35.4", "cluster_name": "mine"}
 EXTERNAL = {**SHARED, "cluster_endpoint_kind": "external", "cluster_external_address": "192.0.2.9"}
-CONFIGURATION = "backend api-servers\n  default-server inter 250ms fall 4\nbackend nodes\n  default-server fall 7\n"
+CONFIGURATION = (
+    "backend api-servers\n  default-server inter 250ms fall 4\nbackend nodes\n  "
+    "default-server fall 7\n"
+)
 
 
 def listing(

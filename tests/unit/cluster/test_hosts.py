@@ -25,7 +25,9 @@ def inventory(server: Any, **more: object) -> Inventory:
         "ansible_port": server.port,
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(server.key_file),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={server.known_hosts} -o StrictHostKeyChecking=yes",
+        "ansible_ssh_common_args": (
+            f"-o UserKnownHostsFile={server.known_hosts} -o StrictHostKeyChecking=yes"
+        ),
         **more,
     }
     return Inventory(Path("x"), "x", (Node("a", "127.0.0.1", ("control_plane",), values),), {})

@@ -137,7 +137,8 @@ def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
 def test_ansible_reads_it_and_resolves_templates(tmp_path: Path) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "group_vars" / "cluster.yml").write_text(
-        'net: 10.0.0\ncluster_virtual_address: "{{ net }}.10"\ncluster_kubernetes_version: "1.35.4"\n'
+        'net: 10.0.0\ncluster_virtual_address: "{{ net }}.10"\ncluster_kubernetes_version: '
+        '"1.35.4"\n'
         'ansible_ssh_private_key_file: "{{ inventory_dir }}/{{ inventory_hostname }}.key"\n',
         encoding="utf-8",
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Path:
-    """Two keys and the nodes' host keys, as `vagrant up` leaves them, with one more host among them."""
+    """Two keys and the nodes' host keys, as `vagrant up` leaves them, and one more host's."""
     for name in ("a", "b"):
         paramiko.RSAKey.generate(1024).write_private_key_file(str(tmp_path / name))
     host = paramiko.RSAKey.generate(1024)
@@ -40,7 +40,9 @@ def inventory(keys: Path, **more: Any) -> Inventory:
         "cluster_bundles_source": "/home/me/bundles",
         "ansible_user": "admin",
         "ansible_become": True,
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={keys / 'known'} -o 'ProxyCommand=ssh -W %h:%p gate'",
+        "ansible_ssh_common_args": (
+            f"-o UserKnownHostsFile={keys / 'known'} -o 'ProxyCommand=ssh -W %h:%p gate'"
+        ),
         "drills_allowed": True,
         **more,
     }

@@ -12,7 +12,7 @@ from kubedrill.config import Settings
 
 
 class Core:
-    """A namespace that stands for some looks after the order to delete it, as finalizers make it."""
+    """A namespace that outlives its deletion for some polls, as with finalizers."""
 
     def __init__(self, looks: int) -> None:
         self.looks, self.calls = looks, list[Any]()

@@ -58,7 +58,10 @@ def test_keepalived_s_first_instance_without_comments() -> None:
 
 
 def test_keepalived_s_check_of_the_balancer() -> None:
-    text = 'vrrp_script haproxy {\n  script "/x"\n  interval 2\n  fall 3 # rise 9\n  rise 1\n}\nfall 9\n'
+    text = (
+        'vrrp_script haproxy {\n  script "/x"\n  interval 2\n  fall 3 # rise 9\n  rise '
+        "1\n}\nfall 9\n"
+    )
     assert parse_vrrp_script(text) == {"interval": 2, "fall": 3}
     assert parse_vrrp_script(KEEPALIVED) == {}
 

@@ -1,4 +1,4 @@
-"""Secrets are planted in every form that logs and objects have them in, and looked for in the archive."""
+"""Secrets are planted in every form, and must not be in the archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way in which a server can fail a probe has its own word, and no bad answer passes for a good one."""
+"""Every way to fail a probe has its outcome, and no bad answer passes for a good one."""
 
 from __future__ import annotations
 

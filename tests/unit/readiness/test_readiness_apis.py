@@ -1,5 +1,6 @@
-"""Deprecated APIs and refused flags: issues_of, counted, and named with who uses them."""
+"""Deprecated APIs and refused flags: found, counted, and named with who uses them."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -26,7 +27,8 @@ def metric(name: str, value: int, **labels: str) -> str:
 FLOWS = {"group": FLOW, "resource": "flowschemas", "subresource": "", "version": "v1beta3"}
 DEPRECATED, TOTAL = "apiserver_requested_deprecated_apis", "apiserver_request_total"
 METRICS = (
-    "# HELP apiserver_requested_deprecated_apis [STABLE] Gauge of deprecated APIs that have been requested\n"
+    "# HELP apiserver_requested_deprecated_apis [STABLE] Gauge of deprecated APIs that have been "
+    "requested\n"
     "# TYPE apiserver_requested_deprecated_apis gauge\n"
     + metric(
         DEPRECATED,
@@ -104,7 +106,9 @@ def test_who_wrote_an_object_is_in_managed_fields_and_in_the_last_applied_manife
             {"apiVersion": f"{FLOW}/v1", "manager": "kubectl"},
         ],
         "annotations": {
-            "kubectl.kubernetes.io/last-applied-configuration": f'{{"apiVersion": "{FLOW}/v1beta3"}}'
+            "kubectl.kubernetes.io/last-applied-configuration": json.dumps(
+                {"apiVersion": f"{FLOW}/v1beta3"}
+            )
         },
     }
     uses = list(uses_of_object(metadata, "flowschemas", {f"{FLOW}/v1beta3"}))

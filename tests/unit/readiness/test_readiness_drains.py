@@ -183,7 +183,10 @@ def host_selector(name: str) -> dict[str, str]:
         ({"node_selector": host_selector("w1")}, "cp1, cp2, cp3, w2: its labels do not match"),
         (
             {"cpu": "1950m"},
-            "cp1, cp2, cp3: taint node-role.kubernetes.io/control-plane; w2: too little cpu: asks for 1.95, 1.9 free",
+            (
+                "cp1, cp2, cp3: taint node-role.kubernetes.io/control-plane; w2: too little cpu: "
+                "asks for 1.95, 1.9 free"
+            ),
         ),
         ({"cpu": "100m"}, ""),
     ],

@@ -75,7 +75,8 @@ def test_certificates_are_taken_and_keys_are_not(tmp_path: Path, made: tuple[str
     assert node_script.certificates_of(both) == [certificate.strip()]
     conf = tmp_path / "admin.conf"
     conf.write_text(
-        f"users:\n- user:\n    client-certificate-data: {base64.b64encode(certificate.encode()).decode()}\n"
+        f"users:\n- user:\n    client-certificate-data: "
+        f"{base64.b64encode(certificate.encode()).decode()}\n"
         f"    client-key-data: {base64.b64encode(key.encode()).decode()}\n"
     )
     assert node_script.certificates_of(conf) == [certificate.strip()]
@@ -166,7 +167,8 @@ for word in "$@"; do
   case "$word" in
     --version=true | --good=* ) ;;
     --feature-gates=Known=true) echo "Warning: setting GA feature gate Known=true" >&2 ;;
-    --feature-gates=*) echo 'E run.go: "command failed" err="unrecognized feature gate: Gone"' >&2; exit 1 ;;
+    --feature-gates=*)
+      echo 'E run.go: "command failed" err="unrecognized feature gate: Gone"' >&2; exit 1 ;;
     *) echo "usage text" >&2; echo "Error: unknown flag: $word" >&2; exit 1 ;;
   esac
 done
@@ -274,7 +276,8 @@ def silent(tmp_path: Path) -> str:
     (tmp_path / "group_vars" / "cluster.yml").write_text(
         f"cluster_virtual_address: 127.0.0.9\ncluster_kubernetes_version: 1.35.4\nansible_port: 1\n"
         "cluster_bundles_source: ''\n"
-        f"ansible_ssh_common_args: -o UserKnownHostsFile={tmp_path}/known_hosts -o StrictHostKeyChecking=yes\n"
+        f"ansible_ssh_common_args: -o UserKnownHostsFile={tmp_path}/known_hosts -o "
+        f"StrictHostKeyChecking=yes\n"
     )
     return str(path)
 

@@ -35,7 +35,8 @@ def load(path: str) -> tuple[list[Spec], dict[str, Any]]:
     unknown = [spec.kind for spec in specs if spec.kind not in KINDS]
     if unknown or not specs or ("record" in config) == ("listen" in config):
         sys.stderr.write(
-            f"{path}: found {len(specs)} probes, unknown kinds {unknown}; expected probes of the kinds "
+            f"{path}: found {len(specs)} probes, unknown kinds {unknown}; expected probes of the "
+            f"kinds "
         )
         sys.stderr.write(f"{', '.join(KINDS)} and either record or listen\n")
         raise SystemExit(2)

@@ -117,7 +117,10 @@ class HttpAsker(Asker):
         self._tls = _tls(spec) if url.scheme == "https" else None
         self._host = url.hostname or ""
         self._port = url.port or (443 if self._tls else 80)
-        self._head = f"{url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1\r\nHost: {spec.host or url.netloc}\r\n"
+        self._head = (
+            f"{url.path or '/'}{'?' + url.query if url.query else ''} HTTP/1.1\r\nHost: "
+            f"{spec.host or url.netloc}\r\n"
+        )
         self._name = spec.host.partition(":")[0] or self._host
         self._is_address = _is_address(self._host)
         self._idle: Connection | None = None
@@ -213,7 +216,7 @@ class ApiWriteAsker(HttpAsker):
     varies = True
 
     def request(self, seq: int) -> bytes:
-        """A merge patch: needs no version of the object, so that an unknown write never fails the next one."""
+        """A merge patch needs no resource version: a lost write never fails the next one."""
         return self.message(
             "PATCH", json.dumps({"data": {"seq": str(seq)}}), "application/merge-patch+json"
         )

@@ -1,4 +1,4 @@
-"""Where samples go: appended to the record (outside), or kept and served until they are fetched (inside)."""
+"""Where samples go: into the record (outside), or served until they are fetched (inside)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Words(dict[str, str]):
 
 
 class FileSink:
-    """Appends sample lines to a record from a thread of its own, so that a slow disk does not delay a tick."""
+    """Appends sample lines to a record in a thread, so that a slow disk delays no tick."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -1,4 +1,4 @@
-"""The open loop: every probe fires on its own absolute schedule, whether or not its last answer came back."""
+"""The open loop: every probe fires on its absolute schedule, whatever its last answer does."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Probe:
 
 
 class Ticker:
-    """All probes of one process, their phases spread over the interval so that they do not fire in one heap."""
+    """All probes of one process, their phases spread over the interval."""
 
     def __init__(self, specs: list[Spec], keep: Keep) -> None:
         self.probes = [Probe(spec, KINDS[spec.kind](spec), keep) for spec in specs]

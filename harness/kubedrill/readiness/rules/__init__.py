@@ -1,4 +1,4 @@
-"""The rules: pure functions of a snapshot, one for each thing that may be wrong. :data:`ALL` is their order."""
+"""The rules: pure functions of a snapshot. :data:`ALL` is their order."""
 
 from __future__ import annotations
 

@@ -34,11 +34,17 @@ def _requested(
 ) -> Issue:
     subject = f"API {item.group_version} {item.resource}"
     asked = ", ".join(f"{verb} {count}" for verb, count in sorted(requests.items()))
-    actual = f"{item.group_version} {item.resource} is used by {users(snapshot, item)}; asked on {', '.join(servers)}"
+    actual = (
+        f"{item.group_version} {item.resource} is used by {users(snapshot, item)}; asked on "
+        f"{', '.join(servers)}"
+    )
     actual += f" ({asked} since their start)" if asked else ""
     if not item.removed_release:
         return info(subject, f"{actual}; deprecated, no release removes it yet")
-    action = "move these clients and manifests to the newer version; an audit log names clients that only read"
+    action = (
+        "move these clients and manifests to the newer version; an audit log names clients "
+        "that only read"
+    )
     removed = tuple(int(part) for part in item.removed_release.split("."))
     if removed <= snapshot.target[:2]:
         return blocker(subject, actual, f"no use: {item.removed_release} removes it", action)
@@ -77,7 +83,7 @@ def managers(uses: list[ApiUse]) -> str:
 
 
 def stored(snapshot: Snapshot) -> Iterator[Issue]:
-    """Objects written through an alpha or beta version that no API server counts as deprecated since its start."""
+    """Objects written through an alpha or beta version that no API server calls deprecated."""
     counted = {
         (item.group_version, item.resource)
         for answer in snapshot.api_servers.values()

@@ -36,7 +36,10 @@ def blocking(snapshot: Snapshot) -> Iterator[Issue]:
                 f"can never allow one: {_wish(budget)} of {status.expected_pods} pod(s)",
             )
         elif not status.disruptions_allowed:
-            healthy = f"{status.current_healthy} of {status.expected_pods} pods healthy, {status.desired_healthy} must stay"
+            healthy = (
+                f"{status.current_healthy} of {status.expected_pods} pods healthy, "
+                f"{status.desired_healthy} must stay"
+            )
             yield _blocks(budget, pods, f"allows none now: {healthy}")
 
 
@@ -79,5 +82,9 @@ def _blocks(budget: Any, pods: list[Any], why: str) -> Issue:
         f"budget {name_of(budget)}",
         f"blocks the drain of {', '.join(nodes)}: {why}; pods {several(names)}",
         "at least one allowed disruption",
-        f"add a replica to {several(sorted({workload(pod) for pod in pods}))}, or relax the budget while upgrading",
+        (
+            f"add a replica to {several(sorted({workload(pod) for pod in pods}))}, or relax the "
+            f"budget "
+            f"while upgrading"
+        ),
     )

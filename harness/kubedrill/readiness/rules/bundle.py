@@ -29,7 +29,7 @@ PROGRAMS = (
 
 
 def complete(snapshot: Snapshot) -> Iterator[Issue]:
-    """Every file as its manifest says, every program, and every image that the target's own kubeadm asks for."""
+    """Every file as its manifest says, every program, and every image that kubeadm asks for."""
     bundle = snapshot.bundle.get()
     build = f"kubedrill bundle build --kubernetes {str(snapshot.target).removeprefix('v')}"
     if bundle.faults:
@@ -93,7 +93,7 @@ def _images_in_use(snapshot: Snapshot) -> dict[str, list[Any]]:
 def _where_it_lacks(
     snapshot: Snapshot, pod: Any, image: str, bundled_for: tuple[str, ...]
 ) -> Iterator[str]:
-    """Names of nodes on which the pod could run, which do not have the image and do not get it with the bundle."""
+    """Nodes on which the pod could run that neither have the image nor get it with the bundle."""
     roles = {
         node.name: ("control_plane" if node.is_control_plane else "worker")
         for node in snapshot.machines

@@ -126,7 +126,7 @@ def _labels_match(pod: Any, node: Any) -> bool:
 
 
 def node_selector_matches(selector: Any, node: Any) -> bool:
-    """Whether any term of a V1NodeSelector (node affinity of pods and of volumes) matches a node."""
+    """Whether any term of a V1NodeSelector (of a pod or a volume) matches a node."""
     return any(_term_matches(term, node) for term in selector.node_selector_terms or [])
 
 

@@ -49,7 +49,10 @@ def _refused(snapshot: Snapshot, trial: Trial) -> Issue:
         )
         action = f"take it out of {where}: {trial.component} would not start"
         return blocker(subject, actual, "flags and gates that the target knows", action)
-    why = "it is not in kubeadm's ClusterConfiguration, so that kubeadm leaves it out when it writes the manifest anew"
+    why = (
+        "it is not in kubeadm's ClusterConfiguration, so that kubeadm leaves it out when it "
+        "writes the manifest anew"
+    )
     if trial.component == "kubelet":
         why = "nothing: kubeadm upgrade takes it out of the kubelet's flags"
     return warning(subject, actual, "flags and gates that the target knows", why)

@@ -1,4 +1,4 @@
-"""Nodes: the inventory's, Ready, with room on their disks, a runtime and a cgroup version that the target takes."""
+"""Nodes: registered, Ready, with room on their disks, a runtime and cgroup that suit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ def ready(snapshot: Snapshot) -> Iterator[Issue]:
         if node.spec.unschedulable:
             yield warning(
                 subject,
-                "is cordoned: it takes no pods of drained nodes, and stays cordoned after the upgrade",
+                (
+                    "is cordoned: it takes no pods of drained nodes, and stays cordoned after the "
+                    "upgrade"
+                ),
                 "a node that takes pods",
                 f"kubectl uncordon {node.metadata.name}, unless that is meant",
             )
@@ -110,7 +113,7 @@ def _disk(subject: str, need: int, free: int, total: int) -> Iterator[Issue]:
         yield warning(
             subject,
             f"{size(free)} of {size(total)} free, {size(free - need)} after staging",
-            f"{EVICTION_SHARE:.0%} left free: below that the kubelet evicts pods and deletes images",
+            f"{EVICTION_SHARE:.0%} left free: below that the kubelet evicts pods and images",
             "make room",
         )
 
@@ -211,7 +214,10 @@ def warn_of_few(count: int) -> Iterator[Issue]:
     elif count == 1:
         yield warning(
             "control planes",
-            "there is 1: the API is out while it is swapped (about 15 s measured, docs/how-to/upgrade.md)",
+            (
+                "there is 1: the API is out while it is swapped (about 15 s measured, "
+                "docs/how-to/upgrade.md)"
+            ),
             "3 or more",
             "add two control planes where an API outage matters",
         )

@@ -59,7 +59,11 @@ def local_volumes(snapshot: Snapshot) -> Iterator[Issue]:
                 f"pod {name_of(pod)}",
                 f"has the volume {pinned[name_of(pod)]}, which is on {node.metadata.name} only",
                 "a volume that another node can mount",
-                f"it is out while {node.metadata.name} is upgraded (29 to 43 s measured); back its data up first",
+                (
+                    f"it is out while {node.metadata.name} is upgraded (29 to 43 s measured); back "
+                    f"its "
+                    f"data up first"
+                ),
             )
 
 
@@ -145,7 +149,11 @@ def _stuck(snapshot: Snapshot, node: str, stuck: dict[str, tuple[Any, str]]) -> 
     exhausted = [name for name, count in waiting.items() if count > allowed.get(name, 0)]
     expected = "room for every pod on the other nodes while this one is drained"
     if exhausted:
-        action = f"add room: the drain itself would stop at {several(exhausted)}, whose pods would not come back"
+        action = (
+            f"add room: the drain itself would stop at {several(exhausted)}, whose pods "
+            f"would "
+            f"not come back"
+        )
         return blocker(subject, actual, expected, action)
     pods = several(sorted({workload(pod) for pod, _ in stuck.values()}))
     return warning(

@@ -28,7 +28,10 @@ def unmanaged(snapshot: Snapshot) -> Iterator[Issue]:
         if controller(pod) is None:
             yield blocker(
                 f"pod {name_of(pod)}",
-                f"on {pod.spec.node_name} has no controller: the drain of {pod.spec.node_name} is refused",
+                (
+                    f"on {pod.spec.node_name} has no controller: "
+                    f"the drain of {pod.spec.node_name} is refused"
+                ),
                 "a Deployment, StatefulSet, Job or the like that makes it again elsewhere",
                 "delete it, or give it a controller",
             )
@@ -57,7 +60,11 @@ def slow_to_end(snapshot: Snapshot) -> Iterator[Issue]:
             yield warning(
                 f"pod {name_of(pod)}",
                 f"may take {grace} s to end (terminationGracePeriodSeconds)",
-                f"less than {DRAIN_S} s (upgrade_drain_timeout): the drain of {pod.spec.node_name} may time out",
+                (
+                    f"less than {DRAIN_S} s (upgrade_drain_timeout): the drain of "
+                    f"{pod.spec.node_name} "
+                    f"may time out"
+                ),
                 f"run the upgrade with -e upgrade_drain_timeout={grace + 60}",
             )
 
@@ -70,7 +77,10 @@ def one_replica(snapshot: Snapshot) -> Iterator[Issue]:
             kind = type(item).__name__.removeprefix("V1")
             yield warning(
                 f"{kind} {name_of(item)}",
-                "has one replica: it is out while its node is drained (a pod took 15 to 30 s to move, docs/how-to/upgrade.md)",
+                (
+                    "has one replica: it is out while its node is drained (a pod took 15 to "
+                    "30 s to move, docs/how-to/upgrade.md)"
+                ),
                 "two replicas or more on different nodes",
                 "add a replica where an outage matters",
             )

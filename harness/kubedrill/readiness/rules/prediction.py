@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kubedrill.readiness.model import Issue, Snapshot
 
 BEFORE_S, AFTER_S, ADDONS_S = 37, 12, 6
-"""Preflight, plan, snapshot; the last checks; network and add-ons (docs/how-to/upgrade.md, Measured)."""
+"""Preflight, plan and snapshot; the last checks; network and add-ons (measured)."""
 
 STAGE_S = (86 + 25) / 5
 """Staging of one node: 111 s for five, whose images are imported one after the other."""
@@ -34,9 +34,12 @@ def duration(snapshot: Snapshot) -> Iterator[Issue]:
     planes, all_nodes = len(snapshot.control_planes), len(snapshot.machines)
     yield info(
         "predicted duration",
-        f"{shortest:.0f} to {longest:.0f} s for {planes} control plane(s) and {all_nodes - planes} worker(s): "
-        f"{BEFORE_S} preflight and snapshot + {STAGE_S:.0f} staging a node + {_range(CONTROL_PLANE_S)} a control plane "
-        f"+ {ADDONS_S} add-ons + {_range(WORKER_S)} a worker + {AFTER_S} checks, and what pods take "
+        f"{shortest:.0f} to {longest:.0f} s for {planes} control plane(s) and {all_nodes - planes} "
+        f"worker(s): "
+        f"{BEFORE_S} preflight and snapshot + {STAGE_S:.0f} staging a node + "
+        f"{_range(CONTROL_PLANE_S)} a control plane "
+        f"+ {ADDONS_S} add-ons + {_range(WORKER_S)} a worker + {AFTER_S} checks, and what pods "
+        f"take "
         f"beyond {DEFAULT_GRACE_S} s to end, {DRAIN_S} s at most",
         SOURCE,
     )
@@ -55,7 +58,7 @@ def seconds(snapshot: Snapshot) -> tuple[float, float]:
 
 
 def _beyond(snapshot: Snapshot, node: str) -> int:
-    """Seconds that the slowest pod of a node may take beyond the default grace period, until the drain gives up."""
+    """Seconds that a node's slowest pod may take beyond the default grace period."""
     longest = max((grace_s(pod) for pod in leaving(snapshot.pods.get(), node)), default=0)
     return max(min(longest, DRAIN_S) - DEFAULT_GRACE_S, 0)
 
@@ -79,7 +82,8 @@ def outage(snapshot: Snapshot) -> Iterator[Issue]:
     yield info("predicted outage of the API", api, SOURCE)
     yield info(
         "predicted outage of applications",
-        "0 s with two replicas or more that fit elsewhere; 15 to 30 s for those of one replica, and a node's turn "
+        "0 s with two replicas or more that fit elsewhere; 15 to 30 s for those of one replica, "
+        "and a node's turn "
         f"({_range(WORKER_S)} s) for those that fit nowhere else, as far as they are named above",
         SOURCE,
     )

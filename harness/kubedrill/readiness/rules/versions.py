@@ -76,7 +76,7 @@ def _step(subject: str, version: Version, target: Version) -> Iterator[Issue]:
 
 
 def kubelets(snapshot: Snapshot) -> Iterator[Issue]:
-    """Kubelets: never newer than the API server, at most three minor versions older, and no skip in the playbook."""
+    """Kubelets: never newer than the API server, at most three minor versions older."""
     for node in snapshot.nodes.get():
         subject = f"kubelet on {node.metadata.name}"
         version = Version.read(node.status.node_info.kubelet_version)
@@ -120,7 +120,10 @@ def _newer_than_servers(subject: str, version: Version, snapshot: Snapshot) -> I
             subject,
             f"runs {version}, an API server runs {oldest}",
             "never newer than any API server that it talks to",
-            "finish the control planes' upgrade first: playbooks/upgrade.yml goes on where it was left",
+            (
+                "finish the control planes' upgrade first: playbooks/upgrade.yml goes on where "
+                "it was left"
+            ),
         )
 
 
