@@ -69,7 +69,7 @@ def up(  # noqa: PLR0913 - one for each option
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
     own = made_by_vagrant(cluster)
-    require_essentials(cluster, provider if own else None)
+    require_essentials(local_nodes=own, provider=provider if own else None)
     console = Console(stderr=True)
     with shown_progress(console) as building:
         later = upgrade_to or (STANDARD if own else ())

@@ -13,21 +13,17 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import psutil
 
 from kubedrill.base.errors import UsageError
 from kubedrill.bundle.cache import cache_root
-from kubedrill.cluster.vagrant import made_by_vagrant
 from kubedrill.local.docker_daemon import daemon_problem
 from kubedrill.local.hostsetup import NEEDED_PYTHON, PACKAGES, install_command, query_packages
 from kubedrill.local.kernel_features import failed_kernel_features, program_version
 from kubedrill.local.kvm import kvm_problem
 from kubedrill.local.node_image import DOCKER
-
-if TYPE_CHECKING:
-    from kubedrill.cluster.inventory import Inventory
 
 State = Literal["ok", "warn", "missing"]
 GIB = 1 << 30
@@ -253,17 +249,18 @@ def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
-def require_essentials(inventory: Inventory, provider: str | None = None) -> None:
-    """Refuse a host on which `kubedrill up` must fail, with everything that is in the way, before anything is touched.
+def require_essentials(*, local_nodes: bool, provider: str | None = None) -> None:
+    """Refuse a host on which `kubedrill up` must fail, before anything is touched.
+
+    ``local_nodes``: whether Vagrant makes the nodes on this host.
 
     Raises:
         UsageError: lists what was found, what was expected and the command that mends it.
     """
-    is_local = made_by_vagrant(inventory)
     checks = [check_python(sys.version_info[:3])]
-    if is_local:
+    if local_nodes:
         checks += [*_essentials()[1:], check_vagrant(program_version("vagrant", "--version"))]
-    if is_local and provider in (None, "docker"):
+    if local_nodes and provider in (None, "docker"):
         service_manager = Path("/run/systemd/system").exists()
         version = program_version(DOCKER, "--version")
         checks.append(

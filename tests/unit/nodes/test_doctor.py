@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kubedrill.base.errors import UsageError
+from kubedrill.cluster.vagrant import made_by_vagrant
 from kubedrill.local import doctor
 from kubedrill.local.doctor import (
     GIB,
@@ -74,7 +75,9 @@ def test_everything_in_the_way_is_named_at_once(
     monkeypatch.setattr(doctor.platform, "machine", lambda: "riscv64")
     monkeypatch.setattr(doctor, "program_version", lambda *_: "")
     with pytest.raises(UsageError) as refused:
-        doctor.require_essentials(dataclasses.replace(inventory, nodes=nodes))
+        doctor.require_essentials(
+            local_nodes=made_by_vagrant(dataclasses.replace(inventory, nodes=nodes))
+        )
     for words in (
         "architecture: found riscv64",
         "vagrant: found not installed",
@@ -87,4 +90,4 @@ def test_machines_of_ones_own_need_no_docker(
     make_inventory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor, "program_version", lambda *_: "")
-    doctor.require_essentials(make_inventory())
+    doctor.require_essentials(local_nodes=made_by_vagrant(make_inventory()))
