@@ -19,7 +19,7 @@ from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.playbooks import TaskEvent, run_playbook
 from kubedrill.cluster.vagrant import VagrantCluster, made_by_vagrant
 from kubedrill.config import load_settings
-from kubedrill.drills.cluster_upgrade import parse
+from kubedrill.drills.cluster_upgrade import parse_version
 from kubedrill.local.doctor import require_essentials
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def newer_version(cluster: Inventory, settings: Settings) -> str | None:
             live = api.version.get_code().git_version
     except KubedrillError:
         return None  # nothing answers: there is something to install
-    return live if parse(live) > parse(cluster.kubernetes_version) else None
+    return live if parse_version(live) > parse_version(cluster.kubernetes_version) else None
 
 
 def _teller(progress: Lines | Panel) -> Callable[[TaskEvent], None]:

@@ -21,7 +21,7 @@ from kubedrill.record import read_run
 from kubedrill.report import write_report
 from kubedrill.runner.dry_run import rehearse
 from kubedrill.runner.permission import require_permission
-from kubedrill.runner.replay import Replay, as_long, plan_replay
+from kubedrill.runner.replay import Replay, match_game_day, plan_replay
 from kubedrill.runner.run import RunResult, new_seed, run_drills
 from kubedrill.verdict import judge
 
@@ -101,7 +101,7 @@ def replay(context: click.Context, run: str, inventory: Path, config: Path | Non
     records = read_run(directory)
     again, settings = (
         plan_replay(str(directory), records, cluster, settings),
-        as_long(settings, records),
+        match_game_day(settings, records),
     )
     _run(context, (), cluster, settings, config_path=config, again=again)
 

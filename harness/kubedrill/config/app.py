@@ -33,18 +33,18 @@ _NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _WORKLOAD = re.compile(rf"({'|'.join(KINDS)})/[a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?")
 
 
-def wrong(said: str) -> PydanticCustomError:
-    """A mistake in words of its own."""
-    return PydanticCustomError("app", "{said}", {"said": said})
+def wrong(mistake: str) -> PydanticCustomError:
+    """A mistake whose text is shown as it is."""
+    return PydanticCustomError("app", "{mistake}", {"mistake": mistake})
 
 
 def _located(path: Path, info: ValidationInfo) -> Path:
     """A path of the configuration is relative to the configuration's own folder."""
     folder: Path = (info.context or {}).get("folder", Path())
-    found = (folder / path.expanduser()).absolute()
-    if not found.exists():
-        raise wrong(f"there is no {found}; give a path relative to the configuration file")
-    return found
+    located = (folder / path.expanduser()).absolute()
+    if not located.exists():
+        raise wrong(f"there is no {located}; give a path relative to the configuration file")
+    return located
 
 
 _Path = Annotated[Path, AfterValidator(_located)]
@@ -66,7 +66,7 @@ class Helm(Section):
 
 
 def _require_address(url: str) -> None:
-    """Probes look no name up outside the cluster, so that a name server's failure is not told as the application's."""
+    """Probes look no name up outside, so that a name server's failure is not the application's."""
     try:
         parts = urlsplit(url)
         ipaddress.ip_address(parts.hostname or "")
@@ -75,7 +75,8 @@ def _require_address(url: str) -> None:
         right = False
     if not right:
         raise wrong(
-            f"expected http(s)://ADDRESS[:PORT]/PATH with an IP address, found {url!r}; its name goes to host"
+            f"expected http(s)://ADDRESS[:PORT]/PATH with an IP address, found {url!r}; its "
+            "name goes to host"
         )
 
 
@@ -231,6 +232,6 @@ class AppSettings(Section):
             "deployed: true"
         ] * deployed
         if {"kustomize", "helm"} <= set(info.data) and len(sources) != 1:
-            found = " and ".join(sources) or "none of them"
-            raise wrong(f"give exactly one of kustomize, helm and deployed: true; {found} is given")
+            given = " and ".join(sources) or "none of them"
+            raise wrong(f"give exactly one of kustomize, helm and deployed: true; {given} is given")
         return deployed

@@ -56,7 +56,10 @@ class Timeouts(Section):
     )
     leader_takeover: float = _seconds(
         60,
-        "another scheduler or controller manager to take the lease over; its duration is 15 s by default",
+        (
+            "another scheduler or controller manager to take the lease over; its duration is 15 s "
+            "by default"
+        ),
     )
     revoked: float = _seconds(
         30, "every API server to refuse what was revoked; they believe a token for 10 s more"
@@ -69,7 +72,10 @@ class Timeouts(Section):
     )
     node_not_ready: float = _seconds(
         120,
-        "a dead node to be marked NotReady; Kubernetes' default grace period is 50 s since 1.32, 40 s before",
+        (
+            "a dead node to be marked NotReady; Kubernetes' default grace period is 50 s since "
+            "1.32, 40 s before"
+        ),
     )
     pods_ready: float = _seconds(
         240, "pods to be Ready; images are on the nodes already, so this is probes and start"
@@ -79,7 +85,10 @@ class Timeouts(Section):
     )
     scale_down: float = _seconds(
         420,
-        "an autoscaler to take back what it added; Kubernetes looks at the last 300 s unless it is told otherwise",
+        (
+            "an autoscaler to take back what it added; Kubernetes looks at the last 300 s unless "
+            "it is told otherwise"
+        ),
     )
     rollout: float = _seconds(
         300, "a Deployment to be complete; three pods in turn, each with a preStop drain"
@@ -178,7 +187,7 @@ class Load(Section):
 
 
 class History(Section):
-    """Where verdicts are kept over nights, and what a run is known by besides what the cluster says."""
+    """Where verdicts are kept over nights, and the labels of a run beside the cluster's."""
 
     enabled: bool = Field(
         default=True, description="kubedrill drill and replay add their runs by themselves"

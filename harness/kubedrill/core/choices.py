@@ -81,12 +81,12 @@ def etcd_followers(ctx: DrillContext) -> list[str]:
 
 def zones(ctx: DrillContext) -> dict[str, tuple[str, ...]]:
     """Nodes by their zone's label; nodes without one are in none."""
-    found: dict[str, list[str]] = {}
+    names_by_zone: dict[str, list[str]] = {}
     for node in ctx.cluster.api.nodes():
         zone = (node.metadata.labels or {}).get(ZONE)
         if zone:
-            found.setdefault(zone, []).append(node.metadata.name)
-    return {zone: tuple(sorted(names)) for zone, names in sorted(found.items())}
+            names_by_zone.setdefault(zone, []).append(node.metadata.name)
+    return {zone: tuple(sorted(names)) for zone, names in sorted(names_by_zone.items())}
 
 
 def _majority(ctx: DrillContext, names: list[str]) -> list[str]:
@@ -95,16 +95,19 @@ def _majority(ctx: DrillContext, names: list[str]) -> list[str]:
 
 
 def explain_missing_worker(ctx: DrillContext) -> str | None:
-    """Return why a drill that takes a worker away cannot be run here, None where another one is left for the pods."""
+    """Return why no worker can be spared; None where another one is left for the pods."""
     workers = len(ctx.cluster.inventory.workers)
     return None if workers >= 2 else f"needs 2 workers or more, the inventory has {workers}"
 
 
 def explain_missing_version(ctx: DrillContext) -> str | None:
-    """Return why a drill that releases something cannot be run on this app, None where kubedrill has two versions."""
+    """Return why nothing can be released on this app; None where it has two versions."""
     if len(ctx.app.versions) >= 2:
         return None
-    return f"needs two versions to release, which only the sample application has; the app is {ctx.app.description}"
+    return (
+        "needs two versions to release, which only the sample application has; the app is "
+        f"{ctx.app.description}"
+    )
 
 
 def pick(rng: random.Random, candidates: list[str], what: str) -> str:

@@ -96,16 +96,16 @@ class DrillContext:
                     fault.heal(self.cluster)
                 self.undos.drop(what)
 
-    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
-        """Add a finding that the verdict depends on."""
-        self.writer.check(Check(name, ok, found, expected))
+    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
+        """Add a check that the verdict depends on; ``ok`` None: it could not be found out."""
+        self.writer.check(Check(name, ok, actual, expected))
 
     def event(self, lane: str, subject: str, name: str, **data: Any) -> None:
         """Put one moment on the timeline."""
         self.writer.event(Event(lane, subject, name, time.monotonic_ns(), data))
 
     def wait_answering(self, probes: str, *, for_s: float, seconds: float, setting: str) -> int:
-        """Wait until all probes that match a glob have answered without a failure for ``for_s`` seconds.
+        """Wait until all probes that match a glob have had no failure for ``for_s`` seconds.
 
         Returns since when they have, on the record's clock (ns).
 

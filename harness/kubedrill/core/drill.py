@@ -11,7 +11,7 @@ from kubedrill.config.limits import Limits
 from kubedrill.core.limits import PATIENT_S
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -86,7 +86,7 @@ class Drill(ABC):
         """
 
     @abstractmethod
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Return the outage that each group of probes may have, and why.
 
         The first that matches a probe counts. ``ctx`` has the targets.

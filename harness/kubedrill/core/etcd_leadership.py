@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kubedrill.core.context import DrillContext
 
 
-def leader_off(ctx: DrillContext, holder: str) -> str:
+def move_leader_off(ctx: DrillContext, holder: str) -> str:
     """Return the node that leads etcd.
 
     Where that is ``holder``, hand over to another member, chosen by the seed.
@@ -22,17 +22,19 @@ def leader_off(ctx: DrillContext, holder: str) -> str:
         StepFailed: the members do not agree on a leader, or etcd refused to hand over.
     """
     members = ctx.cluster.api.etcd_members()
-    found = leader(members)
-    if found is None:
+    leader_node = leader(members)
+    if leader_node is None:
         raise StepFailed(
             "etcd's members do not agree on a leader; look at etcd on the control planes"
         )
-    if found != holder:
-        return found
+    if leader_node != holder:
+        return leader_node
     chosen = pick(
-        ctx.rng, [member.node for member in members if member.node != found], "other etcd member"
+        ctx.rng,
+        [member.node for member in members if member.node != leader_node],
+        "other etcd member",
     )
-    move_leader(ctx, found, chosen)
+    move_leader(ctx, leader_node, chosen)
     return chosen
 
 

@@ -14,7 +14,7 @@ from kubedrill.core.predictions import Expected, expected_limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
 
@@ -64,7 +64,7 @@ class FaultDrill(Drill):
         free = [name for name in self.among(ctx) if self.fault(name).available(ctx.cluster) is None]
         return (pick(ctx.rng, free, f"node for {self.name}"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """What users should feel, by the fault and by what stands on the target."""
         return expected_limits(ctx.limits(self), self.expect(ctx, ctx.target))
 
@@ -114,23 +114,25 @@ def until_address_moved(ctx: DrillContext) -> None:
     """
     api, node = ctx.cluster.api, ctx.target
 
-    def lacks() -> str | None:
+    def find_obstacle() -> str | None:
         others = [name for name in api.vip_holders() if name != node]
         return None if len(others) == 1 else f"held by {', '.join(others) or 'no other'}"
 
     with ctx.step(node, "until another control plane holds the virtual address"):
-        api.wait("another control plane to hold the virtual address", lacks, setting="vip_held")
+        api.wait(
+            "another control plane to hold the virtual address", find_obstacle, setting="vip_held"
+        )
 
 
 def until_new_etcd_leader(ctx: DrillContext) -> None:
     """Wait until another member leads etcd, as the members on the other nodes tell it."""
     api, node = ctx.cluster.api, ctx.target
 
-    def lacks() -> str | None:
+    def find_obstacle() -> str | None:
         leaders = [
             member.node for member in api.etcd_members() if member.leads and member.node != node
         ]
         return None if len(leaders) == 1 else "no other member leads"
 
     with ctx.step(node, "until another member leads etcd"):
-        api.wait("another member to lead etcd", lacks, setting="etcd_healthy")
+        api.wait("another member to lead etcd", find_obstacle, setting="etcd_healthy")

@@ -8,7 +8,7 @@ from kubedrill.core.predictions import Loss, node_loss
 from kubedrill.faults import PowerCut
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.context import Cluster
     from kubedrill.core.context import DrillContext
     from kubedrill.core.drill import Drill
@@ -41,7 +41,7 @@ def _leads_controllers(cluster: Cluster, node: str) -> bool:
     return str(lease.spec.holder_identity or "").rpartition("_")[0] == node
 
 
-def loss_limits(ctx: DrillContext, drill: Drill, node: str) -> list[Budget]:
+def loss_limits(ctx: DrillContext, drill: Drill, node: str) -> list[OutageLimit]:
     """Budgets of losing a node, by what stands on it."""
     return node_loss(ctx.timers, ctx.limits(drill), describe_loss(ctx, node))
 
@@ -57,7 +57,7 @@ def explain_missing_power(ctx: DrillContext, candidates: list[str]) -> str | Non
 
 
 def cut_and_watch(ctx: DrillContext, node: str) -> None:
-    """Power off, wait until Kubernetes has noticed and users are served without the node, power on, wait for Ready."""
+    """Power off, wait until users are served without the node, power on, wait for Ready."""
     api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
     with ctx.fault(PowerCut(node)):
         with ctx.step(node, "power off: until Kubernetes marks it NotReady"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import Budget
+from kubedrill.base.model import OutageLimit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ class Prediction:
 
 
 def endpoints_of_a_dead_node(timers: LiveTimers, what: str, loss: Loss) -> Prediction:
-    """Until Kubernetes takes the pods of a silent node out of their Services, some requests still go there.
+    """Until Kubernetes takes the pods of a silent node out of their Services.
 
     node-monitor-grace-period runs from the last lease that the controller saw, it looks once a
     monitor period, then each kube-proxy follows within its minSyncPeriod. A lease is renewed every
@@ -74,7 +74,10 @@ def endpoints_of_a_dead_node(timers: LiveTimers, what: str, loss: Loss) -> Predi
             *active,
             *(timers.describe("leader_lease", "leader_retry") if handover else ()),
             *timers.describe("node_monitor_grace", "node_monitor_period", "proxy_min_sync"),
-            f"sum {seconds:g} s at most; up to {timers.lease_renew.value:g} s less, by the age of its last lease",
+            (
+                f"sum {seconds:g} s at most; up to {timers.lease_renew.value:g} s less, by the "
+                "age of its last lease"
+            ),
         ),
     )
 
@@ -89,7 +92,10 @@ def takeover(timers: LiveTimers, node: str) -> Prediction:
     return Prediction(
         seconds,
         (
-            f"{node} holds the virtual address: the next in line takes it after 3 x advert + skew = {seconds:.2f} s",
+            (
+                f"{node} holds the virtual address: the next in line takes it after 3 x advert + "
+                f"skew = {seconds:.2f} s"
+            ),
             *timers.describe("vrrp_advert"),
             (
                 f"skew = (256 - {heir}) / 256 x {'advert' if timers.vrrp_version >= 3 else '1 s'} "
@@ -112,7 +118,10 @@ def node_ports(timers: LiveTimers, node: str) -> Prediction:
 
 
 def _marked_down(timers: LiveTimers, share: str, seconds: float, fall: str) -> Prediction:
-    formula = f"{share} until it is marked down: inter + fall x max(inter, check) = {seconds:.2f} s at most"
+    formula = (
+        f"{share} until it is marked down: inter + fall x max(inter, check) = {seconds:.2f} s at "
+        "most"
+    )
     return Prediction(seconds, (formula, *timers.describe("haproxy_inter", fall, "haproxy_check")))
 
 
@@ -131,7 +140,7 @@ def election(timers: LiveTimers, node: str) -> Prediction:
     )
 
 
-def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[Budget]:
+def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[OutageLimit]:
     """Budgets of a power cut to one node.
 
     What happens side by side does not add up: the slowest counts.
@@ -166,15 +175,15 @@ def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
 
 def planned_work(
     limits: Limits, app: str, api: str, away: Prediction | None = None
-) -> list[Budget]:
+) -> list[OutageLimit]:
     """Budgets of work that announces itself: nobody should notice. ``app`` and ``api`` say why not.
 
     ``away`` is for how long the API is away all the same, as where there is only one API server.
     """
     return [
-        _budget(APP, limits.app_outage_s, limits.app_max_failed, [], app),
-        _budget(API, limits.api_outage_s, limits.api_max_failed, [away] if away else [], api),
-        _budget(
+        _limit(APP, limits.app_outage_s, limits.app_max_failed, [], app),
+        _limit(API, limits.api_outage_s, limits.api_max_failed, [away] if away else [], api),
+        _limit(
             DNS, limits.dns_outage_s, None, [], "CoreDNS has several replicas and a lameduck period"
         ),
     ]
@@ -192,19 +201,19 @@ class Expected:
     dns_why: str = "no CoreDNS pod is touched"
 
 
-def expected_limits(limits: Limits, expected: Expected) -> list[Budget]:
+def expected_limits(limits: Limits, expected: Expected) -> list[OutageLimit]:
     """Budgets of a fault from what it should do.
 
     What happens side by side does not add up: the slowest counts.
     """
     return [
-        _budget(
+        _limit(
             APP, limits.app_outage_s, limits.app_max_failed, list(expected.app), expected.app_why
         ),
-        _budget(
+        _limit(
             API, limits.api_outage_s, limits.api_max_failed, list(expected.api), expected.api_why
         ),
-        _budget(DNS, limits.dns_outage_s, None, list(expected.dns), expected.dns_why),
+        _limit(DNS, limits.dns_outage_s, None, list(expected.dns), expected.dns_why),
     ]
 
 
@@ -230,7 +239,10 @@ def goodbye(timers: LiveTimers, node: str) -> Prediction:
     The skew only.
     """
     seconds = timers.vrrp_skew_s(node)
-    line = f"keepalived on {node} says goodbye (priority 0): the next in line takes the address after its skew"
+    line = (
+        f"keepalived on {node} says goodbye (priority 0): the next in line takes the address "
+        "after its skew"
+    )
     return Prediction(
         seconds,
         (f"{line} = {seconds:.2f} s (RFC 5798, section 6.4.2)", *timers.describe("vrrp_advert")),
@@ -247,7 +259,8 @@ def failed_check(timers: LiveTimers, node: str) -> Prediction:
         seconds,
         (
             (
-                f"keepalived on {node} gives the address up when its check of the balancer has failed: "
+                f"keepalived on {node} gives the address up when its check of the balancer has "
+                "failed: "
                 f"interval + fall x max(interval, timeout) + skew = {seconds:.2f} s at most"
             ),
             *timers.describe("check_interval", "check_timeout", "check_fall", "vrrp_advert"),
@@ -260,9 +273,15 @@ def leader_handover(timers: ElectionTimers) -> Prediction:
     return Prediction(
         timers.takeover_s,
         (
-            f"lease duration + 2 x 2.2 x retry period = {timers.takeover_s:g} s at most after the last renewal",
+            (
+                f"lease duration + 2 x 2.2 x retry period = {timers.takeover_s:g} s at most after "
+                "the last renewal"
+            ),
             *(str(timer) for timer in (timers.lease, timers.renew, timers.retry)),
-            "a candidate sees the last renewal up to a stretched retry period late, and asks again as much later",
+            (
+                "a candidate sees the last renewal up to a stretched retry period late, and asks "
+                "again as much later"
+            ),
         ),
     )
 
@@ -277,7 +296,8 @@ def until_replaced(timers: LiveTimers, what: str, readiness_s: float) -> Predict
         seconds,
         (
             (
-                f"{what}: readiness {readiness_s:g} s (from the pod's own probe) + kube-proxy's sync = {seconds:g} s; "
+                f"{what}: readiness {readiness_s:g} s (from the pod's own probe) + kube-proxy's "
+                f"sync = {seconds:g} s; "
                 "the time to start a container comes on top where it has to start first"
             ),
             *timers.describe("proxy_min_sync"),
@@ -296,14 +316,14 @@ def while_it_lasts(what: str, seconds: float) -> Prediction:
     )
 
 
-def _budget(
+def _limit(
     probes: str, limit_s: float, max_failed: int | None, parts: list[Prediction], otherwise: str
-) -> Budget:
+) -> OutageLimit:
     if not parts:
-        return Budget(probes, limit_s, 0.0, (otherwise,), max_failed)
+        return OutageLimit(probes, limit_s, 0.0, (otherwise,), max_failed)
     lines = [line for part in parts for line in part.because]
     if len(parts) > 1:
         lines.append("these run side by side: the slowest counts")
-    return Budget(
+    return OutageLimit(
         probes, limit_s, round(max(part.seconds for part in parts), 3), tuple(lines), max_failed
     )

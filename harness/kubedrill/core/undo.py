@@ -48,7 +48,7 @@ class Undos:
             what, undo = self._pending.pop()
             try:
                 undo()
-            except Exception as error:  # noqa: BLE001 - the next undo has to run whatever this one raised
+            except Exception as error:  # noqa: BLE001 - the next undo has to run
                 failed.append(
                     f"  - {what}: {error if isinstance(error, KubedrillError) else repr(error)}"
                 )

@@ -1,4 +1,4 @@
-"""Background watchers that put nodes, their releases, the etcd leader and the virtual address on the timeline.
+"""Watchers that put nodes, releases, etcd's leader and the virtual address on the timeline.
 
 Each asks one thing about once a second in a thread of its own, with a deadline; one that gets no
 answer stalls nobody. The questions are small on purpose: the cluster under test may share this
@@ -55,7 +55,7 @@ class States:
         self._open: dict[str, tuple[str, int]] = {}
 
     def see(self, states: Mapping[str, str], at: int) -> list[tuple[str, str, str]]:
-        """Note what was seen; returns the changes as (subject, from, to), "" where there was none."""
+        """Note states; returns the changes as (subject, from, to), "" where there was none."""
         changes = []
         for subject in sorted({*states, *self._open}):
             state = states.get(subject, "")
@@ -80,7 +80,7 @@ class Watchers(Repeating):
     """All watchers of one drill; use it as a context manager."""
 
     def __init__(self, cluster: Cluster, writer: RecordWriter) -> None:
-        self._ctx, self._lock = cluster, threading.Lock()
+        self._cluster, self._lock = cluster, threading.Lock()
         self._lanes = {
             lane: States(writer, lane) for lane in ("node", "release", "etcd-leader", "vip")
         }
@@ -105,17 +105,17 @@ class Watchers(Repeating):
         self._see("release", {node["metadata"]["name"]: node_release(node) for node in nodes})
 
     def _nodes(self) -> list[dict[str, Any]]:
-        """All nodes as plain JSON, which is cheap, from the API server's cache (resource version 0), not from etcd."""
-        answer = self._ctx.api.core.list_node(
+        """All nodes as plain JSON, which is cheap, from the API server's cache (version 0)."""
+        answer = self._cluster.api.core.list_node(
             resource_version="0", _preload_content=False, _request_timeout=_ANSWER_S
         )
         items: list[dict[str, Any]] = json.loads(answer.data)["items"]
         return items
 
     def _see_place(self, node: str) -> None:
-        script = _PLACE.format(address=self._ctx.inventory.endpoint_address)
+        script = _PLACE.format(address=self._cluster.inventory.endpoint_address)
         try:
-            answer = self._ctx.hosts.read(
+            answer = self._cluster.hosts.read(
                 node, ["bash", "-c", script], _ANSWER_S, check=False
             ).stdout.split()
         except (HostUnreachable, DeadlineExceeded):
@@ -140,13 +140,14 @@ class Watchers(Repeating):
             changes = self._lanes[lane].see(states, time.monotonic_ns())
         for subject, before, state in changes:
             if before or lane not in ("node", "release"):
-                self._ctx.note(subject, f"{before or '-'} → {state or '-'}")
+                self._cluster.note(subject, f"{before or '-'} → {state or '-'}")
 
 
 def node_state(node: Mapping[str, Any]) -> str:
     """Tell a node's state in words: Ready, NotReady or Unknown, and whether it is cordoned.
 
-    >>> node_state({"spec": {"unschedulable": True}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}})
+    >>> ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    >>> node_state({"spec": {"unschedulable": True}, "status": ready})
     'Ready, cordoned'
     """
     status = next(
@@ -162,7 +163,8 @@ def node_release(node: Mapping[str, Any]) -> str:
 
     The verdict reads the order of an upgrade from it.
 
-    >>> node_release({"metadata": {"labels": {}}, "status": {"nodeInfo": {"kubeletVersion": "v1.35.4"}}})
+    >>> info = {"nodeInfo": {"kubeletVersion": "v1.35.4"}}
+    >>> node_release({"metadata": {"labels": {}}, "status": info})
     'worker v1.35.4'
     """
     plane = "node-role.kubernetes.io/control-plane" in node["metadata"].get("labels", {})

@@ -11,7 +11,7 @@ from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import planned_work
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -26,11 +26,14 @@ class AppRollout(Drill):
         """Name the app's Deployment."""
         return (f"{ctx.app.namespace}/{ctx.app.name}",)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail."""
         return planned_work(
             ctx.limits(self),
-            "a new pod is Ready before an old one goes, and an old one leaves the Service before it stops (preStop)",
+            (
+                "a new pod is Ready before an old one goes, and an old one leaves the Service "
+                "before it stops (preStop)"
+            ),
             "no control plane is touched",
         )
 

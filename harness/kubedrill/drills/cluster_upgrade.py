@@ -22,7 +22,7 @@ from kubedrill.diagnostics.redact import Redactor, secrets_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.context import Cluster
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.cluster.playbooks import TaskEvent
@@ -45,14 +45,15 @@ class ClusterUpgrade(Drill):
         """Name all nodes."""
         return tuple(node.name for node in ctx.cluster.inventory.nodes)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """The app must not notice; the API may be out for a moment."""
         timers = ctx.timers
         return planned_work(
             ctx.limits(self),
             "each node is drained before it is touched: pods leave the Service before they stop",
-            "each API server is taken out of the balancer before it stops; a request under way when the virtual "
-            f"address or etcd's leadership moves may fail ({timers.vrrp_advert}, {timers.etcd_election})",
+            "each API server is taken out of the balancer before it stops; a request under way "
+            f"when the virtual address or etcd's leadership moves may fail ({timers.vrrp_advert}, "
+            f"{timers.etcd_election})",
             only_plane_swapped(
                 timers, [node.name for node in ctx.cluster.inventory.control_planes]
             ),
@@ -60,34 +61,34 @@ class ClusterUpgrade(Drill):
 
     def run(self, ctx: DrillContext) -> None:
         """Run the playbook and check the versions."""
-        wanted = goal(ctx.cluster)
+        version = choose_release(ctx.cluster)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
-        play(ctx, wanted, f"upgrade to {wanted}")
-        check_upgraded(ctx, wanted)
+        run_upgrade(ctx, version, f"upgrade to {version}")
+        check_upgraded(ctx, version)
 
 
 def explain_missing_bundle(ctx: DrillContext) -> str | None:
     """Say why the cluster cannot be upgraded, None when it can."""
-    live, found = live_versions(ctx.cluster), bundles(ctx.cluster)
-    if next_version(min(live), found):
+    oldest, bundles = min(live_versions(ctx.cluster)), find_bundles(ctx.cluster)
+    if next_version(oldest, bundles):
         return None
-    have = ", ".join(show(version) for version in sorted(found)) or "none"
+    have = ", ".join(map(format_version, sorted(bundles))) or "none"
     return (
-        f"the cluster runs {show(min(live))} and no bundle is a step ahead of it (found: {have}); "
-        "build one (kubedrill bundle build) or install the older release first"
+        f"the cluster runs {format_version(oldest)} and no bundle is a step ahead of it "
+        f"(found: {have}); build one (kubedrill bundle build) or install the older release first"
     )
 
 
-def goal(cluster: Cluster) -> str:
-    """The version to upgrade to, as "v1.36.3"; :func:`explain_missing_bundle` said that there is one."""
-    target = next_version(min(live_versions(cluster)), bundles(cluster))
+def choose_release(cluster: Cluster) -> str:
+    """Return the version to upgrade to, as "v1.36.3"; unavailable() made sure that there is one."""
+    target = next_version(min(live_versions(cluster)), find_bundles(cluster))
     assert target is not None  # noqa: S101 - unavailable() said so
-    return show(target)
+    return format_version(target)
 
 
-def play(
+def run_upgrade(
     ctx: DrillContext,
-    wanted: str,
+    version: str,
     title: str,
     on_event: Callable[[TaskEvent], None] | None = None,
     extra_vars: Mapping[str, Any] | None = None,
@@ -100,23 +101,22 @@ def play(
         StepFailed: the upgrade was refused or failed; carries Ansible's words.
         DeadlineExceeded: it did not end within ``timeouts.upgrade``.
     """
-    variables = {"upgrade_to": wanted.removeprefix("v"), **(extra_vars or {})}
-    play_lane(ctx, PLAYBOOK, variables, title, on_event)
+    variables = {"upgrade_to": version.removeprefix("v"), **(extra_vars or {})}
+    run_upgrade_playbook(ctx, PLAYBOOK, variables, title, on_event)
 
 
-def play_lane(
+def run_upgrade_playbook(
     ctx: DrillContext,
     playbook: str,
     variables: Mapping[str, Any],
     title: str,
     on_event: Callable[[TaskEvent], None] | None = None,
 ) -> None:
-    """Run a playbook of an upgrade as :func:`play` does, with the same errors."""
-    cluster, lane, log = (
-        ctx.cluster,
-        AnsibleLane(ctx),
-        ctx.writer.path.with_suffix(f".{_plays(ctx)}.ansible.log"),
-    )
+    """Run a playbook of an upgrade as :func:`run_upgrade` does, with the same errors."""
+    cluster, lane, record = ctx.cluster, AnsibleLane(ctx), ctx.writer.path
+    # a number, so that a rerun does not overwrite the first run's log
+    number = len(list(record.parent.glob(f"{record.stem}.*.ansible.log"))) + 1
+    log = record.with_suffix(f".{number}.ansible.log")
 
     def take(event: TaskEvent) -> None:
         lane.take(event)
@@ -148,20 +148,15 @@ def _without_secrets(log: Path, inventory: Inventory) -> Iterator[None]:
             )
 
 
-def _plays(ctx: DrillContext) -> int:
-    """A number for the next log, so that a rerun does not overwrite what the first run said."""
-    return len(list(ctx.writer.path.parent.glob(f"{ctx.writer.path.stem}.*.ansible.log"))) + 1
-
-
-def check_upgraded(ctx: DrillContext, wanted: str, which: str = "new") -> None:
+def check_upgraded(ctx: DrillContext, expected: str, which: str = "new") -> None:
     """Check all versions, then wait until users are served; ``which`` release it is, in words."""
     cluster = ctx.cluster
-    versions = {name: show(version) for name, version in node_versions(cluster).items()}
-    wrong = [f"{name} {version}" for name, version in versions.items() if version != wanted]
-    found = ", ".join(wrong) or f"all {wanted}"
-    ctx.check(f"every kubelet runs the {which} release", not wrong, found, f"all {wanted}")
+    versions = {name: format_version(version) for name, version in node_versions(cluster).items()}
+    wrong = [f"{name} {version}" for name, version in versions.items() if version != expected]
+    actual = ", ".join(wrong) or f"all {expected}"
+    ctx.check(f"every kubelet runs the {which} release", not wrong, actual, f"all {expected}")
     server = cluster.api.version.get_code().git_version
-    ctx.check(f"the API server runs the {which} release", server == wanted, server, wanted)
+    ctx.check(f"the API server runs the {which} release", server == expected, server, expected)
     with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
         seconds = cluster.settings.timeouts.recovery
         ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
@@ -170,30 +165,33 @@ def check_upgraded(ctx: DrillContext, wanted: str, which: str = "new") -> None:
 def node_versions(cluster: Cluster) -> dict[str, Version]:
     """Each kubelet's version, by node."""
     return {
-        node.metadata.name: parse(node.status.node_info.kubelet_version)
+        node.metadata.name: parse_version(node.status.node_info.kubelet_version)
         for node in cluster.api.nodes()
     }
 
 
 def live_versions(cluster: Cluster) -> list[Version]:
     """Versions of all kubelets and of the API server: a half-done upgrade has several."""
-    return [*node_versions(cluster).values(), parse(cluster.api.version.get_code().git_version)]
+    return [
+        *node_versions(cluster).values(),
+        parse_version(cluster.api.version.get_code().git_version),
+    ]
 
 
-def bundles(cluster: Cluster) -> list[Version]:
+def find_bundles(cluster: Cluster) -> list[Version]:
     """Versions that an upgrade may go to: bundles in cluster_bundles_source.
 
     Where upgrade_to is set, that one only.
     """
     source = cluster.inventory.vars.get("cluster_bundles_source")
-    found = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
-    matches = [_BUNDLE.fullmatch(path.parent.name) for path in found]
+    paths = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
+    matches = [_BUNDLE.fullmatch(path.parent.name) for path in paths]
     versions = sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
     only = cluster.settings.upgrade_to
-    return [version for version in versions if not only or version == parse(only)]
+    return [version for version in versions if not only or version == parse_version(only)]
 
 
-def next_version(live: Version, found: list[Version]) -> Version | None:
+def next_version(live: Version, bundles: list[Version]) -> Version | None:
     """Choose the newest version that is ahead of ``live`` by one minor version at most.
 
     Kubernetes allows no skip.
@@ -201,7 +199,7 @@ def next_version(live: Version, found: list[Version]) -> Version | None:
     >>> next_version((1, 35, 4), [(1, 35, 4), (1, 36, 1), (1, 36, 3), (1, 37, 0)])
     (1, 36, 3)
     """
-    allowed = [v for v in found if v > live and v[0] == live[0] and v[1] - live[1] <= 1]
+    allowed = [v for v in bundles if v > live and v[0] == live[0] and v[1] - live[1] <= 1]
     return max(allowed, default=None)
 
 
@@ -215,20 +213,20 @@ def uncordon_all(cluster: Cluster) -> None:
             cluster.api.cordon(node.metadata.name, on=False)
 
 
-def parse(text: str) -> Version:
+def parse_version(text: str) -> Version:
     """Read a version.
 
-    >>> parse("v1.36.3")
+    >>> parse_version("v1.36.3")
     (1, 36, 3)
     """
     major, minor, patch = text.removeprefix("v").split("+")[0].split("-")[0].split(".")
     return int(major), int(minor), int(patch)
 
 
-def show(version: Version) -> str:
+def format_version(version: Version) -> str:
     """Write a version.
 
-    >>> show((1, 36, 3))
+    >>> format_version((1, 36, 3))
     'v1.36.3'
     """
     return "v{}.{}.{}".format(*version)
@@ -251,7 +249,8 @@ DRILLS = (
         limits_because="0 failed application requests, the API out for 1 s at most at a time",
         steps=(
             (
-                "Take the newest release that has a bundle and is at most one minor version ahead of "
+                "Take the newest release that has a bundle and is at most one minor version ahead "
+                "of "
                 "the oldest node, or the one that the setting ``upgrade_to`` names."
             ),
             (

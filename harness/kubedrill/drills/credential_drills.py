@@ -21,9 +21,7 @@ from kubedrill.faults import AccountDeleted, RightRevoked, TokenExpired
 from kubedrill.faults.credentials import Client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -59,7 +57,7 @@ class _CredentialDrill(Drill):
         """Name every API server's node."""
         return tuple(node.name for node in ctx.cluster.inventory.control_planes)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nobody else may notice."""
         why = "only a client of kubedrill's own loses its credentials"
         return expected_limits(ctx.limits(self), Expected(app_why=why, api_why=why, dns_why=why))
@@ -81,13 +79,11 @@ class TokenExpiredDrill(_CredentialDrill):
             with ctx.step("client", "ask every API server with a token that has not expired"):
                 _await(ctx, client, fault.valid, GRANTED)
             with ctx.step("client", "ask every API server with a token that has expired"):
-                found = {node: _answer(client, node, fault.expired) for node in ctx.targets}
-        wrong = {node: said for node, said in found.items() if said != str(UNKNOWN_WHO)}
-        known = None if any(said.startswith("no answer") for said in wrong.values()) else not wrong
-        listed = _list(f"{node} {said}" for node, said in found.items())
-        ctx.check(
-            "an expired token is refused", known, listed, f"{UNKNOWN_WHO} by every API server"
-        )
+                answers = {node: _answer(client, node, fault.expired) for node in ctx.targets}
+        wrong = [answer for answer in answers.values() if answer != str(UNKNOWN_WHO)]
+        ok = None if any(answer.startswith("no answer") for answer in wrong) else not wrong
+        actual = ", ".join(f"{node} {answer}" for node, answer in answers.items())
+        ctx.check("an expired token is refused", ok, actual, f"{UNKNOWN_WHO} by every API server")
 
 
 class CredentialsRevoked(_CredentialDrill):
@@ -109,7 +105,7 @@ class CredentialsRevoked(_CredentialDrill):
         with ctx.fault(RightRevoked()):
             after = time.monotonic()
             seen = _await(ctx, client, token, FORBIDDEN)
-            _tell(
+            _check_refused(
                 ctx,
                 "right",
                 [f"{node} {one.bounds(before, after)}" for node, one in seen.items()],
@@ -121,12 +117,12 @@ class CredentialsRevoked(_CredentialDrill):
         with ctx.fault(AccountDeleted()):
             after = time.monotonic()
             seen = _await(ctx, client, token, UNKNOWN_WHO)
-            found = [f"{node} {one.bounds(before, after)}" for node, one in seen.items()]
-            _tell(ctx, "account", found, TOKEN_CACHE_S + WATCH_S)
+            times = [f"{node} {one.bounds(before, after)}" for node, one in seen.items()]
+            _check_refused(ctx, "account", times, TOKEN_CACHE_S + WATCH_S)
 
 
-def _await(ctx: DrillContext, client: Client, token: str, wanted: int) -> dict[str, Since]:
-    """Ask every API server until each gives the wanted status.
+def _await(ctx: DrillContext, client: Client, token: str, status: int) -> dict[str, Since]:
+    """Ask every API server until each answers with a status.
 
     Return when each last did otherwise, and first did so.
 
@@ -140,30 +136,30 @@ def _await(ctx: DrillContext, client: Client, token: str, wanted: int) -> dict[s
             if since.first:
                 continue
             asked = time.monotonic()
-            if _answer(client, node, token) == str(wanted):
+            if _answer(client, node, token) == str(status):
                 since.first = time.monotonic()
             else:
                 since.last = asked
         left = [node for node, since in seen.items() if not since.first]
-        return (
-            Waiting(_list(f"{node} says {_answer(client, node, token)}" for node in left))
-            if left
-            else True
-        )
+        answers = ", ".join(f"{node} says {_answer(client, node, token)}" for node in left)
+        return Waiting(answers) if left else True
 
-    what = f"every API server to answer {wanted}"
+    what = f"every API server to answer {status}"
     seconds = ctx.cluster.settings.timeouts.revoked
     wait_for(what, all_do, seconds=seconds, setting="revoked", poll_s=POLL_S)
     return seen
 
 
-def _tell(ctx: DrillContext, what: str, found: list[str], predicted_s: float) -> None:
-    """Add the finding: how long each API server went on granting."""
-    expected = f"{predicted_s:g} s predicted: a watch, and for an account the token cache of {TOKEN_CACHE_S:g} s"
+def _check_refused(ctx: DrillContext, what: str, times: list[str], predicted_s: float) -> None:
+    """Add the check that has how long each API server went on granting."""
+    expected = (
+        f"{predicted_s:g} s predicted: a watch, and for an account the token cache of "
+        f"{TOKEN_CACHE_S:g} s"
+    )
     ctx.check(
         f"a revoked {what} is refused by every API server",
         ok=True,
-        found=_list(found),
+        actual=", ".join(times),
         expected=expected,
     )
 
@@ -173,10 +169,6 @@ def _answer(client: Client, node: str, token: str) -> str:
         return str(client.ask(node, token))
     except ApiUnavailable as error:
         return f"no answer ({error})"
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(words)
 
 
 DRILLS = (

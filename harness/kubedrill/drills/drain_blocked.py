@@ -16,7 +16,7 @@ from kubedrill.core.residue import DRILL_NAMESPACE_LABEL
 from kubedrill.faults import Drain
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 NAMESPACE = "kubedrill-drain-blocked"
@@ -37,7 +37,7 @@ class DrainBlocked(Drill):
         workers = [node.name for node in ctx.cluster.inventory.workers]
         return (pick(ctx.rng, workers, "worker"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail."""
         return planned_work(
             ctx.limits(self),
@@ -54,12 +54,12 @@ class DrainBlocked(Drill):
             api.apply(planted(node))
             api.wait_rollout("Deployment", NAMESPACE, WORKLOAD)
             _wait_budget_counted(ctx)
-        said = _drain(ctx)
+        refusal = _drain(ctx)
         named = f"{NAMESPACE}/{WORKLOAD}"
         ctx.check(
             "the refused drain names the budget",
-            f"PodDisruptionBudget {named}" in said and f"pod {named}-" in said,
-            said or "the drain was not refused",
+            f"PodDisruptionBudget {named}" in refusal and f"pod {named}-" in refusal,
+            refusal or "the drain was not refused",
             f"the words 'pod {named}-…' and 'PodDisruptionBudget {named}'",
         )
         cordoned = bool(api.node(node).spec.unschedulable)
@@ -91,7 +91,7 @@ def _wait_budget_counted(ctx: DrillContext) -> None:
     Before that, Kubernetes refuses evictions for another reason.
     """
 
-    def lacks() -> str | None:
+    def find_obstacle() -> str | None:
         status = ctx.cluster.api.policy.read_namespaced_pod_disruption_budget(
             WORKLOAD, NAMESPACE
         ).status
@@ -101,7 +101,9 @@ def _wait_budget_counted(ctx: DrillContext) -> None:
         return None if counted else "not counted yet"
 
     ctx.cluster.api.wait(
-        f"PodDisruptionBudget {NAMESPACE}/{WORKLOAD} to count its pod", lacks, setting="pods_ready"
+        f"PodDisruptionBudget {NAMESPACE}/{WORKLOAD} to count its pod",
+        find_obstacle,
+        setting="pods_ready",
     )
 
 
@@ -156,7 +158,8 @@ DRILLS = (
         limits_because="a refused drain must not cost an application request",
         steps=(
             (
-                "Choose a worker by the seed. Plant a Deployment of one pod on it with a budget that "
+                "Choose a worker by the seed. Plant a Deployment of one pod on it with a budget "
+                "that "
                 "allows no disruption."
             ),
             "Drain the worker, with a short deadline.",

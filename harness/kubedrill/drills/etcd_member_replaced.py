@@ -21,7 +21,7 @@ from kubedrill.core.predictions import Expected, balancer, expected_limits
 from kubedrill.faults import MemberLoss
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 HOLD_S = 10.0
@@ -49,7 +49,7 @@ class EtcdMemberReplaced(Drill):
         ]
         return (pick(ctx.rng, free, "etcd member to replace"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """The API server beside it goes with it; a learner that joins costs nothing."""
         return expected_limits(ctx.limits(self), Expected(api=(balancer(ctx.timers, ctx.target),)))
 
@@ -65,14 +65,19 @@ class EtcdMemberReplaced(Drill):
             with ctx.step(ctx.target, "a new member joins etcd"):
                 fault.replace(ctx.cluster)
             with ctx.step(ctx.target, "replaced: until every member is healthy"):
-                api.wait("etcd to be whole", lambda: "; ".join(etcd.problems(api.etcd_members())) or None,
+                api.wait((
+                    "etcd to be "
+                    "whole"
+                ), lambda: "; ".join(etcd.problems(api.etcd_members())) or None,
                          setting="etcd_healthy")  # fmt: skip
             seconds = time.monotonic() - lost_at
         with ctx.step(ctx.target, "replaced: until every probe is answered"):
             wait_s = ctx.cluster.settings.timeouts.api_up
             ctx.wait_answering("*", for_s=CALM_S, seconds=wait_s, setting="api_up")
-        found = f"{seconds:.0f} s after its data were lost, {HOLD_S:g} s of them on purpose"
-        ctx.check("the member was replaced", ok=True, found=found, expected="a healthy voter again")
+        actual = f"{seconds:.0f} s after its data were lost, {HOLD_S:g} s of them on purpose"
+        ctx.check(
+            "the member was replaced", ok=True, actual=actual, expected="a healthy voter again"
+        )
         check_ledger(ctx, ledger)
 
 
@@ -83,11 +88,14 @@ def check_ledger(ctx: DrillContext, ledger: Ledger) -> None:
     """
     lost, count = ledger.lost(), len(ledger.acknowledged)
     unknown = f", {len(ledger.unknown)} unknown, {len(ledger.refused)} refused"
-    found = f"{len(lost)} of {count} lost{': entries ' + ', '.join(map(str, lost[:10])) if lost else ''}{unknown}"
+    actual = (
+        f"{len(lost)} of {count} "
+        f"lost{': entries ' + ', '.join(map(str, lost[:10])) if lost else ''}{unknown}"
+    )
     ctx.check(
         "no acknowledged API write is lost",
         not lost if count else None,
-        found,
+        actual,
         "0 lost of 1 or more",
     )
 
@@ -106,14 +114,19 @@ DRILLS = (
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=6),
         limits_because="the API server beside it leaves the balancer, and comes back",
         steps=(
-            "Choose a control plane by the seed that neither leads etcd nor holds the virtual address.",
+            (
+                "Choose a control plane by the seed that neither leads etcd nor holds the virtual "
+                "address."
+            ),
             (
                 "Arm the undo on it, park the manifests of etcd and its API server, kill both, and "
                 "move the data aside. Leave it so for a while."
             ),
             (
-                "Remove the old member from etcd (``etcdctl member remove``), add a learner (``member "
-                "add --learner``), write its manifest as kubeadm does for a control plane that joins, "
+                "Remove the old member from etcd (``etcdctl member remove``), add a learner "
+                "(``member "
+                "add --learner``), write its manifest as kubeadm does for a control plane that "
+                "joins, "
                 "give it back, promote the learner once it caught up, give the API server back."
             ),
             "All members have to be healthy voters, and every acknowledged write has to be there.",

@@ -16,7 +16,7 @@ from kubedrill.core.predictions import Expected, Prediction, balancer, election,
 from kubedrill.faults import QuorumLoss
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 HOLD_S = 20.0
@@ -39,8 +39,8 @@ class EtcdQuorumLost(Drill):
         names = sorted(node.name for node in ctx.cluster.inventory.control_planes)
         return tuple(sorted(ctx.rng.sample(names, majority(len(names)))))
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
-        """The API is out as long as the quorum is, and until the balancer finds an API server ready again."""
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+        """The API is out without quorum, and until the balancer finds an API server ready."""
         timers = ctx.timers
         parts = (election(timers, ctx.target), balancer(timers, ctx.target))
         seconds = HOLD_S + sum(part.seconds for part in parts)

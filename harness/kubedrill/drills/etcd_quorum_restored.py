@@ -31,7 +31,7 @@ from kubedrill.faults import QuorumGone
 from kubedrill.faults.etcd_restore import take_snapshot
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 HOLD_S = 10.0
@@ -59,13 +59,16 @@ class EtcdQuorumRestored(Drill):
         names = _planes(ctx)
         return tuple(sorted(ctx.rng.sample(names, majority(len(names)))))
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
-        """The API is out from the loss until the restored etcd has a leader and an API server is ready."""
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+        """The API is out until the restored etcd has a leader and an API server is ready."""
         parts = (election(ctx.timers, ctx.target), balancer(ctx.timers, ctx.target))
         seconds = HOLD_S + RESTORE_S + START_S + sum(part.seconds for part in parts)
         because = (
             f"etcd is gone for {HOLD_S:g} s, then one after the other:",
-            f"{RESTORE_S:g} s to restore the snapshot on every member, {START_S:g} s for static pods to start",
+            (
+                f"{RESTORE_S:g} s to restore the snapshot on every member, {START_S:g} s for "
+                "static pods to start"
+            ),
             *parts[0].because,
             *parts[1].because,
         )
@@ -121,8 +124,8 @@ def _until_it_serves(ctx: DrillContext, ledger: Ledger) -> None:
     """Wait until etcd is whole and the API takes a write."""
     api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
     with ctx.step("etcd", "restored: until every member is healthy"):
-        lacks = lambda: "; ".join(etcd.problems(api.etcd_members())) or None  # noqa: E731
-        api.wait("the restored etcd to be whole", lacks, setting="etcd_healthy")
+        find_obstacle = lambda: "; ".join(etcd.problems(api.etcd_members())) or None  # noqa: E731
+        api.wait("the restored etcd to be whole", find_obstacle, setting="etcd_healthy")
 
     def written() -> bool | Waiting:
         return True if ledger.write() else Waiting("the API acknowledges no write")
@@ -143,8 +146,8 @@ def _report(
     """Recovery point and recovery time, and that the snapshot is what was restored."""
     lost = set(ledger.lost())
     gone = sorted(before & lost)
-    found = f"{len(before) - len(gone)} of {len(before)} are there"
-    ctx.check("what was written before the snapshot is there", not gone, found, "all of them")
+    actual = f"{len(before) - len(gone)} of {len(before)} are there"
+    ctx.check("what was written before the snapshot is there", not gone, actual, "all of them")
     later = lost - before
     point = (
         f"{age_s:.1f} s: {len(later)} acknowledged writes, all younger than the snapshot, are lost"
@@ -159,7 +162,7 @@ def _report(
     ctx.check(
         "recovery time",
         ok=True,
-        found=time_s,
+        actual=time_s,
         expected="timeouts.etcd_healthy + timeouts.api_up at most",
     )
 
@@ -185,12 +188,15 @@ DRILLS = (
         steps=(
             (
                 "Choose a bare majority of the etcd members by the seed. Write a ledger, save a "
-                "snapshot on another member and bring it to the harness, as a backup is kept outside "
+                "snapshot on another member and bring it to the harness, as a backup is kept "
+                "outside "
                 "of the cluster; write some more."
             ),
             (
-                "Arm the undo on every member, then stop the kubelet, the API server and etcd of the "
-                "chosen ones and move their data aside: they are gone. Leave it so for a while: the "
+                "Arm the undo on every member, then stop the kubelet, the API server and etcd of "
+                "the "
+                "chosen ones and move their data aside: they are gone. Leave it so for a while: "
+                "the "
                 "API takes no write, and what runs goes on."
             ),
             (
@@ -199,7 +205,8 @@ DRILLS = (
             ),
             (
                 "Wait until etcd is whole and the API takes a write: the recovery time. What was "
-                "written before the snapshot has to be there; what was written after it is lost, and "
+                "written before the snapshot has to be there; what was written after it is lost, "
+                "and "
                 "is reported as the recovery point."
             ),
         ),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import address_holders
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.etcd_leadership import leader_off
+from kubedrill.core.etcd_leadership import move_leader_off
 from kubedrill.core.limits import PATIENT_S, PLANE_LOSS_S
 from kubedrill.core.node_loss import cut_and_watch, loss_limits
 from kubedrill.drills.failover_vip import explain_plane_needed
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -26,9 +26,9 @@ class FailoverEtcdLeader(Drill):
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find the leader; move the leadership off the holder of the virtual address."""
-        return (leader_off(ctx, next(iter(address_holders(ctx)), "")),)
+        return (move_leader_off(ctx, next(iter(address_holders(ctx)), "")),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Raft's election, and the balancer's checks of the dead API server."""
         return loss_limits(ctx, self, ctx.target)
 

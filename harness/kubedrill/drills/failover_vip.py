@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.etcd_leadership import leader_off
+from kubedrill.core.etcd_leadership import move_leader_off
 from kubedrill.core.limits import PATIENT_S, PLANE_LOSS_S
 from kubedrill.core.node_loss import cut_and_watch, explain_missing_power, loss_limits
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -19,19 +19,22 @@ class FailoverVip(Drill):
     """Lose the holder of the virtual address."""
 
     def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs a virtual address, three control planes (etcd keeps its majority) and power control from outside."""
+        """Needs a virtual address, three control planes and power control from outside."""
         inventory = ctx.cluster.inventory
         if inventory.external:
-            return f"needs a virtual address; the API is reached through the balancer {inventory.endpoint_address}"
+            return (
+                "needs a virtual address; the API is reached through the balancer "
+                f"{inventory.endpoint_address}"
+            )
         return explain_plane_needed(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find the holder, and take etcd's leadership off it."""
         holder = ctx.cluster.api.vip_holder()
-        leader_off(ctx, holder)
+        move_leader_off(ctx, holder)
         return (holder,)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """VRRP's takeover, and the balancer's checks of the dead API server."""
         return loss_limits(ctx, self, ctx.target)
 
@@ -46,7 +49,10 @@ def explain_plane_needed(ctx: DrillContext) -> str | None:
     """Why no control plane may be lost; None when one may."""
     names = [node.name for node in ctx.cluster.inventory.control_planes]
     if len(names) < 3:
-        return f"needs 3 control planes or more so that etcd keeps its majority, the inventory has {len(names)}"
+        return (
+            "needs 3 control planes or more so that etcd keeps its majority, the inventory has "
+            f"{len(names)}"
+        )
     return explain_missing_power(ctx, names)
 
 
@@ -68,7 +74,8 @@ DRILLS = (
         ),
         steps=(
             (
-                "Find the holder, in the kernels of the control planes. If it also leads etcd, hand "
+                "Find the holder, in the kernels of the control planes. If it also leads etcd, "
+                "hand "
                 "that over to another member, chosen by the seed, so that this drill shows the "
                 "address and not the election."
             ),

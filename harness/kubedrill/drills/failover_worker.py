@@ -12,7 +12,7 @@ from kubedrill.core.limits import NODE_LOSS_S
 from kubedrill.core.node_loss import cut_and_watch, explain_missing_power, loss_limits
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -34,7 +34,7 @@ class FailoverWorker(Drill):
         """Choose the worker."""
         return (pick(ctx.rng, workers_with_app(ctx), "worker with pods of the app"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Until its endpoints are removed, a share of the app's requests may fail."""
         return loss_limits(ctx, self, ctx.target)
 
@@ -42,16 +42,17 @@ class FailoverWorker(Drill):
         """Look how long the pods would stay on a dead node, cut, watch, give back."""
         app = ctx.app
         stay = max(
-            map(stays_s, ctx.cluster.api.pods(app.namespace, app.selector, ctx.target)), default=0.0
+            map(toleration_s, ctx.cluster.api.pods(app.namespace, app.selector, ctx.target)),
+            default=0.0,
         )
-        own = ctx.cluster.settings.app
-        most = own.objectives.replaced_s if own else REPLACED_S
-        found = f"pods stay on a dead node for {stay:g} s"
-        ctx.check("lost replicas are replaced in time", stay <= most, found, f"{most:g} s at most")
+        app_settings = ctx.cluster.settings.app
+        most = app_settings.objectives.replaced_s if app_settings else REPLACED_S
+        actual = f"pods stay on a dead node for {stay:g} s"
+        ctx.check("lost replicas are replaced in time", stay <= most, actual, f"{most:g} s at most")
         cut_and_watch(ctx, ctx.target)
 
 
-def stays_s(pod: Any) -> float:
+def toleration_s(pod: Any) -> float:
     """Seconds that a pod stays on a node that does not answer: its toleration of that taint.
 
     Endless without a number.
@@ -59,12 +60,12 @@ def stays_s(pod: Any) -> float:
     Kubernetes gives pods that say nothing 300 s (kube-apiserver,
     --default-unreachable-toleration-seconds).
     """
-    found = [
+    tolerated_s = [
         inf if toleration.toleration_seconds is None else float(toleration.toleration_seconds)
         for toleration in pod.spec.tolerations or []
         if toleration.key in (None, UNREACHABLE) and toleration.effect in (None, "NoExecute")
     ]
-    return min(found, default=0.0)
+    return min(tolerated_s, default=0.0)
 
 
 DRILLS = (
@@ -86,11 +87,13 @@ DRILLS = (
         ),
         steps=(
             (
-                "Choose a worker that runs pods of the app, by the seed; the in-cluster prober stands "
+                "Choose a worker that runs pods of the app, by the seed; the in-cluster prober "
+                "stands "
                 "on another node."
             ),
             (
-                "Check that its pods would not stay there for long (their tolerations). Cut its power "
+                "Check that its pods would not stay there for long (their tolerations). Cut its "
+                "power "
                 "from outside."
             ),
             (

@@ -16,7 +16,7 @@ from kubedrill.core.predictions import Expected, expected_limits, leader_handove
 from kubedrill.faults import ServiceFault
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -64,7 +64,10 @@ class Watch:
         return True
 
     def bounds(self, before: float, after: float) -> tuple[float, float]:
-        """Shortest and longest time without a leader, where the process was frozen between ``before`` and ``after``."""
+        """Shortest and longest time without a leader.
+
+        The process was frozen between ``before`` and ``after``.
+        """
         return max(0.0, self.last_old - after), self.first_new - before
 
 
@@ -89,9 +92,12 @@ class LeaderTakeover(Drill):
         """Name the leader's node."""
         return (read_leader(ctx.cluster.api, self.component).node,)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail: what runs needs neither of them."""
-        why = f"what runs already needs no {self.component}; nobody decides anything new until another one leads"
+        why = (
+            f"what runs already needs no {self.component}; nobody decides anything new until "
+            "another one leads"
+        )
         return expected_limits(ctx.limits(self), Expected(app_why=why, api_why=why, dns_why=why))
 
     def run(self, ctx: DrillContext) -> None:
@@ -117,7 +123,8 @@ class LeaderTakeover(Drill):
             ctx.check(
                 "another one took the lease over",
                 ok=True,
-                found=f"{watch.new.rpartition('_')[0]} after {shortest:.1f}-{longest:.1f} s; predicted "
+                actual=f"{watch.new.rpartition('_')[0]} after {shortest:.1f}-{longest:.1f} s; "
+                "predicted "
                 f"{prediction.seconds:g} s at most: {'; '.join(prediction.because)}",
                 expected=f"within {seconds:g} s (timeouts.leader_takeover)",
             )

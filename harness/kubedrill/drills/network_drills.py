@@ -72,7 +72,10 @@ def without_dns(ctx: DrillContext, node: str) -> Expected:
 def lossy(ctx: DrillContext, node: str) -> Expected:
     """A lost SYN is sent again after a second, which is a probe's whole patience."""
     del ctx
-    line = f"{LOSS_PERCENT} % of what comes to {node} is lost: a lost SYN is repeated after 1 s (RFC 6298, initial RTO)"
+    line = (
+        f"{LOSS_PERCENT} % of what comes to {node} is lost: a lost SYN is repeated after 1 s (RFC "
+        "6298, initial RTO)"
+    )
     return Expected(app=(Prediction(1.0, (line, "a share of requests fails while it lasts")),))
 
 

@@ -14,7 +14,7 @@ from kubedrill.faults import Drain
 from kubedrill.faults.drain import must_leave
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -29,11 +29,14 @@ class NodeDrain(Drill):
         """Choose the worker."""
         return (pick(ctx.rng, workers_with_app(ctx), "worker with pods of the app"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail."""
         return planned_work(
             ctx.limits(self),
-            f"pods on {ctx.target} leave the Service before they stop (preStop), its budget keeps the others",
+            (
+                f"pods on {ctx.target} leave the Service before they stop (preStop), its budget "
+                "keeps the others"
+            ),
             "no control plane is touched",
         )
 
@@ -100,7 +103,8 @@ DRILLS = (
             ),
             "Arm the undo, cordon the worker, evict its pods through the Eviction API.",
             (
-                "Wait until every probe is answered without it, and check that nothing but DaemonSets "
+                "Wait until every probe is answered without it, and check that nothing but "
+                "DaemonSets "
                 "is left on it."
             ),
             "Uncordon it.",

@@ -25,7 +25,7 @@ from kubedrill.orders.traffic import Traffic, sustain_traffic
 from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.orders.ledger import Ledger
 
@@ -88,7 +88,7 @@ class OrderDrill(Drill):
         pods = [pod for pod in ctx.cluster.api.pods(NAMESPACE, selector) if pod_is_ready(pod)]
         return tuple(sorted(pod.metadata.name for pod in pods))
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nobody but the order service's users should feel anything.
 
         The ledger judges what they feel.
@@ -116,7 +116,7 @@ class OrderDrill(Drill):
             ctx.check(check.name, check.ok, check.found, check.expected)
 
     def _kill(self, ctx: DrillContext) -> None:
-        """All caches at once; of the others one after the other, each only when the last one is back."""
+        """Kill all caches at once; of the others each only when the last one is back."""
         service = _service(ctx)
         status = service.status()
         if status is None:
@@ -175,8 +175,10 @@ def stream_leader(ctx: DrillContext) -> str:
     api = ctx.cluster.api
     pods = [pod for pod in api.pods(NAMESPACE, "app.kubernetes.io/name=queue") if pod_is_ready(pod)]
     for pod in pods:
-        told = json.loads(api.pod_get(NAMESPACE, pod.metadata.name, "/jsz?streams=1", MONITOR_PORT))
-        for account in told.get("account_details") or []:
+        status = json.loads(
+            api.pod_get(NAMESPACE, pod.metadata.name, "/jsz?streams=1", MONITOR_PORT)
+        )
+        for account in status.get("account_details") or []:
             for stream in account.get("stream_detail") or []:
                 if stream["name"] == STREAM and (leader := stream.get("cluster", {}).get("leader")):
                     return str(leader)

@@ -32,7 +32,7 @@ from kubedrill.orders.traffic_process import TrafficPlan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.orders.ledger import Ledger
 
@@ -88,7 +88,7 @@ class OrderRotation(Drill):
         del ctx
         return (f"{NAMESPACE}/{self.what}",)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nobody else should feel anything.
 
         The ledgers judge what the order service's users feel.
@@ -182,11 +182,14 @@ class OrderRotation(Drill):
         before = pki.serial(Certificates(ctx.cluster.api).serving())
         with ctx.step(ctx.target, "until every address serves a new certificate"):
             after = rotation.certificate()
-        found = f"{after:x} at the cluster's address and at each of {len(ctx.cluster.inventory.nodes)} nodes"
+        actual = (
+            f"{after:x} at the cluster's address and at each of "
+            f"{len(ctx.cluster.inventory.nodes)} nodes"
+        )
         ctx.check(
             "a new certificate is served everywhere",
             after != before,
-            found,
+            actual,
             f"another one than {before:x}",
         )
 
@@ -215,8 +218,8 @@ class OrderRotation(Drill):
                 service.deploy(version)
                 ran.append(self._running(service))
         ctx.undos.drop(what)
-        found, expected = " → ".join(ran), f"{before} → {other} → {before}"
-        ctx.check("there and back", found == expected, found, expected)
+        actual, expected = " → ".join(ran), f"{before} → {other} → {before}"
+        ctx.check("there and back", actual == expected, actual, expected)
 
     @staticmethod
     def _running(service: OrderService) -> str:
@@ -229,19 +232,19 @@ class OrderRotation(Drill):
         for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
             ctx.check(f"{way}: {check.name}", check.ok, check.found, check.expected)
         failed = failures(ledger)
-        said = ", ".join(f"{count} {kind}" for kind, count in failed.items())
+        failures_text = ", ".join(f"{count} {kind}" for kind, count in failed.items())
         ctx.check(
             f"{way}: no request failed",
             not failed,
-            said or "none of them",
+            failures_text or "none of them",
             "not one, on new and kept connections",
         )
         pause = longest_pause_s(ledger)
-        found = f"no write was acknowledged for {pause:.1f} s at most"
+        actual = f"no write was acknowledged for {pause:.1f} s at most"
         ctx.check(
             f"{way}: writes go on",
             pause <= self.pause_s,
-            found,
+            actual,
             f"{self.pause_s:g} s at most; {self.predicted}",
         )
 

@@ -14,7 +14,7 @@ from kubedrill.core.predictions import Expected, Prediction, expected_limits, un
 from kubedrill.faults import ContainerKill, PodKill
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
 
@@ -63,7 +63,7 @@ class PodDrill(Drill):
             return (ALL,)
         return (pick(ctx.rng, [pod.metadata.name for pod in _ready(ctx)], "pod of the app"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """The Service has to lose the dead pods, or get new ones."""
         timers, app = ctx.timers, ctx.app
         if self.what == "all":

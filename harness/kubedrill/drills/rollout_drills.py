@@ -19,7 +19,7 @@ from kubedrill.core.predictions import planned_work
 from kubedrill.faults import BadRollout
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -55,14 +55,14 @@ class BadRolloutDrill(Drill):
     limits_because: str = "no old pod goes before a new one is ready"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs a Deployment that is updated pod by pod, and that kubedrill can bring back to its version."""
+        """Needs a Deployment that is updated pod by pod, and a version to bring it back to."""
         return explain_missing_version(ctx) or self._fault(ctx).available(ctx.cluster)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name the app's Deployment."""
         return (self._fault(ctx).subject,)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail."""
         return planned_work(
             ctx.limits(self),
@@ -76,33 +76,35 @@ class BadRolloutDrill(Drill):
         ctx.undos.add("the app at v1", lambda: app.roll("v1"))
         with ctx.fault(fault):
             with ctx.step(ctx.target, f"{fault.name}: until Kubernetes tells"):
-                lacks = lambda: (  # noqa: E731
-                    None if self._told(ctx, fault) else "nothing is told of the new pod yet"
+                find_obstacle = lambda: (  # noqa: E731
+                    None if self._symptom(ctx, fault) else "nothing is told of the new pod yet"
                 )
                 api.wait(
-                    "Kubernetes to tell what is wrong with the new pod", lacks, setting="pods_ready"
+                    "Kubernetes to tell what is wrong with the new pod",
+                    find_obstacle,
+                    setting="pods_ready",
                 )
-            found = self._told(ctx, fault)
+            symptom = self._symptom(ctx, fault)
             with ctx.step(ctx.target, f"{fault.name}: for {HOLD_S:g} s"):
                 pause(HOLD_S)
             status = api.apps.read_namespaced_deployment(app.name, app.namespace)
-            ready, wanted = status.status.ready_replicas or 0, status.spec.replicas
+            ready, replicas = status.status.ready_replicas or 0, status.spec.replicas
             ctx.check(
                 "the old release keeps every replica",
-                ready >= wanted,
-                f"{ready} ready; {found}",
-                f"{wanted}",
+                ready >= replicas,
+                f"{ready} ready; {symptom}",
+                f"{replicas}",
             )
         with ctx.step(ctx.target, "rolled back: until the app is complete again"):
             gone = "the broken release's pod to be gone"
-            api.wait(gone, lambda: self._told(ctx, fault) or None, setting="pods_ready")
+            api.wait(gone, lambda: self._symptom(ctx, fault) or None, setting="pods_ready")
             app.wait_ready()
         ctx.undos.drop("the app at v1")
         with ctx.step(ctx.target, "rolled back: until every probe is answered"):
             seconds = ctx.cluster.settings.timeouts.rollout
             ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
 
-    def _told(self, ctx: DrillContext, fault: BadRollout) -> str:
+    def _symptom(self, ctx: DrillContext, fault: BadRollout) -> str:
         return fault.symptom(ctx.cluster.api.pods(ctx.app.namespace, ctx.app.selector))
 
     def _fault(self, ctx: DrillContext) -> BadRollout:

@@ -60,7 +60,10 @@ def service(name: str, verb: str) -> Callable[[str], Fault]:
 def runs_on(ctx: DrillContext, node: str) -> Expected:
     """The parts that serve users go on without the one that is gone."""
     del ctx
-    why = f"containers and rules on {node} are kept by the kernel while the part that manages them is away"
+    why = (
+        f"containers and rules on {node} are kept by the kernel while the part that manages them "
+        "is away"
+    )
     return Expected(app_why=why, api_why=why, dns_why=why)
 
 
@@ -105,7 +108,7 @@ def frozen_dns(ctx: DrillContext, node: str) -> Expected:
         else PROBE_DEFAULTS
     )
     period, threshold, timeout = (
-        found or default for found, default in zip(read, PROBE_DEFAULTS, strict=True)
+        value or default for value, default in zip(read, PROBE_DEFAULTS, strict=True)
     )
     return Expected(
         dns=(until_replaced(ctx.timers, f"CoreDNS on {node} hangs", period * threshold + timeout),)
@@ -121,7 +124,10 @@ def silent_kubelet(ctx: DrillContext, node: str) -> Expected:
     """The node is taken for dead, but its pods serve until they leave the Services."""
     loss = loss_expected(ctx.timers, describe_loss(ctx, node))
     late = loss.app[-1].because[-1] if loss.app else ""
-    why = f"pods on {node} go on serving while it is taken for dead, and leave the Services alive ({late})"
+    why = (
+        f"pods on {node} go on serving while it is taken for dead, and leave the Services alive "
+        f"({late})"
+    )
     return Expected(app_why=why, dns_why=why)
 
 

@@ -55,8 +55,10 @@ def distrusted(ctx: DrillContext, node: str) -> Expected:
     """The balancer's check looks at health, not at identity; clients do."""
     planes = len(ctx.cluster.inventory.control_planes)
     why = (
-        f"the balancer takes {node}'s API server for healthy (its check verifies no certificate) and sends it one in "
-        f"{planes} new connections: refused by the client for {EXPIRED_S:g} s, and up to {RELOAD_S} s more until the "
+        f"the balancer takes {node}'s API server for healthy (its check verifies no certificate) "
+        "and sends it one in "
+        f"{planes} new connections: refused by the client for {EXPIRED_S:g} s, and up to "
+        f"{RELOAD_S} s more until the "
         "API server takes up its good certificate; connections that are open go on"
     )
     return Expected(api=(Prediction(EXPIRED_S + RELOAD_S, (why,)),))
@@ -72,7 +74,8 @@ def wrong_clock(ctx: DrillContext, node: str) -> Expected:
     """Who watches a lease measures by his own clock, and etcd by none."""
     del ctx
     why = (
-        f"{node} is {SKEW_S} s ahead: leases are timed by those who watch them (client-go, leaderelection), raft "
+        f"{node} is {SKEW_S} s ahead: leases are timed by those who watch them (client-go, "
+        "leaderelection), raft "
         "counts ticks, and certificates and tokens are valid for longer than that"
     )
     return Expected(app_why=why, api_why=why, dns_why=why)

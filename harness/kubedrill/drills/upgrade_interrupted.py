@@ -20,9 +20,9 @@ from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.drills import drain_blocked
 from kubedrill.drills.cluster_upgrade import (
     check_upgraded,
+    choose_release,
     explain_missing_bundle,
-    goal,
-    play,
+    run_upgrade,
     uncordon_all,
 )
 from kubedrill.faults import PowerCut
@@ -30,7 +30,7 @@ from kubedrill.faults import PowerCut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
 
@@ -61,7 +61,10 @@ turn."""
 
 @dataclass(frozen=True, kw_only=True)
 class Interrupted(Drill):
-    """One row: ``among`` are the nodes that it may happen at, ``first`` runs the upgrade until it stops."""
+    """An interrupted upgrade.
+
+    ``among`` are the nodes that it may happen at, ``first`` runs the upgrade until it stops.
+    """
 
     among: Callable[[DrillContext], list[str]]
     first: Callable[[DrillContext, str], str]
@@ -84,7 +87,7 @@ class Interrupted(Drill):
         """Choose the node by the seed."""
         return (pick(ctx.rng, self.among(ctx), f"node for {self.name}"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """As for an upgrade; where a control plane is lost, as for that too."""
         node = ctx.cluster.inventory.node(ctx.target)
         if self.power and node.is_control_plane:
@@ -92,7 +95,10 @@ class Interrupted(Drill):
         return planned_work(
             ctx.limits(self),
             "each node is drained before it is touched: it has no pods of the app when it happens",
-            "each API server is taken out of the balancer before it stops, and stays out until it is finished",
+            (
+                "each API server is taken out of the balancer before it stops, and stays out "
+                "until it is finished"
+            ),
             only_plane_swapped(
                 ctx.timers, [node.name for node in ctx.cluster.inventory.control_planes]
             ),
@@ -100,21 +106,21 @@ class Interrupted(Drill):
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade until it stops, put back what was broken, upgrade again."""
-        wanted = goal(ctx.cluster)
+        version = choose_release(ctx.cluster)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
-        said = self.first(ctx, wanted)
+        error = self.first(ctx, version)
         ctx.check(
             "the upgrade stopped half-way",
-            bool(said),
-            said or "it ran to its end",
+            bool(error),
+            error or "it ran to its end",
             "it stops at the moment chosen",
         )
-        play(ctx, wanted, f"upgrade to {wanted}, again")
-        check_upgraded(ctx, wanted)
+        run_upgrade(ctx, version, f"upgrade to {version}, again")
+        check_upgraded(ctx, version)
 
 
-def killed(ctx: DrillContext, wanted: str) -> str:
-    """Kill the playbook while the target's control plane is swapped, or while a worker's programs restart."""
+def killed(ctx: DrillContext, version: str) -> str:
+    """Kill the playbook while the target swaps its control plane, or a worker its programs."""
     moment = SWAP if ctx.cluster.inventory.node(ctx.target).is_control_plane else RESTART
 
     def watch(event: TaskEvent) -> None:
@@ -123,20 +129,22 @@ def killed(ctx: DrillContext, wanted: str) -> str:
             raise KillPlaybook
 
     try:
-        play(ctx, wanted, f"upgrade to {wanted}, until it is killed", watch)
+        run_upgrade(ctx, version, f"upgrade to {version}, until it is killed", watch)
     except KillPlaybook:
         return f"killed on {ctx.target} during: {moment}"
     return ""
 
 
-def power_lost(ctx: DrillContext, wanted: str) -> str:
+def power_lost(ctx: DrillContext, version: str) -> str:
     """Cut the target's power.
 
     A worker's in the middle of its turn, a finished control plane's when the next begins.
     """
     plane = ctx.cluster.inventory.node(ctx.target).is_control_plane
     with _cut_at(ctx, MARK if plane else RESTART, other=plane) as watch:
-        said = _failed(ctx, wanted, f"upgrade to {wanted}, while {ctx.target} loses power", watch)
+        error = _failed(
+            ctx, version, f"upgrade to {version}, while {ctx.target} loses power", watch
+        )
     api = ctx.cluster.api
     with ctx.step(ctx.target, "boot: until Ready"):
         api.wait(
@@ -144,14 +152,17 @@ def power_lost(ctx: DrillContext, wanted: str) -> str:
             lambda: None if api.ready(ctx.target) else "NotReady",
             setting="node_ready",
         )
-    return said
+    return error
 
 
 @contextmanager
 def _cut_at(
     ctx: DrillContext, moment: str, *, other: bool
 ) -> Iterator[Callable[[TaskEvent], None]]:
-    """Give a watcher that cuts the power once at the moment, on the target or (``other``) on the node after it."""
+    """Give a watcher that cuts the power once at the moment.
+
+    The moment is the target's own, or (``other``) that of the node after it.
+    """
     finished: list[str] = []
     with ExitStack() as stack:
         cut: list[str] = []
@@ -175,7 +186,7 @@ def _cut_at(
         yield watch
 
 
-def blocked(ctx: DrillContext, wanted: str) -> str:
+def blocked(ctx: DrillContext, version: str) -> str:
     """Plant a pod that may not be disrupted on the target.
 
     Its drain has to be refused by name, the node uncordoned.
@@ -186,31 +197,31 @@ def blocked(ctx: DrillContext, wanted: str) -> str:
     with ctx.step(ctx.target, "plant a workload that may not be disrupted"):
         api.apply(drain_blocked.planted(ctx.target))
         api.wait_rollout("Deployment", drain_blocked.NAMESPACE, drain_blocked.WORKLOAD)
-    said = _failed(ctx, wanted, f"upgrade to {wanted}, until a budget blocks it")
+    error = _failed(ctx, version, f"upgrade to {version}, until a budget blocks it")
     named = f"PodDisruptionBudget {drain_blocked.NAMESPACE}/{drain_blocked.WORKLOAD}"
     ctx.check(
         "the refusal names the budget",
-        named in said,
-        said or "it was not refused",
+        named in error,
+        error or "it was not refused",
         f"the words '{named}'",
     )
     cordoned = bool(api.node(ctx.target).spec.unschedulable)
-    found = "cordoned" if cordoned else "uncordoned"
-    ctx.check("the node is uncordoned after the refusal", not cordoned, found, "uncordoned")
+    actual = "cordoned" if cordoned else "uncordoned"
+    ctx.check("the node is uncordoned after the refusal", not cordoned, actual, "uncordoned")
     with ctx.step(ctx.target, "remove the planted workload"):
         api.remove_namespace(drain_blocked.NAMESPACE)
     ctx.undos.drop(what)
-    return said
+    return error
 
 
 def _failed(
-    ctx: DrillContext, wanted: str, title: str, watch: Callable[[TaskEvent], None] | None = None
+    ctx: DrillContext, version: str, title: str, watch: Callable[[TaskEvent], None] | None = None
 ) -> str:
     """Run the upgrade, which is expected to fail; returns what it said."""
     try:
-        play(
+        run_upgrade(
             ctx,
-            wanted,
+            version,
             title,
             watch,
             {"upgrade_drain_timeout": _DRAIN_S} if watch is None else None,

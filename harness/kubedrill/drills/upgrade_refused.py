@@ -14,14 +14,18 @@ from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.predictions import planned_work
-from kubedrill.drills.cluster_upgrade import explain_missing_bundle, goal, play
+from kubedrill.drills.cluster_upgrade import (
+    choose_release,
+    explain_missing_bundle,
+    run_upgrade,
+)
 from kubedrill.faults import DiskFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.context import Cluster
     from kubedrill.core.context import DrillContext
 
@@ -45,7 +49,10 @@ _MORE_THAN_ANY_MIB = 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Refused(Drill):
-    """One row. ``arrange`` gives extra variables for the playbook, and words that the refusal must hold."""
+    """An upgrade that is refused.
+
+    ``arrange`` gives extra variables for the playbook, and words that the refusal must hold.
+    """
 
     arrange: Callable[[DrillContext, str], AbstractContextManager[tuple[dict[str, Any], str]]]
     needs: str = "a newer bundle"
@@ -62,29 +69,31 @@ class Refused(Drill):
         """Choose by the seed the node that lacks something."""
         return (pick(ctx.rng, [node.name for node in ctx.cluster.inventory.nodes], "node"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail."""
         why = "what is refused touches nothing"
         return planned_work(ctx.limits(self), why, why)
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade, listen to the refusal, compare."""
-        wanted, before = goal(ctx.cluster), what_runs(ctx.cluster)
-        with self.arrange(ctx, wanted) as (extra_vars, words):
-            said = ""
+        version, before = choose_release(ctx.cluster), what_runs(ctx.cluster)
+        with self.arrange(ctx, version) as (extra_vars, words):
+            message = ""
             try:
-                play(ctx, wanted, f"upgrade to {wanted}, to be refused", extra_vars=extra_vars)
+                run_upgrade(
+                    ctx, version, f"upgrade to {version}, to be refused", extra_vars=extra_vars
+                )
             except StepFailed as refusal:
-                said = str(refusal)
+                message = str(refusal)
                 ctx.progress.note(ctx.target, f"refused as it should be: {refusal}")
         ctx.check(
             "the upgrade was refused and says why",
-            words in said,
-            said or "it was not refused",
+            words in message,
+            message or "it was not refused",
             f"{words!r}",
         )
         changed = sorted(
-            name for name, found in what_runs(ctx.cluster).items() if before.get(name) != found
+            name for name, state in what_runs(ctx.cluster).items() if before.get(name) != state
         )
         ctx.check(
             "nothing was changed",
@@ -99,25 +108,25 @@ def what_runs(cluster: Cluster) -> dict[str, str]:
 
     Kubelets' versions, cordons and marks, and the identities of static pods.
     """
-    found = {}
+    states = {}
     for node in cluster.api.nodes():
         marks = sorted(
             key for key in node.metadata.annotations or {} if key.startswith("kubedrill/")
         )
         state = [node.status.node_info.kubelet_version, bool(node.spec.unschedulable), *marks]
-        found[f"node {node.metadata.name}"] = json.dumps(state)
+        states[f"node {node.metadata.name}"] = json.dumps(state)
     for pod in cluster.api.pods("kube-system", "tier=control-plane"):
         hashed = (pod.metadata.annotations or {}).get("kubernetes.io/config.hash", "")
         restarts = [status.restart_count for status in pod.status.container_statuses or []]
-        found[f"pod {pod.metadata.name}"] = json.dumps([hashed, restarts])
-    return found
+        states[f"pod {pod.metadata.name}"] = json.dumps([hashed, restarts])
+    return states
 
 
 @contextmanager
-def corrupt_bundle(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Give a bundle of links to the real one, but for one part that is cut short as by an interrupted copy."""
+def corrupt_bundle(ctx: DrillContext, version: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give a bundle of links to the real one, with one part cut short as by an interrupted copy."""
     source = Path(str(ctx.cluster.inventory.vars["cluster_bundles_source"])).expanduser()
-    [real] = [path.parent for path in source.glob(f"{wanted}-*/bundle.json")][:1]
+    [real] = [path.parent for path in source.glob(f"{version}-*/bundle.json")][:1]
     with tempfile.TemporaryDirectory(prefix="kubedrill-corrupt-") as folder:
         copy = Path(folder) / real.name
         for path in (each for each in real.rglob("*") if each.is_file()):
@@ -136,12 +145,12 @@ def corrupt_bundle(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, A
 
 
 @contextmanager
-def little_disk(ctx: DrillContext, wanted: str) -> Iterator[tuple[dict[str, Any], str]]:
+def little_disk(ctx: DrillContext, version: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Fill the target's disk.
 
     Where it is its host's, ask for more than it has: the refusal is the same.
     """
-    del wanted
+    del version
     fault = DiskFull(ctx.target, "root")
     words = f"{ctx.target} has "
     reason = fault.available(ctx.cluster)

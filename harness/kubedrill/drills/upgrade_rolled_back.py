@@ -31,13 +31,13 @@ from kubedrill.core.predictions import (
 )
 from kubedrill.drills.cluster_upgrade import (
     check_upgraded,
+    choose_release,
     explain_missing_bundle,
-    goal,
+    format_version,
     live_versions,
     node_versions,
-    play,
-    play_lane,
-    show,
+    run_upgrade,
+    run_upgrade_playbook,
     uncordon_all,
 )
 from kubedrill.drills.upgrade_interrupted import MARK
@@ -45,7 +45,7 @@ from kubedrill.drills.upgrade_interrupted import MARK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
 
@@ -99,14 +99,20 @@ class UpgradeRolledBack(Drill):
     """Roll a half-done upgrade back."""
 
     def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs a control plane that is upgraded while another one is not, and bundles of both releases."""
+        """Needs control planes at both releases half-way, and bundles of both."""
         planes = len(ctx.cluster.inventory.control_planes)
         if planes < 3:
             return f"needs 3 control planes or more, the inventory has {planes}"
         live = sorted(set(live_versions(ctx.cluster)))
         if len(live) > 1:
-            return f"the cluster runs {' and '.join(map(show, live))}: finish that upgrade, or roll it back, first"
-        return explain_missing_bundle(ctx) or _lacks_older(ctx, show(live[0]))
+            return (
+                f"the cluster runs {' and '.join(map(format_version, live))}: finish that "
+                "upgrade, or roll "
+                "it back, first"
+            )
+        return explain_missing_bundle(ctx) or _explain_missing_older_bundle(
+            ctx, format_version(live[0])
+        )
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose at whose turn the upgrade ends.
@@ -116,34 +122,40 @@ class UpgradeRolledBack(Drill):
         later = [node.name for node in ctx.cluster.inventory.control_planes[1:]]
         return (pick(ctx.rng, later, "control plane at whose turn the upgrade ends"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """The API is away for the rollback.
 
         DNS for the pods that the upgrade's drains had moved.
         """
         dns = _moved_dns(ctx, ctx.target)
-        back = f"{dns} CoreDNS pod(s) that the drains moved are ended, and started where they were: {START_S:g} s"
+        back = (
+            f"{dns} CoreDNS pod(s) that the drains moved are ended, and started where they were: "
+            f"{START_S:g} s"
+        )
         moved = Prediction(
             START_S, (back, "until then a share of lookups, or all of them, goes to no pod")
         )
         expected = Expected(
             api=(_api_away(ctx, ctx.target),),
             dns=(moved,) if dns else (),
-            app_why="its pods are on workers, which the upgrade has not come to; Services are rules in the kernel",
+            app_why=(
+                "its pods are on workers, which the upgrade has not come to; Services are rules "
+                "in the kernel"
+            ),
             dns_why="no CoreDNS pod is on a control plane that is drained",
         )
         return expected_limits(ctx.limits(self), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade half-way, roll back, look."""
-        wanted, older = goal(ctx.cluster), show(min(live_versions(ctx.cluster)))
+        newer, older = choose_release(ctx.cluster), format_version(min(live_versions(ctx.cluster)))
         moments, ledger = Moments(), Ledger(ctx.cluster.api)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
         again = "the rollback that has begun"
         with Writing(ledger):
-            _half_way(ctx, wanted, moments)
+            _upgrade_half_way(ctx, newer, moments)
             begun = time.monotonic()
             ctx.undos.add(again, lambda: _roll_back(ctx, older, "again"))
             _roll_back(ctx, older, "to the snapshot", moments.take)
@@ -154,7 +166,7 @@ class UpgradeRolledBack(Drill):
         _report(ctx, ledger, moments, begun, healthy_s)
 
 
-def _half_way(ctx: DrillContext, wanted: str, moments: Moments) -> None:
+def _upgrade_half_way(ctx: DrillContext, newer: str, moments: Moments) -> None:
     """Run the upgrade until the target's turn, and check that it left a mix."""
 
     def watch(event: TaskEvent) -> None:
@@ -165,14 +177,17 @@ def _half_way(ctx: DrillContext, wanted: str, moments: Moments) -> None:
 
     ended = False
     try:
-        play(ctx, wanted, f"upgrade to {wanted}, until {ctx.target}'s turn", watch)
+        run_upgrade(ctx, newer, f"upgrade to {newer}, until {ctx.target}'s turn", watch)
     except KillPlaybook:
         ended = True
-    found = node_versions(ctx.cluster)
-    newer = [name for name, version in found.items() if show(version) == wanted]
-    said = f"{', '.join(newer) or 'no node'} at {wanted}, {len(found) - len(newer)} of {len(found)} nodes not"
-    ok = ended and 0 < len(newer) < len(found)
-    ctx.check("the upgrade ended half-way", ok, said, f"some nodes at {wanted} and some not")
+    versions = node_versions(ctx.cluster)
+    upgraded = [name for name, version in versions.items() if format_version(version) == newer]
+    actual = (
+        f"{', '.join(upgraded) or 'no node'} at {newer}, {len(versions) - len(upgraded)} of "
+        f"{len(versions)} nodes not"
+    )
+    ok = ended and 0 < len(upgraded) < len(versions)
+    ctx.check("the upgrade ended half-way", ok, actual, f"some nodes at {newer} and some not")
 
 
 def _roll_back(
@@ -180,18 +195,18 @@ def _roll_back(
 ) -> None:
     """Run playbooks/rollback.yml. Raises StepFailed and DeadlineExceeded."""
     variables = {"rollback_to": older.removeprefix("v"), "rollback_confirm": True}
-    play_lane(ctx, PLAYBOOK, variables, f"roll back to {older}, {how}", on_event)
+    run_upgrade_playbook(ctx, PLAYBOOK, variables, f"roll back to {older}, {how}", on_event)
 
 
 def _check_programs(ctx: DrillContext, older: str) -> None:
     """Ask each node, not the API: what that says of a node may be as old as the snapshot."""
     hosts = ctx.cluster.hosts
-    found = {
+    versions = {
         n.name: hosts.read(n.name, RUNNING).stdout.strip().rpartition(" ")[2]
         for n in ctx.cluster.inventory.nodes
     }
     wrong = [
-        f"{name} {version or 'nothing'}" for name, version in found.items() if version != older
+        f"{name} {version or 'nothing'}" for name, version in versions.items() if version != older
     ]
     ctx.check(
         "the kubelets' processes are the older release's",
@@ -214,21 +229,21 @@ def _report(
         missing = f"seen of snapshot and rollback: {', '.join(moments.seen) or 'nothing'}"
         ctx.check("recovery point", None, missing, "the moments of the snapshot and of the restore")
         return
-    _check_kept(ctx, "what was written before the snapshot is there", early, lost)
-    _check_kept(ctx, "what was written after the rollback is there", set(late), lost)
+    _check_present(ctx, "what was written before the snapshot is there", early, lost)
+    _check_present(ctx, "what was written after the rollback is there", set(late), lost)
     gone = len(between & lost)
-    point = f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes are lost"
-    kept = len(between) - gone
-    said = (
-        f"{point}, all of them after the snapshot"
-        if not kept
-        else f"{point}, {kept} after the snapshot are not"
+    point = (
+        f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes "
+        "are lost"
     )
-    ok = not kept if between else None
+    left = len(between) - gone
     ctx.check(
         "recovery point",
-        ok,
-        said,
+        not left if between else None,
+        (
+            f"{point}, "
+            f"{f'{left} after the snapshot are not' if left else 'all of them after the snapshot'}"
+        ),
         "every write between the snapshot and the restore is lost, no other",
     )
     writes = (
@@ -245,21 +260,24 @@ def _report(
     )
 
 
-def _check_kept(ctx: DrillContext, name: str, numbers: set[int], lost: set[int]) -> None:
+def _check_present(ctx: DrillContext, name: str, numbers: set[int], lost: set[int]) -> None:
     """Add the finding that acknowledged writes are there; none of them proves nothing."""
     gone = numbers & lost
-    found = f"{len(numbers) - len(gone)} of {len(numbers)} are there"
-    ctx.check(name, not gone if numbers else None, found, "all of them, 1 or more")
+    actual = f"{len(numbers) - len(gone)} of {len(numbers)} are there"
+    ctx.check(name, not gone if numbers else None, actual, "all of them, 1 or more")
 
 
 def _api_away(ctx: DrillContext, node: str) -> Prediction:
-    """Until the restored etcd has a leader and an API server is ready, from the stop of the first one."""
+    """From the stop of the first API server until the restored etcd leads and one is ready."""
     nodes, forks = len(ctx.cluster.inventory.nodes), ctx.cluster.settings.upgrade_forks
     turns = math.ceil(nodes / forks)
     steps = STEPS * turns * TURN_S
     parts = (election(ctx.timers, node), balancer(ctx.timers, node))
     because = (
-        f"{STEPS} steps (stop, replace, start) x {turns} turns ({nodes} nodes, upgrade_forks {forks}) x {TURN_S:g} s",
+        (
+            f"{STEPS} steps (stop, replace, start) x {turns} turns ({nodes} nodes, upgrade_forks "
+            f"{forks}) x {TURN_S:g} s"
+        ),
         f"{START_S:g} s for static pods to start, then one after the other:",
         *parts[0].because,
         *parts[1].because,
@@ -276,7 +294,7 @@ def _moved_dns(ctx: DrillContext, target: str) -> int:
     )
 
 
-def _lacks_older(ctx: DrillContext, version: str) -> str | None:
+def _explain_missing_older_bundle(ctx: DrillContext, version: str) -> str | None:
     """Say that the bundle of the release that runs is missing; None when it is there."""
     source = str(ctx.cluster.inventory.vars.get("cluster_bundles_source", ""))
     if source and list(Path(source).expanduser().glob(f"{version}-*/bundle.json")):
@@ -305,20 +323,24 @@ DRILLS = (
         ),
         steps=(
             (
-                "Choose by the seed the control plane at whose turn the upgrade ends: those before it "
+                "Choose by the seed the control plane at whose turn the upgrade ends: those "
+                "before it "
                 "are upgraded by then."
             ),
             (
-                "Write a ledger all the time. Run playbooks/upgrade.yml, which saves etcd first; kill "
+                "Write a ledger all the time. Run playbooks/upgrade.yml, which saves etcd first; "
+                "kill "
                 "it when that turn begins."
             ),
             (
-                "Run playbooks/rollback.yml. The API is away from the stop of the first API server to "
+                "Run playbooks/rollback.yml. The API is away from the stop of the first API "
+                "server to "
                 "the start of the older ones."
             ),
             (
                 "Look: every kubelet and API server runs the older release; what was acknowledged "
-                "before the snapshot is there, what was acknowledged after it is lost (the recovery "
+                "before the snapshot is there, what was acknowledged after it is lost (the "
+                "recovery "
                 "point), how long the API and all of it took (the recovery time)."
             ),
         ),

@@ -13,7 +13,7 @@ from kubedrill.core.predictions import Expected, expected_limits, loss_expected
 from kubedrill.faults import ZoneOutage
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -22,24 +22,27 @@ class ZoneOutageDrill(Drill):
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a zone that may be lost."""
-        found = zones(ctx)
-        if not found:
-            return f"no node has the label {ZONE}; label the nodes (kubectl label node NAME {ZONE}=ZONE)"
-        reasons = [_refusal(ctx, zone, nodes) for zone, nodes in found.items()]
+        candidates = zones(ctx)
+        if not candidates:
+            return (
+                f"no node has the label {ZONE}; label the nodes (kubectl label node NAME "
+                f"{ZONE}=ZONE)"
+            )
+        reasons = [_refusal(ctx, zone, nodes) for zone, nodes in candidates.items()]
         return None if None in reasons else "; ".join(str(reason) for reason in reasons)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the zone; the targets are its nodes."""
-        found = zones(ctx)
-        return found[
+        candidates = zones(ctx)
+        return candidates[
             pick(
                 ctx.rng,
-                [z for z, nodes in found.items() if not _refusal(ctx, z, nodes)],
+                [z for z, nodes in candidates.items() if not _refusal(ctx, z, nodes)],
                 "zone",
             )
         ]
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """The losses of its nodes, side by side."""
         each = [loss_expected(ctx.timers, describe_loss(ctx, node)) for node in ctx.targets]
         together = Expected(
@@ -57,15 +60,15 @@ class ZoneOutageDrill(Drill):
         api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
         zone = next((zone for zone, nodes in zones(ctx).items() if nodes == ctx.targets), "?")
 
-        def ready(wanted: bool) -> str | None:
-            wrong = [node for node in ctx.targets if api.ready(node) != wanted]
-            return f"{'NotReady' if wanted else 'Ready'}: {', '.join(wrong)}" if wrong else None
+        def ready(expected: bool) -> str | None:
+            wrong = [node for node in ctx.targets if api.ready(node) != expected]
+            return f"{'NotReady' if expected else 'Ready'}: {', '.join(wrong)}" if wrong else None
 
         with ctx.fault(ZoneOutage(zone, ctx.targets)):
             with ctx.step(zone, "power off: until Kubernetes marks its nodes NotReady"):
                 api.wait(
                     f"zone {zone} to be NotReady",
-                    lambda: ready(wanted=False),
+                    lambda: ready(expected=False),
                     setting="node_not_ready",
                 )
             with ctx.step(zone, "power off: until every probe is answered without it"):
@@ -73,7 +76,7 @@ class ZoneOutageDrill(Drill):
                     "*", for_s=CALM_S, seconds=timeouts.node_not_ready, setting="node_not_ready"
                 )
         with ctx.step(zone, "boot: until Ready"):
-            api.wait(f"zone {zone} to be Ready", lambda: ready(wanted=True), setting="node_ready")
+            api.wait(f"zone {zone} to be Ready", lambda: ready(expected=True), setting="node_ready")
 
 
 def _refusal(ctx: DrillContext, zone: str, nodes: tuple[str, ...]) -> str | None:

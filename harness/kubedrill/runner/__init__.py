@@ -1,1 +1,1 @@
-"""Runs drills: steady state, probes, fault, recovery, heal whatever happens, record, verdict, report."""
+"""Runs drills: steady state, fault, heal whatever happens, recovery, verdict, report."""

@@ -14,11 +14,10 @@ from kubernetes.client import ApiException
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
 from kubedrill.base.model import STEADY, Check, Event, Header, ProbeSpec
-from kubedrill.base.waits import Waiting, wait_for
-from kubedrill.cluster.health import find_problems
 from kubedrill.cluster.timers import LiveTimers
 from kubedrill.core.context import DrillContext
-from kubedrill.core.residue import Marks, find_residue
+from kubedrill.core.recovery import wait_clean, wait_healthy
+from kubedrill.core.residue import Marks
 from kubedrill.core.undo import Undos
 from kubedrill.core.watchers import Watchers
 from kubedrill.probes import ProbeSession, find_targets, standard_probes
@@ -41,14 +40,6 @@ if TYPE_CHECKING:
     from kubedrill.runner.lease import ClusterLease
     from kubedrill.runner.replay import Replay
     from kubedrill.runner.signals import Stop
-
-_LOOK_S = 5.0
-"""Seconds between two looks at the whole cluster: one costs 9 starts of etcdctl, and nodes may
-share this machine."""
-
-_SETTLE_S = 15.0
-"""Seconds for what is ending just now to be gone: systemd forgets a transient unit, a pod its grace
-period of 1 s."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +125,7 @@ class _DrillRun:
             self.run.app.deploy()
             return self._context()
         except (StepFailed, DeadlineExceeded, ApiException) as error:
-            raise Unsafe(f"the cluster could not be made ready for it: {_words(error)}") from error
+            raise Unsafe(f"the cluster could not be made ready for it: {_format(error)}") from error
 
     def _context(self) -> DrillContext:
         cluster, replay, name = self.cluster, self.run.replay, self.drill.name
@@ -147,11 +138,9 @@ class _DrillRun:
         where = self._where()
         specs = standard_probes(where, self.cluster.settings)
         self._header(ctx.targets, specs)
-        self.writer.check(
-            Check("healthy before", ok=True, found="no problems", expected="no problems")
-        )
-        for budget in self.drill.outage_limits(ctx):
-            self.writer.budget(budget)
+        self.writer.check(Check("healthy before", True, "no problems", "no problems"))
+        for limit in self.drill.outage_limits(ctx):
+            self.writer.budget(limit)
         session = ProbeSession(
             specs,
             self.writer.path,
@@ -165,21 +154,21 @@ class _DrillRun:
             Ticker(session.latest, self.run.progress.availability),
             Watchers(self.cluster, self.writer),
         ):
-            self._watched(self._begin(ctx, session), before)
+            self._drill_under_traffic(self._begin(ctx, session), before)
 
     def _where(self) -> Targets:
-        found = self.run.app.endpoints()
+        endpoints = self.run.app.endpoints()
         return find_targets(
             self.cluster.api,
-            app_outside=found.node_port,
-            app_inside=found.service,
-            dns_name=found.dns_name,
-            dns_expect=found.address,
-            asked_outside=found.asked_outside,
-            asked_inside=found.asked_inside,
+            app_outside=endpoints.node_port,
+            app_inside=endpoints.service,
+            dns_name=endpoints.dns_name,
+            dns_expect=endpoints.address,
+            asked_outside=endpoints.asked_outside,
+            asked_inside=endpoints.asked_inside,
         )
 
-    def _watched(self, context: DrillContext, before: Marks) -> None:
+    def _drill_under_traffic(self, context: DrillContext, before: Marks) -> None:
         """Everything that happens while the probes ask."""
         probes, timeouts = self.cluster.settings.probes, self.cluster.settings.timeouts
         self.run.progress.step("probes", f"steady state: {probes.warmup_s:g} s without a failure")
@@ -202,7 +191,7 @@ class _DrillRun:
             with self.run.stop.shield():
                 self._heal()
         with context.step("cluster", "recover: until it is healthy again"):
-            self._recovered(before)
+            self._recover(before)
         # an outage that is still going on has no end that could be told: give it the time to end
         with (
             context.step("probes", f"calm: {probes.cooldown_s:g} s without a failure"),
@@ -220,62 +209,24 @@ class _DrillRun:
             self.undos.unwind()
         except StepFailed as error:
             self.writer.check(
-                Check(
-                    "everything was healed",
-                    ok=False,
-                    found=str(error),
-                    expected="all undos succeed",
-                )
+                Check("everything was healed", False, str(error), "all undos succeed")
             )
 
-    def _recovered(self, before: Marks) -> None:
+    def _recover(self, before: Marks) -> None:
         """Wait until the cluster is healthy and nothing of the fault is left."""
-        cluster = self.cluster
-        seconds = cluster.settings.timeouts.recovery
-
-        def healthy() -> bool | Waiting:
-            problems = find_problems(cluster.api, cluster.hosts, cluster.inventory)
-            return Waiting("; ".join(problems)) if problems else True
-
         started = time.monotonic()
         try:
-            wait_for(
-                "the cluster to be healthy",
-                healthy,
-                seconds=seconds,
-                setting="recovery",
-                poll_s=_LOOK_S,
-            )
-            found, ok = f"no problems, {time.monotonic() - started:.0f} s after the heal", True
+            wait_healthy(self.cluster)
+            actual, ok = f"no problems, {time.monotonic() - started:.0f} s after the heal", True
         except DeadlineExceeded as error:
-            found, ok = str(error), False
-        self.writer.check(Check("healthy after", ok=ok, found=found, expected="no problems"))
-        left = self._left(before)
-        self.writer.check(
-            Check("no residue", ok=not left, found="; ".join(left) or "nothing", expected="nothing")
-        )
-        other = self.run.lease.lost
-        if other:
+            actual, ok = str(error), False
+        self.writer.check(Check("healthy after", ok, actual, "no problems"))
+        left = wait_clean(self.cluster, before)
+        self.writer.check(Check("no residue", not left, "; ".join(left) or "nothing", "nothing"))
+        if other := self.run.lease.lost:
             self.writer.check(
                 Check("nobody else drilled the cluster", None, f"{other} took it over", "nobody")
             )
-
-    def _left(self, before: Marks) -> list[str]:
-        """What the drill left behind.
-
-        What ends by itself just now (a unit that was stopped) is given some seconds.
-        """
-        found: list[str] = []
-
-        def clean() -> bool | Waiting:
-            found[:] = find_residue(self.cluster, before)
-            return Waiting("; ".join(found)) if found else True
-
-        with suppress(DeadlineExceeded):
-            wait_for(
-                "nothing to be left", clean, seconds=_SETTLE_S, setting="recovery", poll_s=_LOOK_S
-            )
-        return found
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -292,7 +243,7 @@ class _DrillRun:
                 )
                 raise
             except (KubedrillError, ApiException) as error:
-                self._end("error", _words(error))
+                self._end("error", _format(error))
             except BaseException as error:
                 self._end("error", f"a mistake of the harness: {error!r}")
                 raise
@@ -302,11 +253,10 @@ class _DrillRun:
             self._end("completed", "")
             return
         if isinstance(self.failed, StepFailed | DeadlineExceeded):
-            found = _words(self.failed)
             self.writer.check(
-                Check("every step succeeded", ok=False, found=found, expected="every step succeeds")
+                Check("every step succeeded", False, _format(self.failed), "every step succeeds")
             )
-        self._end("aborted" if isinstance(self.failed, Unsafe) else "error", _words(self.failed))
+        self._end("aborted" if isinstance(self.failed, Unsafe) else "error", _format(self.failed))
 
     def _end(self, ended: str, reason: str) -> None:
         if not self.begun:
@@ -315,8 +265,7 @@ class _DrillRun:
 
     def _abort(self, problems: list[str]) -> None:
         self._header((), ())
-        found = "; ".join(problems)
-        self.writer.check(Check("healthy before", ok=False, found=found, expected="no problems"))
+        self.writer.check(Check("healthy before", False, "; ".join(problems), "no problems"))
         self._end(
             "aborted", f"the cluster was not healthy, so it was not touched: {brief(problems)}"
         )
@@ -369,7 +318,10 @@ class _DrillRun:
         )
 
 
-def _words(error: KubedrillError | ApiException) -> str:
+def _format(error: KubedrillError | ApiException) -> str:
     if isinstance(error, ApiException):
-        return f"the API refused with {error.status}: {error.reason} {' '.join(str(error.body or '').split())[:300]}"
+        return (
+            f"the API refused with {error.status}: {error.reason} "
+            f"{' '.join(str(error.body or '').split())[:300]}"
+        )
     return str(error)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.apps import Application
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
@@ -44,7 +44,7 @@ class Plan:
     drill: Drill
     unavailable: str | None = None
     targets: tuple[str, ...] = ()
-    budgets: tuple[Budget, ...] = ()
+    budgets: tuple[OutageLimit, ...] = ()
     first: tuple[str, ...] = ()
 
     @property

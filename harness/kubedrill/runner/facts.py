@@ -1,4 +1,4 @@
-"""What a record's header says of the harness host, and the labels that the history knows a run by."""
+"""What a record's header has of the harness host, and the labels of a run in the history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
 
     An application of the user's own is told in words too, under ``app``.
     """
-    given, own = settings.history, settings.app
+    given, app = settings.history, settings.app
+    balancer = "+lb" if inventory.external else ""
     planes = sum(node.is_control_plane for node in inventory.nodes)
     return {
         "cpus": os.cpu_count(),
@@ -33,12 +34,12 @@ def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "labels": {
-            "topology": f"{planes}+{len(inventory.nodes) - planes}{'+lb' if inventory.external else ''}",
+            "topology": f"{planes}+{len(inventory.nodes) - planes}{balancer}",
             "network": given.network or _network(inventory),
             "host": given.host or platform.node(),
-            "app": given.app or (own.name if own else SampleApp.name),
+            "app": given.app or (app.name if app else SampleApp.name),
         },
-        **({"app": {"is": own.where, "from": own.source}} if own else {}),
+        **({"app": {"is": app.where, "from": app.source}} if app else {}),
     }
 
 

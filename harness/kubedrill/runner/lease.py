@@ -81,7 +81,8 @@ class ClusterLease(Repeating):
         """
         if self.lost:
             raise Unsafe(
-                f"the cluster {self._cluster} was taken over by {self.lost} while the API was away; stopped"
+                f"the cluster {self._cluster} was taken over by {self.lost} while the API was "
+                "away; stopped"
             )
         if self.held:
             return
@@ -102,22 +103,22 @@ class ClusterLease(Repeating):
             Unsafe: another run holds it; names it and since when.
             ApiUnavailable: the API does not answer.
         """
-        found = self.read()
-        if found is not None and is_held(found):
-            raise Unsafe(self._refusal(found))
-        if found is not None and holder(found) and not died_here(found):
-            self._watch(found)
+        lease = self.read()
+        if lease is not None and is_held(lease):
+            raise Unsafe(self._refusal(lease))
+        if lease is not None and holder(lease) and not holder_is_gone(lease):
+            self._watch(lease)
         try:
-            if found is None:
+            if lease is None:
                 self._leases.create_namespaced_lease(NAMESPACE, self._body())
             else:
                 self._leases.replace_namespaced_lease(
-                    NAME, NAMESPACE, self._body(found.metadata.resource_version)
+                    NAME, NAMESPACE, self._body(lease.metadata.resource_version)
                 )
         except ApiException as error:
             if error.status != _CONFLICT:
                 raise
-            raise Unsafe(self._refusal(self.read() or found)) from error
+            raise Unsafe(self._refusal(self.read() or lease)) from error
         self.held = True
 
     def renew(self) -> None:
@@ -126,22 +127,22 @@ class ClusterLease(Repeating):
         The next renewal tries again.
         """
         with contextlib.suppress(ApiUnavailable, ApiException):
-            found = self.read()
-            if found is None:  # a restored snapshot of etcd may be older than this run
+            lease = self.read()
+            if lease is None:  # a restored snapshot of etcd may be older than this run
                 self._leases.create_namespaced_lease(NAMESPACE, self._body())
-            elif is_mine(found) or not holder(found):
+            elif is_mine(lease) or not holder(lease):
                 self._leases.replace_namespaced_lease(
-                    NAME, NAMESPACE, self._body(found.metadata.resource_version)
+                    NAME, NAMESPACE, self._body(lease.metadata.resource_version)
                 )
             else:
-                self.lost = holder(found)
+                self.lost = holder(lease)
 
     def release(self) -> None:
         """Delete it, where it is still this run's. Left to expire where the API does not answer."""
         with contextlib.suppress(ApiUnavailable, ApiException):
-            found = self.read()
-            if found is not None and is_mine(found):
-                same = {"preconditions": {"resourceVersion": found.metadata.resource_version}}
+            lease = self.read()
+            if lease is not None and is_mine(lease):
+                same = {"preconditions": {"resourceVersion": lease.metadata.resource_version}}
                 self._leases.delete_namespaced_lease(NAME, NAMESPACE, body=same)
 
     def _keep(self) -> None:
@@ -182,14 +183,19 @@ class ClusterLease(Repeating):
             return
         raise Unsafe(self._refusal(now))
 
-    def _refusal(self, found: Any | None) -> str:
-        if found is None:
-            return f"another run took the cluster {self._cluster} at the same moment and is gone again; try again"
-        spec = found.spec
+    def _refusal(self, lease: Any | None) -> str:
+        if lease is None:
+            return (
+                f"another run took the cluster {self._cluster} at the same moment and is gone "
+                "again; try again"
+            )
+        spec = lease.spec
         until = spec.renew_time + timedelta(seconds=spec.lease_duration_seconds or LEASE_S)
         return (
-            f"{holder(found)} drills the cluster {self._cluster} since {_shown(spec.acquire_time)}; two at a time "
-            "would break each other's verdict. Wait for it, or end it with Ctrl-C there. If it died, its lease "
+            f"{holder(lease)} drills the cluster {self._cluster} since "
+            f"{_shown(spec.acquire_time)}; two at a time "
+            "would break each other's verdict. Wait for it, or end it with Ctrl-C there. If it "
+            "died, its lease "
             f"({NAMESPACE}/{NAME}) runs out at {_shown(until)}."
         )
 
@@ -218,11 +224,10 @@ def holder(lease: Any) -> str:
 
 def held_by(api: ClusterApi) -> list[str]:
     """Say which run drills the cluster now, as a problem; [] for none. Touches nothing."""
-    lease = ClusterLease(api, "")
-    found = lease.read()
+    lease = ClusterLease(api, "").read()
     return (
-        [f"{holder(found)} drills it since {_shown(found.spec.acquire_time)}"]
-        if found and is_held(found)
+        [f"{holder(lease)} drills it since {_shown(lease.spec.acquire_time)}"]
+        if lease and is_held(lease)
         else []
     )
 
@@ -233,9 +238,9 @@ def is_mine(lease: Any) -> bool:
 
 
 def is_held(lease: Any) -> bool:
-    """Whether somebody else holds it by this host's clock, and was not seen to have died on this host."""
+    """Whether somebody else holds it, by this host's clock, who has not died on this host."""
     spec = lease.spec
-    if not holder(lease) or is_mine(lease) or spec.renew_time is None or died_here(lease):
+    if not holder(lease) or is_mine(lease) or spec.renew_time is None or holder_is_gone(lease):
         return False
     return bool(
         datetime.now(UTC)
@@ -243,12 +248,12 @@ def is_held(lease: Any) -> bool:
     )
 
 
-def died_here(lease: Any) -> bool:
+def holder_is_gone(lease: Any) -> bool:
     """Whether its holder was a process of this host, since its last boot, that is gone."""
-    said = lease.metadata.annotations or {}
-    if said.get(_PLACE) != _place():
+    notes = lease.metadata.annotations or {}
+    if notes.get(_PLACE) != _place():
         return False
-    return bool(_started(said.get(_PROCESS, "")) != said.get(_STARTED, "nothing"))
+    return bool(_started(notes.get(_PROCESS, "")) != notes.get(_STARTED, "nothing"))
 
 
 def _me() -> dict[str, str]:

@@ -18,6 +18,8 @@ def require_permission(inventory: Inventory) -> None:
     """
     if not inventory.drills_allowed:
         raise UsageError(
-            f"{inventory.path} does not allow drills: they cut power and drain nodes. To allow it, set "
-            "'drills_allowed: true' in its group_vars/cluster.yml; never on a cluster that others rely on unknowingly."
+            f"{inventory.path} does not allow drills: they cut power and drain nodes. To allow "
+            "it, set "
+            "'drills_allowed: true' in its group_vars/cluster.yml; never on a cluster that others "
+            "rely on unknowingly."
         )

@@ -43,8 +43,11 @@ class OtherTargets(KubedrillError):
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One recorded drill: its targets, and who held the virtual address and led etcd when it began ("": not known)."""
+class RecordedChoice:
+    """One recorded drill: its targets, and who held the address and led etcd as it began.
+
+    "": not known.
+    """
 
     targets: tuple[str, ...]
     vip_holder: str = ""
@@ -57,11 +60,11 @@ class Replay:
 
     seed: int
     drills: tuple[Drill, ...]
-    scenes: dict[str, Scene] = field(default_factory=dict)  # by drill
+    choices: dict[str, RecordedChoice] = field(default_factory=dict)  # by drill
 
     def rng(self, drill: str) -> random.Random:
         """The source of a drill's choices, which prefers the recorded targets."""
-        return drill_rng(self.seed, drill, self.scenes[drill].targets)
+        return drill_rng(self.seed, drill, self.choices[drill].targets)
 
 
 def plan_replay(
@@ -78,7 +81,10 @@ def plan_replay(
     headers = [record.header for record in records]
     here = {node.name for node in inventory.nodes}
     mistakes = [
-        f"it is a run on the cluster {name!r}, {inventory.path} is {inventory.name!r}; give that cluster's inventory"
+        (
+            f"it is a run on the cluster {name!r}, {inventory.path} is {inventory.name!r}; give "
+            "that cluster's inventory"
+        )
         for name in sorted({header.cluster for header in headers} - {inventory.name})
     ]
     unknown = sorted({header.drill for header in headers} - set(ALL))
@@ -87,7 +93,10 @@ def plan_replay(
         for name in unknown
     ]
     mistakes += [
-        f"drill {header.drill}: its target {target} is gone; the inventory has {', '.join(sorted(here))}"
+        (
+            f"drill {header.drill}: its target {target} is gone; the inventory has "
+            f"{', '.join(sorted(here))}"
+        )
         for header in headers
         for target in header.targets
         if target in header.nodes and target not in here
@@ -111,24 +120,27 @@ def _other_apps(headers: Sequence[Header], settings: Settings) -> list[str]:
     here = settings.app.where if settings.app else _SAMPLE
     there = {header.host.get("app", {}).get("is", _SAMPLE) for header in headers} - {here}
     return [
-        f"it is a run against {app}, the configuration's application is {here}; give that run's with --config"
+        (
+            f"it is a run against {app}, the configuration's application is {here}; give that "
+            "run's with --config"
+        )
         for app in sorted(there)
     ]
 
 
-def as_long(settings: Settings, records: Sequence[Record]) -> Settings:
-    """Return the settings with a game day as long as the recorded one, whose first target says how long that was."""
+def match_game_day(settings: Settings, records: Sequence[Record]) -> Settings:
+    """Return the settings with a game day as long as the recorded one, as its first target says."""
     planned = [record.header.targets for record in records if record.header.drill == GAME_DAY]
     lengths = [targets[0] for targets in planned if targets]
     return lasting(settings, float(lengths[0].split()[0])) if lengths else settings
 
 
-def _scene(record: Record) -> Scene:
+def _scene(record: Record) -> RecordedChoice:
     def first(lane: str) -> str:
         spans = [span for span in record.spans if span.lane == lane]
         return min(spans, key=lambda span: span.start).subject if spans else ""
 
-    return Scene(record.header.targets, first("vip"), first("etcd-leader"))
+    return RecordedChoice(record.header.targets, first("vip"), first("etcd-leader"))
 
 
 def choose(drill: Drill, ctx: DrillContext, replay: Replay | None) -> tuple[str, ...]:
@@ -137,27 +149,28 @@ def choose(drill: Drill, ctx: DrillContext, replay: Replay | None) -> tuple[str,
     Raises:
         OtherTargets: the run's targets cannot be had now; says which would be chosen instead.
     """
-    scene = replay.scenes.get(drill.name) if replay else None
+    scene = replay.choices.get(drill.name) if replay else None
     if scene is None or not scene.targets:
         return drill.prepare(ctx)
-    give_address(ctx, scene.vip_holder)
-    _give_leadership(ctx, scene.etcd_leader)
-    found = drill.prepare(ctx)
-    if found != scene.targets:
+    move_address(ctx, scene.vip_holder)
+    _move_leadership(ctx, scene.etcd_leader)
+    targets = drill.prepare(ctx)
+    if targets != scene.targets:
         raise OtherTargets(
-            f"its targets in that run were {', '.join(scene.targets)}; on the cluster as it is now they would be "
-            f"{', '.join(found)}. Run it anew: kubedrill drill {drill.name}"
+            f"its targets in that run were {', '.join(scene.targets)}; on the cluster as it is "
+            "now they would be "
+            f"{', '.join(targets)}. Run it anew: kubedrill drill {drill.name}"
         )
-    return found
+    return targets
 
 
-def _give_leadership(ctx: DrillContext, to: str) -> None:
-    found = ctx.cluster.api.etcd_leader() if to else None
-    if found is not None and found != to:
-        move_leader(ctx, found, to)
+def _move_leadership(ctx: DrillContext, to: str) -> None:
+    leader = ctx.cluster.api.etcd_leader() if to else None
+    if leader is not None and leader != to:
+        move_leader(ctx, leader, to)
 
 
-def give_address(ctx: DrillContext, to: str) -> None:
+def move_address(ctx: DrillContext, to: str) -> None:
     """Give the virtual address to one control plane.
 
     Keepalived of all others pauses until that one holds it.

@@ -1,4 +1,4 @@
-"""A run: several drills one after the other on one cluster, each with its own record, then verdicts and a report."""
+"""A run: drills one after the other on one cluster, a record each, verdicts and a report."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.apps import Application
+    from kubedrill.base.model import Record
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
     from kubedrill.core.drill import Drill
@@ -51,7 +52,7 @@ class RunResult:
 
     @property
     def verdict(self) -> VerdictKind:
-        """The worst verdict; a drill that was not run proves nothing (INCONCLUSIVE), an interrupted run is ABORTED."""
+        """The worst one; a drill that was not run is INCONCLUSIVE, an interrupted run ABORTED."""
         kinds = [verdict.verdict for verdict in self.verdicts]
         kinds += [VerdictKind.INCONCLUSIVE] if self.not_run else []
         kinds += [VerdictKind.ABORTED] if self.interrupted else []
@@ -129,13 +130,14 @@ class _Run:
     source: AppSource
     replay: Replay | None = None
     not_run: dict[str, str] = field(default_factory=dict)
+    judged: dict[Path, tuple[Record, DrillVerdict]] = field(default_factory=dict)
 
     def all(self, drills: Sequence[Drill]) -> bool:
         """Run the drills one after the other; returns whether the run was interrupted."""
         try:
             with (
                 Hosts(self.inventory, self.settings) as hosts,
-                self._api(hosts) as api,
+                ClusterApi.connect(self.inventory, hosts, self.settings) as api,
                 ClusterLease(api, self.inventory.name) as lease,
             ):
                 power = Power(self.inventory, self.settings)
@@ -172,25 +174,31 @@ class _Run:
 
     def conclude(self, *, interrupted: bool) -> RunResult:
         """Judge all records and write the report."""
-        found = [read_record(path) for path in self.directory.glob("record/*.jsonl")]
-        records = sorted(found, key=lambda record: record.header.started_mono)
-        verdicts = tuple(judge(record) for record in records)
+        judged = [self._judge(path) for path in self.directory.glob("record/*.jsonl")]
+        judged.sort(key=lambda pair: pair[0].header.started_mono)
+        records, verdicts = (
+            [record for record, _ in judged],
+            tuple(verdict for _, verdict in judged),
+        )
         write_report(self.directory, records, verdicts, not_run=self.not_run)
         return RunResult(self.directory, verdicts, self.not_run, interrupted, self.seed)
 
-    def _api(self, hosts: Hosts) -> ClusterApi:
-        return ClusterApi.connect(self.inventory, hosts, self.settings)
+    def _judge(self, path: Path) -> tuple[Record, DrillVerdict]:
+        if path not in self.judged:
+            record = read_record(path)
+            self.judged[path] = record, judge(record)
+        return self.judged[path]
 
     def _each(self, run: RunContext, drills: Sequence[Drill]) -> None:
         for number, drill in enumerate(drills, 1):
             self.progress.drill(drill.name, drill.title, number, len(drills))
             run.lease.ensure()
-            missed = run_drill(run, drill)
-            if missed:
-                self.not_run[drill.name] = missed
-                self.progress.done(drill.name, "not run", missed)
+            reason = run_drill(run, drill)
+            if reason:
+                self.not_run[drill.name] = reason
+                self.progress.done(drill.name, "not run", reason)
             else:
-                verdict = judge(read_record(run.record_path(drill)))
+                _, verdict = self._judge(run.record_path(drill))
                 self.progress.done(drill.name, verdict.verdict.value, verdict.reason)
 
     def _remove(self, app: Application, api: ClusterApi) -> None:

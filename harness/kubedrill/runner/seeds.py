@@ -10,7 +10,7 @@ from typing import Any
 
 
 class ReplayedChoices(random.Random):
-    """The same seed, with the targets of an earlier run preferred where they are among the candidates.
+    """The same seed, with the targets of an earlier run preferred where they are candidates.
 
     What the cluster offers may have grown since: a third worker would turn the seed's second choice
     into another node. Every call draws from the seed as it would anyway, so that all other choices
@@ -27,7 +27,7 @@ class ReplayedChoices(random.Random):
         self._left = list(targets)
 
     def choice(self, seq: Any) -> Any:
-        """Choose as ever; an earlier target that is among the candidates wins over one that was none."""
+        """Choose as ever; an earlier target that is a candidate wins over one that was none."""
         return self._prefer([super().choice(seq)], seq)[0]
 
     def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:
@@ -47,4 +47,6 @@ def drill_rng(seed: int, name: str, targets: tuple[str, ...] = ()) -> random.Ran
     Its own, so that they do not depend on which other drills are run.
     """
     text = f"{seed} {name}"
-    return ReplayedChoices(text, targets) if targets else random.Random(text)  # noqa: S311 - recorded, not secret
+    if targets:
+        return ReplayedChoices(text, targets)
+    return random.Random(text)  # noqa: S311 - recorded, not secret

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Ticker(Repeating, Generic[T]):
-    """Passes ``read()`` to ``tell()`` every ``every_s`` seconds in a thread of its own, while it is entered."""
+    """Passes ``read()`` to ``tell()`` every ``every_s`` seconds, in a thread, while entered."""
 
     def __init__(
         self, read: Callable[[], T], tell: Callable[[T], None], every_s: float = 1.0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kubedrill.apps.manifests import load, of_kind
-from kubedrill.drills.failover_worker import REPLACED_S, UNREACHABLE, stays_s
+from kubedrill.drills.failover_worker import REPLACED_S, UNREACHABLE, toleration_s
 from kubedrill.drills.node_drain import guarding_budgets
 
 
@@ -40,13 +40,13 @@ def pod(*tolerations: tuple[str | None, str | None, int | None]) -> Any:
     ],
 )
 def test_how_long_a_pod_stays_on_a_dead_node(tolerations: Any, seconds: float) -> None:
-    assert stays_s(pod(*tolerations)) == seconds
+    assert toleration_s(pod(*tolerations)) == seconds
 
 
 def test_the_sample_app_does_not_stay_for_long() -> None:
     spec = of_kind(load("v1"), "Deployment")["spec"]["template"]["spec"]
     own = [(t["key"], t["effect"], t["tolerationSeconds"]) for t in spec["tolerations"]]
-    assert 0 < stays_s(pod(*own)) <= REPLACED_S < 300
+    assert 0 < toleration_s(pod(*own)) <= REPLACED_S < 300
 
 
 @pytest.mark.parametrize(

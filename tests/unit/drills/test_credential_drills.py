@@ -107,9 +107,9 @@ class Context:
     def step(self, *_: Any) -> Any:
         yield
 
-    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
         assert expected
-        self.checks[name] = (ok, found)
+        self.checks[name] = (ok, actual)
 
 
 @pytest.fixture

@@ -61,9 +61,9 @@ class Context:
     def __init__(self) -> None:
         self.checks: dict[str, tuple[bool | None, str]] = {}
 
-    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
         assert expected
-        self.checks[name] = (ok, found)
+        self.checks[name] = (ok, actual)
 
 
 def test_only_what_was_acknowledged_can_be_lost() -> None:
@@ -152,7 +152,7 @@ class Restoring:
             inventory=inventory, api=api, hosts=None, settings=Settings(), note=lambda *_: None
         )
         self.undos = SimpleNamespace(add=lambda what, _undo: self.said.append(f"undo: {what}"))
-        self.check = lambda name, ok, found, expected: self.said.append(f"{name}: {ok}")  # noqa: ARG005
+        self.check = lambda name, ok, actual, expected: self.said.append(f"{name}: {ok}")  # noqa: ARG005
 
     @contextmanager
     def fault(self, fault: Any) -> Any:

@@ -16,6 +16,7 @@ from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.base.model import NS, Budget
 from kubedrill.cluster.api import ApiUnavailable, ClusterApi
 from kubedrill.config import Settings
+from kubedrill.core import recovery
 from kubedrill.drills import ALL, game_day
 from kubedrill.drills.game_day import OFFERED, lasting, unknown_drills
 from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
@@ -127,9 +128,9 @@ class Context:
     def wait_answering(self, probes: str, **_options: Any) -> None:
         self.said.append(f"answering {probes}")
 
-    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
         assert expected
-        self.said.append(f"{name}: {ok}, {found}")
+        self.said.append(f"{name}: {ok}, {actual}")
 
 
 @pytest.fixture
@@ -158,8 +159,8 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         app = SimpleNamespace(deploy=lambda: said.append("app deployed"))
         monkeypatch.setitem(OFFERED, drill.name, drill)
         monkeypatch.setattr(game_day, "pause", lambda _s: None)
-        monkeypatch.setattr(game_day, "find_problems", lambda *_: problems or [])
-        monkeypatch.setattr(game_day, "find_residue", lambda *_: [])
+        monkeypatch.setattr(recovery, "find_problems", lambda *_: problems or [])
+        monkeypatch.setattr(recovery, "find_residue", lambda *_: [])
         monkeypatch.setattr(game_day, "Marks", SimpleNamespace(read=lambda _ctx: None))
         monkeypatch.setattr(game_day, "judge_rounds", lambda _path, _rounds: [])
         users = MagicMock()

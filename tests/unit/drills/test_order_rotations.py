@@ -51,8 +51,8 @@ class Context:
     def event(self, *_: Any, **__: Any) -> None:
         pass
 
-    def check(self, name: str, ok: bool | None, found: str, _expected: str) -> None:
-        self.checks[name], self.said[name] = ok, found
+    def check(self, name: str, ok: bool | None, actual: str, _expected: str) -> None:
+        self.checks[name], self.said[name] = ok, actual
 
 
 class Live:

@@ -25,8 +25,8 @@ from kubedrill.drills.upgrade_rolled_back import (
     START,
     STOP,
     Moments,
-    _half_way,
     _report,
+    _upgrade_half_way,
 )
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ class Context:
         self.checks: dict[str, tuple[bool | None, str]] = {}
         self.cluster, self.undos = SimpleNamespace(**cluster), Undos()
 
-    def check(self, name: str, ok: bool | None, found: str, expected: str) -> None:
+    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
         assert expected
-        self.checks[name] = (ok, found)
+        self.checks[name] = (ok, actual)
 
     def event(self, _lane: str, subject: str, name: str) -> None:
         self.said.append(f"{subject}: {name}")
@@ -188,9 +188,9 @@ def test_the_upgrade_is_killed_as_the_targets_turn_begins(
         for one in happening:
             watch(event(*one))
 
-    monkeypatch.setattr(upgrade_rolled_back, "play", play)
+    monkeypatch.setattr(upgrade_rolled_back, "run_upgrade", play)
     ctx: Any = Context(api=versions(**kubelets))
-    _half_way(ctx, "v1.36.3", Moments())
+    _upgrade_half_way(ctx, "v1.36.3", Moments())
     assert ctx.checks["the upgrade ended half-way"][0] is ok
     assert bool(ctx.said) == (happening[-1][1] == "cp2")
 
@@ -256,8 +256,9 @@ def running(
     )
     ctx: Any = Context(inventory=make_inventory(), api=None, hosts=hosts)
     for name, value in {
-        "goal": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)], "Writing": writing, "_half_way": half_way,
-        "play_lane": roll_back, "check_upgraded": lambda *_: None, "uncordon_all": lambda _: said.append("uncordoned"),
+        "choose_release": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)], "Writing": writing,
+        "_upgrade_half_way": half_way,
+        "run_upgrade_playbook": roll_back, "check_upgraded": lambda *_: None, "uncordon_all": lambda _: said.append("uncordoned"),
         "Ledger": lambda _: ledger,
     }.items():  # fmt: skip
         monkeypatch.setattr(upgrade_rolled_back, name, value)

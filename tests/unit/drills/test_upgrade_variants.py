@@ -78,7 +78,7 @@ def playing(
         if ends:
             raise ends
 
-    monkeypatch.setattr(upgrade_interrupted, "play", play)
+    monkeypatch.setattr(upgrade_interrupted, "run_upgrade", play)
     return seen
 
 

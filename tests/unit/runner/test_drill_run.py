@@ -16,12 +16,13 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Budget, Record, VerdictKind
 from kubedrill.cluster.context import Cluster
 from kubedrill.config import Settings
+from kubedrill.core import recovery
 from kubedrill.core.progress import Silent
 from kubedrill.faults import PowerCut
 from kubedrill.record import read_record
 from kubedrill.runner import drill_run
 from kubedrill.runner.drill_run import RunContext
-from kubedrill.runner.replay import Replay, Scene
+from kubedrill.runner.replay import RecordedChoice, Replay
 from kubedrill.runner.signals import Stop, stop_on_signals
 from kubedrill.verdict import judge
 
@@ -73,9 +74,9 @@ class Drill:
 @pytest.fixture
 def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr(drill_run, "find_problems", lambda *_: list(found))
+    monkeypatch.setattr(recovery, "find_problems", lambda *_: list(found))
     monkeypatch.setattr(drill_run, "find_unfit", lambda _ctx: list(found))
-    monkeypatch.setattr(drill_run, "find_residue", lambda *_: [])
+    monkeypatch.setattr(recovery, "find_residue", lambda *_: [])
     monkeypatch.setattr(drill_run, "LiveTimers", SimpleNamespace(read=lambda *_: None))
     monkeypatch.setattr(drill_run, "Marks", SimpleNamespace(read=lambda _ctx: None))
     monkeypatch.setattr(drill_run, "find_targets", lambda *_args, **_options: None)
@@ -305,9 +306,9 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(
 def test_residue_fails_the_drill_by_name(
     tmp_path: Path, problems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drill_run, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(recovery, "_SETTLE_S", 0.0)
     monkeypatch.setattr(
-        drill_run,
+        recovery,
         "find_residue",
         lambda *_: ["w1: service kubelet is failed" + "!" * len(problems)],
     )
@@ -454,7 +455,7 @@ def test_targets_of_a_repeated_run_that_cannot_be_had_leave_no_record(
     tmp_path: Path, problems: list[str]
 ) -> None:
     at = bench(tmp_path)
-    again = replace(at, replay=Replay(1, (), {"test-drill": Scene(("w9",))}))
+    again = replace(at, replay=Replay(1, (), {"test-drill": RecordedChoice(("w9",))}))
     missed = drill_run.run_drill(again, Drill(lambda _ctx: problems.append("touched")))
     assert missed is not None
     assert "targets in that run were w9" in missed

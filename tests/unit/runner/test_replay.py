@@ -16,11 +16,11 @@ from kubedrill.runner import replay as module
 from kubedrill.runner.facts import host_facts
 from kubedrill.runner.replay import (
     OtherTargets,
+    RecordedChoice,
     Replay,
-    Scene,
-    as_long,
     choose,
-    give_address,
+    match_game_day,
+    move_address,
     plan_replay,
 )
 from kubedrill.runner.seeds import drill_rng
@@ -56,19 +56,20 @@ def test_a_run_is_repeated_with_its_seed_order_targets_and_roles() -> None:
         7,
         ["node-drain", "failover-vip"],
     )
-    assert found.scenes == {
-        "node-drain": Scene(("w2",)),
-        "failover-vip": Scene(("cp1",), "cp1", "cp2"),
+    assert found.choices == {
+        "node-drain": RecordedChoice(("w2",)),
+        "failover-vip": RecordedChoice(("cp1",), "cp1", "cp2"),
     }
 
 
 def test_a_game_day_is_repeated_as_long_as_it_was() -> None:
-    assert as_long(Settings(), [record("node-drain", "w2")]) == Settings()
+    assert match_game_day(Settings(), [record("node-drain", "w2")]) == Settings()
     assert (
-        as_long(Settings(), [record("game-day", "7.5 min", "pod-killed#3")]).game_day.minutes == 7.5
+        match_game_day(Settings(), [record("game-day", "7.5 min", "pod-killed#3")]).game_day.minutes
+        == 7.5
     )
     assert (
-        as_long(Settings(), [record("game-day")]) == Settings()
+        match_game_day(Settings(), [record("game-day")]) == Settings()
     )  # one that was ABORTED before it began
 
 
@@ -172,12 +173,14 @@ class Drill:
 
 
 def test_targets_that_cannot_be_had_are_named_and_nothing_is_broken() -> None:
-    again = Replay(7, (), {"node-drain": Scene(("w2",))})
+    again = Replay(7, (), {"node-drain": RecordedChoice(("w2",))})
     drill: Any = Drill("w1")
     with pytest.raises(OtherTargets, match="were w2; on the cluster as it is now they would be w1"):
         choose(drill, SimpleNamespace(), again)
     assert choose(drill, SimpleNamespace(), None) == ("w1",)
-    assert choose(drill, SimpleNamespace(), Replay(7, (), {"node-drain": Scene(())})) == ("w1",)
+    assert choose(drill, SimpleNamespace(), Replay(7, (), {"node-drain": RecordedChoice(())})) == (
+        "w1",
+    )
 
 
 class Address:
@@ -216,7 +219,7 @@ class Address:
 
 def test_the_address_goes_to_its_former_holder_and_every_keepalived_runs_again() -> None:
     address = Address()
-    give_address(address.survey(), "cp3")
+    move_address(address.survey(), "cp3")
     assert address.running == ["cp3", "cp2", "cp1"]
     assert address.armed == set()
 
@@ -225,7 +228,7 @@ def test_all_others_are_started_again_though_one_refuses_whose_undo_stays_armed(
     address = Address()
     address.deaf = "cp2"
     with pytest.raises(StepFailed, match="cp2 refused"):
-        give_address(address.survey(), "cp3")
+        move_address(address.survey(), "cp3")
     assert address.running == ["cp3", "cp1"]
     assert address.armed == {"cp2"}
 
@@ -238,7 +241,7 @@ def test_roles_that_are_where_they_were_are_left_alone(monkeypatch: pytest.Monke
     survey = Address().survey()
     survey.cluster.api.etcd_leader = lambda: "cp2"
     drill: Any = Drill("cp1")
-    choose(drill, survey, Replay(7, (), {"node-drain": Scene(("cp1",), "cp1", "cp2")}))
+    choose(drill, survey, Replay(7, (), {"node-drain": RecordedChoice(("cp1",), "cp1", "cp2")}))
     assert moved == []
-    choose(drill, survey, Replay(7, (), {"node-drain": Scene(("cp1",), "cp1", "cp3")}))
+    choose(drill, survey, Replay(7, (), {"node-drain": RecordedChoice(("cp1",), "cp1", "cp3")}))
     assert moved == [("cp2", "cp3")]

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
-from kubedrill.base.waits import Waiting, pause, wait_for
-from kubedrill.cluster.health import find_problems
+from kubedrill.base.waits import pause
 from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
 from kubedrill.core.limits import PLANE_LOSS_S
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import Expected, Prediction, expected_limits
-from kubedrill.core.residue import Marks, find_residue
+from kubedrill.core.recovery import wait_clean, wait_healthy
+from kubedrill.core.residue import Marks
 from kubedrill.drills import (
     failover_worker,
     leader_takeover,
@@ -44,7 +43,7 @@ from kubedrill.record import now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.base.model import Budget
+    from kubedrill.base.model import OutageLimit
     from kubedrill.config import Settings
     from kubedrill.core.context import DrillContext
 
@@ -72,10 +71,6 @@ over before."""
 
 _OUTAGES = ("app_outage_s", "api_outage_s", "dns_outage_s")
 
-_SETTLE_S = 15.0
-"""Seconds for what is ending just now to be gone, as after a drill of its own."""
-
-_LOOK_S = 5.0
 _DRAWS = 20
 """Draws for a target that does not carry the prober: with two workers, all but one in a million
 find the other one."""
@@ -98,13 +93,16 @@ class GameDay(Drill):
         drawn = plan(ctx.rng, takes, settings.minutes * 60)
         return (f"{settings.minutes:g} min", *map(str, drawn))
 
-    def outage_limits(self, ctx: DrillContext) -> list[Budget]:
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """What the worst of its faults may cost; each round is judged by its own limits besides."""
         day = ctx.limits(self)
         rounds = (OFFERED[Entry.read(target).name] for target in ctx.targets[1:])
         every = [day, *map(ctx.limits, rounds)]
         most = {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
-        why = "the most that one of its faults may cost; each round's check tells its own limit and prediction"
+        why = (
+            "the most that one of its faults may cost; each round's check tells its own limit and "
+            "prediction"
+        )
         app, api, dns = ((Prediction(seconds, (why,)),) for seconds in most.values())
         return expected_limits(day.model_copy(update=most), Expected(app=app, api=api, dns=dns))
 
@@ -130,9 +128,9 @@ class GameDay(Drill):
                         left_out[entry.name] = done
                 users.settle()
         except (StepFailed, DeadlineExceeded):
-            _tell(ctx, made, left_out)  # the rounds before it were made, and are judged
+            _judge(ctx, made, left_out)  # the rounds before it were made, and are judged
             raise
-        _tell(ctx, made, left_out)
+        _judge(ctx, made, left_out)
         check_ledger(ctx, ledger)
 
 
@@ -141,15 +139,16 @@ def unknown_drills(settings: Settings) -> list[str]:
 
     [] when they can all be rounds.
     """
-    found = []
+    mistakes = []
     for name in settings.game_day.drills:
         if name not in OFFERED:
             like = get_close_matches(name, OFFERED, n=1)
-            meant = f"did you mean {like[0]}? " if like else ""
-            found.append(
-                f"game_day.drills: {name!r} is no drill of one fault; {meant}expected: {', '.join(OFFERED)}"
+            hint = f"did you mean {like[0]}? " if like else ""
+            mistakes.append(
+                f"game_day.drills: {name!r} is no drill of one fault; {hint}expected: "
+                f"{', '.join(OFFERED)}"
             )
-    return found
+    return mistakes
 
 
 def lasting(settings: Settings, minutes: float) -> Settings:
@@ -175,26 +174,30 @@ def _round(
 ) -> Round | str:
     """Make one round; where it cannot be made now, return why not."""
     drill, settings = OFFERED[entry.name], ctx.cluster.settings
-    reason = _patiently(ctx, lambda: drill.unavailable(ctx))
+    reason = _ask_until_answered(ctx, lambda: drill.unavailable(ctx))
     if reason:
         return _left_out(ctx, entry, reason)
     start = now()
     with ctx.step("game day", f"rest of {settings.game_day.rest_s:g} s before round {number}"):
-        _patiently(ctx, ctx.app.deploy)  # pods that a fault has put on one worker are spread again
+        _ask_until_answered(
+            ctx, ctx.app.deploy
+        )  # pods that a fault has put on one worker are spread again
         users.wait_complete()
         pause(settings.game_day.rest_s)
         ctx.wait_answering("*", for_s=CALM_S, seconds=settings.timeouts.steady, setting="steady")
-    chosen = _patiently(ctx, lambda: _choose(drill, ctx, entry.seed))
+    chosen = _ask_until_answered(ctx, lambda: _choose(drill, ctx, entry.seed))
     if chosen is None:
         return _left_out(
             ctx, entry, "the in-cluster prober stands on every node that it could be made on"
         )
     targets = chosen.targets
-    budgets = tuple(_patiently(ctx, lambda: drill.outage_limits(chosen)))
+    budgets = tuple(_ask_until_answered(ctx, lambda: drill.outage_limits(chosen)))
     ctx.event("round", ", ".join(targets), f"round {number}: {drill.name}", seed=entry.seed)
     ctx.cluster.note(", ".join(targets), f"round {number}: {drill.name}")
     drill.run(chosen)
-    left = _recovered(ctx, number, before)
+    with ctx.step("game day", f"recover from round {number}"):
+        wait_healthy(ctx.cluster)
+        left = wait_clean(ctx.cluster, before)
     return Round(number, drill.name, targets, start, now(), budgets, tuple(left))
 
 
@@ -203,7 +206,7 @@ def _left_out(ctx: DrillContext, entry: Entry, reason: str) -> str:
     return reason
 
 
-def _patiently(ctx: DrillContext, ask: Callable[[], T]) -> T:
+def _ask_until_answered(ctx: DrillContext, ask: Callable[[], T]) -> T:
     """Ask what may be asked again, until (timeouts.api_up) the API answers: nothing was broken yet.
 
     Raises:
@@ -227,46 +230,14 @@ def _choose(drill: Drill, all_day: DrillContext, seed: int) -> DrillContext | No
     return None if targets is None else replace(ctx, targets=targets)
 
 
-def _recovered(ctx: DrillContext, number: int, before: Marks) -> list[str]:
-    """Wait until the cluster is healthy; return what the round left behind.
-
-    Raises:
-        DeadlineExceeded: it did not become healthy within ``timeouts.recovery``.
-    """
-    cluster, found = ctx.cluster, list[str]()
-
-    def healthy() -> bool | Waiting:
-        problems = find_problems(cluster.api, cluster.hosts, cluster.inventory)
-        return Waiting("; ".join(problems)) if problems else True
-
-    def clean() -> bool | Waiting:
-        found[:] = find_residue(cluster, before)
-        return Waiting("; ".join(found)) if found else True
-
-    with ctx.step("game day", f"recover from round {number}"):
-        seconds = cluster.settings.timeouts.recovery
-        wait_for(
-            "the cluster to be healthy",
-            healthy,
-            seconds=seconds,
-            setting="recovery",
-            poll_s=_LOOK_S,
-        )
-        with suppress(DeadlineExceeded):
-            wait_for(
-                "nothing to be left", clean, seconds=_SETTLE_S, setting="recovery", poll_s=_LOOK_S
-            )
-    return found
-
-
-def _tell(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> None:
+def _judge(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> None:
     """Add each round's verdict, and how many there were.
 
     A game day without a round proves nothing.
     """
     names = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-    found = f"{len(made)} rounds{f'; not made: {names}' if names else ''}"
-    ctx.check("rounds were made", ok=True if made else None, found=found, expected="1 or more")
+    actual = f"{len(made)} rounds{f'; not made: {names}' if names else ''}"
+    ctx.check("rounds were made", True if made else None, actual, "1 or more")
     with ctx.step("game day", "judge every round"):
         pause(
             ctx.cluster.settings.probes.cooldown_s
@@ -292,8 +263,10 @@ DRILLS = (
         limits_because="the most that one of its faults may cost",
         steps=(
             (
-                "Draw the sequence by the seed: each kind of fault once in a random order, then all "
-                "of them again. The targets of this drill are that plan, so that ``kubedrill replay`` "
+                "Draw the sequence by the seed: each kind of fault once in a random order, then "
+                "all "
+                "of them again. The targets of this drill are that plan, so that ``kubedrill "
+                "replay`` "
                 "repeats it."
             ),
             (
@@ -301,11 +274,13 @@ DRILLS = (
                 "deployed; what was acknowledged must never be lost."
             ),
             (
-                "Rest, then wait until the app is spread over the workers, the order service complete "
+                "Rest, then wait until the app is spread over the workers, the order service "
+                "complete "
                 "and every probe answered."
             ),
             (
-                "Make one fault as its own drill does, on a node by the plan's seed that has not the "
+                "Make one fault as its own drill does, on a node by the plan's seed that has not "
+                "the "
                 "in-cluster prober; heal it."
             ),
             (

@@ -95,7 +95,7 @@ class OrderUsers:
         """
         if self._version:
             self._ctx.cluster.api.wait(
-                "the order service to be complete", self._lacks, setting="recovery"
+                "the order service to be complete", self._find_problem, setting="recovery"
             )
 
     def settle(self) -> None:
@@ -106,14 +106,14 @@ class OrderUsers:
             self._traffic.stop()
             with self._ctx.step(_NAME, "every order is read back"):
                 ledger = self._traffic.read_back()
-        except StepFailed as error:  # of the harness's own traffic, or a service that nobody can ask: nothing is proven
+        except StepFailed as error:  # the harness's traffic ended, or no service answers
             self._ctx.check(
                 "every acknowledged order is there", None, str(error), "a whole read-back"
             )
             return
         self._tell(ledger)
 
-    def _lacks(self) -> str | None:
+    def _find_problem(self) -> str | None:
         status = self._service.status()
         return (status.problem or None) if status else "it was removed"
 

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, Budget, Check, DrillVerdict, Record, VerdictKind
+from kubedrill.base.model import NS, Check, DrillVerdict, OutageLimit, Record, VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import judge
 from kubedrill.verdict.wording import bounds
@@ -64,7 +64,7 @@ class Round:
     targets: tuple[str, ...]
     start: int
     end: int
-    budgets: tuple[Budget, ...]
+    budgets: tuple[OutageLimit, ...]
     left: tuple[str, ...] = ()  # what it left behind
 
     @property
@@ -92,15 +92,15 @@ def plan(rng: random.Random, takes: Mapping[str, float], seconds: float) -> list
     >>> [str(entry) for entry in plan(random.Random(1), {"a": 60, "b": 60}, 60)]
     ['b#1100', 'a#2089']
     """
-    found: list[Entry] = []
+    entries: list[Entry] = []
     lasts = 0.0
     while lasts < seconds * SPARE:
         for name in rng.sample(sorted(takes), len(takes)):
-            found.append(Entry(name, rng.randrange(SEEDS)))
+            entries.append(Entry(name, rng.randrange(SEEDS)))
             lasts += takes[name]
             if lasts >= seconds * SPARE:
                 break
-    return found
+    return entries
 
 
 def judge_rounds(path: Path, rounds: Sequence[Round]) -> Iterator[tuple[Round, DrillVerdict]]:
@@ -112,28 +112,34 @@ def judge_rounds(path: Path, rounds: Sequence[Round]) -> Iterator[tuple[Round, D
     samples = list(record.samples)
     fired = [sample.fired for sample in samples]
     for one in rounds:
-        own = samples[bisect_left(fired, one.start - _BEFORE_NS) : bisect_left(fired, one.end)]
-        yield one, judge(_part(record, one, own))
+        part = samples[bisect_left(fired, one.start - _BEFORE_NS) : bisect_left(fired, one.end)]
+        yield one, judge(_part(record, one, part))
 
 
 def as_check(one: Round, verdict: DrillVerdict) -> Check:
-    """The finding that the game day's verdict depends on.
+    """The check that the game day's verdict depends on.
 
     INCONCLUSIVE is "could not be found out".
     """
     expected = f"PASS within its own limits: {one.limits}"
-    found = f"{verdict.verdict.value}: {verdict.reason}; measured: {measured(verdict)}"
-    return Check(one.title, _ANSWERS.get(verdict.verdict), found, expected)
+    actual = f"{verdict.verdict.value}: {verdict.reason}; measured: {measured(verdict)}"
+    return Check(one.title, _ANSWERS.get(verdict.verdict), actual, expected)
 
 
 def measured(verdict: DrillVerdict) -> str:
-    """What each budget's probes went through, as bounds in seconds, and how many requests failed of how many."""
+    """What each group of probes went through: outages in seconds, and failed requests."""
     hurt = [result for result in verdict.results if result.failed]
     each = [
-        f"{result.limit.probes} {bounds(result.shortest_s, result.longest_s, open_ended=result.open_ended)}"
+        (
+            f"{result.limit.probes} "
+            f"{bounds(result.shortest_s, result.longest_s, open_ended=result.open_ended)}"
+        )
         for result in hurt
     ]
-    return f"{', '.join(each) or 'no outage'}, {verdict.failed:,} of {verdict.samples:,} requests failed"
+    return (
+        f"{', '.join(each) or 'no outage'}, {verdict.failed:,} of {verdict.samples:,} requests "
+        "failed"
+    )
 
 
 def _part(record: Record, one: Round, samples: Sequence[Sample]) -> Record:

@@ -1,0 +1,51 @@
+"""Wait for the end of what a drill has begun."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.health import find_problems
+from kubedrill.core.residue import Marks, find_residue
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.context import Cluster
+
+_POLL_S = 5.0
+"""Seconds between two looks at the whole cluster: one costs 9 starts of etcdctl, and nodes may
+share this machine."""
+
+_SETTLE_S = 15.0
+"""Seconds for what is ending just now to be gone: systemd forgets a transient unit, a pod its grace
+period of 1 s."""
+
+
+def wait_healthy(cluster: Cluster) -> None:
+    """Wait until the cluster is healthy.
+
+    Raises:
+        DeadlineExceeded: it did not become healthy within ``timeouts.recovery``.
+    """
+
+    def check() -> bool | Waiting:
+        problems = find_problems(cluster.api, cluster.hosts, cluster.inventory)
+        return Waiting("; ".join(problems)) if problems else True
+
+    seconds = cluster.settings.timeouts.recovery
+    what = "the cluster to be healthy"
+    wait_for(what, check, seconds=seconds, setting="recovery", poll_s=_POLL_S)
+
+
+def wait_clean(cluster: Cluster, before: Marks) -> list[str]:
+    """Return what is left of a drill, when what ends by itself just now has had its time."""
+    left: list[str] = []
+
+    def check() -> bool | Waiting:
+        left[:] = find_residue(cluster, before)
+        return Waiting("; ".join(left)) if left else True
+
+    with suppress(DeadlineExceeded):
+        wait_for("nothing to be left", check, seconds=_SETTLE_S, setting="recovery", poll_s=_POLL_S)
+    return left
