@@ -42,8 +42,8 @@ def heal(context: click.Context, inventory: Path, config: Path | None, dry_run: 
     for item in result.left:
         why = result.failed.get(item)
         click.echo(f"left: {item}" + (f" ({why})" if why else ""))
-    repaired = len(set(result.found) - set(result.left))
+    repaired = len(set(result.detected) - set(result.left))
     click.echo(
-        f"{cluster.name}: {len(result.found)} found, {repaired} repaired, {len(result.left)} left"
+        f"{cluster.name}: {len(result.detected)} found, {repaired} repaired, {len(result.left)} left"
     )
     context.exit(1 if result.left else 0)

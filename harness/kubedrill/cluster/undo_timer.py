@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
 
 UNIT_PREFIX = "kubedrill-undo-"
-"""All undos of kubedrill start with this; the residue check and the health check look for it."""
+"""All undos of kubedrill start with this; the scan for leftovers and the health check look for it."""
 
 LOAD_PREFIX = "kubedrill-fault-"
 """Transient units that are a fault themselves (a filled disk, a memory hog) start with this."""
@@ -43,7 +43,7 @@ class NodeUndo:
 
     The timer does not survive a boot. Nor do stopped units, stopped processes and firewall rules;
     what does survive one (a manifest moved aside) is put back by the fault's own heal, and found by
-    the residue check.
+    the scan for leftovers.
     """
 
     hosts: Hosts
@@ -130,20 +130,6 @@ class UndoTimer:
         for keeper in self.inventory.control_planes:
             with contextlib.suppress(HostUnreachable, DeadlineExceeded):
                 self.hosts.change(keeper, ["systemctl", "stop", f"{self.unit}.timer"], check=False)
-
-
-def armed_timers(inventory: Inventory, hosts: Hosts) -> list[str]:
-    """Undo timers that are still armed and faults that still run, as "cp1.
-
-    Kubedrill-undo-w1.timer".
-
-    A node that does not answer shows none.
-    """
-    found = []
-    for node in inventory.nodes:
-        with contextlib.suppress(HostUnreachable, DeadlineExceeded):
-            found += [f"{node.name}: {unit}" for unit in units_on(hosts, node.name)]
-    return found
 
 
 def units_on(hosts: Hosts, node: str) -> list[str]:

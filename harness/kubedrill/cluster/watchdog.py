@@ -25,6 +25,9 @@ from kubedrill.cluster.inventory import Inventory
 
 _POLL_S = 1.0
 
+_MODULE = "kubedrill.cluster.watchdog"
+"""This module, as its process is started."""
+
 
 def runtime_dir() -> Path:
     """Where the project keeps locks and armed undos of this user (0700).
@@ -77,7 +80,7 @@ class Watchdog:
         self.file.write_text(json.dumps(state), encoding="utf-8")
         with self.file.with_suffix(".log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "kubedrill.cluster.watchdog", str(self.file)],
+                [sys.executable, "-m", _MODULE, str(self.file)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -98,6 +101,36 @@ def armed_watchdogs(inventory: Inventory) -> list[str]:
         for node in inventory.nodes
         if Watchdog(inventory, node.name, None, 0).file.exists()
     ]
+
+
+def idle_watchers(inventory: Inventory) -> list[int]:
+    """Return the ids of watching processes of this cluster whose undo was disarmed."""
+    return [
+        pid
+        for pid, process in _watchers(inventory).items()
+        if not Path(process.info["cmdline"][-1]).exists()
+    ]
+
+
+def end_watcher(inventory: Inventory, pid: int) -> None:
+    """End a watching process of this cluster.
+
+    One that is gone, or has become another's, is left alone.
+    """
+    process = _watchers(inventory).get(pid)
+    if process is not None:
+        process.terminate()
+
+
+def _watchers(inventory: Inventory) -> dict[int, psutil.Process]:
+    """Return the watching processes of this cluster on this host, by process id."""
+    prefix = str(runtime_dir() / f"undo-{inventory.name}-")
+    processes = {}
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if _MODULE in line and line[-1].startswith(prefix):
+            processes[process.pid] = process
+    return processes
 
 
 def watch(file: Path, poll_s: float = _POLL_S) -> str:

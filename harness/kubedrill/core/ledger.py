@@ -16,7 +16,7 @@ from kubernetes.client import ApiException
 
 from kubedrill.base.waits import Repeating
 from kubedrill.cluster.api_client import ApiUnavailable
-from kubedrill.core.residue import DRILL_NAMESPACE_LABEL
+from kubedrill.faults.in_cluster import DRILL_LABEL
 
 if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
@@ -47,7 +47,7 @@ class Ledger:
 
     def open(self) -> None:
         """Make the namespace. Raises ApiUnavailable and ApiException."""
-        metadata = {"name": NAMESPACE, "labels": {DRILL_NAMESPACE_LABEL: "ledger"}}
+        metadata = {"name": NAMESPACE, "labels": {DRILL_LABEL: "ledger"}}
         self.api.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}])
 
     def write(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.health import find_problems
-from kubedrill.core.residue import Marks, find_residue
+from kubedrill.core.leftovers import Baseline, find_leftovers
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
@@ -38,12 +38,12 @@ def wait_healthy(cluster: Cluster) -> None:
     wait_for(what, check, seconds=seconds, setting="recovery", poll_s=_POLL_S)
 
 
-def wait_clean(cluster: Cluster, before: Marks) -> list[str]:
+def wait_clean(cluster: Cluster, before: Baseline) -> list[str]:
     """Return what is left of a drill, when what ends by itself just now has had its time."""
     left: list[str] = []
 
     def check() -> bool | Waiting:
-        left[:] = find_residue(cluster, before)
+        left[:] = find_leftovers(cluster, before)
         return Waiting("; ".join(left)) if left else True
 
     with suppress(DeadlineExceeded):

@@ -12,8 +12,8 @@ from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_worker, pick
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.predictions import planned_work
-from kubedrill.core.residue import DRILL_NAMESPACE_LABEL
 from kubedrill.faults import Drain
+from kubedrill.faults.in_cluster import DRILL_LABEL
 
 if TYPE_CHECKING:
     from kubedrill.base.model import OutageLimit
@@ -123,7 +123,7 @@ def planted(node: str) -> list[dict[str, Any]]:
         "terminationGracePeriodSeconds": 1,
         "containers": [container],
     }
-    namespace = {"name": NAMESPACE, "labels": {DRILL_NAMESPACE_LABEL: "drain-blocked"}}
+    namespace = {"name": NAMESPACE, "labels": {DRILL_LABEL: "drain-blocked"}}
     spec = {
         "replicas": 1,
         "selector": {"matchLabels": labels},

@@ -3,6 +3,9 @@
 Each fault can say whether it is available, be injected, and be healed.
 """
 
+import importlib
+import pkgutil
+
 from kubedrill.faults.base import Fault
 from kubedrill.faults.certificate import ExpiredCertificate
 from kubedrill.faults.clock import ClockSkew
@@ -49,3 +52,6 @@ __all__ = [
     "ZoneOutage",
     "drain_node",
 ]
+
+for _module in pkgutil.iter_modules(__path__):  # each registers its faults
+    importlib.import_module(f"{__name__}.{_module.name}")

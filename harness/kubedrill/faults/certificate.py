@@ -8,16 +8,18 @@ It is signed on the node, with the authority that kubeadm left there; no key lea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.faults import on_node
 from kubedrill.faults.network import APISERVER_PORT
-from kubedrill.faults.on_node import KEPT, Script
+from kubedrill.faults.on_node import ASIDE, Script
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 PKI = "/etc/kubernetes/pki"
 """kubeadm's folder of certificates (ClusterConfiguration, certificatesDir)."""
@@ -44,9 +46,12 @@ _CONFIG = r"[ca]\ndefault_ca=d\n[d]\ndatabase=$t/db\nnew_certs_dir=$t\nrand_seri
 _CONFIG += r"unique_subject=no\npreserve=yes\ncopy_extensions=copyall\n[p]\norganizationName=optional\ncommonName=supplied\n"
 
 
+@register
 @dataclass
 class ExpiredCertificate:
     """The certificate ``whose`` (a key of :data:`WORDS`) on the control plane ``subject`` has expired."""
+
+    traces: ClassVar[tuple[Trace, ...]] = (on_node.ASIDES, on_node.FILES, on_node.UNITS)
 
     subject: str
     whose: str
@@ -117,7 +122,7 @@ def expire(whose: str, pki: str = PKI, kubelet: str = KUBELET) -> Script:
     """What puts an expired certificate in the place of a good one, and what takes it away again."""
     if whose == "apiserver":
         return _apiserver(pki)
-    kept = f"{kubelet}{KEPT}"
+    kept = f"{kubelet}{ASIDE}"
     # The kubelet takes up a certificate when it starts; it gives up at once where that has expired.
     inject = (
         f"{_sign(kubelet, kubelet, pki)} && openssl pkey -in {kubelet} >> $t/new && mv {kubelet} {kept} "
@@ -132,10 +137,10 @@ def _apiserver(pki: str) -> Script:
     """The API server takes up what stands in the file at once (it watches it), or a minute later."""
     file = f"{pki}/apiserver.crt"
     inject = (
-        f"{_sign(file, f'{pki}/apiserver.key', pki)} && cp -p {file} {file}{KEPT} && chmod 644 $t/new "
+        f"{_sign(file, f'{pki}/apiserver.key', pki)} && cp -p {file} {file}{ASIDE} && chmod 644 $t/new "
         f"&& mv $t/new {file} && rm -r $t"
     )
-    undo = f"rm -rf /run/kubedrill-fault-ca; if [ -e {file}{KEPT} ]; then mv -f {file}{KEPT} {file}; fi"
+    undo = f"rm -rf /run/kubedrill-fault-ca; if [ -e {file}{ASIDE} ]; then mv -f {file}{ASIDE} {file}; fi"
     return Script("certificate-apiserver", inject, undo)
 
 

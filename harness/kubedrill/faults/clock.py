@@ -6,14 +6,17 @@ Not available on a container, which has its host's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.faults import on_node
 from kubedrill.faults.on_node import Script
+from kubedrill.faults.services import SERVICE_DOWN
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 SKEW_S = 600
 """Seconds that the clock is ahead: more than any lease, grace period or election of Kubernetes,
@@ -28,9 +31,12 @@ _KEEPERS = "chrony chronyd systemd-timesyncd ntp ntpd ntpsec openntpd"
 _UP_MS = "$(sed 's/^\\([0-9]*\\)\\.\\([0-9][0-9]\\).*/\\1\\20/' /proc/uptime)"
 
 
+@register
 @dataclass
 class ClockSkew:
     """The clock of the node ``subject`` is ``seconds`` ahead."""
+
+    traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, SERVICE_DOWN, on_node.UNITS)
 
     subject: str
     seconds: int = SKEW_S

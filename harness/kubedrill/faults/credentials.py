@@ -11,17 +11,20 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.token_request import ask_with_token
+from kubedrill.faults.in_cluster import DRILL_LABEL, LABELLED
 from kubedrill.faults.network import APISERVER_PORT
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 NAMESPACE, NAME = "kubedrill-trust", "client"
 
@@ -35,7 +38,6 @@ KEY = "/etc/kubernetes/pki/sa.key"
 LIFE_S = 3600
 """Seconds that a token of the client lives; the API server grants no less than 600."""
 
-_LABEL = "kubedrill.io/drill"
 _MISSING = 404
 
 
@@ -55,7 +57,7 @@ class Client:
                 {
                     "apiVersion": "v1",
                     "kind": "Namespace",
-                    "metadata": {"name": NAMESPACE, "labels": {_LABEL: "trust"}},
+                    "metadata": {"name": NAMESPACE, "labels": {DRILL_LABEL: "trust"}},
                 },
                 {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
                 {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": [rule]},
@@ -88,9 +90,12 @@ class Client:
         self.cluster.api.remove_namespace(NAMESPACE)
 
 
+@register
 @dataclass
 class RightRevoked:
     """The client's RoleBinding is deleted."""
+
+    traces: ClassVar[tuple[Trace, ...]] = LABELLED
 
     subject: str = f"{NAMESPACE}/{NAME}"
     name: str = "right revoked"
@@ -110,9 +115,12 @@ class RightRevoked:
         _while_it_is_there(cluster, binding())
 
 
+@register
 @dataclass
 class AccountDeleted:
     """The client's ServiceAccount is deleted, and with it every token of it."""
+
+    traces: ClassVar[tuple[Trace, ...]] = LABELLED
 
     subject: str = f"{NAMESPACE}/{NAME}"
     name: str = "account deleted"
@@ -135,6 +143,7 @@ class AccountDeleted:
         _while_it_is_there(cluster, account())
 
 
+@register
 @dataclass
 class TokenExpired:
     """The client's token has expired.
@@ -144,6 +153,8 @@ class TokenExpired:
     ``valid`` is made in the same way with times that have not: what refuses the one and takes the
     other looks at them.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = LABELLED
 
     subject: str = f"{NAMESPACE}/{NAME}"
     name: str = "token expired"

@@ -7,16 +7,18 @@ It keeps what it has open, and is not restarted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 from kubedrill.faults import on_node
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.pods import pids
 from kubedrill.faults.services import SERVICES
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 OFFERED = ("kube-apiserver", "containerd", "kubelet")
 
@@ -28,9 +30,12 @@ _RUNS = '[ -n "$pid" ] && [ "$pid" != 0 ]'
 """systemd says 0 of a service that does not run, which prlimit takes for itself."""
 
 
+@register
 @dataclass
 class DescriptorsUsedUp:
     """The service ``service`` (one of :data:`OFFERED`) on the node ``subject`` has no file descriptors left."""
+
+    traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, on_node.UNITS)
 
     subject: str
     service: str

@@ -1,19 +1,26 @@
-"""A bounded drain through the Eviction API that names what blocks it and never leaves the node cordoned."""
+"""A bounded drain by the Eviction API.
+
+It names what blocks it and never leaves the node cordoned.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.cluster.undo_timer import UndoTimer
+from kubedrill.faults import on_node
+from kubedrill.faults.traces import ClusterTrace, Stage, never, register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Leftover, Objects, Trace
 
 _FINISHED = ("Succeeded", "Failed")
 _MIRROR = "kubernetes.io/config.mirror"
@@ -31,12 +38,61 @@ class Blocker:
         return f"pod {self.pod}: {self.reason}"
 
 
+TAINT_PREFIX = "kubedrill.io/"
+"""What the keys of taints begin with that a drill sets; others are the cluster owner's."""
+
+
+def node_marks(nodes: Iterable[Any]) -> list[tuple[str, str]]:
+    """Return what schedulers obey: (node, "cordoned" or "taint KEY=VALUE:EFFECT"), sorted."""
+    marks = [(node.metadata.name, "cordoned") for node in nodes if node.spec.unschedulable]
+    marks += [
+        (node.metadata.name, f"taint {taint.key}={taint.value or ''}:{taint.effect}")
+        for node in nodes
+        for taint in node.spec.taints or []
+    ]
+    return sorted(marks)
+
+
+def _detect_taints(objects: Objects) -> Iterator[tuple[str, str]]:
+    for node, mark in node_marks(objects.nodes):
+        if mark.startswith(f"taint {TAINT_PREFIX}"):
+            yield node, mark.removeprefix("taint ")
+
+
+def _remove_taints(api: ClusterApi, item: Leftover) -> None:
+    taints = api.node(item.where).spec.taints or []
+    others = [taint for taint in taints if not taint.key.startswith(TAINT_PREFIX)]
+    patch = {"spec": {"taints": api.client.sanitize_for_serialization(others)}}
+    api.core.patch_node(item.where, patch)
+
+
+CORDON = ClusterTrace(
+    kind="cordon",
+    text="left behind: {what}",
+    stage=Stage.NODE_OBJECT,
+    ours=never,
+    detect=lambda objects: [mark for mark in node_marks(objects.nodes) if mark[1] == "cordoned"],
+    repair=lambda api, item: api.cordon(item.where, on=False),
+)
+
+TAINT = ClusterTrace(
+    kind="taint",
+    text="left behind: taint {what}",
+    stage=Stage.NODE_OBJECT,
+    detect=_detect_taints,
+    repair=_remove_taints,
+)
+
+
+@register
 @dataclass
 class Drain:
     """Cordons a node and evicts its pods, as an administrator would before maintenance.
 
     ``seconds`` bounds the eviction and ``setting`` names where that number came from.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (CORDON, TAINT, on_node.UNITS)
 
     subject: str
     seconds: float

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubedrill.faults.on_node import KEPT, Script
+from kubedrill.faults.on_node import ASIDE, Script
 from kubedrill.faults.pods import pids
-from kubedrill.faults.services import MANIFESTS, PARKED
+from kubedrill.faults.static_pods import MANIFESTS, PARKED
 
 DATA = "/var/lib/etcd"
 """kubeadm's folder for etcd's data (ClusterConfiguration, etcd.local.dataDir)."""
 
 FOLDER = "/var/lib/kubedrill-fault-etcd"
-"""Where a snapshot stands on a node for a moment; the residue check looks here."""
+"""Where a snapshot stands on a node for a moment; the scan for leftovers looks here."""
 
 REPLACE_S = 150.0
 """Seconds for one replacement, or one restore: a learner is promoted once it has caught up, which
@@ -68,7 +68,7 @@ def start(*parts: str, manifests: str = MANIFESTS) -> str:
 
 def lose(what: str, parts: tuple[str, ...], data: str = DATA, manifests: str = MANIFESTS) -> Script:
     """How a member's data are taken away, and how they are given back."""
-    away = f"{data}/member{KEPT}"
+    away = f"{data}/member{ASIDE}"
     stopped = stop(*parts, manifests=manifests)
     inject = f"{stopped} && {{ [ -e {away} ] || mv {data}/member {away}; }}"
     back = f"{stopped} && rm -rf {data}/member && mv {away} {data}/member"

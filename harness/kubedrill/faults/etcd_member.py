@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.cluster.etcd import ETCDCTL, Listed, read_list
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
 from kubedrill.faults.etcd_data import DATA, REPLACE_S, lose, parked, start, stop
-from kubedrill.faults.on_node import KEPT
-from kubedrill.faults.services import MANIFESTS
+from kubedrill.faults.on_node import ASIDE
+from kubedrill.faults.static_pods import MANIFESTS, STATIC_POD_TRACES
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 PARTS = ("etcd", "kube-apiserver")
 """What is parked meanwhile. The API server beside the member has nothing to serve from, and does
@@ -22,12 +24,20 @@ not refuse but hangs: its node's kubelet would wait for it, a minute a question,
 the changed etcd."""
 
 
+@register
 @dataclass
 class MemberLoss:
     """The data of the etcd member on ``subject`` are gone.
 
     :meth:`replace` makes a new member of it.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (
+        *STATIC_POD_TRACES,
+        on_node.ASIDES,
+        on_node.FILES,
+        on_node.UNITS,
+    )
 
     subject: str
     name: str = "etcd data lost"
@@ -98,7 +108,7 @@ def replacement(
     clients = [one.client_url for one in members if one.client_url and one.name != node]
     client = ETCDCTL.replace("https://127.0.0.1:2379", ",".join(clients))
     url = next((one.peer_url for one in members if one.name == node), f"https://{address}:2380")
-    away, added = f"{data}/member{KEPT}", f"{data}/kubedrill-fault-added"
+    away, added = f"{data}/member{ASIDE}", f"{data}/kubedrill-fault-added"
     mine = f"$({client} member list | awk -F', ' '$4 == \"{url}\" {{ print $1 }}')"
     named = f'awk -F\', \' \'{{ n = $4 == "{url}" ? "{node}" : $3; printf "%s%s=%s", (NR > 1 ? "," : ""), n, $4 }}\''
     edit = (

@@ -6,19 +6,22 @@ import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 from kubedrill.cluster.etcd import ETCDCTL, Listed
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
 from kubedrill.faults.etcd_data import DATA, FOLDER, REPLACE_S, lose, start
-from kubedrill.faults.on_node import KEPT
+from kubedrill.faults.on_node import ASIDE
+from kubedrill.faults.static_pods import STATIC_POD_TRACES
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 BUMP = 1_000_000_000
 """What a restored snapshot's revisions are raised by, so that no watcher sees one twice (etcd's
@@ -41,6 +44,7 @@ class Snapshot:
     keys: int
 
 
+@register
 @dataclass
 class QuorumGone:
     """The data of the etcd members on ``lost`` are gone for good.
@@ -50,6 +54,13 @@ class QuorumGone:
     ``kept`` is set once the restored etcd serves: then healing removes the old data instead of
     putting them back.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (
+        *STATIC_POD_TRACES,
+        on_node.ASIDES,
+        on_node.FILES,
+        on_node.UNITS,
+    )
 
     lost: tuple[str, ...]
     nodes: tuple[str, ...]
@@ -102,7 +113,7 @@ class QuorumGone:
         _each(self.nodes, lambda name: _undo(cluster, name).disarm())
         _each(
             self.nodes,
-            lambda name: cluster.hosts.change(name, f"rm -rf {DATA}/member{KEPT} {FOLDER}"),
+            lambda name: cluster.hosts.change(name, f"rm -rf {DATA}/member{ASIDE} {FOLDER}"),
         )
 
 

@@ -8,19 +8,22 @@ table removes all of them.
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.faults import on_node
 from kubedrill.faults.on_node import Script
+from kubedrill.faults.traces import NodeTrace, Stage, register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 TABLE = "kubedrill_fault"
-"""Name of our table, in the families inet, arp and netdev; the residue check looks for it."""
+"""Name of our table, in the families inet, arp and netdev."""
 
 CUTS = {
     "all": "cut off from every other node",
@@ -57,9 +60,26 @@ class Place:
     ssh_port: int
 
 
+_DETECT_TABLES = f"""\
+nft list tables 2>/dev/null | while read -r _ family name; do
+  case $name in {TABLE}*) out "$family $name" ;; esac
+done"""
+
+TABLES = NodeTrace(
+    kind="table",
+    text="firewall table {what} of a fault is still there",
+    stage=Stage.FIREWALL,
+    detect=lambda _node: _DETECT_TABLES,
+    repair=lambda table: f"nft delete table {shlex.join(table.split())}",
+)
+
+
+@register
 @dataclass
 class NetworkCut:
     """Drops packets of the node ``subject`` as ``kind`` says (a key of :data:`CUTS`)."""
+
+    traces: ClassVar[tuple[Trace, ...]] = (TABLES, on_node.UNITS)
 
     subject: str
     kind: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 from kubedrill.base.waits import Waiting, wait_for
@@ -11,11 +11,13 @@ from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.cluster.undo_timer import LOAD_PREFIX, timer_argv
 from kubedrill.cluster.watchdog import Watchdog
 from kubedrill.faults import on_node
-from kubedrill.faults.power import PowerCut
+from kubedrill.faults.power import POWER_TRACES, PowerCut
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Node
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 _POLL_S = 1.0
 
@@ -25,12 +27,15 @@ first process's start in clock ticks (proc_pid_stat(5)), which is about the same
 machine."""
 
 
+@register
 @dataclass
 class Shutdown:
     """The node ``subject`` is shut down in order, as an administrator would.
 
     Services are stopped, disks unmounted.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (*POWER_TRACES, on_node.UNITS)
 
     subject: str
     name: str = "clean shutdown"
@@ -100,6 +105,7 @@ class Shutdown:
         watchdog(cluster, self.subject).disarm()
 
 
+@register
 @dataclass
 class Reboot(Shutdown):
     """The node ``subject`` restarts in order.
@@ -112,12 +118,15 @@ class Reboot(Shutdown):
     comes_back: bool = True
 
 
+@register
 @dataclass
 class Hang:
     """The node ``subject`` is paused from outside.
 
     Its connections stay open, nothing of it runs, its clock goes on.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = POWER_TRACES
 
     subject: str
     name: str = "hang"
@@ -147,12 +156,15 @@ class Hang:
         watchdog(cluster, self.subject, "resume").disarm()
 
 
+@register
 @dataclass
 class ZoneOutage:
     """All nodes of a zone lose their power.
 
     ``subject`` names the zone, ``nodes`` are those that carry its label.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = POWER_TRACES
 
     subject: str
     nodes: tuple[str, ...]

@@ -5,12 +5,14 @@ Put back, then disarm.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.cluster.undo_timer import LOAD_PREFIX, UNIT_PREFIX, NodeUndo, units_on
+from kubedrill.faults.traces import NodeTrace, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +20,24 @@ if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
 
 
-KEPT = ".kubedrill-fault"
-"""What the name of a file or folder gets at its end that is kept aside while a fault lasts; the
-residue check looks for it, and ``kubedrill heal`` takes it off again."""
+ASIDE = ".kubedrill-fault"
+"""What the name of a file or folder gets at its end while a fault lasts that stands in its place."""
+
+FILE_PREFIX = "kubedrill-fault"
+"""What the names of a fault's files begin with."""
+
+_FILE_FOLDERS = (
+    "/", "/tmp", "/var/tmp", "/run", "/dev/shm", "/var/lib", "/var/log",  # noqa: S108 - looked into, not written to
+    "/var/lib/etcd", "/var/lib/containerd", "/var/lib/kubelet",
+)  # fmt: skip
+"""Where a fault's files may stand. /etc/kubernetes is none of them: what is parked there is needed."""
+
+_ASIDE_FOLDERS = (
+    "/var/lib/etcd",
+    "/etc/kubernetes",
+    "/etc/kubernetes/pki",
+    "/var/lib/kubelet/pki",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +158,70 @@ def quorum_stands(cluster: Cluster, nodes: Iterable[str], lost: Iterable[str]) -
     return (
         None if etcd_majority(cluster, gone) else f"etcd keeps its quorum without {', '.join(gone)}"
     )
+
+
+_DETECT_UNITS = f"""\
+systemctl list-units --all --plain --no-legend --no-pager '{UNIT_PREFIX}*' '{LOAD_PREFIX}*' |
+  while read -r unit _ active _; do [ -n "$unit" ] && out "$unit" "$active"; done"""
+
+
+def _end_unit(unit: str) -> str:
+    """End what breaks; an armed undo is run now, and only disarmed after it succeeded."""
+    if not unit.startswith(UNIT_PREFIX):
+        return f"systemctl stop {shlex.quote(unit)}"
+    base = shlex.quote(unit.rpartition(".")[0])
+    stop = f"systemctl stop {base}.timer 2>/dev/null; systemctl reset-failed {base}.service 2>/dev/null; true"
+    return f"systemctl start --wait {base}.service && {{ {stop}; }}"
+
+
+def _find(folders: Iterable[str], name: str, found: str) -> str:
+    places = " ".join(f'"$root{folder}"' for folder in folders)
+    return (
+        f"for folder in {places}; do find \"$folder\" -maxdepth 1 -name '{name}' 2>/dev/null; done |"
+        f"\n  while read -r file; do {found}; done"
+    )
+
+
+def _take_back(aside: str) -> str:
+    """Give a file or folder its name back.
+
+    A fault's file is overwritten; a folder in its place is somebody's data. etcd takes no member
+    back that was removed from it, so its old data are of no use then.
+    """
+    old, place = shlex.quote(aside), shlex.quote(aside.removesuffix(ASIDE))
+    added = shlex.quote(f"{aside.rpartition('/')[0]}/kubedrill-fault-added")
+    both = f"echo {old} and {place} are both there: keep one of them by hand >&2; exit 1"
+    removed = "echo the member was removed from etcd already: join a new one, docs/drills.md tells how >&2; exit 1"
+    return (
+        f"if [ -e {added} ]; then {removed}; elif [ -d {old} ] && [ -e {place} ]; then {both}; "
+        f"elif [ -e {old} ]; then mv -fT {old} {place}; fi"
+    )
+
+
+UNITS = NodeTrace(
+    kind="unit",
+    text="unit {what} of a fault is still there ({detail})",
+    stage=Stage.UNDO,
+    detect=lambda _node: _DETECT_UNITS,
+    repair=_end_unit,
+)
+"""An armed undo, or a transient unit that is a fault itself."""
+
+ASIDES = NodeTrace(
+    kind="aside",
+    text="{what} is still kept aside, and something of a fault in its place",
+    stage=Stage.ASIDE,
+    detect=lambda _node: _find(_ASIDE_FOLDERS, f"*{ASIDE}", 'out "$file"'),
+    repair=_take_back,
+)
+
+FILES = NodeTrace(
+    kind="file",
+    text="{what} of a fault is still there ({detail} bytes)",
+    stage=Stage.FILE,
+    needed_by=("unit", "aside"),
+    detect=lambda _node: _find(
+        _FILE_FOLDERS, f"{FILE_PREFIX}*", 'out "$file" "$(stat -c %s "$file" 2>/dev/null)"'
+    ),
+    repair=lambda file: f"rm -rf -- {shlex.quote(file)}",
+)

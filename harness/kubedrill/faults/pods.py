@@ -6,14 +6,17 @@ No undo is armed: their controller and the kubelet replace them, which is the po
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 
+@register
 @dataclass
 class PodKill:
     """Pods of a namespace are deleted without any grace.
@@ -22,6 +25,8 @@ class PodKill:
 
     The kubelet kills what runs in them at once; no preStop hook, no time to leave the Service.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = ()  # its controller or the kubelet makes another
 
     namespace: str
     pod: str = ""
@@ -70,12 +75,15 @@ class PodKill:
         del cluster
 
 
+@register
 @dataclass
 class ContainerKill:
     """The first process of one container gets SIGKILL.
 
     The kubelet starts another container in the same pod.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = ()  # its controller or the kubelet makes another
 
     node: str
     namespace: str

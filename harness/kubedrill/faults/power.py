@@ -1,23 +1,100 @@
-"""Power cut to a node from outside, with a watchdog on the harness host that gives it back if the harness dies."""
+"""Power cut to a node from outside.
+
+A watchdog on the harness host gives it back if the harness dies.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
-from kubedrill.cluster.watchdog import Watchdog
+from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.watchdog import Watchdog, armed_watchdogs, end_watcher, idle_watchers
+from kubedrill.faults.traces import HarnessTrace, HiddenTrace, Stage, add_trace, register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Leftover, Reach, Trace
 
 
+HARNESS_HOST = "the harness host"
+
+
+def _power_on(reach: Reach, item: Leftover) -> None:
+    """Resume the node, then switch it on.
+
+    One that is off cannot be resumed, which some commands call a failure.
+    """
+    node = reach.inventory.node(item.where)
+    refusal = ""
+    try:
+        reach.power.resume(node)
+    except StepFailed as error:
+        refusal = f"{error}; "
+    try:
+        reach.power.on(node)
+    except StepFailed as error:
+        raise StepFailed(f"{refusal}{error}") from error
+    reach.hosts.forget(node)
+
+
+def _await_boot(reach: Reach, item: Leftover) -> None:
+    def boots() -> bool | Waiting:
+        return True if reach.hosts.reachable(item.where) else Waiting("no answer over SSH")
+
+    seconds = reach.settings.timeouts.node_boot
+    what = f"{item.where} to answer over SSH"
+    wait_for(what, boots, seconds=seconds, setting="node_boot", poll_s=2.0)
+
+
+def _do_what_the_watchdog_would(reach: Reach, item: Leftover) -> None:
+    _power_on(reach, item)
+    Watchdog(reach.inventory, item.where, None, 0).disarm()
+
+
+UNREACHABLE = add_trace(
+    HiddenTrace(
+        kind="unreachable",
+        text="{what}: {detail}",
+        stage=Stage.POWER,
+        repair=_power_on,
+        settle=_await_boot,
+    )
+)
+
+WATCHDOG = HarnessTrace(
+    kind="watchdog",
+    text="power watchdog still armed ({detail})",
+    stage=Stage.WATCHDOG,
+    detect=lambda inventory: [
+        (node, "watchdog", "on the harness host") for node in armed_watchdogs(inventory)
+    ],
+    repair=_do_what_the_watchdog_would,
+)
+
+WATCHER = HarnessTrace(
+    kind="process",
+    text="process {what} ({detail}) of a run that is over still runs",
+    stage=Stage.WATCHER,
+    detect=lambda inventory: [
+        (HARNESS_HOST, str(pid), "watchdog") for pid in idle_watchers(inventory)
+    ],
+    repair=lambda reach, item: end_watcher(reach.inventory, int(item.what)),
+)
+
+POWER_TRACES = (WATCHDOG, WATCHER)
+
+
+@register
 @dataclass
 class PowerCut:
     """Cuts a node's power as a failed supply would.
 
     Nothing on the node is asked, flushed or stopped.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = POWER_TRACES
 
     subject: str
     name: str = "power off"

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import KubedrillError, StepFailed
 from kubedrill.faults import on_node
-from kubedrill.faults.services import SERVICES, script
+from kubedrill.faults.services import FROZEN, SERVICES, script
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 _FREEZE = script(SERVICES["etcd"], "freeze")
 
 
+@register
 @dataclass
 class QuorumLoss:
     """The etcd members of ``nodes`` hang, so that those that are left are no majority.
 
     Their data are not touched.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (FROZEN, on_node.UNITS)
 
     nodes: tuple[str, ...]
     subject: str = "etcd"

@@ -9,15 +9,17 @@ available.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 from kubedrill.cluster.undo_timer import LOAD_PREFIX
 from kubedrill.faults import on_node
 from kubedrill.faults.on_node import Script
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 DISKS = {"etcd": "/var/lib/etcd", "containerd": "/var/lib/containerd", "root": "/"}
 """Whose filesystem is filled → a folder on it (kubeadm's and containerd's defaults)."""
@@ -50,6 +52,7 @@ while True:
 back."""
 
 
+@register
 @dataclass
 class DiskFull:
     """The filesystem of ``whose`` (a key of :data:`DISKS`) on the node ``subject`` is full, but for the last percent.
@@ -57,6 +60,8 @@ class DiskFull:
     One file is allocated, not written: that takes a second, and its removal gives everything back
     at once.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, on_node.UNITS)
 
     subject: str
     whose: str
@@ -96,9 +101,12 @@ class DiskFull:
         on_node.heal(cluster, self.subject, fill(self.whose, DISKS[self.whose]))
 
 
+@register
 @dataclass
 class Load:
     """The node ``subject`` is out of ``what``: "memory" or "cpu"."""
+
+    traces: ClassVar[tuple[Trace, ...]] = (on_node.UNITS,)
 
     subject: str
     what: str

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 from kubedrill.cluster.api import ADMIN_CONF
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
+from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 BREAKS: dict[str, dict[str, Any]] = {
     "image missing": {"image": "kubedrill.invalid/no-such-image:v0"},
@@ -31,12 +33,15 @@ SYMPTOMS = {
 """What is wrong → how Kubernetes tells it of the new pod."""
 
 
+@register
 @dataclass
 class BadRollout:
     """The Deployment ``deployment`` of ``namespace`` gets a release with something wrong.
 
     A key of :data:`BREAKS`.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (on_node.UNITS,)
 
     namespace: str
     deployment: str

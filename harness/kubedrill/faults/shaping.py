@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.faults import on_node
 from kubedrill.faults.network import find_place
 from kubedrill.faults.on_node import Script
+from kubedrill.faults.traces import NodeTrace, Stage, register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
+    from kubedrill.faults.traces import Trace
 
 DISCIPLINES = {
     "latency": "netem delay 100ms 20ms",
@@ -31,12 +34,42 @@ _DEFAULTS = ("noqueue", "fq_codel", "pfifo_fast", "fq", "mq")
 """Root disciplines that the kernel sets by itself, and puts back once ours is deleted."""
 
 
+_DETECT = """\
+tc qdisc show 2>/dev/null | while read -r _ kind _ _ dev root rest; do
+  case "$kind $root $dev" in "netem root veth"* | "tbf root veth"*) ;;
+    "netem root "* | "tbf root "*) out "$kind $dev" "$rest" ;;
+  esac
+done"""
+"""Nobody's fault: a discipline on a pod's own veth (the bandwidth plugin's)."""
+
+
+def _delete(what: str) -> str:
+    """Delete a discipline; one that looks like the owner's is left."""
+    kind, dev = what.split()
+    shown = f"tc qdisc show dev {shlex.quote(dev)} | grep -E 'qdisc {kind} .*root' | grep -Eq '{'|'.join(MARKS)}'"
+    owner = f"echo it is not one that kubedrill makes: 'tc qdisc del dev {dev} root' if nobody needs it >&2; exit 1"
+    return f"if {shown}; then tc qdisc del dev {shlex.quote(dev)} root; else {owner}; fi"
+
+
+QUEUES = NodeTrace(
+    kind="qdisc",
+    text="queueing discipline {what} slows the network down ({detail})",
+    stage=Stage.QUEUE,
+    ours=lambda item: any(mark in item.detail for mark in MARKS),
+    detect=lambda _node: _DETECT,
+    repair=_delete,
+)
+
+
+@register
 @dataclass
 class Shaping:
     """What the node ``subject`` sends is delayed or slowed down, as ``kind`` says.
 
     A key of :data:`DISCIPLINES`.
     """
+
+    traces: ClassVar[tuple[Trace, ...]] = (QUEUES, on_node.UNITS)
 
     subject: str
     kind: str

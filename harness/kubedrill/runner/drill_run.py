@@ -16,8 +16,8 @@ from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, 
 from kubedrill.base.model import STEADY, Check, Event, Header, ProbeSpec
 from kubedrill.cluster.timers import LiveTimers
 from kubedrill.core.context import DrillContext
+from kubedrill.core.leftovers import Baseline
 from kubedrill.core.recovery import wait_clean, wait_healthy
-from kubedrill.core.residue import Marks
 from kubedrill.core.undo import Undos
 from kubedrill.core.watchers import Watchers
 from kubedrill.probes import ProbeSession, find_targets, standard_probes
@@ -134,7 +134,7 @@ class _DrillRun:
         return DrillContext(cluster, self.run.app, timers, rng)
 
     def _drill(self, ctx: DrillContext) -> None:
-        before = Marks.read(self.cluster)
+        before = Baseline.read(self.cluster)
         where = self._where()
         specs = standard_probes(where, self.cluster.settings)
         self._header(ctx.targets, specs)
@@ -168,7 +168,7 @@ class _DrillRun:
             asked_inside=endpoints.asked_inside,
         )
 
-    def _drill_under_traffic(self, context: DrillContext, before: Marks) -> None:
+    def _drill_under_traffic(self, context: DrillContext, before: Baseline) -> None:
         """Everything that happens while the probes ask."""
         probes, timeouts = self.cluster.settings.probes, self.cluster.settings.timeouts
         self.run.progress.step("probes", f"steady state: {probes.warmup_s:g} s without a failure")
@@ -212,7 +212,7 @@ class _DrillRun:
                 Check("everything was healed", False, str(error), "all undos succeed")
             )
 
-    def _recover(self, before: Marks) -> None:
+    def _recover(self, before: Baseline) -> None:
         """Wait until the cluster is healthy and nothing of the fault is left."""
         started = time.monotonic()
         try:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import Unsafe
 from kubedrill.cluster.health import find_problems
-from kubedrill.core.residue import leftovers
+from kubedrill.core.leftovers import find_blocking
 from kubedrill.faults import PowerCut, QuorumGone, QuorumLoss, on_node
+from kubedrill.faults.traces import HiddenTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
 def find_unfit(cluster: Cluster) -> list[str]:
     """Why a drill must not begin: what is unhealthy, and what an earlier fault left behind."""
     problems = find_problems(cluster.api, cluster.hosts, cluster.inventory)
-    known = ("unreachable", "api")  # these are problems already, in words of their own
     left = [
         item
-        for item in leftovers(cluster.inventory, cluster.hosts, cluster.api)
-        if item.kind not in known
+        for item in find_blocking(cluster.inventory, cluster.hosts, cluster.api)
+        if not isinstance(item.trace, HiddenTrace)  # find_problems tells what does not answer
     ]
     heal = f"; run 'kubedrill heal --inventory {cluster.inventory.path}'"
     return problems + [f"{item}{heal}" for item in left]

@@ -15,14 +15,13 @@ from kubernetes.client import ApiException
 
 from kubedrill.apps import SampleApp
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
-from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.power import Power
-from kubedrill.cluster.watchdog import Watchdog
-from kubedrill.core.residue import OWN_TAINT, Residue, end_process, scan
+from kubedrill.core.leftovers import scan
+from kubedrill.faults.in_cluster import NO_API
+from kubedrill.faults.traces import ClusterTrace, HarnessTrace, HiddenTrace, Leftover, NodeTrace
 from kubedrill.probes.standard import NAMESPACE as PROBES_NAMESPACE
-from kubedrill.runner.heal_nodes import ON_NODE, REPAIR_S, command
 from kubedrill.runner.lease import ClusterLease
 from kubedrill.runner.lock import run_lock
 
@@ -32,22 +31,12 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
-ORDER = (
-    "unreachable",
-    *ON_NODE,
-    "api",
-    "cordon",
-    "taint",
-    "pod",
-    "namespace",
-    "watchdog",
-    "process",
-)
-"""Power first, so that SSH works; then the nodes, so that the API works; then what is in the
-cluster."""
+REPAIR_S = 120.0
+"""Seconds for one repair on one node; the longest, starting a kubelet or an undo that uncordons,
+takes some seconds."""
 
 ROUNDS = 4
-"""Looks at most: what is seen at once, behind a node that was off, behind an API that was down, and
+"""Scans at most: what is seen at once, behind a node that was off, behind an API that was down, and
 once more."""
 
 OWN_NAMESPACES = (SampleApp.namespace, PROBES_NAMESPACE)
@@ -56,15 +45,19 @@ OWN_NAMESPACES = (SampleApp.namespace, PROBES_NAMESPACE)
 
 @dataclass
 class Healed:
-    """What was found, what could not be repaired and why, and what is left now."""
+    """What was detected, what could not be repaired and why, and what is left now."""
 
-    found: list[Residue] = field(default_factory=list)
-    failed: dict[Residue, str] = field(default_factory=dict)
-    left: list[Residue] = field(default_factory=list)
+    detected: list[Leftover] = field(default_factory=list)
+    failed: dict[Leftover, str] = field(default_factory=dict)
+    left: list[Leftover] = field(default_factory=list)
 
 
 def heal(
-    inventory: Inventory, settings: Settings, tell: Callable[[str], None], *, dry_run: bool = False
+    inventory: Inventory,
+    settings: Settings,
+    report: Callable[[str], None],
+    *,
+    dry_run: bool = False,
 ) -> Healed:
     """Find what faults left on a cluster and put it back; ``dry_run``: only find it.
 
@@ -73,11 +66,11 @@ def heal(
         ConfigErrors: the inventory's keys cannot be used.
     """
     if dry_run:
-        with _Healer(inventory, settings, tell) as healer:
-            left = healer.look()
+        with _Healer(inventory, settings, report) as healer:
+            left = healer.scan()
             return Healed(left, {}, left)
-    with run_lock(inventory), _Healer(inventory, settings, tell) as healer:
-        healer.alone()
+    with run_lock(inventory), _Healer(inventory, settings, report) as healer:
+        healer.hold_lease()
         return healer.run()
 
 
@@ -85,16 +78,16 @@ class _Healer(ExitStack):
     """Repairs by kind; the API is connected as soon as a control plane gives its credentials."""
 
     def __init__(
-        self, inventory: Inventory, settings: Settings, tell: Callable[[str], None]
+        self, inventory: Inventory, settings: Settings, report: Callable[[str], None]
     ) -> None:
         super().__init__()
-        self.inventory, self.settings, self.tell = inventory, settings, tell
+        self.inventory, self.settings, self.report = inventory, settings, report
         self.hosts = self.enter_context(Hosts(inventory, settings))
         self.power = Power(inventory, settings)
         self._api: ClusterApi | None = None
         self.result = Healed()
 
-    def alone(self) -> None:
+    def hold_lease(self) -> None:
         """Hold the cluster's lease, where there is an API to hold it in.
 
         One that is down or refuses is no obstacle.
@@ -115,157 +108,82 @@ class _Healer(ExitStack):
                 return None
         return self._api
 
-    def look(self) -> list[Residue]:
+    def scan(self) -> list[Leftover]:
         """Everything that is left now; an API that cannot be asked is one more thing."""
-        found = scan(self.inventory, self.hosts, self.api(), OWN_NAMESPACES)
+        items = scan(self.inventory, self.hosts, self.api(), OWN_NAMESPACES)
         if self._api is None:
-            found.append(
-                Residue(
-                    "api", "cluster", "no answer", "no control plane gave its credentials over SSH"
+            items.append(
+                Leftover(
+                    NO_API.kind,
+                    "cluster",
+                    "no answer",
+                    "no control plane gave its credentials over SSH",
                 )
             )
-        return sorted(set(found), key=lambda item: (ORDER.index(item.kind), item))
+        return sorted(set(items), key=lambda item: (item.trace.stage, item))
 
     def run(self) -> Healed:
         """Look and repair until nothing is left, or nothing more can be done."""
-        left = self.look()
+        left = self.scan()
         for _ in range(ROUNDS):
             for item in left:
-                if item not in self.result.found:
-                    self.result.found.append(item)
-                    self.tell(f"found     {item}")
+                if item not in self.result.detected:
+                    self.result.detected.append(item)
+                    self.report(f"found     {item}")
             repaired = [item for item in left if self._repaired(item)]
             if not repaired:
                 break
             self._settle(repaired)
-            left = self.look()
+            left = self.scan()
         self.result.left = left
         return self.result
 
-    def _repaired(self, item: Residue) -> bool:
-        """Repair one thing; a failure is kept and the next is tried."""
+    def _repaired(self, item: Leftover) -> bool:
+        """Repair one thing; a failure is remembered and the next is tried."""
         try:
             self._repair(item)
         except (StepFailed, DeadlineExceeded) as error:
-            self._failed(item, str(error))
+            self._fail(item, str(error))
         except ApiException as error:
-            self._failed(item, f"the API refused with {error.status}: {error.reason}")
+            self._fail(item, f"the API refused with {error.status}: {error.reason}")
         else:
-            self.tell(f"repaired  {item}")
+            self.report(f"repaired  {item}")
             self.result.failed.pop(item, None)
             return True
         return False
 
-    def _failed(self, item: Residue, why: str) -> None:
-        self.result.failed[item] = why
-        self.tell(f"failed    {item}: {why}")
+    def _fail(self, item: Leftover, reason: str) -> None:
+        self.result.failed[item] = reason
+        self.report(f"failed    {item}: {reason}")
 
-    def _repair(self, item: Residue) -> None:
-        if item.kind == "fill" and any(
-            other.kind in ("unit", "kept") and other.where == item.where
+    def _repair(self, item: Leftover) -> None:
+        needed = any(
+            other.kind in item.trace.needed_by and other.where == item.where
             for other in self.result.failed
-        ):
+        )
+        if needed:
             raise StepFailed("left, as an undo on this node failed and may need it")
-        if item.kind in ON_NODE:
-            self.hosts.change(item.where, command(item), REPAIR_S)
-        elif item.kind in ("unreachable", "watchdog"):
-            self._power_on(item)
-        elif item.kind == "api":
-            self._await_api()
-        elif item.kind == "process":
-            end_process(self.inventory, int(item.what))
-        else:
-            self._repair_in_cluster(item)
-
-    def _power_on(self, item: Residue) -> None:
-        """Wake the node, then switch it on.
-
-        One that is off cannot be woken, which some commands call a failure.
-        """
-        node = self.inventory.node(item.where)
-        asleep = ""
-        try:
-            self.power.resume(node)
-        except StepFailed as error:
-            asleep = f"{error}; "
-        try:
-            self.power.on(node)
-        except StepFailed as error:
-            raise StepFailed(f"{asleep}{error}") from error
-        self.hosts.forget(node)
-        if item.kind == "watchdog":
-            Watchdog(self.inventory, node.name, None, 0).disarm()
-
-    def _await_api(self) -> None:
-        def answers() -> bool | Waiting:
+        trace = item.trace
+        if isinstance(trace, NodeTrace):
+            self.hosts.change(item.where, trace.repair(item.what), REPAIR_S)
+        elif isinstance(trace, ClusterTrace):
             api = self.api()
             if api is None:
-                return Waiting("no control plane gives its credentials over SSH")
-            try:
-                return (
-                    True
-                    if api.get_raw("/readyz").strip() == "ok"
-                    else Waiting("it says it is not ready")
-                )
-            except (StepFailed, ApiException) as error:
-                return Waiting(str(error))
+                raise StepFailed("no control plane gives the API's credentials over SSH")
+            trace.repair(api, item)
+        elif isinstance(trace, HiddenTrace | HarnessTrace):
+            trace.repair(self, item)
 
-        wait_for(
-            "the API to answer",
-            answers,
-            seconds=self.settings.timeouts.api_up,
-            setting="api_up",
-            poll_s=2.0,
-        )
-
-    def _repair_in_cluster(self, item: Residue) -> None:
-        api = self.api()
-        if api is None:
-            raise StepFailed("no control plane gives the API's credentials over SSH")
-        if item.kind == "cordon":
-            api.cordon(item.where, on=False)
-        elif item.kind == "taint":
-            kept = [
-                taint
-                for taint in api.node(item.where).spec.taints or []
-                if not taint.key.startswith(OWN_TAINT)
-            ]
-            api.core.patch_node(
-                item.where, {"spec": {"taints": api.client.sanitize_for_serialization(kept)}}
-            )
-        elif item.kind == "pod":
-            namespace, _, name = item.what.partition("/")
-            api.delete(
-                [
-                    {
-                        "apiVersion": "v1",
-                        "kind": "Pod",
-                        "metadata": {"name": name, "namespace": namespace},
-                    }
-                ]
-            )
-        else:
-            api.delete([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": item.what}}])
-
-    def _settle(self, repaired: list[Residue]) -> None:
+    def _settle(self, repaired: list[Leftover]) -> None:
         """Wait for what takes its time: a boot, the end of a namespace.
 
-        The next look tells where it did not come.
+        The next scan tells where it did not come.
         """
         for item in repaired:
             try:
-                if item.kind == "unreachable":
-                    self._await_boot(item.where)
-                elif item.kind == "namespace" and self._api is not None:
-                    self._api.wait_namespace_gone(item.what)
+                if isinstance(item.trace, HiddenTrace):
+                    item.trace.settle(self, item)
+                elif isinstance(item.trace, ClusterTrace) and self._api is not None:
+                    item.trace.settle(self._api, item)
             except (StepFailed, DeadlineExceeded) as error:
-                self._failed(item, str(error))
-
-    def _await_boot(self, node: str) -> None:
-        def boots() -> bool | Waiting:
-            return True if self.hosts.reachable(node) else Waiting("no answer over SSH")
-
-        seconds = self.settings.timeouts.node_boot
-        wait_for(
-            f"{node} to answer over SSH", boots, seconds=seconds, setting="node_boot", poll_s=2.0
-        )
+                self._fail(item, str(error))

@@ -160,8 +160,8 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setitem(OFFERED, drill.name, drill)
         monkeypatch.setattr(game_day, "pause", lambda _s: None)
         monkeypatch.setattr(recovery, "find_problems", lambda *_: problems or [])
-        monkeypatch.setattr(recovery, "find_residue", lambda *_: [])
-        monkeypatch.setattr(game_day, "Marks", SimpleNamespace(read=lambda _ctx: None))
+        monkeypatch.setattr(recovery, "find_leftovers", lambda *_: [])
+        monkeypatch.setattr(game_day, "Baseline", SimpleNamespace(read=lambda _ctx: None))
         monkeypatch.setattr(game_day, "judge_rounds", lambda _path, _rounds: [])
         users = MagicMock()
         users.__enter__.return_value = users

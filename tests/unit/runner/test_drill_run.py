@@ -76,9 +76,9 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     monkeypatch.setattr(recovery, "find_problems", lambda *_: list(found))
     monkeypatch.setattr(drill_run, "find_unfit", lambda _ctx: list(found))
-    monkeypatch.setattr(recovery, "find_residue", lambda *_: [])
+    monkeypatch.setattr(recovery, "find_leftovers", lambda *_: [])
     monkeypatch.setattr(drill_run, "LiveTimers", SimpleNamespace(read=lambda *_: None))
-    monkeypatch.setattr(drill_run, "Marks", SimpleNamespace(read=lambda _ctx: None))
+    monkeypatch.setattr(drill_run, "Baseline", SimpleNamespace(read=lambda _ctx: None))
     monkeypatch.setattr(drill_run, "find_targets", lambda *_args, **_options: None)
     monkeypatch.setattr(drill_run, "standard_probes", lambda *_: ())
     monkeypatch.setattr(drill_run, "ProbeSession", Session)
@@ -303,13 +303,13 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(
     assert found.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
 
 
-def test_residue_fails_the_drill_by_name(
+def test_leftovers_fail_the_drill_by_name(
     tmp_path: Path, problems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "_SETTLE_S", 0.0)
     monkeypatch.setattr(
         recovery,
-        "find_residue",
+        "find_leftovers",
         lambda *_: ["w1: service kubelet is failed" + "!" * len(problems)],
     )
     drill_run.run_drill(bench(tmp_path), Drill(lambda _ctx: None))

@@ -16,8 +16,8 @@ from kubedrill.cluster.hosts import CommandResult, Hosts
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.read_only import ReadOnlyClient, ReadOnlyHosts, ReadOnlyPower
 from kubedrill.config import Settings
+from kubedrill.core.leftovers import script
 from kubedrill.core.progress import Silent
-from kubedrill.core.residue_nodes import script
 from kubedrill.drills import ALL
 from kubedrill.faults import NetworkCut
 from kubedrill.faults.network import load

@@ -13,27 +13,31 @@ import pytest
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Node
 from kubedrill.config import Settings
-from kubedrill.core.residue import Residue
+from kubedrill.faults import static_pods
+from kubedrill.faults.traces import TRACES, Leftover, NodeTrace
 from kubedrill.runner import heal as module
-from kubedrill.runner import heal_nodes
-from kubedrill.runner.heal import ORDER, heal
-from kubedrill.runner.heal_nodes import ON_NODE, command
+from kubedrill.runner.heal import heal
 
-TABLE = Residue("table", "w1", "inet kubedrill_fault")
-FILL = Residue("fill", "w1", "/var/lib/kubedrill-fault-x", "7")
-UNDO = Residue("unit", "w1", "kubedrill-undo-w1-kubelet-stop.timer", "active")
-CORDON = Residue("cordon", "w1", "cordoned")
-SPACE = Residue("namespace", "cluster", "kubedrill-x")
-OFF = Residue("unreachable", "w1", "could not be looked at", "no answer")
-API = Residue("api", "cluster", "no answer", "503")
+TABLE = Leftover("table", "w1", "inet kubedrill_fault")
+FILL = Leftover("file", "w1", "/var/lib/kubedrill-fault-x", "7")
+UNDO = Leftover("unit", "w1", "kubedrill-undo-w1-kubelet-stop.timer", "active")
+CORDON = Leftover("cordon", "w1", "cordoned")
+SPACE = Leftover("namespace", "cluster", "kubedrill-x")
+OFF = Leftover("unreachable", "w1", "could not be looked at", "no answer")
+API = Leftover("api", "cluster", "no answer", "503")
+
+
+def command(item: Leftover) -> str:
+    assert isinstance(item.trace, NodeTrace)
+    return item.trace.repair(item.what)
 
 
 class Cluster:
     """A cluster with things left on it; a repair that is not in ``stuck`` takes its thing away."""
 
-    def __init__(self, *left: Residue) -> None:
+    def __init__(self, *left: Leftover) -> None:
         self.left, self.stuck, self.done = set(left), set[str](), list[str]()
-        self.behind: dict[str, Residue] = {}  # what shows once a thing is repaired
+        self.behind: dict[str, Leftover] = {}  # what shows once a thing is repaired
 
     def repair(self, kind: str) -> None:
         self.done.append(kind)
@@ -59,7 +63,7 @@ class Hosts:
         kinds = [
             item.kind
             for item in self.cluster.left
-            if item.kind in ON_NODE and command(item) == line
+            if isinstance(item.trace, NodeTrace) and command(item) == line
         ]
         self.cluster.repair(kinds[0])
 
@@ -113,7 +117,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_clean_cluster_is_not_touched(run: Any) -> None:
     cluster = Cluster()
     result = run(cluster)
-    assert (result.found, result.left, cluster.done) == ([], [], [])
+    assert (result.detected, result.left, cluster.done) == ([], [], [])
 
 
 def test_a_node_that_is_off_is_switched_on_though_it_cannot_be_woken(
@@ -140,7 +144,7 @@ def test_everything_is_put_back_nodes_before_the_cluster(run: Any) -> None:
     cluster = Cluster(SPACE, CORDON, FILL, UNDO, TABLE)
     result = run(cluster)
     assert result.left == []
-    assert cluster.done == ["table", "unit", "fill", "cordon", "namespace"]
+    assert cluster.done == ["table", "unit", "file", "cordon", "namespace"]
 
 
 def test_all_others_are_put_back_though_one_fails_and_it_is_named(run: Any) -> None:
@@ -157,7 +161,7 @@ def test_what_a_node_without_power_and_a_dead_api_hid_is_found_later(run: Any) -
     cluster.behind = {"unreachable": TABLE, "table": API, "api": CORDON}
     result = run(cluster)
     assert result.left == []
-    assert set(result.found) == {OFF, TABLE, API, CORDON}
+    assert set(result.detected) == {OFF, TABLE, API, CORDON}
 
 
 def test_files_stay_while_the_undo_that_may_need_them_failed(run: Any) -> None:
@@ -168,10 +172,15 @@ def test_files_stay_while_the_undo_that_may_need_them_failed(run: Any) -> None:
     assert "an undo on this node failed" in result.failed[FILL]
 
 
-def test_every_kind_of_residue_has_its_place_in_the_order() -> None:
-    from kubedrill.core.residue_nodes import _WORDS  # noqa: PLC0415 - only here
-
-    assert set(ORDER) == set(_WORDS)
+def test_power_comes_first_then_nodes_then_the_cluster() -> None:
+    stages = sorted((trace.stage, kind) for kind, trace in TRACES.items())
+    assert [kind for _, kind in stages] == [
+        "unreachable",
+        *("table", "frozen", "paused", "unit", "qdisc", "aside", "file"),
+        *("service", "manifest", "parked"),
+        *("api", "cordon", "taint", "pod", "namespace"),
+        *("watchdog", "process"),
+    ]
 
 
 @pytest.fixture
@@ -179,8 +188,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     parked, place = tmp_path / "parked", tmp_path / "manifests"
     parked.mkdir()
     place.mkdir()
-    monkeypatch.setattr(heal_nodes, "PARKED", str(parked))
-    monkeypatch.setattr(heal_nodes, "MANIFESTS", str(place))
+    monkeypatch.setattr(static_pods, "PARKED", str(parked))
+    monkeypatch.setattr(static_pods, "MANIFESTS", str(place))
     return parked, place
 
 
@@ -192,7 +201,7 @@ def test_a_parked_manifest_comes_back_and_its_folder_goes(folders: tuple[Path, P
     parked, place = folders
     (parked / "etcd.yaml").write_text("kind: Pod\n")
     for _ in range(2):  # safe to repeat
-        assert sh(command(Residue("manifest", "cp1", "etcd"))).returncode == 0
+        assert sh(command(Leftover("manifest", "cp1", "etcd"))).returncode == 0
     assert (place / "etcd.yaml").read_text() == "kind: Pod\n"
     assert not parked.exists()
 
@@ -201,18 +210,18 @@ def test_a_manifest_in_place_is_never_overwritten(folders: tuple[Path, Path]) ->
     parked, place = folders
     (parked / "etcd.yaml").write_text("old\n")
     (place / "etcd.yaml").write_text("new\n")
-    done = sh(command(Residue("parked", "cp1", "etcd.yaml")))
+    done = sh(command(Leftover("parked", "cp1", "etcd.yaml")))
     assert done.returncode == 1
     assert "differs" in done.stderr
     assert (place / "etcd.yaml").read_text() == "new\n"
     (parked / "etcd.yaml").write_text("new\n")
-    assert sh(command(Residue("parked", "cp1", "etcd.yaml"))).returncode == 0
+    assert sh(command(Leftover("parked", "cp1", "etcd.yaml"))).returncode == 0
     assert not (parked / "etcd.yaml").exists()
 
 
 def test_a_manifest_without_a_copy_is_a_failure_that_says_so(folders: tuple[Path, Path]) -> None:
     assert folders[0].is_dir()
-    done = sh(command(Residue("manifest", "cp1", "etcd")))
+    done = sh(command(Leftover("manifest", "cp1", "etcd")))
     assert done.returncode == 1
     assert "no copy" in done.stderr
 
@@ -227,14 +236,14 @@ def test_what_was_kept_aside_gets_its_place_back_but_for_data_that_are_of_no_use
     (tmp_path / "member.kubedrill-fault/snap").touch()
     for kept in (certificate, data):
         for _ in range(2):  # safe to repeat
-            assert sh(command(Residue("kept", "cp1", f"{kept}.kubedrill-fault"))).returncode == 0
+            assert sh(command(Leftover("aside", "cp1", f"{kept}.kubedrill-fault"))).returncode == 0
     assert certificate.read_text() == "good\n"
     assert (data / "snap").exists()
     (tmp_path / "member.kubedrill-fault").mkdir()
-    both = sh(command(Residue("kept", "cp1", f"{data}.kubedrill-fault")))
+    both = sh(command(Leftover("aside", "cp1", f"{data}.kubedrill-fault")))
     assert "both there" in both.stderr
     (tmp_path / "kubedrill-fault-added").touch()
-    removed = sh(command(Residue("kept", "cp1", f"{data}.kubedrill-fault")))
+    removed = sh(command(Leftover("aside", "cp1", f"{data}.kubedrill-fault")))
     assert (removed.returncode, "removed from etcd already" in removed.stderr) == (1, True)
 
 
@@ -249,5 +258,5 @@ def test_an_undo_is_disarmed_only_after_it_succeeded() -> None:
 
 def test_names_from_a_node_cannot_run_anything() -> None:
     bad = "/x/kubedrill-fault; echo y"
-    done = sh(f'rm() {{ printf %s "$3"; }}; {command(Residue("fill", "w1", bad))}')
+    done = sh(f'rm() {{ printf %s "$3"; }}; {command(Leftover("file", "w1", bad))}')
     assert done.stdout == bad

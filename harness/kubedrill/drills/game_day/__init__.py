@@ -17,11 +17,11 @@ from kubedrill.base.waits import pause
 from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.leftovers import Baseline, find_leftovers
 from kubedrill.core.limits import PLANE_LOSS_S
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import Expected, Prediction, expected_limits
 from kubedrill.core.recovery import wait_clean, wait_healthy
-from kubedrill.core.residue import Marks
 from kubedrill.drills import (
     failover_worker,
     leader_takeover,
@@ -115,7 +115,7 @@ class GameDay(Drill):
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
         until = time.monotonic() + ctx.cluster.settings.game_day.minutes * 60
-        before, made, left_out = Marks.read(ctx.cluster), list[Round](), dict[str, str]()
+        before, made, left_out = Baseline.read(ctx.cluster), list[Round](), dict[str, str]()
         try:
             with Writing(ledger), OrderUsers(ctx) as users:
                 for entry in map(Entry.read, ctx.targets[1:]):
@@ -170,7 +170,7 @@ def require_known(settings: Settings, where: str) -> None:
 
 
 def _round(
-    ctx: DrillContext, entry: Entry, number: int, before: Marks, users: OrderUsers
+    ctx: DrillContext, entry: Entry, number: int, before: Baseline, users: OrderUsers
 ) -> Round | str:
     """Make one round; where it cannot be made now, return why not."""
     drill, settings = OFFERED[entry.name], ctx.cluster.settings

@@ -16,9 +16,19 @@ from kubernetes.client import ApiException
 from kubedrill.apps import APPLIED_LABEL
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Node
-from kubedrill.core import residue
-from kubedrill.core.residue import Marks, find_residue, leftovers, scan, scan_api
-from kubedrill.core.residue_nodes import Residue, parse, script
+from kubedrill.cluster import watchdog
+from kubedrill.core import leftovers
+from kubedrill.core.leftovers import (
+    Baseline,
+    find_blocking,
+    find_leftovers,
+    parse,
+    scan,
+    scan_api,
+    script,
+)
+from kubedrill.faults import power
+from kubedrill.faults.traces import Leftover
 
 CONTROL = Node("cp1", "10.0.0.1", ("control_plane",))
 WORKER = Node("w1", "10.0.0.2", ("worker",))
@@ -135,13 +145,13 @@ def test_a_service_that_does_not_run_is_told_unless_its_owner_does_without(
     change: Any, lacks: str | None
 ) -> None:
     state = dict(line.split("=") for line in RUNNING.format("keepalived").splitlines()) | change
-    text = "--services--\n" + "\n".join(f"{key}={value}" for key, value in state.items())
+    text = "--service--\n" + "\n".join(f"{key}={value}" for key, value in state.items())
     found = [str(item) for item in parse("cp1", text)]
     assert found == ([f"cp1: service keepalived is {lacks}, expected active"] if lacks else [])
 
 
 def test_a_kubelet_that_is_not_there_is_always_told() -> None:
-    text = "--services--\nId=kubelet.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=disabled\n"
+    text = "--service--\nId=kubelet.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=disabled\n"
     assert [str(item) for item in parse("w1", text)] == [
         "w1: service kubelet is inactive, expected active"
     ]
@@ -192,7 +202,7 @@ class Api:
         self.core = SimpleNamespace(list_namespace=lambda: SimpleNamespace(items=listed))
 
 
-def test_the_clusters_own_taints_and_namespaces_are_not_residue() -> None:
+def test_the_clusters_own_taints_and_namespaces_are_no_leftovers() -> None:
     api: Any = Api(
         cordoned=True,
         taints=("node.example/gpu", "kubedrill.io/drain"),
@@ -208,15 +218,15 @@ def test_the_clusters_own_taints_and_namespaces_are_not_residue() -> None:
     assert found == [
         "w1: left behind: cordoned",
         "w1: left behind: taint kubedrill.io/drain=:NoSchedule",
-        "cluster: namespace still there: kubedrill-x",
         "cluster: pod still there: default/alone",
+        "cluster: namespace still there: kubedrill-x",
     ]
     assert "cluster: namespace still there: kubedrill-app" in map(
         str, scan_api(api, ("kubedrill-app",))
     )
 
 
-def test_a_namespace_that_was_made_for_the_users_application_is_residue_only_while_no_run_is_under_way() -> (
+def test_a_namespace_that_was_made_for_the_users_application_is_a_leftover_only_while_no_run_is_under_way() -> (
     None
 ):
     api: Any = Api(spaces=[("shop", {APPLIED_LABEL: "own-app"}), ("theirs", {})])
@@ -244,9 +254,9 @@ def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch
     def read(node: Node, _script: str, _seconds: float) -> Any:
         if node.name == "w1":
             raise StepFailed("w1 is unreachable")
-        return SimpleNamespace(stdout="--services--\n" + HEALTHY)
+        return SimpleNamespace(stdout="--service--\n" + HEALTHY)
 
-    monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: ["w1"])
+    monkeypatch.setattr(power, "armed_watchdogs", lambda _inventory: ["w1"])
     found = scan(inventory(CONTROL, WORKER), cast("Any", SimpleNamespace(read=read)), None)
     assert [str(item) for item in found] == [
         "w1: could not be looked at: w1 is unreachable",
@@ -254,21 +264,21 @@ def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch
     ]
 
 
-def context(monkeypatch: pytest.MonkeyPatch, api: Api, *found: Residue) -> Any:
-    monkeypatch.setattr(residue, "armed_watchdogs", lambda _inventory: [])
-    lines = "".join(f"{item.kind}\t{item.what}\t{item.detail}\n" for item in found)
-    hosts = SimpleNamespace(read=lambda *_: SimpleNamespace(stdout=f"{lines}--services--\n"))
+def context(monkeypatch: pytest.MonkeyPatch, api: Api, *found: Leftover) -> Any:
+    monkeypatch.setattr(power, "armed_watchdogs", lambda _inventory: [])
+    lines = "".join(f"--{item.kind}--\n{item.what}\t{item.detail}\n" for item in found)
+    hosts = SimpleNamespace(read=lambda *_: SimpleNamespace(stdout=f"{lines}--service--\n"))
     return SimpleNamespace(inventory=inventory(WORKER), hosts=hosts, api=api)
 
 
-def test_only_what_was_not_there_before_the_drill_is_its_residue(
+def test_only_what_was_not_there_before_the_drill_is_left_by_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    vim = Residue("frozen", "w1", "7", "vim")
-    before = Marks.read(context(monkeypatch, Api(taints=("kubedrill.io/a",)), vim))
-    table = Residue("table", "w1", "inet kubedrill_fault")
+    vim = Leftover("frozen", "w1", "7", "vim")
+    before = Baseline.read(context(monkeypatch, Api(taints=("kubedrill.io/a",)), vim))
+    table = Leftover("table", "w1", "inet kubedrill_fault")
     after = context(monkeypatch, Api(cordoned=True), vim, table)
-    assert find_residue(after, before) == [
+    assert find_leftovers(after, before) == [
         "left behind: w1: cordoned",
         "lost: w1: taint kubedrill.io/a=:NoSchedule",
         "w1: firewall table inet kubedrill_fault of a fault is still there",
@@ -278,9 +288,12 @@ def test_only_what_was_not_there_before_the_drill_is_its_residue(
 def test_a_drill_does_not_begin_on_what_is_kubedrills_but_minds_no_choice_of_the_owner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    vim, table = Residue("frozen", "w1", "7", "vim"), Residue("table", "w1", "inet kubedrill_fault")
+    vim, table = (
+        Leftover("frozen", "w1", "7", "vim"),
+        Leftover("table", "w1", "inet kubedrill_fault"),
+    )
     ctx = context(monkeypatch, Api(), vim, table)
-    assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == [table]
+    assert find_blocking(ctx.inventory, ctx.hosts, ctx.api) == [table]
 
 
 @pytest.mark.parametrize(
@@ -295,9 +308,9 @@ def test_a_drill_does_not_begin_on_what_is_kubedrills_but_minds_no_choice_of_the
 def test_a_network_that_a_fault_slowed_down_is_no_choice_of_the_owner(
     monkeypatch: pytest.MonkeyPatch, shown: str, ours: bool
 ) -> None:
-    slow = Residue("qdisc", "w1", "netem eth0", shown)
+    slow = Leftover("qdisc", "w1", "netem eth0", shown)
     ctx = context(monkeypatch, Api(), slow)
-    assert leftovers(ctx.inventory, ctx.hosts, ctx.api) == ([slow] if ours else [])
+    assert find_blocking(ctx.inventory, ctx.hosts, ctx.api) == ([slow] if ours else [])
 
 
 def test_a_watching_process_whose_run_is_over_is_found_and_ended(
@@ -310,16 +323,16 @@ def test_a_watching_process_whose_run_is_over_is_found_and_ended(
     mine = subprocess.Popen([*idle, str(place / "undo-test-w1.json")], stdin=pipe)
     others = subprocess.Popen([*idle, str(place / "undo-another-w1.json")], stdin=pipe)
     try:
-        found = residue.scan_harness_host(inventory(WORKER))
+        found = leftovers.scan_harness_host(inventory(WORKER))
         assert [str(item) for item in found] == [
             f"the harness host: process {mine.pid} (watchdog) of a run that is over still runs"
         ]
-        residue.end_process(inventory(WORKER), others.pid)
-        residue.end_process(inventory(WORKER), mine.pid)
+        watchdog.end_watcher(inventory(WORKER), others.pid)
+        watchdog.end_watcher(inventory(WORKER), mine.pid)
         assert mine.wait(30) != 0
         assert others.poll() is None
         (place / "undo-test-w1.json").write_text("{}")
-        assert [str(item) for item in residue.scan_harness_host(inventory(WORKER))] == [
+        assert [str(item) for item in leftovers.scan_harness_host(inventory(WORKER))] == [
             "w1: power watchdog still armed (on the harness host)"
         ]
     finally:
