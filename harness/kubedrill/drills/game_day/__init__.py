@@ -17,7 +17,7 @@ from kubedrill.base.waits import pause
 from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
-from kubedrill.core.leftovers import Baseline, find_leftovers
+from kubedrill.core.leftovers import Baseline
 from kubedrill.core.limits import PLANE_LOSS_S
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import Expected, Prediction, expected_limits
