@@ -71,6 +71,16 @@ def message_of(result: dict[str, Any]) -> str | None:
     return text if len(text) <= MESSAGE_LIMIT else "…" + text[-MESSAGE_LIMIT:]
 
 
+def _role_name(role: Any) -> str:
+    """The role's own name; the collection's before it would only repeat itself."""
+    return str(role.get_name(include_role_fqcn=False))
+
+
+def _task_name(task: Any, role: Any) -> str:
+    name = str(task.get_name(include_role_fqcn=False))
+    return name.removeprefix(f"{_role_name(role)} : ") if role else name
+
+
 class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible has no types
     """Writes the events; everything else of Ansible's output stays as it is."""
 
@@ -98,10 +108,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible has no types
         line = {
             "kind": kind,
             "host": host,
-            "task": task.get_name().removeprefix(f"{role.get_name()} : " if role else "")
-            if task
-            else "",
-            "role": role.get_name() if role else "",
+            "task": _task_name(task, role) if task else "",
+            "role": _role_name(role) if role else "",
             "at": time.clock_gettime_ns(time.CLOCK_MONOTONIC),
             "data": data or {},
         }

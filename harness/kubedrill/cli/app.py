@@ -45,7 +45,7 @@ ROTATED = ("config", "certificate", "passwords")
 def app() -> None:
     """The order service: queue, database, cache, workers and web, all highly available.
 
-    Docs/orders.md.
+    See docs/orders.md.
     """
 
 

@@ -1,6 +1,6 @@
 """Is a cluster ready for an upgrade? Looks at it as it stands and changes nothing.
 
-Docs/readiness.md.
+See docs/readiness.md.
 
 :func:`~kubedrill.readiness.gather.gather` makes a frozen
 :class:`~kubedrill.readiness.model.Snapshot` of everything that was read,

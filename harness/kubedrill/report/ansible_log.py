@@ -64,16 +64,17 @@ class AnsibleLog:
 
 
 def task_name(header: str) -> str:
-    """The name that a task has in a record, from the one in a log.
+    """The name that a task has in a record (kubedrill.core.ansible_lane), from the one in a log.
 
-    Harness/kubedrill/core/ansible_lane.py.
-
-    >>> task_name("drain : Evict the pods"), task_name("upgrade : upgrade kubeadm"), task_name("Look")
-    ('drain: Evict the pods', 'upgrade kubeadm', 'Look')
+    >>> task_name("kubedrill.kubeadm.drain : Evict the pods"), task_name("drain : Evict the pods")
+    ('drain: Evict the pods', 'drain: Evict the pods')
+    >>> task_name("upgrade : upgrade kubeadm"), task_name("Look")
+    ('upgrade kubeadm', 'Look')
     """
     role, between, task = header.partition(" : ")
     if not between:
         return header
+    role = role.rpartition(".")[2]
     return task if task.startswith(role) else f"{role}: {task}"
 
 
