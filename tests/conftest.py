@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kubedrill.acceptance.fixtures import *  # noqa: F403 - fixtures of live suites
 from kubedrill.base.model import Node
 from kubedrill.cluster.inventory import Inventory
 

@@ -1,15 +1,22 @@
-"""pytest plugin: options and fixtures for suites that check a live cluster.
+"""The pytest plugin: options and fixtures for checks of a live cluster.
 
-Inactive until a test asks for one of its fixtures: without ``--inventory`` that fails and says what
-to do, it is never skipped. Fixtures of one session share one set of connections.
+Every name begins with ``kubedrill``, so that the plugin disturbs no other suite of the same
+environment. A fixture that cannot be had fails and says what to do; it is never skipped. Fixtures
+of one session share one set of connections.
 
 ::
 
-    pytest tests/acceptance --inventory inventories/local
+    pytest --pyargs kubedrill.acceptance --inventory inventories/local
+    pytest my_checks --kubedrill-inventory inventories/local
+
+pytest-testinfra, which kubedrill uses as a library, is a plugin too and has an option that
+pytest-ansible has: where both are installed, add ``-p no:pytest11.testinfra``.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +33,13 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
-NODE_FIXTURES = {"node": "nodes", "control_plane": "control_planes", "worker": "workers"}
+NODE_FIXTURES = {
+    "kubedrill_node": "nodes",
+    "kubedrill_control_plane": "control_planes",
+    "kubedrill_worker": "workers",
+}
 """Fixture that a test is repeated for → which nodes of the inventory."""
+ACCEPTANCE = "kubedrill.acceptance"
 
 _INVENTORY: pytest.StashKey[Inventory] = pytest.StashKey()
 
@@ -36,7 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of this plugin."""
     group = parser.getgroup("kubedrill", "checks of a live cluster")
     group.addoption(
-        "--inventory", metavar="PATH", help="Ansible inventory that describes the cluster"
+        "--kubedrill-inventory",
+        metavar="PATH",
+        help="Ansible inventory of the cluster; the acceptance suite takes --inventory too",
     )
     group.addoption(
         "--kubedrill-config",
@@ -49,8 +63,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--drills",
         metavar="NAMES",
-        default="",
-        help="drills to run, separated by commas, 'all' or 'none'; without it the standard ones",
+        default="none",
+        help="drills to run: names separated by commas, 'standard' or 'all' (default: none)",
     )
     group.addoption(
         "--drill-seed",
@@ -69,26 +83,60 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "drill: breaks something on purpose and judges the outage")
 
 
+def add_inventory_option(parser: pytest.Parser) -> None:
+    """Add the short ``--inventory`` unless another plugin, such as pytest-ansible, has it."""
+    group = parser.getgroup("kubedrill")
+    with contextlib.suppress(ValueError, argparse.ArgumentError):
+        group.addoption("--inventory", metavar="PATH", help="the same as --kubedrill-inventory")
+
+
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Add the short option where the suite is named as a package.
+
+    pytest loads the conftest.py of ``--pyargs`` only after it has read the command line.
+    """
+    packages = {arg.partition("::")[0] for arg in args}
+    if early_config.known_args_namespace.pyargs and any(
+        name == ACCEPTANCE or name.startswith(f"{ACCEPTANCE}.") for name in packages
+    ):
+        add_inventory_option(parser)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repeat a test for every node (fixtures ``node``, ``control_plane``, ``worker``) of the inventory."""
-    wanted = [name for name in NODE_FIXTURES if name in metafunc.fixturenames]
-    if not wanted:
-        return
-    inventory = _inventory(metafunc.config)
-    for name in wanted:
-        nodes = getattr(inventory, NODE_FIXTURES[name])
-        metafunc.parametrize(name, nodes, ids=[node.name for node in nodes], scope="session")
+    """Repeat a test for every node of its kind in the inventory: see :data:`NODE_FIXTURES`."""
+    for name, group in NODE_FIXTURES.items():
+        if name in metafunc.fixturenames:
+            nodes = getattr(load_inventory(metafunc.config), group)
+            metafunc.parametrize(name, nodes, ids=[node.name for node in nodes], scope="session")
 
 
-def _inventory(config: pytest.Config) -> Inventory:
-    from kubedrill.cluster.inventory import Inventory  # noqa: PLC0415 - only suites for live clusters pay for it
+def inventory_path(config: pytest.Config) -> str | None:
+    """Return the inventory that the command line names, None where it names none.
+
+    pytest-ansible's ``--inventory`` has a list of paths as its default, which nobody named.
+    """
+    path = config.getoption("--kubedrill-inventory") or config.getoption("--inventory", None)
+    return path if isinstance(path, str) else None
+
+
+def load_inventory(config: pytest.Config) -> Inventory:
+    """Return the inventory that the command line names.
+
+    Raises:
+        pytest.UsageError: it names none, or one with mistakes.
+    """
+    # only suites for live clusters pay for it
+    from kubedrill.cluster.inventory import Inventory  # noqa: PLC0415
 
     if _INVENTORY not in config.stash:
-        path = config.getoption("--inventory")
+        path = inventory_path(config)
         try:
             if not path:
                 raise UsageError(
-                    "these tests need a cluster: add --inventory PATH, such as inventories/local"
+                    "these tests need a cluster: "
+                    "add --kubedrill-inventory PATH, such as inventories/local"
                 )
             config.stash[_INVENTORY] = Inventory.load(path)
         except KubedrillError as error:
@@ -97,40 +145,44 @@ def _inventory(config: pytest.Config) -> Inventory:
 
 
 @pytest.fixture(scope="session")
-def inventory(pytestconfig: pytest.Config) -> Inventory:
-    """The inventory of ``--inventory``."""
-    return _inventory(pytestconfig)
+def kubedrill_inventory(pytestconfig: pytest.Config) -> Inventory:
+    """The inventory of ``--kubedrill-inventory``."""
+    return load_inventory(pytestconfig)
 
 
 @pytest.fixture(scope="session")
-def settings(pytestconfig: pytest.Config) -> Settings:
+def kubedrill_settings(pytestconfig: pytest.Config) -> Settings:
     """The settings of ``--kubedrill-config``."""
-    from kubedrill.config import load_settings  # noqa: PLC0415 - see _inventory
-    from kubedrill.drills import ALL  # noqa: PLC0415 - see _inventory
+    from kubedrill.config import load_settings  # noqa: PLC0415 - see load_inventory
+    from kubedrill.drills import ALL  # noqa: PLC0415 - see load_inventory
 
     path = pytestconfig.getoption("--kubedrill-config")
     return load_settings(Path(path) if path else None, ALL)
 
 
 @pytest.fixture(scope="session")
-def hosts(inventory: Inventory, settings: Settings) -> Iterator[Hosts]:
+def kubedrill_hosts(
+    kubedrill_inventory: Inventory, kubedrill_settings: Settings
+) -> Iterator[Hosts]:
     """SSH to the nodes, for the whole session."""
-    from kubedrill.cluster.hosts import Hosts  # noqa: PLC0415 - see _inventory
+    from kubedrill.cluster.hosts import Hosts  # noqa: PLC0415 - see load_inventory
 
-    with Hosts(inventory, settings) as opened:
+    with Hosts(kubedrill_inventory, kubedrill_settings) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def api(inventory: Inventory, hosts: Hosts, settings: Settings) -> Iterator[ClusterApi]:
+def kubedrill_api(
+    kubedrill_inventory: Inventory, kubedrill_hosts: Hosts, kubedrill_settings: Settings
+) -> Iterator[ClusterApi]:
     """The cluster's API through the virtual address, for the whole session."""
-    from kubedrill.cluster.api import ClusterApi  # noqa: PLC0415 - see _inventory
+    from kubedrill.cluster.api import ClusterApi  # noqa: PLC0415 - see load_inventory
 
-    with ClusterApi.connect(inventory, hosts, settings) as connected:
+    with ClusterApi.connect(kubedrill_inventory, kubedrill_hosts, kubedrill_settings) as connected:
         yield connected
 
 
 @pytest.fixture
-def ti(node: Node, hosts: Hosts) -> object:
-    """The testinfra host of ``node``."""
-    return hosts.testinfra(node)
+def kubedrill_testinfra(kubedrill_node: Node, kubedrill_hosts: Hosts) -> object:
+    """The testinfra host of ``kubedrill_node``."""
+    return kubedrill_hosts.testinfra(kubedrill_node)

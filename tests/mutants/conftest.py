@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.pytest_plugin import inventory_path
+
 if TYPE_CHECKING:
     import pytest
 
@@ -22,7 +24,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
     They are not skipped, they are another suite.
     """
-    return True if collection_path.name == "live" and not config.getoption("--inventory") else None
+    return True if collection_path.name == "live" and not inventory_path(config) else None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "kubedrill-schedule"
 DRILL = ["kubedrill", "drill", "pod-killed", "--inventory", "/target/inventory.yml"]
-LIMITS = ["--config", "/opt/kubedrill/kubedrill.yml"]
+LIMITS = ["--config", "/opt/kubedrill/kubedrill/project/kubedrill.yml"]
 TO = "1.36.3"
 WEIGHTY = (Severity.BLOCKER, Severity.UNKNOWN)
 """What a verdict is made of; of what only warns, the Job's own pod is part while it runs."""

@@ -1,1 +1,1 @@
-"""Makes release bundles and images: what nodes get. Imports nothing of the rest."""
+"""Makes release bundles and images: what nodes get. Imports kubedrill.base only."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import tarfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base.project import ROOT
 from kubedrill.bundle.cache import remove_tree, tree_digest
 from kubedrill.bundle.debian import bootstrap, package_versions
 from kubedrill.bundle.errors import BuildFailed, Unsupported
@@ -21,8 +21,9 @@ from kubedrill.bundle.releases import DEBIAN_SUITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-SAMPLE_APP = Path(__file__).resolve().parents[3] / "apps" / "sample"
+SAMPLE_APP = ROOT / "apps" / "sample"
 IMAGE = "image.tar"
 LAYER = "layer.tar"
 PACKAGES = "packages.json"

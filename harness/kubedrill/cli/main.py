@@ -18,7 +18,9 @@ _INTERRUPTED = 4
 
 
 COMMANDS = {
-    "doctor": "kubedrill.cli.doctor",
+    "doctor": "kubedrill.cli.host",
+    "init": "kubedrill.cli.host",
+    "completion": "kubedrill.cli.host",
     "bundle": "kubedrill.bundle.cli",
     "up": "kubedrill.cli.cluster",
     "down": "kubedrill.cli.cluster",

@@ -15,7 +15,7 @@ from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.cluster.pod_target import pod_target
 from kubedrill.config import load_settings
 
-IMAGE_PLAYBOOK = "playbooks/kubedrill_image.yml"
+IMAGE_PLAYBOOK = "kubedrill_image.yml"
 
 
 @click.group()

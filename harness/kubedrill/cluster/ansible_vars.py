@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kubedrill.base.errors import ConfigErrors
-from kubedrill.config import PROJECT_ROOT
+from kubedrill.base.project import COLLECTIONS_PATH, PLAYBOOKS, ROOT, state_folder
 
 READ_TIMEOUT_S = 120
 """Seconds for one Ansible start; about 1 s on an idle machine, more where dynamic inventories ask a
@@ -29,14 +29,15 @@ def ansible_program(name: str) -> str:
 
 
 def ansible_environment() -> dict[str, str]:
-    """Environment for Ansible.
+    """Environment for Ansible: wherever the user stands, the same ansible.cfg and collection.
 
-    The project's ansible.cfg wherever the user stands, plain UTF-8 output.
+    The ansible.cfg is that of the folder with the state where there is one, else kubedrill's.
+    Output is plain UTF-8.
     """
     environment = dict(os.environ)
-    config = PROJECT_ROOT / "ansible.cfg"
-    if config.exists():
-        environment.setdefault("ANSIBLE_CONFIG", str(config))
+    config = next(c for f in (state_folder(), ROOT) if (c := f / "ansible.cfg").exists())
+    environment.setdefault("ANSIBLE_CONFIG", str(config))
+    environment.setdefault("ANSIBLE_COLLECTIONS_PATH", str(COLLECTIONS_PATH))
     environment.update({"ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"})
     return environment
 
@@ -83,8 +84,7 @@ def _is_read(name: str) -> bool:
 
 def _playbook_dir() -> list[str]:
     """Make the variables of playbooks/group_vars apply, as they do when a playbook runs."""
-    directory = PROJECT_ROOT / "playbooks"
-    return ["--playbook-dir", str(directory)] if directory.is_dir() else []
+    return ["--playbook-dir", str(PLAYBOOKS)]
 
 
 def _resolve(path: Path, templated: dict[str, list[str]]) -> dict[str, dict[str, Any]]:

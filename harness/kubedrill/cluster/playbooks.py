@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.base.project import PLAYBOOKS, state_folder
 from kubedrill.cluster.ansible_vars import ansible_environment, ansible_program
-from kubedrill.config import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -89,7 +89,7 @@ def run_playbook(  # noqa: PLR0913 - each is named by the caller
     forks: int | None = None,
     log_path: Path | None = None,
 ) -> PlaybookResult:
-    """Run a playbook (path relative to the project, or absolute) to its end.
+    """Run a playbook to its end: one of the collection, by its name, or an absolute path.
 
     ``forks`` is how many nodes are worked on at a time; ansible.cfg's number when it is not given.
     ``on_event`` is called from the calling thread for each event as it happens. Extra variables are
@@ -103,10 +103,11 @@ def run_playbook(  # noqa: PLR0913 - each is named by the caller
             own message.
         DeadlineExceeded: it did not end within ``timeout_s`` seconds (timeouts.playbook).
     """
-    path = Path(playbook) if Path(playbook).is_absolute() else PROJECT_ROOT / playbook
+    path = PLAYBOOKS / playbook  # an absolute path stays what it is
     if not path.exists():
         raise UsageError(
-            f"there is no playbook {path}; install kubedrill from a checkout (pip install -e .)"
+            f"there is no playbook {path}; expected one of "
+            f"{', '.join(sorted(each.name for each in PLAYBOOKS.glob('*.yml')))}"
         )
     with tempfile.TemporaryDirectory(prefix="kubedrill-playbook-") as directory:
         argv = [ansible_program("ansible-playbook"), "-i", str(inventory.path.resolve()), str(path)]
@@ -176,7 +177,7 @@ class _Run:
         return subprocess.Popen(
             self.argv,
             env=environment,
-            cwd=PROJECT_ROOT,
+            cwd=state_folder(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -32,9 +32,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
+from kubedrill.base.project import state_folder
 from kubedrill.cluster.ssh_options import SshOptions
 from kubedrill.cluster.vagrant import made_by_vagrant, vagrant_environment
-from kubedrill.config import PROJECT_ROOT
 from kubedrill.local.unfreeze import unfreeze
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Power:
         try:
             done = subprocess.run(
                 argv,
-                cwd=PROJECT_ROOT,
+                cwd=state_folder(),
                 env=switch.environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -308,7 +308,7 @@ class Machine:
 
 def find_machine(name: str, environment: Mapping[str, str]) -> Machine | None:
     """The virtual machine of that name which Vagrant made, None where it made none."""
-    state = Path(environment.get("VAGRANT_DOTFILE_PATH") or PROJECT_ROOT / ".vagrant")
+    state = Path(environment.get("VAGRANT_DOTFILE_PATH") or state_folder() / ".vagrant")
     for found in (state / "machines" / name).glob("*/id"):
         return Machine(found.parent.name, found.read_text(encoding="utf-8").strip())
     return None

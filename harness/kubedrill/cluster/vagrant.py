@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed, UsageError
-from kubedrill.config import PROJECT_ROOT
+from kubedrill.base.project import IN_CHECKOUT, PLAYBOOKS, ROOT, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from kubedrill.cluster.inventory import Inventory
 
-LOCAL_INVENTORY = PROJECT_ROOT / "inventories" / "local"
+LOCAL_INVENTORY = ROOT / "inventories" / "local"
 _SIZE_VARIABLE = "vm_memory_mb"
 """A node with a size is one that Vagrant makes; a machine of one's own has the size that it has."""
 _LAST_LINES = 15
@@ -51,7 +52,7 @@ class VagrantCluster:
 
         untyped: Any = vagrant.Vagrant
         self._vagrant = untyped(
-            str(PROJECT_ROOT), env=self.environment, out_cm=self._collect, err_cm=self._collect
+            str(ROOT), env=self.environment, out_cm=self._collect, err_cm=self._collect
         )
 
     def up(
@@ -132,14 +133,19 @@ class VagrantCluster:
 
 
 def vagrant_environment(inventory_path: Path, cluster_name: str) -> dict[str, str]:
-    """Return the environment in which Vagrant sees this inventory.
+    """Return the environment in which Vagrant, run anywhere, sees this inventory.
 
-    Other clusters than the local one get own state.
+    Each cluster but a checkout's local one has a folder of its own for Vagrant's state.
     """
-    environment = dict(os.environ)
-    if inventory_path.resolve() != LOCAL_INVENTORY:
+    state = state_folder()
+    environment = {
+        **os.environ,
+        "KUBEDRILL_PLAYBOOKS": str(PLAYBOOKS),
+        "KUBEDRILL_PYTHON": sys.executable,
+        "KUBEDRILL_STATE": str(state),
+        "VAGRANT_CWD": str(ROOT),
+    }
+    if not IN_CHECKOUT or state != ROOT or inventory_path.resolve() != LOCAL_INVENTORY:
         environment["KUBEDRILL_INVENTORY"] = str(inventory_path.resolve())
-        environment["VAGRANT_DOTFILE_PATH"] = str(
-            PROJECT_ROOT / ".vagrant" / f"state-{cluster_name}"
-        )
+        environment["VAGRANT_DOTFILE_PATH"] = str(state / ".vagrant" / f"state-{cluster_name}")
     return environment

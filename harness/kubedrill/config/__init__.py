@@ -5,7 +5,6 @@ Typed, optional, with every mistake reported at once.
 
 from kubedrill.config.settings import (
     DEFAULT_FILE,
-    PROJECT_ROOT,
     GameDay,
     History,
     Load,
@@ -18,7 +17,6 @@ from kubedrill.config.settings import (
 
 __all__ = [
     "DEFAULT_FILE",
-    "PROJECT_ROOT",
     "GameDay",
     "History",
     "Load",

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 
 DEFAULT_FILE = "kubedrill.yml"
-PROJECT_ROOT = Path(__file__).resolve().parents[3]
-"""Where ``site.yml``, ``playbooks/`` and ``roles/`` stand: the checkout that this package was
-installed from."""
 
 
 def _seconds(default: float, why: str) -> Any:

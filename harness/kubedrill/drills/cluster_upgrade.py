@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
 
-PLAYBOOK = "playbooks/upgrade.yml"
+PLAYBOOK = "upgrade.yml"
 _BUNDLE = re.compile(r"v(\d+)\.(\d+)\.(\d+)-\w+")
 
 Version = tuple[int, int, int]

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
 
-PLAYBOOK = "playbooks/rollback.yml"
+PLAYBOOK = "rollback.yml"
 SAVE = "Save a snapshot of etcd"
 STOP = "Stop etcd, API servers, and the kubelets that are newer"
 START = "Start the older release"

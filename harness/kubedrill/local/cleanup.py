@@ -1,8 +1,9 @@
 """Removes what this project made on this host, and nothing else: `make clean`.
 
 Nodes, networks and images are known by their label or name, files by their place. Reports stay:
-they are the user's. Imports the standard library, :mod:`kubedrill.bundle.cache` and
-:mod:`kubedrill.local.unfreeze` only, so that it works where .venv is broken or gone.
+they are the user's. Imports the standard library, :mod:`kubedrill.base.project`,
+:mod:`kubedrill.bundle.cache` and :mod:`kubedrill.local.unfreeze` only, so that it works where .venv
+is broken or gone.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kubedrill.base import project
 from kubedrill.bundle.cache import cache_root
 from kubedrill.local.unfreeze import unfreeze
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = project.state_folder()
 DOCKER = "/usr/bin/docker"
 LABEL = "org.kubedrill"
 IMAGES = "kubedrill/node"
@@ -27,15 +29,17 @@ CACHE_ENTRIES = ("parts", "bundles", "node", "docker", "go", "build.lock")
 POOL = Path("/var/lib/libvirt/images")
 """Where :mod:`kubedrill.local.box` puts kernels and disks, all with the prefix ``kubedrill-``; a
 box's volume has it too."""
-FILES = (
-    ".vagrant",
+_CHECKOUT_FILES = (
     ".venv",
     ".mypy_cache",
     ".ruff_cache",
     ".pytest_cache",
     ".import_linter_cache",
-    "kubedrill.egg-info",
+    "build",
+    "harness/kubedrill.egg-info",
 )
+FILES = (".vagrant", *(_CHECKOUT_FILES if project.IN_CHECKOUT else ()))
+"""What is removed below :data:`ROOT`; outside a checkout only the nodes' state is kubedrill's."""
 
 
 def docker_lines(*arguments: str) -> list[str]:
@@ -52,8 +56,13 @@ def remove_virtual_machines(state: Path) -> list[str]:
     machines = [path for path in state.glob("machines/*/*/id") if path.parent.name != "docker"]
     if not machines:
         return []
-    environment = {**os.environ, "VAGRANT_DOTFILE_PATH": str(state)}
-    subprocess.run(["vagrant", "destroy", "--force"], cwd=ROOT, env=environment, check=True)
+    environment = {
+        **os.environ,
+        "KUBEDRILL_PLAYBOOKS": str(project.PLAYBOOKS),
+        "VAGRANT_CWD": str(project.ROOT),
+        "VAGRANT_DOTFILE_PATH": str(state),
+    }
+    subprocess.run(["vagrant", "destroy", "--force"], env=environment, check=True)
     return [f"virtual machine {path.parent.parent.name}" for path in machines]
 
 

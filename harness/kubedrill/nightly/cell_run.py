@@ -15,7 +15,7 @@ import yaml
 
 from kubedrill.base.errors import KubedrillError
 from kubedrill.base.model import VerdictKind
-from kubedrill.config import PROJECT_ROOT, Settings
+from kubedrill.base.project import state_folder
 from kubedrill.nightly.clusters import take_away
 from kubedrill.nightly.inventory import free_network, write_inventory
 from kubedrill.nightly.parts import KUBEDRILL, Ended, run_part
@@ -32,6 +32,7 @@ from kubedrill.nightly.state import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kubedrill.config import Settings
     from kubedrill.nightly.cells import Cell
     from kubedrill.nightly.plan import Plan
 
@@ -209,7 +210,7 @@ class CellRun:
             DiskFull: less is free than the plan wants.
         """
         wanted = self.bench.plan.min_free_gb
-        for place in dict.fromkeys((self.bench.reports, PROJECT_ROOT)):
+        for place in dict.fromkeys((self.bench.reports, state_folder())):
             free = shutil.disk_usage(place).free / 1e9
             if free < wanted:
                 raise DiskFull(

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from kubedrill.config import PROJECT_ROOT
+from kubedrill.base.project import state_folder
 from kubedrill.local.docker_daemon import daemon_problem
 from kubedrill.local.node_image import DOCKER
 from kubedrill.local.unfreeze import unfreeze
@@ -42,7 +42,7 @@ def take_away(  # noqa: PLR0913 - each is named by the caller
         ended = run_part(argv, log, mark=mark, limit_s=limit_s, heal_s=1)
     left = _remove_from_docker(cluster)
     if not left and (ended is None or ended.result == "ok"):
-        for folder in (secrets_folder(cluster), PROJECT_ROOT / ".vagrant" / f"state-{cluster}"):
+        for folder in (secrets_folder(cluster), state_folder() / ".vagrant" / f"state-{cluster}"):
             shutil.rmtree(folder, ignore_errors=True)
         return ended, ""
     return (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.base.project import state_folder
 from kubedrill.cluster.endpoint import ADDRESSES, BALANCERS, EXTERNAL, VIRTUAL
-from kubedrill.config import PROJECT_ROOT
 from kubedrill.local.node_container import overlapping
 from kubedrill.nightly.state import write_whole
 
@@ -49,7 +49,7 @@ def free_network(wanted: str, taken: set[str], routes: str) -> str:
 
 def secrets_folder(cluster: str) -> Path:
     """Where the Vagrantfile puts the keys of a cluster's nodes."""
-    return PROJECT_ROOT / ".vagrant" / cluster
+    return state_folder() / ".vagrant" / cluster
 
 
 def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Path:

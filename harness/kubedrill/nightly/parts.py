@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from kubedrill.config import PROJECT_ROOT
+from kubedrill.base.project import IN_CHECKOUT, PATH_ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,10 +86,9 @@ def run_part(argv: Sequence[str], log: Path, *, mark: str, limit_s: float, heal_
 
 
 def _python_path() -> str:
-    """This checkout first, wherever the part is run."""
-    return os.pathsep.join(
-        filter(None, [str(PROJECT_ROOT / "harness"), os.environ.get("PYTHONPATH", "")])
-    )
+    """A checkout first, wherever the part is run; an installed kubedrill is found as it is."""
+    checkout = str(PATH_ENTRY) if IN_CHECKOUT else ""
+    return os.pathsep.join(filter(None, [checkout, os.environ.get("PYTHONPATH", "")]))
 
 
 def _end(process: subprocess.Popen[bytes], mark: str, heal_s: float) -> int | None:

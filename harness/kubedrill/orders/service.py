@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
-IMAGES_PLAYBOOK = "playbooks/orders_images.yml"
+IMAGES_PLAYBOOK = "orders_images.yml"
 NODES_NEEDED = 3
 """Of queue and database each member stands on a node of its own."""
 

@@ -10,18 +10,19 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 import yaml
 import zstandard
 
+from kubedrill.base import project
 from kubedrill.bundle import own_image
-from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.own_image import own_items, own_reference
 from kubedrill.bundle.processes import Processes
 from kubedrill.bundle.recipes import BuildContext, order
 from kubedrill.bundle.wheels import part_of_lock, platforms_of, project_name
 
 if TYPE_CHECKING:
+    import pytest
+
     from kubedrill.bundle.recipes import Recipe
 
 CHECKOUT = Path(__file__).parents[3]
@@ -72,7 +73,7 @@ def test_wheels_for_a_newer_glibc_are_not_taken() -> None:
 
 
 def test_the_schedules_start_this_image() -> None:
-    folder = CHECKOUT / "schedule" / "kubernetes"
+    folder = CHECKOUT / "deploy" / "kubernetes"
     used = {
         found
         for path in folder.glob("*.yaml")
@@ -84,7 +85,7 @@ def test_the_schedules_start_this_image() -> None:
 def test_the_image_is_started_as_the_user_that_the_schedules_name() -> None:
     [item] = own_items()
     documents = list(
-        yaml.safe_load_all((CHECKOUT / "schedule" / "kubernetes" / "cronjob.yaml").read_text())
+        yaml.safe_load_all((CHECKOUT / "deploy" / "kubernetes" / "cronjob.yaml").read_text())
     )
     pods = [
         d["spec"]["jobTemplate"]["spec"]["template"]["spec"]
@@ -99,27 +100,15 @@ def test_a_change_of_the_code_makes_the_small_layer_anew_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = {name: recipe.key for name, recipe in recipes().items()}
-    for name in own_image.FOLDERS:
-        (tmp_path / name).mkdir(parents=True)
-    for name in own_image.FILES:
-        (tmp_path / name).write_bytes((CHECKOUT / name).read_bytes())
-    monkeypatch.setattr(own_image, "CHECKOUT", tmp_path)
+    changed = tmp_path / "__init__.py"
+    changed.write_text("# another\n")
+    files = {**project.installed_files(), "kubedrill/__init__.py": changed}
+    monkeypatch.setattr(own_image, "installed_files", lambda: files)
     after = {name: recipe.key for name, recipe in recipes().items()}
     assert {name for name in after if after[name] != before[name]} == {"image-kubedrill"}
 
 
-def test_an_installation_without_a_checkout_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(own_image, "CHECKOUT", tmp_path)
-    with pytest.raises(
-        Unsupported,
-        match=r"lacks harness, bundle, .*requirements.lock: the image is built from a whole",
-    ):
-        own_items()
-
-
-def test_the_checkout_in_the_image_is_readable_and_its_programs_can_be_started(
+def test_what_a_wheel_installs_is_readable_in_the_image_and_its_programs_can_be_started(
     tmp_path: Path,
 ) -> None:
     """The image's own layer, as it is written, without the 400 MB below it."""
@@ -143,10 +132,10 @@ def test_the_checkout_in_the_image_is_readable_and_its_programs_can_be_started(
     }
     assert started == {f"usr/local/bin/{name}" for name in names}
     needed = (
-        "harness/kubedrill/cli/main.py",
-        "playbooks/upgrade.yml",
-        "roles/drain/tasks/main.yml",
-        "ansible.cfg",
+        "kubedrill/cli/main.py",
+        "kubedrill/project/ansible.cfg",
+        f"{project.COLLECTION_NAME}/playbooks/upgrade.yml",
+        f"{project.COLLECTION_NAME}/roles/drain/tasks/main.yml",
     )
     assert {modes[f"opt/kubedrill/{name}"] for name in needed} == {0o644}
     assert f"opt/kubedrill/kubedrill-{PROJECT['version']}.dist-info/METADATA" in modes

@@ -1,21 +1,43 @@
 """The plugin as users meet it: pytest in a child process, on a suite of their own."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from kubedrill.drills import STANDARD
 
 SUITE = """
 import pytest
 
 @pytest.mark.node
-def test_each(node):
-    assert node.address.startswith("10.0.0.")
+def test_each(kubedrill_node):
+    assert kubedrill_node.address.startswith("10.0.0.")
 
-def test_planes(control_plane, inventory):
-    assert control_plane in inventory.control_planes
+def test_planes(kubedrill_control_plane, kubedrill_inventory):
+    assert kubedrill_control_plane in kubedrill_inventory.control_planes
 
 def test_plain():
     pass
+"""
+STRANGER = """
+import pytest
+
+@pytest.fixture(params=["left", "right"])
+def node(request):
+    return request.param
+
+@pytest.fixture
+def worker():
+    return "a bee"
+
+def test_its_own_node(node):
+    assert node in ("left", "right")
+
+def test_its_own_worker(worker):
+    assert worker == "a bee"
 """
 HOSTS = """
 [control_planes]
@@ -28,11 +50,15 @@ workers
 [cluster:vars]
 cluster_virtual_address=10.0.0.10
 cluster_kubernetes_version=1.35.4
+drills_allowed=true
 """
+PYTEST_ANSIBLE = ("-p", "pytest_ansible.plugin", "-p", "no:pytest11.testinfra")
+ACCEPTANCE = ("--pyargs", "kubedrill.acceptance")
+ROOT = Path(__file__).resolve().parents[3]
 
 
-def run(directory: Path, *options: str) -> str:
-    (directory / "test_suite.py").write_text(SUITE, encoding="utf-8")
+def run(directory: Path, *options: str, suite: str = SUITE) -> str:
+    (directory / "test_suite.py").write_text(suite, encoding="utf-8")
     (directory / "hosts.ini").write_text(HOSTS, encoding="utf-8")
     argv = [
         sys.executable,
@@ -42,13 +68,16 @@ def run(directory: Path, *options: str) -> str:
         "-v",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:pytest-ansible",
         *options,
     ]
-    return subprocess.run(argv, cwd=directory, capture_output=True, text=True, check=False).stdout
+    done = subprocess.run(argv, cwd=directory, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
 def test_each_node_of_the_inventory_is_a_test_of_its_own(tmp_path: Path) -> None:
-    output = run(tmp_path, "--inventory", "hosts.ini")
+    output = run(tmp_path, "--kubedrill-inventory", "hosts.ini")
     for name in ("test_each[a]", "test_each[w]", "test_planes[a]", "test_plain"):
         assert f"::{name} PASSED" in output
     assert "4 passed" in output
@@ -56,13 +85,53 @@ def test_each_node_of_the_inventory_is_a_test_of_its_own(tmp_path: Path) -> None
 
 def test_without_an_inventory_it_says_what_to_do_and_skips_nothing(tmp_path: Path) -> None:
     output = run(tmp_path)
-    assert "these tests need a cluster: add --inventory PATH" in output
+    assert "these tests need a cluster: add --kubedrill-inventory PATH" in output
     assert "skipped" not in output
     assert "passed" not in output
 
 
 def test_an_inventory_with_mistakes_lists_them(tmp_path: Path) -> None:
     (tmp_path / "bad.ini").write_text("[control_planes]\na\n", encoding="utf-8")
-    output = run(tmp_path, "--inventory", "bad.ini")
+    output = run(tmp_path, "--kubedrill-inventory", "bad.ini")
     assert "a: has no ansible_host" in output
     assert "not in group cluster: a" in output
+
+
+def test_a_suite_that_uses_the_same_words_is_left_alone(tmp_path: Path) -> None:
+    output = run(tmp_path, suite=STRANGER)
+    assert "3 passed" in output
+    output = run(tmp_path, "--inventory", "hosts.ini", suite=STRANGER)
+    assert "unrecognized arguments: --inventory" in output
+
+
+def test_the_plugin_works_beside_pytest_ansible_and_xdist(tmp_path: Path) -> None:
+    beside = (*PYTEST_ANSIBLE, "-p", "xdist", "-n", "1")
+    suite = SUITE + "def test_theirs(ansible_adhoc):\n    assert ansible_adhoc().options\n"
+    output = run(tmp_path, *beside, "--kubedrill-inventory", "hosts.ini", suite=suite)
+    assert "5 passed" in output
+    output = run(tmp_path, *beside, "--inventory", "hosts.ini", suite=suite)
+    assert "5 passed" in output, "their option serves both"
+    output = run(tmp_path, *beside, suite=suite)
+    assert "add --kubedrill-inventory PATH" in output, "their default is nobody's cluster"
+
+
+@pytest.mark.parametrize("other", [(), PYTEST_ANSIBLE])
+@pytest.mark.parametrize("where", [ACCEPTANCE, (str(ROOT / "tests/acceptance"),)])
+def test_the_acceptance_suite_takes_the_short_option_by_its_package_and_by_its_path(
+    where: tuple[str, ...], other: tuple[str, ...], tmp_path: Path
+) -> None:
+    output = run(tmp_path, *other, *where, "--inventory", "hosts.ini", "--collect-only", "-q")
+    assert "test_services_run_and_start_at_boot[a-containerd]" in output
+    assert "error" not in output.lower()
+
+
+def test_no_drill_is_run_unless_it_is_named(tmp_path: Path) -> None:
+    def collect(*options: str) -> list[str]:
+        drills = (*ACCEPTANCE, "-m", "drill", "--collect-only", "-q")
+        output = run(tmp_path, *drills, "--inventory", "hosts.ini", *options)
+        return re.findall(r"test_drill\[(.+?)\]", output)
+
+    assert collect() == ["NOTSET"], "pytest's word for no parameter at all"
+    assert collect("--drills", "node-drain,pod-killed") == ["node-drain", "pod-killed"]
+    assert tuple(collect("--drills", "standard")) == STANDARD
+    assert set(STANDARD) < set(collect("--drills", "all"))

@@ -17,9 +17,11 @@ import yaml
 from kubedrill.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[3]
-SCHEDULE = ROOT / "schedule"
-UNITS = sorted((SCHEDULE / "systemd").iterdir())
-TEXTS = [path for path in sorted(SCHEDULE.rglob("*")) if path.is_file()]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+TEXTS = [
+    path for path in sorted(DEPLOY.rglob("*")) if path.is_file() and path.parent.name != "plans"
+]
 CALL = re.compile(r"(?:\.venv/bin/|\[|exec )kubedrill,? ([a-z]+)((?:[ ,]+[^\s,|&]+)*)")
 
 
@@ -68,7 +70,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 def test_systemd_knows_when_the_timer_fires() -> None:
     found = re.search(
         r"^OnCalendar=(.+)$",
-        (SCHEDULE / "systemd" / "kubedrill-nightly.timer").read_text(),
+        (DEPLOY / "systemd" / "kubedrill-nightly.timer").read_text(),
         re.MULTILINE,
     )
     assert found
@@ -86,7 +88,7 @@ def test_each_unit_runs_longer_than_the_longest_cycle() -> None:
 
 
 def test_the_crontab_has_five_fields_or_a_word_and_no_percent_sign() -> None:
-    lines = (SCHEDULE / "cron" / "kubedrill.crontab").read_text().splitlines()
+    lines = (DEPLOY / "cron" / "kubedrill.crontab").read_text().splitlines()
     jobs = [
         line
         for line in lines
@@ -109,12 +111,12 @@ def test_the_crontab_has_five_fields_or_a_word_and_no_percent_sign() -> None:
     ],
 )
 def test_ci_files_follow_their_schema(file: str, schema: list[str]) -> None:
-    done = tool("check-jsonschema", *schema, str(SCHEDULE / file))
+    done = tool("check-jsonschema", *schema, str(DEPLOY / file))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_actionlint_finds_nothing() -> None:
-    done = tool("actionlint", str(SCHEDULE / "github" / "kubedrill-nightly.yml"))
+    done = tool("actionlint", str(DEPLOY / "github" / "kubedrill-nightly.yml"))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -129,7 +131,7 @@ def test_kubernetes_takes_the_manifests(file: str, version: str, tmp_path: Path)
 
 
 def manifests(file: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((SCHEDULE / "kubernetes" / file).read_text()))
+    return list(yaml.safe_load_all((DEPLOY / "kubernetes" / file).read_text()))
 
 
 def pods() -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The agents of the acceptance suite.
 
-Small pods that tell what they see (agent.py), asked through the API server.
+Small pods that tell what they see (pod_agent.py), asked through the API server.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from acceptance_agents import AGENT_PORT, Agents, agent_pod, wait_complete
 
+from kubedrill.acceptance.agents import AGENT_PORT, Agents, agent_pod, wait_complete
+from kubedrill.acceptance.fixtures import *  # noqa: F403 - fixtures
 from kubedrill.orders.service import OrderService
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def namespace(api: ClusterApi) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def agent_code(api: ClusterApi, namespace: str) -> None:
-    code = Path(__file__).with_name("agent.py").read_text(encoding="utf-8")
+    code = Path(__file__).with_name("pod_agent.py").read_text(encoding="utf-8")
     meta = {"name": "agent", "namespace": namespace}
     api.apply(
         [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"agent.py": code}}]

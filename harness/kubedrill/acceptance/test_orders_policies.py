@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from acceptance_orders import ready_pods
 from kubernetes.client import ApiException, NetworkingV1Api
 from kubernetes.stream import stream
 
+from kubedrill.acceptance.orders import ready_pods
 from kubedrill.orders.manifests import NAMESPACE
 
 if TYPE_CHECKING:
@@ -119,8 +119,9 @@ def _address(api: ClusterApi, flow: Flow) -> str:
 
 
 def test_every_policy_has_a_flow_that_passes_or_one_that_must_not(api: ClusterApi) -> None:
-    found = NetworkingV1Api(api.client).list_namespaced_network_policy(NAMESPACE).items
-    assert {policy.metadata.name for policy in found} == {
+    networking: Any = NetworkingV1Api(api.client)
+    policies = networking.list_namespaced_network_policy(NAMESPACE).items
+    assert {policy.metadata.name for policy in policies} == {
         flow.policy for flow in [*ALLOWED, *FORBIDDEN]
     }
 

@@ -6,17 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from acceptance_agents import agent_pod, wait_complete
 from kubernetes.client import ApiException
 
+from kubedrill.acceptance.agents import agent_pod, wait_complete
 from kubedrill.cluster.api import ADMIN_CONF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kubedrill.base.model import Node
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.hosts import Hosts
-    from kubedrill.cluster.inventory import Inventory, Node
+    from kubedrill.cluster.inventory import Inventory
 
 pytestmark = pytest.mark.cluster
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from acceptance_orders import ready_pods
 from kubernetes.client import (
     ApiException,
     AuthorizationV1Api,
@@ -26,6 +25,7 @@ from kubernetes.client import (
     CertificatesV1Api,
 )
 
+from kubedrill.acceptance.orders import ready_pods
 from kubedrill.base.errors import StepFailed
 from kubedrill.orders import pki
 from kubedrill.orders.certificates import AUTHORITY, SIGNER, Certificates
@@ -218,7 +218,8 @@ def test_whoever_trusts_others_or_expects_another_name_is_not_served(
 
 def test_no_certificate_request_is_left(view: IngressView, api: ClusterApi) -> None:
     assert view.addresses
-    left = CertificatesV1Api(api.client).list_certificate_signing_request().items
+    certificates: Any = CertificatesV1Api(api.client)
+    left = certificates.list_certificate_signing_request().items
     assert not [request.metadata.name for request in left if request.spec.signer_name == SIGNER]
 
 
@@ -234,10 +235,9 @@ def test_the_autoscaler_has_figures(status: OrdersStatus, api: ClusterApi) -> No
     assert status.problem == ""
 
     def lacks() -> str | None:
-        found = AutoscalingV2Api(api.client).read_namespaced_horizontal_pod_autoscaler(
-            "web", NAMESPACE
-        )
-        active = [c for c in found.status.conditions or [] if c.type == "ScalingActive"]
+        autoscaling: Any = AutoscalingV2Api(api.client)
+        scaler = autoscaling.read_namespaced_horizontal_pod_autoscaler("web", NAMESPACE)
+        active = [c for c in scaler.status.conditions or [] if c.type == "ScalingActive"]
         return None if active and active[0].status == "True" else str(active and active[0].message)
 
     api.wait("the autoscaler to have figures", lacks, setting="metrics")
@@ -270,10 +270,8 @@ def test_accounts_may_do_what_they_need_and_nothing_else(  # noqa: PLR0917 - a t
             "resourceAttributes": {"namespace": NAMESPACE, "verb": verb, "resource": resource},
         },
     }
-    assert (
-        AuthorizationV1Api(api.client).create_subject_access_review(review).status.allowed
-        is allowed
-    )
+    authorization: Any = AuthorizationV1Api(api.client)
+    assert authorization.create_subject_access_review(review).status.allowed is allowed
 
 
 def test_a_privileged_pod_is_refused(status: OrdersStatus, api: ClusterApi) -> None:

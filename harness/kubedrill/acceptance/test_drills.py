@@ -1,7 +1,7 @@
 """The drills, last: one run, one report, one test for each drill's verdict.
 
-``--drills NAME,NAME`` chooses some, ``all`` every one, ``none`` leaves them out; without it the
-standard ones run. ``--drill-seed`` repeats the choices of an earlier run.
+Only those that ``--drills`` names: NAME,NAME some, ``standard`` the standard ones, ``all`` every
+one. Without it nothing is broken. ``--drill-seed`` repeats the choices of an earlier run.
 """
 
 from __future__ import annotations
@@ -24,13 +24,10 @@ pytestmark = pytest.mark.drill
 
 
 def chosen(config: pytest.Config) -> list[str]:
-    option = config.getoption("--drills")
-    if option == "none":
+    names = [name.strip() for name in config.getoption("--drills").split(",") if name.strip()]
+    if names in ([], ["none"]):
         return []
-    return [
-        drill.name
-        for drill in find_drills([name.strip() for name in option.split(",") if name.strip()])
-    ]
+    return [drill.name for drill in find_drills([] if names == ["standard"] else names)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,0 +1,1 @@
+"""Checks of a live cluster: ``pytest --pyargs kubedrill.acceptance --inventory INVENTORY``."""

@@ -1,0 +1,105 @@
+"""kubedrill doctor, init and completion: before there is a cluster."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+from rich.console import Console
+from rich.text import Text
+
+from kubedrill.base.errors import UsageError
+from kubedrill.base.project import ROOT
+from kubedrill.local.doctor import HostCheck, examine
+
+INIT_FILES = (
+    "ansible.cfg",
+    "deploy/plans/nightly.yml",
+    "deploy/plans/one-control-plane.yml",
+    "inventories/bare",
+    "inventories/local",
+    "kubedrill.yml",
+)
+"""What `init` writes, in the places where a checkout has it, so that every default fits."""
+_IGNORED = "# Keys of the nodes, and results.\n.vagrant/\nreports/\n"
+
+_MARKS = {
+    "ok": ("ok     ", "green"),
+    "warn": ("note   ", "yellow"),
+    "missing": ("MISSING", "bold red"),
+}
+_USAGE = 2
+
+
+@click.command()
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Say what this host has, what is missing, and the command that mends it. Changes nothing."""
+    findings = examine()
+    missing = [finding.name for finding in findings if finding.state == "missing"]
+    console = Console()
+    for finding in findings:
+        console.print(finding_text(finding), soft_wrap=True)
+    console.print(
+        f"missing: {', '.join(missing)}" if missing else "this host can carry the local cluster"
+    )
+    context.exit(_USAGE if missing else 0)
+
+
+def finding_text(finding: HostCheck) -> Text:
+    """One finding in one line, and its fix below it."""
+    mark, style = _MARKS[finding.state]
+    line = Text.assemble((mark, style), f"  {finding.name}: {finding.actual}")
+    if finding.state != "ok":
+        line.append(f" (expected: {finding.expected})")
+        line.append(f"\n         {finding.fix}" if finding.fix else "")
+    return line
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Write inventories, a configuration and a nightly plan to DIR, each with comments.
+
+    inventories/local describes five nodes on this machine, inventories/bare machines that you have:
+    edit it. Nothing that exists is overwritten. Run the other commands in DIR: they keep keys in
+    DIR/.vagrant and results in DIR/reports.
+    """
+    sources: dict[Path, Path] = {}
+    for name in INIT_FILES:
+        files = [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*.yml")
+        sources.update((path.relative_to(ROOT), path) for path in files)
+    names = [*map(str, sources), ".gitignore"]
+    existing = sorted(name for name in names if (folder / name).exists())
+    if existing:
+        raise UsageError(
+            f"{folder} already has {', '.join(existing)}; nothing was written. "
+            "Expected a folder without them, such as a new one"
+        )
+    for path, source in sorted(sources.items()):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / path)
+        click.echo(folder / path)
+    (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
+    click.echo(f"next: cd {folder} && kubedrill doctor && kubedrill up")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    r"""Print the script that completes commands, options, drills, runs and inventories.
+
+    \b
+    bash:  kubedrill completion bash > ~/.local/share/bash-completion/completions/kubedrill
+    zsh:   kubedrill completion zsh > "${fpath[1]}/_kubedrill"
+    fish:  kubedrill completion fish > ~/.config/fish/completions/kubedrill.fish
+
+    A new shell completes then.
+    """
+    completer = get_completion_class(shell)
+    assert completer is not None  # noqa: S101 - click brings these three
+    script = completer(context.find_root().command, {}, "kubedrill", "_KUBEDRILL_COMPLETE")
+    click.echo(script.source())
