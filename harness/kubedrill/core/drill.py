@@ -63,6 +63,7 @@ class Drill(ABC):
     leaves: Leaves = Leaves.UNCHANGED
     standard: bool = False  # whether it is run when no drill is named
     order: int = 0  # within the family
+    takes_quorum: bool = False  # whether its faults may take etcd's quorum away
 
     @property
     def upgrades(self) -> bool:

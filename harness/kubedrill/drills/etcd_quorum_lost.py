@@ -85,6 +85,7 @@ DRILLS = (
         needs="3 control planes or more",
         duration_s=70,
         family=Family.ETCD,
+        takes_quorum=True,
         order=1,
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=60),
         limits_because="20 s without quorum, then an election; API servers reconnect",

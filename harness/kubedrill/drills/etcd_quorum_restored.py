@@ -182,6 +182,7 @@ DRILLS = (
         needs="3 control planes or more",
         duration_s=180,
         family=Family.ETCD,
+        takes_quorum=True,
         order=2,
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=300),
         limits_because="quorum is away, then the snapshot is restored, then all starts",

@@ -9,7 +9,13 @@ if TYPE_CHECKING:
 
 
 class Fault(Protocol):
-    """Something that can be broken and put back."""
+    """Something that can be broken and put back.
+
+    Its class is registered (:func:`kubedrill.faults.traces.register`) with the ``traces`` that it
+    may leave. ``nodes`` names what it breaks where that is more than its subject. With
+    ``stops_etcd`` the guard makes sure that etcd keeps its quorum, which ``available`` then need
+    not.
+    """
 
     @property
     def name(self) -> str:

@@ -61,6 +61,7 @@ class QuorumGone:
         on_node.FILES,
         on_node.UNITS,
     )
+    stops_etcd: ClassVar[bool] = True
 
     lost: tuple[str, ...]
     nodes: tuple[str, ...]

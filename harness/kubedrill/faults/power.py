@@ -95,6 +95,7 @@ class PowerCut:
     """
 
     traces: ClassVar[tuple[Trace, ...]] = POWER_TRACES
+    stops_etcd: ClassVar[bool] = True
 
     subject: str
     name: str = "power off"

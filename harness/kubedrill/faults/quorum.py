@@ -26,6 +26,7 @@ class QuorumLoss:
     """
 
     traces: ClassVar[tuple[Trace, ...]] = (FROZEN, on_node.UNITS)
+    stops_etcd: ClassVar[bool] = True
 
     nodes: tuple[str, ...]
     subject: str = "etcd"

@@ -307,7 +307,7 @@ class _DrillRun:
             }
             return bool(latest) and all(ok == total > 0 for ok, total in latest.values())
 
-        guard = FaultGuard(self.cluster, self.drill.name)
+        guard = FaultGuard(self.cluster, takes_quorum=self.drill.takes_quorum)
         return replace(
             ctx,
             record=self.writer,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kubedrill.base.errors import Unsafe
 from kubedrill.cluster.health import find_problems
 from kubedrill.core.leftovers import find_blocking
-from kubedrill.faults import PowerCut, QuorumGone, QuorumLoss, on_node
+from kubedrill.faults import on_node
 from kubedrill.faults.traces import HiddenTrace
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ class FaultGuard:
 
     One fault a node, never below etcd's quorum, nothing that is unavailable now.
 
-    A drill whose name says ``quorum`` may take etcd's quorum away.
+    With ``takes_quorum`` the drill may take etcd's quorum away.
     """
 
-    def __init__(self, cluster: Cluster, drill: str) -> None:
-        self._cluster, self._drill = cluster, drill
+    def __init__(self, cluster: Cluster, *, takes_quorum: bool) -> None:
+        self._cluster, self._takes_quorum = cluster, takes_quorum
         self._broken: dict[str, str] = {}  # node → the fault that it has
 
     @contextmanager
@@ -80,7 +80,7 @@ class FaultGuard:
         for node in nodes:
             if node in self._broken:
                 return f"{node} has a fault already ({self._broken[node]}); one fault a node"
-        if isinstance(fault, PowerCut | QuorumLoss | QuorumGone) and "quorum" not in self._drill:
+        if getattr(fault, "stops_etcd", False) and not self._takes_quorum:
             below = on_node.etcd_majority(self._cluster, nodes)
             if below:
                 return below

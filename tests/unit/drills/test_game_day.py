@@ -81,6 +81,10 @@ def test_rounds_hand_nothing_over_before_and_never_go_below_quorum() -> None:
         OFFERED
     )
     assert not [name for name in OFFERED if "quorum" in name]
+    assert [name for name, drill in ALL.items() if drill.takes_quorum] == [
+        "etcd-quorum-lost",
+        "etcd-quorum-restored",
+    ]
 
 
 @dataclass
