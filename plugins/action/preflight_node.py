@@ -37,20 +37,20 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             return {**result, "changed": False, "node": _trouble(_kind(str(error)), str(error))}
         if "node" not in answer:
-            said = " ".join(
+            text = " ".join(
                 str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")
             )
-            kind = "unreachable" if answer.get("unreachable") else _kind(said)
-            return {**result, "changed": False, "node": _trouble(kind, said)}
+            kind = "unreachable" if answer.get("unreachable") else _kind(text)
+            return {**result, "changed": False, "node": _trouble(kind, text)}
         node = {**answer["node"], "asked": before, "answered": time.time()}
         return {**result, "changed": False, "node": node}
 
 
-def _kind(said: str) -> str:
-    if "python" in said.lower() and "not found" in said.lower():
+def _kind(text: str) -> str:
+    if "python" in text.lower() and "not found" in text.lower():
         return "no_python"
-    return "no_root" if NO_ROOT.search(said) else "failed"
+    return "no_root" if NO_ROOT.search(text) else "failed"
 
 
-def _trouble(kind: str, said: str) -> dict[str, str]:
-    return {"trouble": kind, "why": " ".join(said.split())[:300]}
+def _trouble(kind: str, text: str) -> dict[str, str]:
+    return {"trouble": kind, "why": " ".join(text.split())[:300]}

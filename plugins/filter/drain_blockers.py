@@ -12,18 +12,18 @@ Object = dict[str, Any]
 
 def blockers(pods: Sequence[Object], budgets: Sequence[Object]) -> list[str]:
     """One sentence a pod that a drain left behind, with the budgets that cover it."""
-    found = []
+    sentences = []
     for pod in pods:
         if not _evictable(pod):
             continue
         name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
         covering = [budget for budget in budgets if _covers(budget, pod)]
-        said = (
+        reason = (
             "; ".join(_describe(budget) for budget in covering)
             or "no PodDisruptionBudget covers it: see its events"
         )
-        found.append(f"pod {name} is still there ({said})")
-    return found
+        sentences.append(f"pod {name} is still there ({reason})")
+    return sentences
 
 
 def _evictable(pod: Object) -> bool:
@@ -51,8 +51,8 @@ def matches(selector: Object, labels: Mapping[str, str]) -> bool:
     >>> matches({"matchExpressions": [{"key": "app", "operator": "In", "values": ["web"]}]}, {"app": "web"})
     True
     """
-    wanted = selector.get("matchLabels") or {}
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+    exact = selector.get("matchLabels") or {}
+    return all(labels.get(key) == value for key, value in exact.items()) and all(
         _matches_expression(expression, labels)
         for expression in selector.get("matchExpressions") or ()
     )

@@ -45,8 +45,8 @@ def inventory_mistakes(
     """
     members = _members(groups)
     kinds = sorted({_kind(hosts[name]) for name in members if name in hosts}) or ["virtual_address"]
-    wanted = [ENDPOINTS[kinds[0]]] if len(kinds) == 1 and kinds[0] in ENDPOINTS else []
-    shared, differing = _shared_settings([*SHARED, *wanted], members, hosts)
+    address_setting = [ENDPOINTS[kinds[0]]] if len(kinds) == 1 and kinds[0] in ENDPOINTS else []
+    shared, differing = _shared_settings([*SHARED, *address_setting], members, hosts)
     return [
         *_group_mistakes(groups),
         *(f"host {name} is defined twice: give each node its own name" for name in repeated),
@@ -120,10 +120,10 @@ def _balancer_mistakes(
     if (
         len(balancers) == 1
         and address is not None
-        and (found := _address(balancers[0], hosts)) != str(address)
+        and (actual := _address(balancers[0], hosts)) != str(address)
     ):
         mistakes.append(
-            f"cluster_external_address is {address}, {balancers[0]} of load_balancers has {found}: correct one of them"
+            f"cluster_external_address is {address}, {balancers[0]} of load_balancers has {actual}: correct one of them"
         )
     return mistakes
 
@@ -253,11 +253,11 @@ def _shared_settings(
             values["" if value is None else str(value)].append(name)
         values_set = {value: names for value, names in values.items() if value}
         if len(values_set) > 1:
-            said = "; ".join(
+            actual = "; ".join(
                 f"{value} on {', '.join(names)}" for value, names in values_set.items()
             )
             mistakes.append(
-                f"{setting} differs between hosts ({said}): set it once, for group cluster"
+                f"{setting} differs between hosts ({actual}): set it once, for group cluster"
             )
         elif values.get(""):
             mistakes.append(
@@ -297,17 +297,17 @@ def _version_mistakes(shared: Mapping[str, Any]) -> list[str]:
 
 def _lease_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     setting = "control_plane_lease_duration"
-    found = {str(hosts[name][setting]) for name in members if setting in hosts.get(name, {})}
+    actual = {str(hosts[name][setting]) for name in members if setting in hosts.get(name, {})}
     return [
         f"{setting} is {text!r}: expected whole seconds, {LEAST_LEASE_S} or more"
-        for text in sorted(found)
+        for text in sorted(actual)
         if not text.isdecimal() or int(text) < LEAST_LEASE_S
     ]
 
 
 def _address(name: str, hosts: Mapping[str, Mapping[str, Any]]) -> str:
-    found = hosts[name].get("ansible_host") if name in hosts else None
-    return str(found or name)
+    address = hosts[name].get("ansible_host") if name in hosts else None
+    return str(address or name)
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

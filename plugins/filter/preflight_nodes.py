@@ -22,20 +22,20 @@ TROUBLES = {
 }
 
 
-def node_mistakes(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
+def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     """List all mistakes of all nodes.
 
-    ``nodes`` maps names to what preflight_node returned. ``wanted`` has ``control_planes``,
+    ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``virtual_address``,
     ``architecture``, ``version``, ``purpose`` and ``all_control_planes_seen``.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
     mistakes = _troubles(nodes)
     for name, node in seen.items():
-        mistakes += list(_machine_mistakes(name, node, wanted))
+        mistakes += list(_machine_mistakes(name, node, expected))
     mistakes += _same_machines(seen)
-    mistakes += _stranger_at_virtual_address(seen, wanted)
-    mistakes += _cluster_mistakes(seen, wanted)
+    mistakes += _stranger_at_virtual_address(seen, expected)
+    mistakes += _cluster_mistakes(seen, expected)
     return mistakes
 
 
@@ -64,9 +64,9 @@ def balancer_mistakes(balancers: Nodes, nodes: Nodes, address: str) -> list[str]
                 f"{name} does not run systemd: the balancer is a systemd unit, use a host that has it"
             )
         if address not in node["addresses"]:
-            found = ", ".join(node["addresses"]) or "none"
+            addresses = ", ".join(node["addresses"]) or "none"
             mistakes.append(
-                f"{name} has not the address {address} (found: {found}): correct cluster_external_address"
+                f"{name} has not the address {address} (found: {addresses}): correct cluster_external_address"
             )
         same = next((cards[mac] for mac in node["macs"] if mac in cards), None)
         if same or node["joined"]:
@@ -77,18 +77,18 @@ def balancer_mistakes(balancers: Nodes, nodes: Nodes, address: str) -> list[str]
     return mistakes
 
 
-def _machine_mistakes(name: str, node: Node, wanted: Mapping[str, Any]) -> Iterator[str]:
-    limits = wanted["limits"]
-    role = "control_plane" if name in wanted["control_planes"] else "worker"
+def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Iterator[str]:
+    limits = expected["limits"]
+    role = "control_plane" if name in expected["control_planes"] else "worker"
     if not node["root"]:
         yield f"{name}: tasks do not run as root: set ansible_become to true"
-    if node["arch"] != wanted["architecture"]:
-        yield f"{name} is {node['arch']}, the bundle is for {wanted['architecture']}: use nodes of one architecture"
+    if node["arch"] != expected["architecture"]:
+        yield f"{name} is {node['arch']}, the bundle is for {expected['architecture']}: use nodes of one architecture"
     least = limits[f"memory_mib_{role}"]
     if node["memory_mib"] < least:
         yield f"{name} has {node['memory_mib']} MiB of memory, a {role.replace('_', ' ')} needs {least}: give it more"
-    space = limits["disk_mib_upgrade" if wanted["purpose"] == "upgrade" else "disk_mib"]
-    if (wanted["purpose"] == "upgrade" or not node["joined"]) and node["disk_free_mib"] < space:
+    space = limits["disk_mib_upgrade" if expected["purpose"] == "upgrade" else "disk_mib"]
+    if (expected["purpose"] == "upgrade" or not node["joined"]) and node["disk_free_mib"] < space:
         yield f"{name} has {node['disk_free_mib']} MiB free under /var, it needs {space}: make room"
     if _numbers(node["kernel"]) < _numbers(str(limits["kernel"])):
         yield f"{name} runs Linux {node['kernel']}, expected {limits['kernel']} or newer: upgrade its kernel"
@@ -143,27 +143,27 @@ def _same_machines(nodes: Nodes) -> list[str]:
     ]
 
 
-def _stranger_at_virtual_address(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
-    if not wanted["all_control_planes_seen"] or any(node["vip_held"] for node in nodes.values()):
+def _stranger_at_virtual_address(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
+    if not expected["all_control_planes_seen"] or any(node["vip_held"] for node in nodes.values()):
         return []
-    own = {mac for node in nodes.values() for mac in node["macs"]}
-    strangers = {node["vip_mac"] for node in nodes.values()} - own - {""}
-    address = wanted["virtual_address"]
+    node_macs = {mac for node in nodes.values() for mac in node["macs"]}
+    strangers = {node["vip_mac"] for node in nodes.values()} - node_macs - {""}
+    address = expected["virtual_address"]
     return [
         f"virtual address {address} is in use by {mac}, no node of this inventory: set it to a free address"
         for mac in sorted(strangers)
     ]
 
 
-def _cluster_mistakes(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
+def _cluster_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     mistakes = []
     authorities = _grouped(
         {name: node for name, node in nodes.items() if node["ca"]}, lambda node: node["ca"]
     )
     if len(authorities) > 1:
-        said = "; ".join(", ".join(names) for names in authorities.values())
+        members = "; ".join(", ".join(members) for members in authorities.values())
         mistakes.append(
-            f"nodes of {len(authorities)} clusters ({said}): reset those that do not belong"
+            f"nodes of {len(authorities)} clusters ({members}): reset those that do not belong"
         )
     if is_broken(nodes):
         planes = ", ".join(name for name, node in nodes.items() if node["versions"])
@@ -171,8 +171,8 @@ def _cluster_mistakes(nodes: Nodes, wanted: Mapping[str, Any]) -> list[str]:
             f"the cluster is broken: no API server is ready on {planes}: look at `journalctl -u kubelet` and at etcd's "
             "log there and repair it, or run reset.yml"
         )
-    check = _upgrade_mistakes if wanted["purpose"] == "upgrade" else _install_mistakes
-    return mistakes + check(nodes, str(wanted["version"]))
+    check = _upgrade_mistakes if expected["purpose"] == "upgrade" else _install_mistakes
+    return mistakes + check(nodes, str(expected["version"]))
 
 
 def is_broken(nodes: Nodes) -> bool:
@@ -193,10 +193,10 @@ def _running(nodes: Nodes) -> dict[str, list[str]]:
     """Versions of the API servers, of the kubelets on nodes that are part of a cluster, and who runs them."""
     running: dict[str, list[str]] = defaultdict(list)
     for name, node in nodes.items():
-        found = set(node["versions"].values()) | (
+        versions = set(node["versions"].values()) | (
             {node["kubelet_version"]} if node["joined"] else set()
         )
-        for version in sorted(found - {""}):
+        for version in sorted(versions - {""}):
             running[version].append(name)
     return running
 

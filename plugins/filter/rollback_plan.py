@@ -17,7 +17,7 @@ ROOM = 3
 margin."""
 
 
-def wanted_tags(bundle: State) -> dict[str, str]:
+def image_tags(bundle: State) -> dict[str, str]:
     """Image tags of a bundle's static pods, by component, without a v."""
     components = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
     images = {part["name"]: part["image"] for part in bundle["parts"] if part.get("image")}
@@ -35,26 +35,26 @@ def touched(state: State, to: str) -> bool:
     return bool(versions_of(state) - {to})
 
 
-def refusals(nodes: Mapping[str, State], wanted: Mapping[str, Any]) -> list[str]:
+def refusals(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> list[str]:
     """Why the rollback must not begin.
 
-    ``wanted`` has ``to``, ``confirmed``, ``snapshot`` (what rollback_snapshot chose, may be empty),
-    ``problems`` (what it found wrong), ``control_planes`` and ``unseen`` (nodes that could not be
+    ``expected`` has ``to``, ``confirmed``, ``snapshot`` (what rollback_snapshot chose, may be empty),
+    ``problems`` (what is wrong with it), ``control_planes`` and ``unseen`` (nodes that could not be
     looked at).
     """
     mistakes = [
         f"{name} cannot be reached: every node must be, repair that first"
-        for name in wanted["unseen"]
+        for name in expected["unseen"]
     ]
-    mistakes += wanted["problems"]
+    mistakes += expected["problems"]
     journals = {name: state["journal"] for name, state in nodes.items() if state["journal"]}
     begun = {name: journal for name, journal in journals.items() if "stopped" in journal}
-    mistakes += _other_rollback(begun, wanted)
+    mistakes += _other_rollback(begun, expected)
     if not begun:
-        mistakes += list(_releases(nodes, wanted))
-        mistakes += list(_control_planes(nodes, wanted))
-    if not wanted["confirmed"]:
-        mistakes.append(_consent(wanted["snapshot"]))
+        mistakes += list(_releases(nodes, expected))
+        mistakes += list(_control_planes(nodes, expected))
+    if not expected["confirmed"]:
+        mistakes.append(_consent(expected["snapshot"]))
     return mistakes
 
 
@@ -63,8 +63,8 @@ def done(nodes: Mapping[str, State]) -> bool:
     return any((state["journal"] or {}).get("done") for state in nodes.values())
 
 
-def _other_rollback(journals: Mapping[str, State], wanted: Mapping[str, Any]) -> list[str]:
-    asked = (wanted["to"], wanted["snapshot"].get("sha256", ""))
+def _other_rollback(journals: Mapping[str, State], expected: Mapping[str, Any]) -> list[str]:
+    asked = (expected["to"], expected["snapshot"].get("sha256", ""))
     return [
         f"{name} is in the middle of a rollback to {journal['to']} from the snapshot with sha256 {journal['sha256']}: "
         f"finish it with -e rollback_to={journal['to']} and -e rollback_snapshot= naming that file"
@@ -73,41 +73,41 @@ def _other_rollback(journals: Mapping[str, State], wanted: Mapping[str, Any]) ->
     ]
 
 
-def _releases(nodes: Mapping[str, State], wanted: Mapping[str, Any]) -> Iterator[str]:
+def _releases(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> Iterator[str]:
     """The nodes must run two releases.
 
     The older one, and the one that the snapshot's upgrade was going to.
     """
-    to = str(wanted["to"])
+    to = str(expected["to"])
     running: dict[str, list[str]] = {}
     for name, state in nodes.items():
         for version in versions_of(state):
             running.setdefault(version, []).append(name)
     others = sorted(set(running) - {to}, key=numbers)
-    told = "; ".join(
+    summary = "; ".join(
         f"{version} on {', '.join(running[version])}" for version in sorted(running, key=numbers)
     )
     if not others:
         yield f"every node runs {to}: nothing is to be rolled back; playbooks/upgrade.yml finishes what was begun"
         return
-    aimed = str((wanted["snapshot"].get("about") or {}).get("to", others[-1]))
+    target = str((expected["snapshot"].get("about") or {}).get("to", others[-1]))
     if to not in running:
-        yield f"no node runs {to} ({told}): the upgrade is finished, and only one that is half-way can be rolled back"
-    if others != [aimed]:
-        yield f"the nodes run {told}: expected a mix of {to} and {aimed} only, as the upgrade left it"
+        yield f"no node runs {to} ({summary}): the upgrade is finished, and only one that is half-way can be rolled back"
+    if others != [target]:
+        yield f"the nodes run {summary}: expected a mix of {to} and {target} only, as the upgrade left it"
     if any(numbers(other) < numbers(to) for other in others):
-        yield f"{to} is newer than what runs ({told}): use playbooks/upgrade.yml"
+        yield f"{to} is newer than what runs ({summary}): use playbooks/upgrade.yml"
 
 
-def _control_planes(nodes: Mapping[str, State], wanted: Mapping[str, Any]) -> Iterator[str]:
-    size = int(wanted["snapshot"].get("bytes", 0))
-    for name in wanted["control_planes"]:
+def _control_planes(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> Iterator[str]:
+    size = int(expected["snapshot"].get("bytes", 0))
+    for name in expected["control_planes"]:
         state = nodes.get(name)
         if state is None:
             continue
-        if state["lacking"]:
+        if missing := state["missing_manifests"]:
             yield (
-                f"{name} has no manifest of {', '.join(state['lacking'])} at {wanted['to']} any more, neither where it "
+                f"{name} has no manifest of {', '.join(missing)} at {expected['to']} any more, neither where it "
                 "runs nor among those that the upgrade replaced (/etc/kubernetes/kubedrill/previous): put it there"
             )
         if not state["etcd"]:
@@ -121,7 +121,7 @@ def _consent(snapshot: State) -> str:
         return "rollback_confirm is not true: what was written after the snapshot is lost, so it has to be said"
     return (
         f"what the cluster was told after {_moment(snapshot)} ({snapshot['age_s']} s ago) is lost, pods that were "
-        "moved since are ended and started where they were, and the API is away meanwhile: say that this is wanted "
+        "moved since are ended and started where they were, and the API is away meanwhile: confirm it "
         "with -e rollback_confirm=true"
     )
 
@@ -143,7 +143,7 @@ def _line(state: State, to: str) -> str:
     )
 
 
-def lost_line(snapshot: State, journals: Mapping[str, State], now: int) -> str:
+def summary(snapshot: State, journals: Mapping[str, State], now: int) -> str:
     """Recovery point and recovery time of a rollback that is done.
 
     ``now`` in seconds, by a node's clock.
@@ -187,10 +187,10 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Map filter names to functions."""
         return {
-            "rollback_wanted_tags": wanted_tags,
+            "rollback_image_tags": image_tags,
             "rollback_touched": touched,
             "rollback_done": done,
             "rollback_refusals": refusals,
             "rollback_plan_lines": plan_lines,
-            "rollback_lost_line": lost_line,
+            "rollback_summary": summary,
         }

@@ -26,14 +26,14 @@ def _line(node: State, state: State, version: str) -> str:
         steps.append(f"kubelet {node.get('kubelet', 'unknown')} -> {version}")
     elif state["outdated_units"]:
         steps.append(f"restart {', '.join(state['outdated_units'])}")
-    if node.get("mark"):
+    if node.get("upgrading_to"):
         steps.append("finish what an earlier run began")
     return ", ".join(steps) if steps else f"at {version}, nothing to do"
 
 
 def is_done(node: State, state: State, version: str) -> bool:
     """Whether nothing is left to do on a node."""
-    left = bool(state["manifests_behind"] or state["outdated_units"] or node.get("mark"))
+    left = bool(state["manifests_behind"] or state["outdated_units"] or node.get("upgrading_to"))
     return not left and node.get("kubelet") == version
 
 
@@ -42,30 +42,31 @@ def refusals(cluster: State, version: str, expected: Mapping[str, Sequence[str]]
 
     Another cluster than the inventory's, or one that is already broken.
 
-    A node that an earlier run was working on (it carries that run's mark) may be not Ready:
+    A node that an earlier run was working on (it carries that run's annotation) may be not Ready:
     finishing it repairs it.
     """
     nodes = cluster["nodes"]
-    wanted = [*expected["control_planes"], *expected["workers"]]
+    names = [*expected["control_planes"], *expected["workers"]]
     mistakes = [
         f"node {name} of the inventory is not in the cluster: run site.yml first"
-        for name in wanted
+        for name in names
         if name not in nodes
     ]
     mistakes += [
         f"node {name} of the cluster is not in the inventory: add it, or remove it from the cluster"
         for name in nodes
-        if name not in wanted
+        if name not in names
     ]
     mistakes += [
         f"the cluster is already broken: node {name} is not Ready: repair it first"
         for name, node in nodes.items()
-        if not node["ready"] and not node["mark"]
+        if not node["ready"] and not node["upgrading_to"]
     ]
     mistakes += [
-        f"node {name} is in the middle of an upgrade to {node['mark']}: finish it with -e upgrade_to={node['mark']}"
+        f"node {name} is in the middle of an upgrade to {target}: finish it with "
+        f"-e upgrade_to={target}"
         for name, node in nodes.items()
-        if node["mark"] and node["mark"] != version
+        if (target := node["upgrading_to"]) and target != version
     ]
     return mistakes + _skew(cluster, version)
 
@@ -75,12 +76,14 @@ def _skew(cluster: State, version: str) -> list[str]:
         node["kubelet"] for node in cluster["nodes"].values()
     }
     mistakes = []
-    for found in sorted(running):
-        if numbers(found) > numbers(version):
-            mistakes.append(f"{found} runs, {version} would be a downgrade: choose a later version")
-        elif numbers(version)[1] - numbers(found)[1] > 1:
+    for release in sorted(running):
+        if numbers(release) > numbers(version):
             mistakes.append(
-                f"{found} runs, {version} would skip a minor version: upgrade to 1.{numbers(found)[1] + 1} first"
+                f"{release} runs, {version} would be a downgrade: choose a later version"
+            )
+        elif numbers(version)[1] - numbers(release)[1] > 1:
+            mistakes.append(
+                f"{release} runs, {version} would skip a minor version: upgrade to 1.{numbers(release)[1] + 1} first"
             )
     return mistakes
 

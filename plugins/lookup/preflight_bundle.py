@@ -52,17 +52,17 @@ def bundle_mistakes(
     except (ValueError, KeyError, TypeError) as error:
         return [f"bundle {name} is corrupt: bundle.json cannot be read ({error}); {build}"]
     mistakes = [
-        f"bundle {name} says {key} {manifest.get(key)!r}, expected {wanted!r}; {build}"
-        for key, wanted in (("kubernetes", f"v{version}"), ("arch", arch))
-        if manifest.get(key) != wanted
+        f"bundle {name} says {key} {manifest.get(key)!r}, expected {expected!r}; {build}"
+        for key, expected in (("kubernetes", f"v{version}"), ("arch", arch))
+        if manifest.get(key) != expected
     ]
-    bad = [found for part in parts if (found := _part_mistake(root, part, checksums=checksums))]
+    bad = [mistake for part in parts if (mistake := _part_mistake(root, part, checksums=checksums))]
     if engine != "none" and engine not in {part.get("name") for part in parts}:
         mistakes.append(
             f"bundle {name} has no image of {engine}, which network_policy_engine asks for: "
             f"{build} --source upstream, which has it, or leave network_policy_engine at none"
         )
-    return mistakes + [f"bundle {name} is corrupt: {found}; {build}" for found in bad]
+    return mistakes + [f"bundle {name} is corrupt: {mistake}; {build}" for mistake in bad]
 
 
 def _missing(source: Path, name: str, build: str) -> str:
@@ -78,9 +78,9 @@ def _part_mistake(root: Path, part: dict[str, Any], *, checksums: bool) -> str:
         return f"{part['path']} has {path.stat().st_size} bytes, expected {part['size']}"
     if checksums:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != part["sha256"]:
-            return f"{part['path']} has sha256 {found}, expected {part['sha256']}"
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != part["sha256"]:
+            return f"{part['path']} has sha256 {actual}, expected {part['sha256']}"
     return ""
 
 

@@ -33,8 +33,8 @@ def repeated_hosts(path: Path) -> list[str]:
         if path.is_file()
         else []
     )
-    found = [name for file in files for name in _repeated_in(file)]
-    return list(dict.fromkeys(found))
+    names = [name for file in files for name in _repeated_in(file)]
+    return list(dict.fromkeys(names))
 
 
 def _repeated_in(file: Path) -> Iterator[str]:

@@ -51,7 +51,7 @@ class Files:
         self.manifests = manifests
         self.previous = home / PREVIOUS
         self.folder = home / ROLLBACK
-        self.kept = self.folder / "manifests"
+        self.backups = self.folder / "manifests"
         self.journal_file = self.folder / "journal.json"
 
     def journal(self) -> Journal | None:
@@ -65,14 +65,14 @@ class Files:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(self.journal_file, json.dumps(journal, indent=1, sort_keys=True).encode())
 
-    def manifest(self, component: str, wanted: str) -> Path | None:
+    def manifest(self, component: str, image_tag: str) -> Path | None:
         """The manifest with the wanted image tag.
 
         The one that runs, else the one that the upgrade replaced.
         """
-        for folder in (self.kept, self.manifests, self.previous):
+        for folder in (self.backups, self.manifests, self.previous):
             path = folder / f"{component}.yaml"
-            if tag(path) == wanted:
+            if tag(path) == image_tag:
                 return path
         return None
 
@@ -82,13 +82,13 @@ class Files:
         {} where it has none.
         """
         path = self.manifests / "etcd.yaml"
-        path = path if path.exists() else self.kept / "etcd.yaml"
+        path = path if path.exists() else self.backups / "etcd.yaml"
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        wanted = {"name": "name", "peer_url": "initial-advertise-peer-urls", "data": "data-dir"}
-        found = {key: re.search(rf"--{flag}=(\S+)", text) for key, flag in wanted.items()}
+        flags = {"name": "name", "peer_url": "initial-advertise-peer-urls", "data": "data-dir"}
+        matches = {key: re.search(rf"--{flag}=(\S+)", text) for key, flag in flags.items()}
         return (
-            {key: match.group(1) for key, match in found.items() if match}
-            if all(found.values())
+            {key: match.group(1) for key, match in matches.items() if match}
+            if all(matches.values())
             else {}
         )
 
@@ -108,8 +108,8 @@ class Files:
 def tag(manifest: Path) -> str:
     """Tag of a static pod's image without a leading v, "" where there is no such file."""
     text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
-    found = re.search(r"^\s+image: \S+:v?(\S+)$", text, re.MULTILINE)
-    return found.group(1) if found else ""
+    match = re.search(r"^\s+image: \S+:v?(\S+)$", text, re.MULTILINE)
+    return match.group(1) if match else ""
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -24,9 +24,9 @@ HEALTH = {
 
 def containers(component: str) -> list[str]:
     """Ids of this component's running containers, as containerd knows them."""
-    wanted = f'labels."io.kubernetes.container.name"=="{component}"'
+    name = f'labels."io.kubernetes.container.name"=="{component}"'
     namespace = 'labels."io.kubernetes.pod.namespace"=="kube-system"'
-    ids = run(["ctr", "-n", "k8s.io", "containers", "list", "-q", f"{wanted},{namespace}"]).split()
+    ids = run(["ctr", "-n", "k8s.io", "containers", "list", "-q", f"{name},{namespace}"]).split()
     tasks = run(["ctr", "-n", "k8s.io", "tasks", "list"]).splitlines()
     running = {line.split()[0] for line in tasks if line.rstrip().endswith("RUNNING")}
     return [name for name in ids if name in running]
@@ -34,9 +34,9 @@ def containers(component: str) -> list[str]:
 
 def stop(components: list[str], grace: float) -> None:
     """End the components' containers together: SIGTERM, and SIGKILL after ``grace`` seconds."""
-    found = {name: containers(name) for name in components}
+    running = {name: containers(name) for name in components}
     for signal, seconds in (("SIGTERM", grace), ("SIGKILL", 10.0)):
-        for ids in found.values():
+        for ids in running.values():
             for identity in ids:
                 with contextlib.suppress(
                     CommandError
@@ -47,7 +47,7 @@ def stop(components: list[str], grace: float) -> None:
         )
         if not left:
             return
-        found = {name: containers(name) for name in components}
+        running = {name: containers(name) for name in components}
     raise CommandError(f"containers of {', '.join(components)} did not end after SIGKILL")
 
 

@@ -106,25 +106,25 @@ def image_versions(manifests: Path = MANIFESTS) -> dict[str, str]:
     versions = {}
     for component in COMPONENTS:
         path = manifests / f"{component}.yaml"
-        found = (
+        match = (
             re.search(r"^\s+image: \S+:v?(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
             if path.exists()
             else None
         )
-        if found:
-            versions[component] = found.group(1)
+        if match:
+            versions[component] = match.group(1)
     return versions
 
 
 def api_port(manifests: Path = MANIFESTS) -> int:
     """Port of this node's own API server, kubeadm's default when it has none."""
     path = manifests / "kube-apiserver.yaml"
-    found = (
+    match = (
         re.search(r"--secure-port=(\d+)", path.read_text(encoding="utf-8"))
         if path.exists()
         else None
     )
-    return int(found.group(1)) if found else 6443
+    return int(match.group(1)) if match else 6443
 
 
 def condition(obj: Object, kind: str) -> str:
@@ -144,9 +144,9 @@ def node_problems(node: Object, kubelet: str = "") -> list[str]:
         if ready == "True"
         else [f"node {name} has condition Ready={ready or 'missing'}, expected True"]
     )
-    found = node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v")
-    if kubelet and found != kubelet:
-        problems.append(f"node {name} reports kubelet {found}, expected {kubelet}")
+    actual = node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v")
+    if kubelet and actual != kubelet:
+        problems.append(f"node {name} reports kubelet {actual}, expected {kubelet}")
     return problems
 
 
@@ -208,18 +208,18 @@ def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
 
 def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:
     """Deployments and StatefulSets that have fewer available replicas than they ask for: "kind namespace/name 1/3"."""
-    found = []
+    problems = []
     for item in workloads:
-        wanted = item["spec"].get("replicas", 1)
+        expected = item["spec"].get("replicas", 1)
         available = item["status"].get("availableReplicas", 0)
         if (
-            available < wanted
+            available < expected
             or item["status"].get("observedGeneration", 0) < item["metadata"]["generation"]
         ):
-            found.append(
-                f"{item['kind']} {_full_name(item)}: {available} of {wanted} replicas available"
+            problems.append(
+                f"{item['kind']} {_full_name(item)}: {available} of {expected} replicas available"
             )
-    return found
+    return problems
 
 
 def workload_name(problem: str) -> str:

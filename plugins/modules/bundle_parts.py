@@ -117,7 +117,7 @@ class Installer:
         if self.memory_file.exists():
             self.memory = json.loads(self.memory_file.read_text(encoding="utf-8"))
 
-    def wanted(self, manifest: dict[str, Any]) -> list[Part]:
+    def select(self, manifest: dict[str, Any]) -> list[Part]:
         """Parts of the manifest that this node needs now."""
         params = self.module.params
         return [
@@ -130,13 +130,14 @@ class Installer:
 
     def absent(self, parts: list[Part]) -> list[str]:
         """Paths of parts that the bundle on this node lacks, by their sizes, and of bundle.json when it differs."""
-        own = self.bundle / "bundle.json"
+        manifest = self.bundle / "bundle.json"
         missing = [
             part["path"] for part in parts if _size(self.bundle / part["path"]) != part["size"]
         ]
         if (
-            not own.exists()
-            or own.read_text(encoding="utf-8").strip() != self.module.params["manifest"].strip()
+            not manifest.exists()
+            or manifest.read_text(encoding="utf-8").strip()
+            != self.module.params["manifest"].strip()
         ):
             missing.append("bundle.json")
         return missing
@@ -183,7 +184,7 @@ class Installer:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         ) as process:
-            said = b""
+            output = b""
             try:
                 self._read(part, paced(process.stdin.write) if gentle else process.stdin.write)
                 process.stdin.close()
@@ -194,10 +195,10 @@ class Installer:
                 process.wait()
                 subprocess.run([*ctr, "rm", part["image"]], capture_output=True, check=False)
                 raise
-            said = process.stdout.read()
+            output = process.stdout.read()
         if process.returncode:
             raise BadPartError(
-                f"{part['path']}: containerd did not take it: {said.decode(errors='replace')[-1000:]}"
+                f"{part['path']}: containerd did not take it: {output.decode(errors='replace')[-1000:]}"
             )
 
     def _read(self, part: Part, sink: Callable[[bytes], Any]) -> None:
@@ -292,10 +293,10 @@ def _size(path: Path) -> int:
 
 def _stamp(path: Path) -> list[int]:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return []
-    return [found.st_size, found.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns]
 
 
 def main() -> None:
@@ -320,7 +321,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     installer = Installer(module)
-    parts = installer.wanted(json.loads(module.params["manifest"]))
+    parts = installer.select(json.loads(module.params["manifest"]))
     writable = not installer.bundle.exists() or os.access(installer.bundle, os.W_OK)
     result = {"absent": installer.absent(parts), "writable": writable, "installed": []}
     if result["absent"]:

@@ -109,12 +109,12 @@ def healthy_others(program: str, peers: list[str]) -> int:
 def missing_images(staged: Path, names: list[str]) -> list[str]:
     """Images that the new manifests name and containerd does not have."""
     known = set(run(["ctr", "-n", "k8s.io", "images", "list", "-q"]).split())
-    wanted = [
-        found
+    images = [
+        image
         for name in names
-        for found in IMAGE.findall((staged / f"{name}.yaml").read_text(encoding="utf-8"))
+        for image in IMAGE.findall((staged / f"{name}.yaml").read_text(encoding="utf-8"))
     ]
-    return [image for image in wanted if image not in known]
+    return [image for image in images if image not in known]
 
 
 def place(source: Path, names: list[str], scratch: Path) -> None:
@@ -151,13 +151,13 @@ def stage_flags(staged: Path, flags: Path) -> None:
     """Stage the kubelet's flags where the staged kubelet refuses one that kubeadm would take out after the swap."""
     program = staged / "kubelet"
     text = flags.read_text(encoding="utf-8") if program.exists() and flags.exists() else ""
-    wanted = text
+    staged_text = text
     for flag in RETIRED:
         if f"--{flag}=" in text and not knows(program, flag):
-            wanted = without_flag(wanted, flag)
+            staged_text = without_flag(staged_text, flag)
     (staged / flags.name).unlink(missing_ok=True)  # an earlier upgrade's
-    if wanted != text:
-        (staged / flags.name).write_text(wanted, encoding="utf-8")
+    if staged_text != text:
+        (staged / flags.name).write_text(staged_text, encoding="utf-8")
 
 
 def knows(kubelet: Path, flag: str) -> bool:
@@ -247,8 +247,8 @@ def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
         if not after
         else f"and the old ones do not run either ({', '.join(after)})"
     )
-    said = f"the new static pods were not healthy after {params['timeout']} s ({', '.join(problems)}): {end}"
-    return {"failed": True, "changed": bool(after), "msg": said}
+    message = f"the new static pods were not healthy after {params['timeout']} s ({', '.join(problems)}): {end}"
+    return {"failed": True, "changed": bool(after), "msg": message}
 
 
 def keep(previous: Path, names: list[str], kubelet: Path, staged: Path) -> None:

@@ -22,14 +22,16 @@ author: kubedrill
 """
 
 
-def successor(members: list[dict[str, object]], own: int, prefer: list[str]) -> int | None:
+def successor(members: list[dict[str, object]], member_id: int, prefer: list[str]) -> int | None:
     """Id of the member to hand over to: a preferred one if there is one, never a learner.
 
     >>> three = [{"ID": 1, "name": "cp1"}, {"ID": 2, "name": "cp2"}, {"ID": 3, "name": "cp3"}]
     >>> successor(three, 1, ["cp3"]), successor(three[:1], 1, [])
     (3, None)
     """
-    voters = [member for member in members if member["ID"] != own and not member.get("isLearner")]
+    voters = [
+        member for member in members if member["ID"] != member_id and not member.get("isLearner")
+    ]
     voters.sort(key=lambda member: member.get("name") not in prefer)
     return int(str(voters[0]["ID"])) if voters else None
 
@@ -48,17 +50,17 @@ def main() -> None:
     program = module.params["etcdctl"]
     try:
         status = etcdctl(program, "endpoint", "status")[0]["Status"]
-        own = status["header"]["member_id"]
-        heir = successor(
-            etcdctl(program, "member", "list")["members"], own, module.params["prefer"]
+        member_id = status["header"]["member_id"]
+        target = successor(
+            etcdctl(program, "member", "list")["members"], member_id, module.params["prefer"]
         )
-        if status["leader"] != own or heir is None:
+        if status["leader"] != member_id or target is None:
             module.exit_json(changed=False, leader=False)
         if not module.check_mode:
-            etcdctl(program, "move-leader", f"{heir:x}")
+            etcdctl(program, "move-leader", f"{target:x}")
     except CommandError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, leader=True, successor=f"{heir:x}")
+    module.exit_json(changed=True, leader=True, successor=f"{target:x}")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def others(state: str, backend: str, names: list[str]) -> list[str]:
     ]
 
 
-def command(path: str, server: str, wanted: str) -> None:
+def command(path: str, server: str, state: str) -> None:
     """Drain a server or put it back.
 
     A drained server is not checked any more: a failed check would cut the connections that are
@@ -84,7 +84,7 @@ def command(path: str, server: str, wanted: str) -> None:
     """
     drain = (f"set server {server} state drain", f"disable health {server}")
     ready = (f"enable health {server}", f"set server {server} state ready")
-    for line in drain if wanted == "drained" else ready:
+    for line in drain if state == "drained" else ready:
         answer = ask(path, line).strip()
         if answer:
             raise OSError(f"it answered {answer!r} to {line!r}")
@@ -101,7 +101,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    path, names, wanted = module.params["socket"], module.params["servers"], module.params["state"]
+    path, names, target = module.params["socket"], module.params["servers"], module.params["state"]
     try:
         state = ask(path, "show servers state")
         rows = servers(state, names)
@@ -109,20 +109,20 @@ def main() -> None:
         if unknown:
             module.fail_json(msg=f"haproxy at {path} has no server {', '.join(unknown)}")
         blocked = ADMIN_DRAIN | ADMIN_MAINTENANCE
-        behind = [row for row in rows if bool(int(row["admin"]) & blocked) != (wanted == "drained")]
+        behind = [row for row in rows if bool(int(row["admin"]) & blocked) != (target == "drained")]
         alone = {
             row["backend"]
             for row in behind
-            if wanted == "drained" and not others(state, row["backend"], names)
+            if target == "drained" and not others(state, row["backend"], names)
         }
         if alone:
             left = f"{', '.join(sorted(alone))} would be left without a usable server"
             module.fail_json(msg=f"{left}: {', '.join(names)} stay in the balancer")
         if not module.check_mode:
-            for row in rows if wanted == "ready" else behind:
-                command(path, f"{row['backend']}/{row['server']}", wanted)
-        waits = wanted == "ready" and module.params["timeout"] > 0 and not module.check_mode
-        if waits and not _pass(path, names, module.params["timeout"]):
+            for row in rows if target == "ready" else behind:
+                command(path, f"{row['backend']}/{row['server']}", target)
+        waits = target == "ready" and module.params["timeout"] > 0 and not module.check_mode
+        if waits and not _checks_pass(path, names, module.params["timeout"]):
             checks = f"haproxy's checks of {', '.join(names)}"
             module.fail_json(msg=f"waited {module.params['timeout']} s for {checks} to pass")
     except OSError as error:
@@ -130,7 +130,7 @@ def main() -> None:
     module.exit_json(changed=bool(behind))
 
 
-def _pass(path: str, names: list[str], timeout: float) -> bool:
+def _checks_pass(path: str, names: list[str], timeout: float) -> bool:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if all(

@@ -1,4 +1,4 @@
-"""Ansible module: makes a node a member of the cluster, whatever an earlier, cut run left behind."""
+"""Ansible module: makes a node a member of the cluster, whatever an interrupted run left behind."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DOCUMENTATION = r"""
 module: kubeadm_member
 short_description: Makes a node a member of the cluster with kubeadm
 description:
-  - With C(state=seen) only tells what the node is. With C(state=present) runs kubeadm once.
-  - A mark stands on the node while kubeadm works. A node that still has it was cut in the middle (half), so it is taken
-    back with C(kubeadm reset) first. A lock makes a run wait for the kubeadm that a killed one left.
+  - C(state=query) only returns what the node is. With C(state=present) runs kubeadm once.
+  - A marker file stands on the node while kubeadm works. A node that still has it was interrupted (half) and is reset
+    with C(kubeadm reset) first. A lock makes a run wait for the kubeadm that a killed one left.
 options:
   state:
-    description: Whether to look or to act.
+    description: Whether to read the membership only.
     type: str
-    choices: [seen, present]
-    default: seen
+    choices: [query, present]
+    default: query
   command:
     description: What kubeadm is to do, such as C(init) or C(join).
     type: str
@@ -45,18 +45,18 @@ author: kubedrill
 RETURN = r"""
 member:
   description: >-
-    none, half (kubeadm was cut), member, or foreign
+    none, half (kubeadm was interrupted), member, or foreign
     (parts of a cluster that this project did not make, or lost the way).
   type: str
   returned: always
-found:
+leftovers:
   description: Files that made the node foreign.
   type: list
   elements: str
   returned: always
 """
 
-MARK = Path("/var/lib/kubedrill/joining")
+MARKER = Path("/var/lib/kubedrill/joining")
 LOCK = Path("/run/kubedrill/kubeadm.lock")
 CONFIG = Path("/run/kubedrill/kubeadm.yaml")
 KUBEADM = "/usr/local/bin/kubeadm"
@@ -67,7 +67,7 @@ LEFTOVERS = (Path("/etc/kubernetes/manifests"), Path("/etc/kubernetes/pki"), ETC
 
 
 @contextmanager
-def alone(module: AnsibleModule) -> Iterator[int]:
+def exclusive(module: AnsibleModule) -> Iterator[int]:
     """Hold this node's kubeadm lock.
 
     Kubeadm inherits it, so a kubeadm whose caller died still holds it.
@@ -93,22 +93,22 @@ def alone(module: AnsibleModule) -> Iterator[int]:
         os.close(handle)
 
 
-def look() -> tuple[str, list[str]]:
-    """What the node is, and the files that say so."""
-    if MARK.exists():
+def membership() -> tuple[str, list[str]]:
+    """Return what the node is, and the files that made it foreign."""
+    if MARKER.exists():
         return "half", []
     if KUBELET_CONFIG.exists():
         return "member", []
-    found = [
+    leftovers = [
         str(path) for directory in LEFTOVERS if directory.is_dir() for path in directory.iterdir()
     ]
-    return ("foreign", found) if found else ("none", [])
+    return ("foreign", leftovers) if leftovers else ("none", [])
 
 
-def take_back(module: AnsibleModule) -> None:
-    """Undo what a cut kubeadm did on this node.
+def reset_interrupted(module: AnsibleModule) -> None:
+    """Undo what an interrupted kubeadm did on this node.
 
-    The etcd member is removed from the cluster by kubeadm_invitation, so kubeadm must not try to;
+    The etcd member is removed from the cluster by kubeadm_join_token, so kubeadm must not try to;
     but the phase that it skips for that is also the one that removes the member's data.
     """
     argv = [
@@ -122,16 +122,18 @@ def take_back(module: AnsibleModule) -> None:
     ]
     status, out, err = module.run_command(argv)
     if status:
-        module.fail_json(msg=f"a cut installation could not be taken back: {(err or out)[-2000:]}")
+        module.fail_json(
+            msg=f"an interrupted installation could not be reset: {(err or out)[-2000:]}"
+        )
     shutil.rmtree(ETCD_DATA / "member", ignore_errors=True)
 
 
-def act(module: AnsibleModule, lock: int) -> str:
-    """Run kubeadm under the mark, holding the lock; return what it said."""
-    MARK.parent.mkdir(parents=True, exist_ok=True)
-    if MARK.exists():
-        take_back(module)
-    MARK.touch()
+def run_kubeadm(module: AnsibleModule, lock: int) -> str:
+    """Run kubeadm between setting and removing the marker file; return its output."""
+    MARKER.parent.mkdir(parents=True, exist_ok=True)
+    if MARKER.exists():
+        reset_interrupted(module)
+    MARKER.touch()
     config = os.open(CONFIG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(config, "w", encoding="utf-8") as stream:
@@ -145,15 +147,15 @@ def act(module: AnsibleModule, lock: int) -> str:
             msg=f"kubeadm {module.params['command']} failed: {err.strip()[-3000:]}",
             stdout=out[-6000:],
         )
-    MARK.unlink()
+    MARKER.unlink()
     return str(out)
 
 
 def main() -> None:
-    """Look or act, and exit."""
+    """Read the membership, run kubeadm where needed, and exit."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["seen", "present"], "default": "seen"},
+            "state": {"type": "str", "choices": ["query", "present"], "default": "query"},
             "command": {"type": "str", "choices": ["init", "join"]},
             "config": {"type": "str", "no_log": True},
             "wait_s": {"type": "int", "default": 300},
@@ -161,11 +163,11 @@ def main() -> None:
         required_if=[("state", "present", ("command", "config"))],
         supports_check_mode=True,
     )
-    with alone(module) as lock:
-        member, found = look()
-        wanted = module.params["state"] == "present" and member in {"none", "half"}
-        out = act(module, lock) if wanted and not module.check_mode else ""
-    module.exit_json(changed=wanted, member=member, found=found, stdout=out)
+    with exclusive(module) as lock:
+        member, leftovers = membership()
+        needed = module.params["state"] == "present" and member in {"none", "half"}
+        out = run_kubeadm(module, lock) if needed and not module.check_mode else ""
+    module.exit_json(changed=needed, member=member, leftovers=leftovers, stdout=out)
 
 
 if __name__ == "__main__":

@@ -56,10 +56,10 @@ def own_address(network: str, virtual_address: str) -> dict[str, Any]:
     done = subprocess.run(["ip", "-j", "address"], capture_output=True, text=True, check=True)
     inside = ipaddress.ip_network(network)
     for link in json.loads(done.stdout):
-        for found in link.get("addr_info", []):
-            local = found.get("local", "")
+        for entry in link.get("addr_info", []):
+            local = entry.get("local", "")
             if (
-                found.get("family") == "inet"
+                entry.get("family") == "inet"
                 and local != virtual_address
                 and ipaddress.ip_address(local) in inside
             ):

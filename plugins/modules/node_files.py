@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_found import STATE, Found
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import STATE, Baseline
 
 DOCUMENTATION = r"""
 module: node_files
@@ -19,7 +19,7 @@ short_description: Puts several small files on a node, and has the services run 
 description:
   - Writes each file to a temporary name, validates it, then renames it, so that a half-written file is never seen.
   - Parent directories are made with mode 0755 where they are missing.
-  - What was found before the first change is remembered on the node, for the reset role.
+  - What the node was like before the first change is recorded on it, for the reset role.
 options:
   files:
     description: The files.
@@ -124,24 +124,24 @@ def current(path: Path) -> str | None:
 
 def right_attributes(path: Path, mode: int, uid: int) -> bool:
     """Whether an existing file has the wanted permissions and owner."""
-    found = path.stat()
-    return (found.st_mode & 0o7777, found.st_uid) == (mode, uid)
+    status = path.stat()
+    return (status.st_mode & 0o7777, status.st_uid) == (mode, uid)
 
 
-def write(module: AnsibleModule, wanted: dict[str, Any], mode: int, uid: int) -> None:
+def write(module: AnsibleModule, file: dict[str, Any], mode: int, uid: int) -> None:
     """Write, validate and rename one file."""
-    path = Path(wanted["dest"])
+    path = Path(file["dest"])
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(wanted["content"])
+            stream.write(file["content"])
             stream.flush()
             os.fsync(stream.fileno())
         os.chown(temporary, uid, -1)
         Path(temporary).chmod(mode)
-        if wanted["validate"]:
-            argv = [word.replace("%s", temporary) for word in shlex.split(wanted["validate"])]
+        if file["validate"]:
+            argv = [word.replace("%s", temporary) for word in shlex.split(file["validate"])]
             status, out, err = module.run_command(argv)
             if status:
                 module.fail_json(
@@ -159,15 +159,15 @@ def readers(services: list[dict[str, Any]], path: Path) -> list[Path]:
     ]
 
 
-def put(module: AnsibleModule, wanted: dict[str, Any]) -> dict[str, str] | None:
+def put(module: AnsibleModule, file: dict[str, Any]) -> dict[str, str] | None:
     """Make one file as wanted; return its difference, or None when nothing was to be done."""
-    path = Path(wanted["dest"])
+    path = Path(file["dest"])
     before = current(path)
-    if wanted["state"] == "absent":
+    if file["state"] == "absent":
         if before is None:
             return None
         if not module.check_mode:
-            Found().file(path)
+            Baseline().file(path)
             path.unlink()
         return {
             "before_header": str(path),
@@ -175,23 +175,23 @@ def put(module: AnsibleModule, wanted: dict[str, Any]) -> dict[str, str] | None:
             "before": before,
             "after": "",
         }
-    mode, uid = int(wanted["mode"], 8), pwd.getpwnam(wanted["owner"]).pw_uid
-    if before == wanted["content"] and right_attributes(path, mode, uid):
+    mode, uid = int(file["mode"], 8), pwd.getpwnam(file["owner"]).pw_uid
+    if before == file["content"] and right_attributes(path, mode, uid):
         return None
     if not module.check_mode:
         for mark in readers(module.params["services"], path):
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
-        Found().file(path)
-        for product in wanted["products"]:
+        Baseline().file(path)
+        for product in file["products"]:
             Path(product).unlink(missing_ok=True)
-        write(module, wanted, mode, uid)
+        write(module, file, mode, uid)
     secret = not mode & 0o077
     return {
         "before_header": str(path),
-        "after_header": f"{path} (mode {wanted['mode']})",
+        "after_header": f"{path} (mode {file['mode']})",
         "before": "" if secret else before or "",
-        "after": "(not shown: only its owner may read it)\n" if secret else wanted["content"],
+        "after": "(not shown: only its owner may read it)\n" if secret else file["content"],
     }
 
 
@@ -221,7 +221,7 @@ def serve(module: AnsibleModule, service: dict[str, Any]) -> bool:
     needed = verb(module, service)
     if not module.check_mode:
         if needed or not enabled:
-            Found().service(service["name"])
+            Baseline().service(service["name"])
         if not enabled:
             systemctl(module, "enable", service["name"])
         if needed:
@@ -271,14 +271,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    differences = {wanted["dest"]: put(module, wanted) for wanted in module.params["files"]}
+    differences = {file["dest"]: put(module, file) for file in module.params["files"]}
     changed = [path for path, difference in differences.items() if difference]
     services = [service["name"] for service in module.params["services"] if serve(module, service)]
     module.exit_json(
         changed=bool(changed or services),
         changed_files=changed,
         changed_services=services,
-        diff=[found for found in differences.values() if found],
+        diff=[difference for difference in differences.values() if difference],
     )
 
 

@@ -1,4 +1,4 @@
-"""Ansible module: takes a node back to how it was found."""
+"""Ansible module: restores what a node was like before the cluster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_found import (
-    FILE,
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import (
+    BASELINE,
     STATE,
+    SYSCTL_BASELINE,
     nft_tables,
+    read_baseline,
 )
 
 if TYPE_CHECKING:
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
 
 DOCUMENTATION = r"""
 module: node_reset
-short_description: Takes a node back to how it was found
+short_description: Restores what a node was like before the cluster
 description:
-  - Stops and removes what runs, restores the files, units and kernel settings that were remembered before their first
+  - Stops and removes what runs, restores the files, units and kernel settings that were recorded before their first
     change, and removes programs, state, network interfaces and packet filter tables of the cluster.
-  - On a host outside the cluster (C(member) is false) only files and units that were remembered are restored.
+  - On a host outside the cluster (C(member) is false) only files and units that were recorded are restored.
   - Does nothing on a node that has nothing of this project.
 options:
   member:
@@ -66,7 +68,6 @@ CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 PARTS = STATE / "parts.json"
 PACKAGES = STATE / "packages.json"
 SWAP_MARK = re.compile(r"^#kubedrill# ", re.MULTILINE)
-SYSCTLS = STATE / "sysctl-found.json"
 TRACES = (
     "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf", "/etc/cni/net.d/10-containerd-net.conflist",
     "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending",
@@ -85,12 +86,12 @@ IPTABLES_CHAINS = re.compile(r"(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|KUBE
 
 
 class Reset:
-    """One node's way back, step by step."""
+    """The steps that reset one node."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.removed: list[str] = []
-        self.found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+        self.baseline = read_baseline(BASELINE)
 
     def run(self, *argv: str, must: bool = False) -> str:
         """Run a command; return what it printed."""
@@ -114,7 +115,7 @@ class Reset:
 
     def units_stopped(self) -> None:
         """Stop the units that this project runs, the last one first."""
-        for name in reversed(self.found.get("services", {})):
+        for name in reversed(self.baseline.get("services", {})):
             self.run("systemctl", "stop", name)
 
     def services(self) -> None:
@@ -141,7 +142,7 @@ class Reset:
         for space in Path("/run/netns").glob("cni-*"):
             self.run("ip", "netns", "delete", space.name)
         for table in nft_tables():
-            new = table not in self.found.get("tables", [])
+            new = table not in self.baseline.get("tables", [])
             if OWN_TABLES.match(table) or (
                 new and IPTABLES.match(table) and self._only_ours(table)
             ):
@@ -196,16 +197,16 @@ class Reset:
         self.remove_empty([bundles.parent])
 
     def files(self) -> None:
-        """Remove what the cluster left, then restore the files that were found."""
+        """Remove what the cluster left, then restore the recorded files."""
         self.remove(TRACES)
         self.files_restored(EMPTIED)
 
     def files_restored(self, emptied: tuple[str, ...] = ()) -> None:
-        """Restore the files that were found.
+        """Restore the recorded files.
 
         Remove those that were not there, and directories that are empty then.
         """
-        for path, before in self.found.get("files", {}).items():
+        for path, before in self.baseline.get("files", {}).items():
             if before is None:
                 self.remove([path])
                 continue
@@ -214,14 +215,14 @@ class Reset:
             Path(path).chmod(before["mode"])
             self.removed.append(f"changes of {path}")
         directories = sorted(
-            (Path(path) for path in self.found.get("directories", [])),
+            (Path(path) for path in self.baseline.get("directories", [])),
             key=lambda path: -len(path.parts),
         )
         self.remove_empty([*map(Path, emptied), *directories])
 
     def units(self) -> None:
         """Enable and start what was, and nothing else."""
-        services = self.found.get("services", {})
+        services = self.baseline.get("services", {})
         for name, before in services.items():
             if before["enabled"] != "enabled":
                 self.run("systemctl", "disable", name)
@@ -233,8 +234,7 @@ class Reset:
 
     def settings(self) -> None:
         """Restore kernel settings."""
-        found = json.loads(SYSCTLS.read_text(encoding="utf-8")) if SYSCTLS.exists() else {}
-        for name, value in found.items():
+        for name, value in read_baseline(SYSCTL_BASELINE).items():
             setting = Path("/proc/sys", *name.split("."))
             if setting.exists() and setting.read_text(encoding="ascii").split() != value.split():
                 setting.write_text(value, encoding="ascii")
@@ -270,19 +270,19 @@ class Reset:
 
 def _processes(name: bytes) -> list[int]:
     """Numbers of the processes whose program starts with a name."""
-    found = []
+    processes = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             program = (entry / "cmdline").read_bytes().split(b"\0")[0]
         except OSError:
             continue  # it ended meanwhile
         if program.rsplit(b"/", 1)[-1].startswith(name):
-            found.append(int(entry.name))
-    return found
+            processes.append(int(entry.name))
+    return processes
 
 
 def main() -> None:
-    """Go all the way and exit."""
+    """Take all steps and exit."""
     module = AnsibleModule(
         argument_spec={
             "member": {"type": "bool", "default": True},
@@ -310,7 +310,7 @@ def main() -> None:
     )
     for step in whole if member else (reset.units_stopped, reset.files_restored, reset.units):
         step()
-    # The record goes last: a reset that is cut before this line starts again with all that it must
+    # The record goes last: a reset that is interrupted before this line starts again with all that it must
     # know.
     shutil.rmtree(STATE)
     module.exit_json(changed=True, removed=reset.removed, packages=packages)

@@ -1,4 +1,4 @@
-"""Ansible module: sets kernel settings now and at boot, and remembers what they were."""
+"""Ansible module: sets kernel settings now and at boot, and records what they were."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import (
+    former_path,
+    read_baseline,
+)
+
 DOCUMENTATION = r"""
 module: node_sysctl
-short_description: Sets kernel settings now and at boot, and remembers what they were
+short_description: Sets kernel settings now and at boot, and records what they were
 description:
   - Settings that this kernel does not have (a module that is not there) are left out of the running kernel, and are in
     the file for the next boot all the same.
@@ -22,8 +27,8 @@ options:
     description: File of sysctl.d that sets them at boot.
     type: path
     required: true
-  found:
-    description: File that remembers the values that were found, for the reset role.
+  baseline:
+    description: File that records the values before the first change, for the reset role.
     type: path
     required: true
 author: kubedrill
@@ -44,20 +49,21 @@ def differing(settings: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value != settings[name]}
 
 
-def remember(found: Path, values: dict[str, str]) -> None:
-    """Keep the first value that was seen of each setting."""
-    known = json.loads(found.read_text(encoding="utf-8")) if found.exists() else {}
-    found.parent.mkdir(parents=True, exist_ok=True)
-    found.write_text(json.dumps({**values, **known}, sort_keys=True), encoding="utf-8")
+def record(baseline: Path, values: dict[str, str]) -> None:
+    """Record the first value of each setting."""
+    known = read_baseline(baseline)
+    baseline.parent.mkdir(parents=True, exist_ok=True)
+    baseline.write_text(json.dumps({**values, **known}, sort_keys=True), encoding="utf-8")
+    former_path(baseline).unlink(missing_ok=True)
 
 
-def present(module: AnsibleModule, settings: dict[str, str], file: Path, found: Path) -> bool:
+def present(module: AnsibleModule, settings: dict[str, str], file: Path, baseline: Path) -> bool:
     """Set everything; return whether something was changed."""
     text = "".join(f"{name} = {value}\n" for name, value in sorted(settings.items()))
     before = differing(settings)
     stale = not file.exists() or file.read_text(encoding="utf-8") != text
     if (before or stale) and not module.check_mode:
-        remember(found, before)
+        record(baseline, before)
         file.write_text(text, encoding="utf-8")
         for name in before:
             live(name).write_text(settings[name], encoding="ascii")
@@ -70,13 +76,13 @@ def main() -> None:
         argument_spec={
             "settings": {"type": "dict", "required": True},
             "file": {"type": "path", "required": True},
-            "found": {"type": "path", "required": True},
+            "baseline": {"type": "path", "required": True},
         },
         supports_check_mode=True,
     )
     settings = {name: str(value) for name, value in module.params["settings"].items()}
-    file, found = Path(module.params["file"]), Path(module.params["found"])
-    module.exit_json(changed=present(module, settings, file, found))
+    file, baseline = Path(module.params["file"]), Path(module.params["baseline"])
+    module.exit_json(changed=present(module, settings, file, baseline))
 
 
 if __name__ == "__main__":

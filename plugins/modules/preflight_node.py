@@ -119,13 +119,13 @@ def interfaces() -> dict[str, Any]:
     return {"macs": macs, "addresses": addresses}
 
 
-def who_has(address: str, port: int, own: list[str]) -> dict[str, Any]:
+def who_has(address: str, port: int, addresses: list[str]) -> dict[str, Any]:
     """Who answers at the virtual address on this node's own network: nobody's MAC is "".
 
     A TCP connection that is accepted or refused means that somebody is there; so does a fresh ARP
     answer.
     """
-    if not address or address in own:
+    if not address or address in addresses:
         return {"vip_held": bool(address), "vip_mac": ""}
     try:
         socket.create_connection((address, port), timeout=1.5).close()
@@ -144,9 +144,9 @@ def kubernetes() -> dict[str, Any]:
     """The part of a cluster that this node already is."""
     versions = {}
     for component in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
-        found = re.search(r"image: \S+:v(\d\S+)", read(MANIFESTS / f"{component}.yaml"))
-        if found:
-            versions[component] = found.group(1)
+        image = re.search(r"image: \S+:v(\d\S+)", read(MANIFESTS / f"{component}.yaml"))
+        if image:
+            versions[component] = image.group(1)
     authority = read("/etc/kubernetes/pki/ca.crt")
     insecure = ssl.SSLContext(
         ssl.PROTOCOL_TLS_CLIENT

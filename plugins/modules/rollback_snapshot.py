@@ -30,85 +30,90 @@ TAKEN = "%Y%m%dT%H%M%SZ"
 CHUNK = 1 << 20
 HOW = "choose one with -e rollback_snapshot=FILE, or finish the upgrade: run playbooks/upgrade.yml again"
 
-Told = dict[str, Any]
+Metadata = dict[str, Any]
 
 
-def told_of(snapshot: Path) -> Told | None:
+def read_metadata(snapshot: Path) -> Metadata | None:
     """What was written beside a snapshot; None where there is nothing or it cannot be read."""
     try:
-        told = json.loads(Path(f"{snapshot}.json").read_text(encoding="utf-8"))
-        datetime.strptime(told["taken"], TAKEN).replace(tzinfo=UTC)
-        return {**told, "path": str(snapshot), "about": dict(told["about"])}
+        metadata = json.loads(Path(f"{snapshot}.json").read_text(encoding="utf-8"))
+        datetime.strptime(metadata["taken"], TAKEN).replace(tzinfo=UTC)
+        return {**metadata, "path": str(snapshot), "about": dict(metadata["about"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def misfits(told: Told | None, cluster: str, version: str) -> list[str]:
+def mismatches(metadata: Metadata | None, cluster: str, version: str) -> list[str]:
     """Why a snapshot is not one of this cluster at this release; empty when it is."""
-    if told is None:
+    if metadata is None:
         return [
             "nothing readable tells what it is of (no .db.json beside it, which upgrade.yml writes): restore it by hand"
         ]
-    found = [str(one) for one in told["about"].get("versions", [])]
+    versions = [str(one) for one in metadata["about"].get("versions", [])]
     problems = (
         []
-        if told["cluster"] == cluster
-        else [f"it is of cluster {told['cluster']}, expected {cluster}"]
+        if metadata["cluster"] == cluster
+        else [f"it is of cluster {metadata['cluster']}, expected {cluster}"]
     )
-    if found != [version]:
-        ran = " and ".join(found) or "an unknown release"
+    if versions != [version]:
+        ran = " and ".join(versions) or "an unknown release"
         problems.append(f"it was saved while {ran} ran, expected {version} only")
     return problems
 
 
-def corrupt(told: Told) -> list[str]:
+def checksum_problems(metadata: Metadata) -> list[str]:
     """Why the file is not what was saved; empty when it is."""
     digest = hashlib.sha256()
-    with Path(told["path"]).open("rb") as stream:
+    with Path(metadata["path"]).open("rb") as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
-    if digest.hexdigest() == told["sha256"]:
+    if digest.hexdigest() == metadata["sha256"]:
         return []
     return [
-        f"its sha256 is {digest.hexdigest()}, expected {told['sha256']}: it was cut or changed since it was saved"
+        f"its sha256 is {digest.hexdigest()}, expected {metadata['sha256']}: it was cut or changed since it was saved"
     ]
 
 
-def choose(directory: Path, path: str, cluster: str, version: str) -> tuple[Told, list[str]]:
+def choose(directory: Path, path: str, cluster: str, version: str) -> tuple[Metadata, list[str]]:
     """Give the snapshot, and what is wrong; where something is, the snapshot may be empty."""
     if path:
         if not Path(path).is_file():
             return {}, [f"there is no snapshot {path}: {HOW}"]
-        found = [Path(path)]
+        snapshots = [Path(path)]
     else:
-        found = sorted(directory.glob("*.db"), key=lambda one: one.name)
+        snapshots = sorted(directory.glob("*.db"), key=lambda file: file.name)
     fitting = [
-        told for one in found if (told := told_of(one)) and not misfits(told, cluster, version)
+        metadata
+        for file in snapshots
+        if (metadata := read_metadata(file)) and not mismatches(metadata, cluster, version)
     ]
     if fitting:
-        best = max(fitting, key=lambda told: str(told["taken"]))
+        best = max(fitting, key=lambda metadata: str(metadata["taken"]))
         return best, [
-            f"snapshot {best['path']} is not usable: {why}; {HOW}" for why in corrupt(best)
+            f"snapshot {best['path']} is not usable: {why}; {HOW}"
+            for why in checksum_problems(best)
         ]
-    if not found:
+    if not snapshots:
         return {}, [
             f"there is no etcd snapshot in {directory}, where playbooks/upgrade.yml saves them: {HOW}"
         ]
-    said = [
-        f"snapshot {one} does not fit: {why}"
-        for one in found
-        for why in misfits(told_of(one), cluster, version)
+    problems = [
+        f"snapshot {file} does not fit: {why}"
+        for file in snapshots
+        for why in mismatches(read_metadata(file), cluster, version)
     ]
-    return {}, [*said, f"no snapshot of cluster {cluster} at {version} is left: {HOW}"]
+    return {}, [*problems, f"no snapshot of cluster {cluster} at {version} is left: {HOW}"]
 
 
-def age_s(told: Told, now: datetime) -> int:
+def age_s(metadata: Metadata, now: datetime) -> int:
     """Seconds since the snapshot was begun.
 
     >>> age_s({"taken": "20260101T000000Z"}, datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
     60
     """
-    return int((now - datetime.strptime(told["taken"], TAKEN).replace(tzinfo=UTC)).total_seconds())
+    return int(
+        (now - datetime.strptime(metadata["taken"], TAKEN).replace(tzinfo=UTC)).total_seconds()
+    )
 
 
 def main() -> None:
@@ -124,14 +129,14 @@ def main() -> None:
     )
     params = module.params
     try:
-        told, problems = choose(
+        metadata, problems = choose(
             Path(params["directory"]), params["path"], params["cluster"], params["version"]
         )
     except OSError as error:
-        told, problems = {}, [f"the snapshots cannot be read: {error}"]
-    if told:
-        told["age_s"] = age_s(told, datetime.now(UTC))
-    module.exit_json(changed=False, snapshot=told, problems=problems)
+        metadata, problems = {}, [f"the snapshots cannot be read: {error}"]
+    if metadata:
+        metadata["age_s"] = age_s(metadata, datetime.now(UTC))
+    module.exit_json(changed=False, snapshot=metadata, problems=problems)
 
 
 if __name__ == "__main__":

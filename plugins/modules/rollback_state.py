@@ -22,7 +22,7 @@ module: rollback_state
 short_description: Reads what a node runs, from files and processes
 description: Works while the API is away, as it is in the middle of a rollback.
 options:
-  wanted:
+  image_tags:
     description: "Image tags of the older release's static pods, by component, without v; empty on a worker."
     type: dict
     default: {}
@@ -39,22 +39,22 @@ def version_of(program: Path) -> str:
 
 def kubelets(installed: Path) -> list[str]:
     """Versions of the kubelet that is installed and of the one that runs."""
-    found = [version_of(installed)] if installed.exists() else []
+    versions = [version_of(installed)] if installed.exists() else []
     pid = run(["systemctl", "show", "-p", "MainPID", "--value", "kubelet"]).strip()
     if pid not in ("", "0"):
-        found.append(version_of(Path("/proc") / pid / "exe"))
-    return sorted(set(found))
+        versions.append(version_of(Path("/proc") / pid / "exe"))
+    return sorted(set(versions))
 
 
-def state_of(files: Files, wanted: dict[str, str], kubelet: Path) -> dict[str, Any]:
+def state_of(files: Files, image_tags: dict[str, str], kubelet: Path) -> dict[str, Any]:
     """All that decisions are taken from."""
     etcd = files.etcd()
     data = Path(etcd.get("data", str(ETCD_DATA)))
     return {
         "kubelets": kubelets(kubelet),
-        "tags": files.tags() if wanted else {},
-        "lacking": [
-            name for name, version in wanted.items() if files.manifest(name, version) is None
+        "tags": files.tags() if image_tags else {},
+        "missing_manifests": [
+            name for name, version in image_tags.items() if files.manifest(name, version) is None
         ],
         "etcd": etcd,
         "free_bytes": shutil.disk_usage(data).free if data.is_dir() else 0,
@@ -66,13 +66,13 @@ def main() -> None:
     """Read and exit."""
     module = AnsibleModule(
         argument_spec={
-            "wanted": {"type": "dict", "default": {}},
+            "image_tags": {"type": "dict", "default": {}},
             "kubelet": {"type": "path", "default": "/usr/local/bin/kubelet"},
         },
         supports_check_mode=True,
     )
     try:
-        state = state_of(Files(), module.params["wanted"], Path(module.params["kubelet"]))
+        state = state_of(Files(), module.params["image_tags"], Path(module.params["kubelet"]))
     except (CommandError, OSError, ValueError) as error:
         module.fail_json(msg=f"this node's state cannot be read: {error}")
     module.exit_json(changed=False, state=state)

@@ -46,7 +46,7 @@ options:
   to: {description: "begin: the older release, without v.", type: str, default: ""}
   sha256: {description: "begin: the snapshot's checksum, by which a rerun knows it.", type: str, default: ""}
   touched: {description: "begin: whether the upgrade has changed what runs here.", type: bool, default: false}
-  wanted: {description: "begin: image tags of the older release; empty on a worker.", type: dict, default: {}}
+  image_tags: {description: "begin: image tags of the older release; empty on a worker.", type: dict, default: {}}
   snapshot: {description: "restore: the snapshot on this node.", type: path}
   members: {description: "restore: name to peer URL of every etcd member.", type: dict, default: {}}
   programs: {description: Directory with etcdutl., type: path, default: /usr/local/bin}
@@ -68,21 +68,21 @@ class Step:
         known = self.files.journal() or {}
         if "stopped" in known:
             return False
-        remove(self.files.kept)
-        self.files.kept.mkdir(mode=0o700, parents=True)
+        remove(self.files.backups)
+        self.files.backups.mkdir(mode=0o700, parents=True)
         self.files.folder.chmod(0o700)
-        for name, version in self.params["wanted"].items():
-            found = self.files.manifest(name, version)
-            if found is None:
+        for name, version in self.params["image_tags"].items():
+            manifest = self.files.manifest(name, version)
+            if manifest is None:
                 raise CommandError(
                     f"no manifest of {name} {version} is on this node any more: nothing was stopped"
                 )
-            write_whole(self.files.kept / f"{name}.yaml", found.read_bytes())
+            write_whole(self.files.backups / f"{name}.yaml", manifest.read_bytes())
         touched = bool(
             self.params["touched"] or known.get("touched")
         )  # its programs may be the older ones by now
         journal = {"to": self.params["to"], "sha256": self.params["sha256"], "touched": touched}
-        self.files.note({**journal, "member": bool(self.params["wanted"])})
+        self.files.note({**journal, "member": bool(self.params["image_tags"])})
         return True
 
     def restore(self) -> bool:
@@ -206,7 +206,7 @@ class Step:
     def _place(self, name: str) -> None:
         """Put one manifest into place in one step."""
         scratch = self.files.folder / f"{name}.yaml.placing"
-        shutil.copyfile(self.files.kept / f"{name}.yaml", scratch)
+        shutil.copyfile(self.files.backups / f"{name}.yaml", scratch)
         scratch.chmod(0o600)
         scratch.replace(self.files.manifests / f"{name}.yaml")
 
@@ -231,7 +231,7 @@ def main() -> None:
             "to": {"type": "str", "default": ""},
             "sha256": {"type": "str", "default": ""},
             "touched": {"type": "bool", "default": False},
-            "wanted": {"type": "dict", "default": {}},
+            "image_tags": {"type": "dict", "default": {}},
             "snapshot": {"type": "path"},
             "members": {"type": "dict", "default": {}},
             "programs": {"type": "path", "default": "/usr/local/bin"},

@@ -27,7 +27,7 @@ options:
 author: kubedrill
 """
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
-MARK = "kubedrill/upgrading-to"
+UPGRADING_TO = "kubedrill/upgrading-to"
 WAS_CORDONED = "kubedrill/was-cordoned"
 
 
@@ -35,15 +35,15 @@ def node_state(node: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, An
     """What matters of one node."""
     metadata = node["metadata"]
     addresses = {entry["type"]: entry["address"] for entry in node["status"]["addresses"]}
-    notes = metadata.get("annotations", {})
+    annotations = metadata.get("annotations", {})
     return {
         "kubelet": node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v"),
         "ready": condition(node, "Ready") == "True",
         "control_plane": CONTROL_PLANE_LABEL in metadata.get("labels", {}),
         "address": addresses.get("InternalIP", ""),
         "cordoned": bool(node["spec"].get("unschedulable")),
-        "mark": notes.get(MARK, ""),
-        "was_cordoned": notes.get(WAS_CORDONED) == "true",
+        "upgrading_to": annotations.get(UPGRADING_TO, ""),
+        "was_cordoned": annotations.get(WAS_CORDONED) == "true",
         "evictable": sum(
             is_evictable(pod) for pod in pods if pod["spec"].get("nodeName") == metadata["name"]
         ),
@@ -67,13 +67,13 @@ def is_evictable(pod: dict[str, Any]) -> bool:
 
 def api_servers(pods: list[dict[str, Any]]) -> dict[str, str]:
     """Version of each node's API server, from its static pod."""
-    found = {}
+    versions = {}
     for pod in pods:
         if pod["metadata"].get("labels", {}).get("component") == "kube-apiserver":
-            found[pod["spec"]["nodeName"]] = pod["spec"]["containers"][0]["image"].rpartition(":v")[
-                2
-            ]
-    return found
+            versions[pod["spec"]["nodeName"]] = pod["spec"]["containers"][0]["image"].rpartition(
+                ":v"
+            )[2]
+    return versions
 
 
 def read() -> dict[str, Any]:
@@ -93,7 +93,7 @@ def read() -> dict[str, Any]:
         "api_servers": api_servers(pods),
         "kubeadm_version": version.group(1) if version else "",
         "cluster_configuration": config,
-        "unavailable": [workload_name(found) for found in unavailable_workloads(workloads)],
+        "unavailable": [workload_name(problem) for problem in unavailable_workloads(workloads)],
     }
 
 

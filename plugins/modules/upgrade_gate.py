@@ -63,9 +63,9 @@ def problems_of(params: dict[str, Any]) -> list[str]:
     if "workloads" in checks:
         items = kubectl_json("get", "deployments,statefulsets", "-A")["items"]
         problems += [
-            found
-            for found in unavailable_workloads(items)
-            if workload_name(found) not in params["tolerated"]
+            problem
+            for problem in unavailable_workloads(items)
+            if workload_name(problem) not in params["tolerated"]
         ]
     return problems
 

@@ -113,7 +113,7 @@ def test_all_mistakes_of_one_inventory_at_once(
         "cluster_virtual_address 192.0.2.1 is outside cluster_node_network",
         "cluster_pod_network 10.96.0.0/16 and cluster_service_network 10.96.0.0/12 overlap",
     )
-    assert "Look at the node" not in text
+    assert "Inspect the node" not in text
 
 
 def test_no_control_planes(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 TARGET = "1.36.3"
 # What Ansible says when a task begins: the run is killed while that task is under way.
 MOMENTS = (
-    "TASK [upgrade : Swap etcd",
-    "TASK [upgrade : Restart what runs",
+    "TASK [kubedrill.kubeadm.upgrade : Replace the control plane",
+    "TASK [kubedrill.kubeadm.upgrade : Restart services that run",
     "PLAY [Upgrade the workers]",
 )
 

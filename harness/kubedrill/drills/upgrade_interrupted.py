@@ -50,9 +50,9 @@ STEPS = (
 )
 
 
-SWAP = "Swap etcd, API server, controller manager, scheduler and kubelet"
-RESTART = "Restart what runs in its old version"
-MARK = "Mark the node as being upgraded"
+SWAP = "Replace the control plane's static pods and kubelet"
+RESTART = "Restart services that run the old version"
+MARK = "Annotate the node as being upgraded"
 """Names of tasks of roles/upgrade; a test compares them with the role."""
 _DRAIN_S = 75
 """Seconds until the role gives a blocked drain up: pods that may move take 30 s of grace, some in
@@ -169,10 +169,10 @@ def _cut_at(
 
         def watch(event: TaskEvent) -> None:
             if event.kind not in ("start", "changed") or not event.task.endswith(
-                ("Take the mark off", moment)
+                ("Remove the annotation", moment)
             ):
                 return
-            if event.task.endswith("Take the mark off") and event.kind == "changed":
+            if event.task.endswith("Remove the annotation") and event.kind == "changed":
                 finished.append(event.host)
             due = (
                 event.host != ctx.target and ctx.target in finished

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 PLAYBOOK = "rollback.yml"
 SAVE = "Save a snapshot of etcd"
-STOP = "Stop etcd, API servers, and the kubelets that are newer"
+STOP = "Stop etcd, the API servers and newer kubelets"
 START = "Start the older release"
 """Names of tasks of roles/etcd_snapshot and roles/rollback; a test compares them with the roles."""
 

@@ -89,7 +89,7 @@ def test_the_tasks_that_are_waited_for_are_the_roles() -> None:
         for task in yaml.safe_load(path.read_text())
         for step in [task, *task.get("block", [])]
     }
-    assert {SWAP, RESTART, MARK, "Take the mark off"} <= names
+    assert {SWAP, RESTART, MARK, "Remove the annotation"} <= names
 
 
 @pytest.mark.parametrize(("target", "moment"), [("cp2", SWAP), ("w1", RESTART)])
@@ -125,14 +125,14 @@ def test_a_control_plane_is_lost_only_after_it_is_done_and_when_another_begins(
     make_inventory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = events(
-        ("start", "cp1", MARK), ("start", "cp1", "Take the mark off"), ("start", "cp2", MARK)
+        ("start", "cp1", MARK), ("start", "cp1", "Remove the annotation"), ("start", "cp2", MARK)
     )
     playing(monkeypatch, before, StepFailed("failed for another reason"))
     early: Any = Context(make_inventory(), "cp1")
     upgrade_interrupted.power_lost(early, "v1.36.3")
     assert early.said == []
     after = events(
-        ("start", "cp1", MARK), ("changed", "cp1", "Take the mark off"), ("start", "cp2", MARK)
+        ("start", "cp1", MARK), ("changed", "cp1", "Remove the annotation"), ("start", "cp2", MARK)
     )
     playing(monkeypatch, after, StepFailed("cp1 unreachable"))
     ctx: Any = Context(make_inventory(), "cp1")

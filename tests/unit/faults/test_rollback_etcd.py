@@ -55,7 +55,7 @@ def step(etcd: EtcdNodes, monkeypatch: pytest.MonkeyPatch) -> Any:
             "to": "1.35.4",
             "sha256": "a" * 64,
             "touched": False,
-            "wanted": WANTED,
+            "image_tags": WANTED,
             "members": etcd.peer,
         }
         usual = {"programs": str(PROGRAMS), "bump": 1_000_000_000, "grace": 1, "timeout": 60}

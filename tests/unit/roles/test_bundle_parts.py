@@ -61,7 +61,7 @@ def installer(bundle: Path, **changes: Any) -> Any:
 
 def install_all(bundle: Path) -> list[str]:
     one = installer(bundle)
-    missing = [part for part in one.wanted(manifest()) if not one.done(part, set())]
+    missing = [part for part in one.select(manifest()) if not one.done(part, set())]
     for part in missing:
         one.install(part)
     one.save()
@@ -113,15 +113,15 @@ def test_a_corrupt_part_is_refused_and_the_old_program_stays(bundle: Path) -> No
 def test_half_a_part_is_absent(bundle: Path) -> None:
     (bundle / "bin" / "kubeadm").write_bytes(CONTENT[:100])
     one = installer(bundle)
-    assert one.absent(one.wanted(manifest())) == ["bin/kubeadm"]
+    assert one.absent(one.select(manifest())) == ["bin/kubeadm"]
 
 
 def test_another_bundle_json_is_absent(bundle: Path) -> None:
     (bundle / "bundle.json").write_text("{}")
     one = installer(bundle)
-    assert one.absent(one.wanted(manifest())) == ["bundle.json"]
+    assert one.absent(one.select(manifest())) == ["bundle.json"]
 
 
 def test_only_named_parts(bundle: Path) -> None:
     one = installer(bundle, role="control_plane", only=["etcdctl"])
-    assert [part["name"] for part in one.wanted(manifest())] == ["etcdctl"]
+    assert [part["name"] for part in one.select(manifest())] == ["etcdctl"]

@@ -36,19 +36,17 @@ class Module:
         raise Ended(answer)
 
 
-def remember(folder: Path, files: dict[str, Any]) -> None:
+def remember(folder: Path, files: dict[str, Any], name: str = "baseline.json") -> None:
     state = folder / "state"
     state.mkdir()
     services = {"haproxy.service": {"enabled": "disabled", "active": "inactive"}}
-    (state / "found.json").write_text(
-        json.dumps({"files": files, "services": services, "directories": []})
-    )
+    (state / name).write_text(json.dumps({"files": files, "services": services, "directories": []}))
     (state / "packages.json").write_text('["haproxy"]')
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, file in (("STATE", ""), ("FILE", "found.json"), ("PACKAGES", "packages.json")):
+    for name, file in (("STATE", ""), ("BASELINE", "baseline.json"), ("PACKAGES", "packages.json")):
         monkeypatch.setattr(node_reset, name, tmp_path / "state" / file)
     monkeypatch.setattr(node_reset, "TRACES", (str(tmp_path / "containerd"),))
     (tmp_path / "containerd").mkdir()
@@ -63,9 +61,12 @@ def run(monkeypatch: pytest.MonkeyPatch, module: Module) -> dict[str, Any]:
     return answer
 
 
-def test_only_what_was_remembered_is_put_back(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["baseline.json", "found.json"])
+def test_only_what_was_remembered_is_put_back(
+    host: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     ours, packaged = host / "haproxy.cfg", host / "other.cfg"
-    remember(host, {str(ours): {"content": "theirs\n", "mode": 0o640}, str(packaged): None})
+    remember(host, {str(ours): {"content": "theirs\n", "mode": 0o640}, str(packaged): None}, name)
     ours.write_text("ours\n")
     packaged.write_text("ours too\n")
     module = Module(

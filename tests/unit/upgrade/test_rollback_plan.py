@@ -29,7 +29,7 @@ def node(*versions: str, plane: bool = True, **more: Any) -> dict[str, Any]:
     state = {
         "kubelets": list(versions),
         "tags": tags,
-        "lacking": [],
+        "missing_manifests": [],
         "etcd": etcd,
         "free_bytes": 1 << 34,
     }
@@ -78,7 +78,7 @@ def test_without_consent_it_says_what_would_be_lost(rollback_plan: ModuleType) -
         ({"cp1": node("1.34.1")}, "expected a mix of 1.35.4 and 1.36.3 only"),
         ({"w1": node("1.35.4", "1.37.1", plane=False)}, "expected a mix of 1.35.4 and 1.36.3 only"),
         (
-            {"cp1": node("1.36.3", lacking=["etcd"])},
+            {"cp1": node("1.36.3", missing_manifests=["etcd"])},
             "cp1 has no manifest of etcd at 1.35.4 any more",
         ),
         ({"cp3": node("1.35.4", etcd={})}, "cp3 has no etcd member of kubeadm's"),
@@ -98,7 +98,9 @@ def test_all_mistakes_are_told_at_once(rollback_plan: ModuleType) -> None:
     bad = wanted(
         confirmed=False, snapshot={}, problems=["there is no etcd snapshot in /s"], unseen=["cp3"]
     )
-    said = rollback_plan.refusals(half_way(cp1=node("1.36.3", lacking=["kube-scheduler"])), bad)
+    said = rollback_plan.refusals(
+        half_way(cp1=node("1.36.3", missing_manifests=["kube-scheduler"])), bad
+    )
     assert len(said) == 4
     assert said[0] == "cp3 cannot be reached: every node must be, repair that first"
     assert said[1] == "there is no etcd snapshot in /s"
@@ -136,7 +138,7 @@ def test_tags_of_a_bundle(rollback_plan: ModuleType) -> None:
     parts = [
         {"name": name, "image": f"registry.k8s.io/{name}:{tag}"} for name, tag in names.items()
     ]
-    found = rollback_plan.wanted_tags({"parts": [*parts, {"name": "kubelet", "kind": "binary"}]})
+    found = rollback_plan.image_tags({"parts": [*parts, {"name": "kubelet", "kind": "binary"}]})
     assert found["etcd"] == "3.6.6-0"
     assert found["kube-apiserver"] == "1.35.4"
     assert "pause" not in found
@@ -149,12 +151,12 @@ def test_the_cost_is_told(rollback_plan: ModuleType) -> None:
         "cp2": {"stopped": first + 97, "member": True},
     }
     journals["w1"] = {"stopped": first + 3, "member": False}
-    said = rollback_plan.lost_line(SNAPSHOT, journals, first + 160)
+    said = rollback_plan.summary(SNAPSHOT, journals, first + 160)
     assert said.startswith(
         "recovery point 95 s: what was written between 2026-01-01 00:00:00 UTC and 2026-01-01 00:01:35"
     )
     assert "Recovery time 65 s" in said
-    assert "not known" in rollback_plan.lost_line(SNAPSHOT, {"cp1": {}}, first)
+    assert "not known" in rollback_plan.summary(SNAPSHOT, {"cp1": {}}, first)
 
 
 def save(

@@ -68,7 +68,7 @@ class Node:
             "to": "1.35.4",
             "sha256": "aa",
             "touched": True,
-            "wanted": OLD,
+            "image_tags": OLD,
             "snapshot": "s",
             "members": {"cp1": "u"},
         }
@@ -180,7 +180,7 @@ def test_of_a_worker_only_a_newer_kubelet_is_stopped_and_once(
     plane: Node, touched: bool, stopped: list[str]
 ) -> None:
     for name in ("begin", "stop", "replace", "start", "wait", "stop"):
-        plane.step(name, wanted={}, touched=touched)
+        plane.step(name, image_tags={}, touched=touched)
     assert plane.said == stopped
     assert plane.kubelet_state.exists() is not touched
     assert plane.db == "after"

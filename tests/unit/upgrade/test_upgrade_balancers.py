@@ -25,7 +25,7 @@ PLAY = """\
   vars_files: [VARS]
   tasks:
     - ansible.builtin.copy:
-        content: "{{ [cluster_balancers, cluster_own_balancers] | to_json }}"
+        content: "{{ [cluster_balancers, cluster_managed_balancers] | to_json }}"
         dest: "{{ out }}/{{ inventory_hostname }}"
         mode: "0600"
 """

@@ -15,7 +15,8 @@ EXPECTED = {"control_planes": ["cp1", "cp2", "cp3"], "workers": ["w1", "w2"]}
 def cluster_state(**kubelets: str) -> dict[str, Any]:
     names = [*EXPECTED["control_planes"], *EXPECTED["workers"]]
     nodes = {
-        name: {"kubelet": kubelets.get(name, "1.35.4"), "ready": True, "mark": ""} for name in names
+        name: {"kubelet": kubelets.get(name, "1.35.4"), "ready": True, "upgrading_to": ""}
+        for name in names
     }
     return {
         "nodes": nodes,
@@ -40,9 +41,9 @@ def test_plan(plan: ModuleType) -> None:
 
 
 def test_a_node_that_a_killed_run_left_is_not_done(plan: ModuleType) -> None:
-    done = {"kubelet": "1.36.3", "mark": ""}
+    done = {"kubelet": "1.36.3", "upgrading_to": ""}
     assert plan.is_done(done, node_state("1.36.3"), "1.36.3")
-    assert not plan.is_done({**done, "mark": "1.36.3"}, node_state("1.36.3"), "1.36.3")
+    assert not plan.is_done({**done, "upgrading_to": "1.36.3"}, node_state("1.36.3"), "1.36.3")
     assert not plan.is_done(done, {**node_state("1.36.3"), "outdated_units": ["kubelet"]}, "1.36.3")
     assert not plan.is_done(done, node_state("1.35.4"), "1.36.3")
     assert not plan.is_done({**done, "kubelet": "1.35.4"}, node_state("1.36.3"), "1.36.3")
@@ -75,7 +76,7 @@ def test_a_broken_node_is_refused_unless_an_upgrade_was_killed_there(plan: Modul
     assert plan.refusals(cluster, "1.36.3", EXPECTED) == [
         "the cluster is already broken: node cp2 is not Ready: repair it first"
     ]
-    cluster["nodes"]["cp2"]["mark"] = "1.36.3"
+    cluster["nodes"]["cp2"]["upgrading_to"] = "1.36.3"
     assert plan.refusals(cluster, "1.36.3", EXPECTED) == []
     assert "-e upgrade_to=1.36.3" in plan.refusals(cluster, "1.36.4", EXPECTED)[0]
 

@@ -1,4 +1,4 @@
-"""Ansible module: gives other nodes what they need to join, and takes it back."""
+"""Ansible module: creates or revokes what other nodes need to join."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
-module: kubeadm_invitation
-short_description: Gives other nodes what they need to join, and takes it back
+module: kubeadm_join_token
+short_description: Creates or revokes the join token and the uploaded certificates
 description:
-  - Runs on a control plane. Removes what cut joins of the invited nodes left in the cluster (Node objects,
-    etcd members), makes a bootstrap token, and uploads the control plane's certificates under a new key.
+  - Runs on a control plane. Removes what interrupted joins of the named nodes left in the cluster (Node objects,
+    etcd members), creates a bootstrap token, and uploads the control plane's certificates under a new key.
 options:
   state:
-    description: Whether the invitation is to be there.
+    description: Whether the token is to be there.
     type: str
     choices: [present, absent]
     default: present
   nodes:
-    description: Names of the nodes that are invited.
+    description: Names of the nodes that are to join.
     type: list
     elements: str
     default: []
   control_planes:
-    description: Names and addresses of the invited nodes that are to be control planes.
+    description: Names and addresses of those that are to be control planes.
     type: dict
     default: {}
   ttl:
@@ -37,7 +37,7 @@ options:
     type: str
     default: 20m
   token_id:
-    description: With C(state=absent) the token to take back, by the part before its dot.
+    description: With C(state=absent) the token to revoke, by the part before its dot.
     type: str
     default: ""
 author: kubedrill
@@ -53,7 +53,7 @@ ca_hash:
   type: str
   returned: with state=present
 certificate_key:
-  description: Key that the uploaded certificates are encrypted with, "" when no control plane is invited.
+  description: Key that the uploaded certificates are encrypted with, "" when no control plane is to join.
   type: str
   returned: with state=present
 """
@@ -99,8 +99,8 @@ def etcdctl(module: AnsibleModule, *argv: str) -> str:
     return run(module, "etcdctl", "--endpoints", "https://127.0.0.1:2379", *certificates, *argv)
 
 
-def forget_cut_joins(module: AnsibleModule) -> None:
-    """Remove Node objects and etcd members of nodes that are not members: a cut join left them."""
+def remove_interrupted_joins(module: AnsibleModule) -> None:
+    """Remove Node objects and etcd members of nodes that are not members."""
     nodes, addresses = module.params["nodes"], module.params["control_planes"]
     known = run(module, "kubectl", "--kubeconfig", ADMIN, "get", "nodes", "-o", "name").split()
     for name in sorted({f"node/{name}" for name in nodes} & set(known)):
@@ -114,9 +114,9 @@ def forget_cut_joins(module: AnsibleModule) -> None:
             etcdctl(module, "member", "remove", f"{member['ID']:x}")
 
 
-def invite(module: AnsibleModule) -> dict[str, str]:
-    """Make the invitation."""
-    forget_cut_joins(module)
+def create(module: AnsibleModule) -> dict[str, str]:
+    """Create the token and upload the certificates."""
+    remove_interrupted_joins(module)
     key = ""
     if module.params["control_planes"]:
         key = run(
@@ -135,15 +135,15 @@ def invite(module: AnsibleModule) -> dict[str, str]:
     return {"token": token.split()[-1], "ca_hash": authority_hash(), "certificate_key": key}
 
 
-def withdraw(module: AnsibleModule) -> None:
-    """Take token and certificates back before they expire."""
+def revoke(module: AnsibleModule) -> None:
+    """Delete token and certificates before they expire."""
     run(module, "kubeadm", "token", "delete", module.params["token_id"], "--kubeconfig", ADMIN)
     secret = ("secret", "kubeadm-certs", "--namespace", "kube-system", "--ignore-not-found")
     run(module, "kubectl", "--kubeconfig", ADMIN, "delete", *secret)
 
 
 def main() -> None:
-    """Invite or withdraw, and exit."""
+    """Create or revoke, and exit."""
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -157,9 +157,9 @@ def main() -> None:
     result = {"token": "", "ca_hash": "", "certificate_key": ""}
     if not module.check_mode:
         if module.params["state"] == "present":
-            result = invite(module)
+            result = create(module)
         else:
-            withdraw(module)
+            revoke(module)
     module.exit_json(changed=True, **result)
 
 

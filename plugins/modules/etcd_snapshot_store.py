@@ -1,4 +1,4 @@
-"""Ansible module: gives a fetched snapshot its name on the controller, tells what it is of, removes old ones."""
+"""Ansible module: stores a fetched snapshot and its metadata on the controller, and removes old ones."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
-module: etcd_snapshot_keep
-short_description: Keeps a fetched etcd snapshot
+module: etcd_snapshot_store
+short_description: Stores a fetched etcd snapshot
 description: What the snapshot is of is written before the snapshot has its name, so there is none without it.
 options:
   partial: {description: "The fetched file; without .partial it is the snapshot.", type: path, required: true}
-  told: {description: "What it is of, for playbooks/rollback.yml.", type: dict, required: true}
+  metadata: {description: "What it is of, for playbooks/rollback.yml.", type: dict, required: true}
   keep: {description: How many snapshots stay in the directory., type: int, required: true}
 author: kubedrill
 """
@@ -23,20 +23,22 @@ PARTIAL = ".partial"
 MODE = 0o600
 
 
-def keep(partial: Path, told: dict[str, Any], most: int) -> tuple[Path, list[Path]]:
+def store(partial: Path, metadata: dict[str, Any], most: int) -> tuple[Path, list[Path]]:
     """Return the snapshot and those that were removed.
 
-    The oldest beyond ``most``, each with what is told of it.
+    The oldest beyond ``most``, each with its metadata.
     """
     snapshot = partial.with_name(partial.name.removesuffix(PARTIAL))
     partial.chmod(MODE)
-    _write(Path(f"{snapshot}.json"), json.dumps(told, indent=4, sort_keys=True) + "\n")
+    _write(Path(f"{snapshot}.json"), json.dumps(metadata, indent=4, sort_keys=True) + "\n")
     partial.rename(snapshot)
-    kept = sorted(snapshot.parent.glob("*.db"), key=lambda one: one.stat().st_mtime, reverse=True)
-    old = kept[most:]
-    for one in old:
-        one.unlink()
-        Path(f"{one}.json").unlink(missing_ok=True)
+    snapshots = sorted(
+        snapshot.parent.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True
+    )
+    old = snapshots[most:]
+    for path in old:
+        path.unlink()
+        Path(f"{path}.json").unlink(missing_ok=True)
     return snapshot, old
 
 
@@ -52,20 +54,20 @@ def _write(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    """Keep it and say what went."""
+    """Store it and return what was removed."""
     module = AnsibleModule(
         argument_spec={
             "partial": {"type": "path", "required": True},
-            "told": {"type": "dict", "required": True},
+            "metadata": {"type": "dict", "required": True},
             "keep": {"type": "int", "required": True},
         }
     )
     params = module.params
     try:
-        snapshot, old = keep(Path(params["partial"]), params["told"], params["keep"])
+        snapshot, old = store(Path(params["partial"]), params["metadata"], params["keep"])
     except OSError as error:
-        module.fail_json(msg=f"the snapshot {params['partial']} cannot be kept: {error}")
-    module.exit_json(changed=True, snapshot=str(snapshot), removed=[str(one) for one in old])
+        module.fail_json(msg=f"the snapshot {params['partial']} cannot be stored: {error}")
+    module.exit_json(changed=True, snapshot=str(snapshot), removed=[str(path) for path in old])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
 )
 
 DOCUMENTATION = r"""
-module: rollback_alive
+module: kubelet_leases
 short_description: Waits until every kubelet renews its lease
 description: A kubelet renews it every 10 s (Kubernetes' default, a quarter of the lease's 40 s).
 options:

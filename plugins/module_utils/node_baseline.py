@@ -1,4 +1,4 @@
-"""What a node was like before this project first changed it, so that the reset role can make it so again."""
+"""What a node was like before its first change, so that the reset role can restore it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,44 @@ from pathlib import Path
 from typing import Any
 
 STATE = Path("/var/lib/kubedrill")
-FILE = STATE / "found.json"
+BASELINE = STATE / "baseline.json"
+SYSCTL_BASELINE = STATE / "sysctl-baseline.json"
+FORMER_NAMES = {"baseline.json": "found.json", "sysctl-baseline.json": "sysctl-found.json"}
+"""Of files that kubedrill 0.1 wrote on nodes."""
+
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Found:
-    """The record on the node; each thing is remembered once, before its first change."""
+def read_baseline(path: Path) -> dict[str, Any]:
+    """Read a baseline file, also under its former name; {} where there is none."""
+    for candidate in (path, former_path(path)):
+        if candidate.exists():
+            return dict(json.loads(candidate.read_text(encoding="utf-8")))
+    return {}
+
+
+def former_path(path: Path) -> Path:
+    """Path of a baseline file as kubedrill 0.1 named it.
+
+    >>> former_path(Path("/var/lib/kubedrill/baseline.json")).name
+    'found.json'
+    """
+    return path.with_name(FORMER_NAMES.get(path.name, path.name))
+
+
+class Baseline:
+    """The record on the node; each thing is recorded once, before its first change."""
 
     def __init__(self) -> None:
-        if FILE.exists():
-            self.data: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-        else:
-            self.data = {"files": {}, "directories": [], "services": {}, "tables": nft_tables()}
+        self.data = read_baseline(BASELINE) or {
+            "files": {},
+            "directories": [],
+            "services": {},
+            "tables": nft_tables(),
+        }
 
     def file(self, path: Path) -> None:
-        """Remember a file's text and permissions, or that it was not there, and which directories were not."""
+        """Record a file's text and permissions, or its absence, and directories that do not exist."""
         if str(path) in self.data["files"]:
             return
         there = path.exists()
@@ -39,7 +62,7 @@ class Found:
         self.save()
 
     def service(self, name: str) -> None:
-        """Remember whether a unit was enabled and running."""
+        """Record whether a unit is enabled and running."""
         if name in self.data["services"]:
             return
         self.data["services"][name] = {
@@ -49,12 +72,13 @@ class Found:
         self.save()
 
     def save(self) -> None:
-        """Write the record; a run that is cut leaves the old one or the new one."""
+        """Write the record in one step."""
         STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        temporary = FILE.with_suffix(".new")
+        temporary = BASELINE.with_suffix(".new")
         temporary.write_text(json.dumps(self.data, indent=1, sort_keys=True), encoding="utf-8")
         temporary.chmod(0o600)
-        temporary.replace(FILE)
+        temporary.replace(BASELINE)
+        former_path(BASELINE).unlink(missing_ok=True)
 
 
 def nft_tables() -> list[str]:

@@ -1,0 +1,72 @@
+"""What a node was like is recorded once, before its first change."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import node_baseline
+from ansible_collections.kubedrill.kubeadm.plugins.modules import node_sysctl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(node_baseline, "STATE", tmp_path / "state")
+    monkeypatch.setattr(node_baseline, "BASELINE", tmp_path / "state" / "baseline.json")
+    monkeypatch.setattr(node_baseline, "nft_tables", lambda: ["ip nat"])
+    return tmp_path
+
+
+def test_the_first_text_is_kept(state: Path) -> None:
+    file = state / "haproxy.cfg"
+    file.write_text("from the package\n")
+    node_baseline.Baseline().file(file)
+    file.write_text("ours\n")
+    node_baseline.Baseline().file(file)
+    recorded = json.loads((state / "state" / "baseline.json").read_text())["files"][str(file)]
+    assert recorded["content"] == "from the package\n"
+
+
+def test_a_new_file_and_its_new_directories_are_known(state: Path) -> None:
+    node_baseline.Baseline().file(state / "etc" / "new" / "file.conf")
+    recorded = json.loads((state / "state" / "baseline.json").read_text())
+    assert recorded["files"] == {str(state / "etc" / "new" / "file.conf"): None}
+    assert recorded["directories"] == [str(state / "etc" / "new"), str(state / "etc")]
+
+
+def test_the_record_is_for_root_only(state: Path) -> None:
+    node_baseline.Baseline().file(state / "secret")
+    assert (state / "state" / "baseline.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_record_of_an_older_release_is_read_and_gets_its_new_name(state: Path) -> None:
+    former = state / "state" / "found.json"
+    former.parent.mkdir()
+    before = {"files": {"/etc/motd": None}, "directories": [], "services": {}, "tables": ["ip nat"]}
+    former.write_text(json.dumps(before))
+    assert node_baseline.read_baseline(node_baseline.BASELINE) == before
+    node_baseline.Baseline().file(state / "haproxy.cfg")
+    recorded = json.loads((state / "state" / "baseline.json").read_text())
+    assert recorded["files"] == {"/etc/motd": None, str(state / "haproxy.cfg"): None}
+    assert not former.exists()
+
+
+def test_kernel_settings_recorded_by_an_older_release_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "sysctl-found.json").write_text('{"net.ipv4.ip_forward": "0"}')
+    node_sysctl.record(
+        tmp_path / "sysctl-baseline.json",
+        {"net.ipv4.ip_forward": "1", "fs.inotify.max_user_watches": "8192"},
+    )
+    recorded = json.loads((tmp_path / "sysctl-baseline.json").read_text())
+    assert recorded == {"net.ipv4.ip_forward": "0", "fs.inotify.max_user_watches": "8192"}
+    assert not (tmp_path / "sysctl-found.json").exists()
+
+
+def test_a_host_without_nft_has_no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_baseline, "SEARCH", str(tmp_path))
+    assert node_baseline.nft_tables() == []
