@@ -27,7 +27,9 @@ PLAY = """
         content: "{{ control_plane_join_token_ttl | default('not set') }}"
         mode: "0600"
 """
-WARNING = "variable control_plane_invitation_ttl was renamed: set control_plane_join_token_ttl instead"
+WARNING = (
+    "variable control_plane_invitation_ttl was renamed: set control_plane_join_token_ttl instead"
+)
 
 
 @pytest.mark.parametrize(
