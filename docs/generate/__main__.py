@@ -25,7 +25,8 @@ def pages() -> dict[Path, str]:
     texts: dict[str, str] = {}
     for module in (drill_pages, config_pages, cli_pages, role_pages, schema_pages):
         texts |= module.pages()
-    return {REFERENCE / name: f"{NOTICE}\n{text.strip()}\n" for name, text in texts.items()}
+    files = {REFERENCE / name: text for name, text in texts.items()} | role_pages.readmes()
+    return {path: f"{NOTICE}\n{text.strip()}\n" for path, text in files.items()}
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
             return 1
     existing = {
         path: path.read_text(encoding="utf-8")
-        for path in REFERENCE.rglob("*.md")
+        for path in (*REFERENCE.rglob("*.md"), *role_pages.ROOT.glob("roles/*/README.md"))
         if path.read_text(encoding="utf-8").startswith(NOTICE)
     }
     stale = [path for path, text in expected.items() if existing.get(path) != text]

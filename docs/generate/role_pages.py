@@ -30,6 +30,15 @@ def pages() -> dict[str, str]:
     return texts
 
 
+def readmes() -> dict[Path, str]:
+    """Return the README of each role: its page of the reference, beside its tasks."""
+    return {
+        ROOT / name.removesuffix(".md") / "README.md": text
+        for name, text in pages().items()
+        if name.startswith("roles/")
+    }
+
+
 def _role(name: str, main: dict[str, Any], specs: dict[str, Any]) -> str:
     described = main.get("description") or []
     described = [described] if isinstance(described, str) else described
