@@ -18,7 +18,8 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from settings import login, say
+from pod import log
+from settings import login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,7 @@ class Broker:
         """Connect, however long it takes: a queue that is not up yet is no reason to crash."""
 
         async def lost(error: Exception) -> None:
-            say(f"queue: {error!r}")
+            log(f"queue: {error!r}")
 
         client = await nats.connect(
             list(settings.nats_urls),
@@ -198,7 +199,7 @@ class Broker:
         try:
             await asyncio.wait_for(self._client.flush(timeout=2), 3)
         except (nats.errors.Error, TimeoutError, OSError):
-            say(
+            log(
                 "queue: gone before the last acknowledgements; those orders come again and are recognised"
             )
         await self._client.close()

@@ -8,7 +8,6 @@ acknowledged, exit 0.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 
 import nats.errors
@@ -18,10 +17,11 @@ from aiohttp import web as http
 from broker import Broker
 from cache import Cache
 from migration import migrate
+from pod import Identity, WatchedFile, log
 from rpc import make_server
 from service import Service
-from settings import Settings, read_settings, say
-from state import Identity, WatchedFile
+from serving import Listen, serve, set_on_signal, start
+from settings import Settings, read_settings
 from store import Store
 from web import make_app
 from worker import Worker
@@ -34,35 +34,33 @@ RETRY_S = 0.5
 
 
 async def serve_web(settings: Settings) -> None:
-    """Serve both faces until SIGTERM or SIGINT, then drain."""
+    """Serve HTTP and gRPC until SIGTERM or SIGINT, then drain."""
     store, cache = Store(settings), Cache(settings)
     service = Service(
         Identity.from_environment(), WatchedFile(settings.greeting_file), store, cache
     )
-    _on_signal(service.draining)
+    set_on_signal(service.draining)
     await store.open()
-    runner = http.AppRunner(make_app(service), access_log=None, shutdown_timeout=FINISH_SECONDS)
-    port = await _listen(runner, settings, settings.http_port, backlog=512)
-    rpc = make_server(service)
-    rpc_port = rpc.add_insecure_port(f"{settings.listen}:{settings.grpc_port}")
-    await rpc.start()
-    say(f"orders {service.identity.version}: HTTP on {port}, gRPC on {rpc_port}")
-    connecting = asyncio.create_task(_connect(service, settings))
-    await service.draining.wait()
-    say(f"orders: draining for {settings.drain_seconds:g} s")
-    await asyncio.sleep(settings.drain_seconds)
-    await asyncio.gather(runner.cleanup(), rpc.stop(FINISH_SECONDS))
+    listen = Listen(
+        settings.listen,
+        settings.http_port,
+        settings.grpc_port,
+        settings.drain_seconds,
+        FINISH_SECONDS,
+    )
+    async with serve("orders", service, make_app(service), make_server(service), listen):
+        connecting = asyncio.create_task(_connect(service, settings))
     connecting.cancel()
     if service.broker is not None:
         await service.broker.close()
     await cache.close()
     await store.close()
-    say("orders: gone")
+    log("orders: gone")
 
 
 async def _connect(service: Service, settings: Settings) -> None:
     service.broker = await Broker.connect(settings, f"web {service.identity.pod}")
-    say("orders: the queue answers")
+    log("orders: the queue answers")
 
 
 async def serve_worker(settings: Settings) -> None:
@@ -70,21 +68,21 @@ async def serve_worker(settings: Settings) -> None:
     store = Store(settings, size=2)
     await store.open()
     worker = Worker(store)
-    _on_signal(worker.stopping)
+    set_on_signal(worker.stopping)
     runner = http.AppRunner(make_worker_app(worker), access_log=None)
-    port = await _listen(runner, settings, settings.http_port)
-    say(f"worker: HTTP on {port}")
+    port = await start(runner, settings.listen, settings.http_port)
+    log(f"worker: HTTP on {port}")
     connecting = asyncio.create_task(Broker.connect(settings, "worker"))
     stopping = asyncio.create_task(worker.stopping.wait())
     await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
     if connecting.done():
-        say("worker: storing")
+        log("worker: storing")
         await worker.run(broker := connecting.result())
         await broker.close()
     connecting.cancel()
     await runner.cleanup()
     await store.close()
-    say("worker: gone")
+    log("worker: gone")
 
 
 async def run_migration(settings: Settings) -> None:
@@ -101,21 +99,21 @@ async def _migrate_database(settings: Settings) -> None:
             done = await migrate(settings)
             break
         except psycopg.OperationalError as error:
-            say(f"migrate: the database does not answer: {str(error).strip()}")
+            log(f"migrate: the database does not answer: {str(error).strip()}")
             if attempt == RETRIES:
                 raise SystemExit(1) from error
             await asyncio.sleep(RETRY_S)
         except TimeoutError as error:
-            say(f"migrate: {error}")
+            log(f"migrate: {error}")
             raise SystemExit(1) from error
-    say(f"migrate: {', '.join(done) or 'the database is up to date'}")
+    log(f"migrate: {', '.join(done) or 'the database is up to date'}")
 
 
 async def _migrate_queue(settings: Settings) -> None:
     broker = await Broker.connect(settings, "migrate")
     await _ensure_stream(broker, settings.replicas)
     await broker.close()
-    say(f"migrate: the queue has its stream, {settings.replicas} copies")
+    log(f"migrate: the queue has its stream, {settings.replicas} copies")
 
 
 async def _ensure_stream(broker: Broker, replicas: int) -> None:
@@ -123,22 +121,11 @@ async def _ensure_stream(broker: Broker, replicas: int) -> None:
         try:
             return await broker.ensure(replicas)
         except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            say(f"migrate: the queue is not complete yet: {error!r}")
+            log(f"migrate: the queue is not complete yet: {error!r}")
             if attempt == RETRIES:
                 raise SystemExit(1) from error
             await asyncio.sleep(RETRY_S)
     return None
-
-
-async def _listen(runner: http.AppRunner, settings: Settings, port: int, backlog: int = 128) -> int:
-    await runner.setup()
-    await http.TCPSite(runner, settings.listen, port, backlog=backlog).start()
-    return int(runner.addresses[0][1])
-
-
-def _on_signal(event: asyncio.Event) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, event.set)
 
 
 PROGRAMS = {"web": serve_web, "worker": serve_worker, "migrate": run_migration}

@@ -1,7 +1,4 @@
-"""The gRPC face, port 9090: orders.proto, and grpc.health.v1.Health/Check.
-
-Messages are put together by wire.py.
-"""
+"""The gRPC service, port 9090: orders.proto, and grpc.health.v1."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
-import wire
+import serving
 from broker import Refused, Unknown
 from order import BadOrder, StoredOrder, make_order, new_key
 from service import Service, Unavailable
@@ -17,11 +14,10 @@ from service import Service, Unavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from serving import Message
+
 ORDERS = "kubedrill.orders.v1.Orders"
-HEALTH = "grpc.health.v1.Health"
-SERVING, NOT_SERVING = 1, 2  # grpc.health.v1.HealthCheckResponse.ServingStatus
 DEFAULT_PAGE = 100
-Message = dict[int, Any]
 
 
 class OrdersService:
@@ -52,12 +48,12 @@ class OrdersService:
     async def find(self, request: Message, context: Any) -> Message:
         """Answer with one order."""
         try:
-            found = await self._service.find(str(request.get(1, "")))
+            order = await self._service.find(str(request.get(1, "")))
         except Unavailable as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
-        if found is None:
+        if order is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such order is stored")
-        return _message(found)
+        return _message(order)
 
     async def list(self, request: Message, context: Any) -> AsyncIterator[Message]:
         """Send a page of orders one by one."""
@@ -71,37 +67,15 @@ class OrdersService:
             yield _message(order)
 
 
-class HealthService:
-    """Implements grpc.health.v1.Health/Check."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    async def check(self, request: Message, context: Any) -> Message:
-        """Answer SERVING or NOT_SERVING; NOT_FOUND for a service that is not ours."""
-        if request.get(1, "") not in ("", ORDERS):
-            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
-        return {1: NOT_SERVING if self._service.problem() else SERVING}
-
-
 def make_server(service: Service) -> grpc.aio.Server:
-    """Build the server with both services; the caller adds a port and starts it."""
-    server = grpc.aio.server()
-    orders, health = OrdersService(service), HealthService(service)
-    codec = {"request_deserializer": wire.decode, "response_serializer": wire.encode}
-    unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
-    methods = {
-        "PlaceOrder": unary(orders.place, **codec),
-        "GetOrder": unary(orders.find, **codec),
-        "ListOrders": stream(orders.list, **codec),
-    }
-    server.add_generic_rpc_handlers(
-        (
-            grpc.method_handlers_generic_handler(ORDERS, methods),
-            grpc.method_handlers_generic_handler(HEALTH, {"Check": unary(health.check, **codec)}),
-        )
+    """Build the server; the caller adds a port and starts it."""
+    orders = OrdersService(service)
+    return serving.make_server(
+        service,
+        ORDERS,
+        {"PlaceOrder": orders.place, "GetOrder": orders.find},
+        {"ListOrders": orders.list},
     )
-    return server
 
 
 def _message(order: StoredOrder) -> Message:

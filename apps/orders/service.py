@@ -1,4 +1,4 @@
-"""What both faces (HTTP and gRPC) do.
+"""What is served over HTTP and gRPC.
 
 Place an order, read orders back, say whether traffic is welcome.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cache import Cache
     from order import Order
-    from state import Identity, WatchedFile
+    from pod import Identity, WatchedFile
     from store import Store
 
 T = TypeVar("T")
@@ -50,13 +50,7 @@ class Service:
 
     def hello(self) -> dict[str, str]:
         """Build the greeting; raise OSError when the ConfigMap is not mounted."""
-        who = self.identity
-        return {
-            "greeting": self.greeting.text(),
-            "version": who.version,
-            "pod": who.pod,
-            "node": who.node,
-        }
+        return self.identity.greet(self.greeting.text())
 
     def problem(self) -> str:
         """Say why this pod should get no traffic, or nothing.
@@ -99,10 +93,10 @@ class Service:
         known = await self.cache.get(name)
         if known is not None:
             return StoredOrder(**known)
-        found = await self._database(self.store.find(order_id))
-        if found is not None:
-            await self.cache.put(name, found.as_json())
-        return found
+        order = await self._database(self.store.find(order_id))
+        if order is not None:
+            await self.cache.put(name, order.as_json())
+        return order
 
     async def page(self, since: int, limit: int) -> list[StoredOrder]:
         """Return up to ``limit`` orders after a position. A full page never changes, so it is kept.
@@ -115,10 +109,10 @@ class Service:
         known = await self.cache.get(name)
         if known is not None:
             return [StoredOrder(**order) for order in known]
-        found = await self._database(self.store.page(since, limit))
-        if len(found) == limit:
-            await self.cache.put(name, [order.as_json() for order in found])
-        return found
+        orders = await self._database(self.store.page(since, limit))
+        if len(orders) == limit:
+            await self.cache.put(name, [order.as_json() for order in orders])
+        return orders
 
     def count(self, what: str) -> None:
         """Count one answer, for /metrics."""

@@ -105,9 +105,3 @@ def login(path: Path) -> dict[str, str]:
     """
     user, _, password = (secret(path) or "").partition(":")
     return {"user": user, "password": password} if user else {}
-
-
-def say(line: str) -> None:
-    """Write one line to the pod's log."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The HTTP face, port 8080. ``GET /openapi.json`` describes it (openapi.py)."""
+"""HTTP, port 8080. ``GET /openapi.json`` describes it (openapi.py)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from broker import Refused, Unknown
 from openapi import describe
 from order import MAX_BODY, BadOrder, make_order, new_key
 from service import Service, Unavailable
+from serving import add_probes, finish
 from store import MAX_PAGE
 
 SERVICE = web.AppKey("service", Service)
@@ -28,15 +29,13 @@ def make_app(service: Service) -> web.Application:
     app.router.add_get("/orders/{id}", _find)
     app.router.add_get("/openapi.json", _openapi)
     app.router.add_get("/orders.proto", _proto)
-    app.router.add_get("/healthz", _healthz)
-    app.router.add_get("/readyz", _readyz)
-    app.router.add_get("/metrics", _metrics)
+    add_probes(app, service, lambda: _metrics(service))
     return app
 
 
 @web.middleware
 async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer failures as JSON, count, name the pod, and send keep-alive clients away while draining, answer in hand."""
+    """Answer failures as JSON and name the pod."""
     service = request.app[SERVICE]
     try:
         response = await handler(request)
@@ -54,11 +53,8 @@ async def _finish(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = _error(503, str(error))
     except web.HTTPException as error:
         response = _error(error.status, error.reason)
-    if service.draining.is_set():
-        response.force_close()
-        response.headers["Connection"] = "close"
     response.headers["Server-Pod"] = service.identity.pod
-    service.count(f"http_{response.status}")
+    finish(service, response)
     return response
 
 
@@ -86,12 +82,12 @@ async def _place(request: web.Request) -> web.Response:
 
 
 async def _find(request: web.Request) -> web.Response:
-    found = await request.app[SERVICE].find(request.match_info["id"])
-    if found is None:
+    order = await request.app[SERVICE].find(request.match_info["id"])
+    if order is None:
         return _error(
             404, "no such order is stored; one that was just accepted is stored a moment later"
         )
-    return web.json_response(found.as_json())
+    return web.json_response(order.as_json())
 
 
 async def _list(request: web.Request) -> web.Response:
@@ -113,32 +109,17 @@ async def _proto(_request: web.Request) -> web.Response:
     return web.Response(text=PROTO.read_text(encoding="utf-8"), content_type="text/plain")
 
 
-async def _healthz(_request: web.Request) -> web.Response:
-    return web.Response(text="ok\n")
-
-
-async def _readyz(request: web.Request) -> web.Response:
-    problem = request.app[SERVICE].problem()
-    return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
-
-
-async def _metrics(request: web.Request) -> web.Response:
-    service = request.app[SERVICE]
-    cache = {
-        "hit": service.cache.hits,
-        "miss": service.cache.misses,
-        "failure": service.cache.failures,
+def _metrics(service: Service) -> dict[str, Any]:
+    cache = service.cache
+    return {
+        "orders_answers_total": service.counts,
+        "orders_cache_total": {
+            "hit": cache.hits,
+            "miss": cache.misses,
+            "failure": cache.failures,
+        },
+        "orders_queue_connected": service.broker is not None and service.broker.connected,
     }
-    lines = ["# TYPE orders_answers_total counter"]
-    lines += [
-        f'orders_answers_total{{kind="{kind}"}} {count}'
-        for kind, count in sorted(service.counts.items())
-    ]
-    lines += ["# TYPE orders_cache_total counter"]
-    lines += [f'orders_cache_total{{kind="{kind}"}} {count}' for kind, count in cache.items()]
-    connected = service.broker is not None and service.broker.connected
-    lines += ["# TYPE orders_queue_connected gauge", f"orders_queue_connected {int(connected)}"]
-    return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
 
 
 def _whole(

@@ -15,7 +15,7 @@ import nats.js.errors
 import psycopg
 from aiohttp import web
 from order import BadOrder, Order
-from settings import say
+from pod import log
 
 if TYPE_CHECKING:
     from broker import Broker
@@ -69,7 +69,7 @@ class Worker:
                 OSError,
             ) as error:
                 self.retries += 1
-                say(
+                log(
                     f"worker: {type(error).__name__}: {str(error).strip()}; once more in {BACK_OFF_S:g} s"
                 )
                 await asyncio.sleep(BACK_OFF_S)

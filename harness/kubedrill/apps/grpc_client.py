@@ -1,4 +1,4 @@
-"""Asks the application's gRPC face (apps/sample/hello.proto) as one of its clients would."""
+"""A client of the sample application's gRPC service (apps/sample/hello.proto)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import grpc
 
+from kubedrill.apps import wire
 from kubedrill.base.errors import StepFailed
 
 METHOD = "/kubedrill.hello.v1.Hello/SayHello"
-_LENGTH_DELIMITED = 2  # protobuf wire type of strings; hello.proto has no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,11 @@ def decode(data: bytes) -> Greeting:
     Raises:
         ValueError: the bytes are none.
     """
-    fields: dict[int, str] = {}
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        if key & 7 != _LENGTH_DELIMITED:
-            raise ValueError(f"field {key >> 3} is not a string")
-        length, at = _varint(data, at)
-        if at + length > len(data):
-            raise ValueError(f"field {key >> 3} is cut off")
-        fields[key >> 3] = data[at : at + length].decode()
-        at += length
-    return Greeting(*(fields.get(number, "") for number in (1, 2, 3, 4)))
+    fields = wire.decode(data)
+    values = [fields.get(number, "") for number in (1, 2, 3, 4)]
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"a field of the reply is no string: {values}")
+    return Greeting(*map(str, values))
 
 
 def say_hello(target: str, timeout_s: float) -> Greeting:
@@ -64,15 +57,3 @@ def say_hello(target: str, timeout_s: float) -> Greeting:
             raise StepFailed(
                 f"gRPC {METHOD} at {target} failed with {reason}; expected a HelloReply"
             ) from error
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(data):
-            raise ValueError("the message ends within a number")
-        value |= (data[at] & 0x7F) << shift
-        shift += 7
-        at += 1
-        if data[at - 1] < 0x80:
-            return value, at

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE_APP = ROOT / "apps" / "sample"
+COMMON = SAMPLE_APP.parent / "common"
+"""What both applications take from: it stands beside their files in an image."""
 IMAGE = "image.tar"
 LAYER = "layer.tar"
 PACKAGES = "packages.json"
@@ -189,7 +191,7 @@ def hello(version: str, reference: str) -> Image:
 def hello_image(image: Image) -> Recipe:
     """Return the sample application's image.
 
-    A change below apps/sample/ changes its key and nothing else's.
+    A change below apps/sample/ makes it anew and nothing else.
 
     Raises:
         Unsupported: this installation has no sample application.
@@ -199,12 +201,24 @@ def hello_image(image: Image) -> Recipe:
             f"{SAMPLE_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill"
         )
 
-    def write_app(layer: LayerWriter, _: BuildContext) -> None:
-        for path in sorted(SAMPLE_APP.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                layer.file(f"app/{path.relative_to(SAMPLE_APP)}", path, 0o644)
+    return files_image(
+        image, app_inputs(SAMPLE_APP), lambda _: app_files(SAMPLE_APP), (), python_layer()
+    )
 
-    return _image(image, {"app": tree_digest(SAMPLE_APP)}, write_app, (), python_layer())
+
+def app_inputs(folder: Path) -> dict[str, str]:
+    """Return what an application's files are made from, as a recipe's inputs."""
+    return {"app": tree_digest(folder), "common": tree_digest(COMMON)}
+
+
+def app_files(folder: Path) -> dict[str, Path]:
+    """Return path in the image → file, of an application and what it shares with the other."""
+    return {
+        f"app/{path.relative_to(top)}": path
+        for top in (COMMON, folder)
+        for path in top.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def files_image(  # noqa: PLR0913, PLR0917 - each is told apart by its type

@@ -8,11 +8,10 @@ application is deployed.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from kubedrill.bundle.build import build_items
-from kubedrill.bundle.cache import Cache, tree_digest
+from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.golang import Product, go_recipe
 from kubedrill.bundle.images import (
@@ -20,6 +19,8 @@ from kubedrill.bundle.images import (
     PYTHON_PACKAGES,
     SAMPLE_APP,
     Image,
+    app_files,
+    app_inputs,
     debian_layer,
     files_image,
     image_recipe,
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ORDERS_APP = SAMPLE_APP.parent / "orders"
-SHARED = ("state.py", "wire.py")
-"""What the order service takes from the sample application."""
 BUNDLE = "orders"
 VERSIONS = ("v1", "v2")
 PYTHON = "3.13"
@@ -165,20 +164,10 @@ def _orders_image(image: Image, packages: Recipe, base: Recipe) -> Recipe:
                 for path in library.rglob("*")
                 if path.is_file()
             },
-            **{f"app/{name}": SAMPLE_APP / name for name in SHARED},
-            **{f"app/{path.relative_to(ORDERS_APP)}": path for path in _app_files()},
+            **app_files(ORDERS_APP),
         }
 
-    shared = [hashlib.sha256((SAMPLE_APP / name).read_bytes()).hexdigest() for name in SHARED]
-    return files_image(
-        image, {"app": tree_digest(ORDERS_APP), "shared": shared}, files, (packages,), base
-    )
-
-
-def _app_files() -> list[Path]:
-    return [
-        path for path in ORDERS_APP.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    ]
+    return files_image(image, app_inputs(ORDERS_APP), files, (packages,), base)
 
 
 def _data_image(image: Image, layer: Recipe) -> Recipe:

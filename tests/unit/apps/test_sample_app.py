@@ -24,7 +24,9 @@ from kubedrill.base.errors import StepFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAIN = Path(__file__).parents[3] / "apps/sample/main.py"
+APPS = Path(__file__).parents[3] / "apps"
+MAIN = APPS / "sample/main.py"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(APPS / "common")}
 
 
 @dataclass
@@ -79,7 +81,7 @@ def running(folder: Path, **env: str) -> Iterator[App]:
     }
     process = subprocess.Popen(
         [sys.executable, "-B", str(MAIN)],
-        env={**os.environ, **settings},
+        env={**ENVIRONMENT, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -188,7 +190,7 @@ def test_sigterm_drains_without_losing_a_request(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-B", str(MAIN)],
-        env={**os.environ, "DRAIN_SECONDS": "soon"},
+        env={**ENVIRONMENT, "DRAIN_SECONDS": "soon"},
         capture_output=True,
         text=True,
         check=False,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[3]
 APP = CHECKOUT / "apps" / "orders"
+COMMON = CHECKOUT / "apps" / "common"
 PATIENCE_S = 90.0
 
 
@@ -109,7 +110,7 @@ class Stack:
         self.programs: dict[str, Program] = {}
         (folder / "greeting").write_text("Hello\n")
         self.env = {
-            "PYTHONPATH": str(CHECKOUT / "apps" / "sample"),
+            "PYTHONPATH": str(COMMON),
             "PYTHONDONTWRITEBYTECODE": "1",
             "NATS_URLS": ",".join(f"nats://127.0.0.1:{port}" for port in self.client_ports),
             "QUEUE_REPLICAS": "3",

@@ -6,7 +6,6 @@ Messages as they come; how a call ended.
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 from orders_ingress import Ingress
-from orders_stack import CHECKOUT
 
+from kubedrill.apps import wire
 from kubedrill.orders.ingress_view import trusting
 from kubedrill.orders.manifests import HOST
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
     from orders_stack import Stack
 
-sys.path.insert(0, str(CHECKOUT / "apps" / "sample"))
-import wire  # the sample application's own protobuf rules
 
 pytestmark = pytest.mark.xdist_group("orders")
 

@@ -15,10 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
-from orders_stack import APP, CHECKOUT, Program, free_ports, until
+from orders_stack import APP, COMMON, Program, free_ports, until
 from psycopg import OperationalError, connect, errors
 
 sys.path.insert(0, str(APP))
+sys.path.insert(0, str(COMMON))
 
 from broker import Broker
 from settings import Settings
@@ -54,7 +55,7 @@ class Database:
         (self.secrets / "database-member").write_text(login)
         (self.secrets / "database-next-member").write_text(following)
         env = {
-            "PYTHONPATH": f"{APP}:{CHECKOUT / 'apps' / 'sample'}",
+            "PYTHONPATH": f"{APP}:{COMMON}",
             "NATS_URLS": "nats://none",
             "DATABASE": f"host={self.folder} dbname={self.name}",
             "DATABASE_ROLE": self.group,

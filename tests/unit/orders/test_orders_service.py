@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import signal
-import sys
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import jsonschema
 import pytest
-from orders_stack import APP, CHECKOUT, free_ports, until
+from orders_stack import APP, free_ports, until
+
+from kubedrill.apps import wire
 
 if TYPE_CHECKING:
     from orders_stack import Stack
 
-sys.path.insert(0, str(CHECKOUT / "apps" / "sample"))
-import wire  # the sample application's own protobuf rules
 
 pytestmark = pytest.mark.xdist_group("orders")  # one worker, so that servers are not started twice
 

@@ -1,0 +1,1 @@
+../../harness/kubedrill/apps/wire.py
