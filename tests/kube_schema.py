@@ -14,7 +14,7 @@ _GROUPS_WITHOUT_PREFIX = ("", "apps", "batch", "policy", "autoscaling")
 
 
 def mistakes(obj: dict[str, Any]) -> list[str]:
-    """Return every field of an object that its kind does not have, that has another type or that is missing."""
+    """Return an object's unknown and missing fields, and those of a wrong type."""
     group, _, version = obj["apiVersion"].rpartition("/")
     assert group in _GROUPS_WITHOUT_PREFIX or group.endswith(".k8s.io")
     model: Any = getattr(client, f"{version[:1].upper()}{version[1:]}{obj['kind']}")

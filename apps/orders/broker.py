@@ -1,4 +1,4 @@
-"""The queue: a JetStream stream that a majority of servers holds on disk before a write is acknowledged."""
+"""The queue: a JetStream stream, on a majority's disks before a write is acknowledged."""
 
 from __future__ import annotations
 
@@ -200,7 +200,8 @@ class Broker:
             await asyncio.wait_for(self._client.flush(timeout=2), 3)
         except (nats.errors.Error, TimeoutError, OSError):
             log(
-                "queue: gone before the last acknowledgements; those orders come again and are recognised"
+                "queue: gone before the last acknowledgements; those orders come again and are "
+                "recognised"
             )
         await self._client.close()
 

@@ -55,7 +55,8 @@ async def migrate(settings: Settings) -> list[str]:
                 done.append(path.name)
             elif applied[path.name] != digest:
                 raise ValueError(
-                    f"{path.name} was applied with other contents: add a new migration, never change an old one"
+                    f"{path.name} was applied with other contents: add a new migration, never "
+                    "change an old one"
                 )
         if settings.database_role:
             done += await _admit(connection, settings)

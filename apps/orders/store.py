@@ -92,18 +92,21 @@ class Store:
                 await cursor.execute(_INSERT, columns)
             for sequence, payload, reason in unreadable:
                 await cursor.execute(
-                    "INSERT INTO unreadable (sequence, payload, reason) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                    "INSERT INTO unreadable (sequence, payload, reason) VALUES (%s, %s, %s) ON "
+                    "CONFLICT DO NOTHING",
                     [sequence, payload, reason],
                 )
 
     async def find(self, order_id: str) -> StoredOrder | None:
         """Return one order, or None while it is not stored."""
-        rows = await self._read(f"SELECT {_COLUMNS} FROM orders WHERE id = %s", [order_id])  # noqa: S608 - constants
+        query = f"SELECT {_COLUMNS} FROM orders WHERE id = %s"  # noqa: S608 - constants
+        rows = await self._read(query, [order_id])
         return rows[0] if rows else None
 
     async def page(self, since: int, limit: int) -> list[StoredOrder]:
         """Return orders after a position, oldest first."""
-        query = f"SELECT {_COLUMNS} FROM orders WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608 - constants
+        after = "FROM orders WHERE position > %s ORDER BY position LIMIT %s"
+        query = f"SELECT {_COLUMNS} {after}"
         return await self._read(query, [since, limit])
 
     async def _read(self, query: str, values: list[Any]) -> list[StoredOrder]:

@@ -70,7 +70,8 @@ class Worker:
             ) as error:
                 self.retries += 1
                 log(
-                    f"worker: {type(error).__name__}: {str(error).strip()}; once more in {BACK_OFF_S:g} s"
+                    f"worker: {type(error).__name__}: {str(error).strip()}; once more in "
+                    f"{BACK_OFF_S:g} s"
                 )
                 await asyncio.sleep(BACK_OFF_S)
 

@@ -1,7 +1,7 @@
 """Deploys, rolls and removes the application that is drilled.
 
-That is the sample application (``apps/sample/``, docs/explanation/sample-application.md), or one of the user's own
-(docs/how-to/own-application.md).
+That is the sample application (``apps/sample/``, docs/explanation/sample-application.md), or one of
+the user's own (docs/how-to/own-application.md).
 """
 
 from kubedrill.apps.application import Application, AppStatus, Endpoints

@@ -1,4 +1,4 @@
-"""What drills and the runner ask of an application, whether it is kubedrill's sample or the user's own."""
+"""What drills and the runner ask of an application: kubedrill's sample or the user's."""
 
 from __future__ import annotations
 

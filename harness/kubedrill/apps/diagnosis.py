@@ -61,12 +61,13 @@ def fatal_reason(pods: list[Any]) -> str:
         for status in pod.status.container_statuses or []:
             waiting = status.state.waiting if status.state else None
             if waiting and waiting.reason in FATAL:
-                return f"pod {pod.metadata.name} on {pod.spec.node_name}: {waiting.reason} {waiting.message or ''}".strip()
+                where = f"pod {pod.metadata.name} on {pod.spec.node_name}"
+                return f"{where}: {waiting.reason} {waiting.message or ''}".strip()
     return ""
 
 
 def refusal(error: ApiException) -> str:
-    """Return the API server's own words for a refusal, after its status: "422 Deployment.apps is invalid: …"."""
+    """Return the API server's refusal after its status: "422 Deployment.apps is invalid: …"."""
     try:
         text = json.loads(error.body or "")["message"]
     except (ValueError, KeyError, TypeError):
@@ -75,7 +76,7 @@ def refusal(error: ApiException) -> str:
 
 
 def diagnose(api: Api, namespace: str = NAMESPACE, selector: str = SELECTOR) -> str:
-    """Return several lines: pods that are not ready, their log tails, and the latest warnings of the namespace."""
+    """Return lines about pods that are not ready, their log tails, and the namespace's warnings."""
     lines: list[str] = []
     try:
         pods = api.pods(namespace, selector)
@@ -83,7 +84,8 @@ def diagnose(api: Api, namespace: str = NAMESPACE, selector: str = SELECTOR) -> 
             lines += _pod(api, pod)
         warnings = [event for event in api.events(namespace) if event.type == "Warning"]
         lines += [
-            f"  event: {event.involved_object.kind} {event.involved_object.name}: {event.reason}: {event.message}"
+            f"  event: {event.involved_object.kind} {event.involved_object.name}: {event.reason}: "
+            f"{event.message}"
             for event in warnings[-EVENTS:]
         ]
     except (StepFailed, ApiException) as error:

@@ -58,7 +58,8 @@ class OwnApp:
         if self._app.deployed:
             return find_mistakes(self._app, self._live_objects())
         return [
-            f"{label(obj)} is on the cluster already, and kubedrill did not put it there: remove it, or set "
+            f"{label(obj)} is on the cluster already, and kubedrill did not put it there: remove "
+            "it, or set "
             "app.deployed: true to drill what is there"
             for obj in self._objects()
             if obj["kind"] != "Namespace" and self._belongs_to_another(obj)
@@ -94,7 +95,8 @@ class OwnApp:
     def roll(self, version: str) -> None:
         """Raise UsageError: kubedrill knows one version of it only."""
         raise UsageError(
-            f"{self.description} cannot be rolled to {version}: kubedrill knows one version of it only"
+            f"{self.description} cannot be rolled to {version}: kubedrill knows one version of it "
+            "only"
         )
 
     def wait_ready(self) -> None:
@@ -108,7 +110,8 @@ class OwnApp:
                 self._api.wait_rollout(kind, self.namespace, name)
             except (DeadlineExceeded, StepFailed) as error:
                 raise StepFailed(
-                    f"{self.description} is not up: {error}\n{diagnose(self._api, self.namespace, '')}"
+                    f"{self.description} is not up: "
+                    f"{error}\n{diagnose(self._api, self.namespace, '')}"
                 ) from error
 
     def status(self) -> AppStatus | None:
@@ -153,7 +156,9 @@ class OwnApp:
         )
 
     def remove(self) -> None:
-        """Delete what kubedrill applied, the namespace only where it made that too, and wait until it is gone.
+        """Delete what kubedrill applied, and wait until it is gone.
+
+        The namespace goes only where kubedrill made it.
 
         One that its owner deployed stays as it is.
         """

@@ -1,4 +1,4 @@
-"""Does what was rendered, or what stands in the cluster, fit what ``app:`` says? Pure functions of plain objects."""
+"""Whether rendered objects, or those in the cluster, fit what ``app:`` says. All pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def workloads(objects: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
 def selector_text(selector: dict[str, Any]) -> str:
     """Write a label selector as the API's query takes it.
 
-    >>> selector_text({"matchLabels": {"app": "shop"}, "matchExpressions": [{"key": "tier", "operator": "Exists"}]})
+    >>> exists = {"key": "tier", "operator": "Exists"}
+    >>> selector_text({"matchLabels": {"app": "shop"}, "matchExpressions": [exists]})
     'app=shop,tier'
     """
     parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
@@ -100,16 +101,25 @@ def _service_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> li
     if spec is None:
         there = ", ".join(services) or "none"
         return [
-            f"app.endpoints.inside.service: there is no Service {inside.service}; there are: {there}"
+            (
+                f"app.endpoints.inside.service: there is no Service {inside.service}; there are: "
+                f"{there}"
+            )
         ]
     if spec.get("type") == "ExternalName" or spec.get("clusterIP", "later") in NO_ADDRESS:
         return [
-            f"app.endpoints.inside.service: {inside.service} has no address of its own (headless); name one that has"
+            (
+                f"app.endpoints.inside.service: {inside.service} is headless and has no address; "
+                "name one that has"
+            )
         ]
     ports = [port.get("port") for port in spec.get("ports") or []]
     if inside.port not in ports:
         return [
-            f"app.endpoints.inside.port: {inside.service} has no port {inside.port}; it has: {ports}"
+            (
+                f"app.endpoints.inside.port: {inside.service} has no port {inside.port}; it has: "
+                f"{ports}"
+            )
         ]
     return []
 
@@ -126,5 +136,8 @@ def _node_port_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> 
     if expected is None or expected in ports:
         return []
     return [
-        f"app.endpoints.outside.node_port: no Service has node port {expected}; there are: {ports or 'none'}"
+        (
+            f"app.endpoints.outside.node_port: no Service has node port {expected}; there are: "
+            f"{ports or 'none'}"
+        )
     ]

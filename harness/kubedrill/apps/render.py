@@ -1,4 +1,4 @@
-"""An application's objects from its kustomize directory or Helm chart, made by the user's own programs."""
+"""An application's objects, rendered from its kustomize directory or Helm chart."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def helm_program() -> str:
     if program := shutil.which("helm") or (str(bundled) if bundled.is_file() else ""):
         return program
     raise UsageError(
-        "app.helm needs helm, which is neither on PATH nor in the tools bundle. Build it: kubedrill "
+        "app.helm needs helm, which is neither on PATH nor in the tools bundle. Build it: "
+        "kubedrill "
         "bundle build --tools, or install it (https://helm.sh/docs/intro/install/)"
     )
 
@@ -153,7 +154,8 @@ def _run(argv: list[str], seconds: float) -> str:
     if done.returncode:
         output = (done.stderr or done.stdout).strip()[:_OUTPUT_CHARS]
         raise StepFailed(
-            f"the application could not be rendered: {' '.join(argv)} ended with {done.returncode}:\n{output}"
+            f"the application could not be rendered: {' '.join(argv)} ended with "
+            f"{done.returncode}:\n{output}"
         )
     return done.stdout
 

@@ -40,7 +40,7 @@ class SampleApp:
         return []
 
     def deploy(self, version: str = "v1") -> None:
-        """Bring the application to ``version``, complete and spread over the nodes, and wait for it.
+        """Bring the application to ``version``, complete and spread over nodes, and wait for it.
 
         Raises:
             UsageError: no image of that version is in a release bundle.
@@ -69,7 +69,7 @@ class SampleApp:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Wait (timeouts.rollout) until all replicas are ready, of the newest version, and none is left over.
+        """Wait (timeouts.rollout) until all replicas, and no others, are ready at the new version.
 
         Raises:
             StepFailed: they are not; carries pod states, events and log tails.

@@ -22,7 +22,7 @@ _TEMPORARY = ".tmp-"
 
 
 def cache_root() -> Path:
-    """Return ``$KUBEDRILL_CACHE``, else ``$XDG_CACHE_HOME/kubedrill``, else ``~/.cache/kubedrill``."""
+    """Return the first of $KUBEDRILL_CACHE, $XDG_CACHE_HOME/kubedrill, ~/.cache/kubedrill."""
     if configured := os.environ.get("KUBEDRILL_CACHE"):
         return Path(configured).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -70,7 +70,7 @@ class Cache:
 
     @contextmanager
     def whole(self, final: Path) -> Iterator[Path]:
-        """Give an empty folder; it takes the place of ``final`` at once when the block ends well, else it vanishes."""
+        """Give an empty folder that replaces ``final`` if the block ends well, else vanishes."""
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{final.name}-", dir=final.parent))
         temporary.chmod(
@@ -84,7 +84,7 @@ class Cache:
 
     @contextmanager
     def locked(self, waiting: Callable[[str], None]) -> Iterator[None]:
-        """Hold the build lock; a second builder waits here, after ``waiting`` was told who holds it.
+        """Hold the build lock; a second builder calls ``waiting`` with who holds it, and waits.
 
         The kernel drops the lock with the process that holds it, however that ends. What an earlier
         builder left half-made is removed once the lock is held.
@@ -96,7 +96,8 @@ class Cache:
             except BlockingIOError:
                 lock.seek(0)
                 waiting(
-                    f"another build ({lock.read().strip() or 'starting'}) uses {self.root}: waiting for it to end"
+                    f"another build ({lock.read().strip() or 'starting'}) uses {self.root}: "
+                    "waiting for it to end"
                 )
                 fcntl.flock(lock, fcntl.LOCK_EX)
             lock.truncate(0)

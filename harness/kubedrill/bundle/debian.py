@@ -36,7 +36,8 @@ class Mirror:
     def source_line(self, suite: str = DEBIAN_SUITE) -> str:
         """Return one line of sources.list, checked against Debian's own keys.
 
-        >>> Mirror("http://mirror.example/debian", security=False).source_line("trixie").split("] ")[1]
+        >>> mirror = Mirror("http://mirror.example/debian", security=False)
+        >>> mirror.source_line("trixie").split("] ")[1]
         'http://mirror.example/debian trixie main'
         """
         name = f"{suite}-security" if self.security else suite
@@ -44,7 +45,7 @@ class Mirror:
 
 
 def find_mirrors(sources: Path = _SOURCES) -> list[Mirror]:
-    """Return the Debian mirrors of the host's apt sources, or the one in ``KUBEDRILL_DEBIAN_MIRROR``.
+    """Return the mirrors of the host's apt sources, or the one in ``KUBEDRILL_DEBIAN_MIRROR``.
 
     Raises:
         Unsupported: the host names no Debian mirror.
@@ -58,8 +59,10 @@ def find_mirrors(sources: Path = _SOURCES) -> list[Mirror]:
             mirrors.setdefault(uri.rstrip("/"), Mirror(uri.rstrip("/"), security))
     if not any(not m.security for m in mirrors.values()):
         raise Unsupported(
-            f"no Debian mirror was found in {sources}/sources.list and {sources}/sources.list.d: node images and "
-            f"Debian {DEBIAN_SUITE} packages come from one. Set {MIRROR_VARIABLE} to the base URL of a Debian mirror."
+            f"no Debian mirror was found in {sources}/sources.list and {sources}/sources.list.d: "
+            "node images and "
+            f"Debian {DEBIAN_SUITE} packages come from one. Set {MIRROR_VARIABLE} to the base URL "
+            "of a Debian mirror."
         )
     return sorted(mirrors.values(), key=lambda m: m.security)
 
@@ -148,12 +151,13 @@ def take(archive: Path, targets: Mapping[str, Path]) -> None:
                     shutil.copyfileobj(content, file)
     if missing:
         raise BuildFailed(
-            f"Debian {DEBIAN_SUITE}'s packages lack {', '.join(sorted(missing))}: bundle/ knows another layout"
+            f"Debian {DEBIAN_SUITE}'s packages lack {', '.join(sorted(missing))}: bundle/ knows "
+            "another layout"
         )
 
 
 def show_hook(packages: list[str], file: str) -> str:
-    """Return mmdebstrap's option that writes ``apt-cache show`` of the packages into a file of the root."""
+    """Return mmdebstrap's option that writes ``apt-cache show`` of packages into the root."""
     command = f"apt-cache show --no-all-versions {shlex.join(packages)}"
     return (
         f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {command} > "$1"/{shlex.quote(file)}'
@@ -181,7 +185,8 @@ def _clear(work: Path) -> None:
     below = [m for m in mounts if m.startswith(f"{work}/")]
     if below:
         raise BuildFailed(
-            f"{below[0]} is still mounted after mmdebstrap ended: `umount {below[0]}`, then build again"
+            f"{below[0]} is still mounted after mmdebstrap ended: `umount {below[0]}`, then build "
+            "again"
         )
     remove_tree(work)
 
@@ -189,7 +194,8 @@ def _clear(work: Path) -> None:
 def package_versions(stanzas: str) -> dict[str, str]:
     r"""Return name → version of a dpkg status file or of what ``apt-cache show`` prints.
 
-    >>> package_versions("Package: runc\nStatus: x\nVersion: 1.1.15+ds1-2\n\nPackage: libc6\nVersion: 2.41-12\n")
+    >>> stanzas = "Package: runc\nVersion: 1.1.15+ds1-2\n\nPackage: libc6\nVersion: 2.41-12\n"
+    >>> package_versions(stanzas)
     {'runc': '1.1.15+ds1-2', 'libc6': '2.41-12'}
     """
     parsed = [

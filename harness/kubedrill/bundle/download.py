@@ -82,7 +82,8 @@ def checksum_for(text: str, name: str, url: str) -> str:
     digests = [digest.lower() for digest, beside in lines if beside in ("", name)]
     if len(digests) != 1:
         raise DownloadFailed(
-            f"{url} has {len(digests)} sha256 checksums for {name}, expected one: the release is not usable"
+            f"{url} has {len(digests)} sha256 checksums for {name}, expected one: the release is "
+            "not usable"
         )
     return str(digests[0])
 
@@ -106,7 +107,8 @@ def unpack(archive: Path, names: Sequence[str], folder: Path) -> None:
         raise DownloadFailed(f"{archive.name} is not a readable .tar.gz: {error}") from error
     if missing:
         raise DownloadFailed(
-            f"{archive.name} lacks {', '.join(sorted(missing))}: its layout is not the one known here"
+            f"{archive.name} lacks {', '.join(sorted(missing))}: its layout is not the one known "
+            "here"
         )
 
 
@@ -115,7 +117,8 @@ def _open(url: str, timeout_s: float):  # type: ignore[no-untyped-def]  # noqa: 
         raise DownloadFailed(
             f"{url} is not an http(s) address: correct the KUBEDRILL_UPSTREAM_… variable"
         )
-    return urlopen(Request(url, headers={"User-Agent": "kubedrill"}), timeout=timeout_s)  # noqa: S310  checked above
+    request = Request(url, headers={"User-Agent": "kubedrill"})  # noqa: S310 - checked above
+    return urlopen(request, timeout=timeout_s)  # noqa: S310
 
 
 def _stream(
@@ -147,13 +150,16 @@ def _check(url: str, expected: str, actual: str, size: int, promised: int | None
         )
     if actual != expected.lower():
         raise DownloadFailed(
-            f"{url} has sha256 {actual}, its publisher says {expected.lower()}: it was changed on the way or "
-            "is damaged. Nothing of it was kept. Run the build again; if it stays so, do not use this source."
+            f"{url} has sha256 {actual}, its publisher says {expected.lower()}: it was changed on "
+            "the way or "
+            "is damaged. Nothing of it was kept. Run the build again; if it stays so, do not use "
+            "this source."
         )
 
 
 def _failed(url: str, error: Exception) -> DownloadFailed:
     reason = getattr(error, "reason", None) or error
     return DownloadFailed(
-        f"{url} cannot be had: {reason}. Check the network, or build with `--source modules`, which does not need it."
+        f"{url} cannot be had: {reason}. Check the network, or build with `--source modules`, "
+        "which does not need it."
     )

@@ -36,7 +36,7 @@ _ENV = {
 
 
 def go_caches(cache_root: Path) -> dict[str, str]:
-    """Return the settings that keep Go's downloads and compiled packages within kubedrill's own cache.
+    """Return the settings that keep Go's downloads and compiled packages in kubedrill's cache.
 
     They are what lets an interrupted compilation go on, and what `make clean` removes with the
     rest.
@@ -64,12 +64,12 @@ class Product:
 
     @property
     def module(self) -> Path:
-        """Where its go.mod and go.sum are, and its main.go where upstream's own program is not what is built."""
+        """Where its go.mod and go.sum are, and our main.go where there is one."""
         return MODULES / (self.folder or self.name)
 
 
 def kubernetes_product(version: str, minor: str, commands: Sequence[str]) -> Product:
-    """Return Kubernetes' programs of one version, stamped as upstream's build/root/.. scripts stamp them."""
+    """Return Kubernetes' programs of one version, stamped as upstream's scripts stamp them."""
     values = {
         "gitVersion": version,
         "gitMajor": minor.split(".", maxsplit=1)[0],

@@ -67,7 +67,7 @@ def debian_layer(
     suite: str = DEBIAN_SUITE,
     taken: tuple[Recipe, Callable[[Path], Sequence[str]]] | None = None,
 ) -> Recipe:
-    """Return the recipe of a layer with Debian's essential packages and some more, without documentation.
+    """Return the recipe of a layer: Debian's essential packages and some more, no documentation.
 
     Args:
         name: of the part.
@@ -114,7 +114,9 @@ def python_layer() -> Recipe:
 
 
 def compile_python(context: BuildContext, base: Recipe, folder: Path, where: str) -> None:
-    """Compile the Python files below ``folder`` with a Debian layer's Python, for images that have them at ``where``.
+    """Compile the Python files below ``folder`` with a Debian layer's Python.
+
+    Images have them at ``where``.
 
     What they are compiled from is not looked at when they are run (PEP 552, unchecked): nobody
     changes it in an image.
@@ -198,7 +200,8 @@ def hello_image(image: Image) -> Recipe:
     """
     if not (SAMPLE_APP / "main.py").is_file():
         raise Unsupported(
-            f"{SAMPLE_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill"
+            f"{SAMPLE_APP}/main.py is missing: the bundle is built from a whole checkout of "
+            "kubedrill"
         )
 
     return files_image(
@@ -249,7 +252,7 @@ def files_image(  # noqa: PLR0913, PLR0917 - each is told apart by its type
 
 
 def pause_image(image: Image, kubernetes: Product) -> Recipe:
-    """Return the pause image, from pause.c of the Kubernetes module, compiled as its Makefile does."""
+    """Return the pause image: pause.c of the Kubernetes module, compiled as its Makefile does."""
 
     def compile_pause(context: BuildContext) -> None:
         source = (
@@ -257,7 +260,8 @@ def pause_image(image: Image, kubernetes: Product) -> Recipe:
         )
         if not source.is_file():
             raise BuildFailed(
-                f"{source} is not in the Kubernetes module any more: the pause image is made from it"
+                f"{source} is not in the Kubernetes module any more: the pause image is made from "
+                "it"
             )
         flags = ["-Os", "-Wall", "-Werror", "-static", f"-DVERSION=v{image.version}", "-s"]
         context.processes.run(

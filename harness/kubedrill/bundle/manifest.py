@@ -98,7 +98,8 @@ def verify(folder: Path) -> Manifest:
         faults.append(f"it is for {manifest.arch}, this version of kubedrill installs {ARCH}")
     if folder.name != f"{manifest.kubernetes}-{manifest.arch}":
         faults.append(
-            f"its {MANIFEST} says {manifest.kubernetes}-{manifest.arch}, its folder is {folder.name}"
+            f"its {MANIFEST} says {manifest.kubernetes}-{manifest.arch}, its folder is "
+            f"{folder.name}"
         )
     for part in manifest.parts:
         faults += _part_faults(folder / part.path, part)

@@ -1,4 +1,4 @@
-"""Source `modules`: every part from locked upstream Go modules, from Debian packages and from this checkout."""
+"""Source `modules`: locked upstream Go modules, Debian packages and this checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes container images as OCI archives that ``ctr -n k8s.io images import`` takes, the same bytes each time.
+"""Writes images as OCI archives for ``ctr -n k8s.io images import``, the same bytes each time.
 
 An image is layers (tar archives, made here file by file or from a Debian root) and a configuration.
 Layers are packed with zstd: a node writes each to its disk before it unpacks it, and the disk is
@@ -98,7 +98,7 @@ class LayerWriter:
         self._tar.addfile(info, io.BytesIO(content.encode()))
 
     def root(self, archive: Path, leave_out: Sequence[str]) -> None:
-        """Add a root file system's archive without device nodes and without what is below ``leave_out``."""
+        """Add a root file system's archive without device nodes and what is below ``leave_out``."""
         with tarfile.open(archive) as tar:
             for member in tar:
                 member.name = member.name.removeprefix("./")

@@ -54,9 +54,15 @@ _DATA_OPTIONS = (
     f"--dpkgopt=path-exclude=/usr/lib/postgresql/{POSTGRESQL}/lib/bitcode/*",
     # Patroni makes the database, in a volume; none belongs into the image.
     '--essential-hook=mkdir -p "$1/etc/postgresql-common"',
-    '--essential-hook=echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"',
+    (
+        '--essential-hook=echo "create_main_cluster = false" > '
+        '"$1/etc/postgresql-common/createcluster.conf"'
+    ),
     f'--essential-hook=echo "postgres:x:{POSTGRES_ID}:" >> "$1/etc/group"',
-    f'--essential-hook=echo "postgres:x:{POSTGRES_ID}:{POSTGRES_ID}::/var/lib/postgresql:/bin/sh" >> "$1/etc/passwd"',
+    (
+        f'--essential-hook=echo "postgres:x:{POSTGRES_ID}:{POSTGRES_ID}::'
+        '/var/lib/postgresql:/bin/sh" >> "$1/etc/passwd"'
+    ),
 )
 NATS = Product(
     "nats-server",
@@ -86,7 +92,8 @@ def orders_items() -> list[Item]:
     """
     if not (ORDERS_APP / "main.py").is_file():
         raise Unsupported(
-            f"{ORDERS_APP}/main.py is missing: the bundle is built from a whole checkout of kubedrill"
+            f"{ORDERS_APP}/main.py is missing: the bundle is built from a whole checkout of "
+            "kubedrill"
         )
     base = python_layer()
     library = _wheels(base)
@@ -175,7 +182,7 @@ def _data_image(image: Image, layer: Recipe) -> Recipe:
 
 
 def _wheels(base: Recipe) -> Recipe:
-    """The Python packages that Debian lacks, each checked against the hash of apps/orders/requirements.lock.
+    """The Python packages that Debian lacks, checked against apps/orders/requirements.lock.
 
     They are compiled with the image's own Python: a pod could not keep what it compiles, and would
     at each start.

@@ -1,4 +1,4 @@
-"""Pulls images from registries with skopeo, which checks each blob's digest, and keeps them as OCI archives."""
+"""Pulls images with skopeo, which checks each blob's digest, and keeps them as OCI archives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def pull(processes: Processes, reference: str, mirror: str, archive: Path) -> st
         )
     except BuildFailed as error:
         raise DownloadFailed(
-            f"{error.message}\nCheck the network and the reference, or build with `--source modules`."
+            f"{error.message}\nCheck the network and the reference, or build with `--source "
+            "modules`."
         ) from error
     manifest: dict[str, Any] = json.loads((folder / "index.json").read_text(encoding="utf-8"))[
         "manifests"
@@ -81,5 +82,6 @@ def _require_arch(reference: str, manifest: dict[str, Any], blobs: dict[str, Pat
     architecture = json.loads(blobs[config].read_text(encoding="utf-8")).get("architecture")
     if architecture != ARCH:
         raise DownloadFailed(
-            f"{reference} is an image for {architecture}, expected {ARCH}: the registry lacks the right one"
+            f"{reference} is an image for {architecture}, expected {ARCH}: the registry lacks the "
+            "right one"
         )

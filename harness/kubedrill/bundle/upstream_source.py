@@ -181,9 +181,15 @@ def _images(release: Release, upstream: Upstream) -> list[Item]:
         "etcd": f"registry.k8s.io/etcd:{release.etcd_tag}",
         "coredns": f"registry.k8s.io/coredns/coredns:{release.coredns_tag}",
         "flannel": f"ghcr.io/flannel-io/flannel:{releases.FLANNEL}",
-        "metrics-server": f"registry.k8s.io/metrics-server/metrics-server:{releases.METRICS_SERVER}",
-        "local-path-provisioner": f"docker.io/rancher/local-path-provisioner:{releases.LOCAL_PATH_PROVISIONER}",
-        "kube-network-policies": f"registry.k8s.io/networking/kube-network-policies:{releases.NETWORK_POLICIES}",
+        "metrics-server": (
+            f"registry.k8s.io/metrics-server/metrics-server:{releases.METRICS_SERVER}"
+        ),
+        "local-path-provisioner": (
+            f"docker.io/rancher/local-path-provisioner:{releases.LOCAL_PATH_PROVISIONER}"
+        ),
+        "kube-network-policies": (
+            f"registry.k8s.io/networking/kube-network-policies:{releases.NETWORK_POLICIES}"
+        ),
     }
     return [_image(name, reference, upstream) for name, reference in references.items()]
 

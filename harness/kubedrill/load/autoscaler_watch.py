@@ -1,4 +1,4 @@
-"""Looks at a namespace's autoscalers and the pods of what they scale about once a second, in a thread of its own."""
+"""Observes a namespace's autoscalers and the pods that they scale once a second, in a thread."""
 
 from __future__ import annotations
 

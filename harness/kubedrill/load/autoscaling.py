@@ -137,7 +137,8 @@ def account(
     lines = _describe(observations, ups, down, watched_until)
     if ups and not first_answers:
         lines.append(
-            "no answer named its pod, so when new pods first answered is not known: kubedrill app deploy"
+            "no answer named its pod, so when new pods first answered is not known: kubedrill app "
+            "deploy"
         )
     return Autoscaled(name, tuple(observations), ups, down, tuple(lines))
 
@@ -269,12 +270,14 @@ def _describe(
     if not ups:
         seen = "was seen" if gap_s > GAP_S else "happened"
         lines.append(
-            f"no scale-up {seen}: {observations[0].desired} pods wanted before the load; {_peak(observations)}"
+            f"no scale-up {seen}: {observations[0].desired} pods wanted before the load; "
+            f"{_peak(observations)}"
         )
     for up in ups:
         steps = " or ".join(f"{rate:g}/s" for rate in up.rates)
         lines.append(
-            f"{up.before} → {up.after} pods wanted {between(up.decided_s)} after the step to {steps} began"
+            f"{up.before} → {up.after} pods wanted {between(up.decided_s)} after the step to "
+            f"{steps} began"
         )
         lines += [_describe_pod(pod) for pod in up.pods]
         if not up.pods:

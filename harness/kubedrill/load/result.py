@@ -1,4 +1,4 @@
-"""A load test as plain JSON (docs/explanation/order-service.md), and its files: load.json and the histograms' log."""
+"""A load test's files: load.json (docs/explanation/order-service.md), and the histograms."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ def write_result(folder: Path, test: LoadTest, document: dict[str, Any]) -> None
         for number in range(last + 1)
     ]
     comments = [
-        "nanoseconds from the time that a write was due; acknowledged writes only; one histogram for each second",
+        (
+            "nanoseconds from when a write was due; acknowledged writes only; one histogram "
+            "for each second"
+        ),
         *(
             f"{_since(test, s.begun):.1f} s: {s.rate:g} writes a second, for {s.seconds:.1f} s"
             for s in test.steps
@@ -80,7 +83,10 @@ def write_result(folder: Path, test: LoadTest, document: dict[str, Any]) -> None
 def table(steps: Sequence[Step]) -> list[str]:
     """Return lines for people, a head first."""
     lines = [
-        f"{'asked/s':>8} {'acked/s':>8} {'errors':>7} {'p50':>9} {'p99':>9} {'p99.9':>9} {'late':>8}  pods"
+        (
+            f"{'asked/s':>8} {'acked/s':>8} {'errors':>7} {'p50':>9} {'p99':>9} {'p99.9':>9} "
+            f"{'late':>8}  pods"
+        )
     ]
     for step in steps:
         times = " ".join(

@@ -112,7 +112,7 @@ class LoadTest:
         return VerdictKind.worst([*kinds, VerdictKind.ABORTED] if self.interrupted else kinds)
 
     def _try(self, part: Callable[[], None]) -> None:
-        """Orders are read back, and a scale-down is watched, also where a later step could not be made."""
+        """Go on to the read-back and the scale-down also where a step of load failed."""
         try:
             part()
         except StepFailed as error:

@@ -1,4 +1,4 @@
-"""A load test: steps of load, what each gave, where the knee is, and whether an objective is met. All pure.
+"""A load test: steps of load, what each gave, the knee, the objective. All pure.
 
 Every time is counted from when a write was due, not from when it was sent: a service that makes its
 clients wait cannot hide behind requests that were never sent (coordinated omission). The generator
@@ -39,7 +39,7 @@ GROWTH = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """``share`` of all writes (0 to 1) are acknowledged within ``within_ms`` at ``rate`` writes a second."""
+    """``share`` (0 to 1) of writes are acknowledged within ``within_ms`` at ``rate`` a second."""
 
     share: float
     within_ms: float
@@ -61,7 +61,8 @@ class Objective:
             percent = within = rate = 0.0
         if not (0 < percent <= 100 and 0 < within < math.inf and 0 < rate <= MAX_RATE):
             raise UsageError(
-                f"objective {text!r}: expected PERCENT:MILLISECONDS:RATE, such as 99.9:250:50, {MAX_RATE:g}/s at most"
+                f"objective {text!r}: expected PERCENT:MILLISECONDS:RATE, such as 99.9:250:50, "
+                f"{MAX_RATE:g}/s at most"
             )
         return cls(round(percent / 100, 9), within, rate)
 
@@ -119,7 +120,7 @@ class Step:
 
     @property
     def errors(self) -> float:
-        """Share of the due writes that were not acknowledged, those that were never sent included."""
+        """Share of the due writes that were not acknowledged, or never sent."""
         return 1 - self.acknowledged / self.due if self.due else 1.0
 
     @property
@@ -191,7 +192,8 @@ def parse_rates(text: str) -> list[float]:
         rates = []
     if not rates or not rates[0] > 0 or not rates[-1] <= MAX_RATE or sorted(set(rates)) != rates:
         raise UsageError(
-            f"rates {text!r}: expected growing numbers above 0 and up to {MAX_RATE:g}, such as 25,50,100"
+            f"rates {text!r}: expected growing numbers above 0 and up to {MAX_RATE:g}, such as "
+            "25,50,100"
         )
     return rates
 

@@ -45,7 +45,10 @@ PLACE = Path("/var/lib/libvirt/images")
 BUNDLES_LABEL = "kd-bundles"
 
 FILES = {
-    "etc/fstab": f"/dev/vda / ext4 defaults 0 1\nLABEL={BUNDLES_LABEL} {BUNDLES_ON_NODE} ext4 ro,noload,nofail 0 0\n",
+    "etc/fstab": (
+        "/dev/vda / ext4 defaults 0 1\n"
+        f"LABEL={BUNDLES_LABEL} {BUNDLES_ON_NODE} ext4 ro,noload,nofail 0 0\n"
+    ),
     "etc/hostname": "node\n",
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
     # Vagrant's own management network; the nodes' network gets a file of its own from Vagrant.

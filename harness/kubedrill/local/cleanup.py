@@ -67,7 +67,7 @@ def remove_virtual_machines(state: Path) -> list[str]:
 
 
 def remove_boxes(pool: Path) -> list[str]:
-    """Remove the boxes that Vagrant took in and the disks that kubedrill.local.box put into libvirt's pool."""
+    """Remove the boxes that Vagrant took in, and kubedrill's disks in libvirt's pool."""
     home = Path(os.environ.get("VAGRANT_HOME") or Path.home() / ".vagrant.d")
     boxes = sorted((home / "boxes").glob("kubedrill-box-*"))
     for box in boxes:
@@ -81,7 +81,7 @@ def remove_boxes(pool: Path) -> list[str]:
 
 
 def remove_nodes() -> list[str]:
-    """Remove node containers with their volumes, then their networks, whichever checkout made them."""
+    """Remove node containers with their volumes, then networks, whichever checkout made them."""
     removed = []
     for kind, listing, removal in (
         ("container", ("ps", "--all", "--quiet"), ("rm", "--force", "--volumes")),

@@ -121,7 +121,7 @@ def _start_in_background() -> None:
 
 
 def _await_ready(child: subprocess.Popen[bytes], ready: socket.socket, log_path: Path) -> None:
-    """Wait for dockerd's own word (systemd's notification protocol), for its end, or for the deadline."""
+    """Wait until dockerd is ready (systemd's notification protocol), its end, or the deadline."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and child.poll() is None:
         try:

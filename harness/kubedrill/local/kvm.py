@@ -28,7 +28,7 @@ def kvm_problem() -> str:
     if qemu is None:
         return "/dev/kvm is there; not tried, because QEMU is not installed"
     if kernel is None:
-        return "/dev/kvm is there; not tried, because there is no kernel to boot in /boot or in the cache"
+        return "/dev/kvm is there; not tried: there is no kernel to boot in /boot or in the cache"
     return (
         ""
         if boots(qemu, kernel, "kvm")

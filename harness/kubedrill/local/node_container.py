@@ -118,7 +118,7 @@ def run_arguments(facts: HostFacts, bundles: Path) -> list[str]:
 
 
 def init_command(cgroup_version: int) -> list[str]:
-    """Return the node's first process. systemd 256 and later refuses cgroup v1 unless it is told twice."""
+    """Return the node's first process; systemd 256 and later takes cgroup v1 only if forced."""
     boot = ["/usr/local/sbin/kubedrill-node-boot", "/sbin/init"]
     if cgroup_version == 1:
         boot += ["systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
@@ -169,7 +169,8 @@ def ensure_network(name: str, subnet: str) -> None:
         subnets = subnet
     if subnets.split() != [subnet]:
         raise BuildFailed(
-            f"the Docker network {name} has {subnets.strip() or 'no subnet'}, the inventory's cluster_node_network is "
+            f"the Docker network {name} has {subnets.strip() or 'no subnet'}, the inventory's "
+            "cluster_node_network is "
             f"{subnet}: remove that network (docker network rm {name}) or change the inventory"
         )
 
@@ -178,14 +179,16 @@ def ensure_network(name: str, subnet: str) -> None:
     ).strip()
     if others := overlapping(Path("/proc/net/route").read_text(), subnet) - {f"br-{bridge[:12]}"}:
         raise BuildFailed(
-            f"the addresses {subnet} of the nodes are also reached through {', '.join(sorted(others))} on this host, "
-            "so nodes would not be: choose another cluster_node_network in the inventory, or remove that interface if "
+            f"the addresses {subnet} of the nodes are also reached through "
+            f"{', '.join(sorted(others))} on this host, "
+            "so nodes would not be: choose another cluster_node_network in the inventory, or "
+            "remove that interface if "
             "nothing uses it (ip link delete NAME)"
         )
 
 
 def overlapping(routes: str, subnet: str) -> set[str]:
-    """Return the interfaces that take packets for a subnet, or a part of it, by what /proc/net/route says.
+    """Return the interfaces that take packets for (a part of) a subnet, by /proc/net/route.
 
     Routes of wider networks do not count: the more exact one wins.
     """

@@ -1,4 +1,4 @@
-"""The node image: Debian 13 with what a Kubernetes node needs, made by mmdebstrap from the host's own apt mirror.
+"""The node image: Debian 13 with what a Kubernetes node needs, from the host's apt mirror.
 
 The same root filesystem becomes a container image here and a virtual machine's disk in
 :mod:`kubedrill.local.box`. It is keyed by what it is made from, so a second call is only a look-up.

@@ -1,4 +1,4 @@
-"""Lets processes inside a node container go on that were left frozen, so that the container can be killed.
+"""Unfreezes processes that were left frozen in a node container, so that it can be killed.
 
 Under cgroup v1 runc freezes a pod's cgroup while it sets the rules for its devices. A runc that is
 killed meanwhile, as on a slow machine or when its runtime restarts, leaves the processes frozen,

@@ -1,1 +1,1 @@
-"""The order service: deployed, written to with a ledger, rotated, looked at (docs/explanation/order-service.md)."""
+"""The order service: deploy, write with a ledger, rotate (docs/explanation/order-service.md)."""

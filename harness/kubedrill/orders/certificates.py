@@ -59,7 +59,7 @@ class Certificates:
         return pki.serial(pair.certificate)
 
     def issue(self) -> pki.Pair:
-        """Make a key, and have it certified for the ingress's names and every address of the inventory.
+        """Make a key, and have it certified for the ingress's names and all nodes' addresses.
 
         Raises:
             StepFailed: the API server refused a step, or the request is not what the signer signs.

@@ -62,7 +62,7 @@ class IngressView:
         return json.loads(body)
 
     def channel(self, address: str, host: str = HOST) -> grpc.Channel:
-        """Return a gRPC channel to the ingress at an address, of a client that knows it by the name ``host``."""
+        """Return a gRPC channel to the ingress at an address, which the client calls ``host``."""
         options = [("grpc.ssl_target_name_override", host), ("grpc.default_authority", host)]
         trusted = grpc.ssl_channel_credentials(self._authority.encode())
         return grpc.secure_channel(f"{address}:{self._port}", trusted, options)

@@ -5,7 +5,7 @@ And what became of each order. All pure.
 A write is *acknowledged*, *refused* or *unknown* (no answer, or one that leaves it open). At the
 end all is read back:
 
-========== =====================================================================================================
+========== ============================================================================
 stable     acknowledged, there once, and seen soon after
 late       acknowledged, there once, but seen only after more than ``late_s``
 lost       acknowledged and not there: FAIL, always
@@ -13,7 +13,7 @@ duplicated there more than once, whatever was answered: FAIL, always
 phantom    refused and there all the same: the answer was wrong, FAIL
 recovered  unknown and there once: fine
 dropped    unknown and not there: fine
-========== =====================================================================================================
+========== ============================================================================
 """
 
 from __future__ import annotations
@@ -245,8 +245,8 @@ def failures(ledger: Ledger) -> Counter[str]:
 def longest_pause_s(ledger: Ledger) -> float:
     """Return the longest time without an acknowledgement while orders were being sent; in seconds.
 
-    >>> book = Ledger({"a": Write("a", 0, 0, ACKNOWLEDGED, NS), "b": Write("b", 4 * NS, 4 * NS, UNKNOWN)})
-    >>> longest_pause_s(book)
+    >>> first = Write("a", 0, 0, ACKNOWLEDGED, NS)
+    >>> longest_pause_s(Ledger({"a": first, "b": Write("b", 4 * NS, 4 * NS, UNKNOWN)}))
     3.0
     """
     sent = sorted(write.sent for write in ledger.writes.values())
@@ -285,6 +285,7 @@ def summary(ledger: Ledger) -> list[str]:
         account = settle(ledger)
         fates = ", ".join(f"{account.count(fate)} {fate}" for fate in FATES if account.count(fate))
         lines.append(
-            f"read back: {fates or 'nothing'}; stored and seen {account.worst_delay_s:.1f} s later at most"
+            f"read back: {fates or 'nothing'}; stored and seen {account.worst_delay_s:.1f} s later "
+            "at most"
         )
     return lines

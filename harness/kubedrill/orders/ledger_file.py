@@ -1,4 +1,4 @@
-"""The ledger on disk: one JSON array a line, each appended with one write(2), before and after what it tells of.
+"""The ledger on disk: one JSON array a line, each appended with one write(2).
 
 ::
 
@@ -50,7 +50,7 @@ class LedgerWriter:
 
 
 def read_ledger(path: Path) -> Ledger:
-    """Read a ledger back; a last line that was cut is left out, as the write that it tells of stays unknown.
+    """Read a ledger back, without a last line that was cut: its write stays unknown.
 
     Raises:
         StepFailed: there is no such file, or a line in its middle is none of a ledger's.

@@ -1,4 +1,4 @@
-"""The order service's manifests (``harness/kubedrill/orders/kustomize``, a kustomize base), as plain objects of one version."""
+"""The order service's manifests (the kustomize base beside this file), as plain objects."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DATABASE_USERS = {"a": "orders_app_a", "b": "orders_app_b"}
 
 
 def load(version: str) -> list[dict[str, Any]]:
-    """Return all objects but the Secrets, in the order of the kustomization, with the images of one version."""
+    """Return all objects but the Secrets in the kustomization's order, for one version."""
     folder = files(__package__).joinpath("kustomize")
     kustomization = yaml.safe_load(
         folder.joinpath("kustomization.yaml").read_text(encoding="utf-8")

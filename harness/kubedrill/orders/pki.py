@@ -55,7 +55,7 @@ def new_authority(name: str) -> Pair:
 
 
 def new_request(names: Sequence[str], addresses: Sequence[str]) -> Pair:
-    """Make a key, and a request for a certificate of these names (the first is the subject) and IP addresses."""
+    """Make a key, and a request for a certificate of names (first: the subject) and addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
@@ -84,7 +84,8 @@ def sign(request_pem: str, authority: Pair, allowed: Sequence[str]) -> str:
     asked = [str(name.value) for name in names]
     if strange := [name for name in asked if name not in allowed]:
         raise StepFailed(
-            f"the certificate request asks for {', '.join(strange)}; expected {', '.join(allowed)} at most"
+            f"the certificate request asks for {', '.join(strange)}; expected {', '.join(allowed)} "
+            "at most"
         )
     issuer = x509.load_pem_x509_certificate(authority.certificate.encode())
     public = request.public_key()

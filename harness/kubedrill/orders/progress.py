@@ -76,7 +76,8 @@ class Completeness:
         self._pods_at = time.monotonic()
         if reason := fatal_reason(self._api.pods(manifests.NAMESPACE, manifests.SELECTOR)):
             raise StepFailed(
-                f"{reason}. Images come from the application bundle: kubedrill app deploy puts them there."
+                f"{reason}. Images come from the application bundle: kubedrill app deploy puts "
+                "them there."
             )
 
 

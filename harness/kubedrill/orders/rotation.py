@@ -68,7 +68,7 @@ class Rotation:
             self.logins()
 
     def greeting(self, text: str) -> None:
-        """Change the ConfigMap's greeting, and wait (timeouts.rollout) until every web pod greets with it.
+        """Change the greeting, and wait (timeouts.rollout) until every web pod greets with it.
 
         No pod is restarted: the kubelet replaces the mounted file within its sync period (1 min by
         default).
@@ -88,7 +88,7 @@ class Rotation:
         self._service.wait_for("every web pod to greet anew", lambda: self._other_greetings(text))
 
     def certificate(self) -> int:
-        """Give the ingress a new certificate, and wait (timeouts.rollout) until it is served everywhere; its serial.
+        """Give the ingress a new certificate, and wait (timeouts.rollout) until all serve it.
 
         No pod is restarted: the kubelet replaces the mounted files within its sync period (1 min by
         default).
@@ -108,7 +108,7 @@ class Rotation:
         return serial
 
     def logins(self) -> str:
-        """Give web and workers new logins to queue, database and cache, and make the old ones worthless.
+        """Give web and workers new logins to queue, database and cache; revoke the old ones.
 
         Returns the side, "a" or "b", that is in use now.
 
@@ -177,7 +177,7 @@ class Rotation:
         self._roll("StatefulSet", "queue")
 
     def _roll(self, kind: str, name: str) -> None:
-        """Replace a workload's pods as its update strategy says, and wait (timeouts.rollout) until that is done."""
+        """Replace a workload's pods by its update strategy, and wait (timeouts.rollout)."""
         self._say(f"new {name} pods")
         patch = {
             "Deployment": "patch_namespaced_deployment",

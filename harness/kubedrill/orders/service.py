@@ -187,7 +187,8 @@ class OrderService:
         mistakes = []
         if version not in manifests.VERSIONS:
             mistakes.append(
-                f"the order service has no version {version!r}; give one of {', '.join(manifests.VERSIONS)}"
+                f"the order service has no version {version!r}; give one of "
+                f"{', '.join(manifests.VERSIONS)}"
             )
         ready = (
             [node.metadata.name for node in self._api.nodes() if self._api.ready(node)]
@@ -196,7 +197,8 @@ class OrderService:
         )
         if self._api and len(ready) < NODES_NEEDED:
             mistakes.append(
-                f"{len(ready)} nodes are ready ({', '.join(ready)}); queue and database need {NODES_NEEDED}"
+                f"{len(ready)} nodes are ready ({', '.join(ready)}); queue and database need "
+                f"{NODES_NEEDED}"
             )
         if self._api and not self._has_storage():
             mistakes.append(
@@ -260,11 +262,11 @@ class OrderService:
                     raise
                 live = self._api.core.read_namespaced_secret(name, self.namespace).data or {}
                 if missing := sorted(secret["data"].keys() - live.keys()):
-                    old = "an older kubedrill deployed the order service. Run first: kubedrill app remove"
+                    old = "an older kubedrill deployed it. Run first: kubedrill app remove"
                     raise UsageError(f"Secret {name} has no {', '.join(missing)}: {old}") from error
 
     def _keep_what_changed(self, objects: list[dict[str, Any]]) -> None:
-        """Apply the number of web pods that the autoscaler chose, and the greeting that was rotated."""
+        """Keep the number of web pods that the autoscaler chose, and the rotated greeting."""
         web = self._live_web()
         if web is None:
             return

@@ -21,7 +21,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class OrdersStatus:
-    """What is deployed now. ``primary`` is the database's pod that takes writes, "" while there is none."""
+    """What is deployed now. ``primary`` is the database's pod that takes writes, "" for none."""
 
     version: str
     components: tuple[Component, ...]

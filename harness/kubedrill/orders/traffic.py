@@ -182,7 +182,8 @@ class Traffic:
             body = response.read()
             if response.status != 200:
                 raise StepFailed(
-                    f"{self._plan.url}{path} answered {response.status}: {body.decode(errors='replace')}"
+                    f"{self._plan.url}{path} answered {response.status}: "
+                    f"{body.decode(errors='replace')}"
                 )
             return json.loads(body)
         except (OSError, http.client.HTTPException, ValueError) as error:

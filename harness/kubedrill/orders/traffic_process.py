@@ -1,4 +1,4 @@
-"""The traffic generator, a process of its own: ``python -m kubedrill.orders.traffic_process LEDGER PLAN_AS_JSON``.
+"""The traffic generator: ``python -m kubedrill.orders.traffic_process LEDGER PLAN_AS_JSON``.
 
 Open loop: a write is sent on its tick whether or not earlier ones came back. Each is in the ledger
 before it is sent. It prints ``ready`` and goes on until its stdin ends (its harness asked it to
@@ -215,10 +215,14 @@ def _named(error: BaseException) -> str:
 
 
 def _outcome(status: int, answer: Any) -> str:
-    """Judge an answer as docs/explanation/order-service.md defines it: what is not said to be refused is unknown.
+    """Judge an answer as docs/explanation/order-service.md defines it.
 
-    >>> [_outcome(202, {"id": "x"}), _outcome(503, {"outcome": "refused"}), _outcome(503, {}), _outcome(400, {})]
-    ['acknowledged', 'refused', 'unknown', 'refused']
+    What is not refused in so many words is unknown.
+
+    >>> _outcome(202, {"id": "x"}), _outcome(503, {"outcome": "refused"})
+    ('acknowledged', 'refused')
+    >>> _outcome(503, {}), _outcome(400, {})
+    ('unknown', 'refused')
     """
     if status == 202 and isinstance(answer, dict) and "id" in answer:
         return ACKNOWLEDGED

@@ -75,7 +75,7 @@ def test_pod_security_restricted() -> None:
 
 
 def test_an_unknown_version_is_refused_before_anything_is_touched() -> None:
-    app = SampleApp(None, None)  # type: ignore[arg-type]  # nothing of the cluster may be asked
+    app = SampleApp(None, None)  # type: ignore[arg-type]  # asks nothing
     with pytest.raises(UsageError, match="no version 'v9'; give one of v1, v2"):
         app.deploy("v9")
 

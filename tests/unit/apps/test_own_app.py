@@ -181,7 +181,7 @@ def own(cluster: Any, *objects: dict[str, Any], **changed: Any) -> OwnApp:
 
 def test_it_is_an_application_as_the_sample_is() -> None:
     one: Application = own(Cluster(), *shop())
-    other: Application = SampleApp(None, None)  # type: ignore[arg-type]  # nothing of the cluster is asked
+    other: Application = SampleApp(None, None)  # type: ignore[arg-type]  # asks nothing
     assert (one.versions, len(other.versions)) == ((), 2)
 
 

@@ -53,7 +53,8 @@ def test_a_second_builder_waits_and_is_told_for_whom(cache: Cache) -> None:
     holder = (
         "import sys, pathlib; from kubedrill.bundle.cache import Cache\n"
         "with Cache(pathlib.Path(sys.argv[1])).locked(print):\n"
-        "    print('held', flush=True); sys.stdin.read(); import asyncio; pathlib.Path(sys.argv[2]).touch()\n"
+        "    print('held', flush=True); sys.stdin.read(); import asyncio; "
+        "pathlib.Path(sys.argv[2]).touch()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", holder, cache.root, cache.root / "ended"],

@@ -1,4 +1,4 @@
-"""The watch against a real HTTP server on loopback that answers as an API server does, and fails now and then."""
+"""The watch against a real HTTP server that answers as an API server, and fails at times."""
 
 from __future__ import annotations
 

@@ -144,8 +144,10 @@ class Stack:
             routes = ",".join(f"nats://127.0.0.1:{port}" for port in self._route_ports)
             config.write_text(
                 f'server_name: "{name}"\nlisten: "127.0.0.1:{self.client_ports[number]}"\n'
-                f'jetstream {{ store_dir: "{self.folder / name}", max_memory_store: 1M, sync_interval: always }}\n'
-                f'cluster {{ name: orders, listen: "127.0.0.1:{self._route_ports[number]}", routes: [{routes}] }}\n'
+                "jetstream "
+                f'{{ store_dir: "{self.folder / name}", max_memory_store: 1M, sync_interval: always }}\n'
+                "cluster "
+                f'{{ name: orders, listen: "127.0.0.1:{self._route_ports[number]}", routes: [{routes}] }}\n'
             )
             self.programs[name] = Program(
                 [str(self._nats_server), "-c", str(config)], self.folder / f"{name}.log"

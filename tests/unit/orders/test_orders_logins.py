@@ -134,12 +134,13 @@ def test_nobody_is_shut_out_who_is_still_there(database: Database) -> None:
 
 @pytest.fixture
 def queue(tmp_path: Path, nats_server: Path) -> Iterator[tuple[Program, Path, int, int]]:
-    """One server with the two logins that the manifests have, and its ports for clients and monitoring."""
+    """One server with the manifests' two logins, and its ports for clients and monitoring."""
     port, monitor = free_ports(2)
     config = tmp_path / "nats.conf"
     config.write_text(
         f'listen: "127.0.0.1:{port}"\nhttp: "127.0.0.1:{monitor}"\nauthorization {{ users: ['
-        '{ user: "orders_a", password: $PASSWORD_A }\n{ user: "orders_b", password: $PASSWORD_B }] }\n'
+        '{ user: "orders_a", password: $PASSWORD_A }\n{ user: "orders_b", password: $PASSWORD_B }] '
+        "}\n"
     )
     program = Program([str(nats_server), "-c", str(config)], tmp_path / "log")
     program.env = {"PASSWORD_A": "pa1", "PASSWORD_B": "pb1"}

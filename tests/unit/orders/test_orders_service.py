@@ -203,7 +203,7 @@ def test_every_mistake_of_the_settings_is_told(stack: Stack) -> None:
 
 
 def test_a_worker_without_a_queue_waits_for_it_alive_and_not_ready(stack: Stack) -> None:
-    """Else its liveness probe kills it while a slow cluster brings the queue up, and all wait for its restart."""
+    """Else its liveness probe kills it while a slow cluster brings the queue up."""
     nowhere, port = free_ports(2)
     program = stack.app(
         "worker-early", NATS_URLS=f"nats://127.0.0.1:{nowhere}", HTTP_PORT=str(port)

@@ -54,7 +54,7 @@ def web_as(stack: Stack, main: Path) -> None:
 
 
 def crash(stack: Stack, servers: tuple[int, ...] = (0, 1)) -> None:
-    """Kill queue servers, two of three by default, then the web process with writes in flight, and start them again."""
+    """Kill and restart queue servers, then the web process with writes in flight."""
     for number in servers:
         stack.queue(number).stop(signal.SIGKILL)
     sustain_traffic(1, lambda: None)
