@@ -109,8 +109,8 @@ def _service_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> li
     if spec.get("type") == "ExternalName" or spec.get("clusterIP", "later") in NO_ADDRESS:
         return [
             (
-                f"app.endpoints.inside.service: {inside.service} is headless and has no address; "
-                "name one that has"
+                f"app.endpoints.inside.service: {inside.service} has no address of its own "
+                "(headless); name one that has"
             )
         ]
     ports = [port.get("port") for port in spec.get("ports") or []]
