@@ -71,6 +71,11 @@ class Drill(ABC):
         return self.family is Family.UPGRADES
 
     @property
+    def leaves_upgraded(self) -> bool:
+        """Whether the cluster is at the newer release when it has ended."""
+        return self.leaves is Leaves.UPGRADED
+
+    @property
     def in_all(self) -> bool:
         """Whether "all" runs it: of the drills that upgrade or roll back only the standard one."""
         return self.standard or self.leaves is Leaves.UNCHANGED

@@ -16,6 +16,7 @@ import yaml
 from kubedrill.base.errors import KubedrillError
 from kubedrill.base.model import VerdictKind
 from kubedrill.base.project import state_folder
+from kubedrill.drills import ALL
 from kubedrill.nightly.clusters import take_away
 from kubedrill.nightly.inventory import free_network, write_inventory
 from kubedrill.nightly.parts import KUBEDRILL, Ended, run_part
@@ -40,9 +41,6 @@ ROUTES = Path("/proc/net/route")
 SOME_MISSING = 3
 """Exit code of ``kubedrill diagnostics`` where something could not be had, as of a node that is
 off."""
-REFUSALS = ("upgrade-corrupt-bundle", "upgrade-disk-full", "upgrade-rolled-back")
-"""Upgrades that are refused or taken back: the cluster stays at its version, so one step is all
-that there is to do."""
 
 
 @dataclass
@@ -124,8 +122,8 @@ class CellRun:
                 self._readiness(target)
             if not self._drill(f"upgrade to {target}", "upgrade", (self.cell.during,), target):
                 return
-            if self.cell.during in REFUSALS:
-                break
+            if not ALL[self.cell.during].leaves_upgraded:
+                break  # refused or taken back: there is no further step to take
         if self.cell.after:
             self._drill("after", "after", self.cell.after, "")
 

@@ -96,14 +96,14 @@ def _drill(name: str) -> str:
 
 
 def _upgrade(name: str) -> str:
-    if not _drill(name).startswith(UPGRADES):
-        known = ", ".join(drill for drill in ALL if drill.startswith(UPGRADES))
+    if not ALL[_drill(name)].upgrades:
+        known = ", ".join(drill.name for drill in ALL.values() if drill.upgrades)
         raise ValueError(f"this drill upgrades nothing; expected one of: {known}")
     return name
 
 
 def _no_upgrade(name: str) -> str:
-    if _drill(name).startswith(UPGRADES):
+    if ALL[_drill(name)].upgrades:
         raise ValueError("this drill upgrades the cluster; name it under drills.during")
     return name
 
@@ -128,10 +128,6 @@ def _networks(text: str) -> str:
         )
     return text
 
-
-UPGRADES = ("cluster-upgrade", "upgrade-")
-"""How the names of drills begin that are about an upgrade: those that stand under
-``drills.during``."""
 
 Duration = Annotated[int, BeforeValidator(seconds), Field(gt=0, le=7 * _WHOLE_DAY)]
 Path_ = Annotated[
