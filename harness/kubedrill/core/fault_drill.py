@@ -34,6 +34,7 @@ class FaultDrill(Drill):
     until: Callable[[DrillContext], None] | None = None
     hold_s: float = 0.0
     answered: bool = True
+    game_day: bool = True
     steps: tuple[str, ...] = (
         "Choose a target by the seed among those on which the fault can be made now.",
         "Predict from the live timers what users should feel.",

@@ -80,6 +80,7 @@ DRILLS = (
         duration_s=130,
         family=Family.FAILOVER,
         standard=True,
+        game_day=True,
         limits=Limits(app_outage_s=NODE_LOSS_S, dns_outage_s=NODE_LOSS_S),
         limits_because=(
             "50 s grace + 5 s period until Kubernetes takes a dead node's pods out of "

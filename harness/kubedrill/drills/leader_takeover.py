@@ -79,6 +79,7 @@ class LeaderTakeover(Drill):
     needs: str = "2 control planes or more"
     duration_s: int = 70
     family: Family = Family.LEADERS
+    game_day: bool = True
     steps: tuple[str, ...] = STEPS
 
     def unavailable(self, ctx: DrillContext) -> str | None:

@@ -94,6 +94,7 @@ DRILLS = (
         duration_s=60,
         family=Family.DRAINS,
         standard=True,
+        game_day=True,
         limits=Limits(app_max_failed=0),
         limits_because="a drain is planned work: no application request may fail",
         steps=(

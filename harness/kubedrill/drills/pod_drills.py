@@ -44,6 +44,7 @@ class PodDrill(Drill):
     needs: str = "3 replicas of the app"
     duration_s: int = 45
     family: Family = Family.PODS
+    game_day: bool = True
     steps: tuple[str, ...] = STEPS
 
     def unavailable(self, ctx: DrillContext) -> str | None:

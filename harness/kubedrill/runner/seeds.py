@@ -16,7 +16,7 @@ class ReplayedChoices(random.Random):
     into another node. Every call draws from the seed as it would anyway, so that all other choices
     stay as they were.
 
-    >>> choices = ReplayedChoices("1 node-drain", ("w2",))
+    >>> choices = ReplayedChoices("1 a-drill", ("w2",))
     >>> choices.choice(["w1", "w2", "w3"]), choices.choice([1, 2]) in (1, 2)
     ('w2', True)
     """

@@ -18,7 +18,7 @@ from kubedrill.cluster.api import ApiUnavailable, ClusterApi
 from kubedrill.config import Settings
 from kubedrill.core import recovery
 from kubedrill.drills import ALL, game_day
-from kubedrill.drills.game_day import OFFERED, lasting, unknown_drills
+from kubedrill.drills.game_day import lasting, offered, unknown_drills
 from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
 from kubedrill.runner.seeds import drill_rng
 
@@ -47,7 +47,7 @@ def test_the_targets_are_the_plan_and_a_replay_draws_the_same() -> None:
     )
     targets = ALL["game-day"].prepare(survey)
     assert targets[0] == "5 min"
-    assert all(Entry.read(target).name in OFFERED for target in targets[1:])
+    assert all(Entry.read(target).name in offered() for target in targets[1:])
     again: Any = SimpleNamespace(
         cluster=SimpleNamespace(settings=settings), rng=drill_rng(4711, "game-day", targets)
     )
@@ -78,9 +78,9 @@ def test_drills_that_cannot_be_rounds_are_named_before_anything_is_touched() -> 
 
 def test_rounds_hand_nothing_over_before_and_never_go_below_quorum() -> None:
     assert not {"failover-vip", "failover-etcd-leader", "cluster-upgrade", "game-day"} & set(
-        OFFERED
+        offered()
     )
-    assert not [name for name in OFFERED if "quorum" in name]
+    assert not [name for name in offered() if "quorum" in name]
     assert [name for name, drill in ALL.items() if drill.takes_quorum] == [
         "etcd-quorum-lost",
         "etcd-quorum-restored",
@@ -95,6 +95,7 @@ class Drill:
     name: str = "pod-killed"
     reason: str | None = None
     nodes: list[str] = field(default_factory=lambda: ["w1", "w2"])
+    game_day: bool = True
 
     def unavailable(self, _survey: Any) -> str | None:
         return self.reason
@@ -161,7 +162,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
             note=lambda _s, text: said.append(text),
         )
         app = SimpleNamespace(deploy=lambda: said.append("app deployed"))
-        monkeypatch.setitem(OFFERED, drill.name, drill)
+        monkeypatch.setitem(ALL, drill.name, drill)
         monkeypatch.setattr(game_day, "pause", lambda _s: None)
         monkeypatch.setattr(recovery, "find_problems", lambda *_: problems or [])
         monkeypatch.setattr(recovery, "find_leftovers", lambda *_: [])

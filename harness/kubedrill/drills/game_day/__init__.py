@@ -12,6 +12,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
+from kubedrill import drills
 from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
 from kubedrill.base.waits import pause
 from kubedrill.config.limits import Limits
@@ -22,17 +23,6 @@ from kubedrill.core.limits import PLANE_LOSS_S
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import Expected, Prediction, expected_limits
 from kubedrill.core.recovery import wait_clean, wait_healthy
-from kubedrill.drills import (
-    failover_worker,
-    leader_takeover,
-    network_drills,
-    node_drain,
-    node_drills,
-    pod_drills,
-    resource_drills,
-    service_drills,
-    trust_drills,
-)
 from kubedrill.drills.etcd_member_replaced import check_ledger
 from kubedrill.drills.game_day.orders import OrderUsers
 from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
@@ -51,29 +41,16 @@ T = TypeVar("T")
 
 GAME_DAY = "game-day"
 
-OFFERED: dict[str, Drill] = {
-    drill.name: drill
-    for module in (
-        node_drain,
-        pod_drills,
-        leader_takeover,
-        service_drills,
-        network_drills,
-        node_drills,
-        resource_drills,
-        trust_drills,
-        failover_worker,
-    )
-    for drill in module.DRILLS
-}
-"""What a game day chooses from: drills that make one fault, heal it themselves, and hand nothing
-over before."""
-
 _OUTAGES = ("app_outage_s", "api_outage_s", "dns_outage_s")
 
 _DRAWS = 20
 """Draws for a target that does not carry the prober: with two workers, all but one in a million
 find the other one."""
+
+
+def offered() -> dict[str, Drill]:
+    """What a game day chooses from, by name."""
+    return {name: drill for name, drill in drills.ALL.items() if drill.game_day}
 
 
 class GameDay(Drill):
@@ -88,7 +65,8 @@ class GameDay(Drill):
         """Draw the plan; nothing but the seed, the time and what is offered decides."""
         settings = ctx.cluster.settings.game_day
         takes = {
-            name: OFFERED[name].duration_s + settings.rest_s for name in settings.drills or OFFERED
+            name: drills.ALL[name].duration_s + settings.rest_s
+            for name in settings.drills or offered()
         }
         drawn = plan(ctx.rng, takes, settings.minutes * 60)
         return (f"{settings.minutes:g} min", *map(str, drawn))
@@ -96,7 +74,7 @@ class GameDay(Drill):
     def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """What the worst of its faults may cost; each round is judged by its own limits besides."""
         day = ctx.limits(self)
-        rounds = (OFFERED[Entry.read(target).name] for target in ctx.targets[1:])
+        rounds = (drills.ALL[Entry.read(target).name] for target in ctx.targets[1:])
         every = [day, *map(ctx.limits, rounds)]
         most = {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
         why = (
@@ -141,12 +119,12 @@ def unknown_drills(settings: Settings) -> list[str]:
     """
     mistakes = []
     for name in settings.game_day.drills:
-        if name not in OFFERED:
-            like = get_close_matches(name, OFFERED, n=1)
+        if name not in offered():
+            like = get_close_matches(name, offered(), n=1)
             hint = f"did you mean {like[0]}? " if like else ""
             mistakes.append(
                 f"game_day.drills: {name!r} is no drill of one fault; {hint}expected: "
-                f"{', '.join(OFFERED)}"
+                f"{', '.join(offered())}"
             )
     return mistakes
 
@@ -173,7 +151,7 @@ def _round(
     ctx: DrillContext, entry: Entry, number: int, before: Baseline, users: OrderUsers
 ) -> Round | str:
     """Make one round; where it cannot be made now, return why not."""
-    drill, settings = OFFERED[entry.name], ctx.cluster.settings
+    drill, settings = drills.ALL[entry.name], ctx.cluster.settings
     reason = _ask_until_answered(ctx, lambda: drill.unavailable(ctx))
     if reason:
         return _left_out(ctx, entry, reason)
