@@ -26,7 +26,8 @@ def pages() -> dict[Path, str]:
     for module in (drill_pages, config_pages, cli_pages, role_pages, schema_pages):
         texts |= module.pages()
     files = {REFERENCE / name: text for name, text in texts.items()} | role_pages.readmes()
-    return {path: f"{NOTICE}\n{text.strip()}\n" for path, text in files.items()}
+    expected = {path: f"{NOTICE}\n{text.strip()}\n" for path, text in files.items()}
+    return expected | {REFERENCE / name: text for name, text in schema_pages.files().items()}
 
 
 def main() -> int:
@@ -43,6 +44,11 @@ def main() -> int:
         path: path.read_text(encoding="utf-8")
         for path in (*REFERENCE.rglob("*.md"), *role_pages.ROOT.glob("roles/*/README.md"))
         if path.read_text(encoding="utf-8").startswith(NOTICE)
+    }
+    existing |= {
+        path: path.read_text(encoding="utf-8")
+        for path in expected.keys() - existing.keys()
+        if path.exists()
     }
     stale = [path for path, text in expected.items() if existing.get(path) != text]
     orphans = sorted(existing.keys() - expected.keys())

@@ -8,15 +8,27 @@ from typing import Any
 
 from markdown import table
 
+from kubedrill.cli.documents import SCHEMAS
+
 REFERENCE = Path(__file__).parents[1] / "reference"
 
 
+def files() -> dict[str, str]:
+    """Return the schemas that come from the command line's models."""
+    texts = {}
+    for name, model in SCHEMAS.items():
+        schema = model.model_json_schema(mode="serialization", by_alias=True)
+        schema["title"] = schema.pop("description").rstrip(".")
+        texts[f"{name}.schema.json"] = json.dumps(schema, indent=2) + "\n"
+    return texts
+
+
 def pages() -> dict[str, str]:
-    """Return one page with a section for each schema that stands in the reference's folder."""
+    """Return one page with a section for each schema: the models' and those in the folder."""
     parts = ["# Schemas\n\nDocuments that programs read, each with its JSON schema.\n"]
-    for path in sorted(REFERENCE.glob("*.schema.json")):
-        schema = json.loads(path.read_text(encoding="utf-8"))
-        parts.append(_document(path.name, schema))
+    texts = {p.name: p.read_text(encoding="utf-8") for p in REFERENCE.glob("*.schema.json")}
+    for name, text in sorted((texts | files()).items()):
+        parts.append(_document(name, json.loads(text)))
     return {"schemas.md": "\n".join(parts)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kubedrill.cli.drill import find_run
-from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.options import config_option, inventory_option, take_renamed
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import load_settings
@@ -38,8 +38,9 @@ from kubedrill.diagnostics.redact import Redactor, secrets_in
     show_default=True,
     help="How far logs go back.",
 )
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
 @click.option(
-    "--output",
+    "--to",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Default: diagnostics-CLUSTER.tar.gz",
 )
@@ -53,6 +54,7 @@ def diagnostics(  # noqa: PLR0913 - one for each option
     also: tuple[Path, ...],
     minutes: int,
     output: Path | None,
+    to: Path | None,
 ) -> None:
     """Collect the logs, events, manifests and etcd status of a cluster into one archive.
 
@@ -62,7 +64,9 @@ def diagnostics(  # noqa: PLR0913 - one for each option
     settings = load_settings(config)
     folders = [find_run(run, settings) for run in runs]
     cluster = Inventory.load(inventory)
-    path = output or Path(f"diagnostics-{cluster.name}.tar.gz")
+    path = take_renamed("--output", output, "--to", to) or Path(
+        f"diagnostics-{cluster.name}.tar.gz"
+    )
     with (
         Archive(path, Redactor(known_secrets(cluster))) as archive,
         Hosts(cluster, settings) as hosts,

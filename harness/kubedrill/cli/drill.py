@@ -9,9 +9,16 @@ from rich.console import Console
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
+from kubedrill.cli.documents import drill_list, plan_document
 from kubedrill.cli.keep_history import remember
-from kubedrill.cli.options import complete_drills, config_option, inventory_option, run_argument
-from kubedrill.cli.plan import show_rehearsal
+from kubedrill.cli.options import (
+    complete_drills,
+    config_option,
+    inventory_option,
+    output_option,
+    run_argument,
+)
+from kubedrill.cli.plan import print_dry_run
 from kubedrill.cli.terminal import make_progress, verdict_line
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import DEFAULT_FILE, Settings, load_settings
@@ -19,7 +26,7 @@ from kubedrill.drills import ALL, STANDARD, find_drills
 from kubedrill.drills.game_day import GAME_DAY, lasting, require_known
 from kubedrill.record import read_run
 from kubedrill.report import write_report
-from kubedrill.runner.dry_run import rehearse
+from kubedrill.runner.dry_run import plan_run
 from kubedrill.runner.permission import require_permission
 from kubedrill.runner.replay import Replay, match_game_day, plan_replay
 from kubedrill.runner.run import RunResult, new_seed, run_drills
@@ -27,19 +34,22 @@ from kubedrill.verdict import judge
 
 
 @click.command("list")
-def list_drills() -> None:
+@output_option
+def list_drills(output: str) -> None:
     """List the drills: what each proves, what it needs, how long it takes."""
+    if output == "json":
+        click.echo(drill_list(ALL.values()).text())
+        return
     for drill_ in ALL.values():
-        click.echo(
-            f"{drill_.name}{' (standard)' if drill_.name in STANDARD else ''}\n    {drill_.title}"
-        )
+        click.echo(f"{drill_.name}{' (standard)' if drill_.standard else ''}\n    {drill_.title}")
         click.echo(f"    proves  {drill_.proves}")
         click.echo(f"    needs   {drill_.needs}")
         click.echo(f"    takes   about {_duration(drill_.duration_s)}\n")
     standard = _duration(sum(ALL[name].duration_s for name in STANDARD))
     every = _duration(sum(each.duration_s for each in ALL.values()))
     click.echo(
-        f"{len(ALL)} drills, about {every} in all; the standard ones, which run when none is named, {standard}"
+        f"{len(ALL)} drills, about {every} in all; "
+        f"the standard ones, which run when none is named, {standard}"
     )
 
 
@@ -56,8 +66,9 @@ def list_drills() -> None:
     help="How long game-day lasts; else game_day.minutes.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Only tell targets, predictions and steps; touch nothing."
+    "--dry-run", is_flag=True, help="Only print targets, predictions and steps; touch nothing."
 )
+@output_option
 @click.pass_context
 def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     context: click.Context,
@@ -67,8 +78,13 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     seed: int | None,
     minutes: float | None,
     dry_run: bool,
+    output: str,
 ) -> None:
-    """Run drills on the cluster of an inventory, the standard ones unless some are named, and write the report."""
+    """Run drills on the cluster of an inventory and write the report.
+
+    Without names the standard ones are run. With -o json verdict.json is printed, or with --dry-run
+    the plan.
+    """
     drills = find_drills(names)
     settings = game_day_settings(
         load_settings(config, ALL), [each.name for each in drills], minutes, config
@@ -78,18 +94,24 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     if dry_run:
         seed = new_seed() if seed is None else seed
         with Console(stderr=True).status(f"reading {cluster.name} …"):
-            found = rehearse(drills, cluster, settings, seed=seed, config_path=config)
-        show_rehearsal(found, cluster)
-        context.exit(VerdictKind.ABORTED.exit_code if found.problems else 0)
-    _run(context, names, cluster, settings, seed=seed, config_path=config)
+            plan = plan_run(drills, cluster, settings, seed=seed, config_path=config)
+        if output == "json":
+            click.echo(plan_document(plan, cluster).text())
+        else:
+            print_dry_run(plan, cluster)
+        context.exit(VerdictKind.ABORTED.exit_code if plan.problems else 0)
+    _run(context, names, cluster, settings, seed=seed, config_path=config, output=output)
 
 
 @click.command()
 @run_argument
 @inventory_option
 @config_option
+@output_option
 @click.pass_context
-def replay(context: click.Context, run: str, inventory: Path, config: Path | None) -> None:
+def replay(
+    context: click.Context, run: str, inventory: Path, config: Path | None, output: str
+) -> None:
     """Repeat the drills of a run with the same seed and the same targets.
 
     RUN is a folder, or a name below reports/.
@@ -103,7 +125,7 @@ def replay(context: click.Context, run: str, inventory: Path, config: Path | Non
         plan_replay(str(directory), records, cluster, settings),
         match_game_day(settings, records),
     )
-    _run(context, (), cluster, settings, config_path=config, again=again)
+    _run(context, (), cluster, settings, config_path=config, again=again, output=output)
 
 
 def _run(  # noqa: PLR0913 - each is named by the caller
@@ -115,8 +137,9 @@ def _run(  # noqa: PLR0913 - each is named by the caller
     seed: int | None = None,
     config_path: Path | None,
     again: Replay | None = None,
+    output: str,
 ) -> None:
-    """Run drills, tell their verdicts and end with the run's."""
+    """Run drills, print their verdicts and end with the run's."""
     console = Console(stderr=True)
     with make_progress(console) as progress:
         result = run_drills(
@@ -128,9 +151,12 @@ def _run(  # noqa: PLR0913 - each is named by the caller
             config_path=config_path,
             replay=again,
         )
-    show_result(console, result, cluster.path)
+    print_result(console, result, cluster.path)
     remember(console, result.directory, settings)
-    click.echo(result.directory / "index.html")
+    if output == "json":
+        click.echo((result.directory / "verdict.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        click.echo(result.directory / "index.html")
     context.exit(result.verdict.exit_code)
 
 
@@ -154,8 +180,8 @@ def report(context: click.Context, run: str, config: Path | None) -> None:
     context.exit(0)
 
 
-def show_result(console: Console, result: RunResult, inventory: Path) -> None:
-    """Tell the verdicts and how to replay the run."""
+def print_result(console: Console, result: RunResult, inventory: Path) -> None:
+    """Print the verdicts and how to replay the run."""
     for verdict in result.verdicts:
         console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
     for name, reason in result.not_run.items():
@@ -181,7 +207,8 @@ def game_day_settings(
     if GAME_DAY not in names:
         if minutes is not None:
             raise UsageError(
-                f"--minutes is about {GAME_DAY}, which is not among the drills; add it or leave it out"
+                f"--minutes is about {GAME_DAY}, which is not among the drills; "
+                "add it or leave it out"
             )
         return settings
     require_known(settings, str(config or DEFAULT_FILE))
@@ -200,11 +227,10 @@ def find_run(run: str, settings: Settings) -> Path:
     known = sorted(
         (path.parent.name for path in settings.reports_dir.glob("*/record")), reverse=True
     )
-    found = (
-        ", ".join(name for name in known if name != "latest") or "none yet; run: kubedrill drill"
-    )
+    names = ", ".join(name for name in known if name != "latest")
     raise UsageError(
-        f"no run {run!r} in {settings.reports_dir}: expected a folder with record/*.jsonl. Runs there: {found}"
+        f"no run {run!r} in {settings.reports_dir}: expected a folder with record/*.jsonl. "
+        f"Runs there: {names or 'none yet; run: kubedrill drill'}"
     )
 
 

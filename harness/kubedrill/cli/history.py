@@ -16,7 +16,7 @@ from rich.text import Text
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
 from kubedrill.cli.drill import find_run
-from kubedrill.cli.options import config_option
+from kubedrill.cli.options import config_option, output_option
 from kubedrill.cli.trends import exit_code, show_look
 from kubedrill.config import Settings, load_settings
 
@@ -105,11 +105,16 @@ def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> N
     show_default=True,
     help="So many of the newest runs.",
 )
+@output_option
 @click.pass_obj
-def list_runs(place: _Place, /, last: int) -> None:
+def list_runs(place: _Place, /, last: int, output: str) -> None:
     """List the newest runs and what their drills came to."""
     with place.open() as kept:
         runs = kept.runs()
+    if output == "json":
+        documents = [run.model_dump(mode="json") for run in runs[-last:]]
+        click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
+        return
     console = _console()
     console.print(_table(runs[-last:]))
     console.print(f"{min(last, len(runs))} of {len(runs)} runs", highlight=False)
@@ -222,7 +227,7 @@ def thin(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     show_default=True,
     help="Chance at most that a look flags anything where nothing changed.",
 )
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 @click.pass_context
 def trends(  # noqa: PLR0913 - one for each option
     context: click.Context,

@@ -12,6 +12,8 @@ from rich.text import Text
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.project import ROOT
+from kubedrill.cli.documents import doctor_document
+from kubedrill.cli.options import output_option
 from kubedrill.local.doctor import HostCheck, examine
 
 INIT_FILES = (
@@ -34,11 +36,15 @@ _USAGE = 2
 
 
 @click.command()
+@output_option
 @click.pass_context
-def doctor(context: click.Context) -> None:
-    """Say what this host has, what is missing, and the command that mends it. Changes nothing."""
+def doctor(context: click.Context, output: str) -> None:
+    """Print what this host has, what is missing, and the command that mends it. Changes nothing."""
     findings = examine()
     missing = [finding.name for finding in findings if finding.state == "missing"]
+    if output == "json":
+        click.echo(doctor_document(findings).text())
+        context.exit(_USAGE if missing else 0)
     console = Console()
     for finding in findings:
         console.print(finding_text(finding), soft_wrap=True)

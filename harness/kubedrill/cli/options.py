@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 DEFAULT_INVENTORY = Path("inventories/local")
 
 
+def take_renamed(old: str, old_value: Path | None, new: str, new_value: Path | None) -> Path | None:
+    """Return the value of a renamed option, with a warning where its old name was used."""
+    if old_value is None:
+        return new_value
+    click.echo(f"kubedrill: {old} is deprecated and will go; use {new}", err=True)
+    return old_value if new_value is None else new_value
+
+
 def complete_drills(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
@@ -63,6 +71,15 @@ config_option = click.option(
     "-c",
     type=click.Path(path_type=Path),
     help="Configuration; default: kubedrill.yml where there is one.",
+)
+
+output_option = click.option(
+    "--output",
+    "-o",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Format of what is printed.",
 )
 
 run_argument = click.argument(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.options import config_option, inventory_option, output_option
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import load_settings
 from kubedrill.readiness.gather import gather
@@ -45,12 +45,12 @@ _WIDTH = 120
 )
 @inventory_option
 @config_option
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@output_option
 @click.pass_context
 def readiness(
     context: click.Context, target: str, inventory: Path, config: Path | None, output: str
 ) -> None:
-    """Say whether a cluster is ready for an upgrade, and what would stop or hurt it.
+    """Print whether a cluster is ready for an upgrade, and what would stop or hurt it.
 
     Changes nothing.
 
@@ -62,27 +62,27 @@ def readiness(
     cluster = Inventory.load(inventory)
     errors = Console(stderr=True)
     with errors.status(f"reading {cluster.name} …"):
-        found = judge(gather(cluster, version, settings))
+        result = judge(gather(cluster, version, settings))
     if output == "json":
-        click.echo(to_json(found))
+        click.echo(to_json(result))
     else:
         terminal = Console()
-        show(found, terminal if terminal.is_terminal else Console(width=_WIDTH))
-    context.exit(found.exit_code)
+        print_readiness(result, terminal if terminal.is_terminal else Console(width=_WIDTH))
+    context.exit(result.exit_code)
 
 
-def show(found: Readiness, console: Console) -> None:
+def print_readiness(result: Readiness, console: Console) -> None:
     """Print the findings, one table for each severity, and the verdict below."""
     for severity in Severity:
-        findings = found.of(severity)
+        findings = result.of(severity)
         if findings:
             console.print(_table(severity, findings))
-    words, style = _VERDICTS[found.verdict]
-    counts = ", ".join(f"{len(found.of(severity))} {severity.value}" for severity in Severity)
-    head = f"{found.cluster} to {found.target}: "
+    words, style = _VERDICTS[result.verdict]
+    counts = ", ".join(f"{len(result.of(severity))} {severity.value}" for severity in Severity)
+    head = f"{result.cluster} to {result.target}: "
     console.print(Text.assemble(head, (words, style)), soft_wrap=True)
     console.print(
-        f"{counts}; {len(found.clean)} of {len(found.rules)} rules have nothing against it",
+        f"{counts}; {len(result.clean)} of {len(result.rules)} rules have nothing against it",
         soft_wrap=True,
         highlight=False,
     )

@@ -243,7 +243,7 @@ class CellRun:
     def _collect(self) -> None:
         """Put what explains the failure into one archive, while the cluster still stands."""
         archive = self.folder / "artefacts.tar.gz"
-        arguments = ["diagnostics", "--inventory", str(self.inventory), "--output", str(archive)]
+        arguments = ["diagnostics", "--inventory", str(self.inventory), "--to", str(archive)]
         arguments += ["--config", str(self._config("up", "")), "--also", str(self.folder)]
         arguments += [word for run in self.state.runs for word in ("--run", run)]
         ended = self._part("artefacts", "artefacts", arguments)

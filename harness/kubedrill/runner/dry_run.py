@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DrillPlan:
     """What one drill would do.
 
     ``unavailable`` says why it would not be run; ``first`` what its preparation changes.
@@ -44,7 +44,7 @@ class Plan:
     drill: Drill
     unavailable: str | None = None
     targets: tuple[str, ...] = ()
-    budgets: tuple[OutageLimit, ...] = ()
+    limits: tuple[OutageLimit, ...] = ()
     first: tuple[str, ...] = ()
 
     @property
@@ -54,7 +54,7 @@ class Plan:
 
 
 @dataclass
-class Rehearsal:
+class DryRun:
     """A dry run. With ``problems`` the run would be ABORTED and nothing touched."""
 
     seed: int
@@ -64,17 +64,17 @@ class Rehearsal:
     planned_app: tuple[
         str, ...
     ] = ()  # nodes that the app's pods are taken to be on, as it is not deployed
-    plans: list[Plan] = field(default_factory=list)
+    plans: list[DrillPlan] = field(default_factory=list)
 
 
-def rehearse(
+def plan_run(
     drills: Sequence[Drill],
     inventory: Inventory,
     settings: Settings,
     *,
     seed: int,
     config_path: Path | None = None,
-) -> Rehearsal:
+) -> DryRun:
     """Look at the cluster and say what the drills would do.
 
     Raises:
@@ -91,21 +91,21 @@ def rehearse(
         note = _noter(notes)
         faults = Cluster(inventory, settings, api, hosts, power, config_path, note)
         app = source.on(api)
-        found = Rehearsal(seed, inventory.kubernetes_version, app.description, find_unfit(faults))
+        result = DryRun(seed, inventory.kubernetes_version, app.description, find_unfit(faults))
         try:
-            found.problems += held_by(api)
-            found.kubernetes = api.version.get_code().git_version.removeprefix("v")
-            found.problems += app.unfit()
-            found.planned_app = api.plan_app(app)
+            result.problems += held_by(api)
+            result.kubernetes = api.version.get_code().git_version.removeprefix("v")
+            result.problems += app.unfit()
+            result.planned_app = api.plan_app(app)
             timers = LiveTimers.read(api, hosts, inventory)
         except (KubedrillError, ApiException) as error:
-            found.problems = found.problems or [str(error)]
-            return found
+            result.problems = result.problems or [str(error)]
+            return result
         for drill in drills:
             notes.clear()
             ctx = DrillContext(faults, app, timers, drill_rng(seed, drill.name), dry_run=True)
-            found.plans.append(_plan(drill, ctx, notes))
-        return found
+            result.plans.append(_plan(drill, ctx, notes))
+        return result
 
 
 def _noter(notes: list[str]) -> Any:
@@ -115,18 +115,18 @@ def _noter(notes: list[str]) -> Any:
     return note
 
 
-def _plan(drill: Drill, ctx: DrillContext, notes: list[str]) -> Plan:
+def _plan(drill: Drill, ctx: DrillContext, notes: list[str]) -> DrillPlan:
     try:
         reason = drill.unavailable(ctx)
         if reason:
-            return Plan(drill, reason)
+            return DrillPlan(drill, reason)
         ctx = replace(ctx, targets=drill.prepare(ctx))
         limits = tuple(drill.outage_limits(ctx))
-        return Plan(drill, None, ctx.targets, limits, tuple(notes))
+        return DrillPlan(drill, None, ctx.targets, limits, tuple(notes))
     except WouldTouch as error:
-        return Plan(drill, first=(*notes, f"{error}; its targets are chosen after that"))
+        return DrillPlan(drill, first=(*notes, f"{error}; its targets are chosen after that"))
     except (KubedrillError, ApiException) as error:
-        return Plan(drill, f"it could not be planned: {error}")
+        return DrillPlan(drill, f"it could not be planned: {error}")
 
 
 class PlanningApi(ReadOnlyApi):

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from kubedrill.base.errors import Interrupted, StepFailed
+from kubedrill.base.errors import StepFailed, Unsafe
 from kubedrill.base.model import Header, OutageLimit
 from kubedrill.cli.main import run
-from kubedrill.cli.plan import lines
+from kubedrill.cli.plan import plan_lines
 from kubedrill.drills import ALL
 from kubedrill.record import RecordWriter
-from kubedrill.runner.dry_run import Plan
+from kubedrill.runner.dry_run import DrillPlan
 
 INVENTORY = """\
 cluster:
@@ -115,7 +115,7 @@ def test_down_never_touches_machines_that_vagrant_did_not_make(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(StepFailed("no"), 1), (Interrupted("stop"), 4), (KeyboardInterrupt(), 4)]
+    ("error", "code"), [(StepFailed("no"), 1), (Unsafe("stop"), 4), (KeyboardInterrupt(), 4)]
 )
 def test_each_error_has_its_exit_code(
     error: BaseException,
@@ -184,7 +184,9 @@ def test_a_plan_shows_targets_limits_and_steps_and_why_not() -> None:
     node_drain = ALL["node-drain"]
     limit = OutageLimit("app-*", 1.0, 0.0, ("pods leave the Service first",), max_failed=0)
     text = "\n".join(
-        lines(Plan(node_drain, None, ("w2",), (limit,), ("cp2: would be made to lead etcd",)))
+        plan_lines(
+            DrillPlan(node_drain, None, ("w2",), (limit,), ("cp2: would be made to lead etcd",))
+        )
     )
     assert "targets  w2" in text
     assert (
@@ -195,4 +197,6 @@ def test_a_plan_shows_targets_limits_and_steps_and_why_not() -> None:
     assert (
         "step 2   Arm the undo, cordon the worker, evict its pods through the Eviction API." in text
     )
-    assert "not available: needs 2 workers" in lines(Plan(node_drain, "needs 2 workers"))[1]
+    assert (
+        "not available: needs 2 workers" in plan_lines(DrillPlan(node_drain, "needs 2 workers"))[1]
+    )

@@ -75,7 +75,7 @@ def main() -> int:
     if verb == "down":
         cluster.unlink(missing_ok=True)
     if verb == "diagnostics":
-        Path(rest[rest.index("--output") + 1]).write_text(f"of {cluster.exists()}")
+        Path(rest[rest.index("--to") + 1]).write_text(f"of {cluster.exists()}")
     if verb == "readiness":
         finding = {
             "severity": "blocker",

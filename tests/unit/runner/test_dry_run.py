@@ -10,7 +10,7 @@ import pytest
 
 from kubedrill.base.errors import StepFailed, UsageError, WouldTouch
 from kubedrill.base.model import Budget, Node
-from kubedrill.cli.plan import show_rehearsal
+from kubedrill.cli.plan import print_dry_run
 from kubedrill.cluster.etcd import QUESTIONS
 from kubedrill.cluster.hosts import CommandResult, Hosts
 from kubedrill.cluster.inventory import Inventory
@@ -23,7 +23,7 @@ from kubedrill.faults import NetworkCut
 from kubedrill.faults.network import load
 from kubedrill.faults.pods import pids
 from kubedrill.runner import dry_run
-from kubedrill.runner.dry_run import PlanningApi, rehearse
+from kubedrill.runner.dry_run import PlanningApi, plan_run
 from kubedrill.runner.run import run_drills
 
 
@@ -156,7 +156,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def plans(seed: int, *drills: Any) -> Any:
-    return rehearse(drills, inventory(), Settings(), seed=seed)
+    return plan_run(drills, inventory(), Settings(), seed=seed)
 
 
 def test_the_same_seed_plans_the_same_targets_with_their_budgets(cluster: list[str]) -> None:
@@ -165,7 +165,7 @@ def test_the_same_seed_plans_the_same_targets_with_their_budgets(cluster: list[s
         plans(seed, Plain()).plans[0].targets for seed in range(12)
     ]
     assert len({plan.targets for plan in found}) > 1
-    assert found[0].budgets[0].because == (f"{found[0].targets[0]} goes",)
+    assert found[0].limits[0].because == (f"{found[0].targets[0]} goes",)
     assert cluster == []
 
 
@@ -200,7 +200,7 @@ def test_the_application_is_told_with_what_keeps_it_from_being_drilled(
     )
     monkeypatch.setattr(dry_run, "read_app", lambda _settings: SimpleNamespace(on=lambda _api: app))
     found = plans(1)
-    show_rehearsal(found, inventory())
+    print_dry_run(found, inventory())
     told = capsys.readouterr().out
     assert "the application: deployment/web in namespace shop (kustomize /shop)" in told
     assert "a run would be ABORTED: Service web is another's" in told
@@ -244,5 +244,5 @@ def test_an_application_that_cannot_be_rendered_stops_a_run_before_anything_is_m
     with pytest.raises(UsageError, match=r"app\.helm needs helm"):
         run_drills(["node-drain"], allowed, settings, progress=Silent())
     with pytest.raises(UsageError, match=r"app\.helm needs helm"):
-        rehearse([], allowed, settings, seed=1)
+        plan_run([], allowed, settings, seed=1)
     assert not (tmp_path / "reports").exists()
