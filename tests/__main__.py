@@ -17,6 +17,7 @@ taken down.
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -69,11 +70,18 @@ MUTANTS = ["pytest", "-v", *_NAMED, "--inventory", INVENTORY]
 ACCEPTANCE = ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY]
 CHOSEN = [*ACCEPTANCE, "--drills", ",".join(DRILLS)]
 
+SCRIPTS = sorted(
+    str(path.relative_to(ROOT))
+    for folder in ("benchmarks", "deploy", "harness", "roles")
+    for path in (ROOT / folder).rglob("*.sh")
+)
+
 STYLE = [
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
     ["mypy"],
     ["lint-imports"],
+    *([["shellcheck", *SCRIPTS]] if platform.machine() == "x86_64" else []),  # as its wheels are
     ["yamllint", "--strict", "."],
     ["ansible-lint", "--offline", "--profile", "production"],
     ["mkdocs", "build", "--quiet", "--strict"],

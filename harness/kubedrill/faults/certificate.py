@@ -40,10 +40,8 @@ RELOAD_S = 60
 _SHOWN = f"openssl s_client -connect 127.0.0.1:{APISERVER_PORT} </dev/null 2>/dev/null | openssl x509 -noout -checkend 0; :"
 _EXPIRED, _GOOD = "Certificate will expire", "Certificate will not expire"
 
-_DATES = "-startdate 20200101000000Z -enddate 20200102000000Z"
-
-_CONFIG = r"[ca]\ndefault_ca=d\n[d]\ndatabase=$t/db\nnew_certs_dir=$t\nrand_serial=yes\ndefault_md=sha256\npolicy=p\n"
-_CONFIG += r"unique_subject=no\npreserve=yes\ncopy_extensions=copyall\n[p]\norganizationName=optional\ncommonName=supplied\n"
+_FOLDER = "/run/kubedrill-fault-ca"
+"""Where the authority's program works on the node."""
 
 
 @register
@@ -122,33 +120,23 @@ def expire(whose: str, pki: str = PKI, kubelet: str = KUBELET) -> Script:
     """What puts an expired certificate in the place of a good one, and what takes it away again."""
     if whose == "apiserver":
         return _apiserver(pki)
-    kept = f"{kubelet}{ASIDE}"
+    aside, new = f"{kubelet}{ASIDE}", f"{_FOLDER}/new"
     # The kubelet takes up a certificate when it starts; it gives up at once where that has expired.
-    inject = (
-        f"{_sign(kubelet, kubelet, pki)} && openssl pkey -in {kubelet} >> $t/new && mv {kubelet} {kept} "
-        f"&& mv $t/new {kubelet} && rm -r $t && systemctl restart --no-block kubelet"
+    inject = on_node.read_script("sign_expired.sh", kubelet, kubelet, pki, _FOLDER) + (
+        f"openssl pkey -in {kubelet} >> {new} && mv {kubelet} {aside} && mv {new} {kubelet} "
+        f"&& rm -r {_FOLDER} && systemctl restart --no-block kubelet"
     )
     start = "systemctl reset-failed kubelet 2>/dev/null; systemctl restart kubelet"
-    undo = f"rm -rf /run/kubedrill-fault-ca; if [ -e {kept} ] || [ -L {kept} ]; then mv -fT {kept} {kubelet}; {start}; fi"
-    return Script("certificate-kubelet", inject, undo)
+    back = f"if [ -e {aside} ] || [ -L {aside} ]; then mv -fT {aside} {kubelet}; {start}; fi"
+    return Script("certificate-kubelet", inject, f"rm -rf {_FOLDER}; {back}")
 
 
 def _apiserver(pki: str) -> Script:
     """The API server takes up what stands in the file at once (it watches it), or a minute later."""
-    file = f"{pki}/apiserver.crt"
-    inject = (
-        f"{_sign(file, f'{pki}/apiserver.key', pki)} && cp -p {file} {file}{ASIDE} && chmod 644 $t/new "
-        f"&& mv $t/new {file} && rm -r $t"
+    file, key, new = f"{pki}/apiserver.crt", f"{pki}/apiserver.key", f"{_FOLDER}/new"
+    aside = f"{file}{ASIDE}"
+    inject = on_node.read_script("sign_expired.sh", file, key, pki, _FOLDER) + (
+        f"cp -p {file} {aside} && chmod 644 {new} && mv {new} {file} && rm -r {_FOLDER}"
     )
-    undo = f"rm -rf /run/kubedrill-fault-ca; if [ -e {file}{ASIDE} ]; then mv -f {file}{ASIDE} {file}; fi"
-    return Script("certificate-apiserver", inject, undo)
-
-
-def _sign(certificate: str, key: str, pki: str) -> str:
-    """Make ``$t/new``: the same subject, key and extensions, from the same authority, valid in 2020."""
-    request = f"openssl x509 -x509toreq -in {certificate} -signkey {key} -copy_extensions copyall -out $t/request"
-    sign = f"openssl ca -batch -config $t/config -in $t/request -cert {pki}/ca.crt -keyfile {pki}/ca.key"
-    return (
-        "umask 077; t=/run/kubedrill-fault-ca; rm -rf $t && mkdir $t && : > $t/db && "
-        f'printf "{_CONFIG}" > $t/config && {request} && {sign} {_DATES} -notext -out $t/new'
-    )
+    back = f"if [ -e {aside} ]; then mv -f {aside} {file}; fi"
+    return Script("certificate-apiserver", inject, f"rm -rf {_FOLDER}; {back}")

@@ -11,10 +11,11 @@ Until then the undo is to move them back: one member rejoins with them, and so d
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from kubedrill.faults import on_node
 from kubedrill.faults.on_node import ASIDE, Script
-from kubedrill.faults.pods import pids
 from kubedrill.faults.static_pods import MANIFESTS, PARKED
 
 DATA = "/var/lib/etcd"
@@ -27,53 +28,27 @@ REPLACE_S = 150.0
 """Seconds for one replacement, or one restore: a learner is promoted once it has caught up, which
 small data do at once; the rest is a container's start."""
 
-_QUIET = 4
-"""Looks, half a second apart, that have to find nothing running: the kubelet may just have started
-a container again as its manifest was taken away."""
 
-
-def parked(manifests: str = MANIFESTS) -> str:
-    """Where the manifests of a folder of static pods wait."""
-    return str(Path(manifests).parent / Path(PARKED).name)
-
-
-def stop(*parts: str, manifests: str = MANIFESTS) -> str:
-    """Park the manifests of static pods and kill what runs, until nothing of it has run for a while."""
-    away = parked(manifests)
-    park = " && ".join(
-        f"{{ [ ! -e {manifests}/{part}.yaml ] || mv {manifests}/{part}.yaml {away}/{part}.yaml; }}"
-        for part in parts
-    )
-    running = " ".join(
-        pids(**{"io.kubernetes.container.name": part, "io.kubernetes.pod.namespace": "kube-system"})
-        for part in parts
-    )
-    look = (
-        f'found="{running}"; if [ -n "${{found# }}" ]; then kill -KILL $found; quiet=0; '
-        f"else quiet=$((quiet + 1)); [ $quiet -lt {_QUIET} ] || break; fi; sleep 0.5"
-    )
-    wait = f"{{ quiet=0; for i in $(seq 60); do {look}; done; [ $quiet -ge {_QUIET} ]; }}"
-    return f"mkdir -p -m 700 {away} && {park} && {wait}"
+def functions(manifests: str = MANIFESTS) -> str:
+    """Return the shell functions ``stop_pods`` and ``start_pods`` for a folder of static pods."""
+    parked = Path(manifests).parent / Path(PARKED).name
+    variables = f"manifests={shlex.quote(manifests)} parked={shlex.quote(str(parked))}"
+    return f"{variables}\n{on_node.read_script('static_pods.sh')}"
 
 
 def start(*parts: str, manifests: str = MANIFESTS) -> str:
     """Give the manifests back; the kubelet starts them. Safe where none is parked."""
-    away = parked(manifests)
-    back = " && ".join(
-        f"{{ [ ! -e {away}/{part}.yaml ] || mv {away}/{part}.yaml {manifests}/; }}"
-        for part in parts
-    )
-    return f"{back} && {{ rmdir {away} 2>/dev/null || true; }}"
+    return f"{functions(manifests)}start_pods {' '.join(parts)}"
 
 
 def lose(what: str, parts: tuple[str, ...], data: str = DATA, manifests: str = MANIFESTS) -> Script:
     """How a member's data are taken away, and how they are given back."""
-    away = f"{data}/member{ASIDE}"
-    stopped = stop(*parts, manifests=manifests)
-    inject = f"{stopped} && {{ [ -e {away} ] || mv {data}/member {away}; }}"
-    back = f"{stopped} && rm -rf {data}/member && mv {away} {data}/member"
+    aside, names = f"{data}/member{ASIDE}", " ".join(parts)
+    inject = f"stop_pods {names} && {{ [ -e {aside} ] || mv {data}/member {aside}; }}"
+    back = f"stop_pods {names} && rm -rf {data}/member && mv {aside} {data}/member"
     undo = (
-        f"if [ -e {away} ]; then {back} || exit 1; fi; rm -rf {data}/kubedrill-fault-restored {FOLDER}; "
-        + start(*parts, manifests=manifests)
+        f"if [ -e {aside} ]; then {back} || exit 1; fi\n"
+        f"rm -rf {data}/kubedrill-fault-restored {FOLDER}; start_pods {names}"
     )
-    return Script(f"etcd-{what}", inject, undo)
+    head = functions(manifests)
+    return Script(f"etcd-{what}", head + inject, head + undo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,7 +10,7 @@ from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.cluster.etcd import ETCDCTL, Listed, read_list
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
-from kubedrill.faults.etcd_data import DATA, REPLACE_S, lose, parked, start, stop
+from kubedrill.faults.etcd_data import DATA, REPLACE_S, functions, lose
 from kubedrill.faults.on_node import ASIDE
 from kubedrill.faults.static_pods import MANIFESTS, STATIC_POD_TRACES
 from kubedrill.faults.traces import register
@@ -106,49 +107,10 @@ def replacement(
     control plane that joins.
     """
     clients = [one.client_url for one in members if one.client_url and one.name != node]
-    client = ETCDCTL.replace("https://127.0.0.1:2379", ",".join(clients))
+    etcdctl = shlex.split(ETCDCTL.replace("https://127.0.0.1:2379", ",".join(clients)))
     url = next((one.peer_url for one in members if one.name == node), f"https://{address}:2380")
-    away, added = f"{data}/member{ASIDE}", f"{data}/kubedrill-fault-added"
-    mine = f"$({client} member list | awk -F', ' '$4 == \"{url}\" {{ print $1 }}')"
-    named = f'awk -F\', \' \'{{ n = $4 == "{url}" ? "{node}" : $3; printf "%s%s=%s", (NR > 1 ? "," : ""), n, $4 }}\''
-    edit = (
-        "sed -e '/--initial-cluster-state=/d' "
-        '-e "s#\\( *- \\)--initial-cluster=.*#\\1--initial-cluster=$all\\n\\1--initial-cluster-state=existing#"'
-    )
-    promoted = f"{client} member list | awk -F', ' '$4 == \"{url}\" && $6 == \"false\" {{ f = 1 }} END {{ exit !f }}'"
-    aside = f"{parked(manifests)}/etcd.yaml"
-    return f"""
-[ -e {away} ] || {{ {start(*PARTS, manifests=manifests)}; exit; }}
-{stop(*PARTS, manifests=manifests)} || exit 1
-if [ ! -e {added} ]; then
-  id="{mine}"
-  if [ -n "$id" ]; then {client} member remove $id || exit 1; fi
-  rm -rf {data}/member
-  left=40
-  until [ -n "{mine}" ]; do  # refused for some seconds while a member is only just back ("unhealthy cluster")
-    [ $left -gt 0 ] || exit 1
-    {client} member add {node} --learner --peer-urls={url} >&2 && break
-    left=$((left - 1)); sleep 1
-  done
-  touch {added}
-fi
-all="$({client} member list | {named})" || exit 1
-umask 077
-{edit} {aside} > {data}/kubedrill-fault-etcd.yaml || exit 1
-grep -q -- --initial-cluster-state=existing {data}/kubedrill-fault-etcd.yaml || exit 1
-cat {data}/kubedrill-fault-etcd.yaml > {aside} && rm {data}/kubedrill-fault-etcd.yaml || exit 1
-{start("etcd", manifests=manifests)} || exit 1
-for i in $(seq 100); do
-  {client} member promote {mine} >/dev/null 2>&1
-  if {promoted}; then
-    {start("kube-apiserver", manifests=manifests)} && rm -rf {away} {added}
-    exit
-  fi
-  sleep 1
-done
-echo "the new member did not catch up with the others" >&2
-exit 1
-"""
+    script = on_node.read_script("replace_etcd_member.sh", node, url, data, ASIDE, *etcdctl)
+    return functions(manifests) + script
 
 
 def others_list(cluster: Cluster, node: str) -> list[Listed]:
@@ -157,13 +119,13 @@ def others_list(cluster: Cluster, node: str) -> list[Listed]:
     Raises:
         StepFailed: none does.
     """
-    said = []
+    errors = []
     for other in cluster.inventory.control_planes:
         if other.name != node:
             try:
                 return read_list(cluster.hosts, other.name)
             except (StepFailed, DeadlineExceeded) as error:
-                said.append(str(error))
+                errors.append(str(error))
     raise StepFailed(
-        f"no other member of etcd lists its members: {'; '.join(said) or 'there is no other'}"
+        f"no other member of etcd lists its members: {'; '.join(errors) or 'there is no other'}"
     )

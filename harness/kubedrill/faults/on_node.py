@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
@@ -52,6 +53,12 @@ class Script:
     what: str
     inject: str
     undo: str
+
+
+def read_script(name: str, *arguments: str) -> str:
+    """Return the text of a script of this package for ``sh``, with its arguments set."""
+    text = (Path(__file__).with_name("scripts") / name).read_text(encoding="utf-8")
+    return f"set -- {shlex.join(arguments)}\n{text}" if arguments else text
 
 
 def undo_seconds(cluster: Cluster) -> float:

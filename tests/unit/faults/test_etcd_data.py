@@ -215,7 +215,8 @@ def test_a_replacement_that_has_begun_is_finished_and_never_undone(make_inventor
     assert "endpoints=https://10.0.0.1:2379,https://10.0.0.3:2379 " in mine[-1]
     nodes.commands.clear()
     fault.heal(ctx)
-    assert "member add cp2 --learner" in nodes.lines("cp2")[0]
+    assert 'member add "$node" --learner' in nodes.lines("cp2")[0]
+    assert "\nset -- cp2 https://10.0.0.2:2380 /var/lib/etcd " in nodes.lines("cp2")[0]
     assert not any("mv /var/lib/etcd" in line for line in nodes.lines("cp2"))
 
 
