@@ -1,6 +1,8 @@
 # Thin: each target calls what a user could call by hand. All are safe to repeat and to interrupt.
 #
-#   make drill     from nothing to a report: packages, bundles, nodes, cluster, the standard drills
+#   make drill     from nothing to a report: packages, bundles, nodes, cluster, the standard drills;
+#                  ends with 2 when a drill does not pass, as make does for every failure: the
+#                  status that tells FAIL, INCONCLUSIVE and ABORTED apart is that of `kubedrill drill`
 #   make cluster   the cluster only
 #   make test      the project's own tests
 #   make test-all  the same with every drill, the game day among them, and every live mutant (hours)
