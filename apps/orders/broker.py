@@ -221,5 +221,7 @@ def _judge(error: nats.js.errors.APIError) -> Refused | Unknown:
 
     10158 is "the same key is being written right now", 10008/10009 a lost leader.
     """
-    said = f"the queue says {error.code}/{error.err_code} {error.description}"
-    return Unknown(said) if error.err_code in (10008, 10009, 10158) else Refused(said, final=True)
+    reason = f"the queue says {error.code}/{error.err_code} {error.description}"
+    return (
+        Unknown(reason) if error.err_code in (10008, 10009, 10158) else Refused(reason, final=True)
+    )

@@ -48,12 +48,12 @@ class Cache:
 
     async def get(self, name: str) -> Any:
         """Return what was put under that name, or None."""
-        found = await self._ask("get", name)
-        if found is None:
+        cached = await self._ask("get", name)
+        if cached is None:
             self.misses += 1
             return None
         self.hits += 1
-        return json.loads(found)
+        return json.loads(cached)
 
     async def put(self, name: str, value: Any) -> None:
         """Keep something that never changes."""

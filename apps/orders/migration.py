@@ -67,30 +67,30 @@ async def _admit(connection: AsyncConnection[Any], settings: Settings) -> list[s
     """Let exactly those log in whom the mounted Secret has, each with its password of now."""
     group = settings.database_role
     await _grant(connection, group)
-    found = [login(settings.database_login_file.with_name(name)) for name in MEMBERS]
-    wanted = {one["user"]: one["password"] for one in found if one}
+    logins = [login(settings.database_login_file.with_name(name)) for name in MEMBERS]
+    passwords = {one["user"]: one["password"] for one in logins if one}
     known = await (await connection.execute("SELECT rolname, rolcanlogin FROM pg_roles")).fetchall()
     roles = dict(known)
-    for user, password in wanted.items():
+    for user, password in passwords.items():
         name = sql.Identifier(user)
         if user not in roles:
             await connection.execute(
                 sql.SQL("CREATE ROLE {} IN ROLE {}").format(name, sql.Identifier(group))
             )
         # The server gets what it keeps, SCRAM's verifier, and never the password.
-        kept = connection.pgconn.encrypt_password(
+        hashed = connection.pgconn.encrypt_password(
             password.encode(), user.encode(), b"scram-sha-256"
         ).decode()
         await connection.execute(
-            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(kept))
+            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(hashed))
         )
-    shut = [user for user in settings.database_members if roles.get(user) and user not in wanted]
+    shut = [user for user in settings.database_members if roles.get(user) and user not in passwords]
     for user in shut:
         await _unused(connection, user)
         await connection.execute(
             sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(user))
         )
-    return [f"{user} may log in" for user in wanted if not roles.get(user)] + [
+    return [f"{user} may log in" for user in passwords if not roles.get(user)] + [
         f"{user} may not" for user in shut
     ]
 
@@ -103,11 +103,11 @@ async def _unused(connection: AsyncConnection[Any], user: str) -> None:
     """
     query = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
     for attempt in range(1, RETRIES + 1):
-        found = await (await connection.execute(query, [user])).fetchone()
-        if found == (0,):
+        row = await (await connection.execute(query, [user])).fetchone()
+        if row == (0,):
             return
         if attempt == RETRIES:
-            raise TimeoutError(f"{user} is still logged in: {found}")
+            raise TimeoutError(f"{user} is still logged in: {row}")
         await asyncio.sleep(RETRY_S)
 
 

@@ -80,7 +80,7 @@ def _list() -> dict[str, Any]:
 
 
 def _find() -> dict[str, Any]:
-    wanted = {
+    parameter = {
         "name": "id",
         "in": "path",
         "required": True,
@@ -88,7 +88,7 @@ def _find() -> dict[str, Any]:
     }
     return {
         "summary": "One order",
-        "parameters": [wanted],
+        "parameters": [parameter],
         "responses": {
             "200": _answer("It is stored", "Order"),
             "404": _answer("It is not, or not yet", "Error"),

@@ -5,9 +5,9 @@ the user's own (docs/how-to/own-application.md).
 """
 
 from kubedrill.apps.application import Application, AppStatus, Endpoints
-from kubedrill.apps.own_app import APPLIED_LABEL, OwnApp
 from kubedrill.apps.sample import SampleApp
 from kubedrill.apps.source import AppSource, read_app
+from kubedrill.apps.user_app import APPLIED_LABEL, UserApp
 
 __all__ = [
     "APPLIED_LABEL",
@@ -15,7 +15,7 @@ __all__ = [
     "AppStatus",
     "Application",
     "Endpoints",
-    "OwnApp",
     "SampleApp",
+    "UserApp",
     "read_app",
 ]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.apps.own_app import OwnApp
-from kubedrill.apps.own_objects import find_mistakes
 from kubedrill.apps.render import render
 from kubedrill.apps.sample import SampleApp
+from kubedrill.apps.user_app import UserApp
+from kubedrill.apps.user_objects import find_mistakes
 from kubedrill.base.errors import ConfigErrors
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class AppSource:
     def on(self, api: ClusterApi) -> Application:
         """Return the application on a cluster; nothing is deployed yet."""
         app = self.settings.app
-        return SampleApp(api, self.settings) if app is None else OwnApp(api, app, self.objects)
+        return SampleApp(api, self.settings) if app is None else UserApp(api, app, self.objects)
 
 
 def read_app(settings: Settings) -> AppSource:

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
 def is_spread(api: ClusterApi, pods: list[Any]) -> bool:
     """Whether pods stand on more than one node, where there are several of both."""
+    repelling = ("NoSchedule", "NoExecute")
     takers = [
-        n for n in api.nodes() if not n.spec.unschedulable and not _repels(n) and api.ready(n)
+        node
+        for node in api.nodes()
+        if not node.spec.unschedulable
+        and not any(taint.effect in repelling for taint in node.spec.taints or [])
+        and api.ready(node)
     ]
     staying = [pod.spec.node_name for pod in pods if pod.metadata.deletion_timestamp is None]
     return len(set(staying)) > 1 or len(takers) < 2 or len(staying) == 1
@@ -31,7 +36,3 @@ def restart(api: ClusterApi, kind: str, namespace: str, name: str) -> None:
     }[kind]
     stamp = {"kubedrill/spread-again": read(name, namespace).metadata.resource_version}
     change(name, namespace, {"spec": {"template": {"metadata": {"annotations": stamp}}}})
-
-
-def _repels(node: Any) -> bool:
-    return any(taint.effect in ("NoSchedule", "NoExecute") for taint in node.spec.taints or [])

@@ -81,7 +81,8 @@ class _Builder:
         self._cache, self._progress, self._upstream = cache, progress, upstream
 
     def build(self, releases: list[Release], source: str) -> list[Path]:
-        ready = {r for r in releases if any(self._is_built(r, s) for s in _acceptable(source))}
+        sources = ("upstream", "modules") if source == "auto" else (source,)
+        ready = {r for r in releases if any(self._is_built(r, s) for s in sources)}
         outdated = [r for r in releases if r not in ready]
         if outdated:
             taken = choose_source(source, self._upstream, outdated, self._progress)
@@ -174,11 +175,6 @@ class _Builder:
             item.nodes,
             item.image,
         )
-
-
-def _acceptable(source: str) -> tuple[str, ...]:
-    """Return the sources whose bundle in the cache will do."""
-    return ("upstream", "modules") if source == "auto" else (source,)
 
 
 def _bundle_key(source: str, items: list[Item]) -> str:

@@ -72,15 +72,12 @@ def _entries(sources: Path) -> list[tuple[str, list[str]]]:
     entries: list[tuple[str, list[str]]] = []
     for path in [sources / "sources.list", *sorted((sources / "sources.list.d").glob("*.list"))]:
         if path.is_file():
-            entries += _one_line_entries(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            lines = re.findall(r"^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)", text, re.MULTILINE)
+            entries += [(uri, [suite]) for uri, suite in lines]
     for path in sorted((sources / "sources.list.d").glob("*.sources")):
         entries += _stanza_entries(path.read_text(encoding="utf-8"))
     return entries
-
-
-def _one_line_entries(text: str) -> list[tuple[str, list[str]]]:
-    lines = re.findall(r"^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)", text, re.MULTILINE)
-    return [(uri, [suite]) for uri, suite in lines]
 
 
 def _stanza_entries(text: str) -> list[tuple[str, list[str]]]:
@@ -129,7 +126,8 @@ def bootstrap(  # noqa: PLR0913 - each is named by the caller
                 *(suite, str(out)),
                 *(mirror.source_line(suite) for mirror in find_mirrors()),
             ],
-            env={"LC_ALL": "C", **_workplace(work)},
+            # as root it works beside its output: the users within it cannot enter a home folder
+            env={"LC_ALL": "C", **({"TMPDIR": str(work)} if os.geteuid() == 0 else {})},
         )
     finally:
         _clear(work)
@@ -162,14 +160,6 @@ def show_hook(packages: list[str], file: str) -> str:
     return (
         f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {command} > "$1"/{shlex.quote(file)}'
     )
-
-
-def _workplace(work: Path) -> dict[str, str]:
-    """Say where mmdebstrap works: beside its output as root.
-
-    Others' users within it cannot enter a home folder.
-    """
-    return {"TMPDIR": str(work)} if os.geteuid() == 0 else {}
 
 
 def _clear(work: Path) -> None:

@@ -101,7 +101,10 @@ def orders_items() -> list[Item]:
     return [
         _program(NATS, "10020", f"github.com/nats-io/nats-server/v2@{NATS_SERVER}"),
         _program(INGRESS, "10040", f"github.com/zalando/skipper@{SKIPPER}"),
-        *(_item(image, _data_image(image, data), "", DATA_PACKAGES) for image in _DATA_IMAGES),
+        *(
+            _item(image, files_image(image, {}, lambda _: {}, (), data), "", DATA_PACKAGES)
+            for image in _DATA_IMAGES
+        ),
         *(
             _item(
                 image, _orders_image(image, library, base), "apps/orders/", tuple(PYTHON_PACKAGES)
@@ -175,10 +178,6 @@ def _orders_image(image: Image, packages: Recipe, base: Recipe) -> Recipe:
         }
 
     return files_image(image, app_inputs(ORDERS_APP), files, (packages,), base)
-
-
-def _data_image(image: Image, layer: Recipe) -> Recipe:
-    return files_image(image, {}, lambda _: {}, (), layer)
 
 
 def _wheels(base: Recipe) -> Recipe:

@@ -44,7 +44,10 @@ class Completeness:
         """
         workloads = self._workloads()
         problems = {
-            name: _problem(kind, workloads.get(name)) for kind, name in manifests.workloads()
+            name: rollout_problem(kind, workloads[name])
+            if name in workloads
+            else "it does not exist"
+            for kind, name in manifests.workloads()
         }
         problems["migration"] = self._migration.missing()
         lacking = {name: problem for name, problem in problems.items() if problem}
@@ -79,10 +82,6 @@ class Completeness:
                 f"{reason}. Images come from the application bundle: kubedrill app deploy puts "
                 "them there."
             )
-
-
-def _problem(kind: str, obj: Any) -> str | None:
-    return "it does not exist" if obj is None else rollout_problem(kind, obj)
 
 
 def _given_up_reason(deployment: Any) -> str:

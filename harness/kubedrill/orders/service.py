@@ -151,7 +151,9 @@ class OrderService:
             jobs = [job(manifests.migration(version)) for version in manifests.VERSIONS]
             self._api.delete([*[obj for obj in objects[1:] if obj["kind"] != "Job"], *jobs])
             self._api.wait(
-                "the order service's pods to be gone", self._pods_left, setting="namespace_gone"
+                "the order service's pods to be gone",
+                lambda: ", ".join(pod.metadata.name for pod in self._pods()) or None,
+                setting="namespace_gone",
             )
             return
         self._api.delete(objects[:2])
@@ -311,9 +313,6 @@ class OrderService:
 
     def _pods(self) -> list[Any]:
         return self._api.pods(self.namespace, manifests.SELECTOR)
-
-    def _pods_left(self) -> str | None:
-        return ", ".join(pod.metadata.name for pod in self._pods()) or None
 
     def _volumes_left(self) -> str | None:
         volumes = self._api.core.list_persistent_volume().items

@@ -9,9 +9,9 @@ from kubernetes.client import ApiException
 
 from kubedrill.apps.application import AppStatus, Endpoints, status_of
 from kubedrill.apps.diagnosis import diagnose, refusal, terminating
-from kubedrill.apps.own_objects import find_mistakes, selector_text, workload, workloads
 from kubedrill.apps.render import label
 from kubedrill.apps.spread import is_spread, restart
+from kubedrill.apps.user_objects import find_mistakes, selector_text, workload, workloads
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ APPLIED_LABEL = "kubedrill.io/applied"
 is ever removed."""
 
 
-class OwnApp:
+class UserApp:
     """What the section ``app:`` of the configuration names.
 
     Every method may be called again at any time.

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from kubedrill.apps import APPLIED_LABEL, Application, OwnApp, SampleApp
-from kubedrill.apps.own_objects import find_mistakes, selector_text
+from kubedrill.apps import APPLIED_LABEL, Application, SampleApp, UserApp
+from kubedrill.apps.user_objects import find_mistakes, selector_text
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 from kubedrill.config.app import AppSettings
 
@@ -174,9 +174,9 @@ class Cluster:
         )
 
 
-def own(cluster: Any, *objects: dict[str, Any], **changed: Any) -> OwnApp:
+def own(cluster: Any, *objects: dict[str, Any], **changed: Any) -> UserApp:
     app = settings(**changed)
-    return OwnApp(cluster, app.model_copy(update={"deployed": not objects}), objects)
+    return UserApp(cluster, app.model_copy(update={"deployed": not objects}), objects)
 
 
 def test_it_is_an_application_as_the_sample_is() -> None:
