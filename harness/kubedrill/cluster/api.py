@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kubernetes import client
-from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
-from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster import etcd
 from kubedrill.cluster.api_client import ApiUnavailable, DeadlineApiClient, make_client
@@ -24,23 +19,22 @@ from kubedrill.cluster.kubeconfig import (
     write_client_cert,
     write_private,
 )
+from kubedrill.cluster.object_client import ObjectClient, missing_is_fine
 from kubedrill.cluster.objects import condition_is_true, rollout_problem
 from kubedrill.cluster.virtual_address import vip_holder, vip_holders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
 
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
-FIELD_MANAGER = "kubedrill"
-
 __all__ = ["ADMIN_CONF", "ApiUnavailable", "ClusterApi", "Eviction", "condition_is_true"]
 
 
-class ClusterApi:
+class ClusterApi(ObjectClient):
     """The clients of one cluster, each call with a deadline.
 
     timeouts.api_call unless it names its own.
@@ -138,74 +132,7 @@ class ClusterApi:
         """
         return evict(self.core, self.policy, pod, grace_s)
 
-    # objects
-
-    @cached_property
-    def dynamic(self) -> Any:
-        """The dynamic client: any kind of object by its apiVersion and kind."""
-        make: Any = DynamicClient
-        return make(self.client, cache_file=str(self.kubeconfig_path.with_name("discovery.json")))
-
-    def apply(self, objects: Iterable[dict[str, Any]]) -> None:
-        """Create or update objects in order, by server-side apply as field manager "kubedrill"."""
-        for obj in objects:
-            self._resource(obj).server_side_apply(
-                body=obj,
-                name=obj["metadata"]["name"],
-                namespace=obj["metadata"].get("namespace"),
-                field_manager=FIELD_MANAGER,
-                force_conflicts=True,
-            )
-
-    def delete(self, objects: Iterable[dict[str, Any]]) -> None:
-        """Ask to delete objects in the reverse of their order; those that do not exist are fine.
-
-        Does not wait.
-        """
-        for obj in reversed(list(objects)):
-            with _missing_is_fine():
-                self._resource(obj).delete(
-                    name=obj["metadata"]["name"],
-                    namespace=obj["metadata"].get("namespace"),
-                    body={"propagationPolicy": "Background"},
-                )
-
-    def read(self, obj: dict[str, Any]) -> dict[str, Any] | None:
-        """Return what is in the cluster under an object's kind and name, or None.
-
-        Raises as :meth:`namespaced`.
-        """
-        self.namespaced(obj)
-        with _missing_is_fine():
-            result = self._resource(obj).get(
-                name=obj["metadata"]["name"], namespace=obj["metadata"].get("namespace")
-            )
-            return dict(result.to_dict())
-        return None
-
-    def namespaced(self, obj: dict[str, Any]) -> bool:
-        """Whether objects of this kind stand in a namespace.
-
-        Raises:
-            StepFailed: the cluster knows no such kind.
-        """
-        try:
-            return bool(self._resource(obj).namespaced)
-        except ResourceNotFoundError as error:
-            kind = f"{obj['apiVersion']} {obj['kind']}"
-            raise StepFailed(
-                f"the cluster knows no {kind}: install its CustomResourceDefinition first"
-            ) from error
-
-    def _resource(self, obj: dict[str, Any]) -> Any:
-        """Look the kind up in its own API group only.
-
-        An aggregated API that is down must not be in the way.
-        """
-        prefix = "apis" if "/" in obj["apiVersion"] else "api"
-        return self.dynamic.resources.get(
-            prefix=prefix, api_version=obj["apiVersion"], kind=obj["kind"]
-        )
+    # workloads and namespaces
 
     def rollout_problem(self, kind: str, namespace: str, name: str) -> str | None:
         """Describe what a workload is missing; None when it is complete."""
@@ -233,7 +160,7 @@ class ClusterApi:
         namespace controller first looks 5 s after the order (its namespaceDeletionGracePeriod);
         were pods left by then, it would look again when half of the longest grace period is over.
         """
-        with _missing_is_fine():
+        with missing_is_fine():
             self.core.delete_namespace(name)
             self.core.delete_collection_namespaced_pod(name, grace_period_seconds=1)
         self.wait_namespace_gone(name)
@@ -349,12 +276,3 @@ class ClusterApi:
     def client_cert_files(self) -> tuple[Path, Path, Path]:
         """Write the CA, client certificate and key (0600, removed by close) for probes."""
         return write_client_cert(self.kubeconfig_path)
-
-
-@contextmanager
-def _missing_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except client.ApiException as error:
-        if error.status != 404:
-            raise

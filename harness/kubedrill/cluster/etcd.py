@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.cluster.hosts import Hosts, HostUnreachable
@@ -28,6 +28,10 @@ QUESTIONS = (
     f"{ETCDCTL} endpoint status -w json && {ETCDCTL} member list -w json && {ETCDCTL} "
     f"alarm list -w json"
 )
+
+
+_ALARMS = {0: "NONE", 1: "NOSPACE", 2: "CORRUPT"}
+"""etcd's rpc.proto, AlarmType."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ def parse(node: str, text: str) -> Member:
         return Member(node, error=f"etcdctl printed {len(lines)} answers, expected 3")
     endpoint, listed, alarms = lines
     status = endpoint[0]["Status"]
+    raised = [alarm.get("alarm", 0) for alarm in alarms.get("alarms") or []]
     return Member(
         node=node,
         id=status["header"]["member_id"],
@@ -145,14 +150,8 @@ def parse(node: str, text: str) -> Member:
         revision=status["header"].get("revision", 0),
         is_learner=status.get("isLearner", False),
         member_names=tuple(member.get("name") or "unstarted" for member in listed["members"]),
-        alarms=tuple(_alarm(alarm) for alarm in alarms.get("alarms") or []),
+        alarms=tuple(_ALARMS.get(kind, str(kind)) for kind in raised),
     )
-
-
-def _alarm(alarm: dict[str, Any]) -> str:
-    kinds = {0: "NONE", 1: "NOSPACE", 2: "CORRUPT"}
-    kind = alarm.get("alarm", 0)
-    return kinds.get(kind, str(kind))
 
 
 def _reason(stderr: str) -> str:

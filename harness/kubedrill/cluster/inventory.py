@@ -146,7 +146,16 @@ def build_inventory(path: Path, listing: dict[str, Any]) -> Inventory:
     hostvars: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
     roles = {group: hosts_of(listing, group) for group in GROUPS}
     names = list(dict.fromkeys(name for group in GROUPS for name in roles[group]))
-    nodes = tuple(_node(name, hostvars.get(name, {}), roles) for name in names)
+    nodes = tuple(
+        Node(
+            name,
+            str(host_vars.get("ansible_host") or ""),
+            tuple(role for group, role in GROUPS.items() if name in roles[group]),
+            HostVars(host_vars),
+        )
+        for name in names
+        for host_vars in [hostvars.get(name, {})]
+    )
     balancers = tuple(
         Node(
             name, str(host_vars.get("ansible_host") or ""), ("load_balancer",), HostVars(host_vars)
@@ -182,11 +191,6 @@ def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
         hosts.update(dict.fromkeys(entry.get("hosts", [])))
         todo.extend(entry.get("children", []))
     return list(hosts)
-
-
-def _node(name: str, host_vars: dict[str, Any], roles: dict[str, list[str]]) -> Node:
-    mine = tuple(role for group, role in GROUPS.items() if name in roles[group])
-    return Node(name, str(host_vars.get("ansible_host") or ""), mine, HostVars(host_vars))
 
 
 def _shared(all_vars: list[dict[str, Any]]) -> dict[str, Any]:

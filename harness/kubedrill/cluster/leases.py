@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.errors import KubedrillError
-from kubedrill.cluster.timers import Timer, parse_flags, seconds
+from kubedrill.cluster.flags import read_flags, seconds
+from kubedrill.cluster.timers import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,14 +74,7 @@ def election_timers(api: ClusterApi, component: str) -> ElectionTimers:
     Raises:
         KubedrillError: there is no such pod, or a flag is no duration.
     """
-    pods = api.pods(NAMESPACE, f"component={component}")
-    if not pods:
-        raise KubedrillError(
-            f"{NAMESPACE} has no pod with the label component={component}; is this a kubeadm "
-            f"cluster?"
-        )
-    container = pods[0].spec.containers[0]
-    return parse_election(parse_flags([*(container.command or []), *(container.args or [])]))
+    return parse_election(read_flags(api, component))
 
 
 def parse_election(flags: Mapping[str, str]) -> ElectionTimers:

@@ -6,7 +6,6 @@ Predictions are computed from them.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,26 +14,21 @@ from kubernetes.client import ApiException
 
 from kubedrill.base.errors import KubedrillError
 from kubedrill.cluster.api_client import ApiUnavailable
-from kubedrill.cluster.balancers import read_endpoint
+from kubedrill.cluster.balancers import (
+    node_ports_apart,
+    parse_haproxy,
+    parse_keepalived,
+    parse_vrrp_script,
+    read_endpoint,
+)
+from kubedrill.cluster.flags import read_flags, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
-
-_UNITS = {
-    "h": 3600.0,
-    "m": 60.0,
-    "s": 1.0,
-    "ms": 0.001,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "ns": 1e-9,
-    "d": 86400.0,
-}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +93,7 @@ class LiveTimers:
             KubedrillError: the cluster or a control plane does not answer.
         """
         flags = {
-            part: _flags(api, part)
+            part: read_flags(api, part)
             for part in ("kube-controller-manager", "kube-apiserver", "etcd")
         }
         minor = int(api.version.get_code().git_version.split(".")[1])
@@ -230,106 +224,6 @@ class LiveTimers:
     def describe(self, *names: str) -> tuple[str, ...]:
         """The named timers for a budget's ``because``."""
         return tuple(str(getattr(self, name)) for name in names)
-
-
-def seconds(text: str | float) -> float:
-    """Read a duration as Go, haproxy and keepalived write them; a bare number is in seconds.
-
-    >>> seconds("5m0s"), seconds("500ms"), seconds("0.3"), seconds(40)
-    (300.0, 0.5, 0.3, 40.0)
-    """
-    if isinstance(text, int | float) or re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise KubedrillError(f"{text!r} is not a duration; expected one such as 40s, 500ms or 5m0s")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
-
-
-def parse_flags(command: Iterable[str]) -> dict[str, str]:
-    """The ``--name=value`` words of a static pod's command.
-
-    >>> parse_flags(["etcd", "--election-timeout=1000", "--experimental"])
-    {'election-timeout': '1000', 'experimental': 'true'}
-    """
-    words = [word.removeprefix("--") for word in command if word.startswith("--")]
-    return {
-        name: value if mark else "true"
-        for name, mark, value in (word.partition("=") for word in words)
-    }
-
-
-def parse_keepalived(text: str) -> dict[str, float]:
-    """advert_int, priority and vrrp_version of keepalived.conf (the first vrrp_instance).
-
-    VRRP version 2, keepalived's default, knows whole seconds only: keepalived rounds, to 1 s at
-    least.
-    """
-    pairs = re.findall(
-        r"^\s*(advert_int|priority|vrrp_version)\s+([\d.]+)", _uncommented(text, "#!"), re.MULTILINE
-    )
-    values = {name: float(value) for name, value in reversed(pairs)}
-    if values.get("vrrp_version", 2) == 2 and "advert_int" in values:
-        values["advert_int"] = float(max(1, round(values["advert_int"])))
-    return values
-
-
-def parse_vrrp_script(text: str) -> dict[str, float]:
-    """interval, timeout and fall of keepalived.conf's first vrrp_script; {} where there is none."""
-    block = re.search(
-        r"^\s*vrrp_script\s+\S+\s*\{(.*?)\}", _uncommented(text, "#!"), re.MULTILINE | re.DOTALL
-    )
-    pairs = (
-        re.findall(r"^\s*(interval|timeout|fall)\s+([\d.]+)", block.group(1), re.MULTILINE)
-        if block
-        else []
-    )
-    return {name: float(value) for name, value in pairs}
-
-
-def parse_haproxy(text: str) -> dict[str, float]:
-    """inter, fall and rise of the servers (or default-server), and ``timeout check``.
-
-    A bare number is milliseconds.
-    """
-    clean = _uncommented(text, "#")
-    values: dict[str, float] = {}
-    for line in re.findall(r"^\s*(?:default-server|server)\s.*$", clean, re.MULTILINE):
-        for name, value in re.findall(r"\s(inter|fall|rise)\s+(\S+)", line):
-            values.setdefault(name, float(value) if name != "inter" else _milliseconds(value))
-    check = re.search(r"^\s*timeout\s+check\s+(\S+)", clean, re.MULTILINE)
-    if check:
-        values["check"] = _milliseconds(check.group(1))
-    return values
-
-
-def node_ports_apart(text: str) -> tuple[str, str]:
-    r"""Split haproxy.cfg before the node ports' backend, which only an external balancer has.
-
-    >>> node_ports_apart("backend api-servers\n a\nbackend nodes\n b\n")
-    ('backend api-servers\n a\n', 'backend nodes\n b\n')
-    """
-    backend = re.search(r"^backend nodes\s*$", text, re.MULTILINE)
-    return (text[: backend.start()], text[backend.start() :]) if backend else (text, "")
-
-
-def _milliseconds(text: str) -> float:
-    return float(text) / 1000 if text.isdigit() else seconds(text)
-
-
-def _uncommented(text: str, marks: str) -> str:
-    return "\n".join(re.split(f"[{marks}]", line, maxsplit=1)[0] for line in text.splitlines())
-
-
-def _flags(api: ClusterApi, component: str) -> dict[str, str]:
-    pods = api.pods("kube-system", f"component={component}")
-    if not pods:
-        raise KubedrillError(
-            f"kube-system has no pod with the label component={component}; is this a kubeadm "
-            f"cluster?"
-        )
-    container = pods[0].spec.containers[0]
-    return parse_flags([*(container.command or []), *(container.args or [])])
 
 
 def _flag(flags: Mapping[str, str], name: str, default: float, *, scale: float = 1.0) -> Timer:

@@ -63,7 +63,7 @@ class Exchange:
     @property
     def offset(self) -> int:
         """Ours minus theirs."""
-        return 0 if self._is_same else self._middle
+        return 0 if self._is_same else (self.sent + self.got) // 2 - self.remote
 
     def uncertainty(self, now: int) -> int:
         """The offset is right within this many ns, whatever the network did.
@@ -73,10 +73,6 @@ class Exchange:
         if self._is_same:
             return 0
         return (self.got - self.sent + 1) // 2 + max(0, now - self.got) * DRIFT_PPM // 1_000_000
-
-    @property
-    def _middle(self) -> int:
-        return (self.sent + self.got) // 2 - self.remote
 
     @property
     def _is_same(self) -> bool:

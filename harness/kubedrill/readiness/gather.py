@@ -17,8 +17,9 @@ import yaml
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import KubedrillError, StepFailed
+from kubedrill.cluster.flags import parse_flags
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts
-from kubedrill.cluster.timers import LiveTimers, parse_flags
+from kubedrill.cluster.timers import LiveTimers
 from kubedrill.readiness.apis import read_server, read_uses
 from kubedrill.readiness.etcd_facts import read_etcd
 from kubedrill.readiness.hosts import DEFAULT_BUNDLES, read_host
@@ -100,8 +101,12 @@ class _Gatherer:
     def snapshot(self) -> Snapshot:
         """Ask everything; the questions that need others' answers come last."""
         lists = {name: self.pool.submit(self._objects, read) for name, read in _LISTS.items()}
-        kubeadm = self.pool.submit(self._ask, _cluster_configuration)
-        proxy = self.pool.submit(self._ask, _proxy_gates)
+        kubeadm = self.pool.submit(
+            self._ask, lambda api: _config_map(api, "kubeadm-config", "ClusterConfiguration")
+        )
+        proxy = self.pool.submit(
+            self._ask, lambda api: _config_map(api, "kube-proxy", "config.conf")
+        )
         timers = self.pool.submit(
             self._ask, lambda api: LiveTimers.read(api, self.hosts, self.inventory)
         )
@@ -110,7 +115,8 @@ class _Gatherer:
         kubelets = self._each(
             self.inventory.nodes, lambda name: self._with_api(lambda api: _configz(api, name))
         )
-        bundle = self.pool.submit(asked, lambda: read_bundle(self._source(), self.target))
+        source = str(self.inventory.vars.get("cluster_bundles_source") or "")
+        bundle = self.pool.submit(asked, lambda: read_bundle(source, self.target))
         objects: dict[str, Objects] = {name: future.result() for name, future in lists.items()}
         servers = self._servers(objects["pods"])
         trials, missing = self._trials(
@@ -162,9 +168,6 @@ class _Gatherer:
         folder = str(self.inventory.vars.get("cluster_bundles_dir") or DEFAULT_BUNDLES)
         return read_host(self.hosts, name, folder, bundle_name(self.target))
 
-    def _source(self) -> str:
-        return str(self.inventory.vars.get("cluster_bundles_source") or "")
-
     def _servers(self, pods: Objects) -> dict[str, Answer[ApiServer]]:
         """Each API server at its own address.
 
@@ -184,7 +187,7 @@ class _Gatherer:
         bundle: Answer[BundleFacts],
         pods: Objects,
         kubeadm: Answer[dict[str, Any]],
-        proxy: Answer[dict[str, bool]],
+        proxy: Answer[dict[str, Any]],
         hosts: Mapping[str, Answer[HostFacts]],
         kubelets: Mapping[str, Answer[dict[str, Any]]],
     ) -> tuple[Answer[tuple[Trial, ...]], tuple[str, ...]]:
@@ -199,7 +202,7 @@ class _Gatherer:
             ), ()
         settings: list[Setting] = [
             *static_pod_settings(pods.get(), kubeadm.get()),
-            *gate_settings("kube-proxy", "its ConfigMap", proxy.get()),
+            *gate_settings("kube-proxy", "its ConfigMap", proxy.get().get("featureGates") or {}),
             *_of_kubelets(hosts, kubelets),
         ]
         with Programs(Path(bundle.get().path)) as programs:
@@ -232,15 +235,6 @@ def _of_kubelets(
 def _configz(api: ReadOnlyApi, node: str) -> dict[str, Any]:
     config: dict[str, Any] = api.get_json(f"/api/v1/nodes/{node}/proxy/configz")["kubeletconfig"]
     return config
-
-
-def _cluster_configuration(api: ReadOnlyApi) -> dict[str, Any]:
-    return _config_map(api, "kubeadm-config", "ClusterConfiguration")
-
-
-def _proxy_gates(api: ReadOnlyApi) -> dict[str, bool]:
-    gates: dict[str, bool] = _config_map(api, "kube-proxy", "config.conf").get("featureGates") or {}
-    return gates
 
 
 def _config_map(api: ReadOnlyApi, name: str, key: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Applies every rule to a snapshot. Pure: no cluster, no clock.
 
-What could not be read is a finding, never a pass.
+What could not be read is an issue, never a pass.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def judge(snapshot: Snapshot) -> Readiness:
         taken=snapshot.taken,
         findings=tuple(dict.fromkeys(findings)),
         rules=tuple(rule.name for rule in ALL),
-        unjudged=tuple(
-            rule.name for rule in ALL if _missing(snapshot, rule) or _silent(snapshot, rule)
-        ),
+        unjudged=tuple(rule.name for rule in ALL if _unjudged(snapshot, rule)),
     )
 
 
@@ -47,9 +45,9 @@ def _missing(snapshot: Snapshot, rule: Rule) -> list[str]:
     return [name for name in rule.needs if not getattr(snapshot, name).known]
 
 
-def _silent(snapshot: Snapshot, rule: Rule) -> list[str]:
-    answers = [answer for field in rule.each for answer in getattr(snapshot, field).items()]
-    return [node for node, answer in answers if not answer.known]
+def _unjudged(snapshot: Snapshot, rule: Rule) -> bool:
+    answers = (answer for field in rule.each for answer in getattr(snapshot, field).values())
+    return bool(_missing(snapshot, rule)) or not all(answer.known for answer in answers)
 
 
 def _not_read(snapshot: Snapshot) -> Iterator[Issue]:
@@ -66,13 +64,13 @@ def _not_read(snapshot: Snapshot) -> Iterator[Issue]:
             ", ".join(names),
             f"could not be read: {error}",
             "an answer",
-            f"not judged: {_join(rules[error])}",
+            f"not judged: {', '.join(rules[error])}",
         )
         yield replace(finding, rule=READING)
 
 
 def _silent_nodes(snapshot: Snapshot) -> Iterator[Issue]:
-    """One finding for each error of each node, with what is unknown for want of an answer."""
+    """One issue for each error of each node, with what is unknown because of it."""
     unread: dict[tuple[str, str], list[str]] = defaultdict(list)
     for field, what in PER_NODE.items():
         for node, answer in getattr(snapshot, field).items():
@@ -86,7 +84,3 @@ def _silent_nodes(snapshot: Snapshot) -> Iterator[Issue]:
             "look at the node",
         )
         yield replace(finding, rule=READING)
-
-
-def _join(names: dict[str, None]) -> str:
-    return ", ".join(names)

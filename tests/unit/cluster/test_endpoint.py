@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from kubedrill.base.errors import ConfigErrors, StepFailed
-from kubedrill.cluster.balancers import read_endpoint
+from kubedrill.cluster.balancers import node_ports_apart, parse_haproxy, read_endpoint
 from kubedrill.cluster.health import vip_problems
 from kubedrill.cluster.hosts import CommandResult
 from kubedrill.cluster.inventory import Inventory, build_inventory
-from kubedrill.cluster.timers import node_ports_apart, parse_haproxy
 from kubedrill.cluster.virtual_address import vip_holder, vip_holders
 from kubedrill.config import Settings
 from kubedrill.runner.facts import host_facts

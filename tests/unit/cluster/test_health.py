@@ -1,17 +1,13 @@
 from typing import Any
 
 import pytest
+from fakes import api_node as node
 from kubernetes.client import (
-    V1Node,
-    V1NodeCondition,
-    V1NodeSpec,
-    V1NodeStatus,
     V1ObjectMeta,
     V1Pod,
     V1PodCondition,
     V1PodSpec,
     V1PodStatus,
-    V1Taint,
 )
 
 from kubedrill.cluster.health import (
@@ -24,23 +20,6 @@ from kubedrill.cluster.health import (
 )
 from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.cluster.inventory import Inventory
-
-GOOD = {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False"}
-
-
-def node(
-    name: str, taints: tuple[str, ...] = (), cordoned: bool | None = None, **conditions: str
-) -> V1Node:
-    listed = [
-        V1NodeCondition(type=kind, status=status) for kind, status in {**GOOD, **conditions}.items()
-    ]
-    return V1Node(
-        metadata=V1ObjectMeta(name=name),
-        spec=V1NodeSpec(
-            taints=[V1Taint(key=key, effect="NoSchedule") for key in taints], unschedulable=cordoned
-        ),
-        status=V1NodeStatus(conditions=listed),
-    )
 
 
 def pod(name: str, ready: str = "True", on: str = "cp1", phase: str = "Running") -> V1Pod:
@@ -60,7 +39,9 @@ def small(make_inventory: Any) -> Inventory:
 
 def test_ready_nodes_with_their_usual_taint_are_healthy(small: Inventory) -> None:
     assert (
-        node_problems([node("cp1", ("node-role.kubernetes.io/control-plane",)), node("w1")], small)
+        node_problems(
+            [node("cp1", taints=("node-role.kubernetes.io/control-plane",)), node("w1")], small
+        )
         == []
     )
 
@@ -79,14 +60,14 @@ def test_a_node_that_is_missing_or_of_another_cluster(small: Inventory) -> None:
 
 
 def test_a_cordon_is_one_problem_and_not_two(small: Inventory) -> None:
-    cordoned = node("w1", ("node.kubernetes.io/unschedulable",), cordoned=True)
+    cordoned = node("w1", taints=("node.kubernetes.io/unschedulable",), cordoned=True)
     result = node_problems([node("cp1"), cordoned], small)
     assert result == ["node w1 is cordoned; run 'kubectl uncordon w1' if that was not meant"]
 
 
 def test_taints_of_trouble_and_pressure(small: Inventory) -> None:
     bad = node(
-        "w1", ("node.kubernetes.io/unreachable",), DiskPressure="True", PIDPressure="Unknown"
+        "w1", taints=("node.kubernetes.io/unreachable",), DiskPressure="True", PIDPressure="Unknown"
     )
     assert node_problems([node("cp1"), bad], small) == [
         "node w1: DiskPressure=True, expected False",

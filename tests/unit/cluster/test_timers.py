@@ -1,15 +1,9 @@
 import pytest
 
 from kubedrill.base.errors import KubedrillError
-from kubedrill.cluster.timers import (
-    LiveTimers,
-    Timer,
-    parse_flags,
-    parse_haproxy,
-    parse_keepalived,
-    parse_vrrp_script,
-    seconds,
-)
+from kubedrill.cluster.balancers import parse_haproxy, parse_keepalived, parse_vrrp_script
+from kubedrill.cluster.flags import parse_flags, seconds
+from kubedrill.cluster.timers import LiveTimers, Timer
 
 KEEPALIVED = """
 global_defs {

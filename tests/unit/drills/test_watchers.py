@@ -1,5 +1,7 @@
 from typing import Any
 
+from fakes import json_node
+
 from kubedrill.base.model import Span
 from kubedrill.core.watchers import States, node_state
 
@@ -28,15 +30,7 @@ def test_a_state_is_one_span_until_it_changes() -> None:
 
 
 def node(ready: str, **spec: Any) -> Any:
-    return {
-        "spec": spec,
-        "status": {
-            "conditions": [
-                {"type": "MemoryPressure", "status": "True"},
-                {"type": "Ready", "status": ready},
-            ]
-        },
-    }
+    return {**json_node("w1", ready), "spec": spec}
 
 
 def test_unknown_is_not_ready() -> None:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import api_node
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.model import Connection, ProbeSpec, Vantage
@@ -171,16 +172,12 @@ def test_the_prober_is_pinned_restricted_and_of_the_same_code() -> None:
     }
 
 
-def node(name: str) -> Any:
-    return SimpleNamespace(metadata=SimpleNamespace(name=name))
-
-
 def cluster(make_inventory: Any, ready: set[str]) -> Any:
     inventory = make_inventory(workers=2)
     names = [n.name for n in inventory.nodes]
     return SimpleNamespace(
         inventory=inventory,
-        nodes=lambda: [node(n) for n in names],
+        nodes=lambda: [api_node(n) for n in names],
         ready=lambda n: n.metadata.name in ready,
     )
 

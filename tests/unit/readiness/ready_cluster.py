@@ -10,16 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from fakes import api_node
 from kubernetes.client import (
     V1Container,
     V1Deployment,
     V1DeploymentSpec,
     V1LabelSelector,
     V1Node,
-    V1NodeCondition,
-    V1NodeSpec,
-    V1NodeStatus,
-    V1NodeSystemInfo,
     V1ObjectMeta,
     V1OwnerReference,
     V1Pod,
@@ -30,7 +27,6 @@ from kubernetes.client import (
     V1PodStatus,
     V1PodTemplateSpec,
     V1ResourceRequirements,
-    V1Taint,
     V1Toleration,
 )
 
@@ -65,46 +61,13 @@ BUNDLED = {
     },
     HELLO: ("control_plane", "worker"),
 }
-SYSTEM_INFO = dict.fromkeys(
-    (
-        "architecture",
-        "boot_id",
-        "kernel_version",
-        "kube_proxy_version",
-        "machine_id",
-        "operating_system",
-        "os_image",
-    ),
-    "",
-)
 
 
-def node(
-    name: str, kubelet: str = "v1.35.4", runtime: str = "containerd://2.2.9", **conditions: str
-) -> V1Node:
+def node(name: str, **changes: str) -> V1Node:
     """A Ready node with 2 cores; control planes have their usual taint."""
-    state = {
-        "Ready": "True",
-        "MemoryPressure": "False",
-        "DiskPressure": "False",
-        "PIDPressure": "False",
-        **conditions,
-    }
     plane = name.startswith("cp")
-    taint = V1Taint(key="node-role.kubernetes.io/control-plane", effect="NoSchedule")
-    info = V1NodeSystemInfo(
-        **SYSTEM_INFO, system_uuid="", kubelet_version=kubelet, container_runtime_version=runtime
-    )
-    return V1Node(
-        metadata=V1ObjectMeta(name=name, labels={"kubernetes.io/hostname": name}),
-        spec=V1NodeSpec(taints=[taint] if plane else None),
-        status=V1NodeStatus(
-            conditions=[
-                V1NodeCondition(type=kind, status=status) for kind, status in state.items()
-            ],
-            allocatable={"cpu": "2", "memory": "4Gi", "pods": "110"},
-            node_info=info,
-        ),
+    return api_node(
+        name, taints=("node-role.kubernetes.io/control-plane",) if plane else (), **changes
     )
 
 

@@ -13,7 +13,7 @@ import jinja2
 import pytest
 import yaml
 
-from kubedrill.cluster.timers import node_ports_apart, parse_haproxy
+from kubedrill.cluster.balancers import node_ports_apart, parse_haproxy
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "api_endpoint"
 NAMES = {"cp1": 11, "cp2": 12, "cp3": 13, "w1": 21, "w2": 22}

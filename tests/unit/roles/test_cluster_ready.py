@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from fakes import json_node
+
 from ansible_collections.kubedrill.kubeadm.plugins.modules import cluster_ready as ready
-
-
-def node(name: str, status: str) -> dict[str, Any]:
-    condition = {"type": "Ready", "status": status, "message": "kubelet stopped posting"}
-    return {"kind": "Node", "metadata": {"name": name}, "status": {"conditions": [condition]}}
 
 
 def daemon_set(wanted: int, good: int, *, observed: int = 2) -> dict[str, Any]:
@@ -46,17 +43,19 @@ def pod(reason: str) -> dict[str, Any]:
 
 
 def test_ready_nodes_are_no_problem() -> None:
-    assert ready.node_problems([node("cp1", "True")], ["cp1"]) == []
+    assert ready.node_problems([json_node("cp1", "True")], ["cp1"]) == []
 
 
 def test_unknown_is_not_ready() -> None:
-    assert ready.node_problems([node("cp1", "Unknown")], ["cp1"]) == [
+    assert ready.node_problems([json_node("cp1", "Unknown")], ["cp1"]) == [
         "node cp1 is not Ready: kubelet stopped posting"
     ]
 
 
 def test_a_node_that_never_joined_is_named() -> None:
-    assert ready.node_problems([node("cp1", "True")], ["cp1", "w1"]) == ["node w1 has not joined"]
+    assert ready.node_problems([json_node("cp1", "True")], ["cp1", "w1"]) == [
+        "node w1 has not joined"
+    ]
 
 
 def test_complete_workloads_are_no_problem() -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import json_node
 
 from kubedrill.readiness.trials import RETIRED
 
@@ -18,12 +19,7 @@ if TYPE_CHECKING:
 
 
 def node(ready: str | None = "True", kubelet: str = "v1.36.3") -> dict[str, Any]:
-    conditions = [{"type": "NotReadyAtAll", "status": "True"}]
-    conditions += [{"type": "Ready", "status": ready}] if ready else []
-    return {
-        "metadata": {"name": "cp1"},
-        "status": {"conditions": conditions, "nodeInfo": {"kubeletVersion": kubelet}},
-    }
+    return json_node("cp1", ready, kubelet)
 
 
 @pytest.mark.parametrize("ready", ["False", "Unknown", None])
