@@ -53,20 +53,6 @@ class SshOptions:
                     )
                 ],
             )
-        key = _first(
-            values, "ansible_ssh_private_key_file", "ansible_private_key_file"
-        ) or options.get("identityfile")
-        key_file = Path(str(key)).expanduser() if key else None
-        if key_file is not None and not key_file.exists():
-            raise ConfigErrors(
-                "the inventory",
-                [
-                    (
-                        f"{node.name}: its SSH key {key_file} does not exist; create it "
-                        f"(local nodes: run 'vagrant up')"
-                    )
-                ],
-            )
         return SshOptions(
             host=node.address,
             port=int(
@@ -77,7 +63,7 @@ class SshOptions:
                 or options.get("user")
                 or getpass.getuser()
             ),
-            key_file=key_file,
+            key_file=_key_file(node, options),
             known_hosts=Path(options.get("userknownhostsfile") or DEFAULT_KNOWN_HOSTS).expanduser(),
             host_key_alias=options.get("hostkeyalias", ""),
             proxy_command=options.get("proxycommand"),
@@ -114,6 +100,19 @@ class SshOptions:
         if self.proxy_command:
             lines.append(f"  ProxyCommand {self.proxy_command}")
         return "\n".join(lines) + "\n"
+
+
+def _key_file(node: Node, options: dict[str, str]) -> Path | None:
+    names = ("ansible_ssh_private_key_file", "ansible_private_key_file")
+    key = _first(node.host_vars, *names) or options.get("identityfile")
+    path = Path(str(key)).expanduser() if key else None
+    if path is not None and not path.exists():
+        mistake = (
+            f"{node.name}: its SSH key {path} does not exist; create it "
+            f"(local nodes: run 'vagrant up')"
+        )
+        raise ConfigErrors("the inventory", [mistake])
+    return path
 
 
 def _first(values: dict[str, Any], *names: str) -> Any:

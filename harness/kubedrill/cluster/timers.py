@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.balancers import EndpointFiles
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
 
@@ -92,72 +93,26 @@ class LiveTimers:
         Raises:
             KubedrillError: the cluster or a control plane does not answer.
         """
-        flags = {
-            part: read_flags(api, part)
-            for part in ("kube-controller-manager", "kube-apiserver", "etcd")
-        }
+        controller = read_flags(api, "kube-controller-manager")
+        etcd = read_flags(api, "etcd")
         minor = int(api.version.get_code().git_version.split(".")[1])
-        kubelet = _kubelet(api)
         files = read_endpoint(hosts, inventory)
-        keepalived = {node: parse_keepalived(text) for node, text in files.keepalived.items()}
-        haproxy, ports = (parse_haproxy(part) for part in node_ports_apart(files.haproxy))
-        vrrp = next(iter(keepalived.values()), {})
-        script = parse_vrrp_script(files.check)
-        every = _value(
-            "vrrp_script interval", script.get("interval"), 1.0, "keepalived.conf", "keepalived"
-        )
-        controller, etcd = flags["kube-controller-manager"], flags["etcd"]
-        lease = _duration(kubelet, "nodeLeaseDurationSeconds", 40, "kubelet configz")
+        grace = 50 if minor >= 32 else 40
         return LiveTimers(
-            node_monitor_grace=_flag(
-                controller, "node-monitor-grace-period", 50 if minor >= 32 else 40
-            ),
+            **_kubelet_timers(_kubelet(api)),
+            **_keepalived_timers(files),
+            **_haproxy_timers(files),
+            node_monitor_grace=_flag(controller, "node-monitor-grace-period", grace),
             node_monitor_period=_flag(controller, "node-monitor-period", 5),
-            lease_duration=lease,
-            lease_renew=Timer(
-                "lease renewal",
-                lease.value / 4,
-                "a quarter of the lease duration, fixed in the kubelet",
+            toleration=_flag(
+                read_flags(api, "kube-apiserver"), "default-not-ready-toleration-seconds", 300
             ),
-            status_update=_duration(kubelet, "nodeStatusUpdateFrequency", 10, "kubelet configz"),
-            toleration=_flag(flags["kube-apiserver"], "default-not-ready-toleration-seconds", 300),
             leader_lease=_flag(controller, "leader-elect-lease-duration", 15),
             leader_renew=_flag(controller, "leader-elect-renew-deadline", 10),
             leader_retry=_flag(controller, "leader-elect-retry-period", 2),
             etcd_heartbeat=_flag(etcd, "heartbeat-interval", 0.1, scale=0.001),
             etcd_election=_flag(etcd, "election-timeout", 1.0, scale=0.001),
-            vrrp_advert=_value(
-                "advert_int", vrrp.get("advert_int"), 1.0, "keepalived.conf", "keepalived"
-            ),
-            vrrp_priority={
-                node: int(values.get("priority", 100)) for node, values in keepalived.items()
-            },
-            vrrp_version=int(vrrp.get("vrrp_version", 2)),
-            haproxy_inter=_value("inter", haproxy.get("inter"), 2.0, files.where, "haproxy"),
-            haproxy_fall=_value("fall", haproxy.get("fall"), 3, files.where, "haproxy", unit=""),
-            haproxy_rise=_value("rise", haproxy.get("rise"), 2, files.where, "haproxy", unit=""),
-            haproxy_check=_value(
-                "timeout check",
-                haproxy.get("check"),
-                haproxy.get("inter", 2.0),
-                files.where,
-                "haproxy: inter",
-            ),
-            port_fall=_value(
-                "fall of node ports", ports.get("fall"), 3, files.where, "haproxy", unit=""
-            ),
             proxy_min_sync=_proxy_min_sync(api),
-            check_interval=every,
-            check_timeout=_value(
-                "vrrp_script timeout",
-                script.get("timeout"),
-                every.value,
-                "keepalived.conf",
-                "keepalived: interval",
-            ),
-            check_fall=_value(
-                "vrrp_script fall", script.get("fall"), 1, "keepalived.conf", "keepalived", unit=""
-            ),
         )
 
     def vrrp_takeover_s(self, lost: str) -> float:
@@ -245,6 +200,56 @@ def _value(  # noqa: PLR0913 - a row of a table
     if value is None:
         return Timer(name, default, f"default of {whose}: {where} does not say", unit)
     return Timer(name, value, where, unit)
+
+
+def _kubelet_timers(kubelet: Mapping[str, Any]) -> dict[str, Any]:
+    lease = _duration(kubelet, "nodeLeaseDurationSeconds", 40, "kubelet configz")
+    renew = "a quarter of the lease duration, fixed in the kubelet"
+    return {
+        "lease_duration": lease,
+        "lease_renew": Timer("lease renewal", lease.value / 4, renew),
+        "status_update": _duration(kubelet, "nodeStatusUpdateFrequency", 10, "kubelet configz"),
+    }
+
+
+def _keepalived_timers(files: EndpointFiles) -> dict[str, Any]:
+    nodes = {node: parse_keepalived(text) for node, text in files.keepalived.items()}
+    vrrp, script = next(iter(nodes.values()), {}), parse_vrrp_script(files.check)
+
+    def timer(
+        name: str, value: float | None, default: float, of: str = "", unit: str = "s"
+    ) -> Timer:
+        return _value(name, value, default, "keepalived.conf", f"keepalived{of}", unit=unit)
+
+    interval = timer("vrrp_script interval", script.get("interval"), 1.0)
+    return {
+        "vrrp_advert": timer("advert_int", vrrp.get("advert_int"), 1.0),
+        "vrrp_priority": {node: int(values.get("priority", 100)) for node, values in nodes.items()},
+        "vrrp_version": int(vrrp.get("vrrp_version", 2)),
+        "check_interval": interval,
+        "check_timeout": timer(
+            "vrrp_script timeout", script.get("timeout"), interval.value, ": interval"
+        ),
+        "check_fall": timer("vrrp_script fall", script.get("fall"), 1, unit=""),
+    }
+
+
+def _haproxy_timers(files: EndpointFiles) -> dict[str, Any]:
+    servers, ports = (parse_haproxy(part) for part in node_ports_apart(files.haproxy))
+
+    def count(name: str, value: float | None, default: float) -> Timer:
+        return _value(name, value, default, files.where, "haproxy", unit="")
+
+    inter, check = servers.get("inter"), servers.get("check")
+    return {
+        "haproxy_inter": _value("inter", inter, 2.0, files.where, "haproxy"),
+        "haproxy_fall": count("fall", servers.get("fall"), 3),
+        "haproxy_rise": count("rise", servers.get("rise"), 2),
+        "haproxy_check": _value(
+            "timeout check", check, servers.get("inter", 2.0), files.where, "haproxy: inter"
+        ),
+        "port_fall": count("fall of node ports", ports.get("fall"), 3),
+    }
 
 
 def _kubelet(api: ClusterApi) -> dict[str, Any]:
