@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_context import fake_context
 
 from kubedrill.apps.manifests import load, of_kind
 from kubedrill.drills.failover_worker import REPLACED_S, UNREACHABLE, toleration_s
@@ -61,8 +62,5 @@ def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) ->
         list_namespaced_pod_disruption_budget=lambda _namespace: SimpleNamespace(items=[budget])
     )
     api = SimpleNamespace(pods=lambda *_: [pod()], policy=listed)
-    ctx: Any = SimpleNamespace(
-        cluster=SimpleNamespace(api=api),
-        app=SimpleNamespace(namespace="n", selector="s"),
-    )
+    ctx = fake_context("w1", app=SimpleNamespace(namespace="n", selector="s"), api=api)
     assert guarding_budgets(ctx) == found

@@ -6,12 +6,12 @@ Tokens are signed by the real openssl.
 import base64
 import json
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_context import fake_context
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import DeadlineExceeded
@@ -85,31 +85,12 @@ class Cluster:
         return wanted
 
 
-class Context:
-    """A drill's context that injects and heals."""
-
-    def __init__(self, inventory: Any, cluster: Any, hosts: Any = None) -> None:
-        settings = Settings.model_validate({"timeouts": {"revoked": 1}})
-        self.cluster = SimpleNamespace(
-            inventory=inventory, api=cluster, hosts=hosts, settings=settings, note=lambda *_: None
-        )
-        self.targets = tuple(node.name for node in inventory.control_planes)
-        self.checks: dict[str, tuple[bool | None, str]] = {}
-        self.undos = SimpleNamespace(add=lambda *_: None)
-
-    @contextmanager
-    def fault(self, fault: Any) -> Any:
-        fault.inject(self.cluster)
-        yield
-        fault.heal(self.cluster)
-
-    @contextmanager
-    def step(self, *_: Any) -> Any:
-        yield
-
-    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
-        assert expected
-        self.checks[name] = (ok, actual)
+def context(inventory: Any, api: Any, hosts: Any = None) -> Any:
+    settings = Settings.model_validate({"timeouts": {"revoked": 1}})
+    planes = [node.name for node in inventory.control_planes]
+    return fake_context(
+        *planes, injects=True, inventory=inventory, api=api, hosts=hosts, settings=settings
+    )
 
 
 @pytest.fixture
@@ -126,7 +107,7 @@ def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(
     make_inventory: Any, asked: Any
 ) -> None:
     cluster = asked(Cluster(**{"172.31.77.12": 3}))
-    ctx: Any = Context(make_inventory(), cluster)
+    ctx: Any = context(make_inventory(), cluster)
     ALL["credentials-revoked"].run(ctx)
     assert cluster.there >= {"RoleBinding", "ServiceAccount"}  # given back
     assert set(cluster.asked) == {"172.31.77.11", "172.31.77.12", "172.31.77.13"}
@@ -139,7 +120,7 @@ def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(
 def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(
     make_inventory: Any, asked: Any
 ) -> None:
-    ctx: Any = Context(make_inventory(), asked(Cluster(**{"172.31.77.13": 10**9})))
+    ctx: Any = context(make_inventory(), asked(Cluster(**{"172.31.77.13": 10**9})))
     with pytest.raises(
         DeadlineExceeded, match=r"every API server to answer 403; last seen: cp3 says 200"
     ):
@@ -149,7 +130,7 @@ def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(
 
 def test_nothing_is_given_back_to_a_client_that_is_gone(make_inventory: Any) -> None:
     cluster = Cluster()
-    ctx: Any = Context(make_inventory(), cluster).cluster
+    ctx: Any = context(make_inventory(), cluster).cluster
     cluster.there.clear()
     for fault in (RightRevoked(), AccountDeleted()):
         fault.heal(ctx)
@@ -187,7 +168,7 @@ def key(tmp_path: Path) -> Path:
 def test_both_tokens_are_signed_alike_and_differ_in_their_times(
     make_inventory: Any, key: Path, tmp_path: Path
 ) -> None:
-    ctx: Any = Context(make_inventory(), Cluster(), Node(key)).cluster
+    ctx: Any = context(make_inventory(), Cluster(), Node(key)).cluster
     fault = TokenExpired()
     assert fault.available(ctx) is None
     fault.inject(ctx)
@@ -214,7 +195,7 @@ def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(
     make_inventory: Any, asked: Any, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = asked(Cluster())
-    ctx: Any = Context(make_inventory(), cluster, Node(key))
+    ctx: Any = context(make_inventory(), cluster, Node(key))
     ALL["token-expired"].run(ctx)
     name = "an expired token is refused"
     assert ctx.checks[name] == (True, "cp1 401, cp2 401, cp3 401")

@@ -3,17 +3,16 @@
 The etcd part: tests/unit/faults.
 """
 
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_context import fake_context
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
-from kubedrill.config import Settings
 from kubedrill.core.ledger import Ledger, Writing
 from kubedrill.drills import etcd_quorum_restored
 from kubedrill.drills.etcd_member_replaced import check_ledger
@@ -55,17 +54,6 @@ def ledger(*answers: str) -> tuple[Ledger, Api]:
     return Ledger(api), api
 
 
-class Context:
-    """A drill's checks."""
-
-    def __init__(self) -> None:
-        self.checks: dict[str, tuple[bool | None, str]] = {}
-
-    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
-        assert expected
-        self.checks[name] = (ok, actual)
-
-
 def test_only_what_was_acknowledged_can_be_lost() -> None:
     book, api = ledger("ok", "silent", "refused", "ok")
     assert [book.write() for _ in range(4)] == [True, False, False, True]
@@ -75,7 +63,7 @@ def test_only_what_was_acknowledged_can_be_lost() -> None:
     assert book.lost() == []
     api.maps.remove("entry-000003")
     assert book.lost() == [3]
-    ctx: Any = Context()
+    ctx = fake_context()
     check_ledger(ctx, book)
     assert ctx.checks["no acknowledged API write is lost"] == (
         False,
@@ -86,7 +74,7 @@ def test_only_what_was_acknowledged_can_be_lost() -> None:
 def test_no_acknowledged_write_at_all_proves_nothing() -> None:
     book, _ = ledger("silent")
     book.write()
-    ctx: Any = Context()
+    ctx = fake_context()
     check_ledger(ctx, book)
     assert ctx.checks["no acknowledged API write is lost"][0] is None
 
@@ -125,7 +113,7 @@ def test_the_recovery_point_is_told_and_what_is_older_must_be_there(
     for _ in range(4):
         book.write()
     api.maps[:] = [f"entry-{number:06d}" for number in there]
-    ctx: Any = Context()
+    ctx = fake_context()
     _report(ctx, book, {0, 1}, 2.5, 61.0)
     assert ctx.checks["what was written before the snapshot is there"][0] is before_ok
     assert ctx.checks["recovery point"][0] is point_ok
@@ -142,33 +130,6 @@ def test_without_one_acknowledged_write_nothing_is_broken() -> None:
         _write(book)
 
 
-class Restoring:
-    """A drill context whose steps are noted."""
-
-    def __init__(self, inventory: Any, api: Any) -> None:
-        self.said: list[str] = []
-        self.targets = ("cp1", "cp2")
-        self.cluster = SimpleNamespace(
-            inventory=inventory, api=api, hosts=None, settings=Settings(), note=lambda *_: None
-        )
-        self.undos = SimpleNamespace(add=lambda what, _undo: self.said.append(f"undo: {what}"))
-        self.check = lambda name, ok, actual, expected: self.said.append(f"{name}: {ok}")  # noqa: ARG005
-
-    @contextmanager
-    def fault(self, fault: Any) -> Any:
-        self.said.append(f"lost: {', '.join(fault.lost)} of {', '.join(fault.nodes)}")
-        yield
-        self.said.append(f"healed, restored data kept: {fault.kept}")
-
-    @contextmanager
-    def step(self, _subject: str, name: str) -> Any:
-        self.said.append(name)
-        yield
-
-    def wait_answering(self, probes: str, **_options: Any) -> None:
-        self.said.append(f"answering {probes}")
-
-
 def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it_serves(
     make_inventory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,7 +137,7 @@ def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it
     api.apply = lambda _objects: None
     api.etcd_members = list
     api.wait = lambda _what, lacks, setting: lacks()  # noqa: ARG005
-    ctx: Any = Restoring(make_inventory(), api)
+    ctx = fake_context("cp1", "cp2", inventory=make_inventory(), api=api)
     monkeypatch.setattr(etcd_quorum_restored, "pause", lambda _s: None)
     monkeypatch.setattr(etcd_quorum_restored, "read_list", lambda _hosts, _node: [])
     kept: list[str] = []
@@ -192,9 +153,12 @@ def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it
     monkeypatch.setattr(etcd_quorum_restored, "take_snapshot", snapshot)
     monkeypatch.setattr(etcd_quorum_restored.QuorumGone, "restore", restore)
     DRILLS[0].run(ctx)
-    assert ctx.said[0] == "undo: the ledger"
-    assert "lost: cp1, cp2 of cp1, cp2, cp3" in ctx.said
-    assert "healed, restored data kept: True" in ctx.said
-    assert ctx.said[-3:] == [
-        "what was written before the snapshot is there: True", "recovery point: True", "recovery time: True",
-    ]  # fmt: skip
+    assert ctx.log[0] == "undo: the ledger"
+    (fault,) = ctx.faults
+    assert (fault.lost, fault.nodes) == (("cp1", "cp2"), ("cp1", "cp2", "cp3"))
+    assert fault.kept
+    assert [(name, ok) for name, (ok, _) in ctx.checks.items()] == [
+        ("what was written before the snapshot is there", True),
+        ("recovery point", True),
+        ("recovery time", True),
+    ]

@@ -1,11 +1,10 @@
 # ruff: noqa: S311 - the choices of a drill are recorded, not secret
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_context import fake_context
 
 from kubedrill.cluster.etcd import Member
 from kubedrill.config import Settings
@@ -89,26 +88,8 @@ def test_a_drill_is_available_where_one_candidate_is_and_takes_that_one(
     )
 
 
-class Context:
-    """A drill under way that notes its steps."""
-
-    def __init__(self, inventory: Any, **api: Any) -> None:
-        self.said: list[str] = []
-        self.target, self.cluster = "w1", survey(inventory, **api).cluster
-
-    @contextmanager
-    def fault(self, fault: Any) -> Iterator[None]:
-        self.said.append(f"inject on {fault.subject}")
-        yield
-        self.said.append("heal")
-
-    @contextmanager
-    def step(self, subject: str, name: str, **_data: Any) -> Iterator[None]:
-        self.said.append(f"{subject}: {name}")
-        yield
-
-    def wait_answering(self, probes: str, **_options: Any) -> None:
-        self.said.append(f"answering {probes}")
+def context(inventory: Any, **api: Any) -> Any:
+    return fake_context("w1", inventory=inventory, api=SimpleNamespace(**api))
 
 
 def waits(what: str, lacks: Any, *, setting: str) -> None:
@@ -120,11 +101,11 @@ def waits(what: str, lacks: Any, *, setting: str) -> None:
 def test_the_fault_lasts_until_it_was_seen_and_survived_then_it_is_healed(
     make_inventory: Any, answered: bool
 ) -> None:
-    ctx: Any = Context(make_inventory(), ready=lambda _node: True, wait=waits)
-    drill(["w1"], until=lambda c: c.said.append("seen"), hold_s=0.001, answered=answered).run(ctx)
+    ctx = context(make_inventory(), ready=lambda _node: True, wait=waits)
+    drill(["w1"], until=lambda c: c.log.append("seen"), hold_s=0.001, answered=answered).run(ctx)
     between = ["seen", "w1: test: for 0.001 s"]
     between += ["w1: test: until every probe is answered", "answering *"] if answered else []
-    assert ctx.said == ["inject on w1", *between, "heal", "w1: healed: until Ready"]
+    assert ctx.log == ["test of w1", *between, "heal w1", "w1: healed: until Ready"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +116,7 @@ def test_an_address_that_two_nodes_hold_has_moved_when_one_other_has_it(
     make_inventory: Any, holders: list[str], moved: bool
 ) -> None:
     seen: list[bool] = []
-    ctx: Any = Context(
+    ctx = context(
         make_inventory(),
         vip_holders=lambda: holders,
         wait=lambda _what, lacks, setting: seen.append(lacks() is None),  # noqa: ARG005
@@ -147,7 +128,7 @@ def test_an_address_that_two_nodes_hold_has_moved_when_one_other_has_it(
 def test_a_frozen_leader_s_own_word_does_not_count(make_inventory: Any) -> None:
     seen: list[bool] = []
     members = [Member("w1", 1, 1), Member("cp2", 2, 1), Member("cp3", 3, error="down")]
-    ctx: Any = Context(
+    ctx = context(
         make_inventory(),
         etcd_members=lambda: members,
         wait=lambda _what, lacks, setting: seen.append(lacks() is None),  # noqa: ARG005

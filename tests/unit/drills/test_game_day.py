@@ -3,7 +3,6 @@
 # ruff: noqa: S311 - the choices of a drill are recorded, not secret
 import random
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from fake_context import fake_context
 
 from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.base.model import NS, Budget
@@ -110,39 +110,11 @@ class Drill:
         self.said.append(f"broke {', '.join(ctx.targets)}")
 
 
-@dataclass
-class Context:
-    cluster: Any
-    app: Any
-    targets: tuple[str, ...]
-    said: list[str]
-    writer: Any = None
-    rng: random.Random = field(default_factory=lambda: random.Random(1))
-
-    @property
-    def undos(self) -> Any:
-        return SimpleNamespace(add=lambda what, _undo: self.said.append(f"undo of {what}"))
-
-    @contextmanager
-    def step(self, _subject: str, name: str) -> Any:
-        self.said.append(name)
-        yield
-
-    def event(self, *_: Any, **__: Any) -> None: ...
-
-    def wait_answering(self, probes: str, **_options: Any) -> None:
-        self.said.append(f"answering {probes}")
-
-    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
-        assert expected
-        self.said.append(f"{name}: {ok}, {actual}")
-
-
 @pytest.fixture
 def day(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A game day of entries on a cluster in memory, whose prober stands on w2."""
 
-    def make(drill: Drill, *entries: str, problems: list[str] | None = None) -> Context:
+    def make(drill: Drill, *entries: str, problems: list[str] | None = None) -> Any:
         said = drill.said
         away = [ApiUnavailable("GET pods: the connection was closed")]
 
@@ -154,13 +126,6 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         api: Any = ClusterApi.__new__(ClusterApi)  # its way of waiting, without a cluster
         api.pods, api.settings = pods, Settings.model_validate({"timeouts": {"api_up": 5}})
         settings = Settings.model_validate({"timeouts": {"recovery": 0.01}})
-        cluster = SimpleNamespace(
-            api=api,
-            hosts=None,
-            inventory=None,
-            settings=settings,
-            note=lambda _s, text: said.append(text),
-        )
         app = SimpleNamespace(deploy=lambda: said.append("app deployed"))
         monkeypatch.setitem(ALL, drill.name, drill)
         monkeypatch.setattr(game_day, "pause", lambda _s: None)
@@ -183,8 +148,14 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         )
         monkeypatch.setattr(game_day, "Ledger", lambda _api: ledger)
         monkeypatch.setattr(game_day, "OrderUsers", lambda _ctx: users)
-        writer = SimpleNamespace(flush=lambda: None, path="x")
-        return Context(cluster, app, ("30 min", *entries), said, writer)
+        return fake_context(
+            "30 min",
+            *entries,
+            app=app,
+            log=said,
+            api=api,
+            settings=settings,
+        )
 
     return make
 
@@ -197,9 +168,10 @@ def test_each_round_rests_breaks_and_recovers_and_spares_the_prober(day: Any) ->
     assert "broke w2" not in said
     first = said.index("broke w1")
     assert said[1:first] == [
-        "rest of 15 s before round 1", "app deployed", "orders complete", "answering *", "round 1: pod-killed",
+        "game day: rest of 15 s before round 1", "app deployed", "orders complete", "answering *",
+        "w1: round 1: pod-killed", "round 1: pod-killed",
     ]  # fmt: skip
-    assert said[first + 1] == "recover from round 1"
+    assert said[first + 1] == "game day: recover from round 1"
     assert "rounds were made: True, 3 rounds" in said
     assert said.index("orders settled") < said.index("rounds were made: True, 3 rounds")
     assert said[-1] == "no acknowledged API write is lost: True, 0 of 1 lost, 0 unknown, 0 refused"

@@ -3,12 +3,11 @@
 Who orders, what is waited for, and what their ledger says in the end.
 """
 
-import random
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_context import fake_context
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.config import Settings
@@ -17,38 +16,16 @@ from kubedrill.drills.game_day.orders import OrderUsers
 from kubedrill.orders.ledger import ACKNOWLEDGED, NS, Ledger, Write
 
 
-class Context:
-    """A drill's context on a cluster whose order service answers what it is told."""
+class Waiting:
+    """An API whose waits ask until there is no problem left, and are remembered."""
 
-    def __init__(self, tmp_path: Any, statuses: list[Any], rate: float = 10) -> None:
-        self.notes: list[str] = []
-        self.checks: list[tuple[str, bool | None]] = []
-        self.events: list[str] = []
-        self.waited: list[str] = []
-        self.statuses = statuses
-        settings = Settings.model_validate({"game_day": {"orders_per_s": rate}})
-        api = SimpleNamespace(wait=self._wait)
-        self.cluster = SimpleNamespace(
-            api=api, settings=settings, inventory=SimpleNamespace(endpoint_address="10.0.0.9"),
-            note=lambda _subject, text: self.notes.append(text),
-        )  # fmt: skip
-        self.rng = random.Random(1)  # noqa: S311 - a drill's recorded choices
-        self.writer = SimpleNamespace(path=tmp_path / "game-day.jsonl")
+    def __init__(self) -> None:
+        self.problems: list[str] = []
 
-    def _wait(self, what: str, lacks: Any, *, setting: str) -> None:
-        while (problem := lacks()) is not None:
-            self.waited.append(problem)
+    def wait(self, what: str, find_problem: Any, *, setting: str) -> None:
+        while (problem := find_problem()) is not None:
+            self.problems.append(problem)
         assert (what, setting) == ("the order service to be complete", "recovery")
-
-    @contextmanager
-    def step(self, *_: str) -> Any:
-        yield
-
-    def event(self, _lane: str, _subject: str, text: str) -> None:
-        self.events.append(text)
-
-    def check(self, name: str, ok: bool | None, _found: str, _expected: str) -> None:
-        self.checks.append((name, ok))
 
 
 class Orders:
@@ -88,8 +65,14 @@ def book(count: int, lost: int = 0) -> Ledger:
 def users(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     def make(
         statuses: list[Any], ledger: Ledger | None = None, rate: float = 10
-    ) -> tuple[OrderUsers, Context, Orders]:
-        ctx, orders = Context(tmp_path, statuses, rate), Orders(ledger)
+    ) -> tuple[OrderUsers, Any, Orders]:
+        ctx = fake_context(
+            path=tmp_path / "game-day.jsonl",
+            api=Waiting(),
+            inventory=SimpleNamespace(endpoint_address="10.0.0.9"),
+            settings=Settings.model_validate({"game_day": {"orders_per_s": rate}}),
+        )
+        orders = Orders(ledger)
         service = SimpleNamespace(
             status=lambda: statuses.pop(0) if len(statuses) > 1 else statuses[0]
         )
@@ -114,28 +97,29 @@ def test_nobody_orders_where_nothing_is_deployed_or_nobody_shall_and_that_is_tol
     with who:
         who.wait_complete()
         who.settle()
-    assert why in ctx.notes[0]
-    assert (ctx.checks, orders.ended) == ([], False)
+    assert why in ctx.log[0]
+    assert (ctx.checks, orders.ended) == ({}, False)
 
 
 def test_users_order_from_a_complete_service_and_every_order_is_looked_for(users: Any) -> None:
     ill = SimpleNamespace(version="v1", problem="database: 2 ready, expected 3")
     who, ctx, orders = users([ill, ill, WELL], book(300))
     with who:
-        assert ctx.waited == ["database: 2 ready, expected 3"]
+        assert ctx.cluster.api.problems == ["database: 2 ready, expected 3"]
         who.settle()
     assert orders.plan.url.startswith("http://10.0.0.9:")
     assert (orders.plan.writes_per_s, orders.path.suffix, orders.ended) == (10, ".ledger", True)
-    assert {ok for _, ok in ctx.checks} == {True}
-    assert "no order was acknowledged for" in ctx.events[-1]
+    assert {ok for ok, _ in ctx.checks.values()} == {True}
+    assert "no order was acknowledged for" in "".join(ctx.log)
 
 
 def test_a_lost_order_fails_and_traffic_that_died_proves_nothing(users: Any) -> None:
     who, ctx, _ = users([WELL], book(300, lost=1))
     with who:
         who.settle()
-    assert ("every acknowledged order is there", False) in ctx.checks
+    assert ctx.checks["every acknowledged order is there"][0] is False
     who, ctx, _ = users([WELL], None)
     with who:
         who.settle()
-    assert ctx.checks == [("every acknowledged order is there", None)]
+    assert list(ctx.checks) == ["every acknowledged order is there"]
+    assert ctx.checks["every acknowledged order is there"][0] is None

@@ -5,14 +5,13 @@ By which ways they send, and what they judge.
 
 from __future__ import annotations
 
-import random
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_context import fake_context
 
-from kubedrill.core.undo import Undos
 from kubedrill.drills import ALL, order_rotations
 from kubedrill.drills.order_rotations import DRILLS
 from kubedrill.orders import pki
@@ -25,34 +24,13 @@ if TYPE_CHECKING:
 BY_WHAT = {drill.what: drill for drill in DRILLS}
 
 
-class Context:
-    """Remembers checks and steps."""
-
-    def __init__(self, folder: Path) -> None:
-        self.checks: dict[str, bool | None] = {}
-        self.said: dict[str, str] = {}
-        self.spans: list[tuple[str, str]] = []
-        self.undos = Undos()
-        self.target = "kubedrill-orders/it"
-        self.writer = SimpleNamespace(path=folder / "drill.jsonl")
-        self.rng = random.Random(1)  # noqa: S311 - a test's seed
-        inventory = SimpleNamespace(
-            endpoint_address="10.0.0.1", nodes=[SimpleNamespace(address="10.0.0.2")]
-        )
-        self.cluster = SimpleNamespace(
-            api=None, settings=SimpleNamespace(timeouts=None), inventory=inventory
-        )
-
-    @contextmanager
-    def step(self, _subject: str, name: str, lane: str = "step") -> Iterator[None]:
-        self.spans.append((lane, name))
-        yield
-
-    def event(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def check(self, name: str, ok: bool | None, actual: str, _expected: str) -> None:
-        self.checks[name], self.said[name] = ok, actual
+def context(folder: Path) -> Any:
+    nodes = [SimpleNamespace(address="10.0.0.2")]
+    return fake_context(
+        "kubedrill-orders/it",
+        path=folder / "drill.jsonl",
+        inventory=SimpleNamespace(endpoint_address="10.0.0.1", nodes=nodes),
+    )
 
 
 class Live:
@@ -145,12 +123,12 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Live:
 def test_orders_are_sent_by_both_ways_and_every_request_counts(
     live: Live, tmp_path: Path, what: str, check: str
 ) -> None:
-    ctx: Any = Context(tmp_path)
+    ctx = context(tmp_path)
     BY_WHAT[what].run(ctx)
-    assert ctx.checks[check] is True
-    assert {name for name, ok in ctx.checks.items() if not ok} == set()
+    assert ctx.checks[check][0] is True
+    assert {name for name, (ok, _) in ctx.checks.items() if not ok} == set()
     assert {name.partition(":")[0] for name in ctx.checks} == {"node port", "ingress", check}
-    assert ("fault", f"rotate {what}") in ctx.spans
+    assert f"fault on kubedrill-orders/it: rotate {what}" in ctx.log
     (plain, plain_file), (tls, tls_file) = live.plans
     assert (plain.url, tls.url) == ("http://10.0.0.1:30081", "https://10.0.0.1:30443")
     assert (plain_file, tls_file) == ("drill.node.ledger", "drill.ingress.ledger")
@@ -164,15 +142,17 @@ def test_one_failed_request_is_a_failure_though_its_repetition_was_acknowledged(
     live: Live, tmp_path: Path
 ) -> None:
     live.failed = {"http-503": 1}
-    ctx: Any = Context(tmp_path)
+    ctx = context(tmp_path)
     BY_WHAT["passwords"].run(ctx)
-    assert [name for name, ok in ctx.checks.items() if not ok] == ["ingress: no request failed"]
-    assert ctx.said["ingress: no request failed"] == "1 write http-503"
+    assert [name for name, (ok, _) in ctx.checks.items() if not ok] == [
+        "ingress: no request failed"
+    ]
+    assert ctx.checks["ingress: no request failed"][1] == "1 write http-503"
 
 
 def test_the_service_goes_to_its_other_version_and_back(live: Live, tmp_path: Path) -> None:
     live.versions = ["v2"]
-    BY_WHAT["version"].run(Context(tmp_path))  # type: ignore[arg-type]
+    BY_WHAT["version"].run(context(tmp_path))
     assert live.versions == ["v2", "v1", "v2"]
 
 
@@ -183,7 +163,7 @@ def test_what_was_there_is_put_back_when_the_drill_dies(
     live: Live, tmp_path: Path, what: str, seen: list[str]
 ) -> None:
     live.breaks = True
-    ctx: Any = Context(tmp_path)
+    ctx = context(tmp_path)
     with pytest.raises(OSError):  # noqa: PT011 - whatever ends it
         BY_WHAT[what].run(ctx)
     ctx.undos.unwind()

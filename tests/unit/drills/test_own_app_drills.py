@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fake_context import fake_context
 
 from kubedrill.base.model import Connection
 from kubedrill.config import Settings
@@ -69,15 +70,9 @@ def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
     api = SimpleNamespace(
         pods=lambda *_: [SimpleNamespace(spec=SimpleNamespace(tolerations=[kept]))]
     )
-    said: list[Any] = []
-    ctx: Any = SimpleNamespace(
-        app=one.app,
-        cluster=SimpleNamespace(settings=one.cluster.settings, api=api),
-        target="w1",
-        check=lambda *each: said.append(each),
-    )
+    ctx = fake_context("w1", app=one.app, settings=one.cluster.settings, api=api)
     ALL["failover-worker"].run(ctx)
-    assert [each[1] for each in said] == [ok]
+    assert [found for found, _ in ctx.checks.values()] == [ok]
 
 
 def test_its_probes_take_any_good_answer_at_the_name_that_it_has() -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from fake_context import fake_context
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import NS
 from kubedrill.cluster.playbooks import KillPlaybook, TaskEvent
 from kubedrill.config import Settings
-from kubedrill.core.undo import Undos
 from kubedrill.drills import ALL, upgrade_rolled_back
 from kubedrill.drills.upgrade_interrupted import MARK
 from kubedrill.drills.upgrade_rolled_back import (
@@ -48,26 +48,6 @@ HAPPENED = [
 ]
 
 
-class Context:
-    """A drill's checks and events."""
-
-    def __init__(self, target: str = "cp2", **cluster: Any) -> None:
-        self.target, self.targets, self.said = target, (target,), list[str]()
-        self.checks: dict[str, tuple[bool | None, str]] = {}
-        self.cluster, self.undos = SimpleNamespace(**cluster), Undos()
-
-    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
-        assert expected
-        self.checks[name] = (ok, actual)
-
-    def event(self, _lane: str, subject: str, name: str) -> None:
-        self.said.append(f"{subject}: {name}")
-
-    @contextmanager
-    def step(self, *_: Any, **__: Any) -> Iterator[None]:
-        yield
-
-
 def moments(happened: list[TaskEvent] = HAPPENED) -> Moments:
     found = Moments()
     for one in happened:
@@ -95,7 +75,7 @@ def test_the_first_of_each_moment_counts() -> None:
 def report(
     lost: set[int], acked: dict[int, float], found: Moments | None = None
 ) -> dict[str, tuple[bool | None, str]]:
-    ctx: Any = Context()
+    ctx = fake_context("cp2")
     ledger: Any = SimpleNamespace(acknowledged=acked, lost=lambda: sorted(lost))
     _report(ctx, ledger, found or moments(), 90.0, 75.0)
     return dict(ctx.checks)
@@ -189,10 +169,10 @@ def test_the_upgrade_is_killed_as_the_targets_turn_begins(
             watch(event(*one))
 
     monkeypatch.setattr(upgrade_rolled_back, "run_upgrade", play)
-    ctx: Any = Context(api=versions(**kubelets))
+    ctx = fake_context("cp2", api=versions(**kubelets))
     _upgrade_half_way(ctx, "v1.36.3", Moments())
     assert ctx.checks["the upgrade ended half-way"][0] is ok
-    assert bool(ctx.said) == (happening[-1][1] == "cp2")
+    assert any("kill -9" in line for line in ctx.log) == (happening[-1][1] == "cp2")
 
 
 def test_it_is_not_run_where_it_proves_nothing(
@@ -254,7 +234,7 @@ def running(
     hosts = SimpleNamespace(
         read=lambda _name, _line: SimpleNamespace(stdout="Kubernetes v1.35.4\n")
     )
-    ctx: Any = Context(inventory=make_inventory(), api=None, hosts=hosts)
+    ctx = fake_context("cp2", inventory=make_inventory(), hosts=hosts)
     for name, value in {
         "choose_release": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)], "Writing": writing,
         "_upgrade_half_way": half_way,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
+from fake_context import fake_context
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.playbooks import KillPlaybook, TaskEvent
-from kubedrill.config import Settings
 from kubedrill.drills import ALL, upgrade_interrupted, upgrade_refused
 from kubedrill.drills.upgrade_interrupted import (
     MARK,
@@ -26,36 +25,11 @@ from kubedrill.drills.upgrade_interrupted import (
 )
 from kubedrill.drills.upgrade_refused import CORRUPT_PART, corrupt_bundle, little_disk
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "upgrade" / "tasks"
 
 
-class Context:
-    """A drill under way whose playbook is a list of events."""
-
-    def __init__(self, inventory: Any, target: str) -> None:
-        self.target, self.said, self.cluster = (
-            target,
-            [],
-            SimpleNamespace(inventory=inventory, settings=Settings()),
-        )
-        self.cluster.api = SimpleNamespace(wait=lambda *_, **__: None, ready=lambda _: True)
-        self.progress = SimpleNamespace(note=lambda *_: None)
-
-    @contextmanager
-    def fault(self, fault: Any) -> Iterator[None]:
-        self.said.append(f"{fault.name} {fault.subject}")
-        yield
-        self.said.append(f"heal {fault.subject}")
-
-    @contextmanager
-    def step(self, *_: Any, **__: Any) -> Iterator[None]:
-        yield
-
-    def event(self, _lane: str, subject: str, name: str) -> None:
-        self.said.append(f"{subject}: {name}")
+def booted() -> Any:
+    return SimpleNamespace(wait=lambda *_, **__: None, ready=lambda _: True)
 
 
 def events(*each: tuple[str, str, str]) -> list[TaskEvent]:
@@ -98,7 +72,7 @@ def test_the_playbook_is_killed_on_the_target_only(
 ) -> None:
     happening = events(("start", "cp1", SWAP), ("start", target, moment), ("start", "w2", RESTART))
     seen = playing(monkeypatch, happening)
-    ctx: Any = Context(make_inventory(), target)
+    ctx = fake_context(target, inventory=make_inventory())
     assert f"killed on {target}" in upgrade_interrupted.killed(ctx, "v1.36.3")
     assert seen[-1] == f"{target} {moment}"
 
@@ -107,7 +81,7 @@ def test_an_upgrade_that_never_came_to_the_moment_is_told(
     make_inventory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     playing(monkeypatch, events(("start", "cp1", SWAP)))
-    ctx: Any = Context(make_inventory(), "cp2")
+    ctx = fake_context("cp2", inventory=make_inventory(), api=booted())
     assert upgrade_interrupted.killed(ctx, "v1.36.3") == ""
 
 
@@ -116,9 +90,9 @@ def test_a_workers_power_is_cut_once_and_given_back_when_the_playbook_has_ended(
 ) -> None:
     happening = events(("start", "w2", RESTART), ("start", "w1", RESTART), ("start", "w1", RESTART))
     playing(monkeypatch, happening, StepFailed("w1 unreachable"))
-    ctx: Any = Context(make_inventory(), "w1")
+    ctx = fake_context("w1", inventory=make_inventory(), api=booted())
     assert upgrade_interrupted.power_lost(ctx, "v1.36.3") == "w1 unreachable"
-    assert ctx.said == ["power off w1", "heal w1"]
+    assert ctx.log == ["power off of w1", "heal w1", "w1: boot: until Ready"]
 
 
 def test_a_control_plane_is_lost_only_after_it_is_done_and_when_another_begins(
@@ -128,16 +102,16 @@ def test_a_control_plane_is_lost_only_after_it_is_done_and_when_another_begins(
         ("start", "cp1", MARK), ("start", "cp1", "Remove the annotation"), ("start", "cp2", MARK)
     )
     playing(monkeypatch, before, StepFailed("failed for another reason"))
-    early: Any = Context(make_inventory(), "cp1")
+    early = fake_context("cp1", inventory=make_inventory(), api=booted())
     upgrade_interrupted.power_lost(early, "v1.36.3")
-    assert early.said == []
+    assert early.log == ["cp1: boot: until Ready"]
     after = events(
         ("start", "cp1", MARK), ("changed", "cp1", "Remove the annotation"), ("start", "cp2", MARK)
     )
     playing(monkeypatch, after, StepFailed("cp1 unreachable"))
-    ctx: Any = Context(make_inventory(), "cp1")
+    ctx = fake_context("cp1", inventory=make_inventory(), api=booted())
     assert upgrade_interrupted.power_lost(ctx, "v1.36.3") == "cp1 unreachable"
-    assert ctx.said == ["power off cp1", "heal cp1"]
+    assert ctx.log == ["power off of cp1", "heal cp1", "cp1: boot: until Ready"]
 
 
 def test_nodes_that_it_may_happen_at(make_inventory: Any) -> None:
@@ -162,7 +136,9 @@ def test_a_corrupt_bundle_is_one_whose_part_is_cut_short(
     (real / "bundle.json").write_text("{}")
     (real / CORRUPT_PART).write_bytes(b"x" * (2 << 20))
     (real / "bin" / "kubeadm").write_bytes(b"y")
-    ctx: Any = Context(make_inventory(cluster_bundles_source=str(tmp_path / "bundles")), "cp1")
+    ctx = fake_context(
+        "cp1", inventory=make_inventory(cluster_bundles_source=str(tmp_path / "bundles"))
+    )
     with corrupt_bundle(ctx, "v1.36.3") as (variables, words):
         copy = Path(variables["cluster_bundles_source"]) / "v1.36.3-amd64"
         assert (copy / CORRUPT_PART).stat().st_size == 1 << 20
@@ -176,11 +152,11 @@ def test_where_a_disk_cannot_be_filled_more_is_asked_for(
     make_inventory: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upgrade_refused.DiskFull, "available", lambda *_: "it is a container")
-    ctx: Any = Context(make_inventory(), "w1")
+    ctx = fake_context("w1", inventory=make_inventory(), api=booted())
     with little_disk(ctx, "v1.36.3") as (variables, words):
         assert variables["preflight_disk_mib_upgrade"] > 10**8
         assert words == "w1 has "
-    assert ctx.said == [
+    assert ctx.log == [
         "w1: its disk is not filled (it is a container); more is asked for than it has"
     ]
 
