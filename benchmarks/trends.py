@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "recor
 
 from nights import NOTHING, Planted, make_nights, seeded
 
-from kubedrill.history.trends import Change, Rules, Trend, look
+from kubedrill.history.trends import Change, Rules, Trend, find_trends
 
 if TYPE_CHECKING:
     import random
@@ -50,7 +50,7 @@ def detected(
     """The share of histories in which the planted regression is told as worse."""
     found = 0
     for _ in range(histories):
-        seen = look(make_nights(rng, before + since, changed=since, planted=planted), RULES)
+        seen = find_trends(make_nights(rng, before + since, changed=since, planted=planted), RULES)
         found += any(hit(trend, planted) for trend in seen.worse)
     return found / histories
 
@@ -59,7 +59,9 @@ def alarms(rng: random.Random, histories: int, count: int, **noise: Any) -> dict
     """How many looks at nights without any change of the product told what."""
     told = {"flagged": 0, "host or noise": 0}
     for _ in range(histories):
-        changes = {trend.change for trend in look(make_nights(rng, count, **noise), RULES).trends}
+        changes = {
+            trend.change for trend in find_trends(make_nights(rng, count, **noise), RULES).trends
+        }
         told["flagged"] += bool(changes & {Change.WORSE, Change.BETTER})
         told["host or noise"] += bool(changes & {Change.HOST, Change.NOISE})
     return told

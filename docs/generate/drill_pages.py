@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from markdown import duration, sentence, table
 
-from kubedrill.core.drill import Leaves
+from kubedrill.base.model import Leaves
 from kubedrill.drills import ALL
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _entry(drill: Drill) -> str:
         f"- Limits: {limits(drill)} ({drill.limits_because}).",
     ]
     if drill.leaves is not Leaves.UNCHANGED:
-        facts.append(f"- Leaves {drill.leaves.value}.")
+        facts.append(f"- Leaves {drill.leaves.text}.")
     return f"## {drill.name}\n\n{sentence(drill.title)}\n\n" + "\n".join(facts)
 
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from markdown import table
 
+from kubedrill.base.document import schema_text
 from kubedrill.cli.documents import SCHEMAS
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
 
 def files() -> dict[str, str]:
-    """Return the schemas that come from the command line's models."""
-    texts = {}
+    """Return the schemas that come from models: verdict.json's and the command line's."""
+    texts = {"verdict.schema.json": schema_text()}
     for name, model in SCHEMAS.items():
         schema = model.model_json_schema(mode="serialization", by_alias=True)
         schema["title"] = schema.pop("description").rstrip(".")

@@ -13,29 +13,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from nights import (
     Planted,
-    budget_entry,
     drill_entry,
+    failed_check,
+    limit_entry,
     make_nights,
-    run_entry,
+    run_document,
     seeded,
     series_of_outages,
 )
 from playwright.sync_api import Browser, Page, expect
 
+from kubedrill.base.document import NotRun
 from kubedrill.base.model import VerdictKind
-from kubedrill.history.entry import NotRun
 from kubedrill.site.write import write_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import RunDocument
 
 HOSTILE = '"><img src=x onerror=alert(1)></script><script>alert(2)</script>'
 
 
-def history() -> list[RunEntry]:
+def history() -> list[RunDocument]:
     """45 nights of 3+2, the last 10 with the API's outage doubled; some of 1+1.
 
     One that failed; hostile text.
@@ -47,9 +48,9 @@ def history() -> list[RunEntry]:
     ]
     bad = drill_entry(
         "cluster-upgrade", 60, topology="1+1", after="1.36.3", verdict=VerdictKind.FAIL, reason=HOSTILE,
-        budgets=(budget_entry("api-*", 9.0),), failed_checks=("no residue",),
+        predicted=(limit_entry("api-*", 9.0),), checks=(failed_check("no residue"),),
     )  # fmt: skip
-    failed = run_entry(
+    failed = run_document(
         [bad], 60, run="hostile", cluster=HOSTILE, not_run=(NotRun(name="latency", reason=HOSTILE),)
     )
     return [*nights, *renamed, failed]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mutantkit import Called, healthy, on_record
 from recordkit import Kit, at
 
-from kubedrill.base.model import Check, OutageLimit, Span
+from kubedrill.base.model import Check, CheckId, OutageLimit, Span
 
 INCONCLUSIVE, PASS, FAIL, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.FAIL, Called.ABORTED
 
@@ -30,14 +30,14 @@ def outage_around_its_limit(kit: Kit) -> None:
     kit.fail("api-write", 6, 8)
 
 
-@on_record(FAIL, "6 requests of * failed, at most 5 may")
+@on_record(FAIL, "6 of 600 requests of * failed, 5 allowed")
 def too_many_requests_failed(kit: Kit) -> None:
     """No outage was long, but one request more failed than may."""
     kit.fail("api-write", 6, 9, every=5)
     kit.limits = [OutageLimit("*", 2.0, 0.5, (), 5)]
 
 
-@on_record(FAIL, "20 requests of * failed, at most 5 may")
+@on_record(FAIL, "20 of 600 requests of * failed, 5 allowed")
 def every_third_request_fails(kit: Kit) -> None:
     """One of three endpoints is dead for six seconds: many outages, all of them short."""
     kit.fail("app-nodeport-new", 6, 12, every=3)
@@ -108,13 +108,13 @@ def no_check(kit: Kit) -> None:
     kit.checks = []
 
 
-@on_record(INCONCLUSIVE, "the record lacks the check 'healthy after'")
+@on_record(INCONCLUSIVE, "the record has no check 'healthy-after'")
 def health_after_not_checked(kit: Kit) -> None:
     """The drill was completed without a look at the cluster afterwards."""
     kit.checks = [check for check in kit.checks if check.name != "healthy after"]
 
 
-@on_record(INCONCLUSIVE, "the record lacks the check 'no residue'")
+@on_record(INCONCLUSIVE, "the record has no check 'no-leftovers'")
 def residue_not_looked_for(kit: Kit) -> None:
     """The drill was completed without a look for what the fault had left."""
     kit.checks = [check for check in kit.checks if check.name != "no residue"]
@@ -123,7 +123,7 @@ def residue_not_looked_for(kit: Kit) -> None:
 @on_record(FAIL, "no residue: found w1 is cordoned, expected nothing")
 def residue_left(kit: Kit) -> None:
     """The drill left a node cordoned."""
-    kit.checks[-1] = Check("no residue", False, "w1 is cordoned", "nothing")
+    kit.checks[-1] = Check("no leftovers", False, "w1 is cordoned", "nothing", CheckId.NO_LEFTOVERS)
 
 
 @on_record(FAIL, "everything was healed: found")
@@ -137,13 +137,17 @@ def stuck_undo(kit: Kit) -> None:
 @on_record(INCONCLUSIVE, "healthy after could not be found out")
 def check_unknown(kit: Kit) -> None:
     """Whether the cluster was healthy afterwards could not be found out."""
-    kit.checks.append(Check("healthy after", None, "the API did not answer", "no problems"))
+    kit.checks.append(
+        Check("healthy after", None, "the API did not answer", "no problems", CheckId.HEALTHY_AFTER)
+    )
 
 
 @on_record(FAIL, "healthy after: found etcd has 2 members")
 def check_overwritten(kit: Kit) -> None:
     """A check failed, and was then written again as passed."""
-    kit.checks.insert(0, Check("healthy after", False, "etcd has 2 members", "3"))
+    kit.checks.insert(
+        0, Check("healthy after", False, "etcd has 2 members", "3", CheckId.HEALTHY_AFTER)
+    )
 
 
 @on_record(INCONCLUSIVE, "the drill ended with an error: KeyError")
@@ -174,7 +178,9 @@ def unhealthy_before(kit: Kit) -> Kit:
     kit = Kit(*kit.specs)
     kit.header = replace(kit.header, probes=())
     kit.ticks, kit.spans, kit.limits, kit.clocks = {}, [], [], []
-    kit.checks = [Check("healthy before", False, "w1 is NotReady", "no problems")]
+    kit.checks = [
+        Check("healthy before", False, "w1 is NotReady", "no problems", CheckId.HEALTHY_BEFORE)
+    ]
     kit.ended, kit.reason = (
         "aborted",
         "the cluster was not healthy, so it was not touched: w1 is NotReady",

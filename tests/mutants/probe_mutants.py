@@ -160,7 +160,7 @@ def crowded_host(kit: Kit) -> None:
 
 @on_record(
     INCONCLUSIVE,
-    "6 requests of * failed, at most 5 may, but not all of them can be laid to the cluster",
+    "6 of 600 requests of * failed, 5 allowed, but not all of them can be laid to the cluster",
 )
 def too_many_requests_failed_on_a_slow_host(kit: Kit) -> None:
     """One request more failed than may, one of them while the harness host was slow."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base.document import ControlEntry, DrillEntry, LimitEntry, RunDocument
 from kubedrill.base.model import VerdictKind
-from kubedrill.history.entry import BudgetEntry, ControlEntry, DrillEntry, RunEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def make_nights(
     slow_share: float = 0.0,
     slow_last: int = 0,
     host_seen: bool = True,
-) -> list[RunEntry]:
+) -> list[RunDocument]:
     """``count`` nights, the last ``changed`` of them with the planted regression.
 
     Each night's host is slow with the chance ``slow_share``, and surely in the last ``slow_last``
@@ -69,7 +69,7 @@ def make_nights(
     return nights if host_seen else [_blindfolded(night) for night in nights]
 
 
-def _blindfolded(night: RunEntry) -> RunEntry:
+def _blindfolded(night: RunDocument) -> RunDocument:
     usual = drill_entry()
     same = {"control": usual.control, "host_lateness_ms": usual.host_lateness_ms}
     return night.model_copy(
@@ -84,12 +84,14 @@ def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> Dri
         {
             "name": name,
             "verdict": VerdictKind.PASS,
-            "reason": "every budget was kept",
-            "started": FIRST + timedelta(days=night),
+            "reason": "every outage stayed within its limit",
+            "title": "",
+            "started": (FIRST + timedelta(days=night)).isoformat(),
             "lasted_s": 100.0,
             "ended": "completed",
-            "before": "1.35.4",
-            "after": "1.36.3" if name == "cluster-upgrade" else "1.35.4",
+            "kubernetes": "1.35.4",
+            "kubernetes_after": "1.36.3" if name == "cluster-upgrade" else "1.35.4",
+            "leaves": "upgraded" if name == "cluster-upgrade" else "unchanged",
             "topology": "3+2",
             "network": "flannel-vxlan",
             "host": "build-1",
@@ -102,36 +104,43 @@ def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> Dri
             "host_lateness_ms": 12.0,
             "tick_s": TICK_S,
             "control": control,
-            "failed_checks": (),
+            "checks": (),
             "host_facts": {"cpus": 2},
-            "budgets": (),
+            "seed": 0,
+            "predicted": (),
+            **dict.fromkeys(("targets", "outages", "probes", "findings", "attributed"), ()),
             **given,
         }
     )
 
 
-def budget_entry(probes: str, longest_s: float, **given: Any) -> BudgetEntry:
-    """One budget whose outage was measured to the tick."""
+def limit_entry(probes: str, longest_s: float, **given: Any) -> LimitEntry:
+    """One outage limit whose outage was measured to the tick."""
     shortest = max(0.0, longest_s - 2 * TICK_S)
     limit = LIMITS[probes]
     verdict = "FAIL" if shortest > limit else "INCONCLUSIVE" if longest_s > limit else "PASS"
-    return BudgetEntry.model_validate(
+    return LimitEntry.model_validate(
         {
             "probes": probes,
             "limit_s": limit,
             "max_failed": None,
             "predicted_s": 1.0,
-            "shortest_s": shortest,
-            "longest_s": longest_s,
-            "open_ended": False,
-            "failed": round(4 * longest_s / TICK_S),
+            "covers": (),
+            "because": (),
+            "text": "",
+            "measured": {
+                "shortest_s": shortest,
+                "longest_s": longest_s,
+                "open_ended": given.pop("open_ended", False),
+                "failed": given.pop("failed", round(4 * longest_s / TICK_S)),
+            },
             "verdict": verdict,
             **given,
         }
     )
 
 
-def run_entry(drills: Sequence[DrillEntry], night: int = 0, **given: Any) -> RunEntry:
+def run_document(drills: Sequence[DrillEntry], night: int = 0, **given: Any) -> RunDocument:
     """One run of some drills."""
     name = f"{FIRST + timedelta(days=night):%Y%m%dT%H%M%SZ}-{night}"
     worst = VerdictKind.worst([drill.verdict for drill in drills])
@@ -140,23 +149,24 @@ def run_entry(drills: Sequence[DrillEntry], night: int = 0, **given: Any) -> Run
         "cluster": "kubedrill",
         "seed": night,
         "verdict": worst,
+        "exit_code": worst.exit_code,
         "drills": drills,
         "not_run": (),
     }
-    return RunEntry.model_validate(values | given)
+    return RunDocument.model_validate(values | given)
 
 
-def series_of_outages(values: Sequence[float], **given: Any) -> list[RunEntry]:
+def series_of_outages(values: Sequence[float], **given: Any) -> list[RunDocument]:
     """One drill over nights with these outages of the API, on a host that is always the same."""
     return [
-        run_entry(
-            [drill_entry(night=night, budgets=(budget_entry("api-*", value),), **given)], night
+        run_document(
+            [drill_entry(night=night, predicted=(limit_entry("api-*", value),), **given)], night
         )
         for night, value in enumerate(values)
     ]
 
 
-def _night(rng: random.Random, number: int, *, planted: Planted, slow: bool) -> RunEntry:
+def _night(rng: random.Random, number: int, *, planted: Planted, slow: bool) -> RunDocument:
     factor = rng.uniform(1.5, 3.0) if slow else 1.0
     control = ControlEntry(
         samples=1000,
@@ -175,8 +185,8 @@ def _night(rng: random.Random, number: int, *, planted: Planted, slow: bool) -> 
             worst_lateness_ms=rng.lognormvariate(5.0, 0.45),
             host_lateness_ms=rng.lognormvariate(2.3, 0.6) * (rng.uniform(2, 6) if slow else 1.0),
             control=control,
-            budgets=tuple(
-                budget_entry(
+            predicted=tuple(
+                limit_entry(
                     probes,
                     seconds,
                     failed=round(4 * seconds / TICK_S * rng.uniform(0.5, 1.0)),
@@ -206,4 +216,9 @@ def _night(rng: random.Random, number: int, *, planted: Planted, slow: bool) -> 
             rarely(0.3, 1.0),
         ),
     ]
-    return run_entry(drills, number)
+    return run_document(drills, number)
+
+
+def failed_check(name: str) -> dict[str, Any]:
+    """A check as the history has it."""
+    return {"name": name, "ok": False, "found": "", "expected": ""}

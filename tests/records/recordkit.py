@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kubedrill.base.model import (
     NS,
     Check,
+    CheckId,
     ClockOffset,
     Connection,
     Event,
@@ -84,9 +85,9 @@ class Kit:
             )
         ]
         self.checks = [
-            Check("healthy before", True, "nothing wrong", "nothing wrong"),
-            Check("healthy after", True, "nothing wrong", "nothing wrong"),
-            Check("no residue", True, "nothing", "nothing"),
+            Check("healthy before", True, "nothing wrong", "nothing wrong", CheckId.HEALTHY_BEFORE),
+            Check("healthy after", True, "nothing wrong", "nothing wrong", CheckId.HEALTHY_AFTER),
+            Check("no leftovers", True, "nothing", "nothing", CheckId.NO_LEFTOVERS),
         ]
         self.header = Header(
             run="20261121-043000", drill="failover-vip", title="Power cut to the holder of the virtual address",

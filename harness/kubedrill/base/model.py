@@ -47,6 +47,23 @@ class VerdictKind(StrEnum):
         return min(verdicts, key=order.index, default=cls.INCONCLUSIVE)
 
 
+class Leaves(StrEnum):
+    """What a drill does to the cluster's version."""
+
+    UNCHANGED = "unchanged"
+    UPGRADED = "upgraded"
+    ROLLED_BACK = "rolled-back"
+
+    @property
+    def text(self) -> str:
+        """The same for people."""
+        return {
+            "unchanged": "the cluster as it was",
+            "upgraded": "the cluster at the newer release",
+            "rolled-back": "the cluster at the older release, with etcd restored from a snapshot",
+        }[self.value]
+
+
 class Vantage(StrEnum):
     """Where a probe stands."""
 
@@ -189,21 +206,27 @@ class OutageLimit:
     max_failed: int | None = None
 
 
-Budget = OutageLimit  # until the drills use the new name
+class CheckId(StrEnum):
+    """Checks that programs look for. Their names are for people, and may be reworded."""
+
+    HEALTHY_BEFORE = "healthy-before"
+    HEALTHY_AFTER = "healthy-after"
+    NO_LEFTOVERS = "no-leftovers"
+    UPGRADED = "upgraded"  # what was expected is the version that was upgraded to
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A yes/no finding that the verdict depends on besides outages.
 
-    For example "healthy before", "healthy after", "no residue", "blocked drain names the budget".
-    ``ok`` None means that it could not be found out: INCONCLUSIVE.
+    ``ok`` None means that it could not be found out: INCONCLUSIVE. ``id`` is for programs.
     """
 
     name: str
     ok: bool | None
-    found: str
+    actual: str
     expected: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +247,7 @@ class Header:
     probes: tuple[ProbeSpec, ...]
     min_samples: int = 50  # a probe with fewer samples than this makes the verdict INCONCLUSIVE
     host: dict[str, Any] = field(default_factory=dict, hash=False)
+    leaves: Leaves = Leaves.UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +346,7 @@ class LimitResult:
     shortest_s: float
     longest_s: float
     open_ended: bool
+    requests: int  # of all probes that it covers
     failed: int
     text: str
 

@@ -1,4 +1,4 @@
-"""kubedrill history: add, list, export, import, thin, trends."""
+"""kubedrill history: add, list, export, import, prune, trends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,13 +17,13 @@ from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
 from kubedrill.cli.drill import find_run
 from kubedrill.cli.options import config_option, output_option
-from kubedrill.cli.trends import exit_code, show_look
+from kubedrill.cli.trends import exit_code, print_trends
 from kubedrill.config import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import DrillEntry, RunDocument
     from kubedrill.history.store import History
 
 _WIDTH = 140
@@ -64,7 +64,7 @@ class _Place:
 )
 @click.pass_context
 def history(context: click.Context, config: Path | None, database: str | None) -> None:
-    """Keep verdicts over nights, and tell honestly what changed."""
+    """Keep verdicts over nights, and find out what changed."""
     settings = load_settings(config)
     context.obj = _Place(settings, settings.history.database if database is None else database)
 
@@ -81,7 +81,7 @@ def history(context: click.Context, config: Path | None, database: str | None) -
 @click.pass_obj
 def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> None:
     """Add a run that ended. RUN is a folder, or a name below reports/. The same run again changes nothing."""
-    from kubedrill.history.read import read_entry  # noqa: PLC0415 - see above
+    from kubedrill.history.read import read_document  # noqa: PLC0415 - see above
 
     directory = find_run(run, place.settings)
     empty = [
@@ -89,12 +89,12 @@ def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> N
     ]
     if empty:
         raise UsageError(f"{', '.join(empty)}: found nothing, expected a name")
-    entry = read_entry(directory).relabelled(
+    document = read_document(directory).relabelled(
         {name: label for name, label in labels.items() if label is not None}
     )
-    with place.open(create=True) as kept:
-        [outcome] = kept.add([entry], replace=replace)
-        click.echo(f"{entry.run} {outcome.value}: {kept.where}")
+    with place.open(create=True) as database:
+        [outcome] = database.add([document], replace=replace)
+        click.echo(f"{document.run} {outcome.value}: {database.where}")
 
 
 @history.command("list")
@@ -109,8 +109,8 @@ def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> N
 @click.pass_obj
 def list_runs(place: _Place, /, last: int, output: str) -> None:
     """List the newest runs and what their drills came to."""
-    with place.open() as kept:
-        runs = kept.runs()
+    with place.open() as database:
+        runs = database.runs()
     if output == "json":
         documents = [run.model_dump(mode="json") for run in runs[-last:]]
         click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
@@ -127,8 +127,8 @@ def export(place: _Place, /, file: Path) -> None:
     """Write all runs to FILE as JSON lines, one run a line."""
     from kubedrill.history.lines import write_lines  # noqa: PLC0415 - see above
 
-    with place.open() as kept:
-        runs = kept.runs()
+    with place.open() as database:
+        runs = database.runs()
     write_lines(runs, file)
     click.echo(f"{len(runs)} runs written to {file}")
 
@@ -145,11 +145,11 @@ def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
     """Add the runs of FILE, all or none. Runs that are there already are left as they are."""
     from kubedrill.history.lines import read_lines  # noqa: PLC0415 - see above
 
-    entries = read_lines(file)
-    with place.open(create=True) as kept:
-        outcomes = [outcome.value for outcome in kept.add(entries, replace=replace)]
+    documents = read_lines(file)
+    with place.open(create=True) as database:
+        outcomes = [outcome.value for outcome in database.add(documents, replace=replace)]
     counts = ", ".join(f"{outcomes.count(each)} {each}" for each in dict.fromkeys(outcomes))
-    click.echo(f"{len(entries)} runs read: {counts or 'nothing to do'}")
+    click.echo(f"{len(documents)} runs read: {counts or 'nothing to do'}")
 
 
 @history.command()
@@ -160,9 +160,9 @@ def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
     metavar="N",
     help="The newest N keep theirs.",
 )
-@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 @click.pass_obj
-def thin(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
+def prune(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     """Remove the records of old runs whose verdicts are in the history.
 
     Verdicts and reports are always kept.
@@ -170,8 +170,8 @@ def thin(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     from kubedrill.history.prune import decide, finish_cut_removals, remove  # noqa: PLC0415 - see above
 
     reports = place.settings.reports_dir
-    with place.open() as kept:
-        known = {entry.run: entry for entry in kept.runs()}
+    with place.open() as database:
+        known = {document.run: document for document in database.runs()}
     decisions = decide(reports, known, keep_records)
     if not dry_run:
         finish_cut_removals(reports)
@@ -191,6 +191,16 @@ def thin(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     click.echo(
         f"{len(gone)} of {len(decisions)} records ({freed:.1f} MB) {'would be removed' if dry_run else 'removed'}"
     )
+
+
+@click.pass_context
+def _thin(context: click.Context, /, **options: Any) -> None:
+    context.forward(prune, **options)
+
+
+history.add_command(
+    click.Command("thin", params=prune.params, callback=_thin, hidden=True, deprecated=True)
+)
 
 
 @history.command()
@@ -239,19 +249,19 @@ def trends(  # noqa: PLR0913 - one for each option
     alarm_rate: float,
     output: str,
 ) -> None:
-    """Tell for each drill and budget: median and worst of n, and what changed.
+    """Show for each drill and outage limit: median and worst of n, and what changed.
 
     Ends with 1 when something got worse.
     """
-    from kubedrill.history.report import look_json  # noqa: PLC0415 - see above
-    from kubedrill.history.trends import Rules, look  # noqa: PLC0415 - see above
+    from kubedrill.history.report import trends_json  # noqa: PLC0415 - see above
+    from kubedrill.history.trends import Rules, find_trends  # noqa: PLC0415 - see above
 
     if before > window:
         raise UsageError(
             f"--before {before} is more than --window {window}; expected at most as many"
         )
-    with context.obj.open() as kept:
-        runs = kept.runs()
+    with context.obj.open() as database:
+        runs = database.runs()
     unknown = sorted(set(drills) - {drill.name for run in runs for drill in run.drills})
     if unknown:
         known = ", ".join(sorted({drill.name for run in runs for drill in run.drills})) or "none"
@@ -259,15 +269,15 @@ def trends(  # noqa: PLR0913 - one for each option
             f"no such drill in the history: {', '.join(unknown)}; drills there: {known}"
         )
     chosen = [_only(run, drills) for run in runs] if drills else runs
-    found = look(chosen, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
+    result = find_trends(chosen, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
     if output == "json":
-        click.echo(json.dumps(look_json(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(trends_json(result), indent=2, ensure_ascii=False))
     else:
-        show_look(found, _console())
-    context.exit(exit_code(found))
+        print_trends(result, _console())
+    context.exit(exit_code(result))
 
 
-def _only(run: RunEntry, drills: tuple[str, ...]) -> RunEntry:
+def _only(run: RunDocument, drills: tuple[str, ...]) -> RunDocument:
     return run.model_copy(
         update={"drills": tuple(drill for drill in run.drills if drill.name in drills)}
     )
@@ -278,17 +288,14 @@ def _console() -> Console:
     return terminal if terminal.is_terminal else Console(width=_WIDTH)
 
 
-def _table(runs: list[RunEntry]) -> Table:
+def _table(runs: list[RunDocument]) -> Table:
     names = Column("run", no_wrap=True, min_width=max((len(run.run) for run in runs), default=0))
     table = Table(
         names, "began (UTC)", "cluster", "versions", "topology", "host", "verdict", "drills"
     )
     for run in runs:
         first = run.drills[0] if run.drills else None
-        versions = dict.fromkeys(
-            f"{d.before} → {d.after or '?'}" if d.before != d.after else d.before
-            for d in run.drills
-        )
+        versions = dict.fromkeys(_versions(drill) for drill in run.drills)
         counts: dict[str, int] = {}
         for kind in [
             *(drill.verdict.value for drill in run.drills),
@@ -297,7 +304,7 @@ def _table(runs: list[RunEntry]) -> Table:
             counts[kind] = counts.get(kind, 0) + 1
         table.add_row(
             run.run,
-            f"{run.started:%Y-%m-%d %H:%M}" if run.started else "",
+            run.started[:16].replace("T", " "),
             run.cluster,
             ", ".join(versions),
             first.topology if first else "",
@@ -306,3 +313,8 @@ def _table(runs: list[RunEntry]) -> Table:
             ", ".join(f"{count} {kind}" for kind, count in counts.items()),
         )
     return table
+
+
+def _versions(drill: DrillEntry) -> str:
+    before, after = drill.kubernetes, drill.kubernetes_after
+    return before if before == after else f"{before} → {after or '?'}"

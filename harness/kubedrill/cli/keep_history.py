@@ -19,14 +19,14 @@ def remember(console: Console, directory: Path, settings: Settings) -> None:
     if not settings.history.enabled:
         return
     # SQLAlchemy takes 0.3 s to load, while the drills are over
-    from kubedrill.history.read import read_entry  # noqa: PLC0415
+    from kubedrill.history.read import read_document  # noqa: PLC0415
     from kubedrill.history.store import History  # noqa: PLC0415
 
     try:
         with History.open(
             settings.history.database, create=True, timeout_s=settings.timeouts.database
         ) as history:
-            history.add([read_entry(directory)])
+            history.add([read_document(directory)])
     except KubedrillError as error:
         again = f"Add it later: kubedrill history add {directory.name}"
         text = f"the run is not in the history (its verdict stands): {error} {again}"

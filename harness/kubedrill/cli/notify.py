@@ -12,8 +12,8 @@ from kubedrill.config import load_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kubedrill.base.document import RunDocument
     from kubedrill.config import Settings
-    from kubedrill.history.entry import RunEntry
 
 
 @click.command()
@@ -34,7 +34,7 @@ def notify(cycle: str, config: Path | None, *, always: bool) -> None:
     click.echo(tell_cycle(folder, read_runs(settings), settings.notify, always=always))
 
 
-def read_runs(settings: Settings) -> list[RunEntry]:
+def read_runs(settings: Settings) -> list[RunDocument]:
     """The history's runs; none where it is switched off."""
     from kubedrill.history.store import History  # noqa: PLC0415 - see above
 

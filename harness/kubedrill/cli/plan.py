@@ -43,7 +43,7 @@ def plan_lines(plan: DrillPlan) -> list[str]:
 
 
 def _limit(limit: OutageLimit) -> str:
-    failed = "" if limit.max_failed is None else f", {limit.max_failed} failed requests"
+    failed = "" if limit.max_failed is None else f", {limit.max_failed} failed requests allowed"
     why = f": {limit.because[0]}" if limit.because else ""
     return (
         f"{limit.probes} out for {limit.limit_s:g} s at most{failed}; "

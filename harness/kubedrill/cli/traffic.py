@@ -67,7 +67,7 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
     found = checks(ledger, min_acknowledged=int(0.5 * writes * seconds))
     for check in found:
         mark = {True: "ok", False: "FAIL", None: "not known"}[check.ok]
-        click.echo(f"  {mark}: {check.name}: {check.found}, expected {check.expected}")
+        click.echo(f"  {mark}: {check.name}: {check.actual}, expected {check.expected}")
     verdict = judge(found)
     click.echo(f"{verdict.value}; ledger: {path}")
     context.exit(verdict.exit_code)

@@ -1,4 +1,4 @@
-"""Shows a look at the history's trends."""
+"""Prints the history's trends."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kubedrill.history.trends import Look, Trend
+    from kubedrill.history.trends import Trend, Trends
 
 _SHOWN = 5
-"""Nights set aside that are told one by one; --output json has all."""
+"""Nights set aside that are listed one by one; --output json has all."""
 
 _STYLES = {
     "worse": "bold red",
@@ -24,36 +24,38 @@ _STYLES = {
 }
 
 
-def exit_code(look: Look) -> int:
+def exit_code(trends: Trends) -> int:
     """1 when something got worse, else 0."""
-    return 1 if look.worse else 0
+    return 1 if trends.worse else 0
 
 
-def show_look(look: Look, console: Console) -> None:
-    """Print one table for each drill and key, and what the look is worth below."""
-    for key, group in groupby(look.trends, key=lambda trend: trend.series.key):
-        trends = list(group)
-        console.print(_table(f"{key.drill}: {key}", trends))
-        for line in _aside(trends):
+def print_trends(all_trends: Trends, console: Console) -> None:
+    """Print one table for each drill and key, and the rules below."""
+    for key, group in groupby(all_trends.trends, key=lambda trend: trend.series.key):
+        same_key = list(group)
+        console.print(_table(f"{key.drill}: {key}", same_key))
+        for line in _aside(same_key):
             console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    rules = look.rules
+    rules = all_trends.rules
     recents = " and ".join(str(recent) for recent in rules.recents)
     console.print(
-        f"{len(look.trends)} series. The last {recents} usable nights against up to {rules.window} before "
-        f"(at least {rules.before}): exact two-sided rank-sum test, each series at p ≤ {look.level:.2g} "
+        f"{len(all_trends.trends)} series. The last {recents} usable nights against up to {rules.window} before "
+        f"(at least {rules.before}): exact two-sided rank-sum test, each series at p ≤ {all_trends.level:.2g} "
         f"(Tarone's correction): the chance that a look where nothing changed flags anything is "
         f"{rules.alarm_rate:.2g} at most.",
         soft_wrap=True,
         highlight=False,
     )
     console.print(
-        f"{len(look.worse)} got worse", style="bold red" if look.worse else "", highlight=False
+        f"{len(all_trends.worse)} got worse",
+        style="bold red" if all_trends.worse else "",
+        highlight=False,
     )
 
 
 def _table(title: str, trends: list[Trend]) -> Table:
     table = Table(title=Text(title), title_justify="left", expand=True)
-    for name in ("measure", "n", "aside", "budget", "over", "latest", "median", "worst"):
+    for name in ("measure", "n", "aside", "limit", "over", "latest", "median", "worst"):
         table.add_column(name, justify="left" if name == "measure" else "right", no_wrap=True)
     table.add_column("change", overflow="fold", ratio=1)
     for trend in trends:
@@ -63,8 +65,8 @@ def _table(title: str, trends: list[Trend]) -> Table:
             f"{series.measure} ({series.unit})",
             str(trend.usable),
             str(len(series.nights) - trend.usable),
-            _number(series.budget),
-            str(trend.over) if series.budget is not None else "",
+            _number(series.limit),
+            str(trend.over) if series.limit is not None else "",
             _number(trend.latest),
             _number(trend.median),
             _number(trend.worst),
@@ -78,15 +80,15 @@ def _aside(trends: list[Trend]) -> list[str]:
 
     A reason that holds for some measures only names them.
     """
-    told: dict[tuple[str, str], list[str]] = {}
+    measures_of: dict[tuple[str, str], list[str]] = {}
     for trend in trends:
         for night in trend.series.nights:
             if night.aside:
-                told.setdefault((night.run, night.aside), []).append(trend.series.measure)
-    newest = sorted(told, reverse=True)
+                measures_of.setdefault((night.run, night.aside), []).append(trend.series.measure)
+    newest = sorted(measures_of, reverse=True)
     lines = []
     for run, why in newest[:_SHOWN]:
-        measures = told[run, why]
+        measures = measures_of[run, why]
         which = "" if len(measures) == len(trends) else f" ({', '.join(measures)})"
         lines.append(f"set aside: {run}{which}: {why}")
     return [*lines, f"and {len(newest) - _SHOWN} more"] if len(newest) > _SHOWN else lines

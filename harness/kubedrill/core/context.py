@@ -96,9 +96,12 @@ class DrillContext:
                     fault.heal(self.cluster)
                 self.undos.drop(what)
 
-    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
-        """Add a check that the verdict depends on; ``ok`` None: it could not be found out."""
-        self.writer.check(Check(name, ok, actual, expected))
+    def check(self, name: str, ok: bool | None, actual: str, expected: str, id_: str = "") -> None:
+        """Add a check that the verdict depends on; ``ok`` None: it could not be found out.
+
+        ``id_`` is for programs that look for it.
+        """
+        self.writer.check(Check(name, ok, actual, expected, id_))
 
     def event(self, lane: str, subject: str, name: str, **data: Any) -> None:
         """Put one moment on the timeline."""

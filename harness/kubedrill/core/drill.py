@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, auto
+from enum import IntEnum, auto
 from typing import TYPE_CHECKING
 
+from kubedrill.base.model import Leaves
 from kubedrill.config.limits import Limits
 from kubedrill.core.limits import PATIENT_S
 
@@ -32,14 +33,6 @@ class Family(IntEnum):
     ETCD = auto()
     GAME_DAY = auto()
     UPGRADES = auto()
-
-
-class Leaves(Enum):
-    """The cluster that a drill leaves behind."""
-
-    UNCHANGED = "the cluster as it was"
-    UPGRADED = "the cluster at the newer release"
-    ROLLED_BACK = "the cluster at the older release, with etcd restored from a snapshot"
 
 
 @dataclass(frozen=True, kw_only=True)

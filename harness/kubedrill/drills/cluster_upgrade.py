@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base.model import CheckId, Leaves
 from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.config.limits import Limits
 from kubedrill.core.ansible_lane import AnsibleLane
-from kubedrill.core.drill import Drill, Family, Leaves
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.diagnostics.redact import Redactor, secrets_in
@@ -156,7 +157,13 @@ def check_upgraded(ctx: DrillContext, expected: str, which: str = "new") -> None
     actual = ", ".join(wrong) or f"all {expected}"
     ctx.check(f"every kubelet runs the {which} release", not wrong, actual, f"all {expected}")
     server = cluster.api.version.get_code().git_version
-    ctx.check(f"the API server runs the {which} release", server == expected, server, expected)
+    ctx.check(
+        f"the API server runs the {which} release",
+        server == expected,
+        server,
+        expected,
+        CheckId.UPGRADED if which == "new" else "",
+    )
     with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
         seconds = cluster.settings.timeouts.recovery
         ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")

@@ -113,7 +113,7 @@ class OrderDrill(Drill):
         for line in summary(ledger):
             ctx.event("orders", "ledger", line)
         for check in (*checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED), *self._felt(ledger)):
-            ctx.check(check.name, check.ok, check.found, check.expected)
+            ctx.check(check.name, check.ok, check.actual, check.expected)
 
     def _kill(self, ctx: DrillContext) -> None:
         """Kill all caches at once; of the others each only when the last one is back."""

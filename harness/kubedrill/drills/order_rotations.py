@@ -230,7 +230,7 @@ class OrderRotation(Drill):
         for line in summary(ledger):
             ctx.event("orders", "ledger", line, way=way)
         for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
-            ctx.check(f"{way}: {check.name}", check.ok, check.found, check.expected)
+            ctx.check(f"{way}: {check.name}", check.ok, check.actual, check.expected)
         failed = failures(ledger)
         failures_text = ", ".join(f"{count} {kind}" for kind, count in failed.items())
         ctx.check(

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import Leaves
 from kubedrill.cluster.playbooks import KillPlaybook
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_worker, pick
-from kubedrill.core.drill import Drill, Family, Leaves
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
 from kubedrill.core.node_loss import explain_missing_power, loss_limits
 from kubedrill.core.predictions import only_plane_swapped, planned_work

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS
+from kubedrill.base.model import NS, Leaves
 from kubedrill.cluster.playbooks import KillPlaybook
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
-from kubedrill.core.drill import Drill, Family, Leaves
+from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S
 from kubedrill.core.predictions import (

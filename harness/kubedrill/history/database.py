@@ -125,7 +125,7 @@ def _sqlite_begins(connection: Connection) -> None:
 
 
 @contextmanager
-def told_clearly(where: str) -> Iterator[None]:
+def refused_clearly(where: str) -> Iterator[None]:
     """Turn what a database refuses into a sentence; nothing of a failed transaction is kept.
 
     Raises:

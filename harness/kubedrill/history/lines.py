@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors, StepFailed
-from kubedrill.history.entry import RunEntry
+from kubedrill.history.before import document_of
 from kubedrill.history.read import mistake
 
 if TYPE_CHECKING:
@@ -16,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SHOWN = 20
-"""Mistakes told of one file: a file of something else has one in every line."""
+"""Mistakes listed of one file: a file of something else has one in every line."""
 
 
-def write_lines(entries: Iterable[RunEntry], path: Path) -> None:
+def write_lines(documents: Iterable[RunDocument], path: Path) -> None:
     """Write a file in one step, so that a reader never sees half of it.
 
     Raises:
@@ -29,7 +31,7 @@ def write_lines(entries: Iterable[RunEntry], path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(entry.model_dump_json() + "\n" for entry in entries)
+            file.writelines(document.model_dump_json() + "\n" for document in documents)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -38,7 +40,7 @@ def write_lines(entries: Iterable[RunEntry], path: Path) -> None:
         raise StepFailed(f"{path} cannot be written: {error.strerror}") from error
 
 
-def read_lines(path: Path) -> list[RunEntry]:
+def read_lines(path: Path) -> list[RunDocument]:
     """Read a file of runs.
 
     Raises:
@@ -51,25 +53,36 @@ def read_lines(path: Path) -> list[RunEntry]:
         raise ConfigErrors(
             str(path), [f"cannot be read: {reason}; give a file of kubedrill history export"]
         ) from error
-    entries: list[RunEntry] = []
+    documents: list[RunDocument] = []
     mistakes: list[str] = []
     first: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            entry = RunEntry.model_validate_json(line)
+            document = _read(line)
         except ValidationError as error:
             mistakes += [f"line {number}: {mistake(item)}" for item in error.errors()]
             continue
-        if first.setdefault(entry.run, number) != number:
+        if first.setdefault(document.run, number) != number:
             mistakes.append(
-                f"line {number}: run {entry.run} was in line {first[entry.run]} already"
+                f"line {number}: run {document.run} was in line {first[document.run]} already"
             )
-        entries.append(entry)
+        documents.append(document)
     if mistakes:
         more = len(mistakes) - _SHOWN
         raise ConfigErrors(
             str(path), mistakes[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         )
-    return entries
+    return documents
+
+
+def _read(line: str) -> RunDocument:
+    """Read a line; those of an export of before 0.2 carry ``"format": 1``."""
+    if '"format":1' in line.replace(" ", "")[:40]:
+        try:
+            return document_of(json.loads(line))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, ValidationError):
+                raise
+    return RunDocument.model_validate_json(line).condensed()

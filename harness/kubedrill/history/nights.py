@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from kubedrill.history.entry import BudgetEntry, ControlEntry, DrillEntry, RunEntry
+    from kubedrill.base.document import ControlEntry, DrillEntry, LimitEntry, RunDocument
 
 PROMPT_MS = 10.0
 """A 99th percentile of the control probe below this never sets a night aside: docs/explanation/verdict.md calls
@@ -54,7 +54,7 @@ class Key(NamedTuple):
 class Night:
     """One value. ``aside`` says why it is not compared, empty where it is.
 
-    ``over``: above that night's budget.
+    ``over``: above that night's limit.
     """
 
     run: str
@@ -69,14 +69,14 @@ class Night:
 class Series:
     """One measure of one drill over nights, the oldest first.
 
-    ``budget`` is the newest night's, None: it has none.
+    ``limit`` is the newest night's, None: it has none.
     """
 
     key: Key
     measure: str  # "outage app-*", "failed api-*", "duration"
     unit: str
     finest: float  # smaller changes are not claimed
-    budget: float | None
+    limit: float | None
     nights: tuple[Night, ...]
 
     @property
@@ -85,7 +85,7 @@ class Series:
         return [night for night in self.nights if not night.aside]
 
 
-class _Seen(NamedTuple):
+class _Drilled(NamedTuple):
     """One drill of one run, and why its host cannot be trusted (empty: it can)."""
 
     run: str
@@ -93,82 +93,90 @@ class _Seen(NamedTuple):
     doubt: str
 
 
-def all_series(runs: Iterable[RunEntry]) -> list[Series]:
+def all_series(runs: Iterable[RunDocument]) -> list[Series]:
     """Every series of a history, sorted by key and measure."""
     groups: dict[Key, list[tuple[str, DrillEntry]]] = {}
     for run in runs:
         for each in run.drills:
-            key = Key(
-                each.before, each.after, each.topology, each.network, each.host, each.app, each.name
-            )
+            labels = (each.topology, each.network, each.host, each.app)
+            key = Key(each.kubernetes, each.kubernetes_after, *labels, each.name)
             groups.setdefault(key, []).append((run.run, each))
     return [series for key in sorted(groups) for series in _series(key, groups[key])]
 
 
 def _series(key: Key, drills: list[tuple[str, DrillEntry]]) -> list[Series]:
-    ordered = sorted(drills, key=lambda pair: (pair[1].started, pair[0]))
+    ordered = sorted(drills, key=lambda pair: (pair[1].began, pair[0]))
     usual = _Usual.of([drill for _, drill in ordered])
-    seen = [_Seen(run, drill, usual.doubt(drill)) for run, drill in ordered]
+    drilled = [_Drilled(run, drill, usual.doubt(drill)) for run, drill in ordered]
     measures = list(
-        dict.fromkeys(budget.probes for _, drill in ordered for budget in drill.budgets)
+        dict.fromkeys(limit.probes for _, drill in ordered for limit in drill.predicted)
     )
-    found = [
+    series = [
         Series(
-            key, "duration", "s", _DURATION_FINEST_S, None, tuple(_duration(each) for each in seen)
+            key,
+            "duration",
+            "s",
+            _DURATION_FINEST_S,
+            None,
+            tuple(_duration(each) for each in drilled),
         )
     ]
     for probes in measures:
-        pairs = [(each, b) for each in seen for b in each.drill.budgets if b.probes == probes]
+        pairs = [
+            (each, limit)
+            for each in drilled
+            for limit in each.drill.predicted
+            if limit.probes == probes
+        ]
         newest = pairs[-1][1]
         tick = max(each.drill.tick_s for each, _ in pairs)
-        outages = tuple(_outage(each, budget) for each, budget in pairs)
-        found.append(Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages))
+        outages = tuple(_outage(each, limit) for each, limit in pairs)
+        series.append(Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages))
         if (
             newest.max_failed is not None
         ):  # else it is judged by nothing, and would only cost the others sensitivity
-            failed = tuple(_failed(each, budget) for each, budget in pairs)
-            found.append(Series(key, f"failed {probes}", "requests", 1, newest.max_failed, failed))
-    return found
+            failed = tuple(_failed(each, limit) for each, limit in pairs)
+            series.append(Series(key, f"failed {probes}", "requests", 1, newest.max_failed, failed))
+    return series
 
 
-def _duration(seen: _Seen) -> Night:
-    drill = seen.drill
+def _duration(drilled: _Drilled) -> Night:
+    drill = drilled.drill
     return Night(
-        seen.run,
-        drill.started,
+        drilled.run,
+        drill.began,
         drill.lasted_s,
         over=False,
         control_ms=_control_ms(drill),
-        aside=seen.doubt,
+        aside=drilled.doubt,
     )
 
 
-def _outage(seen: _Seen, budget: BudgetEntry) -> Night:
+def _outage(drilled: _Drilled, limit: LimitEntry) -> Night:
     """The longest that the outage can have been.
 
-    Over budget is what was proven: its shortest is over.
+    Over its limit is what was proven: its shortest is over.
     """
-    aside = seen.doubt or _doubtful(budget)
-    over = budget.shortest_s > budget.limit_s
-    return Night(
-        seen.run, seen.drill.started, budget.longest_s, over, _control_ms(seen.drill), aside
-    )
+    aside = drilled.doubt or _doubtful(limit)
+    measured, drill = limit.measured, drilled.drill
+    over = measured.shortest_s > limit.limit_s
+    return Night(drilled.run, drill.began, measured.longest_s, over, _control_ms(drill), aside)
 
 
-def _failed(seen: _Seen, budget: BudgetEntry) -> Night:
-    over = budget.max_failed is not None and budget.failed > budget.max_failed
-    aside = seen.doubt or _doubtful(budget)
-    return Night(seen.run, seen.drill.started, budget.failed, over, _control_ms(seen.drill), aside)
+def _failed(drilled: _Drilled, limit: LimitEntry) -> Night:
+    failed, drill = limit.measured.failed, drilled.drill
+    over = limit.max_failed is not None and failed > limit.max_failed
+    aside = drilled.doubt or _doubtful(limit)
+    return Night(drilled.run, drill.began, failed, over, _control_ms(drill), aside)
 
 
-def _doubtful(budget: BudgetEntry) -> str:
-    """A budget's INCONCLUSIVE is a good measurement only where the limit lies between sound bounds."""
-    between = budget.shortest_s <= budget.limit_s < budget.longest_s and not budget.open_ended
-    return (
-        ""
-        if budget.verdict is not VerdictKind.INCONCLUSIVE or between
-        else "the measurement was inconclusive"
-    )
+def _doubtful(limit: LimitEntry) -> str:
+    """INCONCLUSIVE is a good measurement only where the limit lies between sound bounds."""
+    measured = limit.measured
+    between = measured.shortest_s <= limit.limit_s < measured.longest_s and not measured.open_ended
+    if limit.verdict is not VerdictKind.INCONCLUSIVE or between:
+        return ""
+    return "the measurement was inconclusive"
 
 
 def _control_ms(drill: DrillEntry) -> float:

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import KubedrillError, StepFailed
-from kubedrill.history.read import read_entry
+from kubedrill.history.read import read_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import RunDocument
 
 _DOOMED = ".record.removing"
 """A record is renamed to this first, so that one whose removal was cut is never taken for a whole
@@ -47,20 +47,20 @@ class Decision:
         return not self.why
 
 
-def decide(reports: Path, kept: Mapping[str, RunEntry], keep_records: int) -> list[Decision]:
+def decide(reports: Path, known: Mapping[str, RunDocument], keep_records: int) -> list[Decision]:
     """Say for each run that still has a record what the rule does, the newest first.
 
     Changes nothing.
     """
-    found = (
+    folders = (
         [path for path in reports.iterdir() if not path.is_symlink()] if reports.is_dir() else []
     )
     runs = sorted(
-        (path for path in found if _has_record(path)), key=lambda path: path.name, reverse=True
+        (path for path in folders if _has_record(path)), key=lambda path: path.name, reverse=True
     )
     latest = (reports / "latest").resolve()
     return [
-        Decision(path, _size(path / "record"), _why_kept(path, place, keep_records, latest, kept))
+        Decision(path, _size(path / "record"), _why_not(path, place, keep_records, latest, known))
         for place, path in enumerate(runs)
     ]
 
@@ -101,27 +101,29 @@ def _has_record(path: Path) -> bool:
     return record.is_dir() and not record.is_symlink()
 
 
-def _why_kept(path: Path, place: int, keep: int, latest: Path, kept: Mapping[str, RunEntry]) -> str:
+def _why_not(
+    path: Path, place: int, keep: int, latest: Path, known: Mapping[str, RunDocument]
+) -> str:
     if place < keep:
         return f"one of the newest {keep}"
     if path.resolve() == latest:
         return "latest points to it"
     if not (path / "verdict.json").exists():
         return "it has no verdict yet"
-    return _not_kept_elsewhere(path, kept)
+    return _why_not_in_history(path, known)
 
 
-def _not_kept_elsewhere(path: Path, kept: Mapping[str, RunEntry]) -> str:
+def _why_not_in_history(path: Path, known: Mapping[str, RunDocument]) -> str:
     """Why the history cannot stand for a run's record; empty where it holds its verdict."""
     try:
-        entry = read_entry(path)
+        document = read_document(path)
     except KubedrillError as error:
         return f"it cannot be read: {error}"
-    stored = kept.get(entry.run)
+    stored = known.get(document.run)
     if stored is None:
         return f"it is not in the history: kubedrill history add {path.name}"
-    if not stored.says_the_same_as(entry):
-        return f"the history says something else of it: kubedrill history add --replace {path.name}"
+    if not stored.has_results_of(document):
+        return f"the history has another verdict of it: kubedrill history add --replace {path.name}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""A look at trends for programs."""
+"""Trends for programs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kubedrill.history.nights import Night
-    from kubedrill.history.trends import Look, Trend
+    from kubedrill.history.trends import Trend, Trends
 
 SCHEMA = 1
 
 
-def look_json(look: Look) -> dict[str, Any]:
+def trends_json(trends: Trends) -> dict[str, Any]:
     """The rules, the level that each series had to reach, and every series with its nights."""
     return {
         "schema": SCHEMA,
         "test": "exact two-sided rank-sum test, Tarone's correction",
-        "rules": asdict(look.rules),
-        "level": look.level,
-        "worse": len(look.worse),
-        "series": [_trend(trend) for trend in look.trends],
+        "rules": asdict(trends.rules),
+        "level": trends.level,
+        "worse": len(trends.worse),
+        "series": [_trend(trend) for trend in trends.trends],
     }
 
 
@@ -30,7 +30,8 @@ def _trend(trend: Trend) -> dict[str, Any]:
         **series.key._asdict(),
         "measure": series.measure,
         "unit": series.unit,
-        "budget": series.budget,
+        "limit": series.limit,
+        "budget": series.limit,  # what "limit" was called before 0.2
         "over": trend.over,
         "usable": trend.usable,
         "latest": trend.latest,

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.history import schema
-from kubedrill.history.database import default_url, make_engine, parse_url, shown, told_clearly
-from kubedrill.history.entry import RunEntry
+from kubedrill.history.database import default_url, make_engine, parse_url, refused_clearly, shown
 from kubedrill.history.migrate import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection, Engine, Table
-
-_DRILL_COLUMNS = [
-    column.name for column in schema.drills.columns if column.name not in {"run", "position"}
-]
-_BUDGET_COLUMNS = [
-    column.name
-    for column in schema.budgets.columns
-    if column.name not in {"run", "position", "place"}
-]
+    from sqlalchemy import Connection, Engine
 
 
 class Outcome(StrEnum):
@@ -50,8 +41,6 @@ class History:
     ) -> Iterator[History]:
         """Open a database by URL, by default the SQLite file in the user's data directory.
 
-        Migrate an older one.
-
         ``create`` makes it where there is none. ``timeout_s`` bounds each wait for it.
 
         Raises:
@@ -63,13 +52,13 @@ class History:
         where = shown(parsed)
         engine = make_engine(parsed, create=create, timeout_s=timeout_s)
         try:
-            with told_clearly(where):
+            with refused_clearly(where):
                 prepare(engine, where, create=create)
             yield cls(engine, where)
         finally:
             engine.dispose()
 
-    def add(self, entries: Sequence[RunEntry], *, replace: bool = False) -> list[Outcome]:
+    def add(self, documents: Sequence[RunDocument], *, replace: bool = False) -> list[Outcome]:
         """Add runs, all or none. A run is known by its id: the same one again changes nothing.
 
         Raises:
@@ -78,17 +67,19 @@ class History:
             StepFailed: the database refused.
         """
         with (
-            told_clearly(self.where),
+            refused_clearly(self.where),
             self._engine.execution_options(writes=True).begin() as connection,
         ):
             outcomes, conflicts = [], []
-            for entry in entries:
-                outcome = self._add(connection, entry, replace=replace)
+            for document in map(RunDocument.condensed, documents):
+                outcome = self._add(connection, document, replace=replace)
                 outcomes.append(outcome or Outcome.SAME)
                 conflicts += (
                     []
                     if outcome
-                    else [f"run {entry.run}: its verdict or measurements differ from those kept"]
+                    else [
+                        f"run {document.run}: its verdict or measurements differ from those there"
+                    ]
                 )
             if conflicts:
                 raise ConfigErrors(
@@ -96,70 +87,34 @@ class History:
                 )
             return outcomes
 
-    def runs(self) -> list[RunEntry]:
-        """All runs, the oldest first; one that ran no drill sorts by its name only."""
-        with told_clearly(self.where), self._engine.connect() as connection:
-            found = _read(connection)
-        return sorted(
-            found, key=lambda entry: (entry.started.isoformat() if entry.started else "", entry.run)
-        )
+    def runs(self) -> list[RunDocument]:
+        """All runs, the oldest first; those that ran no drill before all others."""
+        with refused_clearly(self.where), self._engine.connect() as connection:
+            rows = connection.execute(select(schema.runs.c.document)).scalars()
+            documents = [RunDocument.model_validate_json(row) for row in rows]
+        return sorted(documents, key=lambda document: (document.started, document.run))
 
-    def _add(self, connection: Connection, entry: RunEntry, *, replace: bool) -> Outcome | None:
-        """Return None where the run is kept with other contents that must not be replaced."""
-        kept = _read(connection, entry.run)
-        if kept and kept[0] == entry:
+    def _add(
+        self, connection: Connection, document: RunDocument, *, replace: bool
+    ) -> Outcome | None:
+        """Return None where the run is there with other contents that must not be replaced."""
+        runs = schema.runs.c
+        same_run = runs.run == document.run
+        text = connection.execute(select(runs.document).where(same_run)).scalar()
+        stored = None if text is None else RunDocument.model_validate_json(text)
+        if stored == document:
             return Outcome.SAME
-        if kept and not replace:
-            return Outcome.SAME if kept[0].says_the_same_as(entry) else None
-        connection.execute(delete(schema.runs).where(schema.runs.c.run == entry.run))
-        _write(connection, entry)
-        return Outcome.REPLACED if kept else Outcome.ADDED
-
-
-def _write(connection: Connection, entry: RunEntry) -> None:
-    data = entry.model_dump(mode="json")
-    key = {"run": entry.run}
-    connection.execute(
-        insert(schema.runs), key | {name: data[name] for name in ("cluster", "seed", "verdict")}
-    )
-    for position, drill in enumerate(data["drills"]):
-        place = key | {"position": position}
+        if stored and not replace:
+            return Outcome.SAME if stored.has_results_of(document) else None
+        connection.execute(delete(schema.runs).where(same_run))
         connection.execute(
-            insert(schema.drills), place | {name: drill[name] for name in _DRILL_COLUMNS}
+            insert(schema.runs),
+            {
+                "run": document.run,
+                "started": document.started,
+                "cluster": document.cluster,
+                "verdict": document.verdict.value,
+                "document": document.model_dump_json(),
+            },
         )
-        rows = [
-            place | {"place": number} | budget for number, budget in enumerate(drill["budgets"])
-        ]
-        if rows:
-            connection.execute(insert(schema.budgets), rows)
-    if data["not_run"]:
-        connection.execute(insert(schema.not_run), [key | missed for missed in data["not_run"]])
-
-
-def _read(connection: Connection, run: str | None = None) -> list[RunEntry]:
-    """Read one run, or all of them: four queries however many there are."""
-
-    def rows(table: Table, *order: str) -> list[dict[str, Any]]:
-        query = select(table).order_by(*(table.c[name] for name in order))
-        query = query if run is None else query.where(table.c.run == run)
-        return [dict(row) for row in connection.execute(query).mappings()]
-
-    budgets: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for row in rows(schema.budgets, "run", "position", "place"):
-        kept = {name: row[name] for name in _BUDGET_COLUMNS}
-        budgets.setdefault((row["run"], row["position"]), []).append(kept)
-    drills: dict[str, list[dict[str, Any]]] = {}
-    for row in rows(schema.drills, "run", "position"):
-        kept = {name: row[name] for name in _DRILL_COLUMNS}
-        drills.setdefault(row["run"], []).append(
-            kept | {"budgets": budgets.get((row["run"], row["position"]), [])}
-        )
-    missed: dict[str, list[dict[str, Any]]] = {}
-    for row in rows(schema.not_run, "run", "name"):
-        missed.setdefault(row.pop("run"), []).append(row)
-    return [
-        RunEntry.model_validate(
-            row | {"drills": drills.get(row["run"], []), "not_run": missed.get(row["run"], [])}
-        )
-        for row in rows(schema.runs, "run")
-    ]
+        return Outcome.REPLACED if stored else Outcome.ADDED

@@ -1,6 +1,6 @@
 """Trends that claim no more than the nights show.
 
-Fixed budgets, median and worst of n, and one exact test.
+Fixed limits, median and worst of n, and one exact test.
 
 A pure function of the history's runs. docs/how-to/history.md tells the rules and what they were measured
 to find.
@@ -20,7 +20,7 @@ from kubedrill.history.rank_test import corrected_level, rank_sum
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import RunDocument
     from kubedrill.history.rank_test import RankSum
 
 
@@ -38,7 +38,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How changes are told.
+    """How changes are found.
 
     For each count of ``recents`` the last nights are compared with up to ``window`` before them, at
     least ``before``. ``alarm_rate`` is the chance at most that one look at all series flags
@@ -66,7 +66,7 @@ class Trend:
 
     Values in the series' unit; ``p`` and medians are None where nothing was tested.
 
-    ``over`` counts nights above the budget of that night, those set aside included.
+    ``over`` counts nights above the limit of that night, those set aside included.
     """
 
     series: Series
@@ -84,7 +84,7 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Trends:
     """One look at the whole history. ``level`` is what each tested series had to reach."""
 
     rules: Rules
@@ -137,7 +137,7 @@ class _Case:
     note: str = ""
 
 
-def look(runs: Iterable[RunEntry], rules: Rules | None = None) -> Look:
+def find_trends(runs: Iterable[RunDocument], rules: Rules | None = None) -> Trends:
     """Look at all series of a history.
 
     Runs may come in any order; nights are ordered by when their drill began.
@@ -147,7 +147,7 @@ def look(runs: Iterable[RunEntry], rules: Rules | None = None) -> Look:
     level = corrected_level(
         [test.result.least for case in cases for test in case.tests], rules.alarm_rate
     )
-    return Look(rules, level, tuple(_trend(case, level) for case in cases))
+    return Trends(rules, level, tuple(_trend(case, level) for case in cases))
 
 
 def _compare(series: Series, rules: Rules) -> _Case:

@@ -53,7 +53,7 @@ def result(test: LoadTest, cluster: str) -> dict[str, Any]:
         "steps": [_step(test, step) for step in test.steps],
         "autoscalers": [_scaler(test, scaler) for scaler in test.scalers],
         "seconds": _seconds(test),
-        "checks": [asdict(check) for check in checks],
+        "checks": [_check(check) for check in checks],
     }
 
 
@@ -99,6 +99,11 @@ def table(steps: Sequence[Step]) -> list[str]:
     return lines
 
 
+def _check(check: Check) -> dict[str, Any]:
+    values = asdict(check)
+    return {"found" if name == "actual" else name: value for name, value in values.items()}
+
+
 def _reason(test: LoadTest, checks: Sequence[Check]) -> str:
     """One sentence: what was worst, else that the objective is met."""
     if test.interrupted:
@@ -107,7 +112,7 @@ def _reason(test: LoadTest, checks: Sequence[Check]) -> str:
         check for check in checks if check.ok is None
     ]
     worst = bad[0] if bad else checks[0]
-    return f"{worst.name}: {worst.found}; expected {worst.expected}"
+    return f"{worst.name}: {worst.actual}; expected {worst.expected}"
 
 
 def _step(test: LoadTest, step: Step) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def _orders(steps: Sequence[Step], ledgers: Sequence[Ledger]) -> list[Check]:
     for step, ledger in zip(steps, ledgers, strict=True):
         bad = [check for check in checks(ledger, min_acknowledged=0) if not check.ok]
         results += [
-            Check(f"{check.name} ({step.rate:g}/s)", check.ok, check.found, check.expected)
+            Check(f"{check.name} ({step.rate:g}/s)", check.ok, check.actual, check.expected)
             for check in bad
         ]
     if results or not ledgers:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.errors import KubedrillError
+from kubedrill.base.errors import KubedrillError, UsageError
 from kubedrill.base.model import VerdictKind
-from kubedrill.history.read import read_entry
+from kubedrill.history.read import read_document
 from kubedrill.history.store import History
 from kubedrill.record import read_run
 from kubedrill.report import write_report
@@ -58,7 +58,7 @@ def finish_runs(folders: list[Path], settings: Settings, tell: Callable[[str], N
             if settings.history.enabled:
                 place, timeout_s = settings.history.database, settings.timeouts.database
                 with History.open(place, create=True, timeout_s=timeout_s) as history:
-                    history.add([read_entry(folder)])
+                    history.add([read_document(folder)])
         except (KubedrillError, OSError) as error:
             tell(f"{folder.name} is not in the history: {error}")
 
@@ -66,17 +66,14 @@ def finish_runs(folders: list[Path], settings: Settings, tell: Callable[[str], N
 def verdict_of(folder: Path) -> tuple[VerdictKind, str]:
     """A run's verdict, and the reason of the drill that decided it."""
     try:
-        data: dict[str, Any] = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
-        kind = VerdictKind(data["verdict"])
-        reasons = [
-            f"{d['name']}: {d['reason']}" for d in data["drills"] if d["verdict"] == kind.value
-        ]
-        reasons += [
-            f"{missed['name']} was not run: {missed['reason']}" for missed in data["not_run"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        run = read_document(folder)
+    except UsageError as error:
         return VerdictKind.ABORTED, f"{folder.name} has no verdict ({error})"
-    return kind, "; ".join(reasons) if kind is not VerdictKind.PASS else ""
+    if run.verdict is VerdictKind.PASS:
+        return run.verdict, ""
+    reasons = [f"{each.name}: {each.reason}" for each in run.drills if each.verdict is run.verdict]
+    reasons += [f"{missed.name} was not run: {missed.reason}" for missed in run.not_run]
+    return run.verdict, "; ".join(reasons)
 
 
 def found_in(log: Path) -> str | None:

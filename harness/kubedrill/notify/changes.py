@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.base.model import VerdictKind
-from kubedrill.history.trends import Rules, look
+from kubedrill.history.trends import Rules, find_trends
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import RunDocument
     from kubedrill.nightly.state import CellState, CycleState
 
 
@@ -33,7 +33,7 @@ class News:
         return bool(self.verdicts or self.worse or self.stopped)
 
 
-def news_of(cycle: CycleState, earlier: Sequence[CycleState], runs: Sequence[RunEntry]) -> News:
+def news_of(cycle: CycleState, earlier: Sequence[CycleState], runs: Sequence[RunDocument]) -> News:
     """Compare a cycle with earlier ones of its plan, the oldest first, and the history with and without its runs."""
     own = {run for cell in cycle.cells for run in cell.runs}
     known = _worse([run for run in runs if run.run not in own])
@@ -69,8 +69,8 @@ def _change(cell: CellState, cycle: CycleState, earlier: Sequence[CycleState]) -
     )
 
 
-def _worse(runs: Sequence[RunEntry]) -> list[str]:
+def _worse(runs: Sequence[RunDocument]) -> list[str]:
     return [
         f"{trend.series.key.drill}, {trend.series.key}, {trend.series.measure}: {trend.note}"
-        for trend in look(runs, Rules()).worse
+        for trend in find_trends(runs, Rules()).worse
     ]

@@ -18,8 +18,8 @@ from kubedrill.notify.summary import junit, markdown, title
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kubedrill.base.document import RunDocument
     from kubedrill.config import Notify
-    from kubedrill.history.entry import RunEntry
 
 
 def find_cycle(root: Path, name: str) -> Path:
@@ -38,7 +38,7 @@ def find_cycle(root: Path, name: str) -> Path:
 
 
 def tell_cycle(
-    folder: Path, runs: Sequence[RunEntry], settings: Notify, *, always: bool = False
+    folder: Path, runs: Sequence[RunDocument], settings: Notify, *, always: bool = False
 ) -> str:
     """Write summary.md and junit.xml beside the state, give the metrics away, send a message where there is news.
 

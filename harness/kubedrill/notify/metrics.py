@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import RunDocument
     from kubedrill.nightly.state import CycleState
 
 _CELL = ("plan", "topology", "versions", "during")
@@ -31,7 +31,7 @@ _PUSH_S = 30
 """Seconds for the push gateway to answer."""
 
 
-def registry_of(cycle: CycleState, runs: Iterable[RunEntry]) -> CollectorRegistry:
+def registry_of(cycle: CycleState, runs: Iterable[RunDocument]) -> CollectorRegistry:
     """The cycle's metrics; ``runs`` are the history's, of which its own are taken."""
     registry = CollectorRegistry()
     _cells(cycle, registry)
@@ -74,20 +74,28 @@ def _cells(cycle: CycleState, registry: CollectorRegistry) -> None:
             part.labels(*labels, each.name).set(each.seconds)
 
 
-def _outages(plan: str, runs: Iterable[RunEntry], registry: CollectorRegistry) -> None:
+def _outages(plan: str, runs: Iterable[RunDocument], registry: CollectorRegistry) -> None:
     longest = Gauge(
         "kubedrill_outage_longest_seconds", "Longest outage, at most.", _OUTAGE, registry=registry
     )
-    budget = Gauge("kubedrill_outage_budget_seconds", "What it may be.", _OUTAGE, registry=registry)
+    limit = Gauge("kubedrill_outage_limit_seconds", "What it may be.", _OUTAGE, registry=registry)
+    old_limit = Gauge(
+        "kubedrill_outage_budget_seconds",
+        "Deprecated: kubedrill_outage_limit_seconds.",
+        _OUTAGE,
+        registry=registry,
+    )
     failed = Gauge(
         "kubedrill_failed_requests", "Failed requests of the probes.", _OUTAGE, registry=registry
     )
     for drill in (drill for run in runs for drill in run.drills):
-        for each in drill.budgets:
-            labels = (plan, drill.name, drill.before, drill.after, drill.topology, each.probes)
-            longest.labels(*labels).set(each.longest_s)
-            budget.labels(*labels).set(each.limit_s)
-            failed.labels(*labels).set(each.failed)
+        versions = (drill.kubernetes, drill.kubernetes_after)
+        for each in drill.predicted:
+            labels = (plan, drill.name, *versions, drill.topology, each.probes)
+            longest.labels(*labels).set(each.measured.longest_s)
+            limit.labels(*labels).set(each.limit_s)
+            old_limit.labels(*labels).set(each.limit_s)
+            failed.labels(*labels).set(each.measured.failed)
 
 
 def write_metrics(registry: CollectorRegistry, path: Path) -> None:

@@ -102,8 +102,6 @@ class RecordWriter:
         """Add the limit and the prediction for one group of probes."""
         self._write(["limit", asdict(limit)])
 
-    budget = limit  # until the runner uses the new name
-
     def check(self, check: Check) -> None:
         """Add one finding that the verdict depends on."""
         self._write(["check", asdict(check)])

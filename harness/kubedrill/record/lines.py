@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import MISSING, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base import before
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import (
     Check,
@@ -14,6 +15,7 @@ from kubedrill.base.model import (
     Connection,
     Event,
     Header,
+    Leaves,
     OutageLimit,
     ProbeSpec,
     Record,
@@ -243,7 +245,8 @@ def _seconds(what: str, value: Any, *, above_zero: bool = False) -> None:
 
 
 def _header(data: dict[str, Any]) -> Header:
-    known = _known(Header, data)
+    known = _known(Header, before.header(data))
+    known["leaves"] = Leaves(known["leaves"])
     for name in ("nodes", "targets"):
         known[name] = tuple(known[name])
     words = ("run", "drill", "title", "cluster", "started", "tool_version", "kubernetes")
@@ -300,13 +303,14 @@ def _limit(data: dict[str, Any]) -> OutageLimit:
 
 
 def _check(data: dict[str, Any]) -> Check:
-    known = _known(Check, data)
+    known = _known(Check, before.check(data))
     _expect(
-        "a check's name, found and expected must be words",
+        "a check's name, actual, expected and id must be words",
         str,
         known["name"],
-        known["found"],
+        known["actual"],
         known["expected"],
+        known["id"],
     )
     if known["ok"] is not None:
         _expect("a check's ok must be true, false or null", bool, known["ok"])

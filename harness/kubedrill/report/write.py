@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import UsageError
 from kubedrill.report.ansible_log import read_logs
+from kubedrill.report.document import make_document
 from kubedrill.report.junit import junit_xml
 from kubedrill.report.page import log_html, page_html
 from kubedrill.report.run import Run
-from kubedrill.report.verdict_json import verdict_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,9 +36,7 @@ def write_report(
     missed = read_not_run(run_dir) if not_run is None else dict(not_run)
     run = Run(run_dir.name, tuple(records), tuple(verdicts), missed)
     run_dir.mkdir(parents=True, exist_ok=True)
-    _replace(
-        run_dir / "verdict.json", json.dumps(verdict_json(run), indent=2, ensure_ascii=False) + "\n"
-    )
+    _replace(run_dir / "verdict.json", make_document(run).model_dump_json(indent=2) + "\n")
     _replace(run_dir / "junit.xml", junit_xml(run))
     logs = {record.header.drill: read_logs(run_dir, record.header.drill) for record in records}
     for number, log in (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, Unsafe
-from kubedrill.base.model import STEADY, Check, Event, Header, ProbeSpec
+from kubedrill.base.model import STEADY, Check, CheckId, Event, Header, ProbeSpec
 from kubedrill.cluster.timers import LiveTimers
 from kubedrill.core.context import DrillContext
 from kubedrill.core.leftovers import Baseline
@@ -138,9 +138,11 @@ class _DrillRun:
         where = self._where()
         specs = standard_probes(where, self.cluster.settings)
         self._header(ctx.targets, specs)
-        self.writer.check(Check("healthy before", True, "no problems", "no problems"))
+        self.writer.check(
+            Check("healthy before", True, "no problems", "no problems", CheckId.HEALTHY_BEFORE)
+        )
         for limit in self.drill.outage_limits(ctx):
-            self.writer.budget(limit)
+            self.writer.limit(limit)
         session = ProbeSession(
             specs,
             self.writer.path,
@@ -220,9 +222,12 @@ class _DrillRun:
             actual, ok = f"no problems, {time.monotonic() - started:.0f} s after the heal", True
         except DeadlineExceeded as error:
             actual, ok = str(error), False
-        self.writer.check(Check("healthy after", ok, actual, "no problems"))
+        self.writer.check(Check("healthy after", ok, actual, "no problems", CheckId.HEALTHY_AFTER))
         left = wait_clean(self.cluster, before)
-        self.writer.check(Check("no residue", not left, "; ".join(left) or "nothing", "nothing"))
+        leftovers = "; ".join(left) or "nothing"
+        self.writer.check(
+            Check("no leftovers", not left, leftovers, "nothing", CheckId.NO_LEFTOVERS)
+        )
         if other := self.run.lease.lost:
             self.writer.check(
                 Check("nobody else drilled the cluster", None, f"{other} took it over", "nobody")
@@ -265,7 +270,10 @@ class _DrillRun:
 
     def _abort(self, problems: list[str]) -> None:
         self._header((), ())
-        self.writer.check(Check("healthy before", False, "; ".join(problems), "no problems"))
+        actual = "; ".join(problems)
+        self.writer.check(
+            Check("healthy before", False, actual, "no problems", CheckId.HEALTHY_BEFORE)
+        )
         self._end(
             "aborted", f"the cluster was not healthy, so it was not touched: {brief(problems)}"
         )
@@ -290,6 +298,7 @@ class _DrillRun:
                 **host_facts(inventory, self.cluster.settings),
                 "replay": f"kubedrill replay {run.directory.name}",
             },
+            leaves=self.drill.leaves,
         )
         self.writer.header(header)
         self.begun = True

@@ -1,37 +1,43 @@
 """What the site shows, as plain data: runs, trends, the matrix, nightly cycles.
 
+Runs are the history's documents and cycles are cycle.json, each with links to what is beside them.
 Pure, but for reading cycles' files.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
-from kubedrill.history.trends import Rules, look
+from kubedrill.history.trends import Rules, find_trends
+from kubedrill.nightly.state import all_cycles, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from kubedrill.history.entry import DrillEntry, RunEntry
+    from kubedrill.base.document import DrillEntry, RunDocument
     from kubedrill.history.trends import Trend
 
-FORMAT = 1
-_BUDGET = (
-    "probes",
-    "limit_s",
-    "max_failed",
-    "predicted_s",
-    "shortest_s",
-    "longest_s",
-    "open_ended",
-    "failed",
+FORMAT = 2
+
+_UNUSED_OF_DRILL = (
+    *("title", "ended", "leaves", "tool_version", "nodes", "host_facts", "seed", "targets"),
+    *("outages", "probes", "findings", "attributed", "tick_s", "host_lateness_ms"),
 )
-_LABELS = ("before", "after", "topology", "network", "host", "app")
+_UNUSED_OF_LIMIT = ("covers", "because", "text")
+_UNUSED: Any = {
+    "drills": {
+        "__all__": {
+            **dict.fromkeys(_UNUSED_OF_DRILL, True),
+            "predicted": {"__all__": set(_UNUSED_OF_LIMIT)},
+        }
+    }
+}
+"""Parts of a document that no page shows: with 2,000 runs they would be most of the data."""
 
 
 @dataclass(frozen=True)
@@ -48,85 +54,54 @@ class Places:
         return os.path.relpath(target.resolve(), self.site.resolve()).replace(os.sep, "/")
 
 
-def site_data(runs: Sequence[RunEntry], places: Places, made: str) -> dict[str, Any]:
+def site_data(runs: Sequence[RunDocument], places: Places, made: str) -> dict[str, Any]:
     """All that the pages need. Runs are newest first; ``made`` is when, for people."""
     newest = list(reversed(runs))
     positions = {run.run: number for number, run in enumerate(newest)}
-    found = look(runs, Rules())
+    trends = find_trends(runs, Rules())
     return {
         "format": FORMAT,
         "made": made,
         "runs": [_run(run, places) for run in newest],
         "matrix": _matrix(newest),
-        "trends": [_trend(trend, positions) for trend in found.trends],
+        "trends": [_trend(trend, positions) for trend in trends.trends],
         "rules": {
-            "least": found.rules.least,
-            "alarm_rate": found.rules.alarm_rate,
-            "level": found.level,
+            "least": trends.rules.least,
+            "alarm_rate": trends.rules.alarm_rate,
+            "level": trends.level,
         },
         "cycles": _cycles(places),
     }
 
 
-def _run(run: RunEntry, places: Places) -> dict[str, Any]:
+def _run(run: RunDocument, places: Places) -> dict[str, Any]:
+    folder = places.reports / run.run
     return {
-        "run": run.run,
-        "cluster": run.cluster,
-        "seed": run.seed,
-        "verdict": run.verdict.value,
-        "started": run.started.strftime("%Y-%m-%d %H:%M") if run.started else "",
-        "report": places.link(places.reports / run.run / "index.html"),
+        **run.model_dump(mode="json", exclude=_UNUSED),
+        "started": run.started[:16].replace("T", " "),
+        "report": places.link(folder / "index.html"),
         "logs": [
-            [path.name, places.link(path)]
-            for path in sorted((places.reports / run.run / "record").glob("*.log"))
-        ],
-        "drills": [_drill(drill) for drill in run.drills],
-        "missed": [[missed.name, missed.reason] for missed in run.not_run],
-    }
-
-
-def _drill(drill: DrillEntry) -> dict[str, Any]:
-    return {
-        "name": drill.name,
-        "verdict": drill.verdict.value,
-        "reason": drill.reason,
-        "lasted": round(drill.lasted_s, 1),
-        "samples": drill.samples,
-        "failed": drill.failed,
-        "late": round(drill.worst_lateness_ms, 1),
-        "control": round(drill.control.p50_ms, 3)
-        if drill.control and drill.control.p50_ms is not None
-        else None,
-        "labels": [getattr(drill, name) for name in _LABELS],
-        "checks": list(drill.failed_checks),
-        "budgets": [
-            [*(_short(getattr(budget, name)) for name in _BUDGET), budget.verdict.value]
-            for budget in drill.budgets
+            {"name": path.name, "link": places.link(path)}
+            for path in sorted((folder / "record").glob("*.log"))
         ],
     }
 
 
-def _short(value: Any) -> Any:
-    return round(value, 3) if isinstance(value, float) else value
-
-
-def _matrix(newest: Iterable[RunEntry]) -> list[dict[str, Any]]:
-    """For each pair of versions and topology, the latest verdict of each drill, and the worst of those."""
-    cells: dict[tuple[str, str, str], dict[str, tuple[DrillEntry, str]]] = {}
+def _matrix(newest: Iterable[RunDocument]) -> list[dict[str, Any]]:
+    """For each pair of versions and topology, the latest verdict of each drill, and the worst."""
+    cells: dict[tuple[str, str, str], dict[str, DrillEntry]] = {}
     for run in newest:
         for drill in run.drills:
-            cell = cells.setdefault((drill.before, drill.after, drill.topology), {})
-            cell.setdefault(drill.name, (drill, run.run))
+            key = (drill.kubernetes, drill.kubernetes_after, drill.topology)
+            cells.setdefault(key, {}).setdefault(drill.name, drill)
     return [
         {
             "before": before,
             "after": after,
             "topology": topology,
-            "verdict": VerdictKind.worst([drill.verdict for drill, _ in drills.values()]).value,
-            "latest": max(drill.started for drill, _ in drills.values()).strftime("%Y-%m-%d"),
-            "drills": [
-                [name, drill.verdict.value, run] for name, (drill, run) in sorted(drills.items())
-            ],
+            "verdict": VerdictKind.worst([drill.verdict for drill in drills.values()]).value,
+            "latest": max(drill.started for drill in drills.values())[:10],
+            "verdicts": [drill.verdict.value for drill in drills.values()],
         }
         for (before, after, topology), drills in sorted(cells.items())
     ]
@@ -135,19 +110,24 @@ def _matrix(newest: Iterable[RunEntry]) -> list[dict[str, Any]]:
 def _trend(trend: Trend, positions: dict[str, int]) -> dict[str, Any]:
     series = trend.series
     return {
-        "key": list(series.key),
+        **series.key._asdict(),
         "measure": series.measure,
         "unit": series.unit,
-        "budget": series.budget,
+        "limit": series.limit,
         "change": trend.change.value,
         "note": trend.note,
         "usable": trend.usable,
         "over": trend.over,
-        "latest": _short(trend.latest),
-        "median": _short(trend.median),
-        "worst": _short(trend.worst),
+        "latest": trend.latest,
+        "median": trend.median,
+        "worst": trend.worst,
         "nights": [
-            [positions[night.run], _short(night.value), int(night.over), night.aside]
+            {
+                "run": positions[night.run],
+                "value": round(night.value, 3),
+                "over": night.over,
+                "aside": night.aside,
+            }
             for night in series.nights
         ],
     }
@@ -155,53 +135,15 @@ def _trend(trend: Trend, positions: dict[str, int]) -> dict[str, Any]:
 
 def _cycles(places: Places) -> list[dict[str, Any]]:
     """Nightly cycles, newest first; a file that is none of ours is left out."""
-    found = []
-    for path in sorted((places.reports / "nightly").glob("*/cycle.json"), reverse=True):
+    cycles = []
+    for folder in reversed(all_cycles(places.reports / "nightly")):
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            found.append(_cycle(data, path.parent, places))
-        except (OSError, ValueError, KeyError, TypeError):
+            cycle = read_state(folder).model_dump(mode="json")
+        except UsageError:
             continue
-    return found
-
-
-def _cycle(data: dict[str, Any], folder: Path, places: Places) -> dict[str, Any]:
-    kept = ("key", "topology", "versions", "during", "verdict", "reason", "runs", "kept")
-    return {
-        "cycle": data["cycle"],
-        "plan": data["plan"],
-        "started": data["started"],
-        "ended": data["ended"],
-        "stopped": data["stopped"],
-        "cells": [
-            {name: cell[name] for name in kept}
-            | {
-                "artefacts": places.link(folder / cell["artefacts"])
-                if cell.get("artefacts")
-                else ""
-            }
-            | {
-                "parts": [
-                    [
-                        part["name"],
-                        part["seconds"],
-                        _result(part),
-                        part["reason"],
-                        _log(part, folder, places),
-                    ]
-                    for part in cell["parts"]
-                ]
-            }
-            for cell in data["cells"]
-        ],
-    }
-
-
-def _result(part: dict[str, Any]) -> str:
-    """How a part ended; one whose drills did not pass has failed no more than they did."""
-    verdict = part.get("verdict") if part["result"] == "failed" else None
-    return str(verdict or part["result"])
-
-
-def _log(part: dict[str, Any], folder: Path, places: Places) -> str:
-    return places.link(folder / part["log"]) if part["log"] else ""
+        for cell in cycle["cells"]:
+            cell["artefacts"] = cell["artefacts"] and places.link(folder / cell["artefacts"])
+            for part in cell["parts"]:
+                part["log"] = part["log"] and places.link(folder / part["log"])
+        cycles.append(cycle)
+    return cycles

@@ -13,13 +13,13 @@ from kubedrill.site.data import Places, site_data
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import RunDocument
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom.js", "plot.js", "views.js", "app.js")
 
 
-def write_site(runs: Sequence[RunEntry], site: Path, reports: Path) -> Path:
+def write_site(runs: Sequence[RunDocument], site: Path, reports: Path) -> Path:
     """Write index.html, data.js and site.js into ``site``; returns the path of index.html.
 
     Each file is replaced in one step. ``runs`` are the oldest first, as the history gives them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, Finding, ProbeSpec, VerdictKind
+from kubedrill.base.model import NS, CheckId, Finding, ProbeSpec, VerdictKind
 from kubedrill.verdict.probe_faults import find_dishonest
 from kubedrill.verdict.wording import count
 
@@ -18,11 +18,8 @@ STEADY_SAMPLES = 5  # answers that a probe must have seen before the cluster is 
 STOPPED_EARLY_S = (
     10.0  # probes are stopped one after the other; more than this between them is a probe that died
 )
-EXPECTED_CHECKS = (
-    "healthy before",
-    "healthy after",
-    "no residue",
-)  # the runner writes them in every drill
+EXPECTED_CHECKS = (CheckId.HEALTHY_BEFORE, CheckId.HEALTHY_AFTER, CheckId.NO_LEFTOVERS)
+"""The runner writes them in every drill."""
 AFTER_END_S = (
     1.0  # the probes are stopped before the record is ended; a second for another vantage's clock
 )
@@ -56,10 +53,10 @@ def _of_ending(view: View) -> Iterator[str]:
     record = view.record
     if record.ended != "completed":
         return
-    names = {check.name for check in record.checks}
-    missing = [name for name in EXPECTED_CHECKS if name not in names]
+    ids = {check.id for check in record.checks}
+    missing = [each for each in EXPECTED_CHECKS if each not in ids]
     if record.checks and missing:
-        yield f"the record lacks the check {missing[0]!r}"
+        yield f"the record has no check {missing[0]!r}"
     for span in record.spans:
         if span.end is None and span.lane in ("fault", "step"):
             yield f"{span.subject}: {span.name} was begun and never ended"

@@ -92,11 +92,11 @@ def _checks(record: Record) -> Iterator[Finding]:
         if check.ok is None:
             yield Finding(
                 VerdictKind.INCONCLUSIVE,
-                f"{check.name} could not be found out: {check.found or 'nothing'}, expected {check.expected}",
+                f"{check.name} could not be found out: {check.actual or 'nothing'}, expected {check.expected}",
             )
         elif check.ok is not True:
             yield Finding(
-                VerdictKind.FAIL, f"{check.name}: found {check.found}, expected {check.expected}"
+                VerdictKind.FAIL, f"{check.name}: found {check.actual}, expected {check.expected}"
             )
 
 

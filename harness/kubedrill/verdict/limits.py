@@ -70,7 +70,7 @@ def judge_limits(
     for limit, probes in covered(view):
         if not any(fnmatchcase(spec.name, limit.probes) for spec in view.cluster_probes):
             text = f"the outage limit for {limit.probes} matches no probe of this record"
-            results.append(LimitResult(limit, (), INCONCLUSIVE, 0.0, 0.0, False, 0, text))
+            results.append(LimitResult(limit, (), INCONCLUSIVE, 0.0, 0.0, False, 0, 0, text))
         else:
             results.append(
                 _result(view, limit, probes, [j for name in probes for j in outages[name]])
@@ -108,6 +108,7 @@ def _result(
     view: View, limit: OutageLimit, probes: tuple[str, ...], judged: list[Judged]
 ) -> LimitResult:
     names = wording.probe_names(view.cluster_probes)
+    requests = sum(len(view.of(view.specs[name])) for name in probes)
     failed = sum(j.outage.failed for j in judged)
     by_length = [(j.against(limit.limit_s), j) for j in judged]
     by_count = _count_verdict(limit, failed, sum(j.sound_failed for j in judged))
@@ -116,7 +117,13 @@ def _result(
     worst = max(
         by_length, key=lambda pair: (_rank(pair[0]), pair[1].outage.longest_s), default=None
     )
-    text = _text(limit, names, worst, by_count, failed)
+    text = _text(
+        limit,
+        names,
+        worst,
+        by_count,
+        f"{failed:,} of {requests:,} requests of {limit.probes} failed",
+    )
     if verdict is PASS and stretch is not None and stretch.against(limit) is not PASS:
         verdict = INCONCLUSIVE
         text = (
@@ -124,12 +131,11 @@ def _result(
             f"though no outage was longer than the limit {limit.limit_s:g} s; set how many may fail"
         )
     if worst is None:
-        return LimitResult(limit, probes, verdict, 0.0, 0.0, False, failed, text)
+        return LimitResult(limit, probes, verdict, 0.0, 0.0, False, requests, failed, text)
     outage = worst[1].outage
     ended = outage.open_start or outage.open_end
-    return LimitResult(
-        limit, probes, verdict, outage.shortest_s, outage.longest_s, ended, failed, text
-    )
+    bounds = (outage.shortest_s, outage.longest_s)
+    return LimitResult(limit, probes, verdict, *bounds, ended, requests, failed, text)
 
 
 def _count_verdict(limit: OutageLimit, failed: int, sound: int) -> VerdictKind:
@@ -147,7 +153,7 @@ def _text(
     names: dict[str, str],
     worst: tuple[VerdictKind, Judged] | None,
     by_count: VerdictKind,
-    failed: int,
+    failed: str,
 ) -> str:
     """One sentence about what decided."""
     text = f"limit {limit.limit_s:g} s"
@@ -158,8 +164,8 @@ def _text(
     step = f" {during(judged.outage.step)}"
     if by_count is not PASS and kind is not FAIL:
         doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
-        found = f"{wording.count(failed, 'request')} of {limit.probes} failed, at most {limit.max_failed} may"
-        return f"{found}{doubt}; worst: {told}{step}"
+        counts = f"{failed}, {limit.max_failed} allowed"
+        return f"{counts}{doubt}; worst: {told}{step}"
     if kind is FAIL:
         return f"{told}{step}, {text}"
     if kind is PASS:

@@ -190,7 +190,7 @@ def test_a_plan_shows_targets_limits_and_steps_and_why_not() -> None:
     )
     assert "targets  w2" in text
     assert (
-        "app-* out for 1 s at most, 0 failed requests; predicted 0.00 s: pods leave the Service first"
+        "app-* out for 1 s at most, 0 failed requests allowed; predicted 0.00 s: pods leave the Service first"
         in text
     )
     assert "first    cp2: would be made to lead etcd" in text

@@ -13,7 +13,7 @@ import pytest
 from fake_context import fake_context
 
 from kubedrill.base.errors import DeadlineExceeded
-from kubedrill.base.model import NS, Budget
+from kubedrill.base.model import NS, OutageLimit
 from kubedrill.cluster.api import ApiUnavailable, ClusterApi
 from kubedrill.config import Settings
 from kubedrill.core import recovery
@@ -103,8 +103,8 @@ class Drill:
     def prepare(self, survey: Any) -> tuple[str, ...]:
         return (survey.rng.choice(self.nodes),)
 
-    def outage_limits(self, _ctx: Any) -> list[Budget]:
-        return [Budget("*", 2.0, 1.0)]
+    def outage_limits(self, _ctx: Any) -> list[OutageLimit]:
+        return [OutageLimit("*", 2.0, 1.0)]
 
     def run(self, ctx: Any) -> None:
         self.said.append(f"broke {', '.join(ctx.targets)}")
@@ -205,7 +205,7 @@ def two_rounds(*, app_out_s: float = 0.0) -> tuple[Kit, list[Round]]:
     kit.ended_s = 40.0
     if app_out_s:
         kit.fail(APP.name, 26, 26 + app_out_s)
-    strict, loose = (Budget("*", limit, 0.0) for limit in (1.0, 10.0))
+    strict, loose = (OutageLimit("*", limit, 0.0) for limit in (1.0, 10.0))
     rounds = [
         Round(1, "pod-killed", ("hello-1",), at(1), at(19), (loose,)),
         Round(2, "kubelet-stopped", ("w1",), at(20), at(39), (strict,)),
@@ -232,7 +232,7 @@ def test_each_round_is_judged_by_its_own_limits_and_its_own_samples(
     outage = (
         f"; measured: * {out_s - 0.1:.1f}\N{EN DASH}" if out_s else "; measured: no outage, 0 of "
     )
-    assert outage in check.found
+    assert outage in check.actual
 
 
 def test_a_round_that_left_something_behind_or_was_not_watched_is_no_pass(tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_what_users_felt_is_compared_with_the_limits_and_told_beside_the_predict
     assert [check.ok for check in drill._felt(book(0, 1, 2))] == [True, True]
     paused, stored = drill._felt(book(0, 1, 5, seen_s=61))
     assert (paused.ok, stored.ok) == (False, False)
-    assert "4.0 s" in paused.found
-    assert "61.0 s" in stored.found
+    assert "4.0 s" in paused.actual
+    assert "61.0 s" in stored.actual
     assert "predicted: " in stored.expected
     unread = book(0, 1)
     unread.read_back = None

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from nights import drill_entry, make_nights, run_entry, seeded
+from nights import drill_entry, make_nights, run_document, seeded
 
 from kubedrill.base.errors import ConfigErrors, StepFailed
 from kubedrill.history.lines import read_lines, write_lines
@@ -34,12 +34,12 @@ def test_all_mistakes_of_a_file_are_listed_with_their_lines(tmp_path: Path) -> N
     lines = [
         good,
         "not json",
-        '{"format": 2}',
+        '{"schema": 2}',
         "",
         good,
         good.replace('"verdict":"PASS"', '"verdict":"FINE"', 1),
         good.replace('"lasted_s":', '"lasted_s":-', 1),
-        '{"format": 1, "mood": "good"}',
+        '{"schema": 1, "mood": "good"}',
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(ConfigErrors) as caught:
@@ -47,7 +47,7 @@ def test_all_mistakes_of_a_file_are_listed_with_their_lines(tmp_path: Path) -> N
     text = str(caught.value)
     for said in (
         "line 2: invalid JSON",
-        "line 3: format: input should be less than or equal to 1, found 2",
+        "line 3: schema: input should be 1, found 2",
         f"line 5: run {NIGHTS[0].run} was in line 1 already",
         "line 6: verdict: ",
         "line 7: drills.0.lasted_s: ",
@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | Non
 
 def test_numbers_that_no_database_keeps_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
-    line = run_entry([drill_entry(lasted_s=12.5)]).model_dump_json()
+    line = run_document([drill_entry(lasted_s=12.5)]).model_dump_json()
     path.write_text(
         line.replace("12.5", "NaN") + "\n" + line.replace('"seed":0', f'"seed":{2**63}'),
         encoding="utf-8",

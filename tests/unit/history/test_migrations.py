@@ -5,23 +5,26 @@ Those of others, and of a newer kubedrill, are left alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from nights import drill_entry, run_entry
-from sqlalchemy import create_engine, text
+from nights import drill_entry, run_document
+from sqlalchemy import MetaData, create_engine, insert, text
 
 from kubedrill.base.errors import UsageError
 from kubedrill.history import migrate, schema
-from kubedrill.history.store import History, _write
+from kubedrill.history.lines import read_lines
+from kubedrill.history.nights import all_series
+from kubedrill.history.read import read_document
+from kubedrill.history.store import History, Outcome
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-RUN = run_entry([drill_entry()])
+BEFORE = Path(__file__).parents[2] / "records" / "before"
+RUN = run_document([drill_entry()])
 
 
 def change(url: str, *statements: str) -> None:
@@ -29,6 +32,20 @@ def change(url: str, *statements: str) -> None:
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(text(statement))
+    engine.dispose()
+
+
+def fill(url: str, version: str) -> None:
+    """Make a database as kubedrill 0.1 made it, with the rows that it wrote."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+        tables = MetaData()
+        tables.reflect(connection)
+        for name, rows in json.loads((BEFORE / "tables-r0002.json").read_text("utf-8")).items():
+            connection.execute(insert(tables.tables[name]), rows)
     engine.dispose()
 
 
@@ -49,18 +66,40 @@ def test_the_migrations_make_the_tables_that_the_code_uses(database: str) -> Non
     engine.dispose()
 
 
-def test_a_database_of_the_first_version_is_migrated_and_keeps_its_runs(database: str) -> None:
-    engine = create_engine(database)
-    with engine.begin() as connection:
-        config = migrate._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "r0001")
-        _write(connection, RUN)
-    engine.dispose()
-    assert ask(database, "SELECT version_num FROM alembic_version") == [("r0001",)]
+@pytest.mark.parametrize("version", ["r0001", "r0002"])
+def test_a_database_of_before_is_migrated_and_keeps_its_runs(database: str, version: str) -> None:
+    """The rows are those that kubedrill 0.1 wrote of these runs, and exported as these lines."""
+    fill(database, version)
+    assert ask(database, "SELECT version_num FROM alembic_version") == [(version,)]
     with History.open(database) as history:
-        assert history.runs() == [RUN]
+        runs = history.runs()
+        exported = read_lines(BEFORE / "history.jsonl")
+        assert {run.run: run for run in runs} == {run.run: run for run in exported}
+        assert len(runs) == 6
+        assert runs[0].not_run[0].reason == "one node"
+        [odd] = [drill for run in runs for drill in run.drills if drill.name == "drain-blocked"]
+        assert odd.failed_checks == ("healthy after", "no residue")
+        assert [check.id for check in odd.checks] == ["healthy-after", "no-leftovers"]
+        assert (odd.control, odd.host_facts) == (None, {"cpus": 2, "deep": [1, {"a": None}]})
+        assert [limit.measured.longest_s for limit in odd.predicted] == [0.1 + 0.2, 0]
     assert ask(database, "SELECT version_num FROM alembic_version") == [(migrate.head(),)]
+
+
+def test_a_run_of_before_is_the_same_when_it_is_added_again(database: str) -> None:
+    fill(database, "r0002")
+    with History.open(database) as history:
+        document = read_document(BEFORE / "20261121T043000Z-7")
+        assert history.add([document]) == [Outcome.SAME]
+        [stored] = [run for run in history.runs() if run.run == document.run]
+        assert stored == document.condensed()
+
+
+def test_trends_of_before_are_the_trends_of_the_same_runs_now(database: str) -> None:
+    fill(database, "r0002")
+    with History.open(database) as history:
+        keys = {series.key for series in all_series(history.runs())}
+    assert ("1.35.4", "1.36.3", "3+2", "cilium", "lab", "shop", "cluster-upgrade") in keys
+    assert ("1.35.4", "1.35.4", "5 nodes", "unknown", "unknown", "unknown", "failover-vip") in keys
 
 
 def test_a_database_of_a_newer_kubedrill_is_refused_untouched(

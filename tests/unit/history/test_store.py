@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from nights import budget_entry, drill_entry, make_nights, run_entry, seeded
+from nights import drill_entry, failed_check, limit_entry, make_nights, run_document, seeded
 from sqlalchemy import create_engine, event, text
 
 from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
@@ -16,20 +16,20 @@ from kubedrill.history.store import History, Outcome
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kubedrill.history.entry import RunEntry
+    from kubedrill.base.document import RunDocument
 
-ODD = run_entry(
+ODD = run_document(
     [
         drill_entry(
             "drain-blocked",
             50,
             reason="a budget → 'blocks'; \"quoted\" \0 ünïcode",
             control=None,
-            failed_checks=("healthy after", "no residue"),
+            checks=(failed_check("healthy after"), failed_check("no residue")),
             host_facts={"cpus": 2, "deep": [1, {"a": None}]},
-            budgets=(
-                budget_entry("app-*", 0.1 + 0.2),
-                budget_entry("dns*", 0, max_failed=0, open_ended=True),
+            predicted=(
+                limit_entry("app-*", 0.1 + 0.2),
+                limit_entry("dns*", 0, max_failed=0, open_ended=True),
             ),
             ended="",
             nodes=(),
@@ -39,8 +39,8 @@ ODD = run_entry(
     50,
     seed=2**40,
     not_run=[{"name": "network-loss", "reason": "no netem"}, {"name": "disk", "reason": ""}],
-)
-EMPTY = run_entry(
+).condensed()
+EMPTY = run_document(
     [], 60, seed=None, cluster="", not_run=[{"name": "zone-outage", "reason": "one node"}]
 )
 
@@ -72,8 +72,8 @@ def test_the_same_run_again_changes_nothing(database: str) -> None:
 def test_a_run_with_another_verdict_is_refused_and_nothing_of_the_batch_is_kept(
     database: str,
 ) -> None:
-    old = run_entry([drill_entry()])
-    other = run_entry([drill_entry(verdict="FAIL")])
+    old = run_document([drill_entry()])
+    other = run_document([drill_entry(verdict="FAIL")])
     with History.open(database, create=True) as history:
         history.add([old])
         with pytest.raises(
@@ -89,7 +89,7 @@ def test_a_run_with_another_verdict_is_refused_and_nothing_of_the_batch_is_kept(
 def test_labels_that_a_user_gave_are_kept_when_the_run_is_added_again_without(
     database: str,
 ) -> None:
-    plain = run_entry([drill_entry(topology="5 nodes", host="unknown")])
+    plain = run_document([drill_entry(topology="5 nodes", host="unknown")])
     labelled = plain.relabelled({"topology": "3+2", "host": "build-1"})
     with History.open(database, create=True) as history:
         history.add([labelled])
@@ -101,10 +101,10 @@ def test_labels_that_a_user_gave_are_kept_when_the_run_is_added_again_without(
 
 def test_two_writers_at_once_both_succeed(database: str) -> None:
     """Also while the database is made: whoever comes second finds the tables."""
-    halves: list[list[RunEntry]] = [make_nights(seeded(1), 20)[part::2] for part in (0, 1)]
+    halves: list[list[RunDocument]] = [make_nights(seeded(1), 20)[part::2] for part in (0, 1)]
     errors: list[BaseException] = []
 
-    def write(nights: list[RunEntry]) -> None:
+    def write(nights: list[RunDocument]) -> None:
         try:
             for night in nights:
                 with History.open(database, create=True, timeout_s=120) as history:
@@ -127,16 +127,15 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing(database: str) -> None:
         history.add([EMPTY])
     engine = create_engine(database.replace("sqlite:", "sqlite+pysqlite:"))
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE budgets"))
+        connection.execute(text("CREATE UNIQUE INDEX once ON runs (cluster)"))
     engine.dispose()
     with (
         History.open(database) as history,
-        pytest.raises(StepFailed, match=r"budgets.*Nothing was changed"),
+        pytest.raises(StepFailed, match=r"cluster.*Nothing was changed"),
     ):
-        history.add([ODD])
+        history.add([ODD, ODD.model_copy(update={"run": "another of the same cluster"})])
     engine = create_engine(database)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM drills")).scalar() == 0
         assert connection.execute(text("SELECT count(*) FROM runs")).scalar() == 1
     engine.dispose()
 
@@ -163,7 +162,7 @@ def test_a_full_disk_leaves_the_history_so_far_intact(tmp_path: Path) -> None:
 def test_deleting_a_run_takes_its_parts_along(database: str) -> None:
     with History.open(database, create=True) as history:
         history.add([ODD])
-        bare = run_entry([], run=ODD.run)
+        bare = run_document([], run=ODD.run)
         history.add([bare], replace=True)
         assert history.runs() == [bare]
 
@@ -235,7 +234,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         History.open(f"sqlite:///{tmp_path}/file/history.db", create=True).__enter__()
 
 
-def test_reading_takes_four_queries_however_many_runs_there_are(tmp_path: Path) -> None:
+def test_reading_takes_one_query_however_many_runs_there_are(tmp_path: Path) -> None:
     queries: list[Any] = []
     with History.open(f"sqlite:///{tmp_path}/many.db", create=True) as history:
         history.add(make_nights(seeded(1), 50))
@@ -243,4 +242,4 @@ def test_reading_takes_four_queries_however_many_runs_there_are(tmp_path: Path) 
             history._engine, "before_cursor_execute", lambda *call: queries.append(call[2])
         )
         history.runs()
-    assert len([query for query in queries if query.startswith("SELECT")]) == 4
+    assert len([query for query in queries if query.startswith("SELECT")]) == 1

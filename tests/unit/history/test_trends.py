@@ -7,23 +7,23 @@ from typing import Any
 import pytest
 from nights import (
     Planted,
-    budget_entry,
     drill_entry,
+    limit_entry,
     make_nights,
-    run_entry,
+    run_document,
     seeded,
     series_of_outages,
 )
 
-from kubedrill.history.report import look_json
-from kubedrill.history.trends import Change, Look, Rules, Trend, look
+from kubedrill.history.report import trends_json
+from kubedrill.history.trends import Change, Rules, Trend, Trends, find_trends
 
 QUIET = [1.0, 1.3, 0.9, 1.1, 1.2, 1.0, 1.4, 0.8, 1.1, 1.0]
 CONTROL = {"samples": 1000, "failed": 0, "p50_ms": 0.7, "p99_ms": 15.0, "worst_lateness_ms": 4.0}
 SLOW = {**CONTROL, "p50_ms": 1.4}
 
 
-def outage(found: Look, measure: str = "outage api-*") -> Trend:
+def outage(found: Trends, measure: str = "outage api-*") -> Trend:
     [trend] = [trend for trend in found.trends if trend.series.measure == measure]
     return trend
 
@@ -31,11 +31,11 @@ def outage(found: Look, measure: str = "outage api-*") -> Trend:
 def nights(values: list[float], control: dict[int, Any] | None = None, **late: Any) -> Any:
     """One drill; some nights' control probe is given by number."""
     return [
-        run_entry(
+        run_document(
             [
                 drill_entry(
                     night=night,
-                    budgets=(budget_entry("api-*", value),),
+                    predicted=(limit_entry("api-*", value),),
                     **({"control": control[night]} if control and night in control else {}),
                     **late,
                 )
@@ -47,21 +47,23 @@ def nights(values: list[float], control: dict[int, Any] | None = None, **late: A
 
 
 def test_median_and_worst_of_n_stand_beside_the_fixed_budget() -> None:
-    trend = outage(look(series_of_outages([1.0, 7.0, 2.0])))
+    trend = outage(find_trends(series_of_outages([1.0, 7.0, 2.0])))
     assert (trend.usable, trend.median, trend.worst, trend.latest) == (3, 2.0, 7.0, 2.0)
-    assert (trend.series.budget, trend.over) == (6.0, 1)
+    assert (trend.series.limit, trend.over) == (6.0, 1)
 
 
 def test_few_nights_are_insufficient_history_whatever_they_show() -> None:
-    trend = outage(look(series_of_outages([*QUIET[:9], 90, 91, 92, 93, 94])))
+    trend = outage(find_trends(series_of_outages([*QUIET[:9], 90, 91, 92, 93, 94])))
     assert trend.change is Change.INSUFFICIENT
     assert trend.note == "14 usable nights, 15 are the least"
     assert trend.p is None
-    assert outage(look(series_of_outages([*QUIET, 90, 91, 92, 93, 94]))).change is Change.WORSE
+    assert (
+        outage(find_trends(series_of_outages([*QUIET, 90, 91, 92, 93, 94]))).change is Change.WORSE
+    )
 
 
 def test_a_planted_regression_is_told_with_its_size_and_p() -> None:
-    found = look(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]))
+    found = find_trends(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]))
     trend = outage(found)
     assert trend.change is Change.WORSE
     assert found.worse == (trend,)
@@ -70,17 +72,17 @@ def test_a_planted_regression_is_told_with_its_size_and_p() -> None:
 
 
 def test_an_improvement_is_better_and_never_worse() -> None:
-    found = look(series_of_outages([*[value + 2 for value in QUIET], *QUIET[:5]]))
+    found = find_trends(series_of_outages([*[value + 2 for value in QUIET], *QUIET[:5]]))
     assert outage(found).change is Change.BETTER
     assert found.worse == ()
 
 
 def test_nights_that_are_all_the_same_have_no_change() -> None:
-    assert outage(look(series_of_outages([0.0] * 40))).change is Change.NONE
+    assert outage(find_trends(series_of_outages([0.0] * 40))).change is Change.NONE
 
 
 def test_one_bad_night_is_no_trend() -> None:
-    trend = outage(look(series_of_outages([*QUIET, *QUIET[:4], 60.0])))
+    trend = outage(find_trends(series_of_outages([*QUIET, *QUIET[:4], 60.0])))
     assert trend.change is Change.NONE
     assert (trend.worst, trend.over) == (60.0, 1)
 
@@ -89,7 +91,7 @@ def test_a_change_finer_than_a_tick_is_not_claimed() -> None:
     rng = seeded(2)
     before = [1 + rng.random() / 1000 for _ in range(30)]
     trend = outage(
-        look(series_of_outages([*before, *(1.05 + rng.random() / 1000 for _ in range(5))]))
+        find_trends(series_of_outages([*before, *(1.05 + rng.random() / 1000 for _ in range(5))]))
     )
     assert trend.change is Change.NONE
     assert "finer than can be measured (0.1 s)" in trend.note
@@ -100,7 +102,7 @@ def test_a_change_that_stays_gathers_evidence() -> None:
     before = [float(i) for i in range(30)]
     after = [24.0, 31, 32, 20, 33, 34, 35, 25, 36, 37]
     few, many = (
-        outage(look(series_of_outages([*before, *after]), Rules(recents=recents)))
+        outage(find_trends(series_of_outages([*before, *after]), Rules(recents=recents)))
         for recents in ((5,), (5, 10))
     )
     assert many.change is Change.WORSE
@@ -112,19 +114,19 @@ def test_a_change_that_stays_gathers_evidence() -> None:
 
 def test_other_versions_topologies_networks_hosts_and_apps_are_never_mixed() -> None:
     values = [*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]
-    for label in ("before", "after", "topology", "network", "host", "app"):
+    for label in ("kubernetes", "kubernetes_after", "topology", "network", "host", "app"):
         runs = [*series_of_outages(values[:10]), *series_of_outages(values)[10:]]
         other = [
             run.model_copy(update={"drills": (run.drills[0].model_copy(update={label: "x"}),)})
             for run in runs[10:]
         ]
-        changes = {trend.change for trend in look([*runs[:10], *other]).trends}
+        changes = {trend.change for trend in find_trends([*runs[:10], *other]).trends}
         assert changes == {Change.INSUFFICIENT}, label
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
     runs = make_nights(seeded(8), 35, changed=10, planted=Planted(factor=3))
-    assert look(runs) == look(runs[::-1])
+    assert find_trends(runs) == find_trends(runs[::-1])
 
 
 @pytest.mark.parametrize(
@@ -146,15 +148,15 @@ def test_a_night_on_a_slow_host_is_set_aside_and_said_so(
     control: Any, late: dict[str, Any], said: str
 ) -> None:
     runs = series_of_outages([*QUIET, *QUIET[:5], 9.0])
-    slow = drill_entry(night=15, control=control, budgets=(budget_entry("api-*", 9.0),), **late)
-    trend = outage(look([*runs[:15], run_entry([slow], 15)]))
+    slow = drill_entry(night=15, control=control, predicted=(limit_entry("api-*", 9.0),), **late)
+    trend = outage(find_trends([*runs[:15], run_document([slow], 15)]))
     assert said in trend.series.nights[-1].aside
     assert (trend.usable, trend.latest, trend.worst, trend.over) == (15, None, 1.4, 1)
 
 
 def test_slow_last_nights_are_told_as_that_and_not_as_the_product() -> None:
     trend = outage(
-        look(nights([*QUIET, *QUIET, 5, 5, 6, 5, 5], dict.fromkeys(range(20, 25), SLOW)))
+        find_trends(nights([*QUIET, *QUIET, 5, 5, 6, 5, 5], dict.fromkeys(range(20, 25), SLOW)))
     )
     assert trend.change is Change.NOISE
     assert (
@@ -166,12 +168,12 @@ def test_where_the_host_moved_too_the_product_is_not_blamed() -> None:
     """A host somewhat slower than before is not set aside, but takes away from what can be claimed."""
     values = [*QUIET, *QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]
     trend = outage(
-        look(nights(values, {night: {**CONTROL, "p50_ms": 0.9} for night in range(20, 25)}))
+        find_trends(nights(values, {night: {**CONTROL, "p50_ms": 0.9} for night in range(20, 25)}))
     )
     assert trend.change is Change.HOST
     assert "the control probe's latency moved the same way" in trend.note
     faster = outage(
-        look(nights(values, {night: {**CONTROL, "p50_ms": 0.5} for night in range(20, 25)}))
+        find_trends(nights(values, {night: {**CONTROL, "p50_ms": 0.5} for night in range(20, 25)}))
     )
     assert faster.change is Change.WORSE
 
@@ -179,17 +181,20 @@ def test_where_the_host_moved_too_the_product_is_not_blamed() -> None:
 def test_drills_that_did_not_complete_are_no_measurements() -> None:
     runs = series_of_outages([*QUIET, *QUIET[:5]])
     cut = [
-        run_entry(
+        run_document(
             [
                 drill_entry(
-                    night=night, ended=ended, verdict="ABORTED", budgets=(budget_entry("api-*", 0),)
+                    night=night,
+                    ended=ended,
+                    verdict="ABORTED",
+                    predicted=(limit_entry("api-*", 0),),
                 )
             ],
             night,
         )
         for night, ended in ((15, "aborted"), (16, ""), (17, "error"))
     ]
-    trend = outage(look([*runs, *cut]))
+    trend = outage(find_trends([*runs, *cut]))
     assert [night.aside for night in trend.series.nights[-3:]] == [
         "the drill ended aborted",
         "the drill ended without saying how",
@@ -212,46 +217,46 @@ def test_an_inconclusive_measurement_counts_only_where_its_bounds_are_sound(
     given: Any, used: bool
 ) -> None:
     longest_s, more = given
-    budget = budget_entry("api-*", longest_s, verdict="INCONCLUSIVE", **more)
-    trend = outage(look([run_entry([drill_entry(budgets=(budget,))])]))
+    budget = limit_entry("api-*", longest_s, verdict="INCONCLUSIVE", **more)
+    trend = outage(find_trends([run_document([drill_entry(predicted=(budget,))])]))
     assert (trend.usable == 1) is used
 
 
 def test_failed_requests_are_a_series_only_where_they_have_a_budget() -> None:
     runs = [
-        run_entry(
+        run_document(
             [
                 drill_entry(
-                    budgets=(budget_entry("app-*", 1.0, max_failed=0), budget_entry("dns*", 1.0))
+                    predicted=(limit_entry("app-*", 1.0, max_failed=0), limit_entry("dns*", 1.0))
                 )
             ],
             night,
         )
         for night in range(2)
     ]
-    assert [trend.series.measure for trend in look(runs).trends] == [
+    assert [trend.series.measure for trend in find_trends(runs).trends] == [
         "duration",
         "outage app-*",
         "failed app-*",
         "outage dns*",
     ]
-    assert outage(look(runs), "failed app-*").over == 2
+    assert outage(find_trends(runs), "failed app-*").over == 2
 
 
 def test_a_level_that_so_few_nights_cannot_reach_is_insufficient_history() -> None:
     trend = outage(
-        look(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]), Rules(alarm_rate=0.0005))
+        find_trends(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]), Rules(alarm_rate=0.0005))
     )
     assert trend.change is Change.INSUFFICIENT
     assert "cannot reach p = 0.0005" in trend.note
 
 
 def test_an_empty_history_has_no_trends() -> None:
-    assert look([]).trends == ()
+    assert find_trends([]).trends == ()
 
 
 def test_programs_get_every_night_and_why_it_was_set_aside() -> None:
-    told = look_json(look(nights([*QUIET, 3.0], {10: SLOW})))
+    told = trends_json(find_trends(nights([*QUIET, 3.0], {10: SLOW})))
     [series] = [series for series in told["series"] if series["measure"] == "outage api-*"]
     assert series["nights"][-1]["aside"] == "slow host: the control probe answered late"
     assert [night["value"] for night in series["nights"]] == [*QUIET, 3.0]
@@ -269,9 +274,9 @@ def test_planted_regressions_are_found_and_plain_noise_is_not() -> None:
     """
     planted = Planted(factor=3)
     found = sum(
-        bool(look(make_nights(seeded(seed), 40, changed=10, planted=planted)).worse)
+        bool(find_trends(make_nights(seeded(seed), 40, changed=10, planted=planted)).worse)
         for seed in range(20)
     )
-    alarms = sum(bool(look(make_nights(seeded(seed), 40)).worse) for seed in range(100, 200))
+    alarms = sum(bool(find_trends(make_nights(seeded(seed), 40)).worse) for seed in range(100, 200))
     assert found >= 18
     assert alarms <= 3

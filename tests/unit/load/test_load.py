@@ -124,7 +124,7 @@ def test_the_objective_is_judged_at_its_own_rate_and_never_without_it(
 ) -> None:
     found = objective_check(steps, GOAL, late_ms=50, min_writes=50)
     assert found.ok is ok, found
-    assert said in found.found
+    assert said in found.actual
 
 
 def test_steps_go_on_to_the_objective_and_stop_when_saturated() -> None:

@@ -19,8 +19,8 @@ from kubedrill.nightly.cycle import FOLDER, Cycles
 from kubedrill.nightly.plan import load_plan
 from kubedrill.nightly.state import CycleState, Store, all_cycles, read_state
 from kubedrill.record import read_record
+from kubedrill.report.document import make_document
 from kubedrill.report.run import Run
-from kubedrill.report.verdict_json import verdict_json
 from kubedrill.verdict import judge
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def _template(name: str, folder: Path) -> None:
     shutil.copy(RECORDS / f"{name}.jsonl", folder)
     record = read_record(RECORDS / f"{name}.jsonl")
     run = Run("template", (record,), (judge(record),), {})
-    (folder / f"{name}.json").write_text(json.dumps(verdict_json(run)))
+    (folder / f"{name}.json").write_text(make_document(run).model_dump_json())
 
 
 class Bed:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
-from nights import Planted, budget_entry, drill_entry, make_nights, run_entry, seeded
+from nights import Planted, drill_entry, limit_entry, make_nights, run_document, seeded
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
@@ -249,8 +249,8 @@ def test_the_whole_of_it(
 
 
 def test_metrics_are_read_by_both_parsers(tmp_path: Path) -> None:
-    run = run_entry(
-        [drill_entry("cluster-upgrade", budgets=(budget_entry("api-*", 1.5),))], run="run-1"
+    run = run_document(
+        [drill_entry("cluster-upgrade", predicted=(limit_entry("api-*", 1.5),))], run="run-1"
     )
     registry = registry_of(cycle(1, PASS, FAIL), [run])
     path = tmp_path / "a" / "kubedrill.prom"

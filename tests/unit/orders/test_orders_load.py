@@ -73,12 +73,12 @@ def test_a_late_generator_and_too_few_writes_prove_nothing(stack: Stack, tmp_pat
     test = load_test(stack, tmp_path, (20,), Objective(0.999, 9_000, 20), seconds=2)
     test.execute()
     few = test.checks()[0]
-    assert (few.ok, "too few writes" in few.found) == (None, True), (
+    assert (few.ok, "too few writes" in few.actual) == (None, True), (
         "40 of the 1,000 that 99.9 % needs"
     )
     test.settings = SETTINGS.model_copy(update={"load": Load(late_ms=0.0001)})
     late = test.checks()[0]
-    assert (late.ok, "generator was late" in late.found) == (None, True)
+    assert (late.ok, "generator was late" in late.actual) == (None, True)
     assert test.verdict() is VerdictKind.INCONCLUSIVE
 
 

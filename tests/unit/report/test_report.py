@@ -12,16 +12,16 @@ from long_record import long_record
 from recordkit import Kit, at, write
 from scenarios import bad, failover, good, inconclusive, upgrade
 
+from kubedrill.base.document import schema_text
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import Check, Event, Record
+from kubedrill.base.model import Check, CheckId, Event, Leaves, Record
 from kubedrill.record import read_record
 from kubedrill.report import read_not_run, write_report
 from kubedrill.report.timeline import timeline
 from kubedrill.verdict import judge
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "docs" / "reference" / "verdict.schema.json").read_text()
-)
+SCHEMA_FILE = Path(__file__).parents[3] / "docs" / "reference" / "verdict.schema.json"
+SCHEMA = json.loads(SCHEMA_FILE.read_text())
 MISSED = {"latency": "the kernel of w1 has no netem"}
 
 
@@ -44,6 +44,10 @@ def test_verdict_json_follows_the_schema(tmp_path: Path, make: object) -> None:
     assert found["cluster"] == "local"
     assert found["run"] == "1"
     assert found["seed"] == 7
+
+
+def test_the_schema_is_made_from_the_document() -> None:
+    assert SCHEMA_FILE.read_text() == schema_text(), "run: python docs/generate"
 
 
 def test_schema_has_every_field_and_no_other(tmp_path: Path) -> None:
@@ -228,3 +232,22 @@ def test_spans_that_are_never_closed_last_to_the_end_of_a_cut_record(tmp_path: P
     kit.ended = ""
     [drill] = verdicts(report(tmp_path / "1", kit.record()))["drills"]  # type: ignore[misc]
     assert (drill["ended"], drill["verdict"]) == ("", "INCONCLUSIVE")
+
+
+def test_a_document_says_where_an_upgrade_led(tmp_path: Path) -> None:
+    kit = Kit()
+    kit.header = replace(kit.header, leaves=Leaves.UPGRADED)
+    kit.checks.append(Check("reworded", True, "v1.36.3", "v1.36.3", CheckId.UPGRADED))
+    [drill] = verdicts(report(tmp_path / "1", kit.record()))["drills"]  # type: ignore[misc]
+    assert (drill["kubernetes"], drill["kubernetes_after"]) == ("v1.35.4", "1.36.3")
+    assert drill["leaves"] == "upgraded"
+    del kit.checks[-1]
+    [drill] = verdicts(report(tmp_path / "2", kit.record()))["drills"]  # type: ignore[misc]
+    assert drill["kubernetes_after"] == ""
+
+
+def test_a_start_that_is_no_time_is_left_empty(tmp_path: Path) -> None:
+    kit = Kit()
+    kit.header = replace(kit.header, started="at night")
+    [drill] = verdicts(report(tmp_path / "1", kit.record()))["drills"]  # type: ignore[misc]
+    assert drill["started"] == ""

@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 import pytest
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import Budget, Record, VerdictKind
+from kubedrill.base.model import Leaves, OutageLimit, Record, VerdictKind
 from kubedrill.cluster.context import Cluster
 from kubedrill.config import Settings
 from kubedrill.core import recovery
@@ -53,6 +53,7 @@ class Quiet:
 class Drill:
     """A drill whose run is given by the test."""
 
+    leaves = Leaves.UNCHANGED
     name, title, proves, needs, duration_s = "test-drill", "Test", "nothing", "nothing", 1
     takes_quorum = False
 
@@ -65,8 +66,8 @@ class Drill:
     def prepare(self, _survey: Any) -> tuple[str, ...]:
         return ("w1",)
 
-    def outage_limits(self, _ctx: Any) -> list[Budget]:
-        return [Budget("app-*", 1.0, 0.0)]
+    def outage_limits(self, _ctx: Any) -> list[OutageLimit]:
+        return [OutageLimit("app-*", 1.0, 0.0)]
 
     def run(self, ctx: Any) -> None:
         self._run(ctx)
@@ -316,7 +317,7 @@ def test_leftovers_fail_the_drill_by_name(
     drill_run.run_drill(bench(tmp_path), Drill(lambda _ctx: None))
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.FAIL
-    assert "no residue: found w1: service kubelet is failed" in verdict.reason
+    assert "no leftovers: found w1: service kubelet is failed" in verdict.reason
 
 
 def test_a_cluster_that_another_run_took_over_meanwhile_proves_nothing(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kubedrill.base.errors import StepFailed, UsageError, WouldTouch
-from kubedrill.base.model import Budget, Node
+from kubedrill.base.model import Node, OutageLimit
 from kubedrill.cli.plan import print_dry_run
 from kubedrill.cluster.etcd import QUESTIONS
 from kubedrill.cluster.hosts import CommandResult, Hosts
@@ -129,8 +129,8 @@ class Plain:
         pods = survey.cluster.api.pods(survey.app.namespace, survey.app.selector)
         return (survey.rng.choice(sorted(pod.spec.node_name for pod in pods)),)
 
-    def outage_limits(self, ctx: Any) -> list[Budget]:
-        return [Budget("app-*", 3.0, 1.5, (f"{ctx.target} goes",))]
+    def outage_limits(self, ctx: Any) -> list[OutageLimit]:
+        return [OutageLimit("app-*", 3.0, 1.5, (f"{ctx.target} goes",))]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recordkit import APP, CONTROL, WRITE, Kit, at
 
-from kubedrill.base.model import STEADY, Check, Event, OutageLimit, Sample, VerdictKind
+from kubedrill.base.model import STEADY, Check, CheckId, Event, OutageLimit, Sample, VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import combine, judge
 
@@ -70,7 +70,7 @@ def test_one_failed_request_breaks_a_limit_of_none() -> None:
     kit.limits = [OutageLimit("*", 0.5, 0.0, (), 0)]
     verdict, reason = verdict_of(kit)
     assert verdict is FAIL
-    assert "1 request of * failed, at most 0 may" in reason
+    assert "1 of 400 requests of * failed, 0 allowed" in reason
 
 
 @pytest.mark.parametrize(
@@ -286,23 +286,33 @@ class TestControlProbe:
 class TestChecks:
     def test_false_fails(self) -> None:
         kit = Kit()
-        kit.checks.append(Check("no residue", False, "w1 is cordoned", "no node cordoned"))
+        kit.checks.append(
+            Check("no leftovers", False, "w1 is cordoned", "no node cordoned", CheckId.NO_LEFTOVERS)
+        )
         assert verdict_of(kit) == (
             FAIL,
-            "no residue: found w1 is cordoned, expected no node cordoned",
+            "no leftovers: found w1 is cordoned, expected no node cordoned",
         )
 
     def test_unknown_is_inconclusive(self) -> None:
         kit = Kit()
-        kit.checks.append(Check("healthy after", None, "the API did not answer", "nothing wrong"))
+        kit.checks.append(
+            Check(
+                "healthy after",
+                None,
+                "the API did not answer",
+                "nothing wrong",
+                CheckId.HEALTHY_AFTER,
+            )
+        )
         assert verdict_of(kit)[0] is INCONCLUSIVE
 
     def test_a_later_result_of_the_same_name_does_not_hide_the_first(self) -> None:
         """Krkn's trap: a result overwritten by a later scenario, exit 0."""
         kit = Kit()
         kit.checks = [
-            Check("healthy after", False, "etcd has 2 members", "3"),
-            Check("healthy after", True, "3", "3"),
+            Check("healthy after", False, "etcd has 2 members", "3", CheckId.HEALTHY_AFTER),
+            Check("healthy after", True, "3", "3", CheckId.HEALTHY_AFTER),
         ]
         assert verdict_of(kit)[0] is FAIL
 

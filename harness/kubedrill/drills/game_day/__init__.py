@@ -169,14 +169,14 @@ def _round(
             ctx, entry, "the in-cluster prober stands on every node that it could be made on"
         )
     targets = chosen.targets
-    budgets = tuple(_ask_until_answered(ctx, lambda: drill.outage_limits(chosen)))
+    limits = tuple(_ask_until_answered(ctx, lambda: drill.outage_limits(chosen)))
     ctx.event("round", ", ".join(targets), f"round {number}: {drill.name}", seed=entry.seed)
     ctx.cluster.note(", ".join(targets), f"round {number}: {drill.name}")
     drill.run(chosen)
     with ctx.step("game day", f"recover from round {number}"):
         wait_healthy(ctx.cluster)
         left = wait_clean(ctx.cluster, before)
-    return Round(number, drill.name, targets, start, now(), budgets, tuple(left))
+    return Round(number, drill.name, targets, start, now(), limits, tuple(left))
 
 
 def _left_out(ctx: DrillContext, entry: Entry, reason: str) -> str:
@@ -223,7 +223,7 @@ def _judge(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> No
         ctx.writer.flush()
         for one, verdict in judge_rounds(ctx.writer.path, made):
             check = as_check(one, verdict)
-            ctx.check(check.name, check.ok, check.found, check.expected)
+            ctx.check(check.name, check.ok, check.actual, check.expected)
 
 
 DRILLS = (

@@ -122,4 +122,4 @@ class OrderUsers:
         for line in (*summary(ledger), pause):
             self._ctx.event(_NAME, "ledger", line)
         for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
-            self._ctx.check(check.name, check.ok, check.found, check.expected)
+            self._ctx.check(check.name, check.ok, check.actual, check.expected)

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, Check, DrillVerdict, OutageLimit, Record, VerdictKind
+from kubedrill.base.model import NS, Check, CheckId, DrillVerdict, OutageLimit, Record, VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import judge
 from kubedrill.verdict.wording import bounds
@@ -64,7 +64,7 @@ class Round:
     targets: tuple[str, ...]
     start: int
     end: int
-    budgets: tuple[OutageLimit, ...]
+    outage_limits: tuple[OutageLimit, ...]
     left: tuple[str, ...] = ()  # what it left behind
 
     @property
@@ -76,7 +76,8 @@ class Round:
     def limits(self) -> str:
         """As "app-* 3 s (predicted 0 s), api-* 3 s (predicted 1.5 s)"."""
         return ", ".join(
-            f"{b.probes} {b.limit_s:g} s (predicted {b.predicted_s:g} s)" for b in self.budgets
+            f"{b.probes} {b.limit_s:g} s (predicted {b.predicted_s:g} s)"
+            for b in self.outage_limits
         )
 
 
@@ -157,11 +158,29 @@ def _part(record: Record, one: Round, samples: Sequence[Sample]) -> Record:
         samples=samples,
         spans=tuple(s for s in inside if s.end is not None and s.end <= one.end),
         events=tuple(e for e in record.events if one.start <= e.at < one.end),
-        limits=one.budgets,
+        limits=one.outage_limits,
         checks=(
-            Check("healthy before", ok=True, found="no problems", expected="no problems"),
-            Check("healthy after", ok=True, found="no problems", expected="no problems"),
-            Check("no residue", ok=not left, found=left or "nothing", expected="nothing"),
+            Check(
+                "healthy before",
+                ok=True,
+                actual="no problems",
+                expected="no problems",
+                id=CheckId.HEALTHY_BEFORE,
+            ),
+            Check(
+                "healthy after",
+                ok=True,
+                actual="no problems",
+                expected="no problems",
+                id=CheckId.HEALTHY_AFTER,
+            ),
+            Check(
+                "no leftovers",
+                ok=not left,
+                actual=left or "nothing",
+                expected="nothing",
+                id=CheckId.NO_LEFTOVERS,
+            ),
         ),
         ended="completed",
         ended_at=max([one.end, *(sample.done for sample in samples)]),

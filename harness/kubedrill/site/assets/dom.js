@@ -1,6 +1,7 @@
 "use strict";
 // Elements are made with text, never with markup: what a record says can do nothing here.
-const NAMES = { BEFORE: 0, AFTER: 1, TOPOLOGY: 2, NETWORK: 3, HOST: 4, APP: 5 };
+// What two drills must have in common to be compared.
+const LABELS = ["kubernetes", "kubernetes_after", "topology", "network", "host", "app"];
 
 function el(tag, attributes, ...children) {
   const svg = ["svg", "line", "circle", "text", "path", "title"].includes(tag);
@@ -30,11 +31,15 @@ function seconds(value) {
 
 function quantity(value, unit) {
   if (value === null || value === undefined) return "–";
-  return unit === "s" ? seconds(value) : `${value} ${unit}`;
+  return unit === "s" ? seconds(value) : `${Math.round(value * 1000) / 1000} ${unit}`;
 }
 
 function versions(before, after) {
   return before === after ? before : `${before} → ${after || "?"}`;
+}
+
+function drillVersions(drill) {
+  return versions(drill.kubernetes, drill.kubernetes_after);
 }
 
 function table(heads, rows, attributes) {

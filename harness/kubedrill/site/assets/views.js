@@ -20,7 +20,7 @@ function overview() {
 }
 
 function trendHeading(trend) {
-  const [before, after, topology, , host, , drill] = trend.key;
+  const { before, after, topology, host, drill } = trend;
   return el("p", { class: "small" }, link(address("trends", { drill, before, after, topology, host }), `${drill}, ${versions(before, after)}, ${topology}`));
 }
 
@@ -30,7 +30,7 @@ function matrix() {
     .sort((one, other) => (one.before === one.after) - (other.before === other.after) || other.after.localeCompare(one.after, undefined, { numeric: true }));
   if (!rows.length) return el("p", { class: "card" }, "No run is in the history yet: kubedrill drill adds them.");
   const tile = cell => el("a", { class: `tile ${cell.verdict.toLowerCase()}`, href: address("runs", { before: cell.before, after: cell.after, topology: cell.topology }) },
-    el("b", null, cell.verdict), el("span", null, count(cell.drills)), el("span", null, cell.latest));
+    el("b", null, cell.verdict), el("span", null, count(cell.verdicts)), el("span", null, cell.latest));
   const body = rows.map(row => el("tr", null, el("th", { scope: "row" }, versions(row.before, row.after)), columns.map(topology => {
     const cell = DATA.matrix.find(each => each.before === row.before && each.after === row.after && each.topology === topology);
     return el("td", null, cell ? tile(cell) : el("span", { class: "tile none" }, el("span", null, "not drilled")));
@@ -39,28 +39,29 @@ function matrix() {
   return el("div", { class: "scroll" }, el("table", { class: "matrix" }, el("thead", null, head), el("tbody", null, body)));
 }
 
-function count(drills) {
+function count(verdicts) {
   const kinds = {};
-  for (const [, verdict] of drills) kinds[verdict] = (kinds[verdict] || 0) + 1;
+  for (const verdict of verdicts) kinds[verdict] = (kinds[verdict] || 0) + 1;
   return Object.entries(kinds).map(([kind, number]) => `${number} ${kind.toLowerCase()}`).join(", ");
 }
 
 function trends(parameters) {
-  const wanted = DATA.trends.filter(trend => {
-    const [before, after, topology, , host, , drill] = trend.key;
-    return [["before", before], ["after", after], ["topology", topology], ["host", host], ["drill", drill]].every(([name, value]) => !parameters.get(name) || parameters.get(name) === value);
-  });
+  const selected = DATA.trends.filter(trend =>
+    ["before", "after", "topology", "host", "drill"].every(name => !parameters.get(name) || parameters.get(name) === trend[name]));
   const drill = el("select", { id: "drill", onchange: event => { location.hash = address("trends", { drill: event.target.value }); } },
     el("option", { value: "" }, "all drills"),
-    [...new Set(DATA.trends.map(trend => trend.key[6]))].sort().map(name => el("option", { value: name, selected: parameters.get("drill") === name }, name)));
+    [...new Set(DATA.trends.map(trend => trend.drill))].sort().map(name => el("option", { value: name, selected: parameters.get("drill") === name }, name)));
   const groups = new Map();
-  for (const trend of wanted) groups.set(trend.key.join("|"), [...(groups.get(trend.key.join("|")) || []), trend]);
+  for (const trend of selected) {
+    const key = ["before", "after", "topology", "network", "host", "app", "drill"].map(name => trend[name]).join("|");
+    groups.set(key, [...(groups.get(key) || []), trend]);
+  }
   const rank = group => Math.min(...group.map(trend => ["worse", "better", "the host changed", "slow or doubtful nights"].indexOf(trend.change) >>> 0));
   const sorted = [...groups.values()].sort((one, other) => rank(one) - rank(other) || other[0].nights.length - one[0].nights.length);
   const percent = DATA.rules.alarm_rate * 100;
   return [
     el("h1", null, "Trends"),
-    el("p", { class: "soft" }, `Changes are told by an exact rank-sum test: at most ${percent} in 100 looks flag anything where nothing changed. Dashed: the budget; line: the median; red: above its budget; hollow: set aside, the host was slow.`),
+    el("p", { class: "soft" }, `Changes are found by an exact rank-sum test: at most ${percent} in 100 looks flag anything where nothing changed. Dashed: the outage limit; line: the median; red: above its limit; hollow: set aside, the host was slow.`),
     el("div", { class: "tools" }, el("label", { for: "drill" }, "Drill"), drill),
     sorted.length ? null : el("p", { class: "card" }, "No series matches."),
     sorted.map(group => lazily(group)),
@@ -68,7 +69,7 @@ function trends(parameters) {
 }
 
 function lazily(group) {
-  const [before, after, topology, network, host, app, drill] = group[0].key;
+  const { before, after, topology, network, host, app, drill } = group[0];
   const section = el("section", null, el("h2", null, `${drill}: ${versions(before, after)}, ${topology}`), el("p", { class: "small soft" }, `${network}, ${host}, ${app}`));
   const grid = el("div", { class: "grid", style: "min-height: 190px" });
   section.append(grid);
@@ -84,16 +85,15 @@ function matching(parameters) {
   const text = (parameters.get("find") || "").toLowerCase();
   return DATA.runs.filter(run => {
     if (parameters.get("verdict") && run.verdict !== parameters.get("verdict")) return false;
-    const labels = [["before", NAMES.BEFORE], ["after", NAMES.AFTER], ["topology", NAMES.TOPOLOGY]];
-    const wanted = labels.filter(([name]) => parameters.get(name));
-    if (wanted.length && !run.drills.some(drill => wanted.every(([name, place]) => drill.labels[place] === parameters.get(name)))) return false;
-    return !text || [run.run, run.cluster, run.started, run.verdict, ...run.drills.map(drill => `${drill.name} ${drill.labels.join(" ")}`)].join(" ").toLowerCase().includes(text);
+    const given = Object.entries({ before: "kubernetes", after: "kubernetes_after", topology: "topology" }).filter(([name]) => parameters.get(name));
+    if (given.length && !run.drills.some(drill => given.every(([name, key]) => drill[key] === parameters.get(name)))) return false;
+    return !text || [run.run, run.cluster, run.started, run.verdict, ...run.drills.flatMap(drill => [drill.name, ...LABELS.map(name => drill[name])])].join(" ").toLowerCase().includes(text);
   });
 }
 
 function runs(parameters) {
-  const found = matching(parameters);
-  const page = Math.min(Math.max(1, Number(parameters.get("page")) || 1), Math.max(1, Math.ceil(found.length / PAGE)));
+  const result = matching(parameters);
+  const page = Math.min(Math.max(1, Number(parameters.get("page")) || 1), Math.max(1, Math.ceil(result.length / PAGE)));
   const now = Object.fromEntries(parameters);
   const go = changes => { location.hash = address("runs", { ...now, page: "", ...changes }); };
   const chosen = new Set();
@@ -110,10 +110,10 @@ function runs(parameters) {
   const turn = number => link(address("runs", { ...now, page: number }), number < page ? "newer" : "older");
   return [
     el("h1", null, "Runs"),
-    el("p", { class: "soft" }, `${found.length} of ${DATA.runs.length}${labels.length ? `: ${labels.join(", ")} ` : ""}`, labels.length ? link("#/runs", "show all") : null),
+    el("p", { class: "soft" }, `${result.length} of ${DATA.runs.length}${labels.length ? `: ${labels.join(", ")} ` : ""}`, labels.length ? link("#/runs", "show all") : null),
     el("div", { class: "tools" }, el("label", { for: "find" }, "Find"), find, el("label", { for: "verdict" }, "Verdict"), verdict, compare),
-    runTable(found.slice((page - 1) * PAGE, page * PAGE), choose),
-    el("p", { class: "tools" }, page > 1 ? turn(page - 1) : null, found.length > PAGE ? `page ${page} of ${Math.ceil(found.length / PAGE)}` : null, page * PAGE < found.length ? turn(page + 1) : null),
+    runTable(result.slice((page - 1) * PAGE, page * PAGE), choose),
+    el("p", { class: "tools" }, page > 1 ? turn(page - 1) : null, result.length > PAGE ? `page ${page} of ${Math.ceil(result.length / PAGE)}` : null, page * PAGE < result.length ? turn(page + 1) : null),
   ];
 }
 
@@ -122,9 +122,9 @@ function runTable(list, choose) {
     choose ? el("td", null, el("input", { type: "checkbox", "aria-label": `compare ${run.run}`, onchange: event => choose(run.run, event.target.checked) })) : null,
     el("td", null, pill(run.verdict)),
     el("td", { class: "nowrap" }, link(`#/run/${run.run}`, run.started || run.run)),
-    el("td", null, [...new Set(run.drills.map(drill => versions(drill.labels[NAMES.BEFORE], drill.labels[NAMES.AFTER])))].join(", ")),
-    el("td", null, run.drills.length ? run.drills[0].labels[NAMES.TOPOLOGY] : ""),
-    el("td", null, run.drills.map(drill => drill.name).join(", ") || run.missed.map(missed => `${missed[0]} (not run)`).join(", ")),
+    el("td", null, [...new Set(run.drills.map(drillVersions))].join(", ")),
+    el("td", null, run.drills.length ? run.drills[0].topology : ""),
+    el("td", null, run.drills.map(drill => drill.name).join(", ") || run.not_run.map(missed => `${missed.name} (not run)`).join(", ")),
     el("td", null, run.cluster)));
   return el("div", { class: "card" }, table([...(choose ? [""] : []), "verdict", "began (UTC)", "versions", "topology", "drills", "cluster"], rows, { class: "stacked" }));
 }
@@ -135,29 +135,34 @@ function oneRun(name) {
   const place = DATA.runs.indexOf(run);
   const near = (offset, text) => DATA.runs[place + offset] ? link(`#/run/${DATA.runs[place + offset].run}`, text) : null;
   const first = run.drills[0];
-  const before = first && DATA.runs.slice(place + 1).find(other => other.drills.some(drill => drill.name === first.name && drill.labels.join() === first.labels.join()));
+  const before = first && DATA.runs.slice(place + 1).find(other => other.drills.some(drill => drill.name === first.name && LABELS.every(name => drill[name] === first[name])));
   return [
     el("h1", null, run.run),
     el("p", null, pill(run.verdict)),
-    facts([["Began", `${run.started} UTC`], ["Cluster", run.cluster], ["Seed", run.seed], ...(first ? [["Topology", first.labels[NAMES.TOPOLOGY]], ["Network", first.labels[NAMES.NETWORK]], ["Host", first.labels[NAMES.HOST]], ["App", first.labels[NAMES.APP]]] : [])]),
+    facts([["Began", `${run.started} UTC`], ["Cluster", run.cluster], ["Seed", run.seed], ...(first ? [["Topology", first.topology], ["Network", first.network], ["Host", first.host], ["App", first.app]] : [])]),
     el("p", { class: "tools" },
       run.report ? link(run.report, "Full report with its timeline", { class: "report" }) : el("span", { class: "soft" }, "its report is not here"),
       before ? link(`#/compare/${before.run}/${run.run}`, "Compare with the one before") : null, near(-1, "newer run"), near(1, "older run")),
-    run.logs.length ? el("p", { class: "small soft" }, "Ansible's output: ", run.logs.map(([name, href]) => [link(href, name), " "])) : null,
+    run.logs.length ? el("p", { class: "small soft" }, "Ansible's output: ", run.logs.map(log => [link(log.link, log.name), " "])) : null,
     run.drills.map(drill => drillCard(drill)),
-    run.missed.map(([drill, why]) => el("section", { class: "card" }, el("h3", null, drill, " ", pill("")), el("p", null, `not run: ${why}`))),
+    run.not_run.map(missed => el("section", { class: "card" }, el("h3", null, missed.name, " ", pill("")), el("p", null, `not run: ${missed.reason}`))),
   ];
 }
 
 function drillCard(drill) {
-  const rows = drill.budgets.map(([probes, limit, most, predicted, shortest, longest, open, failed, verdict]) => el("tr", null,
-    el("td", null, pill(verdict)), el("td", null, probes), el("td", { class: "num" }, `${seconds(shortest)} – ${open ? "?" : seconds(longest)}`),
-    el("td", { class: "num" }, seconds(limit)), el("td", { class: "num" }, seconds(predicted)), el("td", { class: "num" }, `${failed}${most === null ? "" : ` of ${most}`}`)));
+  const rows = drill.predicted.map(limit => {
+    const { shortest_s, longest_s, open_ended, requests, failed } = limit.measured;
+    return el("tr", null,
+      el("td", null, pill(limit.verdict)), el("td", null, limit.probes), el("td", { class: "num" }, `${seconds(shortest_s)} – ${open_ended ? "?" : seconds(longest_s)}`),
+      el("td", { class: "num" }, seconds(limit.limit_s)), el("td", { class: "num" }, seconds(limit.predicted_s)),
+      el("td", { class: "num" }, requests === null ? "–" : requests), el("td", { class: "num" }, failed), el("td", { class: "num" }, limit.max_failed === null ? "any" : limit.max_failed));
+  });
+  const failedChecks = drill.checks.filter(check => check.ok === false).map(check => check.name);
   return el("section", { class: "card" },
-    el("h3", null, drill.name, " ", pill(drill.verdict), el("span", { class: "soft small" }, ` ${versions(drill.labels[NAMES.BEFORE], drill.labels[NAMES.AFTER])}, ${seconds(drill.lasted)}, ${drill.samples} requests, ${drill.failed} failed, ticks at most ${drill.late} ms late`)),
+    el("h3", null, drill.name, " ", pill(drill.verdict), el("span", { class: "soft small" }, ` ${drillVersions(drill)}, ${seconds(drill.lasted_s)}, ${drill.samples} requests, ${drill.failed} failed, ticks at most ${quantity(drill.worst_lateness_ms, "ms")} late`)),
     el("p", null, drill.reason),
-    drill.checks.length ? el("p", { class: "flag worse" }, `Failed checks: ${drill.checks.join(", ")}`) : null,
-    table(["", "probes", ">longest outage", ">budget", ">predicted", ">failed"], rows));
+    failedChecks.length ? el("p", { class: "flag worse" }, `Failed checks: ${failedChecks.join(", ")}`) : null,
+    table(["", "probes", ">longest outage", ">outage limit", ">predicted", ">requests", ">failed", ">failed, allowed"], rows));
 }
 
 function compare(left, right) {
@@ -165,7 +170,7 @@ function compare(left, right) {
   if (!one || !other) return missing(`There is no run ${one ? right : left} in this site.`);
   const names = [...new Set([...one.drills, ...other.drills].map(drill => drill.name))];
   const head = run => el("div", { class: "card" }, el("h3", null, link(`#/run/${run.run}`, run.run)), el("p", null, pill(run.verdict)),
-    facts([["Began", `${run.started} UTC`], ["Versions", [...new Set(run.drills.map(drill => versions(drill.labels[0], drill.labels[1])))].join(", ")], ["Topology", run.drills.length ? run.drills[0].labels[2] : ""], ["Host", run.drills.length ? run.drills[0].labels[4] : ""]]));
+    facts([["Began", `${run.started} UTC`], ["Versions", [...new Set(run.drills.map(drillVersions))].join(", ")], ["Topology", run.drills.length ? run.drills[0].topology : ""], ["Host", run.drills.length ? run.drills[0].host : ""]]));
   return [
     el("h1", null, "Two runs side by side"),
     el("p", { class: "soft" }, "Two runs prove little: a difference here is not a trend. ", link("#/trends", "Trends"), " say what changed."),
@@ -176,14 +181,18 @@ function compare(left, right) {
 }
 
 function comparedDrill(name, one, other) {
-  const budgets = [...new Set([...(one ? one.budgets : []), ...(other ? other.budgets : [])].map(budget => budget[0]))];
-  const of = (drill, probes, place) => { const found = drill && drill.budgets.find(budget => budget[0] === probes); return found ? found[place] : null; };
+  const probes = [...new Set([one, other].filter(Boolean).flatMap(drill => drill.predicted.map(limit => limit.probes)))];
+  const measured = (drill, glob, name) => {
+    const limit = drill && drill.predicted.find(each => each.probes === glob);
+    return limit ? limit.measured[name] : null;
+  };
   const row = (label, a, b, unit) => el("tr", null, el("td", null, label), el("td", { class: "num" }, quantity(a, unit)), el("td", { class: "num" }, quantity(b, unit)), delta(a, b, unit));
-  const rows = budgets.flatMap(probes => [
-    row(`${probes}: longest outage, at most`, of(one, probes, 5), of(other, probes, 5), "s"),
-    row(`${probes}: failed requests`, of(one, probes, 7), of(other, probes, 7), ""),
+  const rows = probes.flatMap(glob => [
+    row(`${glob}: longest outage, at most`, measured(one, glob, "longest_s"), measured(other, glob, "longest_s"), "s"),
+    row(`${glob}: failed requests`, measured(one, glob, "failed"), measured(other, glob, "failed"), ""),
   ]);
-  rows.push(row("duration", one && one.lasted, other && other.lasted, "s"), row("control probe, median", one && one.control, other && other.control, "ms"));
+  const control = drill => drill && drill.control && drill.control.p50_ms;
+  rows.push(row("duration", one && one.lasted_s, other && other.lasted_s, "s"), row("control probe, median", control(one), control(other), "ms"));
   return el("section", { class: "card" }, el("h3", null, name, " ", one ? pill(one.verdict) : "not drilled", " → ", other ? pill(other.verdict) : "not drilled"),
     table(["", ">left", ">right", ">difference"], rows),
     el("p", { class: "small soft" }, [one, other].filter(Boolean).map(drill => drill.reason).join(" · ")));
@@ -208,8 +217,11 @@ function nights() {
 }
 
 function nightCell(cell) {
-  const parts = cell.parts.map(([name, lasted, result, why, log]) => el("li", { title: why || null },
-    log ? link(log, name) : name, ` ${result === "ok" ? "" : `${result || "running"}, `}${seconds(lasted)}`));
+  const parts = cell.parts.map(part => {
+    // a part whose drills did not pass has failed no more than they did
+    const result = (part.result === "failed" && part.verdict) || part.result;
+    return el("li", { title: part.reason || null }, part.log ? link(part.log, part.name) : part.name, ` ${result === "ok" ? "" : `${result || "running"}, `}${seconds(part.seconds)}`);
+  });
   return el("tr", null, el("td", null, pill(cell.verdict)),
     el("td", null, `${cell.topology}, ${cell.versions.join(" → ")}`, el("br"), cell.during, el("br"), cell.runs.map((run, number) => [BY_NAME.has(run) ? link(`#/run/${run}`, `run ${number + 1}`) : null, " "]),
       cell.artefacts ? link(cell.artefacts, "artefacts") : null),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from nights import drill_entry, run_entry
+from nights import drill_entry, run_document
 
 from kubedrill.cli.main import run as kubedrill
 from kubedrill.history.prune import decide, finish_cut_removals, remove
-from kubedrill.history.read import read_entry
+from kubedrill.history.read import read_document
 from kubedrill.history.store import History
 
 if TYPE_CHECKING:
@@ -23,26 +23,8 @@ def make_run(reports: Path, day: int, verdict: str = "PASS") -> Path:
     directory = reports / f"202611{day:02}T020000Z-1"
     (directory / "record").mkdir(parents=True)
     drill = drill_entry("node-drain", day, verdict=verdict)
-    told: dict[str, Any] = drill.model_dump(
-        mode="json", include={"name", "verdict", "reason", "started", "lasted_s"}
-    )
-    told |= {
-        "ended": "completed",
-        "tool_version": "1",
-        "samples": 1,
-        "failed": 0,
-        "worst_lateness_ms": 0,
-    }
-    told |= {"kubernetes": "1.35.4", "checks": [], "predicted": [], "probes": []}
-    data = {
-        "schema": 1,
-        "run": directory.name,
-        "cluster": "c",
-        "seed": 1,
-        "verdict": verdict,
-        "not_run": [],
-    }
-    (directory / "verdict.json").write_text(json.dumps(data | {"drills": [told]}), encoding="utf-8")
+    document = run_document([drill], day, run=directory.name)
+    (directory / "verdict.json").write_text(document.model_dump_json(indent=2), encoding="utf-8")
     (directory / "index.html").touch()
     (directory / "record" / "node-drain.jsonl").write_text(
         json.dumps(["header", HEADER]) + "\n" + "x" * 1000
@@ -58,7 +40,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directories = [make_run(reports, day) for day in range(1, 6)]
     (reports / "latest").symlink_to(directories[-1].name)
     with History.open(create=True) as history:
-        history.add([read_entry(directory) for directory in directories])
+        history.add([read_document(directory) for directory in directories])
     return reports
 
 
@@ -68,14 +50,14 @@ def with_records(reports: Path) -> list[int]:
 
 def reasons(reports: Path, keep: int) -> dict[int, str]:
     with History.open() as history:
-        known = {entry.run: entry for entry in history.runs()}
+        known = {run.run: run for run in history.runs()}
     return {int(each.directory.name[6:8]): each.why for each in decide(reports, known, keep)}
 
 
 def test_the_newest_keep_their_records_and_every_verdict_stays(
     reports: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert kubedrill(["history", "thin", "--keep-records", "2"]) == 0
+    assert kubedrill(["history", "prune", "--keep-records", "2"]) == 0
     assert with_records(reports) == [4, 5]
     assert (
         len(list(reports.glob("2*/verdict.json"))) == len(list(reports.glob("2*/index.html"))) == 5
@@ -85,11 +67,11 @@ def test_the_newest_keep_their_records_and_every_verdict_stays(
     assert "3 of 5 records" in capsys.readouterr().out
 
 
-def test_a_dry_run_removes_nothing_and_says_the_same(
+def test_a_dry_run_removes_nothing_and_prints_the_same(
     reports: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (reports / "20261101T020000Z-1" / ".record.removing").mkdir()
-    assert kubedrill(["history", "thin", "--keep-records", "2", "--dry-run"]) == 0
+    assert kubedrill(["history", "prune", "--keep-records", "2", "--dry-run"]) == 0
     assert with_records(reports) == [1, 2, 3, 4, 5]
     assert (reports / "20261101T020000Z-1" / ".record.removing").exists()
     out = capsys.readouterr().out
@@ -109,7 +91,7 @@ def test_a_run_whose_verdict_was_judged_anew_is_kept(reports: Path) -> None:
     path = reports / "20261102T020000Z-1" / "verdict.json"
     path.write_text(path.read_text().replace("PASS", "FAIL"))
     assert (
-        "the history says something else of it: kubedrill history add --replace"
+        "the history has another verdict of it: kubedrill history add --replace"
         in reasons(reports, 0)[2]
     )
     path.write_text("{")
@@ -140,7 +122,7 @@ def test_a_removal_that_was_cut_is_finished_by_the_next(reports: Path) -> None:
     finish_cut_removals(reports)
     assert not (directory / ".record.removing").exists()
     with History.open() as history:
-        known = {entry.run: entry for entry in history.runs()}
+        known = {run.run: run for run in history.runs()}
     [*_, second] = decide(reports, known, 0)
     (second.directory / ".record.removing").mkdir()
     remove(second)
@@ -148,18 +130,18 @@ def test_a_removal_that_was_cut_is_finished_by_the_next(reports: Path) -> None:
     assert not (second.directory / ".record.removing").exists()
 
 
-def test_thinning_without_a_history_is_refused(
+def test_pruning_without_a_history_is_refused(
     reports: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (
-        kubedrill(["history", "--database", "sqlite:///none.db", "thin", "--keep-records", "0"])
+        kubedrill(["history", "--database", "sqlite:///none.db", "prune", "--keep-records", "0"])
         == 2
     )
     assert "there is no history yet" in capsys.readouterr().err
     assert with_records(reports) == [1, 2, 3, 4, 5]
 
 
-def test_an_empty_run_entry_is_no_reason_to_remove(reports: Path) -> None:
+def test_an_empty_run_document_is_no_reason_to_remove(reports: Path) -> None:
     with History.open() as history:
-        history.add([run_entry([], run="20261101T020000Z-1")], replace=True)
-    assert reasons(reports, 0)[1].startswith("the history says something else")
+        history.add([run_document([], run="20261101T020000Z-1")], replace=True)
+    assert reasons(reports, 0)[1].startswith("the history has another verdict")

@@ -1,0 +1,318 @@
+"""The run document: what a run came to, for programs.
+
+It is verdict.json and a line of the history's export; the history, the site and the metrics read
+nothing else of a run. Its JSON schema is docs/reference/verdict.schema.json, made by
+``python docs/generate``.
+
+Times are seconds from the begin of a drill's record, where a name does not say otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kubedrill.base.model import Leaves, Vantage, VerdictKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SCHEMA: Literal[1] = 1
+"""Raised when a key changes its meaning. New keys may come without it."""
+
+UNKNOWN = "unknown"
+"""A label that neither the record nor the user gave."""
+
+LABELS = ("topology", "network", "host", "app")
+
+
+def _in_utc(text: str) -> str:
+    if not text:
+        return text
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("expected a time with its zone, such as 2026-11-21T04:30:00+00:00")
+    return time.astimezone(UTC).isoformat()
+
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Counts = dict[str, Annotated[int, Field(ge=1)]]
+Name = Annotated[str, Field(min_length=1)]
+Time = Annotated[str, AfterValidator(_in_utc)]
+Lateness = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        serialize_by_alias=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class Measured(_Part):
+    """What the probes of one outage limit went through: the worst outage, and all requests."""
+
+    shortest_s: Seconds
+    longest_s: Seconds
+    open_ended: bool
+    requests: Count | None = Field(default=None, description="null: recorded before 0.2")
+    failed: Count
+
+
+class LimitEntry(_Part):
+    """An outage limit with its prediction, and what was measured beside it."""
+
+    probes: Name = Field(
+        description="glob over probe names; the first limit that matches a probe covers it"
+    )
+    covers: tuple[str, ...]
+    predicted_s: Seconds
+    because: tuple[str, ...]
+    limit_s: Seconds
+    max_failed: Count | None = Field(description="failed requests that are allowed; null: any")
+    measured: Measured
+    verdict: VerdictKind
+    text: str
+
+
+class OutageEntry(_Part):
+    """A run of failed requests of one probe."""
+
+    probe: str
+    from_s: Seconds = Field(description="when the first failed request was sent")
+    to_s: Seconds = Field(description="when the last failed request was sent")
+    shortest_s: Seconds
+    longest_s: Seconds
+    open_start: bool = Field(description="the record does not show when it began")
+    open_end: bool = Field(description="the record does not show when it ended")
+    failed: Annotated[int, Field(ge=1)]
+    outcomes: Counts
+    step: str
+    steps: Counts = Field(description="failed requests for each step that ran as they were sent")
+    doubt: str = Field(description="why it may not have been the cluster's, or empty")
+
+
+class ProbeEntry(_Part):
+    """What one probe saw over the whole drill."""
+
+    probe: str
+    samples: Count
+    failed: Count
+    availability: Annotated[float, Field(ge=0, le=1)] | None
+    outages: Count
+    degraded_from_s: Seconds | None
+    degraded_to_s: Seconds | None
+    p50_ms: Milliseconds | None
+    p99_ms: Milliseconds | None
+    worst_lateness_ms: Lateness
+    steps: Counts
+
+
+class ControlEntry(_Part):
+    """What the control probe saw: the host's doing, not the cluster's."""
+
+    samples: Count
+    failed: Count
+    p50_ms: Milliseconds | None
+    p99_ms: Milliseconds | None
+    worst_lateness_ms: Lateness
+
+
+class CheckEntry(_Part):
+    """A yes/no finding that the verdict depends on besides outages."""
+
+    name: str
+    ok: bool | None = Field(description="null: it could not be found out")
+    actual: str = Field(alias="found")
+    expected: str
+    id: str = Field(
+        default="", description="for programs: stays when the name for people is reworded"
+    )
+
+
+class FindingEntry(_Part):
+    """One thing that kept the verdict from being PASS."""
+
+    verdict: VerdictKind
+    text: str
+
+
+class DrillEntry(_Part):
+    """One drill."""
+
+    name: Name
+    title: str
+    verdict: VerdictKind
+    reason: Annotated[str, Field(min_length=1)]
+    started: Time = Field(description="ISO 8601, UTC; empty: not recorded")
+    lasted_s: Seconds
+    kubernetes: str = Field(description="the version that the drill found")
+    kubernetes_after: str = Field(
+        description="the version that it left; empty: an upgrade ended before it said where to",
+    )
+    leaves: Leaves = Field(description="what the drill does to the cluster's version")
+    tool_version: str
+    app: str = Field(
+        description="the application that was drilled, by its label; empty: not recorded",
+    )
+    topology: Name = Field(description="control planes + workers, such as 3+2")
+    network: Name = Field(description="the pod network")
+    host: Name = Field(description="the harness host, by its label")
+    nodes: tuple[str, ...]
+    host_facts: dict[str, Any] = Field(description="of the harness host")
+    seed: int
+    targets: tuple[str, ...]
+    ended: Literal["completed", "aborted", "interrupted", "error", ""] = Field(
+        description="empty: the record was cut short"
+    )
+    predicted: tuple[LimitEntry, ...]
+    outages: tuple[OutageEntry, ...]
+    probes: tuple[ProbeEntry, ...]
+    control: ControlEntry | None = Field(
+        description="the probe of a target outside the cluster; null: there was none"
+    )
+    checks: tuple[CheckEntry, ...]
+    findings: tuple[FindingEntry, ...] = Field(
+        description="all that kept the verdict from being PASS, worst first"
+    )
+    attributed: tuple[str, ...] = Field(description="what each step cost, for people")
+    samples: Count = Field(description="requests of all probes but the control probe")
+    failed: Count
+    tick_s: Seconds = Field(
+        description="longest interval of a probe: nothing is claimed finer than that"
+    )
+    worst_lateness_ms: Lateness = Field(description="of all probes")
+    host_lateness_ms: Lateness = Field(
+        description="of those that the harness host fired; others run on the nodes"
+    )
+
+    @property
+    def began(self) -> datetime:
+        """When it began, in UTC; the year 1 where that was not recorded."""
+        return datetime.fromisoformat(self.started or "0001-01-01T00:00:00+00:00")
+
+    @property
+    def failed_checks(self) -> tuple[str, ...]:
+        """The names of the checks that failed."""
+        return tuple(check.name for check in self.checks if check.ok is False)
+
+    def condensed(self) -> DrillEntry:
+        """What is compared over nights: without single outages, texts and what passed."""
+        numbers = {"covers": (), "because": (), "text": ""}
+        failed = [check for check in self.checks if check.ok is False]
+        return self.model_copy(
+            update={
+                **dict.fromkeys(("targets", "outages", "probes", "findings", "attributed"), ()),
+                "title": "",
+                "seed": 0,
+                "app": self.app or UNKNOWN,
+                "predicted": tuple(each.model_copy(update=numbers) for each in self.predicted),
+                "checks": tuple(
+                    check.model_copy(update={"actual": "", "expected": ""}) for check in failed
+                ),
+            }
+        )
+
+
+class NotRun(_Part):
+    """A drill that could not be run on this cluster."""
+
+    name: Name
+    reason: str
+
+
+def _each_once(missed: tuple[NotRun, ...]) -> tuple[NotRun, ...]:
+    names = [each.name for each in missed]
+    if len(set(names)) < len(names):
+        raise ValueError("a drill is listed more than once")
+    return missed
+
+
+class RunDocument(_Part):
+    """verdict.json of a kubedrill run."""
+
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
+    run: Name = Field(description="its id: the name of its folder")
+    cluster: str
+    seed: Count | None = Field(description="null when no drill was run")
+    verdict: VerdictKind
+    exit_code: Literal[0, 1, 3, 4]
+    drills: tuple[DrillEntry, ...]
+    not_run: Annotated[tuple[NotRun, ...], AfterValidator(_each_once)]
+
+    @property
+    def started(self) -> str:
+        """When its first drill began, ISO 8601 in UTC, which sorts; empty: no drill was run."""
+        return min((drill.started for drill in self.drills), default="")
+
+    def relabelled(self, labels: dict[str, str]) -> RunDocument:
+        """The same run with some of topology, network, host and app given by the user."""
+        return self.model_copy(
+            update={"drills": tuple(drill.model_copy(update=labels) for drill in self.drills)}
+        )
+
+    def condensed(self) -> RunDocument:
+        """What the history keeps: a few kilobytes a drill."""
+        ordered = sorted(self.not_run, key=lambda each: each.name)
+        return self.model_copy(
+            update={
+                "drills": tuple(drill.condensed() for drill in self.drills),
+                "not_run": tuple(ordered),
+            }
+        )
+
+    def has_results_of(self, other: RunDocument) -> bool:
+        """Whether both hold the same verdicts and measurements.
+
+        Labels may differ, for users may set them.
+        """
+        blank = dict.fromkeys(LABELS, UNKNOWN)
+        return self.relabelled(blank).condensed() == other.relabelled(blank).condensed()
+
+
+def header_facts(header: Mapping[str, Any], probes: Sequence[ProbeEntry]) -> dict[str, Any]:
+    """The fields of a drill that its record's header gives (the JSON object of its first line)."""
+    host, specs = dict(header["host"]), header["probes"]
+    labels = {label: str(host.get("labels", {}).get(label) or UNKNOWN) for label in LABELS[:3]}
+    if labels["topology"] == UNKNOWN and header["nodes"]:
+        labels["topology"] = f"{len(header['nodes'])} nodes"
+    inside = {spec["name"] for spec in specs if spec["vantage"] == Vantage.INSIDE}
+    control = {spec["name"] for spec in specs if spec["vantage"] == Vantage.CONTROL}
+    fields = ControlEntry.model_fields.keys()
+    return {
+        **labels,
+        "app": str(host.get("labels", {}).get("app", "")),
+        "nodes": tuple(header["nodes"]),
+        "host_facts": {k: v for k, v in host.items() if k not in {"replay", "labels"}},
+        "tick_s": max((spec["interval_s"] for spec in specs), default=0.0),
+        "host_lateness_ms": max(
+            (each.worst_lateness_ms for each in probes if each.probe not in inside), default=0.0
+        ),
+        "control": next(
+            (each.model_dump(include=set(fields)) for each in probes if each.probe in control), None
+        ),
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of verdict.json."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://kubedrill.invalid/verdict.schema.json",
+        **RunDocument.model_json_schema(mode="serialization"),
+        "title": "verdict.json of a kubedrill run",
+        "description": "Times are seconds from the begin of the drill's record.",
+    }
+
+
+def schema_text() -> str:
+    """The schema as the file in docs/reference has it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
