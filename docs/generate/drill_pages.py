@@ -32,7 +32,7 @@ def _families() -> dict[str, list[Drill]]:
 
 
 def _title(family: str) -> str:
-    return f"Drills: {family.replace('-', ' ')}"
+    return f"{family.replace('-', ' ').removesuffix('s').capitalize()} drills"
 
 
 def _overview(families: dict[str, list[Drill]]) -> str:

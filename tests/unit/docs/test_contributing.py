@@ -11,7 +11,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = re.compile(r"^```\w+\n# (\S+/\S+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-COPIED = ("harness", "plugins", "roles", "tests/unit/drills", "tests/unit/faults", "tests/unit/roles")
+COPIED = (
+    "harness",
+    "plugins",
+    "roles",
+    "tests/unit/drills",
+    "tests/unit/faults",
+    "tests/unit/roles",
+)
 
 
 def examples() -> dict[str, str]:
@@ -50,6 +57,9 @@ def test_the_examples_work_in_a_copy_of_the_project(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "motd" in subprocess.run(
-        ["ls", "roles"], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
+    assert (
+        "motd"
+        in subprocess.run(
+            ["ls", "roles"], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 from unittest.mock import MagicMock
@@ -182,6 +182,22 @@ BY_THE_API = {
     TokenExpired: TokenExpired(),
 }
 """They change objects only, which the read-only client refuses (test_read_only)."""
+
+
+def _takes_a_node_only(fault: type) -> bool:
+    needed = [
+        each.name
+        for each in fields(fault)
+        if each.default is MISSING and each.default_factory is MISSING
+    ]
+    return needed == ["subject"]
+
+
+MADE |= {
+    fault: fault("w1")
+    for fault in FAULTS
+    if fault not in {*MADE, *BY_THE_API} and _takes_a_node_only(fault)
+}
 
 
 def test_every_registered_fault_is_tried_here() -> None:
