@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
 from recordkit import APP, CONTROL, DNS, WRITE, Kit, write
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.model import VerdictKind
 from kubedrill.record import read_run
-from kubedrill.verdict import combine, judge
+from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ def call(directory: Path) -> tuple[Called, str]:
         verdicts = [judge(record) for record in read_run(directory)]
     except UsageError as error:
         return Called.REFUSED, str(error)
-    worst = combine(verdicts)
+    worst = VerdictKind.worst(one.verdict for one in verdicts)
     return Called(worst.value), next(v.reason for v in verdicts if v.verdict is worst)
 
 

@@ -6,7 +6,6 @@
     ├── UsageError          2   unknown drill, host or option, or a wrong configuration or inventory
     │   └── ConfigErrors        several mistakes of one file, listed together
     ├── Unsafe              4   going on could harm the cluster: ABORTED
-    │   └── UnhealthyCluster    found before a drill starts: nothing was touched
     ├── WouldTouch          1   a dry run came to a change of the cluster, which was not made
     ├── StepFailed          1   a playbook, a node or Kubernetes refused a step
     └── DeadlineExceeded    1   a wait named in the configuration ran out
@@ -54,19 +53,6 @@ class Unsafe(KubedrillError):
     """Going on could harm the cluster or prove nothing; the verdict is ABORTED."""
 
     exit_code = 4
-
-
-class UnhealthyCluster(Unsafe):
-    """The cluster was broken before the drill began; it was left alone."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = list(problems)
-        lines = "\n".join(f"  - {p}" for p in self.problems)
-        super().__init__(
-            f"the cluster is not healthy, so it was not touched:\n{lines}\nRepair it, then run "
-            f"the "
-            f"drill again."
-        )
 
 
 class WouldTouch(KubedrillError):

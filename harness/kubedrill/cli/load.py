@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kubedrill.base.errors import UnhealthyCluster, UsageError
+from kubedrill.base.errors import Unsafe, UsageError
 from kubedrill.cli.options import config_option, inventory_option
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
@@ -104,13 +104,15 @@ def _refuse(service: OrderService) -> None:
 
     Raises:
         UsageError: the order service is not deployed.
-        UnhealthyCluster: it is not complete.
+        Unsafe: it is not complete.
     """
     status = service.status()
     if status is None:
         raise UsageError("the order service is not deployed: kubedrill app deploy")
     if status.problem:
-        raise UnhealthyCluster([f"the order service: {status.problem}"])
+        raise Unsafe(
+            f"the order service is not complete: {status.problem}; repair it, then try again"
+        )
 
 
 def _tell(step: Step) -> None:

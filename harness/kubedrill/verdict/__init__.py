@@ -1,5 +1,5 @@
 """Judge records: a pure function from a record to a verdict (docs/explanation/verdict.md)."""
 
-from kubedrill.verdict.judge import combine, judge
+from kubedrill.verdict.judge import judge
 
-__all__ = ["combine", "judge"]
+__all__ = ["judge"]

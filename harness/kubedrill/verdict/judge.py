@@ -21,7 +21,7 @@ from kubedrill.verdict.skew import find_skew
 from kubedrill.verdict.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 
 def judge(record: Record) -> DrillVerdict:
@@ -68,11 +68,6 @@ def judge(record: Record) -> DrillVerdict:
         findings=tuple(sorted(findings, key=lambda f: -_weight(f.verdict))),
         attributed=(*_before_the_drill(view), *_attributed(view, outages)),
     )
-
-
-def combine(verdicts: Iterable[DrillVerdict]) -> VerdictKind:
-    """The verdict of a whole run: the worst of its drills; INCONCLUSIVE when none was run."""
-    return VerdictKind.worst(v.verdict for v in verdicts)
 
 
 def _ending(record: Record) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from recordkit import APP, CONTROL, WRITE, Kit, at
 
 from kubedrill.base.model import STEADY, Check, CheckId, Event, OutageLimit, Sample, VerdictKind
 from kubedrill.record import read_record
-from kubedrill.verdict import combine, judge
+from kubedrill.verdict import judge
 
 RECORDS = Path(__file__).parents[2] / "records"
 PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
@@ -384,9 +384,10 @@ class TestAttribution:
 
 def test_combined_verdict_is_the_worst_and_nothing_proves_nothing() -> None:
     good, bad = judge(Kit().record()), judge(Kit().fail("api-write", 6, 11).record())
-    assert combine([bad, good]) is FAIL, "a later good drill does not overwrite a bad one"
-    assert combine([good, good]) is PASS
-    assert combine([]) is INCONCLUSIVE
+    kinds = [bad.verdict, good.verdict]
+    assert VerdictKind.worst(kinds) is FAIL, "a later good drill does not overwrite a bad one"
+    assert VerdictKind.worst([good.verdict, good.verdict]) is PASS
+    assert VerdictKind.worst([]) is INCONCLUSIVE
     assert [VerdictKind.worst(k).exit_code for k in ([INCONCLUSIVE, FAIL], [FAIL, ABORTED])] == [
         1,
         4,
