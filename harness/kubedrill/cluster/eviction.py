@@ -52,7 +52,8 @@ def evict(core: Any, policy: Any, pod: Any, grace_s: int | None = None) -> Evict
 def _blocking_budget(policy: Any, pod: Any, said: str) -> str:
     labels = pod.metadata.labels or {}
     names = [
-        f"{budget.metadata.namespace}/{budget.metadata.name} (allows {budget.status.disruptions_allowed} now)"
+        f"{budget.metadata.namespace}/{budget.metadata.name} "
+        f"(allows {budget.status.disruptions_allowed} now)"
         for budget in policy.list_namespaced_pod_disruption_budget(pod.metadata.namespace).items
         if selects(budget.spec.selector, labels)
     ]

@@ -95,8 +95,9 @@ class Power:
         if self._switch(node) is not None:
             return None
         return (
-            f"{node.name}: found no way to cut its power from outside; expected power_off and power_on commands in "
-            f"{self.inventory.path}, or a node that `vagrant up` made on this host"
+            f"{node.name}: found no way to cut its power from outside; expected power_off and "
+            f"power_on commands in {self.inventory.path}, or a node that `vagrant up` made on this "
+            "host"
         )
 
     def off(self, node: Node) -> None:
@@ -128,10 +129,11 @@ class Power:
         switch = self._switch(node)
         if switch is not None and switch.pause:
             return None
-        found = [name for name in ("power_pause", "power_resume") if name in node.host_vars]
+        present = [name for name in ("power_pause", "power_resume") if name in node.host_vars]
         return (
-            f"{node.name}: found no way to pause it from outside (it has {', '.join(found) or 'neither command'}); "
-            f"expected power_pause and power_resume commands beside power_off and power_on in {self.inventory.path}, "
+            f"{node.name}: found no way to pause it from outside (it has "
+            f"{', '.join(present) or 'neither command'}); expected power_pause and power_resume "
+            f"commands beside power_off and power_on in {self.inventory.path}, "
             "or a container or a machine of libvirt that `vagrant up` made on this host"
         )
 

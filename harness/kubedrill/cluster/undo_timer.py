@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
 
 UNIT_PREFIX = "kubedrill-undo-"
-"""All undos of kubedrill start with this; the scan for leftovers and the health check look for it."""
+"""All undos of kubedrill start with this, by which leftovers are detected."""
 
 LOAD_PREFIX = "kubedrill-fault-"
 """Transient units that are a fault themselves (a filled disk, a memory hog) start with this."""
 
 
 def timer_argv(unit: str, seconds: float, command: str) -> list[str]:
-    """The command that arms ``command`` as a transient timer ``seconds`` from now, right to the second.
+    """Return the command that arms ``command`` as a transient timer ``seconds`` from now.
 
-    systemd replaces ``${name}`` in a unit's command line, also where it is none of its variables;
-    ``$$`` is a dollar (systemd.service(5), Command lines).
+    It is right to the second. systemd replaces ``${name}`` in a unit's command line, also where it
+    is none of its variables; ``$$`` is a dollar (systemd.service(5), Command lines).
     """
     argv = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={seconds:.0f}s"]
     return [*argv, "--timer-property=AccuracySec=1s", "/bin/sh", "-c", command.replace("$", "$$")]

@@ -1,5 +1,6 @@
-"""A process of its own on the harness host that switches a node on, or wakes it, when the harness died or hung.
+"""A process on the harness host that switches a node on, or wakes it.
 
+It does so when the harness died or hung.
 ``python -m kubedrill.cluster.watchdog FILE`` waits until FILE is removed (disarmed: nothing to do),
 the harness process is gone, or the deadline passed; in the last two cases it switches the node on,
 or wakes a paused one. FILE is JSON: inventory, config, node, verb ("on" or "resume"), pid and start
@@ -43,7 +44,8 @@ def runtime_dir() -> Path:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.is_symlink() or path.stat().st_uid != os.getuid():
         raise UsageError(
-            f"{path} belongs to somebody else; expected a folder of this user. Remove it or set TMPDIR."
+            f"{path} belongs to somebody else; expected a folder of this user. Remove it or set "
+            "TMPDIR."
         )
     return path
 

@@ -1,8 +1,8 @@
 """What a drill must not leave behind, on the nodes, in the cluster and on the harness host.
 
 What that is, the registered faults know (:mod:`kubedrill.faults.traces`). :func:`scan` lists what
-is left now (``kubedrill heal``); :func:`find_leftovers` compares with the :class:`Baseline` from before a
-drill.
+is left now (``kubedrill heal``); :func:`find_leftovers` compares with the :class:`Baseline` from
+before a drill.
 """
 
 from __future__ import annotations

@@ -37,7 +37,10 @@ RELOAD_S = 60
 (kubernetes/apiserver, dynamiccertificates: it watches the file, and reads it each minute besides).
 """
 
-_SHOWN = f"openssl s_client -connect 127.0.0.1:{APISERVER_PORT} </dev/null 2>/dev/null | openssl x509 -noout -checkend 0; :"
+_SHOWN = (
+    f"openssl s_client -connect 127.0.0.1:{APISERVER_PORT} </dev/null 2>/dev/null | "
+    "openssl x509 -noout -checkend 0; :"
+)
 _EXPIRED, _GOOD = "Certificate will expire", "Certificate will not expire"
 
 _FOLDER = "/run/kubedrill-fault-ca"
@@ -47,7 +50,10 @@ _FOLDER = "/run/kubedrill-fault-ca"
 @register
 @dataclass
 class ExpiredCertificate:
-    """The certificate ``whose`` (a key of :data:`WORDS`) on the control plane ``subject`` has expired."""
+    """A certificate on the control plane ``subject`` has expired.
+
+    ``whose`` is a key of :data:`WORDS`.
+    """
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.ASIDES, on_node.FILES, on_node.UNITS)
 
@@ -64,7 +70,7 @@ class ExpiredCertificate:
         return f"{WORDS[self.whose]} expired"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: no control plane or the only one, a fault is there already, or nothing to sign with."""
+        """Refuse the only control plane, and a node that has nothing to sign with."""
         if not cluster.inventory.node(self.subject).is_control_plane:
             return f"{self.subject} has no certificate authority to sign with; name a control plane"
         if len(cluster.inventory.control_planes) < 2:
@@ -90,13 +96,14 @@ class ExpiredCertificate:
         """Wait until the API server shows the expired one. Raises DeadlineExceeded, StepFailed."""
         self._wait_shown(cluster, _EXPIRED)
 
-    def _wait_shown(self, cluster: Cluster, wanted: str) -> None:
+    def _wait_shown(self, cluster: Cluster, expected: str) -> None:
         def shown() -> str | Waiting:
-            said = cluster.hosts.read(self.subject, _SHOWN, check=False).stdout.strip()
-            return said if said == wanted else Waiting(said or "it answers nobody")
+            output = cluster.hosts.read(self.subject, _SHOWN, check=False).stdout.strip()
+            return output if output == expected else Waiting(output or "it answers nobody")
 
         wait_for(
-            f"the API server on {self.subject} to show what stands in its certificate's file ({wanted})",
+            f"the API server on {self.subject} to show what stands in its certificate's file "
+            f"({expected})",
             shown,
             seconds=cluster.settings.timeouts.recovery,
             setting="recovery",
@@ -112,7 +119,8 @@ class ExpiredCertificate:
         return (
             None
             if found
-            else f"{self.subject} lacks {PKI}/ca.key, {file} or OpenSSL 3, which has to sign a certificate"
+            else f"{self.subject} lacks {PKI}/ca.key, {file} or OpenSSL 3, which has to sign a "
+            "certificate"
         )
 
 
@@ -132,7 +140,7 @@ def expire(whose: str, pki: str = PKI, kubelet: str = KUBELET) -> Script:
 
 
 def _apiserver(pki: str) -> Script:
-    """The API server takes up what stands in the file at once (it watches it), or a minute later."""
+    """An API server takes up what stands in the file at once, or a minute later."""
     file, key, new = f"{pki}/apiserver.crt", f"{pki}/apiserver.key", f"{_FOLDER}/new"
     aside = f"{file}{ASIDE}"
     inject = on_node.read_script("sign_expired.sh", file, key, pki, _FOLDER) + (

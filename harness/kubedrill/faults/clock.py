@@ -72,7 +72,10 @@ class ClockSkew:
             return str(error)
         if not container:
             return None
-        return f"{self.subject} is a container: its clock is its host's, of every node there and of the harness"
+        return (
+            f"{self.subject} is a container: its clock is its host's, of every node there and of "
+            "the harness"
+        )
 
 
 def skew(seconds: int, file: str = _FILE) -> Script:
@@ -80,11 +83,17 @@ def skew(seconds: int, file: str = _FILE) -> Script:
 
     By the time since boot, which nobody can set.
     """
-    keepers = f"for unit in {_KEEPERS}; do if systemctl is-active --quiet $unit; then echo $unit; fi; done"
+    active = "if systemctl is-active --quiet $unit; then echo $unit; fi"
+    keepers = f"for unit in {_KEEPERS}; do {active}; done"
     inject = (
         f"echo $(($(date +%s%3N) - {_UP_MS})) > {file} && {keepers} >> {file} && "
-        f"sed 1d {file} | xargs -r systemctl stop && date -s @$(($(date +%s) + {seconds})) >/dev/null"
+        f"sed 1d {file} | xargs -r systemctl stop && "
+        f"date -s @$(($(date +%s) + {seconds})) >/dev/null"
     )
-    right = f"now=$(($(head -n 1 {file}) + {_UP_MS})); date -s @$((now / 1000)).$(printf %03d $((now % 1000))) >/dev/null"
-    undo = f"if [ -e {file} ]; then {right} || exit 1; sed 1d {file} | xargs -r systemctl start || exit 1; rm {file}; fi"
+    right = (
+        f"now=$(($(head -n 1 {file}) + {_UP_MS})); "
+        "date -s @$((now / 1000)).$(printf %03d $((now % 1000))) >/dev/null"
+    )
+    start = f"sed 1d {file} | xargs -r systemctl start || exit 1"
+    undo = f"if [ -e {file} ]; then {right} || exit 1; {start}; rm {file}; fi"
     return Script("clock", inject, undo)

@@ -162,7 +162,7 @@ class TokenExpired:
     valid: str = field(default="", repr=False)
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: a control plane has no such key, or one of another kind than RSA, kubeadm's default."""
+        """Refuse a key of another kind than RSA, kubeadm's default, and none."""
         look = f"openssl rsa -in {KEY} -noout -check >/dev/null 2>&1"
         try:
             found = cluster.hosts.read(_signer(cluster), look, check=False).ok
@@ -223,7 +223,8 @@ def unsigned(token: str, issued: int) -> tuple[str, str]:
 
     Both without a signature.
 
-    >>> fresh = ".".join(_packed(part) for part in (b'{"alg":"RS256"}', b'{"iat":5000,"exp":8600,"sub":"me"}', b"x"))
+    >>> parts = (b'{"alg":"RS256"}', b'{"iat":5000,"exp":8600,"sub":"me"}', b"x")
+    >>> fresh = ".".join(_packed(part) for part in parts)
     >>> claims(".".join((*unsigned(fresh, 100), "")))
     {'iat': 100, 'exp': 3700, 'sub': 'me', 'nbf': 100}
     """

@@ -33,7 +33,7 @@ _RUNS = '[ -n "$pid" ] && [ "$pid" != 0 ]'
 @register
 @dataclass
 class DescriptorsUsedUp:
-    """The service ``service`` (one of :data:`OFFERED`) on the node ``subject`` has no file descriptors left."""
+    """``service`` (of :data:`OFFERED`) on the node ``subject`` has no file descriptors left."""
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, on_node.UNITS)
 
@@ -52,7 +52,7 @@ class DescriptorsUsedUp:
         return f"{self.service} out of file descriptors"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: a fault is there already, the service does not run or cannot be limited, or it is the last one."""
+        """Refuse a service that does not run, cannot be limited, or is the last of its kind."""
         planes = [node.name for node in cluster.inventory.control_planes]
         if self.service == "kube-apiserver" and len(planes) < 2:
             return (
@@ -90,11 +90,12 @@ class DescriptorsUsedUp:
 
 
 def use_up(service: str, folder: str = "/run", process: str = "") -> Script:
-    """What takes a service's file descriptors away, and what gives them back to the very same process."""
+    """What takes a service's descriptors away, and gives them back to the very same process."""
     file = f"{folder}/kubedrill-fault-files-{service}"
     show = "prlimit --nofile --noheadings --output SOFT --pid"
     inject = (
-        f'pid="{process or _process(service)}"; {_RUNS} && soft=$({show} "$pid") && [ "$soft" -gt {NONE_LEFT} ] && '
+        f'pid="{process or _process(service)}"; {_RUNS} && soft=$({show} "$pid") && '
+        f'[ "$soft" -gt {NONE_LEFT} ] && '
         f'echo "$pid" $soft > {file} && prlimit --pid "$pid" --nofile={NONE_LEFT}:'
     )
     same = f'[ "$({show} "$pid" 2>/dev/null | tr -d " ")" = {NONE_LEFT} ]'

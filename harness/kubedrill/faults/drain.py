@@ -131,7 +131,8 @@ class Drain:
 def describe(node: str, seconds: float, blockers: Iterable[Blocker]) -> str:
     """Tell what blocked a drain, in the words of the error.
 
-    >>> print(describe("w1", 20, [Blocker("shop/web-1", "PodDisruptionBudget shop/web (allows 0 now): needs 3")]))
+    >>> reason = "PodDisruptionBudget shop/web (allows 0 now): needs 3"
+    >>> print(describe("w1", 20, [Blocker("shop/web-1", reason)]))
     node w1 could not be drained within 20 s and is uncordoned again:
       - pod shop/web-1: PodDisruptionBudget shop/web (allows 0 now): needs 3
     Give the workload another replica or relax its budget, then drain again.

@@ -30,6 +30,7 @@ revisions since the snapshot)."""
 
 _PARTS = ("etcd", "kube-apiserver")
 _GONE = lose("gone", _PARTS)
+_EMPTY_FOLDER = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ def take_snapshot(cluster: Cluster, node: str) -> Snapshot:
         StepFailed: it could not be saved, or holds nothing.
     """
     file = f"{FOLDER}/snapshot.db"
-    save = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && {ETCDCTL.replace('=4s', '=50s')} snapshot save {file} >&2"
+    etcdctl = ETCDCTL.replace("=4s", "=50s")
+    save = f"{_EMPTY_FOLDER} && {etcdctl} snapshot save {file} >&2"
     try:
         cluster.hosts.change(node, save)
         status = json.loads(
@@ -145,12 +147,14 @@ def take_snapshot(cluster: Cluster, node: str) -> Snapshot:
 
 def restoring(node: str, members: list[Listed], data: str = DATA) -> str:
     """What makes a member's data from the snapshot that stands in :data:`FOLDER`."""
-    own = next(one.peer_url for one in members if one.name == node)
+    url = next(one.peer_url for one in members if one.name == node)
     everybody = ",".join(f"{one.name}={one.peer_url}" for one in members)
     made = f"{data}/kubedrill-fault-restored"
     return (
-        f"umask 077; rm -rf {made} {data}/member && etcdutl snapshot restore {FOLDER}/snapshot.db --name={node} "
-        f"--initial-cluster={everybody} --initial-advertise-peer-urls={own} --initial-cluster-token=kubedrill-restored "
+        f"umask 077; rm -rf {made} {data}/member && "
+        f"etcdutl snapshot restore {FOLDER}/snapshot.db --name={node} "
+        f"--initial-cluster={everybody} --initial-advertise-peer-urls={url} "
+        "--initial-cluster-token=kubedrill-restored "
         f"--data-dir={made} --bump-revision={BUMP} --mark-compacted >&2 "
         f"&& mv {made}/member {data}/member && rm -rf {made} {FOLDER}"
     )
@@ -166,7 +170,7 @@ def _unpack(cluster: Cluster, node: str, snapshot: Snapshot, members: list[Liste
     It never stands in a command line or a log.
     """
     text = base64.b64encode(snapshot.packed).decode()
-    line = f"umask 077; rm -rf {FOLDER} && mkdir {FOLDER} && base64 -d | gzip -d > {FOLDER}/snapshot.db"
+    line = f"{_EMPTY_FOLDER} && base64 -d | gzip -d > {FOLDER}/snapshot.db"
     sent = cluster.hosts.change(node, line, check=False, stdin=text)
     if not sent.ok:
         raise StepFailed(f"{node}: the snapshot could not be written: {sent.stderr.strip()[-300:]}")

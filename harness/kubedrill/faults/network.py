@@ -1,4 +1,4 @@
-"""Packets of one node are dropped by nftables rules in a table of our own, or shaped by a queueing discipline.
+"""Packets of one node are dropped, by nftables rules in a table of kubedrill's.
 
 The harness keeps its SSH session: what comes from its address to the SSH port, and the answers, is
 let through first. Loopback is never touched. Rules are loaded in one transaction, and removing the
@@ -53,7 +53,7 @@ tracking."""
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node stands: its uplink interface and, of the harness's SSH session, client and port."""
+    """A node's uplink interface, and the client and the port of the harness's SSH session."""
 
     uplink: str
     client: str
@@ -94,7 +94,7 @@ class NetworkCut:
         return CUTS[self.kind]
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: the node has a fault already, its kernel or nft refuses the rules, or etcd would lose quorum."""
+        """Refuse where the kernel or nft refuses the rules, or etcd would lose its quorum."""
         reason = on_node.occupied(cluster, self.subject)
         if reason is None and self.kind in ("all", "etcd", "outgoing", "incoming", "loss"):
             reason = on_node.etcd_majority(cluster, [self.subject])
@@ -237,7 +237,7 @@ def _drops(
 
 
 def _api_rules(planes: list[str], virtual: str, api_port: int) -> tuple[str, str]:
-    """What goes to API servers, directly or through the virtual address, and what comes from them."""
+    """Rules for what goes to API servers, also by the virtual address, and comes from them."""
     ports = f"{{ {', '.join(str(port) for port in sorted({APISERVER_PORT, api_port}))} }}"
     addresses = f"{{ {', '.join([*planes, virtual])} }}"
     family = "ip6" if ":" in virtual else "ip"

@@ -44,7 +44,7 @@ class Shutdown:
     before: str = ""  # which boot it was when the order was given
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: a fault is there already, its power could not be given back, or etcd would lose quorum."""
+        """Refuse where the power could not be given back, or etcd would lose its quorum."""
         node = cluster.inventory.node(self.subject)
         reason = cluster.power.available(node) or on_node.occupied(cluster, self.subject)
         return reason or on_node.etcd_majority(cluster, [self.subject])
@@ -132,7 +132,7 @@ class Hang:
     name: str = "hang"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: it cannot be paused from here, a fault is there already, or etcd would lose quorum."""
+        """Refuse where it cannot be paused from here, or etcd would lose its quorum."""
         reason = cluster.power.pause_available(
             cluster.inventory.node(self.subject)
         ) or on_node.occupied(cluster, self.subject)
@@ -171,7 +171,7 @@ class ZoneOutage:
     name: str = "zone power off"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: no node carries the label, one cannot be switched or has a fault, or etcd would lose quorum."""
+        """Refuse a zone of no nodes, one that cannot be switched, and etcd's last majority."""
         if not self.nodes:
             return f"zone {self.subject} has no nodes"
         for name in self.nodes:

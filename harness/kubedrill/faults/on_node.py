@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 ASIDE = ".kubedrill-fault"
-"""What the name of a file or folder gets at its end while a fault lasts that stands in its place."""
+"""What the name of a file gets at its end while something of a fault stands in its place."""
 
 FILE_PREFIX = "kubedrill-fault"
 """What the names of a fault's files begin with."""
@@ -31,7 +31,7 @@ _FILE_FOLDERS = (
     "/", "/tmp", "/var/tmp", "/run", "/dev/shm", "/var/lib", "/var/log",  # noqa: S108 - looked into, not written to
     "/var/lib/etcd", "/var/lib/containerd", "/var/lib/kubelet",
 )  # fmt: skip
-"""Where a fault's files may stand. /etc/kubernetes is none of them: what is parked there is needed."""
+"""Where a fault's files may stand. Not in /etc/kubernetes: what is parked there is needed."""
 
 _ASIDE_FOLDERS = (
     "/var/lib/etcd",
@@ -140,7 +140,8 @@ def etcd_majority(cluster: Cluster, lost: Iterable[str]) -> str | None:
     if len(left) >= needed:
         return None
     return (
-        f"etcd would be below quorum: {len(left)} of {len(members)} members left without {', '.join(sorted(gone))}, "
+        f"etcd would be below quorum: {len(left)} of {len(members)} members left without "
+        f"{', '.join(sorted(gone))}, "
         f"needs {needed}"
     )
 
@@ -177,15 +178,17 @@ def _end_unit(unit: str) -> str:
     if not unit.startswith(UNIT_PREFIX):
         return f"systemctl stop {shlex.quote(unit)}"
     base = shlex.quote(unit.rpartition(".")[0])
-    stop = f"systemctl stop {base}.timer 2>/dev/null; systemctl reset-failed {base}.service 2>/dev/null; true"
-    return f"systemctl start --wait {base}.service && {{ {stop}; }}"
+    stop = f"systemctl stop {base}.timer 2>/dev/null"
+    forget = f"systemctl reset-failed {base}.service 2>/dev/null"
+    return f"systemctl start --wait {base}.service && {{ {stop}; {forget}; true; }}"
 
 
-def _find(folders: Iterable[str], name: str, found: str) -> str:
+def _find(folders: Iterable[str], name: str, command: str) -> str:
     places = " ".join(f'"$root{folder}"' for folder in folders)
     return (
-        f"for folder in {places}; do find \"$folder\" -maxdepth 1 -name '{name}' 2>/dev/null; done |"
-        f"\n  while read -r file; do {found}; done"
+        f"for folder in {places}; do\n"
+        f"  find \"$folder\" -maxdepth 1 -name '{name}' 2>/dev/null\n"
+        f"done | while read -r file; do {command}; done"
     )
 
 
@@ -198,7 +201,10 @@ def _take_back(aside: str) -> str:
     old, place = shlex.quote(aside), shlex.quote(aside.removesuffix(ASIDE))
     added = shlex.quote(f"{aside.rpartition('/')[0]}/kubedrill-fault-added")
     both = f"echo {old} and {place} are both there: keep one of them by hand >&2; exit 1"
-    removed = "echo the member was removed from etcd already: join a new one, docs/drills.md tells how >&2; exit 1"
+    removed = (
+        "echo the member was removed from etcd already: join a new one, see docs/how-to/repair-etcd.md "
+        ">&2; exit 1"
+    )
     return (
         f"if [ -e {added} ]; then {removed}; elif [ -d {old} ] && [ -e {place} ]; then {both}; "
         f"elif [ -e {old} ]; then mv -fT {old} {place}; fi"

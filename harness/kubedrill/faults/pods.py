@@ -126,12 +126,13 @@ class ContainerKill:
 
 
 def pids(**labels: str) -> str:
-    """A shell substitution: the process ids of running containers with these labels, as containerd knows them.
+    """A shell substitution: the process ids of running containers with these labels.
 
     The labels are those that the kubelet gives every container (pkg/kubelet/types/labels.go).
     """
     chosen = ",".join(f'labels."{name}"=={value}' for name, value in labels.items())
     return (
-        f"$(ctr -n k8s.io tasks ls | awk -v ids=\" $(ctr -n k8s.io containers ls -q '{chosen}' | tr '\\n' ' ') \" "
+        "$(ctr -n k8s.io tasks ls | "
+        f"awk -v ids=\" $(ctr -n k8s.io containers ls -q '{chosen}' | tr '\\n' ' ') \" "
         '\'$3 == "RUNNING" && index(ids, " " $1 " ") { print $2 }\')'
     )

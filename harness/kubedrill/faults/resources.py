@@ -55,10 +55,10 @@ back."""
 @register
 @dataclass
 class DiskFull:
-    """The filesystem of ``whose`` (a key of :data:`DISKS`) on the node ``subject`` is full, but for the last percent.
+    """The filesystem of ``whose`` on the node ``subject`` is full, but for the last percent.
 
-    One file is allocated, not written: that takes a second, and its removal gives everything back
-    at once.
+    ``whose`` is a key of :data:`DISKS`. One file is allocated, not written: that takes a second,
+    and its removal gives everything back at once.
     """
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, on_node.UNITS)
@@ -76,7 +76,7 @@ class DiskFull:
         return f"disk of {self.whose} full"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: a fault is there, the filesystem is shared with others, or etcd would lose quorum."""
+        """Refuse a filesystem that others share, and where etcd would lose its quorum."""
         folder = DISKS[self.whose]
         own = f"[ -d {folder} ] && ! {_CONTAINER}"
         reason = on_node.occupied(cluster, self.subject)
@@ -129,7 +129,8 @@ class Load:
             cluster,
             self.subject,
             f"! {_CONTAINER}",
-            f"it is a container: its {self.what} is its host's, of every node there and of the harness",
+            f"it is a container: its {self.what} is its host's, of every node there and of the "
+            "harness",
         )
 
     def inject(self, cluster: Cluster) -> None:

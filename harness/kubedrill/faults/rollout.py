@@ -69,7 +69,10 @@ class BadRollout:
         found = cluster.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
         update = found.spec.strategy.rolling_update
         if update is None:
-            return f"Deployment {self.subject} is not updated pod by pod (strategy {found.spec.strategy.type})"
+            return (
+                f"Deployment {self.subject} is not updated pod by pod "
+                f"(strategy {found.spec.strategy.type})"
+            )
         gives = str(update.max_unavailable)
         return (
             None
@@ -132,7 +135,7 @@ class BadRollout:
         """
         patch = json.dumps({"spec": {"template": {"spec": {"containers": [self.before]}}}})
         line = (
-            f"kubectl --kubeconfig {ADMIN_CONF} -n {self.namespace} patch deployment {self.deployment} "
-            f"--type=strategic -p {shlex.quote(patch)}"
+            f"kubectl --kubeconfig {ADMIN_CONF} -n {self.namespace} patch deployment "
+            f"{self.deployment} --type=strategic -p {shlex.quote(patch)}"
         )
         return NodeUndo(cluster.hosts, cluster.inventory.control_planes[0].name, "rollout", line)

@@ -4,7 +4,7 @@ Systemd's units, static pods and the pods of kube-system alike.
 
 | verb | systemd unit | static pod | pod of a controller |
 |---|---|---|---|
-| stop | ``systemctl stop`` | its manifest is moved aside, the kubelet ends it | not offered: it is replaced |
+| stop | ``systemctl stop`` | its manifest is moved aside, the kubelet ends it | not offered |
 | kill | SIGKILL | SIGKILL for its container's process; the kubelet starts another | same |
 | freeze | SIGSTOP: it holds its ports and leases and answers nobody | same | same |
 
@@ -82,7 +82,8 @@ def find_service(name: str, verb: str) -> Service:
         mistakes.append(f"no verb {verb!r}; expected one of: {', '.join(VERBS)}")
     if not mistakes and verb == "stop" and SERVICES[name].kind == "pod":
         mistakes.append(
-            f"{name} cannot be stopped: its controller starts another pod at once; kill or freeze it"
+            f"{name} cannot be stopped: its controller starts another pod at once; kill or freeze "
+            "it"
         )
     if mistakes:
         raise UsageError("; ".join(mistakes))
@@ -205,7 +206,7 @@ class ServiceFault:
         return script(SERVICES[self.service], self.verb)
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: the node has a fault already or no such service running, or too few of its kind would be left."""
+        """Refuse a service that does not run, and where too few of its kind would be left."""
         return (
             on_node.occupied(cluster, self.subject)
             or self._missing(cluster)
@@ -236,7 +237,10 @@ class ServiceFault:
         )
         if cluster.hosts.read(self.subject, look, check=False).ok:
             return None
-        return f"{self.service} does not run on {self.subject}, so it cannot be {VERBS[self.verb]} there"
+        return (
+            f"{self.service} does not run on {self.subject}, so it cannot be {VERBS[self.verb]} "
+            "there"
+        )
 
     def _last_of_its_kind(self, cluster: Cluster) -> str | None:
         """One of the control plane's services needs another control plane that goes on serving."""
@@ -272,7 +276,10 @@ def _unit(service: Service, verb: str, what: str) -> Script:
     name, whom = service.name, "all" if service.whole else "main"
     # --kill-whom since systemd 252, which takes both
     signal = f"systemctl kill --kill-who={whom} --signal="
-    undo = f"{signal}SIGCONT {name} 2>/dev/null; systemctl reset-failed {name} 2>/dev/null; systemctl start {name}"
+    undo = (
+        f"{signal}SIGCONT {name} 2>/dev/null; systemctl reset-failed {name} 2>/dev/null; "
+        f"systemctl start {name}"
+    )
     inject = f"systemctl stop {name}" if verb == "stop" else f"{signal}SIG{_SIGNALS[verb]} {name}"
     return Script(what, inject, undo)
 

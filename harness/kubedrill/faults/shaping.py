@@ -46,8 +46,14 @@ done"""
 def _delete(what: str) -> str:
     """Delete a discipline; one that looks like the owner's is left."""
     kind, dev = what.split()
-    shown = f"tc qdisc show dev {shlex.quote(dev)} | grep -E 'qdisc {kind} .*root' | grep -Eq '{'|'.join(MARKS)}'"
-    owner = f"echo it is not one that kubedrill makes: 'tc qdisc del dev {dev} root' if nobody needs it >&2; exit 1"
+    marks = "|".join(MARKS)
+    shown = (
+        f"tc qdisc show dev {shlex.quote(dev)} | grep -E 'qdisc {kind} .*root' | grep -Eq '{marks}'"
+    )
+    owner = (
+        "echo it is not one that kubedrill makes: "
+        f"'tc qdisc del dev {dev} root' if nobody needs it >&2; exit 1"
+    )
     return f"if {shown}; then tc qdisc del dev {shlex.quote(dev)} root; else {owner}; fi"
 
 
@@ -84,7 +90,7 @@ class Shaping:
         return f"network {WORDS[self.kind]}"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Why not: the kernel has no such discipline, or the uplink has one of its owner's that would be lost."""
+        """Refuse where the kernel has no such discipline, or the owner's would be lost."""
         return (
             on_node.occupied(cluster, self.subject)
             or self._refused(cluster)
@@ -118,8 +124,11 @@ class Shaping:
         if result.ok:
             return None
         discipline = DISCIPLINES[self.kind].split()[0]
-        said = " ".join(result.stderr.split()) or f"tc ended with {result.rc}"
-        return f"no {discipline} on {self.subject}: its kernel said {said!r} to 'tc qdisc add … {discipline}'"
+        errors = " ".join(result.stderr.split()) or f"tc ended with {result.rc}"
+        return (
+            f"no {discipline} on {self.subject}: its kernel said {errors!r} "
+            f"to 'tc qdisc add … {discipline}'"
+        )
 
     def _owned(self, cluster: Cluster) -> str | None:
         try:
@@ -138,7 +147,8 @@ class Shaping:
             if entry.get("root") and entry["kind"] not in _DEFAULTS
         ]
         return (
-            f"{uplink} of {self.subject} has a {owned[0]} discipline of its owner, which would be lost"
+            f"{uplink} of {self.subject} has a {owned[0]} discipline of its owner, which would be "
+            "lost"
             if owned
             else None
         )
@@ -156,5 +166,8 @@ def trial(kind: str) -> str:
 def script(kind: str, uplink: str) -> Script:
     """What shapes an uplink, and what takes that away; only ours is taken away."""
     discipline = DISCIPLINES[kind].split()[0]
-    undo = f"tc qdisc show dev {uplink} | grep -q 'qdisc {discipline} .*root' || exit 0; tc qdisc del dev {uplink} root"
+    undo = (
+        f"tc qdisc show dev {uplink} | grep -q 'qdisc {discipline} .*root' || exit 0; "
+        f"tc qdisc del dev {uplink} root"
+    )
     return Script(f"network-{kind}", f"tc qdisc add dev {uplink} root {DISCIPLINES[kind]}", undo)
