@@ -278,8 +278,10 @@ class Outage:
     than ``first_failed``. It ended after ``last_failed`` was sent, and not later than the earliest
     answer to a request sent after that one::
 
-        shortest_s = last_failed.fired - first_failed.fired longest_s  = next_ok.done -
-        last_ok.fired            plus the clock's uncertainty for another vantage
+        shortest_s = last_failed.fired - first_failed.fired
+        longest_s  = next_ok.done - last_ok.fired
+
+    plus the clock's uncertainty for another vantage.
 
     An ok that was still in flight when the next failure was sent does not say whether the service
     was up between the failures: it parts ``shortest_s`` (the longer part counts) but not

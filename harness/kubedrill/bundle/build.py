@@ -86,14 +86,14 @@ class _Builder:
         outdated = [r for r in releases if r not in ready]
         if outdated:
             taken = choose_source(source, self._upstream, outdated, self._progress)
-            with self._cache.locked(self._progress.say):
+            with self._cache.locked(self._progress.message):
                 self._make(outdated, taken)
         return [self._cache.bundles / r.bundle_name for r in releases]
 
     def build_items(self, name: str, items: list[Item]) -> Path:
         folder = self._cache.bundles / f"{name}-{ARCH}"
         if not self._is_made_of(folder, "modules", items):
-            with self._cache.locked(self._progress.say):
+            with self._cache.locked(self._progress.message):
                 if not self._is_made_of(folder, "modules", items):
                     self._make_parts(items)
                     self._assemble(name, "modules", items)

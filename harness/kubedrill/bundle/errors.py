@@ -2,13 +2,12 @@
 
 ::
 
-    BundleError            (2)   base; a click exception, so that any click program shows it without
-    a stack trace ├── Unsupported        (2)   no such Kubernetes release, architecture or source
-    ├── MissingTools       (2)   programs or disk space that the build needs; names the command that
-    installs them ├── Corrupt            (2)   a bundle or a part that is not what its manifest
-    says, all faults listed at once ├── BuildFailed        (1)   a compiler, mmdebstrap or skopeo
-    refused; carries its last words └── DownloadFailed     (1)   unreachable, truncated, or with a
-    checksum other than the published one
+    BundleError            (2)   base; a click exception: click programs show no stack trace
+    ├── Unsupported        (2)   no such Kubernetes release, architecture or source
+    ├── MissingTools       (2)   programs or disk space that the build needs, and the remedy
+    ├── Corrupt            (2)   a bundle or part that its manifest denies; all faults at once
+    ├── BuildFailed        (1)   a compiler, mmdebstrap or skopeo refused; its last lines
+    └── DownloadFailed     (1)   unreachable, truncated, or with a wrong checksum
 
 Nothing half-made is left behind by any of them.
 """

@@ -229,7 +229,7 @@ def ingress_program(cache: Cache | None = None, progress: BuildProgress | None =
 def _built(product: Product, cache: Cache, progress: BuildProgress) -> Path:
     recipe = go_recipe(product)
     if missing_parts(cache, [recipe]):
-        with cache.locked(progress.say):
+        with cache.locked(progress.message):
             missing = missing_parts(cache, [recipe])
             require_build_host(cache.root, compiles=bool(missing), debian=False)
             make_parts(missing, cache, progress)

@@ -27,7 +27,7 @@ class BuildProgress(Protocol):
     def finished(self, part: str, seconds: float) -> None:
         """A part is in the cache."""
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Anything else that the user should know."""
 
 
@@ -46,7 +46,7 @@ class Silent:
     def finished(self, part: str, seconds: float) -> None:
         """Nothing."""
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Nothing."""
 
 
@@ -61,11 +61,11 @@ class Lines:
     def plan(self, total: int, cached: int) -> None:
         """Say how much is to be done."""
         self._total, self._done = total, cached
-        self.say(f"{total} parts, {cached} of them in the cache")
+        self.message(f"{total} parts, {cached} of them in the cache")
 
     def started(self, part: str) -> None:
         """Say what begins."""
-        self.say(f"{part} …")
+        self.message(f"{part} …")
 
     def note(self, part: str, text: str, share: float) -> None:
         """Too many for lines."""
@@ -74,9 +74,9 @@ class Lines:
         """Say what ended, and how far the whole is."""
         with self._lock:
             self._done += 1
-            self.say(f"[{self._done}/{self._total}] {part} in {seconds:.0f} s")
+            self.message(f"[{self._done}/{self._total}] {part} in {seconds:.0f} s")
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print one line."""
         self._console.print(f"bundle: {text}", highlight=False, markup=False, soft_wrap=True)
 
@@ -131,7 +131,7 @@ class Bars:
                 note = f"{part} in {seconds:.0f} s"
                 self._bars.update(self._whole, completed=self._done, count=self._count(), note=note)
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print one line above the bars."""
         self._bars.console.print(text, highlight=False, markup=False)
 

@@ -88,7 +88,7 @@ def choose_source(
         return source
     taken = "upstream" if answering(upstream, needed) else "modules"
     reason = "answer" if taken == "upstream" else "do not answer"
-    progress.say(f"the published releases {reason}: source {taken}")
+    progress.message(f"the published releases {reason}: source {taken}")
     return taken
 
 

@@ -2,11 +2,12 @@
 
 ::
 
-    ["intent", key, due, sent]            before the order is sent ["answer", key, outcome, at,
-    detail, server] ["seen", [key, …], at]                the follower saw them for the first time
-    ["read", outcome]                     a read of one order: "ok", "missing", "http-503",
-    "timeout", … ["skipped", count]                    due and not sent ["found", {key: count}]
-    the whole read-back, at the end
+    ["intent", key, due, sent]                    before the order is sent
+    ["answer", key, outcome, at, detail, server]
+    ["seen", [key, …], at]                        the follower saw them for the first time
+    ["read", outcome]                             of one order: "ok", "missing", "http-503", …
+    ["skipped", count]                            due and not sent
+    ["found", {key: count}]                       the whole read-back, at the end
 
 A writer that is killed loses at most what was in flight: an intent without an answer is an unknown
 write.

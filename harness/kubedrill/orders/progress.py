@@ -27,10 +27,10 @@ PODS_S = 5.0
 
 
 class Completeness:
-    """Looks whether every part of one version is complete; ``say`` is told once of each that is."""
+    """Looks whether every part of one version is complete; ``log`` is called once for each that is."""
 
-    def __init__(self, api: ClusterApi, version: str, say: Callable[[str], object]) -> None:
-        self._api, self._say = api, say
+    def __init__(self, api: ClusterApi, version: str, log: Callable[[str], object]) -> None:
+        self._api, self._log = api, log
         self._migration = Migration(api, version)
         self._lacking: set[str] | None = None
         self._pods_at = time.monotonic()
@@ -67,7 +67,7 @@ class Completeness:
     def _report_complete(self, all_of_them: set[str], lacking: set[str]) -> None:
         before = all_of_them if self._lacking is None else self._lacking
         for name in sorted(before - lacking):
-            self._say(f"{name} is complete")
+            self._log(f"{name} is complete")
         self._lacking = lacking
 
     def _give_up_early(self, workloads: dict[str, Any]) -> None:

@@ -39,12 +39,12 @@ MAX_GREETING = 200
 
 
 class Rotation:
-    """Rotates what it is asked to, of one cluster's order service. ``say`` is told of each step."""
+    """Rotates what it is asked to, of one cluster's order service. ``log`` is called with each step."""
 
     def __init__(
-        self, api: ClusterApi, settings: Settings, say: Callable[[str], object] = lambda _: None
+        self, api: ClusterApi, settings: Settings, log: Callable[[str], object] = lambda _: None
     ) -> None:
-        self._api, self._say = api, say
+        self._api, self._log = api, log
         self._service = OrderService(api, settings)
 
     def live_greeting(self) -> str:
@@ -82,7 +82,7 @@ class Rotation:
                 f"the greeting {text[:40]!r} is not one line of 1 to {MAX_GREETING} characters"
             )
         self._version()
-        self._say("ConfigMap orders gets the greeting")
+        self._log("ConfigMap orders gets the greeting")
         body = {"data": {"greeting": text}}
         self._api.core.patch_namespaced_config_map(manifests.GREETING, manifests.NAMESPACE, body)
         self._service.wait_for("every web pod to greet anew", lambda: self._other_greetings(text))
@@ -100,7 +100,7 @@ class Rotation:
         self._version()
         certificates = Certificates(self._api)
         serial = certificates.rotate()
-        self._say(f"certificate {serial:x} is issued")
+        self._log(f"certificate {serial:x} is issued")
         view = IngressView(self._api.inventory, certificates.authority())
         self._service.wait_for(
             "the new certificate to be served everywhere", lambda: view.find_mismatch(serial)
@@ -143,7 +143,7 @@ class Rotation:
         That of a rotation that was interrupted, if there is one.
         """
         if target := self._annotations("database").get(TARGET):
-            self._say(f"an interrupted rotation to login {target} is finished")
+            self._log(f"an interrupted rotation to login {target} is finished")
             return str(target)
         target = "a" if self.side() == "b" else "b"
         new = f"{manifests.DATABASE_USERS[target]}:{manifests.new_password()}"
@@ -153,7 +153,7 @@ class Rotation:
     def _switch(self, target: str, version: str) -> None:
         """Let the new login in, then say in the Secrets that it is the one to use."""
         if self._login("database") != manifests.DATABASE_USERS[target]:
-            self._say("the database lets the new login in")
+            self._log("the database lets the new login in")
             self._service.migrate_again(version)
             secret = self._read("database")
             self._patch("database", {"login": secret["next-login"], "next-login": secret["login"]})
@@ -170,7 +170,7 @@ class Rotation:
         self._service.wait_for(
             f"nobody to be at the queue as {unused}", lambda: self._queue_clients(unused)
         )
-        self._say("the database shuts the old login out")
+        self._log("the database shuts the old login out")
         self._patch("database", {"next-login": ""})
         self._service.migrate_again(version)
         self._patch("queue", {f"password-{old}": manifests.new_password()})
@@ -178,7 +178,7 @@ class Rotation:
 
     def _roll(self, kind: str, name: str) -> None:
         """Replace a workload's pods by its update strategy, and wait (timeouts.rollout)."""
-        self._say(f"new {name} pods")
+        self._log(f"new {name} pods")
         patch = {
             "Deployment": "patch_namespaced_deployment",
             "StatefulSet": "patch_namespaced_stateful_set",

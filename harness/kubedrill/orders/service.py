@@ -46,15 +46,15 @@ def import_images(inventory: Inventory, settings: Settings) -> int:
 class OrderService:
     """The order service of one cluster. Every method may be called again at any time.
 
-    ``say`` is told of each step of :meth:`deploy`.
+    ``log`` is called with each step of :meth:`deploy`.
     """
 
     namespace = manifests.NAMESPACE
 
     def __init__(
-        self, api: ClusterApi, settings: Settings, say: Callable[[str], object] = lambda _: None
+        self, api: ClusterApi, settings: Settings, log: Callable[[str], object] = lambda _: None
     ) -> None:
-        self._api, self._settings, self._say = api, settings, say
+        self._api, self._settings, self._log = api, settings, log
 
     def deploy(self, version: str = "v1") -> None:
         """Bring the application to ``version`` and wait for it.
@@ -85,7 +85,7 @@ class OrderService:
             ApiUnavailable
         ):  # it is complete, whether or not its pods can be told of
             for line in timeline(self._pods(), known):
-                self._say(f"  {line}")
+                self._log(f"  {line}")
 
     def _bring_up(self, objects: list[dict[str, Any]], version: str, *, first: bool) -> None:
         """Apply everything, what takes longest first.
@@ -97,13 +97,13 @@ class OrderService:
         Migration(self._api, version).clear_failed()
         if not first:
             self._migrate(objects, version)
-            self._say("the database has this version's form")
+            self._log("the database has this version's form")
         data = manifests.count_data_objects(objects)
         self._apply(objects[2:data])
-        self._say("database and queue are on their way")
+        self._log("database and queue are on their way")
         Certificates(self._api).ensure()
         self._apply(objects[data:])
-        self._say("everything else is on its way")
+        self._log("everything else is on its way")
         self.wait_ready(version)
 
     def wait_ready(self, version: str) -> None:
@@ -113,7 +113,7 @@ class OrderService:
             StepFailed: it is not; carries pod states, events and log tails.
         """
         self.wait_for(
-            "the order service", Completeness(self._api, version, self._say).missing, poll_s=POLL_S
+            "the order service", Completeness(self._api, version, self._log).missing, poll_s=POLL_S
         )
 
     def status(self) -> OrdersStatus | None:
