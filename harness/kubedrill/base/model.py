@@ -281,7 +281,7 @@ class Outage:
         shortest_s = last_failed.fired - first_failed.fired
         longest_s  = next_ok.done - last_ok.fired
 
-    plus the clock's uncertainty for another vantage.
+    ``longest_s`` gets the clock's uncertainty on top for another vantage.
 
     An ok that was still in flight when the next failure was sent does not say whether the service
     was up between the failures: it parts ``shortest_s`` (the longer part counts) but not
