@@ -48,7 +48,7 @@ def kubectl() -> Path:
 
 
 def certificate(cluster: Inventory) -> dict[str, Any]:
-    """The Secret of the ingress's certificate, of an authority that nobody keeps."""
+    """The Secret of the ingress's certificate, of an authority that is thrown away."""
     addresses = [cluster.endpoint_address, *(node.address for node in cluster.nodes)]
     request = pki.new_request(NAMES, addresses)
     signed = pki.sign(request.certificate, pki.new_authority("by hand"), [*NAMES, *addresses])
@@ -110,19 +110,19 @@ def measure(pairs: int, service: OrderService, api: ClusterApi) -> tuple[list[fl
     """Seconds of deploy and their ratios to seconds by hand; who is first takes turns."""
     times, ratios = [], []
     for number in range(1, pairs + 1):
-        found = {}
+        seconds = {}
         for way in ("by hand", "deploy") if number % 2 else ("deploy", "by hand"):
             with tempfile.TemporaryDirectory(prefix="kubedrill-bench-") as name:
                 write_files(Path(name), api.inventory)
-                found[way] = (
+                seconds[way] = (
                     deploy() if way == "deploy" else by_hand(Path(name), api.kubeconfig_path)
                 )
             service.remove()
-        times.append(found["deploy"])
-        ratios.append(found["deploy"] / found["by hand"])
+        times.append(seconds["deploy"])
+        ratios.append(seconds["deploy"] / seconds["by hand"])
         print(
             (
-                f"pair {number}: by hand {found['by hand']:.1f} s, deploy {found['deploy']:.1f} s "
+                f"pair {number}: by hand {seconds['by hand']:.1f} s, deploy {seconds['deploy']:.1f} s "
                 f"(ratio {ratios[-1]:.2f})"
             ),
             flush=True,
@@ -149,7 +149,7 @@ def main() -> None:
     )
     print(
         f"app deploy: median {statistics.median(times):.0f} s of {pairs}, at most {ENOUGH_S:g} s "
-        f"wanted"
+        f"allowed"
     )
 
 

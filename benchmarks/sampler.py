@@ -124,8 +124,8 @@ def main() -> int:
         f"late by: {quantiles}, worst: {late[-1]:.2f} ms; load of the machine: "
         f"{os.getloadavg()[0]:.1f}"
     )
-    told = ", ".join(f"{number} {word}" for word, number in outcomes.most_common())
-    print(f"answers: {told}; sampler used {core:.0%} of its core")
+    answers = ", ".join(f"{number} {word}" for word, number in outcomes.most_common())
+    print(f"answers: {answers}; sampler used {core:.0%} of its core")
     print(f"within {LIMIT_MS:g} ms: {within:.2%} (wanted: {WANTED:.0%})")
     return 0 if within >= WANTED and len(late) >= 0.98 * expected else 1
 

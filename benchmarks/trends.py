@@ -47,24 +47,24 @@ def hit(trend: Trend, planted: Planted) -> bool:
 def detected(
     rng: random.Random, planted: Planted, before: int, since: int, histories: int
 ) -> float:
-    """The share of histories in which the planted regression is told as worse."""
-    found = 0
+    """The share of histories in which the planted regression is reported as worse."""
+    hits = 0
     for _ in range(histories):
         seen = find_trends(make_nights(rng, before + since, changed=since, planted=planted), RULES)
-        found += any(hit(trend, planted) for trend in seen.worse)
-    return found / histories
+        hits += any(hit(trend, planted) for trend in seen.worse)
+    return hits / histories
 
 
 def alarms(rng: random.Random, histories: int, count: int, **noise: Any) -> dict[str, int]:
-    """How many looks at nights without any change of the product told what."""
-    told = {"flagged": 0, "host or noise": 0}
+    """Count what is reported for nights without any change of the product."""
+    counts = {"flagged": 0, "host or noise": 0}
     for _ in range(histories):
         changes = {
             trend.change for trend in find_trends(make_nights(rng, count, **noise), RULES).trends
         }
-        told["flagged"] += bool(changes & {Change.WORSE, Change.BETTER})
-        told["host or noise"] += bool(changes & {Change.HOST, Change.NOISE})
-    return told
+        counts["flagged"] += bool(changes & {Change.WORSE, Change.BETTER})
+        counts["host or noise"] += bool(changes & {Change.HOST, Change.NOISE})
+    return counts
 
 
 def chance(of_at_least: int, looks: int, rate: float) -> float:
@@ -96,12 +96,12 @@ def show_detected(args: argparse.Namespace) -> float:
 
 
 def show_alarms(args: argparse.Namespace) -> bool:
-    """Print what noise was told as; return whether the stated rate was kept."""
+    """Print what noise was reported as; return whether the stated rate holds."""
     print(
         "\n| no change of the product | looks | worse or better | slow nights or another host "
         "|\n|---|---|---|---|"
     )
-    kept = True
+    holds = True
     cases: list[tuple[str, int, dict[str, Any]]] = [
         ("15 quiet nights", 15, {}),
         ("35 quiet nights", 35, {}),
@@ -109,21 +109,22 @@ def show_alarms(args: argparse.Namespace) -> bool:
         ("35 nights, the last 5 on a slow host", 35, {"slow_last": 5}),
         ("35 nights, the last 3 on a slow host", 35, {"slow_last": 3}),
         (
-            "35 nights, the last 5 on a slow host, and nobody looked at the host",
+            "35 nights, the last 5 on a slow host, and the host is not recorded",
             35,
             {"slow_last": 5, "host_seen": False},
         ),
     ]
     for name, count, noise in cases:
-        told = alarms(seeded(f"{args.seed} {name}"), args.noise, count, **noise)
+        counts = alarms(seeded(f"{args.seed} {name}"), args.noise, count, **noise)
         print(
-            f"| {name} | {args.noise} | {told['flagged']} | {told['host or noise']} |", flush=True
+            f"| {name} | {args.noise} | {counts['flagged']} | {counts['host or noise']} |",
+            flush=True,
         )
-        kept &= (
+        holds &= (
             not noise.get("host_seen", True)
-            or chance(told["flagged"], args.noise, RULES.alarm_rate) >= 0.001
+            or chance(counts["flagged"], args.noise, RULES.alarm_rate) >= 0.001
         )
-    return kept
+    return holds
 
 
 def main() -> int:
@@ -140,13 +141,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     assert NOTHING.factor == 1  # noqa: S101 - the noise table plants nothing
-    sure, kept = show_detected(args), show_alarms(args)
+    sure, holds = show_detected(args), show_alarms(args)
     print(
-        f"\nstated rate {RULES.alarm_rate:.0%}: {'kept' if kept else 'NOT KEPT'}; {SURE[0]}: "
+        f"\nstated rate {RULES.alarm_rate:.0%}: {'kept' if holds else 'NOT KEPT'}; {SURE[0]}: "
         f"found "
         f"in {sure:.0%}"
     )
-    return 0 if kept and sure >= WANTED else 1
+    return 0 if holds and sure >= WANTED else 1
 
 
 if __name__ == "__main__":

@@ -27,13 +27,13 @@ class Hands:
     """An administrator's terminal on each node."""
 
     def __init__(self, inventory: str, version: str) -> None:
-        found = subprocess.run(
+        result = subprocess.run(
             [Path(sys.executable).parent / "ansible-inventory", "-i", inventory, "--list"],
             capture_output=True,
             text=True,
             check=True,
         )
-        self.data: dict[str, Any] = json.loads(found.stdout)
+        self.data: dict[str, Any] = json.loads(result.stdout)
         self.version = version
         self.inventory = Path(inventory).resolve()
         self.control_planes: list[str] = self.data["control_planes"]["hosts"]

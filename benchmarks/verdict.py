@@ -75,11 +75,11 @@ def opening(path: Path) -> str:
         page.goto(path.absolute().as_uri())
         page.wait_for_function("() => document.querySelector('.timeline').dataset.to")
         shown = page.evaluate("() => performance.now()") / 1000
-        found = {
+        result = {
             one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]
         }
         browser.close()
-    return f"opened in {shown:.2f} s, {found['TaskDuration']:.2f} s of a core"
+    return f"opened in {shown:.2f} s, {result['TaskDuration']:.2f} s of a core"
 
 
 def main() -> int:

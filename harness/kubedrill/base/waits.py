@@ -131,7 +131,7 @@ class Repeating:
         return self._stop.is_set()
 
     def end(self) -> None:
-        """Begin nothing any more, and wait for nobody; a job may say so itself."""
+        """Begin nothing more, without waiting; a job may call it too."""
         self._stop.set()
 
     def _repeat(self, job: Callable[[], object]) -> None:

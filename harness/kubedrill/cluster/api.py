@@ -1,4 +1,4 @@
-"""The cluster as its API server tells it, asked through the virtual address."""
+"""The cluster's API, called through the virtual address."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class ClusterApi(ObjectClient):
 
         timeouts.namespace_gone.
 
-        Its pods get one second and not their grace period, as nobody asks them any more. The
+        Its pods get one second and not their grace period: nothing uses them any more. The
         namespace controller first looks 5 s after the order (its namespaceDeletionGracePeriod);
         were pods left by then, it would look again when half of the longest grace period is over.
         """
@@ -248,7 +248,7 @@ class ClusterApi(ObjectClient):
     # control plane
 
     def etcd_members(self) -> list[etcd.Member]:
-        """Members of etcd as each control plane's own etcd tells it.
+        """Members of etcd as the etcd of each control plane reports them.
 
         See :func:`kubedrill.cluster.etcd.read_members`.
         """

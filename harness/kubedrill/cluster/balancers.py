@@ -19,7 +19,7 @@ KEEPALIVED, HAPROXY = "/etc/keepalived/keepalived.conf", "/etc/haproxy/haproxy.c
 class EndpointFiles:
     """``keepalived``: text by control plane, {} without a virtual address.
 
-    ``haproxy``: "" where nobody can read it.
+    ``haproxy``: "" where it cannot be read.
 
     ``where`` names the balancer's file for people, or says that there is none to read.
     """

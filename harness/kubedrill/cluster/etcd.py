@@ -1,6 +1,6 @@
 """etcd, asked on each control plane.
 
-Every member tells of itself, so that a node's name is never guessed.
+Every member reports on itself, so that a node's name is never guessed.
 """
 
 from __future__ import annotations

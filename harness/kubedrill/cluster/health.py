@@ -1,6 +1,6 @@
-"""Is the cluster healthy? Everything that is wrong, in words.
+"""Is the cluster healthy? Every problem, as a sentence.
 
-Nothing is healthy for want of an answer.
+A question without an answer is a problem too.
 """
 
 from __future__ import annotations

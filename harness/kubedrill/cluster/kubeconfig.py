@@ -55,7 +55,7 @@ def through_virtual_address(text: str, url: str) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a new file that nobody else can read (0600 from the first moment)."""
+    """Write a new file with mode 0600 from the start."""
     with os.fdopen(
         os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
     ) as file:

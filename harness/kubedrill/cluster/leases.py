@@ -53,7 +53,7 @@ class Leader:
 
     @property
     def node(self) -> str:
-        """The node of the holder, "" where nobody holds it."""
+        """The node of the holder, "" where the lease is free."""
         return self.identity.rpartition("_")[0]
 
 

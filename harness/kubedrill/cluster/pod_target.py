@@ -59,7 +59,7 @@ class PodTarget:
         return f"<files {', '.join(sorted(self.files))}>"
 
     def write(self, folder: Path) -> None:
-        """Write the files into a new folder that nobody else can read.
+        """Write the files into a new folder of mode 0700.
 
         Raises:
             UsageError: the folder is there already, or cannot be made.
@@ -134,7 +134,7 @@ class _Packing:
             return ""
 
     def known_hosts(self) -> str:
-        """The nodes' host keys, and nobody else's."""
+        """The nodes' host keys only."""
         lines = []
         for name, options in self._options.items():
             known = paramiko.HostKeys()

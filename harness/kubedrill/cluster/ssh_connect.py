@@ -1,6 +1,6 @@
 """One SSH connection by paramiko.
 
-The host's key is checked, and each refusal is told in its own words.
+The host's key is checked, and each refusal has an error that explains it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One question to one API server with a token.
-
-What a client with credentials of its own would be told.
-"""
+"""One request to one API server with a bearer token, as another client would make it."""
 
 from __future__ import annotations
 

@@ -18,8 +18,7 @@ def vip_holders(hosts: Hosts, inventory: Inventory) -> list[str]:
 
     A dead node holds nothing.
 
-    None where a balancer outside the cluster stands in its place: there is no such address, and
-    nobody is asked.
+    Empty with a load balancer outside the cluster: there is no such address.
     """
     planes = () if inventory.external else inventory.control_planes
     return [node.name for node in planes if _holds(hosts, node.name, inventory.endpoint_address)]

@@ -105,7 +105,7 @@ def _ask(hosts: Answers, node: Node, minutes: int) -> Iterator[tuple[str, str, s
 
 
 def _answer(hosts: Answers, node: Node, command: str) -> tuple[str, str]:
-    """What a command said, and why it is not all there ("": it is)."""
+    """Return a command's output, and why it is incomplete ("": it is not)."""
     try:
         result = hosts.read(node, command, check=False)
     except KubedrillError as error:

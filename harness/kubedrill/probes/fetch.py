@@ -48,9 +48,9 @@ class Write(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One look at the other clock.
+    """One reading of the other clock.
 
-    It said ``remote`` at some time between ``sent`` and ``got`` of ours.
+    It was at ``remote`` some time between ``sent`` and ``got`` of ours.
     """
 
     sent: int
@@ -126,7 +126,7 @@ class Fetcher:
         self._highest: dict[str, int] = defaultdict(lambda: -1)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fetch-samples", daemon=True)
-        self.until: int | None = None  # samples due after this are not wanted any more
+        self.until: int | None = None  # samples due after this are dropped
         self.last_problem = ""
         self._bug: BaseException | None = None
 

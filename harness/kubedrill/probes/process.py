@@ -42,7 +42,7 @@ class Helper:
 
         Raises:
             StepFailed: it died; carries its last words.
-            DeadlineExceeded: it said nothing in time.
+            DeadlineExceeded: it printed nothing in time.
         """
         pipe = subprocess.PIPE
         command = [sys.executable, "-m", self._module, *self._args]

@@ -35,7 +35,7 @@ START_S = 20.0  # a Python process starts in under 1 s; a host that is busy buil
 
 
 class ProbeSession:
-    """Starts the probes, tells how they do, stops them. Use as a context manager.
+    """Starts the probes, reports on them and stops them. Use as a context manager.
 
     Args:
         specs: the probes; the header of the record should list the same.
@@ -148,7 +148,7 @@ class ProbeSession:
             return
         try:
             self.stop()
-        except Exception as later:  # noqa: BLE001 - the first error counts; the second is told with it
+        except Exception as later:  # noqa: BLE001 - the first error counts; this one is its note
             error.add_note(f"and then the probes could not be stopped in order: {later}")
 
     def _of(self, *vantages: Vantage) -> list[ProbeSpec]:

@@ -30,7 +30,7 @@ def read_etcd(hosts: Hosts, node: str) -> EtcdFacts:
 
 
 def parse_etcd(node: str, text: str) -> EtcdFacts:
-    """Make facts of what etcdctl printed; etcd tells its quota since 3.6.
+    """Make facts of what etcdctl printed; etcd reports its quota since 3.6.
 
     Raises:
         StepFailed: it is not that.
@@ -47,5 +47,5 @@ def parse_etcd(node: str, text: str) -> EtcdFacts:
         )
     except (ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
         raise StepFailed(
-            f"etcd on {node}: what etcdctl said cannot be understood: {error!r}"
+            f"etcd on {node}: the output of etcdctl cannot be understood: {error!r}"
         ) from error

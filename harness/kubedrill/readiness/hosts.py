@@ -24,7 +24,7 @@ def read_host(hosts: Hosts, node: str, bundles: str, bundle: str) -> HostFacts:
     """Ask one node; takes about a second.
 
     Raises:
-        KubedrillError: it did not answer, or what it said cannot be understood.
+        KubedrillError: it did not answer, or its answer cannot be understood.
     """
     script = _SCRIPT.read_text(encoding="utf-8")
     result = hosts.read(node, ["python3", "-", bundles, bundle], check=False, stdin=script)
@@ -56,9 +56,7 @@ def parse_host(node: str, text: str) -> HostFacts:
             has_bundle=output["has_bundle"],
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise StepFailed(
-            f"{node}: what it said of itself cannot be understood: {error!r}"
-        ) from error
+        raise StepFailed(f"{node}: its answer cannot be understood: {error!r}") from error
 
 
 def _certificates(by_path: dict[str, list[str]]) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:

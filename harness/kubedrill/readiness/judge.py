@@ -79,7 +79,7 @@ def _silent_nodes(snapshot: Snapshot) -> Iterator[Issue]:
     for (node, error), whats in unread.items():
         finding = unknown(
             f"node {node}",
-            f"did not tell {'; '.join(whats)}: {error}",
+            f"gave no answer on {'; '.join(whats)}: {error}",
             "an answer",
             "look at the node",
         )

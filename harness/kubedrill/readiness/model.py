@@ -83,7 +83,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What a question gave: a value, or an error in words."""
+    """What a question gave: a value or an error."""
 
     value: T | None = None
     error: str = ""
@@ -117,7 +117,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The filesystem that a path is on. Bytes; ``device`` tells whether two paths share one."""
+    """The filesystem that a path is on. Bytes; Two paths with one ``device`` share it."""
 
     device: int
     total: int

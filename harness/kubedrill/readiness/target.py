@@ -39,7 +39,7 @@ def read_bundle(source: str, target: Version) -> BundleFacts:
     """
     if not source:
         raise StepFailed(
-            "the inventory does not set cluster_bundles_source: no bundle can be looked at"
+            "the inventory does not set cluster_bundles_source: there is no bundle to check"
         )
     folder = Path(source).expanduser() / bundle_name(target)
     try:

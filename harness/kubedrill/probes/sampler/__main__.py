@@ -44,7 +44,7 @@ def load(path: str) -> tuple[list[Spec], dict[str, Any]]:
 
 
 async def run(specs: list[Spec], config: dict[str, Any]) -> None:
-    """Sample until told to stop."""
+    """Sample until a signal stops it."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,6 @@
 """What each kind of probe asks, and what it takes for a right answer.
 
-Nothing is a success without a look at it.
+No answer is a success unchecked.
 """
 
 from __future__ import annotations

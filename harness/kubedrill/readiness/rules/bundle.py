@@ -109,7 +109,7 @@ def _where_it_lacks(
 
 
 def _listed(snapshot: Snapshot, pod: Any) -> bool:
-    """Whether every node on which a pod could run told its images."""
+    """Whether the images of every node on which a pod could run are known."""
     names = [node.metadata.name for node in snapshot.nodes.get() if could_run_on(pod, node)]
     hosts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
     return len(hosts) == len(names) and all(

@@ -2,7 +2,7 @@
 
 Pure functions of API objects.
 
-Not looked at, because the API alone does not tell: limits of volumes a node can attach, extended
+Not judged, because the API does not have it: limits of volumes a node can attach, extended
 resources of devices that are handed out by DRA, and scheduler plugins other than the default ones.
 """
 

@@ -18,7 +18,7 @@ _WHERE = {
 
 
 def accepted(snapshot: Snapshot) -> Iterator[Issue]:
-    """What the programs said to the flags that run now."""
+    """Judge how the target's programs took the flags that are set now."""
     for trial in snapshot.trials.get():
         if not trial.accepted:
             yield _refused(snapshot, trial)

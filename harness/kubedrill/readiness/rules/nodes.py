@@ -154,7 +154,7 @@ def runtime(snapshot: Snapshot) -> Iterator[Issue]:
         if name != "containerd":
             yield unknown(
                 subject,
-                f"is {name or 'not told'}",
+                f"is {name or 'unknown'}",
                 "containerd",
                 "ask its makers whether it takes the target",
             )
@@ -187,11 +187,11 @@ def cgroups(snapshot: Snapshot) -> Iterator[Issue]:
             continue
         configz = snapshot.kubelets[name]
         if not configz.known:
-            continue  # told as unknown by its own rule
+            continue  # another rule reports it as unknown
         if configz.get().get("failCgroupV1") is False:
             yield info(
                 f"node {name}",
-                "is on cgroup v1; its kubelet was told to accept that (failCgroupV1: false)",
+                "is on cgroup v1; its kubelet accepts that (failCgroupV1: false)",
             )
         else:
             yield blocker(

@@ -21,7 +21,7 @@ def name_of(obj: Any) -> str:
 
 
 def controller(pod: Any) -> Any | None:
-    """The owner reference of a pod's controller, None for a pod that nobody would make again."""
+    """The owner reference of a pod's controller, None for a pod that is not recreated."""
     return next((owner for owner in pod.metadata.owner_references or [] if owner.controller), None)
 
 

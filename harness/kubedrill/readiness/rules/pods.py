@@ -22,7 +22,7 @@ DEFAULT_GRACE_S = 30
 def unmanaged(snapshot: Snapshot) -> Iterator[Issue]:
     """Pods without a controller.
 
-    Kubectl drain refuses the whole node, because nobody would make them again.
+    ``kubectl drain`` refuses the whole node, because they would not be recreated.
     """
     for pod in _leaving(snapshot):
         if controller(pod) is None:
@@ -70,7 +70,7 @@ def slow_to_end(snapshot: Snapshot) -> Iterator[Issue]:
 
 
 def one_replica(snapshot: Snapshot) -> Iterator[Issue]:
-    """Workloads of one pod: nobody serves while it moves."""
+    """Workloads of one pod: there is no server while it moves."""
     for item in snapshot.workloads.get():
         expected = 1 if item.spec.replicas is None else item.spec.replicas
         if expected == 1:
