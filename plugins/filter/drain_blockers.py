@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
+    is_evictable,
+    selects,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Object = dict[str, Any]
 
@@ -14,7 +19,7 @@ def blockers(pods: Sequence[Object], budgets: Sequence[Object]) -> list[str]:
     """One sentence a pod that a drain left behind, with the budgets that cover it."""
     sentences = []
     for pod in pods:
-        if not _evictable(pod):
+        if not is_evictable(pod):
             continue
         name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
         covering = [budget for budget in budgets if _covers(budget, pod)]
@@ -26,46 +31,10 @@ def blockers(pods: Sequence[Object], budgets: Sequence[Object]) -> list[str]:
     return sentences
 
 
-def _evictable(pod: Object) -> bool:
-    metadata = pod["metadata"]
-    mirror = "kubernetes.io/config.mirror" in metadata.get("annotations", {})
-    owners = {owner["kind"] for owner in metadata.get("ownerReferences", ())}
-    return (
-        not mirror
-        and "DaemonSet" not in owners
-        and pod["status"]["phase"] not in {"Succeeded", "Failed"}
-    )
-
-
 def _covers(budget: Object, pod: Object) -> bool:
     if budget["metadata"]["namespace"] != pod["metadata"]["namespace"]:
         return False
-    return matches(budget["spec"].get("selector") or {}, pod["metadata"].get("labels", {}))
-
-
-def matches(selector: Object, labels: Mapping[str, str]) -> bool:
-    """Whether labels match a Kubernetes label selector.
-
-    An empty selector matches everything (policy/v1).
-
-    >>> matches({"matchExpressions": [{"key": "app", "operator": "In", "values": ["web"]}]}, {"app": "web"})
-    True
-    """
-    exact = selector.get("matchLabels") or {}
-    return all(labels.get(key) == value for key, value in exact.items()) and all(
-        _matches_expression(expression, labels)
-        for expression in selector.get("matchExpressions") or ()
-    )
-
-
-def _matches_expression(expression: Object, labels: Mapping[str, str]) -> bool:
-    key, values = expression["key"], expression.get("values") or ()
-    return {
-        "In": labels.get(key) in values,
-        "NotIn": labels.get(key) not in values,
-        "Exists": key in labels,
-        "DoesNotExist": key not in labels,
-    }[expression["operator"]]
+    return selects(budget["spec"].get("selector"), pod["metadata"].get("labels") or {})
 
 
 def _describe(budget: Object) -> str:

@@ -5,10 +5,11 @@ Pure functions: what preflight_node read on each node in, list of sentences out.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import parse_version
 
 Node = Mapping[str, Any]
 Nodes = Mapping[str, Node]
@@ -90,7 +91,7 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
     space = limits["disk_mib_upgrade" if expected["purpose"] == "upgrade" else "disk_mib"]
     if (expected["purpose"] == "upgrade" or not node["joined"]) and node["disk_free_mib"] < space:
         yield f"{name} has {node['disk_free_mib']} MiB free under /var, it needs {space}: make room"
-    if _numbers(node["kernel"]) < _numbers(str(limits["kernel"])):
+    if parse_version(node["kernel"])[:2] < parse_version(str(limits["kernel"]))[:2]:
         yield f"{name} runs Linux {node['kernel']}, expected {limits['kernel']} or newer: upgrade its kernel"
     if not node["systemd"]:
         yield f"{name} does not run systemd: services are systemd units, use a node that has it"
@@ -116,10 +117,6 @@ def clock_skew(node: Node) -> float:
     if node["time"] > node["answered"]:
         return float(node["time"] - node["answered"])
     return float(min(0.0, node["time"] - node["asked"]))
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _grouped(nodes: Nodes, key: Callable[[Node], Any]) -> dict[Any, list[str]]:
@@ -217,12 +214,15 @@ def _upgrade_mistakes(nodes: Nodes, target: str) -> list[str]:
     mistakes = []
     for version, names in running.items():
         on = f"{', '.join(names)} run Kubernetes {version}"
-        if _patch(version) > _patch(target):
+        if parse_version(version) > parse_version(target):
             mistakes.append(
                 f"{on}, going to {target} is a downgrade, which kubeadm cannot do: choose a later version"
             )
-        elif _patch(version)[0] != _patch(target)[0] or _patch(target)[1] - _patch(version)[1] > 1:
-            step = f"{_patch(version)[0]}.{_patch(version)[1] + 1}"
+        elif (
+            parse_version(version)[0] != parse_version(target)[0]
+            or parse_version(target)[1] - parse_version(version)[1] > 1
+        ):
+            step = f"{parse_version(version)[0]}.{parse_version(version)[1] + 1}"
             mistakes.append(
                 f"{on}, going to {target} skips a minor version: upgrade to {step} first"
             )
@@ -232,10 +232,6 @@ def _upgrade_mistakes(nodes: Nodes, target: str) -> list[str]:
         if not node["joined"]
     ]
     return mistakes
-
-
-def _patch(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 class FilterModule:

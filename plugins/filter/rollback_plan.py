@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import parse_version
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -83,9 +85,10 @@ def _releases(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> Iterat
     for name, state in nodes.items():
         for version in versions_of(state):
             running.setdefault(version, []).append(name)
-    others = sorted(set(running) - {to}, key=numbers)
+    others = sorted(set(running) - {to}, key=parse_version)
     summary = "; ".join(
-        f"{version} on {', '.join(running[version])}" for version in sorted(running, key=numbers)
+        f"{version} on {', '.join(running[version])}"
+        for version in sorted(running, key=parse_version)
     )
     if not others:
         yield f"every node runs {to}: nothing is to be rolled back; playbooks/upgrade.yml finishes what was begun"
@@ -95,7 +98,7 @@ def _releases(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> Iterat
         yield f"no node runs {to} ({summary}): the upgrade is finished, and only one that is half-way can be rolled back"
     if others != [target]:
         yield f"the nodes run {summary}: expected a mix of {to} and {target} only, as the upgrade left it"
-    if any(numbers(other) < numbers(to) for other in others):
+    if any(parse_version(other) < parse_version(to) for other in others):
         yield f"{to} is newer than what runs ({summary}): use playbooks/upgrade.yml"
 
 
@@ -135,7 +138,7 @@ def plan_lines(nodes: Mapping[str, State], snapshot: State, to: str) -> list[str
 def _line(state: State, to: str) -> str:
     if state["journal"]:
         return "finish what an earlier run began"
-    newer = sorted(versions_of(state) - {to}, key=numbers)
+    newer = sorted(versions_of(state) - {to}, key=parse_version)
     return (
         f"{', '.join(newer)} -> {to}"
         if newer
@@ -170,15 +173,6 @@ def _time(snapshot: State) -> datetime:
 
 def _moment(snapshot: State) -> str:
     return f"{_time(snapshot):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Version as numbers.
-
-    >>> numbers("1.36.3") > numbers("1.9.12")
-    True
-    """
-    return tuple(int(part) for part in version.removeprefix("v").split("-")[0].split(".")[:3])
 
 
 class FilterModule:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import parse_version
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -77,24 +79,15 @@ def _skew(cluster: State, version: str) -> list[str]:
     }
     mistakes = []
     for release in sorted(running):
-        if numbers(release) > numbers(version):
+        if parse_version(release) > parse_version(version):
             mistakes.append(
                 f"{release} runs, {version} would be a downgrade: choose a later version"
             )
-        elif numbers(version)[1] - numbers(release)[1] > 1:
+        elif parse_version(version)[1] - parse_version(release)[1] > 1:
             mistakes.append(
-                f"{release} runs, {version} would skip a minor version: upgrade to 1.{numbers(release)[1] + 1} first"
+                f"{release} runs, {version} would skip a minor version: upgrade to 1.{parse_version(release)[1] + 1} first"
             )
     return mistakes
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Version as numbers.
-
-    >>> numbers("1.36.3") > numbers("1.9.12")
-    True
-    """
-    return tuple(int(part) for part in version.removeprefix("v").split("-")[0].split(".")[:3])
 
 
 class FilterModule:

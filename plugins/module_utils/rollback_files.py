@@ -16,8 +16,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
-    COMPONENTS,
     MANIFESTS,
 )
 
@@ -102,7 +102,7 @@ class Files:
 
         Without a v.
         """
-        return {name: tag(self.manifests / f"{name}.yaml") for name in COMPONENTS}
+        return {name: tag(self.manifests / f"{name}.yaml") for name in STATIC_PODS}
 
 
 def tag(manifest: Path) -> str:
@@ -114,13 +114,13 @@ def tag(manifest: Path) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file of root's in one step."""
-    copy = path.with_name(f".{path.name}.new")
-    with copy.open("wb") as file:
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    copy.replace(path)
+    temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -13,19 +13,28 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
+    STATIC_PODS,
+    Object,
+    condition,
+    condition_is_true,
+    is_observed,
+    owner_kinds,
+    replica_counts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 MANIFESTS = Path("/etc/kubernetes/manifests")
-COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 KUBECONFIG = "/etc/kubernetes/admin.conf"
 PKI = "/etc/kubernetes/pki/etcd"
 ETCD_METRICS = "http://127.0.0.1:2381"
 LEASE_FRESH_SECONDS = 8.0  # leaders renew every 2 s (Kubernetes' leader-election retry period)
-
-Object = Mapping[str, Any]
 
 
 class CommandError(Exception):
@@ -104,7 +113,7 @@ def wait_until_none(probe: Callable[[], list[str]], timeout: float, poll: float 
 def image_versions(manifests: Path = MANIFESTS) -> dict[str, str]:
     """Image tags of the static pods' manifests on this node, without a leading v."""
     versions = {}
-    for component in COMPONENTS:
+    for component in STATIC_PODS:
         path = manifests / f"{component}.yaml"
         match = (
             re.search(r"^\s+image: \S+:v?(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -127,18 +136,12 @@ def api_port(manifests: Path = MANIFESTS) -> int:
     return int(match.group(1)) if match else 6443
 
 
-def condition(obj: Object, kind: str) -> str:
-    """Status of one condition: "True", "False", "Unknown" or "" when it is not there."""
-    conditions = obj.get("status", {}).get("conditions", [])
-    return next((str(entry["status"]) for entry in conditions if entry["type"] == kind), "")
-
-
 def node_problems(node: Object, kubelet: str = "") -> list[str]:
     """Not Ready, or running another kubelet than ``kubelet`` (a version without v.
 
     "" means any).
     """
-    name, ready = node["metadata"]["name"], condition(node, "Ready")
+    name, ready = node["metadata"]["name"], condition(node, "Ready").get("status")
     problems = (
         []
         if ready == "True"
@@ -154,7 +157,7 @@ def static_pod_problems(pods: Iterable[Object], node: str, version: str) -> list
     """Static pods of one control plane that are missing, of another version or not ready."""
     by_name = {pod["metadata"]["name"]: pod for pod in pods}
     problems = []
-    for component in COMPONENTS:
+    for component in STATIC_PODS:
         pod = by_name.get(f"{component}-{node}")
         if pod is None:
             problems.append(f"static pod {component}-{node} is not there")
@@ -164,7 +167,7 @@ def static_pod_problems(pods: Iterable[Object], node: str, version: str) -> list
             problems.append(
                 f"static pod {component}-{node} has image {image}, expected version {version}"
             )
-        elif condition(pod, "Ready") != "True":
+        elif not condition_is_true(pod, "Ready"):
             problems.append(f"static pod {component}-{node} is not ready")
     return problems
 
@@ -196,12 +199,11 @@ def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
     """Pods of DaemonSets on one node that are not ready."""
     problems = []
     for pod in pods:
-        owners = [owner["kind"] for owner in pod["metadata"].get("ownerReferences", ())]
-        if pod["spec"].get("nodeName") != node or "DaemonSet" not in owners:
+        if pod["spec"].get("nodeName") != node or "DaemonSet" not in owner_kinds(pod):
             continue
         if "deletionTimestamp" in pod["metadata"]:
             problems.append(f"DaemonSet pod {_full_name(pod)} is being replaced")
-        elif condition(pod, "Ready") != "True":
+        elif not condition_is_true(pod, "Ready"):
             problems.append(f"DaemonSet pod {_full_name(pod)} is not ready")
     return problems
 
@@ -210,12 +212,9 @@ def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:
     """Deployments and StatefulSets that have fewer available replicas than they ask for: "kind namespace/name 1/3"."""
     problems = []
     for item in workloads:
-        expected = item["spec"].get("replicas", 1)
-        available = item["status"].get("availableReplicas", 0)
-        if (
-            available < expected
-            or item["status"].get("observedGeneration", 0) < item["metadata"]["generation"]
-        ):
+        expected, counts = replica_counts(item["kind"], item)
+        available = counts["available"]
+        if available < expected or not is_observed(item):
             problems.append(
                 f"{item['kind']} {_full_name(item)}: {available} of {expected} replicas available"
             )
@@ -231,14 +230,23 @@ def workload_name(problem: str) -> str:
     return problem.split(":", 1)[0]
 
 
+def parse_time(text: str) -> datetime:
+    """Read a time of the API; Python 3.9 does not read the Z.
+
+    >>> parse_time("2026-01-01T00:00:00.000000Z").isoformat()
+    '2026-01-01T00:00:00+00:00'
+    """
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def lease_problems(leases: Iterable[Object], now: datetime | None = None) -> list[str]:
     """Controller manager's or scheduler's leader election that nobody has renewed lately."""
-    now = now or datetime.now(UTC)
+    now = now or datetime.now(timezone.utc)
     by_name = {lease["metadata"]["name"]: lease["spec"] for lease in leases}
     problems = []
     for name in ("kube-controller-manager", "kube-scheduler"):
         renewed = by_name.get(name, {}).get("renewTime")
-        age = (now - datetime.fromisoformat(renewed)).total_seconds() if renewed else None
+        age = (now - parse_time(renewed)).total_seconds() if renewed else None
         if age is None or age > LEASE_FRESH_SECONDS:
             problems.append(
                 f"{name} has no leader" + ("" if age is None else f" since {age:.0f} s")

@@ -8,6 +8,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
+    condition,
+    is_observed,
+    replica_counts,
+)
+
 DOCUMENTATION = r"""
 module: cluster_ready
 short_description: Waits until nodes and the cluster's own workloads are ready
@@ -60,13 +66,6 @@ GET = (
 )
 
 
-def condition(thing: Thing, kind: str) -> Thing:
-    """One condition of an object; {} when it has none."""
-    return next(
-        (found for found in thing["status"].get("conditions", []) if found["type"] == kind), {}
-    )
-
-
 def node_problems(items: list[Thing], wanted: list[str]) -> list[str]:
     """Say which nodes are absent or not Ready."""
     nodes = {
@@ -84,17 +83,12 @@ def node_problems(items: list[Thing], wanted: list[str]) -> list[str]:
 
 
 def shortfall(item: Thing) -> str:
-    """What a DaemonSet or Deployment lacks, "" when it is complete and up to date."""
-    status, spec = item["status"], item["spec"]
-    if status.get("observedGeneration", 0) < item["metadata"]["generation"]:
+    """What keeps a DaemonSet or Deployment from being complete and up to date, "" for nothing."""
+    if not is_observed(item):
         return "was not looked at by its controller yet"
-    if item["kind"] == "DaemonSet":
-        wanted = status.get("desiredNumberScheduled", 0)
-        counts = (status.get("numberReady", 0), status.get("updatedNumberScheduled", 0))
-    else:
-        wanted = spec.get("replicas", 1)
-        counts = (status.get("readyReplicas", 0), status.get("updatedReplicas", 0))
-    return "" if wanted and min(counts) >= wanted else f"has {min(counts)} of {wanted} pods ready"
+    expected, counts = replica_counts(item["kind"], item)
+    complete = min(counts["ready"], counts["updated"])
+    return "" if expected and complete >= expected else f"has {complete} of {expected} pods ready"
 
 
 def reason(pods: list[Thing], namespace: str, selector: dict[str, str]) -> str:

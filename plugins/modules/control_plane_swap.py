@@ -19,9 +19,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import stop, unhealthy
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
-    COMPONENTS,
     MANIFESTS,
     CommandError,
     etcdctl,
@@ -64,9 +64,11 @@ def differing(staged: Path, kubelet: Path) -> list[str]:
     kill all static pods within 2 s of its start: they are ended in order instead.
     """
     if (staged / "kubelet").exists() and not same(staged / "kubelet", kubelet):
-        return list(COMPONENTS)
+        return list(STATIC_PODS)
     return [
-        name for name in COMPONENTS if not same(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
+        name
+        for name in STATIC_PODS
+        if not same(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
     ]
 
 
@@ -120,20 +122,20 @@ def missing_images(staged: Path, names: list[str]) -> list[str]:
 def place(source: Path, names: list[str], scratch: Path) -> None:
     """Rename manifests into place, each in one step, etcd and the API server before those that depend on them."""
     for name in names:
-        copy = scratch / f"{name}.yaml.placing"
-        shutil.copyfile(source / f"{name}.yaml", copy)
-        copy.chmod(0o600)
-        with copy.open("rb") as file:
+        temporary = scratch / f"{name}.yaml.placing"
+        shutil.copyfile(source / f"{name}.yaml", temporary)
+        temporary.chmod(0o600)
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        copy.replace(MANIFESTS / f"{name}.yaml")
+        temporary.replace(MANIFESTS / f"{name}.yaml")
 
 
 def replace_file(source: Path, target: Path, mode: int) -> None:
     """Replace a file in one step."""
-    copy = target.with_name(f".{target.name}.swap")
-    shutil.copyfile(source, copy)
-    copy.chmod(mode)
-    copy.replace(target)
+    temporary = target.with_name(f".{target.name}.swap")
+    shutil.copyfile(source, temporary)
+    temporary.chmod(mode)
+    temporary.replace(target)
 
 
 def without_flag(text: str, flag: str) -> str:

@@ -57,11 +57,7 @@ def servers(state: str, names: list[str]) -> list[dict[str, int | str]]:
 def _rows(state: str) -> list[dict[str, str]]:
     lines = state.splitlines()
     header = next((line[1:].split() for line in lines if line.startswith("# be_id")), [])
-    return [
-        dict(zip(header, line.split(), strict=False))
-        for line in lines
-        if line[:1].isdigit() and " " in line
-    ]
+    return [dict(zip(header, line.split())) for line in lines if line[:1].isdigit() and " " in line]
 
 
 def others(state: str, backend: str, names: list[str]) -> list[str]:

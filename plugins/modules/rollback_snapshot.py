@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def read_metadata(snapshot: Path) -> Metadata | None:
     """What was written beside a snapshot; None where there is nothing or it cannot be read."""
     try:
         metadata = json.loads(Path(f"{snapshot}.json").read_text(encoding="utf-8"))
-        datetime.strptime(metadata["taken"], TAKEN).replace(tzinfo=UTC)
+        datetime.strptime(metadata["taken"], TAKEN).replace(tzinfo=timezone.utc)
         return {**metadata, "path": str(snapshot), "about": dict(metadata["about"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -108,11 +108,13 @@ def choose(directory: Path, path: str, cluster: str, version: str) -> tuple[Meta
 def age_s(metadata: Metadata, now: datetime) -> int:
     """Seconds since the snapshot was begun.
 
-    >>> age_s({"taken": "20260101T000000Z"}, datetime(2026, 1, 1, 0, 1, tzinfo=UTC))
+    >>> age_s({"taken": "20260101T000000Z"}, datetime(2026, 1, 1, 0, 1, tzinfo=timezone.utc))
     60
     """
     return int(
-        (now - datetime.strptime(metadata["taken"], TAKEN).replace(tzinfo=UTC)).total_seconds()
+        (
+            now - datetime.strptime(metadata["taken"], TAKEN).replace(tzinfo=timezone.utc)
+        ).total_seconds()
     )
 
 
@@ -135,7 +137,7 @@ def main() -> None:
     except OSError as error:
         metadata, problems = {}, [f"the snapshots cannot be read: {error}"]
     if metadata:
-        metadata["age_s"] = age_s(metadata, datetime.now(UTC))
+        metadata["age_s"] = age_s(metadata, datetime.now(timezone.utc))
     module.exit_json(changed=False, snapshot=metadata, problems=problems)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.rollback_files import (
     REPLACED,
     RESTORED,
@@ -27,7 +28,6 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.rollback_files i
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import stop as stop_pods
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import unhealthy
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
-    COMPONENTS,
     CommandError,
     run,
     wait_until_none,
@@ -127,11 +127,11 @@ class Step:
                 stopped=int(time.time())
             )  # before: what the API takes until it has ended is lost too
         self._stop_kubelet(journal)
-        for (
-            name
-        ) in COMPONENTS:  # a node that boots now must not start the old etcd, or a newer API server
+        for name in (
+            STATIC_PODS
+        ):  # a node that boots now must not start the old etcd, or a newer API server
             (self.files.manifests / f"{name}.yaml").unlink(missing_ok=True)
-        stop_pods([name for name in COMPONENTS if name != "etcd"], self.params["grace"])
+        stop_pods([name for name in STATIC_PODS if name != "etcd"], self.params["grace"])
         stop_pods(["etcd"], self.params["grace"])
         return True
 
@@ -165,7 +165,7 @@ class Step:
         if journal.get("started"):
             run(["systemctl", "start", "kubelet"], 60)
             return False
-        for name in COMPONENTS:
+        for name in STATIC_PODS:
             self._place(name)
         run(
             ["systemctl", "restart", "kubelet"], 60

@@ -10,8 +10,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
+    condition_is_true,
+    is_evictable,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
-    condition,
     kubectl_json,
     unavailable_workloads,
     wait_until_none,
@@ -38,7 +41,7 @@ def node_state(node: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, An
     annotations = metadata.get("annotations", {})
     return {
         "kubelet": node["status"]["nodeInfo"]["kubeletVersion"].removeprefix("v"),
-        "ready": condition(node, "Ready") == "True",
+        "ready": condition_is_true(node, "Ready"),
         "control_plane": CONTROL_PLANE_LABEL in metadata.get("labels", {}),
         "address": addresses.get("InternalIP", ""),
         "cordoned": bool(node["spec"].get("unschedulable")),
@@ -48,21 +51,6 @@ def node_state(node: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, An
             is_evictable(pod) for pod in pods if pod["spec"].get("nodeName") == metadata["name"]
         ),
     }
-
-
-def is_evictable(pod: dict[str, Any]) -> bool:
-    """Whether a drain would evict this pod.
-
-    Not a static pod's mirror, not a DaemonSet's, not finished.
-    """
-    metadata = pod["metadata"]
-    owners = {owner["kind"] for owner in metadata.get("ownerReferences", ())}
-    mirror = "kubernetes.io/config.mirror" in metadata.get("annotations", {})
-    return (
-        not mirror
-        and not owners & {"DaemonSet", "Node"}
-        and pod["status"]["phase"] not in {"Succeeded", "Failed"}
-    )
 
 
 def api_servers(pods: list[dict[str, Any]]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import objects
 from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.cluster import etcd
 from kubedrill.cluster.api_client import ApiUnavailable
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
 
-STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-"""Static pods of each control plane, as kubeadm names them."""
-
 SYSTEM_NAMESPACES = ("kube-system", "kube-flannel", "local-path-storage")
 """Namespaces whose Deployments and DaemonSets must be complete."""
+
+STATIC_PODS = objects.STATIC_PODS
+"""Static pods of each control plane, as kubeadm names them."""
 
 REQUIRED = (("DaemonSet", "kube-proxy"), ("Deployment", "coredns"))
 """What kubeadm puts into kube-system: missing is a problem, not an empty list of problems."""

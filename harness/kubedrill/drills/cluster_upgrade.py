@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import versions as releases
 from kubedrill.base.model import CheckId, Leaves
 from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.config.limits import Limits
@@ -226,8 +227,8 @@ def parse_version(text: str) -> Version:
     >>> parse_version("v1.36.3")
     (1, 36, 3)
     """
-    major, minor, patch = text.removeprefix("v").split("+")[0].split("-")[0].split(".")
-    return int(major), int(minor), int(patch)
+    major, minor, patch = releases.parse_version(text)
+    return major, minor, patch
 
 
 def format_version(version: Version) -> str:

@@ -6,11 +6,11 @@ Everything that could not be read is an :class:`Answer` with an error: a rule th
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import parse_version
 from kubedrill.base.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class Version(NamedTuple):
     @staticmethod
     def read(text: str) -> Version | None:
         """Read a version that somebody else wrote; None where it is none."""
-        match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text.strip())
-        return Version(*(int(part) for part in match.groups())) if match else None
+        parts = parse_version(text.strip())
+        return Version(*parts) if len(parts) == 3 else None
 
     def __str__(self) -> str:
         return f"v{self.major}.{self.minor}.{self.patch}"

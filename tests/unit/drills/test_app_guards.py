@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fake_context import fake_context
+from kubernetes.client import V1LabelSelector
 
 from kubedrill.apps.manifests import load, of_kind
 from kubedrill.drills.failover_worker import REPLACED_S, UNREACHABLE, toleration_s
@@ -54,7 +55,7 @@ def test_the_sample_app_does_not_stay_for_long() -> None:
     ("labels", "found"), [({"app": "hello"}, ["guard"]), ({"app": "other"}, [])]
 )
 def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) -> None:
-    selector = SimpleNamespace(match_labels=labels, match_expressions=None)
+    selector = V1LabelSelector(match_labels=labels)
     budget = SimpleNamespace(
         metadata=SimpleNamespace(name="guard"), spec=SimpleNamespace(selector=selector)
     )

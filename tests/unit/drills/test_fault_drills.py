@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fake_context import fake_context
+from kubernetes.client import V1PodCondition
 
 from kubedrill.cluster.etcd import Member
 from kubedrill.config import Settings
@@ -241,7 +242,7 @@ def ready_pod(name: str) -> Any:
             name=name, deletion_timestamp=None, owner_references=[SimpleNamespace(controller=True)]
         ),
         status=SimpleNamespace(
-            phase="Running", conditions=[SimpleNamespace(type="Ready", status="True")]
+            phase="Running", conditions=[V1PodCondition(type="Ready", status="True")]
         ),
         spec=SimpleNamespace(node_name="w1", containers=[SimpleNamespace(name="web")]),
     )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kubernetes.client import ApiException
+from kubernetes.client import ApiException, V1PodCondition
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.drills.order_drills import DRILLS, stream_leader
@@ -21,7 +21,7 @@ def pod(name: str, role: str = "", ready: str = "True") -> Any:
     return SimpleNamespace(
         metadata=SimpleNamespace(name=name, labels=labels, deletion_timestamp=None),
         status=SimpleNamespace(
-            phase="Running", conditions=[SimpleNamespace(type="Ready", status=ready)]
+            phase="Running", conditions=[V1PodCondition(type="Ready", status=ready)]
         ),
         spec=SimpleNamespace(node_name="w1"),
     )

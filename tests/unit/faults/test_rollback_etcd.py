@@ -63,7 +63,7 @@ def step(etcd: EtcdNodes, monkeypatch: pytest.MonkeyPatch) -> Any:
         getattr(module.Step({**params, **usual, **more}, place), name)()
 
     monkeypatch.setattr(module, "run", run)
-    monkeypatch.setattr(module, "COMPONENTS", ("etcd",))
+    monkeypatch.setattr(module, "STATIC_PODS", ("etcd",))
     return do
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kubernetes.client import V1DeploymentCondition, V1DeploymentStatus
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.orders import progress
@@ -17,7 +18,7 @@ BEGAN = datetime(2026, 11, 21, 17, 0, tzinfo=UTC)
 
 
 def workload(name: str, ready: int = 1) -> Any:
-    status = SimpleNamespace(
+    status = V1DeploymentStatus(
         observed_generation=1,
         updated_replicas=1,
         ready_replicas=ready,
@@ -125,7 +126,12 @@ def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_doe
     assert migration["is"] is None
     stuck = workload("web", ready=0)
     stuck.status.conditions = [
-        SimpleNamespace(reason="ProgressDeadlineExceeded", message="no progress")
+        V1DeploymentCondition(
+            type="Progressing",
+            status="False",
+            reason="ProgressDeadlineExceeded",
+            message="no progress",
+        )
     ]
     stuck.metadata.generation = 2
     cluster.deployments[DEPLOYMENTS.index("web")] = stuck

@@ -169,7 +169,7 @@ def test_all_static_pods_are_swapped_when_the_kubelet_differs(
     staged, live = tmp_path / "new", tmp_path / "manifests"
     for folder in (staged, live):
         folder.mkdir()
-        for name in swap.COMPONENTS:
+        for name in swap.STATIC_PODS:
             (folder / f"{name}.yaml").write_text("same")
     monkeypatch.setattr(swap, "MANIFESTS", live)
     (staged / "kubelet").write_text("new")
@@ -178,7 +178,7 @@ def test_all_static_pods_are_swapped_when_the_kubelet_differs(
     (live / "etcd.yaml").write_text("old")
     assert swap.differing(staged, tmp_path / "kubelet") == ["etcd"]
     (tmp_path / "kubelet").write_text("old")
-    assert swap.differing(staged, tmp_path / "kubelet") == list(swap.COMPONENTS)
+    assert swap.differing(staged, tmp_path / "kubelet") == list(swap.STATIC_PODS)
 
 
 def test_the_old_files_are_kept_and_not_overwritten_by_new_ones(

@@ -134,7 +134,7 @@ def test_pods_that_a_drain_leaves_alone_block_nothing(drain: ModuleType) -> None
     ],
 )
 def test_label_selectors(drain: ModuleType, selector: dict[str, Any], expected: bool) -> None:
-    assert drain.matches(selector, {"app": "web"}) is expected
+    assert drain.selects(selector, {"app": "web"}) is expected
 
 
 def test_evictable_pods(state: ModuleType) -> None:
