@@ -185,7 +185,7 @@ class _ProgramImage:
         programs = {path: (recipe, file) for path, file in self.programs.items()}
         source = f"go module {self.module}@{self.product.version}"
         packages = _FILTER_PACKAGES if self.base else ()
-        return _image_item(
+        return image_item(
             image, image_recipe(image, programs, self.base), source, self.nodes, packages
         )
 
@@ -208,7 +208,7 @@ def _kubernetes_images(release: Release, kubernetes: Product) -> list[Item]:
         "pause", release.pause_tag, f"registry.k8s.io/pause:{release.pause_tag}", PAUSE_CONFIG
     )
     source = f"build/pause/linux/pause.c of go module k8s.io/kubernetes@{release.kubernetes}"
-    return [*items, _image_item(pause, pause_image(pause, kubernetes), source)]
+    return [*items, image_item(pause, pause_image(pause, kubernetes), source)]
 
 
 def _addon_images(release: Release) -> list[Item]:
@@ -267,21 +267,22 @@ def project_images() -> list[Item]:
     hellos = [hello(version, f"docker.io/kubedrill/hello:{version}") for version in ("v1", "v2")]
     packages = tuple(PYTHON_PACKAGES)
     return [
-        _image_item(python, python_image(python), "", packages=packages),
+        image_item(python, python_image(python), "", packages=packages),
         *(
-            _image_item(image, hello_image(image), "apps/sample/", packages=packages)
+            image_item(image, hello_image(image), "apps/sample/", packages=packages)
             for image in hellos
         ),
     ]
 
 
-def _image_item(
+def image_item(
     image: Image,
     recipe: Recipe,
     source: str,
     nodes: tuple[str, ...] = ALL_NODES,
     packages: tuple[str, ...] = (),
 ) -> Item:
+    """Return an image as a file of a bundle."""
     path = f"images/{image.name}.tar"
     return Item(
         image.name,

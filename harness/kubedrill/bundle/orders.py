@@ -15,7 +15,6 @@ from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.golang import Product, go_recipe
 from kubedrill.bundle.images import (
-    IMAGE,
     PYTHON_PACKAGES,
     SAMPLE_APP,
     Image,
@@ -26,16 +25,16 @@ from kubedrill.bundle.images import (
     image_recipe,
     python_layer,
 )
-from kubedrill.bundle.modules_source import ALL_NODES
+from kubedrill.bundle.modules_source import image_item
 from kubedrill.bundle.oci import PATH, Config
 from kubedrill.bundle.progress import BuildProgress, Silent
-from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER
 from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
 from kubedrill.bundle.toolchain import require_build_host
 from kubedrill.bundle.wheels import LIBRARY, wheels
 
 if TYPE_CHECKING:
+    from kubedrill.bundle.recipes import BuildContext, Item, Recipe
     from pathlib import Path
 
 ORDERS_APP = SAMPLE_APP.parent / "orders"
@@ -102,12 +101,17 @@ def orders_items() -> list[Item]:
         _program(NATS, "10020", f"github.com/nats-io/nats-server/v2@{NATS_SERVER}"),
         _program(INGRESS, "10040", f"github.com/zalando/skipper@{SKIPPER}"),
         *(
-            _item(image, files_image(image, {}, lambda _: {}, (), data), "", DATA_PACKAGES)
+            image_item(
+                image, files_image(image, {}, lambda _: {}, (), data), "", packages=DATA_PACKAGES
+            )
             for image in _DATA_IMAGES
         ),
         *(
-            _item(
-                image, _orders_image(image, library, base), "apps/orders/", tuple(PYTHON_PACKAGES)
+            image_item(
+                image,
+                _orders_image(image, library, base),
+                "apps/orders/",
+                packages=tuple(PYTHON_PACKAGES),
             )
             for image in map(_orders, VERSIONS)
         ),
@@ -124,7 +128,7 @@ def _program(product: Product, user: str, module: str) -> Item:
         config,
     )
     program = {f"usr/local/bin/{product.name}": (go_recipe(product), product.name)}
-    return _item(image, image_recipe(image, program), f"go module {module}")
+    return image_item(image, image_recipe(image, program), f"go module {module}")
 
 
 _DATA_IMAGES = (
@@ -188,22 +192,6 @@ def _wheels(base: Recipe) -> Recipe:
     """
     lock = (ORDERS_APP / "requirements.lock").read_text(encoding="utf-8")
     return wheels("wheels-orders", lock, PYTHON, compiled=(base, "/app"))
-
-
-def _item(image: Image, recipe: Recipe, source: str, packages: tuple[str, ...] = ()) -> Item:
-    path = f"images/{image.name}.tar"
-    return Item(
-        image.name,
-        "image",
-        path,
-        recipe,
-        IMAGE,
-        source,
-        ALL_NODES,
-        image.version,
-        image.reference,
-        packages,
-    )
 
 
 def nats_server_program(cache: Cache | None = None, progress: BuildProgress | None = None) -> Path:

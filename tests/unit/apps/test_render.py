@@ -57,7 +57,7 @@ def test_a_kustomize_directory_is_rendered_by_kubectl(kubectl: str, tmp_path: Pa
     assert [(obj["kind"], obj["metadata"]["name"]) for obj in found] == [("Service", "my-web")]
 
 
-def test_kustomize_s_own_words_are_told(kubectl: str, tmp_path: Path) -> None:
+def test_kustomize_s_own_words_are_reported(kubectl: str, tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: [absent.yaml]\n")
     with pytest.raises(StepFailed, match=r"could not be rendered: (.|\n)*absent\.yaml"):
         render(app(kustomize=tmp_path), 60)
@@ -149,7 +149,7 @@ def test_lists_and_empty_documents_are_read_as_objects() -> None:
         ("apiVersion: v1\nkind: A\nmetadata: {generateName: a-}\n", "lacks metadata.name"),
     ],
 )
-def test_what_is_no_object_is_told_all_at_once(text: str, said: str) -> None:
+def test_what_is_no_object_is_reported_all_at_once(text: str, said: str) -> None:
     with pytest.raises(ConfigErrors, match=said):
         parse(text, "x")
 

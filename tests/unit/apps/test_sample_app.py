@@ -206,6 +206,6 @@ def test_what_is_no_reply_is_refused(data: bytes) -> None:
         decode(data)
 
 
-def test_nobody_there_is_told_clearly() -> None:
+def test_nobody_there_is_reported_clearly() -> None:
     with pytest.raises(StepFailed, match="failed with UNAVAILABLE"):
         say_hello(f"127.0.0.1:{free_port()}", 2)

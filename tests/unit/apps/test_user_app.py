@@ -238,14 +238,16 @@ def test_objects_of_others_are_not_overwritten() -> None:
     assert len(cluster.there) == 2
 
 
-def test_a_refused_object_is_told_in_the_cluster_s_words_and_the_others_are_taken_back() -> None:
+def test_a_refused_object_is_reported_in_the_cluster_s_words_and_the_others_are_taken_back() -> (
+    None
+):
     cluster = Cluster(refuse="store")
     with pytest.raises(StepFailed, match="StatefulSet store was refused: 422 Invalid value: 0"):
         own(cluster, *shop()).deploy()
     assert cluster.there == {}
 
 
-def test_what_does_not_come_up_is_told_with_its_pods() -> None:
+def test_what_does_not_come_up_is_reported_with_its_pods() -> None:
     cluster = Cluster(never_complete="web")
     with pytest.raises(
         StepFailed,
@@ -269,7 +271,7 @@ def test_one_that_its_owner_deployed_is_neither_applied_nor_removed() -> None:
     assert (status.version, status.replicas, status.ready) == ("7", 2, 1)
 
 
-def test_one_that_should_be_there_and_is_not_is_told_with_all_that_is_missing() -> None:
+def test_one_that_should_be_there_and_is_not_is_reported_with_all_that_is_missing() -> None:
     cluster = Cluster(obj("Service", "other", namespace="shop"))
     app = own(cluster)
     problems = app.unfit()
@@ -335,7 +337,9 @@ def test_what_was_rendered_fits() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_the_configuration_is_told(changed: dict[str, Any], said: str) -> None:
+def test_what_does_not_fit_the_configuration_is_reported(
+    changed: dict[str, Any], said: str
+) -> None:
     more = [
         obj("Service", "bare", spec={"clusterIP": "None", "ports": [{"port": 80}]}),
         obj("Role", "r", namespace="shop"),
@@ -344,7 +348,7 @@ def test_what_does_not_fit_the_configuration_is_told(changed: dict[str, Any], sa
         assert find_mistakes(settings(**changed), [*shop(), *more]) == []
 
 
-def test_another_namespace_and_no_replicas_are_told_together() -> None:
+def test_another_namespace_and_no_replicas_are_reported_together() -> None:
     nothing = obj("Deployment", "web", spec={"selector": SELECTOR, "replicas": 0})
     found = find_mistakes(settings(), [obj("Namespace", "fair"), nothing, shop()[0]])
     assert ["Namespace fair" in found[0], "0 replicas" in found[1]] == [True, True]

@@ -49,7 +49,7 @@ def test_what_a_killed_build_left_is_swept_when_the_lock_is_taken(cache: Cache) 
         assert not list(cache.parts.iterdir())
 
 
-def test_a_second_builder_waits_and_is_told_for_whom(cache: Cache) -> None:
+def test_a_second_builder_waits_and_hears_for_whom(cache: Cache) -> None:
     holder = (
         "import sys, pathlib; from kubedrill.bundle.cache import Cache\n"
         "with Cache(pathlib.Path(sys.argv[1])).locked(print):\n"

@@ -60,7 +60,7 @@ def test_the_one_line_format_is_read_too(tmp_path: Path) -> None:
     assert find_mirrors(folder) == [Mirror("http://one.example/debian", security=False)]
 
 
-def test_a_host_without_debian_mirror_is_told_the_variable(
+def test_a_host_without_debian_mirror_names_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KUBEDRILL_DEBIAN_MIRROR", raising=False)

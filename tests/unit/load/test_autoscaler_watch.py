@@ -121,7 +121,7 @@ def test_changes_are_seen_and_an_api_that_fails_stops_nothing(
     assert all(one.asked < one.answered <= other.asked for one, other in pairwise(observations))
 
 
-def test_a_namespace_without_an_autoscaler_is_told_apart(
+def test_a_namespace_without_an_autoscaler_is_kept_apart(
     served: Any, watch: AutoscalerWatch
 ) -> None:
     served.answers[SCALERS] = {"items": []}

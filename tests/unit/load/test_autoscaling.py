@@ -37,7 +37,7 @@ GREW = [
 STEPS = [load(50, 1, 99), load(100, 99, 180)]
 
 
-def test_a_scale_up_is_told_with_bounds_from_the_step_that_caused_it() -> None:
+def test_a_scale_up_is_reported_with_bounds_from_the_step_that_caused_it() -> None:
     after = [
         observation(180, 4, (*OLD, "d")),
         observation(250, 3, (*OLD, "d")),
@@ -69,7 +69,7 @@ def test_steps_shorter_than_the_metrics_lag_all_may_be_the_cause() -> None:
     )
 
 
-def test_no_scale_up_is_told_with_what_the_autoscaler_saw() -> None:
+def test_no_scale_up_is_reported_with_what_the_autoscaler_saw() -> None:
     observations = [
         observation(0, 3, OLD),
         observation(1, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36),
@@ -95,7 +95,7 @@ def test_no_scale_up_is_told_with_what_the_autoscaler_saw() -> None:
     assert "it complained: ScalingActive: no metrics" in blind.lines
 
 
-def test_what_did_not_happen_is_told_as_such() -> None:
+def test_what_did_not_happen_is_reported_as_such() -> None:
     found = account("web", GREW[:-1], STEPS, {}, 300 * NS)
     assert found.ups[0].pods[0].ready_s is None
     assert found.down is not None
@@ -109,7 +109,7 @@ def test_what_did_not_happen_is_told_as_such() -> None:
     )
 
 
-def test_two_scale_ups_have_pods_of_their_own_and_the_maximum_is_told() -> None:
+def test_two_scale_ups_have_pods_of_their_own_and_the_maximum_is_reported() -> None:
     pods = (*OLD, "d", "e", "f")
     observations = [*GREW, observation(150, 6, (*OLD, "d")), observation(151, 6, pods)]
     found = account("web", observations, STEPS, {}, 200 * NS)

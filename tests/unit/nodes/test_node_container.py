@@ -59,6 +59,6 @@ def test_nodes_cannot_write_the_users_bundles(privileged: bool) -> None:
     assert "--volume=/var" in volumes
 
 
-def test_systemd_is_told_about_cgroup_v1_only_where_it_is() -> None:
+def test_systemd_is_forced_to_cgroup_v1_only_where_that_is_there() -> None:
     assert "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1" in init_command(1)
     assert init_command(2)[-1] == "/sbin/init"

@@ -153,7 +153,7 @@ def test_what_nobody_approved_is_not_signed_and_the_request_is_taken_away(
     assert SERVING not in kube.secrets
 
 
-def test_the_api_servers_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_servers_refusal_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     kube = Kube()
 
     def refuse(_body: Any) -> None:

@@ -348,7 +348,7 @@ def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does
     assert said == ["database and queue are on their way", "everything else is on its way"]
 
 
-def test_too_few_nodes_and_no_storage_are_told_together_before_anything_is_touched() -> None:
+def test_too_few_nodes_and_no_storage_are_reported_together_before_anything_is_touched() -> None:
     api = refusing("Namespace")
     api.nodes = lambda: [SimpleNamespace(metadata=SimpleNamespace(name="n1"))] * 2
     api.storage = SimpleNamespace(list_storage_class=lambda: SimpleNamespace(items=[]))

@@ -73,7 +73,7 @@ def looking(cluster: Cluster) -> tuple[Completeness, list[str]]:
     return Completeness(cluster, "v1", said.append), said  # type: ignore[arg-type]
 
 
-def test_each_part_is_told_once_when_it_is_complete(
+def test_each_part_is_reported_once_when_it_is_complete(
     cluster: Cluster, migration: dict[str, str | None]
 ) -> None:
     migration["is"] = "migrate-v1 has not ended"

@@ -77,7 +77,7 @@ def test_a_new_certificate_is_served_without_a_restart_and_open_connections_go_o
     assert view.find_mismatch(ingress.mount(ingress.certificate())) is None
 
 
-def test_strangers_are_not_trusted_and_errors_are_told(ingress: Ingress) -> None:
+def test_strangers_are_not_trusted_and_errors_are_reported(ingress: Ingress) -> None:
     here = SimpleNamespace(endpoint_address="127.0.0.1", nodes=[])
     stranger = IngressView(here, pki.new_authority("stranger").certificate, ingress.https)  # type: ignore[arg-type]
     assert "certificate verify failed" in str(stranger.find_mismatch(ingress.serial))

@@ -186,7 +186,7 @@ def test_migrating_again_changes_nothing(stack: Stack) -> None:
     )
 
 
-def test_every_mistake_of_the_settings_is_told(stack: Stack) -> None:
+def test_every_mistake_of_the_settings_is_reported(stack: Stack) -> None:
     program = stack.app(
         "worker-misled", QUEUE_REPLICAS="9", NATS_URLS="", DATABASE="", HTTP_PORT="x"
     )
