@@ -34,8 +34,9 @@ from kubedrill.bundle.toolchain import require_build_host
 from kubedrill.bundle.wheels import LIBRARY, wheels
 
 if TYPE_CHECKING:
-    from kubedrill.bundle.recipes import BuildContext, Item, Recipe
     from pathlib import Path
+
+    from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 
 ORDERS_APP = SAMPLE_APP.parent / "orders"
 BUNDLE = "orders"
