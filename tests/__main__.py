@@ -187,7 +187,8 @@ def main(argv: list[str]) -> int:
             passed = run(["kubedrill", "down"]) and passed
     target = "make test-all" if argv else "make test"
     print(
-        f"\n{target}: {'passed' if passed else 'FAILED'} in {(time.monotonic() - started) / 60:.1f} min",
+        f"\n{target}: {'passed' if passed else 'FAILED'} "
+        f"in {(time.monotonic() - started) / 60:.1f} min",
         flush=True,
     )
     return 0 if passed else 1

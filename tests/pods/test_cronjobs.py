@@ -24,7 +24,7 @@ from kubedrill.apps import SampleApp
 from kubedrill.apps.diagnosis import fatal_reason
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.bundle.own_image import own_bundle, own_reference
-from kubedrill.cli.pod import IMAGE_PLAYBOOK
+from kubedrill.cli.cluster import IMAGE_PLAYBOOK
 from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.cluster.pod_target import pod_target
 from kubedrill.config import Settings

@@ -1,5 +1,6 @@
-"""Plain SSH hosts that Vagrant did not make, to prove inventories/bare on: `python tests/roles/bare_nodes.py up DIR`.
+"""Plain SSH hosts that Vagrant did not make, to prove inventories/bare on.
 
+`python tests/roles/bare_nodes.py up DIR` makes them.
 They stand for machines of one's own: another network, another user, a key of their own, host keys
 that the user has put into a known_hosts file, no folder shared with the controller, power switched
 by commands that the inventory names. DIR/inventory describes 1 control plane and 2 workers, after
@@ -72,7 +73,7 @@ def up(folder: Path) -> None:
 
 
 def settle(name: str, public_key: str) -> str:
-    """Wait for the machine's SSH server, give it an administrator of its own, and return its host keys."""
+    """Wait for the machine's SSH server, add an administrator, and return its host keys."""
     answering = "until systemctl is-active --quiet ssh; do sleep 0.2; done"
     docker("exec", container(name), "timeout", "120", "sh", "-c", answering)
     docker(
@@ -85,7 +86,8 @@ def settle(name: str, public_key: str) -> str:
     script = (
         f"install -d -m 0700 -o {USER} /home/{USER}/.ssh && cat > /home/{USER}/.ssh/authorized_keys"
         f" && chown {USER} /home/{USER}/.ssh/authorized_keys"
-        f" && rm /etc/sudoers.d/vagrant && echo '{USER} ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/{USER}"
+        " && rm /etc/sudoers.d/vagrant"
+        f" && echo '{USER} ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/{USER}"
     )
     docker("exec", "--interactive", container(name), "sh", "-c", script, stdin=public_key)
     return docker("exec", container(name), "sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub")
@@ -104,7 +106,9 @@ def write_inventory(folder: Path, secrets: Path) -> None:
         "cluster_node_network": SUBNET,
         "ansible_user": USER,
         "ansible_ssh_private_key_file": str(secrets / "key"),
-        "ansible_ssh_common_args": f"-o UserKnownHostsFile={secrets}/known_hosts -o StrictHostKeyChecking=yes",
+        "ansible_ssh_common_args": (
+            f"-o UserKnownHostsFile={secrets}/known_hosts -o StrictHostKeyChecking=yes"
+        ),
         "drills_allowed": True,
     }
     (folder / "group_vars").mkdir(parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ def run(
 
 
 def refused(output: tuple[int, str], *sentences: str) -> str:
-    """The run failed with all these sentences, having changed nothing and having looked at no node."""
+    """The run failed with all these sentences, changed nothing and read no node."""
     code, text = output
     assert code != 0, text
     for sentence in sentences:

@@ -48,7 +48,8 @@ def deployment(name: str, replicas: int, **pod: Any) -> dict[str, Any]:
     labels = {"app": name}
     spec = {"containers": [container], "terminationGracePeriodSeconds": 0, **pod}
     return {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": NAME},
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAME},
         "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
                  "template": {"metadata": {"labels": labels}, "spec": spec}},
     }  # fmt: skip
@@ -67,7 +68,8 @@ def pod(name: str, image: str = IMAGE) -> dict[str, Any]:
 
 def budget(name: str, app: str, least: int) -> dict[str, Any]:
     return {
-        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": NAME},
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "namespace": NAME},
         "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": app}}},
     }  # fmt: skip
 
@@ -76,7 +78,8 @@ OBJECTS = [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}},
     deployment("strict", 2), budget("strict", "strict", 2),
     deployment("twice", 2), budget("twice-a", "twice", 1), budget("twice-b", "twice", 1),
-    deployment("pinned", 1, terminationGracePeriodSeconds=600, nodeSelector={"kubernetes.io/hostname": "w1"},
+    deployment("pinned", 1, terminationGracePeriodSeconds=600,
+               nodeSelector={"kubernetes.io/hostname": "w1"},
                volumes=[{"name": "scratch", "emptyDir": {}}]),
     pod("lonely"), pod("absent", "docker.io/kubedrill/not-there:v9"),
 ]  # fmt: skip

@@ -1,4 +1,6 @@
-"""An upgrade that is killed on a control plane, between control planes and on a worker, is finished by another run.
+"""An upgrade that is killed is finished by another run.
+
+It is killed on a control plane, between control planes and on a worker.
 
 Needs a cluster one release behind the newest bundle and leaves it upgraded; not part of `make
 test`, whose upgrade drill goes the same way without kills. `pytest

@@ -1,4 +1,4 @@
-"""Source `upstream` against a loopback web server with the release sites' layout and a real OCI registry.
+"""Source `upstream` against a loopback web server with the sites' layout and a real registry.
 
 The registry is Debian's docker-registry; images are pushed to it and pulled from it with skopeo.
 The published programs are small stand-ins: what is tested is the way from a publisher to a bundle,
@@ -192,7 +192,7 @@ def wait_for_port(port: int) -> None:
 
 @pytest.fixture(scope="module")
 def python_base() -> Path:
-    """Make the one part that no publisher has, in the user's cache, where other tests find it again."""
+    """Make the one part that no publisher has in the user's cache, for other tests too."""
     users = Cache()
     with users.locked(print):
         make_parts(missing_parts(users, [python_layer()]), users, Silent())

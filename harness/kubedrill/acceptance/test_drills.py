@@ -37,10 +37,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def run(pytestconfig: pytest.Config, inventory: Inventory, settings: Settings) -> RunResult:
-    """All chosen drills in one run, told line by line while they happen."""
+    """All chosen drills in one run, reported line by line while they happen."""
     if not inventory.drills_allowed:
         pytest.skip(
-            f"{inventory.path} does not say drills_allowed: true; its nodes are not broken on purpose"
+            f"{inventory.path} does not set drills_allowed: true; nothing is broken on purpose"
         )
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), Lines(Console(stderr=True)) as progress:
@@ -60,7 +60,7 @@ def test_drill(drill_name: str, run: RunResult) -> None:
         pytest.skip(f"not run: {run.not_run[drill_name]}")
     verdicts = {verdict.drill: verdict for verdict in run.verdicts}
     assert drill_name in verdicts, f"the run stopped before {drill_name}; see {run.directory}"
-    found = verdicts[drill_name]
-    assert found.verdict is VerdictKind.PASS, (
-        f"{drill_name}: {found.verdict.value}: {found.reason}\n{run.directory}"
+    verdict = verdicts[drill_name]
+    assert verdict.verdict is VerdictKind.PASS, (
+        f"{drill_name}: {verdict.verdict.value}: {verdict.reason}\n{run.directory}"
     )

@@ -118,8 +118,8 @@ def test_kubeconfigs_are_root_s_alone(ti: Any, name: str) -> None:
 def test_keys_and_manifests_are_root_s_alone(control_plane: Node, hosts: Hosts) -> None:
     listed = hosts.read(
         control_plane,
-        "find /etc/kubernetes/pki /etc/kubernetes/manifests -type f ! -name '*.crt' ! -name '*.pub' "
-        "-printf '%m %u:%g %p\\n'",
+        "find /etc/kubernetes/pki /etc/kubernetes/manifests -type f "
+        "! -name '*.crt' ! -name '*.pub' -printf '%m %u:%g %p\\n'",
     ).stdout
     files = [line.split(maxsplit=2) for line in listed.splitlines()]
     assert len([path for *_, path in files if path.endswith(".key")]) >= 8
@@ -141,14 +141,20 @@ def test_workers_have_no_keys_of_the_control_plane(worker: Node, hosts: Hosts) -
 
 
 def test_no_secret_can_be_read_by_everyone(node: Node, hosts: Hosts) -> None:
-    command = f"find {SECRET_PLACES} -xdev -type f -perm /o=r -size -1024k -exec grep -lsE -- '{SECRET_MARKS}' {{}} + || true"
+    command = (
+        f"find {SECRET_PLACES} -xdev -type f -perm /o=r -size -1024k "
+        f"-exec grep -lsE -- '{SECRET_MARKS}' {{}} + || true"
+    )
     known = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
     found = [path for path in hosts.read(node, command).stdout.splitlines() if path != known]
     assert found == []
 
 
 def test_certificates_are_valid_for_a_month_at_least(node: Node, hosts: Hosts) -> None:
-    names = "/etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /var/lib/kubelet/pki/kubelet-client-current.pem"
+    names = (
+        "/etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt "
+        "/var/lib/kubelet/pki/kubelet-client-current.pem"
+    )
     text = hosts.read(node, f"cat {names} 2>/dev/null || true").stdout
     certificates = x509.load_pem_x509_certificates(_certificates(text))
     assert len(certificates) >= (9 if node.is_control_plane else 2)

@@ -311,7 +311,10 @@ def test_no_password_is_shown_anywhere(status: OrdersStatus, api: ClusterApi) ->
 def test_a_version_that_cannot_start_is_stopped_by_the_rollout_while_the_old_one_serves(
     status: OrdersStatus, api: ClusterApi, settings: Settings, inventory: Inventory, tmp_path: Path
 ) -> None:
-    """Its pods end at once; the rollout gives up after 15 s, the harness says why, and no request failed meanwhile."""
+    """Its pods end at once; the rollout gives up after 15 s, with the reason.
+
+    No request failed meanwhile.
+    """
     service = OrderService(api, settings)
     plan = TrafficPlan(
         f"http://{inventory.endpoint_address}:{NODE_PORT}", f"broken-{uuid.uuid4().hex[:8]}", 10, 5

@@ -33,7 +33,10 @@ ENFORCERS = {
 """DaemonSets of the engines that people use, by the names that their own manifests give them."""
 
 OUTSIDE, NAMES = "a pod of another namespace", "the cluster's DNS"
-CONNECT = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3); print('connected')"
+CONNECT = (
+    "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3); "
+    "print('connected')"
+)
 
 
 class Flow(NamedTuple):
@@ -85,8 +88,8 @@ def enforced(api: ClusterApi, inventory: Inventory) -> None:
     )
     if not daemons & ENFORCERS:
         pytest.skip(
-            "the pod network enforces no NetworkPolicy: they are a declaration here, and not proven "
-            "(network_policy_engine: docs/how-to/install.md)"
+            "the pod network enforces no NetworkPolicy: they are a declaration here, "
+            "and not proven (network_policy_engine: docs/how-to/install.md)"
         )
 
 

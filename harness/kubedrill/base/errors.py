@@ -8,7 +8,8 @@
     ├── Unsafe              4   going on could harm the cluster: ABORTED
     ├── WouldTouch          1   a dry run came to a change of the cluster, which was not made
     ├── StepFailed          1   a playbook, a node or Kubernetes refused a step
-    └── DeadlineExceeded    1   a wait named in the configuration ran out
+    ├── DeadlineExceeded    1   a wait named in the configuration ran out
+    └── BundleError             kubedrill.bundle.errors
 
 Each message has what was found, what was expected and what to do.
 """

@@ -2,12 +2,13 @@
 
 ::
 
-    BundleError            (2)   base; a click exception: click programs show no stack trace
-    ├── Unsupported        (2)   no such Kubernetes release, architecture or source
-    ├── MissingTools       (2)   programs or disk space that the build needs, and the remedy
-    ├── Corrupt            (2)   a bundle or part that its manifest denies; all faults at once
-    ├── BuildFailed        (1)   a compiler, mmdebstrap or skopeo refused; its last lines
-    └── DownloadFailed     (1)   unreachable, truncated, or with a wrong checksum
+    KubedrillError
+    └── BundleError         2
+        ├── Unsupported     2   no such Kubernetes release, architecture or source
+        ├── MissingTools    2   programs or disk space that the build needs, and what installs them
+        ├── Corrupt         2   a bundle or a part differs from its manifest; lists every fault
+        ├── BuildFailed     1   a compiler, mmdebstrap or skopeo refused; has its last words
+        └── DownloadFailed  1   unreachable, truncated, or with another checksum than published
 
 Nothing half-made is left behind by any of them.
 """
@@ -16,14 +17,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
+from kubedrill.base.errors import KubedrillError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class BundleError(click.ClickException):
-    """Base of all errors of this package; ``exit_code`` is what a command line should end with."""
+class BundleError(KubedrillError):
+    """Base of all errors of this package."""
 
     exit_code = 2
 
@@ -45,7 +46,7 @@ class MissingTools(BundleError):
 class Corrupt(BundleError):
     """A bundle on disk is not what its bundle.json says.
 
-    >>> print(Corrupt("/c/bundles/v1", ["bin/kubeadm: missing"], "Build it again.").message)
+    >>> print(Corrupt("/c/bundles/v1", ["bin/kubeadm: missing"], "Build it again."))
     /c/bundles/v1 has 1 fault:
       - bin/kubeadm: missing
     Build it again.

@@ -58,7 +58,7 @@ _OPTIONS = (
 
 
 def own_bundle(progress: BuildProgress | None = None, *, cache: Cache | None = None) -> Path:
-    """Build the bundle that holds kubedrill's own image, or find it in the cache, and return its folder.
+    """Build the bundle of kubedrill's image unless it is in the cache, and return its folder.
 
     Raises:
         BundleError: see its subclasses; nothing half-made is left behind.
@@ -139,7 +139,11 @@ def _layer(packages: Recipe) -> Recipe:
 
     def copied(part: Path) -> list[str]:
         inside = f"/opt/{LIBRARY}"
-        compiled = f"env PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash {inside}"
+        compiled = (
+            "env PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash "
+            + inside
+        )
+        imports = f'env PYTHONPATH={inside} python3 -B -c "import {", ".join(_NATIVE)}"'
         return [
             '--customize-hook=mkdir -p "$1/opt"',
             f"--customize-hook=copy-in {shlex.quote(str(part / LIBRARY))} /opt",
@@ -148,7 +152,7 @@ def _layer(packages: Recipe) -> Recipe:
             # Some packages bring examples for other versions of Python, which do not compile and
             # need not.
             f'--customize-hook=chroot "$1" {compiled} >/dev/null || true',
-            f'--customize-hook=chroot "$1" env PYTHONPATH={inside} python3 -B -c "import {", ".join(_NATIVE)}"',
+            f'--customize-hook=chroot "$1" {imports}',
         ]
 
     return debian_layer(

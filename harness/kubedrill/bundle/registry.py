@@ -40,8 +40,7 @@ def pull(processes: Processes, reference: str, mirror: str, archive: Path) -> st
         )
     except BuildFailed as error:
         raise DownloadFailed(
-            f"{error.message}\nCheck the network and the reference, or build with `--source "
-            "modules`."
+            f"{error}\nCheck the network and the reference, or build with `--source modules`."
         ) from error
     manifest: dict[str, Any] = json.loads((folder / "index.json").read_text(encoding="utf-8"))[
         "manifests"

@@ -103,7 +103,7 @@ def _mirror_faults() -> list[str]:
     try:
         find_mirrors()
     except Unsupported as error:
-        return [error.message]
+        return [str(error)]
     return []
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from kubedrill.bundle.cli import shown_progress
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.terminal import make_build_progress
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.inventory import Inventory
@@ -39,9 +39,7 @@ ROTATED = ("config", "certificate", "passwords")
 """What can be rotated, in the order in which it is."""
 
 
-@click.group(
-    cls=LazyGroup, modules={"load": "kubedrill.cli.load", "traffic": "kubedrill.cli.traffic"}
-)
+@click.group(cls=LazyGroup, modules={"load": "kubedrill.cli.load", "traffic": "kubedrill.cli.load"})
 def app() -> None:
     """The order service: queue, database, cache, workers and web, all highly available.
 
@@ -77,7 +75,7 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
     require_permission(cluster)
     console, began = Console(stderr=True), time.monotonic()
 
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         console.print(
             f"{time.monotonic() - began:6.1f} s  {line}",
             highlight=False,
@@ -85,13 +83,13 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
             soft_wrap=True,
         )
 
-    with shown_progress(console) as building:
+    with make_build_progress(console) as building:
         orders_bundle(building)
     with Hosts(cluster, settings) as hosts, _connecting(cluster, hosts, settings) as connection:
         imported = import_images(cluster, settings)
-        say(f"images: {imported} nodes got some" if imported else "images: every node has them")
-        OrderService(connection.result(), settings, say).deploy(version)
-        say(f"{version} is complete")
+        report(f"images: {imported} nodes got some" if imported else "images: every node has them")
+        OrderService(connection.result(), settings, report).deploy(version)
+        report(f"{version} is complete")
     click.echo(
         f"{cluster.name}: order service {version} at http://{cluster.endpoint_address}:{NODE_PORT}/orders"
     )
@@ -109,25 +107,24 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
-        found = OrderService(api, settings).status()
-        certificate = Certificates(api).serving() if found else ""
-    if found is None:
+        state = OrderService(api, settings).status()
+        certificate = Certificates(api).serving() if state else ""
+    if state is None:
         click.echo(f"{cluster.name}: the order service is not deployed")
         context.exit(1)
-    click.echo(f"{cluster.name}: order service {found.version}, {found.volumes} volumes")
-    for part in found.components:
-        click.echo(
-            f"  {part.name:9} {part.ready}/{part.replicas} ready{f'; {part.problem}' if part.problem else ''}"
-        )
+    click.echo(f"{cluster.name}: order service {state.version}, {state.volumes} volumes")
+    for part in state.components:
+        problem = f"; {part.problem}" if part.problem else ""
+        click.echo(f"  {part.name:9} {part.ready}/{part.replicas} ready{problem}")
         for pod, node in sorted(part.nodes.items()):
             click.echo(
-                f"    {pod} on {node or 'no node'}{' (primary)' if pod == found.primary else ''}"
+                f"    {pod} on {node or 'no node'}{' (primary)' if pod == state.primary else ''}"
             )
     if certificate:
         click.echo(
             f"  the ingress's certificate is valid until {expires(certificate):%Y-%m-%d %H:%M} UTC"
         )
-    context.exit(1 if found.problem else 0)
+    context.exit(1 if state.problem else 0)
 
 
 @app.command()
@@ -147,7 +144,7 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
     help="The ConfigMap's new greeting. [default: one with the time of day]",
 )
 def rotate(inventory: Path, config: Path | None, what: tuple[str, ...], greeting: str) -> None:
-    """Rotate what the order service is told and trusted with, while it serves.
+    """Rotate the order service's configuration and credentials while it serves.
 
     One that was killed is finished.
     """
@@ -187,5 +184,5 @@ def remove(inventory: Path, config: Path | None, keep_volumes: bool) -> None:
     with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
         OrderService(api, settings).remove(keep_volumes=keep_volumes)
     click.echo(
-        f"{cluster.name}: the order service is gone{', its volumes are kept' if keep_volumes else ''}"
+        f"{cluster.name}: the order service is gone{', its volumes stay' if keep_volumes else ''}"
     )

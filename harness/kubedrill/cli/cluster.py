@@ -1,7 +1,11 @@
-"""kubedrill up and down: the local cluster, from nothing to usable and away again."""
+"""kubedrill up, down and heal: a cluster from nothing to usable, back to health, and away again.
+
+kubedrill pod: what one cluster needs to run kubedrill and drill another one.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,25 +13,29 @@ from rich.console import Console
 
 from kubedrill.base.errors import KubedrillError, UsageError
 from kubedrill.bundle.build import build_bundles
-from kubedrill.bundle.cli import shown_progress
+from kubedrill.bundle.own_image import own_bundle, own_reference
 from kubedrill.bundle.releases import STANDARD
+from kubedrill.cli.bundle import interruptible
 from kubedrill.cli.options import config_option, inventory_option
-from kubedrill.cli.terminal import make_progress
+from kubedrill.cli.terminal import make_build_progress, make_progress
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.playbooks import TaskEvent, run_playbook
+from kubedrill.cluster.pod_target import pod_target
 from kubedrill.cluster.vagrant import VagrantCluster, made_by_vagrant
 from kubedrill.config import load_settings
 from kubedrill.drills.cluster_upgrade import parse_version
 from kubedrill.local.doctor import require_essentials
+from kubedrill.runner.heal import heal as heal_cluster
+from kubedrill.runner.permission import require_permission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from kubedrill.cli.terminal import Lines, Panel
     from kubedrill.config import Settings
+
 
 SITE = "site.yml"
 
@@ -68,17 +76,17 @@ def up(  # noqa: PLR0913 - one for each option
     """
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
-    own = made_by_vagrant(cluster)
-    require_essentials(local_nodes=own, provider=provider if own else None)
+    is_local = made_by_vagrant(cluster)
+    require_essentials(local_nodes=is_local, provider=provider if is_local else None)
     console = Console(stderr=True)
-    with shown_progress(console) as building:
-        later = upgrade_to or (STANDARD if own else ())
+    with make_build_progress(console) as building:
+        later = upgrade_to or (STANDARD if is_local else ())
         build_bundles(list(dict.fromkeys([cluster.kubernetes_version, *later])), source, building)
     with make_progress(console) as progress:
-        if own:
+        if is_local:
             _nodes(inventory, cluster, provider, progress)
         newer = newer_version(cluster, settings)
-        if newer and own and renew:
+        if newer and is_local and renew:
             progress.note(
                 cluster.name,
                 f"runs {newer} already: its nodes are made anew for {cluster.kubernetes_version}",
@@ -91,12 +99,13 @@ def up(  # noqa: PLR0913 - one for each option
                 f"runs {newer} already, the inventory asks for {cluster.kubernetes_version}",
             )
             click.echo(
-                f"{cluster.name} is up at {cluster.api_url}, as its upgrade left it; to begin anew: kubedrill down"
+                f"{cluster.name} is up at {cluster.api_url}, as its upgrade left it; "
+                "to begin anew: kubedrill down"
             )
             return
         progress.drill("up", f"install Kubernetes {cluster.kubernetes_version}", 2, 2)
         result = run_playbook(
-            cluster, SITE, on_event=_teller(progress), timeout_s=settings.timeouts.playbook
+            cluster, SITE, on_event=_on_event(progress), timeout_s=settings.timeouts.playbook
         )
     click.echo(
         f"{cluster.name} is up at {cluster.api_url} ({result.changed} tasks changed something)"
@@ -117,13 +126,14 @@ def _nodes(
 def down(inventory: Path) -> None:
     """Remove the nodes that `up` made with Vagrant, disks included.
 
-    Machines of one's own are never touched.
+    Machines that Vagrant did not make are never touched.
     """
     cluster = Inventory.load(inventory)
     if not made_by_vagrant(cluster):
         raise UsageError(
-            f"{inventory} describes machines that Vagrant did not make; they stay. To take Kubernetes off them, run: "
-            f"ansible-playbook -i {inventory} playbooks/reset.yml"
+            f"{inventory} describes machines that Vagrant did not make; they stay. "
+            "To take Kubernetes off them, run: "
+            f"ansible-playbook -i {inventory} kubedrill.kubeadm.reset"
         )
     VagrantCluster(inventory, cluster.name).destroy()
     click.echo(f"{cluster.name}: nodes removed")
@@ -142,8 +152,8 @@ def newer_version(cluster: Inventory, settings: Settings) -> str | None:
     return live if parse_version(live) > parse_version(cluster.kubernetes_version) else None
 
 
-def _teller(progress: Lines | Panel) -> Callable[[TaskEvent], None]:
-    def tell(event: TaskEvent) -> None:
+def _on_event(progress: Lines | Panel) -> Callable[[TaskEvent], None]:
+    def report(event: TaskEvent) -> None:
         if event.kind == "task":
             progress.step(event.role or "play", event.task)
         elif event.kind in ("failed", "unreachable"):
@@ -151,4 +161,82 @@ def _teller(progress: Lines | Panel) -> Callable[[TaskEvent], None]:
                 event.host, f"{event.kind}: {event.data.get('message', 'hidden (no_log)')}"
             )
 
-    return tell
+    return report
+
+
+@click.command()
+@inventory_option
+@config_option
+@click.option("--dry-run", is_flag=True, help="Only list what is left; touch nothing.")
+@click.pass_context
+def heal(context: click.Context, inventory: Path, config: Path | None, dry_run: bool) -> None:
+    """Put back what faults left on a cluster.
+
+    Power, firewall, services, manifests, files, cordons, namespaces.
+
+    Ends with 0 when nothing is left, with 1 when something is.
+    """
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    if not dry_run:
+        require_permission(cluster)
+    console = Console(stderr=True)
+
+    def report(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    result = heal_cluster(cluster, settings, report, dry_run=dry_run)
+    for item in result.left:
+        why = result.failed.get(item)
+        click.echo(f"left: {item}" + (f" ({why})" if why else ""))
+    repaired = len(set(result.detected) - set(result.left))
+    click.echo(
+        f"{cluster.name}: {len(result.detected)} found, {repaired} repaired, "
+        f"{len(result.left)} left"
+    )
+    context.exit(1 if result.left else 0)
+
+
+IMAGE_PLAYBOOK = "kubedrill_image.yml"
+
+
+@click.group()
+def pod() -> None:
+    """Run kubedrill in a cluster's pods, to drill another cluster (docs/how-to/schedule.md)."""
+
+
+@pod.command()
+@inventory_option
+@config_option
+def image(inventory: Path, config: Path | None) -> None:
+    """Build kubedrill's image and import it on every node of the cluster that is to run it.
+
+    Safe to repeat.
+    """
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    with interruptible(), make_build_progress(Console(stderr=True)) as building:
+        own_bundle(building)
+    imported = run_playbook(cluster, IMAGE_PLAYBOOK, timeout_s=settings.timeouts.playbook).changed
+    where = f"{imported} nodes got it" if imported else "every node has it"
+    click.echo(f"{cluster.name}: {own_reference()}: {where}")
+
+
+@pod.command()
+@inventory_option
+@click.argument("folder", type=click.Path(path_type=Path))
+def target(inventory: Path, folder: Path) -> None:
+    """Write the files of the Secret kubedrill-target into a new FOLDER.
+
+    Inventory, keys, host keys. Prints no key.
+    """
+    cluster = Inventory.load(inventory)
+    packed = pod_target(cluster)
+    packed.write(folder)
+    if packed.left_out:
+        click.echo(
+            f"left out, as a pod has no such program: {', '.join(packed.left_out)}", err=True
+        )
+    click.echo(
+        f"kubectl -n kubedrill-schedule create secret generic kubedrill-target --from-file={folder}"
+    )

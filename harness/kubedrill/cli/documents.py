@@ -132,7 +132,7 @@ def drill_list(drills: Iterable[Drill]) -> DrillList:
 
 
 def doctor_document(checks: Iterable[HostCheck]) -> Doctor:
-    """Describe what this host has and lacks."""
+    """Describe what this host has and what is missing."""
     results = tuple(Check.model_validate(check) for check in checks)
     return Doctor(ready=all(check.state != "missing" for check in results), checks=results)
 

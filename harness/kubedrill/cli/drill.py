@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -18,7 +19,6 @@ from kubedrill.cli.options import (
     output_option,
     run_argument,
 )
-from kubedrill.cli.plan import print_dry_run
 from kubedrill.cli.terminal import make_progress, verdict_line
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import DEFAULT_FILE, Settings, load_settings
@@ -31,6 +31,10 @@ from kubedrill.runner.permission import require_permission
 from kubedrill.runner.replay import Replay, match_game_day, plan_replay
 from kubedrill.runner.run import RunResult, new_seed, run_drills
 from kubedrill.verdict import judge
+
+if TYPE_CHECKING:
+    from kubedrill.base.model import OutageLimit
+    from kubedrill.runner.dry_run import DrillPlan, DryRun
 
 
 @click.command("list")
@@ -236,3 +240,42 @@ def find_run(run: str, settings: Settings) -> Path:
 
 def _duration(seconds: int) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds} s"
+
+
+def print_dry_run(dry_run: DryRun, cluster: Inventory) -> None:
+    """Print the cluster's state and each drill's plan; nothing was touched."""
+    click.echo(
+        f"{cluster.name} ({cluster.path}), Kubernetes {dry_run.kubernetes}, seed {dry_run.seed}; "
+        "nothing is touched"
+    )
+    click.echo(f"    the application: {dry_run.app}")
+    for problem in dry_run.problems:
+        click.echo(f"    a run would be ABORTED: {problem}")
+    if dry_run.planned_app:
+        click.echo(
+            "    the app is not deployed; its pods are taken to be spread over "
+            + ", ".join(dry_run.planned_app)
+        )
+    for plan in dry_run.plans:
+        click.echo("\n".join(["", *plan_lines(plan)]))
+
+
+def plan_lines(plan: DrillPlan) -> list[str]:
+    """Return one drill's plan, line by line."""
+    head = [f"{plan.drill.name}: {plan.drill.title}"]
+    if plan.unavailable:
+        return [*head, f"    not available: {plan.unavailable}"]
+    rows = [("first", text) for text in plan.first]
+    rows += [("targets", ", ".join(plan.targets))] if plan.targets else []
+    rows += [("limit", _limit(limit)) for limit in plan.limits]
+    rows += [(f"step {number}", text) for number, text in enumerate(plan.steps, 1)]
+    return [*head, *(f"    {name:<8} {text}" for name, text in rows)]
+
+
+def _limit(limit: OutageLimit) -> str:
+    failed = "" if limit.max_failed is None else f", {limit.max_failed} failed requests allowed"
+    why = f": {limit.because[0]}" if limit.because else ""
+    return (
+        f"{limit.probes} out for {limit.limit_s:g} s at most{failed}; "
+        f"predicted {limit.predicted_s:.2f} s{why}"
+    )

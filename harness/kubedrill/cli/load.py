@@ -1,4 +1,7 @@
-"""kubedrill app load: steps of load, the knee, the autoscaler's reaction, and an objective's verdict."""
+"""kubedrill app load and traffic: orders written, read back and judged.
+
+A load test raises their rate in steps, finds the knee and the autoscaler's reaction.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ from kubedrill.load.autoscaler_watch import AutoscalerWatch
 from kubedrill.load.result import result, table, write_result
 from kubedrill.load.run import LoadRequest, LoadTest
 from kubedrill.load.steps import Objective, parse_rates, require_enough
+from kubedrill.orders.ledger import checks, judge, summary
 from kubedrill.orders.manifests import NODE_PORT
 from kubedrill.orders.service import OrderService
+from kubedrill.orders.traffic import Traffic, sustain_traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 from kubedrill.report.load_page import load_page_html
 from kubedrill.runner.permission import require_permission
 from kubedrill.runner.signals import stop_on_signals
@@ -70,15 +76,20 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
 
     Every order is read back as well.
     """
-    goal, asked = Objective.parse(objective), tuple(parse_rates(rates))
+    target, steps = Objective.parse(objective), tuple(parse_rates(rates))
     settings = load_settings(config)
-    require_enough(goal, seconds, settings.probes.min_samples)
+    require_enough(target, seconds, settings.probes.min_samples)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
     run = f"l{secrets.token_hex(4)}"
     folder = settings.reports_dir / "orders" / run
-    wanted = LoadRequest(
-        f"http://{cluster.endpoint_address}:{NODE_PORT}", asked, seconds, goal, saturate, scale_down
+    request = LoadRequest(
+        f"http://{cluster.endpoint_address}:{NODE_PORT}",
+        steps,
+        seconds,
+        target,
+        saturate,
+        scale_down,
     )
     with (
         stop_on_signals(),
@@ -88,15 +99,15 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
         _refuse(OrderService(api, settings))
         folder.mkdir(parents=True, exist_ok=True)
         watch = AutoscalerWatch(api, OrderService.namespace)
-        test = LoadTest(run, wanted, settings, folder, watch, _tell)
+        test = LoadTest(run, request, settings, folder, watch, _print_step)
         click.echo(table([])[0])
         test.execute()
-    found = result(test, cluster.name)
-    write_result(folder, test, found)
-    (folder / "index.html").write_text(load_page_html(found), encoding="utf-8")
-    _say(found)
-    click.echo(f"{found['verdict']}; report: {folder / 'index.html'}")
-    context.exit(found["exit_code"])
+    outcome = result(test, cluster.name)
+    write_result(folder, test, outcome)
+    (folder / "index.html").write_text(load_page_html(outcome), encoding="utf-8")
+    _print_outcome(outcome)
+    click.echo(f"{outcome['verdict']}; report: {folder / 'index.html'}")
+    context.exit(outcome["exit_code"])
 
 
 def _refuse(service: OrderService) -> None:
@@ -115,19 +126,72 @@ def _refuse(service: OrderService) -> None:
         )
 
 
-def _tell(step: Step) -> None:
+def _print_step(step: Step) -> None:
     click.echo(table([step])[1])
 
 
-def _say(found: dict[str, Any]) -> None:
-    if found["knee"]:
-        click.echo(f"knee: {found['knee']['text']}")
-    for scaler in found["autoscalers"]:
+def _print_outcome(outcome: dict[str, Any]) -> None:
+    if outcome["knee"]:
+        click.echo(f"knee: {outcome['knee']['text']}")
+    for scaler in outcome["autoscalers"]:
         click.echo(f"autoscaler {scaler['name']}:")
         for text in scaler["said"]:
             click.echo(f"  {text}")
-    if not found["autoscalers"]:
+    if not outcome["autoscalers"]:
         click.echo("no autoscaler was found")
-    for check in found["checks"]:
+    for check in outcome["checks"]:
         mark = {True: "ok", False: "FAIL", None: "not known"}[check["ok"]]
         click.echo(f"  {mark}: {check['name']}: {check['found']}, expected {check['expected']}")
+
+
+@click.command()
+@inventory_option
+@config_option
+@click.option("--seconds", type=click.FloatRange(1, 86_400), default=30, show_default=True)
+@click.option(
+    "--writes",
+    type=click.FloatRange(0.1, 1000),
+    default=50,
+    show_default=True,
+    help="A second, open loop.",
+)
+@click.option(
+    "--reads",
+    type=click.FloatRange(0, 1000),
+    default=10,
+    show_default=True,
+    help="A second, open loop.",
+)
+@click.pass_context
+def traffic(  # noqa: PLR0913, PLR0917 - one for each option
+    context: click.Context,
+    inventory: Path,
+    config: Path | None,
+    seconds: float,
+    writes: float,
+    reads: float,
+) -> None:
+    """Write orders, read every one of them back, and judge.
+
+    Lost or duplicated orders are a FAIL.
+    """
+    settings = load_settings(config)
+    cluster = Inventory.load(inventory)
+    require_permission(cluster)
+    url = f"http://{cluster.endpoint_address}:{NODE_PORT}"
+    run = f"t{secrets.token_hex(4)}"
+    path = settings.reports_dir / "orders" / f"{run}.jsonl"
+    plan = TrafficPlan(url, run, writes_per_s=writes, reads_per_s=reads, seed=secrets.randbits(32))
+    with Traffic(plan, path, settings.timeouts) as flow:
+        sustain_traffic(seconds, flow.check)
+        flow.stop()
+        ledger = flow.read_back()
+    for line in summary(ledger):
+        click.echo(line)
+    results = checks(ledger, min_acknowledged=int(0.5 * writes * seconds))
+    for check in results:
+        mark = {True: "ok", False: "FAIL", None: "not known"}[check.ok]
+        click.echo(f"  {mark}: {check.name}: {check.actual}, expected {check.expected}")
+    verdict = judge(results)
+    click.echo(f"{verdict.value}; ledger: {path}")
+    context.exit(verdict.exit_code)

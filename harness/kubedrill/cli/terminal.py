@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from kubedrill.base.model import VerdictKind
+    from kubedrill.bundle.progress import BuildProgress
 
 _COLOURS = {
     "PASS": "bold green",
@@ -36,7 +39,7 @@ def wants_live(console: Console) -> bool:
 class Lines:
     """Plain lines with the seconds since the start.
 
-    A step is told once, availability only when it changes.
+    A step is printed once, availability only when it changes.
     """
 
     def __init__(self, console: Console) -> None:
@@ -57,15 +60,15 @@ class Lines:
     def drill(self, name: str, title: str, number: int, of: int) -> None:
         """A drill begins."""
         self._failing = frozenset()
-        self._say(f"[{number}/{of}] {name}: {title}")
+        self._print(f"[{number}/{of}] {name}: {title}")
 
     def step(self, subject: str, text: str) -> None:
         """A step begins."""
-        self._say(f"  {subject}: {text}")
+        self._print(f"  {subject}: {text}")
 
     def note(self, subject: str, text: str) -> None:
         """Something happened."""
-        self._say(f"    {subject}: {text}")
+        self._print(f"    {subject}: {text}")
 
     def availability(self, latest: Mapping[str, tuple[int, int]]) -> None:
         """Say which probes began to fail or answer again."""
@@ -74,14 +77,14 @@ class Lines:
             share = ", ".join(
                 f"{name} {latest[name][0]}/{latest[name][1]}" for name in sorted(failing)
             )
-            self._say(f"    probes: {share or 'all answer'}")
+            self._print(f"    probes: {share or 'all answer'}")
             self._failing = failing
 
     def done(self, name: str, verdict: str, reason: str) -> None:
         """A drill ended."""
-        self._say(f"  {verdict}: {name}: {reason}")
+        self._print(f"  {verdict}: {name}: {reason}")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         with self._lock:
             seconds = time.monotonic() - self._started
             self._console.print(
@@ -121,7 +124,7 @@ class Panel:
     def drill(self, name: str, title: str, number: int, of: int) -> None:
         """A drill begins."""
         self._drill, self._latest = f"[{number}/{of}] {name}: {title}", {}
-        self.step(name, "look at the cluster")
+        self.step(name, "read the cluster")
 
     def step(self, subject: str, text: str) -> None:
         """A step begins."""
@@ -171,3 +174,102 @@ def make_progress(console: Console) -> Lines | Panel:
 def verdict_line(verdict: VerdictKind, name: str, reason: str) -> Text:
     """One coloured line for the end of a run."""
     return Text.assemble((f"{verdict.value:<12} ", _COLOURS[verdict.value]), f"{name}: {reason}")
+
+
+class BuildLines:
+    """One line for each beginning and end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._lock = threading.Lock()
+        self._total = self._done = 0
+
+    def plan(self, total: int, cached: int) -> None:
+        """Say how much is to be done."""
+        self._total, self._done = total, cached
+        self.message(f"{total} parts, {cached} of them in the cache")
+
+    def started(self, part: str) -> None:
+        """Say what begins."""
+        self.message(f"{part} …")
+
+    def note(self, part: str, text: str, share: float) -> None:
+        """Too many for lines."""
+
+    def finished(self, part: str, seconds: float) -> None:
+        """Say what ended, and how far the whole is."""
+        with self._lock:
+            self._done += 1
+            self.message(f"[{self._done}/{self._total}] {part} in {seconds:.0f} s")
+
+    def message(self, text: str) -> None:
+        """Print one line."""
+        self._console.print(f"bundle: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+class BuildBars:
+    """A bar for the whole and a line with a spinner for each part in work."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self._lock = threading.Lock()
+        self._total = self._done = 0
+        self._whole: TaskID | None = None
+        self._parts: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def plan(self, total: int, cached: int) -> None:
+        """Show the bar of the whole."""
+        self._total, self._done = total, cached
+        note = f"{cached} in the cache"
+        self._whole = self._bars.add_task(
+            "bundle", total=total, completed=cached, count=self._count(), note=note
+        )
+
+    def started(self, part: str) -> None:
+        """Show a part."""
+        self._parts[part] = self._bars.add_task(f"  {part}", total=1.0, count="", note="")
+
+    def note(self, part: str, text: str, share: float) -> None:
+        """Show how far a part is."""
+        self._bars.update(self._parts[part], completed=share, note=text)
+
+    def finished(self, part: str, seconds: float) -> None:
+        """Take the part's line away and move the whole's bar."""
+        with self._lock:
+            self._done += 1
+            self._bars.remove_task(self._parts.pop(part))
+            if self._whole is not None:
+                note = f"{part} in {seconds:.0f} s"
+                self._bars.update(self._whole, completed=self._done, count=self._count(), note=note)
+
+    def message(self, text: str) -> None:
+        """Print one line above the bars."""
+        self._bars.console.print(text, highlight=False, markup=False)
+
+    def _count(self) -> str:
+        return f"{self._done}/{self._total}"
+
+
+@contextmanager
+def make_build_progress(console: Console) -> Iterator[BuildProgress]:
+    """Give bars on a terminal, else plain lines."""
+    if not wants_live(console):
+        yield BuildLines(console)
+        return
+    with BuildBars(console) as bars:
+        yield bars

@@ -1,4 +1,4 @@
-"""What ``ansible-inventory`` lists, with the templates in the values that the harness needs resolved by Ansible."""
+"""What ``ansible-inventory`` lists, with the templates of the values that are read resolved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READ_TIMEOUT_S = 120
 """Seconds for one Ansible start; about 1 s on an idle machine, more where dynamic inventories ask a
 cloud."""
 
-WANTED_PREFIXES = ("ansible_", "cluster_", "power_", "drills_", "kubedrill_")
+READ_PREFIXES = ("ansible_", "cluster_", "power_", "drills_", "kubedrill_")
 """Variables that the harness reads; templates in any other are left alone."""
 
 
@@ -79,7 +79,7 @@ def holds_template(value: Any) -> bool:
 
 
 def _is_read(name: str) -> bool:
-    return name.startswith(WANTED_PREFIXES)
+    return name.startswith(READ_PREFIXES)
 
 
 def _playbook_dir() -> list[str]:
@@ -88,7 +88,7 @@ def _playbook_dir() -> list[str]:
 
 
 def _resolve(path: Path, templated: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
-    """Let Ansible evaluate the templates of all hosts in one ad-hoc call that writes them to a private file."""
+    """Let Ansible evaluate the templates of all hosts in one call that writes a private file."""
     with tempfile.TemporaryDirectory(prefix="kubedrill-vars-") as directory:
         out = Path(directory) / "vars.json"
         rows = ", ".join(

@@ -208,7 +208,7 @@ class _Run:
     def _judge(self, returncode: int) -> PlaybookResult:
         if self.expired:
             raise DeadlineExceeded(
-                f"{self.name} to end", self.timeout_s, "playbook", self._last_words()
+                f"{self.name} to end", self.timeout_s, "playbook", self._last_output()
             )
         if returncode == 0:
             return PlaybookResult(self.stats)
@@ -219,10 +219,11 @@ class _Run:
         ]
         if not final:
             raise StepFailed(
-                f"{self.name} ended with {returncode}: {self._last_words() or 'no output'}"
+                f"{self.name} ended with {returncode}: {self._last_output() or 'no output'}"
             )
         lines = [
-            f"{event.host}: task '{event.task}' {event.kind}: {event.data.get('message', 'hidden (no_log)')}"
+            f"{event.host}: task '{event.task}' {event.kind}: "
+            + event.data.get("message", "hidden (no_log)")
             for event in final
         ]
         raise StepFailed(f"{self.name} failed:\n" + "\n".join(f"  - {line}" for line in lines))
@@ -232,7 +233,7 @@ class _Run:
         counts = self.stats.get(host)
         return counts is None or counts.get("failures", 0) + counts.get("unreachable", 0) > 0
 
-    def _last_words(self) -> str:
+    def _last_output(self) -> str:
         text = self.log.read_text(encoding="utf-8", errors="replace").strip()
         return " ".join(text[-800:].split())
 

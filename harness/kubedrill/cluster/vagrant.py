@@ -93,7 +93,7 @@ class VagrantCluster:
             self._vagrant.destroy(node)
 
     def status(self) -> dict[str, str]:
-        """Return the state of each node in Vagrant's words, such as "running", "stopped" or "not_created".
+        """Return each node's state in Vagrant's words: "running", "stopped", "not_created", ….
 
         Raises:
             StepFailed: Vagrant refused; carries its last lines.
@@ -102,7 +102,7 @@ class VagrantCluster:
             return {entry.name: entry.state for entry in self._vagrant.status() if entry.name}
 
     def ssh_config(self, node: str) -> dict[str, str]:
-        """Return the node's section of an SSH configuration, such as HostName, Port and IdentityFile.
+        """Return the node's part of an SSH configuration: HostName, Port, IdentityFile, ….
 
         Raises:
             StepFailed: the node was not created; carries Vagrant's last lines.

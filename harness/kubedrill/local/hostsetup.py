@@ -1,4 +1,4 @@
-"""Gets this host ready: Debian packages where it may install them, and the project's own virtual environment.
+"""Gets this host ready: Debian packages where it may install them, and a virtual environment.
 
 `make setup` runs this file with the system's Python before there is anything else, so it imports
 the standard library only. Safe to repeat (a second run takes half a second) and to interrupt (what
@@ -55,11 +55,11 @@ class SetupError(Exception):
     """The host cannot be made ready; the message says what to do."""
 
 
-def missing_packages(wanted: list[str], dpkg_status: str) -> list[str]:
-    r"""Return those of ``wanted`` that dpkg does not report as installed.
+def missing_packages(names: list[str], dpkg_status: str) -> list[str]:
+    r"""Return those of ``names`` that dpkg does not report as installed.
 
     Args:
-        wanted: names of Debian packages.
+        names: names of Debian packages.
         dpkg_status: lines "NAME STATUS", STATUS as in dpkg's ``${db:Status-Status}``.
 
     >>> missing_packages(["gcc", "skopeo", "vagrant"], "gcc installed\nskopeo config-files\n")
@@ -68,20 +68,20 @@ def missing_packages(wanted: list[str], dpkg_status: str) -> list[str]:
     installed = {
         line.split()[0] for line in dpkg_status.splitlines() if line.split()[1:] == ["installed"]
     }
-    return [name for name in wanted if name not in installed]
+    return [name for name in names if name not in installed]
 
 
-def query_packages(wanted: list[str]) -> list[str]:
+def query_packages(names: list[str]) -> list[str]:
     """Ask dpkg which of these packages are missing here; all of them where there is no dpkg."""
     if shutil.which("dpkg-query") is None:
-        return wanted
-    asked = subprocess.run(
-        ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *wanted],
+        return names
+    answer = subprocess.run(
+        ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *names],
         capture_output=True,
         text=True,
         check=False,  # it ends with 1 when it does not know one of them
     )
-    return missing_packages(wanted, asked.stdout)
+    return missing_packages(names, answer.stdout)
 
 
 def install_command(packages: list[str]) -> list[str]:
@@ -98,13 +98,13 @@ def install_command(packages: list[str]) -> list[str]:
     return apt if os.geteuid() == 0 else ["sudo", *apt]
 
 
-def install_packages(wanted: list[str]) -> None:
+def install_packages(names: list[str]) -> None:
     """Install what is missing.
 
     Raises:
         SetupError: no apt, no root and no sudo, or apt refused.
     """
-    missing = query_packages(wanted)
+    missing = query_packages(names)
     if not missing:
         return
     command = install_command(missing)
@@ -114,7 +114,7 @@ def install_packages(wanted: list[str]) -> None:
         )
     if shutil.which(command[0]) is None:
         raise SetupError(f"you are not root and there is no sudo; as root run: {' '.join(command)}")
-    _say(f"installing {' '.join(missing)}")
+    _report(f"installing {' '.join(missing)}")
     environment = [] if command[0] != "sudo" else ["sudo"]
     environment += ["env", "DEBIAN_FRONTEND=noninteractive"]
     _run([*environment, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update", "-qq"])
@@ -139,10 +139,10 @@ def make_venv() -> None:
         return
     python = VENV / "bin" / "python"
     if not _works(python):
-        _say("making .venv")
+        _report("making .venv")
         _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    _say("installing the locked Python packages (a minute or two the first time)")
+    _report("installing the locked Python packages (a minute or two the first time)")
     for lock in LOCKS:
         _run([*pip, "install", "--require-hashes", "--only-binary=:all:", "-r", str(lock)])
     _run([*pip, "install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT)])
@@ -166,7 +166,7 @@ def _run(argv: list[str]) -> None:
         raise SetupError(f"`{' '.join(argv)}` ended with {done.returncode} (see above)")
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     sys.stderr.write(f"kubedrill setup: {text}\n")
     sys.stderr.flush()
 
@@ -178,9 +178,9 @@ def require_python() -> None:
         SetupError: names the version found.
     """
     if sys.version_info < NEEDED_PYTHON:
-        found = ".".join(map(str, sys.version_info[:3]))
+        version = ".".join(map(str, sys.version_info[:3]))
         raise SetupError(
-            f"this is Python {found}; expected 3.11 or newer: make setup PYTHON=python3.11"
+            f"this is Python {version}; expected 3.11 or newer: make setup PYTHON=python3.11"
         )
 
 
@@ -194,7 +194,7 @@ def main() -> int:
         install_packages([*PACKAGES, *(TEST_PACKAGES if options.tests else [])])
         make_venv()
     except SetupError as error:
-        _say(str(error))
+        _report(str(error))
         return 2
     return 0
 

@@ -23,7 +23,7 @@ def run(command: click.Command) -> None:
     try:
         command.main(standalone_mode=False)
     except BundleError as failure:
-        failure.show()
+        sys.stderr.write(f"kubedrill: {failure}\n")
         sys.exit(failure.exit_code)
     except (Stopped, KeyboardInterrupt):
         sys.exit("kubedrill: interrupted; nothing half-made is left")

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from click.testing import CliRunner, Result
 
-from kubedrill.bundle.cli import bundle
+from kubedrill.cli.main import run as run_kubedrill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,12 +13,20 @@ if TYPE_CHECKING:
     from kubedrill.bundle.cache import Cache
 
 
+class Result(NamedTuple):
+    exit_code: int
+    output: str
+
+
 @pytest.fixture
-def run(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def run(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
     monkeypatch.setenv("KUBEDRILL_CACHE", str(cache.root))
 
     def invoke(*argv: str) -> Result:
-        return CliRunner().invoke(bundle, argv)
+        code = run_kubedrill(["bundle", *argv])
+        return Result(code, "".join(capsys.readouterr()))
 
     return invoke
 

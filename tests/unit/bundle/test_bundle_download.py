@@ -32,8 +32,8 @@ def test_a_wrong_checksum_shows_both_and_keeps_nothing(published: Any, tmp_path:
     published.bodies["/f"] = b"tampered"
     with pytest.raises(DownloadFailed) as caught:
         fetch_file(f"{published.url}/f", tmp_path / "f", DIGEST, nothing)
-    assert DIGEST in caught.value.message
-    assert hashlib.sha256(b"tampered").hexdigest() in caught.value.message
+    assert DIGEST in str(caught.value)
+    assert hashlib.sha256(b"tampered").hexdigest() in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 

@@ -22,7 +22,7 @@ def test_all_faults_are_listed_at_once(small_bundle: Path) -> None:
     (small_bundle / "bin/extra").write_bytes(b"")
     with pytest.raises(Corrupt) as caught:
         verify(small_bundle)
-    text = caught.value.message
+    text = str(caught.value)
     assert "3 faults" in text
     assert "bin/kubeadm: sha256 " in text
     assert "images/pause.tar: missing" in text

@@ -127,7 +127,7 @@ SLOW_BUILD = """
 import pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control makes its children ignore it
 from kubedrill.bundle.cache import Cache
-from kubedrill.bundle.cli import interruptible
+from kubedrill.cli.bundle import interruptible
 from kubedrill.bundle.progress import Silent
 from kubedrill.bundle.recipes import Recipe
 from kubedrill.bundle.scheduler import make_parts

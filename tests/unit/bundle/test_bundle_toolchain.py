@@ -28,7 +28,7 @@ def test_all_that_is_missing_is_named_at_once(
     monkeypatch.setattr(toolchain.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
     with pytest.raises(MissingTools) as caught:
         require_build_host(tmp_path / "cache", compiles=True, debian=True, pulls=True)
-    text = caught.value.message
+    text = str(caught.value)
     assert "apt-get install -y gcc libc6-dev mmdebstrap skopeo debian-archive-keyring" in text
     assert "no Go toolchain of 1.26.5 or newer" in text
     assert "1.0 GB free, a build from nothing needs 20 GB" in text

@@ -10,7 +10,7 @@ import pytest
 
 from kubedrill.base.errors import StepFailed, UsageError, WouldTouch
 from kubedrill.base.model import Node, OutageLimit
-from kubedrill.cli.plan import print_dry_run
+from kubedrill.cli.drill import print_dry_run
 from kubedrill.cluster.etcd import QUESTIONS
 from kubedrill.cluster.hosts import CommandResult, Hosts
 from kubedrill.cluster.inventory import Inventory

@@ -1,4 +1,4 @@
-"""Every schedule is read by the linter of what will run it, and names commands and options that there are."""
+"""Every schedule passes the linter of what runs it, and names commands and options that exist."""
 
 from __future__ import annotations
 
@@ -155,13 +155,13 @@ def test_pods_can_do_little_in_the_cluster_that_they_run_in() -> None:
 
 
 def test_what_drills_has_time_to_heal_and_is_never_tried_again() -> None:
-    drilling = [pod for pod in pods() if "kubedrill drill" in said(pod["containers"][0])]
+    drilling = [pod for pod in pods() if "kubedrill drill" in command_line(pod["containers"][0])]
     assert len(drilling) == 2
     assert {pod["terminationGracePeriodSeconds"] for pod in drilling} == {600}
     assert {pod["restartPolicy"] for pod in pods()} == {"Never"}
 
 
-def said(container: dict[str, Any]) -> str:
+def command_line(container: dict[str, Any]) -> str:
     return " ".join([*container["command"], *container.get("args", [])])
 
 

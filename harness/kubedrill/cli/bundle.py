@@ -15,9 +15,9 @@ from kubedrill.bundle.errors import BundleError, Corrupt
 from kubedrill.bundle.manifest import Manifest, read_manifest, verify
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.bundle.own_image import own_bundle
-from kubedrill.bundle.progress import Bars, BuildProgress, Lines, wants_bars
 from kubedrill.bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
 from kubedrill.bundle.tools import tools_bundle
+from kubedrill.cli.terminal import make_build_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def build(versions: tuple[str, ...], source: str, orders: bool, image: bool, too
             "--orders, --kubedrill and --tools build separate bundles: leave out --kubernetes"
         )
     console = Console(stderr=True)
-    with interruptible(), shown_progress(console) as progress:
+    with interruptible(), make_build_progress(console) as progress:
         if others:
             folders = [builder(progress) for builder in others]
         else:
@@ -105,7 +105,7 @@ def verify_command(versions: tuple[str, ...]) -> None:
         try:
             manifest = verify(cache.bundles / name)
         except Corrupt as error:
-            faulty.append(error.message)
+            faulty.append(str(error))
         else:
             click.echo(f"{cache.bundles / name}: {len(manifest.parts)} files are as they should be")
     if faulty:
@@ -140,16 +140,6 @@ def _print_bundle(name: str, manifest: Manifest, *, parts: bool) -> None:
 
 def _bundle_names(cache: Cache) -> list[str]:
     return sorted(p.name for p in cache.bundles.glob(f"[!.]*-{ARCH}") if p.is_dir())
-
-
-@contextmanager
-def shown_progress(console: Console) -> Iterator[BuildProgress]:
-    """Give bars on a terminal, else plain lines."""
-    if not wants_bars(console):
-        yield Lines(console)
-        return
-    with Bars(console) as bars:
-        yield bars
 
 
 @contextmanager
