@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
+from mkdocs.utils import get_relative_url
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -25,6 +27,10 @@ OUTSIDE = {
     "SECURITY.md": "security.md",
     "LICENSE": "LICENSE",
 }
+SHIM = "https://unpkg.com/iframe-worker/shim"
+"""What the theme loads for its search where pages are opened from the disk; a copy is in assets/."""
+
+LOADED = re.compile(r'<(?:script|img|link)[^>]+(?:src|href)="https?://[^"]+"')
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
@@ -85,3 +91,20 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         return f"[{text}]({relative}{'#' + anchor if anchor else ''})"
 
     return LINK.sub(convert, markdown)
+
+
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    """Let a page load nothing from elsewhere."""
+    return _offline(output, page.url)
+
+
+def on_post_template(output_content: str, template_name: str, **_: Any) -> str:
+    """Let the page of a missing address load nothing from elsewhere."""
+    return _offline(output_content, template_name)
+
+
+def _offline(text: str, url: str) -> str:
+    text = text.replace(SHIM, get_relative_url("assets/iframe-worker.js", url))
+    if match := LOADED.search(text):
+        raise PluginError(f"{url} loads from elsewhere, expected files of the site: {match[0]}")
+    return text

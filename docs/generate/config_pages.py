@@ -36,7 +36,7 @@ drills:
     api_outage_s: 3
 ```
 
-The section `app` has [a page of its own](application.md).
+The section `app` has [its own page](application.md).
 """
 
 LIMITS = """## Limits
