@@ -115,13 +115,13 @@ def health_after_not_checked(kit: Kit) -> None:
 
 
 @on_record(INCONCLUSIVE, "the record has no check 'no-leftovers'")
-def residue_not_looked_for(kit: Kit) -> None:
+def leftovers_not_looked_for(kit: Kit) -> None:
     """The drill was completed without a look for what the fault had left."""
-    kit.checks = [check for check in kit.checks if check.name != "no residue"]
+    kit.checks = [check for check in kit.checks if check.name != "no leftovers"]
 
 
-@on_record(FAIL, "no residue: found w1 is cordoned, expected nothing")
-def residue_left(kit: Kit) -> None:
+@on_record(FAIL, "no leftovers: found w1 is cordoned, expected nothing")
+def leftovers_found(kit: Kit) -> None:
     """The drill left a node cordoned."""
     kit.checks[-1] = Check("no leftovers", False, "w1 is cordoned", "nothing", CheckId.NO_LEFTOVERS)
 

@@ -49,7 +49,7 @@ def evict(core: Any, policy: Any, pod: Any, grace_s: int | None = None) -> Evict
     return Eviction("done")
 
 
-def _blocking_budget(policy: Any, pod: Any, said: str) -> str:
+def _blocking_budget(policy: Any, pod: Any, reason: str) -> str:
     labels = pod.metadata.labels or {}
     names = [
         f"{budget.metadata.namespace}/{budget.metadata.name} "
@@ -57,7 +57,7 @@ def _blocking_budget(policy: Any, pod: Any, said: str) -> str:
         for budget in policy.list_namespaced_pod_disruption_budget(pod.metadata.namespace).items
         if selects(budget.spec.selector, labels)
     ]
-    return f"PodDisruptionBudget {', '.join(names) or 'unknown'}: {said}"
+    return f"PodDisruptionBudget {', '.join(names) or 'unknown'}: {reason}"
 
 
 def _message(error: client.ApiException) -> str:

@@ -311,8 +311,8 @@ class Machine:
 def find_machine(name: str, environment: Mapping[str, str]) -> Machine | None:
     """The virtual machine of that name which Vagrant made, None where it made none."""
     state = Path(environment.get("VAGRANT_DOTFILE_PATH") or state_folder() / ".vagrant")
-    for found in (state / "machines" / name).glob("*/id"):
-        return Machine(found.parent.name, found.read_text(encoding="utf-8").strip())
+    for file in (state / "machines" / name).glob("*/id"):
+        return Machine(file.parent.name, file.read_text(encoding="utf-8").strip())
     return None
 
 

@@ -110,19 +110,19 @@ class UndoTimer:
             seconds,
             f"kubectl --kubeconfig {ADMIN_CONF} uncordon {shlex.quote(self.node)}",
         )
-        said = []
+        errors = []
         for keeper in sorted(
             self.inventory.control_planes, key=lambda node: node.name == self.node
         ):
             try:
                 self.hosts.change(keeper, argv)
             except (HostUnreachable, StepFailed, DeadlineExceeded) as error:
-                said.append(f"  - {error}")
+                errors.append(f"  - {error}")
                 continue
             return keeper.name
         raise StepFailed(
             "the undo could not be armed on any control plane, so nothing was cordoned:\n"
-            + "\n".join(said)
+            + "\n".join(errors)
         )
 
     def disarm(self) -> None:

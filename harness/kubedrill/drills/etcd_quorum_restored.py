@@ -104,7 +104,7 @@ class EtcdQuorumRestored(Drill):
                 fault.restore(ctx.cluster, snapshot, members)
             _until_it_serves(ctx, ledger)
             served = time.monotonic()
-            fault.kept = True
+            fault.restored = True
         _until_answered(ctx)
         _report(ctx, ledger, before, lost_at - asked, served - lost_at)
 

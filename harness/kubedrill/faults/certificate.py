@@ -75,7 +75,7 @@ class ExpiredCertificate:
             return f"{self.subject} has no certificate authority to sign with; name a control plane"
         if len(cluster.inventory.control_planes) < 2:
             return f"{self.subject} is the only control plane: nobody else would serve"
-        return on_node.occupied(cluster, self.subject) or self._lacks(cluster)
+        return on_node.occupied(cluster, self.subject) or self._missing(cluster)
 
     def inject(self, cluster: Cluster) -> None:
         """Arm the undo on the node, then put the expired one in place. Raises KubedrillError."""
@@ -109,16 +109,16 @@ class ExpiredCertificate:
             setting="recovery",
         )
 
-    def _lacks(self, cluster: Cluster) -> str | None:
+    def _missing(self, cluster: Cluster) -> str | None:
         file = KUBELET if self.whose == "kubelet" else f"{PKI}/apiserver.crt"
         needs = f"[ -e {PKI}/ca.key ] && [ -e {file} ] && openssl version | grep -q 'OpenSSL [3-9]'"
         try:
-            found = cluster.hosts.read(self.subject, needs, check=False).ok
+            able = cluster.hosts.read(self.subject, needs, check=False).ok
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
         return (
             None
-            if found
+            if able
             else f"{self.subject} lacks {PKI}/ca.key, {file} or OpenSSL 3, which has to sign a "
             "certificate"
         )

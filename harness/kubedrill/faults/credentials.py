@@ -163,14 +163,14 @@ class TokenExpired:
 
     def available(self, cluster: Cluster) -> str | None:
         """Refuse a key of another kind than RSA, kubeadm's default, and none."""
-        look = f"openssl rsa -in {KEY} -noout -check >/dev/null 2>&1"
+        check_key = f"openssl rsa -in {KEY} -noout -check >/dev/null 2>&1"
         try:
-            found = cluster.hosts.read(_signer(cluster), look, check=False).ok
+            able = cluster.hosts.read(_signer(cluster), check_key, check=False).ok
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
         return (
             None
-            if found
+            if able
             else f"{_signer(cluster)} has no RSA key in {KEY}, or no openssl, to sign a token with"
         )
 
@@ -214,8 +214,8 @@ def account() -> dict[str, Any]:
 def claims(token: str) -> dict[str, Any]:
     """What a token says (RFC 7519); its signature is not looked at."""
     part = token.split(".")[1]
-    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return found
+    result: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return result
 
 
 def unsigned(token: str, issued: int) -> tuple[str, str]:
@@ -256,7 +256,7 @@ def _packed(data: bytes) -> str:
 def _while_it_is_there(cluster: Cluster, obj: dict[str, Any]) -> None:
     """Make an object of the client again, where its namespace is still there."""
     try:
-        found = cluster.api.core.read_namespace(NAMESPACE)
+        namespace = cluster.api.core.read_namespace(NAMESPACE)
     except ApiException as error:
         if error.status == _MISSING:
             return
@@ -265,5 +265,5 @@ def _while_it_is_there(cluster: Cluster, obj: dict[str, Any]) -> None:
         raise StepFailed(
             f"{obj['kind']} {NAMESPACE}/{NAME} could not be made again: {error}"
         ) from error
-    if found.metadata.deletion_timestamp is None:
+    if namespace.metadata.deletion_timestamp is None:
         cluster.api.apply([obj])

@@ -85,20 +85,20 @@ class DescriptorsUsedUp:
             return str(error)
         if result.ok:
             return None
-        said = " ".join(result.stderr.split())[:200] or "it does not run"
-        return f"the limit of {self.service} on {self.subject} cannot be lowered: {said}"
+        errors = " ".join(result.stderr.split())[:200] or "it does not run"
+        return f"the limit of {self.service} on {self.subject} cannot be lowered: {errors}"
 
 
 def use_up(service: str, folder: str = "/run", process: str = "") -> Script:
     """What takes a service's descriptors away, and gives them back to the very same process."""
     file = f"{folder}/kubedrill-fault-files-{service}"
-    show = "prlimit --nofile --noheadings --output SOFT --pid"
+    limit_of = "prlimit --nofile --noheadings --output SOFT --pid"
     inject = (
-        f'pid="{process or _process(service)}"; {_RUNS} && soft=$({show} "$pid") && '
+        f'pid="{process or _process(service)}"; {_RUNS} && soft=$({limit_of} "$pid") && '
         f'[ "$soft" -gt {NONE_LEFT} ] && '
         f'echo "$pid" $soft > {file} && prlimit --pid "$pid" --nofile={NONE_LEFT}:'
     )
-    same = f'[ "$({show} "$pid" 2>/dev/null | tr -d " ")" = {NONE_LEFT} ]'
+    same = f'[ "$({limit_of} "$pid" 2>/dev/null | tr -d " ")" = {NONE_LEFT} ]'
     undo = (
         f"if [ -e {file} ]; then read -r pid soft < {file}; "
         f'if {same}; then prlimit --pid "$pid" --nofile="$soft": || exit 1; fi; rm {file}; fi'

@@ -211,13 +211,13 @@ def _evict(cluster: Cluster, pods: list[Any]) -> dict[str, str]:
 
 
 def _uncordon(cluster: Cluster, node: str) -> None:
-    def lacks() -> str | None:
+    def still_cordoned() -> str | None:
         if cluster.api.node(node).spec.unschedulable:
             cluster.api.cordon(node, on=False)
             return f"{node} is cordoned"
         return None
 
-    cluster.api.wait(f"{node} to take pods again", lacks, setting="unschedulable_cleared")
+    cluster.api.wait(f"{node} to take pods again", still_cordoned, setting="unschedulable_cleared")
 
 
 def _name(pod: Any) -> str:

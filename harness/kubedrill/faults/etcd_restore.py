@@ -52,7 +52,7 @@ class QuorumGone:
 
     ``nodes`` are all members. :meth:`restore` follows.
 
-    ``kept`` is set once the restored etcd serves: then healing removes the old data instead of
+    ``restored`` is set once the restored etcd serves: then healing removes the old data instead of
     putting them back.
     """
 
@@ -68,7 +68,7 @@ class QuorumGone:
     nodes: tuple[str, ...]
     subject: str = "etcd"
     name: str = "quorum lost for good"
-    kept: bool = False
+    restored: bool = False
 
     def available(self, cluster: Cluster) -> str | None:
         """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
@@ -107,7 +107,7 @@ class QuorumGone:
         Raises:
             StepFailed: names each node that refused.
         """
-        if not self.kept:
+        if not self.restored:
             _each(self.nodes, lambda name: on_node.heal(cluster, name, _GONE))
             return
         # All timers first: a harness that dies between two of them must not leave one member with

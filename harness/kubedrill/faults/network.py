@@ -137,8 +137,8 @@ class NetworkCut:
             return str(error)
         if result.ok:
             return None
-        said = " ".join((result.stderr.strip() or f"nft ended with {result.rc}").split())[:200]
-        return f"{self.subject} cannot drop packets with nftables: {said}"
+        errors = " ".join((result.stderr.strip() or f"nft ended with {result.rc}").split())[:200]
+        return f"{self.subject} cannot drop packets with nftables: {errors}"
 
 
 UNDO = "; ".join(

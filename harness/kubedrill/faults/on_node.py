@@ -111,8 +111,8 @@ def occupied(cluster: Cluster, node: str) -> str | None:
     except (HostUnreachable, DeadlineExceeded) as error:
         return str(error)
     # A control plane also keeps the undos of other nodes' cordons: cp1 that of cp10.
-    own = (f"{UNIT_PREFIX}{node}.", f"{UNIT_PREFIX}{node}-", LOAD_PREFIX)
-    mine = [unit for unit in units if unit.startswith(own)]
+    prefixes = (f"{UNIT_PREFIX}{node}.", f"{UNIT_PREFIX}{node}-", LOAD_PREFIX)
+    mine = [unit for unit in units if unit.startswith(prefixes)]
     return (
         f"{node} has a fault already: {', '.join(mine)}; one fault a node. Heal it first"
         if mine

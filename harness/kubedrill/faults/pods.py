@@ -99,10 +99,10 @@ class ContainerKill:
     def available(self, cluster: Cluster) -> str | None:
         """Why not: the node does not know such a container."""
         try:
-            found = cluster.hosts.read(self.node, f'[ -n "{self._pid}" ]', check=False).ok
+            runs = cluster.hosts.read(self.node, f'[ -n "{self._pid}" ]', check=False).ok
         except (StepFailed, DeadlineExceeded) as error:
             return str(error)
-        return None if found else f"{self.node} runs no container {self.subject}"
+        return None if runs else f"{self.node} runs no container {self.subject}"
 
     def inject(self, cluster: Cluster) -> None:
         """Kill it. Raises KubedrillError where that could not be done."""

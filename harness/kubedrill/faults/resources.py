@@ -78,14 +78,14 @@ class DiskFull:
     def available(self, cluster: Cluster) -> str | None:
         """Refuse a filesystem that others share, and where etcd would lose its quorum."""
         folder = DISKS[self.whose]
-        own = f"[ -d {folder} ] && ! {_CONTAINER}"
+        unshared = f"[ -d {folder} ] && ! {_CONTAINER}"
         reason = on_node.occupied(cluster, self.subject)
         if reason is None and self.whose != "containerd":
             reason = on_node.etcd_majority(cluster, [self.subject])
         return reason or _refused(
             cluster,
             self.subject,
-            own,
+            unshared,
             f"{folder} is missing, or on its host's disk, which all nodes there share",
         )
 

@@ -66,12 +66,12 @@ class BadRollout:
 
     def available(self, cluster: Cluster) -> str | None:
         """Why not: the Deployment would give up a pod that serves for one that does not."""
-        found = cluster.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
-        update = found.spec.strategy.rolling_update
+        deployment = cluster.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
+        update = deployment.spec.strategy.rolling_update
         if update is None:
             return (
                 f"Deployment {self.subject} is not updated pod by pod "
-                f"(strategy {found.spec.strategy.type})"
+                f"(strategy {deployment.spec.strategy.type})"
             )
         gives = str(update.max_unavailable)
         return (
@@ -85,9 +85,9 @@ class BadRollout:
 
         Raises KubedrillError where the undo cannot be armed.
         """
-        found = cluster.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
+        deployment = cluster.api.apps.read_namespaced_deployment(self.deployment, self.namespace)
         container = cluster.api.client.sanitize_for_serialization(
-            found.spec.template.spec.containers[0]
+            deployment.spec.template.spec.containers[0]
         )
         self.before = {
             "name": container["name"],

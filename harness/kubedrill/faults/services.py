@@ -230,12 +230,12 @@ class ServiceFault:
 
     def _missing(self, cluster: Cluster) -> str | None:
         service = SERVICES[self.service]
-        look = (
+        running = (
             f"systemctl is-active --quiet {service.name}"
             if service.kind == "unit"
             else f'[ -n "{_pids(service)}" ]'
         )
-        if cluster.hosts.read(self.subject, look, check=False).ok:
+        if cluster.hosts.read(self.subject, running, check=False).ok:
             return None
         return (
             f"{self.service} does not run on {self.subject}, so it cannot be {VERBS[self.verb]} "
@@ -265,7 +265,7 @@ def script(service: Service, verb: str) -> Script:
         return _manifest(service, what)
     pids = _pids(service)
     wake = f'for pid in {pids}; do kill -CONT "$pid" || true; done'
-    return Script(what, f'found="{pids}"; [ -n "$found" ] && kill -{_SIGNALS[verb]} $found', wake)
+    return Script(what, f'pids="{pids}"; [ -n "$pids" ] && kill -{_SIGNALS[verb]} $pids', wake)
 
 
 def _unit(service: Service, verb: str, what: str) -> Script:

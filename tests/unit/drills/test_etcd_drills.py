@@ -156,7 +156,7 @@ def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it
     assert ctx.log[0] == "undo: the ledger"
     (fault,) = ctx.faults
     assert (fault.lost, fault.nodes) == (("cp1", "cp2"), ("cp1", "cp2", "cp3"))
-    assert fault.kept
+    assert fault.restored
     assert [(name, ok) for name, (ok, _) in ctx.checks.items()] == [
         ("what was written before the snapshot is there", True),
         ("recovery point", True),

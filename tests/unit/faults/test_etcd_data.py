@@ -187,7 +187,7 @@ def test_old_data_are_removed_only_once_the_restored_etcd_serves(make_inventory:
         for line in nodes.lines("cp3")
     )
     nodes.commands.clear()
-    fault.kept = True
+    fault.restored = True
     fault.heal(ctx)
     lines = [line for _, line in nodes.commands]
     stopped = [i for i, line in enumerate(lines) if "kubedrill-undo" in line]

@@ -24,7 +24,7 @@ def test_each_member_s_undo_is_armed_before_it_hangs(make_inventory: Any) -> Non
     nodes = Nodes()
     QuorumLoss(("cp1", "cp3")).inject(context(nodes, make_inventory()))
     for name in ("cp1", "cp3"):
-        assert order(nodes.lines(name), "systemd-run", "/bin/sh -c 'found=")
+        assert order(nodes.lines(name), "systemd-run", "/bin/sh -c 'pids=")
 
 
 def test_one_member_that_cannot_be_woken_does_not_keep_the_others_asleep(
