@@ -56,7 +56,7 @@ def _of_ending(view: View) -> Iterator[str]:
     ids = {check.id for check in record.checks}
     missing = [each for each in EXPECTED_CHECKS if each not in ids]
     if record.checks and missing:
-        yield f"the record has no check {missing[0]!r}"
+        yield f"the record has no check {missing[0].value!r}"
     for span in record.spans:
         if span.end is None and span.lane in ("fault", "step"):
             yield f"{span.subject}: {span.name} was begun and never ended"
