@@ -44,7 +44,8 @@ def _describe(budget: Object) -> str:
         "no rule",
     )
     return (
-        f"PodDisruptionBudget {budget['metadata']['namespace']}/{budget['metadata']['name']}: {rule}, "
+        f"PodDisruptionBudget {budget['metadata']['namespace']}/{budget['metadata']['name']}: "
+        f"{rule}, "
         f"{status.get('currentHealthy', 0)} of {status.get('expectedPods', 0)} pods healthy, "
         f"disruptionsAllowed {status.get('disruptionsAllowed', 0)}"
     )

@@ -79,12 +79,16 @@ def _kind_mistakes(
 ) -> list[str]:
     if len(kinds) > 1:
         return [
-            f"cluster_endpoint_kind differs between hosts ({', '.join(kinds)}): set it once, for group cluster"
+            (
+                f"cluster_endpoint_kind differs between hosts ({', '.join(kinds)}): set it once, for "
+                f"group cluster"
+            )
         ]
     if kinds[0] not in ENDPOINTS:
         return [f"cluster_endpoint_kind is {kinds[0]!r}: expected {' or '.join(ENDPOINTS)}"]
     return [
-        f"cluster_endpoint_kind is {kinds[0]}, and {setting} is set: remove it, or set cluster_endpoint_kind to {kind}"
+        f"cluster_endpoint_kind is {kinds[0]}, and {setting} is set: remove it, or set "
+        f"cluster_endpoint_kind to {kind}"
         for kind, setting in ENDPOINTS.items()
         if kind != kinds[0] and any(hosts[name].get(setting) for name in members if name in hosts)
     ]
@@ -103,18 +107,21 @@ def _balancer_mistakes(
         *groups.get("cluster", ()),
     }
     mistakes = [
-        f"host {name} is in load_balancers and in the cluster: a load balancer stands outside, on a machine of its own"
+        f"host {name} is in load_balancers and in the cluster: a load balancer stands outside, on "
+        f"a machine of its own"
         for name in balancers
         if name in inside
     ]
     if balancers and kinds == ["virtual_address"]:
         mistakes.append(
-            f"group load_balancers has {', '.join(balancers)}, and cluster_endpoint_kind is virtual_address, which "
+            f"group load_balancers has {', '.join(balancers)}, and cluster_endpoint_kind is "
+            f"virtual_address, which "
             "needs none: set cluster_endpoint_kind to external, or remove the group"
         )
     if len(balancers) > 1:
         mistakes.append(
-            f"load_balancers has {len(balancers)} hosts ({', '.join(balancers)}): expected one, as the API has one "
+            f"load_balancers has {len(balancers)} hosts ({', '.join(balancers)}): expected one, as "
+            f"the API has one "
             "address; where several of yours share one, give that address only, without the group"
         )
     if (
@@ -123,7 +130,8 @@ def _balancer_mistakes(
         and (actual := _address(balancers[0], hosts)) != str(address)
     ):
         mistakes.append(
-            f"cluster_external_address is {address}, {balancers[0]} of load_balancers has {actual}: correct one of them"
+            f"cluster_external_address is {address}, {balancers[0]} of load_balancers has "
+            f"{actual}: correct one of them"
         )
     return mistakes
 
@@ -135,12 +143,15 @@ def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
     if not planes:
         others = ", ".join(sorted(set(groups) - known)) or "none"
         mistakes.append(
-            f"group control_planes has no host (other groups found: {others}): name 1, 3 or 5 nodes in control_planes"
+            f"group control_planes has no host (other groups found: {others}): name 1, 3 or 5 "
+            f"nodes in control_planes"
         )
     elif len(planes) % 2 == 0:
         mistakes.append(
-            f"control_planes has {len(planes)} hosts ({', '.join(planes)}), an even number of etcd members: "
-            f"expected 1, 3 or 5, as {len(planes)} survive no more losses than {len(planes) - 1}; add or remove one"
+            f"control_planes has {len(planes)} hosts ({', '.join(planes)}), an even number of etcd "
+            f"members: "
+            f"expected 1, 3 or 5, as {len(planes)} survive no more losses than {len(planes) - 1}; "
+            f"add or remove one"
         )
     mistakes += [
         f"host {name} is in control_planes and in workers: put it in one of them"
@@ -149,19 +160,22 @@ def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
     ]
     inside = {*planes, *workers}
     mistakes += [
-        f"host {name} is in group cluster, but in neither control_planes nor workers: put it in one of them"
+        f"host {name} is in group cluster, but in neither control_planes nor workers: put it in "
+        f"one of them"
         for name in groups.get("cluster", ())
         if name not in inside
     ]
     mistakes += [
-        f"host {name} is in group {group}, but not in group cluster: make {group} a child of cluster"
+        f"host {name} is in group {group}, but not in group cluster: make {group} a child of "
+        f"cluster"
         for group in ("control_planes", "workers")
         for name in groups.get(group, ())
         if name not in groups.get("cluster", ())
     ]
     everyone = {name: group for group, names in groups.items() if group != "all" for name in names}
     mistakes += [
-        f"host {name} is in {'no group' if group == 'ungrouped' else f'group {group} only'}, so it has no part in the "
+        f"host {name} is in {'no group' if group == 'ungrouped' else f'group {group} only'}, so it "
+        f"has no part in the "
         "cluster: put it in control_planes or workers, or in another inventory"
         for name, group in everyone.items()
         if name
@@ -172,7 +186,8 @@ def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
 
 def _name_mistakes(members: Iterable[str]) -> list[str]:
     return [
-        f"host name {name!r} cannot be a Kubernetes node's name: use lower-case letters, digits and '-' (63 at most)"
+        f"host name {name!r} cannot be a Kubernetes node's name: use lower-case letters, digits "
+        f"and '-' (63 at most)"
         for name in members
         if not DNS_LABEL.fullmatch(name)
     ]
@@ -194,7 +209,8 @@ def _address_mistakes(
         parsed = _ip(address)
         if parsed and network and parsed.version == network.version and parsed not in network:
             mistakes.append(
-                f"host {names[0]} has address {address}, outside cluster_node_network {network}: correct one of them"
+                f"host {names[0]} has address {address}, outside cluster_node_network {network}: "
+                f"correct one of them"
             )
     return [
         *mistakes,
@@ -209,10 +225,14 @@ def _external_address_mistakes(by_address: Mapping[str, list[str]], external: An
     if _ip(str(external)) is None:
         why = "so that neither the cluster nor what measures it depends on a name server"
         return [
-            f"cluster_external_address is {external!r}, not an IP address: give one instead of a name, {why}"
+            (
+                f"cluster_external_address is {external!r}, not an IP address: give one instead of a "
+                f"name, {why}"
+            )
         ]
     return [
-        f"cluster_external_address {external} is the address of {name}: give that of a balancer outside the cluster"
+        f"cluster_external_address {external} is the address of {name}: give that of a balancer "
+        f"outside the cluster"
         for name in by_address.get(str(external), ())
     ]
 
@@ -225,7 +245,10 @@ def _virtual_address_mistakes(
     parsed = _ip(str(virtual))
     if parsed is None:
         return [
-            f"cluster_virtual_address is {virtual!r}, not an IP address: set a free address of the nodes' network"
+            (
+                f"cluster_virtual_address is {virtual!r}, not an IP address: set a free address of the "
+                f"nodes' network"
+            )
         ]
     mistakes = []
     if str(virtual) in by_address:
@@ -236,7 +259,8 @@ def _virtual_address_mistakes(
     if network and parsed not in network:
         mistakes.append(
             f"cluster_virtual_address {virtual} is outside cluster_node_network {network}: "
-            "choose a free address inside it, the control planes move it between them on that network"
+            "choose a free address inside it, the control planes move it between them on that "
+            "network"
         )
     return mistakes
 
@@ -281,7 +305,8 @@ def _network_mistakes(shared: Mapping[str, Any]) -> list[str]:
         else:
             parsed[setting] = network
     mistakes += [
-        f"{one} {parsed[one]} and {other} {parsed[other]} overlap: choose networks that have no address in common"
+        f"{one} {parsed[one]} and {other} {parsed[other]} overlap: choose networks that have no "
+        f"address in common"
         for one, other in combinations(parsed, 2)
         if parsed[one].overlaps(parsed[other])
     ]

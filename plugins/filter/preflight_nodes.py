@@ -62,12 +62,14 @@ def balancer_mistakes(balancers: Nodes, nodes: Nodes, address: str) -> list[str]
             mistakes.append(f"{name}: tasks do not run as root: set ansible_become to true")
         if not node["systemd"]:
             mistakes.append(
-                f"{name} does not run systemd: the balancer is a systemd unit, use a host that has it"
+                f"{name} does not run systemd: the balancer is a systemd unit, use a host that has "
+                f"it"
             )
         if address not in node["addresses"]:
             addresses = ", ".join(node["addresses"]) or "none"
             mistakes.append(
-                f"{name} has not the address {address} (found: {addresses}): correct cluster_external_address"
+                f"{name} has not the address {address} (found: {addresses}): correct "
+                f"cluster_external_address"
             )
         same = next((cards[mac] for mac in node["macs"] if mac in cards), None)
         if same or node["joined"]:
@@ -84,19 +86,31 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
     if not node["root"]:
         yield f"{name}: tasks do not run as root: set ansible_become to true"
     if node["arch"] != expected["architecture"]:
-        yield f"{name} is {node['arch']}, the bundle is for {expected['architecture']}: use nodes of one architecture"
+        yield (
+            f"{name} is {node['arch']}, the bundle is for {expected['architecture']}: use nodes of "
+            f"one architecture"
+        )
     least = limits[f"memory_mib_{role}"]
     if node["memory_mib"] < least:
-        yield f"{name} has {node['memory_mib']} MiB of memory, a {role.replace('_', ' ')} needs {least}: give it more"
+        yield (
+            f"{name} has {node['memory_mib']} MiB of memory, a {role.replace('_', ' ')} needs "
+            f"{least}: give it more"
+        )
     space = limits["disk_mib_upgrade" if expected["purpose"] == "upgrade" else "disk_mib"]
     if (expected["purpose"] == "upgrade" or not node["joined"]) and node["disk_free_mib"] < space:
         yield f"{name} has {node['disk_free_mib']} MiB free under /var, it needs {space}: make room"
     if parse_version(node["kernel"])[:2] < parse_version(str(limits["kernel"]))[:2]:
-        yield f"{name} runs Linux {node['kernel']}, expected {limits['kernel']} or newer: upgrade its kernel"
+        yield (
+            f"{name} runs Linux {node['kernel']}, expected {limits['kernel']} or newer: upgrade "
+            f"its kernel"
+        )
     if not node["systemd"]:
         yield f"{name} does not run systemd: services are systemd units, use a node that has it"
     if node["missing_features"]:
-        yield f"{name} lacks {', '.join(node['missing_features'])}: use a kernel (or a node container) that has it"
+        yield (
+            f"{name} lacks {', '.join(node['missing_features'])}: use a kernel (or a node "
+            f"container) that has it"
+        )
     skew = clock_skew(node)
     if abs(skew) > limits["clock_skew_limit"]:
         word = "ahead of" if skew > 0 else "behind"
@@ -130,7 +144,8 @@ def _same_machines(nodes: Nodes) -> list[str]:
     by_mac = _grouped(nodes, lambda node: tuple(node["macs"]))
     by_name = _grouped(nodes, lambda node: node["hostname"])
     return [
-        f"{' and '.join(names)} are one machine (network card {macs[0]}): give each node its own machine"
+        f"{' and '.join(names)} are one machine (network card {macs[0]}): give each node its own "
+        f"machine"
         for macs, names in by_mac.items()
         if macs and len(names) > 1
     ] + [
@@ -147,7 +162,8 @@ def _stranger_at_virtual_address(nodes: Nodes, expected: Mapping[str, Any]) -> l
     strangers = {node["vip_mac"] for node in nodes.values()} - node_macs - {""}
     address = expected["virtual_address"]
     return [
-        f"virtual address {address} is in use by {mac}, no node of this inventory: set it to a free address"
+        f"virtual address {address} is in use by {mac}, no node of this inventory: set it to a "
+        f"free address"
         for mac in sorted(strangers)
     ]
 
@@ -165,7 +181,8 @@ def _cluster_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     if is_broken(nodes):
         planes = ", ".join(name for name, node in nodes.items() if node["versions"])
         mistakes.append(
-            f"the cluster is broken: no API server is ready on {planes}: look at `journalctl -u kubelet` and at etcd's "
+            f"the cluster is broken: no API server is ready on {planes}: look at `journalctl -u "
+            f"kubelet` and at etcd's "
             "log there and repair it, or run reset.yml"
         )
     check = _upgrade_mistakes if expected["purpose"] == "upgrade" else _install_mistakes
@@ -201,7 +218,8 @@ def _running(nodes: Nodes) -> dict[str, list[str]]:
 def _install_mistakes(nodes: Nodes, version: str) -> list[str]:
     return [
         f"{', '.join(names)} run Kubernetes {running}, the inventory asks for {version}: use "
-        f"playbooks/upgrade.yml (`-e upgrade_to={version}`), or set cluster_kubernetes_version to {running}"
+        f"playbooks/upgrade.yml (`-e upgrade_to={version}`), or set cluster_kubernetes_version to "
+        f"{running}"
         for running, names in _running(nodes).items()
         if running != version
     ]
@@ -216,7 +234,8 @@ def _upgrade_mistakes(nodes: Nodes, target: str) -> list[str]:
         on = f"{', '.join(names)} run Kubernetes {version}"
         if parse_version(version) > parse_version(target):
             mistakes.append(
-                f"{on}, going to {target} is a downgrade, which kubeadm cannot do: choose a later version"
+                f"{on}, going to {target} is a downgrade, which kubeadm cannot do: choose a later "
+                f"version"
             )
         elif (
             parse_version(version)[0] != parse_version(target)[0]

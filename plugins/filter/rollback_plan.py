@@ -68,7 +68,8 @@ def done(nodes: Mapping[str, State]) -> bool:
 def _other_rollback(journals: Mapping[str, State], expected: Mapping[str, Any]) -> list[str]:
     asked = (expected["to"], expected["snapshot"].get("sha256", ""))
     return [
-        f"{name} is in the middle of a rollback to {journal['to']} from the snapshot with sha256 {journal['sha256']}: "
+        f"{name} is in the middle of a rollback to {journal['to']} from the snapshot with sha256 "
+        f"{journal['sha256']}: "
         f"finish it with -e rollback_to={journal['to']} and -e rollback_snapshot= naming that file"
         for name, journal in journals.items()
         if (journal["to"], journal["sha256"]) != asked
@@ -91,13 +92,22 @@ def _releases(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> Iterat
         for version in sorted(running, key=parse_version)
     )
     if not others:
-        yield f"every node runs {to}: nothing is to be rolled back; playbooks/upgrade.yml finishes what was begun"
+        yield (
+            f"every node runs {to}: nothing is to be rolled back; playbooks/upgrade.yml finishes "
+            f"what was begun"
+        )
         return
     target = str((expected["snapshot"].get("about") or {}).get("to", others[-1]))
     if to not in running:
-        yield f"no node runs {to} ({summary}): the upgrade is finished, and only one that is half-way can be rolled back"
+        yield (
+            f"no node runs {to} ({summary}): the upgrade is finished, and only one that is "
+            f"half-way can be rolled back"
+        )
     if others != [target]:
-        yield f"the nodes run {summary}: expected a mix of {to} and {target} only, as the upgrade left it"
+        yield (
+            f"the nodes run {summary}: expected a mix of {to} and {target} only, as the upgrade "
+            f"left it"
+        )
     if any(parse_version(other) < parse_version(to) for other in others):
         yield f"{to} is newer than what runs ({summary}): use playbooks/upgrade.yml"
 
@@ -110,21 +120,34 @@ def _control_planes(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> 
             continue
         if missing := state["missing_manifests"]:
             yield (
-                f"{name} has no manifest of {', '.join(missing)} at {expected['to']} any more, neither where it "
-                "runs nor among those that the upgrade replaced (/etc/kubernetes/kubedrill/previous): put it there"
+                f"{name} has no manifest of {', '.join(missing)} at {expected['to']} any more, "
+                f"neither where it "
+                "runs nor among those that the upgrade replaced "
+                "(/etc/kubernetes/kubedrill/previous): put it there"
             )
         if not state["etcd"]:
-            yield f"{name} has no etcd member of kubeadm's (manifest etcd.yaml with its name, peer URL and data folder)"
+            yield (
+                f"{name} has no etcd member of kubeadm's (manifest etcd.yaml with its name, peer "
+                f"URL and data folder)"
+            )
         if state["free_bytes"] < ROOM * size:
-            yield f"{name} has {state['free_bytes'] >> 20} MiB free for etcd, it needs {ROOM * size >> 20}: make room"
+            yield (
+                f"{name} has {state['free_bytes'] >> 20} MiB free for etcd, it needs "
+                f"{ROOM * size >> 20}: make room"
+            )
 
 
 def _consent(snapshot: State) -> str:
     if not snapshot:
-        return "rollback_confirm is not true: what was written after the snapshot is lost, so it has to be said"
+        return (
+            "rollback_confirm is not true: what was written after the snapshot is lost, so it has "
+            "to be said"
+        )
     return (
-        f"what the cluster was told after {_moment(snapshot)} ({snapshot['age_s']} s ago) is lost, pods that were "
-        "moved since are ended and started where they were, and the API is away meanwhile: confirm it "
+        f"what the cluster was told after {_moment(snapshot)} ({snapshot['age_s']} s ago) is lost, "
+        f"pods that were "
+        "moved since are ended and started where they were, and the API is away meanwhile: confirm "
+        "it "
         "with -e rollback_confirm=true"
     )
 
@@ -157,7 +180,10 @@ def summary(snapshot: State, journals: Mapping[str, State], now: int) -> str:
         if journal.get("member") and "stopped" in journal
     ]
     if not moments:
-        return f"what was written after {_moment(snapshot)} is lost; when the API was stopped is not known any more"
+        return (
+            f"what was written after {_moment(snapshot)} is lost; when the API was stopped is not "
+            f"known any more"
+        )
     stopped = min(moments)
     point = stopped - int(_time(snapshot).timestamp())
     return (

@@ -85,7 +85,8 @@ def _skew(cluster: State, version: str) -> list[str]:
             )
         elif parse_version(version)[1] - parse_version(release)[1] > 1:
             mistakes.append(
-                f"{release} runs, {version} would skip a minor version: upgrade to 1.{parse_version(release)[1] + 1} first"
+                f"{release} runs, {version} would skip a minor version: upgrade to "
+                f"1.{parse_version(release)[1] + 1} first"
             )
     return mistakes
 

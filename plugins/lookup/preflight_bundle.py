@@ -67,7 +67,10 @@ def bundle_mistakes(
 
 def _missing(source: Path, name: str, build: str) -> str:
     has = sorted(path.parent.name for path in source.glob("v*/bundle.json"))
-    return f"there is no bundle {name} in {source} (found: {', '.join(has) or 'none'}): correct the version, or {build}"
+    return (
+        f"there is no bundle {name} in {source} (found: {', '.join(has) or 'none'}): correct the "
+        f"version, or {build}"
+    )
 
 
 def _part_mistake(root: Path, part: dict[str, Any], *, checksums: bool) -> str:

@@ -22,9 +22,11 @@ DOCUMENTATION = r"""
 module: bundle_parts
 short_description: Installs the parts of a release bundle that a node needs
 description:
-  - A part is hashed once, while it is installed, and compared with bundle.json. What was installed is remembered with
+  - A part is hashed once, while it is installed, and compared with bundle.json. What was installed
+    is remembered with
     its hash, size and time of change, so that another run reads no part again.
-  - Programs are copied to a temporary name and renamed. Images are imported into containerd's C(k8s.io) namespace.
+  - Programs are copied to a temporary name and renamed. Images are imported into containerd's
+    C(k8s.io) namespace.
 options:
   bundle:
     description: The bundle's directory on the node.
@@ -52,8 +54,10 @@ options:
     default: []
   gentle:
     description: >-
-      Leave disk and processors to the etcd and the pods that run here - one part at a time, what is written goes to the
-      disk bit by bit, images come at a limited rate and are unpacked now and not when their pods start.
+      Leave disk and processors to the etcd and the pods that run here - one part at a time, what is
+      written goes to the
+      disk bit by bit, images come at a limited rate and are unpacked now and not when their pods
+      start.
     type: bool
     default: false
   bin_dir:
@@ -74,12 +78,14 @@ author: kubedrill
 RETURN = r"""
 absent:
   description: >-
-    Paths in the bundle that are missing or not what the controller's bundle.json says. Nothing was installed then.
+    Paths in the bundle that are missing or not what the controller's bundle.json says. Nothing was
+    installed then.
   returned: always
   type: list
   elements: str
 writable:
-  description: Whether the bundle's directory can be written, that is, is not a mount of the controller's cache.
+  description: Whether the bundle's directory can be written, that is, is not a mount of the
+    controller's cache.
   returned: always
   type: bool
 installed:
@@ -198,7 +204,8 @@ class Installer:
             output = process.stdout.read()
         if process.returncode:
             raise BadPartError(
-                f"{part['path']}: containerd did not take it: {output.decode(errors='replace')[-1000:]}"
+                f"{part['path']}: containerd did not take it: "
+                f"{output.decode(errors='replace')[-1000:]}"
             )
 
     def _read(self, part: Part, sink: Callable[[bytes], Any]) -> None:
@@ -210,7 +217,8 @@ class Installer:
                 sink(chunk)
         if digest.hexdigest() != part["sha256"]:
             raise BadPartError(
-                f"{self.bundle / part['path']} is corrupt: its sha256 is {digest.hexdigest()}, bundle.json says "
+                f"{self.bundle / part['path']} is corrupt: its sha256 is {digest.hexdigest()}, "
+                f"bundle.json says "
                 f"{part['sha256']}; run: kubedrill bundle build, then this playbook again"
             )
 

@@ -17,7 +17,8 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
 DOCUMENTATION = r"""
 module: cluster_ready
 short_description: Waits until nodes and the cluster's own workloads are ready
-description: Runs on a control plane. When time runs out the message names each thing that is not ready, and why.
+description: Runs on a control plane. When time runs out the message names each thing that is not
+  ready, and why.
 options:
   nodes:
     description: Names of all nodes that must be Ready.
@@ -113,7 +114,8 @@ def reason(pods: list[Thing], namespace: str, selector: dict[str, str]) -> str:
         place = pod["spec"].get("nodeName", "no node")
         scheduled = condition(pod, "PodScheduled").get("message", "")
         words.append(
-            f"{pod['metadata']['name']} on {place}: {'; '.join(said) or scheduled or ready.get('message', 'pending')}"
+            f"{pod['metadata']['name']} on {place}: "
+            f"{'; '.join(said) or scheduled or ready.get('message', 'pending')}"
         )
     return ", ".join(words)
 
@@ -149,7 +151,8 @@ def api_problems(items: list[Thing], wanted: list[str]) -> list[str]:
         if item["kind"] == "APIService"
     }
     return [
-        f"API service {name} is not available: {found.get(name, {}).get('message', 'it is not there')}"
+        f"API service {name} is not available: "
+        f"{found.get(name, {}).get('message', 'it is not there')}"
         for name in wanted
         if found.get(name, {}).get("status") != "True"
     ]

@@ -34,13 +34,26 @@ module: control_plane_swap
 short_description: Replaces the manifests of one control plane's static pods, and its kubelet
 description: Puts the old manifests back when the new ones do not become healthy in time.
 options:
-  staged: {description: Directory with the four new manifests and the new kubelet., type: path, required: true}
+  staged:
+    description: Directory with the four new manifests and the new kubelet.
+    type: path
+    required: true
   previous: {description: Directory that keeps the old manifests., type: path, required: true}
   etcdctl: {description: The etcdctl program., type: str, required: true}
-  peers: {description: Addresses of the other control planes., type: list, elements: str, required: true}
-  kubelet: {description: The kubelet's installed program., type: path, default: /usr/local/bin/kubelet}
+  peers:
+    description: Addresses of the other control planes.
+    type: list
+    elements: str
+    required: true
+  kubelet:
+    description: The kubelet's installed program.
+    type: path
+    default: /usr/local/bin/kubelet
   grace: {description: Seconds that a process gets to end after SIGTERM., type: int, default: 10}
-  timeout: {description: Seconds until the new static pods must be healthy., type: int, required: true}
+  timeout:
+    description: Seconds until the new static pods must be healthy.
+    type: int
+    required: true
 author: kubedrill
 """
 IMAGE = re.compile(r"^\s+image: (\S+)$", re.MULTILINE)
@@ -249,7 +262,10 @@ def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
         if not after
         else f"and the old ones do not run either ({', '.join(after)})"
     )
-    message = f"the new static pods were not healthy after {params['timeout']} s ({', '.join(problems)}): {end}"
+    message = (
+        f"the new static pods were not healthy after {params['timeout']} s "
+        f"({', '.join(problems)}): {end}"
+    )
     return {"failed": True, "changed": bool(after), "msg": message}
 
 
@@ -291,7 +307,10 @@ def main() -> None:
         missing = missing_images(Path(module.params["staged"]), names)
         if missing:
             module.fail_json(
-                msg=f"containerd has no image {', '.join(missing)}: nothing was stopped; import them first"
+                msg=(
+                    f"containerd has no image {', '.join(missing)}: nothing was stopped; import "
+                    f"them first"
+                )
             )
         if "etcd" in names:
             others = healthy_others(module.params["etcdctl"], module.params["peers"])

@@ -6,7 +6,8 @@ DOCUMENTATION = r"""
 module: deprecated_variables
 short_description: Sets variables that are still defined under their former names
 description:
-  - Warns of each variable of the inventory or of C(-e) that was renamed, and sets its new name for the rest of the run.
+  - Warns of each variable of the inventory or of C(-e) that was renamed, and sets its new name for
+    the rest of the run.
   - Where both names are set, the new one wins.
 options: {}
 author: kubedrill

@@ -17,7 +17,11 @@ short_description: Moves etcd's leadership off this node
 description: A leader that stops costs an election; one that hands over does not.
 options:
   etcdctl: {description: The etcdctl program., type: str, required: true}
-  prefer: {description: Names of members to hand over to first., type: list, elements: str, default: []}
+  prefer:
+    description: Names of members to hand over to first.
+    type: list
+    elements: str
+    default: []
 author: kubedrill
 """
 

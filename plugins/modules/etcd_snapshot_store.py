@@ -12,9 +12,13 @@ from ansible.module_utils.basic import AnsibleModule
 DOCUMENTATION = r"""
 module: etcd_snapshot_store
 short_description: Stores a fetched etcd snapshot
-description: What the snapshot is of is written before the snapshot has its name, so there is none without it.
+description: What the snapshot is of is written before the snapshot has its name, so there is none
+  without it.
 options:
-  partial: {description: "The fetched file; without .partial it is the snapshot.", type: path, required: true}
+  partial:
+    description: "The fetched file; without .partial it is the snapshot."
+    type: path
+    required: true
   metadata: {description: "What it is of, for playbooks/rollback.yml.", type: dict, required: true}
   keep: {description: How many snapshots stay in the directory., type: int, required: true}
 author: kubedrill

@@ -10,12 +10,20 @@ from ansible.module_utils.basic import AnsibleModule
 DOCUMENTATION = r"""
 module: haproxy_server
 short_description: Drains servers in haproxy or puts them back
-description: A drained server gets no new connections, those that it has go on until the server closes them.
+description: A drained server gets no new connections, those that it has go on until the server
+  closes them.
 options:
   socket: {description: The runtime socket., type: path, required: true}
-  servers: {description: "The servers' names, looked for in all backends.", type: list, elements: str, required: true}
+  servers:
+    description: "The servers' names, looked for in all backends."
+    type: list
+    elements: str
+    required: true
   state: {description: What it should be., type: str, choices: [drained, ready], required: true}
-  timeout: {description: "Seconds until all must pass their checks again, 0 for none.", type: int, default: 30}
+  timeout:
+    description: "Seconds until all must pass their checks again, 0 for none."
+    type: int
+    default: 30
 author: kubedrill
 """
 ADMIN_DRAIN = 0x08 | 0x10  # haproxy's srv_admin_state: forced drain, inherited drain

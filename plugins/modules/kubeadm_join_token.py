@@ -15,8 +15,10 @@ DOCUMENTATION = r"""
 module: kubeadm_join_token
 short_description: Creates or revokes the join token and the uploaded certificates
 description:
-  - Runs on a control plane. Removes what interrupted joins of the named nodes left in the cluster (Node objects,
-    etcd members), creates a bootstrap token, and uploads the control plane's certificates under a new key.
+  - Runs on a control plane. Removes what interrupted joins of the named nodes left in the cluster
+    (Node objects,
+    etcd members), creates a bootstrap token, and uploads the control plane's certificates under a
+    new key.
 options:
   state:
     description: Whether the token is to be there.
@@ -53,7 +55,8 @@ ca_hash:
   type: str
   returned: with state=present
 certificate_key:
-  description: Key that the uploaded certificates are encrypted with, "" when no control plane is to join.
+  description: Key that the uploaded certificates are encrypted with, "" when no control plane is to
+    join.
   type: str
   returned: with state=present
 """

@@ -20,7 +20,8 @@ module: kubeadm_member
 short_description: Makes a node a member of the cluster with kubeadm
 description:
   - C(state=query) only returns what the node is. With C(state=present) runs kubeadm once.
-  - A marker file stands on the node while kubeadm works. A node that still has it was interrupted (half) and is reset
+  - A marker file stands on the node while kubeadm works. A node that still has it was interrupted
+    (half) and is reset
     with C(kubeadm reset) first. A lock makes a run wait for the kubeadm that a killed one left.
 options:
   state:
@@ -33,7 +34,8 @@ options:
     type: str
     choices: [init, join]
   config:
-    description: kubeadm's configuration. It lies on the node, for root only and in memory, while kubeadm runs.
+    description: kubeadm's configuration. It lies on the node, for root only and in memory, while
+      kubeadm runs.
     type: str
   wait_s:
     description: Seconds to wait for another kubeadm on this node.
@@ -83,8 +85,11 @@ def exclusive(module: AnsibleModule) -> Iterator[int]:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 module.fail_json(
-                    msg=f"another kubeadm has been running on this node for {module.params['wait_s']} s: look at "
-                    "it with `ps`, end it, then run this playbook again"
+                    msg=(
+                        f"another kubeadm has been running on this node for "
+                        f"{module.params['wait_s']} s: look at it with `ps`, end it, then run "
+                        "this playbook again"
+                    )
                 )
             time.sleep(0.5)
     try:

@@ -71,7 +71,10 @@ def main() -> None:
     problems = wait_until_none(probe, module.params["timeout"], poll=1.0)
     if problems:
         module.fail_json(
-            msg=f"after {module.params['timeout']} s: {'; '.join(problems)}; run the same command again"
+            msg=(
+                f"after {module.params['timeout']} s: {'; '.join(problems)}; run the same command "
+                f"again"
+            )
         )
     module.exit_json(changed=False)
 

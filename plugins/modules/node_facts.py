@@ -23,7 +23,8 @@ options:
     required: true
     type: str
   virtual_address:
-    description: The cluster's virtual address, which is never a node's own; empty where there is none.
+    description: The cluster's virtual address, which is never a node's own; empty where there is
+      none.
     type: str
     default: ""
   programs:
@@ -41,7 +42,8 @@ ansible_facts:
   contains:
     kubedrill_node:
       description: >-
-        address, interface, mtu, arch, container, cgroup_version, can_raise_resources, can_load_modules,
+        address, interface, mtu, arch, container, cgroup_version, can_raise_resources,
+        can_load_modules,
         bridge_netfilter, swap, missing_packages.
       type: dict
       returned: always
@@ -113,7 +115,10 @@ def main() -> None:
     place = own_address(network, module.params["virtual_address"])
     if not place:
         module.fail_json(
-            msg=f"this node has no address in {network}: give it one, or set cluster_node_network to the nodes' network"
+            msg=(
+                f"this node has no address in {network}: give it one, or set cluster_node_network "
+                f"to the nodes' network"
+            )
         )
     machine = platform.machine()
     facts = {

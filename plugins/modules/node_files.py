@@ -17,7 +17,8 @@ DOCUMENTATION = r"""
 module: node_files
 short_description: Puts several small files on a node, and has the services run that read them
 description:
-  - Writes each file to a temporary name, validates it, then renames it, so that a half-written file is never seen.
+  - Writes each file to a temporary name, validates it, then renames it, so that a half-written file
+    is never seen.
   - Parent directories are made with mode 0755 where they are missing.
   - What the node was like before the first change is recorded on it, for the reset role.
 options:
@@ -44,10 +45,12 @@ options:
         type: str
         default: root
       validate:
-        description: Command that must succeed before the file lands; %s stands for the temporary file.
+        description: Command that must succeed before the file lands; %s stands for the temporary
+          file.
         type: str
       products:
-        description: Files that a program makes from this one; removed when it changes, so that they are made anew.
+        description: Files that a program makes from this one; removed when it changes, so that they
+          are made anew.
         type: list
         elements: str
         default: []
@@ -67,11 +70,13 @@ options:
         type: str
         required: true
       run:
-        description: Whether it is to run now too. One that need not run is restarted only when it runs already.
+        description: Whether it is to run now too. One that need not run is restarted only when it
+          runs already.
         type: bool
         default: true
       files:
-        description: The unit is restarted, or reloaded, when a file below one of these paths was changed.
+        description: The unit is restarted, or reloaded, when a file below one of these paths was
+          changed.
         type: list
         elements: str
         default: []
@@ -145,7 +150,10 @@ def write(module: AnsibleModule, file: dict[str, Any], mode: int, uid: int) -> N
             status, out, err = module.run_command(argv)
             if status:
                 module.fail_json(
-                    msg=f"{path} would not be valid: {' '.join(argv)} said: {(err or out).strip()[-2000:]}"
+                    msg=(
+                        f"{path} would not be valid: {' '.join(argv)} said: "
+                        f"{(err or out).strip()[-2000:]}"
+                    )
                 )
         Path(temporary).replace(path)
     finally:
@@ -200,7 +208,10 @@ def systemctl(module: AnsibleModule, *argv: str, may_fail: bool = False) -> str:
     status, out, err = module.run_command(["systemctl", *argv])
     if status and not may_fail:
         module.fail_json(
-            msg=f"systemctl {' '.join(argv)} failed: {(err or out).strip()[-1000:]}; see `journalctl -u {argv[-1]}`"
+            msg=(
+                f"systemctl {' '.join(argv)} failed: {(err or out).strip()[-1000:]}; see "
+                f"`journalctl -u {argv[-1]}`"
+            )
         )
     return str(out).strip()
 

@@ -26,9 +26,11 @@ DOCUMENTATION = r"""
 module: node_reset
 short_description: Restores what a node was like before the cluster
 description:
-  - Stops and removes what runs, restores the files, units and kernel settings that were recorded before their first
+  - Stops and removes what runs, restores the files, units and kernel settings that were recorded
+    before their first
     change, and removes programs, state, network interfaces and packet filter tables of the cluster.
-  - On a host outside the cluster (C(member) is false) only files and units that were recorded are restored.
+  - On a host outside the cluster (C(member) is false) only files and units that were recorded are
+    restored.
   - Does nothing on a node that has nothing of this project.
 options:
   member:
@@ -36,7 +38,8 @@ options:
     type: bool
     default: true
   leave:
-    description: Whether the node's etcd member is to leave the cluster first. Not when the whole cluster goes.
+    description: Whether the node's etcd member is to leave the cluster first. Not when the whole
+      cluster goes.
     type: bool
     default: false
   pod_network:
@@ -57,7 +60,8 @@ removed:
   elements: str
   returned: always
 packages:
-  description: The distribution's packages that were installed for the cluster, which the caller is to remove.
+  description: The distribution's packages that were installed for the cluster, which the caller is
+    to remove.
   type: list
   elements: str
   returned: always

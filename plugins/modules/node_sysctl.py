@@ -16,7 +16,8 @@ DOCUMENTATION = r"""
 module: node_sysctl
 short_description: Sets kernel settings now and at boot, and records what they were
 description:
-  - Settings that this kernel does not have (a module that is not there) are left out of the running kernel, and are in
+  - Settings that this kernel does not have (a module that is not there) are left out of the running
+    kernel, and are in
     the file for the next boot all the same.
 options:
   settings:

@@ -17,7 +17,8 @@ DOCUMENTATION = r"""
 module: rollback_snapshot
 short_description: Finds the etcd snapshot to go back to
 description: >-
-  The newest one that was saved while every node ran the older release, by what etcd_snapshot wrote beside each. A rerun
+  The newest one that was saved while every node ran the older release, by what etcd_snapshot wrote
+  beside each. A rerun
   of an upgrade saves one of a half upgraded cluster, which is passed over.
 options:
   directory: {description: Where etcd_snapshot keeps snapshots., type: path, required: true}
@@ -28,7 +29,10 @@ author: kubedrill
 """
 TAKEN = "%Y%m%dT%H%M%SZ"
 CHUNK = 1 << 20
-HOW = "choose one with -e rollback_snapshot=FILE, or finish the upgrade: run playbooks/upgrade.yml again"
+HOW = (
+    "choose one with -e rollback_snapshot=FILE, or finish the upgrade: run playbooks/upgrade.yml "
+    "again"
+)
 
 Metadata = dict[str, Any]
 
@@ -47,7 +51,10 @@ def mismatches(metadata: Metadata | None, cluster: str, version: str) -> list[st
     """Why a snapshot is not one of this cluster at this release; empty when it is."""
     if metadata is None:
         return [
-            "nothing readable tells what it is of (no .db.json beside it, which upgrade.yml writes): restore it by hand"
+            (
+                "nothing readable tells what it is of (no .db.json beside it, which upgrade.yml "
+                "writes): restore it by hand"
+            )
         ]
     versions = [str(one) for one in metadata["about"].get("versions", [])]
     problems = (
@@ -70,7 +77,10 @@ def checksum_problems(metadata: Metadata) -> list[str]:
     if digest.hexdigest() == metadata["sha256"]:
         return []
     return [
-        f"its sha256 is {digest.hexdigest()}, expected {metadata['sha256']}: it was cut or changed since it was saved"
+        (
+            f"its sha256 is {digest.hexdigest()}, expected {metadata['sha256']}: it was cut or changed "
+            f"since it was saved"
+        )
     ]
 
 
@@ -95,7 +105,10 @@ def choose(directory: Path, path: str, cluster: str, version: str) -> tuple[Meta
         ]
     if not snapshots:
         return {}, [
-            f"there is no etcd snapshot in {directory}, where playbooks/upgrade.yml saves them: {HOW}"
+            (
+                f"there is no etcd snapshot in {directory}, where playbooks/upgrade.yml saves them: "
+                f"{HOW}"
+            )
         ]
     problems = [
         f"snapshot {file} does not fit: {why}"

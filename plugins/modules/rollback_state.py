@@ -23,10 +23,14 @@ short_description: Reads what a node runs, from files and processes
 description: Works while the API is away, as it is in the middle of a rollback.
 options:
   image_tags:
-    description: "Image tags of the older release's static pods, by component, without v; empty on a worker."
+    description: "Image tags of the older release's static pods, by component, without v; empty on a
+      worker."
     type: dict
     default: {}
-  kubelet: {description: The kubelet's installed program., type: path, default: /usr/local/bin/kubelet}
+  kubelet:
+    description: The kubelet's installed program.
+    type: path
+    default: /usr/local/bin/kubelet
 author: kubedrill
 """
 ETCD_DATA = Path("/var/lib/etcd")  # kubeadm's default, where no manifest names another

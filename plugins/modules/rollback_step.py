@@ -44,14 +44,26 @@ options:
     choices: [begin, restore, stop, replace, start, wait, settle, finish]
     required: true
   to: {description: "begin: the older release, without v.", type: str, default: ""}
-  sha256: {description: "begin: the snapshot's checksum, by which a rerun knows it.", type: str, default: ""}
-  touched: {description: "begin: whether the upgrade has changed what runs here.", type: bool, default: false}
-  image_tags: {description: "begin: image tags of the older release; empty on a worker.", type: dict, default: {}}
+  sha256:
+    description: "begin: the snapshot's checksum, by which a rerun knows it."
+    type: str
+    default: ""
+  touched:
+    description: "begin: whether the upgrade has changed what runs here."
+    type: bool
+    default: false
+  image_tags:
+    description: "begin: image tags of the older release; empty on a worker."
+    type: dict
+    default: {}
   snapshot: {description: "restore: the snapshot on this node.", type: path}
   members: {description: "restore: name to peer URL of every etcd member.", type: dict, default: {}}
   programs: {description: Directory with etcdutl., type: path, default: /usr/local/bin}
   bump: {description: "restore: what revisions are raised by.", type: int, default: 0}
-  grace: {description: "stop: seconds that a process gets to end after SIGTERM.", type: int, default: 6}
+  grace:
+    description: "stop: seconds that a process gets to end after SIGTERM."
+    type: int
+    default: 6
   timeout: {description: "restore, wait: seconds that it may take.", type: int, default: 120}
 author: kubedrill
 """
@@ -178,7 +190,8 @@ class Step:
         timeout = self.params["timeout"]
         if self._journal()["member"] and (bad := wait_until_none(unhealthy, timeout)):
             raise CommandError(
-                f"not healthy {timeout} s after its start: {', '.join(bad)}; run the same command again"
+                f"not healthy {timeout} s after its start: {', '.join(bad)}; run the same command "
+                f"again"
             )
         return False
 

@@ -29,11 +29,18 @@ short_description: Waits until a node is healthy enough to go on with the next o
 description: Fails when the deadline passes, and says what was still wrong.
 options:
   node: {description: The node's name., type: str, required: true}
-  kubelet: {description: "The version that its kubelet must report, without v.", type: str, default: ""}
+  kubelet:
+    description: "The version that its kubelet must report, without v."
+    type: str
+    default: ""
   control_plane: {description: "The version of its static pods, without v.", type: str, default: ""}
   etcdctl: {description: The etcdctl program., type: str, required: true}
   members: {description: How many etcd members the cluster has., type: int, required: true}
-  tolerated: {description: Workloads that were unavailable before., type: list, elements: str, default: []}
+  tolerated:
+    description: Workloads that were unavailable before.
+    type: list
+    elements: str
+    default: []
   checks:
     description: What to look at.
     type: list

@@ -17,7 +17,8 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
 DOCUMENTATION = r"""
 module: upgrade_state
 short_description: Reads what a node runs and what is left to do on it
-description: Looks at files and processes, not at remembered facts, so that a killed run is continued where it stopped.
+description: Looks at files and processes, not at remembered facts, so that a killed run is
+  continued where it stopped.
 options:
   version: {description: "The version to upgrade to, without v.", type: str, required: true}
 author: kubedrill
