@@ -21,7 +21,10 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the values as facts, which later plays see; the new name wins where both are set."""
+        """Return the values as facts, which later plays see.
+
+        The new name wins where both are set.
+        """
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         facts = {}

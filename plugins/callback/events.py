@@ -35,7 +35,7 @@ dump."""
 
 
 def keep_niceness_in_sessions() -> None:
-    """Give a session that this process or a child of it begins the niceness of the process that begins it.
+    """Have sessions of this process and its children keep the niceness of their first process.
 
     Each of Ansible's workers leads a session of its own, and Linux shares the processors among
     sessions before it looks at processes (sched(7), autogroup): a new session weighs as much as

@@ -1,4 +1,4 @@
-"""Who blocks a drain: the pods that are left on a node and the disruption budgets that protect them."""
+"""Names what blocks a drain: the pods left on a node, and the budgets that protect them."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ def _kind_mistakes(
     if len(kinds) > 1:
         return [
             (
-                f"cluster_endpoint_kind differs between hosts ({', '.join(kinds)}): set it once, for "
-                f"group cluster"
+                f"cluster_endpoint_kind differs between hosts ({', '.join(kinds)}): set it once, "
+                "for group cluster"
             )
         ]
     if kinds[0] not in ENDPOINTS:
@@ -226,8 +226,8 @@ def _external_address_mistakes(by_address: Mapping[str, list[str]], external: An
         why = "so that neither the cluster nor what measures it depends on a name server"
         return [
             (
-                f"cluster_external_address is {external!r}, not an IP address: give one instead of a "
-                f"name, {why}"
+                f"cluster_external_address is {external!r}, not an IP address: give one instead "
+                f"of a name, {why}"
             )
         ]
     return [
@@ -246,8 +246,8 @@ def _virtual_address_mistakes(
     if parsed is None:
         return [
             (
-                f"cluster_virtual_address is {virtual!r}, not an IP address: set a free address of the "
-                f"nodes' network"
+                f"cluster_virtual_address is {virtual!r}, not an IP address: set a free address "
+                "of the nodes' network"
             )
         ]
     mistakes = []

@@ -14,11 +14,12 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import 
 Node = Mapping[str, Any]
 Nodes = Mapping[str, Node]
 TROUBLES = {
-    "unreachable": "{name} cannot be reached over SSH ({why}): start the node, or correct ansible_host, its port or "
-    "its key",
-    "no_root": "{name}: no sudo ({why}): let the user of ansible_user become root without a password, "
-    "or set ansible_become_password",
-    "no_python": "{name} has no Python 3 ({why}): install python3 or set ansible_python_interpreter",
+    "unreachable": "{name} cannot be reached over SSH ({why}): start the node, or correct "
+    "ansible_host, its port or its key",
+    "no_root": "{name}: no sudo ({why}): let the user of ansible_user become root without a "
+    "password, or set ansible_become_password",
+    "no_python": "{name} has no Python 3 ({why}): install python3 or set "
+    "ansible_python_interpreter",
     "failed": "{name} could not be looked at ({why})",
 }
 
@@ -121,7 +122,7 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
 
 
 def clock_skew(node: Node) -> float:
-    """Seconds by which a clock is certainly off, given when the node was asked and when its answer came.
+    """Seconds by which a clock is certainly off, given the times of question and answer.
 
     >>> clock_skew({"asked": 100.0, "time": 100.4, "answered": 101.0})
     0.0
@@ -204,7 +205,7 @@ def is_broken(nodes: Nodes) -> bool:
 
 
 def _running(nodes: Nodes) -> dict[str, list[str]]:
-    """Versions of the API servers, of the kubelets on nodes that are part of a cluster, and who runs them."""
+    """Versions of API servers and of kubelets of a cluster, and the nodes that run them."""
     running: dict[str, list[str]] = defaultdict(list)
     for name, node in nodes.items():
         versions = set(node["versions"].values()) | (

@@ -40,9 +40,9 @@ def touched(state: State, to: str) -> bool:
 def refusals(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> list[str]:
     """Why the rollback must not begin.
 
-    ``expected`` has ``to``, ``confirmed``, ``snapshot`` (what rollback_snapshot chose, may be empty),
-    ``problems`` (what is wrong with it), ``control_planes`` and ``unseen`` (nodes that could not be
-    looked at).
+    ``expected`` has ``to``, ``confirmed``, ``snapshot`` (what rollback_snapshot chose, may be
+    empty), ``problems`` (what is wrong with it), ``control_planes`` and ``unseen`` (nodes that
+    could not be looked at).
     """
     mistakes = [
         f"{name} cannot be reached: every node must be, repair that first"

@@ -46,7 +46,7 @@ class Baseline:
         }
 
     def file(self, path: Path) -> None:
-        """Record a file's text and permissions, or its absence, and directories that do not exist."""
+        """Record a file's text and permissions, or its absence, and missing directories."""
         if str(path) in self.data["files"]:
             return
         there = path.exists()

@@ -1,4 +1,4 @@
-"""A control plane's static pods as containerd and their own health checks know them, without the API."""
+"""A control plane's static pods by containerd and their health checks, without the API."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def _tls_ok(url: str) -> bool:
     )  # sends no secret: only asks whether the local process is healthy
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with urllib.request.urlopen(url, timeout=2, context=context) as reply:  # noqa: S310  (fixed loopback URLs)
+        with urllib.request.urlopen(  # noqa: S310 - fixed loopback URLs
+            url, timeout=2, context=context
+        ) as reply:
             return int(reply.status) == 200
     except (urllib.error.URLError, OSError):
         return False

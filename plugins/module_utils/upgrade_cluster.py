@@ -175,7 +175,7 @@ def static_pod_problems(pods: Iterable[Object], node: str, version: str) -> list
 def etcd_problems(
     members: Sequence[Object], health: Iterable[Object], alarms: Iterable[Object], count: int
 ) -> list[str]:
-    """Members that are unhealthy or not started, learners, alarms, or another number of members than ``count``."""
+    """Unhealthy members, learners, alarms, or another number of members than ``count``."""
     problems = []
     if len(members) != count:
         problems.append(f"etcd has {len(members)} members, expected {count}")
@@ -209,7 +209,7 @@ def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
 
 
 def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:
-    """Deployments and StatefulSets that have fewer available replicas than they ask for: "kind namespace/name 1/3"."""
+    """Deployments and StatefulSets with fewer available replicas than they ask for."""
     problems = []
     for item in workloads:
         expected, counts = replica_counts(item["kind"], item)

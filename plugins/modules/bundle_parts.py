@@ -1,4 +1,4 @@
-"""Ansible module: installs the parts of a release bundle that a node needs, verified by their sha256."""
+"""Ansible module: installs and verifies the parts of a release bundle that a node needs."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Installer:
         ]
 
     def absent(self, parts: list[Part]) -> list[str]:
-        """Paths of parts that the bundle on this node lacks, by their sizes, and of bundle.json when it differs."""
+        """Paths of parts that are missing here, by their sizes, and bundle.json if it differs."""
         manifest = self.bundle / "bundle.json"
         missing = [
             part["path"] for part in parts if _size(self.bundle / part["path"]) != part["size"]

@@ -1,4 +1,4 @@
-"""Ansible module: replaces the manifests of one control plane's static pods while its kubelet stands still.
+"""Ansible module: replaces a control plane's static pods while its kubelet stands still.
 
 A kubelet that sees a static pod's manifest change waits 10 to 15 s before it starts the successor,
 and deletes the mirror pod through the very API server that is being replaced. Here it sees neither:
@@ -133,7 +133,7 @@ def missing_images(staged: Path, names: list[str]) -> list[str]:
 
 
 def place(source: Path, names: list[str], scratch: Path) -> None:
-    """Rename manifests into place, each in one step, etcd and the API server before those that depend on them."""
+    """Rename manifests into place, each in one step, etcd and the API server first."""
     for name in names:
         temporary = scratch / f"{name}.yaml.placing"
         shutil.copyfile(source / f"{name}.yaml", temporary)
@@ -163,7 +163,7 @@ def without_flag(text: str, flag: str) -> str:
 
 
 def stage_flags(staged: Path, flags: Path) -> None:
-    """Stage the kubelet's flags where the staged kubelet refuses one that kubeadm would take out after the swap."""
+    """Stage the kubelet's flags where the staged kubelet refuses one of them."""
     program = staged / "kubelet"
     text = flags.read_text(encoding="utf-8") if program.exists() and flags.exists() else ""
     staged_text = text
@@ -188,7 +188,7 @@ def knows(kubelet: Path, flag: str) -> bool:
 
 
 def swap(source: Path, names: list[str], scratch: Path, grace: float, kubelet: Path) -> None:
-    """Stop kubelet and static pods, place manifests, the kubelet's flags and its program if they are there, start it.
+    """Stop kubelet and static pods, place what is staged, start the kubelet.
 
     etcd ends last, so that the API server can answer what it has begun; the kubelet's program is
     placed last, so that it is never newer than the API server's manifest, and never finds a flag

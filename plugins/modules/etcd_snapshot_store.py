@@ -1,4 +1,4 @@
-"""Ansible module: stores a fetched snapshot and its metadata on the controller, and removes old ones."""
+"""Ansible module: stores a fetched snapshot with its metadata, and removes old ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ansible module: takes servers out of this node's haproxy, or puts them back, through the runtime socket."""
+"""Ansible module: drains or enables servers in haproxy through its runtime socket."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def ask(path: str, command: str) -> str:
 def servers(state: str, names: list[str]) -> list[dict[str, int | str]]:
     r"""Rows of ``show servers state`` about some servers.
 
-    >>> text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n3 api 1 cp1 10.0.0.1 2 0\n"
+    >>> header = "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state"
+    >>> text = f"1\n{header}\n3 api 1 cp1 10.0.0.1 2 0\n"
     >>> servers(text, ["cp1"])
     [{'backend': 'api', 'server': 'cp1', 'operation': 2, 'admin': 0}]
     """

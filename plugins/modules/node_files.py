@@ -1,4 +1,4 @@
-"""Ansible module: puts several small files on a node, and has the services run that read them, in one task."""
+"""Ansible module: writes small files and restarts the services that read them, in one task."""
 
 from __future__ import annotations
 

@@ -73,15 +73,16 @@ PARTS = STATE / "parts.json"
 PACKAGES = STATE / "packages.json"
 SWAP_MARK = re.compile(r"^#kubedrill# ", re.MULTILINE)
 TRACES = (
-    "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf", "/etc/cni/net.d/10-containerd-net.conflist",
-    "/var/lib/etcd", "/var/lib/kubelet", "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending",
-    "/var/log/pods", "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel", "/run/kubedrill",
-    "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd",
+    "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf",
+    "/etc/cni/net.d/10-containerd-net.conflist", "/var/lib/etcd", "/var/lib/kubelet",
+    "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending", "/var/log/pods",
+    "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel",
+    "/run/kubedrill", "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd",
     "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
 )  # fmt: skip
 EMPTIED = (
-    "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin", "/opt/cni",
-    "/root/.kube", "/run/netns",
+    "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin",
+    "/opt/cni", "/root/.kube", "/run/netns",
 )  # fmt: skip
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46]|service-network)$")
@@ -156,7 +157,7 @@ class Reset:
                 self._chains(table)
 
     def _only_ours(self, table: str) -> bool:
-        """Whether an iptables table has no chain of anyone but the kubelet, kube-proxy and flannel."""
+        """Whether an iptables table has chains of kubelet, kube-proxy and flannel only."""
         chains = re.findall(
             r"^\s*chain (\S+) ", self.run("nft", "list", "table", *table.split()), re.MULTILINE
         )
@@ -314,8 +315,8 @@ def main() -> None:
     )
     for step in whole if member else (reset.units_stopped, reset.files_restored, reset.units):
         step()
-    # The record goes last: a reset that is interrupted before this line starts again with all that it must
-    # know.
+    # The record goes last: a reset that is interrupted before this line starts again with all that
+    # it must know.
     shutil.rmtree(STATE)
     module.exit_json(changed=True, removed=reset.removed, packages=packages)
 

@@ -64,7 +64,9 @@ def output(*argv: str) -> str:
 def answers(url: str, context: ssl.SSLContext | None = None) -> int:
     """HTTP status of a GET, or 0."""
     try:
-        with urllib.request.urlopen(url, timeout=3, context=context) as reply:  # noqa: S310  (callers pass fixed loopback URLs)
+        with urllib.request.urlopen(  # noqa: S310 - callers pass fixed loopback URLs
+            url, timeout=3, context=context
+        ) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -78,8 +78,8 @@ def checksum_problems(metadata: Metadata) -> list[str]:
         return []
     return [
         (
-            f"its sha256 is {digest.hexdigest()}, expected {metadata['sha256']}: it was cut or changed "
-            f"since it was saved"
+            f"its sha256 is {digest.hexdigest()}, expected {metadata['sha256']}: it was cut or "
+            "changed since it was saved"
         )
     ]
 
@@ -106,8 +106,8 @@ def choose(directory: Path, path: str, cluster: str, version: str) -> tuple[Meta
     if not snapshots:
         return {}, [
             (
-                f"there is no etcd snapshot in {directory}, where playbooks/upgrade.yml saves them: "
-                f"{HOW}"
+                f"there is no etcd snapshot in {directory}, where playbooks/upgrade.yml saves "
+                f"them: {HOW}"
             )
         ]
     problems = [

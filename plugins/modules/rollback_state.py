@@ -37,7 +37,7 @@ ETCD_DATA = Path("/var/lib/etcd")  # kubeadm's default, where no manifest names 
 
 
 def version_of(program: Path) -> str:
-    """Version of a kubelet's program without v, also of one that was replaced on the disk since it started."""
+    """Version of a kubelet's program without v, also of one replaced since it started."""
     return run([str(program), "--version"]).strip().rpartition(" v")[2]
 
 

@@ -76,7 +76,7 @@ class Step:
         self.params, self.files = params, files
 
     def begin(self) -> bool:
-        """Write down what the rollback is to, and keep the older manifests where nothing overwrites them."""
+        """Begin the journal, and copy the older manifests where nothing overwrites them."""
         known = self.files.journal() or {}
         if "stopped" in known:
             return False
@@ -209,7 +209,7 @@ class Step:
         return True
 
     def finish(self) -> bool:
-        """Remove what was kept: from here on there is no way back to the data that were replaced."""
+        """Remove backups: the data that were replaced cannot come back after this."""
         data = self.files.etcd().get("data")
         if data:
             remove(Path(data) / REPLACED)
