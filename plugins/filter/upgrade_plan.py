@@ -91,6 +91,32 @@ def _skew(cluster: State, version: str) -> list[str]:
     return mistakes
 
 
+def upgraded_api_servers(cluster: State, version: str) -> list[str]:
+    """Control planes whose API server runs the new version."""
+    return [name for name, running in cluster["api_servers"].items() if running == version]
+
+
+def finished_control_planes(cluster: State, version: str) -> list[str]:
+    """Control planes on which nothing is left to do."""
+    return [
+        name
+        for name in upgraded_api_servers(cluster, version)
+        if (node := cluster["nodes"].get(name))
+        and node["control_plane"]
+        and node["kubelet"] == version
+        and not node["upgrading_to"]
+    ]
+
+
+def peer_addresses(cluster: State, node: str) -> list[str]:
+    """Addresses of the other control planes."""
+    return [
+        state["address"]
+        for name, state in cluster["nodes"].items()
+        if state["control_plane"] and name != node
+    ]
+
+
 class FilterModule:
     """Filters of the role."""
 
@@ -98,6 +124,9 @@ class FilterModule:
         """Map filter names to functions."""
         return {
             "upgrade_plan_lines": plan_lines,
+            "upgrade_finished_control_planes": finished_control_planes,
             "upgrade_is_done": is_done,
+            "upgrade_peer_addresses": peer_addresses,
+            "upgrade_upgraded_api_servers": upgraded_api_servers,
             "upgrade_refusals": refusals,
         }

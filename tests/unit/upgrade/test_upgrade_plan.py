@@ -49,6 +49,18 @@ def test_a_node_that_a_killed_run_left_is_not_done(plan: ModuleType) -> None:
     assert not plan.is_done({**done, "kubelet": "1.35.4"}, node_state("1.36.3"), "1.36.3")
 
 
+def test_control_planes_that_are_done_and_the_peers_of_one(plan: ModuleType) -> None:
+    cluster = cluster_state(cp1="1.36.3", cp2="1.36.3", w1="1.36.3")
+    for number, (name, node) in enumerate(cluster["nodes"].items(), 11):
+        node |= {"control_plane": name.startswith("cp"), "address": f"10.0.0.{number}"}
+    cluster["nodes"]["cp2"]["upgrading_to"] = "1.36.3"
+    assert plan.upgraded_api_servers(cluster, "1.36.3") == ["cp1", "cp2"]
+    assert plan.finished_control_planes(cluster, "1.36.3") == ["cp1"], "cp2 was interrupted"
+    cluster["nodes"]["cp1"]["kubelet"] = "1.35.4"
+    assert plan.finished_control_planes(cluster, "1.36.3") == []
+    assert plan.peer_addresses(cluster, "cp2") == ["10.0.0.11", "10.0.0.13"]
+
+
 @pytest.mark.parametrize(
     ("kubelets", "target", "expected"),
     [
