@@ -93,7 +93,7 @@ def agents(api: ClusterApi, namespace: str, agent_code: None) -> Agents:  # noqa
 
 @pytest.fixture(scope="module")
 def status(api: ClusterApi, settings: Settings) -> OrdersStatus:
-    found = OrderService(api, settings).status()
-    if found is None:
+    status = OrderService(api, settings).status()
+    if status is None:
         pytest.skip("the order service is not deployed here: kubedrill app deploy")
-    return found
+    return status

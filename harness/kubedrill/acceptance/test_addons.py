@@ -37,7 +37,7 @@ def served(ask: Callable[[], Any]) -> list[Any]:
 
 
 def test_metrics_server_has_figures_of_every_node(api: ClusterApi, inventory: Inventory) -> None:
-    def lacks() -> str | None:
+    def find_problem() -> str | None:
         items = served(
             lambda: api.custom.list_cluster_custom_object("metrics.k8s.io", "v1beta1", "nodes")
         )
@@ -46,16 +46,16 @@ def test_metrics_server_has_figures_of_every_node(api: ClusterApi, inventory: In
         }
         return f"no figures of {', '.join(sorted(missing))}" if missing else None
 
-    api.wait("metrics of every node", lacks, setting="metrics", poll_s=1)
+    api.wait("metrics of every node", find_problem, setting="metrics", poll_s=1)
 
 
 def test_metrics_server_has_figures_of_pods(api: ClusterApi, agents: Any) -> None:
-    def lacks() -> str | None:
+    def find_problem() -> str | None:
         listed = api.custom.list_namespaced_custom_object
         items = served(lambda: listed("metrics.k8s.io", "v1beta1", agents.namespace, "pods"))
         return None if items else "no figures of any pod"
 
-    api.wait("metrics of pods", lacks, setting="metrics", poll_s=1)
+    api.wait("metrics of pods", find_problem, setting="metrics", poll_s=1)
 
 
 def test_each_api_server_serves_the_metrics_api(
@@ -69,7 +69,7 @@ def test_each_api_server_serves_the_metrics_api(
         f"https://{control_plane.address}:6443",
     ]
 
-    def lacks() -> str | None:
+    def find_problem() -> str | None:
         answer = hosts.read(
             control_plane,
             [*kubectl, "get", "--raw", "/apis/metrics.k8s.io/v1beta1/nodes"],
@@ -77,7 +77,7 @@ def test_each_api_server_serves_the_metrics_api(
         )
         return None if answer.ok else answer.stderr.strip()
 
-    api.wait(f"the metrics API of {control_plane.name}", lacks, setting="metrics", poll_s=1)
+    api.wait(f"the metrics API of {control_plane.name}", find_problem, setting="metrics", poll_s=1)
 
 
 def test_api_servers_trust_only_the_metrics_server_s_own_certificate(
@@ -95,12 +95,12 @@ def test_api_servers_trust_only_the_metrics_server_s_own_certificate(
 
 def test_there_is_one_default_storage_class(api: ClusterApi) -> None:
     mark = "storageclass.kubernetes.io/is-default-class"
-    found = [
+    result = [
         c.metadata.name
         for c in api.storage.list_storage_class().items
         if (c.metadata.annotations or {}).get(mark) == "true"
     ]
-    assert len(found) == 1
+    assert len(result) == 1
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_claim_is_bound_and_its_data_outlives_the_pod(
     agents.ask(first, "/write", path="/data/kept", text="42")
     api.core.delete_namespaced_pod(first.metadata.name, namespace)
 
-    def lacks() -> str | None:
+    def find_problem() -> str | None:
         ready = [
             pod.metadata.name
             for pod in agents.pods("writer")
@@ -160,5 +160,5 @@ def test_a_claim_is_bound_and_its_data_outlives_the_pod(
         ]
         return None if ready else "no new pod is ready"
 
-    api.wait("a new pod with the volume", lacks, setting="pods_ready")
+    api.wait("a new pod with the volume", find_problem, setting="pods_ready")
     assert agents.ask(agents.pods("writer")[0], "/read", path="/data/kept") == "42"

@@ -62,9 +62,9 @@ def test_it_answers_on_every_node_and_on_the_virtual_address(
     port = app.endpoints().node_port.rstrip("/").rpartition(":")[2]
     pods = {}
     for address in [inventory.endpoint_address, *(node.address for node in inventory.nodes)]:
-        said = get(f"http://{address}:{port}/")
-        assert said["greeting"]
-        pods[said["pod"]] = said["node"]
+        output = get(f"http://{address}:{port}/")
+        assert output["greeting"]
+        pods[output["pod"]] = output["node"]
     status = app.status()
     assert status is not None
     assert pods.items() <= status.nodes.items()
@@ -80,8 +80,8 @@ def test_each_pod_says_its_version(app: SampleApp, api: ClusterApi) -> None:
 
 
 def test_grpc_gives_the_same_greeting(app: SampleApp) -> None:
-    said, http = app.greet_grpc(), get(app.endpoints().node_port)
-    assert (said.greeting, said.version) == (http["greeting"], http["version"])
+    output, http = app.greet_grpc(), get(app.endpoints().node_port)
+    assert (output.greeting, output.version) == (http["greeting"], http["version"])
 
 
 def test_a_changed_configmap_changes_the_greeting_without_a_restart(
@@ -111,14 +111,14 @@ def _greet_with(api: ClusterApi, app: SampleApp, greeting: str) -> None:
         stamp = {"metadata": {"annotations": {"kubedrill/greeting": str(len(greeting))}}}
         api.core.patch_namespaced_pod(pod.metadata.name, app.namespace, stamp)
 
-    def lacks() -> str | None:
-        said = {
+    def find_problem() -> str | None:
+        output = {
             json.loads(api.pod_get(app.namespace, pod.metadata.name))["greeting"]
             for pod in ready_pods(api)
         }
-        return None if said == {greeting} else f"pods say {sorted(said)}"
+        return None if output == {greeting} else f"pods say {sorted(output)}"
 
-    api.wait(f"all pods to say {greeting!r}", lacks, setting="pods_ready")
+    api.wait(f"all pods to say {greeting!r}", find_problem, setting="pods_ready")
 
 
 def test_the_token_is_mounted_and_shown_to_nobody(app: SampleApp, api: ClusterApi) -> None:
@@ -139,8 +139,8 @@ def test_the_token_is_mounted_and_shown_to_nobody(app: SampleApp, api: ClusterAp
 
 
 def test_its_services_have_every_ready_pod_behind_them(app: SampleApp, api: ClusterApi) -> None:
-    wanted = {pod.status.pod_ip for pod in ready_pods(api)}
-    assert len(wanted) == 3
+    expected = {pod.status.pod_ip for pod in ready_pods(api)}
+    assert len(expected) == 3
     services = api.core.list_namespaced_service(app.namespace).items
     assert len(services) >= 2
     for service in services:
@@ -149,20 +149,20 @@ def test_its_services_have_every_ready_pod_behind_them(app: SampleApp, api: Clus
             app.namespace, label_selector=selector
         ).items
         ready = {e.addresses[0] for s in slices for e in s.endpoints or [] if e.conditions.ready}
-        assert ready == wanted, service.metadata.name
+        assert ready == expected, service.metadata.name
 
 
 def test_its_budget_lets_one_pod_go_at_a_time(app: SampleApp, api: ClusterApi) -> None:
-    def lacks() -> str | None:
+    def find_problem() -> str | None:
         status = api.policy.read_namespaced_pod_disruption_budget(app.name, app.namespace).status
-        found = (status.current_healthy, status.desired_healthy, status.disruptions_allowed)
+        result = (status.current_healthy, status.desired_healthy, status.disruptions_allowed)
         return (
             None
-            if found == (3, 2, 1)
-            else f"healthy, desired, allowed are {found}, expected (3, 2, 1)"
+            if result == (3, 2, 1)
+            else f"healthy, desired, allowed are {result}, expected (3, 2, 1)"
         )
 
-    api.wait("the disruption budget", lacks, setting="pods_ready")
+    api.wait("the disruption budget", find_problem, setting="pods_ready")
 
 
 def test_it_survives_a_pod_s_end_and_drains_before_it_goes(app: SampleApp, api: ClusterApi) -> None:

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.cluster
 
 def test_the_cluster_is_healthy(api: ClusterApi, hosts: Hosts, inventory: Inventory) -> None:
     def problems() -> bool | Waiting:
-        found = find_problems(api, hosts, inventory)
-        return Waiting("; ".join(found)) if found else True
+        result = find_problems(api, hosts, inventory)
+        return Waiting("; ".join(result)) if result else True
 
     seconds = api.settings.timeouts.steady
     assert wait_for("the cluster to be healthy", problems, seconds=seconds, setting="steady")
@@ -31,8 +31,8 @@ def test_the_cluster_is_healthy(api: ClusterApi, hosts: Hosts, inventory: Invent
 def test_every_node_of_the_inventory_is_registered_at_the_asked_version(
     api: ClusterApi, inventory: Inventory, version: str
 ) -> None:
-    found = {node.metadata.name: node.status.node_info.kubelet_version for node in api.nodes()}
-    assert found == {node.name: version for node in inventory.nodes}
+    result = {node.metadata.name: node.status.node_info.kubelet_version for node in api.nodes()}
+    assert result == {node.name: version for node in inventory.nodes}
 
 
 def test_kube_proxy_and_the_control_plane_have_the_asked_version(
@@ -54,10 +54,10 @@ def test_the_api_server_behind_the_virtual_address_has_the_asked_version(
 
 def test_nodes_use_the_addresses_of_the_inventory(api: ClusterApi, inventory: Inventory) -> None:
     for node in api.nodes():
-        found = [
+        result = [
             address.address for address in node.status.addresses if address.type == "InternalIP"
         ]
-        assert found == [inventory.node(node.metadata.name).address]
+        assert result == [inventory.node(node.metadata.name).address]
 
 
 def test_workers_take_pods_and_control_planes_do_not(api: ClusterApi, inventory: Inventory) -> None:

@@ -35,8 +35,8 @@ def test_a_pod_on_each_node_reaches_the_pod_on_each_other_node(agents: Any) -> N
     pods = agents.pods()
     for source in pods:
         for target in pods:
-            said = agents.ask(source, "/fetch", url=f"http://{target.status.pod_ip}:8080/id")
-            assert f'"{target.metadata.name}"' in said, (
+            output = agents.ask(source, "/fetch", url=f"http://{target.status.pod_ip}:8080/id")
+            assert f'"{target.metadata.name}"' in output, (
                 f"{source.spec.node_name} to {target.spec.node_name}"
             )
 

@@ -102,9 +102,9 @@ def _conclude(cycles: Cycles, tell: Callable[[str, str], None]) -> None:
     if cycles.current is None:
         return  # refused before it began
     try:
-        runs = read_runs(cycles.own)
+        runs = read_runs(cycles.plan_settings)
         tell("site", str(write_site(runs, cycles.reports / "site", cycles.reports)))
-        tell("notify", tell_cycle(cycles.current.folder, runs, cycles.own.notify))
+        tell("notify", tell_cycle(cycles.current.folder, runs, cycles.plan_settings.notify))
     except (KubedrillError, OSError) as error:
         tell("notify", str(error))
 
@@ -133,7 +133,7 @@ def _show_cells(cells: list[Cell]) -> None:
 def _show_result(state: CycleState, console: Console) -> None:
     for cell in state.cells:
         verdict = cell.verdict.value if cell.verdict else "not begun"
-        line = f"{cell.key}: {cell.reason}{'; its cluster was kept' if cell.kept else ''}"
+        line = f"{cell.key}: {cell.reason}{'; its cluster was kept' if cell.cluster_kept else ''}"
         if cell.verdict:
             console.print(verdict_line(cell.verdict, cell.key, cell.reason), soft_wrap=True)
         else:

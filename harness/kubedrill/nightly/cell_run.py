@@ -138,12 +138,12 @@ class CellRun:
         )
         new = [folder for folder in self._runs() if folder not in known]
         finish_runs(new, self.settings, lambda text: self.bench.tell(self.cell.key, text))
-        found = [verdict_of(folder) for folder in new] or [
+        verdicts = [verdict_of(folder) for folder in new] or [
             (VerdictKind.ABORTED, self.state.parts[-1].reason)
         ]
         part = self.state.parts[-1]
-        part.verdict = VerdictKind.worst([kind_ for kind_, _ in found])
-        why = "; ".join(reason for _, reason in found if reason)
+        part.verdict = VerdictKind.worst([kind_ for kind_, _ in verdicts])
+        why = "; ".join(reason for _, reason in verdicts if reason)
         if ended.result == "time limit":
             part.verdict, why = VerdictKind.ABORTED, f"{part.reason}{'; ' if why else ''}{why}"
         part.reason = why
@@ -168,9 +168,9 @@ class CellRun:
             [*arguments, "--config", str(self._config("up", ""))],
         )
         part = self.state.parts[-1]
-        found = found_in(self.bench.store.folder / part.log)
-        if found is not None and ended.result != "time limit":
-            part.result, part.reason = "ok", found
+        actual = found_in(self.bench.store.folder / part.log)
+        if actual is not None and ended.result != "time limit":
+            part.result, part.reason = "ok", actual
             self.bench.store.save()
 
     def _part(self, name: str, kind: str, arguments: list[str]) -> Ended:
@@ -207,12 +207,12 @@ class CellRun:
         Raises:
             DiskFull: less is free than the plan wants.
         """
-        wanted = self.bench.plan.min_free_gb
+        least = self.bench.plan.min_free_gb
         for place in dict.fromkeys((self.bench.reports, state_folder())):
             free = shutil.disk_usage(place).free / 1e9
-            if free < wanted:
+            if free < least:
                 raise DiskFull(
-                    f"{place} has {free:.1f} GB free, the plan wants {wanted:g} (min_free_gb): the cycle stops, what "
+                    f"{place} has {free:.1f} GB free, the plan wants {least:g} (min_free_gb): the cycle stops, what "
                     "was recorded is intact. Make room, then run the same command again: it goes on."
                 )
 
@@ -233,7 +233,7 @@ class CellRun:
         if not passed and self.state.parts:
             self._collect()
         if self.bench.plan.keep_on_failure and not passed and self.state.parts:
-            self.state.kept = True
+            self.state.cluster_kept = True
         else:
             self.clean()
         self.state.phase = "done"
@@ -268,7 +268,7 @@ class CellRun:
             (round(ended.seconds, 1), ended.result) if ended else (0.0, "ok")
         )
         part.reason = f"not taken away: {left}" if left else ""
-        self.state.left, self.state.kept = left, False
+        self.state.left, self.state.cluster_kept = left, False
         self.bench.store.save()
 
     def interrupted(self, why: str, attempts: int) -> None:

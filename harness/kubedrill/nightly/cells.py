@@ -71,7 +71,7 @@ def cells_of(plan: Plan) -> list[Cell]:
         ConfigErrors: none is left.
     """
     drills = plan.drills
-    found = {
+    matching = {
         cell.key: cell
         for topology in plan.topologies
         for versions in plan.versions
@@ -81,18 +81,18 @@ def cells_of(plan: Plan) -> list[Cell]:
         ]
         if not any(_matches(cell, without) for without in plan.skip)
     }
-    if not found:
+    if not matching:
         raise ConfigErrors("the plan", ["skip leaves no cell; expected one at least"])
-    idle = [cell.key for cell in found.values() if not (cell.before or cell.during)]
+    idle = [cell.key for cell in matching.values() if not (cell.before or cell.during)]
     if idle:
         why = "one version and no drills.before: nothing would be drilled; add drills or a version to upgrade to"
         raise ConfigErrors("the plan", [f"{key}: {why}" for key in idle])
-    return list(found.values())
+    return list(matching.values())
 
 
 def _matches(cell: Cell, without: Without) -> bool:
-    wanted = (without.topology, without.versions, without.during)
+    excluded = (without.topology, without.versions, without.during)
     return all(
         not want or want == has
-        for want, has in zip(wanted, (cell.topology, cell.versions, cell.during), strict=True)
+        for want, has in zip(excluded, (cell.topology, cell.versions, cell.during), strict=True)
     )

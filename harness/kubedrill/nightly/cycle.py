@@ -55,10 +55,10 @@ class Cycles:
     @property
     def reports(self) -> Path:
         """Where runs are, absolute."""
-        return self.own.reports_dir.absolute()
+        return self.plan_settings.reports_dir.absolute()
 
     @property
-    def own(self) -> Settings:
+    def plan_settings(self) -> Settings:
         """The plan's configuration."""
         return self._load(self.plan.config)
 
@@ -106,7 +106,7 @@ class Cycles:
                 store = Store(folder, read_state(folder))
                 end_marked(store.state.cycle, self.plan.limits.heal)
                 for state in store.state.cells:
-                    if state.phase == "running" or state.kept or state.left:
+                    if state.phase == "running" or state.cluster_kept or state.left:
                         self.tell(state.key, f"{store.state.cycle}: taking {state.cluster} away")
                         self._cell(store, state).clean()
                         state.phase = "pending" if state.phase == "running" else state.phase
@@ -116,17 +116,17 @@ class Cycles:
 
     def _begin(self) -> Store:
         now = datetime.now(UTC)
-        own = secrets.token_hex(
+        identity = secrets.token_hex(
             2
         )  # two users' cycles may begin in the same second, on nodes of one Docker daemon
-        cycle = f"{now:%Y%m%dT%H%M%SZ}-{own}"
+        cycle = f"{now:%Y%m%dT%H%M%SZ}-{identity}"
         cells = [
             CellState(
                 key=cell.key,
                 topology=cell.topology,
                 versions=cell.versions,
                 during=cell.during,
-                cluster=f"{self.plan.name}-{now:%m%d%H%M}{own}-{number:02}",
+                cluster=f"{self.plan.name}-{now:%m%d%H%M}{identity}-{number:02}",
             )
             for number, cell in enumerate(cells_of(self.plan), 1)
         ]
@@ -147,7 +147,7 @@ class Cycles:
         unfinished = [
             folder for folder in all_cycles(self.reports / FOLDER) if not read_state(folder).ended
         ]
-        found = None
+        latest = None
         for folder in unfinished:
             store = Store(folder, read_state(folder))
             self.tell(store.state.cycle, "was cut off: ending what is left of it")
@@ -162,9 +162,9 @@ class Cycles:
                 store.state.ended, store.state.outcome = _now(), why
                 self.tell(store.state.cycle, why)
             else:
-                found = store
+                latest = store
             store.save()
-        return found
+        return latest
 
     def _unfit(self, state: CycleState) -> str:
         """Why a cut cycle is not continued; "": it is."""
@@ -207,7 +207,7 @@ class Cycles:
     def _taken(self) -> set[str]:
         """Networks of clusters that stand: kept ones, and what could not be taken away."""
         states = [read_state(folder) for folder in all_cycles(self.reports / FOLDER)]
-        return {cell.network for state in states for cell in state.cells if cell.kept or cell.left}
+        return {cell.network for state in states for cell in state.cells if cell.cluster_kept or cell.left}
 
     def _interrupted(self, store: Store) -> None:
         for state in store.state.cells:

@@ -29,7 +29,7 @@ _ENDPOINT, _PLANES_FROM, _WORKERS_FROM = 10, 11, 21
 and of the first worker, as in inventories/local."""
 
 
-def free_network(wanted: str, taken: set[str], routes: str) -> str:
+def free_network(preferred: str, taken: set[str], routes: str) -> str:
     """Choose a /24 that no kept cluster and no interface of this host has.
 
     >>> free_network("172.31.96.0/20", {"172.31.96.0/24"}, "Iface ...")
@@ -38,11 +38,11 @@ def free_network(wanted: str, taken: set[str], routes: str) -> str:
     Raises:
         StepFailed: all are taken.
     """
-    for network in ipaddress.IPv4Network(wanted).subnets(new_prefix=24):
+    for network in ipaddress.IPv4Network(preferred).subnets(new_prefix=24):
         if str(network) not in taken and not overlapping(routes, str(network)):
             return str(network)
     raise StepFailed(
-        f"every network of {wanted} is in use, by clusters that were kept ({', '.join(sorted(taken)) or 'none'}) or by "
+        f"every network of {preferred} is in use, by clusters that were kept ({', '.join(sorted(taken)) or 'none'}) or by "
         "interfaces of this host: take kept clusters away (kubedrill nightly --clean), or give the plan other networks"
     )
 

@@ -108,12 +108,12 @@ def end_marked(mark: str, heal_s: float = 0.0) -> int:
     With ``heal_s`` they are asked first and get as long to heal. Daemons that serve other clusters
     too are left alone.
     """
-    found = _marked(mark)
+    processes = _marked(mark)
     if heal_s:
-        for process in found:
+        for process in processes:
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGINT)
-        psutil.wait_procs(found, timeout=heal_s)
+        psutil.wait_procs(processes, timeout=heal_s)
     deadline = time.monotonic() + _KILLED_S
     while left := _marked(mark):
         if (
@@ -124,7 +124,7 @@ def end_marked(mark: str, heal_s: float = 0.0) -> int:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(left, timeout=1)
-    return len(found)
+    return len(processes)
 
 
 def _marked(mark: str) -> list[psutil.Process]:
@@ -133,7 +133,7 @@ def _marked(mark: str) -> list[psutil.Process]:
 
 def _belongs(process: psutil.Process, mark: str) -> bool:
     try:
-        found = process.environ().get(MARK, "")
+        value = process.environ().get(MARK, "")
         name = process.name()
         alive = process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
@@ -142,7 +142,7 @@ def _belongs(process: psutil.Process, mark: str) -> bool:
         alive
         and name not in _NOT_OURS
         and process.pid != os.getpid()
-        and (found == mark or found.startswith(f"{mark}/"))
+        and (value == mark or value.startswith(f"{mark}/"))
     )
 
 

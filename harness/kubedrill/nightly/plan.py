@@ -47,10 +47,10 @@ def seconds(text: Any) -> Any:
         raise ValueError("expected a duration such as 90s, 15m or 2h")  # noqa: TRY004 - pydantic lists ValueErrors
     if isinstance(text, int):
         return text
-    found = _DURATION.fullmatch(text.strip())
-    if not found or not any(found.groups()):
+    match = _DURATION.fullmatch(text.strip())
+    if not match or not any(match.groups()):
         raise ValueError("expected a duration such as 90s, 15m or 2h")
-    hours, minutes, rest = (int(part or 0) for part in found.groups())
+    hours, minutes, rest = (int(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + rest
 
 
@@ -286,7 +286,7 @@ def load_plan(path: Path, available: set[str]) -> Plan:
     try:
         plan = Plan.model_validate(_text_keys(document.data))
     except ValidationError as error:
-        mistakes += _all_told(error, document)
+        mistakes += _mistakes_of(error, document)
     mistakes += _useless_skips(plan, document) if plan else []
     if mistakes or plan is None:
         raise ConfigErrors(
@@ -302,12 +302,12 @@ def _text_keys(data: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _all_told(error: ValidationError, document: Document) -> list[tuple[int, str]]:
+def _mistakes_of(error: ValidationError, document: Document) -> list[tuple[int, str]]:
     """Each mistake once: a list whose entries are wrong is not told to be too short as well."""
     items = error.errors()
     places = [item["loc"] for item in items]
     return [
-        _told(item, document)
+        _mistake(item, document)
         for item in items
         if not any(
             place != item["loc"] and place[: len(item["loc"])] == item["loc"] for place in places
@@ -315,7 +315,7 @@ def _all_told(error: ValidationError, document: Document) -> list[tuple[int, str
     ]
 
 
-def _told(item: Any, document: Document) -> tuple[int, str]:
+def _mistake(item: Any, document: Document) -> tuple[int, str]:
     place: Place = tuple(part for part in item["loc"] if part != "[key]")
     name = ".".join(str(part) for part in place)
     if item["type"] == "missing":
@@ -346,7 +346,7 @@ def _known(place: Place) -> list[str]:
 
 
 def _missing_bundles(document: Document, available: set[str]) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
+    mistakes: list[tuple[int, str]] = []
     paths = document.data.get("versions")
     for number, path in enumerate(paths if isinstance(paths, list) else []):
         versions = [
@@ -354,7 +354,7 @@ def _missing_bundles(document: Document, available: set[str]) -> list[tuple[int,
             for v in (steps(path) if isinstance(path, str | list) else ())
             if _VERSION.fullmatch(v)
         ]
-        found += [
+        mistakes += [
             (
                 document.line(("versions", number)),
                 f"Kubernetes {version} has no bundle and none can be built; there is: {', '.join(sorted(available))}",
@@ -362,7 +362,7 @@ def _missing_bundles(document: Document, available: set[str]) -> list[tuple[int,
             for version in versions
             if version not in available
         ]
-    return found
+    return mistakes
 
 
 def _missing_files(document: Document, path: Path) -> list[tuple[int, str]]:
@@ -374,7 +374,7 @@ def _missing_files(document: Document, path: Path) -> list[tuple[int, str]]:
             if isinstance(shape, dict) and "config" in shape
             else []
         )
-    found = []
+    mistakes = []
     for place in places:
         value: Any = _text_keys(document.data)
         for part in place:
@@ -382,25 +382,25 @@ def _missing_files(document: Document, path: Path) -> list[tuple[int, str]]:
             if value is None:
                 break
         if isinstance(value, str) and value and not (path.parent / value).is_file():
-            found.append(
+            mistakes.append(
                 (
                     document.line(place),
                     f"{'.'.join(map(str, place))}: no such file: {path.parent / value}",
                 )
             )
-    return found
+    return mistakes
 
 
 def _useless_skips(plan: Plan, document: Document) -> list[tuple[int, str]]:
-    found = []
+    mistakes = []
     for number, entry in enumerate(plan.skip):
         line = document.line(("skip", number))
         if entry.topology and entry.topology not in plan.topologies:
-            found.append((line, f"skip.{number}: topology {entry.topology} is not in the plan"))
+            mistakes.append((line, f"skip.{number}: topology {entry.topology} is not in the plan"))
         if entry.versions and entry.versions not in plan.versions:
-            found.append(
+            mistakes.append(
                 (line, f"skip.{number}: versions {' → '.join(entry.versions)} are not in the plan")
             )
         if entry.during and entry.during not in plan.drills.during:
-            found.append((line, f"skip.{number}: {entry.during} is not in drills.during"))
-    return found
+            mistakes.append((line, f"skip.{number}: {entry.during} is not in drills.during"))
+    return mistakes

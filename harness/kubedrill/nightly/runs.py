@@ -85,7 +85,7 @@ def found_in(log: Path) -> str | None:
         text = log.read_text(encoding="utf-8")
         data: dict[str, Any] = json.loads(text[text.index("{\n") :])
         serious = [f for f in data["findings"] if f["severity"] in {"blocker", "unknown"}]
-        told = "; ".join(f"{f['subject']}: {f['found']}" for f in serious)
-        return f"{data['verdict']}{f' ({told})' if told else ''}"
+        reasons = "; ".join(f"{f['subject']}: {f['found']}" for f in serious)
+        return f"{data['verdict']}{f' ({reasons})' if reasons else ''}"
     except (OSError, ValueError, KeyError, TypeError):
         return None

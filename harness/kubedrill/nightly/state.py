@@ -9,7 +9,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from kubedrill.base.errors import Unsafe, UsageError
 from kubedrill.base.model import VerdictKind
@@ -69,7 +69,7 @@ class CellState(_State):
     parts: list[PartState] = []
     runs: list[str] = []
     interruptions: list[str] = []
-    kept: bool = False
+    cluster_kept: bool = Field(default=False, validation_alias=AliasChoices("cluster_kept", "kept"))
     left: str = ""
     artefacts: str = ""
 

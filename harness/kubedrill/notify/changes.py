@@ -35,8 +35,8 @@ class News:
 
 def news_of(cycle: CycleState, earlier: Sequence[CycleState], runs: Sequence[RunDocument]) -> News:
     """Compare a cycle with earlier ones of its plan, the oldest first, and the history with and without its runs."""
-    own = {run for cell in cycle.cells for run in cell.runs}
-    known = _worse([run for run in runs if run.run not in own])
+    its_runs = {run for cell in cycle.cells for run in cell.runs}
+    known = _worse([run for run in runs if run.run not in its_runs])
     named = {text.split(": ")[0] for text in known}
     worse = [text for text in _worse(runs) if text.split(": ")[0] not in named]
     stopped = "" if cycle.ended or not cycle.stopped else cycle.stopped[-1]

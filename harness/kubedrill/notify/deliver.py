@@ -29,12 +29,12 @@ def find_cycle(root: Path, name: str) -> Path:
         UsageError: there is none; lists the newest.
     """
     known = [folder.name for folder in all_cycles(root)]
-    wanted = known[-1] if name == "latest" and known else name
-    if wanted not in known:
+    chosen = known[-1] if name == "latest" and known else name
+    if chosen not in known:
         raise UsageError(
             f"no cycle {name!r} in {root}; there are: {', '.join(known[-5:]) or 'none; run kubedrill nightly'}"
         )
-    return root / wanted
+    return root / chosen
 
 
 def tell_cycle(

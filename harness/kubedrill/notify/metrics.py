@@ -35,8 +35,8 @@ def registry_of(cycle: CycleState, runs: Iterable[RunDocument]) -> CollectorRegi
     """The cycle's metrics; ``runs`` are the history's, of which its own are taken."""
     registry = CollectorRegistry()
     _cells(cycle, registry)
-    own = {run for cell in cycle.cells for run in cell.runs}
-    _outages(cycle.plan, [run for run in runs if run.run in own], registry)
+    its_runs = {run for cell in cycle.cells for run in cell.runs}
+    _outages(cycle.plan, [run for run in runs if run.run in its_runs], registry)
     began = Gauge(
         "kubedrill_cycle_start_time_seconds", "When the cycle began.", ["plan"], registry=registry
     )

@@ -26,18 +26,18 @@ def read_urls(file: Path | None) -> list[str]:
         UsageError: the file cannot be read, or others than its owner can read it too.
         ConfigErrors: some are no URLs that Apprise knows; told by their number.
     """
-    found = [
+    errors = [
         (f"${VARIABLE}, URL {n}", url)
         for n, url in enumerate(os.environ.get(VARIABLE, "").split(), 1)
     ]
     if file is not None:
         lines = enumerate(_private_lines(file), 1)
-        found += [
+        errors += [
             (f"{file}, line {n}", line) for n, line in lines if line and not line.startswith("#")
         ]
     wrong = [
         place
-        for place, url in found
+        for place, url in errors
         if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None
     ]
     if wrong:
@@ -45,7 +45,7 @@ def read_urls(file: Path | None) -> list[str]:
         raise ConfigErrors(
             "notify", [f"{place}: no service that is known; expected {known}" for place in wrong]
         )
-    return [url for _, url in found]
+    return [url for _, url in errors]
 
 
 def _private_lines(file: Path) -> list[str]:
@@ -73,8 +73,8 @@ def send(urls: list[str], title: str, markdown: str) -> None:
     for url in urls:
         service = apprise.Apprise()
         service.add(url)
-        said: Any = apprise.LogCapture(level=logging.WARNING)  # type: ignore[no-untyped-call]
-        with said as words:
+        captured: Any = apprise.LogCapture(level=logging.WARNING)  # type: ignore[no-untyped-call]
+        with captured as words:
             taken = service.notify(
                 body=markdown, title=title, body_format=apprise.NotifyFormat.MARKDOWN
             )

@@ -82,8 +82,8 @@ def junit(cycle: CycleState) -> str:
         if cell.verdict is not VerdictKind.PASS:
             kind = "failure" if cell.verdict is VerdictKind.FAIL else "error"
             verdict = cell.verdict.value if cell.verdict else "not begun"
-            said = _printable(cell.reason)
-            ET.SubElement(case, kind, type=verdict, message=said[:_REASON]).text = said
+            reason = _printable(cell.reason)
+            ET.SubElement(case, kind, type=verdict, message=reason[:_REASON]).text = reason
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -120,8 +120,8 @@ class Columns(Sequence[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         outcome, server = self._outcome.words, self._server.words
         columns = (self.seq, self.due, self.fired, self.done, self.outcomes, self.servers)
-        for seq, due, fired, done, told, by in zip(*columns, strict=True):
-            yield Sample(self.probe, seq, due, fired, done, outcome[told], server[by])
+        for seq, due, fired, done, code, by in zip(*columns, strict=True):
+            yield Sample(self.probe, seq, due, fired, done, outcome[code], server[by])
 
     def since(self, fired: int) -> Columns:
         """Those that were sent at a time or later."""
@@ -146,7 +146,7 @@ class Columns(Sequence[Sample]):
     def failing(self) -> Iterator[Interval]:
         """Places (first, last) of failures next to one another."""
         return (
-            (found.start(), found.end() - 1) for found in re.finditer(rb"[^\x00]+", self.outcomes)
+            (match.start(), match.end() - 1) for match in re.finditer(rb"[^\x00]+", self.outcomes)
         )
 
     def failing_also(self, failing: NDArray[np.bool_], outcome: str) -> Columns:
@@ -156,7 +156,7 @@ class Columns(Sequence[Sample]):
         """
         other, code = copy(self), self._outcome[outcome]
         other.outcomes = bytearray(
-            np.where(self.told > 0, self.told, failing * np.uint8(code)).tobytes()
+            np.where(self.outcome_codes > 0, self.outcome_codes, failing * np.uint8(code)).tobytes()
         )
         return other
 
@@ -173,14 +173,14 @@ class Columns(Sequence[Sample]):
         return _numbers(self.fired)
 
     @property
-    def told(self) -> NDArray[np.uint8]:
+    def outcome_codes(self) -> NDArray[np.uint8]:
         """The number of each outcome; 0 is ok."""
         return np.frombuffer(self.outcomes, np.uint8) if self.outcomes else np.zeros(0, np.uint8)
 
     @property
     def oks(self) -> NDArray[np.bool_]:
         """Which of them succeeded."""
-        succeeded: NDArray[np.bool_] = self.told == 0
+        succeeded: NDArray[np.bool_] = self.outcome_codes == 0
         return succeeded
 
     def outcome(self, number: int) -> str:

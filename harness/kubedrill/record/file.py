@@ -216,17 +216,17 @@ def read_run(directory: Path) -> list[Record]:
     paths = sorted(directory.glob("record/*.jsonl"))
     if not paths:
         raise UsageError(f"{directory} has no record/*.jsonl; expected the records of a run")
-    found = {path: read_record(path) for path in paths}
-    runs = {(r.header.run, r.header.cluster): path for path, r in found.items()}
+    records = {path: read_record(path) for path in paths}
+    runs = {(r.header.run, r.header.cluster): path for path, r in records.items()}
     if len(runs) > 1:
-        told = "; ".join(
+        names = "; ".join(
             f"{path.name} is of run {run} on cluster {cluster}"
             for (run, cluster), path in runs.items()
         )
         raise UsageError(
-            f"{directory}: found records of {len(runs)} runs in one folder, expected one run: {told}"
+            f"{directory}: found records of {len(runs)} runs in one folder, expected one run: {names}"
         )
-    return sorted(found.values(), key=lambda record: record.header.started_mono)
+    return sorted(records.values(), key=lambda record: record.header.started_mono)
 
 
 def _line(values: list[Any]) -> bytes:

@@ -200,9 +200,9 @@ class RecordBuilder:
         _expect("the reason must be words", str, reason)
         self._end = (at, ended, reason)
 
-    def _elsewhere(self, number: int, found: str, expected: str) -> UsageError:
+    def _elsewhere(self, number: int, actual: str, expected: str) -> UsageError:
         return UsageError(
-            f"{self._path}, line {number}: {found}, expected {expected}; this is a report file from elsewhere or was "
+            f"{self._path}, line {number}: {actual}, expected {expected}; this is a report file from elsewhere or was "
             "changed after the run. Give a file reports/<run>/record/<drill>.jsonl as kubedrill wrote it."
         )
 

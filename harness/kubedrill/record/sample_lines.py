@@ -60,7 +60,7 @@ def split(chunk: bytes) -> tuple[bytes, int, list[tuple[int, bytes]]]:
     for place, letter in _LETTERS:
         is_sample &= letters[np.minimum(starts + place, len(letters) - 1)] == letter
     others = np.flatnonzero(~is_sample).tolist()
-    found = [(place, chunk[starts[place] : ends[place] - 1]) for place in others]
+    other_lines = [(place, chunk[starts[place] : ends[place] - 1]) for place in others]
     edges = [
         0,
         *(int(edge) for place in others for edge in (starts[place], ends[place])),
@@ -71,7 +71,7 @@ def split(chunk: bytes) -> tuple[bytes, int, list[tuple[int, bytes]]]:
         if others
         else chunk
     )
-    return samples, len(starts) - len(others), found
+    return samples, len(starts) - len(others), other_lines
 
 
 def parse(lines: bytes, count: int) -> list[Portion] | None:
@@ -131,14 +131,14 @@ def _by_probe(
     order = np.argsort(codes.astype(np.uint16) if len(names) < 1 << 16 else codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=len(names)))
     sorted_numbers = [column[order] for column in numbers]
-    told, by = outcomes[0][order], servers[0][order]
+    outcome, by = outcomes[0][order], servers[0][order]
     first = 0
     for name, end in zip(names, ends.tolist(), strict=True):
-        own = slice(first, end)
+        part = slice(first, end)
         yield (
             name,
-            [column[own] for column in sorted_numbers],
-            (told[own], outcomes[1]),
-            (by[own], servers[1]),
+            [column[part] for column in sorted_numbers],
+            (outcome[part], outcomes[1]),
+            (by[part], servers[1]),
         )
         first = end

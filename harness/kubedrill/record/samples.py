@@ -28,10 +28,10 @@ class Samples(Sequence[Sample]):
         """Samples of several probes as columns."""
         if isinstance(samples, Samples):
             return samples
-        found: dict[str, list[Sample]] = {}
+        by_probe: dict[str, list[Sample]] = {}
         for sample in samples:
-            found.setdefault(sample.probe, []).append(sample)
-        return cls({name: Columns.of(own, name) for name, own in found.items()})
+            by_probe.setdefault(sample.probe, []).append(sample)
+        return cls({name: Columns.of(items, name) for name, items in by_probe.items()})
 
     @property
     def last_done(self) -> int:

@@ -80,12 +80,12 @@ def task_name(header: str) -> str:
 
 def read_logs(run_dir: Path, drill: str) -> list[AnsibleLog]:
     """Read the logs of one drill's playbooks, in the order in which they ran."""
-    found = []
+    tasks = []
     for path in (run_dir / "record").glob("*.ansible.log"):
         name = _NAME.fullmatch(path.name.removeprefix(drill))
         if name and path.name.startswith(drill):
-            found.append((int(name[1] or 0), path))
-    return [_read(path) for _, path in sorted(found)]
+            tasks.append((int(name[1] or 0), path))
+    return [_read(path) for _, path in sorted(tasks)]
 
 
 def _read(path: Path) -> AnsibleLog:
@@ -100,7 +100,7 @@ def links(logs: Iterable[AnsibleLog], spans: Iterable[Span]) -> dict[Span, str]:
         for task, host, number in log.results():
             lines[task, host].append(f"{log.page}#L{number}")
     counts: dict[tuple[str, str], int] = defaultdict(int)
-    found = {}
+    linked = {}
     for span in sorted((s for s in spans if s.lane == "ansible"), key=lambda s: s.end or 0):
         finished = span.data.get("result") != _UNFINISHED
         host = span.subject if finished else ""
@@ -111,8 +111,8 @@ def links(logs: Iterable[AnsibleLog], spans: Iterable[Span]) -> dict[Span, str]:
         number = counts[key] if finished else len(places) - 1
         counts[key] += finished
         if 0 <= number < len(places):
-            found[span] = places[number]
-    return found
+            linked[span] = places[number]
+    return linked
 
 
 def _hosts(line: str) -> list[str]:

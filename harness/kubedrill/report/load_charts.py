@@ -58,34 +58,34 @@ class Axis:
         return [number * step for number in range(first, math.floor(self.high / step) + 1)]
 
 
-def throughput_chart(found: Mapping[str, Any]) -> Markup:
+def throughput_chart(result: Mapping[str, Any]) -> Markup:
     """Asked rate against acknowledged rate, with the line that a service that keeps up stays on, and the knee."""
-    steps = found["steps"]
+    steps = result["steps"]
     most = 1.08 * max(max(step["rate"], step["throughput"]) for step in steps)
     x, y = _across(most), Axis(0, most, HEIGHT - BOTTOM, TOP)
     parts = [_frame(x, y, "asked, writes/s", "acknowledged, writes/s")]
-    parts += _knee(found, x)
+    parts += _knee(result, x)
     parts.append(_line("ideal", [(x.at(0), y.at(0)), (x.at(most), y.at(most))]))
     parts.append(_line("done", [(x.at(step["rate"]), y.at(step["throughput"])) for step in steps]))
     for step in steps:
-        told = f"{step['rate']:g}/s asked, {step['throughput']:.1f}/s acknowledged, {step['errors']:.2%} errors"
-        parts.append(_dot("done", x.at(step["rate"]), y.at(step["throughput"]), told))
+        label = f"{step['rate']:g}/s asked, {step['throughput']:.1f}/s acknowledged, {step['errors']:.2%} errors"
+        parts.append(_dot("done", x.at(step["rate"]), y.at(step["throughput"]), label))
     return _svg("throughput", "Acknowledged rate over asked rate", parts)
 
 
-def latency_chart(found: Mapping[str, Any]) -> Markup:
+def latency_chart(result: Mapping[str, Any]) -> Markup:
     """p50, p99 and p99.9 over the asked rate on a logarithmic scale.
 
     An open dot at the top took for ever.
     """
-    steps, objective = found["steps"], found["objective"]
+    steps, objective = result["steps"], result["objective"]
     finite = [step["times_ms"][name] for step in steps for name in ("p50", "p99", "p99.9")]
     times = [*(value for value in finite if value), objective["within_ms"]]
     x = _across(1.08 * max(step["rate"] for step in steps))
     y = Axis(min(times) / 1.5, max(times) * 2, HEIGHT - BOTTOM, TOP, log=True)
     parts = [_frame(x, y, "asked, writes/s", "ms from when it was due")]
     limit = y.at(objective["within_ms"])
-    parts += _knee(found, x)
+    parts += _knee(result, x)
     parts.append(_line("goal", [(LEFT, limit), (WIDTH - RIGHT, limit)]))
     for number, name in enumerate(("p50", "p99", "p99.9")):
         values = [(step["rate"], step["times_ms"][name]) for step in steps]
@@ -96,21 +96,21 @@ def latency_chart(found: Mapping[str, Any]) -> Markup:
             )
         )
         for rate, ms in values:
-            told = f"{rate:g}/s: {name} {'for ever' if ms is None else f'{ms:,.1f} ms'}"
+            label = f"{rate:g}/s: {name} {'for ever' if ms is None else f'{ms:,.1f} ms'}"
             kind = f"p{number} open" if ms is None else f"p{number}"
-            parts.append(_dot(kind, x.at(rate), TOP if ms is None else y.at(ms), told))
+            parts.append(_dot(kind, x.at(rate), TOP if ms is None else y.at(ms), label))
     return _svg("latency", "Times of writes over asked rate", parts)
 
 
-def replica_chart(found: Mapping[str, Any], scaler: Mapping[str, Any]) -> Markup:
+def replica_chart(result: Mapping[str, Any], scaler: Mapping[str, Any]) -> Markup:
     """Wanted and ready pods over time, above the load that was asked for and what was acknowledged."""
-    steps, looks = found["steps"], scaler["replicas"]
-    end = max([steps[-1]["to_s"], *(look["at_s"] for look in looks)])
+    steps, looks = result["steps"], scaler["replicas"]
+    end = max([steps[-1]["to_s"], *(reading["at_s"] for reading in looks)])
     wide, split = 2 * WIDTH, 168
     x = Axis(0, end, LEFT, wide - RIGHT)
     pods = Axis(
         0,
-        max(look[key] for look in looks for key in ("wanted", "pods", "ready")) + 1,
+        max(reading[key] for reading in looks for key in ("wanted", "pods", "ready")) + 1,
         split - 14,
         TOP,
     )
@@ -122,32 +122,36 @@ def replica_chart(found: Mapping[str, Any], scaler: Mapping[str, Any]) -> Markup
     for step in steps:
         left, right, top = x.at(step["from_s"]), x.at(step["to_s"]), load.at(step["rate"])
         height = round(HEIGHT - BOTTOM - top, 1)
-        told = f"{step['rate']:g} writes/s asked, {step['throughput']:.1f} acknowledged"
+        label = f"{step['rate']:g} writes/s asked, {step['throughput']:.1f} acknowledged"
         box = f'<rect class="asked" x="{left}" y="{top}" width="{max(1.0, round(right - left, 1))}" height="{height}">'
-        parts.append(f"{box}<title>{escape(told)}</title></rect>")
+        parts.append(f"{box}<title>{escape(label)}</title></rect>")
     parts.append(
-        _line("done", _thinned([(x.at(at), load.at(done)) for at, _, done in found["seconds"]]))
+        _line("done", _thinned([(x.at(at), load.at(done)) for at, _, done in result["seconds"]]))
     )
     for key in ("wanted", "ready"):
-        parts += [_line(key, _stairs([(x.at(look["at_s"]), pods.at(look[key])) for look in looks]))]
+        parts += [
+            _line(
+                key, _stairs([(x.at(reading["at_s"]), pods.at(reading[key])) for reading in looks])
+            )
+        ]
     for up in scaler["scale_ups"]:
-        parts += _first_answers(up, found, x)
+        parts += _first_answers(up, result, x)
     return _svg("replicas", f"Pods of {scaler['name']} and load over time", parts, wide)
 
 
-def _first_answers(up: Mapping[str, Any], found: Mapping[str, Any], x: Axis) -> list[str]:
+def _first_answers(up: Mapping[str, Any], result: Mapping[str, Any], x: Axis) -> list[str]:
     """Mark when each new pod first answered.
 
     Bounds of several steps are drawn from the last one that may have been.
     """
-    begun = [step["from_s"] for step in found["steps"] if step["rate"] == up["rates"][-1]]
+    begun = [step["from_s"] for step in result["steps"] if step["rate"] == up["rates"][-1]]
     marks = []
     for pod in up["pods"]:
         if pod["answered_s"] and begun:
             at = x.at(begun[0] + pod["answered_s"][0])
-            told = f"first answer of {pod['name']}"
+            label = f"first answer of {pod['name']}"
             marks.append(
-                f'<path class="answer" d="M{at} {TOP}v8l-4 -8h8l-4 8"><title>{escape(told)}</title></path>'
+                f'<path class="answer" d="M{at} {TOP}v8l-4 -8h8l-4 8"><title>{escape(label)}</title></path>'
             )
     return marks
 
@@ -188,12 +192,12 @@ def _frame(  # noqa: PLR0913 - what stands around a plot
     return "".join(parts)
 
 
-def _knee(found: Mapping[str, Any], x: Axis) -> list[str]:
+def _knee(result: Mapping[str, Any], x: Axis) -> list[str]:
     """Draw the range that the knee lies in.
 
     From the last step that held to the first that did not.
     """
-    knee = found["knee"]
+    knee = result["knee"]
     if knee["below"] is None:
         return []
     left, right = x.at(knee["rate"] or 0), x.at(knee["below"])
@@ -207,16 +211,16 @@ def _line(kind: str, points: Sequence[tuple[float, float]]) -> str:
     return f'<polyline class="{kind}" points="{" ".join(f"{x},{y}" for x, y in points)}"/>'
 
 
-def _dot(kind: str, x: float, y: float, told: str) -> str:
-    return f'<circle class="{kind}" cx="{x}" cy="{y}" r="4"><title>{escape(told)}</title></circle>'
+def _dot(kind: str, x: float, y: float, label: str) -> str:
+    return f'<circle class="{kind}" cx="{x}" cy="{y}" r="4"><title>{escape(label)}</title></circle>'
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """A count holds until it changes."""
-    found = list(points[:1])
+    result = list(points[:1])
     for x, y in points[1:]:
-        found += [(x, found[-1][1]), (x, y)]
-    return found
+        result += [(x, result[-1][1]), (x, y)]
+    return result
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -224,6 +228,6 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return list(points[:: max(1, math.ceil(len(points) / _POINTS))])
 
 
-def _svg(name: str, told: str, parts: Iterable[str], wide: int = WIDTH) -> Markup:
-    head = f'<svg class="chart {name}" viewBox="0 0 {wide} {HEIGHT}" role="img" aria-label="{escape(told)}">'
+def _svg(name: str, label: str, parts: Iterable[str], wide: int = WIDTH) -> Markup:
+    head = f'<svg class="chart {name}" viewBox="0 0 {wide} {HEIGHT}" role="img" aria-label="{escape(label)}">'
     return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704 - numbers, and texts that are escaped above

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def load_page_html(found: Mapping[str, Any]) -> str:
+def load_page_html(result: Mapping[str, Any]) -> str:
     """Return the whole page. All text of the result is escaped.
 
-    ``found`` is what ``load.json`` holds (docs/explanation/order-service.md).
+    ``result`` is what ``load.json`` holds (docs/explanation/order-service.md).
     """
     environment = templates()
     environment.filters["ms"] = _milliseconds
@@ -30,13 +30,13 @@ def load_page_html(found: Mapping[str, Any]) -> str:
         (ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "load.css")
     )
     return environment.get_template("load.html.j2").render(
-        found=found,
+        result=result,
         style=Markup(style),  # noqa: S704 - the package's own files
-        throughput=throughput_chart(found) if found["steps"] else "",
-        latency=latency_chart(found) if found["steps"] else "",
+        throughput=throughput_chart(result) if result["steps"] else "",
+        latency=latency_chart(result) if result["steps"] else "",
         replicas=[
-            replica_chart(found, s) if found["steps"] and s["replicas"] else ""
-            for s in found["autoscalers"]
+            replica_chart(result, s) if result["steps"] and s["replicas"] else ""
+            for s in result["autoscalers"]
         ],
     )
 

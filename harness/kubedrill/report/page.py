@@ -60,8 +60,10 @@ def page_html(run: Run, logs: Mapping[str, Sequence[AnsibleLog]]) -> str:
     template = environment.get_template("page.html.j2")
     linked = [links(logs[record.header.drill], record.spans) for record in run.records]
     drills = [
-        _drill(number, record, verdict) | {"tasks": _tasks(record, found)}
-        for number, ((record, verdict), found) in enumerate(zip(run.drills, linked, strict=True), 1)
+        _drill(number, record, verdict) | {"tasks": _tasks(record, places)}
+        for number, ((record, verdict), places) in enumerate(
+            zip(run.drills, linked, strict=True), 1
+        )
     ]
     return template.render(
         run=run,
@@ -102,7 +104,7 @@ def _drill(number: int, record: Record, verdict: DrillVerdict) -> dict[str, Any]
         "lasted": since(record, ended(record)),
         "results": [(result, _scale(result)) for result in verdict.results],
         "outages": [
-            (since(record, o.first_failed), o, _told(o)) for o in _longest(verdict.outages)
+            (since(record, o.first_failed), o, _length(o)) for o in _longest(verdict.outages)
         ],
         "degraded": {
             p.probe: (since(record, p.degraded_from), since(record, p.degraded_to))
@@ -112,14 +114,14 @@ def _drill(number: int, record: Record, verdict: DrillVerdict) -> dict[str, Any]
     }
 
 
-def _tasks(record: Record, found: Mapping[Span, str]) -> list[tuple[float, Span, float, str]]:
+def _tasks(record: Record, places: Mapping[Span, str]) -> list[tuple[float, Span, float, str]]:
     """Ansible's tasks that a log tells of.
 
     When each began, the task, how long it took, where the log says it.
     """
-    spans = sorted(found, key=lambda span: span.start)
+    spans = sorted(places, key=lambda span: span.start)
     return [
-        (since(record, s.start), s, ((s.end or s.start) - s.start) / NS, found[s]) for s in spans
+        (since(record, s.start), s, ((s.end or s.start) - s.start) / NS, places[s]) for s in spans
     ]
 
 
@@ -134,7 +136,7 @@ def _longest(outages: tuple[Outage, ...]) -> list[Outage]:
     return sorted(longest, key=lambda o: o.first_failed)
 
 
-def _told(outage: Outage) -> str:
+def _length(outage: Outage) -> str:
     if outage.open_start or outage.open_end:
         return f"{seconds(outage.shortest_s)} or longer"
     return f"{seconds(outage.shortest_s)} to {seconds(outage.longest_s)}"

@@ -99,7 +99,7 @@ def _failures(samples: Columns, start: int, spec: ProbeSpec, most: int) -> list[
     tick long, or as many as it takes not to have too many entries.
     """
     places = np.flatnonzero(~samples.oks)
-    at, outcomes = samples.times[places] - start, samples.told[places]
+    at, outcomes = samples.times[places] - start, samples.outcome_codes[places]
     width = max(int(spec.interval_s * NS), 1)
     while True:
         order = np.lexsort((at, outcomes, at // width))

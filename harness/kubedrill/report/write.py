@@ -40,7 +40,7 @@ def write_report(
     _replace(run_dir / "junit.xml", junit_xml(run))
     logs = {record.header.drill: read_logs(run_dir, record.header.drill) for record in records}
     for number, log in (
-        (number, log) for number, own in enumerate(logs.values(), 1) for log in own
+        (number, log) for number, drill_logs in enumerate(logs.values(), 1) for log in drill_logs
     ):
         (run_dir / log.page).parent.mkdir(exist_ok=True)
         _replace(run_dir / log.page, log_html(run.name, number, log))

@@ -116,8 +116,8 @@ def _crowded(samples: Columns, spec: ProbeSpec, longest: int) -> Iterator[Interv
 
 def late_ticks(samples: Columns, spec: ProbeSpec) -> Iterator[Interval]:
     """When a probe's ticks were late: from when the first was due until the last was fired."""
-    for found in re.finditer(b"\x01+", samples.late(late_ns(spec))):
-        yield samples.due[found.start()], samples.fired[found.end() - 1]
+    for match in re.finditer(b"\x01+", samples.late(late_ns(spec))):
+        yield samples.due[match.start()], samples.fired[match.end() - 1]
 
 
 def late_ns(spec: ProbeSpec) -> int:

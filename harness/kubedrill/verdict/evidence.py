@@ -74,9 +74,9 @@ def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
     if not samples:
         yield f"probe {spec.name} has no samples"
         return
-    wanted = view.record.header.min_samples
-    if len(samples) < wanted:
-        yield f"probe {spec.name} has only {count(len(samples), 'sample')}, expected {wanted} or more"
+    least = view.record.header.min_samples
+    if len(samples) < least:
+        yield f"probe {spec.name} has only {count(len(samples), 'sample')}, expected {least} or more"
     if not view.has_succeeded(spec):
         yield f"probe {spec.name} never succeeded, so it may be the probe that is broken"
     if view.touched is not None:
@@ -102,7 +102,7 @@ def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator
     last = samples.fired[-1]
     if last < end - view.gap_ns(spec):
         yield f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done with the cluster"
-    elif last < max(own.fired[-1] for own in view.samples.values()) - STOPPED_EARLY_S * NS:
+    elif last < max(columns.fired[-1] for columns in view.samples.values()) - STOPPED_EARLY_S * NS:
         yield f"probe {spec.name} stopped long before the others"
 
 

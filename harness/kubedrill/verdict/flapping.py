@@ -29,8 +29,8 @@ class Stretch:
 
         A limit with a count has said how many may fail.
         """
-        told = limit.max_failed is not None or self.lasted_s <= limit.limit_s
-        return VerdictKind.PASS if told else VerdictKind.INCONCLUSIVE
+        is_limited = limit.max_failed is not None or self.lasted_s <= limit.limit_s
+        return VerdictKind.PASS if is_limited else VerdictKind.INCONCLUSIVE
 
 
 def longest_stretch(view: View, probes: Iterable[str]) -> Stretch | None:
@@ -38,8 +38,8 @@ def longest_stretch(view: View, probes: Iterable[str]) -> Stretch | None:
 
     None when there was no such time.
     """
-    found = [_longest_of(view, view.specs[name]) for name in probes]
-    return max((stretch for stretch in found if stretch), key=lambda s: s.lasted_s, default=None)
+    longest = [_longest_of(view, view.specs[name]) for name in probes]
+    return max((stretch for stretch in longest if stretch), key=lambda s: s.lasted_s, default=None)
 
 
 def _longest_of(view: View, spec: ProbeSpec) -> Stretch | None:

@@ -45,10 +45,11 @@ def judge(record: Record) -> DrillVerdict:
     ):  # of a drill that was stopped, much is missing
         findings = [f for f in findings if f.verdict is not VerdictKind.INCONCLUSIVE]
     outages = sorted(
-        (j.outage for own in judged.values() for j in own), key=lambda o: (o.first_failed, o.probe)
+        (j.outage for items in judged.values() for j in items),
+        key=lambda o: (o.first_failed, o.probe),
     )
     verdict = VerdictKind.worst([f.verdict for f in findings] or [VerdictKind.PASS])
-    own = [view.of(spec) for spec in view.cluster_probes]
+    columns = [view.of(spec) for spec in view.cluster_probes]
     return DrillVerdict(
         drill=record.header.drill,
         verdict=verdict,
@@ -56,8 +57,8 @@ def judge(record: Record) -> DrillVerdict:
         outages=tuple(outages),
         limits=record.limits,
         checks=record.checks,
-        samples=sum(map(len, own)),
-        failed=sum(samples.failed for samples in own),
+        samples=sum(map(len, columns)),
+        failed=sum(samples.failed for samples in columns),
         worst_lateness_ms=round(
             max((s.worst_lateness for s in view.samples.values()), default=0) / 1e6, 1
         ),
@@ -116,11 +117,11 @@ def _reason(
             else ""
         )
         return f"{deciding[0]}{more}"
-    kept = f"{wording.count(len(record.checks), 'check')} passed"
+    passed = f"{wording.count(len(record.checks), 'check')} passed"
     worst = max((r for r in results if r.failed), key=lambda r: r.longest_s, default=None)
     if worst is None:
-        return f"not one request failed and {kept}"
-    return f"every outage stayed within its limit and {kept}; longest: {worst.text}"
+        return f"not one request failed and {passed}"
+    return f"every outage stayed within its limit and {passed}; longest: {worst.text}"
 
 
 def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
@@ -157,20 +158,20 @@ def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:
     Etcd manifest swap, API writes out for 3.1 s or longer, 31 failed".
     """
     names = wording.probe_names(view.cluster_probes)
-    found: dict[str, dict[str, list[Outage]]] = {}
+    by_step: dict[str, dict[str, list[Outage]]] = {}
     for outage in outages:
         for step in outage.steps:
-            found.setdefault(step, {}).setdefault(outage.probe, []).append(outage)
-    for step, probes in found.items():
-        for name, own in probes.items():
+            by_step.setdefault(step, {}).setdefault(outage.probe, []).append(outage)
+    for step, probes in by_step.items():
+        for name, failures in probes.items():
             longest = max(
-                (o for o in own if o.step == step), key=lambda o: o.longest_s, default=None
+                (o for o in failures if o.step == step), key=lambda o: o.longest_s, default=None
             )
-            failed = sum(o.steps[step] for o in own)
+            failed = sum(o.steps[step] for o in failures)
             if longest is None:
                 yield f"{step}, {names[name]}: {failed:,} failed"
                 continue
             is_open = longest.open_start or longest.open_end
             length = wording.bounds(longest.shortest_s, longest.longest_s, open_ended=is_open)
-            times = f"{len(own)} times, the longest" if len(own) > 1 else "for"
+            times = f"{len(failures)} times, the longest" if len(failures) > 1 else "for"
             yield f"{step}, {names[name]} out {times} {length}, {failed:,} failed"

@@ -82,12 +82,12 @@ def judge_limits(
 def covered(view: View) -> list[tuple[OutageLimit, tuple[str, ...]]]:
     """Each limit with its probes: the first limit that matches a probe is the one that counts."""
     left = [spec.name for spec in view.cluster_probes]
-    found = []
+    results = []
     for limit in view.record.limits:
-        own = tuple(name for name in left if fnmatchcase(name, limit.probes))
-        left = [name for name in left if name not in own]
-        found.append((limit, own))
-    return found
+        covered = tuple(name for name in left if fnmatchcase(name, limit.probes))
+        left = [name for name in left if name not in covered]
+        results.append((limit, covered))
+    return results
 
 
 def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding]:
@@ -160,17 +160,17 @@ def _text(
     if worst is None:
         return f"no request of {limit.probes} failed"
     kind, judged = worst
-    told = wording.outage(judged.outage, names)
+    description = wording.outage(judged.outage, names)
     step = f" {during(judged.outage.step)}"
     if by_count is not PASS and kind is not FAIL:
         doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
         counts = f"{failed}, {limit.max_failed} allowed"
-        return f"{counts}{doubt}; worst: {told}{step}"
+        return f"{counts}{doubt}; worst: {description}{step}"
     if kind is FAIL:
-        return f"{told}{step}, {text}"
+        return f"{description}{step}, {text}"
     if kind is PASS:
-        return f"{told}{step}, within the {text}"
-    return f"{told}{step}, {text}: {_why_unsure(judged, limit.limit_s)}"
+        return f"{description}{step}, within the {text}"
+    return f"{description}{step}, {text}: {_why_unsure(judged, limit.limit_s)}"
 
 
 def _why_unsure(judged: Judged, limit_s: float) -> str:

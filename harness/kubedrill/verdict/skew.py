@@ -70,9 +70,9 @@ def find_skew(record: Record) -> Iterator[Finding]:
 def _stays(record: Record) -> Iterator[_Stay]:
     forever = 1 << 63
     for span in record.spans:
-        found = _STATE.fullmatch(span.name) if span.lane == LANE else None
-        if found:
-            role, shown, *numbers = found.groups()
+        match = _STATE.fullmatch(span.name) if span.lane == LANE else None
+        if match:
+            role, shown, *numbers = match.groups()
             major, minor, patch = map(int, numbers)
             end = forever if span.end is None else span.end
             yield _Stay(span.subject, role, shown, (major, minor, patch), span.start, end)

@@ -36,15 +36,17 @@ class View:
         self.record = record
         self.specs = {spec.name: spec for spec in record.header.probes}
         samples = Samples.of(record.samples)
-        found = samples.by_probe
+        by_probe = samples.by_probe
         self.steady_from = _steady_from(record)
         begin = self.steady_from or record.header.started_mono
-        self.samples = {name: own for name, all_ in found.items() if (own := all_.since(begin))}
+        self.samples = {
+            name: columns for name, all_ in by_probe.items() if (columns := all_.since(begin))
+        }
         self.left_over = len(record.samples) - sum(map(len, self.samples.values()))
         self.last_sample = samples.last_done
         self.last_time = max(self.last_sample, _last_time(record))
         self.first_time = min(
-            (own.fired[0] for own in self.samples.values()), default=self.last_time
+            (columns.fired[0] for columns in self.samples.values()), default=self.last_time
         )
         self.steps = Steps(record.spans, self.last_time)
         self._blind: dict[str, Windows] = {}
@@ -91,12 +93,12 @@ class View:
             intervals += [(run.lower, run.upper) for run in self.runs[spec.name]] + self.gaps[
                 spec.name
             ]
-            own, near = self.of(spec), self.gap_ns(spec)
+            columns, near = self.of(spec), self.gap_ns(spec)
             unwatched = [(self.first_time, self.last_time)]
-            if own:
+            if columns:
                 unwatched = [
-                    (self.first_time, own.fired[0] - near),
-                    (own.fired[-1] + near, self.last_time),
+                    (self.first_time, columns.fired[0] - near),
+                    (columns.fired[-1] + near, self.last_time),
                 ]
             intervals += [(start, end) for start, end in unwatched if start < end]
         return Windows(intervals)
@@ -108,9 +110,9 @@ class View:
         The host was slow, whatever the cluster was.
         """
         probes = self.control_probes
-        found = Windows(w for spec in probes for w in slow_host(self.of(spec), spec))
-        mostly = found.share(self.first_time, self.last_sample) > MOSTLY
-        return Windows([(self.first_time, self.last_time)]) if mostly else found
+        windows = Windows(w for spec in probes for w in slow_host(self.of(spec), spec))
+        mostly = windows.share(self.first_time, self.last_sample) > MOSTLY
+        return Windows([(self.first_time, self.last_time)]) if mostly else windows
 
     def blind(self, spec: ProbeSpec) -> Windows:
         """When ticks of a probe were late, so that nobody looked.
@@ -142,7 +144,8 @@ class View:
         """Failed requests of each probe of the cluster between the record's begin and the steady state."""
         begin = self.record.header.started_mono
         every = {
-            name: own.since(begin) for name, own in Samples.of(self.record.samples).by_probe.items()
+            name: columns.since(begin)
+            for name, columns in Samples.of(self.record.samples).by_probe.items()
         }
         names = [spec.name for spec in self.cluster_probes if spec.name in every]
         counts = {name: every[name].failed - self.of(self.specs[name]).failed for name in names}
@@ -169,9 +172,10 @@ class View:
 
     def lateness(self, spec: ProbeSpec, run: Run) -> int:
         """How late the latest tick was fired around an outage (ns)."""
-        own = self.of(spec)
+        columns = self.of(spec)
         return max(
-            (own.fired[i] - own.due[i] for i in own.between(run.lower, run.upper)), default=0
+            (columns.fired[i] - columns.due[i] for i in columns.between(run.lower, run.upper)),
+            default=0,
         )
 
     def gap_ns(self, spec: ProbeSpec) -> int:

@@ -68,9 +68,11 @@ def one_line(text: str) -> str:
     return f"{first}{' ' if first.endswith(':') else '; '}{'; '.join(rest)}" if rest else first
 
 
-def outage(found: Outage, names: Mapping[str, str]) -> str:
+def outage(interval: Outage, names: Mapping[str, str]) -> str:
     """An outage in a few words: "API writes out for 3.1 s or longer, 31 failed"."""
     length = bounds(
-        found.shortest_s, found.longest_s, open_ended=found.open_start or found.open_end
+        interval.shortest_s, interval.longest_s, open_ended=interval.open_start or interval.open_end
     )
-    return f"{names.get(found.probe, found.probe)} out for {length}, {found.failed:,} failed"
+    return (
+        f"{names.get(interval.probe, interval.probe)} out for {length}, {interval.failed:,} failed"
+    )

@@ -82,7 +82,7 @@ def test_an_outage_fails_its_cell_only_and_its_cluster_can_be_kept(bed: Bed) -> 
     state = bed.run().state
     assert verdicts(bed) == [VerdictKind.FAIL] * 2
     assert "upgrade to 1.36.3: cluster-upgrade" in state.cells[0].reason
-    assert bed.clusters() == sorted(cell.cluster for cell in state.cells if cell.kept)
+    assert bed.clusters() == sorted(cell.cluster for cell in state.cells if cell.cluster_kept)
     assert state.cells[0].network != state.cells[1].network, (
         "the kept cluster's addresses are taken"
     )

@@ -225,7 +225,7 @@ function nightCell(cell) {
   return el("tr", null, el("td", null, pill(cell.verdict)),
     el("td", null, `${cell.topology}, ${cell.versions.join(" → ")}`, el("br"), cell.during, el("br"), cell.runs.map((run, number) => [BY_NAME.has(run) ? link(`#/run/${run}`, `run ${number + 1}`) : null, " "]),
       cell.artefacts ? link(cell.artefacts, "artefacts") : null),
-    el("td", null, el("ul", { style: "list-style: none" }, parts)), el("td", { class: "why" }, cell.reason, cell.kept ? " (its cluster was kept)" : ""));
+    el("td", null, el("ul", { style: "list-style: none" }, parts)), el("td", { class: "why" }, cell.reason, (cell.cluster_kept ?? cell.kept) ? " (its cluster was kept)" : ""));
 }
 
 function missing(text) {
