@@ -207,7 +207,12 @@ class Cycles:
     def _taken(self) -> set[str]:
         """Networks of clusters that stand: kept ones, and what could not be taken away."""
         states = [read_state(folder) for folder in all_cycles(self.reports / FOLDER)]
-        return {cell.network for state in states for cell in state.cells if cell.cluster_kept or cell.left}
+        return {
+            cell.network
+            for state in states
+            for cell in state.cells
+            if cell.cluster_kept or cell.left
+        }
 
     def _interrupted(self, store: Store) -> None:
         for state in store.state.cells:
