@@ -29,7 +29,7 @@ from kubedrill.drills.service_drills import (
     one_api_server_and_the_leader,
     silent_kubelet,
 )
-from kubedrill.faults import NetworkCut, Shaping
+from kubedrill.faults import Partition, Shaping
 from kubedrill.faults.network import LOSS_PERCENT
 from kubedrill.faults.shaping import DISCIPLINES
 
@@ -46,7 +46,7 @@ fails."""
 
 def cut(kind: str) -> Callable[[str], Fault]:
     """Make the fault for a node."""
-    return lambda node: NetworkCut(node, kind)
+    return lambda node: Partition(node, kind)
 
 
 def shaped(kind: str) -> Callable[[str], Fault]:

@@ -14,7 +14,7 @@ from kubedrill.faults.descriptors import DescriptorsUsedUp
 from kubedrill.faults.drain import Blocker, Drain, drain_node
 from kubedrill.faults.etcd_member import MemberLoss
 from kubedrill.faults.etcd_restore import QuorumGone
-from kubedrill.faults.network import NetworkCut
+from kubedrill.faults.network import Partition
 from kubedrill.faults.node import Hang, Reboot, Shutdown, ZoneOutage
 from kubedrill.faults.pods import ContainerKill, PodKill
 from kubedrill.faults.power import PowerCut
@@ -38,7 +38,7 @@ __all__ = [
     "Hang",
     "Load",
     "MemberLoss",
-    "NetworkCut",
+    "Partition",
     "PodKill",
     "PowerCut",
     "QuorumGone",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TABLE = "kubedrill_fault"
 """Name of our table, in the families inet, arp and netdev."""
 
-CUTS = {
+PARTITIONS = {
     "all": "cut off from every other node",
     "etcd": "etcd cut off from its peers",
     "api": "cut off from the API",
@@ -34,10 +34,10 @@ CUTS = {
     "dns": "DNS cut",
     "loss": "loses packets",
 }
-"""Kind of cut → what the timeline calls it."""
+"""Kind → what the timeline calls it."""
 
 LOSS_PERCENT = 30
-"""Share of packets lost in the cut "loss": TCP still moves, slowly, and a probe of one second often
+"""Share of packets lost in "loss": TCP still moves, slowly, and a probe of one second often
 fails."""
 
 ETCD_PEER_PORT = 2380
@@ -76,8 +76,8 @@ TABLES = NodeTrace(
 
 @register
 @dataclass
-class NetworkCut:
-    """Drops packets of the node ``subject`` as ``kind`` says (a key of :data:`CUTS`)."""
+class Partition:
+    """Drops packets of the node ``subject`` as ``kind`` says (a key of :data:`PARTITIONS`)."""
 
     traces: ClassVar[tuple[Trace, ...]] = (TABLES, on_node.UNITS)
 
@@ -85,13 +85,15 @@ class NetworkCut:
     kind: str
 
     def __post_init__(self) -> None:
-        if self.kind not in CUTS:
-            raise UsageError(f"no cut {self.kind!r}; expected one of: {', '.join(CUTS)}")
+        if self.kind not in PARTITIONS:
+            raise UsageError(
+                f"no partition {self.kind!r}; expected one of: {', '.join(PARTITIONS)}"
+            )
 
     @property
     def name(self) -> str:
         """As "etcd cut off from its peers"."""
-        return CUTS[self.kind]
+        return PARTITIONS[self.kind]
 
     def available(self, cluster: Cluster) -> str | None:
         """Refuse where the kernel or nft refuses the rules, or etcd would lose its quorum."""
@@ -186,7 +188,7 @@ def _api(cluster: Cluster) -> tuple[list[str], str, int]:
 
 
 def ruleset(kind: str, place: Place, planes: list[str], virtual: str, api_port: int) -> str:
-    """The whole table for one kind of cut, as text for ``nft -f -``.
+    """The whole table for one kind, as text for ``nft -f -``.
 
     It replaces one that is there.
     """

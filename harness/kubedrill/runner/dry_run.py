@@ -61,9 +61,7 @@ class DryRun:
     kubernetes: str
     app: str = ""  # which application it is, in words
     problems: list[str] = field(default_factory=list)
-    planned_app: tuple[
-        str, ...
-    ] = ()  # nodes that the app's pods are taken to be on, as it is not deployed
+    planned_app: tuple[str, ...] = ()  # where its pods would be, as it is not deployed
     plans: list[DrillPlan] = field(default_factory=list)
 
 
@@ -88,10 +86,13 @@ def plan_run(
     ):
         notes: list[str] = []
         power = ReadOnlyPower(inventory, settings)
-        note = _noter(notes)
-        faults = Cluster(inventory, settings, api, hosts, power, config_path, note)
+
+        def note(subject: str, text: str) -> None:
+            notes.append(f"{subject}: {text}")
+
+        cluster = Cluster(inventory, settings, api, hosts, power, config_path, note)
         app = source.on(api)
-        result = DryRun(seed, inventory.kubernetes_version, app.description, find_unfit(faults))
+        result = DryRun(seed, inventory.kubernetes_version, app.description, find_unfit(cluster))
         try:
             result.problems += held_by(api)
             result.kubernetes = api.version.get_code().git_version.removeprefix("v")
@@ -103,16 +104,9 @@ def plan_run(
             return result
         for drill in drills:
             notes.clear()
-            ctx = DrillContext(faults, app, timers, drill_rng(seed, drill.name), dry_run=True)
+            ctx = DrillContext(cluster, app, timers, drill_rng(seed, drill.name), dry_run=True)
             result.plans.append(_plan(drill, ctx, notes))
         return result
-
-
-def _noter(notes: list[str]) -> Any:
-    def note(subject: str, text: str) -> None:
-        notes.append(f"{subject}: {text}")
-
-    return note
 
 
 def _plan(drill: Drill, ctx: DrillContext, notes: list[str]) -> DrillPlan:

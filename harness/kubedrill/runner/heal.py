@@ -18,6 +18,7 @@ from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.power import Power
+from kubedrill.cluster.read_only import ReadOnlyHosts
 from kubedrill.core.leftovers import scan
 from kubedrill.faults.in_cluster import NO_API
 from kubedrill.faults.traces import ClusterTrace, HarnessTrace, HiddenTrace, Leftover, NodeTrace
@@ -66,10 +67,10 @@ def heal(
         ConfigErrors: the inventory's keys cannot be used.
     """
     if dry_run:
-        with _Healer(inventory, settings, report) as healer:
+        with _Healer(ReadOnlyHosts, inventory, settings, report) as healer:
             left = healer.scan()
             return Healed(left, {}, left)
-    with run_lock(inventory), _Healer(inventory, settings, report) as healer:
+    with run_lock(inventory), _Healer(Hosts, inventory, settings, report) as healer:
         healer.hold_lease()
         return healer.run()
 
@@ -78,11 +79,15 @@ class _Healer(ExitStack):
     """Repairs by kind; the API is connected as soon as a control plane gives its credentials."""
 
     def __init__(
-        self, inventory: Inventory, settings: Settings, report: Callable[[str], None]
+        self,
+        hosts: type[Hosts],
+        inventory: Inventory,
+        settings: Settings,
+        report: Callable[[str], None],
     ) -> None:
         super().__init__()
         self.inventory, self.settings, self.report = inventory, settings, report
-        self.hosts = self.enter_context(Hosts(inventory, settings))
+        self.hosts = self.enter_context(hosts(inventory, settings))
         self.power = Power(inventory, settings)
         self._api: ClusterApi | None = None
         self.result = Healed()

@@ -6,7 +6,7 @@ import pytest
 from fault_nodes import PLACE, Nodes, context, order, refused
 
 from kubedrill.base.errors import UsageError
-from kubedrill.faults.network import CUTS, UNDO, NetworkCut, Place, load, ruleset
+from kubedrill.faults.network import PARTITIONS, UNDO, Partition, Place, load, ruleset
 from kubedrill.faults.shaping import Shaping
 
 PLANES = ["172.31.77.11", "172.31.77.12", "172.31.77.13"]
@@ -22,7 +22,7 @@ def chain(text: str, hook: str) -> list[str]:
     return [line.strip() for line in body.splitlines() if line.strip()][1:]
 
 
-@pytest.mark.parametrize("kind", list(CUTS))
+@pytest.mark.parametrize("kind", list(PARTITIONS))
 def test_the_harness_keeps_its_session_and_loopback_whatever_is_cut(kind: str) -> None:
     come, go = chain(rules(kind), "input"), chain(rules(kind), "output")
     assert come[:2] == ['iifname "lo" accept', "ip saddr 172.31.77.1 tcp dport 22 accept"]
@@ -56,7 +56,7 @@ def test_a_cut_off_holder_does_not_answer_for_the_virtual_address() -> None:
     assert "table arp" not in rules("etcd")
 
 
-@pytest.mark.parametrize("kind", list(CUTS))
+@pytest.mark.parametrize("kind", list(PARTITIONS))
 def test_the_kernel_takes_the_rules_twice_and_the_undo_removes_them_twice(kind: str) -> None:
     if (
         not shutil.which("nft")
@@ -76,7 +76,7 @@ def test_the_kernel_takes_the_rules_twice_and_the_undo_removes_them_twice(kind: 
 
 def test_the_undo_is_armed_before_the_rules_are_loaded(make_inventory: Any) -> None:
     nodes = Nodes(PLACE)
-    ctx, fault = context(nodes, make_inventory()), NetworkCut("cp3", "etcd")
+    ctx, fault = context(nodes, make_inventory()), Partition("cp3", "etcd")
     fault.inject(ctx)
     assert order(nodes.lines("cp3"), "systemd-run", "tcp dport 2380 drop")
     nodes.commands.clear()
@@ -89,34 +89,34 @@ def test_the_undo_is_armed_before_the_rules_are_loaded(make_inventory: Any) -> N
 def test_reasons_why_not(make_inventory: Any) -> None:
     inventory = make_inventory()
 
-    def why(fault: NetworkCut, nodes: Nodes) -> str | None:
+    def why(fault: Partition, nodes: Nodes) -> str | None:
         return fault.available(context(nodes, inventory))
 
-    assert why(NetworkCut("cp1", "etcd"), Nodes(PLACE)) is None
+    assert why(Partition("cp1", "etcd"), Nodes(PLACE)) is None
     assert (
-        why(NetworkCut("w1", "etcd"), Nodes(PLACE)) == "w1 has no etcd member; name a control plane"
+        why(Partition("w1", "etcd"), Nodes(PLACE)) == "w1 has no etcd member; name a control plane"
     )
-    assert "below quorum" in str(why(NetworkCut("cp1", "all"), Nodes(PLACE, down=("cp2",))))
-    assert why(NetworkCut("w1", "all"), Nodes(PLACE, down=("cp2",))) is None
+    assert "below quorum" in str(why(Partition("cp1", "all"), Nodes(PLACE, down=("cp2",))))
+    assert why(Partition("w1", "all"), Nodes(PLACE, down=("cp2",))) is None
     old = Nodes(
         {
             "nft --check": refused("Error: Could not process rule: No such file or directory"),
             **PLACE,
         }
     )
-    assert why(NetworkCut("w1", "all"), old) == (
+    assert why(Partition("w1", "all"), old) == (
         "w1 cannot drop packets with nftables: Error: Could not process rule: No such file or directory"
     )
     assert "SSH_CONNECTION" in str(
-        why(NetworkCut("w1", "all"), Nodes({"route get": PLACE["route get"]}))
+        why(Partition("w1", "all"), Nodes({"route get": PLACE["route get"]}))
     )
-    with pytest.raises(UsageError, match="no cut 'everything'; expected one of: all, etcd"):
-        NetworkCut("w1", "everything")
+    with pytest.raises(UsageError, match="no partition 'everything'; expected one of: all, etcd"):
+        Partition("w1", "everything")
 
 
 def test_what_the_availability_check_runs_changes_nothing(make_inventory: Any) -> None:
     nodes = Nodes(PLACE)
-    NetworkCut("w1", "all").available(context(nodes, make_inventory()))
+    Partition("w1", "all").available(context(nodes, make_inventory()))
     assert all("nft --check" in line for _, line in nodes.commands if "nft" in line)
     assert not any("systemd-run" in line for _, line in nodes.commands)
 

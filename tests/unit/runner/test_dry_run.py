@@ -19,7 +19,7 @@ from kubedrill.config import Settings
 from kubedrill.core.leftovers import script
 from kubedrill.core.progress import Silent
 from kubedrill.drills import ALL
-from kubedrill.faults import NetworkCut
+from kubedrill.faults import Partition
 from kubedrill.faults.network import load
 from kubedrill.faults.pods import pids
 from kubedrill.runner import dry_run
@@ -97,7 +97,7 @@ def test_faults_are_refused_by_the_net(sent: list[Any]) -> None:
     with ReadOnlyHosts(inventory(), Settings()) as hosts:
         ctx: Any = SimpleNamespace(hosts=hosts, settings=Settings(), inventory=inventory())
         with pytest.raises(WouldTouch):
-            NetworkCut("w1", "all").heal(ctx)
+            Partition("w1", "all").heal(ctx)
     for verb in ("off", "on", "pause", "resume"):
         with pytest.raises(WouldTouch):
             getattr(ReadOnlyPower(inventory(), Settings()), verb)(inventory().node("w1"))

@@ -103,7 +103,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
 
     def healed(cluster: Cluster, *, dry_run: bool = False) -> Any:
-        for name in ("Hosts", "Power", "ClusterLease"):
+        for name in ("Hosts", "ReadOnlyHosts", "Power", "ClusterLease"):
             monkeypatch.setattr(module, name, lambda *_: Hosts(cluster))
         monkeypatch.setattr(
             module, "ClusterApi", SimpleNamespace(connect=lambda *_: Hosts(cluster))
