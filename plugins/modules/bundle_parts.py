@@ -75,6 +75,15 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Install the bundle's programs
+  kubedrill.kubeadm.bundle_parts:
+    bundle: /opt/kubedrill/bundles/v1.35.4-amd64
+    manifest: "{{ lookup('ansible.builtin.file', 'v1.35.4-amd64/bundle.json') }}"
+    role: worker
+    kinds: [binary, cni]
+"""
+
 RETURN = r"""
 absent:
   description: >-

@@ -47,6 +47,13 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Wait until the cluster can be used
+  kubedrill.kubeadm.cluster_ready:
+    nodes: "{{ groups['cluster'] }}"
+    workloads: [DaemonSet/kube-proxy, Deployment/coredns]
+"""
+
 RETURN = r"""
 waited_s:
   description: Seconds it took.

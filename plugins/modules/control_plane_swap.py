@@ -56,6 +56,29 @@ options:
     required: true
 author: kubedrill
 """
+
+EXAMPLES = r"""
+- name: Replace the control plane's static pods and kubelet
+  kubedrill.kubeadm.control_plane_swap:
+    staged: /etc/kubernetes/kubedrill/new
+    previous: /etc/kubernetes/kubedrill/previous
+    etcdctl: /usr/local/bin/etcdctl
+    peers: [192.0.2.12, 192.0.2.13]
+    timeout: 120
+"""
+
+RETURN = r"""
+swapped:
+  description: Components that were replaced; none where all are as staged.
+  type: list
+  elements: str
+  returned: success
+seconds:
+  description: Seconds until the new static pods were healthy.
+  type: float
+  returned: when something was replaced
+"""
+
 IMAGE = re.compile(r"^\s+image: (\S+)$", re.MULTILINE)
 UNDO = "kubedrill-upgrade-undo"  # roles/rollback waits for it
 

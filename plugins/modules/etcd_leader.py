@@ -25,6 +25,24 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Move etcd's leadership to another member
+  kubedrill.kubeadm.etcd_leader:
+    etcdctl: /usr/local/bin/etcdctl
+    prefer: [cp1]
+"""
+
+RETURN = r"""
+leader:
+  description: Whether this node's member was the leader and handed over.
+  type: bool
+  returned: always
+successor:
+  description: Id of the new leader, in hexadecimal.
+  type: str
+  returned: when it handed over
+"""
+
 
 def successor(members: list[dict[str, object]], member_id: int, prefer: list[str]) -> int | None:
     """Id of the member to hand over to: a preferred one if there is one, never a learner.

@@ -23,6 +23,28 @@ options:
   keep: {description: How many snapshots stay in the directory., type: int, required: true}
 author: kubedrill
 """
+
+EXAMPLES = r"""
+- name: Store the snapshot and its metadata
+  kubedrill.kubeadm.etcd_snapshot_store:
+    partial: /home/admin/snapshots/lab-20260101T000000Z.db.partial
+    metadata: {schema: 1, cluster: lab, taken: 20260101T000000Z}
+    keep: 10
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+snapshot:
+  description: The snapshot's file.
+  type: str
+  returned: always
+removed:
+  description: Older snapshots that were removed.
+  type: list
+  elements: str
+  returned: always
+"""
+
 PARTIAL = ".partial"
 MODE = 0o600
 

@@ -26,6 +26,19 @@ options:
     default: 30
 author: kubedrill
 """
+
+EXAMPLES = r"""
+- name: Drain the API server in the load balancer
+  kubedrill.kubeadm.haproxy_server:
+    socket: /run/haproxy/admin.sock
+    servers: [cp1]
+    state: drained
+"""
+
+RETURN = r"""
+{}
+"""
+
 ADMIN_DRAIN = 0x08 | 0x10  # haproxy's srv_admin_state: forced drain, inherited drain
 ADMIN_MAINTENANCE = 0x01
 RUNNING = 2  # haproxy's srv_op_state

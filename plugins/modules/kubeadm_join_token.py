@@ -45,6 +45,20 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Create a join token
+  kubedrill.kubeadm.kubeadm_join_token:
+    nodes: [cp2, w1]
+    control_planes: {cp2: 192.0.2.12}
+  register: join_token
+  no_log: true
+
+- name: Revoke it
+  kubedrill.kubeadm.kubeadm_join_token:
+    state: absent
+    token_id: "{{ join_token.token | split('.') | first }}"
+"""
+
 RETURN = r"""
 token:
   description: The bootstrap token.

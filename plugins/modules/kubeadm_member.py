@@ -44,6 +44,19 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Check whether the node is a member
+  kubedrill.kubeadm.kubeadm_member:
+  register: membership
+
+- name: Join the node
+  kubedrill.kubeadm.kubeadm_member:
+    state: present
+    command: join
+    config: "{{ lookup('ansible.builtin.template', 'join.yaml.j2') }}"
+  when: membership.member != 'member'
+"""
+
 RETURN = r"""
 member:
   description: >-

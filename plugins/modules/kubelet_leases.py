@@ -28,6 +28,17 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Wait until every kubelet renews its lease
+  kubedrill.kubeadm.kubelet_leases:
+    nodes: "{{ groups['cluster'] }}"
+    timeout: 120
+"""
+
+RETURN = r"""
+{}
+"""
+
 Renewed = dict[str, str]
 
 

@@ -34,6 +34,13 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Gather the node's facts
+  kubedrill.kubeadm.node_facts:
+    network: 192.0.2.0/24
+    programs: {nft: nftables, socat: socat}
+"""
+
 RETURN = r"""
 ansible_facts:
   description: All facts, below C(kubedrill_node).

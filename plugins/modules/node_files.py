@@ -89,8 +89,8 @@ author: kubedrill
 """
 
 EXAMPLES = r"""
-- name: Configure the balancer
-  node_files:
+- name: Configure the load balancer
+  kubedrill.kubeadm.node_files:
     files:
       - dest: /etc/haproxy/haproxy.cfg
         content: "{{ lookup('ansible.builtin.template', 'haproxy.cfg.j2') }}"

@@ -53,6 +53,13 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Reset the node
+  kubedrill.kubeadm.node_reset:
+    pod_network: 10.244.0.0/16
+    bundles: /opt/kubedrill/bundles
+"""
+
 RETURN = r"""
 removed:
   description: What was there and was removed or restored.

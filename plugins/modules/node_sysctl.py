@@ -35,6 +35,18 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Set kernel settings
+  kubedrill.kubeadm.node_sysctl:
+    settings: {net.ipv4.ip_forward: 1}
+    file: /etc/sysctl.d/90-kubedrill.conf
+    baseline: /var/lib/kubedrill/sysctl-baseline.json
+"""
+
+RETURN = r"""
+{}
+"""
+
 
 def live(name: str) -> Path:
     """Path of a running kernel's setting."""

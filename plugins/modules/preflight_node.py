@@ -37,6 +37,23 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Inspect the node
+  kubedrill.kubeadm.preflight_node:
+    virtual_address: 192.0.2.10
+    api_wait: 30
+  register: preflight
+"""
+
+RETURN = r"""
+node:
+  description: >-
+    Size, kernel, addresses and Kubernetes versions of the node, or C(trouble) and C(why) where it
+    could not be inspected.
+  type: dict
+  returned: always
+"""
+
 MANIFESTS = Path("/etc/kubernetes/manifests")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/kubedrill/bin"
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")

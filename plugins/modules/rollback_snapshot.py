@@ -27,6 +27,28 @@ options:
   version: {description: "The older release, without v.", type: str, required: true}
 author: kubedrill
 """
+
+EXAMPLES = r"""
+- name: Find the snapshot to go back to
+  kubedrill.kubeadm.rollback_snapshot:
+    directory: /home/admin/snapshots
+    cluster: lab
+    version: 1.35.4
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+snapshot:
+  description: Path, age and metadata of the snapshot; empty where none fits.
+  type: dict
+  returned: always
+problems:
+  description: Why there is no snapshot, or why it cannot be used.
+  type: list
+  elements: str
+  returned: always
+"""
+
 TAKEN = "%Y%m%dT%H%M%SZ"
 CHUNK = 1 << 20
 HOW = (

@@ -33,6 +33,20 @@ options:
     default: /usr/local/bin/kubelet
 author: kubedrill
 """
+
+EXAMPLES = r"""
+- name: Read the node's state
+  kubedrill.kubeadm.rollback_state:
+    image_tags: {etcd: 3.6.6-0, kube-apiserver: 1.35.4}
+"""
+
+RETURN = r"""
+state:
+  description: Versions, missing manifests, etcd's member, free space and the rollback's journal.
+  type: dict
+  returned: always
+"""
+
 ETCD_DATA = Path("/var/lib/etcd")  # kubeadm's default, where no manifest names another
 
 

@@ -68,6 +68,24 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Stop etcd, the API servers and newer kubelets
+  kubedrill.kubeadm.rollback_step:
+    step: stop
+    grace: 6
+"""
+
+RETURN = r"""
+journal:
+  description: What the rollback has recorded on this node; empty after C(finish).
+  type: dict
+  returned: always
+now:
+  description: The node's clock in seconds since 1970.
+  type: int
+  returned: always
+"""
+
 
 class Step:
     """The steps. ``files`` says where everything is."""

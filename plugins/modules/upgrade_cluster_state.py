@@ -29,6 +29,21 @@ options:
   timeout: {description: Seconds to wait until the API answers., type: int, default: 30}
 author: kubedrill
 """
+
+EXAMPLES = r"""
+- name: Read the cluster's state
+  kubedrill.kubeadm.upgrade_cluster_state:
+    timeout: 30
+  register: upgrade_cluster
+"""
+
+RETURN = r"""
+cluster:
+  description: Nodes, versions of the API servers, kubeadm's version, unavailable workloads.
+  type: dict
+  returned: always
+"""
+
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 UPGRADING_TO = "kubedrill/upgrading-to"
 WAS_CORDONED = "kubedrill/was-cordoned"

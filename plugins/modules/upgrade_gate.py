@@ -51,6 +51,25 @@ options:
 author: kubedrill
 """
 
+EXAMPLES = r"""
+- name: Wait until the node is healthy
+  kubedrill.kubeadm.upgrade_gate:
+    node: w1
+    kubelet: 1.36.3
+    etcdctl: /usr/local/bin/etcdctl
+    members: 3
+    checks: [node, daemon_sets]
+    timeout: 180
+"""
+
+RETURN = r"""
+problems:
+  description: What was still wrong when the time ran out.
+  type: list
+  elements: str
+  returned: failure
+"""
+
 
 def problems_of(params: dict[str, Any]) -> list[str]:
     """Everything that is wrong at this moment."""

@@ -23,6 +23,22 @@ options:
   version: {description: "The version to upgrade to, without v.", type: str, required: true}
 author: kubedrill
 """
+
+EXAMPLES = r"""
+- name: Read the node's state
+  kubedrill.kubeadm.upgrade_state:
+    version: 1.36.3
+"""
+
+RETURN = r"""
+state:
+  description: >-
+    Versions of the manifests, those that are behind, outdated units, the API server's port, and
+    the release of an unfinished rollback.
+  type: dict
+  returned: always
+"""
+
 UNITS = ("containerd", "kubelet")
 ROLLBACK = Path("/etc/kubernetes/kubedrill/rollback/journal.json")  # roles/rollback writes it
 
