@@ -74,16 +74,16 @@ GET = (
 )
 
 
-def node_problems(items: list[Thing], wanted: list[str]) -> list[str]:
+def node_problems(items: list[Thing], expected: list[str]) -> list[str]:
     """Say which nodes are absent or not Ready."""
     nodes = {
         item["metadata"]["name"]: condition(item, "Ready")
         for item in items
         if item["kind"] == "Node"
     }
-    problems = [f"node {name} has not joined" for name in wanted if name not in nodes]
+    problems = [f"node {name} has not joined" for name in expected if name not in nodes]
     for name, ready in nodes.items():
-        if name in wanted and ready.get("status") != "True":
+        if name in expected and ready.get("status") != "True":
             problems.append(
                 f"node {name} is not Ready: {ready.get('message', 'it has not said anything yet')}"
             )
@@ -110,35 +110,35 @@ def reason(pods: list[Thing], namespace: str, selector: dict[str, str]) -> str:
         if ready.get("status") == "True":
             continue
         waiting = [
-            found["state"].get("waiting", {})
-            for found in pod["status"].get("containerStatuses", [])
+            status["state"].get("waiting", {})
+            for status in pod["status"].get("containerStatuses", [])
         ]
-        said = [
-            f"{found['reason']} {found.get('message', '')}".strip()
-            for found in waiting
-            if "reason" in found
+        reasons = [
+            f"{status['reason']} {status.get('message', '')}".strip()
+            for status in waiting
+            if "reason" in status
         ]
         place = pod["spec"].get("nodeName", "no node")
         scheduled = condition(pod, "PodScheduled").get("message", "")
         words.append(
             f"{pod['metadata']['name']} on {place}: "
-            f"{'; '.join(said) or scheduled or ready.get('message', 'pending')}"
+            f"{'; '.join(reasons) or scheduled or ready.get('message', 'pending')}"
         )
     return ", ".join(words)
 
 
-def workload_problems(items: list[Thing], namespaces: list[str], wanted: list[str]) -> list[str]:
+def workload_problems(items: list[Thing], namespaces: list[str], expected: list[str]) -> list[str]:
     """Say which DaemonSets and Deployments are absent or not complete."""
     pods = [item for item in items if item["kind"] == "Pod"]
-    own = [
+    listed = [
         item
         for item in items
         if item["kind"] in {"DaemonSet", "Deployment"}
         and item["metadata"]["namespace"] in namespaces
     ]
-    names = {f"{item['kind']}/{item['metadata']['name']}" for item in own}
-    problems = [f"{name} is not there" for name in wanted if name not in names]
-    for item in own:
+    names = {f"{item['kind']}/{item['metadata']['name']}" for item in listed}
+    problems = [f"{name} is not there" for name in expected if name not in names]
+    for item in listed:
         lack = shortfall(item)
         if lack:
             why = reason(
@@ -150,18 +150,18 @@ def workload_problems(items: list[Thing], namespaces: list[str], wanted: list[st
     return problems
 
 
-def api_problems(items: list[Thing], wanted: list[str]) -> list[str]:
+def api_problems(items: list[Thing], expected: list[str]) -> list[str]:
     """Say which aggregated APIs the API servers cannot reach."""
-    found = {
+    services = {
         item["metadata"]["name"]: condition(item, "Available")
         for item in items
         if item["kind"] == "APIService"
     }
     return [
         f"API service {name} is not available: "
-        f"{found.get(name, {}).get('message', 'it is not there')}"
-        for name in wanted
-        if found.get(name, {}).get("status") != "True"
+        f"{services.get(name, {}).get('message', 'it is not there')}"
+        for name in expected
+        if services.get(name, {}).get("status") != "True"
     ]
 
 

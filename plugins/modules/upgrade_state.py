@@ -45,13 +45,13 @@ ROLLBACK = Path("/etc/kubernetes/kubedrill/rollback/journal.json")  # roles/roll
 
 def outdated_units() -> list[str]:
     """Units that do not run, or whose program was replaced by another file since they started."""
-    found = []
+    units = []
     for unit in UNITS:
         pid = run(["systemctl", "show", "-p", "MainPID", "--value", unit]).strip()
         program = Path("/proc") / pid / "exe"
         if pid == "0" or not program.is_symlink() or str(program.readlink()).endswith(" (deleted)"):
-            found.append(unit)
-    return found
+            units.append(unit)
+    return units
 
 
 def rollback_to(journal: Path = ROLLBACK) -> str:
@@ -75,8 +75,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     behind = [
         name
-        for name, found in versions.items()
-        if name != "etcd" and found != module.params["version"]
+        for name, version in versions.items()
+        if name != "etcd" and version != module.params["version"]
     ]
     state = {
         "manifests": versions,

@@ -46,12 +46,12 @@ def test_services_run_and_start_at_boot(ti: Any, service: str) -> None:
 def test_the_balancer_runs_on_control_planes_and_starts_at_boot(
     control_plane: Node, inventory: Inventory, hosts: Hosts, service: str
 ) -> None:
-    found = hosts.testinfra(control_plane).service(service)
+    unit = hosts.testinfra(control_plane).service(service)
     if inventory.external:
-        assert not found.is_running
+        assert not unit.is_running
         return
-    assert found.is_running
-    assert found.is_enabled
+    assert unit.is_running
+    assert unit.is_enabled
 
 
 def test_untranslated_packets_to_services_never_leave_the_node(ti: Any) -> None:
@@ -84,9 +84,9 @@ def test_programs_have_the_asked_version(ti: Any, version: str) -> None:
 
 def test_containerd_is_2_or_newer(ti: Any) -> None:
     """Kubernetes 1.36 drops containerd 1."""
-    found = re.search(r"v?(\d+)\.\d+\.\d+", ti.check_output("containerd --version"))
-    assert found is not None
-    assert int(found.group(1)) >= 2
+    match = re.search(r"v?(\d+)\.\d+\.\d+", ti.check_output("containerd --version"))
+    assert match is not None
+    assert int(match.group(1)) >= 2
 
 
 def test_the_kubelet_does_not_serve_strangers(ti: Any) -> None:
@@ -133,11 +133,11 @@ def test_etcd_s_data_is_root_s_alone(control_plane: Node, hosts: Hosts) -> None:
 
 
 def test_workers_have_no_keys_of_the_control_plane(worker: Node, hosts: Hosts) -> None:
-    found = hosts.read(
+    result = hosts.read(
         worker,
         "ls /etc/kubernetes/admin.conf /etc/kubernetes/pki/*.key /var/lib/etcd 2>/dev/null || true",
     ).stdout
-    assert found == ""
+    assert result == ""
 
 
 def test_no_secret_can_be_read_by_everyone(node: Node, hosts: Hosts) -> None:
@@ -146,8 +146,8 @@ def test_no_secret_can_be_read_by_everyone(node: Node, hosts: Hosts) -> None:
         f"-exec grep -lsE -- '{SECRET_MARKS}' {{}} + || true"
     )
     known = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
-    found = [path for path in hosts.read(node, command).stdout.splitlines() if path != known]
-    assert found == []
+    paths = [path for path in hosts.read(node, command).stdout.splitlines() if path != known]
+    assert paths == []
 
 
 def test_certificates_are_valid_for_a_month_at_least(node: Node, hosts: Hosts) -> None:

@@ -91,10 +91,10 @@ def test_the_stream_has_three_copies_that_are_up_to_date(
     assert status.problem == ""
 
     def asked(server: str) -> dict[str, Any]:
-        told = json.loads(api.pod_get(NAMESPACE, server, "/jsz?streams=1", 8222))
+        state = json.loads(api.pod_get(NAMESPACE, server, "/jsz?streams=1", 8222))
         cluster: dict[str, Any] = next(
             stream["cluster"]
-            for account in told["account_details"]
+            for account in state["account_details"]
             for stream in account["stream_detail"]
             if stream["name"] == STREAM
         )
@@ -117,14 +117,14 @@ def test_an_order_written_at_one_node_is_read_at_every_other(
     )
     assert (code, receipt["duplicate"]) == (202, False)
 
-    def lacks() -> str | None:
+    def find_problem() -> str | None:
         try:
             ask(f"http://{addresses[0]}:{NODE_PORT}/orders/{receipt['id']}")
         except urllib.error.HTTPError as error:
             return f"it answers {error.code}"
         return None
 
-    api.wait("the order to be stored", lacks, setting="orders_stored")
+    api.wait("the order to be stored", find_problem, setting="orders_stored")
     for address in addresses:
         assert ask(f"http://{address}:{NODE_PORT}/orders/{receipt['id']}")[1]["key"] == key
     assert (
@@ -148,8 +148,8 @@ def test_each_web_pod_describes_itself_and_greets_from_the_config_map(
 ) -> None:
     greeting = api.core.read_namespaced_config_map("orders", NAMESPACE).data["greeting"]
     for pod in ready_pods(api, "web"):
-        said = json.loads(api.pod_get(NAMESPACE, pod.metadata.name))
-        assert (said["greeting"], said["version"], said["node"]) == (
+        output = json.loads(api.pod_get(NAMESPACE, pod.metadata.name))
+        assert (output["greeting"], output["version"], output["node"]) == (
             greeting,
             status.version,
             pod.spec.node_name,
@@ -234,13 +234,13 @@ def test_every_budget_allows_one_pod_to_go(status: OrdersStatus, api: ClusterApi
 def test_the_autoscaler_has_figures(status: OrdersStatus, api: ClusterApi) -> None:
     assert status.problem == ""
 
-    def lacks() -> str | None:
+    def find_problem() -> str | None:
         autoscaling: Any = AutoscalingV2Api(api.client)
         scaler = autoscaling.read_namespaced_horizontal_pod_autoscaler("web", NAMESPACE)
         active = [c for c in scaler.status.conditions or [] if c.type == "ScalingActive"]
         return None if active and active[0].status == "True" else str(active and active[0].message)
 
-    api.wait("the autoscaler to have figures", lacks, setting="metrics")
+    api.wait("the autoscaler to have figures", find_problem, setting="metrics")
 
 
 @pytest.mark.parametrize(
@@ -346,11 +346,13 @@ def test_deploying_again_changes_nothing(
     status: OrdersStatus, api: ClusterApi, settings: Settings
 ) -> None:
     def generations() -> dict[str, tuple[int, int]]:
-        found = [
+        violations = [
             *api.apps.list_namespaced_deployment(NAMESPACE).items,
             *api.apps.list_namespaced_stateful_set(NAMESPACE).items,
         ]
-        return {obj.metadata.name: (obj.metadata.generation, obj.spec.replicas) for obj in found}
+        return {
+            obj.metadata.name: (obj.metadata.generation, obj.spec.replicas) for obj in violations
+        }
 
     def staying() -> set[str]:
         """Those that an earlier rollout is just ending do not count."""

@@ -81,7 +81,9 @@ def complete(status: OrdersStatus) -> None:
 
 @pytest.fixture(scope="module")
 def enforced(api: ClusterApi, inventory: Inventory) -> None:
-    daemons = {found.metadata.name for found in api.apps.list_daemon_set_for_all_namespaces().items}
+    daemons = {
+        daemon.metadata.name for daemon in api.apps.list_daemon_set_for_all_namespaces().items
+    }
     asked = inventory.vars.get("network_policy_engine", "none")
     assert asked == "none" or asked in daemons, (
         f"the inventory asks for {asked}, and it does not run"
@@ -109,9 +111,9 @@ def passes(api: ClusterApi, agents: Any, flow: Flow) -> bool:
         api.core.connect_get_namespaced_pod_exec,
         {"stdin": False, "tty": False, "_request_timeout": 30},
     )
-    said = stream(call, pod, NAMESPACE, command=command, stdout=True, stderr=True, **quiet)
-    assert "connected" in said or "Error" in said, said
-    return "connected" in said
+    output = stream(call, pod, NAMESPACE, command=command, stdout=True, stderr=True, **quiet)
+    assert "connected" in output or "Error" in output, output
+    return "connected" in output
 
 
 def _address(api: ClusterApi, flow: Flow) -> str:

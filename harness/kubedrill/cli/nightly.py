@@ -114,8 +114,8 @@ def available_versions() -> set[str]:
 
     Bundles in the cache, and releases that one can be built for.
     """
-    found = {path.parent.name for path in Cache().bundles.glob("v*/bundle.json")}
-    return {name.removeprefix("v").rsplit("-", 1)[0] for name in found} | set(SUPPORTED)
+    bundles = {path.parent.name for path in Cache().bundles.glob("v*/bundle.json")}
+    return {name.removeprefix("v").rsplit("-", 1)[0] for name in bundles} | set(SUPPORTED)
 
 
 def _show_cells(cells: list[Cell]) -> None:

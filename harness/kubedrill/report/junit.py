@@ -46,9 +46,9 @@ def _case(suite: Element, record: Record, verdict: DrillVerdict) -> None:
         SubElement(case, "system-out").text = _clean(verdict.reason)
         return
     tag = "failure" if verdict.verdict is VerdictKind.FAIL else "error"
-    found = SubElement(case, tag, type=verdict.verdict.value, message=_clean(verdict.reason))
+    element = SubElement(case, tag, type=verdict.verdict.value, message=_clean(verdict.reason))
     lines = [f"{f.verdict.value}: {f.text}" for f in verdict.findings] + list(verdict.attributed)
-    found.text = _clean("\n".join(lines))
+    element.text = _clean("\n".join(lines))
 
 
 def _clean(text: str) -> str:
