@@ -1,4 +1,4 @@
-"""Detection of planted regressions, and false alarms of plain noise (docs/how-to/history.md).
+"""Detection of planted regressions, and false alarms of plain noise (benchmarks/results/trends.md).
 
 Synthetic nights (tests/records/nights.py) go through the same code as real ones. Exits with 1 when
 plain noise is flagged more often than the stated rate allows (the chance of so many false alarms at

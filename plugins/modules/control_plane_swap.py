@@ -4,7 +4,7 @@ A kubelet that sees a static pod's manifest change waits 10 to 15 s before it st
 and deletes the mirror pod through the very API server that is being replaced. Here it sees neither:
 it is stopped, the old processes end in order (API server first, so that its requests end while etcd
 still serves), manifests and the kubelet's program are renamed into place, and the kubelet starts as
-if after a boot. docs/how-to/upgrade.md says what happens at each kill point.
+if after a boot. docs/explanation/upgrade.md says what happens at each kill point.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ ROTATED = ("config", "certificate", "passwords")
 def app() -> None:
     """The order service: queue, database, cache, workers and web, all highly available.
 
-    See docs/orders.md.
+    See docs/how-to/order-service.md.
     """
 
 

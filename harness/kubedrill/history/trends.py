@@ -2,7 +2,7 @@
 
 Fixed limits, median and worst of n, and one exact test.
 
-A pure function of the history's runs. docs/how-to/history.md tells the rules and what they were measured
+A pure function of the history's runs. docs/explanation/trends.md tells the rules and what they were measured
 to find.
 """
 

@@ -1,4 +1,4 @@
-"""A load test's files: load.json (docs/explanation/order-service.md), and the histograms."""
+"""A load test's files: load.json (docs/how-to/load-test.md), and the histograms."""
 
 from __future__ import annotations
 

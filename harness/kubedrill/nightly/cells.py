@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kubedrill.nightly.plan import Plan, Without
 
 _INSTALL_S = 60
-"""Seconds that an installation takes, and 30 more for each node, on two cores (docs/how-to/install.md)."""
+"""Seconds that an installation takes, and 30 more for each node, on two cores (benchmarks/results/install.md)."""
 _PER_NODE_S = 30
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def load_page_html(result: Mapping[str, Any]) -> str:
     """Return the whole page. All text of the result is escaped.
 
-    ``result`` is what ``load.json`` holds (docs/explanation/order-service.md).
+    ``result`` is what ``load.json`` holds (docs/how-to/load-test.md).
     """
     environment = templates()
     environment.filters["ms"] = _milliseconds

@@ -21,7 +21,7 @@ _BACKEND = "vxlan"
 def host_facts(inventory: Inventory, settings: Settings) -> dict[str, Any]:
     """Return facts of the host, and under ``labels`` topology, network, host and app.
 
-    See docs/history.md.
+    See docs/how-to/history.md.
 
     An application of the user's own is told in words too, under ``app``.
     """

@@ -61,7 +61,7 @@ def test_each_link_leads_to_a_file_and_its_heading(page: Path) -> None:
 
 def test_each_page_named_in_code_exists() -> None:
     files = subprocess.run(
-        ["git", "grep", "-lE", "docs/[a-z-]+/", "--", ":!docs", ":!CHANGELOG.md"],
+        ["git", "grep", "-lE", "docs/[a-z]", "--", ":!docs", ":!CHANGELOG.md"],
         cwd=ROOT,
         capture_output=True,
         text=True,

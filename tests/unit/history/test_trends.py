@@ -268,7 +268,7 @@ def test_programs_get_every_night_and_why_it_was_set_aside() -> None:
 
 
 def test_planted_regressions_are_found_and_plain_noise_is_not() -> None:
-    """The detection table of docs/how-to/history.md in small; benchmarks/trends.py makes it whole.
+    """The detection table of benchmarks/results/trends.md in small; benchmarks/trends.py makes it whole.
 
     Seeded, so it is exact.
     """

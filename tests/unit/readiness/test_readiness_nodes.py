@@ -211,7 +211,7 @@ def test_how_many_control_planes(ready: Snapshot, count: int, severity: str | No
 
 
 def test_the_prediction_is_the_measured_run_for_the_measured_topology(ready: Snapshot) -> None:
-    """docs/how-to/upgrade.md measured 345 s for 3 control planes and 2 workers."""
+    """benchmarks/results/upgrade.md measured 345 s for 3 control planes and 2 workers."""
     shortest, longest = prediction.seconds(ready)
     assert shortest < 345 < longest
     slow = with_pods(ready, pod("slow", "w1", app="x", termination_grace_period_seconds=130))

@@ -216,7 +216,7 @@ def warn_of_few(count: int) -> Iterator[Issue]:
             "control planes",
             (
                 "there is 1: the API is out while it is swapped (about 15 s measured, "
-                "docs/how-to/upgrade.md)"
+                "benchmarks/results/upgrade.md)"
             ),
             "3 or more",
             "add two control planes where an API outage matters",

@@ -79,7 +79,7 @@ def one_replica(snapshot: Snapshot) -> Iterator[Issue]:
                 f"{kind} {name_of(item)}",
                 (
                     "has one replica: it is out while its node is drained (a pod took 15 to "
-                    "30 s to move, docs/how-to/upgrade.md)"
+                    "30 s to move, benchmarks/results/upgrade.md)"
                 ),
                 "two replicas or more on different nodes",
                 "add a replica where an outage matters",

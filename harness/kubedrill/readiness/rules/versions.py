@@ -21,7 +21,7 @@ KUBELET_BEHIND = 3
 since 1.28)."""
 
 MARK = "kubedrill/upgrading-to"
-"""Annotation of a node in the middle of an upgrade (docs/how-to/upgrade.md)."""
+"""Annotation of a node in the middle of an upgrade (docs/explanation/upgrade.md)."""
 
 _TAG = re.compile(r":(v\d+\.\d+\.\d+)")
 
