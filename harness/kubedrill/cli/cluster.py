@@ -25,7 +25,7 @@ from kubedrill.cluster.playbooks import TaskEvent, run_playbook
 from kubedrill.cluster.pod_target import pod_target
 from kubedrill.cluster.vagrant import VagrantCluster, made_by_vagrant
 from kubedrill.config import load_settings
-from kubedrill.drills.cluster_upgrade import parse_version
+from kubedrill.core.upgrades import parse_version
 from kubedrill.local.doctor import require_essentials
 from kubedrill.runner.heal import heal as heal_cluster
 from kubedrill.runner.permission import require_permission

@@ -11,9 +11,9 @@ from kubedrill.config.settings import (
     Notify,
     Probes,
     Settings,
-    Timeouts,
     load_settings,
 )
+from kubedrill.config.timeouts import Timeouts
 
 __all__ = [
     "DEFAULT_FILE",

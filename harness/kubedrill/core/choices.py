@@ -119,3 +119,12 @@ def pick(rng: random.Random, candidates: list[str], what: str) -> str:
     if not candidates:
         raise StepFailed(f"there is no {what} to choose from")
     return rng.choice(sorted(candidates))
+
+
+def majority(members: int) -> int:
+    """How many members are the least that is more than half, and so enough to take the quorum away.
+
+    >>> [majority(n) for n in (3, 4, 5)]
+    [2, 3, 3]
+    """
+    return members // 2 + 1

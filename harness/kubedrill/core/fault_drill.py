@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from kubedrill.base.waits import pause
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill
+from kubedrill.core.limits import expected_limits
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, expected_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
     from kubedrill.faults import Fault
 
 

@@ -20,6 +20,7 @@ from kubedrill.faults.in_cluster import DRILL_LABEL
 
 if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
+    from kubedrill.core.context import DrillContext
 
 NAMESPACE = "kubedrill-ledger"
 
@@ -99,3 +100,22 @@ class Writing(Repeating):
     def __init__(self, ledger: Ledger, interval_s: float = INTERVAL_S) -> None:
         super().__init__([ledger.write], interval_s, patience_s=_ANSWER_S + interval_s)
         self.ledger = ledger
+
+
+def check_ledger(ctx: DrillContext, ledger: Ledger) -> None:
+    """Add the finding that the verdict depends on: every acknowledged write is there.
+
+    None of them proves nothing.
+    """
+    lost, count = ledger.lost(), len(ledger.acknowledged)
+    unknown = f", {len(ledger.unknown)} unknown, {len(ledger.refused)} refused"
+    actual = (
+        f"{len(lost)} of {count} "
+        f"lost{': entries ' + ', '.join(map(str, lost[:10])) if lost else ''}{unknown}"
+    )
+    ctx.check(
+        "no acknowledged API write is lost",
+        not lost if count else None,
+        actual,
+        "0 lost of 1 or more",
+    )

@@ -1,6 +1,18 @@
-"""Default limits that many drills share."""
+"""Default limits that many drills share, and the outage limits of a drill with their reasons.
+
+The limit comes from the configuration (``drills.<name>`` in kubedrill.yml), else from the drill;
+the prediction only stands beside it, for people.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubedrill.base.model import OutageLimit
+
+if TYPE_CHECKING:
+    from kubedrill.config.limits import Limits
+    from kubedrill.core.predictions import Expected, Prediction
 
 PATIENT_S = 3.0
 """Seconds for what a drill does not touch, or should cost a moment only.
@@ -16,3 +28,51 @@ Services, and a margin."""
 PLANE_LOSS_S = 80
 """Seconds: 15 s lease + 2 s retry until another controller manager leads where the active one is
 lost with its node; 50 s grace + 5 s monitor period begin then; and a margin."""
+
+APP, API, DNS = "app-*", "api-*", "dns*"
+"""Globs over probe names, one for each group of users."""
+
+
+def planned_work(
+    limits: Limits, app: str, api: str, away: Prediction | None = None
+) -> list[OutageLimit]:
+    """Budgets of work that announces itself: nobody should notice. ``app`` and ``api`` say why not.
+
+    ``away`` is for how long the API is away all the same, as where there is only one API server.
+    """
+    return [
+        _limit(APP, limits.app_outage_s, limits.app_max_failed, [], app),
+        _limit(API, limits.api_outage_s, limits.api_max_failed, [away] if away else [], api),
+        _limit(
+            DNS, limits.dns_outage_s, None, [], "CoreDNS has several replicas and a lameduck period"
+        ),
+    ]
+
+
+def expected_limits(limits: Limits, expected: Expected) -> list[OutageLimit]:
+    """Budgets of a fault from what it should do.
+
+    What happens side by side does not add up: the slowest counts.
+    """
+    return [
+        _limit(
+            APP, limits.app_outage_s, limits.app_max_failed, list(expected.app), expected.app_why
+        ),
+        _limit(
+            API, limits.api_outage_s, limits.api_max_failed, list(expected.api), expected.api_why
+        ),
+        _limit(DNS, limits.dns_outage_s, None, list(expected.dns), expected.dns_why),
+    ]
+
+
+def _limit(
+    probes: str, limit_s: float, max_failed: int | None, parts: list[Prediction], otherwise: str
+) -> OutageLimit:
+    if not parts:
+        return OutageLimit(probes, limit_s, 0.0, (otherwise,), max_failed)
+    lines = [line for part in parts for line in part.because]
+    if len(parts) > 1:
+        lines.append("these run side by side: the slowest counts")
+    return OutageLimit(
+        probes, limit_s, round(max(part.seconds for part in parts), 3), tuple(lines), max_failed
+    )

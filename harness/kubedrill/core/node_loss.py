@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedrill.core.predictions import Loss, node_loss
+from kubedrill.core.limits import expected_limits
+from kubedrill.core.predictions import Loss, loss_expected
 from kubedrill.faults import PowerCut
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def _leads_controllers(cluster: Cluster, node: str) -> bool:
 
 def loss_limits(ctx: DrillContext, drill: Drill, node: str) -> list[OutageLimit]:
     """Budgets of losing a node, by what stands on it."""
-    return node_loss(ctx.timers, ctx.limits(drill), describe_loss(ctx, node))
+    expected = loss_expected(ctx.timers, describe_loss(ctx, node))
+    return expected_limits(ctx.limits(drill), expected)
 
 
 def explain_missing_power(ctx: DrillContext, candidates: list[str]) -> str | None:
@@ -76,3 +78,14 @@ def cut_and_watch(ctx: DrillContext, node: str) -> None:
             lambda: None if api.ready(node) else "NotReady",
             setting="node_ready",
         )
+
+
+def explain_plane_needed(ctx: DrillContext) -> str | None:
+    """Why no control plane may be lost; None when one may."""
+    names = [node.name for node in ctx.cluster.inventory.control_planes]
+    if len(names) < 3:
+        return (
+            "needs 3 control planes or more so that etcd keeps its majority, the inventory has "
+            f"{len(names)}"
+        )
+    return explain_missing_power(ctx, names)

@@ -1,8 +1,6 @@
 """What an outage should cost, computed from the live cluster's timers before anything is broken.
 
-Pure functions: timers and what stands on the lost node go in, budgets with their reasons come out.
-The limit comes from the configuration (``drills.<name>`` in kubedrill.yml); the prediction only
-stands beside it, for people.
+Pure functions: timers and what stands on the lost node go in, seconds with their reasons come out.
 """
 
 from __future__ import annotations
@@ -10,21 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import OutageLimit
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kubedrill.cluster.leases import ElectionTimers
     from kubedrill.cluster.timers import LiveTimers
-    from kubedrill.config.limits import Limits
 
 START_S = 30.0
 """Seconds until static pods have started (timeouts.api_up: 10-30 s), and pods of a kubelet that
 starts with them."""
-
-APP, API, DNS = "app-*", "api-*", "dns*"
-"""Globs over probe names, one for each group of users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +132,6 @@ def election(timers: LiveTimers, node: str) -> Prediction:
     )
 
 
-def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[OutageLimit]:
-    """Budgets of a power cut to one node.
-
-    What happens side by side does not add up: the slowest counts.
-    """
-    return expected_limits(limits, loss_expected(timers, loss))
-
-
 def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
     """What the loss of a node should do, by what stands on it."""
     vip = [takeover(timers, loss.node)] if loss.holds_vip else []
@@ -173,22 +157,6 @@ def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
     )
 
 
-def planned_work(
-    limits: Limits, app: str, api: str, away: Prediction | None = None
-) -> list[OutageLimit]:
-    """Budgets of work that announces itself: nobody should notice. ``app`` and ``api`` say why not.
-
-    ``away`` is for how long the API is away all the same, as where there is only one API server.
-    """
-    return [
-        _limit(APP, limits.app_outage_s, limits.app_max_failed, [], app),
-        _limit(API, limits.api_outage_s, limits.api_max_failed, [away] if away else [], api),
-        _limit(
-            DNS, limits.dns_outage_s, None, [], "CoreDNS has several replicas and a lameduck period"
-        ),
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Expected:
     """What each group of users should feel; where it is nothing, ``*_why`` says why not."""
@@ -199,22 +167,6 @@ class Expected:
     app_why: str = "nothing that the app needs is touched"
     api_why: str = "no control plane is touched"
     dns_why: str = "no CoreDNS pod is touched"
-
-
-def expected_limits(limits: Limits, expected: Expected) -> list[OutageLimit]:
-    """Budgets of a fault from what it should do.
-
-    What happens side by side does not add up: the slowest counts.
-    """
-    return [
-        _limit(
-            APP, limits.app_outage_s, limits.app_max_failed, list(expected.app), expected.app_why
-        ),
-        _limit(
-            API, limits.api_outage_s, limits.api_max_failed, list(expected.api), expected.api_why
-        ),
-        _limit(DNS, limits.dns_outage_s, None, list(expected.dns), expected.dns_why),
-    ]
 
 
 def only_plane_swapped(timers: LiveTimers, planes: Sequence[str]) -> Prediction | None:
@@ -313,17 +265,4 @@ def while_it_lasts(what: str, seconds: float) -> Prediction:
     return Prediction(
         seconds,
         (f"{what}; nothing takes it out of the Service, so a share fails for {seconds:g} s",),
-    )
-
-
-def _limit(
-    probes: str, limit_s: float, max_failed: int | None, parts: list[Prediction], otherwise: str
-) -> OutageLimit:
-    if not parts:
-        return OutageLimit(probes, limit_s, 0.0, (otherwise,), max_failed)
-    lines = [line for part in parts for line in part.because]
-    if len(parts) > 1:
-        lines.append("these run side by side: the slowest counts")
-    return OutageLimit(
-        probes, limit_s, round(max(part.seconds for part in parts), 3), tuple(lines), max_failed
     )

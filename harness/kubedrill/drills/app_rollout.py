@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_version
 from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import planned_work
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import planned_work
 
 if TYPE_CHECKING:
     from kubedrill.base.model import OutageLimit

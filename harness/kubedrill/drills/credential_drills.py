@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.predictions import Expected, expected_limits
+from kubedrill.core.limits import expected_limits
+from kubedrill.core.predictions import Expected
 from kubedrill.faults import AccountDeleted, RightRevoked, TokenExpired
 from kubedrill.faults.credentials import Client
 

@@ -11,7 +11,7 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_worker, pick
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.predictions import planned_work
+from kubedrill.core.limits import planned_work
 from kubedrill.faults import Drain
 from kubedrill.faults.in_cluster import DRILL_LABEL
 

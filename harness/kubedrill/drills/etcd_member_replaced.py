@@ -14,10 +14,10 @@ from kubedrill.cluster import etcd
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import etcd_followers, pick
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.ledger import Ledger, Writing
-from kubedrill.core.limits import PATIENT_S
+from kubedrill.core.ledger import Ledger, Writing, check_ledger
+from kubedrill.core.limits import PATIENT_S, expected_limits
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, balancer, expected_limits
+from kubedrill.core.predictions import Expected, balancer
 from kubedrill.faults import MemberLoss
 
 if TYPE_CHECKING:
@@ -79,25 +79,6 @@ class EtcdMemberReplaced(Drill):
             "the member was replaced", ok=True, actual=actual, expected="a healthy voter again"
         )
         check_ledger(ctx, ledger)
-
-
-def check_ledger(ctx: DrillContext, ledger: Ledger) -> None:
-    """Add the finding that the verdict depends on: every acknowledged write is there.
-
-    None of them proves nothing.
-    """
-    lost, count = ledger.lost(), len(ledger.acknowledged)
-    unknown = f", {len(ledger.unknown)} unknown, {len(ledger.refused)} refused"
-    actual = (
-        f"{len(lost)} of {count} "
-        f"lost{': entries ' + ', '.join(map(str, lost[:10])) if lost else ''}{unknown}"
-    )
-    ctx.check(
-        "no acknowledged API write is lost",
-        not lost if count else None,
-        actual,
-        "0 lost of 1 or more",
-    )
 
 
 DRILLS = (

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import pause
 from kubedrill.config.limits import Limits
+from kubedrill.core.choices import majority
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import PATIENT_S
+from kubedrill.core.limits import PATIENT_S, expected_limits
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, Prediction, balancer, election, expected_limits
+from kubedrill.core.predictions import Expected, Prediction, balancer, election
 from kubedrill.faults import QuorumLoss
 
 if TYPE_CHECKING:
@@ -63,15 +64,6 @@ class EtcdQuorumLost(Drill):
             pause(HOLD_S)
         with ctx.step("etcd", "quorum is back: until every probe is answered"):
             ctx.wait_answering("*", for_s=CALM_S, seconds=timeouts.api_up, setting="api_up")
-
-
-def majority(members: int) -> int:
-    """How many members are the least that is more than half, and so enough to take the quorum away.
-
-    >>> [majority(n) for n in (3, 4, 5)]
-    [2, 3, 3]
-    """
-    return members // 2 + 1
 
 
 DRILLS = (

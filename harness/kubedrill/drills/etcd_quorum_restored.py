@@ -14,19 +14,12 @@ from kubedrill.base.waits import Waiting, pause, wait_for
 from kubedrill.cluster import etcd
 from kubedrill.cluster.etcd import read_list
 from kubedrill.config.limits import Limits
+from kubedrill.core.choices import majority
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger
-from kubedrill.core.limits import PATIENT_S
+from kubedrill.core.limits import PATIENT_S, expected_limits
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import (
-    START_S,
-    Expected,
-    Prediction,
-    balancer,
-    election,
-    expected_limits,
-)
-from kubedrill.drills.etcd_quorum_lost import majority
+from kubedrill.core.predictions import START_S, Expected, Prediction, balancer, election
 from kubedrill.faults import QuorumGone
 from kubedrill.faults.etcd_restore import take_snapshot
 

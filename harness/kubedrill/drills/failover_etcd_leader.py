@@ -9,8 +9,7 @@ from kubedrill.core.choices import address_holders
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.etcd_leadership import move_leader_off
 from kubedrill.core.limits import PATIENT_S, PLANE_LOSS_S
-from kubedrill.core.node_loss import cut_and_watch, loss_limits
-from kubedrill.drills.failover_vip import explain_plane_needed
+from kubedrill.core.node_loss import cut_and_watch, explain_plane_needed, loss_limits
 
 if TYPE_CHECKING:
     from kubedrill.base.model import OutageLimit

@@ -8,7 +8,11 @@ from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.etcd_leadership import move_leader_off
 from kubedrill.core.limits import PATIENT_S, PLANE_LOSS_S
-from kubedrill.core.node_loss import cut_and_watch, explain_missing_power, loss_limits
+from kubedrill.core.node_loss import (
+    cut_and_watch,
+    explain_plane_needed,
+    loss_limits,
+)
 
 if TYPE_CHECKING:
     from kubedrill.base.model import OutageLimit
@@ -43,17 +47,6 @@ class FailoverVip(Drill):
         cut_and_watch(ctx, ctx.target)
         holder = ctx.cluster.api.vip_holder()
         ctx.event("vip", holder, "holds the virtual address after the drill")
-
-
-def explain_plane_needed(ctx: DrillContext) -> str | None:
-    """Why no control plane may be lost; None when one may."""
-    names = [node.name for node in ctx.cluster.inventory.control_planes]
-    if len(names) < 3:
-        return (
-            "needs 3 control planes or more so that etcd keeps its majority, the inventory has "
-            f"{len(names)}"
-        )
-    return explain_missing_power(ctx, names)
 
 
 DRILLS = (

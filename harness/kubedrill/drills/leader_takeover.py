@@ -11,8 +11,9 @@ from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.cluster.leases import election_timers, read_leader
 from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import expected_limits
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, expected_limits, leader_handover
+from kubedrill.core.predictions import Expected, leader_handover
 from kubedrill.faults import ServiceFault
 
 if TYPE_CHECKING:

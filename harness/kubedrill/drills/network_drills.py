@@ -13,6 +13,14 @@ from kubedrill.core.choices import (
     etcd_leader,
 )
 from kubedrill.core.drill import Family
+from kubedrill.core.expectations import (
+    DNS,
+    PLANES,
+    WORKERS,
+    lost,
+    one_api_server_and_the_leader,
+    silent_kubelet,
+)
 from kubedrill.core.fault_drill import (
     FaultDrill,
     until_address_moved,
@@ -20,15 +28,7 @@ from kubedrill.core.fault_drill import (
     until_not_ready,
 )
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
-from kubedrill.core.node_loss import describe_loss
-from kubedrill.core.predictions import Expected, Prediction, loss_expected, while_it_lasts
-from kubedrill.drills.service_drills import (
-    DNS,
-    PLANES,
-    WORKERS,
-    one_api_server_and_the_leader,
-    silent_kubelet,
-)
+from kubedrill.core.predictions import Expected, Prediction, while_it_lasts
 from kubedrill.faults import Partition, Shaping
 from kubedrill.faults.network import LOSS_PERCENT
 from kubedrill.faults.shaping import DISCIPLINES
@@ -52,11 +52,6 @@ def cut(kind: str) -> Callable[[str], Fault]:
 def shaped(kind: str) -> Callable[[str], Fault]:
     """Make the fault for a node."""
     return lambda node: Shaping(node, kind)
-
-
-def lost(ctx: DrillContext, node: str) -> Expected:
-    """For all others the node is gone, as by a power cut."""
-    return loss_expected(ctx.timers, describe_loss(ctx, node))
 
 
 def without_dns(ctx: DrillContext, node: str) -> Expected:

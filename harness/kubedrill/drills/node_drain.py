@@ -8,8 +8,8 @@ from kubedrill.cluster.objects import selects
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_worker, pick, workers_with_app
 from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import planned_work
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import planned_work
 from kubedrill.faults import Drain
 from kubedrill.faults.drain import must_leave
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import app_workers, etcd_leader
 from kubedrill.core.drill import Family
+from kubedrill.core.expectations import lost
 from kubedrill.core.fault_drill import FaultDrill, until_not_ready
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
-from kubedrill.drills.network_drills import lost
 from kubedrill.faults import Hang, Reboot, Shutdown
 
 DRILLS = (

@@ -16,7 +16,8 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Check
 from kubedrill.cluster.objects import pod_is_ready
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.predictions import Expected, expected_limits
+from kubedrill.core.limits import expected_limits
+from kubedrill.core.predictions import Expected
 from kubedrill.faults import PodKill
 from kubedrill.orders.ledger import checks, longest_pause_s, settle, summary
 from kubedrill.orders.manifests import NAMESPACE, NODE_PORT, STREAM

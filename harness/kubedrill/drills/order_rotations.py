@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.predictions import Expected, expected_limits
+from kubedrill.core.limits import expected_limits
+from kubedrill.core.predictions import Expected
 from kubedrill.drills.order_drills import (
     AFTER_S,
     BEFORE_S,

@@ -9,8 +9,9 @@ from kubedrill.cluster.objects import pod_is_ready
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import expected_limits
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, Prediction, expected_limits, until_replaced
+from kubedrill.core.predictions import Expected, Prediction, until_replaced
 from kubedrill.faults import ContainerKill, PodKill
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import app_workers, etcd_followers
 from kubedrill.core.drill import Family
+from kubedrill.core.expectations import OWN, PLANES, WORKERS, one_api_server
 from kubedrill.core.fault_drill import FaultDrill
 from kubedrill.core.predictions import Expected
-from kubedrill.drills.service_drills import PLANES, WORKERS, one_api_server
 from kubedrill.faults import DiskFull, Load
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ def evicted(ctx: DrillContext, node: str) -> Expected:
     why = f"the kubelet of {node} evicts pods in order, and replicas on other nodes serve"
     return Expected(app_why=why, dns_why=why)
 
-
-OWN = "nodes with resources of their own (no containers)"
 
 DRILLS = (
     FaultDrill(

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from kubedrill.base.waits import pause
 from kubedrill.core.choices import explain_missing_version
 from kubedrill.core.drill import Drill, Family
+from kubedrill.core.limits import planned_work
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import planned_work
 from kubedrill.faults import BadRollout
 
 if TYPE_CHECKING:

@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import app_workers, etcd_followers
 from kubedrill.core.drill import Family
+from kubedrill.core.expectations import (
+    OWN,
+    PLANES,
+    WORKERS,
+    one_api_server,
+    runs_on,
+    silent_kubelet,
+)
 from kubedrill.core.fault_drill import FaultDrill, until_not_ready
 from kubedrill.core.limits import PATIENT_S
 from kubedrill.core.predictions import Expected, Prediction
-from kubedrill.drills.resource_drills import OWN
-from kubedrill.drills.service_drills import PLANES, WORKERS, one_api_server, runs_on, silent_kubelet
 from kubedrill.faults import ClockSkew, DescriptorsUsedUp, ExpiredCertificate
 from kubedrill.faults.certificate import RELOAD_S
 from kubedrill.faults.clock import SKEW_S

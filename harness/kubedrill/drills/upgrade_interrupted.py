@@ -15,17 +15,17 @@ from kubedrill.cluster.playbooks import KillPlaybook
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_worker, pick
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
+from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S, planned_work
 from kubedrill.core.node_loss import explain_missing_power, loss_limits
-from kubedrill.core.predictions import only_plane_swapped, planned_work
-from kubedrill.drills import drain_blocked
-from kubedrill.drills.cluster_upgrade import (
+from kubedrill.core.predictions import only_plane_swapped
+from kubedrill.core.upgrades import (
     check_upgraded,
     choose_release,
     explain_missing_bundle,
     run_upgrade,
     uncordon_all,
 )
+from kubedrill.drills import drain_blocked
 from kubedrill.faults import PowerCut
 
 if TYPE_CHECKING:

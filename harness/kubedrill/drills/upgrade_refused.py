@@ -13,12 +13,8 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.predictions import planned_work
-from kubedrill.drills.cluster_upgrade import (
-    choose_release,
-    explain_missing_bundle,
-    run_upgrade,
-)
+from kubedrill.core.limits import planned_work
+from kubedrill.core.upgrades import choose_release, explain_missing_bundle, run_upgrade
 from kubedrill.faults import DiskFull
 
 if TYPE_CHECKING:

@@ -20,16 +20,9 @@ from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
-from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S
-from kubedrill.core.predictions import (
-    START_S,
-    Expected,
-    Prediction,
-    balancer,
-    election,
-    expected_limits,
-)
-from kubedrill.drills.cluster_upgrade import (
+from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, expected_limits
+from kubedrill.core.predictions import START_S, Expected, Prediction, balancer, election
+from kubedrill.core.upgrades import (
     check_upgraded,
     choose_release,
     explain_missing_bundle,

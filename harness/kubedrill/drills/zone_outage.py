@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import ZONE, pick, zones
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import PLANE_LOSS_S
+from kubedrill.core.limits import PLANE_LOSS_S, expected_limits
 from kubedrill.core.node_loss import CALM_S, describe_loss
-from kubedrill.core.predictions import Expected, expected_limits, loss_expected
+from kubedrill.core.predictions import Expected, loss_expected
 from kubedrill.faults import ZoneOutage
 
 if TYPE_CHECKING:

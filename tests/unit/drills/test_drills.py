@@ -9,8 +9,8 @@ from kubedrill.base.errors import StepFailed, UsageError
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Leaves
 from kubedrill.core.undo import Undos
+from kubedrill.core.upgrades import next_version
 from kubedrill.drills import ALL, STANDARD, find_drills
-from kubedrill.drills.cluster_upgrade import next_version
 from kubedrill.drills.drain_blocked import NAMESPACE, WORKLOAD, planted
 
 

@@ -13,9 +13,8 @@ from kubernetes.client import ApiException
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
-from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.ledger import Ledger, Writing, check_ledger
 from kubedrill.drills import etcd_quorum_restored
-from kubedrill.drills.etcd_member_replaced import check_ledger
 from kubedrill.drills.etcd_quorum_restored import DRILLS, _report, _write
 
 

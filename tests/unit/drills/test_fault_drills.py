@@ -11,6 +11,7 @@ from kubedrill.cluster.etcd import Member
 from kubedrill.config import Settings
 from kubedrill.core import choices
 from kubedrill.core.drill import Family
+from kubedrill.core.expectations import frozen_dns
 from kubedrill.core.fault_drill import FaultDrill, until_address_moved, until_new_etcd_leader
 from kubedrill.core.predictions import Expected
 from kubedrill.drills import ALL
@@ -21,7 +22,6 @@ from kubedrill.drills.pod_drills import DRILLS as POD_DRILLS
 from kubedrill.drills.pod_drills import PodDrill, readiness_s
 from kubedrill.drills.resource_drills import DRILLS as RESOURCE_DRILLS
 from kubedrill.drills.service_drills import DRILLS as SERVICE_DRILLS
-from kubedrill.drills.service_drills import frozen_dns
 
 TABLES = [SERVICE_DRILLS, NETWORK_DRILLS, NODE_DRILLS, RESOURCE_DRILLS, POD_DRILLS, LEADER_DRILLS]
 

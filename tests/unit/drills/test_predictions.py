@@ -3,20 +3,24 @@ from typing import Any
 
 import pytest
 
+from kubedrill.base.model import OutageLimit
 from kubedrill.cluster.timers import LiveTimers, Timer
 from kubedrill.config.limits import Limits
+from kubedrill.core.limits import expected_limits, planned_work
 from kubedrill.core.predictions import (
     Expected,
     Loss,
     balancer,
-    expected_limits,
     failed_check,
     goodbye,
-    node_loss,
+    loss_expected,
     only_plane_swapped,
-    planned_work,
     takeover,
 )
+
+
+def node_loss(timers: LiveTimers, limits: Limits, loss: Loss) -> list[OutageLimit]:
+    return expected_limits(limits, loss_expected(timers, loss))
 
 
 def timer(name: str, value: float, unit: str = "s") -> Timer:

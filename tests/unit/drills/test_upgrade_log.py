@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubedrill.cluster.playbooks import KillPlaybook
-from kubedrill.drills.cluster_upgrade import _without_secrets
+from kubedrill.core.upgrades import _without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path

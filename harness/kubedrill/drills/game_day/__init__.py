@@ -17,13 +17,12 @@ from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
 from kubedrill.base.waits import pause
 from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.ledger import Ledger, Writing
+from kubedrill.core.ledger import Ledger, Writing, check_ledger
 from kubedrill.core.leftovers import Baseline
-from kubedrill.core.limits import PLANE_LOSS_S
+from kubedrill.core.limits import PLANE_LOSS_S, expected_limits
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, Prediction, expected_limits
+from kubedrill.core.predictions import Expected, Prediction
 from kubedrill.core.recovery import wait_clean, wait_healthy
-from kubedrill.drills.etcd_member_replaced import check_ledger
 from kubedrill.drills.game_day.orders import OrderUsers
 from kubedrill.drills.game_day.rounds import Entry, Round, as_check, judge_rounds, plan
 from kubedrill.probes.inside import SELECTOR
