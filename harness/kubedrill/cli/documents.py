@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kubedrill.readiness.to_json import ReadinessDocument
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class _Document(_Part):
@@ -107,8 +114,13 @@ class Plan(_Document):
     drills: tuple[PlannedDrill, ...]
 
 
-SCHEMAS: dict[str, type[BaseModel]] = {"list": DrillList, "doctor": Doctor, "dry-run": Plan}
-"""The documents of this module, by the names of their schema files."""
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "list": DrillList,
+    "doctor": Doctor,
+    "dry-run": Plan,
+    "readiness": ReadinessDocument,
+}
+"""The documents of `-o json`, by the names of their schema files."""
 
 
 def drill_list(drills: Iterable[Drill]) -> DrillList:

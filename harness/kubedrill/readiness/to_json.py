@@ -1,45 +1,106 @@
-"""The outcome as JSON; docs/reference/readiness.schema.json describes it."""
+"""The outcome as JSON; docs/reference/readiness.schema.json is made from these models."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kubedrill.readiness.model import Severity
 
 if TYPE_CHECKING:
     from kubedrill.readiness.model import Issue, Readiness
 
-SCHEMA = 1
-"""Raised when a field changes its meaning."""
+Text = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_serialization_defaults_required=True
+    )
+
+
+class Counts(_Part):
+    """Findings of each severity."""
+
+    blocker: Count
+    unknown: Count
+    warning: Count
+    info: Count
+
+
+class Finding(_Part):
+    """One thing that stops or hurts the upgrade, or is worth knowing."""
+
+    rule: Text = Field(description='name of the rule; "reading": something could not be read')
+    severity: Literal["blocker", "unknown", "warning", "info"]
+    subject: Text = Field(description='what it is about: "node w1", "budget shop/web"')
+    found: Text
+    expected: str = Field(description="empty where nothing was expected (info)")
+    action: str = Field(description="what to do; of an info: where it comes from, or empty")
+
+
+class Rule(_Part):
+    """One rule."""
+
+    name: str
+    judged: bool
+    findings: Count
+
+
+class ReadinessDocument(_Part):
+    """kubedrill readiness -o json."""
+
+    format: Literal[1] = Field(
+        default=1, alias="schema", description="raised when a field changes its meaning"
+    )
+    cluster: str = Field(description="cluster_name of the inventory")
+    inventory: str = Field(description="the inventory's path as it was given")
+    target: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
+    taken: str = Field(description="ISO 8601, UTC: when the cluster was read")
+    verdict: Literal["ready", "blocked", "unknown"]
+    exit_code: Literal[0, 1, 3] = Field(description="0 ready, 1 blocked, 3 unknown")
+    counts: Counts
+    findings: tuple[Finding, ...] = Field(description="blockers first, then unknown, warning, info")
+    rules: tuple[Rule, ...] = Field(
+        description="every rule; judged false: something that it needs could not be read, "
+        "wholly or of some nodes"
+    )
 
 
 def to_json(readiness: Readiness) -> str:
-    """Write the outcome, findings in the order in which they are shown."""
+    """Write the outcome, findings in the order in which they are printed."""
     counts = {severity.value: len(readiness.of(severity)) for severity in Severity}
-    whole = {
-        "schema": SCHEMA,
-        "cluster": readiness.cluster,
-        "inventory": readiness.inventory,
-        "target": readiness.target,
-        "taken": readiness.taken.isoformat(timespec="seconds"),
-        "verdict": readiness.verdict,
-        "exit_code": readiness.exit_code,
-        "counts": counts,
-        "findings": [_finding(issue) for issue in readiness.findings],
-        "rules": [
-            {
-                "name": name,
-                "judged": name not in readiness.unjudged,
-                "findings": sum(finding.rule == name for finding in readiness.findings),
-            }
-            for name in readiness.rules
-        ],
-    }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    document = ReadinessDocument.model_validate(
+        {
+            "cluster": readiness.cluster,
+            "inventory": readiness.inventory,
+            "target": readiness.target,
+            "taken": readiness.taken.isoformat(timespec="seconds"),
+            "verdict": readiness.verdict,
+            "exit_code": readiness.exit_code,
+            "counts": counts,
+            "findings": [_finding(issue) for issue in readiness.findings],
+            "rules": [
+                {
+                    "name": name,
+                    "judged": name not in readiness.unjudged,
+                    "findings": sum(finding.rule == name for finding in readiness.findings),
+                }
+                for name in readiness.rules
+            ],
+        }
+    )
+    return document.model_dump_json(indent=2, by_alias=True)
 
 
-def _finding(issue: Issue) -> dict[str, str]:
-    """The document's name of ``actual`` is "found"."""
-    return {"found" if name == "actual" else name: value for name, value in asdict(issue).items()}
+def _finding(issue: Issue) -> Finding:
+    return Finding(
+        rule=issue.rule,
+        severity=issue.severity.value,
+        subject=issue.subject,
+        found=issue.actual,
+        expected=issue.expected,
+        action=issue.action,
+    )

@@ -79,3 +79,17 @@ def test_completion_prints_the_shell_s_script(
 ) -> None:
     assert run(["completion", shell]) == 0
     assert "_KUBEDRILL_COMPLETE" in capsys.readouterr().out
+
+
+def test_a_path_s_old_option_works_and_warns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = f"sqlite:///{tmp_path}/history.db"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.jsonl").touch()
+    assert run(["history", "--database", database, "import", "empty.jsonl"]) == 0
+    for option, warning in (("--to", ""), ("--output", "--output is deprecated")):
+        capsys.readouterr()
+        assert run(["site", "--database", database, option, f"site{option}"]) == 0
+        assert (tmp_path / f"site{option}").is_dir()
+        assert warning in capsys.readouterr().err

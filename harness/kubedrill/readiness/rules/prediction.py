@@ -25,7 +25,9 @@ STAGE_S = (86 + 25) / 5
 CONTROL_PLANE_S, WORKER_S = (33, 43), (29, 41)
 """Shortest and longest turn of a node."""
 
-SOURCE = "measured: 1.35.4 to 1.36.3, five node containers on 2 cores (benchmarks/results/upgrade.md)"
+SOURCE = (
+    "measured: 1.35.4 to 1.36.3, five node containers on 2 cores (benchmarks/results/upgrade.md)"
+)
 
 
 def duration(snapshot: Snapshot) -> Iterator[Issue]:
