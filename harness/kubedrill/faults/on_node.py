@@ -202,8 +202,8 @@ def _take_back(aside: str) -> str:
     added = shlex.quote(f"{aside.rpartition('/')[0]}/kubedrill-fault-added")
     both = f"echo {old} and {place} are both there: keep one of them by hand >&2; exit 1"
     removed = (
-        "echo the member was removed from etcd already: join a new one, see docs/how-to/repair-etcd.md "
-        ">&2; exit 1"
+        "echo the member was removed from etcd already: join a new one, "
+        "see docs/how-to/repair-etcd.md >&2; exit 1"
     )
     return (
         f"if [ -e {added} ]; then {removed}; elif [ -d {old} ] && [ -e {place} ]; then {both}; "

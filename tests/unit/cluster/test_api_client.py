@@ -149,7 +149,8 @@ def test_a_429_to_an_eviction_means_later_and_names_the_budget(http_api: type[_A
     result = evicted(http_api)
     assert result.outcome == "blocked"
     assert result.reason == (
-        "PodDisruptionBudget app/hello (allows 0 now): Cannot evict pod as it would violate the budget."
+        "PodDisruptionBudget app/hello (allows 0 now): "
+        "Cannot evict pod as it would violate the budget."
     )
 
 

@@ -166,7 +166,8 @@ def test_one_api_server_tells_its_version_and_metrics(api: ReadOnlyApi, served: 
     ]
     served.answers["/version/"] = {**dict.fromkeys(names, ""), "gitVersion": "v1.35.4"}
     served.answers["/metrics"] = (
-        'apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",version="v1"} 1\n'
+        'apiserver_requested_deprecated_apis{group="",removed_release="",'
+        'resource="endpoints",version="v1"} 1\n'
     )
     server = read_server(api)
     assert server.version == "v1.35.4"

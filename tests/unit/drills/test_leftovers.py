@@ -32,7 +32,10 @@ from kubedrill.faults.traces import Leftover
 
 CONTROL = Node("cp1", "10.0.0.1", ("control_plane",))
 WORKER = Node("w1", "10.0.0.2", ("worker",))
-RUNNING = "Id={}.service\nLoadState=loaded\nActiveState=active\nFreezerState=running\nUnitFileState=enabled\n"
+RUNNING = (
+    "Id={}.service\nLoadState=loaded\nActiveState=active\nFreezerState=running\n"
+    "UnitFileState=enabled\n"
+)
 HEALTHY = "\n".join(
     RUNNING.format(name) for name in ("containerd", "kubelet", "keepalived", "haproxy")
 )
@@ -40,7 +43,7 @@ HEALTHY = "\n".join(
 
 @pytest.fixture
 def look(tmp_path: Path) -> Any:
-    """Run the script on a node that looks as the test made it below ``root``, with programs that print what it gave."""
+    """Run the script on a node that the test made below ``root``, with its programs."""
     programs, root = tmp_path / "bin", tmp_path / "root"
     programs.mkdir()
     for folder in ("etc/kubernetes/manifests", "var/lib", "tmp"):
@@ -151,7 +154,10 @@ def test_a_service_that_does_not_run_is_told_unless_its_owner_does_without(
 
 
 def test_a_kubelet_that_is_not_there_is_always_told() -> None:
-    text = "--service--\nId=kubelet.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=disabled\n"
+    text = (
+        "--service--\nId=kubelet.service\nLoadState=not-found\nActiveState=inactive\n"
+        "UnitFileState=disabled\n"
+    )
     assert [str(item) for item in parse("w1", text)] == [
         "w1: service kubelet is inactive, expected active"
     ]
@@ -226,7 +232,7 @@ def test_the_clusters_own_taints_and_namespaces_are_no_leftovers() -> None:
     )
 
 
-def test_a_namespace_that_was_made_for_the_users_application_is_a_leftover_only_while_no_run_is_under_way() -> (
+def test_a_namespace_of_the_users_application_is_a_leftover_only_while_no_run_is_under_way() -> (
     None
 ):
     api: Any = Api(spaces=[("shop", {APPLIED_LABEL: "own-app"}), ("theirs", {})])

@@ -27,7 +27,9 @@ esac
 """
 ETCDCTL = """#!/bin/sh
 # etcdctl without the certificates that a test has not.
-for word; do case $word in --cacert=*|--cert=*|--key=*) ;; *) set -- "$@" "$word" ;; esac; shift; done
+for word; do
+  case $word in --cacert=*|--cert=*|--key=*) ;; *) set -- "$@" "$word" ;; esac; shift
+done
 exec $REAL "$@"
 """
 

@@ -35,7 +35,10 @@ def pod(
 
 
 class Cordoned:
-    """One node in memory; ``answers`` are what each eviction of a pod gets in turn, the last one for ever."""
+    """One node in memory.
+
+    ``answers`` are what each eviction of a pod gets in turn, the last one for ever.
+    """
 
     def __init__(self, pods: Any, answers: Any = None) -> None:
         self.pod_list, self.answers, self.cordoned = pods, answers or {}, []

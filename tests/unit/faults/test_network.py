@@ -44,7 +44,8 @@ def test_each_cut_drops_what_it_says() -> None:
         "tcp dport 2380 drop",
         "tcp sport 2380 drop",
     ]
-    to_api = "ip daddr { 172.31.77.11, 172.31.77.12, 172.31.77.13, 172.31.77.10 } tcp dport { 6443, 8443 } drop"
+    servers = "172.31.77.11, 172.31.77.12, 172.31.77.13, 172.31.77.10"
+    to_api = f"ip daddr {{ {servers} }} tcp dport {{ 6443, 8443 }} drop"
     assert to_api in chain(rules("api"), "output")
     assert to_api in chain(rules("api"), "forward")
     assert any("dport 53 drop" in line for line in chain(rules("dns"), "forward"))
@@ -105,7 +106,8 @@ def test_reasons_why_not(make_inventory: Any) -> None:
         }
     )
     assert why(Partition("w1", "all"), old) == (
-        "w1 cannot drop packets with nftables: Error: Could not process rule: No such file or directory"
+        "w1 cannot drop packets with nftables: "
+        "Error: Could not process rule: No such file or directory"
     )
     assert "SSH_CONNECTION" in str(
         why(Partition("w1", "all"), Nodes({"route get": PLACE["route get"]}))
@@ -125,7 +127,8 @@ def test_a_kernel_without_netem_says_so(make_inventory: Any) -> None:
     nodes = Nodes({"unshare": refused("Error: Specified qdisc kind is unknown.", 2), **PLACE})
     reason = Shaping("w1", "latency").available(context(nodes, make_inventory()))
     assert reason == (
-        "no netem on w1: its kernel said 'Error: Specified qdisc kind is unknown.' to 'tc qdisc add … netem'"
+        "no netem on w1: its kernel said 'Error: Specified qdisc kind is unknown.' "
+        "to 'tc qdisc add … netem'"
     )
     assert "no tbf on w1" in str(
         Shaping("w1", "bandwidth").available(context(nodes, make_inventory()))

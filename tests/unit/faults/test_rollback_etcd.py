@@ -36,7 +36,10 @@ def etcd(tmp_path: Path) -> Iterator[EtcdNodes]:
 
 @pytest.fixture
 def step(etcd: EtcdNodes, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a step on a node. The nodes' kubelets end an etcd whose manifest is gone, and start one whose is there."""
+    """Run a step on a node.
+
+    The nodes' kubelets end an etcd whose manifest is gone, and start one whose is there.
+    """
     files = rollback_files
     module = rollback_step
     real = module.run

@@ -83,8 +83,10 @@ def test_signals_reach_the_right_processes() -> None:
 
 FAKE_CTR = """#!/bin/sh
 case "$*" in
-*"tasks ls"*) printf 'TASK PID STATUS\\nab {pid} RUNNING\\nabc 1 RUNNING\\nold 4194303 STOPPED\\n' ;;
-*'"io.kubernetes.container.name"==etcd,labels."io.kubernetes.pod.namespace"==kube-system') printf 'ab\\nold\\n' ;;
+*"tasks ls"*)
+  printf 'TASK PID STATUS\\nab {pid} RUNNING\\nabc 1 RUNNING\\nold 4194303 STOPPED\\n' ;;
+*'"io.kubernetes.container.name"==etcd,labels."io.kubernetes.pod.namespace"==kube-system')
+  printf 'ab\\nold\\n' ;;
 esac
 """
 

@@ -38,15 +38,17 @@ def good(line: str, path: Path | None = None) -> str:
 
 @pytest.fixture
 def pki(tmp_path: Path) -> Path:
-    """An authority, the API server's certificate and the kubelet's, which is a link as on a node."""
+    """An authority, the API server's certificate, and the kubelet's, a link as on a node."""
     made = f"""cd {tmp_path} && mkdir bin
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=kubernetes -days 10 2>/dev/null
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=kubernetes \
+      -days 10 2>/dev/null
     printf '{SANS}' > ext
     for name in apiserver:/CN=kube-apiserver kubelet:/O=system:nodes/CN=system:node:cp1; do
       file=${{name%%:*}}
-      openssl req -newkey rsa:2048 -nodes -keyout $file.key -out $file.csr -subj "${{name#*:}}" 2>/dev/null
-      openssl x509 -req -in $file.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 5 -extfile ext -out $file.crt \
-        2>/dev/null
+      openssl req -newkey rsa:2048 -nodes -keyout $file.key -out $file.csr \
+        -subj "${{name#*:}}" 2>/dev/null
+      openssl x509 -req -in $file.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 5 \
+        -extfile ext -out $file.crt 2>/dev/null
     done
     cat kubelet.crt kubelet.key > kubelet-2026.pem && ln -s kubelet-2026.pem kubelet.pem"""
     good(made)
@@ -166,7 +168,9 @@ def test_a_process_can_open_nothing_until_its_descriptors_are_given_back(tmp_pat
 CLOCK = """#!/bin/sh
 # date: a clock that can be set, in ms after boot.
 case "$1" in
--s) t=${2#@}; case $t in *.*) ;; *) t=$t.000 ;; esac; echo "set $t" >> $LOG; echo "${t%.*}${t#*.}" > $CLOCK ;;
+-s)
+  t=${2#@}; case $t in *.*) ;; *) t=$t.000 ;; esac
+  echo "set $t" >> $LOG; echo "${t%.*}${t#*.}" > $CLOCK ;;
 +%s%3N) cat $CLOCK ;;
 +%s) echo $(($(cat $CLOCK) / 1000)) ;;
 esac
