@@ -28,7 +28,7 @@ OUTSIDE = {
     "LICENSE": "LICENSE",
 }
 SHIM = "https://unpkg.com/iframe-worker/shim"
-"""What the theme loads for its search where pages are opened from the disk; a copy is in assets/."""
+"""What the theme loads for its search in pages from the disk; a copy is in assets/."""
 
 LOADED = re.compile(r'<(?:script|img|link)[^>]+(?:src|href)="https?://[^"]+"')
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")

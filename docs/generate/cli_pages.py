@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 INTRODUCTION = """# Command line
 
-`kubedrill COMMAND --help` prints the same. [Exit codes](exit-codes.md) are the same for all commands.
+`kubedrill COMMAND --help` prints the same. [Exit codes](exit-codes.md) are the same for all
+commands.
 """
 
 

@@ -48,14 +48,14 @@ table has the drills' own defaults where they differ from the first.
 
 APPLICATION = """# Application settings
 
-The section `app` of `kubedrill.yml` names [an application of your own](../how-to/own-application.md).
-Paths are relative to the configuration file.
+The section `app` of `kubedrill.yml` names [an application of your
+own](../how-to/own-application.md). Paths are relative to the configuration file.
 """
 
 PLAN = """# Nightly plan
 
-The settings of a plan for [nightly cycles](../how-to/nightly.md). Durations are seconds, or text such
-as `90s`, `15m`, `1h 30m`. All mistakes are listed at once with their lines.
+The settings of a plan for [nightly cycles](../how-to/nightly.md). Durations are seconds, or text
+such as `90s`, `15m`, `1h 30m`. All mistakes are listed at once with their lines.
 """
 
 

@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 INTRODUCTION = """# Roles
 
-The roles of the collection `kubedrill.kubeadm` and their variables. Variables that several roles share
-begin with `cluster_`; they are set in `playbooks/group_vars/all.yml`, and an inventory overrides them.
+The roles of the collection `kubedrill.kubeadm` and their variables. Variables that several roles
+share begin with `cluster_`; they are set in `playbooks/group_vars/all.yml`, and an inventory
+overrides them.
 """
 
 
