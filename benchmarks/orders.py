@@ -122,7 +122,8 @@ def measure(pairs: int, service: OrderService, api: ClusterApi) -> tuple[list[fl
         ratios.append(seconds["deploy"] / seconds["by hand"])
         print(
             (
-                f"pair {number}: by hand {seconds['by hand']:.1f} s, deploy {seconds['deploy']:.1f} s "
+                f"pair {number}: by hand {seconds['by hand']:.1f} s, deploy "
+                f"{seconds['deploy']:.1f} s "
                 f"(ratio {ratios[-1]:.2f})"
             ),
             flush=True,

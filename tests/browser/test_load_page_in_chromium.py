@@ -91,7 +91,8 @@ def test_nothing_sticks_out_and_texts_can_be_read(
     opened = Opened(browser, page_file, **options)
     assert opened.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
     sizes = opened.page.locator(".chart text").evaluate_all(
-        "all => all.map(one => parseFloat(getComputedStyle(one).fontSize) * one.ownerSVGElement.getScreenCTM().a)"
+        "all => all.map(one => parseFloat(getComputedStyle(one).fontSize) * "
+        "one.ownerSVGElement.getScreenCTM().a)"
     )
     assert min(sizes) >= 7.5, "CSS pixels on the screen"
     texts = opened.page.locator(".plots .chart text").evaluate_all(

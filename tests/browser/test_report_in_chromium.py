@@ -306,7 +306,10 @@ def test_a_task_of_the_timeline_leads_to_its_line_of_the_log(
     record = tmp_path / "1" / "record"
     record.mkdir(parents=True)
     filler = "".join(f"ok: [n{number}]\n" for number in range(400))
-    log = f"TASK [upgrade : Look] ***\n{filler}\nTASK [drain : Evict the pods] ***\nchanged: [cp1]\npassword: hunter22\n"
+    log = (
+        f"TASK [upgrade : Look] ***\n{filler}\nTASK [drain : Evict the pods] ***\nchanged: "
+        f"[cp1]\npassword: hunter22\n"
+    )
     (record / "failover-vip.1.ansible.log").write_text(log)
     kit = Kit()
     kit.spans.append(
@@ -324,7 +327,8 @@ def test_a_task_of_the_timeline_leads_to_its_line_of_the_log(
     line = opened.page.locator("li:target")
     assert line.inner_text().split() == ["404", "changed:", "[cp1]"]
     assert line.evaluate(
-        "one => { const box = one.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+        "one => { const box = one.getBoundingClientRect(); return box.top >= 0 && box.bottom <= "
+        "innerHeight; }"
     )
     assert "hunter22" not in opened.page.content()
     opened.page.get_by_role("link", name="1", exact=True).first.click()

@@ -90,7 +90,8 @@ class Kit:
             Check("no leftovers", True, "nothing", "nothing", CheckId.NO_LEFTOVERS),
         ]
         self.header = Header(
-            run="20261121-043000", drill="failover-vip", title="Power cut to the holder of the virtual address",
+            run="20261121-043000", drill="failover-vip", title=("Power cut to the holder of the "
+                                                               "virtual address"),
             cluster="local", seed=7, started="2026-11-21T04:30:00Z", started_mono=T0, tool_version="0.1.0",
             kubernetes="v1.35.4", nodes=NODES, targets=("cp1",), probes=tuple(self.specs),
         )  # fmt: skip

@@ -27,7 +27,9 @@ def postgres_server() -> Iterator[str]:
     programs = _programs()
     if programs is None:
         pytest.skip(
-            "no initdb here: install PostgreSQL (Debian: apt-get install postgresql) to test on it too"
+            "no initdb here: install PostgreSQL (Debian: apt-get install postgresql) to test on "
+            "it "
+            "too"
         )
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix="kubedrill-pg-", dir="/tmp"))

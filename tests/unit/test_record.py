@@ -119,7 +119,8 @@ def test_two_processes_append_whole_lines(path: Path) -> None:
 
 def test_killed_process_loses_only_what_was_not_flushed(path: Path) -> None:
     code = (
-        "import os, signal\nfrom kubedrill.record import RecordWriter\nfrom kubedrill.base.model import *\n"
+        "import os, signal\nfrom kubedrill.record import RecordWriter\nfrom kubedrill.base.model "
+        "import *\n"
         f"w = RecordWriter({str(path)!r})\n"
         "w.header(Header('r','d','t','c',1,'2026',5,'0','v1',(),(),()))\n"
         "w.sample(Sample('p',0,1,1,2,'ok'))\nw.flush()\nw.event(Event('log','x','y',3))\n"

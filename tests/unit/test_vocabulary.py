@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.house import ROOT, WORDS, Module, production_files
 
-PLACES = ("harness", "plugins")
+PLACES = ("harness", "plugins", "apps", "benchmarks")
 
 
 def test_names_say_what_they_hold() -> None:

@@ -272,7 +272,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A run of failed requests of one probe (in the order they were sent), as an interval with bounds.
+    """A run of failed requests of one probe, in sending order, as an interval with bounds.
 
     It began after the last ok that was answered before ``first_failed`` was sent, and not later
     than ``first_failed``. It ended after ``last_failed`` was sent, and not later than the earliest

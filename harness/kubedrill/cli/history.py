@@ -80,7 +80,7 @@ def history(context: click.Context, config: Path | None, database: str | None) -
 @click.option("--app", help="Application; for records that do not say it.")
 @click.pass_obj
 def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> None:
-    """Add a run that ended. RUN is a folder, or a name below reports/. The same run again changes nothing."""
+    """Add a run that ended: a folder, or a name below reports/. Adding twice changes nothing."""
     from kubedrill.history.read import read_document  # noqa: PLC0415 - see above
 
     directory = find_run(run, place.settings)
@@ -189,7 +189,8 @@ def prune(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     gone = [decision for decision in decisions if decision.removed]
     freed = sum(decision.size for decision in gone) / 1e6
     click.echo(
-        f"{len(gone)} of {len(decisions)} records ({freed:.1f} MB) {'would be removed' if dry_run else 'removed'}"
+        f"{len(gone)} of {len(decisions)} records ({freed:.1f} MB) "
+        f"{'would be removed' if dry_run else 'removed'}"
     )
 
 

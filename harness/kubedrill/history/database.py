@@ -25,7 +25,7 @@ _DRIVERS = {
 
 
 def default_url() -> str:
-    """The SQLite file in the user's data directory, for example ``~/.local/share/kubedrill/history.db``."""
+    """The SQLite file in the user's data directory: ``~/.local/share/kubedrill/history.db``."""
     path = user_data_path("kubedrill", appauthor=False) / "history.db"
     return URL.create("sqlite", database=str(path)).render_as_string()
 
@@ -101,7 +101,8 @@ def _find_file(path: Path, *, create: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"{path.parent}: cannot make the history's folder ({error.strerror}); give another place with --database"
+            f"{path.parent}: cannot make the history's folder ({error.strerror}); give another "
+            f"place with --database"
         ) from error
 
 

@@ -55,15 +55,18 @@ def _outdated(connection: Connection, where: str, *, create: bool) -> bool:
     newest = scripts.get_current_head()
     if unknown:
         raise UsageError(
-            f"{where} was made by a newer kubedrill: its schema is {', '.join(sorted(unknown))}, this one knows up to "
-            f"{newest}. It was not touched. Use the newer kubedrill, or give another database with --database."
+            f"{where} was made by a newer kubedrill: its schema is {', '.join(sorted(unknown))}, "
+            f"this one knows up to "
+            f"{newest}. It was not touched. Use the newer kubedrill, or give another database with "
+            f"--database."
         )
     if heads:
         return heads != {newest}
     tables = inspect(connection).get_table_names()
     if tables:
         raise UsageError(
-            f"{where} is no history of kubedrill: found the tables {', '.join(sorted(tables))[:200]}, expected none or "
+            f"{where} is no history of kubedrill: found the tables "
+            f"{', '.join(sorted(tables))[:200]}, expected none or "
             "kubedrill's own. It was not touched. Give another database with --database."
         )
     if not create:

@@ -1,4 +1,4 @@
-"""Series of nights out of the history's runs, and which nights are set aside because their host was slow."""
+"""Series of nights out of the history's runs, without nights on a slow host."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from kubedrill.base.document import ControlEntry, DrillEntry, LimitEntry, RunDocument
 
 PROMPT_MS = 10.0
-"""A 99th percentile of the control probe below this never sets a night aside: docs/explanation/verdict.md calls
-such prompt."""
+"""A 99th percentile of the control probe below this never sets a night aside: it is prompt
+(docs/explanation/verdict.md)."""
 
 SLOW_MEDIAN, SLOW_TAIL, LATE = 1.5, 3.0, 3.0
 """Times the usual of the same drill on the same host above which a night's control probe (median,
@@ -24,8 +24,8 @@ SLOW_MEDIAN, SLOW_TAIL, LATE = 1.5, 3.0, 3.0
 0.66-0.83 ms, crowded ones 1.15-1.36."""
 
 UNTIMELY_MS = 50.0
-"""Lateness below half an interval at 10 Hz never sets a night aside: docs/explanation/verdict.md calls such
-ticks on time."""
+"""Lateness below half an interval at 10 Hz never sets a night aside: such ticks are on time
+(docs/explanation/verdict.md)."""
 
 _DURATION_FINEST_S = 1.0
 """Finer changes of how long a drill lasts are of no use to anybody: polls for health are 5 s

@@ -1,4 +1,4 @@
-"""The retention rule: records of old runs are removed once their verdicts are in the history; verdicts never are.
+"""The retention rule: old records are removed once their verdicts are in the history.
 
 A run's record (``record/``, megabytes a drill) is removed when all of these hold, and kept
 otherwise:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RankSum:
-    """A two-sided test. ``p`` is its probability, ``least`` the smallest that these ties and counts can give.
+    """A two-sided test: ``p``, and ``least``, the smallest that these ties and counts give.
 
     ``higher``: whether the recent values rank above the earlier ones.
     """
@@ -33,7 +33,7 @@ class RankSum:
 def rank_sum(before: Sequence[float], recent: Sequence[float]) -> RankSum:
     """Test whether recent values differ from earlier ones; any count, any ties.
 
-    >>> rank_sum([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [11, 12, 13, 14, 15]) == RankSum(2 / 3003, 2 / 3003, True)
+    >>> rank_sum(range(1, 11), range(11, 16)) == RankSum(2 / 3003, 2 / 3003, True)
     True
     >>> rank_sum([0, 0, 0, 0, 0], [0, 0, 0]).p
     1.0
@@ -75,7 +75,7 @@ def _choices(ranks: Sequence[int], size: int) -> list[int]:
 
 
 def corrected_level(least: Sequence[float], rate: float) -> float:
-    """The level for each of several tests, so that the chance of any false alarm among them all is at most ``rate``.
+    """The level of each of several tests that bounds the rate of any false alarm by ``rate``.
 
     Bonferroni's correction, counting only tests that could reach the level at all, which for exact
     tests is still valid and finds more (Tarone, "A modified Bonferroni method for discrete data",

@@ -2,8 +2,8 @@
 
 Fixed limits, median and worst of n, and one exact test.
 
-A pure function of the history's runs. docs/explanation/trends.md tells the rules and what they were measured
-to find.
+A pure function of the history's runs. The rules, and what they were measured to detect, are in
+docs/explanation/trends.md.
 """
 
 from __future__ import annotations
@@ -158,7 +158,10 @@ def _compare(series: Series, rules: Rules) -> _Case:
     last = series.nights[-min(rules.recents) :]
     aside = [night.aside for night in last if night.aside]
     if 2 * len(aside) > len(last):
-        note = f"{len(aside)} of the last {len(last)} nights set aside: {'; '.join(sorted(set(aside)))}"
+        note = (
+            f"{len(aside)} of the last {len(last)} nights set aside: "
+            f"{'; '.join(sorted(set(aside)))}"
+        )
         return _Case(series, why_not=Change.NOISE, note=note)
     possible = [recent for recent in rules.recents if len(usable) >= recent + rules.before]
     return _Case(series, tuple(_Test.of(usable, recent, rules.window) for recent in possible))
@@ -195,7 +198,10 @@ def _judge(case: _Case, test: _Test, level: float) -> tuple[Change, str]:
     if result.p > level:
         return Change.NONE, ""
     before, recent = test.medians
-    moved = f"median {before:.3g} to {recent:.3g} {series.unit} in the last {len(test.recent)}, p = {result.p:.2g}"
+    moved = (
+        f"median {before:.3g} to {recent:.3g} {series.unit} in the last {len(test.recent)}, p "
+        f"= {result.p:.2g}"
+    )
     if abs(recent - before) < series.finest:
         return Change.NONE, f"{moved}: finer than can be measured ({series.finest:g} {series.unit})"
     host = test.of_host()

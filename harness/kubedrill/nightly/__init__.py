@@ -1,4 +1,4 @@
-"""Unattended cycles: each cell of a plan gets a fresh cluster, is drilled and upgraded, and is taken away again.
+"""Unattended cycles: each cell of a plan is drilled and upgraded on a fresh cluster.
 
 docs/how-to/nightly.md tells what a plan says, what is kept of a cycle, and what happens when one is
 killed.

@@ -212,8 +212,10 @@ class CellRun:
             free = shutil.disk_usage(place).free / 1e9
             if free < least:
                 raise DiskFull(
-                    f"{place} has {free:.1f} GB free, the plan wants {least:g} (min_free_gb): the cycle stops, what "
-                    "was recorded is intact. Make room, then run the same command again: it goes on."
+                    f"{place} has {free:.1f} GB free, the plan wants {least:g} (min_free_gb): the "
+                    f"cycle stops, what "
+                    "was recorded is intact. Make room, then run the same command again: it goes "
+                    "on."
                 )
 
     def conclude(self) -> None:
@@ -272,7 +274,7 @@ class CellRun:
         self.bench.store.save()
 
     def interrupted(self, why: str, attempts: int) -> None:
-        """After a kill: judge what was recorded, clean up, and leave the cell to be begun anew or given up.
+        """After a kill: judge what was recorded, clean up, and begin the cell anew or give it up.
 
         A cell that had its verdict keeps it: only taking its cluster away was cut off.
         """
@@ -288,7 +290,8 @@ class CellRun:
         self.state.phase = "pending" if self.state.verdict is None else "done"
         if self.state.verdict is None and self.state.attempt >= attempts:
             self._fail(
-                f"begun {self.state.attempt} times and never finished: {'; '.join(self.state.interruptions)}"
+                f"begun {self.state.attempt} times and never finished: "
+                f"{'; '.join(self.state.interruptions)}"
             )
             self.state.phase = "done"
         self.bench.store.save()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kubedrill.nightly.plan import Plan, Without
 
 _INSTALL_S = 60
-"""Seconds that an installation takes, and 30 more for each node, on two cores (benchmarks/results/install.md)."""
+"""Seconds of an installation, and 30 more for each node, on two cores."""
 _PER_NODE_S = 30
 
 
@@ -49,7 +49,7 @@ class Cell:
 
     @property
     def balancer(self) -> bool:
-        """Whether a load balancer outside the cluster stands in front of its API, and no virtual address.
+        """Whether a load balancer outside the cluster stands in front of its API.
 
         >>> Cell("3+2+lb", ("1.35.4",), "", ("pod-killed",), ()).balancer
         True
@@ -85,7 +85,11 @@ def cells_of(plan: Plan) -> list[Cell]:
         raise ConfigErrors("the plan", ["skip leaves no cell; expected one at least"])
     idle = [cell.key for cell in matching.values() if not (cell.before or cell.during)]
     if idle:
-        why = "one version and no drills.before: nothing would be drilled; add drills or a version to upgrade to"
+        why = (
+            "one version and no drills.before: nothing would be drilled; add drills or a "
+            "version "
+            "to upgrade to"
+        )
         raise ConfigErrors("the plan", [f"{key}: {why}" for key in idle])
     return list(matching.values())
 

@@ -48,7 +48,10 @@ def take_away(  # noqa: PLR0913 - each is named by the caller
     return (
         ended,
         left
-        or f"kubedrill down ended with {ended.result if ended else '?'}: {ended.words if ended else ''}",
+        or (
+            f"kubedrill down ended with {ended.result if ended else '?'}: "
+            f"{ended.words if ended else ''}"
+        ),
     )
 
 

@@ -42,8 +42,10 @@ def free_network(preferred: str, taken: set[str], routes: str) -> str:
         if str(network) not in taken and not overlapping(routes, str(network)):
             return str(network)
     raise StepFailed(
-        f"every network of {preferred} is in use, by clusters that were kept ({', '.join(sorted(taken)) or 'none'}) or by "
-        "interfaces of this host: take kept clusters away (kubedrill nightly --clean), or give the plan other networks"
+        f"every network of {preferred} is in use, by clusters that were kept "
+        f"({', '.join(sorted(taken)) or 'none'}) or by "
+        "interfaces of this host: take kept clusters away (kubedrill nightly --clean), or give the "
+        "plan other networks"
     )
 
 

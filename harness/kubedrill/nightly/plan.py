@@ -81,7 +81,8 @@ def _path(versions: tuple[str, ...]) -> tuple[str, ...]:
             )
         if new[0] != old[0] or new[1] - old[1] > 1:
             raise ValueError(
-                f"{step} skips a minor version, which Kubernetes does not allow; put one between them"
+                f"{step} skips a minor version, which Kubernetes does not allow; put one between "
+                f"them"
             )
     return versions
 
@@ -90,7 +91,8 @@ def _drill(name: str) -> str:
     if name not in ALL:
         like = similar(name)
         raise ValueError(
-            f"no such drill{f'; did you mean {like}?' if like else ''} (kubedrill list names them all)"
+            f"no such drill{f'; did you mean {like}?' if like else ''} (kubedrill list names them "
+            f"all)"
         )
     return name
 
@@ -111,11 +113,14 @@ def _no_upgrade(name: str) -> str:
 def _topology(name: str) -> str:
     if not _TOPOLOGY.fullmatch(name):
         raise ValueError(
-            "expected control planes + workers, 1 to 9 each, such as 3+2, or 3+2+lb with a load balancer"
+            "expected control planes + workers, 1 to 9 each, such as 3+2, or 3+2+lb with a load "
+            "balancer"
         )
     if int(name[0]) % 2 == 0:
         raise ValueError(
-            f"{name[0]} control planes keep no majority that {int(name[0]) - 1} do not; use an odd number"
+            f"{name[0]} control planes keep no majority that {int(name[0]) - 1} do not; use an "
+            f"odd "
+            f"number"
         )
     return name
 
@@ -259,7 +264,7 @@ class Plan(_Part):
 
 
 def load_plan(path: Path, available: set[str]) -> Plan:
-    """Read a plan. ``available`` holds the versions that have a bundle, or for which one can be built.
+    """Read a plan. ``available`` holds the versions that have, or can have, a bundle.
 
     Raises:
         ConfigErrors: it cannot be read or holds mistakes; all are listed with their lines.
@@ -357,7 +362,10 @@ def _missing_bundles(document: Document, available: set[str]) -> list[tuple[int,
         mistakes += [
             (
                 document.line(("versions", number)),
-                f"Kubernetes {version} has no bundle and none can be built; there is: {', '.join(sorted(available))}",
+                (
+                    f"Kubernetes {version} has no bundle and none can be built; there is: "
+                    f"{', '.join(sorted(available))}"
+                ),
             )
             for version in versions
             if version not in available

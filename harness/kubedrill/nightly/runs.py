@@ -1,4 +1,4 @@
-"""The runs of a cell: found by their cluster, judged where their end was cut off, and put into the history."""
+"""The runs of a cell: found by their cluster, judged, and put into the history."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Store:
         self.folder, self.state = folder, state
 
     def save(self) -> None:
-        """Write the state so that a reader, and a power loss, finds either the old one or the new one.
+        """Write the state: a reader, or a power loss, finds either the old one or the new one.
 
         Raises:
             DiskFull: there is no room; the state on the disk is the one before.
@@ -153,7 +153,8 @@ class told_when_full:  # noqa: N801 - used as a context
         """Tell a full disk in words."""
         if isinstance(error, OSError) and error.errno in _FULL:
             raise DiskFull(
-                f"the disk of {self.path.parent} is full ({error.strerror}): the cycle stops here, what was recorded "
+                f"the disk of {self.path.parent} is full ({error.strerror}): the cycle stops here, "
+                f"what was recorded "
                 "before is intact. Make room, then run the same command again: it goes on."
             ) from error
 
@@ -170,7 +171,8 @@ def read_state(folder: Path) -> CycleState:
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0]
         raise UsageError(
-            f"{path}: found something else, expected the state of a cycle of this version of kubedrill ({first}). "
+            f"{path}: found something else, expected the state of a cycle of this version of "
+            f"kubedrill ({first}). "
             "Move the folder away; what its clusters left is found by: make clean"
         ) from error
 

@@ -1,4 +1,4 @@
-"""YAML with the line of every value, so that each mistake of a plan is told with the line that it stands in."""
+"""YAML with the line of every value, so that a plan's mistakes are named with theirs."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class News:
 
 
 def news_of(cycle: CycleState, earlier: Sequence[CycleState], runs: Sequence[RunDocument]) -> News:
-    """Compare a cycle with earlier ones of its plan, the oldest first, and the history with and without its runs."""
+    """Compare a cycle with earlier ones, oldest first, and the history with and without it."""
     its_runs = {run for cell in cycle.cells for run in cell.runs}
     known = _worse([run for run in runs if run.run not in its_runs])
     named = {text.split(": ")[0] for text in known}

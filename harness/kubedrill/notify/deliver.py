@@ -32,7 +32,8 @@ def find_cycle(root: Path, name: str) -> Path:
     chosen = known[-1] if name == "latest" and known else name
     if chosen not in known:
         raise UsageError(
-            f"no cycle {name!r} in {root}; there are: {', '.join(known[-5:]) or 'none; run kubedrill nightly'}"
+            f"no cycle {name!r} in {root}; there are: "
+            f"{', '.join(known[-5:]) or 'none; run kubedrill nightly'}"
         )
     return root / chosen
 
@@ -40,7 +41,7 @@ def find_cycle(root: Path, name: str) -> Path:
 def tell_cycle(
     folder: Path, runs: Sequence[RunDocument], settings: Notify, *, always: bool = False
 ) -> str:
-    """Write summary.md and junit.xml beside the state, give the metrics away, send a message where there is news.
+    """Write summary.md and junit.xml, push the metrics, send a message where there is news.
 
     Returns what was done, for people.
 

@@ -41,7 +41,10 @@ def read_urls(file: Path | None) -> list[str]:
         if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None
     ]
     if wrong:
-        known = "a URL such as mailto://user:password@example.org, slack://…, or json://host/path for a webhook"
+        known = (
+            "a URL such as mailto://user:password@example.org, slack://…, or json://host/path "
+            "for a webhook"
+        )
         raise ConfigErrors(
             "notify", [f"{place}: no service that is known; expected {known}" for place in wrong]
         )
@@ -54,7 +57,8 @@ def _private_lines(file: Path) -> list[str]:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{file}: cannot be read ({error}); expected a file with one URL a line (notify.urls_file)"
+            f"{file}: cannot be read ({error}); expected a file with one URL a line "
+            f"(notify.urls_file)"
         ) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(

@@ -24,7 +24,10 @@ _REASON = 300
 def title(cycle: CycleState) -> str:
     """One line: the plan, the worst verdict, how many cells passed."""
     passed = sum(cell.verdict is VerdictKind.PASS for cell in cycle.cells)
-    return f"kubedrill {cycle.plan}: {cycle.verdict.value}, {passed} of {len(cycle.cells)} cells passed"
+    return (
+        f"kubedrill {cycle.plan}: {cycle.verdict.value}, {passed} of {len(cycle.cells)} cells "
+        f"passed"
+    )
 
 
 def markdown(cycle: CycleState, news: News) -> str:
@@ -37,7 +40,10 @@ def markdown(cycle: CycleState, news: News) -> str:
     lines += [_row(cell) for cell in cycle.cells]
     lines += [
         "",
-        f"Cycle {cycle.cycle}, began {cycle.started}{f', ended {cycle.ended}' if cycle.ended else ''}.",
+        (
+            f"Cycle {cycle.cycle}, began "
+            f"{cycle.started}{f', ended {cycle.ended}' if cycle.ended else ''}."
+        ),
     ]
     return "\n".join(lines) + "\n"
 

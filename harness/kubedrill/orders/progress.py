@@ -27,7 +27,7 @@ PODS_S = 5.0
 
 
 class Completeness:
-    """Looks whether every part of one version is complete; ``log`` is called once for each that is."""
+    """Checks whether every part of a version is complete, and logs each once it is."""
 
     def __init__(self, api: ClusterApi, version: str, log: Callable[[str], object]) -> None:
         self._api, self._log = api, log

@@ -39,7 +39,7 @@ MAX_GREETING = 200
 
 
 class Rotation:
-    """Rotates what it is asked to, of one cluster's order service. ``log`` is called with each step."""
+    """Rotates credentials of one cluster's order service; ``log`` is called with each step."""
 
     def __init__(
         self, api: ClusterApi, settings: Settings, log: Callable[[str], object] = lambda _: None

@@ -64,7 +64,7 @@ class Columns(Sequence[Sample]):
         self.extend_coded(times, coded(outcomes), coded(servers))
 
     def extend_coded(self, times: Sequence[Numbers], outcomes: Coded, servers: Coded) -> None:
-        """Add many samples: seq, due, fired and done, and two columns of words, each as places in a list of words.
+        """Add many samples: seq, due, fired and done, and two columns of places in word lists.
 
         Raises:
             TypeError, ValueError: a value cannot be; nothing was added then.
@@ -239,7 +239,7 @@ class Columns(Sequence[Sample]):
         return int(self.lateness.max(initial=0))
 
     def late(self, longest: int) -> bytes:
-        """For each sample 1 where its tick was fired more than ``longest`` ns after its time, else 0."""
+        """For each sample 1 where it was fired more than ``longest`` ns late, else 0."""
         return (self.lateness > longest).tobytes()
 
     def spaces(self, longest: int) -> Iterator[Interval]:
@@ -249,7 +249,7 @@ class Columns(Sequence[Sample]):
             yield self.fired[place], self.fired[place + 1]
 
     def step(self, interval: int) -> int:
-        """The largest jump (ns) of the ticks off a schedule of one every ``interval`` ns, in order of their numbers."""
+        """The largest jump (ns) of the ticks off a schedule of one every ``interval`` ns."""
         seq, due = _numbers(self.seq), _numbers(self.due)
         if not self._is_numbered():
             order = np.lexsort((due, seq))
@@ -267,7 +267,7 @@ class Columns(Sequence[Sample]):
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether the numbers follow one another, none missing, in the order in which they were sent."""
+        """Whether the numbers follow one another, in sending order, with none missing."""
         return len(self) > 0 and bool((np.diff(_numbers(self.seq)) == 1).all())
 
     def _is_numbered(self) -> bool:

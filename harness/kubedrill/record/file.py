@@ -95,7 +95,7 @@ class RecordWriter:
         self._write(["event", event.lane, event.subject, event.name, event.at, event.data])
 
     def clock(self, clock: ClockOffset) -> None:
-        """Add the offset that was applied to the samples of another vantage, and how uncertain it is (ns)."""
+        """Add the clock offset that was applied to another vantage, and its uncertainty (ns)."""
         self._write(["clock", clock.vantage, clock.offset, clock.uncertainty])
 
     def limit(self, limit: OutageLimit) -> None:
@@ -177,7 +177,8 @@ class RecordWriter:
                 return
             end = begin
         raise UsageError(
-            f"{self.path} is not a record: it has no complete line; expected a file made by kubedrill. "
+            f"{self.path} is not a record: it has no complete line; expected a file made by "
+            f"kubedrill. "
             "Move it away, then try again."
         )
 
@@ -188,7 +189,7 @@ def now() -> int:
 
 
 def read_record(path: Path | str) -> Record:
-    """Read a record; a cut last line is left out, and a record without an end line has ``ended == ""``.
+    """Read a record; without an end line ``ended`` is "", and a cut last line is left out.
 
     Raises UsageError when the file is missing, is not a record, or was made in another format; the
     message says which line is wrong, what was found and what was expected.
@@ -202,7 +203,8 @@ def read_record(path: Path | str) -> Record:
                 first += _take(builder, path, first, chunk + file.readline())
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise UsageError(
-            f"{path}: cannot read a record there ({error.strerror}); expected a file reports/<run>/record/<drill>.jsonl"
+            f"{path}: cannot read a record there ({error.strerror}); expected a file "
+            f"reports/<run>/record/<drill>.jsonl"
         ) from error
     return builder.record()
 
@@ -224,7 +226,8 @@ def read_run(directory: Path) -> list[Record]:
             for (run, cluster), path in runs.items()
         )
         raise UsageError(
-            f"{directory}: found records of {len(runs)} runs in one folder, expected one run: {names}"
+            f"{directory}: found records of {len(runs)} runs in one folder, expected one run: "
+            f"{names}"
         )
     return sorted(records.values(), key=lambda record: record.header.started_mono)
 
@@ -264,6 +267,8 @@ def _take(builder: RecordBuilder, path: Path, first: int, chunk: bytes) -> int:
 
 def _no_line(path: Path, number: int, line: bytes) -> UsageError:
     return UsageError(
-        f"{path}, line {number}: found {line[:60].decode(errors='replace').strip()!r}, expected a JSON array; "
-        "this is not a record of kubedrill, or it was damaged on its way. Copy it again from where it was made."
+        f"{path}, line {number}: found {line[:60].decode(errors='replace').strip()!r}, expected a "
+        f"JSON array; "
+        "this is not a record of kubedrill, or it was damaged on its way. Copy it again from where "
+        "it was made."
     )

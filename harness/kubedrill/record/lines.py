@@ -1,4 +1,4 @@
-"""Turns the lines of a record into a :class:`~kubedrill.base.model.Record`, and refuses what is not one."""
+"""Turns the lines of a record into a :class:`Record`, and refuses what is not one."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ class RecordBuilder:
         if seq is not None:
             times = columns.seq.count(seq)
             raise UsageError(
-                f"{self._path}: found sample {seq} of probe {probe} {times} times, expected each once; "
+                f"{self._path}: found sample {seq} of probe {probe} {times} times, expected each "
+                f"once; "
                 "two records were put into one file. Use the file as the run wrote it."
             )
 
@@ -143,8 +144,10 @@ class RecordBuilder:
         version = data.get("format")
         if version != FORMAT:
             raise UsageError(
-                f"{self._path}: found record format {version!r}, expected {FORMAT}: a report file from elsewhere. "
-                f"Read it with the kubedrill that made it ({data.get('tool_version', 'unknown version')})."
+                f"{self._path}: found record format {version!r}, expected {FORMAT}: a report file "
+                f"from elsewhere. "
+                f"Read it with the kubedrill that made it "
+                f"({data.get('tool_version', 'unknown version')})."
             )
         self._header = _header({k: v for k, v in data.items() if k != "format"})
 
@@ -202,8 +205,10 @@ class RecordBuilder:
 
     def _elsewhere(self, number: int, actual: str, expected: str) -> UsageError:
         return UsageError(
-            f"{self._path}, line {number}: {actual}, expected {expected}; this is a report file from elsewhere or was "
-            "changed after the run. Give a file reports/<run>/record/<drill>.jsonl as kubedrill wrote it."
+            f"{self._path}, line {number}: {actual}, expected {expected}; this is a report file "
+            f"from elsewhere or was "
+            "changed after the run. Give a file reports/<run>/record/<drill>.jsonl as kubedrill "
+            "wrote it."
         )
 
 

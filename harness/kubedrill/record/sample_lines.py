@@ -52,7 +52,7 @@ Portion = tuple[
 
 
 def split(chunk: bytes) -> tuple[bytes, int, list[tuple[int, bytes]]]:
-    """The sample lines of some whole lines, how many they are, and the others with their places (from 0)."""
+    """Return the samples of whole lines, their number, and the other lines with their places."""
     letters = np.frombuffer(chunk, np.uint8)
     ends = np.flatnonzero(letters == NEWLINE) + 1
     starts = np.concatenate(([0], ends[:-1]))

@@ -94,7 +94,7 @@ def _read(path: Path) -> AnsibleLog:
 
 
 def links(logs: Iterable[AnsibleLog], spans: Iterable[Span]) -> dict[Span, str]:
-    """Return the address of the line that tells how a task ended, for each span of the lane "ansible" that has one."""
+    """Map spans of the lane "ansible" to the line of the log in which the task ended."""
     lines: dict[tuple[str, str], list[str]] = defaultdict(list)
     for log in logs:
         for task, host, number in log.results():

@@ -59,7 +59,7 @@ class Axis:
 
 
 def throughput_chart(result: Mapping[str, Any]) -> Markup:
-    """Asked rate against acknowledged rate, with the line that a service that keeps up stays on, and the knee."""
+    """Asked against acknowledged rate, the line of a service that keeps up, and the knee."""
     steps = result["steps"]
     most = 1.08 * max(max(step["rate"], step["throughput"]) for step in steps)
     x, y = _across(most), Axis(0, most, HEIGHT - BOTTOM, TOP)
@@ -68,7 +68,10 @@ def throughput_chart(result: Mapping[str, Any]) -> Markup:
     parts.append(_line("ideal", [(x.at(0), y.at(0)), (x.at(most), y.at(most))]))
     parts.append(_line("done", [(x.at(step["rate"]), y.at(step["throughput"])) for step in steps]))
     for step in steps:
-        label = f"{step['rate']:g}/s asked, {step['throughput']:.1f}/s acknowledged, {step['errors']:.2%} errors"
+        label = (
+            f"{step['rate']:g}/s asked, {step['throughput']:.1f}/s acknowledged, "
+            f"{step['errors']:.2%} errors"
+        )
         parts.append(_dot("done", x.at(step["rate"]), y.at(step["throughput"]), label))
     return _svg("throughput", "Acknowledged rate over asked rate", parts)
 
@@ -103,7 +106,7 @@ def latency_chart(result: Mapping[str, Any]) -> Markup:
 
 
 def replica_chart(result: Mapping[str, Any], scaler: Mapping[str, Any]) -> Markup:
-    """Wanted and ready pods over time, above the load that was asked for and what was acknowledged."""
+    """Wanted and ready pods over time, above the asked and the acknowledged load."""
     steps, looks = result["steps"], scaler["replicas"]
     end = max([steps[-1]["to_s"], *(reading["at_s"] for reading in looks)])
     wide, split = 2 * WIDTH, 168
@@ -123,7 +126,10 @@ def replica_chart(result: Mapping[str, Any], scaler: Mapping[str, Any]) -> Marku
         left, right, top = x.at(step["from_s"]), x.at(step["to_s"]), load.at(step["rate"])
         height = round(HEIGHT - BOTTOM - top, 1)
         label = f"{step['rate']:g} writes/s asked, {step['throughput']:.1f} acknowledged"
-        box = f'<rect class="asked" x="{left}" y="{top}" width="{max(1.0, round(right - left, 1))}" height="{height}">'
+        box = (
+            f'<rect class="asked" x="{left}" y="{top}" '
+            f'width="{max(1.0, round(right - left, 1))}" height="{height}">'
+        )
         parts.append(f"{box}<title>{escape(label)}</title></rect>")
     parts.append(
         _line("done", _thinned([(x.at(at), load.at(done)) for at, _, done in result["seconds"]]))
@@ -151,7 +157,8 @@ def _first_answers(up: Mapping[str, Any], result: Mapping[str, Any], x: Axis) ->
             at = x.at(begun[0] + pod["answered_s"][0])
             label = f"first answer of {pod['name']}"
             marks.append(
-                f'<path class="answer" d="M{at} {TOP}v8l-4 -8h8l-4 8"><title>{escape(label)}</title></path>'
+                f'<path class="answer" d="M{at} {TOP}v8l-4 -8h8l-4 '
+                f'8"><title>{escape(label)}</title></path>'
             )
     return marks
 
@@ -186,7 +193,8 @@ def _frame(  # noqa: PLR0913 - what stands around a plot
             f'{mark} x="{x.at(value)}" y="{bottom + 17}">{value:,g}</text>' for value in x.ticks()
         ]
         parts.append(
-            f'<text class="name" text-anchor="end" x="{wide - RIGHT}" y="{HEIGHT - 6}">{below}</text>'
+            f'<text class="name" text-anchor="end" x="{wide - RIGHT}" '
+            f'y="{HEIGHT - 6}">{below}</text>'
         )
     parts.append(f'<text class="name" x="4" y="{round(y.end - 13, 1)}">{beside}</text>')
     return "".join(parts)
@@ -202,8 +210,14 @@ def _knee(result: Mapping[str, Any], x: Axis) -> list[str]:
         return []
     left, right = x.at(knee["rate"] or 0), x.at(knee["below"])
     height = HEIGHT - BOTTOM - TOP
-    box = f'<rect class="knee" x="{left}" y="{TOP}" width="{round(right - left, 1)}" height="{height}">'
-    label = f'<text class="name" text-anchor="middle" x="{round((left + right) / 2, 1)}" y="{TOP - 6}">knee</text>'
+    box = (
+        f'<rect class="knee" x="{left}" y="{TOP}" width="{round(right - left, 1)}" '
+        f'height="{height}">'
+    )
+    label = (
+        f'<text class="name" text-anchor="middle" x="{round((left + right) / 2, 1)}" '
+        f'y="{TOP - 6}">knee</text>'
+    )
     return [f"{box}<title>{escape(knee['text'])}</title></rect>", label]
 
 
@@ -229,5 +243,8 @@ def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 
 
 def _svg(name: str, label: str, parts: Iterable[str], wide: int = WIDTH) -> Markup:
-    head = f'<svg class="chart {name}" viewBox="0 0 {wide} {HEIGHT}" role="img" aria-label="{escape(label)}">'
+    head = (
+        f'<svg class="chart {name}" viewBox="0 0 {wide} {HEIGHT}" role="img" '
+        f'aria-label="{escape(label)}">'
+    )
     return Markup(f"{head}{''.join(parts)}</svg>")  # noqa: S704 - numbers, and texts that are escaped above

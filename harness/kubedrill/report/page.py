@@ -30,7 +30,7 @@ _WORDS = {"PASS": "passed", "FAIL": "failed", "INCONCLUSIVE": "inconclusive", "A
 
 @dataclass(frozen=True)
 class Scale:
-    """Places a limit's seconds on a bar from 0 to a bit more than the largest of them, in percent."""
+    """Places a limit's seconds on a bar from 0 to just above the largest, in percent."""
 
     top: float
 

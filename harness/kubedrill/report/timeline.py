@@ -70,7 +70,10 @@ def _probe(spec: ProbeSpec, samples: Columns, start: int, end: int, most: int) -
     width = max(int(spec.interval_s * NS), (end - start) // most, 1)
     return {
         "name": spec.name,
-        "what": f"{spec.kind} from {spec.vantage.value}, {spec.connection.value} connection: {spec.target}",
+        "what": (
+            f"{spec.kind} from {spec.vantage.value}, {spec.connection.value} connection: "
+            f"{spec.target}"
+        ),
         "control": spec.vantage.value == "control",
         "width": width / MS,
         "samples": len(samples),

@@ -27,7 +27,7 @@ def write_report(
     *,
     not_run: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write verdict.json, junit.xml, logs/ and index.html into ``run_dir`` and let ``latest`` beside it point there.
+    """Write verdict.json, junit.xml, logs/ and index.html, and point ``latest`` there.
 
     ``verdicts`` stand in the order of ``records``. ``not_run`` gives the reason for each drill that
     could not be run on this cluster; without it, what an earlier report of this run said is kept.
@@ -87,7 +87,8 @@ def _point_latest(run_dir: Path) -> None:
         return
     if latest.exists() and not latest.is_symlink():
         raise UsageError(
-            f"{latest}: found a file or folder, expected the link that kubedrill makes. Move it away."
+            f"{latest}: found a file or folder, expected the link that kubedrill makes. Move it "
+            f"away."
         )
     temporary = latest.with_name(f".latest.{os.getpid()}")
     temporary.unlink(missing_ok=True)

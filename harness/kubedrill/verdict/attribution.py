@@ -34,7 +34,7 @@ class Steps:
         return self._steps.at(time) or self._faults.at(time)
 
     def of(self, sample: Sample) -> str:
-        """What ran when a request was sent, else while it waited for its answer, else what had run last."""
+        """What ran when a request was sent, else while it waited, else what had run last."""
         return self.at(sample.fired) or self.at(sample.done) or self._after(sample.fired)
 
     def _after(self, time: int) -> str:

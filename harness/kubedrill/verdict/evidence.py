@@ -66,7 +66,9 @@ def _of_ending(view: View) -> Iterator[str]:
     for subject in sorted(
         {s.subject for s in record.spans if s.lane == "node"} - set(record.header.nodes)
     ):
-        yield f"the record tells of node {subject}, which its header does not list: another cluster's"
+        yield (
+            f"the record tells of node {subject}, which its header does not list: another cluster's"
+        )
 
 
 def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
@@ -76,7 +78,9 @@ def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
         return
     least = view.record.header.min_samples
     if len(samples) < least:
-        yield f"probe {spec.name} has only {count(len(samples), 'sample')}, expected {least} or more"
+        yield (
+            f"probe {spec.name} has only {count(len(samples), 'sample')}, expected {least} or more"
+        )
     if not view.has_succeeded(spec):
         yield f"probe {spec.name} never succeeded, so it may be the probe that is broken"
     if view.touched is not None:
@@ -84,7 +88,10 @@ def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
     yield from _holes(view, spec)
     yield from find_dishonest(view, spec)
     if view.uncertainty(spec) is None:
-        yield f"probe {spec.name} stands inside the cluster and its clock was never compared with the harness's"
+        yield (
+            f"probe {spec.name} stands inside the cluster and its clock was never compared with "
+            f"the harness's"
+        )
 
 
 def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator[str]:
@@ -101,7 +108,11 @@ def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator
         )
     last = samples.fired[-1]
     if last < end - view.gap_ns(spec):
-        yield f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done with the cluster"
+        yield (
+            f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done "
+            f"with "
+            f"the cluster"
+        )
     elif last < max(columns.fired[-1] for columns in view.samples.values()) - STOPPED_EARLY_S * NS:
         yield f"probe {spec.name} stopped long before the others"
 
@@ -110,13 +121,19 @@ def _holes(view: View, spec: ProbeSpec) -> Iterator[str]:
     gaps = view.gaps[spec.name]
     if gaps:
         longest = max(end - start for start, end in gaps) / NS
-        yield f"probe {spec.name} has {count(len(gaps), 'gap')} in its samples, the longest {longest:.1f} s"
+        yield (
+            f"probe {spec.name} has {count(len(gaps), 'gap')} in its samples, the longest "
+            f"{longest:.1f} s"
+        )
     elif missing := _unanswered(view, spec):
-        yield f"probe {spec.name} lost {count(missing, 'request')}: fired, but neither answered nor timed out"
+        yield (
+            f"probe {spec.name} lost {count(missing, 'request')}: fired, but neither answered "
+            f"nor timed out"
+        )
 
 
 def _unanswered(view: View, spec: ProbeSpec) -> int:
-    """Ticks without a result, apart from the last ones, which may have been under way as the probe was stopped."""
+    """Ticks without a result, apart from the last ones, which the stop may have cut off."""
     samples = view.of(spec)
     under_way = int(spec.timeout_s / spec.interval_s) + 2
     numbers = (samples.seq[0], samples.seq[-1]) if samples.is_whole else samples.seq

@@ -88,7 +88,10 @@ def _checks(record: Record) -> Iterator[Finding]:
         if check.ok is None:
             yield Finding(
                 VerdictKind.INCONCLUSIVE,
-                f"{check.name} could not be found out: {check.actual or 'nothing'}, expected {check.expected}",
+                (
+                    f"{check.name} could not be found out: {check.actual or 'nothing'}, expected "
+                    f"{check.expected}"
+                ),
             )
         elif check.ok is not True:
             yield Finding(

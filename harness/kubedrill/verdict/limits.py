@@ -1,4 +1,4 @@
-"""Judges each limit: the worst outage of its probes against the limit, their failed requests against the count."""
+"""Judges each limit: its probes' worst outage, and the count of their failed requests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Judged:
     )
 
     def against(self, limit_s: float) -> VerdictKind:
-        """FAIL when it was surely longer than the limit, PASS when surely within, else INCONCLUSIVE."""
+        """FAIL when surely longer than the limit, PASS when surely within, else INCONCLUSIVE."""
         if self.outage.sound_s > limit_s:
             return FAIL
         within = max(self.outage.longest_s + self.late_s, self.blind_s) <= limit_s
@@ -100,7 +100,11 @@ def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding
         if name not in known and failed:
             yield Finding(
                 INCONCLUSIVE,
-                f"no outage limit covers probe {name}, of which {wording.count(failed, 'request')} failed",
+                (
+                    f"no outage limit covers probe {name}, of which "
+                    f"{wording.count(failed, 'request')} "
+                    f"failed"
+                ),
             )
 
 
@@ -127,7 +131,8 @@ def _result(
     if verdict is PASS and stretch is not None and stretch.against(limit) is not PASS:
         verdict = INCONCLUSIVE
         text = (
-            f"{names[stretch.probe]} failed again and again for {stretch.lasted_s:.1f} s, {stretch.failed:,} requests, "
+            f"{names[stretch.probe]} failed again and again for {stretch.lasted_s:.1f} s, "
+            f"{stretch.failed:,} requests, "
             f"though no outage was longer than the limit {limit.limit_s:g} s; set how many may fail"
         )
     if worst is None:
@@ -191,7 +196,10 @@ def _why_blind(judged: Judged, limit_s: float) -> str:
     """What the host or late ticks took away from an outage; "" when nothing that matters."""
     outage = judged.outage
     if judged.blind_s > limit_s:
-        return f"it lies in {judged.blind_s:.1f} s of blind time: the harness host was slow, or ticks were late"
+        return (
+            f"it lies in {judged.blind_s:.1f} s of blind time: the harness host was slow, or "
+            f"ticks were late"
+        )
     if outage.longest_s <= limit_s:
         return f"ticks were up to {judged.late_s:.2f} s late then, so it may have been longer"
     if outage.shortest_s > limit_s:
@@ -254,7 +262,7 @@ def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None
 
 
 def _absent_ns(spec: ProbeSpec) -> int:
-    """How long a prober may have been late while it waited for an answer that it then says never came (ns)."""
+    """How late (ns) a prober may have been while it waited for an answer that never came."""
     return round(ABSENT_OF_TIMEOUT * spec.timeout_s * NS)
 
 

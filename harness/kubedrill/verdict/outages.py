@@ -1,4 +1,4 @@
-"""Finds outages in the samples of one probe, with bounds that never claim more than the samples say."""
+"""Finds outages in one probe's samples, with bounds that claim no more than they show."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def seconds(nanoseconds: int) -> float:
 
 
 def _joined(samples: Columns) -> list[list[tuple[int, int]]]:
-    """Ranges of failures, joined when every ok between two was still in flight as the later one began."""
+    """Ranges of failures, joined when every ok between two was in flight as the later began."""
     groups: list[list[tuple[int, int]]] = []
     for first, last in samples.failing():
         begin = samples.fired[first]

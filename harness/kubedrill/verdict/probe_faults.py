@@ -50,7 +50,10 @@ def find_dishonest(view: View, spec: ProbeSpec) -> Iterator[str]:
 def _looks(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
     middle = samples.ok_percentile(0.5) or 0
     if middle < FASTEST_US:
-        yield f"probe {spec.name} was answered within {middle / 1000:.3f} ms, which no network can: it does not look"
+        yield (
+            f"probe {spec.name} was answered within {middle / 1000:.3f} ms, which no network "
+            f"can: it does not look"
+        )
         return
     oks = len(samples) - samples.failed
     if (
@@ -60,7 +63,8 @@ def _looks(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
     time, times = Counter(samples.ok_took.tolist()).most_common(1)[0]
     if times > SAME_SHARE * oks:
         yield (
-            f"probe {spec.name} was answered {times:,} of {oks:,} times in exactly {time / 1e6:.6f} ms: "
+            f"probe {spec.name} was answered {times:,} of {oks:,} times in exactly "
+            f"{time / 1e6:.6f} ms: "
             "it does not look"
         )
 
@@ -71,7 +75,11 @@ def _names_its_server(view: View, spec: ProbeSpec, samples: Columns) -> Iterator
         return
     for other in view.cluster_probes:
         if other.kind == spec.kind and view.of(other).names_server:
-            yield f"probe {spec.name} never says who answered, as probe {other.name} does: it does not look"
+            yield (
+                f"probe {spec.name} never says who answered, as probe {other.name} does: it "
+                f"does "
+                f"not look"
+            )
             return
 
 
@@ -87,7 +95,10 @@ def _gives_up(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
 def _keeps_time(view: View, spec: ProbeSpec, samples: Columns) -> Iterator[str]:
     late = samples.late(late_ns(spec)).count(1)
     if late > LATE_TICKS * len(samples):
-        yield f"probe {spec.name} fired {late:,} of {len(samples):,} ticks more than half an interval late"
+        yield (
+            f"probe {spec.name} fired {late:,} of {len(samples):,} ticks more than half an "
+            f"interval late"
+        )
     interval = round(spec.interval_s * NS)
     allowed = STEP_INTERVALS * interval + 2 * (view.uncertainty(spec) or 0)
     step = samples.step(interval)

@@ -36,7 +36,7 @@ class _Stay:
 
 
 def find_skew(record: Record) -> Iterator[Finding]:
-    """A worker that ran a newer release than a control plane at the same time, and nodes that an upgrade left behind.
+    """A worker newer than a control plane at one time, and nodes that an upgrade left behind.
 
     Kubernetes allows no kubelet that is newer than an API server which it may meet (version skew
     policy); a control plane's kubelet is upgraded after its API server.
@@ -51,7 +51,8 @@ def find_skew(record: Record) -> Iterator[Finding]:
             ):
                 yield Finding(
                     VerdictKind.FAIL,
-                    f"worker {worker.node} ran {worker.shown} while control plane {plane.node} still ran "
+                    f"worker {worker.node} ran {worker.shown} while control plane {plane.node} "
+                    f"still ran "
                     f"{plane.shown}: no kubelet may be newer than an API server",
                 )
     last = {stay.node: stay for stay in sorted(stays, key=lambda s: s.start)}

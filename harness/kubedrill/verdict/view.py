@@ -141,7 +141,7 @@ class View:
 
     @cached_property
     def failed_before(self) -> dict[str, int]:
-        """Failed requests of each probe of the cluster between the record's begin and the steady state."""
+        """Failed requests of each probe of the cluster before the steady state."""
         begin = self.record.header.started_mono
         every = {
             name: columns.since(begin)

@@ -19,7 +19,7 @@ KINDS = {
 
 
 def probe_names(specs: Iterable[ProbeSpec]) -> dict[str, str]:
-    """A name for people of each probe: "API writes", with the probe's own name where several are of one kind."""
+    """A readable name of each probe: "API writes", with its own where several are alike."""
     specs = list(specs)
     kinds = [spec.kind for spec in specs]
     return {s.name: _probe_name(s, alone=kinds.count(s.kind) == 1) for s in specs}

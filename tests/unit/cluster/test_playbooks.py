@@ -164,7 +164,8 @@ def test_its_workers_sessions_take_only_what_is_left_of_the_processors(
     playbook = tmp_path / "weight.yml"
     weight = "lookup('ansible.builtin.file', '/proc/self/autogroup')"
     playbook.write_text(
-        f"{HEAD}    - ansible.builtin.assert: {{that: \"{weight} is search('nice {NICENESS}$')\"}}\n"
+        f"{HEAD}    - ansible.builtin.assert: "
+        f"{{that: \"{weight} is search('nice {NICENESS}$')\"}}\n"
     )
     run_playbook(inventory, playbook, timeout_s=120)
 

@@ -85,7 +85,11 @@ def test_one_limit_of_a_drill_leaves_its_others(tmp_path: Path) -> None:
 def test_a_drill_that_does_not_exist_is_told_with_all_other_mistakes(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        "drills: {node_drian: {}, zzz: {}, node-drain: {app_outage: 1, dns_outage_s: -1}}\ncolour: red\n",
+        (
+            "drills: {node_drian: {}, zzz: {}, node-drain: {app_outage: 1, dns_outage_s: "
+            "-1}}\ncolour: "
+            "red\n"
+        ),
     )
     with pytest.raises(ConfigErrors) as caught:
         load_settings(path, ALL)

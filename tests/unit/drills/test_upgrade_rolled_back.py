@@ -90,7 +90,11 @@ def test_recovery_point_and_recovery_time() -> None:
     assert checks["what was written after the rollback is there"] == (True, "2 of 2 are there")
     point = "88 s: 3 of 8 acknowledged writes are lost, all of them after the snapshot"
     assert checks["recovery point"] == (True, point)
-    time_s = "60 s until a write was acknowledged, 75 s until the cluster was healthy at the older release"
+    time_s = (
+        "60 s until a write was acknowledged, 75 s until the cluster was healthy at the "
+        "older "
+        "release"
+    )
     assert checks["recovery time"] == (True, time_s)
 
 

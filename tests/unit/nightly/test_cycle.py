@@ -236,7 +236,8 @@ def test_a_disk_that_really_is_full_leaves_the_record_intact(bed: Bed) -> None:
     trial = [*mount, "mount -t tmpfs tmpfs reports"]
     if subprocess.run(trial, cwd=bed.folder, check=False, capture_output=True).returncode:
         pytest.skip(
-            "found no right to mount a tmpfs in a namespace of its own (unshare --mount --map-root-user)"
+            "found no right to mount a tmpfs in a namespace of its own (unshare --mount "
+            "--map-root-user)"
         )
     (bed.folder / "full.py").write_text(FULL)
     script = f"mount -t tmpfs -o size=16m tmpfs reports; exec {sys.executable} full.py"

@@ -89,7 +89,8 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, said: str) -> Non
 def test_the_matrix_has_a_cell_for_each_topology_path_and_upgrade(tmp_path: Path) -> None:
     plan = load(
         tmp_path,
-        "topologies: {1+1: , 3+2: }\nversions: [1.36.1 → 1.36.3, [1.34.4, 1.35.4, 1.36.3], 1.36.3]\n"
+        "topologies: {1+1: , 3+2: }\nversions: [1.36.1 → 1.36.3, [1.34.4, 1.35.4, 1.36.3], "
+        "1.36.3]\n"
         "drills: {before: [pod-killed], after: [app-rollout]}\n"
         "skip: [{topology: 1+1, versions: 1.34.4 → 1.35.4 → 1.36.3}]\n",
     )

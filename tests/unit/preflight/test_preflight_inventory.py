@@ -186,7 +186,10 @@ def test_a_balancer_outside_the_cluster_of_the_roles_or_of_the_user(
         ),
         (
             {"cluster_endpoint_kind": "virtual_address"},
-            "cluster_endpoint_kind is virtual_address, and cluster_external_address is set: remove it",
+            (
+                "cluster_endpoint_kind is virtual_address, and cluster_external_address is set: "
+                "remove it"
+            ),
         ),
         (
             {"cluster_endpoint_kind": "virtual_address"},

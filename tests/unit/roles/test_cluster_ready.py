@@ -84,9 +84,8 @@ def test_the_pod_s_own_reason_is_told() -> None:
     problem = ready.workload_problems(
         [daemon_set(5, 4), pod("ErrImageNeverPull")], ["kube-flannel"], []
     )[0]
-    assert (
-        problem
-        == "DaemonSet flannel has 4 of 5 pods ready (flannel-x on w1: ErrImageNeverPull no such image)"
+    assert problem == (
+        "DaemonSet flannel has 4 of 5 pods ready (flannel-x on w1: ErrImageNeverPull no such image)"
     )
 
 

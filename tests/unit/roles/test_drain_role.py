@@ -21,8 +21,14 @@ PLAY = """
   tasks:
     - ansible.builtin.include_role: {name: kubedrill.kubeadm.drain}
 """
-CUT_OFF = "error when waiting for pod to terminate: unexpected error when reading response body. Please retry."
-BLOCKED = "Cannot evict pod as it would violate the pod's disruption budget.\nerror: global timeout reached: 3m0s"
+CUT_OFF = (
+    "error when waiting for pod to terminate: unexpected error when reading response body. "
+    "Please retry."
+)
+BLOCKED = (
+    "Cannot evict pod as it would violate the pod's disruption budget.\nerror: global "
+    "timeout reached: 3m0s"
+)
 KUBECTL = """#!/bin/sh
 case $1 in
   drain) echo >> "$0.drains"

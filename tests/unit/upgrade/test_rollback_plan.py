@@ -153,7 +153,8 @@ def test_the_cost_is_told(rollback_plan: ModuleType) -> None:
     journals["w1"] = {"stopped": first + 3, "member": False}
     said = rollback_plan.summary(SNAPSHOT, journals, first + 160)
     assert said.startswith(
-        "recovery point 95 s: what was written between 2026-01-01 00:00:00 UTC and 2026-01-01 00:01:35"
+        "recovery point 95 s: what was written between 2026-01-01 00:00:00 UTC and 2026-01-01 "
+        "00:01:35"
     )
     assert "Recovery time 65 s" in said
     assert "not known" in rollback_plan.summary(SNAPSHOT, {"cp1": {}}, first)

@@ -116,7 +116,8 @@ def budget(**spec: Any) -> dict[str, Any]:
 def test_blockers_name_pod_and_budget(drain: ModuleType) -> None:
     (found,) = drain.blockers([pod()], [budget(selector={"matchLabels": {"app": "web"}})])
     assert found == (
-        "pod default/web-1 is still there (PodDisruptionBudget default/web: minAvailable 3, 3 of 3 pods healthy, "
+        "pod default/web-1 is still there (PodDisruptionBudget default/web: minAvailable 3, 3 of 3 "
+        "pods healthy, "
         "disruptionsAllowed 0)"
     )
 

@@ -21,7 +21,11 @@ PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
         (
             "bad",
             FAIL,
-            "the app over HTTP out for 4.9\N{EN DASH}5.1 s, 50 failed during cp1: power cut, limit 2 s",
+            (
+                "the app over HTTP out for 4.9\N{EN DASH}5.1 s, 50 failed during cp1: power cut, "
+                "limit "
+                "2 s"
+            ),
         ),
         (
             "inconclusive",

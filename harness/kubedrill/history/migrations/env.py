@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection (and in the transaction) that kubedrill.history.migrate gives."""
+"""What Alembic runs: the migrations, on kubedrill.history.migrate's connection."""
 
 from __future__ import annotations
 
