@@ -133,7 +133,8 @@ def test_what_its_owner_deployed_is_not_rendered(monkeypatch: pytest.MonkeyPatch
 
 
 def test_lists_and_empty_documents_are_read_as_objects() -> None:
-    text = f"---\n---\nkind: List\nitems:\n- {{apiVersion: v1, kind: A, metadata: {{name: a}}}}\n---\n{SERVICE}"
+    items = "kind: List\nitems:\n- {apiVersion: v1, kind: A, metadata: {name: a}}\n"
+    text = f"---\n---\n{items}---\n{SERVICE}"
     assert [obj["kind"] for obj in parse(text, "x")] == ["A", "Service"]
 
 

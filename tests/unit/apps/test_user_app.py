@@ -230,7 +230,8 @@ def test_objects_of_others_are_not_overwritten() -> None:
     assert len(app.unfit()) == 2
     with pytest.raises(
         StepFailed,
-        match=r"ClusterRole shop-reader is on the cluster already.*app.deployed: true .*Deployment web is",
+        match=r"ClusterRole shop-reader is on the cluster already.*app.deployed: true "
+        r".*Deployment web is",
     ):
         app.deploy()
     assert cluster.applied == []
@@ -251,7 +252,8 @@ def test_what_does_not_come_up_is_reported_with_its_pods() -> None:
     cluster = Cluster(never_complete="web")
     with pytest.raises(
         StepFailed,
-        match=r"is not up: waited 300 s (.|\n)*pod web-1 on w1 (.|\n)*CrashLoopBackOff(.|\n)*no database",
+        match=r"is not up: waited 300 s (.|\n)*pod web-1 on w1 (.|\n)*CrashLoopBackOff"
+        r"(.|\n)*no database",
     ):
         own(cluster, *shop()).deploy()
 

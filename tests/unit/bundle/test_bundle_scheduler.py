@@ -125,7 +125,8 @@ def test_a_changed_input_changes_the_keys_of_all_that_is_made_from_it() -> None:
 
 SLOW_BUILD = """
 import pathlib, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control makes its children ignore it
+# a shell without job control makes its children ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from kubedrill.bundle.cache import Cache
 from kubedrill.cli.bundle import interruptible
 from kubedrill.bundle.progress import Silent
@@ -134,7 +135,8 @@ from kubedrill.bundle.scheduler import make_parts
 
 def make(context):
     (context.out / "half").write_text("half")
-    context.processes.run("slow", ["sh", "-c", "sleep 300 & echo $!; wait"], on_line=lambda l: print(l, flush=True))
+    command = ["sh", "-c", "sleep 300 & echo $!; wait"]
+    context.processes.run("slow", command, on_line=lambda l: print(l, flush=True))
 
 quick = Recipe("quick", "v1", "fetch", {}, lambda context: (context.out / "file").write_text("x"))
 slow = Recipe("slow", "v1", "compile", {}, make, (quick,))

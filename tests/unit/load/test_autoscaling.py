@@ -19,7 +19,8 @@ def observation(
     """Make a look that was asked at a second and answered a tenth later."""
     names = frozenset(pods if ready is None else ready)
     begin = int(at * NS)
-    return Observation(begin, begin + NS // 10, desired, 3, 6, frozenset(pods), names, **more)  # type: ignore[arg-type]
+    end, there = begin + NS // 10, frozenset(pods)
+    return Observation(begin, end, desired, 3, 6, there, names, **more)  # type: ignore[arg-type]
 
 
 def load(rate: float, begun: float, ended: float) -> LoadPhase:

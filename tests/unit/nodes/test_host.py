@@ -183,6 +183,10 @@ def test_asking_clean_a_question_removes_nothing(
 
 def test_an_interface_that_has_the_nodes_addresses_is_found() -> None:
     columns = "Iface Destination Gateway Flags RefCnt Use Metric Mask\n"
-    rows = "eth0 00000000 0 3 0 0 0 00000000\nvpn 00001FAC 0 1 0 0 0 0000FFFF\nbr-1 004D1FAC 0 1 0 0 0 00FFFFFF\n"
+    rows = (
+        "eth0 00000000 0 3 0 0 0 00000000\n"
+        "vpn 00001FAC 0 1 0 0 0 0000FFFF\n"
+        "br-1 004D1FAC 0 1 0 0 0 00FFFFFF\n"
+    )
     assert overlapping(columns + rows, "172.31.77.0/24") == {"br-1"}
     assert overlapping(columns + rows, "172.31.78.0/24") == set()

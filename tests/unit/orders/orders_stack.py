@@ -142,12 +142,13 @@ class Stack:
         if name not in self.programs:
             config = self.folder / f"{name}.conf"
             routes = ",".join(f"nats://127.0.0.1:{port}" for port in self._route_ports)
+            store, route = self.folder / name, f"127.0.0.1:{self._route_ports[number]}"
             config.write_text(
                 f'server_name: "{name}"\nlisten: "127.0.0.1:{self.client_ports[number]}"\n'
                 "jetstream "
-                f'{{ store_dir: "{self.folder / name}", max_memory_store: 1M, sync_interval: always }}\n'
+                f'{{ store_dir: "{store}", max_memory_store: 1M, sync_interval: always }}\n'
                 "cluster "
-                f'{{ name: orders, listen: "127.0.0.1:{self._route_ports[number]}", routes: [{routes}] }}\n'
+                f'{{ name: orders, listen: "{route}", routes: [{routes}] }}\n'
             )
             self.programs[name] = Program(
                 [str(self._nats_server), "-c", str(config)], self.folder / f"{name}.log"

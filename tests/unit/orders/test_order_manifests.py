@@ -174,9 +174,7 @@ def test_every_pod_has_a_budget_and_a_network_policy_of_its_own() -> None:
     }
 
 
-def test_patroni_and_the_ingress_may_do_what_they_need_in_their_namespace_and_nobody_else_anything() -> (
-    None
-):
+def test_patroni_and_the_ingress_may_do_what_they_need_and_nobody_else_anything() -> None:
     rights = [obj for obj in load("v1") if "Role" in obj["kind"]]
     assert {s["name"] for obj in rights for s in obj.get("subjects", [])} == {"database", "ingress"}
     routes = named(rights, "Role", "ingress")["rules"]

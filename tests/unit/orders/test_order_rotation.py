@@ -216,6 +216,7 @@ def test_an_incomplete_service_and_an_unreadable_greeting_are_refused_before_any
 def test_the_greeting_is_changed_and_every_web_pod_is_asked(cluster: Cluster) -> None:
     Rotation(cluster, None).greeting("Servus")  # type: ignore[arg-type]
     assert cluster.greeting == "Servus"
-    cluster.pod_get = lambda *_: json.dumps({"greeting": "Hello"})  # type: ignore[method-assign,assignment]
+    old = json.dumps({"greeting": "Hello"})
+    cluster.pod_get = lambda *_: old  # type: ignore[method-assign,assignment]
     with pytest.raises(AssertionError, match="web-0 says 'Hello'"):
         Rotation(cluster, None).greeting("Servus")  # type: ignore[arg-type]

@@ -136,7 +136,17 @@ def test_writes_go_on_without_the_database_and_reads_say_so(stack: Stack) -> Non
 
 def test_what_is_no_order_is_kept_for_people_and_blocks_nothing(stack: Stack) -> None:
     sender = stack.app("sender")
-    sender.argv[1:] = ["-c", f"import asyncio, nats\nasync def send():\n    n = await nats.connect({stack.env['NATS_URLS'].split(',')!r})\n    await n.jetstream().publish('orders.new', b'nonsense')\nasyncio.run(send())"]  # fmt: skip  # noqa: E501
+    urls = stack.env["NATS_URLS"].split(",")
+    sender.argv[1:] = [
+        "-c",
+        (
+            "import asyncio, nats\n"
+            "async def send():\n"
+            f"    n = await nats.connect({urls!r})\n"
+            "    await n.jetstream().publish('orders.new', b'nonsense')\n"
+            "asyncio.run(send())"
+        ),
+    ]
     sender.start()
     assert sender.stop(0) == 0, sender.said()
     stack.stored(stack.place("after nonsense").json["id"])
@@ -175,7 +185,19 @@ def test_a_rolled_web_process_finishes_what_is_in_flight(stack: Stack) -> None:
 
 def test_settings_of_the_stream_are_the_three_copies_that_were_asked_for(stack: Stack) -> None:
     program = stack.app("look")
-    program.argv[1:] = ["-c", f"import asyncio, json, nats\nasync def look():\n    n = await nats.connect({stack.env['NATS_URLS'].split(',')!r})\n    i = await n.jetstream().stream_info('ORDERS')\n    print(json.dumps([i.config.num_replicas, i.config.storage, i.config.discard]))\nasyncio.run(look())"]  # fmt: skip  # noqa: E501
+    urls = stack.env["NATS_URLS"].split(",")
+    program.argv[1:] = [
+        "-c",
+        (
+            "import asyncio, json, nats\n"
+            "async def read():\n"
+            f"    n = await nats.connect({urls!r})\n"
+            "    i = await n.jetstream().stream_info('ORDERS')\n"
+            "    c = i.config\n"
+            "    print(json.dumps([c.num_replicas, c.storage, c.discard]))\n"
+            "asyncio.run(read())"
+        ),
+    ]
     program.start()
     assert program.stop(0) == 0, program.said()
     assert json.loads(program.said().splitlines()[-1]) == [3, "file", "new"]

@@ -79,7 +79,8 @@ def test_a_new_certificate_is_served_without_a_restart_and_open_connections_go_o
 
 def test_strangers_are_not_trusted_and_errors_are_reported(ingress: Ingress) -> None:
     here = SimpleNamespace(endpoint_address="127.0.0.1", nodes=[])
-    stranger = IngressView(here, pki.new_authority("stranger").certificate, ingress.https)  # type: ignore[arg-type]
+    other = pki.new_authority("stranger").certificate
+    stranger = IngressView(here, other, ingress.https)  # type: ignore[arg-type]
     assert "certificate verify failed" in str(stranger.find_mismatch(ingress.serial))
     with pytest.raises(ssl.SSLCertVerificationError):
         ingress.view.serials("127.0.0.1", "bank.example")

@@ -87,7 +87,12 @@ def test_a_service_that_dies_under_it_leaves_a_report_without_a_pass(
 ) -> None:
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
     test.settings = SETTINGS.model_copy(update={"timeouts": Timeouts(orders_stored=1)})
-    test.report = lambda step: stack.web().stop(signal.SIGKILL) if step.rate == 10 else None  # type: ignore[assignment,func-returns-value]
+
+    def kill_web(step: Step) -> None:
+        if step.rate == 10:
+            stack.web().stop(signal.SIGKILL)
+
+    test.report = kill_web
     try:
         test.execute()
     finally:
@@ -133,7 +138,7 @@ def test_orders_are_read_back_though_a_later_step_could_not_be_made(
     plain = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=2)
     test = Restarting("back", plain.request, SETTINGS, tmp_path)
     test.stack = stack
-    test.report = lambda _: stack.web().stop(signal.SIGKILL)  # type: ignore[assignment,return-value]
+    test.report = lambda _: stack.web().stop(signal.SIGKILL)  # type: ignore[assignment]
     test.execute()
     by_name = {check.name: check.ok for check in test.checks()}
     assert by_name["every acknowledged order is there once"] is True

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("orders")
 
-RUN = "import asyncio; from settings import read_settings; from migration import migrate; print(asyncio.run(migrate(read_settings())))"  # fmt: skip  # noqa: E501
+RUN = (
+    "import asyncio; from settings import read_settings; from migration import migrate; "
+    "print(asyncio.run(migrate(read_settings())))"
+)
 
 
 class Database:
@@ -121,7 +124,10 @@ def test_nobody_is_shut_out_who_is_still_there(database: Database) -> None:
     with database.connect(a):
         migration = database.start_migration(f"{b}:two")
         with database.connect("drills") as admin:
-            asking = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND query LIKE '%%pg_stat_activity%%'"
+            asking = (
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE usename = %s AND query LIKE '%%pg_stat_activity%%'"
+            )
             until(
                 "it to ask who is there",
                 lambda: admin.execute(asking, [database.name]).fetchone() != (0,),

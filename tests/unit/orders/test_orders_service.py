@@ -97,7 +97,11 @@ def test_pages_are_in_the_order_of_storing_and_full_ones_come_from_the_cache(sta
     [
         (b"{", "", ["body is not JSON"]),
         ([], "", ["expected an object"]),
-        ({"quantity": 0, "colour": 1}, "a b", ["key:", "item: missing", "quantity:", "colour: unknown"]),
+        (
+            {"quantity": 0, "colour": 1},
+            "a b",
+            ["key:", "item: missing", "quantity:", "colour: unknown"],
+        ),
         ({"item": "x" * 129}, "", ["item: expected a text of 1 to 128"]),
         ({"item": "a\0b"}, "", ["item:"]),
         ({"item": "x", "quantity": True}, "", ["quantity:"]),
