@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kubernetes.client import V1PodCondition
 
 from kubedrill.base.errors import UsageError
 from kubedrill.orders import rotation
@@ -113,7 +114,7 @@ class Cluster:
         self.database_admits = admitted
 
     def pods(self, _namespace: str, selector: str) -> list[Any]:
-        conditions = [SimpleNamespace(type="Ready", status="True")]
+        conditions = [V1PodCondition(type="Ready", status="True")]
         name = selector.partition("=")[2]
         return [
             SimpleNamespace(
