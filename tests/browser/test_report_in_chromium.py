@@ -125,10 +125,12 @@ def test_verdict_and_tables(opened: Opened) -> None:
     assert opened.page.locator("h1").inner_text() == "INCONCLUSIVE"
     assert opened.page.locator(".overview li").count() == 3
     assert "netem" in opened.page.locator(".overview").inner_text()
-    first = opened.page.locator(".budgets").first.inner_text()
+    table = opened.page.locator(".limits").first
+    first = table.inner_text()
     assert "api-*" in first
     assert "1.1 s to 1.3 s" in first
-    assert "31 of 60" in first
+    counts = table.locator("tbody tr").first.locator("td.num").all_inner_texts()[-3:]
+    assert counts == ["2,400", "31", "60"], "requests, failed, allowed"
 
 
 def test_lanes(opened: Opened) -> None:

@@ -47,7 +47,7 @@ def history() -> list[RunDocument]:
         run.model_copy(update={"run": f"small-{number}"}) for number, run in enumerate(small)
     ]
     bad = drill_entry(
-        "cluster-upgrade", 60, topology="1+1", after="1.36.3", verdict=VerdictKind.FAIL, reason=HOSTILE,
+        "cluster-upgrade", 60, topology="1+1", kubernetes_after="1.36.3", verdict=VerdictKind.FAIL, reason=HOSTILE,
         predicted=(limit_entry("api-*", 9.0),), checks=(failed_check("no residue"),),
     )  # fmt: skip
     failed = run_document(
@@ -74,6 +74,7 @@ def cycle(run: str) -> dict[str, Any]:
     folder = "1+1_1.35.4-1.36.3_cluster-upgrade"
     part = {
         "name": "up",
+        "started": "2026-03-01T02:00:00+00:00",
         "seconds": 81.2,
         "result": "time limit",
         "reason": "did not end",
@@ -81,11 +82,18 @@ def cycle(run: str) -> dict[str, Any]:
     }
     cell = {
         "key": folder, "topology": "1+1", "versions": ["1.35.4", "1.36.3"], "during": "cluster-upgrade",
-        "verdict": "ABORTED", "reason": "up did not end within its limit", "runs": [run], "kept": True,
+        "verdict": "ABORTED", "reason": "up did not end within its limit", "runs": [run], "kept": True, "cluster": "nightly-1",
         "parts": [part, part | {"name": "upgrade", "result": "failed", "verdict": "INCONCLUSIVE"}],
     }  # fmt: skip
     started = "2026-03-01T02:00:00+00:00"
-    kept = {"cycle": "20260301T020000Z", "plan": "nightly", "started": started, "ended": started}
+    kept = {
+        "cycle": "20260301T020000Z",
+        "plan": "nightly",
+        "plan_path": "plan.yml",
+        "digest": "0",
+        "started": started,
+        "ended": started,
+    }
     return kept | {"stopped": [], "cells": [cell]}
 
 

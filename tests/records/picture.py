@@ -17,6 +17,12 @@ from scenarios import failover, upgrade
 from kubedrill.report import write_report
 from kubedrill.verdict import judge
 
+QUIET = (
+    *("--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+"""The browser asks the network for nothing."""
+
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "report.png"
 
 
@@ -25,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page_path = Path(sys.argv[1]).resolve() if sys.argv[1:] else made_up(Path(folder))
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", *QUIET]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
         page.goto(page_path.as_uri())

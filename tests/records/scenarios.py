@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from recordkit import ALL_PROBES, Kit, at
 
-from kubedrill.base.model import Event, Header, OutageLimit, Record, Span
+from kubedrill.base.model import Check, CheckId, Event, Header, Leaves, OutageLimit, Record, Span
 
 
 def good() -> Record:
@@ -93,6 +93,10 @@ def upgrade() -> Record:
     kit = Kit(*ALL_PROBES, lasts_s=300.0, limit_s=1.0, seed=5)
     kit.header = replace_header(kit.header)
     kit.spans = []
+    kit.checks += [
+        Check("every kubelet runs the new release", True, "all v1.36.3", "all v1.36.3"),
+        Check("the API server runs the new release", True, "v1.36.3", "v1.36.3", CheckId.UPGRADED),
+    ]
     clock = 15.0
     for node in kit.header.nodes:
         begin = clock
@@ -133,7 +137,8 @@ def replace_header(header: Header) -> Header:
     """The header of the upgrade drill."""
     return replace(
         header,
-        drill="upgrade-cluster",
-        title="Cluster upgrade v1.35.4 to v1.36.3, node by node",
+        drill="cluster-upgrade",
+        title="Rolling upgrade of Kubernetes",
         targets=header.nodes,
+        leaves=Leaves.UPGRADED,
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from kubedrill.base.model import DrillVerdict, Record, VerdictKind
+from kubedrill.base.model import DrillVerdict, LimitResult, Record, VerdictKind
 from kubedrill.report.run import Run, ended, since
+from kubedrill.verdict.wording import bounds
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -42,13 +43,25 @@ def _case(suite: Element, record: Record, verdict: DrillVerdict) -> None:
     case = SubElement(
         suite, "testcase", classname="kubedrill", name=_clean(verdict.drill), time=seconds
     )
+    limits = [_limit(result) for result in verdict.results]
     if verdict.verdict is VerdictKind.PASS:
-        SubElement(case, "system-out").text = _clean(verdict.reason)
+        SubElement(case, "system-out").text = _clean("\n".join([verdict.reason, *limits]))
         return
     tag = "failure" if verdict.verdict is VerdictKind.FAIL else "error"
     element = SubElement(case, tag, type=verdict.verdict.value, message=_clean(verdict.reason))
     lines = [f"{f.verdict.value}: {f.text}" for f in verdict.findings] + list(verdict.attributed)
-    element.text = _clean("\n".join(lines))
+    element.text = _clean("\n".join([*lines, *limits]))
+
+
+def _limit(result: LimitResult) -> str:
+    """What an outage limit allowed and what happened, in one line."""
+    limit = result.limit
+    allowed = "any number" if limit.max_failed is None else f"{limit.max_failed:,}"
+    length = bounds(result.shortest_s, result.longest_s, open_ended=result.open_ended)
+    return (
+        f"{limit.probes}: {result.requests:,} requests, {result.failed:,} failed, "
+        f"{allowed} allowed; longest outage {length}, limit {limit.limit_s:g} s"
+    )
 
 
 def _clean(text: str) -> str:

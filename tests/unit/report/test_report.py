@@ -89,6 +89,31 @@ def test_junit(tmp_path: Path) -> None:
     assert [case[0].tag for case in suite] == ["system-out", "failure", "error", "error", "skipped"]
 
 
+def test_requests_failed_and_allowed_stand_apart(tmp_path: Path) -> None:
+    kit = Kit()
+    kit.limits = [replace(kit.limits[0], max_failed=0)]
+    directory = report(tmp_path / "1", kit.record())
+    heads = re.findall(r"<th[^>]*>(Requests|Failed|Allowed)</th>", page := page_of(directory))
+    assert heads[:3] == ["Requests", "Failed", "Allowed"]
+    row = page[page.index("<strong>*</strong>") : page.index("</tr>", page.index("<strong>*"))]
+    assert re.findall(r'<td class="num">([\d,]+|any)</td>', row) == ["400", "0", "0"]
+    [case] = ET.parse(directory / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    assert "*: 400 requests, 0 failed, 0 allowed; longest outage" in str(case[0].text)
+    [drill] = verdicts(directory)["drills"]  # type: ignore[misc]
+    assert drill["predicted"][0]["measured"]["requests"] == 400
+
+
+def test_a_limit_without_a_count_allows_any(tmp_path: Path) -> None:
+    directory = report(tmp_path / "1", bad())
+    assert '<td class="num">any</td>' in page_of(directory)
+    [case] = ET.parse(directory / "junit.xml").getroot()[0]  # noqa: S314 - our own file
+    assert "*: 400 requests, 50 failed, any number allowed" in str(case[0].text)
+
+
+def page_of(directory: Path) -> str:
+    return (directory / "index.html").read_text()
+
+
 def test_not_run_is_never_passed(tmp_path: Path) -> None:
     found = verdicts(report(tmp_path / "1", good(), not_run=MISSED))
     assert found["not_run"] == [{"name": "latency", "reason": "the kernel of w1 has no netem"}]

@@ -162,7 +162,7 @@ function drillCard(drill) {
     el("h3", null, drill.name, " ", pill(drill.verdict), el("span", { class: "soft small" }, ` ${drillVersions(drill)}, ${seconds(drill.lasted_s)}, ${drill.samples} requests, ${drill.failed} failed, ticks at most ${quantity(drill.worst_lateness_ms, "ms")} late`)),
     el("p", null, drill.reason),
     failedChecks.length ? el("p", { class: "flag worse" }, `Failed checks: ${failedChecks.join(", ")}`) : null,
-    table(["", "probes", ">longest outage", ">outage limit", ">predicted", ">requests", ">failed", ">failed, allowed"], rows));
+    table(["", "probes", ">longest outage", ">outage limit", ">predicted", ">requests", ">failed", ">allowed"], rows));
 }
 
 function compare(left, right) {
