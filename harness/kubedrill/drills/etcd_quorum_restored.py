@@ -98,7 +98,9 @@ class EtcdQuorumRestored(Drill):
             _until_it_serves(ctx, ledger)
             served = time.monotonic()
             fault.restored = True
-        _until_answered(ctx)
+        with ctx.step("etcd", "restored: until every probe is answered"):
+            seconds = ctx.cluster.settings.timeouts.api_up
+            ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="api_up")
         _report(ctx, ledger, before, lost_at - asked, served - lost_at)
 
 
@@ -125,12 +127,6 @@ def _until_it_serves(ctx: DrillContext, ledger: Ledger) -> None:
 
     with ctx.step("etcd", "restored: until the API takes a write"):
         wait_for("the API to take a write", written, seconds=timeouts.api_up, setting="api_up")
-
-
-def _until_answered(ctx: DrillContext) -> None:
-    with ctx.step("etcd", "restored: until every probe is answered"):
-        seconds = ctx.cluster.settings.timeouts.api_up
-        ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="api_up")
 
 
 def _report(

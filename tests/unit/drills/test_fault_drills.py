@@ -196,7 +196,8 @@ def test_a_zone_is_lost_only_where_etcd_and_a_worker_are_left(make_inventory: An
     assert zone.prepare(good) == ("cp1", "w1")
     two = zone.unavailable(power(inventory, cp1="a", cp2="a", w1="b", w2="b"))
     assert two == (
-        "etcd would be below quorum: 1 of 3 members left without cp1, cp2, needs 2; zone b has every worker"
+        "etcd would be below quorum: 1 of 3 members left without cp1, cp2, needs 2; zone b "
+        "has every worker"
     )
 
 

@@ -1,4 +1,4 @@
-"""Two runs on one cluster, against an API server in memory that keeps resource versions as the real one does."""
+"""Two runs on one cluster, against an API server in memory that keeps resource versions."""
 
 import os
 import subprocess
