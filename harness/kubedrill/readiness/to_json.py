@@ -36,7 +36,7 @@ class Finding(_Part):
     rule: Text = Field(description='name of the rule; "reading": something could not be read')
     severity: Literal["blocker", "unknown", "warning", "info"]
     subject: Text = Field(description='what it is about: "node w1", "budget shop/web"')
-    found: Text
+    actual: Text = Field(alias="found")
     expected: str = Field(description="empty where nothing was expected (info)")
     action: str = Field(description="what to do; of an info: where it comes from, or empty")
 
