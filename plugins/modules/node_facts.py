@@ -60,7 +60,7 @@ CAP_SYS_RESOURCE = 24  # linux/capability.h
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def own_address(network: str, virtual_address: str) -> dict[str, Any]:
+def node_address(network: str, virtual_address: str) -> dict[str, Any]:
     """Address, interface and MTU of this node in the nodes' network; {} when it has none."""
     done = subprocess.run(["ip", "-j", "address"], capture_output=True, text=True, check=True)
     inside = ipaddress.ip_network(network)
@@ -119,7 +119,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     network = module.params["network"]
-    place = own_address(network, module.params["virtual_address"])
+    place = node_address(network, module.params["virtual_address"])
     if not place:
         module.fail_json(
             msg=(

@@ -92,7 +92,7 @@ EMPTIED = (
     "/opt/cni", "/root/.kube", "/run/netns",
 )  # fmt: skip
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
-OWN_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46]|service-network)$")
+CLUSTER_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46]|service-network)$")
 IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
 IPTABLES_CHAINS = re.compile(r"(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|KUBE-.*)$")
 
@@ -155,7 +155,7 @@ class Reset:
             self.run("ip", "netns", "delete", space.name)
         for table in nft_tables():
             new = table not in self.baseline.get("tables", [])
-            if OWN_TABLES.match(table) or (
+            if CLUSTER_TABLES.match(table) or (
                 new and IPTABLES.match(table) and self._only_ours(table)
             ):
                 self.run("nft", "delete", "table", *table.split())

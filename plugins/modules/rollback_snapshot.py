@@ -154,7 +154,7 @@ def age_s(metadata: Metadata, now: datetime) -> int:
 
 
 def main() -> None:
-    """Choose and exit; what is wrong is told with all other refusals."""
+    """Choose and exit; problems are reported with all other refusals."""
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
