@@ -4,7 +4,8 @@ Each may be run again at any time, and then does what is left.
 
 No step of a node begins before the one before it has ended on every node: all members stop, then
 all change their data, then all start. So no two of them ever serve different data, and none that
-has served is restored a second time. docs/explanation/upgrade.md says what happens at each kill point.
+has served is restored a second time. docs/explanation/upgrade.md says what happens at each kill
+point.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def test_nothing_sticks_out_and_texts_can_be_read(
     texts = opened.page.locator(".plots .chart text").evaluate_all(
         """all => all.map(one => {
            const a = one.getBoundingClientRect(), b = one.ownerSVGElement.getBoundingClientRect();
-           return a.left >= b.left - 1 && a.right <= b.right + 1 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+           return a.left >= b.left - 1 && a.right <= b.right + 1
+             && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
         })"""
     )
     assert all(texts), "no text is cut by its plot's edge"

@@ -49,7 +49,9 @@ class Opened:
         self.page.goto(path.as_uri())
 
     def note(self, text: str) -> None:
-        """Keep what the page says on the console, but not what the browser says about this test reading pixels."""
+        """Keep what the page says on the console, but not what the browser says about this test
+        reading pixels.
+        """
         if "readback" not in text:
             self.complaints.append(text)
 

@@ -47,7 +47,8 @@ def history() -> list[RunDocument]:
         run.model_copy(update={"run": f"small-{number}"}) for number, run in enumerate(small)
     ]
     bad = drill_entry(
-        "cluster-upgrade", 60, topology="1+1", kubernetes_after="1.36.3", verdict=VerdictKind.FAIL, reason=HOSTILE,
+        "cluster-upgrade", 60, topology="1+1", kubernetes_after="1.36.3",
+        verdict=VerdictKind.FAIL, reason=HOSTILE,
         predicted=(limit_entry("api-*", 9.0),), checks=(failed_check("no residue"),),
     )  # fmt: skip
     failed = run_document(
@@ -81,8 +82,10 @@ def cycle(run: str) -> dict[str, Any]:
         "log": f"{folder}/up.1.log",
     }
     cell = {
-        "key": folder, "topology": "1+1", "versions": ["1.35.4", "1.36.3"], "during": "cluster-upgrade",
-        "verdict": "ABORTED", "reason": "up did not end within its limit", "runs": [run], "kept": True, "cluster": "nightly-1",
+        "key": folder, "topology": "1+1", "versions": ["1.35.4", "1.36.3"],
+        "during": "cluster-upgrade",
+        "verdict": "ABORTED", "reason": "up did not end within its limit", "runs": [run],
+        "kept": True, "cluster": "nightly-1",
         "parts": [part, part | {"name": "upgrade", "result": "failed", "verdict": "INCONCLUSIVE"}],
     }  # fmt: skip
     started = "2026-03-01T02:00:00+00:00"
@@ -272,7 +275,8 @@ def test_light_and_dark_can_be_read(browser: Browser, site: Path) -> None:
         for selector in (".pill", ".tile b", ".soft", "h1"):
             colours = opened.page.locator(selector).evaluate_all(
                 """all => all.map(one => { let at = one;
-                   while (getComputedStyle(at).backgroundColor === 'rgba(0, 0, 0, 0)') at = at.parentElement;
+                   while (getComputedStyle(at).backgroundColor === 'rgba(0, 0, 0, 0)')
+                     at = at.parentElement;
                    return [getComputedStyle(one).color, getComputedStyle(at).backgroundColor]; })"""
             )
             assert all(contrast(*pair) >= 4.5 for pair in colours), (scheme, selector, colours)
@@ -302,8 +306,10 @@ def test_2000_runs_stay_quick(browser: Browser, tmp_path: Path) -> None:
     shown = opened.page.evaluate("performance.now()")
     for address in ("trends", "runs", "runs?page=20", "runs?find=drain", "nights"):
         took = opened.page.evaluate(
-            """address => new Promise(done => { const t = performance.now(); location.hash = '#/' + address;
-               window.addEventListener('hashchange', () => requestAnimationFrame(() => requestAnimationFrame(
+            """address => new Promise(done => { const t = performance.now(); location.hash =
+            '#/' + address;
+               window.addEventListener('hashchange',
+               () => requestAnimationFrame(() => requestAnimationFrame(
                  () => done(performance.now() - t))), { once: true }); })""",
             address,
         )

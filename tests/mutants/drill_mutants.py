@@ -49,7 +49,9 @@ def every_third_request_fails(kit: Kit) -> None:
     "the app over HTTP failed again and again for 5.7 s, 20 requests, though no outage was longer",
 )
 def flapping_that_nobody_counts(kit: Kit) -> None:
-    """Every third request fails for six seconds, where outages of two are allowed and failed requests not counted."""
+    """Every third request fails for six seconds, where outages of two are allowed and failed
+    requests not counted.
+    """
     kit.fail("app-nodeport-new", 6, 12, every=3)
 
 
@@ -227,7 +229,9 @@ def probe_dies_after_the_fault(_kit: Kit) -> Kit:
 
 @on_record(PASS, "not one request failed")
 def prober_starts_later(_kit: Kit) -> Kit:
-    """Not broken: the prober's pod needed eleven seconds to start, and still saw the cluster long before the fault."""
+    """Not broken: the prober's pod needed eleven seconds to start, and still saw the cluster
+    long before the fault.
+    """
     kit = Kit(*healthy().specs, lasts_s=40)
     kit.spans = [Span("fault", "cp1", "power cut", at(20), at(30))]
     ticks = [s for s in kit.ticks["dns-pod"] if s.seq >= 110]

@@ -38,7 +38,9 @@ def late_ticks_around_an_outage(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "3.1 s of blind time")
 def late_ticks_in_a_long_outage(kit: Kit) -> None:
-    """All requests of an outage longer than its limit were fired late, by a host that had no time."""
+    """All requests of an outage longer than its limit were fired late, by a host that had no
+    time.
+    """
     kit.late("api-write", 6, 9, 0.08).fail("api-write", 6, 9)
 
 
@@ -55,7 +57,9 @@ def prober_starved_while_it_waited(kit: Kit) -> Kit:
 
 @on_record(INCONCLUSIVE, "probe api-write has 1 gap in its samples, the longest 1.0 s")
 def stall_hides_an_outage(kit: Kit) -> Kit:
-    """The sampler stalled for 0.9 s and then fired what was due, where an outage of 0.5 s is one too many."""
+    """The sampler stalled for 0.9 s and then fired what was due, where an outage of 0.5 s is
+    one too many.
+    """
     tight = Kit(*kit.specs, limit_s=0.5)
     for n in range(9):
         tight.late("api-write", 6 + n / 10, 6.1 + n / 10, 0.9 - n / 10)
@@ -146,13 +150,17 @@ def slow_host_in_an_outage(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "of blind time: the harness host was slow")
 def slow_host(kit: Kit) -> None:
-    """All answers took long, also the one on the harness host itself, and the API's ran into their timeout."""
+    """All answers took long, also the one on the harness host itself, and the API's ran into
+    their timeout.
+    """
     kit.slow("control", 5, 12, 0.3).fail("api-write", 6, 11, "timeout")
 
 
 @on_record(INCONCLUSIVE, "the harness host was slow")
 def crowded_host(kit: Kit) -> None:
-    """One in four answers on the harness host itself took 30 ms instead of 3, and the API's ran into their timeout."""
+    """One in four answers on the harness host itself took 30 ms instead of 3, and the API's ran
+    into their timeout.
+    """
     for n in range(100):
         kit.slow("control", n / 5, n / 5 + 0.05, 0.03 if n % 2 else 0.003)
     kit.fail("api-write", 6, 11, "timeout")

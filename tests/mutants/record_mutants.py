@@ -67,7 +67,9 @@ def header_is_not_first(lines: Lines) -> Lines:
 
 @on_record(FAIL, "API writes out for 4.9")
 def steady_state_told_after_the_fault(kit: Kit) -> None:
-    """What the fault cost is declared to lie before the steady state, from which on a drill is judged."""
+    """What the fault cost is declared to lie before the steady state, from which on a drill is
+    judged.
+    """
     kit.fail("api-write", 6.0, 11.0)
     kit.events.append(Event(STEADY, "probes", "every probe is answered", at(12)))
 
@@ -81,7 +83,9 @@ def failures_before_the_steady_state(kit: Kit) -> None:
 
 @on_record(INCONCLUSIVE, "off their schedule")
 def times_are_swapped(kit: Kit) -> None:
-    """Two stretches of a probe's answers were given each other's numbers, which would move an outage elsewhere."""
+    """Two stretches of a probe's answers were given each other's numbers, which would move an
+    outage elsewhere.
+    """
     kit.ticks["api-write"] = [
         replace(s, seq=s.seq + (40 if s.seq < 100 else -40)) if 60 <= s.seq < 140 else s
         for s in kit.ticks["api-write"]

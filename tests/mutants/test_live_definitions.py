@@ -1,4 +1,6 @@
-"""What the live mutants say of themselves, and what those of the application change, as far as no cluster is needed."""
+"""What the live mutants say of themselves, and what those of the application change, as far as
+no cluster is needed.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ RATES = (25.0, 50.0, 100.0, 150.0, 225.0)
 
 
 def saturated(folder: Path, *, within_ms: float = 250, scaler: bool = True) -> LoadTest:
-    """A test whose last step is beyond the service, and whose autoscaler adds a pod and takes it back."""
+    """A test whose last step is beyond the service, and whose autoscaler adds a pod and takes
+    it back.
+    """
     wanted = LoadRequest(
         "http://172.31.77.10:30081", RATES, SECONDS, Objective(0.999, within_ms, 50)
     )
@@ -75,7 +77,9 @@ def add_step(test: LoadTest, chance: random.Random, rate: float, begun: int) -> 
 
 
 def _scaler(test: LoadTest) -> Any:
-    """One look a second: 3 pods, a fourth wanted in the step of 100, ready 8 s later, back 90 s after the load."""
+    """One look a second: 3 pods, a fourth wanted in the step of 100, ready 8 s later, back 90 s
+    after the load.
+    """
     old = frozenset({"web-a", "web-b", "web-c"})
     decided, end = test.steps[2].begun + 33 * NS, test.steps[-1].ended
     observations = []

@@ -23,7 +23,9 @@ SERVERS = [f"hello-7d9c5b8f6-{pod}" for pod in ("x2x4z", "9qk7m", "hb5tw")]
 def long_record(
     ticks: int, probes: int = 12, failed: Mapping[str, list[int]] | None = None
 ) -> Record:
-    """A healthy run of so many ticks of each probe at 10 Hz, of which the ticks with the numbers given fail."""
+    """A healthy run of so many ticks of each probe at 10 Hz, of which the ticks with the
+    numbers given fail.
+    """
     specs = (*(replace(APP, name=f"app-{number}") for number in range(probes - 2)), WRITE, CONTROL)
     kit = Kit(*specs, lasts_s=0)
     rng = np.random.default_rng(1)
@@ -77,7 +79,7 @@ def _lines(samples: Samples) -> Iterator[list[str]]:
             columns = (own.seq[portion], own.due[portion], own.fired[portion], own.done[portion])
             told = [own.outcome(number) for number in own.outcomes[portion]]
             lines += [
-                f'["sample","{probe}",{seq},{due},{fired},{done},"{outcome}","{SERVERS[seq % 3]}"]\n'
-                for seq, due, fired, done, outcome in zip(*columns, told, strict=True)
+                f'["sample","{probe}",{seq},{due},{fired},{done},"{out}","{SERVERS[seq % 3]}"]\n'
+                for seq, due, fired, done, out in zip(*columns, told, strict=True)
             ]
         yield lines

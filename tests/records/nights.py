@@ -27,7 +27,9 @@ TICK_S = 0.1
 
 @dataclass(frozen=True)
 class Planted:
-    """A regression: the API's outage in the upgrade is ``factor`` times as long, the application's ``app_s`` longer."""
+    """A regression: the API's outage in the upgrade is ``factor`` times as long, the
+    application's ``app_s`` longer.
+    """
 
     factor: float = 1.0
     app_s: float = 0.0

@@ -1,4 +1,5 @@
-"""Takes the README's picture of a report: ``python tests/records/picture.py [reports/RUN/index.html]``.
+"""Takes the README's picture of a report: ``python tests/records/picture.py
+[reports/RUN/index.html]``.
 
 Without a run it shows a made-up one, of tests/records/scenarios.py.
 """

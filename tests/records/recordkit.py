@@ -47,7 +47,8 @@ ALL_PROBES = (
     APP,
     replace(APP, name="app-nodeport-reused", connection=Connection.REUSED),
     replace(APP, name="app-service-new", target="http://hello.kubedrill/", vantage=Vantage.INSIDE),
-    replace(APP, name="app-service-reused", target="http://hello.kubedrill/", vantage=Vantage.INSIDE,
+    replace(APP, name="app-service-reused", target="http://hello.kubedrill/",
+    vantage=Vantage.INSIDE,
             connection=Connection.REUSED),
     replace(WRITE, name="api-read", kind="api-read"),
     WRITE,
@@ -92,7 +93,8 @@ class Kit:
         self.header = Header(
             run="20261121-043000", drill="failover-vip", title=("Power cut to the holder of the "
                                                                "virtual address"),
-            cluster="local", seed=7, started="2026-11-21T04:30:00Z", started_mono=T0, tool_version="0.1.0",
+            cluster="local", seed=7, started="2026-11-21T04:30:00Z", started_mono=T0,
+            tool_version="0.1.0",
             kubernetes="v1.35.4", nodes=NODES, targets=("cp1",), probes=tuple(self.specs),
         )  # fmt: skip
         self.ended, self.reason = "completed", ""

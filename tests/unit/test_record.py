@@ -251,8 +251,10 @@ def test_what_writers_write_is_read_by_column(path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "found"),
     [
-        (b",7,", b',"7",'), (b",7,", b",007,"), (b",7,", b",0x7,"), (b",7,", b",7.0,"), (b",7,", b",+7,"),
-        (b",7,", b",,"), (b",7,", b",true,"), (b",7,", b",null,"), (b'"ok"', b"ok"), (b'"ok"', b"5"),
+        (b",7,", b',"7",'), (b",7,", b",007,"), (b",7,", b",0x7,"), (b",7,", b",7.0,"), (b",7,",
+        b",+7,"),
+        (b",7,", b",,"), (b",7,", b",true,"), (b",7,", b",null,"), (b'"ok"', b"ok"), (b'"ok"',
+        b"5"),
         (b'"ok"', b'"ok""'), (b'"ok"', b'"\xff"'), (b'""]', b'"",1]'), (b'""]', b'""'),
         (b'["sample"', b'["samples"'), (b",701,", b",699,"),
     ],
@@ -260,7 +262,9 @@ def test_what_writers_write_is_read_by_column(path: Path) -> None:
 def test_one_wrong_value_among_many_samples_is_named(
     path: Path, written: bytes, found: bytes
 ) -> None:
-    """What a reader of comma-separated values would take for a number or a word, and JSON does not."""
+    """What a reader of comma-separated values would take for a number or a word, and JSON does
+    not.
+    """
     some(path, 0)
     lines = [plain(Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok")) for n in range(50)]
     assert written in lines[7]

@@ -46,7 +46,8 @@ SLOW = (
     HEAD
     + """
     - name: Wait, and let a session of its own wait too
-      ansible.builtin.shell: "setsid sh -c 'sleep 600; touch {{ mark }}.late' & sleep 600; touch {{ mark }}.late"
+      ansible.builtin.shell: >-
+        setsid sh -c 'sleep 600; touch {{ mark }}.late' & sleep 600; touch {{ mark }}.late
 """
 )
 

@@ -144,7 +144,8 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["failover-vip", "failover-etcd-leader", "upgrade-plane-lost", "network-holder-cut", "node-hang-leader",
+    ["failover-vip", "failover-etcd-leader", "upgrade-plane-lost", "network-holder-cut",
+    "node-hang-leader",
      "zone-outage", "game-day"],
 )  # fmt: skip
 def test_dns_may_fail_as_long_as_the_loss_of_a_control_plane_is_predicted_to_last(

@@ -240,9 +240,11 @@ def running(
     )
     ctx = fake_context("cp2", inventory=make_inventory(), hosts=hosts)
     for name, value in {
-        "choose_release": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)], "Writing": writing,
+        "choose_release": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)],
+        "Writing": writing,
         "_upgrade_half_way": half_way,
-        "run_upgrade_playbook": roll_back, "check_upgraded": lambda *_: None, "uncordon_all": lambda _: said.append("uncordoned"),
+        "run_upgrade_playbook": roll_back, "check_upgraded": lambda *_: None,
+        "uncordon_all": lambda _: said.append("uncordoned"),
         "Ledger": lambda _: ledger,
     }.items():  # fmt: skip
         monkeypatch.setattr(upgrade_rolled_back, name, value)

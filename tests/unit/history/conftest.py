@@ -1,4 +1,6 @@
-"""Databases to test on: SQLite always, a real PostgreSQL server where its programs are installed."""
+"""Databases to test on: SQLite always, a real PostgreSQL server where its programs are
+installed.
+"""
 
 from __future__ import annotations
 

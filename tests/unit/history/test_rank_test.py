@@ -12,7 +12,9 @@ from kubedrill.history.rank_test import corrected_level, rank_sum
 
 
 def by_hand(before: list[float], recent: list[float]) -> tuple[float, float]:
-    """The two-sided p, and the smallest that is possible, by trying every choice of recent nights."""
+    """The two-sided p, and the smallest that is possible, by trying every choice of recent
+    nights.
+    """
     pooled = [*before, *recent]
     ranks = [
         sum(other < value for other in pooled) + (pooled.count(value) + 1) / 2 for value in pooled

@@ -98,7 +98,9 @@ def test_a_change_finer_than_a_tick_is_not_claimed() -> None:
 
 
 def test_a_change_that_stays_gathers_evidence() -> None:
-    """Ten nights that are higher, but not each of them, are found where the last five alone are not."""
+    """Ten nights that are higher, but not each of them, are found where the last five alone are
+    not.
+    """
     before = [float(i) for i in range(30)]
     after = [24.0, 31, 32, 20, 33, 34, 35, 25, 36, 37]
     few, many = (
@@ -165,7 +167,9 @@ def test_slow_last_nights_are_told_as_that_and_not_as_the_product() -> None:
 
 
 def test_where_the_host_moved_too_the_product_is_not_blamed() -> None:
-    """A host somewhat slower than before is not set aside, but takes away from what can be claimed."""
+    """A host somewhat slower than before is not set aside, but takes away from what can be
+    claimed.
+    """
     values = [*QUIET, *QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]
     trend = outage(
         find_trends(nights(values, {night: {**CONTROL, "p50_ms": 0.9} for night in range(20, 25)}))
@@ -268,7 +272,9 @@ def test_programs_get_every_night_and_why_it_was_set_aside() -> None:
 
 
 def test_planted_regressions_are_found_and_plain_noise_is_not() -> None:
-    """The detection table of benchmarks/results/trends.md in small; benchmarks/trends.py makes it whole.
+    """The detection table of benchmarks/results/trends.md in small.
+
+    The whole table is made by benchmarks/trends.py.
 
     Seeded, so it is exact.
     """

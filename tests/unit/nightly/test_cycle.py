@@ -1,4 +1,6 @@
-"""A whole cycle: its cells, its hanging parts, its record, its continuation after kill -9, its lock, a full disk."""
+"""A whole cycle: its cells, its hanging parts, its record, its continuation after kill -9, its
+lock, a full disk.
+"""
 
 from __future__ import annotations
 

@@ -44,15 +44,18 @@ def cycle(
 ) -> CycleState:
     cells = [
         CellState(
-            key=f"{topology}_1.35.4-1.36.3_cluster-upgrade", topology=topology, versions=("1.35.4", "1.36.3"),
-            during="cluster-upgrade", cluster=f"night-{number}", verdict=verdict, reason=reason, runs=[f"run-{number}"],
+            key=f"{topology}_1.35.4-1.36.3_cluster-upgrade", topology=topology,
+            versions=("1.35.4", "1.36.3"),
+            during="cluster-upgrade", cluster=f"night-{number}", verdict=verdict, reason=reason,
+            runs=[f"run-{number}"],
             parts=[PartState(name="up", started="x", seconds=61.5, result="ok")],
         )
         for topology, verdict in zip(("1+1", "3+2"), verdicts, strict=True)
     ]  # fmt: skip
     started = f"2026-03-{number:02}T02:00:00+00:00"
     return CycleState(
-        cycle=f"202603{number:02}T020000Z", plan="nightly", plan_path="p", digest="d", started=started,
+        cycle=f"202603{number:02}T020000Z", plan="nightly", plan_path="p", digest="d",
+        started=started,
         ended=started if ended else "", cells=cells,
     )  # fmt: skip
 

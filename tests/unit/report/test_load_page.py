@@ -1,4 +1,6 @@
-"""A load test's files: JSON that tells all, a page that is made from it alone, and text that does nothing."""
+"""A load test's files: JSON that tells all, a page that is made from it alone, and text that
+does nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Each role's argument specification names the same variables as its defaults, with the same values."""
+"""Each role's argument specification names the same variables as its defaults, with the same
+values.
+"""
 
 from __future__ import annotations
 

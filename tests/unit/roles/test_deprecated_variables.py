@@ -1,4 +1,6 @@
-"""Variables under their former names still have their effect, with a warning that says what to set."""
+"""Variables under their former names still have their effect, with a warning that says what to
+set.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The drain role with a kubectl that says what the real one said of a cut connection, and of a budget that blocks."""
+"""The drain role with a kubectl that says what the real one said of a cut connection, and of a
+budget that blocks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever an inventory says, in whichever of Ansible's ways, wins over playbooks/group_vars/all.yml."""
+"""Whatever an inventory says, in whichever of Ansible's ways, wins over
+playbooks/group_vars/all.yml.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A rollback's refusals and its choice of a snapshot are functions of what the nodes and the files are."""
+"""A rollback's refusals and its choice of a snapshot are functions of what the nodes and the
+files are.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whose haproxy an upgrade tells to drain a server, evaluated by Ansible itself from the variables that roles share."""
+"""Whose haproxy an upgrade tells to drain a server, evaluated by Ansible itself from the
+variables that roles share.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A slow host is told from a slow cluster, and neither PASS nor FAIL rests on what nobody could see."""
+"""A slow host is told from a slow cluster, and neither PASS nor FAIL rests on what nobody could
+see.
+"""
 
 from dataclasses import replace
 
@@ -152,7 +154,8 @@ def test_late_ticks_are_blind_from_when_the_first_was_due() -> None:
 def test_windows() -> None:
     windows = Windows([(8, 9), (1, 3), (2, 5)])
     assert list(windows) == [(1, 5), (8, 9)]
-    assert [windows.overlaps(*at_) for at_ in ((0, 0), (0, 1), (5, 7), (6, 7), (6, 20), (10, 11))] == [
+    assert [windows.overlaps(*at_) for at_ in ((0, 0), (0, 1), (5, 7), (6, 7), (6, 20), (10,
+    11))] == [
         False, True, True, False, True, False,
     ]  # fmt: skip
     assert windows.widened(6, 7) == (6, 7)

@@ -90,7 +90,9 @@ def test_one_failed_request_breaks_a_limit_of_none() -> None:
 def test_failing_again_and_again(
     every: int, lasted: float, allowed: int | None, verdict: VerdictKind
 ) -> None:
-    """Many short outages within a timeout of each other may last as long as one, unless their count is bounded."""
+    """Many short outages within a timeout of each other may last as long as one, unless their
+    count is bounded.
+    """
     kit = Kit().fail("api-write", 6.0, 6.0 + lasted, every=every)
     kit.limits = [OutageLimit("*", 2.0, 0.5, (), allowed)]
     assert verdict_of(kit)[0] is verdict
