@@ -77,8 +77,8 @@ def _role_name(role: Any) -> str:
 
 
 def _task_name(task: Any, role: Any) -> str:
-    name = str(task.get_name(include_role_fqcn=False))
-    return name.removeprefix(f"{_role_name(role)} : ") if role else name
+    name = str(task.get_name())  # include_role's takes no argument
+    return name.removeprefix(f"{role.get_name()} : ") if role else name
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible has no types
