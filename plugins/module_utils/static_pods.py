@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
-import urllib.error
-import urllib.request
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import http_status
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
     ETCD_METRICS,
     CommandError,
@@ -57,20 +55,6 @@ def unhealthy() -> list[str]:
     bad = [
         name
         for name, (number, path) in checks.items()
-        if not _tls_ok(f"https://127.0.0.1:{number}/{path}")
+        if http_status(f"https://127.0.0.1:{number}/{path}", timeout=2) != 200
     ]
     return [*([] if http_ok(f"{ETCD_METRICS}/health") else ["etcd"]), *bad]
-
-
-def _tls_ok(url: str) -> bool:
-    context = ssl.SSLContext(
-        ssl.PROTOCOL_TLS_CLIENT
-    )  # sends no secret: only asks whether the local process is healthy
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        with urllib.request.urlopen(  # noqa: S310 - fixed loopback URLs
-            url, timeout=2, context=context
-        ) as reply:
-            return int(reply.status) == 200
-    except (urllib.error.URLError, OSError):
-        return False

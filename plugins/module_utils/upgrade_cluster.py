@@ -8,15 +8,15 @@ that is Unknown is not ready.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import NO_PROXY, http_status
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
     STATIC_PODS,
     Object,
@@ -44,8 +44,9 @@ class CommandError(Exception):
 def run(argv: Sequence[str], timeout: float = 60.0, env: Mapping[str, str] | None = None) -> str:
     """Run a program and return its standard output.
 
-    Raises CommandError with the program's own words.
+    Without ``env`` it asks no proxy. Raises CommandError with the program's own words.
     """
+    env = {**os.environ, **NO_PROXY} if env is None else env
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=timeout, check=False, env=env
@@ -90,11 +91,7 @@ def etcdctl(
 
 def http_ok(url: str) -> bool:
     """Whether a loopback URL answers 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310  (fixed loopback URLs)
-            return int(reply.status) == 200
-    except (urllib.error.URLError, OSError):
-        return False
+    return http_status(url, timeout=2) == 200
 
 
 def wait_until_none(probe: Callable[[], list[str]], timeout: float, poll: float = 0.5) -> list[str]:

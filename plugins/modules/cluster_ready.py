@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import NO_PROXY
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
     condition,
     is_observed,
@@ -169,7 +170,7 @@ def find_problems(module: AnsibleModule) -> list[str]:
     """Ask the API once."""
     params = module.params
     status, out, err = module.run_command(
-        [*GET, "nodes,daemonsets.apps,deployments.apps,pods,apiservices"]
+        [*GET, "nodes,daemonsets.apps,deployments.apps,pods,apiservices"], environ_update=NO_PROXY
     )
     if status:
         return [f"the API does not answer: {err.strip()[-500:]}"]

@@ -11,6 +11,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import NO_PROXY
+
 DOCUMENTATION = r"""
 module: kubeadm_join_token
 short_description: Creates or revokes the join token and the uploaded certificates
@@ -82,7 +84,7 @@ BIN = "/usr/local/bin"
 
 def run(module: AnsibleModule, *argv: str) -> str:
     """Standard output of a command that must succeed."""
-    status, out, err = module.run_command([f"{BIN}/{argv[0]}", *argv[1:]])
+    status, out, err = module.run_command([f"{BIN}/{argv[0]}", *argv[1:]], environ_update=NO_PROXY)
     if status:
         module.fail_json(msg=f"{' '.join(argv[:3])} failed: {(err or out).strip()[-2000:]}")
     return str(out).strip()

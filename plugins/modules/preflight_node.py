@@ -7,15 +7,17 @@ import os
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import (
+    http_status,
+    proxy_variables,
+)
 
 DOCUMENTATION = r"""
 module: preflight_node
@@ -56,6 +58,8 @@ node:
 
 MANIFESTS = Path("/etc/kubernetes/manifests")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/kubedrill/bin"
+OWN_ROUTE = re.compile(r"^[a-z]|\sdev (cni|flannel|kube|veth)")
+"""The default route, and those of a pod network."""
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 
 
@@ -76,19 +80,6 @@ def output(*argv: str) -> str:
         [program, *argv[1:]], capture_output=True, text=True, timeout=20, check=False
     )
     return done.stdout if done.returncode == 0 else ""
-
-
-def answers(url: str, context: ssl.SSLContext | None = None) -> int:
-    """HTTP status of a GET, or 0."""
-    try:
-        with urllib.request.urlopen(  # noqa: S310 - callers pass fixed loopback URLs
-            url, timeout=3, context=context
-        ) as reply:
-            return int(reply.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
 
 
 def machine() -> dict[str, Any]:
@@ -138,6 +129,34 @@ def interfaces() -> dict[str, Any]:
     return {"macs": macs, "addresses": addresses}
 
 
+def surroundings() -> dict[str, Any]:
+    """Addresses outside the cluster that this node needs, and its routes by network."""
+    routes = [line.split() for line in output("ip", "-o", "route").splitlines()]
+    resolvers = read("/etc/resolv.conf") + "\n" + read("/run/systemd/resolve/resolv.conf")
+    return {
+        "ssh_client": ssh_client(),
+        "gateways": [words[2] for words in routes if words[:2] == ["default", "via"]],
+        "resolvers": sorted(set(re.findall(r"^nameserver\s+(\S+)", resolvers, re.MULTILINE))),
+        "routes": [words[0] for words in routes if words and not OWN_ROUTE.search(" ".join(words))],
+        "proxy": proxy_variables(),
+    }
+
+
+def ssh_client() -> str:
+    """Address that this module's SSH connection comes from, or "".
+
+    The variable is that of an ancestor's environment: sudo takes it out of the module's.
+    """
+    pid = os.getpid()
+    while pid > 1:
+        client = re.search(r"(?:^|\0)SSH_CONNECTION=(\S+) ", read(f"/proc/{pid}/environ"))
+        if client:
+            return client.group(1)
+        parent = re.search(r"^PPid:\s+(\d+)$", read(f"/proc/{pid}/status"), re.MULTILINE)
+        pid = int(parent.group(1)) if parent else 0
+    return ""
+
+
 def who_has(address: str, port: int, addresses: list[str]) -> dict[str, Any]:
     """Who answers at the virtual address on this node's own network: nobody's MAC is "".
 
@@ -167,18 +186,15 @@ def kubernetes() -> dict[str, Any]:
         if image:
             versions[component] = image.group(1)
     authority = read("/etc/kubernetes/pki/ca.crt")
-    insecure = ssl.SSLContext(
-        ssl.PROTOCOL_TLS_CLIENT
-    )  # sends no secret: only asks whether the local server is ready
-    insecure.check_hostname, insecure.verify_mode = False, ssl.CERT_NONE
     return {
         "versions": versions,
         "kubelet_version": output("kubelet", "--version").replace("Kubernetes v", "").strip(),
         "joined": Path("/etc/kubernetes/kubelet.conf").exists(),
         "ca": hashlib.sha256(authority.encode()).hexdigest()[:16] if authority else "",
-        "api_ready": bool(versions) and answers("https://127.0.0.1:6443/readyz", insecure) == 200,
+        "api_ready": bool(versions)
+        and http_status("https://127.0.0.1:6443/readyz", timeout=3) == 200,
         "etcd_member": Path("/var/lib/etcd/member").is_dir(),
-        "etcd_healthy": answers("http://127.0.0.1:2381/health") == 200,
+        "etcd_healthy": http_status("http://127.0.0.1:2381/health", timeout=3) == 200,
     }
 
 
@@ -198,6 +214,7 @@ def main() -> None:
         who_has(module.params["virtual_address"], module.params["api_port"], node["addresses"])
     )
     node.update(kubernetes())
+    node.update(surroundings())
     deadline = time.monotonic() + module.params["api_wait"]
     while node["versions"] and not node["api_ready"] and time.monotonic() < deadline:
         time.sleep(1)
