@@ -177,14 +177,14 @@ def _cluster_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     if len(authorities) > 1:
         members = "; ".join(", ".join(members) for members in authorities.values())
         mistakes.append(
-            f"nodes of {len(authorities)} clusters ({members}): reset those that do not belong"
+            f"nodes of {len(authorities)} clusters ({members}): leave in the inventory only those "
+            f"of one"
         )
     if is_broken(nodes):
         planes = ", ".join(name for name, node in nodes.items() if node["versions"])
         mistakes.append(
             f"the cluster is broken: no API server is ready on {planes}: look at `journalctl -u "
-            f"kubelet` and at etcd's "
-            "log there and repair it, or run reset.yml"
+            f"kubelet` and at etcd's log there and repair it"
         )
     check = _upgrade_mistakes if expected["purpose"] == "upgrade" else _install_mistakes
     return mistakes + check(nodes, str(expected["version"]))

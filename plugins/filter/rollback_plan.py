@@ -41,13 +41,18 @@ def refusals(nodes: Mapping[str, State], expected: Mapping[str, Any]) -> list[st
     """Why the rollback must not begin.
 
     ``expected`` has ``to``, ``confirmed``, ``snapshot`` (what rollback_snapshot chose, may be
-    empty), ``problems`` (what is wrong with it), ``control_planes`` and ``unseen`` (nodes that
-    could not be looked at).
+    empty), ``problems`` (what is wrong with it), ``control_planes``, ``unseen`` (nodes that
+    could not be looked at) and ``left_out`` (nodes that ``--limit`` leaves out).
     """
     mistakes = [
         f"{name} cannot be reached: every node must be, repair that first"
         for name in expected["unseen"]
     ]
+    if left_out := expected.get("left_out"):
+        mistakes.append(
+            f"--limit leaves out {', '.join(left_out)}: a rollback takes every node, run the same "
+            "command without --limit"
+        )
     mistakes += expected["problems"]
     journals = {name: state["journal"] for name, state in nodes.items() if state["journal"]}
     begun = {name: journal for name, journal in journals.items() if "stopped" in journal}

@@ -70,7 +70,28 @@ def refusals(cluster: State, version: str, expected: Mapping[str, Sequence[str]]
         for name, node in nodes.items()
         if (target := node["upgrading_to"]) and target != version
     ]
-    return mistakes + _skew(cluster, version)
+    return [*mistakes, *_left_out(cluster, version, expected), *_skew(cluster, version)]
+
+
+def _left_out(cluster: State, version: str, expected: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say where ``--limit`` would make a kubelet newer than an API server."""
+    planes, workers = expected["control_planes"], expected["workers"]
+    in_play = expected.get("in_play", [*planes, *workers])
+    limited = [name for name in workers if name in in_play]
+    behind = [
+        name
+        for name in planes
+        if name not in in_play and cluster["api_servers"].get(name) != version
+    ]
+    if not limited or not behind:
+        return []
+    return [
+        (
+            f"--limit leaves out {', '.join(behind)}, whose API server does not run {version} yet: "
+            f"the kubelet of {', '.join(limited)} must not be newer than any API server; run the "
+            "same command without --limit"
+        )
+    ]
 
 
 def _skew(cluster: State, version: str) -> list[str]:

@@ -22,6 +22,16 @@ def node_rules() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def address_rules() -> ModuleType:
+    return import_module("ansible_collections.kubedrill.kubeadm.plugins.filter.preflight_addresses")
+
+
+@pytest.fixture(scope="session")
+def limit_rules() -> ModuleType:
+    return import_module("ansible_collections.kubedrill.kubeadm.plugins.filter.preflight_limit")
+
+
+@pytest.fixture(scope="session")
 def bundle_rules() -> ModuleType:
     return import_module("ansible_collections.kubedrill.kubeadm.plugins.lookup.preflight_bundle")
 

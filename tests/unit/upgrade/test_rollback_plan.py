@@ -108,6 +108,13 @@ def test_all_mistakes_are_told_at_once(rollback_plan: ModuleType) -> None:
     assert said[1] == "there is no etcd snapshot in /s"
 
 
+def test_a_limit_that_leaves_out_a_node(rollback_plan: ModuleType) -> None:
+    (said,) = rollback_plan.refusals(half_way(), wanted(left_out=["w2"]))
+    assert said == (
+        "--limit leaves out w2: a rollback takes every node, run the same command without --limit"
+    )
+
+
 def test_a_killed_rollback_is_finished_though_the_nodes_look_rolled_back(
     rollback_plan: ModuleType,
 ) -> None:

@@ -30,6 +30,15 @@ def node_state(version: str = "") -> dict[str, Any]:
     return {"manifests": manifests, "manifests_behind": behind, "outdated_units": []}
 
 
+def test_a_limit_that_would_make_a_kubelet_newer_than_an_api_server(plan: ModuleType) -> None:
+    (said,) = plan.refusals(cluster_state(), "1.36.3", {**EXPECTED, "in_play": ["w1"]})
+    assert said.startswith("--limit leaves out cp1, cp2, cp3, whose API server does not run 1.36.3")
+    assert "the kubelet of w1 must not be newer" in said
+    done = cluster_state(cp1="1.36.3", cp2="1.36.3", cp3="1.36.3")
+    assert plan.refusals(done, "1.36.3", {**EXPECTED, "in_play": ["w1"]}) == []
+    assert plan.refusals(cluster_state(), "1.36.3", {**EXPECTED, "in_play": ["cp1"]}) == []
+
+
 def test_plan(plan: ModuleType) -> None:
     cluster = cluster_state(cp1="1.36.3")
     states = {"cp1": node_state("1.36.3"), "cp2": node_state("1.35.4"), "w1": node_state()}
