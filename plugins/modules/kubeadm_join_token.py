@@ -156,9 +156,9 @@ def create(module: AnsibleModule) -> dict[str, str]:
 
 def revoke(module: AnsibleModule) -> None:
     """Delete token and certificates before they expire."""
-    run(module, "kubeadm", "token", "delete", module.params["token_id"], "--kubeconfig", ADMIN)
-    secret = ("secret", "kubeadm-certs", "--namespace", "kube-system", "--ignore-not-found")
-    run(module, "kubectl", "--kubeconfig", ADMIN, "delete", *secret)
+    names = [f"bootstrap-token-{module.params['token_id']}", "kubeadm-certs"]
+    options = ("--namespace", "kube-system", "--ignore-not-found")  # they expire by themselves
+    run(module, "kubectl", "--kubeconfig", ADMIN, "delete", "secret", *names, *options)
 
 
 def main() -> None:

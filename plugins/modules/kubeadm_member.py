@@ -157,6 +157,8 @@ def run_kubeadm(module: AnsibleModule, lock: int) -> str:
         with os.fdopen(config, "w", encoding="utf-8") as stream:
             stream.write(module.params["config"])
         argv = [KUBEADM, module.params["command"], "--config", str(CONFIG)]
+        if module.params["command"] == "init":
+            argv.append("--skip-token-print")
         status, out, err = module.run_command(argv, pass_fds=[lock])
     finally:
         CONFIG.unlink()

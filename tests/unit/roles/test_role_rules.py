@@ -1,0 +1,152 @@
+"""What holds in the tasks and templates of every role, whatever form an inventory gives a value."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import pytest
+import yaml
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.kubedrill.kubeadm.plugins.modules import (
+    kubeadm_join_token,
+    kubeadm_member,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+
+
+def tasks(found: Any) -> Iterator[dict[str, Any]]:
+    for task in found or []:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks(task.get(part))
+
+
+def booleans() -> Iterator[str]:
+    for path in ROLES.glob("*/meta/argument_specs.yml"):
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values()
+        for options in (entry.get("options", {}) for entry in entries):
+            yield from (name for name, option in options.items() if option["type"] == "bool")
+
+
+@pytest.mark.parametrize("name", sorted(set(booleans())))
+def test_a_boolean_is_never_taken_for_the_truth_of_its_text(name: str) -> None:
+    """``x=false`` in an INI inventory and ``-e x=false`` are the text "false", which is true.
+
+    Modules convert a whole value by themselves.
+    """
+    for path in sorted([*ROLES.glob("*/tasks/*.yml"), *ROLES.glob("*/templates/*")]):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for use in re.finditer(rf"\b{name}\b(?![:=])(.*)", line):
+                whole = f'"{{{{ {name} }}}}"' in line
+                assert whole or re.match(r"[^'{]*?\| bool\b", use[1]), f"{path}: {line.strip()}"
+
+
+@pytest.mark.parametrize(
+    ("value", "takes"),
+    [("false", False), ("no", False), (False, False), ("true", True), ("yes", True), (True, True)],
+)
+def test_control_planes_take_pods_only_where_they_are_told_to(value: Any, takes: bool) -> None:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROLES / "control_plane" / "templates"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - no HTML
+    )
+    environment.filters["bool"] = boolean
+    facts = {"kubedrill_node": {"address": "10.0.0.1", "cgroup_version": 2, "container": False}}
+    text = environment.get_template("registration.yaml.j2").render(
+        inventory_hostname="cp1", ansible_facts=facts, control_plane_takes_pods=value
+    )
+    assert ("taints: []" in text) == takes
+
+
+def test_tasks_of_the_controller_do_not_become_root_by_a_variable() -> None:
+    """``ansible_become: true`` for all hosts, as a variable, wins over ``become: false``."""
+    found = 0
+    for path in sorted(ROLES.glob("*/tasks/*.yml")):
+        for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            if task.get("delegate_to") == "localhost":
+                assert task["vars"]["ansible_become"] is False, task["name"]
+                found += 1
+    assert found >= 5
+
+
+@pytest.mark.parametrize(("network", "family"), [("10.96.0.0/12", "ip"), ("fd00::/108", "ip6")])
+def test_the_service_network_s_guard_lets_existing_connections_pass(
+    network: str, family: str
+) -> None:
+    text = (ROLES / "host" / "templates" / "service-network.nft.j2").read_text(encoding="utf-8")
+    rendered = jinja2.Template(text).render(cluster_service_network=network)
+    rules = re.findall(rf"^ +({family} daddr .+)$", rendered, re.MULTILINE)
+    assert rules == [
+        f"{family} daddr {network} ct state established,related accept",
+        f"{family} daddr {network} drop",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "off"),
+    [
+        ("/dev/sda2 none swap sw 0 0", True),
+        ("  UUID=1\tnone\tswap\tsw\t0\t0", True),
+        ("# /dev/sda2 none swap sw 0 0", False),
+        ("  # /dev/sda2 none swap sw 0 0", False),
+        ("/dev/sda1 /swap ext4 defaults 0 1", False),
+        ("/dev/sda1\n/swap swap x", False),
+    ],
+)
+def test_lines_of_fstab_that_are_swap(line: str, off: bool) -> None:
+    (task,) = (
+        task
+        for task in yaml.safe_load(
+            (ROLES / "host" / "tasks" / "swap.yml").read_text(encoding="utf-8")
+        )
+        if "ansible.builtin.replace" in task
+    )
+    options = task["ansible.builtin.replace"]
+    pattern = re.compile(options["regexp"], re.MULTILINE)
+    text = f"/dev/vda1 / ext4 defaults 0 1\n{line}\n"
+    marked = text.replace(line, f"#kubedrill# {line}") if off else text
+    assert pattern.sub(options["replace"], text) == marked
+
+
+class Module(SimpleNamespace):
+    """Records commands and their answers instead of AnsibleModule."""
+
+    def run_command(self, argv: list[str], **_: Any) -> tuple[int, str, str]:
+        self.commands.append(argv)
+        return 0, "", ""
+
+
+def test_a_join_token_that_expired_is_no_error() -> None:
+    module = Module(params={"token_id": "abcdef"}, commands=[])
+    kubeadm_join_token.revoke(module)  # type: ignore[arg-type]
+    (argv,) = module.commands
+    assert {"bootstrap-token-abcdef", "kubeadm-certs", "--ignore-not-found"} <= set(argv)
+    assert argv[:1] == ["/usr/local/bin/kubectl"]
+
+
+@pytest.mark.parametrize(("command", "more"), [("init", ["--skip-token-print"]), ("join", [])])
+def test_kubeadm_prints_no_token(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, more: list[str]
+) -> None:
+    monkeypatch.setattr(kubeadm_member, "MARKER", tmp_path / "joining")
+    monkeypatch.setattr(kubeadm_member, "CONFIG", tmp_path / "kubeadm.yaml")
+    module = Module(params={"command": command, "config": "x"}, commands=[])
+    kubeadm_member.run_kubeadm(module, 3)  # type: ignore[arg-type]
+    (argv,) = module.commands
+    assert argv == [
+        kubeadm_member.KUBEADM,
+        command,
+        "--config",
+        str(tmp_path / "kubeadm.yaml"),
+        *more,
+    ]
