@@ -12,10 +12,15 @@ from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_names import (
+    misspelt_variables,
+    node_name_mistakes,
+    unsafe_mistakes,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"1\.\d+\.\d+")
 ENDPOINTS = {"virtual_address": "cluster_virtual_address", "external": "cluster_external_address"}
 """cluster_endpoint_kind → the setting that then has the address of the API."""
@@ -37,11 +42,12 @@ def inventory_mistakes(
     groups: Mapping[str, Sequence[str]],
     hosts: Mapping[str, Mapping[str, Any]],
     repeated: Iterable[str] = (),
+    known: Iterable[str] = (),
 ) -> list[str]:
     """List all mistakes of one inventory.
 
     ``groups`` and ``hosts`` have the shape of Ansible's ``groups`` and ``hostvars``; ``repeated``
-    names hosts that the inventory's files define twice.
+    names hosts that the inventory's files define twice, ``known`` all variables that there are.
     """
     members = _members(groups)
     kinds = sorted({_kind(hosts[name]) for name in members if name in hosts}) or ["virtual_address"]
@@ -50,7 +56,9 @@ def inventory_mistakes(
     return [
         *_group_mistakes(groups),
         *(f"host {name} is defined twice: give each node its own name" for name in repeated),
-        *_name_mistakes(members),
+        *node_name_mistakes(members),
+        *unsafe_mistakes(hosts, members),
+        *misspelt_variables(hosts, known),
         *_address_mistakes(members, hosts, shared),
         *_kind_mistakes(kinds, members, hosts),
         *_balancer_mistakes(kinds, groups, hosts, shared.get("cluster_external_address")),
@@ -182,15 +190,6 @@ def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
         not in {"localhost", *inside, *groups.get("cluster", ()), *groups.get("load_balancers", ())}
     ]
     return mistakes
-
-
-def _name_mistakes(members: Iterable[str]) -> list[str]:
-    return [
-        f"host name {name!r} cannot be a Kubernetes node's name: use lower-case letters, digits "
-        f"and '-' (63 at most)"
-        for name in members
-        if not DNS_LABEL.fullmatch(name)
-    ]
 
 
 def _address_mistakes(

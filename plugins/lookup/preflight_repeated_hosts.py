@@ -26,22 +26,36 @@ def repeated_hosts(path: Path) -> list[str]:
 
     Ansible itself keeps the last one silently.
     """
-    files = (
-        sorted([*path.glob("*.y*ml"), *path.glob("*.ini")])
-        if path.is_dir()
-        else [path]
-        if path.is_file()
-        else []
-    )
+    files = sorted(filter(_is_inventory, path.iterdir())) if path.is_dir() else [path]
     names = [name for file in files for name in _repeated_in(file)]
     return list(dict.fromkeys(names))
 
 
+def _is_inventory(file: Path) -> bool:
+    """Whether a file of an inventory's directory is read for sure; programs and texts are not."""
+    return file.suffix in {".yml", ".yaml", ".json", ".ini"} or file.name in {"hosts", "inventory"}
+
+
 def _repeated_in(file: Path) -> Iterator[str]:
-    text = file.read_text(encoding="utf-8")
-    if file.suffix in {".yml", ".yaml"}:
-        yield from _repeated_keys(yaml.compose(text), inside_hosts=False)
-        return
+    text = _text(file)
+    if file.suffix in {".yml", ".yaml", ".json"}:
+        try:
+            yield from _repeated_keys(yaml.compose(text), inside_hosts=False)
+        except yaml.YAMLError:
+            return  # Ansible itself names what it could not read
+    elif not text.lstrip().startswith(("#!", "{", "---")):  # a program, JSON, YAML
+        yield from _repeated_lines(text)
+
+
+def _text(file: Path) -> str:
+    """Text of an inventory's file; "" of none, and of a compiled program that makes one."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _repeated_lines(text: str) -> Iterator[str]:
     seen: set[str] = set()
     for line in (line.strip() for line in text.splitlines()):
         if line.startswith("["):
@@ -70,4 +84,5 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
         """Look at each inventory file."""
         self.set_options(var_options=variables, direct=kwargs)
-        return list(dict.fromkeys(name for path in terms for name in repeated_hosts(Path(path))))
+        files = [Path(path) for path in terms if "," not in path]  # else it is a list of hosts
+        return list(dict.fromkeys(name for path in files for name in repeated_hosts(path)))

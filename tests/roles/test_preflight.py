@@ -129,6 +129,35 @@ def test_a_limit_does_not_skip_the_checks(tmp_path: Path, bundles: Path) -> None
     refused(run(tmp_path, bad, "--limit", "w1"), "overlap")
 
 
+def test_a_limit_that_leaves_out_what_a_node_needs(tmp_path: Path, bundles: Path) -> None:
+    some = local(bundles, {"ansible_become": False})
+    some["cluster"]["children"]["workers"]["hosts"] = {"w1": {"ansible_host": "127.0.77.21"}}
+    refused(run(tmp_path, some, "--limit", "cp1"), "--limit cp1 leaves out w1: a control plane")
+
+
+def test_misspelt_variables_of_inventory_and_command_line(tmp_path: Path, bundles: Path) -> None:
+    bad = inventory(bundles, cluster_virtual_adress="127.0.77.9")
+    refused(
+        run(tmp_path, bad, "-e", "worker_label=a"),
+        "2 mistakes, nothing was changed",
+        "variable cluster_virtual_adress (of cp1, cp2, cp3 and others) does not exist: write "
+        "cluster_virtual_address",
+        "does not exist: write worker_labels",
+    )
+
+
+def test_an_inventory_program(tmp_path: Path, bundles: Path) -> None:
+    bad = inventory(bundles, cluster_pod_network="10.96.0.0/16")
+    group = {"vars": bad["cluster"]["vars"], "children": ["control_planes"]}
+    found = {"cluster": group, "control_planes": {"hosts": ["cp1"]}, "_meta": {"hostvars": {}}}
+    program = tmp_path / "inventory"
+    lines = ["#!/bin/sh", "cat <<END", *json.dumps(found, indent=1).splitlines(), "END"]
+    program.write_text("\n".join(lines))
+    program.chmod(0o755)
+    text = refused(run(tmp_path, "---\n", "-i", str(program)), "overlap")
+    assert "1 mistake, nothing was changed" in text
+
+
 def test_an_unknown_host_in_the_limit(tmp_path: Path, bundles: Path) -> None:
     code, text = run(tmp_path, inventory(bundles), "--limit", "cp9")
     assert code != 0

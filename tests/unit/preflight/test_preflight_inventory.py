@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,6 +123,117 @@ def test_names_that_kubernetes_refuses(inventory_rules: ModuleType) -> None:
     )
 
 
+def test_a_compiled_inventory_program_is_not_read(repeated: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_bytes(b"\x7fELF\xff\xfe\n\xff\n\xff\n")
+    assert repeated.repeated_hosts(tmp_path / "hosts") == []
+    assert repeated.repeated_hosts(tmp_path) == []
+    assert repeated.repeated_hosts(tmp_path / "none") == []
+
+
+def renamed(name: str, **variables: Any) -> tuple[Any, Any]:
+    groups, hosts = inventory(1, 0)
+    groups |= {"all": [name], "control_planes": [name], "cluster": [name]}
+    return groups, {name: {**hosts["cp1"], **variables}}
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("cp1.lab.example.com", True),
+        ("1.a", True),
+        ("a" * 63, True),
+        ("a." * 32, False),
+        ("a" * 64, False),
+        (".a", False),
+        ("a..b", False),
+        ("-a", False),
+        ("a-.b", False),
+        ("a_b", False),
+        ("A", False),
+        ("a\nb", False),
+        ("../a", False),
+        ("", False),
+    ],
+)
+def test_nodes_names_are_dns_subdomains(
+    inventory_rules: ModuleType, name: str, *, good: bool
+) -> None:
+    mistakes = inventory_rules.inventory_mistakes(*renamed(name))
+    assert [f"host name {name!r} cannot be" in mistake for mistake in mistakes] == [True] * (
+        not good
+    )
+    assert all("\n" not in mistake for mistake in mistakes)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"ansible_host": "10.0.0.20\nProxyCommand x"}, "ansible_host of 'cp1' is '10.0.0.20\\n"),
+        ({"ansible_host": "-oProxyCommand=x"}, "ansible_host of 'cp1' is '-oProxyCommand=x'"),
+        ({"cluster_name": "../mine"}, "cluster_name is '../mine'"),
+        ({"cluster_name": "a\nb"}, "cluster_name is 'a\\nb'"),
+    ],
+)
+def test_values_that_would_become_paths_or_options(
+    inventory_rules: ModuleType, change: dict[str, Any], expected: str
+) -> None:
+    (mistake,) = inventory_rules.inventory_mistakes(*renamed("cp1", **change))
+    assert mistake.startswith(expected)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\n", "-o", "a b", "..", "\x07"])
+def test_other_hosts_names_are_no_paths_or_options(inventory_rules: ModuleType, name: str) -> None:
+    groups, hosts = behind_balancer((name,))
+    hosts[name]["ansible_host"] = "192.0.2.9"
+    (mistake,) = inventory_rules.inventory_mistakes(groups, hosts)
+    assert mistake.startswith(f"host name {name!r} has a blank")
+
+
+KNOWN = ["cluster_name", "cluster_virtual_address", "cluster_kubernetes_version", "worker_labels"]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("cluster_virtual_adress", "cluster_virtual_address"),
+        ("cluster_version", "cluster_kubernetes_version"),
+        ("cluster_names", "cluster_name"),
+        ("worker_label", "worker_labels"),
+        ("cluster_owner", ""),
+        ("cluster_contact", ""),
+        ("worker_rack", ""),
+        ("other_labels", ""),
+        ("cluster_name", ""),
+    ],
+)
+def test_misspelt_variables(inventory_rules: ModuleType, name: str, near: str) -> None:
+    groups, hosts = inventory()
+    for values in hosts.values():
+        values.setdefault(name, "x")
+    mistakes = inventory_rules.inventory_mistakes(groups, hosts, known=KNOWN)
+    who = "of cp1, cp2, cp3 and others"
+    expected = f"variable {name} ({who}) does not exist: write {near}, or give it another name"
+    assert [expected in mistake for mistake in mistakes] == [True] * bool(near)
+
+
+def test_no_variable_of_this_collection_is_taken_for_a_misspelt_one(
+    inventory_rules: ModuleType,
+) -> None:
+    known = import_module(
+        "ansible_collections.kubedrill.kubeadm.plugins.lookup.preflight_known_variables"
+    ).known_variables()
+    assert {"cluster_name", "upgrade_to", "host_resolvers", "drills_allowed"} <= set(known)
+    assert "control_plane_invitation_ttl" in known, "a former name is said by its own warning"
+    groups, hosts = inventory()
+    for values in hosts.values():
+        values.update(dict.fromkeys(known))
+    assert not [
+        mistake
+        for mistake in inventory_rules.inventory_mistakes(groups, hosts, known=known)
+        if mistake.startswith("variable ")
+    ]
+
+
 def test_settings_that_differ_between_hosts(inventory_rules: ModuleType) -> None:
     groups, hosts = inventory()
     hosts["w2"]["cluster_api_port"] = 6443
@@ -145,6 +257,12 @@ def test_all_mistakes_are_listed_at_once(inventory_rules: ModuleType) -> None:
         ("a.yml", "cluster:\n  hosts:\n    a:\n    b:\n    a:\n", ["a"]),
         ("a.yml", "x:\n  hosts:\n    a:\ny:\n  hosts:\n    a:\n", []),
         ("a.ini", "[x]\nn1 p=1\nn1 p=2\n[y]\nn1\n", ["n1"]),
+        ("hosts", "n1\nn1\n", ["n1"]),
+        ("a.json", '{"x": {"hosts": {"a": {},\n"a": {}, "b": {}}}}', ["a"]),
+        ("a.json", '{"x": {"hosts": {"a": {\n"p": 1},\n"b": {\n"p": 1}}}}', []),
+        ("hosts", "#!/usr/bin/env python3\nimport json\nimport sys\n", []),
+        ("hosts", '{"x": {\n"hosts": ["a"]\n},\n"y": {\n"hosts": ["a"]\n}}', []),
+        ("a.yml", "plugin: x\n\tbad: [", []),
     ],
 )
 def test_hosts_defined_twice(

@@ -1,0 +1,91 @@
+"""What is wrong with the names of an inventory's hosts and variables. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+LONGEST_NAME = 63
+"""Of a label's value: kubelets put their node's name into kubernetes.io/hostname."""
+UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]|^[-.]")
+"""What would be an option, a path or another line where a name becomes a part of those."""
+ALIKE = 0.75
+"""Of difflib's ratio, from which on one name is taken for another that is misspelt."""
+
+
+def node_name_mistakes(members: Iterable[str]) -> list[str]:
+    """Say which nodes' names Kubernetes would refuse (RFC 1123)."""
+    return [
+        f"host name {name!r} cannot be a Kubernetes node's name: use lower-case letters, digits, "
+        f"'-' and dots between them ({LONGEST_NAME} characters at most)"
+        for name in members
+        if not DNS_SUBDOMAIN.fullmatch(name) or len(name) > LONGEST_NAME
+    ]
+
+
+def unsafe_mistakes(hosts: Mapping[str, Mapping[str, Any]], members: Sequence[str]) -> list[str]:
+    """Say which names and addresses could be taken for something else."""
+    mistakes = [
+        f"host name {name!r} has a blank, a path or a control character, or begins like an "
+        f"option: use letters, digits, '-' and dots"
+        for name in hosts
+        if name not in members and UNSAFE.search(name)
+    ]
+    mistakes += [
+        f"ansible_host of {name!r} is {address!r}, neither an address nor a host name: correct it"
+        for name, variables in hosts.items()
+        if UNSAFE.search(address := str(variables.get("ansible_host") or name)) and address != name
+    ]
+    clusters = {str(hosts[name].get("cluster_name", "")) for name in members if name in hosts}
+    return mistakes + [
+        f"cluster_name is {name!r}: it becomes a part of files' names, use letters, digits, '-' "
+        f"and dots"
+        for name in sorted(clusters)
+        if UNSAFE.search(name.replace(" ", ""))
+    ]
+
+
+def misspelt_variables(hosts: Mapping[str, Mapping[str, Any]], known: Iterable[str]) -> list[str]:
+    """Say which variables are no variable of this collection, but look like one.
+
+    Variables that resemble none are the user's own.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    by_prefix: dict[str, list[str]] = defaultdict(list)
+    for name in known:
+        prefix, _, rest = name.partition("_")
+        by_prefix[prefix].append(rest)
+    for host, variables in hosts.items():
+        for name in variables:
+            prefix, _, rest = str(name).partition("_")
+            if prefix in by_prefix and rest not in by_prefix[prefix]:
+                names[str(name)].append(host)
+    return [
+        f"variable {name} (of {', '.join(where[:3])}{' and others' if where[3:] else ''}) does "
+        f"not exist: write {near}, or give it another name if it is your own"
+        for name, where in names.items()
+        if (near := nearest(name, by_prefix))
+    ]
+
+
+def nearest(name: str, by_prefix: Mapping[str, Sequence[str]]) -> str:
+    """Return the known variable that a name resembles, or "".
+
+    >>> nearest("cluster_virtual_adress", {"cluster": ["name", "virtual_address"]})
+    'cluster_virtual_address'
+    >>> nearest("cluster_version", {"cluster": ["kubernetes_version"]})
+    'cluster_kubernetes_version'
+    >>> nearest("cluster_owner", {"cluster": ["name"]})
+    ''
+    """
+    prefix, _, rest = name.partition("_")
+    alike = {each: SequenceMatcher(None, rest, each).ratio() for each in by_prefix[prefix]}
+    ends = [each for each in alike if len(rest) > 6 and each.endswith(f"_{rest}")]
+    best = max([each for each in alike if alike[each] >= ALIKE] or ends, key=alike.get, default="")  # type: ignore[arg-type]
+    return f"{prefix}_{best}" if best else ""
