@@ -78,6 +78,8 @@ KUBEADM = Path("/usr/local/bin/kubeadm")
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 PARTS = STATE / "parts.json"
 PACKAGES = STATE / "packages.json"
+SWAP_UNITS = STATE / "swap-units.json"
+FSTAB = Path("/etc/fstab")
 SWAP_MARK = re.compile(r"^#kubedrill# ", re.MULTILINE)
 TRACES = (
     "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf",
@@ -255,12 +257,19 @@ class Reset:
 
     def swap(self) -> None:
         """Turn swap on again where the host role turned it off."""
-        table = Path("/etc/fstab")
-        text = table.read_text(encoding="utf-8") if table.exists() else ""
+        text = FSTAB.read_text(encoding="utf-8") if FSTAB.exists() else ""
+        units = json.loads(SWAP_UNITS.read_text(encoding="utf-8")) if SWAP_UNITS.exists() else []
+        for unit in units:
+            self.run("systemctl", "unmask", "--", unit)
+            self.run("systemctl", "enable", "--", unit)  # one that could be disabled only
         if SWAP_MARK.search(text):
-            table.write_text(SWAP_MARK.sub("", text), encoding="utf-8")
+            FSTAB.write_text(SWAP_MARK.sub("", text), encoding="utf-8")
             self.run("swapon", "--all", must=True)
             self.removed.append("the ban on swap")
+        if units:
+            self.run("systemctl", "daemon-reload")
+            self.run("systemctl", "start", "--", *units)
+            self.removed.append(f"the ban on {', '.join(units)}")
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files and trees that are there."""

@@ -91,3 +91,23 @@ def test_a_host_that_has_nothing_of_ours_is_left_alone(
     )
     assert run(monkeypatch, module) == {"changed": False, "removed": [], "packages": []}
     assert module.ran == []
+
+
+def test_swap_is_turned_on_again_in_each_way_it_was_turned_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_reset, "FSTAB", tmp_path / "fstab")
+    monkeypatch.setattr(node_reset, "SWAP_UNITS", tmp_path / "swap-units.json")
+    reset = node_reset.Reset(module := Module())  # type: ignore[arg-type]
+    reset.swap()
+    assert module.ran == [], "nothing was turned off"
+    (tmp_path / "fstab").write_text("#kubedrill#   /dev/sda2 none swap sw 0 0\n")
+    (tmp_path / "swap-units.json").write_text('["dev-zram0.swap", "zramswap.service"]')
+    reset.swap()
+    assert (tmp_path / "fstab").read_text() == "  /dev/sda2 none swap sw 0 0\n"
+    commands = [" ".join(argv) for argv in module.ran]
+    assert "swapon --all" in commands
+    assert commands.index("systemctl unmask -- dev-zram0.swap") < commands.index(
+        "systemctl daemon-reload"
+    )
+    assert commands[-1] == "systemctl start -- dev-zram0.swap zramswap.service"

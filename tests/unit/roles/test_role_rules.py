@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -150,3 +151,36 @@ def test_kubeadm_prints_no_token(
         str(tmp_path / "kubeadm.yaml"),
         *more,
     ]
+
+
+def test_units_that_turn_swap_on_are_found(tmp_path: Path) -> None:
+    """With what systemd 247 and 257 print: the newer one without a bullet."""
+    listed = (
+        "dev-zram0.swap loaded active active Compressed Swap on /dev/zram0",
+        r"● dev-disk-by\x2duuid-1.swap loaded failed failed /dev/disk/by-uuid/1",
+        "dev-sda9.swap masked inactive dead dev-sda9.swap",
+    )
+    (tmp_path / "systemctl").write_text(
+        "#!/bin/sh\ncase $1 in\nlist-units) cat <<'END'\n" + "\n".join(listed) + "\nEND\n;;\n"
+        "list-unit-files) echo 'zramswap.service enabled enabled';;\nesac\n"
+    )
+    (tmp_path / "systemctl").chmod(0o755)
+    text = (ROLES / "host" / "tasks" / "swap.yml").read_text(encoding="utf-8")
+    (script,) = (
+        task["ansible.builtin.shell"]["cmd"]
+        for task in yaml.safe_load(text)
+        if "ansible.builtin.shell" in task
+    )
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [
+        "dev-zram0.swap",
+        r"dev-disk-by\x2duuid-1.swap",
+        "zramswap.service",
+    ]
+    assert done.stderr == ""
