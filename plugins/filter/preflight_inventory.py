@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_names import (
     misspelt_variables,
     node_name_mistakes,
+    type_mistakes,
     unsafe_mistakes,
 )
 
@@ -42,12 +43,13 @@ def inventory_mistakes(
     groups: Mapping[str, Sequence[str]],
     hosts: Mapping[str, Mapping[str, Any]],
     repeated: Iterable[str] = (),
-    known: Iterable[str] = (),
+    types: Mapping[str, str] | None = None,
 ) -> list[str]:
     """List all mistakes of one inventory.
 
     ``groups`` and ``hosts`` have the shape of Ansible's ``groups`` and ``hostvars``; ``repeated``
-    names hosts that the inventory's files define twice, ``known`` all variables that there are.
+    names hosts that the inventory's files define twice, ``types`` has all
+    variables that there are.
     """
     members = _members(groups)
     kinds = sorted({_kind(hosts[name]) for name in members if name in hosts}) or ["virtual_address"]
@@ -58,7 +60,8 @@ def inventory_mistakes(
         *(f"host {name} is defined twice: give each node its own name" for name in repeated),
         *node_name_mistakes(members),
         *unsafe_mistakes(hosts, members),
-        *misspelt_variables(hosts, known),
+        *misspelt_variables(hosts, types or {}),
+        *type_mistakes(hosts, types or {}),
         *_address_mistakes(members, hosts, shared),
         *_kind_mistakes(kinds, members, hosts),
         *_balancer_mistakes(kinds, groups, hosts, shared.get("cluster_external_address")),

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DOCUMENTATION = """
 name: preflight_known_variables
 short_description: Names the variables of this collection
-description: From the roles' argument specifications and playbooks/group_vars/all.yml.
+description: >-
+  With their types, from the roles' argument specifications and playbooks/group_vars/all.yml.
 options:
   _terms:
     description: None are needed.
@@ -27,15 +28,18 @@ UNSET = ("cluster_virtual_address", "cluster_external_address", "upgrade_serial"
 """Variables of playbooks without a default."""
 
 
-def known_variables() -> list[str]:
-    """Names of all variables, also of those under their former names."""
-    return sorted({*_specified(), *_shared(), *UNSET, *RENAMED})
+def known_variables() -> dict[str, str]:
+    """Types of all variables, also of those under their former names; "" where none is said."""
+    names = [*_shared(), *UNSET, *RENAMED]
+    return {**dict.fromkeys(names, ""), **dict(_specified())}
 
 
-def _specified() -> Iterator[str]:
+def _specified() -> Iterator[tuple[str, str]]:
     for path in COLLECTION.glob("roles/*/meta/argument_specs.yml"):
         for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
-            yield from entry.get("options") or {}
+            yield from (
+                (name, option["type"]) for name, option in (entry.get("options") or {}).items()
+            )
 
 
 def _shared() -> Iterator[str]:
@@ -44,14 +48,14 @@ def _shared() -> Iterator[str]:
 
 
 class LookupModule(LookupBase):
-    """Returns the names."""
+    """Returns one mapping of names to types."""
 
     def run(
         self,
         terms: list[str],  # noqa: ARG002 - Ansible's signature
         variables: Any = None,
         **kwargs: Any,
-    ) -> list[str]:
+    ) -> list[dict[str, str]]:
         """Read them; there are no terms."""
         self.set_options(var_options=variables, direct=kwargs)
-        return known_variables()
+        return [known_variables()]

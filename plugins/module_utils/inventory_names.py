@@ -1,4 +1,4 @@
-"""What is wrong with the names of an inventory's hosts and variables. Pure functions."""
+"""What is wrong with the names of an inventory's hosts, and with its variables. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from collections import defaultdict
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import BOOLEANS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +54,16 @@ def unsafe_mistakes(hosts: Mapping[str, Mapping[str, Any]], members: Sequence[st
     ]
 
 
+EXPECTED = {
+    "list": "a list, such as [a, b] in YAML or ['a', 'b'] in an INI file",
+    "dict": "a mapping, such as {a: 1} in YAML or {'a': 1} in an INI file",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+}
+"""Type of an argument specification → how it is written."""
+
+
 def misspelt_variables(hosts: Mapping[str, Mapping[str, Any]], known: Iterable[str]) -> list[str]:
     """Say which variables are no variable of this collection, but look like one.
 
@@ -72,6 +85,42 @@ def misspelt_variables(hosts: Mapping[str, Mapping[str, Any]], known: Iterable[s
         for name, where in names.items()
         if (near := nearest(name, by_prefix))
     ]
+
+
+def type_mistakes(hosts: Mapping[str, Mapping[str, Any]], types: Mapping[str, str]) -> list[str]:
+    """Say which values are text that is none of its variable's type.
+
+    INI inventories and ``-e`` give text. Roles read numbers and booleans from it, but a list's text
+    would be taken for the list of its letters.
+    """
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for host, variables in hosts.items():
+        for name in set(variables) & set(types):
+            value = _value(variables, name)
+            if isinstance(value, str) and not _is_of(value, types[name]):
+                names[name, value].append(host)
+    return [
+        f"{name} is the text {value!r} (of {', '.join(where[:3])}"
+        f"{' and others' if where[3:] else ''}), expected {EXPECTED[types[name]]}"
+        for (name, value), where in sorted(names.items())
+    ]
+
+
+def _value(variables: Mapping[str, Any], name: str) -> Any:
+    try:
+        return variables[name]
+    except AnsibleError:
+        return None  # a template of what is known later only
+
+
+def _is_of(text: str, kind: str) -> bool:
+    if kind == "bool":
+        return text.strip().lower() in BOOLEANS
+    if kind in {"int", "float"}:
+        return (
+            re.fullmatch(r"-?\d+" if kind == "int" else r"-?\d+(\.\d+)?", text.strip()) is not None
+        )
+    return kind not in EXPECTED
 
 
 def nearest(name: str, by_prefix: Mapping[str, Sequence[str]]) -> str:

@@ -138,8 +138,9 @@ def test_a_limit_that_leaves_out_what_a_node_needs(tmp_path: Path, bundles: Path
 def test_misspelt_variables_of_inventory_and_command_line(tmp_path: Path, bundles: Path) -> None:
     bad = inventory(bundles, cluster_virtual_adress="127.0.77.9")
     refused(
-        run(tmp_path, bad, "-e", "worker_label=a"),
-        "2 mistakes, nothing was changed",
+        run(tmp_path, bad, "-e", "worker_label=a host_resolvers=192.0.2.53"),
+        "3 mistakes, nothing was changed",
+        "host_resolvers is the text '192.0.2.53' (of cp1, cp2, cp3 and others), expected a list",
         "variable cluster_virtual_adress (of cp1, cp2, cp3 and others) does not exist: write "
         "cluster_virtual_address",
         "does not exist: write worker_labels",

@@ -189,7 +189,16 @@ def test_other_hosts_names_are_no_paths_or_options(inventory_rules: ModuleType, 
     assert mistake.startswith(f"host name {name!r} has a blank")
 
 
-KNOWN = ["cluster_name", "cluster_virtual_address", "cluster_kubernetes_version", "worker_labels"]
+KNOWN = {
+    "cluster_name": "",
+    "cluster_virtual_address": "",
+    "cluster_kubernetes_version": "",
+    "worker_labels": "dict",
+    "host_resolvers": "list",
+    "control_plane_takes_pods": "bool",
+    "drain_timeout": "int",
+    "preflight_clock_skew_limit": "float",
+}
 
 
 @pytest.mark.parametrize(
@@ -210,10 +219,32 @@ def test_misspelt_variables(inventory_rules: ModuleType, name: str, near: str) -
     groups, hosts = inventory()
     for values in hosts.values():
         values.setdefault(name, "x")
-    mistakes = inventory_rules.inventory_mistakes(groups, hosts, known=KNOWN)
+    mistakes = inventory_rules.inventory_mistakes(groups, hosts, types=KNOWN)
     who = "of cp1, cp2, cp3 and others"
     expected = f"variable {name} ({who}) does not exist: write {near}, or give it another name"
     assert [expected in mistake for mistake in mistakes] == [True] * bool(near)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("host_resolvers", ["192.0.2.53"], "192.0.2.53"),
+        ("worker_labels", {"rack": "a"}, "rack=a"),
+        ("control_plane_takes_pods", "False", "never"),
+        ("control_plane_takes_pods", True, ""),
+        ("drain_timeout", "180", "3m"),
+        ("preflight_clock_skew_limit", "2.5", "2,5"),
+    ],
+)
+def test_text_that_is_none_of_its_variable_s_type(
+    inventory_rules: ModuleType, name: str, good: Any, bad: str
+) -> None:
+    groups, hosts = inventory()
+    hosts["w1"][name] = good
+    assert inventory_rules.inventory_mistakes(groups, hosts, types=KNOWN) == []
+    hosts["w1"][name] = bad
+    (mistake,) = inventory_rules.inventory_mistakes(groups, hosts, types=KNOWN)
+    assert mistake.startswith(f"{name} is the text {bad!r} (of w1), expected ")
 
 
 def test_no_variable_of_this_collection_is_taken_for_a_misspelt_one(
@@ -226,10 +257,10 @@ def test_no_variable_of_this_collection_is_taken_for_a_misspelt_one(
     assert "control_plane_invitation_ttl" in known, "a former name is said by its own warning"
     groups, hosts = inventory()
     for values in hosts.values():
-        values.update(dict.fromkeys(known))
+        values.update(dict.fromkeys(known))  # no value is a text
     assert not [
         mistake
-        for mistake in inventory_rules.inventory_mistakes(groups, hosts, known=known)
+        for mistake in inventory_rules.inventory_mistakes(groups, hosts, types=known)
         if mistake.startswith("variable ")
     ]
 
