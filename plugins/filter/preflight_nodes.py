@@ -13,6 +13,8 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import 
 
 Node = Mapping[str, Any]
 Nodes = Mapping[str, Node]
+OLDEST_PYTHON = (3, 9)
+"""Debian 11's."""
 TROUBLES = {
     "unreachable": "{name} cannot be reached over SSH ({why}): start the node, or correct "
     "ansible_host, its port or its key",
@@ -86,6 +88,12 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
     role = "control_plane" if name in expected["control_planes"] else "worker"
     if not node["root"]:
         yield f"{name}: tasks do not run as root: set ansible_become to true"
+    if (python := tuple(node["python"])) < OLDEST_PYTHON:
+        yield (
+            f"{name} has Python {'.'.join(map(str, python))}, expected "
+            f"{'.'.join(map(str, OLDEST_PYTHON))} or newer: install one and set "
+            f"ansible_python_interpreter"
+        )
     if node["arch"] != expected["architecture"]:
         yield (
             f"{name} is {node['arch']}, the bundle is for {expected['architecture']}: use nodes of "

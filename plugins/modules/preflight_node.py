@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def machine() -> dict[str, Any]:
         "arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(system.machine, system.machine),
         "kernel": system.release,
         "hostname": system.nodename,
+        "python": list(sys.version_info[:2]),
         "memory_mib": int(meminfo.get("MemTotal", 0)) // 1024,
         "disk_free_mib": space.f_bavail * space.f_frsize // 2**20,
         "systemd": Path("/run/systemd/system").is_dir(),

@@ -23,6 +23,7 @@ PARTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 def fresh(name: str) -> dict[str, Any]:
     return {
         "arch": "amd64",
+        "python": [3, 9],
         "kernel": "6.1.0-9",
         "hostname": name,
         "memory_mib": 2048,
@@ -103,6 +104,7 @@ def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
         ({"memory_mib": 512}, "w1 has 512 MiB of memory, a worker needs 700"),
         ({"disk_free_mib": 100}, "w1 has 100 MiB free under /var"),
         ({"kernel": "5.4.0-1"}, "w1 runs Linux 5.4.0-1, expected 5.13 or newer"),
+        ({"python": [3, 8]}, "w1 has Python 3.8, expected 3.9 or newer"),
         ({"systemd": False}, "w1 does not run systemd"),
         ({"missing_features": ["the overlay filesystem"]}, "w1 lacks the overlay filesystem"),
         ({"time": 90.0}, "w1's clock is 10.0 s behind"),

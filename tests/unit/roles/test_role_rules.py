@@ -184,3 +184,20 @@ def test_units_that_turn_swap_on_are_found(tmp_path: Path) -> None:
         "zramswap.service",
     ]
     assert done.stderr == ""
+
+
+def test_packages_are_installed_where_the_lists_are_empty_or_the_lock_is_held() -> None:
+    users = [
+        path
+        for path in ROLES.glob("*/tasks/*.yml")
+        for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8")))
+        if task.get("ansible.builtin.package", {}).get("state") == "present"
+    ]
+    assert users == [ROLES / "host" / "tasks" / "install.yml"]
+    first, lists, again, report = yaml.safe_load(users[0].read_text(encoding="utf-8"))
+    assert first["ignore_errors"]
+    assert lists["ansible.builtin.command"]["cmd"].endswith(" update")
+    assert lists["failed_when"] is False
+    assert again["ansible.builtin.apt"]["lock_timeout"] >= 300
+    assert "__host_install is failed" in {lists["when"], *again["when"], *report["when"]}
+    assert "__host_install.msg" in report["ansible.builtin.fail"]["msg"]
