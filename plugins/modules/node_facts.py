@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,12 +20,18 @@ short_description: Reads what the roles must know of a node
 description: Changes nothing. Detects what kind of machine the node is instead of assuming it.
 options:
   network:
-    description: The nodes' network in CIDR notation; the node's address is its one address in it.
+    description: >-
+      The nodes' network in CIDR notation. The node's address is its one address in it; of several
+      that which its kubelet already has, else I(prefer), else one of a network card.
     required: true
     type: str
   virtual_address:
     description: The cluster's virtual address, which is never a node's own; empty where there is
       none.
+    type: str
+    default: ""
+  prefer:
+    description: What Ansible reaches the node at, which counts where it is such an address.
     type: str
     default: ""
   programs:
@@ -60,10 +67,29 @@ CAP_SYS_RESOURCE = 24  # linux/capability.h
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def node_address(network: str, virtual_address: str) -> dict[str, Any]:
+KUBELET_FLAGS = Path("/var/lib/kubelet/kubeadm-flags.env")
+VIRTUAL = re.compile(r"(docker|br-|virbr|cni|flannel|lxc|podman|veth)")
+"""Interfaces that no other node reaches, mostly."""
+
+
+def node_address(network: str, virtual_address: str, prefer: str) -> dict[str, Any]:
     """Address, interface and MTU of this node in the nodes' network; {} when it has none."""
+    places = node_addresses(network, virtual_address)
+    flags = KUBELET_FLAGS.read_text(encoding="utf-8") if KUBELET_FLAGS.exists() else ""
+    joined = re.search(r"--node-ip=([\w.:]+)", flags)
+    for address in (joined.group(1) if joined else "", prefer):
+        for place in places:
+            if place["address"] == address:
+                return place
+    places.sort(key=lambda place: bool(VIRTUAL.match(place["interface"])))
+    return places[0] if places else {}
+
+
+def node_addresses(network: str, virtual_address: str) -> list[dict[str, Any]]:
+    """Addresses of this node in the nodes' network, in the system's order."""
     done = subprocess.run(["ip", "-j", "address"], capture_output=True, text=True, check=True)
     inside = ipaddress.ip_network(network)
+    places = []
     for link in json.loads(done.stdout):
         for entry in link.get("addr_info", []):
             local = entry.get("local", "")
@@ -72,8 +98,8 @@ def node_address(network: str, virtual_address: str) -> dict[str, Any]:
                 and local != virtual_address
                 and ipaddress.ip_address(local) in inside
             ):
-                return {"address": local, "interface": link["ifname"], "mtu": link["mtu"]}
-    return {}
+                places.append({"address": local, "interface": link["ifname"], "mtu": link["mtu"]})
+    return places
 
 
 def has_capability(number: int) -> bool:
@@ -114,12 +140,13 @@ def main() -> None:
         argument_spec={
             "network": {"type": "str", "required": True},
             "virtual_address": {"type": "str", "default": ""},
+            "prefer": {"type": "str", "default": ""},
             "programs": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     network = module.params["network"]
-    place = node_address(network, module.params["virtual_address"])
+    place = node_address(network, module.params["virtual_address"], module.params["prefer"])
     if not place:
         module.fail_json(
             msg=(
