@@ -5,7 +5,7 @@ budget that blocks.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,19 +36,19 @@ case $1 in
   drain) echo >> "$0.drains"
          [ "$(wc -l < "$0.drains")" -le {failures} ] || {{ echo node/a drained; exit 0; }}
          echo "{said}" >&2; exit 1 ;;
-  get) echo '{nothing}' ;;
+  get) echo '{pods}' ;;
 esac
 """
 
 
-def drain(folder: Path, failures: int, said: str) -> int:
+def drain(folder: Path, failures: int, said: str, *pods: dict[str, Any]) -> int:
     """Drain with a kubectl whose first tries fail.
 
     Returns how often it was called, also where the role gave up.
     """
     kubectl = folder / "kubectl"
     kubectl.write_text(
-        KUBECTL.format(failures=failures, said=said, nothing=json.dumps({"items": []}))
+        KUBECTL.format(failures=failures, said=said, pods=json.dumps({"items": pods}))
     )
     kubectl.chmod(0o755)
     (folder / "hosts.ini").write_text("[control_planes]\na\n")
@@ -71,3 +71,19 @@ def test_a_blocked_drain_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="disruption budget"):
         drain(tmp_path, 2, f"{CUT_OFF}\n{BLOCKED}")
     assert len((tmp_path / "kubectl.drains").read_text().splitlines()) == 1
+
+
+def test_a_refused_drain_gives_kubectl_s_reason(tmp_path: Path) -> None:
+    why = "cannot delete Pods that declare no controller (use --force to override): default/a"
+    pod = {
+        "metadata": {"namespace": "default", "name": "served", "ownerReferences": []},
+        "spec": {"selector": {}},
+        "status": {"phase": "Running"},
+    }
+    with pytest.raises(StepFailed) as caught:
+        drain(tmp_path, 9, f"node/a cordoned\nerror: unable to drain: {why}\n{why}", pod)
+    text = str(caught.value)
+    assert "draining a was refused, the node is uncordoned again" in text
+    assert f"error: unable to drain: {why}" in text
+    assert "still there" not in text, "the drain had evicted nothing yet"
+    assert "within" not in text
