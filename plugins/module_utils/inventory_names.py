@@ -43,9 +43,10 @@ def unsafe_mistakes(hosts: Mapping[str, Mapping[str, Any]], members: Sequence[st
     mistakes += [
         f"ansible_host of {name!r} is {address!r}, neither an address nor a host name: correct it"
         for name, variables in hosts.items()
-        if UNSAFE.search(address := str(variables.get("ansible_host") or name)) and address != name
+        if UNSAFE.search(address := str(_value(variables, "ansible_host") or name))
+        and address != name
     ]
-    clusters = {str(hosts[name].get("cluster_name", "")) for name in members if name in hosts}
+    clusters = {str(_value(hosts[name], "cluster_name") or "") for name in members if name in hosts}
     return mistakes + [
         f"cluster_name is {name!r}: it becomes a part of files' names, use letters, digits, '-' "
         f"and dots"
@@ -109,8 +110,8 @@ def type_mistakes(hosts: Mapping[str, Mapping[str, Any]], types: Mapping[str, st
 def _value(variables: Mapping[str, Any], name: str) -> Any:
     try:
         return variables[name]
-    except AnsibleError:
-        return None  # a template of what is known later only
+    except (KeyError, AnsibleError):
+        return None  # not set, or a template of what is known later only
 
 
 def _is_of(text: str, kind: str) -> bool:
