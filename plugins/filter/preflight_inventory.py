@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import defaultdict
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_names import (
@@ -17,6 +16,12 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_names 
     node_name_mistakes,
     type_mistakes,
     unsafe_mistakes,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networks import (
+    API_SERVER_PORT,
+    network_mistakes,
+    parse_network,
+    port_mistakes,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +37,6 @@ SHARED = (
     "cluster_pod_network",
     "cluster_service_network",
 )
-NETWORKS = ("cluster_node_network", "cluster_pod_network", "cluster_service_network")
 
 LEAST_LEASE_S = 6
 """Two thirds of it, the renew deadline, must be over 1.2 retry periods of 2 s (client-go's leader
@@ -66,7 +70,8 @@ def inventory_mistakes(
         *_kind_mistakes(kinds, members, hosts),
         *_balancer_mistakes(kinds, groups, hosts, shared.get("cluster_external_address")),
         *differing,
-        *_network_mistakes(shared),
+        *network_mistakes(shared, len(members)),
+        *_port_mistakes(kinds, groups, hosts, shared),
         *_version_mistakes(shared),
         *_lease_mistakes(members, hosts),
     ]
@@ -206,7 +211,7 @@ def _address_mistakes(
         for address, names in by_address.items()
         if len(names) > 1
     ]
-    network = _network(shared.get("cluster_node_network"))
+    network = parse_network(shared.get("cluster_node_network"))
     for address, names in by_address.items():
         parsed = _ip(address)
         if parsed and network and parsed.version == network.version and parsed not in network:
@@ -294,25 +299,17 @@ def _shared_settings(
     return shared, mistakes
 
 
-def _network_mistakes(shared: Mapping[str, Any]) -> list[str]:
-    mistakes, parsed = [], {}
-    for setting in NETWORKS:
-        if setting not in shared:
-            continue
-        network = _network(shared[setting])
-        if network is None:
-            mistakes.append(
-                f"{setting} is {shared[setting]!r}, not a network: write it as 10.244.0.0/16"
-            )
-        else:
-            parsed[setting] = network
-    mistakes += [
-        f"{one} {parsed[one]} and {other} {parsed[other]} overlap: choose networks that have no "
-        f"address in common"
-        for one, other in combinations(parsed, 2)
-        if parsed[one].overlaps(parsed[other])
-    ]
-    return mistakes
+def _port_mistakes(
+    kinds: Sequence[str],
+    groups: Mapping[str, Sequence[str]],
+    hosts: Mapping[str, Mapping[str, Any]],
+    shared: Mapping[str, Any],
+) -> list[str]:
+    if "cluster_api_port" not in shared or kinds != ["virtual_address"]:
+        return []
+    planes = [hosts[name] for name in groups.get("control_planes", ()) if name in hosts]
+    ports = {str(plane.get("control_plane_api_port", API_SERVER_PORT)) for plane in planes}
+    return port_mistakes(shared["cluster_api_port"], sorted(ports))
 
 
 def _version_mistakes(shared: Mapping[str, Any]) -> list[str]:
@@ -340,13 +337,6 @@ def _address(name: str, hosts: Mapping[str, Mapping[str, Any]]) -> str:
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _network(text: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    try:
-        return ipaddress.ip_network(str(text))
     except ValueError:
         return None
 

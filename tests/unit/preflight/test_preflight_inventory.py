@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from preflight_inventories import SHARED, behind_balancer, inventory
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
-
-SHARED = {
-    "cluster_kubernetes_version": "1.35.4",
-    "cluster_virtual_address": "10.0.0.10",
-    "cluster_api_port": 8443,
-    "cluster_node_network": "10.0.0.0/24",
-    "cluster_pod_network": "10.244.0.0/16",
-    "cluster_service_network": "10.96.0.0/12",
-}
-
-
-def inventory(
-    planes: int = 3, workers: int = 2, **shared: Any
-) -> tuple[dict[str, list[str]], dict[str, dict[str, Any]]]:
-    cps, ws = [f"cp{i}" for i in range(1, planes + 1)], [f"w{i}" for i in range(1, workers + 1)]
-    groups = {
-        "all": cps + ws,
-        "ungrouped": [],
-        "cluster": cps + ws,
-        "control_planes": cps,
-        "workers": ws,
-    }
-    hosts = {
-        name: {**SHARED, **shared, "ansible_host": f"10.0.0.{20 + i}"}
-        for i, name in enumerate(cps + ws)
-    }
-    return groups, hosts
 
 
 def test_a_good_inventory_has_no_mistake(inventory_rules: ModuleType) -> None:
@@ -63,6 +36,24 @@ def test_an_even_number_of_etcd_members(inventory_rules: ModuleType, planes: int
             "cluster_node_network 10.0.0.0/24 and cluster_pod_network 10.0.0.0/16 overlap",
         ),
         ({"cluster_service_network": "10.0.0.0/8"}, "overlap"),
+        (
+            {"cluster_pod_network": "10.244.0.0/22"},
+            (
+                "cluster_pod_network 10.244.0.0/22 has room for 4 nodes (each gets a /24), the "
+                "inventory has 5: choose a /21 or a larger one"
+            ),
+        ),
+        ({"cluster_pod_network": "10.244.0.0/25"}, "has room for 0 nodes"),
+        ({"cluster_service_network": "10.96.0.0/11"}, "Kubernetes takes a /12 to a /28"),
+        ({"cluster_service_network": "10.96.0.0/29"}, "has 8 addresses: Kubernetes takes"),
+        ({"cluster_pod_network": "fd00::/48"}, "cluster_pod_network fd00::/48 is of IPv6"),
+        ({"cluster_api_port": 6443}, "cluster_api_port 6443 is the port of the API server itself"),
+        ({"cluster_api_port": 10250}, "cluster_api_port 10250 is the port of the kubelet"),
+        ({"cluster_api_port": "https"}, "cluster_api_port is 'https': expected a port"),
+        (
+            {"cluster_api_port": 8443, "control_plane_api_port": 8443},
+            "cluster_api_port 8443 is the port of the API server itself",
+        ),
         ({"cluster_pod_network": "many"}, "cluster_pod_network is 'many', not a network"),
         ({"cluster_virtual_address": "10.9.0.10"}, "cluster_virtual_address 10.9.0.10 is outside"),
         ({"cluster_virtual_address": "10.0.0.21"}, "is the address of cp2"),
@@ -80,6 +71,21 @@ def test_wrong_settings(inventory_rules: ModuleType, shared: dict[str, Any], exp
     assert any(
         expected in mistake for mistake in inventory_rules.inventory_mistakes(*inventory(**shared))
     )
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"cluster_pod_network": "10.244.0.0/21"},
+        {"cluster_service_network": "10.96.0.0/28"},
+        {"cluster_api_port": 6443, "control_plane_api_port": 7443},
+    ],
+)
+def test_sizes_and_ports_that_just_fit(inventory_rules: ModuleType, shared: dict[str, Any]) -> None:
+    assert inventory_rules.inventory_mistakes(*inventory(**shared)) == []
+    external = {"cluster_endpoint_kind": "external", "cluster_external_address": "192.0.2.9"}
+    groups, hosts = inventory(cluster_virtual_address=None, cluster_api_port=6443, **external)
+    assert inventory_rules.inventory_mistakes(groups, hosts) == []
 
 
 def test_no_control_plane_names_the_groups_that_were_found(inventory_rules: ModuleType) -> None:
@@ -109,160 +115,6 @@ def test_duplicate_names_and_addresses(inventory_rules: ModuleType) -> None:
     said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts, ["w1"]))
     assert "hosts cp3, w2 have the same address 10.0.0.22" in said
     assert "host w1 is defined twice" in said
-
-
-def test_names_that_kubernetes_refuses(inventory_rules: ModuleType) -> None:
-    groups, hosts = inventory(1, 0)
-    groups["control_planes"], groups["cluster"], hosts["Node_1"] = (
-        ["Node_1"],
-        ["Node_1"],
-        hosts.pop("cp1"),
-    )
-    assert any(
-        "'Node_1'" in mistake for mistake in inventory_rules.inventory_mistakes(groups, hosts)
-    )
-
-
-def test_a_compiled_inventory_program_is_not_read(repeated: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "hosts").write_bytes(b"\x7fELF\xff\xfe\n\xff\n\xff\n")
-    assert repeated.repeated_hosts(tmp_path / "hosts") == []
-    assert repeated.repeated_hosts(tmp_path) == []
-    assert repeated.repeated_hosts(tmp_path / "none") == []
-
-
-def renamed(name: str, **variables: Any) -> tuple[Any, Any]:
-    groups, hosts = inventory(1, 0)
-    groups |= {"all": [name], "control_planes": [name], "cluster": [name]}
-    return groups, {name: {**hosts["cp1"], **variables}}
-
-
-@pytest.mark.parametrize(
-    ("name", "good"),
-    [
-        ("cp1.lab.example.com", True),
-        ("1.a", True),
-        ("a" * 63, True),
-        ("a." * 32, False),
-        ("a" * 64, False),
-        (".a", False),
-        ("a..b", False),
-        ("-a", False),
-        ("a-.b", False),
-        ("a_b", False),
-        ("A", False),
-        ("a\nb", False),
-        ("../a", False),
-        ("", False),
-    ],
-)
-def test_nodes_names_are_dns_subdomains(
-    inventory_rules: ModuleType, name: str, *, good: bool
-) -> None:
-    mistakes = inventory_rules.inventory_mistakes(*renamed(name))
-    assert [f"host name {name!r} cannot be" in mistake for mistake in mistakes] == [True] * (
-        not good
-    )
-    assert all("\n" not in mistake for mistake in mistakes)
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"ansible_host": "10.0.0.20\nProxyCommand x"}, "ansible_host of 'cp1' is '10.0.0.20\\n"),
-        ({"ansible_host": "-oProxyCommand=x"}, "ansible_host of 'cp1' is '-oProxyCommand=x'"),
-        ({"cluster_name": "../mine"}, "cluster_name is '../mine'"),
-        ({"cluster_name": "a\nb"}, "cluster_name is 'a\\nb'"),
-    ],
-)
-def test_values_that_would_become_paths_or_options(
-    inventory_rules: ModuleType, change: dict[str, Any], expected: str
-) -> None:
-    (mistake,) = inventory_rules.inventory_mistakes(*renamed("cp1", **change))
-    assert mistake.startswith(expected)
-
-
-@pytest.mark.parametrize("name", ["a/b", "a\n", "-o", "a b", "..", "\x07"])
-def test_other_hosts_names_are_no_paths_or_options(inventory_rules: ModuleType, name: str) -> None:
-    groups, hosts = behind_balancer((name,))
-    hosts[name]["ansible_host"] = "192.0.2.9"
-    (mistake,) = inventory_rules.inventory_mistakes(groups, hosts)
-    assert mistake.startswith(f"host name {name!r} has a blank")
-
-
-KNOWN = {
-    "cluster_name": "",
-    "cluster_virtual_address": "",
-    "cluster_kubernetes_version": "",
-    "worker_labels": "dict",
-    "host_resolvers": "list",
-    "control_plane_takes_pods": "bool",
-    "drain_timeout": "int",
-    "preflight_clock_skew_limit": "float",
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "near"),
-    [
-        ("cluster_virtual_adress", "cluster_virtual_address"),
-        ("cluster_version", "cluster_kubernetes_version"),
-        ("cluster_names", "cluster_name"),
-        ("worker_label", "worker_labels"),
-        ("cluster_owner", ""),
-        ("cluster_contact", ""),
-        ("worker_rack", ""),
-        ("other_labels", ""),
-        ("cluster_name", ""),
-    ],
-)
-def test_misspelt_variables(inventory_rules: ModuleType, name: str, near: str) -> None:
-    groups, hosts = inventory()
-    for values in hosts.values():
-        values.setdefault(name, "x")
-    mistakes = inventory_rules.inventory_mistakes(groups, hosts, types=KNOWN)
-    who = "of cp1, cp2, cp3 and others"
-    expected = f"variable {name} ({who}) does not exist: write {near}, or give it another name"
-    assert [expected in mistake for mistake in mistakes] == [True] * bool(near)
-
-
-@pytest.mark.parametrize(
-    ("name", "good", "bad"),
-    [
-        ("host_resolvers", ["192.0.2.53"], "192.0.2.53"),
-        ("worker_labels", {"rack": "a"}, "rack=a"),
-        ("control_plane_takes_pods", "False", "never"),
-        ("control_plane_takes_pods", True, ""),
-        ("drain_timeout", "180", "3m"),
-        ("preflight_clock_skew_limit", "2.5", "2,5"),
-    ],
-)
-def test_text_that_is_none_of_its_variable_s_type(
-    inventory_rules: ModuleType, name: str, good: Any, bad: str
-) -> None:
-    groups, hosts = inventory()
-    hosts["w1"][name] = good
-    assert inventory_rules.inventory_mistakes(groups, hosts, types=KNOWN) == []
-    hosts["w1"][name] = bad
-    (mistake,) = inventory_rules.inventory_mistakes(groups, hosts, types=KNOWN)
-    assert mistake.startswith(f"{name} is the text {bad!r} (of w1), expected ")
-
-
-def test_no_variable_of_this_collection_is_taken_for_a_misspelt_one(
-    inventory_rules: ModuleType,
-) -> None:
-    known = import_module(
-        "ansible_collections.kubedrill.kubeadm.plugins.lookup.preflight_known_variables"
-    ).known_variables()
-    assert {"cluster_name", "upgrade_to", "host_resolvers", "drills_allowed"} <= set(known)
-    assert "control_plane_invitation_ttl" in known, "a former name is said by its own warning"
-    groups, hosts = inventory()
-    for values in hosts.values():
-        values.update(dict.fromkeys(known))  # no value is a text
-    assert not [
-        mistake
-        for mistake in inventory_rules.inventory_mistakes(groups, hosts, types=known)
-        if mistake.startswith("variable ")
-    ]
 
 
 def test_settings_that_differ_between_hosts(inventory_rules: ModuleType) -> None:
@@ -304,15 +156,11 @@ def test_hosts_defined_twice(
     assert repeated.repeated_hosts(tmp_path) == expected
 
 
-def behind_balancer(balancers: tuple[str, ...] = ("lb1",), **shared: Any) -> tuple[Any, Any]:
-    found = {"cluster_endpoint_kind": "external", "cluster_external_address": "192.0.2.9", **shared}
-    groups, hosts = inventory(**found)
-    for values in hosts.values():
-        del values["cluster_virtual_address"]
-    groups["load_balancers"], groups["all"] = list(balancers), [*groups["all"], *balancers]
-    for i, name in enumerate(balancers):
-        hosts.setdefault(name, {"ansible_host": f"192.0.2.{9 + i}"})
-    return groups, hosts
+def test_a_compiled_inventory_program_is_not_read(repeated: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_bytes(b"\x7fELF\xff\xfe\n\xff\n\xff\n")
+    assert repeated.repeated_hosts(tmp_path / "hosts") == []
+    assert repeated.repeated_hosts(tmp_path) == []
+    assert repeated.repeated_hosts(tmp_path / "none") == []
 
 
 def test_a_balancer_outside_the_cluster_of_the_roles_or_of_the_user(
