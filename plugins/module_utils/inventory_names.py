@@ -136,6 +136,7 @@ def nearest(name: str, by_prefix: Mapping[str, Sequence[str]]) -> str:
     """
     prefix, _, rest = name.partition("_")
     alike = {each: SequenceMatcher(None, rest, each).ratio() for each in by_prefix[prefix]}
-    ends = [each for each in alike if len(rest) > 6 and each.endswith(f"_{rest}")]
+    short = prefix == "cluster" and len(rest) > 6  # others' parts of names are too common
+    ends = [each for each in alike if short and each.endswith(f"_{rest}")]
     best = max([each for each in alike if alike[each] >= ALIKE] or ends, key=alike.get, default="")  # type: ignore[arg-type]
     return f"{prefix}_{best}" if best else ""

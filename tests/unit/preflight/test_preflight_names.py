@@ -105,6 +105,8 @@ KNOWN = {
         ("cluster_owner", ""),
         ("cluster_contact", ""),
         ("worker_rack", ""),
+        ("drain_timeout_s", "drain_timeout"),
+        ("host_addresses", ""),
         ("other_labels", ""),
         ("cluster_name", ""),
     ],
