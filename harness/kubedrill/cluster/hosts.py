@@ -6,7 +6,6 @@ import contextlib
 import shlex
 import tempfile
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +13,7 @@ import paramiko
 import testinfra
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
+from kubedrill.cluster.ssh_command import CommandResult, collect, start
 from kubedrill.cluster.ssh_connect import HostUnreachable, connect, words
 from kubedrill.cluster.ssh_options import SshOptions
 
@@ -36,20 +36,6 @@ __all__ = ["CommandResult", "HostUnreachable", "Hosts", "command_line", "shorten
 
 _TIMED_OUT = (124, 137)
 """Exit codes of ``timeout``: asked to end, and killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """What a command on a node gave back."""
-
-    rc: int
-    stdout: str
-    stderr: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the command ended with 0."""
-        return self.rc == 0
 
 
 class Hosts:
@@ -126,7 +112,7 @@ class Hosts:
             result = self._exchange(node, line, seconds + GRACE_S, stdin)
         except TimeoutError as error:
             raise DeadlineExceeded(
-                f"{node.name} to run {shorten(argv)}", seconds, "ssh_command"
+                f"{node.name} to run {shorten(argv)}", seconds, "ssh_command", str(error)
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise HostUnreachable(
@@ -229,32 +215,23 @@ class Hosts:
                 self._replaced.append(self._clients.pop(node.name))
 
     def _exchange(self, node: Node, line: str, seconds: float, stdin: str) -> CommandResult:
-        channel = self._channel(node)
+        client, channel = self._channel(node)
+        channel.settimeout(seconds)
         try:
-            channel.settimeout(seconds)
-            channel.exec_command(line)
-            if stdin:
-                channel.sendall(stdin.encode())
-            channel.shutdown_write()
-            stderr: list[bytes] = []
-            reader = threading.Thread(target=_drain, args=(channel, stderr), daemon=True)
-            reader.start()
-            stdout = channel.makefile("rb").read()
-            reader.join(seconds)
-            if not channel.status_event.wait(seconds):
-                raise TimeoutError
-            code = channel.recv_exit_status()
-            transport = channel.get_transport()
-            if code < 0 and not (transport and transport.is_active()):
-                raise paramiko.SSHException("it was closed before the command ended")
-            return CommandResult(
-                code, stdout.decode(errors="replace"), b"".join(stderr).decode(errors="replace")
-            )
+            start(channel, line, stdin, seconds)
+        except TimeoutError:
+            self._replace(node, client)  # not closed here: that may wait for the server too
+            raise
+        except BaseException:
+            channel.close()
+            raise
+        try:
+            return collect(channel, seconds)
         finally:
             channel.close()
 
-    def _channel(self, node: Node) -> paramiko.Channel:
-        """Open a channel.
+    def _channel(self, node: Node) -> tuple[paramiko.SSHClient, paramiko.Channel]:
+        """Open a channel; returns the connection too.
 
         A connection that died since its last use is replaced once, before anything ran.
         """
@@ -262,7 +239,7 @@ class Hosts:
         for fresh in (False, True):
             client, reused = self._client(node)
             try:
-                return _session(client, min(seconds, REUSED_S) if reused else seconds)
+                return client, _session(client, min(seconds, REUSED_S) if reused else seconds)
             except (paramiko.SSHException, EOFError, OSError) as error:
                 self._replace(node, client)
                 if fresh or not reused:
@@ -303,12 +280,6 @@ def _session(client: paramiko.SSHClient, seconds: float) -> paramiko.Channel:
     if transport is None:
         raise paramiko.SSHException("not connected")
     return transport.open_session(timeout=seconds)
-
-
-def _drain(channel: paramiko.Channel, into: list[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        while data := channel.recv_stderr(65536):
-            into.append(data)
 
 
 def shorten(argv: Sequence[str] | str) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class _Door(paramiko.ServerInterface):
     """Lets one key in and runs what it asks for."""
 
-    def __init__(self, allowed: paramiko.PKey) -> None:
-        self.allowed = allowed
+    def __init__(self, allowed: paramiko.PKey, answering: threading.Event) -> None:
+        self.allowed, self.answering = allowed, answering
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002
         return paramiko.OPEN_SUCCEEDED
@@ -33,6 +33,7 @@ class _Door(paramiko.ServerInterface):
         return paramiko.AUTH_SUCCESSFUL if welcome else paramiko.AUTH_FAILED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self.answering.wait()
         threading.Thread(target=_execute, args=(channel, command.decode()), daemon=True).start()
         return True
 
@@ -48,7 +49,10 @@ def _execute(channel: paramiko.Channel, command: str) -> None:
 
 
 class SshServer:
-    """Listens on a free port of 127.0.0.1; ``sessions`` counts connections."""
+    """Listens on a free port of 127.0.0.1; ``sessions`` counts connections.
+
+    While ``answering`` is cleared, a request to run a command gets no reply.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.host_key = paramiko.RSAKey.generate(2048)
@@ -61,6 +65,8 @@ class SshServer:
         self.known_hosts = directory / "known_hosts"
         self.trust(self.host_key)
         self.sessions = 0
+        self.answering = threading.Event()
+        self.answering.set()
         self.transports: list[paramiko.Transport] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -80,7 +86,8 @@ class SshServer:
                 # With an event the handshake goes on beside: a client that hung up must not keep
                 # the next one waiting.
                 with contextlib.suppress(paramiko.SSHException, EOFError):
-                    transport.start_server(event=threading.Event(), server=_Door(self.allowed))
+                    door = _Door(self.allowed, self.answering)
+                    transport.start_server(event=threading.Event(), server=door)
 
     def drop(self) -> None:
         """Cut all connections, as a power cut would."""

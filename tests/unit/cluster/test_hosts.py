@@ -138,6 +138,20 @@ def test_a_command_that_takes_too_long_is_ended_on_the_node(hosts: Hosts, tmp_pa
     assert not mark.exists()
 
 
+def test_a_server_that_never_answers_the_request_to_run_a_command(
+    hosts: Hosts, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts_module, "GRACE_S", 0.1)
+    server.answering.clear()
+    try:
+        with pytest.raises(DeadlineExceeded, match=r"waited 0.3 s .*; its SSH server did not"):
+            hosts.read("a", ["true"], 0.3)
+    finally:
+        server.answering.set()
+    monkeypatch.undo()
+    assert hosts.read("a", ["echo", "back"]).stdout == "back\n"
+
+
 def test_check_names_host_command_and_words(hosts: Hosts) -> None:
     with pytest.raises(StepFailed, match=r"a: .*ended with 2, expected 0: no such thing"):
         hosts.read("a", "echo no such thing >&2; exit 2")
