@@ -9,17 +9,25 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.base.project import COLLECTIONS_PATH, PLAYBOOKS, ROOT, state_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 READ_TIMEOUT_S = 120
 """Seconds for one Ansible start; about 1 s on an idle machine, more where dynamic inventories ask a
 cloud."""
 
 READ_PREFIXES = ("ansible_", "cluster_", "power_", "drills_", "kubedrill_")
-"""Variables that the harness reads; templates in any other are left alone."""
+"""Variables that the harness reads; templates and vaulted values in any other are left alone."""
+
+VAULTED = "__ansible_vault"
+"""The only key of what ``ansible-inventory`` lists for a vaulted value."""
+
+_UNDECRYPTABLE = re.compile(r'Attempt to use undecryptable variable: ([^\n"]+)')
 
 
 def ansible_program(name: str) -> str:
@@ -43,7 +51,9 @@ def ansible_environment() -> dict[str, str]:
 
 
 def read_inventory(path: Path) -> dict[str, Any]:
-    """Return what ``ansible-inventory --list`` prints, the templates in wanted variables resolved.
+    """Return what ``ansible-inventory --list`` prints, with plain values of the variables read.
+
+    Templates are resolved, and vaulted values decrypted; ``_meta.vaulted`` names the latter.
 
     Raises:
         ConfigErrors: Ansible refused the inventory; carries its own words.
@@ -51,16 +61,35 @@ def read_inventory(path: Path) -> dict[str, Any]:
     argv = [ansible_program("ansible-inventory"), "-i", str(path), *_playbook_dir(), "--list"]
     listing: dict[str, Any] = json.loads(_run(path, argv))
     hostvars: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
-    templated = {
-        host: sorted(
-            name for name, value in values.items() if _is_read(name) and holds_template(value)
-        )
+    vaulted = _select(hostvars, is_vaulted)
+    resolvable = _select(hostvars, lambda value: holds_template(value) or is_vaulted(value))
+    if resolvable:
+        _merge(path, hostvars, _resolve(path, resolvable, vaulted))
+    if vaulted:
+        listing["_meta"]["vaulted"] = sorted({name for names in vaulted.values() for name in names})
+    return listing
+
+
+def _select(
+    hostvars: dict[str, dict[str, Any]], matches: Callable[[Any], bool]
+) -> dict[str, list[str]]:
+    """Names of the variables read whose values match, for each host that has some."""
+    selected = {
+        host: sorted(name for name, value in values.items() if _is_read(name) and matches(value))
         for host, values in hostvars.items()
     }
-    templated = {host: names for host, names in templated.items() if names}
-    if templated:
-        _merge(path, hostvars, _resolve(path, templated))
-    return listing
+    return {host: names for host, names in selected.items() if names}
+
+
+def is_vaulted(value: Any) -> bool:
+    """Whether a value, or a value in it, is encrypted by Ansible Vault.
+
+    >>> is_vaulted([{"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256 …"}]), is_vaulted("plain")
+    (True, False)
+    """
+    if isinstance(value, dict):
+        return VAULTED in value or any(is_vaulted(item) for item in value.values())
+    return isinstance(value, list) and any(is_vaulted(item) for item in value)
 
 
 def holds_template(value: Any) -> bool:
@@ -87,8 +116,10 @@ def _playbook_dir() -> list[str]:
     return ["--playbook-dir", str(PLAYBOOKS)]
 
 
-def _resolve(path: Path, templated: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
-    """Let Ansible evaluate the templates of all hosts in one call that writes a private file."""
+def _resolve(
+    path: Path, resolvable: dict[str, list[str]], vaulted: dict[str, list[str]]
+) -> dict[str, dict[str, Any]]:
+    """Let Ansible evaluate the values of all hosts in one call that writes a private file."""
     with tempfile.TemporaryDirectory(prefix="kubedrill-vars-") as directory:
         out = Path(directory) / "vars.json"
         rows = ", ".join(
@@ -98,7 +129,7 @@ def _resolve(path: Path, templated: dict[str, list[str]]) -> dict[str, dict[str,
                 for n in names
             )
             + "}"
-            for host, names in templated.items()
+            for host, names in resolvable.items()
         )
         module_args = json.dumps(
             {
@@ -108,7 +139,8 @@ def _resolve(path: Path, templated: dict[str, list[str]]) -> dict[str, dict[str,
             }
         )
         argv = [ansible_program("ansible"), "localhost", "-i", str(path), *_playbook_dir()]
-        _run(path, [*argv, "-c", "local", "-m", "ansible.builtin.copy", "-a", module_args])
+        argv += ["-c", "local", "-m", "ansible.builtin.copy", "-a", module_args]
+        _run(path, argv, lambda output: _vault_mistakes(output, vaulted))
         resolved: dict[str, dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))
         return resolved
 
@@ -131,7 +163,22 @@ def _merge(
         raise ConfigErrors(str(path), mistakes)
 
 
-def _run(path: Path, argv: list[str]) -> str:
+def _vault_mistakes(output: str, vaulted: dict[str, list[str]]) -> list[str]:
+    """Name the vaulted values, where Ansible could not decrypt one."""
+    refusal = _UNDECRYPTABLE.search(output)
+    if refusal is None:
+        return []
+    where = [f"{host}: {', '.join(names)}" for host, names in vaulted.items()]
+    remedy = "name the file of the vault's password in ANSIBLE_VAULT_PASSWORD_FILE"
+    return [
+        f"{item} cannot be decrypted: {refusal[1].strip().rstrip('.')}; {remedy}"
+        for item in where or ["a vaulted variable that another one uses"]
+    ]
+
+
+def _run(
+    path: Path, argv: list[str], explain: Callable[[str], list[str]] = lambda _output: []
+) -> str:
     try:
         done = subprocess.run(
             argv,
@@ -152,6 +199,8 @@ def _run(path: Path, argv: list[str]) -> str:
             str(path), [f"{argv[0]} did not end within {READ_TIMEOUT_S} s"]
         ) from error
     problems = _refusals(done.stderr)
+    if done.returncode != 0 and not problems:
+        problems = explain(done.stderr + done.stdout)
     if done.returncode != 0 or problems:
         raise ConfigErrors(str(path), problems or [_last_line(done.stderr or done.stdout)])
     return done.stdout

@@ -16,6 +16,12 @@ from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.model import Node
 from kubedrill.cluster.ansible_vars import read_inventory
 from kubedrill.cluster.endpoint import ADDRESSES, BALANCERS, EXTERNAL, endpoint_mistakes, kind_of
+from kubedrill.cluster.inventory_values import (
+    cluster_name_mistakes,
+    drills_allowed_mistakes,
+    host_mistakes,
+    read_boolean,
+)
 
 GROUPS = {"control_planes": "control_plane", "workers": "worker"}
 """Group of the inventory → role of a :class:`~kubedrill.base.model.Node`."""
@@ -38,6 +44,7 @@ class Inventory:
     ``vars`` holds the variables that all nodes have in common (``cluster_*``, ``drills_allowed``);
     what differs by node is in :attr:`Node.host_vars`. Neither is shown by ``repr``: they may hold
     passwords. ``load_balancers`` are hosts outside the cluster, one at most; they are no nodes.
+    ``vaulted`` names the variables that Ansible Vault held, whose values are plain here.
     """
 
     path: Path
@@ -45,6 +52,7 @@ class Inventory:
     nodes: tuple[Node, ...]
     vars: dict[str, Any] = field(repr=False)
     load_balancers: tuple[Node, ...] = ()
+    vaulted: frozenset[str] = frozenset()
 
     @staticmethod
     def load(path: str | Path) -> Inventory:
@@ -120,7 +128,7 @@ class Inventory:
     @property
     def drills_allowed(self) -> bool:
         """Whether the owner of the cluster allowed drills on it."""
-        return self.vars.get("drills_allowed") is True
+        return read_boolean(self.vars.get("drills_allowed")) is True
 
     def node(self, name: str) -> Node:
         """Return a node, or a load balancer, by name.
@@ -164,14 +172,18 @@ def build_inventory(path: Path, listing: dict[str, Any]) -> Inventory:
         for host_vars in [hostvars.get(name, {})]
     )
     shared = _shared([node.host_vars for node in nodes])
+    cluster = str(shared.get("cluster_name", path.stem))
     mistakes = [
+        *cluster_name_mistakes(cluster),
+        *(mistake for machine in (*nodes, *balancers) for mistake in host_mistakes(machine)),
         *_group_mistakes(listing, roles),
         *_node_mistakes(nodes),
         *_shared_mistakes(nodes, balancers, shared),
     ]
     if mistakes:
         raise ConfigErrors(str(path), mistakes)
-    return Inventory(path, str(shared.get("cluster_name", path.stem)), nodes, shared, balancers)
+    vaulted = frozenset(listing.get("_meta", {}).get("vaulted", ()))
+    return Inventory(path, cluster, nodes, shared, balancers, vaulted)
 
 
 def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
@@ -265,6 +277,7 @@ def _shared_mistakes(
             problem = "differs between hosts" if some else "is not set"
             if some or name != "cluster_endpoint_kind":
                 mistakes.append(f"{name} {problem}; set it once, in group_vars/cluster.yml")
+    mistakes += drills_allowed_mistakes(nodes)
     mistakes += endpoint_mistakes(nodes, balancers, shared)
     port = shared.get("cluster_api_port", DEFAULT_API_PORT)
     if not str(port).isdigit() or not 0 < int(port) < 65536:

@@ -19,7 +19,7 @@ import paramiko
 import yaml
 
 from kubedrill.base.errors import ConfigErrors, UsageError
-from kubedrill.cluster.ansible_vars import holds_template
+from kubedrill.cluster.ansible_vars import holds_template, is_vaulted
 from kubedrill.cluster.kubeconfig import write_private
 from kubedrill.cluster.ssh_connect import words
 from kubedrill.cluster.ssh_options import SshOptions
@@ -40,7 +40,6 @@ _OF_THIS_HOST = re.compile(
 )
 """Names of variables that mean something on this host only; the files' own places are written
 instead."""
-_VAULT = "__ansible_vault"
 _SSH = (
     f"-o UserKnownHostsFile={MOUNT / KNOWN_HOSTS} -o StrictHostKeyChecking=yes -o "
     f"IdentitiesOnly=yes"
@@ -195,7 +194,9 @@ class _Packing:
             name for name in variables.keys() - portable.keys() if name.startswith("power_")
         }
         vaulted = sorted(
-            name for name, value in portable.items() if isinstance(value, dict) and _VAULT in value
+            name
+            for name, value in portable.items()
+            if is_vaulted(value) or name in self._inventory.vaulted
         )
         templates = sorted(name for name, value in portable.items() if _mentions_this_host(value))
         self.mistakes += [

@@ -1,7 +1,9 @@
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.cluster.inventory import Inventory, build_inventory
@@ -51,10 +53,70 @@ def test_nodes_roles_and_shared_values() -> None:
     assert result.drills_allowed is False
 
 
-def test_drills_are_allowed_by_a_true_boolean_only() -> None:
-    for value, allowed in ((True, True), ("no", False), ("true", False), (1, False)):
-        data = listing(["a"], [], {"a": {"drills_allowed": value}})
-        assert build_inventory(Path("x"), data).drills_allowed is allowed
+@pytest.mark.parametrize("value", [True, "true", "True", "yes", "1", 1])
+def test_drills_are_allowed_by_what_means_true(value: object) -> None:
+    """An INI inventory has texts only."""
+    data = listing(["a"], [], {"a": {"drills_allowed": value}})
+    assert build_inventory(Path("x"), data).drills_allowed is True
+
+
+@pytest.mark.parametrize("value", [False, "false", "no", "0", 0, "", None])
+def test_drills_are_not_allowed_by_anything_else(value: object) -> None:
+    data = listing(["a"], [], {"a": {"drills_allowed": value}})
+    assert build_inventory(Path("x"), data).drills_allowed is False
+
+
+def test_a_permission_that_is_neither_true_nor_false_is_refused() -> None:
+    data = listing(["a"], ["w"], {"a": {"drills_allowed": "maybe"}, "w": {"drills_allowed": [1]}})
+    assert mistakes(data) == [
+        "drills_allowed is 'maybe'; expected true or false",
+        "drills_allowed is [1]; expected true or false",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "w\n  ProxyCommand touch /tmp/x",
+        "../../etc/cron.d/w",
+        "a/b",
+        "w..1",
+        "-oProxyCommand=x",
+        ".w",
+    ],
+)
+def test_a_host_name_that_is_a_path_or_an_option_is_refused(name: str) -> None:
+    (mistake,) = mistakes(listing(["a"], [name]))
+    assert mistake.startswith(f"host name {name!r}: expected letters, digits")
+
+
+def test_names_and_addresses_that_cannot_be_are_listed_together() -> None:
+    data = listing(
+        ["a"],
+        ["b/../c", "w"],
+        {"w": {"ansible_host": "10.0.0.7\nProxyCommand x", "ansible_user": "me\x07"}},
+    )
+    for values in data["_meta"]["hostvars"].values():
+        values["cluster_name"] = "../lab"
+    result = "\n".join(mistakes(data))
+    assert "the cluster's name is '../lab'" in result
+    assert "host name 'b/../c': expected" in result
+    assert "'w': ansible_host is '10.0.0.7\\nProxyCommand x', which has a line break" in result
+    assert "'w': ansible_user is 'me\\x07'" in result
+
+
+@pytest.mark.parametrize("name", ["cp1", "cp1.lab.example.com", "node_1", "10.0.0.5"])
+def test_usual_host_names_are_fine(name: str) -> None:
+    assert build_inventory(Path("x"), listing([name], [])).node(name).is_control_plane
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [({"__ansible_vault": "x"}, "a mapping"), (["ipmitool"], "a list"), (" ", "empty")],
+)
+def test_a_power_command_that_is_no_text_is_refused(command: object, kind: str) -> None:
+    data = listing(["a"], [], {"a": {"power_off": command, "power_on": "on"}})
+    assert mistakes(data) == [f"a: power_off is {kind}; expected a shell command as text"]
 
 
 def test_an_unknown_host_lists_the_known_ones() -> None:
@@ -151,6 +213,48 @@ def test_ansible_reads_it_and_resolves_templates(tmp_path: Path) -> None:
     assert result.endpoint_address == "10.0.0.10"
     assert result.node("w").address == "10.0.0.2"
     assert result.node("a").host_vars["ansible_ssh_private_key_file"] == f"{tmp_path}/a.key"
+
+
+@pytest.fixture
+def vaulted(tmp_path: Path) -> Path:
+    """An inventory with two vaulted values; the password is "pw"."""
+    vault = VaultLib([("default", VaultSecret(b"pw"))])
+
+    def encrypted(text: str) -> str:
+        return "!vault |\n" + textwrap.indent(vault.encrypt(text).decode(), " " * 12)
+
+    (tmp_path / "hosts.yml").write_text(
+        "cluster:\n"
+        "  vars: {cluster_virtual_address: 10.0.0.10, cluster_kubernetes_version: 1.35.4}\n"
+        "  children:\n    workers: {}\n    control_planes:\n      hosts:\n        a:\n"
+        "          ansible_host: 10.0.0.1\n          power_on: bmc on\n"
+        f"          power_off: {encrypted('bmc off')}\n"
+        f"          ansible_ssh_pass: {encrypted('hunter2')}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "pw").write_text("pw\n", encoding="utf-8")
+    return tmp_path / "hosts.yml"
+
+
+def test_a_vaulted_value_is_decrypted(vaulted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(vaulted.with_name("pw")))
+    result = Inventory.load(vaulted)
+    assert result.node("a").host_vars["power_off"] == "bmc off"
+    assert result.node("a").host_vars["ansible_ssh_pass"] == "hunter2"
+    assert result.vaulted == {"power_off", "ansible_ssh_pass"}
+
+
+def test_a_vaulted_value_without_the_password_is_named(
+    vaulted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANSIBLE_VAULT_PASSWORD_FILE", raising=False)
+    with pytest.raises(ConfigErrors) as caught:
+        Inventory.load(vaulted)
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith("a: ansible_ssh_pass, power_off cannot be decrypted: ")
+    assert mistake.endswith(
+        "; name the file of the vault's password in ANSIBLE_VAULT_PASSWORD_FILE"
+    )
 
 
 def test_without_control_planes_the_group_is_told_and_no_template_of_ours(tmp_path: Path) -> None:

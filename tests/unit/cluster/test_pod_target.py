@@ -119,6 +119,14 @@ def test_every_mistake_is_told_at_once(keys: Path) -> None:
     assert "own points into the inventory's folder" in output
 
 
+def test_a_decrypted_value_does_not_come_along_either(keys: Path) -> None:
+    given = replace(
+        inventory(keys, ansible_ssh_pass="plain"), vaulted=frozenset({"ansible_ssh_pass"})
+    )
+    with pytest.raises(ConfigErrors, match="ansible_ssh_pass is in a vault"):
+        pod_target(given)
+
+
 def test_nobody_else_can_read_the_files_and_none_is_overwritten(keys: Path, tmp_path: Path) -> None:
     packed, folder = pod_target(inventory(keys)), tmp_path / "secret"
     packed.write(folder)
