@@ -137,15 +137,16 @@ class _Packing:
         lines = []
         for name, options in self._options.items():
             known = paramiko.HostKeys()
-            if options.known_hosts.exists():
-                known.load(str(options.known_hosts))
+            for file in options.known_hosts:
+                if file.exists():
+                    known.load(str(file))
             keys = known.lookup(options.key_name)
             host_keys = {} if keys is None else dict(keys)
             lines += [
                 f"{options.key_name} {kind} {key.get_base64()}" for kind, key in host_keys.items()
             ]
             if not host_keys:
-                where = f"{options.known_hosts} has no host key of {options.key_name}"
+                where = f"{options.known_hosts_text} has no host key of {options.key_name}"
                 self.mistakes.append(f"{name}: {where}; add it from a source that you trust")
         return "\n".join(dict.fromkeys(lines)) + "\n"
 

@@ -12,6 +12,8 @@ import paramiko
 from kubedrill.base.errors import ConfigErrors, StepFailed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kubedrill.base.model import Node
     from kubedrill.cluster.ssh_options import SshOptions
 
@@ -35,13 +37,14 @@ def connect(node: Node, options: SshOptions, seconds: float) -> paramiko.SSHClie
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     _load_known_hosts(client, options, node)
+    key = _private_key(node, options)
     try:
         client.connect(
             options.host,
             port=options.port,
             username=options.user,
             password=options.password,
-            pkey=_private_key(node, options),
+            pkey=key,
             sock=paramiko.ProxyCommand(_expanded(options)) if options.proxy_command else None,
             timeout=seconds,
             banner_timeout=seconds,
@@ -61,22 +64,38 @@ def _private_key(node: Node, options: SshOptions) -> paramiko.PKey | None:
     try:
         return paramiko.PKey.from_path(options.key_file)
     except (paramiko.SSHException, ValueError, TypeError, OSError) as error:
+        key = _agent_key(options.key_file)
+        if key is not None:
+            return key
         mistake = (
             f"{node.name}: its SSH key {options.key_file} cannot be used: {words(error)}; "
-            f"give an unlocked key"
+            f"give an unlocked key, or with {options.key_file}.pub beside it add it to the agent: "
+            f"ssh-add {options.key_file}"
         )
         raise ConfigErrors("the inventory", [mistake]) from error
 
 
+def _agent_key(key_file: Path) -> paramiko.PKey | None:
+    """The agent's key of a file with a passphrase, known by the public half beside it."""
+    try:
+        public = key_file.with_name(f"{key_file.name}.pub").read_text(encoding="utf-8").split()[1]
+        keys = paramiko.Agent().get_keys()
+    except (OSError, ValueError, IndexError, paramiko.SSHException):
+        return None
+    return next((key for key in keys if key.get_base64() == public), None)
+
+
 def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Node) -> None:
-    if not options.known_hosts.exists():
+    files = [file for file in options.known_hosts if file.exists()]
+    if not files:
         mistake = (
-            f"{node.name}: its host keys are unknown because {options.known_hosts} does not exist; "
-            f"add them "
+            f"{node.name}: its host keys are unknown because {options.known_hosts_text} does not "
+            "exist; add them "
             "(local nodes: 'vagrant up' writes them) and name the file in ansible_ssh_common_args"
         )
         raise ConfigErrors("the inventory", [mistake])
-    client.load_host_keys(str(options.known_hosts))
+    for file in files:
+        client.load_host_keys(str(file))
     if options.host_key_alias:
         keys = client.get_host_keys()
         for kind, key in (keys.lookup(options.host_key_alias) or {}).items():
@@ -88,10 +107,17 @@ def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Nod
 
 
 def _refusal(node: Node, options: SshOptions, error: Exception, seconds: float) -> str:
+    text = _reason(node, options, error, seconds)
+    if options.config_file in ("", "none", "/dev/null"):
+        return text
+    return f"{text} ({options.config_file}, named by -F, is not read: give what it sets with -o)"
+
+
+def _reason(node: Node, options: SshOptions, error: Exception, seconds: float) -> str:
     who = f"{node.name} ({options.user}@{options.host}:{options.port})"
     if isinstance(error, paramiko.BadHostKeyException):
         return (
-            f"{who} shows another host key than {options.known_hosts} has; was the node "
+            f"{who} shows another host key than {options.known_hosts_text} has; was the node "
             f"rebuilt? Update the file."
         )
     if isinstance(error, paramiko.AuthenticationException):
@@ -99,7 +125,7 @@ def _refusal(node: Node, options: SshOptions, error: Exception, seconds: float) 
         return f"{who} refused {key}; put its public half into the node's authorized_keys"
     if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
         return (
-            f"{who}: its host key is not in {options.known_hosts}; add it from a source that "
+            f"{who}: its host key is not in {options.known_hosts_text}; add it from a source that "
             f"you trust"
         )
     if str(error) in _SLOW:

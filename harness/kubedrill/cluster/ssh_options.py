@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.cluster.inventory_values import has_control_characters
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Node
@@ -25,9 +27,10 @@ class SshOptions:
     port: int
     user: str
     key_file: Path | None
-    known_hosts: Path
+    known_hosts: tuple[Path, ...]
     host_key_alias: str
     proxy_command: str | None
+    config_file: str = ""  # which is not read
     password: str | None = field(default=None, repr=False)
     become_password: str | None = field(default=None, repr=False)
 
@@ -64,12 +67,18 @@ class SshOptions:
                 or getpass.getuser()
             ),
             key_file=_key_file(node, options),
-            known_hosts=Path(options.get("userknownhostsfile") or DEFAULT_KNOWN_HOSTS).expanduser(),
+            known_hosts=_known_hosts(options.get("userknownhostsfile", "")),
             host_key_alias=options.get("hostkeyalias", ""),
             proxy_command=options.get("proxycommand"),
+            config_file=options.get("configfile", ""),
             password=_first(values, "ansible_ssh_pass", "ansible_ssh_password", "ansible_password"),
             become_password=_first(values, "ansible_become_pass", "ansible_become_password"),
         )
+
+    @property
+    def known_hosts_text(self) -> str:
+        """The files of known hosts, for messages."""
+        return " or ".join(map(str, self.known_hosts))
 
     @property
     def key_name(self) -> str:
@@ -88,7 +97,7 @@ class SshOptions:
             f"  HostName {self.host}",
             f"  Port {self.port}",
             f"  User {self.user}",
-            f'  UserKnownHostsFile "{self.known_hosts}"',
+            "  UserKnownHostsFile " + " ".join(f'"{file}"' for file in self.known_hosts),
             "  StrictHostKeyChecking yes",
             "  BatchMode yes",
             "  LogLevel ERROR",
@@ -100,6 +109,15 @@ class SshOptions:
         if self.proxy_command:
             lines.append(f"  ProxyCommand {self.proxy_command}")
         return "\n".join(lines) + "\n"
+
+
+def _known_hosts(value: str) -> tuple[Path, ...]:
+    """The files that ``UserKnownHostsFile`` names, which are separated by blanks."""
+    whole = Path(value.strip('"') or DEFAULT_KNOWN_HOSTS).expanduser()
+    if whole.exists():
+        return (whole,)
+    words = re.findall(r'"[^"]+"|\S+', value) or [str(whole)]
+    return tuple(Path(word.strip('"')).expanduser() for word in words)
 
 
 def _key_file(node: Node, options: dict[str, str]) -> Path | None:
@@ -120,18 +138,32 @@ def _first(values: dict[str, Any], *names: str) -> Any:
 
 
 def _ssh_arguments(node: Node) -> dict[str, str]:
-    """The ``-o Name=value`` options (and -i, -p, -l, -J) of the SSH arguments, in lower case."""
+    """The ``-o Name=value`` options (and -i, -p, -l, -J, -F) of the SSH arguments, lower case."""
     options: dict[str, str] = {}
     for name in _ARGS:
         words = shlex.split(str(node.host_vars.get(name) or ""))
         while words:
             _take(words, options)
+    mistakes = [
+        f"{node.name}: the SSH option {name} is {value!r}, which has a line break or another "
+        "control character; remove it"
+        for name, value in options.items()
+        if has_control_characters(value)
+    ]
+    if mistakes:
+        raise ConfigErrors("the inventory", mistakes)
     return options
 
 
 def _take(words: list[str], options: dict[str, str]) -> None:
     word = words.pop(0)
-    short = {"-i": "identityfile", "-p": "port", "-l": "user", "-J": "proxyjump"}
+    short = {
+        "-i": "identityfile",
+        "-p": "port",
+        "-l": "user",
+        "-J": "proxyjump",
+        "-F": "configfile",
+    }
     flag, rest = word[:2], word[2:]
     if flag != "-o" and flag not in short:
         return
@@ -144,4 +176,6 @@ def _take(words: list[str], options: dict[str, str]) -> None:
         options.setdefault(short[flag], value)
         return
     key, _, text = value.replace("=", " ", 1).partition(" ")
-    options.setdefault(key.lower(), text.strip().strip('"'))
+    text = text.strip()
+    several = key.lower() == "userknownhostsfile"  # each may have quotes of its own
+    options.setdefault(key.lower(), text if several else text.strip('"'))

@@ -2,6 +2,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import paramiko
@@ -177,6 +178,58 @@ def test_a_key_that_the_node_does_not_know(server: Any, tmp_path: Path) -> None:
     with (
         Hosts(wrong, SETTINGS) as hosts,
         pytest.raises(HostUnreachable, match=r"refused .*other.key"),
+    ):
+        hosts.read("a", ["true"])
+
+
+@pytest.fixture
+def locked(server: Any, tmp_path: Path) -> Path:
+    """The key that the server knows, with a passphrase, and its public half beside it."""
+    server.trust(server.host_key)
+    file = tmp_path / "locked"
+    server.allowed.write_private_key_file(str(file), password="correct horse")
+    public = f"{server.allowed.get_name()} {server.allowed.get_base64()} me@here\n"
+    file.with_name("locked.pub").write_text(public, encoding="utf-8")
+    return file
+
+
+def test_a_key_with_a_passphrase_is_taken_from_the_agent(
+    server: Any, locked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = (paramiko.RSAKey.generate(1024), server.allowed)
+    monkeypatch.setattr(paramiko, "Agent", lambda: SimpleNamespace(get_keys=lambda: keys))
+    with Hosts(inventory(server, ansible_ssh_private_key_file=str(locked)), SETTINGS) as hosts:
+        assert hosts.read("a", ["echo", "in"]).stdout == "in\n"
+
+
+def test_a_key_with_a_passphrase_that_no_agent_has(
+    server: Any, locked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with (
+        Hosts(inventory(server, ansible_ssh_private_key_file=str(locked)), SETTINGS) as hosts,
+        pytest.raises(ConfigErrors, match=f"give an unlocked key, or .*ssh-add {locked}"),
+    ):
+        hosts.read("a", ["true"])
+
+
+def test_the_keys_of_two_known_hosts_files_count(server: Any, tmp_path: Path) -> None:
+    server.trust(server.host_key)
+    (tmp_path / "first").write_text("", encoding="utf-8")
+    files = f"{tmp_path / 'first'} {server.known_hosts}"
+    both = inventory(server, ansible_ssh_common_args=f"-o 'UserKnownHostsFile={files}'")
+    with Hosts(both, SETTINGS) as hosts:
+        assert hosts.reachable("a")
+
+
+def test_a_configuration_that_is_not_read_is_named_when_the_node_is_out_of_reach(
+    server: Any,
+) -> None:
+    arguments = f"-F /etc/lab.conf -o UserKnownHostsFile={server.known_hosts}"
+    lost = inventory(server, ansible_port=1, ansible_ssh_common_args=arguments)
+    with (
+        Hosts(lost, SETTINGS) as hosts,
+        pytest.raises(HostUnreachable, match=r"/etc/lab.conf, named by -F, is not read"),
     ):
         hosts.read("a", ["true"])
 

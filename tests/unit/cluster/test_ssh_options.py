@@ -29,7 +29,24 @@ def test_ansible_s_variables_are_understood(tmp_path: Path) -> None:
     ],
 )
 def test_options_in_ssh_arguments_are_found_however_they_are_written(arguments: str) -> None:
-    assert options(ansible_ssh_common_args=arguments).known_hosts == Path("/k/h")
+    assert options(ansible_ssh_common_args=arguments).known_hosts == (Path("/k/h"),)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['-o "UserKnownHostsFile=/k/h /k/i"', """-o 'UserKnownHostsFile "/k/h" "/k/i"'"""],
+)
+def test_several_files_of_known_hosts(arguments: str) -> None:
+    result = options(ansible_ssh_common_args=arguments)
+    assert result.known_hosts == (Path("/k/h"), Path("/k/i"))
+    assert 'UserKnownHostsFile "/k/h" "/k/i"\n' in result.config_block("a")
+
+
+def test_one_file_of_known_hosts_whose_path_has_a_blank(tmp_path: Path) -> None:
+    file = tmp_path / "known hosts"
+    file.touch()
+    for value in (f"UserKnownHostsFile={file}", f'UserKnownHostsFile="{file}"'):
+        assert options(ansible_ssh_common_args=f"-o '{value}'").known_hosts == (file,)
 
 
 def test_the_first_of_two_options_counts_as_with_ssh() -> None:
@@ -55,6 +72,10 @@ def test_passwords_are_not_shown() -> None:
     [
         ({"ansible_ssh_private_key_file": "/absent/key"}, "its SSH key /absent/key does not exist"),
         ({"ansible_ssh_common_args": "-J jump"}, "use -o ProxyCommand='ssh -W %h:%p jump'"),
+        (
+            {"ansible_ssh_common_args": "-o 'HostKeyAlias=a\nProxyCommand x'"},
+            "a: the SSH option hostkeyalias is 'a",
+        ),
         ({"ansible_ssh_common_args": "-o"}, "ends with '-o'; give it a value"),
     ],
 )
