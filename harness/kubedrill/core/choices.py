@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.faults.drain import explain_unmanaged, warn_of_local_data
 
 if TYPE_CHECKING:
     import random
@@ -24,6 +25,33 @@ def workers_with_app(ctx: DrillContext) -> list[str]:
     pods = ctx.cluster.api.pods(ctx.app.namespace, ctx.app.selector)
     workers = {node.name for node in ctx.cluster.inventory.workers}
     return sorted({pod.spec.node_name for pod in pods} & workers)
+
+
+def drainable(ctx: DrillContext, names: list[str]) -> list[str]:
+    """Those of the nodes that have no pod without a controller, which a drain would delete."""
+    refusals = _drain_refusals(ctx, names)
+    return [name for name in names if not refusals[name]]
+
+
+def explain_undrainable(ctx: DrillContext, names: list[str]) -> str | None:
+    """Return why none of the nodes may be drained; None where one may, or there is none at all."""
+    refusals = [reason for reason in _drain_refusals(ctx, names).values() if reason]
+    return "; ".join(refusals) if refusals and len(refusals) == len(names) else None
+
+
+def _drain_refusals(ctx: DrillContext, names: list[str]) -> dict[str, str | None]:
+    pods = ctx.cluster.api.pods()
+    return {
+        name: explain_unmanaged(name, [pod for pod in pods if pod.spec.node_name == name])
+        for name in names
+    }
+
+
+def warn_of_drain(ctx: DrillContext, node: str) -> None:
+    """In a dry run, name the pods that lose local data by a drain, which names them itself."""
+    if ctx.dry_run:
+        for warning in warn_of_local_data(ctx.cluster.api.pods(node=node)):
+            ctx.cluster.note(node, warning)
 
 
 def app_workers(ctx: DrillContext) -> list[str]:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.config.limits import Limits
-from kubedrill.core.choices import explain_missing_worker, pick
+from kubedrill.core.choices import (
+    drainable,
+    explain_missing_worker,
+    explain_undrainable,
+    pick,
+    warn_of_drain,
+)
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.limits import planned_work
 from kubedrill.faults import Drain
@@ -29,13 +35,14 @@ class DrainBlocked(Drill):
     """Try to drain a worker that may not be drained."""
 
     def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs another node for the pods that may move."""
-        return explain_missing_worker(ctx)
+        """Needs another node for the pods that may move, and a controller for each of them."""
+        return explain_missing_worker(ctx) or explain_undrainable(ctx, _workers(ctx))
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
-        workers = [node.name for node in ctx.cluster.inventory.workers]
-        return (pick(ctx.rng, workers, "worker"),)
+        node = pick(ctx.rng, drainable(ctx, _workers(ctx)), "worker")
+        warn_of_drain(ctx, node)
+        return (node,)
 
     def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail."""
@@ -72,6 +79,10 @@ class DrainBlocked(Drill):
         with ctx.step(node, "remove the planted workload"):
             api.remove_namespace(NAMESPACE)
         ctx.undos.drop(what)
+
+
+def _workers(ctx: DrillContext) -> list[str]:
+    return [node.name for node in ctx.cluster.inventory.workers]
 
 
 def _drain(ctx: DrillContext) -> str:

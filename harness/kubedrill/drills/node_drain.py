@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from kubedrill.cluster.objects import selects
 from kubedrill.config.limits import Limits
-from kubedrill.core.choices import explain_missing_worker, pick, workers_with_app
+from kubedrill.core.choices import (
+    drainable,
+    explain_missing_worker,
+    explain_undrainable,
+    pick,
+    warn_of_drain,
+    workers_with_app,
+)
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.limits import planned_work
 from kubedrill.core.node_loss import CALM_S
@@ -22,12 +29,15 @@ class NodeDrain(Drill):
     """Drain a worker."""
 
     def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs another node that takes the pods."""
-        return explain_missing_worker(ctx)
+        """Needs another node that takes the pods, and a controller for each of them."""
+        return explain_missing_worker(ctx) or explain_undrainable(ctx, workers_with_app(ctx))
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the worker."""
-        return (pick(ctx.rng, workers_with_app(ctx), "worker with pods of the app"),)
+        workers = drainable(ctx, workers_with_app(ctx))
+        node = pick(ctx.rng, workers, "worker with pods of the app")
+        warn_of_drain(ctx, node)
+        return (node,)
 
     def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
         """Nothing may fail."""

@@ -100,22 +100,25 @@ class Drain:
     name: str = "drain"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Say why the drain cannot be done: only one node would be left to take the pods."""
+        """Say why the drain cannot be done.
+
+        No other node would take the pods, or one of them has no controller.
+        """
         others = [
             n
             for n in cluster.api.nodes()
             if n.metadata.name != self.subject and not n.spec.unschedulable
         ]
-        return (
-            None if others else f"no schedulable node but {self.subject} is left to take its pods"
-        )
+        if not others:
+            return f"no schedulable node but {self.subject} is left to take its pods"
+        return explain_unmanaged(self.subject, cluster.api.pods(node=self.subject))
 
     def inject(self, cluster: Cluster) -> None:
         """Arm the undo, cordon, evict.
 
         Raises:
-            StepFailed: the drain was blocked; names each pod and its PodDisruptionBudget. The node
-                is uncordoned again.
+            StepFailed: the drain was blocked; names each pod and its PodDisruptionBudget, or those
+                without a controller. The node is not cordoned, or uncordoned again.
         """
         blockers = drain_node(cluster, self.subject, self.seconds, self.setting)
         if blockers:
@@ -151,7 +154,16 @@ def drain_node(cluster: Cluster, node: str, seconds: float, setting: str) -> lis
 
     The node stays cordoned: the caller heals. Pods of DaemonSets, mirror pods and finished pods are
     left alone, as kubectl drain does. HTTP 429 means "later": it is asked again until the deadline.
+
+    Raises:
+        StepFailed: a pod has no controller; the node was not cordoned.
     """
+    pods = cluster.api.pods(node=node)
+    refusal = explain_unmanaged(node, pods)
+    if refusal:
+        raise StepFailed(refusal)
+    for warning in warn_of_local_data(pods):
+        cluster.note(node, warning)
     _undo_timer(cluster, node).arm(seconds + cluster.settings.timeouts.recovery)
     cluster.api.cordon(node)
     cluster.note(node, "cordoned")
@@ -186,14 +198,45 @@ def drain_node(cluster: Cluster, node: str, seconds: float, setting: str) -> lis
     return []
 
 
+def explain_unmanaged(node: str, pods: Iterable[Any]) -> str | None:
+    """Return why these pods forbid a drain of their node, as ``kubectl drain`` without --force.
+
+    None where each has a controller, which makes it again elsewhere.
+    """
+    names = [
+        _name(pod)
+        for pod in pods
+        if must_leave(pod) and not _controllers(pod) and pod.metadata.deletion_timestamp is None
+    ]
+    if not names:
+        return None
+    return (
+        f"a drain of {node} would delete for good what has no controller: pod {', '.join(names)}; "
+        "delete it, or give it a controller such as a Deployment"
+    )
+
+
+def warn_of_local_data(pods: Iterable[Any]) -> list[str]:
+    """Name the pods whose local data a drain deletes."""
+    names = [
+        _name(pod)
+        for pod in pods
+        if must_leave(pod) and any(v.empty_dir is not None for v in pod.spec.volumes or [])
+    ]
+    return [f"a drain deletes the local data (emptyDir) of {', '.join(names)}"] if names else []
+
+
+def _controllers(pod: Any) -> list[str]:
+    return [owner.kind for owner in pod.metadata.owner_references or [] if owner.controller]
+
+
 def must_leave(pod: Any) -> bool:
     """Whether a drain has to evict a pod.
 
     Not one of a DaemonSet, not a static one's mirror, not one that has ended.
     """
-    owners = [owner.kind for owner in pod.metadata.owner_references or [] if owner.controller]
     mirror = _MIRROR in (pod.metadata.annotations or {})
-    return "DaemonSet" not in owners and not mirror and pod.status.phase not in _FINISHED
+    return "DaemonSet" not in _controllers(pod) and not mirror and pod.status.phase not in _FINISHED
 
 
 def _evict(cluster: Cluster, pods: list[Any]) -> dict[str, str]:

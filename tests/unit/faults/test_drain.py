@@ -18,6 +18,7 @@ def pod(
     phase: str = "Running",
     mirror: bool = False,
     ending: bool = False,
+    scratch: bool = False,
 ) -> Any:
     owners = [SimpleNamespace(kind=owner, controller=True)] if owner else []
     annotations = {"kubernetes.io/config.mirror": "x"} if mirror else None
@@ -29,8 +30,11 @@ def pod(
         deletion_timestamp="now" if ending else None,
         uid=name,
     )
+    volumes = [SimpleNamespace(empty_dir={})] if scratch else None
     return SimpleNamespace(
-        metadata=meta, status=SimpleNamespace(phase=phase), spec=SimpleNamespace(node_name="w1")
+        metadata=meta,
+        status=SimpleNamespace(phase=phase),
+        spec=SimpleNamespace(node_name="w1", volumes=volumes),
     )
 
 
@@ -42,7 +46,15 @@ class Cordoned:
 
     def __init__(self, pods: Any, answers: Any = None) -> None:
         self.pod_list, self.answers, self.cordoned = pods, answers or {}, []
-        self.commands = []
+        self.commands: list[Any] = []
+
+    def nodes(self) -> Any:
+        return [
+            SimpleNamespace(
+                metadata=SimpleNamespace(name=name), spec=SimpleNamespace(unschedulable=None)
+            )
+            for name in ("w1", "w2")
+        ]
 
     def pods(self, node: Any) -> Any:
         assert node == "w1"
@@ -74,11 +86,14 @@ class Cordoned:
         self.commands.append((len(self.cordoned), argv))
 
 
-def context(cluster: Any) -> Any:
+def context(cluster: Any, notes: list[str] | None = None) -> Any:
     inventory = SimpleNamespace(name="test", control_planes=(SimpleNamespace(name="cp1"),))
-    return Cluster(
-        inventory, Settings(), cluster, cluster, None, None, lambda _subject, _text: None
-    )
+
+    def note(subject: str, text: str) -> None:
+        if notes is not None:
+            notes.append(f"{subject}: {text}")
+
+    return Cluster(inventory, Settings(), cluster, cluster, None, None, note)
 
 
 BLOCKED = Eviction("blocked", "PodDisruptionBudget shop/web (allows 0 now): Cannot evict pod")
@@ -133,3 +148,33 @@ def test_heal_disarms_and_may_be_called_twice() -> None:
     fault.heal(ctx)
     assert cluster.cordoned == [True, False]
     assert cluster.commands[-1][1] == ["systemctl", "stop", "kubedrill-undo-w1.timer"]
+
+
+def test_a_pod_without_a_controller_is_named_and_nothing_is_touched() -> None:
+    cluster = Cordoned([pod("web"), pod("netshoot", owner="")])
+    fault, ctx = Drain("w1", 5), context(cluster)
+    assert "pod shop/netshoot; delete it, or give it a controller" in str(fault.available(ctx))
+    with pytest.raises(StepFailed, match="what has no controller: pod shop/netshoot"):
+        fault.inject(ctx)
+    assert len(cluster.pod_list) == 2
+    assert cluster.cordoned == cluster.commands == []
+
+
+def test_pods_without_a_controller_that_stay_or_go_anyway_forbid_nothing() -> None:
+    cluster = Cordoned(
+        [
+            pod("mirror", owner="", mirror=True),
+            pod("done", owner="", phase="Succeeded"),
+            pod("going", owner="", ending=True),
+        ]
+    )
+    assert Drain("w1", 5).available(context(cluster)) is None
+
+
+def test_local_data_is_named_before_the_cordon() -> None:
+    cluster, notes = Cordoned([pod("cache", scratch=True), pod("web")]), list[str]()
+    assert drain_node(context(cluster, notes), "w1", 30, "evict") == []
+    assert notes[:2] == [
+        "w1: a drain deletes the local data (emptyDir) of shop/cache",
+        "w1: cordoned",
+    ]
