@@ -47,6 +47,9 @@ class DrillContext:
     guard: Callable[[Fault], AbstractContextManager[object]] = (
         nullcontext  # entered before a fault; raises Unsafe
     )
+    checkpoint: Callable[[], None] = (
+        lambda: None  # called before steps and in waits for probes; raises Unsafe to end the drill
+    )
 
     def limits(self, drill: Drill) -> Limits:
         """What a drill may cost: its limits, as far as the configuration does not change them."""
@@ -71,6 +74,7 @@ class DrillContext:
     @contextmanager
     def step(self, subject: str, name: str, lane: str = "step", **data: Any) -> Iterator[None]:
         """Put what runs inside on the timeline, closed whatever happens."""
+        self.checkpoint()
         start = time.monotonic_ns()
         self.writer.span(Span(lane, subject, name, start, None, data))
         self.progress.step(subject, name)
@@ -86,6 +90,7 @@ class DrillContext:
         The undo is on the stack before the fault is injected.
         """
         what = f"{fault.name} of {fault.subject}"
+        self.checkpoint()
         with self.guard(fault):
             self.undos.add(what, lambda: fault.heal(self.cluster))
             with self.step(fault.subject, fault.name, lane="fault"):
@@ -113,11 +118,14 @@ class DrillContext:
         Returns since when they have, on the record's clock (ns).
 
         Raises:
-            StepFailed: they did not within ``seconds``; the record has what they saw meanwhile.
+            DeadlineExceeded: they did not within ``seconds``; the record has what they saw
+                meanwhile.
+            Unsafe: the drill must end.
         """
         since: list[int] = []
 
         def answering() -> bool | Waiting:
+            self.checkpoint()
             if not self.succeeding(probes):
                 since.clear()
                 return Waiting(f"{probes}: some requests fail")

@@ -83,7 +83,7 @@ class _DrillRun:
     def __init__(self, run: RunContext, drill: Drill, writer: RecordWriter) -> None:
         self.run, self.drill, self.writer = run, drill, writer
         self.cluster = replace(run.cluster, note=self._note)
-        self.begun = False
+        self.begun, self.healing = False, False
         self.undos = Undos()
         self.failed: KubedrillError | ApiException | None = None
         self.kubernetes = (
@@ -113,13 +113,15 @@ class _DrillRun:
         None where it is not healthy, which the record then says.
 
         Raises:
-            Unsafe: it could not be looked at, or the app could not be deployed.
+            Unsafe: it could not be looked at, another run may drill it too, or the app could not be
+                deployed.
         """
         problems = find_unfit(self.cluster)
         if problems:
             self._abort(problems)
             return None
         try:
+            self.run.lease.require()
             self.kubernetes = self.cluster.api.version.get_code().git_version.removeprefix("v")
             self.run.progress.step(self.run.app.name, "deploy the app")
             self.run.app.deploy()
@@ -190,6 +192,7 @@ class _DrillRun:
         except (KubedrillError, ApiException) as error:
             self.failed = error
         finally:
+            self.healing = True
             with self.run.stop.shield():
                 self._heal()
         with context.step("cluster", "recover: until it is healthy again"):
@@ -202,6 +205,11 @@ class _DrillRun:
             context.wait_answering(
                 "*", for_s=probes.cooldown_s, seconds=timeouts.steady, setting="steady"
             )
+
+    def _checkpoint(self) -> None:
+        """End the drill where another run took the cluster over; what heals is not ended."""
+        if not self.healing:
+            self.run.lease.raise_if_lost()
 
     def _heal(self) -> None:
         if not len(self.undos):
@@ -324,6 +332,7 @@ class _DrillRun:
             undos=self.undos,
             succeeding=succeeding,
             guard=guard,
+            checkpoint=self._checkpoint,
         )
 
 

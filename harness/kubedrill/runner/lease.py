@@ -12,11 +12,8 @@ seconds at most; on the host where it died, not at all.
 from __future__ import annotations
 
 import contextlib
-import getpass
-import os
-import socket
+import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kubernetes.client import ApiException
@@ -25,15 +22,20 @@ from kubedrill.base.errors import DeadlineExceeded, StepFailed, Unsafe
 from kubedrill.base.waits import Repeating, wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.kubeconfig import ADMIN_CONF
+from kubedrill.runner.lease_holder import (
+    LEASE_S,
+    describe_process,
+    holder,
+    is_free,
+    is_held,
+    is_mine,
+    process_identity,
+)
 
 if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
 
 NAMESPACE, NAME = "kube-system", "kubedrill"
-
-LEASE_S = 60
-"""Seconds after its last renewal that a Lease counts as held: three renewals that each wait for
-their deadline (timeouts.api_call, 10 s) in vain."""
 
 RENEW_S = 10.0
 """Seconds between renewals."""
@@ -42,16 +44,14 @@ WATCH_S = 30.0
 """Seconds that an expired Lease is watched before it is taken over: a renewal, its deadline, and
 the next one."""
 
-_STARTED = "kubedrill.io/process-started"
-_PROCESS = "kubedrill.io/process"
-_PLACE = "kubedrill.io/place"
 _CONFLICT, _MISSING = 409, 404
 
 
 class ClusterLease(Repeating):
     """Held while it is entered, once the API answers.
 
-    ``lost`` says who took it over meanwhile, "" while nobody did.
+    ``lost`` says who took it over meanwhile, "" while nobody did. What failed is tried again every
+    ``renew_s`` seconds.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ClusterLease(Repeating):
     ) -> None:
         super().__init__([self._keep], renew_s, patience_s=renew_s)
         self._leases, self._cluster, self._watch_s = api.coordination, cluster, watch_s
-        self._acquired = _stamp()
+        self._acquired, self._taking = _stamp(), threading.Lock()
         self.lost, self.held = "", False
 
     def __enter__(self) -> Self:
@@ -79,13 +79,7 @@ class ClusterLease(Repeating):
             Unsafe: another run holds it, or took it over.
             StepFailed: the API refuses it.
         """
-        if self.lost:
-            raise Unsafe(
-                f"the cluster {self._cluster} was taken over by {self.lost} while the API was "
-                "away; stopped"
-            )
-        if self.held:
-            return
+        self.raise_if_lost()
         try:
             self.take()
         except ApiUnavailable:
@@ -96,18 +90,51 @@ class ClusterLease(Repeating):
             )
             raise StepFailed(f"{refused}; it needs the rights of {ADMIN_CONF}") from error
 
+    def require(self) -> None:
+        """Make sure, before anything is touched, that this run is the holder.
+
+        Raises:
+            Unsafe: it is not, also where the API does not answer.
+            StepFailed: the API refuses it.
+        """
+        self.ensure()
+        if not self.held:
+            raise Unsafe(
+                f"the lease {NAMESPACE}/{NAME} could not be taken, because the API did not answer; "
+                "without it another run may drill the cluster too. Try again"
+            )
+
+    def raise_if_lost(self) -> None:
+        """End what is under way where another run took the cluster over.
+
+        Raises:
+            Unsafe: it did; names it.
+        """
+        if self.lost:
+            raise Unsafe(
+                f"the cluster {self._cluster} was taken over by {self.lost} while the API was "
+                "away; stopped"
+            )
+
     def take(self) -> None:
-        """Become the holder.
+        """Become the holder, where this run is not.
 
         Raises:
             Unsafe: another run holds it; names it and since when.
             ApiUnavailable: the API does not answer.
         """
+        with self._taking:
+            if not self.held:
+                self._take()
+
+    def _take(self) -> None:
         lease = self.read()
         if lease is not None and is_held(lease):
             raise Unsafe(self._refusal(lease))
-        if lease is not None and holder(lease) and not holder_is_gone(lease):
+        if lease is not None and not is_free(lease):
             self._watch(lease)
+        if self.ended:
+            return
         try:
             if lease is None:
                 self._leases.create_namespaced_lease(NAMESPACE, self._body())
@@ -130,7 +157,7 @@ class ClusterLease(Repeating):
             lease = self.read()
             if lease is None:  # a restored snapshot of etcd may be older than this run
                 self._leases.create_namespaced_lease(NAMESPACE, self._body())
-            elif is_mine(lease) or not holder(lease):
+            elif is_free(lease):
                 self._leases.replace_namespaced_lease(
                     NAME, NAMESPACE, self._body(lease.metadata.resource_version)
                 )
@@ -150,6 +177,9 @@ class ClusterLease(Repeating):
             self.end()
         elif self.held:
             self.renew()
+        else:
+            with contextlib.suppress(Unsafe, ApiUnavailable, ApiException):
+                self.take()
 
     def read(self) -> Any | None:
         """Return the Lease as it is; None where there is none."""
@@ -200,11 +230,15 @@ class ClusterLease(Repeating):
         )
 
     def _body(self, resource_version: str | None = None) -> dict[str, Any]:
-        metadata: dict[str, Any] = {"name": NAME, "namespace": NAMESPACE, "annotations": _me()}
+        metadata: dict[str, Any] = {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "annotations": describe_process(),
+        }
         if resource_version:
             metadata["resourceVersion"] = resource_version
         spec = {
-            "holderIdentity": _identity(),
+            "holderIdentity": process_identity(),
             "leaseDurationSeconds": LEASE_S,
             "acquireTime": self._acquired,
             "renewTime": _stamp(),
@@ -217,11 +251,6 @@ class ClusterLease(Repeating):
         }
 
 
-def holder(lease: Any) -> str:
-    """Who holds a Lease; "" for nobody."""
-    return str(lease.spec.holder_identity or "")
-
-
 def held_by(api: ClusterApi) -> list[str]:
     """Say which run drills the cluster now, as a problem; [] for none. Touches nothing."""
     lease = ClusterLease(api, "").read()
@@ -230,62 +259,6 @@ def held_by(api: ClusterApi) -> list[str]:
         if lease and is_held(lease)
         else []
     )
-
-
-def is_mine(lease: Any) -> bool:
-    """Whether this very process wrote it."""
-    return dict(lease.metadata.annotations or {}) == _me()
-
-
-def is_held(lease: Any) -> bool:
-    """Whether somebody else holds it, by this host's clock, who has not died on this host."""
-    spec = lease.spec
-    if not holder(lease) or is_mine(lease) or spec.renew_time is None or holder_is_gone(lease):
-        return False
-    return bool(
-        datetime.now(UTC)
-        < spec.renew_time + timedelta(seconds=spec.lease_duration_seconds or LEASE_S)
-    )
-
-
-def holder_is_gone(lease: Any) -> bool:
-    """Whether its holder was a process of this host, since its last boot, that is gone."""
-    notes = lease.metadata.annotations or {}
-    if notes.get(_PLACE) != _place():
-        return False
-    return bool(_started(notes.get(_PROCESS, "")) != notes.get(_STARTED, "nothing"))
-
-
-def _me() -> dict[str, str]:
-    process = str(os.getpid())
-    return {_PLACE: _place(), _PROCESS: process, _STARTED: _started(process)}
-
-
-def _started(process: str) -> str:
-    """When a process of this host started, in clock ticks since boot (proc(5), field 22).
-
-    "" when there is none.
-
-    Not the time of day, which is computed from a clock that may be set meanwhile.
-    """
-    try:
-        stat = Path("/proc", process, "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
-
-
-def _place() -> str:
-    """This boot of this host, and the space that its process numbers are of.
-
-    A container has its own.
-    """
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-
-
-def _identity() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})"
 
 
 def _stamp() -> str:

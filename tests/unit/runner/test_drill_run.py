@@ -14,6 +14,7 @@ import pytest
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Leaves, OutageLimit, Record, VerdictKind
+from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.context import Cluster
 from kubedrill.config import Settings
 from kubedrill.core import recovery
@@ -22,6 +23,7 @@ from kubedrill.faults import PowerCut
 from kubedrill.record import read_record
 from kubedrill.runner import drill_run
 from kubedrill.runner.drill_run import RunContext
+from kubedrill.runner.lease import ClusterLease
 from kubedrill.runner.replay import RecordedChoice, Replay
 from kubedrill.runner.signals import Stop, stop_on_signals
 from kubedrill.verdict import judge
@@ -113,7 +115,9 @@ def bench(tmp_path: Path, stop: Stop | None = None, **timeouts: float) -> Any:
         endpoints=lambda: where,
         deployed=deployed,
     )
-    lease: Any = SimpleNamespace(lost="")
+    no_api: Any = SimpleNamespace(coordination=None)
+    lease = ClusterLease(no_api, "test")
+    lease.held = True
     return RunContext(cluster, app, Silent(), stop or Stop(), 1, tmp_path, lease)
 
 
@@ -332,6 +336,49 @@ def test_a_cluster_that_another_run_took_over_meanwhile_proves_nothing(
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.INCONCLUSIVE
     assert "nobody else drilled the cluster" in verdict.reason
+
+
+@pytest.mark.parametrize("how", ["step", "fault", "wait"])
+def test_a_drill_that_loses_the_lease_is_undone_and_aborted_with_the_holder(
+    tmp_path: Path, problems: list[str], how: str
+) -> None:
+    at = bench(tmp_path)
+    undone: list[str] = []
+
+    def run(ctx: Any) -> None:
+        ctx.undos.add("cordon", lambda: undone.append("cordon" + "!" * len(problems)))
+        at.lease.lost = "eve@far (process 7)"
+        if how == "step":
+            with ctx.step("w1", "go on"):
+                raise AssertionError
+        elif how == "fault":
+            with ctx.fault(Noop("w1")):
+                raise AssertionError
+        ctx.wait_answering("*", for_s=0, seconds=60, setting="steady")
+        raise AssertionError
+
+    drill_run.run_drill(at, Drill(run))
+    found, verdict = record(tmp_path), judge(record(tmp_path))
+    assert undone == ["cordon"]
+    assert checks(found)["healthy after"] is True
+    assert (found.ended, verdict.verdict) == ("aborted", VerdictKind.ABORTED)
+    assert "taken over by eve@far (process 7)" in verdict.reason
+    assert [span for span in found.spans if span.lane == "fault"] == []
+
+
+def test_nothing_is_deployed_without_the_lease(tmp_path: Path, problems: list[str]) -> None:
+    at = bench(tmp_path)
+
+    def read(*_: Any) -> None:
+        raise ApiUnavailable("no answer" + "!" * len(problems))
+
+    leases: Any = SimpleNamespace(read_namespaced_lease=read)
+    at = replace(at, lease=ClusterLease(SimpleNamespace(coordination=leases), "test"))
+    drill_run.run_drill(at, Drill(None))
+    assert at.app.deployed == []
+    verdict = judge(record(tmp_path))
+    assert verdict.verdict is VerdictKind.ABORTED
+    assert "the lease kube-system/kubedrill could not be taken" in verdict.reason
 
 
 class NodeFault(Noop):

@@ -11,9 +11,10 @@ import pytest
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import StepFailed, Unsafe
+from kubedrill.base.waits import wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
-from kubedrill.runner import lease
 from kubedrill.runner.lease import ClusterLease
+from kubedrill.runner.lease_holder import describe_process, process_started
 
 
 class Leases:
@@ -122,7 +123,7 @@ def test_a_holder_that_died_on_this_host_blocks_nobody() -> None:
     done = subprocess.Popen([sys.executable, "-c", "pass"])
     done.wait()
     leases = Leases()
-    place = lease._me()["kubedrill.io/place"]
+    place = describe_process()["kubedrill.io/place"]
     started = {"kubedrill.io/process-started": "1"}
     leases.another(
         ago_s=1, **{"kubedrill.io/place": place, "kubedrill.io/process": str(done.pid), **started}
@@ -137,9 +138,9 @@ def test_another_living_process_of_this_host_is_refused() -> None:
     living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=pipe)
     leases = Leases()
     said = {
-        "kubedrill.io/place": lease._me()["kubedrill.io/place"],
+        "kubedrill.io/place": describe_process()["kubedrill.io/place"],
         "kubedrill.io/process": str(living.pid),
-        "kubedrill.io/process-started": lease._started(str(living.pid)),
+        "kubedrill.io/process-started": process_started(str(living.pid)),
     }
     leases.another(ago_s=1, **said)
     with pytest.raises(Unsafe):
@@ -204,6 +205,68 @@ def test_an_api_that_is_down_at_the_start_is_asked_again_before_anything_is_touc
         mine.renew()
         with pytest.raises(Unsafe, match="taken over by eve@far"):
             mine.ensure()
+
+
+def test_it_is_taken_by_itself_as_soon_as_the_api_answers() -> None:
+    leases = Leases()
+    leases.down = True
+    api: Any = SimpleNamespace(coordination=leases)
+    with ClusterLease(api, "test", renew_s=0.02) as mine:
+        leases.down = False
+        wait_for("the lease", lambda: mine.held or None, seconds=30, setting="api_up", poll_s=0.02)
+        assert leases.body is not None
+    assert leases.body is None
+
+
+def test_another_s_that_is_found_when_the_api_answers_is_left_alone_and_refused() -> None:
+    leases = Leases()
+    leases.down = True
+    with make(leases) as mine:
+        leases.down = False
+        leases.another()
+        mine._keep()
+        assert not mine.held
+        with pytest.raises(Unsafe, match="eve@far"):
+            mine.require()
+    assert leases.body is not None
+    assert leases.body["spec"]["holderIdentity"] == "eve@far (process 7)"
+
+
+def test_nothing_is_drilled_without_it() -> None:
+    leases = Leases()
+    leases.down = True
+    with make(leases) as mine:
+        with pytest.raises(Unsafe, match="kube-system/kubedrill could not be taken"):
+            mine.require()
+        leases.down = False
+        mine.require()
+        assert mine.held
+
+
+def test_a_call_that_took_it_but_broke_off_needs_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    leases = Leases()
+    create = leases.create_namespaced_lease
+
+    def break_off(namespace: str, body: dict[str, Any]) -> None:
+        create(namespace, body)
+        raise ApiUnavailable("the connection broke")
+
+    monkeypatch.setattr(leases, "create_namespaced_lease", break_off)
+    with make(leases, watch_s=3600) as mine:
+        assert not mine.held
+        mine.ensure()
+        assert mine.held
+
+
+def test_a_restored_snapshot_with_that_of_a_process_that_died_here_gets_it_again() -> None:
+    leases = Leases()
+    with make(leases) as mine:
+        dead = {**describe_process(), "kubedrill.io/process-started": "1"}
+        leases.another(**dead)
+        mine.renew()
+        assert mine.lost == ""
+        assert leases.body is not None
+        assert str(os.getpid()) in leases.body["spec"]["holderIdentity"]
 
 
 def test_an_api_that_refuses_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
