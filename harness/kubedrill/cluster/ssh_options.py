@@ -100,6 +100,7 @@ class SshOptions:
             "  UserKnownHostsFile " + " ".join(f'"{file}"' for file in self.known_hosts),
             "  StrictHostKeyChecking yes",
             "  BatchMode yes",
+            "  ServerAliveInterval 15",  # a node that is gone ends a command after three of them
             "  LogLevel ERROR",
         ]
         if self.key_file:

@@ -61,6 +61,10 @@ def test_host_key_checking_is_never_turned_off() -> None:
     assert "StrictHostKeyChecking yes" in result.config_block("a")
 
 
+def test_openssh_notices_a_node_that_is_gone() -> None:
+    assert "ServerAliveInterval 15\n" in options().config_block("a")
+
+
 def test_passwords_are_not_shown() -> None:
     result = options(ansible_password="hunter2")
     assert result.password == "hunter2"
