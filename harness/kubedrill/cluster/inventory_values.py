@@ -18,7 +18,8 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CLUSTER = re.compile(r"\w[\w .@+-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _POWER = ("power_off", "power_on", "power_pause", "power_resume")
-_REACHED = ("ansible_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user")
+_REACHED = ("ansible_host", "ansible_user", "ansible_ssh_user")
+_PORTS = ("ansible_port", "ansible_ssh_port")
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1", "y", "t"), True),
     **dict.fromkeys(("false", "no", "off", "0", "n", "f", ""), False),
@@ -71,6 +72,10 @@ def host_mistakes(node: Node) -> Iterator[str]:
                 f"{node.name!r}: {name} is {values[name]!r}, which has a line break or another "
                 "control character; remove it"
             )
+    for name in _PORTS:
+        port = str(values.get(name) or 22)
+        if not (port.isdecimal() and 0 < int(port) < 65536):
+            yield f"{node.name!r}: {name} is {values[name]!r}; expected a TCP port, 1 to 65535"
     for name in _POWER:
         command = values.get(name, "true")
         if not isinstance(command, str) or not command.strip():

@@ -142,7 +142,12 @@ def _ssh_arguments(node: Node) -> dict[str, str]:
     """The ``-o Name=value`` options (and -i, -p, -l, -J, -F) of the SSH arguments, lower case."""
     options: dict[str, str] = {}
     for name in _ARGS:
-        words = shlex.split(str(node.host_vars.get(name) or ""))
+        text = str(node.host_vars.get(name) or "")
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            mistake = f"{node.name}: {name} is {text!r}: {error}; close its quotes"
+            raise ConfigErrors("the inventory", [mistake]) from error
         while words:
             _take(words, options)
     mistakes = [

@@ -94,7 +94,10 @@ def test_names_and_addresses_that_cannot_be_are_listed_together() -> None:
     data = listing(
         ["a"],
         ["b/../c", "w"],
-        {"w": {"ansible_host": "10.0.0.7\nProxyCommand x", "ansible_user": "me\x07"}},
+        {
+            "a": {"ansible_port": "ssh"},
+            "w": {"ansible_host": "10.0.0.7\nProxyCommand x", "ansible_user": "me\x07"},
+        },
     )
     for values in data["_meta"]["hostvars"].values():
         values["cluster_name"] = "../lab"
@@ -102,6 +105,7 @@ def test_names_and_addresses_that_cannot_be_are_listed_together() -> None:
     assert "the cluster's name is '../lab'" in result
     assert "host name 'b/../c': expected" in result
     assert "'w': ansible_host is '10.0.0.7\\nProxyCommand x', which has a line break" in result
+    assert "'a': ansible_port is 'ssh'; expected a TCP port" in result
     assert "'w': ansible_user is 'me\\x07'" in result
 
 

@@ -80,6 +80,7 @@ def test_passwords_are_not_shown() -> None:
             {"ansible_ssh_common_args": "-o 'HostKeyAlias=a\nProxyCommand x'"},
             "a: the SSH option hostkeyalias is 'a",
         ),
+        ({"ansible_ssh_args": "-o 'Port 22"}, "No closing quotation; close its quotes"),
         ({"ansible_ssh_common_args": "-o"}, "ends with '-o'; give it a value"),
     ],
 )
