@@ -19,7 +19,7 @@ from kubedrill.base.project import state_folder
 from kubedrill.drills import ALL
 from kubedrill.nightly.clusters import take_away
 from kubedrill.nightly.inventory import free_network, write_inventory
-from kubedrill.nightly.parts import KUBEDRILL, Ended, run_part
+from kubedrill.nightly.parts import KUBEDRILL, Ended, describe_end, run_part
 from kubedrill.nightly.runs import finish_runs, found_in, runs_of, verdict_of
 from kubedrill.nightly.state import (
     CellState,
@@ -146,6 +146,13 @@ class CellRun:
         why = "; ".join(reason for _, reason in verdicts if reason)
         if ended.result == "time limit":
             part.verdict, why = VerdictKind.ABORTED, f"{part.reason}{'; ' if why else ''}{why}"
+        elif new and ended.code != part.verdict.exit_code:
+            contradiction = (
+                f"its process {describe_end(ended.code)}, though its runs came to "
+                f"{part.verdict.value}, which is exit code {part.verdict.exit_code}"
+            )
+            part.verdict = VerdictKind.worst([part.verdict, VerdictKind.INCONCLUSIVE])
+            why = "; ".join(filter(None, (contradiction, why)))
         part.reason = why
         self.state.runs = [folder.name for folder in self._runs()]
         self.bench.store.save()
@@ -169,9 +176,13 @@ class CellRun:
         )
         part = self.state.parts[-1]
         actual = found_in(self.bench.store.folder / part.log)
-        if actual is not None and ended.result != "time limit":
+        if ended.result != "time limit" and ended.code is not None and ended.code < 0:
+            part.reason = f"its process {describe_end(ended.code)}"
+        if ended.result == "time limit" or ended.code is None or ended.code < 0:
+            part.verdict = VerdictKind.INCONCLUSIVE
+        elif actual is not None:
             part.result, part.reason = "ok", actual
-            self.bench.store.save()
+        self.bench.store.save()
 
     def _part(self, name: str, kind: str, arguments: list[str]) -> Ended:
         self.check_disk()
@@ -226,7 +237,7 @@ class CellRun:
             decided = [
                 part
                 for part in self.state.parts
-                if part.reason and not part.name.startswith("readiness")
+                if part.reason and (part.verdict or not part.name.startswith("readiness"))
             ]
             reasons = [f"{part.name}: {part.reason}" for part in decided]
             self.state.reason = "; ".join(reasons) or "every drill passed"
@@ -266,8 +277,8 @@ class CellRun:
         log = self.folder / f"down.{self.state.attempt}.log"
         ended, left = self._take_away(log)
         part.ended, part.log = _now(), str(log.relative_to(self.bench.store.folder))
-        part.seconds, part.result = (
-            (round(ended.seconds, 1), ended.result) if ended else (0.0, "ok")
+        part.seconds, part.result, part.code = (
+            (round(ended.seconds, 1), ended.result, ended.code) if ended else (0.0, "ok", None)
         )
         part.reason = f"not taken away: {left}" if left else ""
         self.state.left, self.state.cluster_kept = left, False

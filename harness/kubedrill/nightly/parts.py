@@ -85,6 +85,22 @@ def run_part(argv: Sequence[str], log: Path, *, mark: str, limit_s: float, heal_
     return Ended(result, code, time.monotonic() - started, last_words(log))
 
 
+def describe_end(code: int | None) -> str:
+    """How a process ended, by its status.
+
+    >>> describe_end(1), describe_end(-9), describe_end(None)
+    ('ended with exit code 1', 'was killed by SIGKILL', 'did not end')
+    """
+    if code is None:
+        return "did not end"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
 def _python_path() -> str:
     """A checkout first, wherever the part is run; an installed kubedrill is found as it is."""
     checkout = str(PATH_ENTRY) if IN_CHECKOUT else ""

@@ -3,13 +3,16 @@
 A cluster is a file, a drill copies a real record and its verdict.
 
 ``told.json`` in the working folder says what goes wrong: {"hang": ["drill cluster-upgrade"],
-"fail": ["up"], "outage": ["drill cluster-upgrade"]}. Where it hangs it says so in a file, and goes
+"fail": ["up"], "outage": ["drill cluster-upgrade"], "killed": ["drill app-rollout"],
+"ends_with_7": ["drill app-rollout"]}; the last two happen when all is done. Where it hangs it says
+so in a file, and goes
 on hanging until it is killed. Only the standard library, because it is started dozens of times.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
@@ -59,6 +62,14 @@ def drill(names: list[str], cluster: str, config: Path) -> int:
     return int(verdict["exit_code"])
 
 
+def end(what: str, code: int) -> int:
+    """End as is right, unless told to be killed or to end with another code."""
+    if matches(what, "killed"):
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 7 if matches(what, "ends_with_7") else code
+
+
 def main() -> int:
     verb, *rest = sys.argv[1:]
     inventory = Path(rest[rest.index("--inventory") + 1])
@@ -83,11 +94,11 @@ def main() -> int:
             "found": "allows no disruption",
         }
         sys.stdout.write(json.dumps({"verdict": "blocked", "findings": [finding]}, indent=2))
-        return 1
+        return end(verb, 1)
     if verb == "drill":
-        return drill(
-            rest[: rest.index("--inventory")], name, Path(rest[rest.index("--config") + 1])
-        )
+        names = rest[: rest.index("--inventory")]
+        code = drill(names, name, Path(rest[rest.index("--config") + 1]))
+        return end(f"drill {names[0]}", code)
     return 0
 
 

@@ -117,6 +117,36 @@ def test_a_hanging_part_is_ended_and_recorded_and_the_cycle_goes_on(bed: Bed, ha
 
 
 @pytest.mark.parametrize(
+    ("happens", "part", "code", "words"),
+    [
+        ("killed", "drill app-rollout", -9, "was killed by SIGKILL, though its runs came to PASS"),
+        ("ends_with_7", "drill app-rollout", 7, "ended with exit code 7, though its runs came to"),
+        ("killed", "readiness", -9, "its process was killed by SIGKILL"),
+    ],
+)
+def test_a_part_whose_process_did_not_end_as_its_verdict_says_is_no_pass(
+    bed: Bed, happens: str, part: str, code: int, words: str
+) -> None:
+    bed.plan(ONE_CELL)
+    bed.tell(**{happens: [part]})
+    bed.run()
+    [cell] = bed.states()[-1].cells
+    assert cell.verdict is VerdictKind.INCONCLUSIVE
+    assert words in cell.reason
+    assert code in [each.code for each in cell.parts]
+    assert cell.parts[-1].name == "down"
+    assert cell.parts[-1].code == 0, "the status of every child is recorded"
+
+
+def test_another_exit_code_does_not_make_a_failure_milder(bed: Bed) -> None:
+    bed.plan(ONE_CELL)
+    bed.tell(outage=["drill cluster-upgrade"], killed=["drill cluster-upgrade"])
+    bed.run()
+    assert verdicts(bed) == [VerdictKind.FAIL]
+    assert "was killed by SIGKILL" in bed.states()[-1].cells[0].reason
+
+
+@pytest.mark.parametrize(
     "phase", ["up", "drill pod-killed", "drill cluster-upgrade", "drill app-rollout", "down"]
 )
 def test_killed_in_any_phase_it_is_continued_and_nothing_is_left(bed: Bed, phase: str) -> None:
