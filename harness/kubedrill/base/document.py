@@ -193,6 +193,9 @@ class DrillEntry(_Part):
     host_lateness_ms: Lateness = Field(
         description="of those that the harness host fired; others run on the nodes"
     )
+    record_sha256: str = Field(
+        default="", description="seal of the record that was judged; empty: not sealed"
+    )
 
     @property
     def began(self) -> datetime:
@@ -212,6 +215,7 @@ class DrillEntry(_Part):
             update={
                 **dict.fromkeys(("targets", "outages", "probes", "findings", "attributed"), ()),
                 "title": "",
+                "record_sha256": "",
                 "seed": 0,
                 "app": self.app or UNKNOWN,
                 "predicted": tuple(each.model_copy(update=numbers) for each in self.predicted),
@@ -223,10 +227,15 @@ class DrillEntry(_Part):
 
 
 class NotRun(_Part):
-    """A drill that could not be run on this cluster."""
+    """A drill that the run was asked for, and of which there is no verdict."""
 
     name: Name
     reason: str
+    missing: bool = Field(
+        default=False,
+        description="true: its record is missing or cannot be used; false: it could not be run on "
+        "this cluster",
+    )
 
 
 def _each_once(missed: tuple[NotRun, ...]) -> tuple[NotRun, ...]:
@@ -247,6 +256,9 @@ class RunDocument(_Part):
     exit_code: Literal[0, 1, 3, 4]
     drills: tuple[DrillEntry, ...]
     not_run: Annotated[tuple[NotRun, ...], AfterValidator(_each_once)]
+    interrupted: bool = Field(
+        default=False, description="the run was stopped before its end, which is ABORTED"
+    )
 
     @property
     def started(self) -> str:

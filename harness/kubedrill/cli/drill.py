@@ -25,15 +25,16 @@ from kubedrill.config import DEFAULT_FILE, Settings, load_settings
 from kubedrill.drills import ALL, STANDARD, find_drills
 from kubedrill.drills.game_day import GAME_DAY, lasting, require_known
 from kubedrill.record import read_run
-from kubedrill.report import write_report
+from kubedrill.report import rebuild_report
 from kubedrill.runner.dry_run import plan_run
 from kubedrill.runner.permission import require_permission
 from kubedrill.runner.replay import Replay, match_game_day, plan_replay
 from kubedrill.runner.run import RunResult, new_seed, run_drills
-from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
+    from collections.abc import Iterable, Mapping
+
+    from kubedrill.base.model import DrillVerdict, OutageLimit
     from kubedrill.runner.dry_run import DrillPlan, DryRun
 
 
@@ -169,27 +170,36 @@ def _run(  # noqa: PLR0913 - each is named by the caller
 @config_option
 @click.pass_context
 def report(context: click.Context, run: str, config: Path | None) -> None:
-    """Judge the records of a run again and rebuild its report, offline.
+    """Judge the records of a run again, rebuild its report, offline, and end with its verdict.
 
     RUN is a folder, or a name below reports/.
     """
     directory = find_run(run, load_settings(config))
-    records = read_run(directory)
-    verdicts = [judge(record) for record in records]
-    write_report(directory, records, verdicts)
+    result = rebuild_report(directory)
     console = Console(stderr=True)
+    print_verdicts(console, result.verdicts, result.not_run, result.missing)
+    click.echo(directory / "index.html")
+    context.exit(result.verdict.exit_code)
+
+
+def print_verdicts(
+    console: Console,
+    verdicts: Iterable[DrillVerdict],
+    not_run: Mapping[str, str],
+    missing: Mapping[str, str],
+) -> None:
+    """Print a line for each drill that the run was asked for."""
     for verdict in verdicts:
         console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
-    click.echo(directory / "index.html")
-    context.exit(0)
+    for name, reason in not_run.items():
+        console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
+    for name, reason in missing.items():
+        console.print(verdict_line(VerdictKind.INCONCLUSIVE, name, reason), soft_wrap=True)
 
 
 def print_result(console: Console, result: RunResult, inventory: Path) -> None:
     """Print the verdicts and how to replay the run."""
-    for verdict in result.verdicts:
-        console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
-    for name, reason in result.not_run.items():
-        console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
+    print_verdicts(console, result.verdicts, result.not_run, result.missing)
     again = f"kubedrill replay {result.directory.name} --inventory {inventory}"
     console.print(
         f"{result.verdict.value}; to repeat it: {again}",

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from kubedrill.base import before
 from kubedrill.base.document import SCHEMA, ProbeEntry, RunDocument, header_facts
 from kubedrill.base.errors import ConfigErrors, UsageError
-from kubedrill.base.model import CheckId, Leaves
+from kubedrill.base.model import CheckId, Leaves, VerdictKind
+from kubedrill.base.plan import PLAN_FILE, read_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,8 @@ def read_document(directory: Path) -> RunDocument:
 
     Raises:
         UsageError: there is no verdict, or it is not kubedrill's; says what to do. A verdict of
-            before 0.2 needs the run's records as well.
+            before 0.2 needs the run's records as well. Or it leaves out drills that the run's plan
+            asks for.
         ConfigErrors: values are missing or impossible; all are listed.
     """
     data = _load(directory / "verdict.json")
@@ -38,9 +40,32 @@ def read_document(directory: Path) -> RunDocument:
             f"Make it again: kubedrill report {directory.name}"
         ) from error
     try:
-        return RunDocument.model_validate(data)
+        document = RunDocument.model_validate(data)
     except ValidationError as error:
         raise ConfigErrors(str(directory), [mistake(item) for item in error.errors()]) from error
+    _require_planned(directory, document)
+    return document
+
+
+def _require_planned(directory: Path, document: RunDocument) -> None:
+    """Refuse a verdict that says nothing of what the run was asked for."""
+    plan = read_plan(directory)
+    if plan is None:
+        return
+    listed = {drill.name for drill in document.drills} | {each.name for each in document.not_run}
+    missing = [name for name in plan.drills if name not in listed]
+    proven = [drill.verdict for drill in document.drills]
+    proven += [VerdictKind.INCONCLUSIVE for _ in document.not_run]
+    if missing or VerdictKind.worst([*proven, document.verdict]) is not document.verdict:
+        actual = (
+            f"nothing of {', '.join(missing)}, which {PLAN_FILE} asks for"
+            if missing
+            else f"the verdict {document.verdict.value}, which is better than its drills'"
+        )
+        raise UsageError(
+            f"{directory / 'verdict.json'}: found {actual}; expected a verdict on every drill of "
+            f"the run. Make it again: kubedrill report {directory.name}"
+        )
 
 
 def mistake(item: ErrorDetails) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import KubedrillError, UsageError
 from kubedrill.base.model import VerdictKind
+from kubedrill.base.plan import read_plan
 from kubedrill.history.read import read_document
 from kubedrill.history.store import History
-from kubedrill.record import read_run
-from kubedrill.report import write_report
-from kubedrill.verdict import judge
+from kubedrill.report import rebuild_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,10 @@ def runs_of(cluster: str, reports: Path, since: str) -> list[Path]:
 
 
 def _cluster(folder: Path) -> str:
-    """What the first line of the first record says."""
+    """What the run's plan says, or else the first line of the first record."""
+    with contextlib.suppress(UsageError):
+        if plan := read_plan(folder):
+            return plan.cluster
     for record in sorted(folder.glob("record/*.jsonl")):
         try:
             with record.open("rb") as file:
@@ -53,8 +56,7 @@ def finish_runs(folders: list[Path], settings: Settings, tell: Callable[[str], N
     for folder in folders:
         try:
             if not (folder / "verdict.json").exists():
-                records = read_run(folder)
-                write_report(folder, records, [judge(record) for record in records])
+                rebuild_report(folder)
             if settings.history.enabled:
                 place, timeout_s = settings.history.database, settings.timeouts.database
                 with History.open(place, create=True, timeout_s=timeout_s) as history:

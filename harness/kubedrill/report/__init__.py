@@ -3,6 +3,7 @@
 Works offline, from files alone.
 """
 
-from kubedrill.report.write import read_not_run, write_report
+from kubedrill.report.compare import compare
+from kubedrill.report.write import read_not_run, rebuild_report, write_files, write_report
 
-__all__ = ["read_not_run", "write_report"]
+__all__ = ["compare", "read_not_run", "rebuild_report", "write_files", "write_report"]

@@ -23,13 +23,20 @@ def make_document(run: Run) -> RunDocument:
             "seed": run.seed,
             "verdict": run.verdict,
             "exit_code": run.verdict.exit_code,
-            "drills": [_drill(record, verdict) for record, verdict in run.drills],
-            "not_run": [{"name": name, "reason": reason} for name, reason in run.not_run.items()],
+            "drills": [
+                _drill(record, verdict, run.seals.get(record.header.drill, ""))
+                for record, verdict in run.drills
+            ],
+            "not_run": [
+                {"name": name, "reason": reason, "missing": name in run.missing}
+                for name, reason in run.without_verdict.items()
+            ],
+            "interrupted": run.interrupted,
         }
     )
 
 
-def _drill(record: Record, verdict: DrillVerdict) -> DrillEntry:
+def _drill(record: Record, verdict: DrillVerdict, seal: str) -> DrillEntry:
     header = record.header
     probes = [ProbeEntry(**_probe(record, summary)) for summary in verdict.probes]
     return DrillEntry.model_validate(
@@ -57,6 +64,7 @@ def _drill(record: Record, verdict: DrillVerdict) -> DrillEntry:
             "samples": verdict.samples,
             "failed": verdict.failed,
             "worst_lateness_ms": verdict.worst_lateness_ms,
+            "record_sha256": seal,
         }
     )
 

@@ -1,6 +1,8 @@
 """junit.xml, for CI systems.
 
-FAIL is a failure, INCONCLUSIVE and ABORTED are errors, not run is skipped.
+FAIL is a failure, INCONCLUSIVE and ABORTED are errors, not run is skipped. A drill whose record is
+missing, an interrupted run, and a run without any verdict are errors too: CI systems take a suite
+of nothing but skipped cases for a success.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit_xml(run: Run) -> str:
     """One test case for each drill."""
     kinds = [verdict.verdict for verdict in run.verdicts]
-    errors = sum(kind in {VerdictKind.INCONCLUSIVE, VerdictKind.ABORTED} for kind in kinds)
+    owed = {**_of_run(run), **run.missing}
+    unproven = {VerdictKind.INCONCLUSIVE, VerdictKind.ABORTED}
+    errors = len(owed) + sum(kind in unproven for kind in kinds)
     suite = Element(
         "testsuite",
         name=f"kubedrill {_clean(run.name)}",
-        tests=str(len(kinds) + len(run.not_run)),
+        tests=str(len(kinds) + len(run.not_run) + len(owed)),
         failures=str(kinds.count(VerdictKind.FAIL)),
         errors=str(errors),
         skipped=str(len(run.not_run)),
@@ -33,9 +37,22 @@ def junit_xml(run: Run) -> str:
     for name, reason in run.not_run.items():
         case = SubElement(suite, "testcase", classname="kubedrill", name=_clean(name), time="0")
         SubElement(case, "skipped", message=_clean(f"not run: {reason}"))
+    for name, reason in owed.items():
+        case = SubElement(suite, "testcase", classname="kubedrill", name=_clean(name), time="0")
+        kind = VerdictKind.ABORTED if run.interrupted else VerdictKind.INCONCLUSIVE
+        SubElement(case, "error", type=kind.value, message=_clean(reason))
     root = Element("testsuites")
     root.append(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _of_run(run: Run) -> dict[str, str]:
+    """What is wrong with the run as a whole, as a case of its own."""
+    if run.interrupted:
+        return {"the run": "the run was interrupted before its end"}
+    if not run.verdicts and not run.missing:
+        return {"the run": "nothing was run, so nothing was proven"}
+    return {}
 
 
 def _case(suite: Element, record: Record, verdict: DrillVerdict) -> None:

@@ -147,8 +147,8 @@ def _summary(run: Run) -> str:
     counts = [
         (sum(v.verdict is kind for v in run.verdicts), _WORDS[kind.value]) for kind in VerdictKind
     ]
-    counts.append((len(run.not_run), "not run"))
-    total = len(run.verdicts) + len(run.not_run)
+    counts += [(len(run.not_run), "not run"), (len(run.missing), "missing")]
+    total = len(run.verdicts) + len(run.without_verdict)
     parts = ", ".join(f"{number} {word}" for number, word in counts if number)
     return f"{total} drill{'' if total == 1 else 's'}: {parts}" if total else "no drill was run"
 

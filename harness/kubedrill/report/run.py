@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS, DrillVerdict, Record, VerdictKind
 from kubedrill.record.samples import Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from kubedrill.base.plan import RunPlan
 
 
 @dataclass(frozen=True)
 class Run:
-    """Records and verdicts in the same order, and what was not run."""
+    """Records and verdicts in the same order, and what was not run.
+
+    ``missing`` gives the reason for each drill that the run owes a verdict on: its record is lost,
+    cannot be used, or was never begun. ``seals`` are the digests of records by drill.
+    """
 
     name: str
     records: tuple[Record, ...]
     verdicts: tuple[DrillVerdict, ...]
     not_run: dict[str, str]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+    plan: RunPlan | None = None
+    seals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def drills(self) -> Iterator[tuple[Record, DrillVerdict]]:
@@ -28,21 +38,34 @@ class Run:
 
     @property
     def verdict(self) -> VerdictKind:
-        """The worst of all drills; a drill that was not run proves nothing: INCONCLUSIVE."""
-        kinds = [v.verdict for v in self.verdicts] + [
-            VerdictKind.INCONCLUSIVE for _ in self.not_run
-        ]
+        """The worst of all drills.
+
+        A drill that was not run or is missing proves nothing: INCONCLUSIVE. An interrupted run is
+        ABORTED.
+        """
+        kinds = [v.verdict for v in self.verdicts]
+        kinds += [VerdictKind.INCONCLUSIVE for _ in self.without_verdict]
+        kinds += [VerdictKind.ABORTED] if self.interrupted else []
         return VerdictKind.worst(kinds)
+
+    @property
+    def without_verdict(self) -> dict[str, str]:
+        """The reason for each drill that has no verdict."""
+        return {**self.not_run, **self.missing}
 
     @property
     def cluster(self) -> str:
         """The cluster's name."""
-        return self.records[0].header.cluster if self.records else ""
+        if self.records:
+            return self.records[0].header.cluster
+        return self.plan.cluster if self.plan else ""
 
     @property
     def seed(self) -> int | None:
         """The seed that the run's choices came from."""
-        return self.records[0].header.seed if self.records else None
+        if self.records:
+            return self.records[0].header.seed
+        return self.plan.seed if self.plan else None
 
 
 def began(record: Record) -> int:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import UsageError
 from kubedrill.report.ansible_log import read_logs
+from kubedrill.report.compare import compare, read_earlier, read_records
 from kubedrill.report.document import make_document
 from kubedrill.report.junit import junit_xml
 from kubedrill.report.page import log_html, page_html
-from kubedrill.report.run import Run
+from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kubedrill.base.model import DrillVerdict, Record
+    from kubedrill.report.run import Run
 
 
 def write_report(
@@ -33,12 +34,30 @@ def write_report(
     could not be run on this cluster; without it, what an earlier report of this run said is kept.
     Returns the path of index.html.
     """
-    missed = read_not_run(run_dir) if not_run is None else dict(not_run)
-    run = Run(run_dir.name, tuple(records), tuple(verdicts), missed)
+    judged = list(zip(records, verdicts, strict=True))
+    write_files(run_dir, compare(run_dir, judged, not_run=not_run, unusable={}, interrupted=None))
+    return run_dir / "index.html"
+
+
+def rebuild_report(run_dir: Path) -> Run:
+    """Judge the records of a run again and write its report, offline; returns the run.
+
+    Raises UsageError when there is no record to judge, or what is there is not of a run.
+    """
+    records, unusable = read_records(run_dir)
+    judged = [(record, judge(record)) for record in records]
+    run = compare(run_dir, judged, not_run=None, unusable=unusable, interrupted=None)
+    write_files(run_dir, run)
+    return run
+
+
+def write_files(run_dir: Path, run: Run) -> None:
+    """Write the files of a report, and point ``latest`` there."""
     run_dir.mkdir(parents=True, exist_ok=True)
     _replace(run_dir / "verdict.json", make_document(run).model_dump_json(indent=2) + "\n")
     _replace(run_dir / "junit.xml", junit_xml(run))
-    logs = {record.header.drill: read_logs(run_dir, record.header.drill) for record in records}
+    names = [record.header.drill for record in run.records]
+    logs = {name: read_logs(run_dir, name) for name in names}
     for number, log in (
         (number, log) for number, drill_logs in enumerate(logs.values(), 1) for log in drill_logs
     ):
@@ -46,7 +65,6 @@ def write_report(
         _replace(run_dir / log.page, log_html(run.name, number, log))
     _replace(run_dir / "index.html", page_html(run, logs))
     _point_latest(run_dir)
-    return run_dir / "index.html"
 
 
 def read_not_run(run_dir: Path) -> dict[str, str]:
@@ -56,19 +74,7 @@ def read_not_run(run_dir: Path) -> dict[str, str]:
 
     Raises UsageError when verdict.json is there but is not one of kubedrill's.
     """
-    path = run_dir / "verdict.json"
-    try:
-        return {
-            missed["name"]: missed["reason"]
-            for missed in json.loads(path.read_text(encoding="utf-8"))["not_run"]
-        }
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{path}: found something else, expected the verdict.json of a run ({error}). "
-            "Move it away; it is made again from the record."
-        ) from error
+    return read_earlier(run_dir).not_run
 
 
 def _replace(path: Path, text: str) -> None:

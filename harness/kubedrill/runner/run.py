@@ -5,11 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from kubedrill.apps import AppSource, read_app
-from kubedrill.base.errors import KubedrillError
+from kubedrill.base.errors import KubedrillError, UsageError
 from kubedrill.base.model import DrillVerdict, VerdictKind
+from kubedrill.base.plan import PLAN_FILE, RunPlan, write_plan
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.hosts import Hosts
@@ -17,7 +20,7 @@ from kubedrill.cluster.power import Power
 from kubedrill.drills import find_drills
 from kubedrill.probes import end_probes, remove_probes
 from kubedrill.record import read_record
-from kubedrill.report import write_report
+from kubedrill.report import compare, write_files
 from kubedrill.runner.drill_run import RunContext, run_drill
 from kubedrill.runner.lease import ClusterLease
 from kubedrill.runner.lock import run_lock
@@ -26,7 +29,7 @@ from kubedrill.runner.signals import Stop, stop_on_signals
 from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kubedrill.apps import Application
@@ -49,12 +52,16 @@ class RunResult:
     not_run: dict[str, str] = field(default_factory=dict)  # name → reason
     interrupted: bool = False
     seed: int = field(default=0)
+    missing: Mapping[str, str] = field(default_factory=dict)  # drills owed: name → reason
 
     @property
     def verdict(self) -> VerdictKind:
-        """The worst one; a drill that was not run is INCONCLUSIVE, an interrupted run ABORTED."""
+        """The worst one.
+
+        A drill that was not run or is missing is INCONCLUSIVE, an interrupted run ABORTED.
+        """
         kinds = [verdict.verdict for verdict in self.verdicts]
-        kinds += [VerdictKind.INCONCLUSIVE] if self.not_run else []
+        kinds += [VerdictKind.INCONCLUSIVE] if self.not_run or self.missing else []
         kinds += [VerdictKind.ABORTED] if self.interrupted else []
         return VerdictKind.worst(kinds)
 
@@ -86,6 +93,7 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
     seed = replay.seed if replay else new_seed() if seed is None else seed
     with run_lock(inventory), stop_on_signals() as stop:
         directory = new_directory(settings.reports_dir, seed)
+        write_plan(directory, _plan(directory.name, drills, inventory, settings, seed))
         run = _Run(
             inventory, settings, config_path, progress, stop, seed, directory, source, replay
         )
@@ -97,23 +105,38 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
         return run.conclude(interrupted=interrupted)
 
 
+def _plan(
+    run: str, drills: Sequence[Drill], inventory: Inventory, settings: Settings, seed: int
+) -> RunPlan:
+    return RunPlan(
+        run=run,
+        cluster=inventory.name,
+        seed=seed,
+        drills=[drill.name for drill in drills],
+        tool_version=version("kubedrill"),
+        config_sha256=sha256(settings.model_dump_json().encode()).hexdigest(),
+    )
+
+
 def new_seed() -> int:
     """Draw the seed of a run that is given none."""
     return secrets.randbelow(_SEEDS)
 
 
 def new_directory(reports: Path, seed: int) -> Path:
-    """Make the run's folder.
+    """Make the run's folder, with one for its records.
 
     UTC time and seed, so that names sort by time and tell how to replay.
     """
     directory = reports / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}"
     directory.mkdir(parents=True, exist_ok=False)
+    (directory / "record").mkdir()
     return directory
 
 
 def remove_empty(directory: Path) -> None:
-    """Take away a run's folder that no record was put into."""
+    """Take away a run's folder that no record was put into, with its plan."""
+    (directory / PLAN_FILE).unlink(missing_ok=True)
     for path in [*directory.glob("*/"), directory]:
         path.rmdir()
 
@@ -174,14 +197,25 @@ class _Run:
 
     def conclude(self, *, interrupted: bool) -> RunResult:
         """Judge all records and write the report."""
-        judged = [self._judge(path) for path in self.directory.glob("record/*.jsonl")]
+        judged: list[tuple[Record, DrillVerdict]] = []
+        unusable: dict[str, str] = {}
+        for path in self.directory.glob("record/*.jsonl"):
+            try:
+                judged.append(self._judge(path))
+            except UsageError as error:
+                unusable[path.stem] = f"its record cannot be read: {error}"
         judged.sort(key=lambda pair: pair[0].header.started_mono)
-        records, verdicts = (
-            [record for record, _ in judged],
-            tuple(verdict for _, verdict in judged),
+        run = compare(
+            self.directory,
+            judged,
+            not_run=self.not_run,
+            unusable=unusable,
+            interrupted=interrupted,
         )
-        write_report(self.directory, records, verdicts, not_run=self.not_run)
-        return RunResult(self.directory, verdicts, self.not_run, interrupted, self.seed)
+        write_files(self.directory, run)
+        return RunResult(
+            self.directory, run.verdicts, run.not_run, interrupted, self.seed, run.missing
+        )
 
     def _judge(self, path: Path) -> tuple[Record, DrillVerdict]:
         if path not in self.judged:

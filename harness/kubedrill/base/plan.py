@@ -1,0 +1,63 @@
+"""The plan of a run: what it was asked for, written before anything is touched.
+
+What the run came to is compared with it, so that a drill of which nothing is left still counts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kubedrill.base.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN_FILE = "plan.json"
+"""In the run's folder."""
+
+
+class RunPlan(BaseModel):
+    """plan.json of a run."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True, strict=True
+    )
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    run: str = Field(min_length=1, description="its id: the name of the folder that it began in")
+    cluster: str
+    seed: int = Field(ge=0)
+    drills: Annotated[list[str], Field(min_length=1)]
+    tool_version: str
+    config_sha256: str = Field(description="digest of the configuration, limits and all")
+
+
+def write_plan(directory: Path, plan: RunPlan) -> None:
+    """Write the plan of a run, whole and on the disk, into its folder."""
+    temporary = directory / f".{PLAN_FILE}.{os.getpid()}"
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(plan.model_dump_json(indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(directory / PLAN_FILE)
+
+
+def read_plan(directory: Path) -> RunPlan | None:
+    """Read the plan of a run; None where it has none, as runs of before 0.2.
+
+    Raises UsageError when there is a file that is not one.
+    """
+    path = directory / PLAN_FILE
+    try:
+        return RunPlan.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"{path}: found something else, expected the plan of a run as kubedrill wrote it "
+            f"({first}). Copy the run's folder again from where it was made."
+        ) from error

@@ -1,0 +1,180 @@
+"""Compares what a run's folder holds with the run's plan, and its records with their seals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.base.errors import UsageError
+from kubedrill.base.model import Finding, VerdictKind
+from kubedrill.base.plan import read_plan
+from kubedrill.record import read_record, read_run
+from kubedrill.report.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from kubedrill.base.model import DrillVerdict, Record
+    from kubedrill.base.plan import RunPlan
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier report of the same run says and its records do not."""
+
+    exists: bool
+    not_run: dict[str, str]
+    interrupted: bool
+    judged: dict[str, str]  # drill → its verdict
+    seals: dict[str, str]  # drill → digest of its record
+
+
+def read_earlier(run_dir: Path) -> Earlier:
+    """Read verdict.json of a run, which may not be there.
+
+    Raises UsageError when it is there but is not one of kubedrill's.
+    """
+    path = run_dir / "verdict.json"
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missed = [each for each in data["not_run"] if not each.get("missing", False)]
+        drills = data.get("drills", [])
+        return Earlier(
+            exists=True,
+            not_run={each["name"]: each["reason"] for each in missed},
+            interrupted=data.get("interrupted", False) is True,
+            judged={each["name"]: each["verdict"] for each in drills},
+            seals={each["name"]: each.get("record_sha256", "") for each in drills},
+        )
+    except FileNotFoundError:
+        return Earlier(False, {}, False, {}, {})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path}: found something else, expected the verdict.json of a run ({error}). "
+            "Move it away; it is made again from the record."
+        ) from error
+
+
+def read_records(run_dir: Path) -> tuple[list[Record], dict[str, str]]:
+    """Read the records of a run, and say of which drills they cannot be used, and why.
+
+    Raises UsageError as :func:`read_run` does where the run has no plan: then nothing tells which
+    records there should be.
+    """
+    if read_plan(run_dir) is None:
+        return read_run(run_dir), {}
+    records: list[Record] = []
+    unusable: dict[str, str] = {}
+    for path in sorted(run_dir.glob("record/*.jsonl")):
+        try:
+            record = read_record(path)
+        except (UsageError, OSError) as error:
+            unusable[path.stem] = f"its record cannot be read: {error}"
+            continue
+        if record.header.drill == path.stem:
+            records.append(record)
+        else:
+            unusable[path.stem] = f"{path.name} is the record of drill {record.header.drill}"
+    return sorted(records, key=lambda record: record.header.started_mono), unusable
+
+
+def compare(
+    run_dir: Path,
+    judged: Sequence[tuple[Record, DrillVerdict]],
+    *,
+    not_run: Mapping[str, str] | None,
+    unusable: Mapping[str, str],
+    interrupted: bool | None,
+) -> Run:
+    """Make the run of its records and verdicts, with all that the plan asked for beside.
+
+    ``not_run`` and ``interrupted`` None: as an earlier report of this run says.
+    """
+    plan, earlier = read_plan(run_dir), read_earlier(run_dir)
+    missed = earlier.not_run if not_run is None else dict(not_run)
+    stopped = earlier.interrupted if interrupted is None else interrupted
+    missing = dict(unusable)
+    if plan is not None:
+        for record, _ in judged:
+            if why := _foreign(record, plan):
+                missing[record.header.drill] = why
+        judged = [pair for pair in judged if pair[0].header.drill not in missing]
+        present = {record.header.drill for record, _ in judged}
+        missing |= {
+            name: _why_missing(earlier.judged.get(name), interrupted=stopped)
+            for name in plan.drills
+            if name not in present | missed.keys() | missing.keys()
+        }
+    return Run(
+        run_dir.name,
+        tuple(record for record, _ in judged),
+        tuple(_against_seal(run_dir, record, verdict, earlier) for record, verdict in judged),
+        {name: reason for name, reason in missed.items() if name not in missing},
+        missing,
+        stopped,
+        plan,
+        dict(_seals(run_dir, judged, earlier)),
+    )
+
+
+def _foreign(record: Record, plan: RunPlan) -> str:
+    """Why a record in the run's folder is not of this run; "": it is."""
+    header = record.header
+    if header.drill not in plan.drills:
+        return "a record of it is here, though the run was not asked for it"
+    for what, actual, expected in (
+        ("run", header.run, plan.run),
+        ("cluster", header.cluster, plan.cluster),
+        ("seed", header.seed, plan.seed),
+    ):
+        if actual != expected:
+            return f"its record is of {what} {actual}, expected {what} {expected}"
+    return ""
+
+
+def _why_missing(verdict: str | None, *, interrupted: bool) -> str:
+    if verdict is not None:
+        return f"its record was {verdict} and is lost since"
+    if interrupted:
+        return "it was asked for, and the run was interrupted before it"
+    return "it was asked for, and has no record: it was never begun, or the record is lost"
+
+
+def _seals(
+    run_dir: Path, judged: Sequence[tuple[Record, DrillVerdict]], earlier: Earlier
+) -> Iterator[tuple[str, str]]:
+    """The digest of each record: that of the first report, which stays."""
+    for record, _ in judged:
+        name = record.header.drill
+        yield name, earlier.seals.get(name, "") if earlier.exists else digest(run_dir, name)
+
+
+def _against_seal(
+    run_dir: Path, record: Record, verdict: DrillVerdict, earlier: Earlier
+) -> DrillVerdict:
+    seal = earlier.seals.get(record.header.drill, "")
+    if not seal or seal == digest(run_dir, record.header.drill):
+        return verdict
+    text = (
+        "the record was changed after it was judged first: its SHA-256 is not the one in "
+        "verdict.json"
+    )
+    passed = verdict.verdict is VerdictKind.PASS
+    return replace(
+        verdict,
+        verdict=VerdictKind.worst([verdict.verdict, VerdictKind.INCONCLUSIVE]),
+        reason=text if passed else verdict.reason,
+        findings=(*verdict.findings, Finding(VerdictKind.INCONCLUSIVE, text)),
+    )
+
+
+def digest(run_dir: Path, drill: str) -> str:
+    """SHA-256 of a drill's record; empty where there is no such file."""
+    try:
+        with (run_dir / "record" / f"{drill}.jsonl").open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return ""
