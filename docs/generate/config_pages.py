@@ -23,7 +23,8 @@ CONFIGURATION = """# Configuration
 
 `kubedrill.yml` is optional. kubedrill reads it from the working directory, or from `--config FILE`
 (pytest: `--kubedrill-config FILE`). Write only what you change. A misspelt name or a value out of
-range stops kubedrill before it touches anything; all mistakes of the file are listed at once.
+range stops kubedrill before it touches anything; all mistakes of the file are listed at once. So do
+a key that stands twice, `true` for a number, `.inf`, and `1:30`, which is 90 in YAML.
 
 Addresses, keys, versions and power commands belong to the
 [inventory](../how-to/own-machines.md), not to this file.

@@ -208,6 +208,47 @@ def test_foreign_lines_are_named(path: Path, line: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('["limit",{"probes":"*","limit_s":1,"limit_s":60,"predicted_s":0}]', "'limit_s' twice"),
+        ('["check",{"name":"a","ok":false,"ok":true,"actual":"","expected":""}]', "'ok' twice"),
+        ('["span","fault","w1","off",5,null,{"a":1,"b":{"c":1,"c":2}}]', "'c' twice"),
+        ('["sample","p",-1,1,1,2,"ok",""]', "below 0"),
+        ('["sample","p",true,1,1,2,"ok",""]', "whole nanoseconds and counts"),
+        ('["sample","p",1e0,1,1,2,"ok",""]', "whole nanoseconds and counts"),
+        ('["limit",{"probes":"*","limit_s":true,"predicted_s":0}]', "expected seconds"),
+        ('["limit",{"probes":"*","limit_s":1e999,"predicted_s":0}]', "expected seconds"),
+        ('["limit",{"probes":"*","limit_s":Infinity,"predicted_s":0}]', "expected seconds"),
+        ('["limit",{"probes":"*","limit_s":NaN,"predicted_s":0}]', "expected seconds"),
+        ('["limit",{"probes":"*","limit_s":"1:30","predicted_s":0}]', "expected seconds"),
+        ('["limit",{"probes":"*","limit_s":1,"predicted_s":0,"max_failed":true}]', "max_failed"),
+        ('["clock","inside",0,true]', "whole nanoseconds"),
+        ('["end",true,"completed",""]', "whole nanoseconds"),
+    ],
+)
+def test_what_readers_could_take_in_two_ways_is_refused(path: Path, line: str, words: str) -> None:
+    some(path, samples=1)
+    count = len(path.read_text().splitlines())
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(UsageError) as caught:
+        read_record(path)
+    assert words in str(caught.value)
+    assert f"line {count + 1}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": True}, {"format": 1.0}, {"nodes": "w1"}, {"probes": {}}, {"seed": True}],
+)
+def test_a_header_of_other_types_is_refused(path: Path, change: dict[str, object]) -> None:
+    first, *rest = some(path).read_text().splitlines()
+    kind, header = json.loads(first)
+    path.write_text("\n".join([json.dumps([kind, header | change]), *rest]) + "\n")
+    with pytest.raises(UsageError):
+        read_record(path)
+
+
 def test_a_run_is_of_one_cluster(tmp_path: Path) -> None:
     some(tmp_path / "record" / "a.jsonl")
     assert len(read_run(tmp_path)) == 1

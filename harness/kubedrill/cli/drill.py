@@ -10,6 +10,7 @@ from rich.console import Console
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
+from kubedrill.base.printable import printable
 from kubedrill.cli.documents import drill_list, plan_document
 from kubedrill.cli.keep_history import remember
 from kubedrill.cli.options import (
@@ -192,7 +193,7 @@ def print_verdicts(
     for verdict in verdicts:
         console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
     for name, reason in not_run.items():
-        console.print(f"not run      {name}: {reason}", markup=False, soft_wrap=True)
+        console.print(printable(f"not run      {name}: {reason}"), markup=False, soft_wrap=True)
     for name, reason in missing.items():
         console.print(verdict_line(VerdictKind.INCONCLUSIVE, name, reason), soft_wrap=True)
 

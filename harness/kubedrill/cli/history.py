@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
+from kubedrill.base.printable import printable
 from kubedrill.cli.drill import find_run
 from kubedrill.cli.options import config_option, output_option
 from kubedrill.cli.trends import exit_code, print_trends
@@ -304,12 +306,12 @@ def _table(runs: list[RunDocument]) -> Table:
         ]:
             counts[kind] = counts.get(kind, 0) + 1
         table.add_row(
-            run.run,
+            escape(printable(run.run)),
             run.started[:16].replace("T", " "),
-            run.cluster,
-            ", ".join(versions),
-            first.topology if first else "",
-            first.host if first else "",
+            escape(printable(run.cluster)),
+            escape(printable(", ".join(versions))),
+            escape(printable(first.topology if first else "")),
+            escape(printable(first.host if first else "")),
             Text(run.verdict.value, style=_STYLES[run.verdict]),
             ", ".join(f"{count} {kind}" for kind, count in counts.items()),
         )

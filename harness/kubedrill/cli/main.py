@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from kubedrill.base.errors import KubedrillError
+from kubedrill.base.printable import printable
 from kubedrill.cli.lazy import LazyGroup
 
 _INTERRUPTED = 4
@@ -84,5 +85,9 @@ def run(argv: list[str] | None = None) -> int:
 
 def _complain(text: str) -> None:
     Console(stderr=True).print(
-        f"kubedrill: {text}", style="red", markup=False, highlight=False, soft_wrap=True
+        f"kubedrill: {printable(text)}",
+        style="red",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )

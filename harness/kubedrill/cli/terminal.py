@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from kubedrill.base.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
@@ -88,7 +90,10 @@ class Lines:
         with self._lock:
             seconds = time.monotonic() - self._started
             self._console.print(
-                f"{seconds:7.1f} s  {text}", markup=False, highlight=False, soft_wrap=True
+                f"{seconds:7.1f} s  {printable(text)}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
             )
 
 
@@ -145,7 +150,8 @@ class Panel:
         """A drill ended."""
         with self._lock:
             mark = Text(f"{verdict} ", style=_COLOURS.get(verdict, "bold"))
-            self._console.print(Text.assemble(mark, f"{name}: {reason}"), soft_wrap=True)
+            text = printable(f"{name}: {reason}")
+            self._console.print(Text.assemble(mark, text), soft_wrap=True)
 
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._started:7.1f} s"
@@ -173,7 +179,8 @@ def make_progress(console: Console) -> Lines | Panel:
 
 def verdict_line(verdict: VerdictKind, name: str, reason: str) -> Text:
     """One coloured line for the end of a run."""
-    return Text.assemble((f"{verdict.value:<12} ", _COLOURS[verdict.value]), f"{name}: {reason}")
+    text = printable(f"{name}: {reason}")
+    return Text.assemble((f"{verdict.value:<12} ", _COLOURS[verdict.value]), text)
 
 
 class BuildLines:

@@ -15,6 +15,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.strict_yaml import describe_error, load_strictly
 from kubedrill.config.app import AppSettings  # noqa: TC001 - pydantic reads it at run time
 from kubedrill.config.limits import DrillLimits, Limits
 from kubedrill.config.section import Section
@@ -184,9 +185,9 @@ def _read(path: Path) -> str:
 def _parse(path: Path, text: str, drills: Collection[str] | None) -> Settings:
     where = str(path)
     try:
-        data = yaml.safe_load(text)
+        data = load_strictly(text)
     except yaml.YAMLError as error:
-        raise ConfigErrors(where, [f"is not YAML: {' '.join(str(error).split())}"]) from error
+        raise ConfigErrors(where, [describe_error(error)]) from error
     if data is None:
         return Settings()
     if not isinstance(data, dict):

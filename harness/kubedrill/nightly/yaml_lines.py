@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.strict_yaml import DecimalLoader
 
 Place = tuple[str | int, ...]
 
@@ -39,7 +40,7 @@ def read_document(where: str, text: str) -> Document:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = Document(yaml.safe_load(text))
+        document = Document(yaml.load(text, Loader=DecimalLoader))  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: " if mark else ""

@@ -142,7 +142,7 @@ class RecordBuilder:
         if self._header is not None:
             raise ValueError("a second header; the first line has one")
         version = data.get("format")
-        if version != FORMAT:
+        if type(version) is not int or version != FORMAT:
             raise UsageError(
                 f"{self._path}: found record format {version!r}, expected {FORMAT}: a report file "
                 f"from elsewhere. "
@@ -157,6 +157,8 @@ class RecordBuilder:
             "times and numbers must be whole nanoseconds and counts", int, seq, due, fired, done
         )
         _expect("probe, outcome and server must be words", str, probe, outcome, server)
+        if seq < 0:
+            raise ValueError("the number of a sample is below 0")
         if done < fired:
             raise ValueError("the answer came before the request was sent")
         if fired < due:
@@ -252,6 +254,8 @@ def _seconds(what: str, value: Any, *, above_zero: bool = False) -> None:
 def _header(data: dict[str, Any]) -> Header:
     known = _known(Header, before.header(data))
     known["leaves"] = Leaves(known["leaves"])
+    for name in ("nodes", "targets", "probes"):
+        _expect(f"{name} must be a list", list, known[name])
     for name in ("nodes", "targets"):
         known[name] = tuple(known[name])
     words = ("run", "drill", "title", "cluster", "started", "tool_version", "kubernetes")
@@ -285,6 +289,7 @@ def _probe(data: dict[str, Any]) -> ProbeSpec:
         known["kind"],
         known["target"],
     )
+    _expect("verify must be true or false", bool, known.get("verify", True))
     for name in ("interval_s", "timeout_s"):
         _seconds(f"{name} of probe {known['name']}", known.get(name, 1), above_zero=True)
     return ProbeSpec(

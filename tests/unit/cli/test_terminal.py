@@ -4,7 +4,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kubedrill.cli.terminal import Lines, Panel, make_progress
+from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import VerdictKind
+from kubedrill.base.printable import printable
+from kubedrill.cli.main import run
+from kubedrill.cli.terminal import Lines, Panel, make_progress, verdict_line
 
 
 def console(*, tty: bool) -> Console:
@@ -60,3 +64,20 @@ def test_the_end_of_a_drill_is_told_with_its_reason(verdict: Any) -> None:
     out = console(tty=False)
     Lines(out).done("node-drain", verdict, "because")
     assert f"{verdict}: node-drain: because" in out.file.getvalue()
+
+
+def test_escape_sequences_of_a_record_are_shown_and_not_obeyed() -> None:
+    line = verdict_line(VerdictKind.FAIL, "w1\x1b[2J\r", "\x9b1A\u202eSSAP").plain
+    assert line == "FAIL         w1\\x1b[2J\\r: \\x9b1A\\u202eSSAP"
+    assert printable("two\nlines\tand more") == "two\nlines\tand more"
+
+
+def test_escape_sequences_in_an_error_are_shown_and_not_obeyed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise StepFailed("\x1b]0;PASS\x07")
+
+    monkeypatch.setattr("kubedrill.cli.drill.load_settings", fail)
+    assert run(["drill"]) == 1
+    assert "\\x1b]0;PASS\\x07" in capsys.readouterr().err

@@ -153,3 +153,42 @@ def test_dns_may_fail_as_long_as_the_loss_of_a_control_plane_is_predicted_to_las
 ) -> None:
     handover, grace, period, proxy = 15 + 2, 50, 5, 1  # with the active controller manager on it
     assert ALL[name].limits.dns_outage_s > handover + grace + period + proxy
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("probes: {interval_s: 0.1}\nprobes: {timeout_s: 2}", "line 2: probes is given twice"),
+        (
+            "drills:\n  node-drain: {app_outage_s: 1}\n  node-drain: {app_outage_s: 60}",
+            "line 3: node-drain is given twice, first in line 2",
+        ),
+        ("drills:\n  node-drain: {app_outage_s: 1, app_outage_s: 60}", "app_outage_s is given"),
+        ("drills: {node-drain: {app_outage_s: .inf}}", "app_outage_s: input should be a finite"),
+        ("drills: {node-drain: {app_outage_s: .nan}}", "drills.node-drain.app_outage_s"),
+        ("drills:\n  node-drain: {app_outage_s: 1:30}", "line 2: 1:30 is a number in base 60"),
+        ("drills:\n  node-drain: {app_outage_s: 1:30.5}", "line 2: 1:30.5 is a number in base"),
+        ("drills: {node-drain: {app_outage_s: true}}", "app_outage_s: expected a number"),
+        ("drills: {node-drain: {app_max_failed: yes}}", "app_max_failed: expected a number"),
+        ("probes: {min_samples: on}", "probes.min_samples: expected a number"),
+    ],
+)
+def test_what_yaml_would_take_for_something_else_is_refused(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "kubedrill.yml"
+    path.write_text(text)
+    with pytest.raises(ConfigErrors) as caught:
+        load_settings(path)
+    assert words in str(caught.value)
+
+
+def test_a_merge_key_and_text_with_a_colon_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "kubedrill.yml"
+    path.write_text(
+        "drills:\n  node-drain: &a {app_outage_s: 2}\n  node-power-off: {<<: *a, api_outage_s: 4}\n"
+        "history: {host: 'a:1:30'}\n"
+    )
+    settings = load_settings(path)
+    assert settings.limits("node-power-off", Limits()).app_outage_s == 2
+    assert settings.history.host == "a:1:30"

@@ -49,6 +49,11 @@ def load(tmp_path: Path, text: str) -> Plan:
     return load_plan(path, VERSIONS)
 
 
+def test_a_number_in_base_60_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigErrors, match=r"line 3: .*1:30 is a number in base 60"):
+        load(tmp_path, "topologies: {1+1: }\nlimits:\n  up: 1:30\n")
+
+
 def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as caught:
         load(tmp_path, BAD)
