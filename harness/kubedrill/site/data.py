@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
@@ -16,13 +17,17 @@ from kubedrill.history.trends import Rules, find_trends
 from kubedrill.nightly.state import all_cycles, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from kubedrill.base.document import DrillEntry, RunDocument
     from kubedrill.history.trends import Trend
 
 FORMAT = 2
+
+STALE = timedelta(days=14)
+"""A drill that was last run so long before the newest run is not known to pass today."""
 
 _UNUSED_OF_DRILL = (
     *("title", "ended", "leaves", "tool_version", "nodes", "host_facts", "seed", "targets"),
@@ -69,6 +74,7 @@ def site_data(runs: Sequence[RunDocument], places: Places, made: str) -> dict[st
             "least": trends.rules.least,
             "alarm_rate": trends.rules.alarm_rate,
             "level": trends.level,
+            "stale_days": STALE.days,
         },
         "cycles": _cycles(places),
     }
@@ -87,24 +93,58 @@ def _run(run: RunDocument, places: Places) -> dict[str, Any]:
     }
 
 
-def _matrix(newest: Iterable[RunDocument]) -> list[dict[str, Any]]:
-    """For each pair of versions and topology, the latest verdict of each drill, and the worst."""
-    cells: dict[tuple[str, str, str], dict[str, DrillEntry]] = {}
+def _matrix(newest: Sequence[RunDocument]) -> list[dict[str, Any]]:
+    """For each pair of versions and topology, the latest verdict of each drill, and the worst.
+
+    A drill on another network or host, or with another application, is one of its own. A PASS from
+    long before the newest run says nothing of today: it is stale, and INCONCLUSIVE in the worst.
+    """
+    cells: dict[tuple[str, str, str], dict[tuple[str, ...], DrillEntry]] = {}
     for run in newest:
         for drill in run.drills:
             key = (drill.kubernetes, drill.kubernetes_after, drill.topology)
-            cells.setdefault(key, {}).setdefault(drill.name, drill)
+            variant = (drill.name, drill.network, drill.app, drill.host)
+            drills = cells.setdefault(key, {})
+            if variant not in drills or drills[variant].began < drill.began:
+                drills[variant] = drill
+    today = max(
+        (drill.began for drills in cells.values() for drill in drills.values()), default=None
+    )
     return [
-        {
-            "before": before,
-            "after": after,
-            "topology": topology,
-            "verdict": VerdictKind.worst([drill.verdict for drill in drills.values()]).value,
-            "latest": max(drill.started for drill in drills.values())[:10],
-            "verdicts": [drill.verdict.value for drill in drills.values()],
-        }
-        for (before, after, topology), drills in sorted(cells.items())
+        _cell(key, [drill for _, drill in sorted(drills.items())], today)
+        for key, drills in sorted(cells.items())
+        if today is not None
     ]
+
+
+def _cell(
+    key: tuple[str, str, str], drills: Sequence[DrillEntry], today: datetime
+) -> dict[str, Any]:
+    before, after, topology = key
+    stale = [today - drill.began > STALE for drill in drills]
+    verdicts = [
+        VerdictKind.INCONCLUSIVE if old and drill.verdict is VerdictKind.PASS else drill.verdict
+        for drill, old in zip(drills, stale, strict=True)
+    ]
+    return {
+        "before": before,
+        "after": after,
+        "topology": topology,
+        "verdict": VerdictKind.worst(verdicts).value,
+        "latest": max(drill.started for drill in drills)[:10],
+        "oldest": min(drill.started for drill in drills)[:10],
+        "verdicts": [drill.verdict.value for drill in drills],
+        "drills": [
+            {
+                "name": drill.name,
+                "variant": ", ".join(filter(None, (drill.network, drill.app, drill.host))),
+                "verdict": drill.verdict.value,
+                "last": drill.started[:10],
+                "stale": old,
+            }
+            for drill, old in zip(drills, stale, strict=True)
+        ],
+    }
 
 
 def _trend(trend: Trend, positions: dict[str, int]) -> dict[str, Any]:

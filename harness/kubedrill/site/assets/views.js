@@ -7,9 +7,10 @@ function overview() {
   const latest = DATA.runs[0];
   return [
     el("h1", null, "What is safe to upgrade"),
-    el("p", { class: "soft" }, `${DATA.runs.length} runs${latest ? `, the latest ${latest.started} UTC` : ""}. Each tile is the worst of the latest verdicts of its drills.`),
+    el("p", { class: "soft" }, `${DATA.runs.length} runs${latest ? `, the latest ${latest.started} UTC` : ""}. Each tile is the worst of the latest verdicts of its drills; a PASS that is more than ${DATA.rules.stale_days} days older than the newest run counts as inconclusive.`),
     el("h2", null, "Versions × topologies"),
     matrix(),
+    lastRuns(),
     el("h2", null, "Trends"),
     worse.length
       ? el("div", { class: "grid" }, worse.map(trend => [trendHeading(trend), trendCard(trend, DATA.runs)]).map(pair => el("div", null, pair)))
@@ -30,13 +31,25 @@ function matrix() {
     .sort((one, other) => (one.before === one.after) - (other.before === other.after) || other.after.localeCompare(one.after, undefined, { numeric: true }));
   if (!rows.length) return el("p", { class: "card" }, "No run is in the history yet: kubedrill drill adds them.");
   const tile = cell => el("a", { class: `tile ${cell.verdict.toLowerCase()}`, href: address("runs", { before: cell.before, after: cell.after, topology: cell.topology }) },
-    el("b", null, cell.verdict), el("span", null, count(cell.verdicts)), el("span", null, cell.latest));
+    el("b", null, cell.verdict), el("span", null, count(cell.verdicts)), el("span", null, cell.oldest === cell.latest ? cell.latest : `${cell.oldest} to ${cell.latest}`),
+    cell.drills.some(drill => drill.stale) ? el("span", { class: "stale" }, `${cell.drills.filter(drill => drill.stale).length} not run for over ${DATA.rules.stale_days} days`) : null);
   const body = rows.map(row => el("tr", null, el("th", { scope: "row" }, versions(row.before, row.after)), columns.map(topology => {
     const cell = DATA.matrix.find(each => each.before === row.before && each.after === row.after && each.topology === topology);
     return el("td", null, cell ? tile(cell) : el("span", { class: "tile none" }, el("span", null, "not drilled")));
   })));
   const head = el("tr", null, el("td"), columns.map(name => el("th", { scope: "col" }, name)));
   return el("div", { class: "scroll" }, el("table", { class: "matrix" }, el("thead", null, head), el("tbody", null, body)));
+}
+
+function lastRuns() {
+  const rows = DATA.matrix.flatMap(cell => cell.drills.map(drill => ({ cell, drill })))
+    .sort((one, other) => one.drill.last.localeCompare(other.drill.last))
+    .map(({ cell, drill }) => el("tr", null,
+      el("td", { class: "nowrap" }, drill.last || "not recorded", drill.stale ? " (long ago)" : ""), el("td", null, pill(drill.verdict)), el("td", null, drill.name),
+      el("td", null, versions(cell.before, cell.after)), el("td", null, cell.topology), el("td", null, drill.variant)));
+  if (!rows.length) return null;
+  return el("details", { class: "last" }, el("summary", null, "When each drill was last run"),
+    el("div", { class: "card" }, table(["last run", "verdict", "drill", "versions", "topology", "network, application, host"], rows, { class: "stacked" })));
 }
 
 function count(verdicts) {
