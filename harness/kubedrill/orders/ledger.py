@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
+WRONG_ANSWER = "wrong-answer"
+"""Outcome of a read that was answered with status 200 and something else than its order."""
 LATE_S = 5.0
 """Seconds: an order is stored within a fraction of one; a failover of the database takes some."""
 FATES = ("stable", "late", "lost", "duplicated", "phantom", "recovered", "dropped")
@@ -166,10 +168,28 @@ def judge(outcomes: Iterable[Check]) -> VerdictKind:
     return VerdictKind.worst(kinds[check.ok] for check in outcomes)
 
 
-def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> tuple[Check, ...]:
+def never_sent(ledger: Ledger) -> int:
+    """Return how many writes were due and never sent.
+
+    As the generator counts them, or as the numbers at the end of the keys have gaps: a generator
+    that was killed did not count.
+
+    >>> never_sent(Ledger({key: Write(key, 0, 0) for key in ("run-0", "run-1", "run-4")}))
+    2
+    """
+    ends = [key.rpartition("-")[2] for key in ledger.writes]
+    numbers = {int(end) for end in ends if end.isdecimal()}
+    gaps = max(numbers) + 1 - len(numbers) if numbers else 0
+    return max(gaps, ledger.skipped)
+
+
+def checks(
+    ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S, all_sent: bool = True
+) -> tuple[Check, ...]:
     """Return what a verdict depends on: no order lost, none twice, none that was refused.
 
-    And enough of them to tell.
+    And enough of them to tell; with ``all_sent`` none that was due and never sent, for nobody
+    knows what would have become of it.
 
     Without a read-back, or with too few acknowledged orders, nothing was proven: ``ok`` is None.
     """
@@ -183,7 +203,7 @@ def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> 
             ),
         )
     account = settle(ledger, late_s)
-    acknowledged = account.outcomes.get(ACKNOWLEDGED, 0)
+    acknowledged, skipped = account.outcomes.get(ACKNOWLEDGED, 0), never_sent(ledger)
     enough = acknowledged >= min_acknowledged
     return (
         Check(
@@ -201,10 +221,16 @@ def checks(ledger: Ledger, *, min_acknowledged: int, late_s: float = LATE_S) -> 
             ),
         ),
         Check(
+            "every read was answered with its order",
+            not ledger.reads[WRONG_ANSWER],
+            f"{ledger.reads[WRONG_ANSWER]} answered with something else as if it were the order",
+            "none",
+        ),
+        Check(
             "enough orders were acknowledged",
-            True if enough else None,
-            f"{acknowledged} of {len(ledger.writes)} sent, {ledger.skipped} due and not sent",
-            f"{min_acknowledged} or more",
+            True if enough and not (all_sent and skipped) else None,
+            f"{acknowledged} of {len(ledger.writes)} sent, {skipped} due and not sent",
+            f"{min_acknowledged} or more{', all that were due sent' if all_sent else ''}",
         ),
     )
 

@@ -5,7 +5,8 @@
     ["intent", key, due, sent]                    before the order is sent
     ["answer", key, outcome, at, detail, server]
     ["seen", [key, …], at]                        the follower saw them for the first time
-    ["read", outcome]                             of one order: "ok", "missing", "http-503", …
+    ["read", outcome]                             of one order: "ok", "missing", "http-503",
+                                                  "wrong-answer": a 200 without that order, …
     ["skipped", count]                            due and not sent
     ["found", {key: count}]                       the whole read-back, at the end
 
@@ -20,7 +21,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.orders.ledger import ACKNOWLEDGED, Ledger, Write
+from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN, Ledger, Write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,27 +66,63 @@ def read_ledger(path: Path) -> Ledger:
         try:
             kind, *values = json.loads(line)
             _take(ledger, kind, values)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StepFailed(f"{path}:{number}: no line of a ledger: {error!r}") from error
     return ledger
 
 
 def _take(ledger: Ledger, kind: str, values: list[Any]) -> None:
+    """Take one line, of which every value is of its type: a ledger decides what was lost."""
     if kind == "intent":
-        ledger.writes[values[0]] = Write(*values)
+        _take_intent(ledger, *values)
     elif kind == "answer":
-        key, outcome, at, detail, server = values
-        ledger.writes[key].answer(outcome, at, detail, server)
-        if outcome != ACKNOWLEDGED:
-            ledger.failed[detail or outcome] += 1
+        _take_answer(ledger, *values)
     elif kind == "seen":
-        for key in values[0]:
-            ledger.seen.setdefault(key, values[1])
+        keys, at = values
+        _require(keys, list)
+        _require(at, int)
+        for key in keys:
+            ledger.seen.setdefault(key, at)
     elif kind == "read":
-        ledger.reads[values[0]] += 1
+        (outcome,) = values
+        _require(outcome, str)
+        ledger.reads[outcome] += 1
     elif kind == "skipped":
-        ledger.skipped += values[0]
+        (count,) = values
+        ledger.skipped += _count(count, least=0)
     elif kind == "found":
-        ledger.read_back = {key: int(count) for key, count in values[0].items()}
+        (counts,) = values
+        ledger.read_back = {key: _count(count, least=1) for key, count in counts.items()}
     else:
         raise ValueError(f"unknown kind {kind!r}")
+
+
+def _take_intent(ledger: Ledger, key: Any, due: Any, sent: Any) -> None:
+    for value, kind in ((key, str), (due, int), (sent, int)):
+        _require(value, kind)
+    if key in ledger.writes:
+        raise ValueError(f"a second intent of {key}, which would hide what became of the first")
+    ledger.writes[key] = Write(key, due, sent)
+
+
+def _take_answer(  # noqa: PLR0913, PLR0917 - the values of a line
+    ledger: Ledger, key: Any, outcome: Any, at: Any, detail: Any, server: Any
+) -> None:
+    if outcome not in (ACKNOWLEDGED, REFUSED, UNKNOWN):
+        raise ValueError(f"unknown outcome {outcome!r}")
+    _require(at, int)
+    ledger.writes[key].answer(outcome, at, detail, server)
+    if outcome != ACKNOWLEDGED:
+        ledger.failed[detail or outcome] += 1
+
+
+def _require(value: Any, kind: type) -> None:
+    if type(value) is not kind:
+        raise TypeError(f"found {value!r}, expected {kind.__name__}")
+
+
+def _count(value: Any, *, least: int) -> int:
+    """Refuse a count that is below ``least``, a fraction, text or a truth value."""
+    if type(value) is not int or value < least:
+        raise ValueError(f"found the count {value!r}, expected a whole number, {least} or more")
+    return value

@@ -17,9 +17,10 @@ from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.orders.ingress_view import trusting
 from kubedrill.orders.ledger import ACKNOWLEDGED
 from kubedrill.orders.ledger_file import LedgerWriter, read_ledger
+from kubedrill.orders.traffic_process import read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -159,20 +160,29 @@ class Traffic:
     def _all(self) -> Counter[str]:
         """Count every order of this run, page by page."""
         stored: Counter[str] = Counter()
-        since = self._plan.since
-        while page := (answer := self._get(f"/orders?since={since}&limit={READ_PAGE}"))["orders"]:
-            stored.update(
-                o["reference"] for o in page if o["reference"].startswith(f"{self._plan.run}-")
-            )
-            since = answer["next"]
+        for references, _ in self._pages():
+            stored.update(key for key in references if key.startswith(f"{self._plan.run}-"))
         return stored
 
     def _end(self) -> int:
         """Return the position of the last order that is there now."""
+        return max((after for _, after in self._pages()), default=self._plan.since)
+
+    def _pages(self) -> Iterator[tuple[list[str], int]]:
+        """Give the references of each page of orders, and the position after it."""
         since = self._plan.since
-        while (answer := self._get(f"/orders?since={since}&limit={READ_PAGE}"))["orders"]:
-            since = answer["next"]
-        return since
+        while True:
+            path = f"/orders?since={since}&limit={READ_PAGE}"
+            try:
+                references, after = read_page(self._get(path))
+            except ValueError as error:
+                raise StepFailed(f"{self._plan.url}{path} answered 200, but {error}") from error
+            if not references:
+                return
+            if after <= since:
+                raise StepFailed(f"{self._plan.url}{path} gives the same page again and again")
+            since = after
+            yield references, since
 
     def _get(self, path: str) -> Any:
         connection = self._connection()

@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 
 from kubedrill.orders.ingress_view import trusting
-from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN
+from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN, WRONG_ANSWER
 from kubedrill.orders.ledger_file import LedgerWriter
 
 MAX_IN_FLIGHT = 2000
@@ -170,8 +170,8 @@ class Generator:
         order_id = self._random.choice(self._known)
         try:
             async with self._pick().get(f"{self._plan.url}/orders/{order_id}") as response:
-                await response.read()
-                outcome = {200: "ok", 404: "missing"}.get(
+                body = await response.read()
+                outcome = {200: _read_outcome(body, order_id), 404: "missing"}.get(
                     response.status, f"http-{response.status}"
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -185,21 +185,47 @@ class Generator:
                 async with session.get(
                     f"{self._plan.url}/orders?since={since}&limit={PAGE}"
                 ) as response:
-                    page: Any = (
-                        await response.json()
-                        if response.status == 200
-                        else {"orders": [], "next": since}
-                    )
+                    if response.status != 200:
+                        continue
+                    references, since = read_page(await response.json())
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
                 continue
-            keys = [
-                order["reference"]
-                for order in page["orders"]
-                if order["reference"].startswith(f"{self._plan.run}-")
-            ]
+            keys = [key for key in references if key.startswith(f"{self._plan.run}-")]
             if keys:
                 self._ledger.write("seen", keys, time.monotonic_ns())
-            since = page["next"]
+
+
+def read_page(page: Any) -> tuple[list[str], int]:
+    """Return the references on a page of orders, and the position after which the next begins.
+
+    >>> read_page({"orders": [{"reference": "a-1"}], "next": 7})
+    (['a-1'], 7)
+
+    Raises ValueError for what is no page, whatever the status said.
+    """
+    try:
+        references, position = [order["reference"] for order in page["orders"]], page["next"]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"found {page!r:.80}, expected a page of orders") from error
+    if type(position) is not int or any(type(reference) is not str for reference in references):
+        raise ValueError(f"found {page!r:.80}, expected a page of orders")
+    return references, position
+
+
+def _read_outcome(body: bytes, order_id: str) -> str:
+    """Judge the body of a 200: it is the order that was asked for, or a wrong answer.
+
+    >>> _read_outcome(b'{"id": "x"}', "x"), _read_outcome(b'{"error": "database"}', "x")
+    ('ok', 'wrong-answer')
+    >>> _read_outcome(b"<html>", "x"), _read_outcome(b'{"id": "y"}', "x")
+    ('wrong-answer', 'wrong-answer')
+    """
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return WRONG_ANSWER
+    is_order = isinstance(answer, dict) and answer.get("id") == order_id
+    return "ok" if is_order else WRONG_ANSWER
 
 
 def _named(error: BaseException) -> str:

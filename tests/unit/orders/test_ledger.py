@@ -8,6 +8,7 @@ import pytest
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import VerdictKind
+from kubedrill.config import Timeouts
 from kubedrill.orders.ledger import (
     ACKNOWLEDGED,
     NS,
@@ -16,11 +17,15 @@ from kubedrill.orders.ledger import (
     Ledger,
     Write,
     checks,
+    failures,
     judge,
+    never_sent,
     settle,
     summary,
 )
 from kubedrill.orders.ledger_file import LedgerWriter, read_ledger
+from kubedrill.orders.traffic import Traffic
+from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,6 +129,112 @@ def test_a_ledger_that_was_cut_short_leaves_an_unknown_write(tmp_path: Path) -> 
     }
     assert (found.seen, found.skipped, found.reads["ok"], found.read_back) == ({"a": 9}, 3, 1, None)
     assert "2 orders sent" in summary(found)[0]
+
+
+SENT = [["intent", "run-0", 1, 2], ["answer", "run-0", ACKNOWLEDGED, 3, "http-202", "pod"]]
+
+
+def written(tmp_path: Path, *lines: list[object]) -> Ledger:
+    path = tmp_path / "book.jsonl"
+    with LedgerWriter(path) as book:
+        for line in [*SENT, *lines]:
+            book.write(*line)
+    return read_ledger(path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["intent", "run-0", 1, 2],
+        ["intent", "run-1", 1, 2, REFUSED],
+        ["intent", "run-1", 1.5, 2],
+        ["intent", 1, 1, 2],
+        ["answer", "run-0", "fine", 3, "", ""],
+        ["answer", "run-0", REFUSED, "3", "", ""],
+        ["found", {"run-0": -1}],
+        ["found", {"run-0": 0}],
+        ["found", {"run-0": 1.9}],
+        ["found", {"run-0": "1"}],
+        ["found", {"run-0": True}],
+        ["found", ["run-0"]],
+        ["skipped", -3],
+        ["skipped", 0.5],
+        ["skipped", "0"],
+        ["seen", "run-0", 3],
+        ["seen", ["run-0"], "3"],
+        ["read", 7],
+    ],
+)
+def test_a_line_whose_values_cannot_be_is_refused(tmp_path: Path, line: list[object]) -> None:
+    with pytest.raises(StepFailed, match=r"book\.jsonl:3: no line of a ledger"):
+        written(tmp_path, line)
+
+
+def test_a_second_intent_does_not_hide_a_loss(tmp_path: Path) -> None:
+    book = written(tmp_path, ["found", {}])
+    assert judge(checks(book, min_acknowledged=1)) is VerdictKind.FAIL
+    with pytest.raises(StepFailed, match="a second intent of run-0"):
+        written(tmp_path)  # a second process wrote into the same ledger
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [["skipped", 2]],
+        [["intent", "run-3", 4, 5], ["answer", "run-3", ACKNOWLEDGED, 6, "http-202", "pod"]],
+    ],
+)
+def test_a_scheduled_write_that_was_never_sent_is_missing_data(
+    tmp_path: Path, lines: list[list[object]]
+) -> None:
+    keys = {str(line[1]): 1 for line in [*SENT, *lines] if line[0] == "intent"}
+    book = written(tmp_path, *lines, ["found", keys])
+    assert never_sent(book) == 2
+    found = checks(book, min_acknowledged=1)
+    assert judge(found) is VerdictKind.INCONCLUSIVE
+    assert "2 due and not sent" in found[-1].actual
+    assert judge(checks(book, min_acknowledged=1, all_sent=False)) is VerdictKind.PASS
+
+
+def test_an_error_in_a_200_is_a_failure(tmp_path: Path) -> None:
+    fine = [["read", "ok"], ["read", "missing"], ["found", {"run-0": 1}]]
+    assert judge(checks(written(tmp_path, *fine), min_acknowledged=1)) is VerdictKind.PASS
+    (tmp_path / "book.jsonl").unlink()
+    book = written(tmp_path, *fine, ["read", "wrong-answer"])
+    assert judge(checks(book, min_acknowledged=1)) is VerdictKind.FAIL
+    assert failures(book) == {"read wrong-answer": 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": "database"},
+        {"orders": None, "next": 1},
+        {"orders": [{"id": "x"}], "next": 1},
+        {"orders": [], "next": "1"},
+        {"orders": [{"reference": 1}], "next": 1},
+        [],
+        "fine",
+    ],
+)
+def test_a_page_that_is_none_is_said_and_not_read_as_empty(
+    tmp_path: Path, answer: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = TrafficPlan("http://127.0.0.1:9", "run")
+    traffic = Traffic(plan, tmp_path / "book.jsonl", Timeouts())
+    monkeypatch.setattr(traffic, "_get", lambda _: answer)
+    with pytest.raises(StepFailed, match="answered 200, but found"):
+        traffic._all()
+
+
+def test_pages_that_go_round_end_the_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic = Traffic(TrafficPlan("http://127.0.0.1:9", "run"), tmp_path / "book.jsonl", Timeouts())
+    page = {"orders": [{"reference": "run-1"}], "next": 0}
+    monkeypatch.setattr(traffic, "_get", lambda _: page)
+    with pytest.raises(StepFailed, match="again and again"):
+        traffic._all()
 
 
 @pytest.mark.parametrize(
