@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,15 @@ from recordkit import APP, CONTROL, DNS, WRITE, Kit, write
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
+from kubedrill.base.plan import PLAN_FILE, RunPlan, write_plan
 from kubedrill.record import read_run
+from kubedrill.report import rebuild_report, write_report
 from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from kubedrill.base.model import Record
 
 
 class Called(StrEnum):
@@ -95,13 +99,47 @@ def healthy(seed: int = 1, limit_s: float = 2.0) -> Kit:
 
 
 def call(directory: Path) -> tuple[Called, str]:
-    """What the harness calls the run in a folder, and the reason in one sentence."""
+    """What the harness calls the run in a folder, and the reason in one sentence.
+
+    Where the run has a plan, as ``kubedrill report`` calls it.
+    """
     try:
+        if (directory / PLAN_FILE).exists():
+            run = rebuild_report(directory)
+            reasons = [v.reason for v in run.verdicts if v.verdict is run.verdict]
+            return Called(run.verdict.value), "; ".join([*reasons, *run.missing.values()])
         verdicts = [judge(record) for record in read_run(directory)]
     except UsageError as error:
         return Called.REFUSED, str(error)
     worst = VerdictKind.worst(one.verdict for one in verdicts)
     return Called(worst.value), next(v.reason for v in verdicts if v.verdict is worst)
+
+
+def planned(directory: Path, *drills: str) -> list[Record]:
+    """Write the plan of a run and the record of each drill, which passed, and give them."""
+    header = healthy().header
+    plan = RunPlan(
+        run=header.run,
+        cluster=header.cluster,
+        seed=header.seed,
+        drills=list(drills),
+        tool_version=header.tool_version,
+        config_sha256="",
+    )
+    write_plan(directory, plan)
+    records = []
+    for drill in drills:
+        kit = healthy()
+        kit.header = replace(kit.header, drill=drill)
+        records.append(kit.record())
+        write(records[-1], directory / "record" / f"{drill}.jsonl")
+    return records
+
+
+def reported(directory: Path, *drills: str) -> None:
+    """Write a run with its plan, its records and its report."""
+    records = planned(directory, *drills)
+    write_report(directory, records, [judge(record) for record in records], not_run={})
 
 
 def _add(

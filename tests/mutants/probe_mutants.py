@@ -222,6 +222,34 @@ def asks_less_often_than_it_says(kit: Kit) -> None:
     kit.ticks["api-write"] = [replace(s, seq=number) for number, s in enumerate(ticks)]
 
 
+@on_record(INCONCLUSIVE, "probe api-write fired 7.0 times a second, though it states 10.0")
+def sampler_slower_than_it_says(kit: Kit) -> None:
+    """A probe asks seven times a second on a schedule of its own, where its header says ten."""
+    start = kit.ticks["api-write"][0].due
+
+    def slower(s: Sample) -> Sample:
+        by = s.seq * (NS // 7) - (s.due - start)
+        return replace(s, due=s.due + by, fired=s.fired + by, done=s.done + by)
+
+    moved = [slower(s) for s in kit.ticks["api-write"]]
+    kit.ticks["api-write"] = [s for s in moved if s.due < at(20)]
+
+
+@on_record(INCONCLUSIVE, "an outage longer than the limit 1 s fits between two of its ticks")
+def asks_too_rarely_for_its_limit(_kit: Kit) -> Kit:
+    """A probe asks once in 3 s, and says so, under a limit of 1 s."""
+    rare = Kit(replace(WRITE, interval_s=3.0), APP, DNS, CONTROL, lasts_s=60, limit_s=1.0)
+    rare.header = replace(rare.header, min_samples=10)
+    rare.spans = [replace(rare.spans[0], start=at(25), end=at(35))]
+    return rare
+
+
+@on_record(INCONCLUSIVE, "the clock of probe dns-pod is uncertain by 1000.0 s, more than the 5.0 s")
+def clock_is_as_good_as_unknown(kit: Kit) -> None:
+    """The clock in the pod is uncertain by 1,000 s, and not one request failed."""
+    kit.clocks = [ClockOffset("inside", 0, 1000 * NS)]
+
+
 @on_record(INCONCLUSIVE, "probe other, which the header does not list")
 def samples_of_a_stranger(kit: Kit) -> None:
     """The record holds samples of a probe that its header does not know."""

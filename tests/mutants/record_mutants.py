@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mutantkit import Called, Lines, healthy, on_folder, on_lines, on_record
+from mutantkit import Called, Lines, healthy, on_folder, on_lines, on_record, planned, reported
 from recordkit import Kit, at, write
 
 from kubedrill.base.model import STEADY, Event, Span
@@ -267,6 +267,70 @@ def empty_record(directory: Path) -> None:
     """The record is a file of 0 bytes."""
     (directory / "record").mkdir()
     (directory / "record" / "failover-vip.jsonl").touch()
+
+
+@on_folder(INCONCLUSIVE, "it was asked for, and has no record")
+def drill_never_begun(directory: Path) -> None:
+    """The harness was killed between two drills, of which the first passed."""
+    planned(directory, "failover-vip", "node-drain")
+    (directory / "record" / "node-drain.jsonl").unlink()
+
+
+@on_folder(INCONCLUSIVE, "its record was PASS and is lost since")
+def record_compressed_since(directory: Path) -> None:
+    """Somebody compressed the record of one of two drills."""
+    reported(directory, "failover-vip", "node-drain")
+    path = directory / "record" / "node-drain.jsonl"
+    path.rename(path.with_suffix(".jsonl.gz"))
+
+
+@on_folder(INCONCLUSIVE, "its record cannot be read")
+def one_of_two_records_damaged(directory: Path) -> None:
+    """The record of one of two drills is no record any more."""
+    planned(directory, "failover-vip", "node-drain")
+    (directory / "record" / "node-drain.jsonl").write_bytes(b"\x00" * 4096)
+
+
+@on_folder(INCONCLUSIVE, "its record is of run 20250101-000000, expected run 20261121-043000")
+def record_of_another_run(directory: Path) -> None:
+    """A good record of an earlier run stands where this run's was."""
+    _, record = planned(directory, "failover-vip", "node-drain")
+    other = replace(record, header=replace(record.header, run="20250101-000000"))
+    path = directory / "record" / "node-drain.jsonl"
+    path.unlink()
+    write(other, path)
+
+
+@on_folder(INCONCLUSIVE, "node-drain.jsonl is the record of drill failover-vip")
+def record_of_another_drill(directory: Path) -> None:
+    """The good record of one drill was copied over that of another."""
+    planned(directory, "failover-vip", "node-drain")
+    folder = directory / "record"
+    shutil.copy(folder / "failover-vip.jsonl", folder / "node-drain.jsonl")
+
+
+@on_folder(INCONCLUSIVE, "the record was changed after it was judged first")
+def record_changed_after_the_run(directory: Path) -> None:
+    """The failures of a record were edited away once the run had judged it."""
+    reported(directory, "failover-vip")
+    path = directory / "record" / "failover-vip.jsonl"
+    path.write_text(path.read_text().replace('"limit_s":2.0', '"limit_s":20.0'))
+
+
+@on_folder(REFUSED, "found 'limit_s' twice in one object")
+def limit_given_twice(directory: Path) -> None:
+    """A limit stands twice in one object, and the last one would win."""
+    path = write(healthy().record(), directory / "record" / "failover-vip.jsonl")
+    path.write_text(path.read_text().replace('"limit_s":2.0', '"limit_s":2.0,"limit_s":20.0'))
+
+
+@on_lines(REFUSED, "the number of a sample is below 0")
+def negative_numbers(lines: Lines) -> Lines:
+    """The first samples of a probe are numbered below 0, so that lost ones are not missed."""
+    return [
+        [*line[:2], line[2] - 5, *line[3:]] if line[:2] == ["sample", "dns-pod"] else line
+        for line in lines
+    ]
 
 
 def _change_sample(lines: Lines, **moved: int) -> Lines:

@@ -257,6 +257,13 @@ class Columns(Sequence[Sample]):
         steps = np.diff(due - seq * interval)
         return int(steps[np.abs(steps).argmax()]) if len(steps) else 0
 
+    def due_span(self) -> Interval:
+        """Nanoseconds, and ticks by their numbers, from the first one that was due to the last."""
+        if not len(self):
+            return 0, 0
+        seq, due = _numbers(self.seq), _numbers(self.due)
+        return int(due.max() - due.min()), int(seq.max() - seq.min())
+
     def numbered_twice(self) -> int | None:
         """A number that two samples have, if any."""
         if self._is_numbered():

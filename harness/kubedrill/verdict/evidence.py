@@ -98,6 +98,13 @@ def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator
     """Whether a probe watched from before the first fault to after the last one."""
     samples = view.of(spec)
     begin, end = touched
+    uncertain, watched = view.uncertainty(spec) or 0, begin - samples.fired[0]
+    if 0 < watched < uncertain:
+        yield (
+            f"the clock of probe {spec.name} is uncertain by {uncertain / NS:.1f} s, more than the "
+            f"{watched / NS:.1f} s that it watched before the cluster was touched: nobody knows "
+            f"what it saw when"
+        )
     early = samples.between(view.first_time, begin)
     oks = (True for i in early if not samples.outcomes[i] and samples.done[i] <= begin)
     before = sum(islice(oks, STEADY_SAMPLES))

@@ -35,6 +35,10 @@ GIVES_UP_MORE_S = (
 STEP_INTERVALS = (
     0.5  # a probe's ticks stand this far off their schedule only when the clock was stepped
 )
+# of its time a probe's ticks may drift off their schedule, drifting clocks included; more is
+# another rate than the one that it states
+DRIFT_SHARE = 0.1
+TICK_AT_MOST_S = 0.1  # the default interval: with a limit of 0 s, ticks may be so far apart
 
 
 def find_dishonest(view: View, spec: ProbeSpec) -> Iterator[str]:
@@ -45,6 +49,8 @@ def find_dishonest(view: View, spec: ProbeSpec) -> Iterator[str]:
         yield from _names_its_server(view, spec, samples)
     yield from _gives_up(spec, samples)
     yield from _keeps_time(view, spec, samples)
+    yield from _keeps_rate(view, spec, samples)
+    yield from _is_too_rare(view, spec)
 
 
 def _looks(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
@@ -89,6 +95,30 @@ def _gives_up(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
         yield (
             f"probe {spec.name} took an answer after {longest:.1f} s for a success, "
             f"though it gives up after {spec.timeout_s:g} s"
+        )
+
+
+def _is_too_rare(view: View, spec: ProbeSpec) -> Iterator[str]:
+    """A whole outage that is longer than its limit fits between two ticks."""
+    limit = view.limit_of(spec)
+    if spec not in view.cluster_probes or limit is None:
+        return
+    if spec.interval_s > max(limit.limit_s, TICK_AT_MOST_S):
+        yield (
+            f"probe {spec.name} asks once in {spec.interval_s:g} s, so an outage longer than the "
+            f"limit {limit.limit_s:g} s fits between two of its ticks"
+        )
+
+
+def _keeps_rate(view: View, spec: ProbeSpec, samples: Columns) -> Iterator[str]:
+    """Whether the probe fired as often as it states, on the whole."""
+    lasted, ticks = samples.due_span()
+    stated = ticks * round(spec.interval_s * NS)
+    allowed = DRIFT_SHARE * stated + 2 * (view.uncertainty(spec) or 0)
+    if ticks >= ENOUGH and abs(lasted - stated) > allowed:
+        yield (
+            f"probe {spec.name} fired {ticks * NS / max(lasted, 1):.1f} times a second, "
+            f"though it states {1 / spec.interval_s:.1f}"
         )
 
 

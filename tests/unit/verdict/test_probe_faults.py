@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from recordkit import WRITE, Kit
+from recordkit import APP, CONTROL, DNS, WRITE, Kit, at
 
-from kubedrill.base.model import Sample, VerdictKind
+from kubedrill.base.model import ClockOffset, Sample, VerdictKind
 from kubedrill.verdict import judge
 
 PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
@@ -64,15 +64,57 @@ def test_how_far_ticks_may_jump(by_ns: int, verdict: VerdictKind) -> None:
     assert verdict_of(kit) is verdict
 
 
+@pytest.mark.parametrize(
+    ("rate", "verdict"),
+    [(7.0, INCONCLUSIVE), (9.0, INCONCLUSIVE), (9.2, PASS), (10.8, PASS), (12.0, INCONCLUSIVE)],
+)
+def test_how_often_a_probe_must_ask(rate: float, verdict: VerdictKind) -> None:
+    kit = Kit()
+    first = kit.ticks["api-write"][0].due
+
+    def moved(s: Sample) -> Sample:
+        by = round(s.seq * 1e9 / rate) - (s.due - first)
+        return replace(s, due=s.due + by, fired=s.fired + by, done=s.done + by)
+
+    kit.ticks["api-write"] = [moved(s) for s in kit.ticks["api-write"]]
+    kit.ended_s = 40
+    assert verdict_of(kit) is verdict
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "limit_s", "verdict"),
+    [
+        (0.1, 0.0, PASS),
+        (0.5, 0.5, PASS),
+        (1.0, 1.0, PASS),
+        (1.1, 1.0, INCONCLUSIVE),
+        (2.0, 1.0, INCONCLUSIVE),
+        (2.0, 2.0, PASS),
+    ],
+)
+def test_an_outage_over_the_limit_must_not_fit_between_two_ticks(
+    interval_s: float, limit_s: float, verdict: VerdictKind
+) -> None:
+    kit = Kit(replace(WRITE, interval_s=interval_s), CONTROL, lasts_s=60, limit_s=limit_s)
+    kit.header = replace(kit.header, min_samples=10)
+    kit.spans = [replace(kit.spans[0], start=at(25), end=at(35))]
+    assert verdict_of(kit) is verdict
+
+
+@pytest.mark.parametrize(("uncertain_s", "verdict"), [(4.9, PASS), (5.1, INCONCLUSIVE)])
+def test_how_uncertain_a_clock_may_be_where_nothing_failed(
+    uncertain_s: float, verdict: VerdictKind
+) -> None:
+    kit = Kit(WRITE, DNS, CONTROL)
+    kit.clocks = [ClockOffset("inside", 0, round(uncertain_s * 1e9))]
+    assert verdict_of(kit) is verdict
+
+
 def test_a_clock_may_be_off_by_what_it_is_uncertain() -> None:
     """Offsets of a pod's clock are measured again and again.
 
     Within their uncertainty that is no step.
     """
-    from recordkit import APP, CONTROL, DNS  # noqa: PLC0415
-
-    from kubedrill.base.model import ClockOffset  # noqa: PLC0415
-
     kit = Kit(DNS, APP, WRITE, CONTROL)
     kit.ticks["dns-pod"] = [
         replace(s, due=s.due + 60_000_000, fired=s.fired + 60_000_000, done=s.done + 60_000_000)
