@@ -57,6 +57,7 @@ def run(pytestconfig: pytest.Config, inventory: Inventory, settings: Settings) -
 
 def test_drill(drill_name: str, run: RunResult) -> None:
     if drill_name in run.not_run:
+        assert run.verdicts, f"nothing was run; {drill_name}: {run.not_run[drill_name]}"
         pytest.skip(f"not run: {run.not_run[drill_name]}")
     verdicts = {verdict.drill: verdict for verdict in run.verdicts}
     assert drill_name in verdicts, f"the run stopped before {drill_name}; see {run.directory}"

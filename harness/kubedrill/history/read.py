@@ -52,6 +52,11 @@ def _require_planned(directory: Path, document: RunDocument) -> None:
     plan = read_plan(directory)
     if plan is None:
         return
+    if document.run != plan.run:
+        raise UsageError(
+            f"{directory}: found a copy of run {plan.run} under another name, expected each run "
+            f"once. Give the folder its name back: {plan.run}"
+        )
     listed = {drill.name for drill in document.drills} | {each.name for each in document.not_run}
     missing = [name for name in plan.drills if name not in listed]
     proven = [drill.verdict for drill in document.drills]

@@ -245,6 +245,15 @@ def test_the_history_takes_no_report_that_leaves_something_out(folder: Path, edi
         read_document(folder)
 
 
+def test_a_run_that_was_copied_as_another_night_is_not_taken(folder: Path) -> None:
+    copy = folder.with_name("20260102T000000Z-7")
+    shutil.copytree(folder, copy)
+    assert read_document(copy).run == RUN, "as it is, it is the same run"
+    rebuild_report(copy)
+    with pytest.raises(UsageError, match=f"a copy of run {RUN}"):
+        read_document(copy)
+
+
 @pytest.mark.parametrize(("change", "code"), [(None, 0), (lose, 3)])
 def test_report_ends_with_the_exit_code_of_the_run(
     folder: Path, change: Any, code: int, monkeypatch: pytest.MonkeyPatch
