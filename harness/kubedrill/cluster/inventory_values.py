@@ -96,4 +96,6 @@ def _kind(value: Any) -> str:
     """What a value is, without its content: a command may hold a password."""
     if isinstance(value, str):
         return "empty"
-    return {dict: "a mapping", list: "a list"}.get(type(value), f"a {type(value).__name__}")
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return f"a {type(value).__name__}"
