@@ -140,7 +140,7 @@ def test_the_matrix_shows_the_latest_verdicts_and_leads_to_the_runs(opened: Open
     assert upgrades[0] == "FAIL"
     rows.nth(0).locator("a").first.click()
     expect(page.locator("h1")).to_have_text("Runs")
-    assert page.locator("tbody tr").count() == 1
+    expect(page.locator("tbody tr")).to_have_count(1)
     assert "topology=1%2B1" in page.url
 
 
@@ -154,7 +154,7 @@ def test_a_run_leads_to_its_report_and_to_the_one_before(opened: Opened, site: P
     page = opened.page
     name = next(run for run in json_of(site)["runs"] if run["report"])["run"]
     page.goto(f"{site.as_uri()}#/run/{name}")
-    assert heading(page) == name
+    expect(page.locator("h1")).to_have_text(name)
     assert page.get_by_role("link", name="cluster-upgrade.1.ansible.log").get_attribute("href")
     page.locator("a.report").click()
     expect(page.locator("h1")).to_have_text("the report")
@@ -179,13 +179,15 @@ def test_two_runs_are_compared_by_their_address(browser: Browser, site: Path) ->
     row = opened.page.locator("tr", has_text="api-*: longest outage")
     assert row.locator("td").all_inner_texts()[1:] == ["0.5 s", "9.0 s", "+8.5 s"]
     opened.page.get_by_text("Swap them").click()
-    assert row.locator("td").all_inner_texts()[1:] == ["9.0 s", "0.5 s", "\N{MINUS SIGN}8.5 s"]
+    swapped = ["9.0 s", "0.5 s", "\N{MINUS SIGN}8.5 s"]
+    expect(row.locator("td")).to_contain_text(["api-*: longest outage", *swapped])
     opened.close()
 
 
 def test_two_runs_are_chosen_for_a_comparison(opened: Opened) -> None:
     page = opened.page
     page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Runs")
     boxes = page.locator("tbody input[type=checkbox]")
     boxes.nth(3).check()
     assert page.get_by_text("Choose another one").is_disabled()
@@ -202,7 +204,7 @@ def test_runs_are_found_and_the_address_keeps_what_was_asked(opened: Opened) -> 
     page.locator("#find").fill("1+1")
     page.keyboard.press("Enter")
     page.wait_for_url("**find=1%2B1")
-    assert page.locator("tbody tr").count() == 5
+    expect(page.locator("tbody tr")).to_have_count(5)
     page.locator("#verdict").select_option("FAIL")
     page.wait_for_url("**verdict=FAIL**")
     page.reload()
@@ -213,6 +215,7 @@ def test_runs_are_found_and_the_address_keeps_what_was_asked(opened: Opened) -> 
 def test_nights_tell_what_each_part_took_and_lead_to_their_logs(opened: Opened) -> None:
     page = opened.page
     page.get_by_role("link", name="Nights").click()
+    expect(page.locator("h1")).to_have_text("Nights")
     text = page.locator("tbody").inner_text()
     assert "ABORTED" in text
     assert "up did not end within its limit (its cluster was kept)" in text
@@ -226,6 +229,7 @@ def test_nights_tell_what_each_part_took_and_lead_to_their_logs(opened: Opened) 
 def test_a_plot_is_walked_by_the_arrow_keys(opened: Opened) -> None:
     page = opened.page
     page.get_by_role("link", name="Trends", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Trends")
     svg = page.locator("svg.plot").first
     svg.focus()
     page.keyboard.press("End")
