@@ -80,7 +80,7 @@ def _asked_through_proxy(nodes: Nodes, networks: Mapping[str, Network], endpoint
     kubeadm also copies the variables into the control plane's manifests.
     """
     network = networks["cluster_node_network"]
-    own = {
+    inside = {
         address
         for node in nodes.values()
         for address in node["addresses"]
@@ -91,7 +91,7 @@ def _asked_through_proxy(nodes: Nodes, networks: Mapping[str, Network], endpoint
         proxy = node["proxy"]
         excluded = proxy["no_proxy"].split(",")
         missing = [str(each) for each in networks.values() if not _is_excluded(str(each), excluded)]
-        if own and all(_is_excluded(address, excluded) for address in own):
+        if inside and all(_is_excluded(address, excluded) for address in inside):
             missing = [each for each in missing if each != str(network)]
         if endpoint and not _is_excluded(endpoint, [*excluded, *missing]):
             missing.append(endpoint)

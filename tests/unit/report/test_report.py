@@ -116,7 +116,8 @@ def page_of(directory: Path) -> str:
 
 def test_not_run_is_never_passed(tmp_path: Path) -> None:
     found = verdicts(report(tmp_path / "1", good(), not_run=MISSED))
-    assert found["not_run"] == [{"name": "latency", "reason": "the kernel of w1 has no netem"}]
+    reason = "the kernel of w1 has no netem"
+    assert found["not_run"] == [{"name": "latency", "reason": reason, "missing": False}]
     assert (found["verdict"], found["exit_code"]) == ("INCONCLUSIVE", 3)
     assert len(found["drills"]) == 1  # type: ignore[arg-type]
 
