@@ -101,10 +101,11 @@ class DrillContext:
                     fault.heal(self.cluster)
                 self.undos.drop(what)
 
-    def check(self, name: str, ok: bool | None, actual: str, expected: str, id_: str = "") -> None:
+    def check(self, id_: str, name: str, ok: bool | None, actual: str, expected: str) -> None:
         """Add a check that the verdict depends on; ``ok`` None: it could not be found out.
 
-        ``id_`` is for programs that look for it.
+        ``id_`` is for programs: unique within a drill, in kebab-case, and it stays when ``name``,
+        which is for people, is reworded.
         """
         self.writer.check(Check(name, ok, actual, expected, id_))
 

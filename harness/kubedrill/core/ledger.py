@@ -114,6 +114,7 @@ def check_ledger(ctx: DrillContext, ledger: Ledger) -> None:
         f"lost{': entries ' + ', '.join(map(str, lost[:10])) if lost else ''}{unknown}"
     )
     ctx.check(
+        "api-writes-present",
         "no acknowledged API write is lost",
         not lost if count else None,
         actual,

@@ -117,14 +117,20 @@ def check_upgraded(ctx: DrillContext, expected: str, which: str = "new") -> None
     versions = {name: format_version(version) for name, version in node_versions(cluster).items()}
     wrong = [f"{name} {version}" for name, version in versions.items() if version != expected]
     actual = ", ".join(wrong) or f"all {expected}"
-    ctx.check(f"every kubelet runs the {which} release", not wrong, actual, f"all {expected}")
+    ctx.check(
+        f"kubelets-at-{which}-release",
+        f"every kubelet runs the {which} release",
+        not wrong,
+        actual,
+        f"all {expected}",
+    )
     server = cluster.api.version.get_code().git_version
     ctx.check(
+        CheckId.UPGRADED if which == "new" else f"api-server-at-{which}-release",
         f"the API server runs the {which} release",
         server == expected,
         server,
         expected,
-        CheckId.UPGRADED if which == "new" else "",
     )
     with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
         seconds = cluster.settings.timeouts.recovery

@@ -84,7 +84,13 @@ class TokenExpiredDrill(_CredentialDrill):
         wrong = [answer for answer in answers.values() if answer != str(UNKNOWN_WHO)]
         ok = None if any(answer.startswith("no answer") for answer in wrong) else not wrong
         actual = ", ".join(f"{node} {answer}" for node, answer in answers.items())
-        ctx.check("an expired token is refused", ok, actual, f"{UNKNOWN_WHO} by every API server")
+        ctx.check(
+            "expired-token-refused",
+            "an expired token is refused",
+            ok,
+            actual,
+            f"{UNKNOWN_WHO} by every API server",
+        )
 
 
 class CredentialsRevoked(_CredentialDrill):
@@ -158,6 +164,7 @@ def _check_refused(ctx: DrillContext, what: str, times: list[str], predicted_s: 
         f"{TOKEN_CACHE_S:g} s"
     )
     ctx.check(
+        f"{what}-refused",
         f"a revoked {what} is refused by every API server",
         ok=True,
         actual=", ".join(times),

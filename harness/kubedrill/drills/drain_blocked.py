@@ -64,6 +64,7 @@ class DrainBlocked(Drill):
         refusal = _drain(ctx)
         named = f"{NAMESPACE}/{WORKLOAD}"
         ctx.check(
+            "refusal-names-budget",
             "the refused drain names the budget",
             f"PodDisruptionBudget {named}" in refusal and f"pod {named}-" in refusal,
             refusal or "the drain was not refused",
@@ -71,6 +72,7 @@ class DrainBlocked(Drill):
         )
         cordoned = bool(api.node(node).spec.unschedulable)
         ctx.check(
+            "node-uncordoned",
             "the node is uncordoned after the refusal",
             not cordoned,
             "cordoned" if cordoned else "uncordoned",

@@ -76,7 +76,11 @@ class EtcdMemberReplaced(Drill):
             ctx.wait_answering("*", for_s=CALM_S, seconds=wait_s, setting="api_up")
         actual = f"{seconds:.0f} s after its data were lost, {HOLD_S:g} s of them on purpose"
         ctx.check(
-            "the member was replaced", ok=True, actual=actual, expected="a healthy voter again"
+            "member-replaced",
+            "the member was replaced",
+            ok=True,
+            actual=actual,
+            expected="a healthy voter again",
         )
         check_ledger(ctx, ledger)
 

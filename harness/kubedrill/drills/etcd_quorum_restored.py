@@ -136,12 +136,19 @@ def _report(
     lost = set(ledger.lost())
     gone = sorted(before & lost)
     actual = f"{len(before) - len(gone)} of {len(before)} are there"
-    ctx.check("what was written before the snapshot is there", not gone, actual, "all of them")
+    ctx.check(
+        "writes-before-snapshot-present",
+        "what was written before the snapshot is there",
+        not gone,
+        actual,
+        "all of them",
+    )
     later = lost - before
     point = (
         f"{age_s:.1f} s: {len(later)} acknowledged writes, all younger than the snapshot, are lost"
     )
     ctx.check(
+        "recovery-point",
         "recovery point",
         bool(later),
         point,
@@ -149,6 +156,7 @@ def _report(
     )
     time_s = f"{took_s:.0f} s from the loss to the first acknowledged write"
     ctx.check(
+        "recovery-time",
         "recovery time",
         ok=True,
         actual=time_s,

@@ -48,7 +48,13 @@ class FailoverWorker(Drill):
         app_settings = ctx.cluster.settings.app
         most = app_settings.objectives.replaced_s if app_settings else REPLACED_S
         actual = f"pods stay on a dead node for {stay:g} s"
-        ctx.check("lost replicas are replaced in time", stay <= most, actual, f"{most:g} s at most")
+        ctx.check(
+            "replicas-replaced",
+            "lost replicas are replaced in time",
+            stay <= most,
+            actual,
+            f"{most:g} s at most",
+        )
         cut_and_watch(ctx, ctx.target)
 
 

@@ -123,6 +123,7 @@ class LeaderTakeover(Drill):
                 shortest_s=shortest,
             )
             ctx.check(
+                "lease-taken-over",
                 "another one took the lease over",
                 ok=True,
                 actual=f"{watch.new.rpartition('_')[0]} after {shortest:.1f}-{longest:.1f} s; "
@@ -141,6 +142,7 @@ class LeaderTakeover(Drill):
             ctx.wait_answering("*", for_s=CALM_S, seconds=timeouts.api_up, setting="api_up")
         now = read_leader(ctx.cluster.api, self.component).identity
         ctx.check(
+            "old-leader-steps-back",
             "the old leader does not lead when it wakes",
             now not in ("", watch.old),
             f"{now or 'nobody'} holds the lease",

@@ -55,6 +55,7 @@ class NodeDrain(Drill):
         timeouts = ctx.cluster.settings.timeouts
         guards = guarding_budgets(ctx)
         ctx.check(
+            "app-guarded",
             "a disruption budget guards the app",
             bool(guards),
             ", ".join(guards) or "none",
@@ -71,6 +72,7 @@ class NodeDrain(Drill):
                 if must_leave(pod)
             ]
             ctx.check(
+                "node-empty",
                 "the node is empty while drained",
                 not left,
                 ", ".join(left) or "no pods",

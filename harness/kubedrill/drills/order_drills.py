@@ -114,7 +114,7 @@ class OrderDrill(Drill):
         for line in summary(ledger):
             ctx.event("orders", "ledger", line)
         for check in (*checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED), *self._felt(ledger)):
-            ctx.check(check.name, check.ok, check.actual, check.expected)
+            ctx.check(check.id, check.name, check.ok, check.actual, check.expected)
 
     def _kill(self, ctx: DrillContext) -> None:
         """Kill all caches at once; of the others each only when the last one is back."""
@@ -146,12 +146,14 @@ class OrderDrill(Drill):
                 pause <= self.pause_s,
                 f"no write was acknowledged for {pause:.1f} s at most",
                 f"{self.pause_s:g} s at most; predicted: {self.predicted}",
+                "writes-go-on",
             ),
             Check(
                 "orders are stored soon",
                 delay <= self.stored_s,
                 f"stored and seen {delay:.1f} s after the acknowledgement at most",
                 f"{self.stored_s:g} s at most; predicted: {self.predicted}",
+                "orders-stored-soon",
             ),
         )
 

@@ -173,6 +173,7 @@ class OrderRotation(Drill):
                 rotation.greeting(text)
         ctx.undos.drop(what)
         ctx.check(
+            "greeting-changed",
             "every web pod greets anew",
             True,
             "there and back, with no pod restarted",
@@ -188,6 +189,7 @@ class OrderRotation(Drill):
             f"{len(ctx.cluster.inventory.nodes)} nodes"
         )
         ctx.check(
+            "certificate-changed",
             "a new certificate is served everywhere",
             after != before,
             actual,
@@ -201,6 +203,7 @@ class OrderRotation(Drill):
             after = rotation.logins()
         ctx.undos.drop(what)
         ctx.check(
+            "login-changed",
             "another login is in use",
             after != before,
             f"login {after}",
@@ -220,7 +223,7 @@ class OrderRotation(Drill):
                 ran.append(self._running(service))
         ctx.undos.drop(what)
         actual, expected = " → ".join(ran), f"{before} → {other} → {before}"
-        ctx.check("there and back", actual == expected, actual, expected)
+        ctx.check("version-there-and-back", "there and back", actual == expected, actual, expected)
 
     @staticmethod
     def _running(service: OrderService) -> str:
@@ -228,13 +231,17 @@ class OrderRotation(Drill):
         return status.version if status else "nothing"
 
     def _judge(self, ctx: DrillContext, way: str, ledger: Ledger) -> None:
+        mark = way.replace(" ", "-")
         for line in summary(ledger):
             ctx.event("orders", "ledger", line, way=way)
         for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
-            ctx.check(f"{way}: {check.name}", check.ok, check.actual, check.expected)
+            ctx.check(
+                f"{mark}-{check.id}", f"{way}: {check.name}", check.ok, check.actual, check.expected
+            )
         failed = failures(ledger)
         failures_text = ", ".join(f"{count} {kind}" for kind, count in failed.items())
         ctx.check(
+            f"{mark}-no-request-failed",
             f"{way}: no request failed",
             not failed,
             failures_text or "none of them",
@@ -243,6 +250,7 @@ class OrderRotation(Drill):
         pause = longest_pause_s(ledger)
         actual = f"no write was acknowledged for {pause:.1f} s at most"
         ctx.check(
+            f"{mark}-writes-go-on",
             f"{way}: writes go on",
             pause <= self.pause_s,
             actual,

@@ -90,6 +90,7 @@ class BadRolloutDrill(Drill):
             status = api.apps.read_namespaced_deployment(app.name, app.namespace)
             ready, replicas = status.status.ready_replicas or 0, status.spec.replicas
             ctx.check(
+                "old-release-complete",
                 "the old release keeps every replica",
                 ready >= replicas,
                 f"{ready} ready; {symptom}",

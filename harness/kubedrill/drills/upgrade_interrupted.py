@@ -111,6 +111,7 @@ class Interrupted(Drill):
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         error = self.first(ctx, version)
         ctx.check(
+            "upgrade-half-way",
             "the upgrade stopped half-way",
             bool(error),
             error or "it ran to its end",
@@ -201,6 +202,7 @@ def blocked(ctx: DrillContext, version: str) -> str:
     error = _failed(ctx, version, f"upgrade to {version}, until a budget blocks it")
     named = f"PodDisruptionBudget {drain_blocked.NAMESPACE}/{drain_blocked.WORKLOAD}"
     ctx.check(
+        "refusal-names-budget",
         "the refusal names the budget",
         named in error,
         error or "it was not refused",
@@ -208,7 +210,13 @@ def blocked(ctx: DrillContext, version: str) -> str:
     )
     cordoned = bool(api.node(ctx.target).spec.unschedulable)
     actual = "cordoned" if cordoned else "uncordoned"
-    ctx.check("the node is uncordoned after the refusal", not cordoned, actual, "uncordoned")
+    ctx.check(
+        "node-uncordoned",
+        "the node is uncordoned after the refusal",
+        not cordoned,
+        actual,
+        "uncordoned",
+    )
     with ctx.step(ctx.target, "remove the planted workload"):
         api.remove_namespace(drain_blocked.NAMESPACE)
     ctx.undos.drop(what)

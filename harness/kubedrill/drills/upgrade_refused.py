@@ -83,6 +83,7 @@ class Refused(Drill):
                 message = str(refusal)
                 ctx.progress.note(ctx.target, f"refused as it should be: {refusal}")
         ctx.check(
+            "upgrade-refused",
             "the upgrade was refused and says why",
             words in message,
             message or "it was not refused",
@@ -92,6 +93,7 @@ class Refused(Drill):
             name for name, state in what_runs(ctx.cluster).items() if before.get(name) != state
         )
         ctx.check(
+            "nothing-changed",
             "nothing was changed",
             not changed,
             ", ".join(changed) or "nothing changed",

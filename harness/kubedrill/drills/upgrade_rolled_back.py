@@ -180,7 +180,13 @@ def _upgrade_half_way(ctx: DrillContext, newer: str, moments: Moments) -> None:
         f"{len(versions)} nodes not"
     )
     ok = ended and 0 < len(upgraded) < len(versions)
-    ctx.check("the upgrade ended half-way", ok, actual, f"some nodes at {newer} and some not")
+    ctx.check(
+        "upgrade-half-way",
+        "the upgrade ended half-way",
+        ok,
+        actual,
+        f"some nodes at {newer} and some not",
+    )
 
 
 def _roll_back(
@@ -202,6 +208,7 @@ def _check_programs(ctx: DrillContext, older: str) -> None:
         f"{name} {version or 'nothing'}" for name, version in versions.items() if version != older
     ]
     ctx.check(
+        "kubelet-processes-older",
         "the kubelets' processes are the older release's",
         not wrong,
         ", ".join(wrong) or f"all {older}",
@@ -220,10 +227,28 @@ def _report(
     late = {number: at for number, at in acked.items() if at >= moments.starting}
     if len(moments.seen) < 4:
         missing = f"seen of snapshot and rollback: {', '.join(moments.seen) or 'nothing'}"
-        ctx.check("recovery point", None, missing, "the moments of the snapshot and of the restore")
+        ctx.check(
+            "recovery-point",
+            "recovery point",
+            None,
+            missing,
+            "the moments of the snapshot and of the restore",
+        )
         return
-    _check_present(ctx, "what was written before the snapshot is there", early, lost)
-    _check_present(ctx, "what was written after the rollback is there", set(late), lost)
+    _check_present(
+        ctx,
+        "writes-before-snapshot-present",
+        "what was written before the snapshot is there",
+        early,
+        lost,
+    )
+    _check_present(
+        ctx,
+        "writes-after-rollback-present",
+        "what was written after the rollback is there",
+        set(late),
+        lost,
+    )
     gone = len(between & lost)
     point = (
         f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes "
@@ -231,6 +256,7 @@ def _report(
     )
     left = len(between) - gone
     ctx.check(
+        "recovery-point",
         "recovery point",
         not left if between else None,
         (
@@ -246,6 +272,7 @@ def _report(
     )
     time_s = f"{writes}, {healthy_s:.0f} s until the cluster was healthy at the older release"
     ctx.check(
+        "recovery-time",
         "recovery time",
         True if late else None,
         time_s,
@@ -253,11 +280,13 @@ def _report(
     )
 
 
-def _check_present(ctx: DrillContext, name: str, numbers: set[int], lost: set[int]) -> None:
+def _check_present(
+    ctx: DrillContext, id_: str, name: str, numbers: set[int], lost: set[int]
+) -> None:
     """Add the finding that acknowledged writes are there; none of them proves nothing."""
     gone = numbers & lost
     actual = f"{len(numbers) - len(gone)} of {len(numbers)} are there"
-    ctx.check(name, not gone if numbers else None, actual, "all of them, 1 or more")
+    ctx.check(id_, name, not gone if numbers else None, actual, "all of them, 1 or more")
 
 
 def _api_away(ctx: DrillContext, node: str) -> Prediction:

@@ -200,6 +200,7 @@ def checks(
                 None,
                 "nothing could be read back",
                 "a whole read-back",
+                "orders-present",
             ),
         )
     account = settle(ledger, late_s)
@@ -209,28 +210,33 @@ def checks(
         Check(
             "every acknowledged order is there",
             *_expect_none(account.fates["lost"], enough, f"of {acknowledged} lost"),
+            id="orders-present",
         ),
         Check(
             "no order is there twice",
             *_expect_none(account.fates["duplicated"], enough, "duplicated"),
+            id="orders-once",
         ),
         Check(
             "what was refused or never sent is not there",
             *_expect_none(
                 (*account.fates["phantom"], *account.unexpected), enough, "there all the same"
             ),
+            id="orders-not-made-up",
         ),
         Check(
             "every read was answered with its order",
             not ledger.reads[WRONG_ANSWER],
             f"{ledger.reads[WRONG_ANSWER]} answered with something else as if it were the order",
             "none",
+            "reads-answered",
         ),
         Check(
             "enough orders were acknowledged",
             True if enough and not (all_sent and skipped) else None,
             f"{acknowledged} of {len(ledger.writes)} sent, {skipped} due and not sent",
             f"{min_acknowledged} or more{', all that were due sent' if all_sent else ''}",
+            "orders-enough",
         ),
     )
 

@@ -219,7 +219,7 @@ class _DrillRun:
             self.undos.unwind()
         except StepFailed as error:
             self.writer.check(
-                Check("everything was healed", False, str(error), "all undos succeed")
+                Check("everything was healed", False, str(error), "all undos succeed", "healed")
             )
 
     def _recover(self, before: Baseline) -> None:
@@ -238,7 +238,13 @@ class _DrillRun:
         )
         if other := self.run.lease.lost:
             self.writer.check(
-                Check("nobody else drilled the cluster", None, f"{other} took it over", "nobody")
+                Check(
+                    "nobody else drilled the cluster",
+                    None,
+                    f"{other} took it over",
+                    "nobody",
+                    "alone",
+                )
             )
 
     @contextmanager
@@ -267,7 +273,13 @@ class _DrillRun:
             return
         if isinstance(self.failed, StepFailed | DeadlineExceeded):
             self.writer.check(
-                Check("every step succeeded", False, _format(self.failed), "every step succeeds")
+                Check(
+                    "every step succeeded",
+                    False,
+                    _format(self.failed),
+                    "every step succeeds",
+                    "steps-succeeded",
+                )
             )
         self._end("aborted" if isinstance(self.failed, Unsafe) else "error", _format(self.failed))
 

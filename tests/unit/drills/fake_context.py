@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.core.progress import Progress
+
+KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class LoggedUndos(Undos):
@@ -49,6 +52,7 @@ class FakeContext:
     rng: random.Random
     progress: Progress = field(default_factory=Silent)
     faults: list[Any] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
     checks: dict[str, tuple[bool | None, str]] = field(default_factory=dict)
 
     @property
@@ -74,8 +78,11 @@ class FakeContext:
     def event(self, _lane: str, subject: str, name: str, **_data: Any) -> None:
         self.log.append(f"{subject}: {name}")
 
-    def check(self, name: str, ok: bool | None, actual: str, expected: str) -> None:
+    def check(self, id_: str, name: str, ok: bool | None, actual: str, expected: str) -> None:
         assert expected
+        assert KEBAB.fullmatch(id_), f"{name!r} has the id {id_!r}"
+        assert id_ not in self.ids, f"{id_} stands twice"
+        self.ids.append(id_)
         self.checks[name] = ok, actual
         self.log.append(f"{name}: {ok}, {actual}")
 

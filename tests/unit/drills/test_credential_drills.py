@@ -200,6 +200,7 @@ def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(
     name = "an expired token is refused"
     assert ctx.checks[name] == (True, "cp1 401, cp2 401, cp3 401")
     cluster.late["172.31.77.12"] = 1
+    ctx.ids.clear()
     ALL["token-expired"].run(ctx)
     assert ctx.checks[name] == (False, "cp1 401, cp2 200, cp3 401")
 
@@ -209,5 +210,6 @@ def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(
         return int(cluster.answer(server, path, said, **more))
 
     monkeypatch.setattr(credentials, "ask_with_token", silent)
+    ctx.ids.clear()
     ALL["token-expired"].run(ctx)
     assert ctx.checks[name][0] is None

@@ -1,10 +1,13 @@
 # ruff: noqa: S311 - the choices of a drill are recorded, not secret
+import ast
 import random
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import kubedrill
 from kubedrill.base.errors import StepFailed, UsageError
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Leaves
@@ -12,6 +15,29 @@ from kubedrill.core.undo import Undos
 from kubedrill.core.upgrades import next_version
 from kubedrill.drills import ALL, STANDARD, find_drills
 from kubedrill.drills.drain_blocked import NAMESPACE, WORKLOAD, planted
+
+SOURCES = Path(kubedrill.__file__).parent
+WRITE_CHECKS = [
+    *(path for folder in ("core", "drills", "runner") for path in (SOURCES / folder).rglob("*.py")),
+    SOURCES / "orders" / "ledger.py",
+]
+
+
+def test_every_check_of_a_drill_has_an_id() -> None:
+    """Each is unique within its drill: the fake context refuses one that stands twice."""
+    made = [
+        (f"{path.relative_to(SOURCES)}:{call.lineno}", call)
+        for path in WRITE_CHECKS
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Check"
+    ]
+    assert len(made) > 15
+    without = [
+        place
+        for place, call in made
+        if len(call.args) < 5 and "id" not in {keyword.arg for keyword in call.keywords}
+    ]
+    assert not without
 
 
 def test_unknown_drills_are_named_together_with_the_known_ones() -> None:

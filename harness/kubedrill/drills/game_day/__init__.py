@@ -214,7 +214,7 @@ def _judge(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> No
     """
     names = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
     actual = f"{len(made)} rounds{f'; not made: {names}' if names else ''}"
-    ctx.check("rounds were made", True if made else None, actual, "1 or more")
+    ctx.check("rounds-made", "rounds were made", True if made else None, actual, "1 or more")
     with ctx.step("game day", "judge every round"):
         pause(
             ctx.cluster.settings.probes.cooldown_s
@@ -222,7 +222,7 @@ def _judge(ctx: DrillContext, made: list[Round], left_out: dict[str, str]) -> No
         ctx.writer.flush()
         for one, verdict in judge_rounds(ctx.writer.path, made):
             check = as_check(one, verdict)
-            ctx.check(check.name, check.ok, check.actual, check.expected)
+            ctx.check(check.id, check.name, check.ok, check.actual, check.expected)
 
 
 DRILLS = (

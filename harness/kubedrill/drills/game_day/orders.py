@@ -108,7 +108,11 @@ class OrderUsers:
                 ledger = self._traffic.read_back()
         except StepFailed as error:  # the harness's traffic ended, or no service answers
             self._ctx.check(
-                "every acknowledged order is there", None, str(error), "a whole read-back"
+                "orders-present",
+                "every acknowledged order is there",
+                None,
+                str(error),
+                "a whole read-back",
             )
             return
         self._tell(ledger)
@@ -122,4 +126,4 @@ class OrderUsers:
         for line in (*summary(ledger), pause):
             self._ctx.event(_NAME, "ledger", line)
         for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
-            self._ctx.check(check.name, check.ok, check.actual, check.expected)
+            self._ctx.check(check.id, check.name, check.ok, check.actual, check.expected)

@@ -124,7 +124,7 @@ def as_check(one: Round, verdict: DrillVerdict) -> Check:
     """
     expected = f"PASS within its own limits: {one.limits}"
     actual = f"{verdict.verdict.value}: {verdict.reason}; measured: {measured(verdict)}"
-    return Check(one.title, _ANSWERS.get(verdict.verdict), actual, expected)
+    return Check(one.title, _ANSWERS.get(verdict.verdict), actual, expected, f"round-{one.number}")
 
 
 def measured(verdict: DrillVerdict) -> str:
