@@ -9,7 +9,7 @@ from kubedrill.base.waits import pause
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill
 from kubedrill.core.limits import expected_limits
-from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.node_loss import CALM_S, wait_not_ready, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,29 +84,12 @@ class FaultDrill(Drill):
                     ctx.wait_answering(
                         "*", for_s=CALM_S, seconds=timeouts.node_not_ready, setting="node_not_ready"
                     )
-        wait_ready(ctx)
-
-
-def wait_ready(ctx: DrillContext) -> None:
-    """Wait until the target is Ready again."""
-    api, node = ctx.cluster.api, ctx.target
-    with ctx.step(node, "healed: until Ready"):
-        api.wait(
-            f"node {node} to be Ready",
-            lambda: None if api.ready(node) else "NotReady",
-            setting="node_ready",
-        )
+        wait_ready(ctx, ctx.target, "healed: until Ready")
 
 
 def until_not_ready(ctx: DrillContext) -> None:
     """Wait until Kubernetes marks the target NotReady."""
-    api, node = ctx.cluster.api, ctx.target
-    with ctx.step(node, "until Kubernetes marks it NotReady"):
-        api.wait(
-            f"node {node} to be marked NotReady",
-            lambda: "Ready" if api.ready(node) else None,
-            setting="node_not_ready",
-        )
+    wait_not_ready(ctx, ctx.target, "until Kubernetes marks it NotReady")
 
 
 def until_address_moved(ctx: DrillContext) -> None:

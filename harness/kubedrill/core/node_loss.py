@@ -1,16 +1,16 @@
-"""What the three failover drills share: cut the power, watch, give it back."""
+"""What drills that lose a node share: cut the power, watch, give it back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.cluster.leases import read_leader
 from kubedrill.core.limits import expected_limits
 from kubedrill.core.predictions import Loss, loss_expected
 from kubedrill.faults import PowerCut
 
 if TYPE_CHECKING:
     from kubedrill.base.model import OutageLimit
-    from kubedrill.cluster.context import Cluster
     from kubedrill.core.context import DrillContext
     from kubedrill.core.drill import Drill
 
@@ -28,18 +28,9 @@ def describe_loss(ctx: DrillContext, node: str) -> Loss:
         holds_vip=node in cluster.api.vip_holders(),
         leads_etcd=node == cluster.api.etcd_leader(),
         control_plane=cluster.inventory.node(node).is_control_plane,
-        leads_controllers=_leads_controllers(cluster, node),
+        leads_controllers=read_leader(cluster.api, "kube-controller-manager").node == node,
         passes_node_ports=cluster.inventory.external,
     )
-
-
-def _leads_controllers(cluster: Cluster, node: str) -> bool:
-    """Whether the controller manager that is active now stands on a node.
-
-    Its lease names it "<node>_<uuid>".
-    """
-    lease = cluster.api.coordination.read_namespaced_lease("kube-controller-manager", "kube-system")
-    return str(lease.spec.holder_identity or "").rpartition("_")[0] == node
 
 
 def loss_limits(ctx: DrillContext, drill: Drill, node: str) -> list[OutageLimit]:
@@ -60,19 +51,31 @@ def explain_missing_power(ctx: DrillContext, candidates: list[str]) -> str | Non
 
 def cut_and_watch(ctx: DrillContext, node: str) -> None:
     """Power off, wait until users are served without the node, power on, wait for Ready."""
-    api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
+    timeouts = ctx.cluster.settings.timeouts
     with ctx.fault(PowerCut(node)):
-        with ctx.step(node, "power off: until Kubernetes marks it NotReady"):
-            api.wait(
-                f"node {node} to be marked NotReady",
-                lambda: "Ready" if api.ready(node) else None,
-                setting="node_not_ready",
-            )
+        wait_not_ready(ctx, node, "power off: until Kubernetes marks it NotReady")
         with ctx.step(node, "power off: until every probe is answered without it"):
             ctx.wait_answering(
                 "*", for_s=CALM_S, seconds=timeouts.node_not_ready, setting="node_not_ready"
             )
-    with ctx.step(node, "boot: until Ready"):
+    wait_ready(ctx, node, "boot: until Ready")
+
+
+def wait_not_ready(ctx: DrillContext, node: str, step: str) -> None:
+    """Wait until Kubernetes marks a node NotReady."""
+    api = ctx.cluster.api
+    with ctx.step(node, step):
+        api.wait(
+            f"node {node} to be marked NotReady",
+            lambda: "Ready" if api.ready(node) else None,
+            setting="node_not_ready",
+        )
+
+
+def wait_ready(ctx: DrillContext, node: str, step: str) -> None:
+    """Wait until a node is Ready again."""
+    api = ctx.cluster.api
+    with ctx.step(node, step):
         api.wait(
             f"node {node} to be Ready",
             lambda: None if api.ready(node) else "NotReady",

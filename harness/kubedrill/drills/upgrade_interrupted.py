@@ -16,7 +16,7 @@ from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_worker, pick
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S, planned_work
-from kubedrill.core.node_loss import explain_missing_power, loss_limits
+from kubedrill.core.node_loss import explain_missing_power, loss_limits, wait_ready
 from kubedrill.core.predictions import only_plane_swapped
 from kubedrill.core.upgrades import (
     check_upgraded,
@@ -147,13 +147,7 @@ def power_lost(ctx: DrillContext, version: str) -> str:
         error = _failed(
             ctx, version, f"upgrade to {version}, while {ctx.target} loses power", watch
         )
-    api = ctx.cluster.api
-    with ctx.step(ctx.target, "boot: until Ready"):
-        api.wait(
-            f"node {ctx.target} to be Ready",
-            lambda: None if api.ready(ctx.target) else "NotReady",
-            setting="node_ready",
-        )
+    wait_ready(ctx, ctx.target, "boot: until Ready")
     return error
 
 

@@ -195,8 +195,11 @@ class Fetcher:
 
     def _keep(self, samples: list[Any]) -> None:
         best = self._clock.best(self._now())
-        self._tell_clock(best)
         offset = best.offset
+        if self._written is None or abs(self._written.offset - offset) > CLOCK_STEP_NS:
+            uncertainty = best.uncertainty(self._now())
+            self._writer.clock(ClockOffset(Vantage.INSIDE.value, offset, uncertainty))
+            self._written = best
         for probe, seq, due, fired, done, outcome, server in samples:
             if probe not in self._base:
                 self._base[probe] = -self._first(probe, seq, due + offset)
@@ -213,13 +216,6 @@ class Fetcher:
         """The number of the first tick that was due after our begin."""
         interval = self._intervals.get(probe, 0)
         return max(0, seq - (due - self._since) // interval) if interval else 0
-
-    def _tell_clock(self, best: Exchange) -> None:
-        if self._written is None or abs(self._written.offset - best.offset) > CLOCK_STEP_NS:
-            self._writer.clock(
-                ClockOffset(Vantage.INSIDE.value, best.offset, best.uncertainty(self._now()))
-            )
-            self._written = best
 
     def _run(self) -> None:
         try:

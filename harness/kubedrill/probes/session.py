@@ -166,12 +166,13 @@ class ProbeSession:
         folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kubedrill-probes-"))
         )
-        control = (
-            self._start_control()
-            if any(s.vantage is Vantage.CONTROL and not s.target for s in specs)
-            else ""
-        )
-        tls = self._tls() if any(spec.kind.startswith("api-") for spec in specs) else {}
+        control, tls = "", {}
+        if any(spec.vantage is Vantage.CONTROL and not spec.target for spec in specs):
+            self._control = self._stack.enter_context(Helper("control"))
+            control = f"http://127.0.0.1:{self._control.start(START_S, 'probes_ready')}/"
+        if any(spec.kind.startswith("api-") for spec in specs):
+            ca, cert, key = self._api.client_cert_files()
+            tls = {"ca": str(ca), "cert": str(cert), "key": str(key)}
         config = {
             "record": str(self._path.absolute()),
             "parent": True,
@@ -181,10 +182,6 @@ class ProbeSession:
         path.write_text(json.dumps(config), encoding="utf-8")
         self._sampler = self._stack.enter_context(Helper("sampler", str(path)))
         self._sampler.start(START_S, "probes_ready")
-
-    def _start_control(self) -> str:
-        self._control = self._stack.enter_context(Helper("control"))
-        return f"http://127.0.0.1:{self._control.start(START_S, 'probes_ready')}/"
 
     def _start_inside(self) -> None:
         specs = self._of(Vantage.INSIDE)
@@ -201,22 +198,16 @@ class ProbeSession:
         self._fetcher = fetcher
 
     def _get_inside(self, path: str) -> str:
-        pod = self._prober_pod or self._find_prober()
-        self._prober_pod = ""  # looked up again after a failure: the pod may be another one then
+        pod, self._prober_pod = self._prober_pod, ""  # after a failure it may be another pod
+        if not pod:
+            pods = self._api.pods(NAMESPACE, inside.SELECTOR)
+            running = [each.metadata.name for each in pods if not each.metadata.deletion_timestamp]
+            if not running:
+                raise ApiUnavailable(f"the in-cluster prober has no pod on {self.vantage_node} now")
+            pod = running[0]
         body = self._api.pod_get(NAMESPACE, pod, path, inside.PORT)
         self._prober_pod = pod
         return body
-
-    def _find_prober(self) -> str:
-        pods = self._api.pods(NAMESPACE, inside.SELECTOR)
-        running = [pod.metadata.name for pod in pods if pod.metadata.deletion_timestamp is None]
-        if not running:
-            raise ApiUnavailable(f"the in-cluster prober has no pod on {self.vantage_node} now")
-        return str(running[0])
-
-    def _tls(self) -> dict[str, str]:
-        ca, cert, key = self._api.client_cert_files()
-        return {"ca": str(ca), "cert": str(cert), "key": str(key)}
 
     def _sampler_spec(self, spec: ProbeSpec, tls: dict[str, str], control: str) -> Spec:
         dns = spec.kind == "dns"

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kubedrill.core.context import DrillContext
-    from kubedrill.orders.ledger import Ledger
 
 _NAME = "orders"
 _READS = 0.5
@@ -115,15 +114,12 @@ class OrderUsers:
                 "a whole read-back",
             )
             return
-        self._tell(ledger)
-
-    def _find_problem(self) -> str | None:
-        status = self._service.status()
-        return (status.problem or None) if status else "it was removed"
-
-    def _tell(self, ledger: Ledger) -> None:
         pause = f"no order was acknowledged for {longest_pause_s(ledger):.1f} s at most"
         for line in (*summary(ledger), pause):
             self._ctx.event(_NAME, "ledger", line)
         for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
             self._ctx.check(check.id, check.name, check.ok, check.actual, check.expected)
+
+    def _find_problem(self) -> str | None:
+        status = self._service.status()
+        return (status.problem or None) if status else "it was removed"
