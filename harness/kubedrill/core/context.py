@@ -41,6 +41,7 @@ class DrillContext:
     dry_run: bool = False  # prepare() notes what it would change, and changes nothing
     targets: tuple[str, ...] = ()
     record: RecordWriter | None = None
+    round: str = ""  # put before the ids of checks, where one drill runs in another, even twice
     progress: Progress = field(default_factory=Silent)
     undos: Undos = field(default_factory=Undos)
     succeeding: Callable[[str], bool] = lambda _glob: False  # whether all such probes answer now
@@ -107,7 +108,7 @@ class DrillContext:
         ``id_`` is for programs: unique within a drill, in kebab-case, and it stays when ``name``,
         which is for people, is reworded.
         """
-        self.writer.check(Check(name, ok, actual, expected, id_))
+        self.writer.check(Check(name, ok, actual, expected, f"{self.round}{id_}"))
 
     def event(self, lane: str, subject: str, name: str, **data: Any) -> None:
         """Put one moment on the timeline."""

@@ -52,6 +52,7 @@ class FakeContext:
     rng: random.Random
     progress: Progress = field(default_factory=Silent)
     faults: list[Any] = field(default_factory=list)
+    round: str = ""
     ids: list[str] = field(default_factory=list)
     checks: dict[str, tuple[bool | None, str]] = field(default_factory=dict)
 
@@ -80,6 +81,7 @@ class FakeContext:
 
     def check(self, id_: str, name: str, ok: bool | None, actual: str, expected: str) -> None:
         assert expected
+        id_ = f"{self.round}{id_}"
         assert KEBAB.fullmatch(id_), f"{name!r} has the id {id_!r}"
         assert id_ not in self.ids, f"{id_} stands twice"
         self.ids.append(id_)

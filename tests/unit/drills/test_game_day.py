@@ -160,6 +160,20 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
     return make
 
 
+class Checked(Drill):
+    """Adds the same check whenever it is run."""
+
+    def run(self, ctx: Any) -> None:
+        ctx.check("node-empty", "the node is empty", ok=True, actual="yes", expected="yes")
+
+
+def test_a_drill_that_is_run_twice_in_a_day_gives_its_checks_two_ids(day: Any) -> None:
+    ctx = day(Checked([]), "pod-killed#1", "pod-killed#2")
+    ALL["game-day"].run(ctx)
+    ids = ["round-1-node-empty", "round-2-node-empty", "rounds-made", "api-writes-present"]
+    assert ctx.ids == ids
+
+
 def test_each_round_rests_breaks_and_recovers_and_spares_the_prober(day: Any) -> None:
     said: list[str] = []
     ctx = day(Drill(said), "pod-killed#1", "pod-killed#2", "pod-killed#3")

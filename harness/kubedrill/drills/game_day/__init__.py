@@ -171,7 +171,7 @@ def _round(
     limits = tuple(_ask_until_answered(ctx, lambda: drill.outage_limits(chosen)))
     ctx.event("round", ", ".join(targets), f"round {number}: {drill.name}", seed=entry.seed)
     ctx.cluster.note(", ".join(targets), f"round {number}: {drill.name}")
-    drill.run(chosen)
+    drill.run(replace(chosen, round=f"round-{number}-"))
     with ctx.step("game day", f"recover from round {number}"):
         wait_healthy(ctx.cluster)
         left = wait_clean(ctx.cluster, before)
