@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
-from kubedrill.config.section import Section
+from kubedrill.base.section import Section, matching, wrong
+from kubedrill.config.limits import MOST_FAILED, MOST_S
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """A file of such a name makes a kustomize directory (kustomize:
@@ -27,23 +27,30 @@ KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet"}
 """Workloads whose pods a drain moves and a controller replaces elsewhere; a DaemonSet's are
 neither."""
 
-_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_Name = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        "a name of at most 63 lower-case letters, digits and dashes, such as shop-web",
+    ),
+]
 """A DNS label (RFC 1123), which names of namespaces and Services are."""
 
 _WORKLOAD = re.compile(rf"({'|'.join(KINDS)})/[a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?")
 
 
-def wrong(mistake: str) -> PydanticCustomError:
-    """A mistake whose text is shown as it is."""
-    return PydanticCustomError("app", "{mistake}", {"mistake": mistake})
-
-
 def _located(path: Path, info: ValidationInfo) -> Path:
     """A path of the configuration is relative to the configuration's own folder."""
     folder: Path = (info.context or {}).get("folder", Path())
-    located = (folder / path.expanduser()).absolute()
-    if not located.exists():
-        raise wrong(f"there is no {located}; give a path relative to the configuration file")
+    try:
+        located = (folder / path.expanduser()).absolute()
+        there = located.exists()
+    except (OSError, RuntimeError):  # too long, or ~ of a user that there is not
+        located, there = path, False
+    if not there:
+        raise wrong(
+            f"there is no {str(located)[:200]}; give a path relative to the configuration file"
+        )
     return located
 
 
@@ -54,7 +61,7 @@ class Helm(Section):
     """A chart on this host, rendered by ``helm template``."""
 
     chart: _Path = Field(description="folder with Chart.yaml, or a packaged chart (.tgz)")
-    release: str = Field(default="app", pattern=_NAME, description="name of the release")
+    release: _Name = Field(default="app", description="name of the release")
     values: tuple[_Path, ...] = Field(default=(), description="values files, the last one wins")
 
     @field_validator("chart")
@@ -83,14 +90,12 @@ def _require_address(url: str) -> None:
 class _Face(Section):
     """How the application is asked."""
 
-    path: str = Field(
-        default="/", pattern=r"^/[!-~]*$", description="what is asked for; a healthy answer is 2xx"
+    path: Annotated[str, matching(r"/[!-~]*", "a path such as /healthz")] = Field(
+        default="/", description="what is asked for; a healthy answer is 2xx"
     )
     scheme: Literal["http", "https"] = Field(default="http", description="http or https")
-    host: str = Field(
-        default="",
-        pattern=r"^[-.:a-zA-Z0-9]*$",
-        description="Host header and TLS name; empty: address",
+    host: Annotated[str, matching(r"[-.:a-zA-Z0-9]*", "a host name, such as shop.example.org")] = (
+        Field(default="", description="Host header and TLS name; empty: address")
     )
     verify: bool = Field(
         default=True, description="https: whether a certificate that is not trusted is a failure"
@@ -125,7 +130,7 @@ class Outside(_Face):
 class Inside(_Face):
     """The way in from a pod: a Service with an address of its own."""
 
-    service: str = Field(pattern=_NAME, description="name of the Service")
+    service: _Name = Field(description="name of the Service")
     port: int = Field(ge=1, le=65535, description="port of the Service")
 
 
@@ -140,13 +145,13 @@ class Objectives(Section):
     """What a drill may cost the application, where ``drills:`` does not say otherwise."""
 
     outage_s: float | None = Field(
-        default=None, ge=0, description="seconds; longest outage of a probe"
+        default=None, ge=0, le=MOST_S, description="seconds; longest outage of a probe"
     )
     max_failed: int | None = Field(
-        default=None, ge=0, description="failed requests; null: the drill's own"
+        default=None, ge=0, le=MOST_FAILED, description="failed requests; null: the drill's own"
     )
     replaced_s: float = Field(
-        default=60, gt=0, description="seconds that pods may stay on a dead node"
+        default=60, gt=0, le=MOST_S, description="seconds that pods may stay on a dead node"
     )
 
     @property
@@ -162,7 +167,7 @@ class AppSettings(Section):
     Where this section is missing, drills use the sample application.
     """
 
-    namespace: str = Field(pattern=_NAME, description="where all of it is")
+    namespace: _Name = Field(description="where all of it is")
     workload: str = Field(
         description="deployment/NAME or statefulset/NAME, whose pods drills look at"
     )

@@ -6,9 +6,12 @@ from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
-from pydantic_core import PydanticCustomError
 
-from kubedrill.config.section import Section
+from kubedrill.base.section import Section, wrong
+
+MOST_S = 86_400
+"""Seconds of a day: an outage of any drill is over, or has shown itself, long before."""
+MOST_FAILED = 1_000_000_000
 
 
 class Limits(Section):
@@ -21,17 +24,25 @@ class Limits(Section):
     """
 
     app_outage_s: float = Field(
-        default=1.0, ge=0, description="seconds; the application, longest outage of a probe"
+        default=1.0,
+        ge=0,
+        le=MOST_S,
+        description="seconds; the application, longest outage of a probe",
     )
     api_outage_s: float = Field(
-        default=3.0, ge=0, description="seconds; the API through the virtual address"
+        default=3.0, ge=0, le=MOST_S, description="seconds; the API through the virtual address"
     )
-    dns_outage_s: float = Field(default=3.0, ge=0, description="seconds; DNS asked from a pod")
+    dns_outage_s: float = Field(
+        default=3.0, ge=0, le=MOST_S, description="seconds; DNS asked from a pod"
+    )
     app_max_failed: int | None = Field(
-        default=None, ge=0, description="failed application requests; null: unbounded"
+        default=None,
+        ge=0,
+        le=MOST_FAILED,
+        description="failed application requests; null: unbounded",
     )
     api_max_failed: int | None = Field(
-        default=None, ge=0, description="failed API requests; null: unbounded"
+        default=None, ge=0, le=MOST_FAILED, description="failed API requests; null: unbounded"
     )
 
 
@@ -42,7 +53,7 @@ def _name(name: str, info: ValidationInfo) -> str:
     if known is not None and name not in known:
         like = get_close_matches(name, known, n=1, cutoff=0.6)
         hint = f"did you mean {like[0]}?" if like else "kubedrill list names them all"
-        raise PydanticCustomError("app", "{mistake}", {"mistake": f"no such drill; {hint}"})
+        raise wrong(f"no such drill; {hint}")
     return name
 
 
@@ -50,7 +61,7 @@ def _reject_repeated(data: Any) -> Any:
     names = [str(name).replace("_", "-") for name in data] if isinstance(data, dict) else []
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise PydanticCustomError("app", "{mistake}", {"mistake": f"twice: {', '.join(repeated)}"})
+        raise wrong(f"twice: {', '.join(repeated)}")
     return data
 
 

@@ -8,24 +8,42 @@ Each setting has its unit in its name or its description, and the reason for its
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+from urllib.parse import urlsplit
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from kubedrill.base.errors import ConfigErrors
-from kubedrill.base.strict_yaml import describe_error, load_strictly
+from kubedrill.base.mistakes import words
+from kubedrill.base.section import Section, matching
+from kubedrill.base.yaml_lines import Document, Place, read_document, read_text, refuse
 from kubedrill.config.app import AppSettings  # noqa: TC001 - pydantic reads it at run time
 from kubedrill.config.limits import DrillLimits, Limits
-from kubedrill.config.section import Section
 from kubedrill.config.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 
 DEFAULT_FILE = "kubedrill.yml"
+
+
+def _endpoint(text: str) -> str:
+    """A ``host:port``, or an ``http(s)://`` URL, that something can be asked at."""
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        port, host = parts.port, parts.hostname
+        right = parts.scheme in ("http", "https") if "://" in text else port is not None
+    except ValueError:  # a port that is none, a bracket that is not closed
+        port, host, right = 0, "", False
+    if text and not (host and right and port != 0):
+        raise ValueError("expected host:port with a port from 1 to 65535, or an http(s):// URL")
+    return text
+
+
+_Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 class Probes(Section):
@@ -38,7 +56,10 @@ class Probes(Section):
         default=1.0, gt=0, le=30, description="seconds until an unanswered request has failed"
     )
     min_samples: int = Field(
-        default=50, ge=1, description="fewer samples than this of a probe: INCONCLUSIVE"
+        default=50,
+        ge=1,
+        le=1_000_000,
+        description="fewer samples than this of a probe: INCONCLUSIVE",
     )
     warmup_s: float = Field(
         default=5.0, ge=0, le=600, description="seconds of traffic before the fault"
@@ -110,7 +131,7 @@ class Notify(Section):
     metrics_file: str = Field(
         default="", description="file.prom for node_exporter's textfile collector; empty: none"
     )
-    gateway: str = Field(
+    gateway: _Endpoint = Field(
         default="", description="host:port of a Prometheus push gateway; empty: none"
     )
 
@@ -132,18 +153,16 @@ class Settings(Section):
     app: AppSettings | None = None
     game_day: GameDay = GameDay()
     load: Load = Load()
-    control_target: str = Field(
+    control_target: _Endpoint = Field(
         default="", description="host:port or URL outside the cluster; empty: own, on loopback"
     )
     history: History = History()
     notify: Notify = Notify()
-    upgrade_to: str = Field(
-        default="",
-        pattern=r"^(\d+\.\d+\.\d+)?$",
-        description="release that upgrade drills go to; empty: the newest",
-    )
+    upgrade_to: Annotated[
+        str, matching(r"([0-9]{1,3}(\.[0-9]{1,3}){2})?", "a release such as '1.36.3'")
+    ] = Field(default="", description="release that upgrade drills go to; empty: the newest")
     upgrade_forks: int = Field(
-        default=20, ge=1, description="nodes that the upgrade drill works on at a time"
+        default=20, ge=1, le=1000, description="nodes that the upgrade drill works on at a time"
     )
     reports_dir: Path = Field(
         default=Path("reports"), description="where each run's folder is made"
@@ -156,60 +175,68 @@ class Settings(Section):
         return defaults.model_copy(update={**objectives, **given})
 
 
-def load_settings(path: Path | None = None, drills: Collection[str] | None = None) -> Settings:
+def load_settings(
+    path: Path | None = None,
+    drills: Collection[str] | Callable[[], Collection[str]] | None = None,
+) -> Settings:
     """Read a configuration file.
 
     Without one ``kubedrill.yml`` of the working directory, else the defaults. ``drills`` are the
-    names that its section ``drills:`` may hold; None: any.
+    names that its section ``drills:`` may hold, or gives them where that section holds any; None:
+    any name is taken.
 
     Raises:
         ConfigErrors: the file cannot be read or holds mistakes; each is listed with its place.
     """
     if path is None:
         path = Path(DEFAULT_FILE)
-        if not path.exists():
+        if not path.exists() and not path.is_symlink():
             return Settings()
-    return _parse(path, _read(path), drills)
+    return _parse(path, read_document(str(path), read_text(path, "an existing YAML file")), drills)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigErrors(
-            str(path), [f"cannot be read: {reason}; give an existing YAML file"]
-        ) from error
-
-
-def _parse(path: Path, text: str, drills: Collection[str] | None) -> Settings:
-    where = str(path)
-    try:
-        data = load_strictly(text)
-    except yaml.YAMLError as error:
-        raise ConfigErrors(where, [describe_error(error)]) from error
+def _parse(
+    path: Path,
+    document: Document,
+    drills: Collection[str] | Callable[[], Collection[str]] | None,
+) -> Settings:
+    where, data = str(path), document.data
     if data is None:
         return Settings()
     if not isinstance(data, dict):
         raise ConfigErrors(
             where, [f"holds a {type(data).__name__}; expected settings such as 'timeouts:'"]
         )
+    known = Settings.model_fields
+    given = {
+        str(name): value for name, value in data.items() if value is not None or name not in known
+    }
+    names = drills() if callable(drills) and given.get("drills") else drills
     try:
-        context = {"folder": path.parent, "drills": drills}
-        return Settings.model_validate(data, context=context)
+        settings = Settings.model_validate(given, context={"folder": path.parent, "drills": names})
     except ValidationError as error:
-        raise ConfigErrors(where, [_mistake(item) for item in error.errors()]) from error
+        mistakes = [_mistake(item, document) for item in error.errors()]
+        raise refuse(where, [*document.mistakes, *mistakes]) from error
+    if document.mistakes:
+        raise refuse(where, document.mistakes)
+    return settings
 
 
-def _mistake(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"] if part != "[key]")
+def _mistake(item: Any, document: Document) -> tuple[int, str]:
+    place: Place = tuple(part for part in item["loc"] if part != "[key]")
+    name = ".".join(str(part)[:60] for part in place)
+    return document.line(place), f"{name}: {_problem(item)}"
+
+
+def _problem(item: Any) -> str:
     if item["type"] == "extra_forbidden":
-        return f"{place}: no such setting; known here: {', '.join(_known(item['loc'][:-1]))}"
+        known = _known(item["loc"][:-1])
+        like = get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.6)
+        hint = f"; did you mean {like[0]}?" if like else ""
+        return f"no such setting; known here: {', '.join(known)}{hint}"
     if item["type"] == "missing":
-        return f"{place}: is missing, and has no default"
-    if item["type"] == "app":
-        return f"{place}: {item['msg']}"
-    return f"{place}: {item['msg'][:1].lower()}{item['msg'][1:]}, found {item['input']!r}"
+        return "is missing, and has no default"
+    return words(item)
 
 
 def _known(place: tuple[Any, ...]) -> list[str]:

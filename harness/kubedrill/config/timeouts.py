@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from kubedrill.config.section import Section
+from kubedrill.base.section import Section
 
 
 def _seconds(default: float, why: str) -> Any:

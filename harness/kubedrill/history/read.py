@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from kubedrill.base import before
 from kubedrill.base.document import SCHEMA, ProbeEntry, RunDocument, header_facts
 from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.base.mistakes import words
 from kubedrill.base.model import CheckId, Leaves, VerdictKind
 from kubedrill.base.plan import PLAN_FILE, read_plan
 
@@ -74,10 +75,9 @@ def _require_planned(directory: Path, document: RunDocument) -> None:
 
 
 def mistake(item: ErrorDetails) -> str:
-    """One mistake that pydantic found, with its place."""
-    place = ".".join(map(str, item["loc"]))
-    message = f"{item['msg'][:1].lower()}{item['msg'][1:]}"
-    return f"{place}{': ' if place else ''}{message}, found {item['input']!r:.80}"
+    """One mistake of a document, with its place."""
+    place = ".".join(str(part)[:60] for part in item["loc"])
+    return f"{place}{': ' if place else ''}{words(item)}"
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _load(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read ({error.strerror}); expected the verdict of a run that ended. "
             f"Make it from the record: kubedrill report {path.parent.name}"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{path} is not JSON ({error}). Make it again: kubedrill report {path.parent.name}"
         ) from error
@@ -128,7 +128,7 @@ def _header(path: Path) -> dict[str, Any]:
             "the history needs the record's header, which says what host and nodes it is about. "
             "Where its record was removed, such a run cannot be added any more."
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{path} is not a record of kubedrill: its first line is no header ({error})"
         ) from error

@@ -15,22 +15,23 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
 
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.mistakes import words
+from kubedrill.base.section import Section, matching
+from kubedrill.base.yaml_lines import Document, Place, read_document, read_text, refuse
 from kubedrill.drills import ALL, similar
-from kubedrill.nightly.yaml_lines import Document, Place, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_DURATION = re.compile(r"(?:(\d+)h)? ?(?:(\d+)m)? ?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,9})h)? ?(?:([0-9]{1,9})m)? ?(?:([0-9]{1,9})s)?")
 _TOPOLOGY = re.compile(r"([1-9])\+([1-9])(\+lb)?")
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+_VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
 _ARROW = re.compile(r"\s*(?:→|->)\s*")
 _WHOLE_DAY = 86_400
 _NODE_BITS = 24
@@ -69,7 +70,7 @@ def steps(text: Any) -> Any:
 
 
 def _path(versions: tuple[str, ...]) -> tuple[str, ...]:
-    odd = [version for version in versions if not _VERSION.fullmatch(version)]
+    odd = [version[:40] for version in versions if not _VERSION.fullmatch(version)]
     if odd:
         raise ValueError(f"{', '.join(odd)}: expected full versions such as 1.36.3, joined by →")
     numbers = [tuple(map(int, version.split("."))) for version in versions]
@@ -126,7 +127,10 @@ def _topology(name: str) -> str:
 
 
 def _networks(text: str) -> str:
-    network = ipaddress.IPv4Network(text)
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise ValueError("expected an IPv4 network such as 172.31.96.0/20") from error
     if network.prefixlen > _NODE_BITS:
         raise ValueError(
             "expected a network of /24 or larger; each cluster takes 256 addresses of it"
@@ -143,11 +147,7 @@ Calm = Annotated[str, AfterValidator(_no_upgrade)]
 Upgrade = Annotated[str, AfterValidator(_upgrade)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Shape(_Part):
+class Shape(Section):
     """What is particular to one topology."""
 
     config: str = Field(
@@ -156,7 +156,7 @@ class Shape(_Part):
     )
 
 
-class Drills(_Part):
+class Drills(Section):
     """What is drilled. Each entry of ``during`` makes a cell of its own."""
 
     before: tuple[Calm, ...] = Field(default=(), description="on the fresh cluster")
@@ -166,7 +166,7 @@ class Drills(_Part):
     after: tuple[Calm, ...] = Field(default=(), description="on the upgraded cluster")
 
 
-class Limits(_Part):
+class Limits(Section):
     """Seconds that each part of a cell may take, until it is ended."""
 
     up: Duration = Field(
@@ -188,7 +188,7 @@ class Limits(_Part):
     cycle: Duration = Field(default=36_000, description="no cell is begun after this time")
 
 
-class Without(_Part):
+class Without(Section):
     """Cells that are left out: those that match all that is given."""
 
     topology: str = ""
@@ -202,21 +202,24 @@ class Without(_Part):
         return self
 
 
-class Plan(_Part):
+class Plan(Section):
     """All of a plan file."""
 
     name: Annotated[
-        str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", description="of cycles made from it")
+        str,
+        matching(
+            r"[a-z0-9][a-z0-9-]{0,30}",
+            "at most 31 lower-case letters, digits and dashes, such as nightly",
+        ),
+        Field(description="of cycles made from it"),
     ] = "nightly"
     config: str = Field(
         default="",
         description="kubedrill.yml, relative to the plan; empty: that of the working folder",
     )
-    provider: str = Field(
-        default="",
-        pattern="^(docker|libvirt|virtualbox|)$",
-        description="empty: what fits this host",
-    )
+    provider: Annotated[
+        str, matching("docker|libvirt|virtualbox|", "docker, libvirt or virtualbox")
+    ] = Field(default="", description="empty: what fits this host")
     networks: Annotated[str, AfterValidator(_networks)] = Field(
         default="172.31.96.0/20",
         description="where nodes get their addresses; one /24 for each cluster",
@@ -243,7 +246,7 @@ class Plan(_Part):
         default=43_200, description="an older cut cycle is cleaned up, not continued"
     )
     min_free_gb: float = Field(
-        default=5.0, ge=0, description="less free disk than this stops the cycle"
+        default=5.0, ge=0, le=1_000_000, description="less free disk than this stops the cycle"
     )
 
     @property
@@ -269,14 +272,10 @@ def load_plan(path: Path, available: set[str]) -> Plan:
     Raises:
         ConfigErrors: it cannot be read or holds mistakes; all are listed with their lines.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigErrors(
-            str(path), [f"cannot be read: {reason}; give a plan such as deploy/plans/nightly.yml"]
-        ) from error
+    text = read_text(path, "a plan such as deploy/plans/nightly.yml")
     document = read_document(str(path), text)
+    if document.data is None:
+        raise ConfigErrors(str(path), ["is empty; expected topologies:, versions:, …"])
     if not isinstance(document.data, dict):
         raise ConfigErrors(
             str(path),
@@ -294,9 +293,7 @@ def load_plan(path: Path, available: set[str]) -> Plan:
         mistakes += _mistakes_of(error, document)
     mistakes += _useless_skips(plan, document) if plan else []
     if mistakes or plan is None:
-        raise ConfigErrors(
-            str(path), [f"line {line}: {text}" for line, text in sorted(set(mistakes))]
-        )
+        raise refuse(str(path), mistakes)
     return plan
 
 
@@ -329,10 +326,7 @@ def _mistake(item: Any, document: Document) -> tuple[int, str]:
         return document.line(
             place
         ), f"{name}: no such setting; known here: {', '.join(_known(place[:-1]))}"
-    words = item["msg"].removeprefix("Value error, ")
-    return document.line(
-        place
-    ), f"{name}: {words[:1].lower()}{words[1:]}, found {item['input']!r:.80}"
+    return document.line(place), f"{name}: {words(item)}"
 
 
 def _expected(place: Place) -> str:

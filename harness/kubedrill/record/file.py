@@ -260,7 +260,7 @@ def _take(builder: RecordBuilder, path: Path, first: int, chunk: bytes) -> int:
                 f"{path}, line {first + place}: found {error} twice in one object, expected it "
                 f"once; the record was changed after the run. Use the file as the run wrote it."
             ) from error
-        except ValueError:
+        except (ValueError, RecursionError):
             if is_cut and first + place > 1:
                 break  # the writer was killed in the middle of its last line
             raise _no_line(path, first + place, line) from None
