@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,19 @@ options:
 """
 
 
+SCHEMA = 1
+"""Of bundle.json, as this collection reads it."""
+_RELEASE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_FIELDS = {"path": str, "size": int, "sha256": str}
+
+
 def bundle_mistakes(
     source: Path, version: str, arch: str, *, checksums: bool = False, engine: str = "none"
 ) -> list[str]:
     """List what is wrong with the bundle of one Kubernetes version; [] means that it is whole."""
+    if not _RELEASE.fullmatch(version):
+        expected = "expected three numbers such as 1.35.4, without v"
+        return [f"{version!r} is no release of Kubernetes: {expected}"]
     name = f"v{version}-{arch}"
     root = source / name
     build = f"run: kubedrill bundle build --kubernetes {version}"
@@ -46,11 +56,31 @@ def bundle_mistakes(
         return [_missing(source, name, build)]
     try:
         manifest = json.loads((root / "bundle.json").read_text(encoding="utf-8"))
-        parts = manifest["parts"]
     except FileNotFoundError:
         return [f"bundle {name} is half-written: {root} has no bundle.json; {build}"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         return [f"bundle {name} is corrupt: bundle.json cannot be read ({error}); {build}"]
+    fault = _form_fault(manifest)
+    if fault:
+        return [f"bundle {name} is corrupt: bundle.json {fault}; {build}"]
+    return _content_mistakes(root, manifest, version, arch, engine, build, checksums=checksums)
+
+
+def _content_mistakes(  # noqa: PLR0913, PLR0917 - what is asked for, beside the manifest
+    root: Path,
+    manifest: dict[str, Any],
+    version: str,
+    arch: str,
+    engine: str,
+    build: str,
+    *,
+    checksums: bool,
+) -> list[str]:
+    name, parts = root.name, manifest["parts"]
+    schema = manifest.get("schema", SCHEMA)
+    if schema != SCHEMA:
+        found = f"schema {schema!r}, expected {SCHEMA}: another version of kubedrill made it"
+        return [f"bundle {name} has {found}; {build}"]
     mistakes = [
         f"bundle {name} says {key} {manifest.get(key)!r}, expected {expected!r}; {build}"
         for key, expected in (("kubernetes", f"v{version}"), ("arch", arch))
@@ -65,6 +95,22 @@ def bundle_mistakes(
     return mistakes + [f"bundle {name} is corrupt: {mistake}; {build}" for mistake in bad]
 
 
+def _form_fault(manifest: Any) -> str:
+    """Say why a manifest cannot be read any further; "" where it can."""
+    if not isinstance(manifest, dict):
+        return "is no object"
+    if manifest.get("schema", SCHEMA) != SCHEMA:
+        return ""  # of another form
+    parts = manifest.get("parts")
+    if not isinstance(parts, list) or not parts:
+        return "lists no parts"
+    for number, part in enumerate(parts):
+        for field, kind in _FIELDS.items():
+            if not isinstance(part, dict) or not isinstance(part.get(field), kind):
+                return f"is cut or changed: part {number + 1} has no {field}"
+    return ""
+
+
 def _missing(source: Path, name: str, build: str) -> str:
     has = sorted(path.parent.name for path in source.glob("v*/bundle.json"))
     return (
@@ -75,6 +121,8 @@ def _missing(source: Path, name: str, build: str) -> str:
 
 def _part_mistake(root: Path, part: dict[str, Any], *, checksums: bool) -> str:
     path = root / part["path"]
+    if Path(part["path"]).is_absolute() or ".." in path.parts:
+        return f"{part['path']} leaves the bundle"
     if not path.is_file():
         return f"{part['path']} is missing"
     if path.stat().st_size != part["size"]:

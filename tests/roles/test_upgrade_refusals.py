@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import playbook_runs
@@ -65,8 +66,10 @@ def play(inventory: Inventory, playbook: str, *args: str) -> tuple[int, str]:
 def bundle(folder: Path, version: str) -> Path:
     root = folder / f"v{version}-amd64"
     root.mkdir()
+    (root / "kubeadm").write_bytes(b"x")
+    part = {"path": "kubeadm", "size": 1, "sha256": sha256(b"x").hexdigest()}
     (root / "bundle.json").write_text(
-        json.dumps({"kubernetes": f"v{version}", "arch": "amd64", "parts": []})
+        json.dumps({"kubernetes": f"v{version}", "arch": "amd64", "parts": [part]})
     )
     return folder
 

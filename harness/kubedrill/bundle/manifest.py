@@ -9,11 +9,13 @@ from typing import Any
 
 from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.errors import Corrupt
-from kubedrill.bundle.releases import ARCH
+from kubedrill.bundle.releases import ARCH, SUPPORTED
 
 SCHEMA = 1
 MANIFEST = "bundle.json"
 _KINDS = ("binary", "cni", "image")
+_OPTIONS = ("orders", "kubedrill", "tools")
+"""Bundles that are no releases, by the options of `bundle build` that make them."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,14 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         Corrupt: it is missing, is not JSON, has another schema or lacks a field.
     """
-    remedy = f"Run `kubedrill bundle build` to make it again, or remove {folder}."
+    remedy = _remedy(folder)
     try:
         raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Corrupt(
             str(folder), [f"{MANIFEST}: missing, so the bundle is half-written or none"], remedy
         ) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise Corrupt(str(folder), [f"{MANIFEST}: cannot be read: {error}"], remedy) from error
     faults = _shape_faults(raw)
     if faults:
@@ -93,7 +95,7 @@ def verify(folder: Path) -> Manifest:
             str(folder), ["there is no such folder"], "Run `kubedrill bundle build` to make it."
         )
     manifest = read_manifest(folder)
-    faults = []
+    faults = [] if manifest.parts else [f"{MANIFEST}: lists no parts, so the bundle is empty"]
     if manifest.arch != ARCH:
         faults.append(f"it is for {manifest.arch}, this version of kubedrill installs {ARCH}")
     if folder.name != f"{manifest.kubernetes}-{manifest.arch}":
@@ -107,11 +109,20 @@ def verify(folder: Path) -> Manifest:
     actual = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir()}
     faults += [f"{path}: not in {MANIFEST}" for path in sorted(actual - known)]
     if faults:
-        is_release = manifest.kubernetes.startswith("v")
-        option = f"kubernetes {manifest.kubernetes[1:]}" if is_release else manifest.kubernetes
-        command = " ".join(("kubedrill", "bundle", "build", f"--{option}"))
-        raise Corrupt(str(folder), faults, f"Run `{command}`.")
+        raise Corrupt(str(folder), faults, _remedy(folder))
     return manifest
+
+
+def _remedy(folder: Path) -> str:
+    """Say how a bundle is made again, by a command that makes what its folder is named after."""
+    name = folder.name.removesuffix(f"-{ARCH}")
+    if name in _OPTIONS:
+        option = name
+    elif name.removeprefix("v") in SUPPORTED:
+        option = f"kubernetes {name.removeprefix('v')}"
+    else:
+        return f"Remove {folder}: this version of kubedrill does not make it."
+    return f"Run `{' '.join(('kubedrill', 'bundle', 'build', f'--{option}'))}`."
 
 
 def _part_faults(path: Path, part: Part) -> list[str]:

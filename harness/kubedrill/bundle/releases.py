@@ -90,7 +90,6 @@ def find_release(version: str) -> Release:
         if release.kubernetes == f"v{version.removeprefix('v')}":
             return release
     raise Unsupported(
-        f"Kubernetes {version} has no bundle: the supported releases are {', '.join(SUPPORTED)}. "
-        "Use one of them; harness/kubedrill/bundle/releases.py and modules/ beside it are where a "
-        "release is added."
+        f"Kubernetes {version[:60]} has no bundle: the supported releases are "
+        f"{', '.join(SUPPORTED)}. Use one of them."
     )
