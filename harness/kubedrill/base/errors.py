@@ -8,10 +8,12 @@
     ├── Unsafe              4   going on could harm the cluster: ABORTED
     ├── WouldTouch          1   a dry run came to a change of the cluster, which was not made
     ├── StepFailed          1   a playbook, a node or Kubernetes refused a step
+    │   └── Unreachable     4   a node or the API could not be asked: nothing is known
     ├── DeadlineExceeded    1   a wait named in the configuration ran out
     └── BundleError             kubedrill.bundle.errors
 
-Each message has what was found, what was expected and what to do.
+Each message has what was found, what was expected and what to do. What each command's status means
+is in kubedrill.cli.exit_codes: a command that judges never ends with 1, its FAIL, for an error.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ class KubedrillError(Exception):
     """Base of all errors that are shown to the user without a stack trace."""
 
     exit_code: ClassVar[int] = 1
+    command = ""
+    """What was called, such as "history trends"; the command line sets it."""
 
 
 class UsageError(KubedrillError):
@@ -62,6 +66,12 @@ class WouldTouch(KubedrillError):
 
 class StepFailed(KubedrillError):
     """A playbook, a node or Kubernetes refused a step."""
+
+
+class Unreachable(StepFailed):
+    """A node or the API could not be asked, so nothing is known of it."""
+
+    exit_code = 4
 
 
 class DeadlineExceeded(KubedrillError):

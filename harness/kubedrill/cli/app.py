@@ -17,11 +17,11 @@ from rich.console import Console
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.settings import load_settings
 from kubedrill.cli.terminal import make_build_progress
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.inventory import Inventory
-from kubedrill.config import load_settings
 from kubedrill.orders.certificates import Certificates
 from kubedrill.orders.manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
 from kubedrill.orders.pki import expires

@@ -17,16 +17,16 @@ from kubedrill.bundle.orders import orders_bundle
 from kubedrill.bundle.own_image import own_bundle
 from kubedrill.bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
 from kubedrill.bundle.tools import tools_bundle
+from kubedrill.cli.exit_codes import STOPPED
+from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.terminal import make_build_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-_INTERRUPTED = 4
 
-
-@click.group()
+@click.group(cls=LazyGroup)
 def bundle() -> None:
     """Make, check and list release bundles: all that a node needs, in one folder."""
 
@@ -156,6 +156,6 @@ def interruptible() -> Iterator[None]:
         click.echo(
             "interrupted: finished parts are kept, the next build goes on from there", err=True
         )
-        raise SystemExit(_INTERRUPTED) from None
+        raise SystemExit(STOPPED) from None
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -16,7 +16,10 @@ from kubedrill.bundle.build import build_bundles
 from kubedrill.bundle.own_image import own_bundle, own_reference
 from kubedrill.bundle.releases import STANDARD
 from kubedrill.cli.bundle import interruptible
+from kubedrill.cli.exit_codes import STOPPED
+from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.settings import load_settings
 from kubedrill.cli.terminal import make_build_progress, make_progress
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
@@ -24,7 +27,6 @@ from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.playbooks import TaskEvent, run_playbook
 from kubedrill.cluster.pod_target import pod_target
 from kubedrill.cluster.vagrant import VagrantCluster, made_by_vagrant
-from kubedrill.config import load_settings
 from kubedrill.core.upgrades import parse_version
 from kubedrill.local.doctor import require_essentials
 from kubedrill.runner.heal import heal as heal_cluster
@@ -174,7 +176,8 @@ def heal(context: click.Context, inventory: Path, config: Path | None, dry_run: 
 
     Power, firewall, services, manifests, files, cordons, namespaces.
 
-    Ends with 0 when nothing is left, with 1 when something is.
+    Ends with 0 when nothing is left, with 1 when something is, with 4 when nodes could not be
+    looked at.
     """
     settings = load_settings(config)
     cluster = Inventory.load(inventory)
@@ -194,13 +197,13 @@ def heal(context: click.Context, inventory: Path, config: Path | None, dry_run: 
         f"{cluster.name}: {len(result.detected)} found, {repaired} repaired, "
         f"{len(result.left)} left"
     )
-    context.exit(1 if result.left else 0)
+    context.exit(STOPPED if result.is_unknown else 1 if result.left else 0)
 
 
 IMAGE_PLAYBOOK = "kubedrill_image.yml"
 
 
-@click.group()
+@click.group(cls=LazyGroup)
 def pod() -> None:
     """Run kubedrill in a cluster's pods, to drill another cluster (docs/how-to/schedule.md)."""
 

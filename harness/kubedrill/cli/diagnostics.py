@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from kubedrill.cli.drill import find_run
+from kubedrill.cli.numbers import Whole
 from kubedrill.cli.options import config_option, inventory_option, take_renamed
+from kubedrill.cli.settings import load_settings
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.inventory import Inventory
-from kubedrill.config import load_settings
 from kubedrill.diagnostics.collect import Archive, add_files, collect
 from kubedrill.diagnostics.redact import Redactor, secrets_in
 
@@ -33,7 +34,7 @@ from kubedrill.diagnostics.redact import Redactor, secrets_in
 )
 @click.option(
     "--minutes",
-    type=click.IntRange(min=1),
+    type=Whole(1, 525_600),
     default=120,
     show_default=True,
     help="How far logs go back.",

@@ -13,6 +13,8 @@ from kubedrill.base.model import VerdictKind
 from kubedrill.base.printable import printable
 from kubedrill.cli.documents import drill_list, plan_document
 from kubedrill.cli.keep_history import remember
+from kubedrill.cli.list_drills import drill_lines
+from kubedrill.cli.numbers import Number, Whole
 from kubedrill.cli.options import (
     complete_drills,
     config_option,
@@ -20,10 +22,11 @@ from kubedrill.cli.options import (
     output_option,
     run_argument,
 )
+from kubedrill.cli.settings import load_settings
 from kubedrill.cli.terminal import make_progress, verdict_line
 from kubedrill.cluster.inventory import Inventory
-from kubedrill.config import DEFAULT_FILE, Settings, load_settings
-from kubedrill.drills import ALL, STANDARD, find_drills
+from kubedrill.config import DEFAULT_FILE, Settings
+from kubedrill.drills import ALL, find_drills
 from kubedrill.drills.game_day import GAME_DAY, lasting, require_known
 from kubedrill.record import read_run
 from kubedrill.report import rebuild_report
@@ -40,35 +43,24 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also what each proves and needs.")
 @output_option
-def list_drills(output: str) -> None:
-    """List the drills: what each proves, what it needs, how long it takes."""
+def list_drills(output: str, *, everything: bool) -> None:
+    """List the drills by family, the standard ones marked; --all tells more of each."""
     if output == "json":
         click.echo(drill_list(ALL.values()).text())
         return
-    for drill_ in ALL.values():
-        click.echo(f"{drill_.name}{' (standard)' if drill_.standard else ''}\n    {drill_.title}")
-        click.echo(f"    proves  {drill_.proves}")
-        click.echo(f"    needs   {drill_.needs}")
-        click.echo(f"    takes   about {_duration(drill_.duration_s)}\n")
-    standard = _duration(sum(ALL[name].duration_s for name in STANDARD))
-    every = _duration(sum(each.duration_s for each in ALL.values()))
-    click.echo(
-        f"{len(ALL)} drills, about {every} in all; "
-        f"the standard ones, which run when none is named, {standard}"
-    )
+    click.echo("\n".join(drill_lines(ALL.values(), everything=everything)))
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME…|all]", shell_complete=complete_drills)
 @inventory_option
 @config_option
-@click.option(
-    "--seed", type=click.IntRange(min=0), help="Repeat the random choices of an earlier run."
-)
+@click.option("--seed", type=Whole(), help="Repeat the random choices of an earlier run.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(1, 1440),
+    type=Number(1, 1440),
     help="How long game-day lasts; else game_day.minutes.",
 )
 @click.option(
@@ -93,7 +85,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     """
     drills = find_drills(names)
     settings = game_day_settings(
-        load_settings(config, ALL), [each.name for each in drills], minutes, config
+        load_settings(config), [each.name for each in drills], minutes, config
     )
     cluster = Inventory.load(inventory)
     require_permission(cluster)
@@ -122,7 +114,7 @@ def replay(
 
     RUN is a folder, or a name below reports/.
     """
-    settings = load_settings(config, ALL)
+    settings = load_settings(config)
     directory = find_run(run, settings)
     cluster = Inventory.load(inventory)
     require_permission(cluster)
@@ -175,8 +167,10 @@ def report(context: click.Context, run: str, config: Path | None) -> None:
 
     RUN is a folder, or a name below reports/.
     """
-    directory = find_run(run, load_settings(config))
-    result = rebuild_report(directory)
+    settings = load_settings(config)
+    directory = find_run(run, settings)
+    is_ours = directory.parent == settings.reports_dir.resolve()
+    result = rebuild_report(directory, point_latest=is_ours)
     console = Console(stderr=True)
     print_verdicts(console, result.verdicts, result.not_run, result.missing)
     click.echo(directory / "index.html")
@@ -247,10 +241,6 @@ def find_run(run: str, settings: Settings) -> Path:
         f"no run {run!r} in {settings.reports_dir}: expected a folder with record/*.jsonl. "
         f"Runs there: {names or 'none yet; run: kubedrill drill'}"
     )
-
-
-def _duration(seconds: int) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds} s"
 
 
 def print_dry_run(dry_run: DryRun, cluster: Inventory) -> None:

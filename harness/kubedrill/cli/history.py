@@ -18,14 +18,17 @@ from kubedrill.base.errors import UsageError
 from kubedrill.base.model import VerdictKind
 from kubedrill.base.printable import printable
 from kubedrill.cli.drill import find_run
+from kubedrill.cli.lazy import LazyGroup
+from kubedrill.cli.numbers import Number, Whole
 from kubedrill.cli.options import config_option, output_option
+from kubedrill.cli.settings import load_settings
 from kubedrill.cli.trends import exit_code, print_trends
-from kubedrill.config import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubedrill.base.document import DrillEntry, RunDocument
+    from kubedrill.config import Settings
     from kubedrill.history.store import History
 
 _WIDTH = 140
@@ -59,7 +62,7 @@ class _Place:
             yield history
 
 
-@click.group("history")
+@click.group("history", cls=LazyGroup)
 @config_option
 @click.option(
     "--database", metavar="URL", help="sqlite:///FILE or postgresql://…; default: history.database."
@@ -102,7 +105,7 @@ def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> N
 @history.command("list")
 @click.option(
     "--last",
-    type=click.IntRange(min=1),
+    type=Whole(1),
     default=20,
     show_default=True,
     help="So many of the newest runs.",
@@ -123,20 +126,25 @@ def list_runs(place: _Place, /, last: int, output: str) -> None:
 
 
 @history.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.pass_obj
 def export(place: _Place, /, file: Path) -> None:
-    """Write all runs to FILE as JSON lines, one run a line."""
-    from kubedrill.history.lines import write_lines  # noqa: PLC0415 - see above
+    """Write all runs to FILE as JSON lines, one run a line. "-" is standard output."""
+    from kubedrill.history.lines import dump, write_lines  # noqa: PLC0415 - see above
 
     with place.open() as database:
         runs = database.runs()
-    write_lines(runs, file)
-    click.echo(f"{len(runs)} runs written to {file}")
+    if str(file) == "-":
+        for line in dump(runs):
+            click.echo(line, nl=False)
+    else:
+        write_lines(runs, file)
+    where = "standard output" if str(file) == "-" else file
+    click.echo(f"{len(runs)} runs written to {where}", err=str(file) == "-")
 
 
 @history.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option(
     "--replace",
     is_flag=True,
@@ -144,7 +152,10 @@ def export(place: _Place, /, file: Path) -> None:
 )
 @click.pass_obj
 def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
-    """Add the runs of FILE, all or none. Runs that are there already are left as they are."""
+    """Add the runs of FILE, all or none. Runs that are there already are left as they are.
+
+    "-" is standard input.
+    """
     from kubedrill.history.lines import read_lines  # noqa: PLC0415 - see above
 
     documents = read_lines(file)
@@ -157,7 +168,7 @@ def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
 @history.command()
 @click.option(
     "--keep-records",
-    type=click.IntRange(min=0),
+    type=Whole(),
     required=True,
     metavar="N",
     help="The newest N keep theirs.",
@@ -213,7 +224,7 @@ history.add_command(
 @click.option(
     "--recent",
     "recents",
-    type=click.IntRange(min=2),
+    type=Whole(2),
     multiple=True,
     default=(5, 10),
     show_default=True,
@@ -221,21 +232,21 @@ history.add_command(
 )
 @click.option(
     "--before",
-    type=click.IntRange(min=2),
+    type=Whole(2),
     default=10,
     show_default=True,
     help="Fewest nights before them.",
 )
 @click.option(
     "--window",
-    type=click.IntRange(min=2),
+    type=Whole(2),
     default=30,
     show_default=True,
     help="Most nights before them.",
 )
 @click.option(
     "--alarm-rate",
-    type=click.FloatRange(0, 0.5, min_open=True),
+    type=Number(0, 0.5, min_open=True),
     default=0.01,
     show_default=True,
     help="Chance at most that a look flags anything where nothing changed.",

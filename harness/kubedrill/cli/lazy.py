@@ -5,10 +5,13 @@ All of them together take longer than most do.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from kubedrill.base.errors import KubedrillError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +37,31 @@ class LazyGroup(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         """The names, sorted as click does."""
         return sorted({*super().list_commands(context), *self._modules})
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Invoke the command; an error that ends it learns what was called."""
+        try:
+            return super().invoke(ctx)
+        except KubedrillError as error:
+            path = f"{ctx.command_path} {ctx.invoked_subcommand}".split()[1:]
+            error.command = error.command or " ".join(path)
+            raise
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names.
+
+        Raises:
+            UsageError: there is none; names the three that are nearest to it.
+        """
+        name, known = args[0], self.list_commands(ctx)
+        is_known = name in known or name in self._old_names
+        if not (is_known or name.startswith("-") or ctx.resilient_parsing):
+            like = get_close_matches(name, known, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(like)}?" if like else f"known: {', '.join(known)}"
+            raise click.UsageError(f"no such command: {name[:60]}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """The command of that name, None when there is none."""

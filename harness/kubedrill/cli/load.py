@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kubedrill.base.errors import Unsafe, UsageError
+from kubedrill.cli.numbers import Number
 from kubedrill.cli.options import config_option, inventory_option
+from kubedrill.cli.settings import load_settings
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.inventory import Inventory
-from kubedrill.config import load_settings
 from kubedrill.load.autoscaler_watch import AutoscalerWatch
 from kubedrill.load.result import result, table, write_result
 from kubedrill.load.run import LoadRequest, LoadTest
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     help="Writes a second, one step each.",
 )
 @click.option(
-    "--seconds", type=click.FloatRange(1, 3600), default=30, show_default=True, help="Of each step."
+    "--seconds", type=Number(1, 3600), default=30, show_default=True, help="Of each step."
 )
 @click.option(
     "--objective", default="99.9:250:50", show_default=True, help="PERCENT:MILLISECONDS:RATE."
@@ -147,17 +148,17 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
 @click.command()
 @inventory_option
 @config_option
-@click.option("--seconds", type=click.FloatRange(1, 86_400), default=30, show_default=True)
+@click.option("--seconds", type=Number(1, 86_400), default=30, show_default=True)
 @click.option(
     "--writes",
-    type=click.FloatRange(0.1, 1000),
+    type=Number(0.1, 1000),
     default=50,
     show_default=True,
     help="A second, open loop.",
 )
 @click.option(
     "--reads",
-    type=click.FloatRange(0, 1000),
+    type=Number(0, 1000),
     default=10,
     show_default=True,
     help="A second, open loop.",

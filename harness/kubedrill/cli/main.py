@@ -1,11 +1,9 @@
-"""The command group, and how every command ends.
-
-0 PASS, 1 FAIL, 2 usage, 3 INCONCLUSIVE, 4 ABORTED.
-"""
+"""The command group, and how every command ends: kubedrill.cli.exit_codes has the table."""
 
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib.metadata import version
 
 import click
@@ -13,10 +11,9 @@ from rich.console import Console
 
 from kubedrill.base.errors import KubedrillError
 from kubedrill.base.printable import printable
+from kubedrill.cli import streams
+from kubedrill.cli.exit_codes import STOPPED, status_of
 from kubedrill.cli.lazy import LazyGroup
-
-_INTERRUPTED = 4
-
 
 COMMANDS = {
     "doctor": "kubedrill.cli.host",
@@ -62,9 +59,20 @@ def cli() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code.
 
-    An expected error is a sentence, never a trace.
+    An expected error is a sentence, never a trace. A mistake of kubedrill's own shows its trace,
+    and ends as what could not be found out: Python's status for it would be that of a FAIL.
     """
-    sys.exit(run(argv))
+    streams.guard()
+    try:
+        code = run(argv)
+    except Exception:  # noqa: BLE001 - whatever it is, it is no FAIL
+        traceback.print_exc()
+        _complain("this is a mistake in kubedrill itself; please report it with the lines above")
+        code = STOPPED
+    unwritten = streams.flush()
+    if unwritten:
+        _complain(unwritten)
+    sys.exit(code or (STOPPED if unwritten else 0))
 
 
 def run(argv: list[str] | None = None) -> int:
@@ -73,14 +81,39 @@ def run(argv: list[str] | None = None) -> int:
         code = cli.main(args=argv, prog_name="kubedrill", standalone_mode=False)
     except KubedrillError as error:
         _complain(str(error))
-        return error.exit_code
+        return status_of(error)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         _complain("stopped")
-        return _INTERRUPTED
+        return STOPPED
+    except OSError as error:
+        _complain(_words(error))
+        return STOPPED
+    except Exception as error:
+        refusal = _refusal(error)
+        if not refusal:
+            raise
+        _complain(refusal)
+        return STOPPED
     return code if isinstance(code, int) else 0
+
+
+def _words(error: OSError) -> str:
+    """What the operating system refused, of which file, and what to do."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is None:
+        return f"stopped, as this host refused: {reason}"
+    return f"{error.filename}: {reason}; give another place, or mend this one, and try again"
+
+
+def _refusal(error: Exception) -> str:
+    """What the cluster's API refused; "" where it is another error."""
+    client = sys.modules.get("kubernetes.client")  # it takes long to load: only where it was used
+    if client is None or not isinstance(error, client.ApiException):
+        return ""
+    return f"the cluster's API refused: {error.status} {error.reason}"
 
 
 def _complain(text: str) -> None:

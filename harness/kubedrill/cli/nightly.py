@@ -15,6 +15,7 @@ from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.releases import SUPPORTED
 from kubedrill.cli.notify import read_runs
 from kubedrill.cli.options import config_option
+from kubedrill.cli.settings import load_settings
 from kubedrill.cli.terminal import verdict_line
 from kubedrill.nightly.cells import Cell, cells_of
 from kubedrill.nightly.plan import load_plan
@@ -67,6 +68,8 @@ def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
     """
     plan = load_plan(plan_path, available_versions())
     cells = cells_of(plan)
+    for name in dict.fromkeys(plan.config_of(cell.topology) for cell in cells):
+        load_settings(config or (plan_path.parent / name if name else None))
     if check:
         _show_cells(cells)
         return

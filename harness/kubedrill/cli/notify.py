@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kubedrill.cli.options import config_option
-from kubedrill.config import load_settings
+from kubedrill.cli.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kubedrill.cli.options import config_option, inventory_option, output_option
+from kubedrill.cli.settings import load_settings
 from kubedrill.cluster.inventory import Inventory
-from kubedrill.config import load_settings
 from kubedrill.readiness.gather import gather
 from kubedrill.readiness.judge import judge
 from kubedrill.readiness.model import Issue, Readiness, Severity, Version

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kubedrill.cli.options import config_option, take_renamed
-from kubedrill.config import load_settings
+from kubedrill.cli.settings import load_settings
 
 
 @click.command()

@@ -67,7 +67,7 @@ class ClusterApi(ObjectClient):
         The file is 0600 in a private directory, and removed by :meth:`close`.
 
         Raises:
-            StepFailed: no control plane gave it; says what each answered.
+            Unreachable: no control plane gave it; says what each answered.
         """
         text = fetch_admin_conf(inventory, hosts)
         directory = tempfile.TemporaryDirectory(prefix="kubedrill-api-")

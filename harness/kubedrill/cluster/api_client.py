@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from kubernetes import client, config
 
-from kubedrill.base.errors import StepFailed
+from kubedrill.base.errors import Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ SAFE = ("GET", "HEAD")
 """Methods that change nothing (RFC 9110, section 9.2.1): they may be sent twice."""
 
 
-class ApiUnavailable(StepFailed):
+class ApiUnavailable(Unreachable):
     """The API did not answer in time, broke the connection, or said 5xx: ask again later."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from kubedrill.base.errors import DeadlineExceeded, StepFailed
+from kubedrill.base.errors import DeadlineExceeded, Unreachable
 from kubedrill.cluster.hosts import Hosts, HostUnreachable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def fetch_admin_conf(inventory: Inventory, hosts: Hosts) -> str:
     """Return admin.conf of the first control plane that gives it.
 
     Raises:
-        StepFailed: none gave it; says what each answered.
+        Unreachable: none gave it; says what each answered.
     """
     answers = []
     for node in inventory.control_planes:
@@ -39,7 +39,7 @@ def fetch_admin_conf(inventory: Inventory, hosts: Hosts) -> str:
             return result.stdout
         answers.append(f"{node.name}: {result.stderr.strip() or 'it is empty'}")
     lines = "\n".join(f"  - {answer}" for answer in answers)
-    raise StepFailed(
+    raise Unreachable(
         f"no control plane of {inventory.path} gave {ADMIN_CONF}, so the cluster cannot be "
         f"asked:\n{lines}\n"
         "Is the cluster up (vagrant up, ansible-playbook site.yml)?"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.base.errors import ConfigErrors, Unreachable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ _SLOW = ("No existing session", "Error reading SSH protocol banner")
 first line."""
 
 
-class HostUnreachable(StepFailed):
+class HostUnreachable(Unreachable):
     """A node did not answer over SSH, or refused the key: powered off, booting, or cut off."""
 
 

@@ -44,11 +44,13 @@ def find_drills(names: Iterable[str]) -> list[Drill]:
     unknown = [name for name in names if name not in ALL and name != "all"]
     if unknown:
         hints = " ".join(
-            f"Did you mean {like} instead of {name}?" for name in unknown if (like := similar(name))
+            f"Did you mean {like} instead of {name[:60]}?"
+            for name in unknown
+            if (like := similar(name))
         )
-        known = f"Expected one of: {', '.join(ALL)}. Try: kubedrill list"
+        listed = ", ".join(name[:60] for name in unknown)
         raise UsageError(
-            f"no such drill: {', '.join(unknown)}. {hints}{' ' if hints else ''}{known}"
+            f"no such drill: {listed}. {hints}{' ' if hints else ''}kubedrill list names them all"
         )
     if "all" in names:
         return [drill for drill in ALL.values() if drill.in_all]
@@ -56,11 +58,12 @@ def find_drills(names: Iterable[str]) -> list[Drill]:
 
 
 def similar(name: str) -> str:
-    """Names of drills that are like a mistyped one, or that hold it; "" where there is none.
+    """The three drills that are nearest to a mistyped name, or that hold it; "" without any.
 
-    >>> similar("failover-vipp")
-    'failover-vip'
+    >>> similar("kubelet-stoped")
+    'kubelet-stopped or kubelet-killed or kubelet-frozen'
     """
     standard = [known for known in STANDARD if name in known]
     close = get_close_matches(name, ALL, n=3, cutoff=0.6)
-    return " or ".join(standard or close[:1] or [known for known in ALL if name in known][:3])
+    holding = [known for known in ALL if name in known]
+    return " or ".join(list(dict.fromkeys([*standard, *close, *holding]))[:3])

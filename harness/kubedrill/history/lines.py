@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -14,40 +17,65 @@ from kubedrill.history.before import document_of
 from kubedrill.history.read import mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
 _SHOWN = 20
 """Mistakes listed of one file: a file of something else has one in every line."""
 
 
+def dump(documents: Iterable[RunDocument]) -> Iterator[str]:
+    """Give a line for each run."""
+    return (document.model_dump_json() + "\n" for document in documents)
+
+
 def write_lines(documents: Iterable[RunDocument], path: Path) -> None:
     """Write a file in one step, so that a reader never sees half of it.
+
+    A link stays, and the file that it names is written. What is no file, such as a pipe or a
+    device, is written to and never replaced.
 
     Raises:
         StepFailed: it cannot be written (disk full, no such folder); what was there before is still
             there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(document.model_dump_json() + "\n" for document in documents)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        if not _is_regular(path):
+            with path.open("w", encoding="utf-8") as stream:
+                stream.writelines(dump(documents))
+        else:
+            _replace(documents, Path(os.path.realpath(path)))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StepFailed(f"{path} cannot be written: {error.strerror}") from error
 
 
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True  # it will be one
+
+
+def _replace(documents: Iterable[RunDocument], path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(dump(documents))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def read_lines(path: Path) -> list[RunDocument]:
-    """Read a file of runs.
+    """Read a file of runs; "-" is standard input.
 
     Raises:
         ConfigErrors: it cannot be read, or lines are not runs; lists each with its number.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigErrors(
@@ -77,12 +105,18 @@ def read_lines(path: Path) -> list[RunDocument]:
     return documents
 
 
+def _read_text(path: Path) -> str:
+    if str(path) != "-":
+        return path.read_text(encoding="utf-8")
+    return sys.stdin.buffer.read().decode("utf-8") if sys.stdin else ""
+
+
 def _read(line: str) -> RunDocument:
     """Read a line; those of an export of before 0.2 carry ``"format": 1``."""
     if '"format":1' in line.replace(" ", "")[:40]:
         try:
             return document_of(json.loads(line))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
             if isinstance(error, ValidationError):
                 raise
     return RunDocument.model_validate_json(line).condensed()

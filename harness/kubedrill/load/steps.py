@@ -61,8 +61,8 @@ class Objective:
             percent = within = rate = 0.0
         if not (0 < percent <= 100 and 0 < within < math.inf and 0 < rate <= MAX_RATE):
             raise UsageError(
-                f"objective {text!r}: expected PERCENT:MILLISECONDS:RATE, such as 99.9:250:50, "
-                f"{MAX_RATE:g}/s at most"
+                f"objective {text[:60]!r}: expected PERCENT:MILLISECONDS:RATE, such as "
+                f"99.9:250:50, at most {MAX_RATE:g}/s"
             )
         return cls(round(percent / 100, 9), within, rate)
 
@@ -190,10 +190,10 @@ def parse_rates(text: str) -> list[float]:
         rates = [float(part) for part in text.split(",")]
     except ValueError:
         rates = []
-    if not rates or not rates[0] > 0 or not rates[-1] <= MAX_RATE or sorted(set(rates)) != rates:
+    if not rates or not all(0 < rate <= MAX_RATE for rate in rates) or sorted(set(rates)) != rates:
         raise UsageError(
-            f"rates {text!r}: expected growing numbers above 0 and up to {MAX_RATE:g}, such as "
-            "25,50,100"
+            f"rates {text[:60]!r}: expected growing numbers above 0 and up to {MAX_RATE:g}, such "
+            "as 25,50,100"
         )
     return rates
 

@@ -39,20 +39,22 @@ def write_report(
     return run_dir / "index.html"
 
 
-def rebuild_report(run_dir: Path) -> Run:
+def rebuild_report(run_dir: Path, *, point_latest: bool = True) -> Run:
     """Judge the records of a run again and write its report, offline; returns the run.
+
+    Without ``point_latest`` nothing is written beside the run's folder.
 
     Raises UsageError when there is no record to judge, or what is there is not of a run.
     """
     records, unusable = read_records(run_dir)
     judged = [(record, judge(record)) for record in records]
     run = compare(run_dir, judged, not_run=None, unusable=unusable, interrupted=None)
-    write_files(run_dir, run)
+    write_files(run_dir, run, point_latest=point_latest)
     return run
 
 
-def write_files(run_dir: Path, run: Run) -> None:
-    """Write the files of a report, and point ``latest`` there."""
+def write_files(run_dir: Path, run: Run, *, point_latest: bool = True) -> None:
+    """Write the files of a report, and point ``latest`` there unless that is not wanted."""
     run_dir.mkdir(parents=True, exist_ok=True)
     _replace(run_dir / "verdict.json", make_document(run).model_dump_json(indent=2) + "\n")
     _replace(run_dir / "junit.xml", junit_xml(run))
@@ -64,7 +66,8 @@ def write_files(run_dir: Path, run: Run) -> None:
         (run_dir / log.page).parent.mkdir(exist_ok=True)
         _replace(run_dir / log.page, log_html(run.name, number, log))
     _replace(run_dir / "index.html", page_html(run, logs))
-    _point_latest(run_dir)
+    if point_latest:
+        _point_latest(run_dir)
 
 
 def read_not_run(run_dir: Path) -> dict[str, str]:
@@ -79,8 +82,12 @@ def read_not_run(run_dir: Path) -> dict[str, str]:
 
 def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _point_latest(run_dir: Path) -> None:

@@ -21,6 +21,7 @@ from kubedrill.cluster.power import Power
 from kubedrill.cluster.read_only import ReadOnlyHosts
 from kubedrill.core.leftovers import scan
 from kubedrill.faults.in_cluster import NO_API
+from kubedrill.faults.power import UNREACHABLE
 from kubedrill.faults.traces import ClusterTrace, HarnessTrace, HiddenTrace, Leftover, NodeTrace
 from kubedrill.probes.standard import NAMESPACE as PROBES_NAMESPACE
 from kubedrill.runner.lease import ClusterLease
@@ -43,6 +44,8 @@ once more."""
 OWN_NAMESPACES = (SampleApp.namespace, PROBES_NAMESPACE)
 """The app's and the probes': they belong there only while a run is under way."""
 
+_UNSEEN = {UNREACHABLE.kind, NO_API.kind}
+
 
 @dataclass
 class Healed:
@@ -51,6 +54,11 @@ class Healed:
     detected: list[Leftover] = field(default_factory=list)
     failed: dict[Leftover, str] = field(default_factory=dict)
     left: list[Leftover] = field(default_factory=list)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether all that is left is what could not be looked at."""
+        return bool(self.left) and {each.kind for each in self.left} <= _UNSEEN
 
 
 def heal(

@@ -15,7 +15,7 @@ from kubedrill.cli.main import run
         (["load", "--objective", "fast"], "expected PERCENT:MILLISECONDS:RATE"),
         (["load", "--seconds", "5"], "that takes 1,000 writes; give --seconds 21 or more"),
         (["load", "--objective", "99:250:1"], "that takes 100 writes; give --seconds 105 or more"),
-        (["traffic", "--writes", "0"], "is not in the range"),
+        (["traffic", "--writes", "0"], "expected a number from 0.1 to 1000, found 0"),
         (["status", "--inventory", "no/such"], "no/such"),
     ],
 )

@@ -1,11 +1,12 @@
 """How commands end: exit codes and sentences, never a stack trace."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from kubedrill.base.errors import StepFailed, Unsafe
+from kubedrill.base.errors import StepFailed, Unsafe, UsageError
 from kubedrill.base.model import Header, OutageLimit
 from kubedrill.cli.drill import plan_lines
 from kubedrill.cli.main import run
@@ -13,6 +14,7 @@ from kubedrill.drills import ALL
 from kubedrill.record import RecordWriter
 from kubedrill.runner.dry_run import DrillPlan
 
+RECORDS = Path(__file__).parents[2] / "records"
 INVENTORY = """\
 cluster:
   children:
@@ -45,11 +47,24 @@ def inventory(tmp_path: Path, allowed: str) -> str:
 
 
 def test_list_names_every_drill_and_what_it_proves(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["list"]) == 0
+    assert run(["list", "--all"]) == 0
     out = capsys.readouterr().out
     for drill in ALL.values():
         assert drill.name in out
         assert drill.proves in out
+
+
+def test_the_short_list_has_a_line_for_each_drill_below_its_family(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for drill in ALL.values():
+        [line] = [line for line in lines if drill.name in line.split()]
+        assert line.endswith(drill.title)
+        assert ("*" in line) == drill.standard
+    assert lines[0] == "Releases"
+    assert len(lines) < 2 * len(ALL)
 
 
 def test_unknown_drill_is_a_usage_error_before_the_inventory_is_read(
@@ -84,8 +99,10 @@ def test_drills_that_the_owner_did_not_allow_are_refused(
     assert not (elsewhere / "reports").exists()
 
 
-def test_a_cluster_that_cannot_be_reached_leaves_no_empty_run(elsewhere: Path) -> None:
-    assert run(["drill", "node-drain", "-i", inventory(elsewhere, "true")]) == 1
+def test_a_cluster_that_cannot_be_reached_is_no_fail_and_leaves_no_empty_run(
+    elsewhere: Path,
+) -> None:
+    assert run(["drill", "node-drain", "-i", inventory(elsewhere, "true")]) == 4
     assert list((elsewhere / "reports").iterdir()) == []
 
 
@@ -108,6 +125,26 @@ def test_a_record_from_elsewhere_is_refused(
     assert "x.jsonl" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(("record", "status"), [("good", 0), ("inconclusive", 3), ("bad", 1)])
+def test_a_report_ends_with_the_verdict_of_its_run(
+    record: str, status: int, elsewhere: Path
+) -> None:
+    folder = elsewhere / "reports" / "run1" / "record"
+    folder.mkdir(parents=True)
+    shutil.copy(RECORDS / f"{record}.jsonl", folder / "x.jsonl")
+    assert run(["report", "run1"]) == status
+    assert (elsewhere / "reports" / "latest").resolve() == folder.parent
+
+
+def test_a_report_of_a_run_elsewhere_leaves_no_link_beside_it(elsewhere: Path) -> None:
+    folder = elsewhere / "given" / "run1"
+    (folder / "record").mkdir(parents=True)
+    shutil.copy(RECORDS / "good.jsonl", folder / "record" / "x.jsonl")
+    assert run(["report", str(folder)]) == 0
+    assert (folder / "index.html").is_file()
+    assert list(folder.parent.iterdir()) == [folder]
+
+
 def test_down_never_touches_machines_that_vagrant_did_not_make(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +153,14 @@ def test_down_never_touches_machines_that_vagrant_did_not_make(
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(StepFailed("no"), 1), (Unsafe("stop"), 4), (KeyboardInterrupt(), 4)]
+    ("error", "code"),
+    [
+        (StepFailed("no"), 4),  # 1 is FAIL, and a step that failed judged nothing
+        (UsageError("what?"), 2),
+        (Unsafe("stop"), 4),
+        (KeyboardInterrupt(), 4),
+        (OSError(28, "No space left on device", "reports/x"), 4),
+    ],
 )
 def test_each_error_has_its_exit_code(
     error: BaseException,
@@ -135,8 +179,9 @@ def test_each_error_has_its_exit_code(
 def test_a_mistyped_drill_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["drill", "failover-vipp", "upgrade"]) == 2
     output = " ".join(capsys.readouterr().err.split())
-    assert "Did you mean failover-vip instead of failover-vipp?" in output
-    assert "Did you mean cluster-upgrade instead of upgrade?" in output
+    assert "Did you mean failover-vip or failover-worker instead of failover-vipp?" in output
+    assert "Did you mean cluster-upgrade or upgrade-killed or " in output
+    assert len(output) < 400
 
 
 @pytest.mark.parametrize("argv", [["drill", "--dry-run"], ["heal"], ["replay", "run1"]])
@@ -165,13 +210,13 @@ def test_a_replay_of_another_clusters_run_is_refused(
     assert "target w9 is gone" in output
 
 
-def test_heal_names_what_it_cannot_reach_and_ends_with_1(
+def test_heal_names_what_it_cannot_reach_and_knows_nothing_of_it(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (elsewhere / "kubedrill.yml").write_text(
         "timeouts: {ssh_connect: 1, api_up: 1, node_boot: 1}\n"
     )
-    assert run(["heal", "-i", inventory(elsewhere, "true")]) == 1
+    assert run(["heal", "-i", inventory(elsewhere, "true")]) == 4
     captured = capsys.readouterr()
     out = " ".join(captured.out.split())
     assert "left: cp1: could not be looked at" in out
