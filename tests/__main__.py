@@ -86,7 +86,7 @@ STYLE = [
     ["ansible-lint", "--offline", "--profile", "production"],
     ["mkdocs", "build", "--quiet", "--strict"],
 ]
-QUICK_FOLDERS = ["tests/unit/orders", "tests/unit", "tests/mutants", "tests/browser"]
+QUICK_FOLDERS = ["tests/unit/orders", "tests/unit", "tests/doors", "tests/mutants", "tests/browser"]
 """What takes longest on one worker begins first, so that the others need not wait for it in the
 end. The browser comes last: Playwright leaves an event loop running in its worker, where asyncio's
 tests cannot start theirs."""
