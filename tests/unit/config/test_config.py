@@ -166,7 +166,7 @@ def test_dns_may_fail_as_long_as_the_loss_of_a_control_plane_is_predicted_to_las
             "line 3: node-drain is given twice, first in line 2",
         ),
         ("drills:\n  node-drain: {app_outage_s: 1, app_outage_s: 60}", "app_outage_s is given"),
-        ("drills: {node-drain: {app_outage_s: .inf}}", "app_outage_s: expected a number that is not inf"),
+        ("drills: {node-drain: {app_outage_s: .inf}}", "app_outage_s: expected a number that"),
         ("drills: {node-drain: {app_outage_s: .nan}}", "drills.node-drain.app_outage_s"),
         ("drills:\n  node-drain: {app_outage_s: 1:30}", "line 2: 1:30 is a number in base 60"),
         ("drills:\n  node-drain: {app_outage_s: 1:30.5}", "line 2: 1:30.5 is a number in base"),
