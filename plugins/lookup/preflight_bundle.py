@@ -79,8 +79,8 @@ def _content_mistakes(  # noqa: PLR0913, PLR0917 - what is asked for, beside the
     name, parts = root.name, manifest["parts"]
     schema = manifest.get("schema", SCHEMA)
     if schema != SCHEMA:
-        found = f"schema {schema!r}, expected {SCHEMA}: another version of kubedrill made it"
-        return [f"bundle {name} has {found}; {build}"]
+        actual = f"schema {schema!r}, expected {SCHEMA}: another version of kubedrill made it"
+        return [f"bundle {name} has {actual}; {build}"]
     mistakes = [
         f"bundle {name} says {key} {manifest.get(key)!r}, expected {expected!r}; {build}"
         for key, expected in (("kubernetes", f"v{version}"), ("arch", arch))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kubedrill.base.strict_json import load_json
 from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.errors import Corrupt
 from kubedrill.bundle.releases import ARCH, SUPPORTED
@@ -63,12 +64,12 @@ def read_manifest(folder: Path) -> Manifest:
     """
     remedy = _remedy(folder)
     try:
-        raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        raw = load_json((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Corrupt(
             str(folder), [f"{MANIFEST}: missing, so the bundle is half-written or none"], remedy
         ) from None
-    except (ValueError, OSError, RecursionError) as error:
+    except (ValueError, OSError) as error:
         raise Corrupt(str(folder), [f"{MANIFEST}: cannot be read: {error}"], remedy) from error
     faults = _shape_faults(raw)
     if faults:

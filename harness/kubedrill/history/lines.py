@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.base.strict_json import load_json
 from kubedrill.history.before import document_of
 from kubedrill.history.read import mistake
 
@@ -115,8 +115,8 @@ def _read(line: str) -> RunDocument:
     """Read a line; those of an export of before 0.2 carry ``"format": 1``."""
     if '"format":1' in line.replace(" ", "")[:40]:
         try:
-            return document_of(json.loads(line))
-        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            return document_of(load_json(line))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, ValidationError):
                 raise
     return RunDocument.model_validate_json(line).condensed()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -13,6 +12,7 @@ from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.mistakes import words
 from kubedrill.base.model import CheckId, Leaves, VerdictKind
 from kubedrill.base.plan import PLAN_FILE, read_plan
+from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,13 +82,13 @@ def mistake(item: ErrorDetails) -> str:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = load_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be read ({error.strerror}); expected the verdict of a run that ended. "
             f"Make it from the record: kubedrill report {path.parent.name}"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(
             f"{path} is not JSON ({error}). Make it again: kubedrill report {path.parent.name}"
         ) from error
@@ -121,14 +121,14 @@ def _header(path: Path) -> dict[str, Any]:
     """The first line of a record; the rest, many megabytes, is not read."""
     try:
         with path.open("rb") as file:
-            kind, header = json.loads(file.readline())
+            kind, header = load_json(file.readline())
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be read ({error.strerror}); this verdict was made before 0.2, and "
             "the history needs the record's header, which says what host and nodes it is about. "
             "Where its record was removed, such a run cannot be added any more."
         ) from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(
             f"{path} is not a record of kubedrill: its first line is no header ({error})"
         ) from error

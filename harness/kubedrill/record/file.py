@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.strict_json import RepeatedKey, load_json
 from kubedrill.record.lines import FORMAT, RecordBuilder
 from kubedrill.record.sample_lines import parse, split
 
@@ -254,13 +255,13 @@ def _take(builder: RecordBuilder, path: Path, first: int, chunk: bytes) -> int:
     for place, line in others:
         is_cut = place == len(others) - 1 and not chunk.endswith(b"\n")
         try:
-            parsed = json.loads(line, object_pairs_hook=_each_once)
+            parsed = load_json(line)
         except RepeatedKey as error:
             raise UsageError(
-                f"{path}, line {first + place}: found {error} twice in one object, expected it "
+                f"{path}, line {first + place}: found {error}, expected it "
                 f"once; the record was changed after the run. Use the file as the run wrote it."
             ) from error
-        except (ValueError, RecursionError):
+        except ValueError:
             if is_cut and first + place > 1:
                 break  # the writer was killed in the middle of its last line
             raise _no_line(path, first + place, line) from None
@@ -268,18 +269,6 @@ def _take(builder: RecordBuilder, path: Path, first: int, chunk: bytes) -> int:
     for portion in portions or ():
         builder.add_samples(first, portion)
     return count + len(others)
-
-
-class RepeatedKey(ValueError):
-    """A key stands twice in one JSON object: which one counts would depend on the reader."""
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise RepeatedKey(next(repr(key) for key in keys if keys.count(key) > 1))
-    return values
 
 
 def _no_line(path: Path, number: int, line: bytes) -> UsageError:

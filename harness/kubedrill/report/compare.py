@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.model import Finding, VerdictKind
 from kubedrill.base.plan import read_plan
+from kubedrill.base.strict_json import load_json
 from kubedrill.record import read_record, read_run
 from kubedrill.report.run import Run
 
@@ -39,7 +39,7 @@ def read_earlier(run_dir: Path) -> Earlier:
     """
     path = run_dir / "verdict.json"
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = load_json(path.read_text(encoding="utf-8"))
         missed = [each for each in data["not_run"] if not each.get("missing", False)]
         drills = data.get("drills", [])
         return Earlier(

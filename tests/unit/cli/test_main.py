@@ -184,13 +184,22 @@ def test_a_mistyped_drill_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) 
     assert len(output) < 400
 
 
+@pytest.mark.parametrize(
+    ("allowed", "advice"),
+    [
+        ("false", "drills_allowed: true"),
+        ("'no'", "drills_allowed: true"),
+        ("'maybe'", "expected true or false"),
+        ("[true]", "expected true or false"),
+    ],
+)
 @pytest.mark.parametrize("argv", [["drill", "--dry-run"], ["heal"], ["replay", "run1"]])
 def test_a_cluster_whose_owner_did_not_allow_drills_is_left_alone_by_every_command(
-    argv: list[str], elsewhere: Path, capsys: pytest.CaptureFixture[str]
+    argv: list[str], allowed: str, advice: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (elsewhere / "reports" / "run1" / "record").mkdir(parents=True)
-    assert run([*argv, "-i", inventory(elsewhere, "'no'")]) == 2  # text that is not empty
-    assert "drills_allowed: true" in " ".join(capsys.readouterr().err.split())
+    assert run([*argv, "-i", inventory(elsewhere, allowed)]) == 2
+    assert advice in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_replay_of_another_clusters_run_is_refused(

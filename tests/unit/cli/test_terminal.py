@@ -79,5 +79,5 @@ def test_escape_sequences_in_an_error_are_shown_and_not_obeyed(
         raise StepFailed("\x1b]0;PASS\x07")
 
     monkeypatch.setattr("kubedrill.cli.drill.load_settings", fail)
-    assert run(["drill"]) == 1
+    assert run(["drill"]) == 4
     assert "\\x1b]0;PASS\\x07" in capsys.readouterr().err

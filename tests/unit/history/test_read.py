@@ -238,5 +238,5 @@ def test_what_is_no_run_is_named(
 
 def test_a_verdict_without_a_part_is_refused(run: Path) -> None:
     edit(run / "verdict.json", lambda data: data["drills"][0].pop("probes"))
-    with pytest.raises(UsageError, match=r"drills\.0\.probes: field required"):
+    with pytest.raises(UsageError, match=r"drills\.0\.probes: is missing"):
         read_document(run)
