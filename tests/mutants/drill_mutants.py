@@ -7,7 +7,7 @@ from dataclasses import replace
 from mutantkit import Called, healthy, on_record
 from recordkit import Kit, at
 
-from kubedrill.base.model import Check, CheckId, OutageLimit, Span
+from kubedrill.base.model import STEADY, Check, CheckId, Event, OutageLimit, Span
 
 INCONCLUSIVE, PASS, FAIL, ABORTED = Called.INCONCLUSIVE, Called.PASS, Called.FAIL, Called.ABORTED
 
@@ -221,6 +221,45 @@ def probe_dies_during_the_fault(kit: Kit) -> None:
     kit.drop("api-write", 11, 20)
 
 
+@on_record(INCONCLUSIVE, "saw 0 answers after the last fault, expected 5 or more")
+def probes_die_with_the_fault(kit: Kit) -> None:
+    """All probes stopped when the fault window closed."""
+    for spec in kit.specs:
+        kit.drop(spec.name, 15, 20)
+
+
+@on_record(INCONCLUSIVE, "stopped 2.9 s before the drill was done with the cluster")
+def recovery_is_not_watched(kit: Kit) -> None:
+    """The probes stopped during the last step."""
+    kit.span("step", "cluster", "recover", 15, 20)
+    for spec in kit.specs:
+        kit.drop(spec.name, 17.2, 20)
+
+
+@on_record(INCONCLUSIVE, "did not watch the last 40.1 s of the record")
+def end_is_not_watched(kit: Kit) -> None:
+    """All probes stopped 40 s before the record's end."""
+    kit.ended_s = 60.0
+
+
+@on_record(INCONCLUSIVE, "was calm for 4.9 s at the end, probes.cooldown_s asks for 30 s")
+def calm_cut_short(kit: Kit) -> None:
+    """The run asked for 30 s without a failure after the drill, and watched for 5."""
+    _steady(kit, warmup_s=2.0, cooldown_s=30.0)
+
+
+@on_record(INCONCLUSIVE, "before the cluster was touched, probes.warmup_s asks for 30 s")
+def steady_state_cut_short(kit: Kit) -> None:
+    """The run asked for a steady state of 30 s, and the fault came after 5."""
+    _steady(kit, warmup_s=30.0, cooldown_s=2.0)
+
+
+@on_record(PASS, "not one request failed")
+def calm_as_long_as_asked_for(kit: Kit) -> None:
+    """Harmless: the steady state and the calm were as long as the run asked for."""
+    _steady(kit, warmup_s=3.0, cooldown_s=5.0)
+
+
 @on_record(INCONCLUSIVE, "probe api-write stopped long before the others")
 def probe_dies_after_the_fault(_kit: Kit) -> Kit:
     """A probe died when the fault was healed, and did not see whether the calm lasted."""
@@ -274,3 +313,7 @@ def upgrade_that_skips_a_control_plane(kit: Kit) -> Kit:
 def upgrade_that_skips_a_worker(kit: Kit) -> Kit:
     """The worker was left at the old release, and nothing failed."""
     return upgraded(kit, cp1=6, cp2=8)
+
+
+def _steady(kit: Kit, **asked: float) -> None:
+    kit.events.append(Event(STEADY, "probes", "every probe is answered", at(0.5), asked))

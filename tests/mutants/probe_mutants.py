@@ -145,7 +145,32 @@ def slow_host_in_an_outage(kit: Kit) -> None:
 
     The 0.7 s that remain prove nothing against a limit of 2 s.
     """
-    kit.slow("control", 6.9, 12, 0.3).fail("api-write", 6, 11)
+    kit.slow("control", 7.8, 13, 0.3).fail("api-write", 6, 11, "timeout")
+
+
+@on_record(FAIL, "API writes out for 4.9")
+def slow_host_while_the_api_refuses(kit: Kit) -> None:
+    """The API refused all requests for 5 s while the host was slow."""
+    kit.slow("control", 5, 12, 0.3).fail("api-write", 6, 11)
+
+
+@on_record(FAIL, "API writes out for 4.9")
+def slow_host_while_the_api_errs(kit: Kit) -> None:
+    """The API answered with 503 at once while the host was slow."""
+    kit.slow("control", 5, 12, 0.3).fail("api-write", 6, 11, "http-503")
+
+
+@on_record(FAIL, "API writes out for 4.9")
+def timeouts_after_a_millisecond(kit: Kit) -> None:
+    """On a slow host, requests timed out after 1 ms."""
+    kit.slow("control", 5, 12, 0.3).fail("api-write", 6, 11, "timeout")
+    kit.slow("api-write", 6, 11, 0.001)
+
+
+@on_record(FAIL, "DNS out for 4.9")
+def control_probe_fails_while_a_pod_is_refused(kit: Kit) -> None:
+    """The harness's own network was out, which is not on the way of a pod that was refused."""
+    kit.fail("control", 6, 11).fail("dns-pod", 6, 11)
 
 
 @on_record(INCONCLUSIVE, "of blind time: the harness host was slow")
@@ -172,7 +197,7 @@ def crowded_host(kit: Kit) -> None:
 )
 def too_many_requests_failed_on_a_slow_host(kit: Kit) -> None:
     """One request more failed than may, one of them while the harness host was slow."""
-    kit.fail("api-write", 6, 9, every=5).slow("control", 6.8, 7.2, 0.3)
+    kit.fail("api-write", 6, 9, "timeout", every=5).slow("control", 6.8, 7.2, 0.3)
     kit.limits = [replace(kit.limits[0], max_failed=5)]
 
 

@@ -185,7 +185,13 @@ class _DrillRun:
                 f"there was no steady state to break, so nothing was broken: {error}"
             ) from error
         self.writer.event(
-            Event(STEADY, "probes", "every probe is answered; judged from here on", since)
+            Event(
+                STEADY,
+                "probes",
+                "every probe is answered; judged from here on",
+                since,
+                {"warmup_s": probes.warmup_s, "cooldown_s": probes.cooldown_s},
+            )
         )
         try:
             self.drill.run(context)

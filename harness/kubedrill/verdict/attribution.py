@@ -1,98 +1,163 @@
-"""Says which step was under way when a request failed."""
+"""Says which steps were under way when a request failed."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
-from itertools import pairwise
+from collections import Counter, defaultdict
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from kubedrill.base.model import NS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from kubedrill.base.model import Sample, Span
 
-STEP_LANES = ("step", "ansible")
+    Closed = tuple[Span, int]  # a span and its end
+    Labels = tuple[str, ...]
+
+LANES = ("step", "ansible", "fault")  # of two spans that began together, the first is inside
 BEFORE = "before any step"
 AFTER = "after "
-NAMED_HOSTS = 3  # a task that runs on more hosts at once is told by their number
+NAMED_HOSTS = 3  # a task that runs on more hosts at once is named with their number
+NAMED_STEPS = 3  # of more candidates than these, the others are counted
+PROMPT_NS = NS // 10  # what failed within this time is laid to what ran when it was sent
 
 
 class Steps:
-    """The innermost step at any time: the one that began last.
+    """The steps at any time: on each host the innermost one, which is the one that began last.
 
     Where no step runs, the fault window.
     """
 
     def __init__(self, spans: Iterable[Span], last_time: int) -> None:
-        closed = [(s, s.end if s.end is not None else last_time) for s in spans]
-        self._steps = _Sweep([(s, end) for s, end in closed if s.lane in STEP_LANES])
-        self._faults = _Sweep([(s, end) for s, end in closed if s.lane == "fault"])
-
-    def at(self, time: int) -> str:
-        """What ran at a time, as "cp2: etcd manifest swap"; "" when nothing did."""
-        return self._steps.at(time) or self._faults.at(time)
+        closed = [(s, s.end if s.end is not None else last_time) for s in spans if s.lane in LANES]
+        starting: dict[int, list[Closed]] = defaultdict(list)
+        ending: dict[int, list[Closed]] = defaultdict(list)
+        for each in closed:
+            starting[each[0].start].append(each)
+            ending[each[1]].append(each)
+        self._bounds = sorted(starting.keys() | ending.keys())
+        self._labels: list[Labels] = []  # from each bound to the next one
+        self._instants: list[Labels] = []  # what began and ended at each bound
+        self._ends: list[tuple[int, str]] = []
+        active = _Active()
+        for time in self._bounds:
+            for each in starting[time]:
+                active.add(each)
+            at_bound = active.labels()
+            if ending[time]:
+                self._ends.append((time, at_bound[0]))
+            for each in ending[time]:
+                active.remove(each)
+            instant = any(end == time for _, end in starting[time])
+            self._instants.append(at_bound if instant else ())
+            self._labels.append(active.labels())
 
     def of(self, sample: Sample) -> str:
-        """What ran when a request was sent, else while it waited, else what had run last."""
-        return self.at(sample.fired) or self.at(sample.done) or self._after(sample.fired)
+        """The candidates of one failure, as "cp2: etcd manifest swap".
 
-    def _after(self, time: int) -> str:
-        last = max((sweep.last(time) for sweep in (self._faults, self._steps)), default=(0, ""))[1]
-        return f"{AFTER}{last}" if last else BEFORE
+        All that ran while the request waited: any of them may be why it failed. Where nothing did,
+        what had run last.
+        """
+        waited = sample.done - sample.fired > PROMPT_NS
+        labels = self._between(sample.fired, sample.done if waited else sample.fired)
+        if labels := labels or self._between(sample.fired, sample.done):
+            more = len(labels) - NAMED_STEPS
+            return " or ".join([*labels[:NAMED_STEPS], *([f"{more} more"] if more > 0 else [])])
+        index = bisect_right(self._ends, sample.fired, key=lambda end: end[0]) - 1
+        return f"{AFTER}{self._ends[index][1]}" if index >= 0 else BEFORE
 
     def count(self, failures: Sequence[Sample]) -> dict[str, int]:
         """Failed requests of each step, in the order in which the steps were first hit."""
         return dict(Counter(self.of(sample) for sample in failures))
 
-
-class _Sweep:
-    """Labels of the innermost span between each two boundaries."""
-
-    def __init__(self, spans: list[tuple[Span, int]]) -> None:
-        self._bounds = sorted({t for span, end in spans for t in (span.start, end)})
-        self._labels: list[str] = []
-        waiting = sorted(spans, key=lambda pair: pair[0].start)
-        active: list[tuple[Span, int]] = []
-        position = 0
-        for begin, _ in pairwise(self._bounds):
-            while position < len(waiting) and waiting[position][0].start <= begin:
-                active.append(waiting[position])
-                position += 1
-            active = [(span, end) for span, end in active if end > begin]
-            self._labels.append(_label(active))
-
-    def last(self, time: int) -> tuple[int, str]:
-        """When the last span before a time ended, and its label; (0, "") when there was none."""
-        for index in range(
-            min(bisect_right(self._bounds, time) - 1, len(self._labels)) - 1, -1, -1
-        ):
-            if self._labels[index]:
-                return self._bounds[index + 1], self._labels[index]
-        return 0, ""
-
-    def at(self, time: int) -> str:
-        index = bisect_right(self._bounds, time) - 1
-        if index == len(self._labels) and self._labels and time == self._bounds[-1]:
-            index -= 1  # the last moment of the last span belongs to it
-        return self._labels[index] if 0 <= index < len(self._labels) else ""
+    def _between(self, start: int, end: int) -> Labels:
+        """All labels from one time to another, in order."""
+        first = bisect_right(self._bounds, start) - 1
+        labels = dict.fromkeys(self._labels[first] if first >= 0 else ())
+        if first >= 0 and self._bounds[first] == start:
+            labels = dict.fromkeys((*self._instants[first], *labels))
+        for index in range(first + 1, bisect_right(self._bounds, end)):
+            labels.update(dict.fromkeys((*self._instants[index], *self._labels[index])))
+        return tuple(labels)
 
 
-def during(step: str) -> str:
-    """A step as the end of a sentence.
+class _Active:
+    """The spans that are under way. Naming them takes no look at every host."""
 
-    >>> during("cp1: power cut"), during("after cp1: power cut")
+    def __init__(self) -> None:
+        self._stacks: dict[tuple[str, str], list[Closed]] = defaultdict(list)  # by lane and host
+        # the innermost span of each host, by lane and name
+        self._named: dict[str, dict[str, dict[str, Closed]]] = defaultdict(dict)
+        self._latest: list[tuple[bool, int, int, int, int, Closed]] = []
+        self._ids: set[int] = set()
+
+    def add(self, each: Closed) -> None:
+        span, end = each
+        key = (span.lane == "fault", -span.start, end, LANES.index(span.lane), id(each))
+        heappush(self._latest, (*key, each))
+        self._ids.add(id(each))
+        self._restack(each, self._stacks[span.lane, span.subject].append)
+
+    def remove(self, each: Closed) -> None:
+        self._ids.discard(id(each))
+        self._restack(each, self._stacks[each[0].lane, each[0].subject].remove)
+
+    def _restack(self, each: Closed, change: Callable[[Closed], None]) -> None:
+        lane, host = each[0].lane, each[0].subject
+        stack, named = self._stacks[lane, host], self._named[lane]
+        if stack:
+            name = _innermost(stack)[0].name
+            del named[name][host]
+            if not named[name]:
+                del named[name]
+        change(each)
+        if stack:
+            inner = _innermost(stack)
+            named.setdefault(inner[0].name, {})[host] = inner
+
+    def labels(self) -> Labels:
+        """The innermost step of all, then those of other hosts that did not begin it."""
+        while self._latest and self._latest[0][-2] not in self._ids:
+            heappop(self._latest)
+        if not self._latest:
+            return ()
+        latest = self._latest[0][-1][0]
+        inner, end = _innermost(self._stacks[latest.lane, latest.subject])
+        named = self._named[inner.lane]
+        others = [
+            name
+            for name in sorted(named.keys() - {inner.name})
+            if inner.lane == "ansible"
+            or any(s.start > inner.start or e < end for s, e in named[name].values())
+        ]
+        return tuple(_label(name, named[name]) for name in [inner.name, *others])
+
+
+def _innermost(stack: list[Closed]) -> Closed:
+    return max(stack, key=lambda each: (each[0].start, -each[1]))
+
+
+def _label(name: str, hosts: Collection[str]) -> str:
+    who = ", ".join(sorted(hosts)) if len(hosts) <= NAMED_HOSTS else f"{len(hosts)} hosts"
+    return f"{who}: {name}" if who else name
+
+
+def during(steps: Mapping[str, int]) -> str:
+    """Steps with their failed requests as the end of a sentence, most first.
+
+    >>> during({"cp1: power cut": 3}), during({"after cp1: power cut": 3})
     ('during cp1: power cut', 'after cp1: power cut')
+    >>> during({"cp2: etcd": 2, "cp2: API server": 6})
+    'during cp2: API server (6 of 8), cp2: etcd (2 of 8)'
     """
-    return step if step == BEFORE or step.startswith(AFTER) else f"during {step}"
-
-
-def _label(active: list[tuple[Span, int]]) -> str:
-    if not active:
-        return ""
-    inner, _ = max(
-        active, key=lambda pair: (pair[0].start, -pair[1], pair[0].lane, pair[0].subject)
-    )
-    hosts = sorted({s.subject for s, _ in active if s.lane == inner.lane and s.name == inner.name})
-    who = ", ".join(hosts) if len(hosts) <= NAMED_HOSTS else f"{len(hosts)} hosts"
-    return f"{who}: {inner.name}" if who else inner.name
+    first, *rest = sorted(steps, key=lambda name: -steps[name])
+    prefix = "" if first == BEFORE or first.startswith(AFTER) else "during "
+    if not rest:
+        return f"{prefix}{first}"
+    total = sum(steps.values())
+    shares = [f"{name} ({steps[name]:,} of {total:,})" for name in [first, *rest][:NAMED_STEPS]]
+    more = len(steps) - NAMED_STEPS
+    return f"{prefix}{', '.join(shares)}{f' and {more} more' if more > 0 else ''}"

@@ -100,7 +100,11 @@ def slow_host(samples: Columns, spec: ProbeSpec) -> Iterator[Interval]:
         min(LATE_SHARE * spec.interval_s, LATE_OF_TIMEOUT * spec.timeout_s) * NS
     )
     also = samples.failing_also(samples.took > longest, "slow")
-    yield from ((run.lower, run.upper) for run in find_runs(also))
+    # where the control probe asks rarely, one slow answer is no evidence of all the time around it
+    near = round(spec.timeout_s * NS)
+    for run in find_runs(also):
+        done = max(failure.done for failure in run.failures)
+        yield max(run.lower, run.failures[0].fired - near), min(run.upper, done + near)
     yield from _crowded(samples, spec, fastest + round(CROWDED_OF_TIMEOUT * spec.timeout_s * NS))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS, CheckId, Finding, ProbeSpec, VerdictKind
 from kubedrill.verdict.probe_faults import find_dishonest
+from kubedrill.verdict.view import TOUCHING
 from kubedrill.verdict.wording import count
 
 if TYPE_CHECKING:
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
 
     from kubedrill.verdict.view import View
 
-STEADY_SAMPLES = 5  # answers that a probe must have seen before the cluster is touched
-STOPPED_EARLY_S = (
-    10.0  # probes are stopped one after the other; more than this between them is a probe that died
-)
+STEADY_SAMPLES = 5  # answers that a probe must have seen before and after the fault
+# probes are stopped one after the other, and then the record is ended: more than this between them
+# is a probe that died
+STOPPED_EARLY_S = 10.0
 EXPECTED_CHECKS = (CheckId.HEALTHY_BEFORE, CheckId.HEALTHY_AFTER, CheckId.NO_LEFTOVERS)
 """The runner writes them in every drill."""
 AFTER_END_S = (
@@ -97,7 +98,7 @@ def _of_probe(view: View, spec: ProbeSpec) -> Iterator[str]:
 def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator[str]:
     """Whether a probe watched from before the first fault to after the last one."""
     samples = view.of(spec)
-    begin, end = touched
+    begin, end = touched[0], view.last_end(*TOUCHING)
     uncertain, watched = view.uncertainty(spec) or 0, begin - samples.fired[0]
     if 0 < watched < uncertain:
         yield (
@@ -114,14 +115,46 @@ def _coverage(view: View, spec: ProbeSpec, touched: tuple[int, int]) -> Iterator
             f"expected {STEADY_SAMPLES} or more"
         )
     last = samples.fired[-1]
+    unwatched = ((view.record.ended_at or last) - last - uncertain) / NS
     if last < end - view.gap_ns(spec):
         yield (
             f"probe {spec.name} stopped {(end - last) / NS:.1f} s before the drill was done "
-            f"with "
-            f"the cluster"
+            f"with the cluster"
         )
     elif last < max(columns.fired[-1] for columns in view.samples.values()) - STOPPED_EARLY_S * NS:
         yield f"probe {spec.name} stopped long before the others"
+    elif view.record.ended == "completed" and unwatched > STOPPED_EARLY_S:
+        yield f"probe {spec.name} did not watch the last {unwatched:.1f} s of the record"
+    yield from _calm(view, spec, begin)
+
+
+def _calm(view: View, spec: ProbeSpec, begin: int) -> Iterator[str]:
+    """Whether a probe watched the end, and the calm that the run asked for before and after."""
+    if view.record.ended != "completed":
+        return
+    samples, runs = view.of(spec), view.runs[spec.name]
+    fault_end = view.last_end("fault")
+    late = samples.between(fault_end, samples.fired[-1])
+    after = sum(islice((True for i in late if not samples.outcomes[i]), STEADY_SAMPLES))
+    if fault_end and after < STEADY_SAMPLES:
+        yield (
+            f"probe {spec.name} saw {count(after, 'answer')} after the last fault, "
+            f"expected {STEADY_SAMPLES} or more"
+        )
+    if view.steady is None or spec not in view.cluster_probes:
+        return
+    early = [run.upper for run in runs if run.upper <= begin]
+    since = max([fault_end, *(run.failures[-1].fired for run in runs)])
+    for name, lasted, when in (
+        ("warmup_s", begin - max([samples.fired[0], *early]), "before the cluster was touched"),
+        ("cooldown_s", samples.fired[-1] - since, "at the end"),
+    ):
+        asked = view.steady.data.get(name)
+        if isinstance(asked, int | float) and lasted + view.gap_ns(spec) < asked * NS:
+            yield (
+                f"probe {spec.name} was calm for {max(0, lasted) / NS:.1f} s {when}, "
+                f"probes.{name} asks for {asked:g} s"
+            )
 
 
 def _holes(view: View, spec: ProbeSpec) -> Iterator[str]:

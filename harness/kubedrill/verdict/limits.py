@@ -15,6 +15,7 @@ from kubedrill.base.model import (
     OutageLimit,
     ProbeSpec,
     Sample,
+    Vantage,
     VerdictKind,
 )
 from kubedrill.verdict import wording
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
     from kubedrill.verdict.view import View
 
-ABSENT_OF_TIMEOUT = (
-    0.1  # a prober that was late for more of a request's timeout was not there to take the answer
-)
+# a prober that was late for more of a request's timeout was not there to take the answer, and a
+# failure that came sooner waited for nobody
+ABSENT_OF_TIMEOUT = 0.1
 PASS, FAIL, INCONCLUSIVE = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.INCONCLUSIVE
 
 
@@ -166,7 +167,7 @@ def _text(
         return f"no request of {limit.probes} failed"
     kind, judged = worst
     description = wording.outage(judged.outage, names)
-    step = f" {during(judged.outage.step)}"
+    step = f" {during(judged.outage.steps)}"
     if by_count is not PASS and kind is not FAIL:
         doubt = "" if by_count is FAIL else ", but not all of them can be laid to the cluster"
         counts = f"{failed}, {limit.max_failed} allowed"
@@ -250,20 +251,19 @@ def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None
     if not view.control_probes or is_late(sample, spec) or not view.has_succeeded(spec):
         return False
     start = sample.fired if before is None else before.fired
-    if view.control_blind.overlaps(start, sample.done) or view.host_slow.overlaps(
-        start, sample.done
+    waited = sample.done - sample.fired > ABSENT_OF_TIMEOUT * spec.timeout_s * NS
+    # a slow host delays answers; it neither refuses nor answers wrongly at once
+    if waited and view.host_slow.overlaps(start, sample.done):
+        return False
+    # the harness's own network, of which a probe in a pod needs nothing
+    is_local = spec.vantage is not Vantage.INSIDE
+    if (waited or is_local) and view.control_blind.overlaps(start, sample.done):
+        return False
+    if sample.outcome == "timeout" and view.blind(spec).covered(sample.fired, sample.done) > round(
+        ABSENT_OF_TIMEOUT * spec.timeout_s * NS
     ):
         return False
-    if sample.outcome == "timeout" and view.blind(spec).covered(
-        sample.fired, sample.done
-    ) > _absent_ns(spec):
-        return False
     return before is None or not view.holes[spec.name].overlaps(start, sample.done)
-
-
-def _absent_ns(spec: ProbeSpec) -> int:
-    """How late (ns) a prober may have been while it waited for an answer that never came."""
-    return round(ABSENT_OF_TIMEOUT * spec.timeout_s * NS)
 
 
 def _doubt(view: View, spec: ProbeSpec, run: Run) -> str:

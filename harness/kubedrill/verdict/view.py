@@ -37,8 +37,11 @@ class View:
         self.specs = {spec.name: spec for spec in record.header.probes}
         samples = Samples.of(record.samples)
         by_probe = samples.by_probe
-        self.steady_from = _steady_from(record)
-        begin = self.steady_from or record.header.started_mono
+        # Nothing that the runner wrote after a fault began counts.
+        fault = min((s.start for s in record.spans if s.lane in TOUCHING), default=0)
+        steady = [e for e in record.events if e.lane == STEADY and e.at <= fault]
+        self.steady = max(steady, key=lambda event: event.at, default=None)
+        begin = self.steady.at if self.steady else record.header.started_mono
         self.samples = {
             name: columns for name, all_ in by_probe.items() if (columns := all_.since(begin))
         }
@@ -125,6 +128,11 @@ class View:
             self._blind[spec.name] = Windows(late_ticks(self.of(spec), spec))
         return self._blind[spec.name]
 
+    def last_end(self, *lanes: str) -> int:
+        """When the last span of some lanes ended; 0 without any."""
+        spans = [s for s in self.record.spans if s.lane in lanes]
+        return max((self.last_time if s.end is None else s.end for s in spans), default=0)
+
     @cached_property
     def touched(self) -> Interval | None:
         """From when to when the drill changed the cluster.
@@ -190,15 +198,6 @@ class View:
     def limit_of(self, spec: ProbeSpec) -> OutageLimit | None:
         """The limit that a probe is judged by: the first whose glob matches its name."""
         return next((b for b in self.record.limits if fnmatchcase(spec.name, b.probes)), None)
-
-
-def _steady_from(record: Record) -> int | None:
-    """Since when every probe was answered, as the runner saw it.
-
-    Nothing that is told after a fault began counts.
-    """
-    fault = min((s.start for s in record.spans if s.lane in TOUCHING), default=0)
-    return max((e.at for e in record.events if e.lane == STEADY and e.at <= fault), default=None)
 
 
 def _last_time(record: Record) -> int:

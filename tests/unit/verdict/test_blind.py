@@ -5,7 +5,7 @@ see.
 from dataclasses import replace
 
 import pytest
-from recordkit import CONTROL, WRITE, Kit, at
+from recordkit import CONTROL, DNS, WRITE, Kit, at
 
 from kubedrill.base.model import NS, VerdictKind
 from kubedrill.record.columns import Columns
@@ -80,9 +80,35 @@ def test_long_intervals_do_not_excuse_slow_answers() -> None:
 class TestOutage:
     def test_slow_host_proves_no_fail(self) -> None:
         assert verdict_of(Kit().fail("api-write", 6, 11))[0] is FAIL
-        verdict, reason = verdict_of(Kit().fail("api-write", 6, 11).slow("control", 5.5, 11.5, 0.2))
+        kit = Kit().fail("api-write", 6, 11, "timeout").slow("control", 5.5, 12.5, 0.2)
+        verdict, reason = verdict_of(kit)
         assert verdict is INCONCLUSIVE
         assert "the harness host was slow" in reason
+
+    @pytest.mark.parametrize("outcome", ["refused", "reset", "http-503", "wrong-answer"])
+    def test_but_it_excuses_nothing_that_failed_at_once(self, outcome: str) -> None:
+        kit = Kit().fail("api-write", 6, 11, outcome).slow("control", 5.5, 11.5, 0.2)
+        assert verdict_of(kit)[0] is FAIL
+
+    @pytest.mark.parametrize(("took_s", "called"), [(0.001, FAIL), (0.3, INCONCLUSIVE)])
+    def test_nor_a_timeout_that_did_not_wait(self, took_s: float, called: VerdictKind) -> None:
+        kit = Kit().fail("api-write", 6, 11, "timeout").slow("api-write", 6, 11, took_s)
+        assert verdict_of(kit.slow("control", 5.5, 11.5, 0.2))[0] is called
+
+    def test_one_slow_answer_of_a_rare_control_probe_blinds_for_its_own_time(self) -> None:
+        rare = replace(CONTROL, interval_s=5.0)
+        columns = Columns.of(Kit(rare, lasts_s=60).slow("control", 20, 21, 2.0).ticks["control"])
+        blind = sum(end - start for start, end in Windows(slow_host(columns, rare))) / NS
+        assert blind == pytest.approx(2 + 2 * rare.timeout_s, abs=0.1)
+
+    def test_a_control_probe_that_failed_says_nothing_of_refusals_in_a_pod(self) -> None:
+        """The harness's own network is on the way of probes outside only."""
+        kit = Kit(WRITE, DNS, CONTROL).fail("control", 6, 11)
+        assert verdict_of(kit.fail("dns-pod", 6, 11))[0] is FAIL
+        kit = Kit(WRITE, DNS, CONTROL).fail("control", 6, 11)
+        assert verdict_of(kit.fail("api-write", 6, 11))[0] is INCONCLUSIVE
+        kit = Kit(WRITE, DNS, CONTROL).fail("control", 6, 11)
+        assert verdict_of(kit.fail("dns-pod", 6, 11, "timeout"))[0] is INCONCLUSIVE
 
     def test_a_slow_host_takes_no_pass_away_whose_ticks_were_on_time(self) -> None:
         kit = Kit().fail("api-write", 6, 6.5)
@@ -96,14 +122,14 @@ class TestOutage:
         assert verdict_of(Kit().fail("api-write", 6, 11).slow("control", 7, 7.1, 0.2))[0] is FAIL
 
     def test_failed_requests_of_blind_time_break_no_count(self) -> None:
-        kit = Kit().fail("api-write", 6, 6.5).slow("control", 5.5, 7, 0.2)
+        kit = Kit().fail("api-write", 6, 6.5, "timeout").slow("control", 5.5, 7, 0.2)
         kit.limits = [replace(kit.limits[0], max_failed=0)]
         verdict, reason = verdict_of(kit)
         assert verdict is INCONCLUSIVE
         assert "not all of them can be laid to the cluster" in reason
 
     def test_a_host_that_was_slow_most_of_the_time_proves_nothing(self) -> None:
-        kit = Kit().slow("control", 0, 12, 0.2).fail("api-write", 14, 19)
+        kit = Kit().slow("control", 0, 12, 0.2).fail("api-write", 14, 18, "timeout")
         assert verdict_of(kit)[0] is INCONCLUSIVE
         kit = Kit()
         kit.ticks["control"] = [
