@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.common.warnings import warn
 
 STATE = Path("/var/lib/kubedrill")
 BASELINE = STATE / "baseline.json"
@@ -17,12 +20,48 @@ FORMER_NAMES = {"baseline.json": "found.json", "sysctl-baseline.json": "sysctl-f
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def read_state(path: Path, otherwise: Any) -> Any:
+    """Read a JSON file of this project; ``otherwise`` where there is none or it is damaged.
+
+    A damaged one, which a full disk or a power cut left to releases that did not write it in one
+    step, is named in a warning and set aside as ``….damaged``.
+    """
+    if not path.exists():
+        return otherwise
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if type(data) is type(otherwise):
+            return data
+        problem = f"expected a JSON {type(otherwise).__name__}"
+    except ValueError as error:
+        problem = str(error)
+    damaged = path.with_name(f"{path.name}.damaged")
+    warn(
+        f"{path} is damaged ({problem}): what it recorded is lost, and it is written anew; "
+        f"what is left of it is in {damaged}"
+    )
+    shutil.copyfile(path, damaged)
+    return otherwise
+
+
+def write_state(path: Path, data: Any, mode: int = 0o644) -> None:
+    """Write a JSON file of this project: after a power cut it is the former one or this one."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(data, stream, indent=1, sort_keys=True)
+        stream.flush()
+        os.fchmod(stream.fileno(), mode)
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
 def read_baseline(path: Path) -> dict[str, Any]:
     """Read a baseline file, also under its former name; {} where there is none."""
-    for candidate in (path, former_path(path)):
-        if candidate.exists():
-            return dict(json.loads(candidate.read_text(encoding="utf-8")))
-    return {}
+    former = former_path(path)
+    return dict(read_state(former if former.exists() and not path.exists() else path, {}))
 
 
 def former_path(path: Path) -> Path:
@@ -73,11 +112,7 @@ class Baseline:
 
     def save(self) -> None:
         """Write the record in one step."""
-        STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
-        temporary = BASELINE.with_suffix(".new")
-        temporary.write_text(json.dumps(self.data, indent=1, sort_keys=True), encoding="utf-8")
-        temporary.chmod(0o600)
-        temporary.replace(BASELINE)
+        write_state(BASELINE, self.data, 0o600)
         former_path(BASELINE).unlink(missing_ok=True)
 
 

@@ -14,6 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import (
+    read_state,
+    write_state,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from io import BufferedWriter
@@ -26,7 +31,7 @@ description:
     is remembered with
     its hash, size and time of change, so that another run reads no part again.
   - Programs are copied to a temporary name and renamed. Images are imported into containerd's
-    C(k8s.io) namespace.
+    C(k8s.io) namespace and pinned, so that the kubelet's garbage collection leaves them.
 options:
   bundle:
     description: The bundle's directory on the node.
@@ -114,6 +119,11 @@ GENTLE_BYTES_A_SECOND = 10 << 20
 SYNC_BYTES = 8 << 20
 INGESTS = Path("/var/lib/containerd/io.containerd.content.v1.content/ingest")
 
+# containerd's CRI reports such images as pinned: the kubelet's garbage collection leaves them. No
+# registry could give them back.
+PINNED = "io.cri-containerd.pinned=pinned"
+PINNED_FILTER = 'labels."io.cri-containerd.pinned"==pinned'
+
 Part = dict[str, Any]
 
 
@@ -128,9 +138,8 @@ class Installer:
         self.module = module
         self.bundle = Path(module.params["bundle"])
         self.memory_file = Path(module.params["memory"])
-        self.memory: dict[str, Any] = {}
-        if self.memory_file.exists():
-            self.memory = json.loads(self.memory_file.read_text(encoding="utf-8"))
+        self.memory: dict[str, Any] = read_state(self.memory_file, {})
+        self.ctr = str(Path(module.params["bin_dir"], "ctr"))
 
     def select(self, manifest: dict[str, Any]) -> list[Part]:
         """Parts of the manifest that this node needs now."""
@@ -191,10 +200,10 @@ class Installer:
 
         Take the image out again when the hash is wrong.
         """
-        ctr = [str(Path(self.module.params["bin_dir"], "ctr")), "--namespace", "k8s.io", "images"]
+        ctr = [self.ctr, "--namespace", "k8s.io", "images"]
         gentle = self.module.params["gentle"]
         with subprocess.Popen(
-            [*ctr, "import", "--sync-fs" if gentle else "--no-unpack", "-"],
+            [*ctr, "import", "--label", PINNED, "--sync-fs" if gentle else "--no-unpack", "-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -233,20 +242,28 @@ class Installer:
 
     def save(self) -> None:
         """Write the memory."""
-        self.memory_file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.memory_file.with_suffix(".new")
-        temporary.write_text(json.dumps(self.memory, indent=1, sort_keys=True), encoding="utf-8")
-        temporary.replace(self.memory_file)
+        write_state(self.memory_file, self.memory)
 
-    def images(self) -> set[str]:
+    def images(self, *filters: str) -> set[str]:
         """References of the images that containerd has."""
-        ctr = str(Path(self.module.params["bin_dir"], "ctr"))
-        if not shutil.which(ctr):
+        if not shutil.which(self.ctr):
             return set()
-        done = subprocess.run(
-            [ctr, "-n", "k8s.io", "images", "ls", "-q"], capture_output=True, text=True, check=False
-        )
+        argv = [self.ctr, "--namespace", "k8s.io", "images", "ls", "-q", *filters]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
         return set(done.stdout.split())
+
+    def unpinned(self, parts: list[Part], images: set[str]) -> list[str]:
+        """References of installed images that the kubelet may remove.
+
+        Releases before 0.2 imported them so.
+        """
+        installed = {part["image"] for part in parts if part["kind"] == "image"} & images
+        return sorted(installed - self.images(PINNED_FILTER)) if installed else []
+
+    def pin(self, image: str) -> None:
+        """Keep the kubelet from removing an image when the disk is full."""
+        argv = [self.ctr, "--namespace", "k8s.io", "images", "label", image, PINNED]
+        self.module.run_command(argv, check_rc=True)
 
 
 def bit_by_bit(stream: BufferedWriter) -> Callable[[bytes], None]:
@@ -345,6 +362,7 @@ def main() -> None:
         module.exit_json(changed=False, **result)
     images = installer.images() if "image" in module.params["kinds"] else set()
     missing = [part for part in parts if not installer.done(part, images)]
+    unpinned = installer.unpinned([part for part in parts if part not in missing], images)
     result["installed"] = [part["name"] for part in missing]
     if missing and not module.check_mode:
         if module.params["gentle"]:
@@ -356,7 +374,10 @@ def main() -> None:
             module.fail_json(msg=str(error), **result)
         finally:
             installer.save()
-    module.exit_json(changed=bool(missing), **result)
+    if not module.check_mode:
+        for image in unpinned:
+            installer.pin(image)
+    module.exit_json(changed=bool(missing or unpinned), **result)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,12 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline im
     SYSCTL_BASELINE,
     nft_tables,
     read_baseline,
+    read_state,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_leftovers import (
+    end_containers,
+    foreign_parts,
+    mounts_below,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +37,10 @@ description:
     change, and removes programs, state, network interfaces and packet filter tables of the cluster.
   - On a host outside the cluster (C(member) is false) only files and units that were recorded are
     restored.
-  - Does nothing on a node that has nothing of this project.
+  - Does nothing on a node that has nothing of this project, and fails on one that has parts of a
+    cluster which this project did not install.
+  - Leaves containers of other containerd namespaces, such as Docker's, and what is mounted on a
+    directory of the cluster alone. Such a directory is emptied where it is the mount point itself.
 options:
   member:
     description: Whether the host is one of the cluster's nodes, and not its load balancer.
@@ -68,7 +77,7 @@ removed:
   returned: always
 packages:
   description: The distribution's packages that were installed for the cluster, which the caller is
-    to remove.
+    to remove. Where there are any, /var/lib/kubedrill stays until the caller has removed them.
   type: list
   elements: str
   returned: always
@@ -93,6 +102,9 @@ EMPTIED = (
     "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin",
     "/opt/cni", "/root/.kube", "/run/netns",
 )  # fmt: skip
+UNMOUNTED = (
+    "/var/lib/kubelet/", "/run/containerd/", "/var/lib/containerd/", "/run/netns/cni-",
+)  # fmt: skip
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 CLUSTER_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46]|service-network)$")
 IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
@@ -111,10 +123,12 @@ class Reset:
         """Run a command; return what it printed."""
         status, out, err = self.module.run_command(list(argv))
         if status and must:
-            self.module.fail_json(
-                msg=f"{' '.join(argv)} failed: {(err or out).strip()[-2000:]}", removed=self.removed
-            )
+            self.fail(f"{' '.join(argv)} failed: {(err or out).strip()[-2000:]}")
         return str(out)
+
+    def fail(self, problem: str) -> None:
+        """End the module; what it removed so far is in the result."""
+        self.module.fail_json(msg=problem, removed=self.removed)
 
     def kubernetes(self) -> None:
         """Stop the pods and forget the cluster."""
@@ -136,15 +150,14 @@ class Reset:
         """Stop what this project runs and end what its containers left."""
         self.run("systemctl", "stop", "kubelet.service")
         self.units_stopped()
-        for process in _processes(b"containerd-shim"):
-            os.kill(process, 9)
-        mounts = [
-            line.split()[1]
-            for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
-        ]
-        ours = ("/var/lib/kubelet", "/run/containerd", "/var/lib/containerd", "/run/netns/cni-")
-        for mount in sorted((mount for mount in mounts if mount.startswith(ours)), reverse=True):
-            self.run("umount", "--lazy", mount)
+        end_containers(Path("/proc"))
+        for mount in mounts_below(*UNMOUNTED):
+            self.run("umount", "--lazy", "--", mount)
+        if left := mounts_below(*UNMOUNTED):
+            self.fail(
+                f"{', '.join(left)} cannot be unmounted, and nothing was removed: unmount it, then "
+                f"run this playbook again"
+            )
 
     def network(self) -> None:
         """Remove interfaces, routes and tables of the pod network."""
@@ -203,8 +216,7 @@ class Reset:
 
     def programs(self) -> None:
         """Remove the bundle's programs and plugins, then a bundle that was copied here."""
-        parts = json.loads(PARTS.read_text(encoding="utf-8")) if PARTS.exists() else {}
-        self.remove(path for path in parts if path.startswith("/"))
+        self.remove(path for path in read_state(PARTS, {}) if path.startswith("/"))
         bundles = Path(self.module.params["bundles"])
         if bundles.is_dir() and not os.path.ismount(bundles) and os.access(bundles, os.W_OK):
             self.remove([str(bundles)])
@@ -258,7 +270,7 @@ class Reset:
     def swap(self) -> None:
         """Turn swap on again where the host role turned it off."""
         text = FSTAB.read_text(encoding="utf-8") if FSTAB.exists() else ""
-        units = json.loads(SWAP_UNITS.read_text(encoding="utf-8")) if SWAP_UNITS.exists() else []
+        units = read_state(SWAP_UNITS, [])
         for unit in units:
             self.run("systemctl", "unmask", "--", unit)
             self.run("systemctl", "enable", "--", unit)  # one that could be disabled only
@@ -275,6 +287,14 @@ class Reset:
         """Remove files and trees that are there."""
         for path in map(Path, paths):
             if path.is_dir() and not path.is_symlink():
+                if left := mounts_below(f"{path}/"):
+                    self.fail(
+                        f"{', '.join(left)} is mounted below {path}, which is to be removed: "
+                        f"unmount it, then run this playbook again"
+                    )
+                if os.path.ismount(path):  # a volume for it, which the cluster did not make
+                    self.remove(map(str, path.iterdir()))
+                    continue
                 shutil.rmtree(path)
             elif path.exists() or path.is_symlink():
                 path.unlink()
@@ -289,19 +309,6 @@ class Reset:
                 path.rmdir()
 
 
-def _processes(name: bytes) -> list[int]:
-    """Numbers of the processes whose program starts with a name."""
-    processes = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            program = (entry / "cmdline").read_bytes().split(b"\0")[0]
-        except OSError:
-            continue  # it ended meanwhile
-        if program.rsplit(b"/", 1)[-1].startswith(name):
-            processes.append(int(entry.name))
-    return processes
-
-
 def main() -> None:
     """Take all steps and exit."""
     module = AnsibleModule(
@@ -314,11 +321,17 @@ def main() -> None:
         supports_check_mode=True,
     )
     member = module.params["member"]
-    installed = STATE.is_dir() or (member and Path("/etc/kubernetes").is_dir())
+    installed = STATE.is_dir()
+    if member and not installed and (foreign := foreign_parts()):
+        module.fail_json(
+            msg=f"{', '.join(foreign)} of a cluster that kubedrill did not install ({STATE} is "
+            f"missing), and nothing was changed: remove it with what installed it, or take this "
+            f"node out of the inventory"
+        )
     if not installed or module.check_mode:
         module.exit_json(changed=installed, removed=[], packages=[])
     reset = Reset(module)
-    packages = json.loads(PACKAGES.read_text(encoding="utf-8")) if PACKAGES.exists() else []
+    packages = read_state(PACKAGES, [])
     whole = (
         reset.kubernetes,
         reset.services,
@@ -332,8 +345,9 @@ def main() -> None:
     for step in whole if member else (reset.units_stopped, reset.files_restored, reset.units):
         step()
     # The record goes last: a reset that is interrupted before this line starts again with all that
-    # it must know.
-    shutil.rmtree(STATE)
+    # it must know. The packages, too: their files are restored before they are removed.
+    if not packages:
+        shutil.rmtree(STATE)
     module.exit_json(changed=True, removed=reset.removed, packages=packages)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -10,6 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import (
     former_path,
     read_baseline,
+    write_state,
 )
 
 DOCUMENTATION = r"""
@@ -65,8 +65,7 @@ def differing(settings: dict[str, str]) -> dict[str, str]:
 def record(baseline: Path, values: dict[str, str]) -> None:
     """Record the first value of each setting."""
     known = read_baseline(baseline)
-    baseline.parent.mkdir(parents=True, exist_ok=True)
-    baseline.write_text(json.dumps({**values, **known}, sort_keys=True), encoding="utf-8")
+    write_state(baseline, {**values, **known})
     former_path(baseline).unlink(missing_ok=True)
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def reset(inventory: Inventory) -> dict[str, int]:
-    return playbook_runs.run(inventory.path, "playbooks/reset.yml")
+    return playbook_runs.run(
+        inventory.path, "playbooks/reset.yml", "-e", f"reset_confirm={inventory.name}"
+    )
 
 
 @pytest.mark.usefixtures("reset")
@@ -35,5 +37,7 @@ def test_nodes_are_as_they_were(before_install: Path, inventory: Inventory, host
 
 @pytest.mark.usefixtures("reset")
 def test_a_second_reset_changes_nothing(inventory: Inventory) -> None:
-    changed = playbook_runs.run(inventory.path, "playbooks/reset.yml")
+    changed = playbook_runs.run(
+        inventory.path, "playbooks/reset.yml", "-e", f"reset_confirm={inventory.name}"
+    )
     assert changed == dict.fromkeys(changed, 0)

@@ -125,3 +125,44 @@ def test_another_bundle_json_is_absent(bundle: Path) -> None:
 def test_only_named_parts(bundle: Path) -> None:
     one = installer(bundle, role="control_plane", only=["etcdctl"])
     assert [part["name"] for part in one.select(manifest())] == ["etcdctl"]
+
+
+CTR = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+case "$*" in *" import "*) cat > /dev/null;;
+*==pinned*) echo example.test/new:1;;
+*" ls "*) printf '%s\\n' example.test/new:1 example.test/old:1 example.test/theirs:1;;
+esac
+"""
+
+
+def image(name: str) -> dict[str, Any]:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    return {
+        "name": name, "path": f"images/{name}.tar", "nodes": ["worker"], "kind": "image",
+        "size": len(CONTENT), "sha256": digest, "image": f"example.test/{name}:1",
+    }  # fmt: skip
+
+
+def test_images_are_pinned_when_they_are_imported_and_those_of_older_releases_later(
+    bundle: Path,
+) -> None:
+    programs = bundle.parent / "usr" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "ctr").write_text(CTR)
+    (programs / "ctr").chmod(0o755)
+    (bundle / "images").mkdir()
+    (bundle / "images" / "third.tar").write_bytes(CONTENT)
+    one = installer(bundle)
+    one.install(image("third"))
+    (call,) = (programs / "calls").read_text().splitlines()
+    assert " import --label io.cri-containerd.pinned=pinned " in call
+    unpinned = one.unpinned([image("new"), image("old")], one.images())
+    assert unpinned == ["example.test/old:1"], "neither pinned ones nor those of others"
+
+
+def test_a_damaged_memory_is_written_anew(bundle: Path) -> None:
+    install_all(bundle)
+    (bundle.parent / "parts.json").write_text('{"/usr/local/bin/ku')
+    assert install_all(bundle) == ["kubeadm"]
+    assert install_all(bundle) == []

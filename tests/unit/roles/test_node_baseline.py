@@ -70,3 +70,47 @@ def test_kernel_settings_recorded_by_an_older_release_are_kept(tmp_path: Path) -
 def test_a_host_without_nft_has_no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_baseline, "SEARCH", str(tmp_path))
     assert node_baseline.nft_tables() == []
+
+
+@pytest.mark.parametrize("text", ["", '{"files": {', "[]", "null"])
+def test_a_damaged_record_is_named_set_aside_and_written_anew(
+    state: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(node_baseline, "warn", warnings.append)
+    record = state / "state" / "baseline.json"
+    record.parent.mkdir()
+    record.write_text(text)
+    node_baseline.Baseline().file(state / "haproxy.cfg")
+    assert json.loads(record.read_text())["files"] == {str(state / "haproxy.cfg"): None}
+    assert record.with_name("baseline.json.damaged").read_text() == text
+    assert len(warnings) == 1
+    assert f"{record} is damaged" in warnings[0]
+
+
+def test_a_record_reaches_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(
+        node_baseline.os, "fsync", lambda _: synced.append((tmp_path / "a.new").read_text())
+    )
+    node_baseline.write_state(tmp_path / "a.json", {"a": 1})
+    assert [json.loads(text) for text in synced] == [{"a": 1}]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_full_disk_leaves_the_kernel_s_former_settings_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baseline = tmp_path / "sysctl-baseline.json"
+    node_sysctl.record(baseline, {"net.ipv4.ip_forward": "0"})
+
+    def fail(_: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(node_baseline.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        node_sysctl.record(baseline, {"vm.swappiness": "60"})
+    assert node_baseline.read_baseline(baseline) == {"net.ipv4.ip_forward": "0"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import node_leftovers
 from ansible_collections.kubedrill.kubeadm.plugins.modules import node_reset
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Module:
 
     def exit_json(self, **answer: Any) -> None:
         raise Ended(answer)
+
+    fail_json = exit_json
 
 
 def remember(folder: Path, files: dict[str, Any], name: str = "baseline.json") -> None:
@@ -76,7 +79,7 @@ def test_only_what_was_remembered_is_put_back(
     assert (answer["changed"], answer["packages"]) == (True, ["haproxy"])
     assert ours.read_text() == "theirs\n"
     assert not packaged.exists()
-    assert not (host / "state").exists()
+    assert (host / "state").exists(), "until the packages are removed, which the role does next"
     assert (host / "containerd").is_dir(), "another program's state on a host that is no node"
     assert {tuple(argv[:2]) for argv in module.ran} == {
         ("systemctl", verb) for verb in ("stop", "disable", "daemon-reload", "reset-failed")
@@ -111,3 +114,78 @@ def test_swap_is_turned_on_again_in_each_way_it_was_turned_off(
         "systemctl daemon-reload"
     )
     assert commands[-1] == "systemctl start -- dev-zram0.swap zramswap.service"
+
+
+def test_a_cluster_that_others_installed_is_refused(
+    host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubelet = host / "kubelet.conf"
+    monkeypatch.setattr(node_leftovers, "FOREIGN", (str(kubelet), str(host / "manifests")))
+    (host / "manifests").mkdir()
+    module = Module(member=True, leave=False, pod_network="10.244.0.0/16", bundles="/none")
+    assert run(monkeypatch, module)["changed"] is False, "nothing but an empty directory"
+    kubelet.write_text("theirs")
+    answer = run(monkeypatch, module)
+    assert f"{kubelet} of a cluster that kubedrill did not install" in answer["msg"]
+    assert "nothing was changed" in answer["msg"]
+    assert module.ran == []
+
+
+def process(proc: Path, pid: int, parent: int, *arguments: str) -> None:
+    (proc / str(pid)).mkdir()
+    (proc / str(pid) / "cmdline").write_bytes(b"\0".join(map(str.encode, arguments)) + b"\0")
+    (proc / str(pid) / "status").write_text(f"Name:\tx\nPPid:\t{parent}\n")
+
+
+def test_containers_end_with_their_shims_and_those_of_docker_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = "/usr/local/bin/containerd-shim-runc-v2"
+    process(tmp_path, 1, 0, "/sbin/init")
+    process(tmp_path, 40, 1, shim, "-namespace", "k8s.io", "-id", "a")
+    process(tmp_path, 41, 40, "/pause")
+    process(tmp_path, 30, 41, "worker of it")
+    process(tmp_path, 50, 1, shim, "-namespace", "moby", "-id", "b")
+    process(tmp_path, 51, 50, "postgres")
+    killed: list[int] = []
+    monkeypatch.setattr(node_leftovers.os, "kill", lambda pid, _: killed.append(pid))
+    node_leftovers.end_containers(tmp_path)
+    assert killed == [30, 40, 41]
+
+
+def mount(folder: Path, monkeypatch: pytest.MonkeyPatch, *points: str) -> None:
+    (folder / "mounts").write_text("".join(f"x {point} ext4 rw 0 0\n" for point in points))
+    monkeypatch.setattr(node_leftovers, "MOUNTS", folder / "mounts")
+
+
+def test_mount_points_are_read_as_the_kernel_writes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount(tmp_path, monkeypatch, "/", "/a", r"/a/my\040share", "/a/my", "/ab")
+    assert node_leftovers.mounts_below("/a/") == ["/a/my share", "/a/my"]
+
+
+def test_what_is_still_mounted_is_never_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = tmp_path / "kubelet" / "pods" / "share"
+    share.mkdir(parents=True)
+    (share / "data").write_text("theirs")
+    mount(tmp_path, monkeypatch, str(share))
+    reset = node_reset.Reset(Module())  # type: ignore[arg-type]
+    with pytest.raises(Ended, match=f"{share} is mounted below"):
+        reset.remove([str(tmp_path / "kubelet")])
+    assert (share / "data").read_text() == "theirs"
+    monkeypatch.setattr(node_reset, "UNMOUNTED", (f"{tmp_path}/kubelet/",))
+    with pytest.raises(Ended, match="cannot be unmounted, and nothing was removed"):
+        reset.services()
+
+
+def test_a_volume_of_the_cluster_s_directory_is_emptied_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = tmp_path / "containerd"
+    (volume / "images").mkdir(parents=True)
+    monkeypatch.setattr(node_reset.os.path, "ismount", lambda path: path == volume)
+    node_reset.Reset(Module()).remove([str(volume)])  # type: ignore[arg-type]
+    assert list(volume.iterdir()) == []

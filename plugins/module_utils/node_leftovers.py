@@ -1,0 +1,56 @@
+"""What a cluster left on a node: whose it is, what is mounted in it, and what still runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+FOREIGN = ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests", "/var/lib/etcd/member")
+"""What a cluster has on a node, whichever way it was installed."""
+MOUNTS = Path("/proc/mounts")
+
+
+def foreign_parts() -> list[str]:
+    """Parts of a cluster on this node: files, and directories that are not empty."""
+    return [
+        path
+        for path in FOREIGN
+        if Path(path).is_file() or (Path(path).is_dir() and any(Path(path).iterdir()))
+    ]
+
+
+def mounts_below(*prefixes: str) -> list[str]:
+    """Mount points whose paths start with one of the prefixes, the deepest first."""
+    points = [
+        re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split()[1])
+        for line in MOUNTS.read_text(encoding="utf-8").splitlines()
+    ]
+    return sorted((point for point in points if point.startswith(prefixes)), reverse=True)
+
+
+def end_containers(proc: Path) -> None:
+    """Kill what is left of the containers in containerd's namespace of Kubernetes.
+
+    A killed shim leaves its container running, so the container goes with it. Shims of other
+    namespaces, such as Docker's, are left alone.
+    """
+    parents: dict[int, int] = {}
+    ending: set[int] = set()
+    for entry in proc.glob("[0-9]*"):
+        try:
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            status = (entry / "status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it ended meanwhile
+        parent = re.search(r"^PPid:\s+(\d+)$", status, re.MULTILINE)
+        parents[int(entry.name)] = int(parent[1]) if parent else 0
+        shim = arguments[0].rsplit(b"/", 1)[-1].startswith(b"containerd-shim")
+        if shim and arguments[1:3] == [b"-namespace", b"k8s.io"]:
+            ending.add(int(entry.name))
+    while below := {child for child, parent in parents.items() if parent in ending} - ending:
+        ending |= below
+    for process in sorted(ending):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, 9)
