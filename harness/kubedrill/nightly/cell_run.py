@@ -1,6 +1,6 @@
 """One cell from nothing to nothing.
 
-Up, drills before, each version step, drills after, artefacts, down.
+Up, drills before, each version step, drills after, diagnostics, down.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class CellRun:
         )
         self.state.parts.append(part)
         self.bench.store.save()
-        limit = self._limit(kind)
+        limit = int(getattr(self.bench.plan.limits, kind))
         self.bench.tell(self.cell.key, f"{name} (at most {limit // 60} min)")
         heal_s = self.bench.plan.limits.heal
         with told_when_full(log):
@@ -255,15 +255,15 @@ class CellRun:
 
     def _collect(self) -> None:
         """Put what explains the failure into one archive, while the cluster still stands."""
-        archive = self.folder / "artefacts.tar.gz"
+        archive = self.folder / "diagnostics.tar.gz"
         arguments = ["diagnostics", "--inventory", str(self.inventory), "--to", str(archive)]
         arguments += ["--config", str(self._config("up", "")), "--also", str(self.folder)]
         arguments += [word for run in self.state.runs for word in ("--run", run)]
-        ended = self._part("artefacts", "artefacts", arguments)
+        ended = self._part("diagnostics", "diagnostics", arguments)
         if ended.code == SOME_MISSING:
             self.state.parts[-1].result = "ok"
         if archive.exists():
-            self.state.artefacts = str(archive.relative_to(self.bench.store.folder))
+            self.state.diagnostics = str(archive.relative_to(self.bench.store.folder))
             self.bench.store.save()
 
     def clean(self) -> None:
@@ -320,9 +320,6 @@ class CellRun:
 
     def _fail(self, reason: str) -> None:
         self.state.verdict, self.state.reason = VerdictKind.ABORTED, reason
-
-    def _limit(self, kind: str) -> int:
-        return int(getattr(self.bench.plan.limits, kind))
 
     def _runs(self) -> list[Path]:
         return runs_of(self.state.cluster, self.bench.reports, self.bench.store.state.cycle)

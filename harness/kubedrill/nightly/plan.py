@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -178,7 +179,7 @@ class Limits(Section):
     before: Duration = Field(default=3600, description="all drills before the upgrade")
     upgrade: Duration = Field(default=3600, description="each version step with its drill")
     after: Duration = Field(default=3600, description="all drills after the upgrade")
-    artefacts: Duration = Field(
+    diagnostics: Duration = Field(
         default=600, description="collecting logs of a cell that did not pass"
     )
     down: Duration = Field(default=600, description="taking the cluster away")
@@ -281,6 +282,7 @@ def load_plan(path: Path, available: set[str]) -> Plan:
             str(path),
             [f"holds a {type(document.data).__name__}; expected topologies:, versions:, …"],
         )
+    _rename_old_limit(document, str(path))
     mistakes = [
         *document.mistakes,
         *_missing_bundles(document, available),
@@ -295,6 +297,21 @@ def load_plan(path: Path, available: set[str]) -> Plan:
     if mistakes or plan is None:
         raise refuse(str(path), mistakes)
     return plan
+
+
+def _rename_old_limit(document: Document, where: str) -> None:
+    """Take ``limits.artefacts``, its name before 0.2, with a warning."""
+    limits = document.data.get("limits")
+    if isinstance(limits, dict) and "artefacts" in limits and "diagnostics" not in limits:
+        limits["diagnostics"] = limits.pop("artefacts")
+        place = ("limits", "artefacts")
+        document.lines["limits", "diagnostics"] = document.line(place)
+        warnings.warn(
+            f"{where}: line {document.line(place)}: limits.artefacts is deprecated and will be "
+            "removed; write limits.diagnostics",
+            FutureWarning,
+            stacklevel=3,
+        )
 
 
 def _text_keys(data: dict[Any, Any]) -> dict[str, Any]:

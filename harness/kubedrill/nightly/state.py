@@ -34,7 +34,7 @@ class _State(BaseModel):
 
 
 class PartState(_State):
-    """One part of a cell: up, before, upgrade to …, after, artefacts, down.
+    """One part of a cell: up, before, upgrade to …, after, diagnostics, down.
 
     ``ended`` is empty while it runs.
     """
@@ -71,7 +71,11 @@ class CellState(_State):
     interruptions: list[str] = []
     cluster_kept: bool = Field(default=False, validation_alias=AliasChoices("cluster_kept", "kept"))
     left: str = ""
-    artefacts: str = ""
+    diagnostics: str = Field(
+        default="",
+        validation_alias=AliasChoices("diagnostics", "artefacts"),
+        description="archive, relative to the cycle's folder",
+    )
 
 
 class CycleState(_State):

@@ -182,7 +182,7 @@ def _cycles(places: Places) -> list[dict[str, Any]]:
         except UsageError:
             continue
         for cell in cycle["cells"]:
-            cell["artefacts"] = cell["artefacts"] and places.link(folder / cell["artefacts"])
+            cell["diagnostics"] = cell["diagnostics"] and places.link(folder / cell["diagnostics"])
             for part in cell["parts"]:
                 part["log"] = part["log"] and places.link(folder / part["log"])
         cycles.append(cycle)

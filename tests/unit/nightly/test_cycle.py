@@ -88,7 +88,7 @@ def test_an_outage_fails_its_cell_only_and_its_cluster_can_be_kept(bed: Bed) -> 
     assert state.cells[0].network != state.cells[1].network, (
         "the kept cluster's addresses are taken"
     )
-    archive = bed.folder / "reports" / "nightly" / state.cycle / state.cells[0].artefacts
+    archive = bed.folder / "reports" / "nightly" / state.cycle / state.cells[0].diagnostics
     assert archive.read_text() == "of True", "collected while the cluster stood"
     assert bed.cycles().clean() == 2
     assert bed.clusters() == []

@@ -187,3 +187,10 @@ def test_the_documentation_lists_every_setting() -> None:
     assert [
         name for name in names if f"| `{name}` |" not in text and name not in ("limits", "drills")
     ] == []
+
+
+def test_the_old_name_of_the_diagnostics_limit_works_with_a_warning(tmp_path: Path) -> None:
+    text = "topologies: {3+2: }\nversions: [1.36.3]\n"
+    with pytest.warns(FutureWarning, match="limits.artefacts is deprecated"):
+        plan = load(tmp_path, f"{text}limits: {{artefacts: 5m}}\n")
+    assert plan.limits.diagnostics == 300

@@ -74,7 +74,7 @@ function trends(parameters) {
   const percent = DATA.rules.alarm_rate * 100;
   return [
     el("h1", null, "Trends"),
-    el("p", { class: "soft" }, `Changes are found by an exact rank-sum test: at most ${percent} in 100 looks flag anything where nothing changed. Dashed: the outage limit; line: the median; red: above its limit; hollow: set aside, the host was slow.`),
+    el("p", { class: "soft" }, `Changes are found by a test that allows for nights that depend on each other: about ${percent} in 100 looks flag anything where nothing changed. Dashed: the outage limit; line: the median; red: above its limit; hollow: set aside, the host was slow.`),
     el("div", { class: "tools" }, el("label", { for: "drill" }, "Drill"), drill),
     sorted.length ? null : el("p", { class: "card" }, "No series matches."),
     sorted.map(group => lazily(group)),
@@ -237,7 +237,7 @@ function nightCell(cell) {
   });
   return el("tr", null, el("td", null, pill(cell.verdict)),
     el("td", null, `${cell.topology}, ${cell.versions.join(" → ")}`, el("br"), cell.during, el("br"), cell.runs.map((run, number) => [BY_NAME.has(run) ? link(`#/run/${run}`, `run ${number + 1}`) : null, " "]),
-      cell.artefacts ? link(cell.artefacts, "artefacts") : null),
+      cell.diagnostics ? link(cell.diagnostics, "diagnostics") : null),
     el("td", null, el("ul", { style: "list-style: none" }, parts)), el("td", { class: "why" }, cell.reason, (cell.cluster_kept ?? cell.kept) ? " (its cluster was kept)" : ""));
 }
 
