@@ -226,7 +226,7 @@ history.add_command(
     "recents",
     type=Whole(2),
     multiple=True,
-    default=(5, 10),
+    default=(3, 5, 10),
     show_default=True,
     help="So many last nights are compared with those before; may be given several times.",
 )
@@ -240,7 +240,7 @@ history.add_command(
 @click.option(
     "--window",
     type=Whole(2),
-    default=30,
+    default=60,
     show_default=True,
     help="Most nights before them.",
 )

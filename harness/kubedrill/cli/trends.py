@@ -37,11 +37,11 @@ def print_trends(all_trends: Trends, console: Console) -> None:
         for line in _aside(same_key):
             console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     rules = all_trends.rules
-    recents = " and ".join(str(recent) for recent in rules.recents)
+    recents = ", ".join(str(recent) for recent in rules.recents)
     console.print(
         f"{len(all_trends.trends)} series. The last {recents} usable nights against up to "
         f"{rules.window} before "
-        f"(at least {rules.before}): exact two-sided rank-sum test, each series at p ≤ "
+        f"(at least {rules.before}): test of a step, allowing for autocorrelation, each at p ≤ "
         f"{all_trends.level:.2g} "
         f"(Tarone's correction): the chance that a look where nothing changed flags anything is "
         f"{rules.alarm_rate:.2g} at most.",

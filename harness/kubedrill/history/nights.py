@@ -32,8 +32,17 @@ _DURATION_FINEST_S = 1.0
 apart."""
 
 
+def minor(version: str) -> str:
+    """A version without its patch release, which continues the series of its minor.
+
+    >>> minor("1.36.3")
+    '1.36'
+    """
+    return ".".join(version.split(".")[:2])
+
+
 class Key(NamedTuple):
-    """What nights must have in common to be compared."""
+    """What nights must have in common to be compared; versions are minors."""
 
     before: str
     after: str
@@ -73,7 +82,7 @@ class Series:
     """
 
     key: Key
-    measure: str  # "outage app-*", "failed api-*", "duration"
+    measure: str  # "outage app-*", "unavailable app-*", "failed api-*", "duration"
     unit: str
     finest: float  # smaller changes are not claimed
     limit: float | None
@@ -99,7 +108,8 @@ def all_series(runs: Iterable[RunDocument]) -> list[Series]:
     for run in runs:
         for each in run.drills:
             labels = (each.topology, each.network, each.host, each.app)
-            key = Key(each.kubernetes, each.kubernetes_after, *labels, each.name)
+            versions = (minor(each.kubernetes), minor(each.kubernetes_after))
+            key = Key(*versions, *labels, each.name)
             groups.setdefault(key, []).append((run.run, each))
     return [series for key in sorted(groups) for series in _series(key, groups[key])]
 
@@ -132,6 +142,13 @@ def _series(key: Key, drills: list[tuple[str, DrillEntry]]) -> list[Series]:
         tick = max(each.drill.tick_s for each, _ in pairs)
         outages = tuple(_outage(each, limit) for each, limit in pairs)
         series.append(Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages))
+        shares = tuple(
+            _unavailable(each, limit, 100 * limit.measured.failed / limit.measured.requests)
+            for each, limit in pairs
+            if limit.measured.requests
+        )
+        if shares:
+            series.append(Series(key, f"unavailable {probes}", "%", 0.1, None, shares))
         if (
             newest.max_failed is not None
         ):  # else it is judged by nothing, and would only cost the others sensitivity
@@ -161,6 +178,18 @@ def _outage(drilled: _Drilled, limit: LimitEntry) -> Night:
     measured, drill = limit.measured, drilled.drill
     over = measured.shortest_s > limit.limit_s
     return Night(drilled.run, drill.began, measured.longest_s, over, _control_ms(drill), aside)
+
+
+def _unavailable(drilled: _Drilled, limit: LimitEntry, value: float) -> Night:
+    aside = drilled.doubt or _doubtful(limit)
+    return Night(
+        drilled.run,
+        drilled.drill.began,
+        value,
+        over=False,
+        control_ms=_control_ms(drilled.drill),
+        aside=aside,
+    )
 
 
 def _failed(drilled: _Drilled, limit: LimitEntry) -> Night:

@@ -16,7 +16,7 @@ def trends_json(trends: Trends) -> dict[str, Any]:
     """The rules, the level that each series had to reach, and every series with its nights."""
     return {
         "schema": SCHEMA,
-        "test": "exact two-sided rank-sum test, Tarone's correction",
+        "test": "pre-whitened least squares (exact rank sum where tied), Tarone's correction",
         "rules": asdict(trends.rules),
         "level": trends.level,
         "worse": len(trends.worse),

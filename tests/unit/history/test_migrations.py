@@ -98,8 +98,8 @@ def test_trends_of_before_are_the_trends_of_the_same_runs_now(database: str) -> 
     fill(database, "r0002")
     with History.open(database) as history:
         keys = {series.key for series in all_series(history.runs())}
-    assert ("1.35.4", "1.36.3", "3+2", "cilium", "lab", "shop", "cluster-upgrade") in keys
-    assert ("1.35.4", "1.35.4", "5 nodes", "unknown", "unknown", "unknown", "failover-vip") in keys
+    assert ("1.35", "1.36", "3+2", "cilium", "lab", "shop", "cluster-upgrade") in keys
+    assert ("1.35", "1.35", "5 nodes", "unknown", "unknown", "unknown", "failover-vip") in keys
 
 
 def test_a_database_of_a_newer_kubedrill_is_refused_untouched(
