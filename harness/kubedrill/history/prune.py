@@ -59,10 +59,12 @@ def decide(reports: Path, known: Mapping[str, RunDocument], keep_records: int) -
         (path for path in folders if _has_record(path)), key=lambda path: path.name, reverse=True
     )
     latest = (reports / "latest").resolve()
-    return [
-        Decision(path, _size(path / "record"), _why_not(path, place, keep_records, latest, known))
-        for place, path in enumerate(runs)
-    ]
+    decisions = []
+    for place, path in enumerate(runs):
+        size = sum(p.lstat().st_size for p in (path / "record").rglob("*") if p.is_file())
+        why = _why_not(path, place, keep_records, latest, known)
+        decisions.append(Decision(path, size, why))
+    return decisions
 
 
 def remove(decision: Decision) -> None:
@@ -125,7 +127,3 @@ def _why_not_in_history(path: Path, known: Mapping[str, RunDocument]) -> str:
     if not stored.has_results_of(document):
         return f"the history has another verdict of it: kubedrill history add --replace {path.name}"
     return ""
-
-
-def _size(directory: Path) -> int:
-    return sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file())

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kubedrill.history.nights import Night
     from kubedrill.history.trends import Trend, Trends
 
 SCHEMA = 1
@@ -43,15 +42,14 @@ def _trend(trend: Trend) -> dict[str, Any]:
         "p": trend.p,
         "change": trend.change.value,
         "note": trend.note,
-        "nights": [_night(night) for night in series.nights],
-    }
-
-
-def _night(night: Night) -> dict[str, Any]:
-    return {
-        "run": night.run,
-        "started": night.started.isoformat(),
-        "value": night.value,
-        "over": night.over,
-        "aside": night.aside,
+        "nights": [
+            {
+                "run": night.run,
+                "started": night.started.isoformat(),
+                "value": night.value,
+                "over": night.over,
+                "aside": night.aside,
+            }
+            for night in series.nights
+        ],
     }

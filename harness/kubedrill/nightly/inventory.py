@@ -63,24 +63,12 @@ def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Pat
     first = ipaddress.IPv4Network(network).network_address
     planes = _hosts("cp", cell.planes, int(first) + _PLANES_FROM, cluster)
     workers = _hosts("w", cell.workers, int(first) + _WORKERS_FROM, cluster)
-    topology: dict[str, Any] = {
-        "cluster": {
-            "children": {
-                "control_planes": {
-                    "hosts": planes,
-                    "vars": {
-                        "vm_memory_mb": _PLANE_MB,
-                        "vm_cpus": _CPUS,
-                        "container_cpu_shares": _SHARES,
-                    },
-                },
-                "workers": {
-                    "hosts": workers,
-                    "vars": {"vm_memory_mb": _WORKER_MB, "vm_cpus": _CPUS},
-                },
-            }
-        }
+    shares = {"container_cpu_shares": _SHARES}
+    groups = {
+        "control_planes": _group(planes, _PLANE_MB, _CPUS, shares),
+        "workers": _group(workers, _WORKER_MB, _CPUS),
     }
+    topology: dict[str, Any] = {"cluster": {"children": groups}}
     known_hosts = secrets_folder(cluster) / "known_hosts"
     reached: dict[str, Any] = {
         "ansible_user": "vagrant",
@@ -101,16 +89,21 @@ def write_inventory(folder: Path, cell: Cell, cluster: str, network: str) -> Pat
     inventory = folder / "inventory"
     if cell.balancer:
         balancers = _hosts("lb", 1, int(first) + _ENDPOINT, cluster)
-        sizes = {"vm_memory_mb": _BALANCER_MB, "vm_cpus": 1, "container_cpu_shares": _SHARES}
-        topology[BALANCERS] = {"hosts": balancers, "vars": sizes}
-        write_whole(
-            inventory / "group_vars" / f"{BALANCERS}.yml", yaml.safe_dump(reached, sort_keys=False)
-        )
-    write_whole(
-        inventory / "group_vars" / "cluster.yml", yaml.safe_dump(variables, sort_keys=False)
-    )
-    write_whole(inventory / "hosts.yml", yaml.safe_dump(topology, sort_keys=False))
+        topology[BALANCERS] = _group(balancers, _BALANCER_MB, 1, shares)
+        _write(inventory / "group_vars" / f"{BALANCERS}.yml", reached)
+    _write(inventory / "group_vars" / "cluster.yml", variables)
+    _write(inventory / "hosts.yml", topology)
     return inventory
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    write_whole(path, yaml.safe_dump(data, sort_keys=False))
+
+
+def _group(
+    hosts: dict[str, Any], memory_mb: int, cpus: int, more: dict[str, int] | None = None
+) -> dict[str, Any]:
+    return {"hosts": hosts, "vars": {"vm_memory_mb": memory_mb, "vm_cpus": cpus, **(more or {})}}
 
 
 def _hosts(prefix: str, count: int, first: int, cluster: str) -> dict[str, dict[str, str]]:
