@@ -6,8 +6,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-RENAMED = {"control_plane_invitation_ttl": "control_plane_join_token_ttl"}
-"""Former name → name. An entry stays for one release."""
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.collection_variables import RENAMED
 
 REMOVED_IN = "0.3.0"
 COLLECTION = "kubedrill.kubeadm"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import yaml
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.kubedrill.kubeadm.plugins.action.deprecated_variables import RENAMED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.collection_variables import (
+    known_variables,
+)
 
 DOCUMENTATION = """
 name: preflight_known_variables
@@ -22,29 +19,6 @@ options:
   _terms:
     description: None are needed.
 """
-
-COLLECTION = Path(__file__).resolve().parents[2]
-UNSET = ("cluster_virtual_address", "cluster_external_address", "upgrade_serial")
-"""Variables of playbooks without a default."""
-
-
-def known_variables() -> dict[str, str]:
-    """Types of all variables, also of those under their former names; "" where none is said."""
-    names = [*_shared(), *UNSET, *RENAMED]
-    return {**dict.fromkeys(names, ""), **dict(_specified())}
-
-
-def _specified() -> Iterator[tuple[str, str]]:
-    for path in COLLECTION.glob("roles/*/meta/argument_specs.yml"):
-        for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
-            yield from (
-                (name, option["type"]) for name, option in (entry.get("options") or {}).items()
-            )
-
-
-def _shared() -> Iterator[str]:
-    path = COLLECTION / "playbooks" / "group_vars" / "all.yml"
-    yield from yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 class LookupModule(LookupBase):

@@ -7,8 +7,10 @@ from collections import defaultdict
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
-from ansible.errors import AnsibleError
-from ansible.module_utils.parsing.convert_bool import BOOLEANS
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
+    UNSAFE,
+    read_boolean,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 LONGEST_NAME = 63
 """Of a label's value: kubelets put their node's name into kubernetes.io/hostname."""
-UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]|^[-.]")
-"""What would be an option, a path or another line where a name becomes a part of those."""
 ALIKE = 0.75
 """Of difflib's ratio, from which on one name is taken for another that is misspelt."""
 
@@ -32,26 +32,13 @@ def node_name_mistakes(members: Iterable[str]) -> list[str]:
     ]
 
 
-def unsafe_mistakes(hosts: Mapping[str, Mapping[str, Any]], members: Sequence[str]) -> list[str]:
-    """Say which names and addresses could be taken for something else."""
-    mistakes = [
+def unsafe_name_mistakes(names: Iterable[str], members: Sequence[str]) -> list[str]:
+    """Say which names of other hosts could be taken for something else."""
+    return [
         f"host name {name!r} has a blank, a path or a control character, or begins like an "
         f"option: use letters, digits, '-' and dots"
-        for name in hosts
+        for name in names
         if name not in members and UNSAFE.search(name)
-    ]
-    mistakes += [
-        f"ansible_host of {name!r} is {address!r}, neither an address nor a host name: correct it"
-        for name, variables in hosts.items()
-        if UNSAFE.search(address := str(_value(variables, "ansible_host") or name))
-        and address != name
-    ]
-    clusters = {str(_value(hosts[name], "cluster_name") or "") for name in members if name in hosts}
-    return mistakes + [
-        f"cluster_name is {name!r}: it becomes a part of files' names, use letters, digits, '-' "
-        f"and dots"
-        for name in sorted(clusters)
-        if UNSAFE.search(name.replace(" ", ""))
     ]
 
 
@@ -97,7 +84,7 @@ def type_mistakes(hosts: Mapping[str, Mapping[str, Any]], types: Mapping[str, st
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for host, variables in hosts.items():
         for name in set(variables) & set(types):
-            value = _value(variables, name)
+            value = variables.get(name)
             if isinstance(value, str) and not _is_of(value, types[name]):
                 names[name, value].append(host)
     return [
@@ -107,16 +94,9 @@ def type_mistakes(hosts: Mapping[str, Mapping[str, Any]], types: Mapping[str, st
     ]
 
 
-def _value(variables: Mapping[str, Any], name: str) -> Any:
-    try:
-        return variables[name]
-    except (KeyError, AnsibleError):
-        return None  # not set, or a template of what is known later only
-
-
 def _is_of(text: str, kind: str) -> bool:
     if kind == "bool":
-        return text.strip().lower() in BOOLEANS
+        return bool(text.strip()) and read_boolean(text) is not None
     if kind in {"int", "float"}:
         return (
             re.fullmatch(r"-?\d+" if kind == "int" else r"-?\d+(\.\d+)?", text.strip()) is not None

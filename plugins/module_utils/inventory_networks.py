@@ -6,6 +6,8 @@ import ipaddress
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import is_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -89,16 +91,17 @@ def _rooms(pods: ipaddress.IPv4Network) -> int:
 
 
 def port_mistakes(port: Any, api_server_ports: Sequence[str]) -> list[str]:
-    """Say what else would listen on the port of the virtual address, on every control plane.
+    """Say what is wrong with the API's port.
 
-    ``api_server_ports`` are those that the control planes' own API servers have.
+    ``api_server_ports`` are those of the API servers on hosts where the port is listened on too:
+    with a virtual address, all control planes.
     """
     text = str(port)
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        return [f"cluster_api_port is {text!r}: expected a port, such as 8443"]
+    if not is_port(text):
+        return [f"cluster_api_port is {text!r}: expected a port, 1 to 65535, such as 8443"]
     others = {str(number): name for number, name in PORTS_OF_CONTROL_PLANES.items()}
-    others |= dict.fromkeys(api_server_ports, "the API server itself")
-    if text not in others:
+    others.update(dict.fromkeys(api_server_ports, "the API server itself"))
+    if not api_server_ports or text not in others:
         return []
     where = "on every control plane, where the balancer of the virtual address listens too"
     return [f"cluster_api_port {text} is the port of {others[text]} {where}: choose another one"]

@@ -24,6 +24,9 @@ cloud."""
 READ_PREFIXES = ("ansible_", "cluster_", "power_", "drills_", "kubedrill_")
 """Variables that the harness reads; templates and vaulted values in any other are left alone."""
 
+_PLAYBOOK_DIR = ("--playbook-dir", str(PLAYBOOKS))
+"""Makes the variables of playbooks/group_vars apply, as they do when a playbook runs."""
+
 VAULTED = "__ansible_vault"
 """The only key of what ``ansible-inventory`` lists for a vaulted value."""
 
@@ -58,7 +61,7 @@ def read_inventory(path: Path) -> dict[str, Any]:
     Raises:
         ConfigErrors: Ansible refused the inventory; carries its own words.
     """
-    argv = [ansible_program("ansible-inventory"), "-i", str(path), *_playbook_dir(), "--list"]
+    argv = [ansible_program("ansible-inventory"), "-i", str(path), *_PLAYBOOK_DIR, "--list"]
     listing: dict[str, Any] = json.loads(_run(path, argv))
     hostvars: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
     vaulted = _select(hostvars, is_vaulted)
@@ -75,7 +78,11 @@ def _select(
 ) -> dict[str, list[str]]:
     """Names of the variables read whose values match, for each host that has some."""
     selected = {
-        host: sorted(name for name, value in values.items() if _is_read(name) and matches(value))
+        host: sorted(
+            name
+            for name, value in values.items()
+            if name.startswith(READ_PREFIXES) and matches(value)
+        )
         for host, values in hostvars.items()
     }
     return {host: names for host, names in selected.items() if names}
@@ -107,15 +114,6 @@ def holds_template(value: Any) -> bool:
     return False
 
 
-def _is_read(name: str) -> bool:
-    return name.startswith(READ_PREFIXES)
-
-
-def _playbook_dir() -> list[str]:
-    """Make the variables of playbooks/group_vars apply, as they do when a playbook runs."""
-    return ["--playbook-dir", str(PLAYBOOKS)]
-
-
 def _resolve(
     path: Path, resolvable: dict[str, list[str]], vaulted: dict[str, list[str]]
 ) -> dict[str, dict[str, Any]]:
@@ -138,7 +136,7 @@ def _resolve(
                 "content": "{{ {" + rows + "} | to_json(vault_to_text=true) }}",
             }
         )
-        argv = [ansible_program("ansible"), "localhost", "-i", str(path), *_playbook_dir()]
+        argv = [ansible_program("ansible"), "localhost", "-i", str(path), *_PLAYBOOK_DIR]
         argv += ["-c", "local", "-m", "ansible.builtin.copy", "-a", module_args]
         _run(path, argv, lambda output: _vault_mistakes(output, vaulted))
         resolved: dict[str, dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))

@@ -10,18 +10,35 @@ import ipaddress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.collection_variables import (
+    known_variables,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_endpoint import (
+    ADDRESSES,
+    BALANCERS,
+    EXTERNAL,
+    kind_of,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_files import (
+    repeated_hosts,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_mistakes import (
+    inventory_mistakes,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import read_boolean
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.model import Node
-from kubedrill.cluster.ansible_vars import read_inventory
-from kubedrill.cluster.endpoint import ADDRESSES, BALANCERS, EXTERNAL, endpoint_mistakes, kind_of
-from kubedrill.cluster.inventory_values import (
-    cluster_name_mistakes,
-    drills_allowed_mistakes,
-    host_mistakes,
-    read_boolean,
+from kubedrill.cluster.ansible_vars import (
+    READ_PREFIXES,
+    holds_template,
+    is_vaulted,
+    read_inventory,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 GROUPS = {"control_planes": "control_plane", "workers": "worker"}
 """Group of the inventory → role of a :class:`~kubedrill.base.model.Node`."""
@@ -67,7 +84,7 @@ class Inventory:
                 str(path),
                 ["no such file or directory; give an Ansible inventory (--inventory PATH)"],
             )
-        return build_inventory(path, read_inventory(path))
+        return build_inventory(path, read_inventory(path), repeated_hosts(path))
 
     @cached_property
     def control_planes(self) -> tuple[Node, ...]:
@@ -122,8 +139,8 @@ class Inventory:
 
     @property
     def kubernetes_version(self) -> str:
-        """The version that the inventory asks for, without a leading ``v``: "1.35.4"."""
-        return str(self.vars["cluster_kubernetes_version"]).removeprefix("v")
+        """The version that the inventory asks for, such as "1.35.4"."""
+        return str(self.vars["cluster_kubernetes_version"])
 
     @property
     def drills_allowed(self) -> bool:
@@ -145,45 +162,55 @@ class Inventory:
         )
 
 
-def build_inventory(path: Path, listing: dict[str, Any]) -> Inventory:
+def build_inventory(path: Path, listing: dict[str, Any], repeated: Sequence[str] = ()) -> Inventory:
     """Make an inventory of Ansible's listing: ``_meta.hostvars`` and the groups.
 
+    ``repeated`` names hosts that its files define twice.
+
     Raises:
-        ConfigErrors: with all mistakes at once.
+        ConfigErrors: with all mistakes at once, in preflight's words.
     """
-    hostvars: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
-    roles = {group: hosts_of(listing, group) for group in GROUPS}
-    names = list(dict.fromkeys(name for group in GROUPS for name in roles[group]))
+    meta = listing.get("_meta", {})
+    hostvars: dict[str, dict[str, Any]] = meta.get("hostvars", {})
+    groups = {group: hosts_of(listing, group) for group in listing if group != "_meta"}
+    hosts = {
+        name: _readable(hostvars.get(name, {}))
+        for name in dict.fromkeys([*groups.get("all", ()), *hostvars])
+    }
+    roles = {role: groups.get(group, []) for group, role in GROUPS.items()}
     nodes = tuple(
-        Node(
-            name,
-            str(host_vars.get("ansible_host") or ""),
-            tuple(role for group, role in GROUPS.items() if name in roles[group]),
-            HostVars(host_vars),
-        )
-        for name in names
-        for host_vars in [hostvars.get(name, {})]
+        _machine(name, hostvars, tuple(role for role in roles if name in roles[role]))
+        for name in dict.fromkeys(name for names in roles.values() for name in names)
     )
     balancers = tuple(
-        Node(
-            name, str(host_vars.get("ansible_host") or ""), ("load_balancer",), HostVars(host_vars)
-        )
-        for name in hosts_of(listing, BALANCERS)
-        for host_vars in [hostvars.get(name, {})]
+        _machine(name, hostvars, ("load_balancer",)) for name in groups.get(BALANCERS, ())
     )
-    shared = _shared([node.host_vars for node in nodes])
-    cluster = str(shared.get("cluster_name", path.stem))
-    mistakes = [
-        *cluster_name_mistakes(cluster),
-        *(mistake for machine in (*nodes, *balancers) for mistake in host_mistakes(machine)),
-        *_group_mistakes(listing, roles),
-        *_node_mistakes(nodes),
-        *_shared_mistakes(nodes, balancers, shared),
+    mistakes = inventory_mistakes(groups, hosts, repeated, known_variables())
+    mistakes += [
+        f"host {node.name} has no ansible_host: set it to the node's address, which drills need"
+        for node in nodes
+        if not node.address
     ]
     if mistakes:
         raise ConfigErrors(str(path), mistakes)
-    vaulted = frozenset(listing.get("_meta", {}).get("vaulted", ()))
-    return Inventory(path, cluster, nodes, shared, balancers, vaulted)
+    shared = _shared([node.host_vars for node in nodes])
+    cluster = str(shared.get("cluster_name", path.stem))
+    return Inventory(path, cluster, nodes, shared, balancers, frozenset(meta.get("vaulted", ())))
+
+
+def _readable(variables: dict[str, Any]) -> dict[str, Any]:
+    """The variables with None for what was left to Ansible to resolve."""
+    return {
+        name: value
+        if name.startswith(READ_PREFIXES) or not (holds_template(value) or is_vaulted(value))
+        else None
+        for name, value in variables.items()
+    }
+
+
+def _machine(name: str, hostvars: dict[str, dict[str, Any]], roles: tuple[str, ...]) -> Node:
+    variables = hostvars.get(name, {})
+    return Node(name, str(variables.get("ansible_host") or ""), roles, HostVars(variables))
 
 
 def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
@@ -210,76 +237,3 @@ def _shared(all_vars: list[dict[str, Any]]) -> dict[str, Any]:
         return {}
     first, *others = all_vars
     return {k: v for k, v in first.items() if all(k in other and other[k] == v for other in others)}
-
-
-def _group_mistakes(listing: dict[str, Any], roles: dict[str, list[str]]) -> list[str]:
-    mistakes = []
-    if not roles["control_planes"]:
-        known = (
-            ", ".join(sorted(name for name in listing if name not in ("_meta", "all", "ungrouped")))
-            or "none"
-        )
-        mistakes.append(
-            f"group control_planes has no hosts; put at least one there (groups found: {known})"
-        )
-    inside = set(hosts_of(listing, "cluster"))
-    outside = [name for group in GROUPS for name in roles[group] if name not in inside]
-    if outside:
-        mistakes.append(
-            f"not in group cluster: {', '.join(outside)}; make control_planes and workers "
-            f"children "
-            f"of cluster"
-        )
-    placed = {*hosts_of(listing, BALANCERS), *(name for hosts in roles.values() for name in hosts)}
-    stray = [name for name in hosts_of(listing, "all") if name not in placed]
-    mistakes += [
-        f"{name}: is in neither control_planes nor workers; put it into one of them"
-        for name in stray
-    ]
-    both = [name for name in roles["control_planes"] if name in roles["workers"]]
-    mistakes += [
-        f"{name}: is in control_planes and in workers; leave it in one of them" for name in both
-    ]
-    return mistakes
-
-
-def _node_mistakes(nodes: tuple[Node, ...]) -> list[str]:
-    mistakes = [
-        f"{node.name}: has no ansible_host; set it to the node's address"
-        for node in nodes
-        if not node.address
-    ]
-    seen: dict[str, str] = {}
-    for node in nodes:
-        if node.address and node.address in seen:
-            mistakes.append(
-                f"{node.name}: has the address {node.address} of {seen[node.address]}; each needs "
-                f"its own"
-            )
-        seen.setdefault(node.address, node.name)
-    mistakes += [
-        f"{node.name}: has only one of power_off and power_on; set both or neither"
-        for node in nodes
-        if ("power_off" in node.host_vars) != ("power_on" in node.host_vars)
-    ]
-    return mistakes
-
-
-def _shared_mistakes(
-    nodes: tuple[Node, ...], balancers: tuple[Node, ...], shared: dict[str, Any]
-) -> list[str]:
-    if not nodes:
-        return []
-    mistakes = []
-    for name in ("cluster_endpoint_kind", "cluster_kubernetes_version"):
-        if name not in shared:
-            some = any(name in node.host_vars for node in nodes)
-            problem = "differs between hosts" if some else "is not set"
-            if some or name != "cluster_endpoint_kind":
-                mistakes.append(f"{name} {problem}; set it once, in group_vars/cluster.yml")
-    mistakes += drills_allowed_mistakes(nodes)
-    mistakes += endpoint_mistakes(nodes, balancers, shared)
-    port = shared.get("cluster_api_port", DEFAULT_API_PORT)
-    if not str(port).isdigit() or not 0 < int(port) < 65536:
-        mistakes.append(f"cluster_api_port is {port!r}; expected a TCP port, 1 to 65535")
-    return mistakes

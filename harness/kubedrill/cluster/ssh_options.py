@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
+    has_control_characters,
+)
 from kubedrill.base.errors import ConfigErrors
-from kubedrill.cluster.inventory_values import has_control_characters
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Node

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_endpoint import (
+    ADDRESSES,
+    BALANCERS,
+    EXTERNAL,
+    VIRTUAL,
+)
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.project import state_folder
-from kubedrill.cluster.endpoint import ADDRESSES, BALANCERS, EXTERNAL, VIRTUAL
 from kubedrill.local.node_container import overlapping
 from kubedrill.nightly.state import write_whole
 

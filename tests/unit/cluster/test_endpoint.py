@@ -19,7 +19,14 @@ from kubedrill.cluster.virtual_address import vip_holder, vip_holders
 from kubedrill.config import Settings
 from kubedrill.runner.facts import host_facts
 
-SHARED = {"cluster_kubernetes_version": "1.35.4", "cluster_name": "mine"}
+SHARED = {
+    "cluster_kubernetes_version": "1.35.4",
+    "cluster_name": "mine",
+    "cluster_api_port": 8443,
+    "cluster_node_network": "192.0.2.0/24",
+    "cluster_pod_network": "10.244.0.0/16",
+    "cluster_service_network": "10.96.0.0/12",
+}
 EXTERNAL = {**SHARED, "cluster_endpoint_kind": "external", "cluster_external_address": "192.0.2.9"}
 CONFIGURATION = (
     "backend api-servers\n  default-server inter 250ms fall 4\nbackend nodes\n  "
@@ -102,13 +109,13 @@ def test_a_virtual_address_is_read_on_every_control_plane(make_inventory: Any) -
         (
             {"cluster_endpoint_kind": "magic"},
             {},
-            ["cluster_endpoint_kind is 'magic'; expected virtual_address or ex"],
+            ["cluster_endpoint_kind is 'magic': expected virtual_address or ex"],
         ),
         ({"cluster_external_address": ""}, {}, ["cluster_external_address is not set"]),
         (
             {"cluster_external_address": "name"},
             {},
-            ["cluster_external_address is 'name'; expected an IP address"],
+            ["cluster_external_address is 'name', not an IP address"],
         ),
         (
             {"cluster_external_address": "192.0.2.20"},
@@ -118,14 +125,14 @@ def test_a_virtual_address_is_read_on_every_control_plane(make_inventory: Any) -
         (
             {"cluster_virtual_address": "192.0.2.8"},
             {},
-            ["cluster_virtual_address is set, but cluster_endpoint_kind is"],
+            ["cluster_endpoint_kind is external, and cluster_virtual_address is set"],
         ),
         (
             {},
             {"lb1": {"ansible_host": "192.0.2.7"}},
-            ["lb1: has 192.0.2.7, but cluster_external_address is 192.0.2.9"],
+            ["cluster_external_address is 192.0.2.9, lb1 of load_balancers has 192.0.2.7"],
         ),
-        ({}, {"lb1": {}}, ["lb1: has no ansible_host"]),
+        ({}, {"lb1": {}}, ["cluster_external_address is 192.0.2.9, lb1 of load_balancers has lb1"]),
         (
             {},
             {
@@ -133,16 +140,16 @@ def test_a_virtual_address_is_read_on_every_control_plane(make_inventory: Any) -
                 "w1": {"ansible_host": "192.0.2.23", **EXTERNAL},
             },
             [
-                "w1: is in load_balancers and in the cluster",
-                "group load_balancers has lb1, w1; expected one host",
+                "host w1 is in load_balancers and in the cluster",
+                "load_balancers has 2 hosts (lb1, w1): expected one",
             ],
         ),
         (
             {"cluster_endpoint_kind": "virtual_address", "cluster_virtual_address": "192.0.2.9"},
             {"lb1": {"ansible_host": "192.0.2.9"}},
             [
-                "cluster_external_address is set, but",
-                "group load_balancers has lb1, but cluster_endpoint_kind is",
+                "cluster_endpoint_kind is virtual_address, and cluster_external_address is set",
+                "group load_balancers has lb1, and cluster_endpoint_kind is",
             ],
         ),
     ],

@@ -1,0 +1,171 @@
+"""What is wrong with an inventory, found without touching a node.
+
+Pure functions, used by preflight and by the harness: inventory in, list of sentences out. Each
+sentence says what was found, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_endpoint import (
+    ADDRESSES,
+    BALANCERS,
+    address_mistakes,
+    api_port_mistakes,
+    balancer_mistakes,
+    kind_mistakes,
+    kind_of,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_names import (
+    misspelt_variables,
+    node_name_mistakes,
+    type_mistakes,
+    unsafe_name_mistakes,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networks import (
+    network_mistakes,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
+    value_mistakes,
+    version_mistakes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SHARED = (
+    "cluster_kubernetes_version",
+    "cluster_api_port",
+    "cluster_node_network",
+    "cluster_pod_network",
+    "cluster_service_network",
+)
+"""Settings that all nodes must have alike."""
+
+
+def inventory_mistakes(
+    groups: Mapping[str, Sequence[str]],
+    hosts: Mapping[str, Mapping[str, Any]],
+    repeated: Iterable[str] = (),
+    types: Mapping[str, str] | None = None,
+) -> list[str]:
+    """List all mistakes of one inventory.
+
+    ``groups`` and ``hosts`` have the shape of Ansible's ``groups`` and ``hostvars``; ``repeated``
+    names hosts that the inventory's files define twice, ``types`` has all
+    variables that there are.
+    """
+    members = _members(groups)
+    kinds = sorted({kind_of(hosts[name]) for name in members if name in hosts}) or [kind_of({})]
+    address_setting = [ADDRESSES[kinds[0]]] if len(kinds) == 1 and kinds[0] in ADDRESSES else []
+    shared, differing = _shared_settings([*SHARED, *address_setting], members, hosts)
+    return [
+        *_group_mistakes(groups),
+        *(f"host {name} is defined twice: give each node its own name" for name in repeated),
+        *node_name_mistakes(members),
+        *unsafe_name_mistakes(hosts, members),
+        *misspelt_variables(hosts, types or {}),
+        *type_mistakes(hosts, types or {}),
+        *address_mistakes(members, hosts, shared),
+        *kind_mistakes(kinds, members, hosts),
+        *balancer_mistakes(kinds, groups, hosts, shared.get("cluster_external_address")),
+        *differing,
+        *network_mistakes(shared, len(members)),
+        *api_port_mistakes(kinds, groups, hosts, shared),
+        *version_mistakes(shared.get("cluster_kubernetes_version")),
+        *value_mistakes(members, hosts),
+    ]
+
+
+def _members(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    named = [
+        *groups.get("control_planes", ()),
+        *groups.get("workers", ()),
+        *groups.get("cluster", ()),
+    ]
+    return list(dict.fromkeys(named))
+
+
+def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
+    planes, workers = list(groups.get("control_planes", ())), list(groups.get("workers", ()))
+    known = {"all", "ungrouped", "cluster", "control_planes", "workers", "load_balancers"}
+    mistakes = []
+    if not planes:
+        others = ", ".join(sorted(set(groups) - known)) or "none"
+        mistakes.append(
+            f"group control_planes has no host (other groups found: {others}): name 1, 3 or 5 "
+            f"nodes in control_planes"
+        )
+    elif len(planes) % 2 == 0:
+        mistakes.append(
+            f"control_planes has {len(planes)} hosts ({', '.join(planes)}), an even number of etcd "
+            f"members: "
+            f"expected 1, 3 or 5, as {len(planes)} survive no more losses than {len(planes) - 1}; "
+            f"add or remove one"
+        )
+    mistakes += [
+        f"host {name} is in control_planes and in workers: put it in one of them"
+        for name in planes
+        if name in workers
+    ]
+    inside = {*planes, *workers}
+    mistakes += [
+        f"host {name} is in group cluster, but in neither control_planes nor workers: put it in "
+        f"one of them"
+        for name in groups.get("cluster", ())
+        if name not in inside
+    ]
+    mistakes += [
+        f"host {name} is in group {group}, but not in group cluster: make {group} a child of "
+        f"cluster"
+        for group in ("control_planes", "workers")
+        for name in groups.get(group, ())
+        if name not in groups.get("cluster", ())
+    ]
+    placed = {"localhost", *inside, *groups.get("cluster", ()), *groups.get(BALANCERS, ())}
+    elsewhere: dict[str, list[str]] = defaultdict(list)
+    for group in sorted(set(groups) - {"all", "ungrouped"}):
+        for name in groups[group]:
+            elsewhere[name].append(group)
+    mistakes += [
+        f"host {name} is in {_only(elsewhere[name])}, so it has no part in the cluster: put it in "
+        f"control_planes or workers, or in another inventory"
+        for name in dict.fromkeys(name for names in groups.values() for name in names)
+        if name not in placed
+    ]
+    return mistakes
+
+
+def _shared_settings(
+    settings: Iterable[str], members: Iterable[str], hosts: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    shared: dict[str, Any] = {}
+    mistakes = []
+    for setting in settings:
+        values: dict[str, list[str]] = defaultdict(list)
+        for name in members:
+            value = hosts[name].get(setting) if name in hosts else None
+            values["" if value is None else str(value)].append(name)
+        values_set = {value: names for value, names in values.items() if value}
+        if len(values_set) > 1:
+            actual = "; ".join(
+                f"{value} on {', '.join(names)}" for value, names in values_set.items()
+            )
+            mistakes.append(
+                f"{setting} differs between hosts ({actual}): set it once, for group cluster"
+            )
+        elif values.get(""):
+            mistakes.append(
+                f"{setting} is not set for {', '.join(values[''])}: set it for group cluster"
+            )
+        if len(values_set) == 1:
+            shared[setting] = next(iter(values_set))
+    return shared, mistakes
+
+
+def _only(groups: Sequence[str]) -> str:
+    if not groups:
+        return "no group"
+    return f"group{'s' if groups[1:] else ''} {', '.join(groups)} only"
