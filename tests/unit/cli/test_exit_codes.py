@@ -32,6 +32,7 @@ cluster:
     workers: {hosts: {w1: {ansible_host: 127.0.0.2}}}
   vars:
     cluster_virtual_address: 127.0.0.9
+    cluster_node_network: 127.0.0.0/24
     cluster_kubernetes_version: 1.35.4
     drills_allowed: true
     ansible_port: 1

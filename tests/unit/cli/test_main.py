@@ -22,7 +22,8 @@ cluster:
     workers: {hosts: {w1: {ansible_host: 127.0.0.2}}}
 """
 VARIABLES = (
-    "cluster_virtual_address: 127.0.0.9\ncluster_kubernetes_version: 1.35.4\ndrills_allowed: "
+    "cluster_virtual_address: 127.0.0.9\ncluster_node_network: 127.0.0.0/24\n"
+    "cluster_kubernetes_version: 1.35.4\ndrills_allowed: "
 )
 
 

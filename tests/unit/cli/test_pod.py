@@ -21,6 +21,7 @@ def test_the_folder_is_the_secret_and_no_key_is_printed(tmp_path: Path) -> None:
     (tmp_path / "known").write_text(f"10.9.9.1 {host.get_name()} {host.get_base64()}\n")
     shared = {
         "cluster_virtual_address": "10.9.9.10",
+        "cluster_node_network": "10.9.9.0/24",
         "ansible_ssh_private_key_file": "{{ inventory_dir }}/id",
         "ansible_ssh_common_args": "-o UserKnownHostsFile={{ inventory_dir }}/known",
         "power_off": "ipmitool off",

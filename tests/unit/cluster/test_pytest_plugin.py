@@ -49,6 +49,7 @@ control_planes
 workers
 [cluster:vars]
 cluster_virtual_address=10.0.0.10
+cluster_node_network=10.0.0.0/24
 cluster_kubernetes_version=1.35.4
 drills_allowed=true
 """
@@ -93,8 +94,8 @@ def test_without_an_inventory_it_says_what_to_do_and_skips_nothing(tmp_path: Pat
 def test_an_inventory_with_mistakes_lists_them(tmp_path: Path) -> None:
     (tmp_path / "bad.ini").write_text("[control_planes]\na\n", encoding="utf-8")
     output = run(tmp_path, "--kubedrill-inventory", "bad.ini")
-    assert "a: has no ansible_host" in output
-    assert "not in group cluster: a" in output
+    assert "host a has no ansible_host" in output
+    assert "host a is in group control_planes, but not in group cluster" in output
 
 
 def test_a_suite_that_uses_the_same_words_is_left_alone(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ cluster:
           power_on: "touch {marker}"
   vars:
     cluster_virtual_address: 127.0.0.9
+    cluster_node_network: 127.0.0.0/24
     cluster_kubernetes_version: 1.35.4
 """
 

@@ -275,6 +275,7 @@ def silent(tmp_path: Path) -> str:
     (tmp_path / "known_hosts").touch()
     (tmp_path / "group_vars" / "cluster.yml").write_text(
         f"cluster_virtual_address: 127.0.0.9\ncluster_kubernetes_version: 1.35.4\nansible_port: 1\n"
+        "cluster_node_network: 127.0.0.0/24\n"
         "cluster_bundles_source: ''\n"
         f"ansible_ssh_common_args: -o UserKnownHostsFile={tmp_path}/known_hosts -o "
         f"StrictHostKeyChecking=yes\n"

@@ -21,7 +21,8 @@ all:
       children:
         control_planes:
           hosts:
-            cp1: {{ansible_host: 192.0.2.11, cluster_virtual_address: 192.0.2.10}}
+            cp1: {{ansible_host: 192.0.2.11, cluster_virtual_address: 192.0.2.10,
+                   cluster_node_network: 192.0.2.0/24}}
 """
 
 
