@@ -1,7 +1,11 @@
-"""Undos that are armed on a node as transient systemd timers before a fault is made.
+"""Undos that are armed on a node as systemd timers before a fault is made.
 
 Should the harness die or be cut off, the node puts itself right: :class:`NodeUndo` runs a line of
 shell on the broken node itself, :class:`UndoTimer` uncordons a node from a control plane.
+
+The timer is transient. What arms it stands in :data:`STORE` too, and a unit that is read at the
+next boot arms it again with all of its time. An undo that fails is repeated until it succeeds,
+which disarms it.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
@@ -16,6 +21,7 @@ from kubedrill.cluster.api import ADMIN_CONF
 from kubedrill.cluster.hosts import Hosts, HostUnreachable
 
 if TYPE_CHECKING:
+    from kubedrill.base.model import Node
     from kubedrill.cluster.inventory import Inventory
 
 UNIT_PREFIX = "kubedrill-undo-"
@@ -23,6 +29,18 @@ UNIT_PREFIX = "kubedrill-undo-"
 
 LOAD_PREFIX = "kubedrill-fault-"
 """Transient units that are a fault themselves (a filled disk, a memory hog) start with this."""
+
+BOOT_PREFIX = "kubedrill-boot-"
+"""Units that arm an undo again after a boot. systemd keeps them in memory until it is reloaded, so
+they are no leftovers: what stands in the store is."""
+
+STORE = "/var/lib/kubedrill-undo"
+"""Armed undos on a node's disk: a file with the name of its timer, which holds what arms it."""
+
+UNITS = "/etc/systemd/system"
+
+RETRY_S = 30
+"""Seconds from an undo that failed to its next attempt: an API server may be starting."""
 
 
 def timer_argv(unit: str, seconds: float, command: str) -> list[str]:
@@ -35,15 +53,68 @@ def timer_argv(unit: str, seconds: float, command: str) -> list[str]:
     return [*argv, "--timer-property=AccuracySec=1s", "/bin/sh", "-c", command.replace("$", "$$")]
 
 
+def undo_argv(unit: str, seconds: float, command: str) -> list[str]:
+    """Return the command that arms an undo, which is repeated until it has succeeded.
+
+    Then nothing is stored any more, and the repetition after that only stops the timer: a service
+    whose own timer is gone would vanish as it ends, and nobody could wait for its end.
+    """
+    stop, remove = _forgetting(unit)
+    line = f"if [ ! -e {STORE}/{unit}.timer ]; then {stop}; exit 0; fi; ({command}\n) && {remove}"
+    argv = timer_argv(unit, seconds, line)
+    place = argv.index("/bin/sh")
+    return [*argv[:place], f"--on-unit-inactive={RETRY_S}s", *argv[place:]]
+
+
+def store_line(unit: str) -> str:
+    """Return the shell that stores the arming command, from its input, for the next boots."""
+    text = Path(__file__).with_name("scripts").joinpath("store_undo.sh").read_text(encoding="utf-8")
+    return f"set -- {shlex.join([f'{unit}.timer', _boot_unit(unit), STORE, UNITS])}\n{text}"
+
+
+def forget_line(unit: str) -> str:
+    """Return the shell that disarms an undo, now and for the next boots.
+
+    Safe where it is not armed.
+    """
+    stop, remove = _forgetting(unit)
+    return f"{stop} 2>/dev/null; {remove}"
+
+
+def _forgetting(unit: str) -> tuple[str, str]:
+    """What stops an undo's timer, and what removes all that is stored of it."""
+    boot, timer = _boot_unit(unit), f"{unit}.timer"
+    files = [f"{UNITS}/multi-user.target.wants/{boot}", f"{UNITS}/{boot}", f"{STORE}/{timer}"]
+    remove = f"rm -f {shlex.join(files)}; rmdir {STORE} 2>/dev/null; true"
+    return f"systemctl stop {shlex.quote(timer)}", f"{{ {remove}; }}"
+
+
+def _boot_unit(unit: str) -> str:
+    return f"{BOOT_PREFIX}{unit.removeprefix(UNIT_PREFIX)}.service"
+
+
+def _arm(hosts: Hosts, node: Node | str, unit: str, seconds: float, command: str) -> None:
+    """Store an undo, then arm it; one that could not be armed is not left in the store."""
+    argv = undo_argv(unit, seconds, command)
+    stop, _ = _forgetting(unit)
+    try:
+        hosts.change(node, f"{stop} 2>/dev/null\n{store_line(unit)}", stdin=shlex.join(argv) + "\n")
+        hosts.change(node, argv)
+    except (StepFailed, DeadlineExceeded):
+        _disarm(hosts, node, unit)
+        raise
+
+
+def _disarm(hosts: Hosts, node: Node | str, unit: str) -> None:
+    with contextlib.suppress(HostUnreachable, DeadlineExceeded):
+        hosts.change(node, forget_line(unit), check=False)
+
+
 @dataclass(frozen=True)
 class NodeUndo:
     """The undo of one fault on ``node``: ``command`` for its own shell, safe to repeat.
 
     ``what`` names the fault.
-
-    The timer does not survive a boot. Nor do stopped units, stopped processes and firewall rules;
-    what does survive one (a manifest moved aside) is put back by the fault's own heal, and found by
-    the scan for leftovers.
     """
 
     hosts: Hosts
@@ -63,8 +134,7 @@ class NodeUndo:
             StepFailed: the node did not take it; nothing was broken yet.
             DeadlineExceeded: the node did not answer in time; nothing was broken yet.
         """
-        self.disarm()
-        self.hosts.change(self.node, timer_argv(self.unit, seconds, self.command))
+        _arm(self.hosts, self.node, self.unit, seconds, self.command)
 
     def run(self) -> None:
         """Put the fault back now.
@@ -76,8 +146,7 @@ class NodeUndo:
 
     def disarm(self) -> None:
         """Stop the timer; one that is not armed, or a node that does not answer, is fine."""
-        with contextlib.suppress(HostUnreachable, DeadlineExceeded):
-            self.hosts.change(self.node, ["systemctl", "stop", f"{self.unit}.timer"], check=False)
+        _disarm(self.hosts, self.node, self.unit)
 
 
 @dataclass(frozen=True)
@@ -105,17 +174,13 @@ class UndoTimer:
             StepFailed: no control plane took it; nothing was cordoned yet.
         """
         self.disarm()
-        argv = timer_argv(
-            self.unit,
-            seconds,
-            f"kubectl --kubeconfig {ADMIN_CONF} uncordon {shlex.quote(self.node)}",
-        )
+        command = f"kubectl --kubeconfig {ADMIN_CONF} uncordon {shlex.quote(self.node)}"
         errors = []
         for keeper in sorted(
             self.inventory.control_planes, key=lambda node: node.name == self.node
         ):
             try:
-                self.hosts.change(keeper, argv)
+                _arm(self.hosts, keeper, self.unit, seconds, command)
             except (HostUnreachable, StepFailed, DeadlineExceeded) as error:
                 errors.append(f"  - {error}")
                 continue
@@ -128,28 +193,23 @@ class UndoTimer:
     def disarm(self) -> None:
         """Stop the timer on every control plane that answers; one that is not armed is fine."""
         for keeper in self.inventory.control_planes:
-            with contextlib.suppress(HostUnreachable, DeadlineExceeded):
-                self.hosts.change(keeper, ["systemctl", "stop", f"{self.unit}.timer"], check=False)
+            _disarm(self.hosts, keeper, self.unit)
+
+
+LIST_UNITS = (
+    "{ systemctl list-units --all --plain --no-legend --no-pager "
+    f"'{UNIT_PREFIX}*' '{LOAD_PREFIX}*'; ls \"$root{STORE}\" 2>/dev/null; }} | awk '!seen[$1]++'"
+)
+"""Shell that lists the units of undos and faults, and the undos that are only stored: those of a
+node that is booting, or whose timer somebody stopped. ``$root`` is empty but in tests."""
 
 
 def units_on(hosts: Hosts, node: str) -> list[str]:
-    """Names of kubedrill's transient units on one node.
+    """Names of kubedrill's transient units on one node, with those of stored undos.
 
     Raises:
         HostUnreachable: the node does not answer.
         DeadlineExceeded: it did not answer in time.
     """
-    listing = [
-        "systemctl",
-        "list-units",
-        "--all",
-        "--plain",
-        "--no-legend",
-        f"{UNIT_PREFIX}*",
-        f"{LOAD_PREFIX}*",
-    ]
-    return [
-        line.split()[0]
-        for line in hosts.read(node, listing, check=False).stdout.splitlines()
-        if line.strip()
-    ]
+    output = hosts.read(node, f"root=; {LIST_UNITS}", check=False).stdout
+    return [line.split()[0] for line in output.splitlines() if line.strip()]

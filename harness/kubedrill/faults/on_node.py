@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
 from kubedrill.cluster.hosts import HostUnreachable
-from kubedrill.cluster.undo_timer import LOAD_PREFIX, UNIT_PREFIX, NodeUndo, units_on
+from kubedrill.cluster.undo_timer import (
+    LIST_UNITS,
+    LOAD_PREFIX,
+    STORE,
+    UNIT_PREFIX,
+    NodeUndo,
+    forget_line,
+    units_on,
+)
 from kubedrill.faults.traces import NodeTrace, Stage
 
 if TYPE_CHECKING:
@@ -169,18 +177,27 @@ def quorum_stands(cluster: Cluster, nodes: Iterable[str], lost: Iterable[str]) -
 
 
 _DETECT_UNITS = f"""\
-systemctl list-units --all --plain --no-legend --no-pager '{UNIT_PREFIX}*' '{LOAD_PREFIX}*' |
-  while read -r unit _ active _; do [ -n "$unit" ] && out "$unit" "$active"; done"""
+{LIST_UNITS} | while read -r unit _ active _; do
+  [ -n "$unit" ] && out "$unit" "${{active:-stored}}"
+done"""
 
 
 def _end_unit(unit: str) -> str:
-    """End what breaks; an armed undo is run now, and only disarmed after it succeeded."""
+    """End what breaks; an armed undo is run now, and only disarmed after it succeeded.
+
+    One that is only stored is armed first.
+    """
     if not unit.startswith(UNIT_PREFIX):
         return f"systemctl stop {shlex.quote(unit)}"
-    base = shlex.quote(unit.rpartition(".")[0])
-    stop = f"systemctl stop {base}.timer 2>/dev/null"
+    name = unit.rpartition(".")[0]
+    base, stored = shlex.quote(name), shlex.quote(f"{STORE}/{name}.timer")
+    arm = (
+        f"if [ -e {stored} ] && ! systemctl cat {base}.timer >/dev/null 2>&1; "
+        f"then /bin/sh {stored}; fi"
+    )
     forget = f"systemctl reset-failed {base}.service 2>/dev/null"
-    return f"systemctl start --wait {base}.service && {{ {stop}; {forget}; true; }}"
+    run = f"systemctl start --wait {base}.service"
+    return f"{arm}; {run} && {{ {forget_line(name)}; {forget}; true; }}"
 
 
 def _find(folders: Iterable[str], name: str, command: str) -> str:

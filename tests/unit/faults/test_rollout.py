@@ -9,6 +9,7 @@ import pytest
 from fault_nodes import Nodes, context, refused
 
 from kubedrill.base.errors import KubedrillError, UsageError
+from kubedrill.cluster.undo_timer import forget_line
 from kubedrill.faults import BadRollout
 from kubedrill.faults.rollout import BREAKS
 
@@ -65,7 +66,7 @@ def test_the_rollback_is_armed_before_the_release_and_is_the_same_as_the_heal(
     assert cluster.patches == [{"name": "hello", **BREAKS[wrong]}, undo]
     for part in BREAKS[wrong]:
         assert undo[part] == CONTAINER.get(part)  # a command that was not there is taken away again
-    assert cluster.commands[-1] == ("cp1", "systemctl stop kubedrill-undo-cp1-rollout.timer")
+    assert cluster.commands[-1] == ("cp1", forget_line("kubedrill-undo-cp1-rollout"))
 
 
 def test_nothing_is_released_where_the_rollback_cannot_be_armed(make_inventory: Any) -> None:

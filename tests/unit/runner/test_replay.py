@@ -190,10 +190,10 @@ class Address:
         self.running, self.said, self.armed = ["cp1", "cp2", "cp3"], [], set[str]()
         self.deaf = ""
 
-    def change(self, node: str, argv: list[str], *, check: bool = True) -> None:
+    def change(self, node: str, argv: Any, *, check: bool = True, **_options: Any) -> None:
         line = " ".join(argv)
         if not check:
-            assert argv[:2] == ["systemctl", "stop"]
+            assert argv.startswith(f"systemctl stop kubedrill-undo-{node}-")
             self.armed.discard(node)
         elif "systemd-run" in line:
             self.armed.add(node)
