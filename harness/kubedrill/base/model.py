@@ -32,6 +32,11 @@ class VerdictKind(StrEnum):
         """
         return {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "ABORTED": 4}[self.value]
 
+    @property
+    def rank(self) -> int:
+        """Which verdict outranks which: from 0 for PASS to 3 for ABORTED."""
+        return ["PASS", "INCONCLUSIVE", "FAIL", "ABORTED"].index(self.value)
+
     @classmethod
     def worst(cls, verdicts: Iterable[VerdictKind]) -> VerdictKind:
         """The one verdict for several: ABORTED before FAIL before INCONCLUSIVE before PASS.
@@ -43,8 +48,7 @@ class VerdictKind(StrEnum):
         >>> VerdictKind.worst([])
         <VerdictKind.INCONCLUSIVE: 'INCONCLUSIVE'>
         """
-        order = [cls.ABORTED, cls.FAIL, cls.INCONCLUSIVE, cls.PASS]
-        return min(verdicts, key=order.index, default=cls.INCONCLUSIVE)
+        return max(verdicts, key=lambda kind: kind.rank, default=cls.INCONCLUSIVE)
 
 
 class Leaves(StrEnum):

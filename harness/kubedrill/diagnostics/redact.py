@@ -77,7 +77,7 @@ class Redactor:
         """Return the text without secrets."""
         for secret in self._known:
             text = text.replace(secret, GONE)
-        text = _PRIVATE_KEY.sub(_same_lines, text)
+        text = _PRIVATE_KEY.sub(lambda match: GONE + "\n" * match[0].count("\n"), text)
         text = _blocks(text)
         for shape in _SHAPES:
             text = shape.sub(GONE, text)
@@ -86,10 +86,6 @@ class Redactor:
         text = _NAMED.sub(lambda match: match[1] + _quoted(match[2]), text)
         text = _PAIR.sub(_pair, text)
         return _OPTION.sub(_option, text)
-
-
-def _same_lines(match: re.Match[str]) -> str:
-    return GONE + "\n" * match[0].count("\n")
 
 
 def _blocks(text: str) -> str:

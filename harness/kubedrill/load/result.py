@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -32,12 +33,8 @@ def result(test: LoadTest, cluster: str) -> dict[str, Any]:
 
     Seconds count from ``started``; null is "for ever", or "did not happen".
     """
-    objective, knee, checks, verdict = (
-        test.request.objective,
-        test.knee,
-        test.checks(),
-        test.verdict(),
-    )
+    objective, knee = test.request.objective, test.knee
+    checks, verdict = test.checks(), test.verdict()
     return {
         "schema": 1,
         "run": test.run,
@@ -53,7 +50,10 @@ def result(test: LoadTest, cluster: str) -> dict[str, Any]:
         "steps": [_step(test, step) for step in test.steps],
         "autoscalers": [_scaler(test, scaler) for scaler in test.scalers],
         "seconds": _seconds(test),
-        "checks": [_check(check) for check in checks],
+        "checks": [
+            {"found" if name == "actual" else name: value for name, value in asdict(check).items()}
+            for check in checks
+        ],
     }
 
 
@@ -99,11 +99,6 @@ def table(steps: Sequence[Step]) -> list[str]:
     return lines
 
 
-def _check(check: Check) -> dict[str, Any]:
-    values = asdict(check)
-    return {"found" if name == "actual" else name: value for name, value in values.items()}
-
-
 def _reason(test: LoadTest, checks: Sequence[Check]) -> str:
     """One sentence: what was worst, else that the objective is met."""
     if test.interrupted:
@@ -116,6 +111,7 @@ def _reason(test: LoadTest, checks: Sequence[Check]) -> str:
 
 
 def _step(test: LoadTest, step: Step) -> dict[str, Any]:
+    times = {name: step.percentile(share) for name, share in SHARES.items()}
     return {
         "rate": step.rate,
         "from_s": _since(test, step.begun),
@@ -126,7 +122,7 @@ def _step(test: LoadTest, step: Step) -> dict[str, Any]:
         "within_objective": step.within,
         "throughput": round(step.throughput, 2),
         "errors": round(step.errors, 6),
-        "times_ms": {name: _finite(step.percentile(share)) for name, share in SHARES.items()},
+        "times_ms": {n: round(ms, 3) if math.isfinite(ms) else None for n, ms in times.items()},
         "generator_late_ms": round(step.late_ms, 3),
         "ready_pods": step.pods,
         "failing": step.failing(test.request.objective),
@@ -187,7 +183,3 @@ def _done(writes: Iterable[Write]) -> Iterator[Write]:
 
 def _since(test: LoadTest, at: int) -> float:
     return round((at - test.started_mono) / NS, 2)
-
-
-def _finite(value: float) -> float | None:
-    return None if value == float("inf") else round(value, 3)

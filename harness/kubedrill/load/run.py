@@ -73,7 +73,10 @@ class LoadTest:
         with self.watch or nullcontext():
             try:
                 for part in (self._load, self._read_back, self._wait_scaled_down):
-                    self._try(part)
+                    try:
+                        part()
+                    except StepFailed as error:  # the other parts are still worth doing
+                        self.stopped = self.stopped or str(error)
             except KeyboardInterrupt:
                 self.stopped, self.interrupted = "it was asked to stop", True
             self._account()
@@ -111,13 +114,6 @@ class LoadTest:
         kinds = [judge(self.checks())]
         return VerdictKind.worst([*kinds, VerdictKind.ABORTED] if self.interrupted else kinds)
 
-    def _try(self, part: Callable[[], None]) -> None:
-        """Go on to the read-back and the scale-down also where a step of load failed."""
-        try:
-            part()
-        except StepFailed as error:
-            self.stopped = self.stopped or str(error)
-
     def _load(self) -> None:
         request, since = self.request, 0
         while (
@@ -150,7 +146,7 @@ class LoadTest:
 
     def _wait_scaled_down(self) -> None:
         if self.watch is not None and self.request.scale_down and self.steps:
-            self.watch.wait_scaled_down()  # what is left then is in the looks, and told
+            self.watch.wait_scaled_down()  # pods that remain are in its observations
 
     def _account(self) -> None:
         if self.watch is None:

@@ -264,17 +264,13 @@ def _take(builder: RecordBuilder, path: Path, first: int, chunk: bytes) -> int:
         except ValueError:
             if is_cut and first + place > 1:
                 break  # the writer was killed in the middle of its last line
-            raise _no_line(path, first + place, line) from None
+            raise UsageError(
+                f"{path}, line {first + place}: found "
+                f"{line[:60].decode(errors='replace').strip()!r}, expected a JSON array; this is "
+                "not a record of kubedrill, or it was damaged on its way. Copy it again from "
+                "where it was made."
+            ) from None
         builder.add(first + place, parsed)
     for portion in portions or ():
         builder.add_samples(first, portion)
     return count + len(others)
-
-
-def _no_line(path: Path, number: int, line: bytes) -> UsageError:
-    return UsageError(
-        f"{path}, line {number}: found {line[:60].decode(errors='replace').strip()!r}, expected a "
-        f"JSON array; "
-        "this is not a record of kubedrill, or it was damaged on its way. Copy it again from where "
-        "it was made."
-    )

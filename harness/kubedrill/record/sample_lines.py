@@ -19,8 +19,6 @@ from pyarrow import csv
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from kubedrill.record.coded import Coded
     from kubedrill.record.columns import Numbers
 
@@ -89,7 +87,8 @@ def parse(lines: bytes, count: int) -> list[Portion] | None:
         words = [_words(table.column(name), b"]" if name == "server" else b"") for name in _WORDS]
     except ValueError:  # also pa.ArrowInvalid, json.JSONDecodeError and UnicodeDecodeError
         return None
-    seq, due, fired, done = (_plain(table.column(name)) for name in _NUMBERS)
+    numbers = [table.column(name).combine_chunks() for name in _NUMBERS]
+    seq, due, fired, done = (column.to_numpy(zero_copy_only=False) for column in numbers)
     can_be = seq.min() >= 0 and due.min() >= 0 and (due <= fired).all() and (fired <= done).all()
     if (
         table.num_rows != count
@@ -98,10 +97,6 @@ def parse(lines: bytes, count: int) -> list[Portion] | None:
     ):
         return None
     return list(_by_probe([seq, due, fired, done], *words))
-
-
-def _plain(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return column.combine_chunks().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def _words(column: pa.ChunkedArray, after: bytes) -> Coded:

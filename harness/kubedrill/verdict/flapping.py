@@ -10,7 +10,7 @@ from kubedrill.base.model import NS, VerdictKind
 from kubedrill.verdict.outages import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from kubedrill.base.model import OutageLimit, ProbeSpec
     from kubedrill.verdict.view import View
@@ -38,16 +38,12 @@ def longest_stretch(view: View, probes: Iterable[str]) -> Stretch | None:
 
     None when there was no such time.
     """
-    longest = [_longest_of(view, view.specs[name]) for name in probes]
-    return max((stretch for stretch in longest if stretch), key=lambda s: s.lasted_s, default=None)
+    stretches = (stretch for name in probes for stretch in _stretches(view, view.specs[name]))
+    return max(stretches, key=lambda s: s.lasted_s, default=None)
 
 
-def _longest_of(view: View, spec: ProbeSpec) -> Stretch | None:
+def _stretches(view: View, spec: ProbeSpec) -> Iterable[Stretch]:
     failed = [sample.fired for run in view.runs[spec.name] for sample in run.failures]
-    return max(_stretches(spec, failed), key=lambda s: s.lasted_s, default=None)
-
-
-def _stretches(spec: ProbeSpec, failed: Sequence[int]) -> Iterable[Stretch]:
     start = 0
     for place, (before, after) in enumerate(pairwise([*failed, 1 << 63]), start=1):
         if after - before > spec.timeout_s * NS:

@@ -66,8 +66,8 @@ def judge(record: Record) -> DrillVerdict:
         probes=tuple(
             _summary(view, spec, len(view.runs[spec.name])) for spec in record.header.probes
         ),
-        findings=tuple(sorted(findings, key=lambda f: -_weight(f.verdict))),
-        attributed=(*_before_the_drill(view), *_attributed(view, outages)),
+        findings=tuple(sorted(findings, key=lambda f: -f.verdict.rank)),
+        attributed=tuple(_attributed(view, outages)),
     )
 
 
@@ -97,15 +97,6 @@ def _checks(record: Record) -> Iterator[Finding]:
             yield Finding(
                 VerdictKind.FAIL, f"{check.name}: found {check.actual}, expected {check.expected}"
             )
-
-
-def _weight(verdict: VerdictKind) -> int:
-    return [
-        VerdictKind.PASS,
-        VerdictKind.INCONCLUSIVE,
-        VerdictKind.FAIL,
-        VerdictKind.ABORTED,
-    ].index(verdict)
 
 
 def _reason(
@@ -149,18 +140,14 @@ def _ms(micros: int | None) -> float | None:
     return None if micros is None else micros / 1000
 
 
-def _before_the_drill(view: View) -> Iterator[str]:
+def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:
+    """What failed before the steady state, then what each step cost.
+
+    As in "cp2: etcd manifest swap, API writes out for 3.1 s or longer, 31 failed".
+    """
     names = wording.probe_names(view.cluster_probes)
     for name, failed in view.failed_before.items():
         yield f"before the steady state, not judged: {names[name]}: {failed:,} failed"
-
-
-def _attributed(view: View, outages: Sequence[Outage]) -> Iterator[str]:
-    """For each step that cost requests: "cp2.
-
-    Etcd manifest swap, API writes out for 3.1 s or longer, 31 failed".
-    """
-    names = wording.probe_names(view.cluster_probes)
     by_step: dict[str, dict[str, list[Outage]]] = {}
     for outage in outages:
         for step in outage.steps:

@@ -119,9 +119,7 @@ def _result(
     by_count = _count_verdict(limit, failed, sum(j.sound_failed for j in judged))
     stretch = longest_stretch(view, probes)
     verdict = VerdictKind.worst([kind for kind, _ in by_length] + [by_count])
-    worst = max(
-        by_length, key=lambda pair: (_rank(pair[0]), pair[1].outage.longest_s), default=None
-    )
+    worst = max(by_length, key=lambda pair: (pair[0].rank, pair[1].outage.longest_s), default=None)
     text = _text(
         limit,
         names,
@@ -148,10 +146,6 @@ def _count_verdict(limit: OutageLimit, failed: int, sound: int) -> VerdictKind:
     if limit.max_failed is None or failed <= limit.max_failed:
         return PASS
     return FAIL if sound > limit.max_failed else INCONCLUSIVE
-
-
-def _rank(verdict: VerdictKind) -> int:
-    return [PASS, INCONCLUSIVE, FAIL].index(verdict)
 
 
 def _text(
@@ -237,13 +231,8 @@ def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
         run.open_start and (view.touched is None or run.upper >= view.touched[0])
     )
     late_s = late / NS if late > spec.interval_s * NS / 2 else 0.0
-    return Judged(outage, len(sound), late_s, is_open, 0.0 if sound else _blind_s(view, spec, run))
-
-
-def _blind_s(view: View, spec: ProbeSpec, run: Run) -> float:
-    """The length of an outage together with all late ticks that touch it."""
-    start, end = view.blind(spec).widened(run.lower, run.upper)
-    return seconds(end - start)
+    start, end = view.blind(spec).widened(run.lower, run.upper)  # with all late ticks around it
+    return Judged(outage, len(sound), late_s, is_open, 0.0 if sound else seconds(end - start))
 
 
 def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None = None) -> bool:
