@@ -174,7 +174,9 @@ class UserApp:
                 if "namespace" not in obj["metadata"] and obj["kind"] != "Namespace"
             ]
         self._api.wait(
-            f"{self.description} to be gone", lambda: self._left(mine), setting="namespace_gone"
+            f"{self.description} to be gone",
+            lambda: ", ".join(label(obj) for obj in mine if self._api.read(obj)) or None,
+            setting="namespace_gone",
         )
 
     def _objects(self) -> list[dict[str, Any]]:
@@ -220,9 +222,6 @@ class UserApp:
     def _is_ours(self, obj: dict[str, Any]) -> bool:
         live = self._api.read(obj)
         return live is not None and APPLIED_LABEL in (live["metadata"].get("labels") or {})
-
-    def _left(self, objects: list[dict[str, Any]]) -> str | None:
-        return ", ".join(label(obj) for obj in objects if self._api.read(obj) is not None) or None
 
     def _live_objects(self) -> list[dict[str, Any]]:
         """The workloads and Services that its owner has in the namespace, as plain objects."""

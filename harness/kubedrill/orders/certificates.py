@@ -48,7 +48,7 @@ class Certificates:
         if self._secret(AUTHORITY) is None:
             authority = pki.new_authority(f"kubedrill order service in {self._api.inventory.name}")
             self._put(AUTHORITY, authority)
-        self._publish()
+        self._apply("ConfigMap", AUTHORITY, {"ca.crt": self.authority()})
         if self._secret(SERVING) is None:
             self._put(SERVING, self.issue())
 
@@ -131,17 +131,6 @@ class Certificates:
             name, {"status": {"certificate": _base64(certificate)}}
         )
 
-    def _publish(self) -> None:
-        metadata = {
-            "name": AUTHORITY,
-            "namespace": NAMESPACE,
-            "labels": {"app.kubernetes.io/part-of": "orders"},
-        }
-        data = {"ca.crt": self.authority()}
-        self._api.apply(
-            [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}]
-        )
-
     def _secret(self, name: str) -> dict[str, str] | None:
         try:
             return dict(self._api.core.read_namespaced_secret(name, NAMESPACE).data)
@@ -151,20 +140,18 @@ class Certificates:
             raise
 
     def _put(self, name: str, pair: pki.Pair) -> None:
+        data = {"tls.crt": _base64(pair.certificate), "tls.key": _base64(pair.key)}
+        self._apply("Secret", name, data, type="kubernetes.io/tls")
+
+    def _apply(self, kind: str, name: str, data: dict[str, str], **rest: str) -> None:
         metadata = {
             "name": name,
             "namespace": NAMESPACE,
             "labels": {"app.kubernetes.io/part-of": "orders"},
         }
-        data = {"tls.crt": _base64(pair.certificate), "tls.key": _base64(pair.key)}
-        secret = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": metadata,
-            "type": "kubernetes.io/tls",
-            "data": data,
-        }
-        self._api.apply([secret])
+        self._api.apply(
+            [{"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data, **rest}]
+        )
 
 
 def _base64(text: str) -> str:

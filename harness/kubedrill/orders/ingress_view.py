@@ -40,7 +40,12 @@ class IngressView:
             OSError: it does not answer, or with a certificate that is not the authority's or not
                 for that name.
         """
-        return {self._handshake(address, name) for _ in range(HANDSHAKES)}
+        serials = set()
+        for _ in range(HANDSHAKES):
+            with self._connect(address, name) as connection:
+                certificate = connection.getpeercert(binary_form=True) or b""
+                serials.add(pki.serial(ssl.DER_cert_to_PEM_cert(certificate)))
+        return serials
 
     def get(self, address: str, path: str, host: str = HOST) -> Any:
         """GET JSON from the ingress at an address, as a client that knows it by the name ``host``.
@@ -81,12 +86,6 @@ class IngressView:
                 continue
             problems += [f"{address} serves {other:x}" for other in others]
         return "; ".join(problems) or None
-
-    def _handshake(self, address: str, name: str) -> int:
-        with self._connect(address, name) as connection:
-            return pki.serial(
-                ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"")
-            )
 
     def _connect(self, address: str, name: str) -> ssl.SSLSocket:
         plain = socket.create_connection((address, self._port), PATIENCE_S)

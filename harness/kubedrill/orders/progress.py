@@ -42,7 +42,12 @@ class Completeness:
             StepFailed: it will not get better by waiting: an image is missing, a rollout made no
                 progress for as long as its Deployment allows, the migration failed.
         """
-        workloads = self._workloads()
+        apps, chosen = self._api.apps, {"label_selector": manifests.SELECTOR}
+        items = [
+            *apps.list_namespaced_stateful_set(manifests.NAMESPACE, **chosen).items,
+            *apps.list_namespaced_deployment(manifests.NAMESPACE, **chosen).items,
+        ]
+        workloads = {obj.metadata.name: obj for obj in items}
         problems = {
             name: rollout_problem(kind, workloads[name])
             if name in workloads
@@ -51,24 +56,13 @@ class Completeness:
         }
         problems["migration"] = self._migration.missing()
         lacking = {name: problem for name, problem in problems.items() if problem}
-        self._report_complete(set(problems), set(lacking))
+        before = problems.keys() if self._lacking is None else self._lacking
+        for name in sorted(before - lacking.keys()):
+            self._log(f"{name} is complete")
+        self._lacking = set(lacking)
         if lacking:
             self._give_up_early(workloads)
         return "; ".join(f"{name}: {problem}" for name, problem in lacking.items()) or None
-
-    def _workloads(self) -> dict[str, Any]:
-        apps, chosen = self._api.apps, {"label_selector": manifests.SELECTOR}
-        listed = [
-            *apps.list_namespaced_stateful_set(manifests.NAMESPACE, **chosen).items,
-            *apps.list_namespaced_deployment(manifests.NAMESPACE, **chosen).items,
-        ]
-        return {obj.metadata.name: obj for obj in listed}
-
-    def _report_complete(self, all_of_them: set[str], lacking: set[str]) -> None:
-        before = all_of_them if self._lacking is None else self._lacking
-        for name in sorted(before - lacking):
-            self._log(f"{name} is complete")
-        self._lacking = lacking
 
     def _give_up_early(self, workloads: dict[str, Any]) -> None:
         for name in manifests.DEPLOYMENTS:

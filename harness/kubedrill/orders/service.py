@@ -77,13 +77,18 @@ class OrderService:
         self._keep_what_changed(objects)
         try:
             self._bring_up(objects, version, first=first)
-        except StepFailed as error:
+        except StepFailed as reason:
             if first:
-                self._undo(error)
+                try:
+                    self.remove()
+                except KubedrillError as error:
+                    raise StepFailed(
+                        f"{reason}\nIt could not be removed again: {error}. "
+                        "Run: kubedrill app remove"
+                    ) from error
             raise
-        with contextlib.suppress(
-            ApiUnavailable
-        ):  # it is complete, whether or not its pods can be told of
+        # it is complete, whether or not its pods can be listed
+        with contextlib.suppress(ApiUnavailable):
             for line in timeline(self._pods(), known):
                 self._log(f"  {line}")
 
@@ -162,18 +167,6 @@ class OrderService:
             "the order service's volumes to be gone", self._volumes_left, setting="namespace_gone"
         )
 
-    def _undo(self, reason: StepFailed) -> None:
-        """Remove what a first deployment made.
-
-        That it failed counts, whatever becomes of the removal.
-        """
-        try:
-            self.remove()
-        except KubedrillError as error:
-            raise StepFailed(
-                f"{reason}\nIt could not be removed again: {error}. Run: kubedrill app remove"
-            ) from error
-
     def _apply(self, objects: list[dict[str, Any]]) -> None:
         """Apply objects; one that the API server refuses is named with its reason."""
         for obj in objects:
@@ -202,21 +195,17 @@ class OrderService:
                 f"{len(ready)} nodes are ready ({', '.join(ready)}); queue and database need "
                 f"{NODES_NEEDED}"
             )
-        if self._api and not self._has_storage():
+        classes = self._api.storage.list_storage_class().items if self._api else []
+        annotation = "storageclass.kubernetes.io/is-default-class"
+        if self._api and not any(
+            (each.metadata.annotations or {}).get(annotation) == "true" for each in classes
+        ):
             mistakes.append(
                 "the cluster has no default StorageClass: mark one with the annotation "
-                "storageclass.kubernetes.io/is-default-class=true"
+                f"{annotation}=true"
             )
         if mistakes:
             raise UsageError("; ".join(mistakes))
-
-    def _has_storage(self) -> bool:
-        classes = self._api.storage.list_storage_class().items
-        annotation = "storageclass.kubernetes.io/is-default-class"
-        return any(
-            (storage_class.metadata.annotations or {}).get(annotation) == "true"
-            for storage_class in classes
-        )
 
     def _migrate(self, objects: list[dict[str, Any]], version: str) -> None:
         """Bring the database to the new form before any new pod starts.
@@ -285,14 +274,6 @@ class OrderService:
                 return None
             raise
 
-    def _problem(self, kind: str, name: str) -> str:
-        try:
-            return self._api.rollout_problem(kind, self.namespace, name) or ""
-        except ApiException as error:
-            if error.status == 404:
-                return "it does not exist"
-            raise
-
     def _component(self, kind: str, name: str, pods: list[Any]) -> Component:
         mine = [
             pod for pod in pods if (pod.metadata.labels or {}).get("app.kubernetes.io/name") == name
@@ -302,12 +283,19 @@ class OrderService:
             for p in mine
             if any(c.type == "Ready" and c.status == "True" for c in p.status.conditions or [])
         ]
-        read = self._api.apps.read_namespaced_stateful_set if kind == "StatefulSet" else None
-        problem = self._problem(kind, name)
-        replicas = 0
-        if problem != "it does not exist":
-            read = read or self._api.apps.read_namespaced_deployment
+        apps = self._api.apps
+        read = (
+            apps.read_namespaced_stateful_set
+            if kind == "StatefulSet"
+            else apps.read_namespaced_deployment
+        )
+        try:
+            problem = self._api.rollout_problem(kind, self.namespace, name) or ""
             replicas = int(read(name, self.namespace).spec.replicas)
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            replicas, problem = 0, "it does not exist"
         nodes = {pod.metadata.name: pod.spec.node_name or "" for pod in mine}
         return Component(name, replicas, len(ready), nodes, problem)
 

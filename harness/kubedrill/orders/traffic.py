@@ -67,8 +67,8 @@ class Traffic:
         Raises:
             StepFailed: the service does not answer, or the process did not start.
         """
-        plan = replace(self._plan, since=self._end())
-        self._plan = plan
+        since = max((after for _, after in self._pages()), default=self._plan.since)
+        plan = self._plan = replace(self._plan, since=since)
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -163,10 +163,6 @@ class Traffic:
         for references, _ in self._pages():
             stored.update(key for key in references if key.startswith(f"{self._plan.run}-"))
         return stored
-
-    def _end(self) -> int:
-        """Return the position of the last order that is there now."""
-        return max((after for _, after in self._pages()), default=self._plan.since)
 
     def _pages(self) -> Iterator[tuple[list[str], int]]:
         """Give the references of each page of orders, and the position after it."""
