@@ -97,20 +97,16 @@ class Watchers(Repeating):
 
     def _see_nodes(self) -> None:
         try:
-            nodes = self._nodes()
+            # plain JSON is cheap; version 0 comes from the API server's cache
+            answer = self._cluster.api.core.list_node(
+                resource_version="0", _preload_content=False, _request_timeout=_ANSWER_S
+            )
         except (ApiUnavailable, ApiException):
             # the API probes record that it did not answer; the last state stays until it does
             return
+        nodes: list[dict[str, Any]] = json.loads(answer.data)["items"]
         self._see("node", {node["metadata"]["name"]: node_state(node) for node in nodes})
         self._see("release", {node["metadata"]["name"]: node_release(node) for node in nodes})
-
-    def _nodes(self) -> list[dict[str, Any]]:
-        """All nodes as plain JSON, which is cheap, from the API server's cache (version 0)."""
-        answer = self._cluster.api.core.list_node(
-            resource_version="0", _preload_content=False, _request_timeout=_ANSWER_S
-        )
-        items: list[dict[str, Any]] = json.loads(answer.data)["items"]
-        return items
 
     def _see_place(self, node: str) -> None:
         script = _PLACE.format(address=self._cluster.inventory.endpoint_address)

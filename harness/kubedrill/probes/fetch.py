@@ -120,9 +120,8 @@ class Fetcher:
         self._clock, self._kernel = ClockMap(), kernel_id()
         self._written: Exchange | None = None
         self._boot, self._next = "", 0
-        self._base: dict[
-            str, int
-        ] = {}  # a prober that was restarted counts from 0 again, one that was found does not
+        # a prober that was restarted counts from 0 again, one that was found does not
+        self._base: dict[str, int] = {}
         self._highest: dict[str, int] = defaultdict(lambda: -1)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fetch-samples", daemon=True)
@@ -166,17 +165,13 @@ class Fetcher:
         """Fetch one portion; returns how many samples it had."""
         data = self._exchange(f"/samples?boot={self._boot}&after={self._next}")
         if data["boot"] != self._boot:
-            return self._rebooted(data)
+            if self._boot:
+                self._base.update({probe: seq + 1 for probe, seq in self._highest.items()})
+            self._boot, self._next = data["boot"], 0
+            return self.fetch()
         self._next = data["next"]
         self._keep(data["samples"])
         return len(data["samples"])
-
-    def _rebooted(self, data: dict[str, Any]) -> int:
-        first = not self._boot
-        self._boot, self._next = data["boot"], 0
-        if not first:
-            self._base.update({probe: seq + 1 for probe, seq in self._highest.items()})
-        return self.fetch()
 
     def _exchange(self, path: str) -> dict[str, Any]:
         sent = self._now()

@@ -46,7 +46,12 @@ def prober_objects(
     Another ``session`` starts another pod, also where an earlier one's was left behind, with hours
     of its samples.
     """
-    code = _code()
+    folder = files("kubedrill.probes.sampler")
+    code = {
+        item.name: item.read_text(encoding="utf-8")
+        for item in sorted(folder.iterdir(), key=lambda item: item.name)
+        if item.name.endswith(".py")
+    }
     config = {
         "config.json": json.dumps(
             {"session": session, "listen": f"0.0.0.0:{PORT}", "probes": specs}
@@ -58,9 +63,8 @@ def prober_objects(
     template = daemon_set["spec"]["template"]
     template["spec"]["nodeSelector"] = {_NODE_LABEL: node}
     digest = hashlib.sha256(json.dumps([code, config], sort_keys=True).encode()).hexdigest()
-    template["metadata"]["annotations"] = {
-        "kubedrill/content": digest
-    }  # other content, another pod
+    # other content, another pod
+    template["metadata"]["annotations"] = {"kubedrill/content": digest}
     return [_config_map("sampler-code", code), _config_map("sampler-config", config), daemon_set]
 
 
@@ -95,15 +99,6 @@ def remove_probes(api: ClusterApi) -> None:
     timeouts.namespace_gone.
     """
     api.remove_namespace(NAMESPACE)
-
-
-def _code() -> dict[str, str]:
-    folder = files("kubedrill.probes.sampler")
-    return {
-        item.name: item.read_text(encoding="utf-8")
-        for item in sorted(folder.iterdir(), key=lambda item: item.name)
-        if item.name.endswith(".py")
-    }
 
 
 def _config_map(name: str, data: dict[str, str]) -> dict[str, Any]:

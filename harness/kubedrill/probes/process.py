@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 
@@ -48,7 +48,7 @@ class Helper:
         command = [sys.executable, "-m", self._module, *self._args]
         # a session of its own: Ctrl-C is for the harness, which heals first and stops its helpers
         # last
-        self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             command,
             stdin=pipe,
             stdout=pipe,
@@ -60,9 +60,14 @@ class Helper:
             # hide ours
             cwd="/",
         )
+        assert process.stdout is not None  # noqa: S101 - typing aid
+        assert process.stderr is not None  # noqa: S101 - typing aid
         self._threads = [
-            threading.Thread(target=read, daemon=True)
-            for read in (self._read_out, self._read_errors)
+            threading.Thread(target=read, args=(stream,), daemon=True)
+            for read, stream in (
+                (self._read_out, process.stdout),
+                (self._read_errors, process.stderr),
+            )
         ]
         for thread in self._threads:
             thread.start()
@@ -124,18 +129,12 @@ class Helper:
     ) -> None:
         self.kill()
 
-    def _read_out(self) -> None:
-        process = self._process
-        assert process is not None  # noqa: S101 - typing aid
-        assert process.stdout is not None  # noqa: S101 - typing aid
-        self._first.put(process.stdout.readline())
-        process.stdout.read()
+    def _read_out(self, stream: IO[str]) -> None:
+        self._first.put(stream.readline())
+        stream.read()
 
-    def _read_errors(self) -> None:
-        process = self._process
-        assert process is not None  # noqa: S101 - typing aid
-        assert process.stderr is not None  # noqa: S101 - typing aid
-        for line in process.stderr:
+    def _read_errors(self, stream: IO[str]) -> None:
+        for line in stream:
             self._errors = [*self._errors[-20:], line.rstrip()]
 
     def _dead(self) -> StepFailed:

@@ -84,7 +84,9 @@ class ProbeSession:
         """
         self._began = time.monotonic_ns()
         try:
-            self._prepare_cluster()
+            api_probes = [spec for spec in self.specs if spec.kind.startswith("api-")]
+            if api_probes or self._of(Vantage.INSIDE):
+                self._api.apply(inside.namespace_objects(api_probes))
             self._start_outside()
             self._start_inside()
             seconds = self._settings.timeouts.probes_ready
@@ -153,11 +155,6 @@ class ProbeSession:
 
     def _of(self, *vantages: Vantage) -> list[ProbeSpec]:
         return [spec for spec in self.specs if spec.vantage in vantages]
-
-    def _prepare_cluster(self) -> None:
-        api_probes = [spec for spec in self.specs if spec.kind.startswith("api-")]
-        if api_probes or self._of(Vantage.INSIDE):
-            self._api.apply(inside.namespace_objects(api_probes))
 
     def _start_outside(self) -> None:
         specs = self._of(Vantage.OUTSIDE, Vantage.CONTROL)

@@ -61,18 +61,14 @@ async def run(specs: list[Spec], config: dict[str, Any]) -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     try:
-        await _until(stop, ticker, sink)
+        assert ticker.failed is not None  # noqa: S101 - typing aid: start() made it
+        while not stop.is_set() and not ticker.failed.done() and sink.error is None:
+            await asyncio.wait({ticker.failed}, timeout=FLUSH_EVERY_S / 5)
+        if ticker.failed.done():
+            ticker.failed.result()
         await ticker.stop()
     finally:
         sink.close()
-
-
-async def _until(stop: asyncio.Event, ticker: Ticker, sink: FileSink | MemorySink) -> None:
-    assert ticker.failed is not None  # noqa: S101 - typing aid: start() made it
-    while not stop.is_set() and not ticker.failed.done() and sink.error is None:
-        await asyncio.wait({ticker.failed}, timeout=FLUSH_EVERY_S / 5)
-    if ticker.failed.done():
-        ticker.failed.result()
 
 
 async def _watch_parent(stop: asyncio.Event) -> None:
