@@ -10,6 +10,7 @@ from markdown import table
 
 from kubedrill.base.document import schema_text
 from kubedrill.cli.documents import SCHEMAS
+from kubedrill.history.report import SCHEMAS as HISTORY_SCHEMAS
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -17,7 +18,7 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 def files() -> dict[str, str]:
     """Return the schemas that come from models: verdict.json's and the command line's."""
     texts = {"verdict.schema.json": schema_text()}
-    for name, model in SCHEMAS.items():
+    for name, model in {**SCHEMAS, **HISTORY_SCHEMAS}.items():
         schema = model.model_json_schema(mode="serialization", by_alias=True)
         schema["title"] = schema.pop("description").rstrip(".")
         texts[f"{name}.schema.json"] = json.dumps(schema, indent=2) + "\n"

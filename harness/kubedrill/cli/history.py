@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,8 +116,9 @@ def list_runs(place: _Place, /, last: int, output: str) -> None:
     with place.open() as database:
         runs = database.runs()
     if output == "json":
-        documents = [run.model_dump(mode="json") for run in runs[-last:]]
-        click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
+        from kubedrill.history.report import RunList  # noqa: PLC0415 - see above
+
+        click.echo(RunList(total=len(runs), runs=tuple(runs[-last:])).text())
         return
     console = _console()
     console.print(_table(runs[-last:]))
@@ -267,7 +267,7 @@ def trends(  # noqa: PLR0913 - one for each option
 
     Ends with 1 when something got worse.
     """
-    from kubedrill.history.report import trends_json  # noqa: PLC0415 - see above
+    from kubedrill.history.report import trends_document  # noqa: PLC0415 - see above
     from kubedrill.history.trends import Rules, find_trends  # noqa: PLC0415 - see above
 
     if before > window:
@@ -285,7 +285,7 @@ def trends(  # noqa: PLR0913 - one for each option
     chosen = [_only(run, drills) for run in runs] if drills else runs
     result = find_trends(chosen, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
     if output == "json":
-        click.echo(json.dumps(trends_json(result), indent=2, ensure_ascii=False))
+        click.echo(trends_document(result).text())
     else:
         print_trends(result, _console())
     context.exit(exit_code(result))

@@ -1,55 +1,154 @@
-"""Trends for programs."""
+"""The history for programs; schemas in docs/reference are made from these models."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from kubedrill.base.document import RunDocument
+from kubedrill.history.trends import Change  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
     from kubedrill.history.trends import Trend, Trends
 
-SCHEMA = 1
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
-def trends_json(trends: Trends) -> dict[str, Any]:
+class _Document(_Part):
+    format: Literal[1] = Field(
+        default=1, alias="schema", description="raised when a field changes its meaning"
+    )
+
+    def text(self) -> str:
+        """Return the document as it is printed."""
+        return self.model_dump_json(indent=2, by_alias=True)
+
+
+_Run = Annotated[
+    RunDocument, WithJsonSchema({"$ref": "https://kubedrill.invalid/verdict.schema.json"})
+]
+
+
+class RunList(_Document):
+    """kubedrill history list -o json."""
+
+    total: int = Field(ge=0, description="runs in the history")
+    runs: tuple[_Run, ...] = Field(description="the newest of them, the oldest first")
+
+
+class TrendRules(_Part):
+    """How changes are found."""
+
+    recents: tuple[int, ...] = Field(description="counts of last nights, each compared")
+    before: int = Field(description="nights before them, at least")
+    window: int = Field(description="nights before them, at most")
+    alarm_rate: float = Field(
+        description="chance at most that a look flags anything where nothing changed"
+    )
+
+
+class TrendNight(_Part):
+    """One value of a series."""
+
+    run: str
+    started: str = Field(description="ISO 8601: when the drill began")
+    value: float
+    over: bool = Field(description="above the limit of that night")
+    aside: str = Field(description="why it is not compared; empty: it is")
+
+
+class TrendSeries(_Part):
+    """One measure of one drill, of nights that can be compared."""
+
+    before: str = Field(description="minor version before the drill")
+    after: str = Field(description="minor version after the drill")
+    topology: str
+    network: str
+    host: str
+    app: str
+    drill: str
+    measure: str = Field(description='"duration", or "outage", "unavailable", "failed" with probes')
+    unit: Literal["s", "%", "requests"]
+    limit: float | None = Field(description="the newest night's; null: none")
+    budget: float | None = Field(description="limit, as it was called before 0.2", deprecated=True)
+    over: int = Field(ge=0, description="nights above their limit, those set aside included")
+    usable: int = Field(ge=0, description="nights that are compared")
+    latest: float | None = Field(description="null: the last night was set aside")
+    median: float | None
+    worst: float | None
+    median_before: float | None = Field(description="null: nothing was tested")
+    median_recent: float | None = Field(description="null: nothing was tested")
+    recent: int | None = Field(description="count of last nights of the strongest test")
+    p: float | None = Field(description="of the strongest test; null: nothing was tested")
+    change: Change
+    note: str
+    nights: tuple[TrendNight, ...] = Field(description="the oldest first")
+
+
+class TrendsDocument(_Document):
+    """kubedrill history trends -o json."""
+
+    test: str = Field(
+        default="pre-whitened least squares (exact rank sum where tied), Tarone's correction",
+        description="the statistical test",
+    )
+    rules: TrendRules
+    level: float = Field(description="what p of a series had to reach")
+    worse: int = Field(ge=0, description="series that got worse; the exit code is 1 if any did")
+    series: tuple[TrendSeries, ...]
+
+
+SCHEMAS: dict[str, type[BaseModel]] = {"history-list": RunList, "history-trends": TrendsDocument}
+"""The documents, by the names of their schema files."""
+
+
+def trends_document(trends: Trends) -> TrendsDocument:
     """The rules, the level that each series had to reach, and every series with its nights."""
-    return {
-        "schema": SCHEMA,
-        "test": "pre-whitened least squares (exact rank sum where tied), Tarone's correction",
-        "rules": asdict(trends.rules),
-        "level": trends.level,
-        "worse": len(trends.worse),
-        "series": [_trend(trend) for trend in trends.trends],
-    }
+    return TrendsDocument(
+        rules=TrendRules.model_validate(trends.rules),
+        level=trends.level,
+        worse=len(trends.worse),
+        series=tuple(_series(trend) for trend in trends.trends),
+    )
 
 
-def _trend(trend: Trend) -> dict[str, Any]:
+def _series(trend: Trend) -> TrendSeries:
     series = trend.series
-    return {
-        **series.key._asdict(),
-        "measure": series.measure,
-        "unit": series.unit,
-        "limit": series.limit,
-        "budget": series.limit,  # what "limit" was called before 0.2
-        "over": trend.over,
-        "usable": trend.usable,
-        "latest": trend.latest,
-        "median": trend.median,
-        "worst": trend.worst,
-        "median_before": trend.median_before,
-        "median_recent": trend.median_recent,
-        "recent": trend.recent,
-        "p": trend.p,
-        "change": trend.change.value,
-        "note": trend.note,
-        "nights": [
-            {
-                "run": night.run,
-                "started": night.started.isoformat(),
-                "value": night.value,
-                "over": night.over,
-                "aside": night.aside,
-            }
-            for night in series.nights
-        ],
-    }
+    return TrendSeries.model_validate(
+        {
+            **series.key._asdict(),
+            "measure": series.measure,
+            "unit": series.unit,
+            "limit": series.limit,
+            "budget": series.limit,
+            "over": trend.over,
+            "usable": trend.usable,
+            "latest": trend.latest,
+            "median": trend.median,
+            "worst": trend.worst,
+            "median_before": trend.median_before,
+            "median_recent": trend.median_recent,
+            "recent": trend.recent,
+            "p": trend.p,
+            "change": trend.change,
+            "note": trend.note,
+            "nights": [
+                TrendNight(
+                    run=night.run,
+                    started=night.started.isoformat(),
+                    value=night.value,
+                    over=night.over,
+                    aside=night.aside,
+                )
+                for night in series.nights
+            ],
+        }
+    )

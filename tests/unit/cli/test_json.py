@@ -13,6 +13,7 @@ from kubedrill.base.model import OutageLimit
 from kubedrill.cli.documents import SCHEMAS, plan_document
 from kubedrill.cli.main import run
 from kubedrill.drills import ALL, STANDARD
+from kubedrill.history.report import SCHEMAS as HISTORY_SCHEMAS
 from kubedrill.local.doctor import HostCheck
 from kubedrill.runner.dry_run import DrillPlan, DryRun
 
@@ -29,7 +30,7 @@ def validated(name: str, text: str) -> Any:
     return document
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", [*SCHEMAS, *HISTORY_SCHEMAS])
 def test_every_document_names_its_format(name: str) -> None:
     schema = json.loads((REFERENCE / f"{name}.schema.json").read_text(encoding="utf-8"))
     assert schema["properties"]["schema"]["const"] == 1

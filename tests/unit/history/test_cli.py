@@ -9,8 +9,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from nights import Planted, make_nights, seeded
+from referencing import Registry, Resource
 from rich.console import Console
 
 from kubedrill.base.model import VerdictKind
@@ -27,6 +29,18 @@ from kubedrill.runner.run import RunResult
 from kubedrill.verdict import judge
 
 RECORDS = Path(__file__).parents[2] / "records"
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+
+
+def validated(name: str, text: str) -> Any:
+    document = json.loads(text)
+    schema, verdict = (
+        json.loads((REFERENCE / f"{each}.schema.json").read_text(encoding="utf-8"))
+        for each in (name, "verdict")
+    )
+    registry = Resource.from_contents(verdict) @ Registry()
+    jsonschema.Draft202012Validator(schema, registry=registry).validate(document)
+    return document
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +71,11 @@ def test_add_list_export_and_import(
     assert "20261121T020000Z-7" in out
     assert "3+2" in out
     assert "1 of 1 runs" in out
+    assert kubedrill([*base, "list", "-o", "json"]) == 0
+    document = validated("history-list", capsys.readouterr().out)
+    assert document["total"] == 1
+    assert [run["run"] for run in document["runs"]] == ["20261121T020000Z-7"]
+    assert document["runs"][0]["drills"][0]["topology"] == "3+2"
     assert kubedrill([*base, "export", "all.jsonl"]) == 0
     assert kubedrill([*base, "import", "all.jsonl"]) == 0
     assert "1 runs read: 1 was there already" in capsys.readouterr().out
@@ -99,9 +118,13 @@ def test_trends_ends_with_1_where_something_got_worse(
     assert "set aside: 2026" in out
     assert "slow host: " in out
     assert kubedrill([*base, "trends", "--drill", "failover-vip", "--output", "json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert {series["drill"] for series in told["series"]} == {"failover-vip"}
-    assert told["rules"]["alarm_rate"] == 0.01
+    document = validated("history-trends", capsys.readouterr().out)
+    assert {series["drill"] for series in document["series"]} == {"failover-vip"}
+    assert document["rules"]["alarm_rate"] == 0.01
+    assert kubedrill([*base, "trends", "--output", "json"]) == 1
+    document = validated("history-trends", capsys.readouterr().out)
+    worse = [series for series in document["series"] if series["change"] == "worse"]
+    assert len(worse) == document["worse"] > 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from nights import (
     series_of_outages,
 )
 
-from kubedrill.history.report import trends_json
+from kubedrill.history.report import trends_document
 from kubedrill.history.trends import Change, Rules, Trend, Trends, find_trends
 
 QUIET = [1.0, 1.3, 0.9, 1.1, 1.2, 1.0, 1.4, 0.8, 1.1, 1.0]
@@ -307,7 +307,8 @@ def test_an_empty_history_has_no_trends() -> None:
 
 
 def test_programs_get_every_night_and_why_it_was_set_aside() -> None:
-    told = trends_json(find_trends(nights([*QUIET, 3.0], {10: SLOW})))
+    document = trends_document(find_trends(nights([*QUIET, 3.0], {10: SLOW})))
+    told = document.model_dump(mode="json")
     [series] = [series for series in told["series"] if series["measure"] == "outage api-*"]
     assert series["nights"][-1]["aside"] == "slow host: the control probe answered late"
     assert [night["value"] for night in series["nights"]] == [*QUIET, 3.0]
