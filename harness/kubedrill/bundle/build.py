@@ -87,7 +87,13 @@ class _Builder:
         if outdated:
             taken = choose_source(source, self._upstream, outdated, self._progress)
             with self._cache.locked(self._progress.message):
-                self._make(outdated, taken)
+                # Another builder may have made them while this one waited for the lock.
+                needed = {
+                    r: self._items(r, taken) for r in outdated if not self._is_built(r, taken)
+                }
+                self._make_parts([item for items in needed.values() for item in items])
+                for release, items in needed.items():
+                    self._assemble(release.kubernetes, taken, items)
         return [self._cache.bundles / r.bundle_name for r in releases]
 
     def build_items(self, name: str, items: list[Item]) -> Path:
@@ -98,13 +104,6 @@ class _Builder:
                     self._make_parts(items)
                     self._assemble(name, "modules", items)
         return folder
-
-    def _make(self, releases: list[Release], source: str) -> None:
-        # Another builder may have made them while this one waited for the lock.
-        needed = {r: self._items(r, source) for r in releases if not self._is_built(r, source)}
-        self._make_parts([item for items in needed.values() for item in items])
-        for release, items in needed.items():
-            self._assemble(release.kubernetes, source, items)
 
     def _make_parts(self, items: list[Item]) -> None:
         recipes = {recipe.key: recipe for recipe in order(items)}

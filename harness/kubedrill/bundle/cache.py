@@ -103,13 +103,10 @@ class Cache:
             lock.truncate(0)
             lock.write(f"process {os.getpid()}\n")
             lock.flush()
-            self._sweep()
+            for folder in (self.parts, self.bundles):
+                for leftover in folder.glob(f"{_TEMPORARY}*"):
+                    remove_tree(leftover)
             yield
-
-    def _sweep(self) -> None:
-        for folder in (self.parts, self.bundles):
-            for leftover in folder.glob(f"{_TEMPORARY}*"):
-                remove_tree(leftover)
 
 
 def _swap(new: Path, final: Path) -> None:

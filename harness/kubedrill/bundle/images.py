@@ -155,7 +155,10 @@ def image_recipe(
 
     def write_programs(layer: LayerWriter, context: BuildContext) -> None:
         if base is None:
-            _empty_base(layer)
+            layer.folder("tmp", 0o1777)
+            users = "root:x:0:0:root:/:/none\nnobody:x:65534:65534:nobody:/:/none\n"
+            layer.text("etc/passwd", users)
+            layer.text("etc/group", "root:x:0:\nnogroup:x:65534:\n")
         for path, (recipe, file) in sorted(programs.items()):
             layer.file(path, context.needs[recipe.name] / file, 0o755)
 
@@ -304,9 +307,3 @@ def _image(
         make,
         (*needs, *([base] if base else [])),
     )
-
-
-def _empty_base(layer: LayerWriter) -> None:
-    layer.folder("tmp", 0o1777)
-    layer.text("etc/passwd", "root:x:0:0:root:/:/none\nnobody:x:65534:65534:nobody:/:/none\n")
-    layer.text("etc/group", "root:x:0:\nnogroup:x:65534:\n")

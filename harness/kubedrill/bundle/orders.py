@@ -96,7 +96,9 @@ def orders_items() -> list[Item]:
             "kubedrill"
         )
     base = python_layer()
-    library = _wheels(base)
+    lock = (ORDERS_APP / "requirements.lock").read_text(encoding="utf-8")
+    # Compiled with the image's Python: a pod cannot keep what it compiles, and would at each start.
+    library = wheels("wheels-orders", lock, PYTHON, compiled=(base, "/app"))
     data = debian_layer("layer-data", DATA_PACKAGES, _DATA_OPTIONS)
     return [
         _program(NATS, "10020", f"github.com/nats-io/nats-server/v2@{NATS_SERVER}"),
@@ -183,16 +185,6 @@ def _orders_image(image: Image, packages: Recipe, base: Recipe) -> Recipe:
         }
 
     return files_image(image, app_inputs(ORDERS_APP), files, (packages,), base)
-
-
-def _wheels(base: Recipe) -> Recipe:
-    """The Python packages that Debian lacks, checked against apps/orders/requirements.lock.
-
-    They are compiled with the image's own Python: a pod could not keep what it compiles, and would
-    at each start.
-    """
-    lock = (ORDERS_APP / "requirements.lock").read_text(encoding="utf-8")
-    return wheels("wheels-orders", lock, PYTHON, compiled=(base, "/app"))
 
 
 def nats_server_program(cache: Cache | None = None, progress: BuildProgress | None = None) -> Path:

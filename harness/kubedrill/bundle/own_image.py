@@ -70,7 +70,11 @@ def own_items() -> list[Item]:
     """Return the one file of the bundle, with the recipe that makes it."""
     project = _project()
     image = own_image(project["version"])
-    recipe = _image(image, _layer(_wheels(project["dependencies"])))
+    # What kubedrill needs when it runs, as requirements.lock has it: no linters, no compilers.
+    roots = [name for name in project["dependencies"] if not name.startswith(BUILD_ONLY)]
+    lock = part_of_lock((ROOT / "requirements.lock").read_text(encoding="utf-8"), roots)
+    packages = wheels("wheels-kubedrill", lock, PYTHON, platforms_of(GLIBC))
+    recipe = _image(image, _layer(packages))
     path = f"images/{image.name}.tar"
     return [
         Item(
@@ -116,16 +120,6 @@ def _project() -> dict[str, Any]:
         "project"
     ]
     return project
-
-
-def _wheels(dependencies: list[str]) -> Recipe:
-    """The packages that kubedrill needs when it runs, as requirements.lock has them.
-
-    No linters, no compilers.
-    """
-    roots = [name for name in dependencies if not name.startswith(BUILD_ONLY)]
-    lock = part_of_lock((ROOT / "requirements.lock").read_text(encoding="utf-8"), roots)
-    return wheels("wheels-kubedrill", lock, PYTHON, platforms_of(GLIBC))
 
 
 def _layer(packages: Recipe) -> Recipe:

@@ -36,7 +36,7 @@ def pull(processes: Processes, reference: str, mirror: str, archive: Path) -> st
     try:
         processes.run(
             f"pulling {reference}",
-            [*_copy(mirror), _source(reference, mirror), f"oci:{folder}:image"],
+            [*_copy(reference, mirror), f"oci:{folder}:image"],
         )
     except BuildFailed as error:
         raise DownloadFailed(
@@ -58,7 +58,8 @@ def pull(processes: Processes, reference: str, mirror: str, archive: Path) -> st
     return str(manifest["digest"])
 
 
-def _copy(mirror: str) -> list[str]:
+def _copy(reference: str, mirror: str) -> list[str]:
+    base = mirror.split("://", 1)[-1].rstrip("/")
     plain = ["--src-tls-verify=false"] if mirror.startswith("http://") else []
     return [
         "skopeo",
@@ -68,12 +69,8 @@ def _copy(mirror: str) -> list[str]:
         "--override-os=linux",
         f"--override-arch={ARCH}",
         *plain,
+        f"docker://{base}/{reference}" if base else f"docker://{reference}",
     ]
-
-
-def _source(reference: str, mirror: str) -> str:
-    base = mirror.split("://", 1)[-1].rstrip("/")
-    return f"docker://{base}/{reference}" if base else f"docker://{reference}"
 
 
 def _require_arch(reference: str, manifest: dict[str, Any], blobs: dict[str, Path]) -> None:

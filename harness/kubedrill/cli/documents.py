@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.core.drill import Drill
     from kubedrill.local.doctor import HostCheck
-    from kubedrill.runner.dry_run import DrillPlan, DryRun
+    from kubedrill.runner.dry_run import DryRun
 
 
 class _Part(BaseModel):
@@ -159,17 +159,16 @@ def plan_document(dry_run: DryRun, cluster: Inventory) -> Plan:
         app=dry_run.app,
         problems=tuple(dry_run.problems),
         planned_app=dry_run.planned_app,
-        drills=tuple(_planned(plan) for plan in dry_run.plans),
-    )
-
-
-def _planned(plan: DrillPlan) -> PlannedDrill:
-    return PlannedDrill(
-        name=plan.drill.name,
-        title=plan.drill.title,
-        unavailable=plan.unavailable,
-        targets=plan.targets,
-        first=plan.first,
-        outage_limits=tuple(PlannedLimit.model_validate(limit) for limit in plan.limits),
-        steps=tuple(plan.steps),
+        drills=tuple(
+            PlannedDrill(
+                name=plan.drill.name,
+                title=plan.drill.title,
+                unavailable=plan.unavailable,
+                targets=plan.targets,
+                first=plan.first,
+                outage_limits=tuple(PlannedLimit.model_validate(limit) for limit in plan.limits),
+                steps=tuple(plan.steps),
+            )
+            for plan in dry_run.plans
+        ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -207,13 +207,10 @@ def prune(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     )
 
 
-@click.pass_context
-def _thin(context: click.Context, /, **options: Any) -> None:
-    context.forward(prune, **options)
-
-
 history.add_command(
-    click.Command("thin", params=prune.params, callback=_thin, hidden=True, deprecated=True)
+    click.Command(
+        "thin", params=prune.params, callback=prune.callback, hidden=True, deprecated=True
+    )
 )
 
 
@@ -282,19 +279,17 @@ def trends(  # noqa: PLR0913 - one for each option
         raise UsageError(
             f"no such drill in the history: {', '.join(unknown)}; drills there: {known}"
         )
-    chosen = [_only(run, drills) for run in runs] if drills else runs
-    result = find_trends(chosen, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
+    if drills:
+        runs = [
+            run.model_copy(update={"drills": tuple(d for d in run.drills if d.name in drills)})
+            for run in runs
+        ]
+    result = find_trends(runs, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
     if output == "json":
         click.echo(trends_document(result).text())
     else:
         print_trends(result, _console())
     context.exit(exit_code(result))
-
-
-def _only(run: RunDocument, drills: tuple[str, ...]) -> RunDocument:
-    return run.model_copy(
-        update={"drills": tuple(drill for drill in run.drills if drill.name in drills)}
-    )
 
 
 def _console() -> Console:

@@ -33,8 +33,6 @@ from kubedrill.runner.signals import stop_on_signals
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kubedrill.load.steps import Step
-
 
 @click.command()
 @inventory_option
@@ -100,7 +98,9 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
         _refuse(OrderService(api, settings))
         folder.mkdir(parents=True, exist_ok=True)
         watch = AutoscalerWatch(api, OrderService.namespace)
-        test = LoadTest(run, request, settings, folder, watch, _print_step)
+        test = LoadTest(
+            run, request, settings, folder, watch, lambda step: click.echo(table([step])[1])
+        )
         click.echo(table([])[0])
         test.execute()
     outcome = result(test, cluster.name)
@@ -125,10 +125,6 @@ def _refuse(service: OrderService) -> None:
         raise Unsafe(
             f"the order service is not complete: {status.problem}; repair it, then try again"
         )
-
-
-def _print_step(step: Step) -> None:
-    click.echo(table([step])[1])
 
 
 def _print_outcome(outcome: dict[str, Any]) -> None:

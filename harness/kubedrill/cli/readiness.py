@@ -106,10 +106,7 @@ def _table(severity: Severity, findings: tuple[Issue, ...]) -> Table:
 def _words(finding: Issue) -> Text:
     lines = [finding.actual]
     lines += [f"expected: {finding.expected}"] if finding.expected else []
-    lines += (
-        [f"to do: {finding.action}"]
-        if finding.action and finding.severity is not Severity.INFO
-        else []
-    )
-    lines += [finding.action] if finding.action and finding.severity is Severity.INFO else []
+    if finding.action:
+        label = "" if finding.severity is Severity.INFO else "to do: "
+        lines.append(f"{label}{finding.action}")
     return Text("\n".join(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -17,6 +18,7 @@ _SIGNS = {
     VerdictKind.INCONCLUSIVE: "❓",
     VerdictKind.ABORTED: "⛔",
 }
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # not allowed in XML 1.0
 _REASON = 300
 """Characters of a reason that a table's row has room for; the site has all of it."""
 
@@ -88,14 +90,7 @@ def junit(cycle: CycleState) -> str:
         if cell.verdict is not VerdictKind.PASS:
             kind = "failure" if cell.verdict is VerdictKind.FAIL else "error"
             verdict = cell.verdict.value if cell.verdict else "not begun"
-            reason = _printable(cell.reason)
+            reason = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cell.reason)
             ET.SubElement(case, kind, type=verdict, message=reason[:_REASON]).text = reason
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _printable(text: str) -> str:
-    """Without the control characters that XML 1.0 does not allow."""
-    return "".join(
-        char if char in "\t\n\r" or char >= " " else "\N{REPLACEMENT CHARACTER}" for char in text
-    )
