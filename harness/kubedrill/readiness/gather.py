@@ -26,10 +26,8 @@ from kubedrill.readiness.hosts import DEFAULT_BUNDLES, read_host
 from kubedrill.readiness.model import (
     Answer,
     ApiServer,
-    ApiUse,
     Backup,
     BundleFacts,
-    DeprecatedApi,
     HostFacts,
     Objects,
     Snapshot,
@@ -40,7 +38,7 @@ from kubedrill.readiness.target import Programs, bundle_name, read_bundle
 from kubedrill.readiness.trials import gate_settings, kubelet_settings, static_pod_settings, try_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from kubedrill.base.model import Node
     from kubedrill.cluster.hosts import Hosts
@@ -100,7 +98,7 @@ class _Gatherer:
 
     def snapshot(self) -> Snapshot:
         """Ask everything; the questions that need others' answers come last."""
-        lists = {name: self.pool.submit(self._objects, read) for name, read in _LISTS.items()}
+        lists = {name: self.pool.submit(self._ask, read) for name, read in _LISTS.items()}
         kubeadm = self.pool.submit(
             self._ask, lambda api: _config_map(api, "kubeadm-config", "ClusterConfiguration")
         )
@@ -112,13 +110,18 @@ class _Gatherer:
         )
         hosts = self._each(self.inventory.nodes, self._host)
         etcd = self._each(self.inventory.control_planes, lambda name: read_etcd(self.hosts, name))
-        kubelets = self._each(
-            self.inventory.nodes, lambda name: self._with_api(lambda api: _configz(api, name))
+        kubelets: dict[str, Answer[dict[str, Any]]] = self._each(
+            self.inventory.nodes,
+            lambda name: self._with_api(
+                lambda api: api.get_json(f"/api/v1/nodes/{name}/proxy/configz")["kubeletconfig"]
+            ),
         )
         source = str(self.inventory.vars.get("cluster_bundles_source") or "")
         bundle = self.pool.submit(asked, lambda: read_bundle(source, self.target))
         objects: dict[str, Objects] = {name: future.result() for name, future in lists.items()}
         servers = self._servers(objects["pods"])
+        known = [answer.get() for answer in servers.values() if answer.known]
+        deprecated = {item for server in known for item in server.deprecated}
         trials, missing = self._trials(
             bundle=bundle.result(),
             pods=objects["pods"],
@@ -135,7 +138,7 @@ class _Gatherer:
             machines=self.inventory.nodes,
             **objects,
             api_servers=servers,
-            uses=self._ask(lambda api: _uses(api, servers)),
+            uses=self._ask(lambda api: read_uses(api, deprecated)),
             hosts=hosts,
             etcd=etcd,
             kubelets=kubelets,
@@ -153,9 +156,6 @@ class _Gatherer:
 
     def _ask(self, question: Callable[[ReadOnlyApi], T]) -> Answer[T]:
         return asked(lambda: self._with_api(question))
-
-    def _objects(self, read: Callable[[ReadOnlyApi], Any]) -> Objects:
-        return self._ask(lambda api: tuple(read(api)))
 
     def _each(self, nodes: tuple[Node, ...], question: Callable[[str], T]) -> dict[str, Answer[T]]:
         futures = {
@@ -203,38 +203,27 @@ class _Gatherer:
         settings: list[Setting] = [
             *static_pod_settings(pods.get(), kubeadm.get()),
             *gate_settings("kube-proxy", "its ConfigMap", proxy.get().get("featureGates") or {}),
-            *_of_kubelets(hosts, kubelets),
         ]
+        for name, host in hosts.items():
+            args = host.get().kubelet_args if host.known else ()
+            configz = kubelets[name].get() if kubelets[name].known else {}
+            settings += kubelet_settings(name, args, configz)
         with Programs(Path(bundle.get().path)) as programs:
             trials, missing = try_all(programs, settings)
         return Answer(trials), missing
 
 
-_LISTS: dict[str, Callable[[ReadOnlyApi], Any]] = {
-    "nodes": lambda api: api.nodes(),
-    "pods": lambda api: api.pods(),
-    "budgets": lambda api: api.policy.list_pod_disruption_budget_for_all_namespaces().items,
-    "volumes": lambda api: api.core.list_persistent_volume().items,
-    "claims": lambda api: api.core.list_persistent_volume_claim_for_all_namespaces().items,
-    "workloads": lambda api: [
+_LISTS: dict[str, Callable[[ReadOnlyApi], tuple[Any, ...]]] = {
+    "nodes": lambda api: tuple(api.nodes()),
+    "pods": lambda api: tuple(api.pods()),
+    "budgets": lambda api: tuple(api.policy.list_pod_disruption_budget_for_all_namespaces().items),
+    "volumes": lambda api: tuple(api.core.list_persistent_volume().items),
+    "claims": lambda api: tuple(api.core.list_persistent_volume_claim_for_all_namespaces().items),
+    "workloads": lambda api: (
         *api.apps.list_deployment_for_all_namespaces().items,
         *api.apps.list_stateful_set_for_all_namespaces().items,
-    ],
+    ),
 }
-
-
-def _of_kubelets(
-    hosts: Mapping[str, Answer[HostFacts]], kubelets: Mapping[str, Answer[dict[str, Any]]]
-) -> Iterator[Setting]:
-    for name, host in hosts.items():
-        configz = kubelets[name]
-        args = host.get().kubelet_args if host.known else ()
-        yield from kubelet_settings(name, args, configz.get() if configz.known else {})
-
-
-def _configz(api: ReadOnlyApi, node: str) -> dict[str, Any]:
-    config: dict[str, Any] = api.get_json(f"/api/v1/nodes/{node}/proxy/configz")["kubeletconfig"]
-    return config
 
 
 def _config_map(api: ReadOnlyApi, name: str, key: str) -> dict[str, Any]:
@@ -246,13 +235,6 @@ def _config_map(api: ReadOnlyApi, name: str, key: str) -> dict[str, Any]:
             f"cluster?"
         )
     return document
-
-
-def _uses(api: ReadOnlyApi, servers: Mapping[str, Answer[ApiServer]]) -> tuple[ApiUse, ...]:
-    flagged: set[DeprecatedApi] = set()
-    for answer in servers.values():
-        flagged.update(answer.get().deprecated if answer.known else ())
-    return read_uses(api, flagged)
 
 
 def server_address(pods: tuple[Any, ...], node: Node) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from kubedrill.readiness.model import Severity
 
 if TYPE_CHECKING:
-    from kubedrill.readiness.model import Issue, Readiness
+    from kubedrill.readiness.model import Readiness
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -81,7 +81,17 @@ def to_json(readiness: Readiness) -> str:
             "verdict": readiness.verdict,
             "exit_code": readiness.exit_code,
             "counts": counts,
-            "findings": [_finding(issue) for issue in readiness.findings],
+            "findings": [
+                {
+                    "rule": issue.rule,
+                    "severity": issue.severity.value,
+                    "subject": issue.subject,
+                    "found": issue.actual,
+                    "expected": issue.expected,
+                    "action": issue.action,
+                }
+                for issue in readiness.findings
+            ],
             "rules": [
                 {
                     "name": name,
@@ -93,14 +103,3 @@ def to_json(readiness: Readiness) -> str:
         }
     )
     return document.model_dump_json(indent=2, by_alias=True)
-
-
-def _finding(issue: Issue) -> Finding:
-    return Finding(
-        rule=issue.rule,
-        severity=issue.severity.value,
-        subject=issue.subject,
-        found=issue.actual,
-        expected=issue.expected,
-        action=issue.action,
-    )

@@ -14,7 +14,7 @@ from kubedrill.record import read_record, read_run
 from kubedrill.report.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from kubedrill.base.model import DrillVerdict, Record
@@ -108,6 +108,7 @@ def compare(
             for name in plan.drills
             if name not in present | missed.keys() | missing.keys()
         }
+    names = [record.header.drill for record, _ in judged]
     return Run(
         run_dir.name,
         tuple(record for record, _ in judged),
@@ -116,7 +117,8 @@ def compare(
         missing,
         stopped,
         plan,
-        dict(_seals(run_dir, judged, earlier)),
+        # the digests of the first report stay
+        {n: earlier.seals.get(n, "") if earlier.exists else digest(run_dir, n) for n in names},
     )
 
 
@@ -141,15 +143,6 @@ def _why_missing(verdict: str | None, *, interrupted: bool) -> str:
     if interrupted:
         return "it was asked for, and the run was interrupted before it"
     return "it was asked for, and has no record: it was never begun, or the record is lost"
-
-
-def _seals(
-    run_dir: Path, judged: Sequence[tuple[Record, DrillVerdict]], earlier: Earlier
-) -> Iterator[tuple[str, str]]:
-    """The digest of each record: that of the first report, which stays."""
-    for record, _ in judged:
-        name = record.header.drill
-        yield name, earlier.seals.get(name, "") if earlier.exists else digest(run_dir, name)
 
 
 def _against_seal(

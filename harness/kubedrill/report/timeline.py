@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kubedrill.base.model import NS, Event, ProbeSpec, Record, Span
+from kubedrill.base.model import NS, ProbeSpec, Record, Span
 from kubedrill.record.columns import Columns
 from kubedrill.record.samples import Samples
 from kubedrill.report.run import began, ended
@@ -56,7 +56,10 @@ def timeline(record: Record, links: Mapping[Span, str] | None = None) -> dict[st
             _probe(s, by_probe.get(s.name) or Columns(s.name), start, end, most) for s in probes
         ],
         "lanes": _lanes(record, start, end, links or {}),
-        "events": [_event(event, start) for event in record.events],
+        "events": [
+            [_ms(event.at - start), event.lane, event.subject, event.name, _pairs(event.data)]
+            for event in record.events
+        ],
         "events_title": TITLES["event"],
     }
 
@@ -150,7 +153,7 @@ def _lane(  # noqa: PLR0913, PLR0917 - called in one place
     for span in sorted(spans, key=lambda s: (s.start, -(s.end or end))):
         last = end if span.end is None else span.end
         label = span.subject if single else span.name
-        detail = span.name if single else ", ".join(f"{k}: {v}" for k, v in span.data.items())
+        detail = span.name if single else _pairs(span.data)
         entry = [
             _ms(span.start - start),
             _ms(last - start),
@@ -170,9 +173,8 @@ def _lane(  # noqa: PLR0913, PLR0917 - called in one place
     }
 
 
-def _event(event: Event, start: int) -> list[Any]:
-    detail = ", ".join(f"{key}: {value}" for key, value in event.data.items())
-    return [_ms(event.at - start), event.lane, event.subject, event.name, detail]
+def _pairs(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in data.items())
 
 
 def _ms(nanoseconds: int) -> float:

@@ -23,7 +23,12 @@ def accepted(snapshot: Snapshot) -> Iterator[Issue]:
         if not trial.accepted:
             yield _refused(snapshot, trial)
         elif trial.output and trial.component != "kubelet":
-            yield _outdated(trial)
+            yield warning(
+                f"{trial.component} on {', '.join(trial.nodes)}",
+                f"{trial.flag}: {trial.output}",
+                "nothing that a later release removes",
+                "take it out in time",
+            )
     kubelet = sorted(
         {
             t.flag
@@ -56,16 +61,6 @@ def _refused(snapshot: Snapshot, trial: Trial) -> Issue:
     if trial.component == "kubelet":
         why = "nothing: kubeadm upgrade takes it out of the kubelet's flags"
     return warning(subject, actual, "flags and gates that the target knows", why)
-
-
-def _outdated(trial: Trial) -> Issue:
-    subject = f"{trial.component} on {', '.join(trial.nodes)}"
-    return warning(
-        subject,
-        f"{trial.flag}: {trial.output}",
-        "nothing that a later release removes",
-        "take it out in time",
-    )
 
 
 def tried(snapshot: Snapshot) -> Iterator[Issue]:
