@@ -113,7 +113,12 @@ class RecordBuilder:
             raise self._elsewhere(1, "found an empty file", 'the first line to be ["header", …]')
         for probe, columns in self._samples.items():
             columns.sort()
-            self._refuse_twice(probe, columns)
+            if (seq := columns.numbered_twice()) is not None:
+                raise UsageError(
+                    f"{self._path}: found sample {seq} of probe {probe} "
+                    f"{columns.seq.count(seq)} times, expected each once; two records were put "
+                    "into one file. Use the file as the run wrote it."
+                )
         at, ended, reason = self._end or (None, "", "")
         return Record(
             header=self._header,
@@ -127,16 +132,6 @@ class RecordBuilder:
             ended_at=at,
             reason=reason,
         )
-
-    def _refuse_twice(self, probe: str, columns: Columns) -> None:
-        seq = columns.numbered_twice()
-        if seq is not None:
-            times = columns.seq.count(seq)
-            raise UsageError(
-                f"{self._path}: found sample {seq} of probe {probe} {times} times, expected each "
-                f"once; "
-                "two records were put into one file. Use the file as the run wrote it."
-            )
 
     def _take_header(self, data: dict[str, Any]) -> None:
         if self._header is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, CheckId, Finding, ProbeSpec, VerdictKind
+from kubedrill.base.model import NS, CheckId, ProbeSpec
 from kubedrill.verdict.probe_faults import find_dishonest
 from kubedrill.verdict.view import TOUCHING
 from kubedrill.verdict.wording import count
@@ -26,13 +26,8 @@ AFTER_END_S = (
 )
 
 
-def find_missing(view: View) -> Iterator[Finding]:
-    """Everything that keeps the record from proving anything, as INCONCLUSIVE findings."""
-    for text in _texts(view):
-        yield Finding(VerdictKind.INCONCLUSIVE, text)
-
-
-def _texts(view: View) -> Iterator[str]:
+def find_missing(view: View) -> Iterator[str]:
+    """Everything that keeps the record from proving anything."""
     if not view.cluster_probes:
         yield "the record has no probe of the cluster"
     if not view.record.checks:

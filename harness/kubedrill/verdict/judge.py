@@ -37,12 +37,11 @@ def judge(record: Record) -> DrillVerdict:
         *_ending(record),
         *_checks(record),
         *find_skew(record),
-        *find_missing(view),
+        *(Finding(VerdictKind.INCONCLUSIVE, text) for text in find_missing(view)),
         *broken,
     ]
-    if any(
-        f.verdict is VerdictKind.ABORTED for f in findings
-    ):  # of a drill that was stopped, much is missing
+    # much is missing from a drill that was stopped
+    if any(f.verdict is VerdictKind.ABORTED for f in findings):
         findings = [f for f in findings if f.verdict is not VerdictKind.INCONCLUSIVE]
     outages = sorted(
         (j.outage for items in judged.values() for j in items),

@@ -47,7 +47,13 @@ class View:
         }
         self.left_over = len(record.samples) - sum(map(len, self.samples.values()))
         self.last_sample = samples.last_done
-        self.last_time = max(self.last_sample, _last_time(record))
+        self.last_time = max(
+            self.last_sample,
+            record.header.started_mono,
+            record.ended_at or 0,
+            *(max(span.start, span.end or 0) for span in record.spans),
+            *(event.at for event in record.events),
+        )
         self.first_time = min(
             (columns.fired[0] for columns in self.samples.values()), default=self.last_time
         )
@@ -198,9 +204,3 @@ class View:
     def limit_of(self, spec: ProbeSpec) -> OutageLimit | None:
         """The limit that a probe is judged by: the first whose glob matches its name."""
         return next((b for b in self.record.limits if fnmatchcase(spec.name, b.probes)), None)
-
-
-def _last_time(record: Record) -> int:
-    times = [record.header.started_mono, record.ended_at or 0]
-    times += [max(s.start, s.end or 0) for s in record.spans] + [e.at for e in record.events]
-    return max(times)

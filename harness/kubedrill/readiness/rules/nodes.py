@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubedrill.cluster.objects import condition_is_true, condition_text
 from kubedrill.readiness.model import Version
@@ -72,21 +72,13 @@ def ready(snapshot: Snapshot) -> Iterator[Issue]:
                 f"kubectl uncordon {node.metadata.name}, unless that is meant",
             )
         for pressure in ("DiskPressure", "MemoryPressure", "PIDPressure"):
-            yield from _pressure(subject, node, pressure)
-
-
-def _pressure(subject: str, node: Any, name: str) -> Iterator[Issue]:
-    status = [c.status for c in node.status.conditions or [] if c.type == name]
-    if status == ["True"]:
-        text = condition_text(node, name)
-        yield blocker(
-            subject,
-            text,
-            f"{name}=False",
-            "make room: it takes no pods, and the kubelet deletes images",
-        )
-    elif status != ["False"]:
-        yield unknown(subject, condition_text(node, name), f"{name}=False", "look at its kubelet")
+            text, expected = condition_text(node, pressure), f"{pressure}=False"
+            status = [c.status for c in node.status.conditions or [] if c.type == pressure]
+            if status == ["True"]:
+                action = "make room: it takes no pods, and the kubelet deletes images"
+                yield blocker(subject, text, expected, action)
+            elif status != ["False"]:
+                yield unknown(subject, text, expected, "look at its kubelet")
 
 
 def room(snapshot: Snapshot) -> Iterator[Issue]:
