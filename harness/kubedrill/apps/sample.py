@@ -50,7 +50,11 @@ class SampleApp:
         if terminating(self._api, self.namespace):
             self._api.wait_namespace_gone(self.namespace)
         self._api.apply(objects[:1])
-        self._ensure_secret()
+        try:
+            self._api.core.create_namespaced_secret(self.namespace, manifests.new_secret())
+        except ApiException as error:
+            if error.status != 409:  # a running application keeps its token
+                raise
         self._api.apply(objects[1:])
         self.wait_ready()
         pods = self._pods()
@@ -165,14 +169,6 @@ class SampleApp:
                 f"{reason}. The nodes take images from the release bundle: run site.yml again."
             )
         return problem
-
-    def _ensure_secret(self) -> None:
-        """Create the Secret once: a running application keeps its token."""
-        try:
-            self._api.core.create_namespaced_secret(self.namespace, manifests.new_secret())
-        except ApiException as error:
-            if error.status != 409:
-                raise
 
     def _offer(self, token: str) -> int:
         connection = http.client.HTTPConnection(

@@ -64,19 +64,15 @@ def decode(data: bytes) -> dict[int, str | int]:
         elif kind == LENGTH:
             length, at = _read_varint(data, at)
             raw, at = _take(data, at, length)
-            fields[number] = _text(raw)
+            try:
+                fields[number] = raw.decode()
+            except UnicodeDecodeError as error:
+                raise WireError(f"a string field is not UTF-8: {error}") from error
         elif kind in (FIXED32, FIXED64):
             _, at = _take(data, at, 4 if kind == FIXED32 else 8)
         else:
             raise WireError(f"wire type {kind} is none of 0, 1, 2, 5")
     return fields
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise WireError(f"a string field is not UTF-8: {error}") from error
 
 
 def _take(data: bytes, at: int, count: int) -> tuple[bytes, int]:

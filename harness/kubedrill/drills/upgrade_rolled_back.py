@@ -120,7 +120,10 @@ class UpgradeRolledBack(Drill):
 
         DNS for the pods that the upgrade's drains had moved.
         """
-        dns = _moved_dns(ctx, ctx.target)
+        planes = [node.name for node in ctx.cluster.inventory.control_planes]
+        drained = planes[: planes.index(ctx.target)]
+        pods = ctx.cluster.api.pods
+        dns = sum(len(pods("kube-system", "k8s-app=kube-dns", name)) for name in drained)
         back = (
             f"{dns} CoreDNS pod(s) that the drains moved are ended, and started where they were: "
             f"{START_S:g} s"
@@ -305,15 +308,6 @@ def _api_away(ctx: DrillContext, node: str) -> Prediction:
         *parts[1].because,
     )
     return Prediction(steps + START_S + sum(part.seconds for part in parts), because)
-
-
-def _moved_dns(ctx: DrillContext, target: str) -> int:
-    """CoreDNS pods on the control planes that are drained before the target's turn."""
-    names = [node.name for node in ctx.cluster.inventory.control_planes]
-    drained = names[: names.index(target)]
-    return sum(
-        len(ctx.cluster.api.pods("kube-system", "k8s-app=kube-dns", name)) for name in drained
-    )
 
 
 def _explain_missing_older_bundle(ctx: DrillContext, version: str) -> str | None:

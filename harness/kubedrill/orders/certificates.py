@@ -85,8 +85,16 @@ class Certificates:
             "spec": spec,
         }
         self._csr.create_certificate_signing_request({**body, "metadata": {"name": name}})
+        approved = {
+            "type": "Approved",
+            "status": "True",
+            "reason": "KubedrillApp",
+            "message": "kubedrill app",
+        }
         try:
-            self._approve(name)
+            self._csr.patch_certificate_signing_request_approval(
+                name, {"status": {"conditions": [approved]}}
+            )
             self._sign(name, [*NAMES, *addresses])
             signed = self._csr.read_certificate_signing_request(name).status.certificate
         finally:
@@ -105,16 +113,6 @@ class Certificates:
         """Return the certificate that the ingress should serve now; "" where there is none."""
         secret = self._secret(SERVING)
         return _text(secret["tls.crt"]) if secret else ""
-
-    def _approve(self, name: str) -> None:
-        condition = {
-            "type": "Approved",
-            "status": "True",
-            "reason": "KubedrillApp",
-            "message": "kubedrill app",
-        }
-        body = {"status": {"conditions": [condition]}}
-        self._csr.patch_certificate_signing_request_approval(name, body)
 
     def _sign(self, name: str, allowed: list[str]) -> None:
         """As the signer: sign what the API server has, and only if it is approved and ours."""

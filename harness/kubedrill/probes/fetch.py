@@ -197,7 +197,10 @@ class Fetcher:
             self._written = best
         for probe, seq, due, fired, done, outcome, server in samples:
             if probe not in self._base:
-                self._base[probe] = -self._first(probe, seq, due + offset)
+                interval = self._intervals.get(probe, 0)
+                # the first tick that was due after our begin is number 0
+                passed = (due + offset - self._since) // interval if interval else seq
+                self._base[probe] = -max(0, seq - passed)
             number = self._base[probe] + seq
             self._highest[probe] = max(self._highest[probe], number)
             if number >= 0 and (self.until is None or due + offset <= self.until):
@@ -206,11 +209,6 @@ class Fetcher:
                         probe, number, due + offset, fired + offset, done + offset, outcome, server
                     )
                 )
-
-    def _first(self, probe: str, seq: int, due: int) -> int:
-        """The number of the first tick that was due after our begin."""
-        interval = self._intervals.get(probe, 0)
-        return max(0, seq - (due - self._since) // interval) if interval else 0
 
     def _run(self) -> None:
         try:
