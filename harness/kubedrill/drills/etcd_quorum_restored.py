@@ -116,7 +116,6 @@ def _write(ledger: Ledger) -> None:
 
 
 def _until_it_serves(ctx: DrillContext, ledger: Ledger) -> None:
-    """Wait until etcd is whole and the API takes a write."""
     api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
     with ctx.step("etcd", "restored: until every member is healthy"):
         find_obstacle = lambda: "; ".join(etcd.problems(api.etcd_members())) or None  # noqa: E731

@@ -222,7 +222,6 @@ def _check_programs(ctx: DrillContext, older: str) -> None:
 def _report(
     ctx: DrillContext, ledger: Ledger, moments: Moments, begun: float, healthy_s: float
 ) -> None:
-    """Recovery point, recovery time, and that nothing else is lost."""
     lost = set(ledger.lost())
     acked = ledger.acknowledged
     early = {number for number, at in acked.items() if at < moments.saving}
@@ -238,20 +237,18 @@ def _report(
             "the moments of the snapshot and of the restore",
         )
         return
-    _check_present(
-        ctx,
-        "writes-before-snapshot-present",
-        "what was written before the snapshot is there",
-        early,
-        lost,
-    )
-    _check_present(
-        ctx,
-        "writes-after-rollback-present",
-        "what was written after the rollback is there",
-        set(late),
-        lost,
-    )
+    for id_, when, numbers in (
+        ("writes-before-snapshot-present", "before the snapshot", early),
+        ("writes-after-rollback-present", "after the rollback", set(late)),
+    ):
+        present = numbers - lost
+        ctx.check(
+            id_,
+            f"what was written {when} is there",
+            present == numbers if numbers else None,  # none of them proves nothing
+            f"{len(present)} of {len(numbers)} are there",
+            "all of them, 1 or more",
+        )
     gone = len(between & lost)
     point = (
         f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes "
@@ -281,15 +278,6 @@ def _report(
         time_s,
         "timeouts.upgrade at most, from the rollback's start",
     )
-
-
-def _check_present(
-    ctx: DrillContext, id_: str, name: str, numbers: set[int], lost: set[int]
-) -> None:
-    """Add the finding that acknowledged writes are there; none of them proves nothing."""
-    gone = numbers & lost
-    actual = f"{len(numbers) - len(gone)} of {len(numbers)} are there"
-    ctx.check(id_, name, not gone if numbers else None, actual, "all of them, 1 or more")
 
 
 def _api_away(ctx: DrillContext, node: str) -> Prediction:

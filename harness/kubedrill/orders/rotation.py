@@ -190,7 +190,6 @@ class Rotation:
         self._service.wait_for(f"{name} to be complete with new pods", missing)
 
     def _queue_clients(self, user: str) -> str | None:
-        """Say which clients are connected to the queue as that user."""
         clients = []
         for pod in self._ready("queue"):
             output = self._api.pod_get(

@@ -158,7 +158,6 @@ class Traffic:
         return read_ledger(self._path)
 
     def _all(self) -> Counter[str]:
-        """Count every order of this run, page by page."""
         stored: Counter[str] = Counter()
         for references, _ in self._pages():
             stored.update(key for key in references if key.startswith(f"{self._plan.run}-"))
