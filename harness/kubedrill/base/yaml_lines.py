@@ -148,11 +148,6 @@ def _syntax(error: yaml.YAMLError) -> str:
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:
-    """Count the values that a node stands for.
-
-    Raises:
-        YAMLError: it refers to itself, or there are too many.
-    """
     if id(node) in known:
         if not known[id(node)]:
             raise _constructor_error("an alias refers to what it stands in; write it out", node)

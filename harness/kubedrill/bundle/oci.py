@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 import zstandard
 
+from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.releases import ARCH
 
 if TYPE_CHECKING:
@@ -142,12 +143,15 @@ def write_image(archive: Path, reference: str, layers: Sequence[Path], config: C
             "architecture": ARCH,
             "os": "linux",
             "config": config.as_json(),
-            "rootfs": {"type": "layers", "diff_ids": [_digest(layer) for layer in layers]},
+            "rootfs": {
+                "type": "layers",
+                "diff_ids": [f"sha256:{sha256_of(layer)}" for layer in layers],
+            },
         }
     )
     with tempfile.TemporaryDirectory(dir=archive.parent, prefix="layers-") as folder:
         packed = [_packed(layer, Path(folder, str(number))) for number, layer in enumerate(layers)]
-        digests = [_digest(layer) for layer in packed]
+        digests = [f"sha256:{sha256_of(layer)}" for layer in packed]
         manifest = _json(
             {
                 "schemaVersion": 2,
@@ -203,11 +207,6 @@ def _described(content: bytes, media_type: str) -> dict[str, Any]:
         "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
         "size": len(content),
     }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _packed(layer: Path, packed: Path) -> Path:

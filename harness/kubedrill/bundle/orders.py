@@ -29,8 +29,6 @@ from kubedrill.bundle.modules_source import image_item
 from kubedrill.bundle.oci import PATH, Config
 from kubedrill.bundle.progress import BuildProgress, Silent
 from kubedrill.bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER
-from kubedrill.bundle.scheduler import make_parts, missing_parts, part_folder
-from kubedrill.bundle.toolchain import require_build_host
 from kubedrill.bundle.wheels import LIBRARY, wheels
 
 if TYPE_CHECKING:
@@ -185,33 +183,3 @@ def _orders_image(image: Image, packages: Recipe, base: Recipe) -> Recipe:
         }
 
     return files_image(image, app_inputs(ORDERS_APP), files, (packages,), base)
-
-
-def nats_server_program(cache: Cache | None = None, progress: BuildProgress | None = None) -> Path:
-    """Return the queue's server, built where the cache lacks it (20 s on 2 cores).
-
-    Tests run the one that images hold.
-
-    Raises:
-        BundleError: see its subclasses.
-    """
-    return _built(NATS, cache or Cache(), progress or Silent())
-
-
-def ingress_program(cache: Cache | None = None, progress: BuildProgress | None = None) -> Path:
-    """Return the ingress controller, built where the cache lacks it (2 minutes on 2 cores).
-
-    Raises:
-        BundleError: see its subclasses.
-    """
-    return _built(INGRESS, cache or Cache(), progress or Silent())
-
-
-def _built(product: Product, cache: Cache, progress: BuildProgress) -> Path:
-    recipe = go_recipe(product)
-    if missing_parts(cache, [recipe]):
-        with cache.locked(progress.message):
-            missing = missing_parts(cache, [recipe])
-            require_build_host(cache.root, compiles=bool(missing), debian=False)
-            make_parts(missing, cache, progress)
-    return part_folder(cache, recipe) / product.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.bundle.errors import BuildFailed, DownloadFailed
@@ -51,10 +52,7 @@ def pull(processes: Processes, reference: str, mirror: str, archive: Path) -> st
     _require_arch(reference, manifest, blobs)
     plain = {name: manifest[name] for name in ("mediaType", "digest", "size")}
     write_archive(archive, reference, plain, [], blobs)
-    for path in [*blobs.values(), folder / "index.json", folder / "oci-layout"]:
-        path.unlink()
-    for path in [folder / "blobs" / "sha256", folder / "blobs", folder]:
-        path.rmdir()
+    shutil.rmtree(folder)
     return str(manifest["digest"])
 
 

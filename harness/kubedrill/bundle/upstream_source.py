@@ -217,10 +217,7 @@ def _image(name: str, reference: str, upstream: Upstream) -> Item:
 
 
 def _download(name: str, version: str, url: str, sums_url: str, unpacked: Sequence[str]) -> Recipe:
-    """Return the recipe of one published file.
-
-    With ``unpacked``, of these files of the published archive.
-    """
+    """Return the recipe of a published file or, with ``unpacked``, of these files in an archive."""
     file = url.rsplit("/", 1)[1]
 
     def make(context: BuildContext) -> None:

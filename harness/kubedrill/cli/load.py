@@ -112,12 +112,7 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _refuse(service: OrderService) -> None:
-    """Load on what is not there or not whole measures nothing.
-
-    Raises:
-        UsageError: the order service is not deployed.
-        Unsafe: it is not complete.
-    """
+    """Load on what is not there or not whole measures nothing."""
     status = service.status()
     if status is None:
         raise UsageError("the order service is not deployed: kubedrill app deploy")
