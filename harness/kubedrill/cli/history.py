@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -305,12 +306,8 @@ def _table(runs: list[RunDocument]) -> Table:
     for run in runs:
         first = run.drills[0] if run.drills else None
         versions = dict.fromkeys(_versions(drill) for drill in run.drills)
-        counts: dict[str, int] = {}
-        for kind in [
-            *(drill.verdict.value for drill in run.drills),
-            *("not run" for _ in run.not_run),
-        ]:
-            counts[kind] = counts.get(kind, 0) + 1
+        verdicts = [drill.verdict.value for drill in run.drills]
+        counts = Counter([*verdicts, *["not run"] * len(run.not_run)])
         table.add_row(
             escape(printable(run.run)),
             run.started[:16].replace("T", " "),
