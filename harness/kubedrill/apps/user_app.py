@@ -62,7 +62,7 @@ class UserApp:
             "it, or set "
             "app.deployed: true to drill what is there"
             for obj in self._objects()
-            if obj["kind"] != "Namespace" and self._belongs_to_another(obj)
+            if obj["kind"] != "Namespace" and self._is_ours(obj) is False
         ]
 
     def deploy(self) -> None:
@@ -208,20 +208,17 @@ class UserApp:
     def _apply(self) -> None:
         """Apply in order. A namespace that was there before is its owner's, and left as it is."""
         namespace = self._namespace()
-        first = [] if self._belongs_to_another(namespace) else [namespace]
+        first = [] if self._is_ours(namespace) is False else [namespace]
         for obj in (*first, *self._objects()):
             try:
                 self._api.apply([obj])
             except ApiException as error:
                 raise StepFailed(f"{label(obj)} was refused: {refusal(error)}") from error
 
-    def _belongs_to_another(self, obj: dict[str, Any]) -> bool:
+    def _is_ours(self, obj: dict[str, Any]) -> bool | None:
+        """Whether kubedrill applied what stands in the cluster; None where nothing does."""
         live = self._api.read(obj)
-        return live is not None and APPLIED_LABEL not in (live["metadata"].get("labels") or {})
-
-    def _is_ours(self, obj: dict[str, Any]) -> bool:
-        live = self._api.read(obj)
-        return live is not None and APPLIED_LABEL in (live["metadata"].get("labels") or {})
+        return None if live is None else APPLIED_LABEL in (live["metadata"].get("labels") or {})
 
     def _live_objects(self) -> list[dict[str, Any]]:
         """The workloads and Services that its owner has in the namespace, as plain objects."""

@@ -99,6 +99,17 @@ class OrderRotation(Drill):
     def run(self, ctx: DrillContext) -> None:
         """Send, rotate, read back, judge."""
         plans = self._plans(ctx)
+        rotation = Rotation(
+            ctx.cluster.api,
+            ctx.cluster.settings,
+            lambda line: ctx.event("orders", self.what, "rotation", step=line),
+        )
+        rotate = {
+            "config": self._greeting,
+            "certificate": self._certificate,
+            "passwords": self._logins,
+            "version": self._version,
+        }[self.what]
         with ExitStack() as stack:
             flows = {
                 way: stack.enter_context(Traffic(plan, path, ctx.cluster.settings.timeouts))
@@ -114,7 +125,7 @@ class OrderRotation(Drill):
             ):
                 sustain_traffic(BEFORE_S, check_all)
                 with ctx.step(ctx.target, f"rotate {self.what}", lane="fault"):
-                    self._rotate(ctx)
+                    rotate(ctx, rotation)
                 sustain_traffic(AFTER_S, check_all)
                 for flow in flows.values():
                     flow.stop()
@@ -151,19 +162,6 @@ class OrderRotation(Drill):
             )
             plans[way] = plan, ctx.writer.path.with_suffix(f".{mark}.ledger")
         return plans
-
-    def _rotate(self, ctx: DrillContext) -> None:
-        rotation = Rotation(
-            ctx.cluster.api,
-            ctx.cluster.settings,
-            lambda line: ctx.event("orders", self.what, "rotation", step=line),
-        )
-        {
-            "config": self._greeting,
-            "certificate": self._certificate,
-            "passwords": self._logins,
-            "version": self._version,
-        }[self.what](ctx, rotation)
 
     def _greeting(self, ctx: DrillContext, rotation: Rotation) -> None:
         former, what = rotation.live_greeting(), "the greeting of before"

@@ -19,7 +19,7 @@ from kubernetes.client import ApiException, CertificatesV1Api
 from kubedrill.apps.diagnosis import refusal
 from kubedrill.base.errors import StepFailed
 from kubedrill.orders import pki
-from kubedrill.orders.manifests import HOST, NAMESPACE
+from kubedrill.orders.manifests import HOST, NAMESPACE, build_data_object
 
 if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
@@ -48,7 +48,7 @@ class Certificates:
         if self._secret(AUTHORITY) is None:
             authority = pki.new_authority(f"kubedrill order service in {self._api.inventory.name}")
             self._put(AUTHORITY, authority)
-        self._apply("ConfigMap", AUTHORITY, {"ca.crt": self.authority()})
+        self._api.apply([build_data_object("ConfigMap", AUTHORITY, {"ca.crt": self.authority()})])
         if self._secret(SERVING) is None:
             self._put(SERVING, self.issue())
 
@@ -139,17 +139,7 @@ class Certificates:
 
     def _put(self, name: str, pair: pki.Pair) -> None:
         data = {"tls.crt": _base64(pair.certificate), "tls.key": _base64(pair.key)}
-        self._apply("Secret", name, data, type="kubernetes.io/tls")
-
-    def _apply(self, kind: str, name: str, data: dict[str, str], **rest: str) -> None:
-        metadata = {
-            "name": name,
-            "namespace": NAMESPACE,
-            "labels": {"app.kubernetes.io/part-of": "orders"},
-        }
-        self._api.apply(
-            [{"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data, **rest}]
-        )
+        self._api.apply([build_data_object("Secret", name, data, type="kubernetes.io/tls")])
 
 
 def _base64(text: str) -> str:

@@ -88,7 +88,15 @@ def new_secrets() -> list[dict[str, Any]]:
         "database": {**database, **logins, "next-login": ""},
         "cache": cache_secret(),
     }
-    return [_secret(name, data) for name, data in values.items()]
+    return [
+        build_data_object(
+            "Secret",
+            name,
+            {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+            type="Opaque",
+        )
+        for name, data in values.items()
+    ]
 
 
 def cache_secret() -> dict[str, str]:
@@ -108,20 +116,11 @@ def new_password() -> str:
     return f"p{secrets.token_hex(24)}"
 
 
-def _secret(name: str, values: dict[str, str]) -> dict[str, Any]:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    metadata = {
-        "name": name,
-        "namespace": NAMESPACE,
-        "labels": {"app.kubernetes.io/part-of": "orders"},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata,
-        "type": "Opaque",
-        "data": data,
-    }
+def build_data_object(kind: str, name: str, data: dict[str, str], **rest: str) -> dict[str, Any]:
+    """Return a ConfigMap or Secret of the order service's."""
+    labels = {"app.kubernetes.io/part-of": "orders"}
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data, **rest}
 
 
 def _set_version(obj: dict[str, Any], version: str) -> None:
