@@ -110,10 +110,10 @@ def _answer(hosts: Answers, node: Node, command: str) -> tuple[str, str]:
         result = hosts.read(node, command, check=False)
     except KubedrillError as error:
         return "", str(error)
-    words = f"\n[ended with {result.rc}] {result.stderr}" if result.stderr or not result.ok else ""
-    return result.stdout[
-        -MOST_BYTES:
-    ] + words, "" if result.ok else f"ended with {result.rc}: {result.stderr}"
+    output = result.stdout[-MOST_BYTES:]
+    if result.stderr or not result.ok:
+        output += f"\n[ended with {result.rc}] {result.stderr}"
+    return output, "" if result.ok else f"ended with {result.rc}: {result.stderr}"
 
 
 def _put(archive: Archive, name: str, text: str, why: str) -> None:

@@ -85,12 +85,11 @@ def read_logs(run_dir: Path, drill: str) -> list[AnsibleLog]:
         name = _NAME.fullmatch(path.name.removeprefix(drill))
         if name and path.name.startswith(drill):
             tasks.append((int(name[1] or 0), path))
-    return [_read(path) for _, path in sorted(tasks)]
-
-
-def _read(path: Path) -> AnsibleLog:
-    text = Redactor().clean(path.read_text(encoding="utf-8", errors="replace"))
-    return AnsibleLog(path.name, tuple(text.split("\n")))
+    logs = []
+    for _, path in sorted(tasks):
+        text = Redactor().clean(path.read_text(encoding="utf-8", errors="replace"))
+        logs.append(AnsibleLog(path.name, tuple(text.split("\n"))))
+    return logs
 
 
 def links(logs: Iterable[AnsibleLog], spans: Iterable[Span]) -> dict[Span, str]:

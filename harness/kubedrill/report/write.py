@@ -60,11 +60,10 @@ def write_files(run_dir: Path, run: Run, *, point_latest: bool = True) -> None:
     _replace(run_dir / "junit.xml", junit_xml(run))
     names = [record.header.drill for record in run.records]
     logs = {name: read_logs(run_dir, name) for name in names}
-    for number, log in (
-        (number, log) for number, drill_logs in enumerate(logs.values(), 1) for log in drill_logs
-    ):
-        (run_dir / log.page).parent.mkdir(exist_ok=True)
-        _replace(run_dir / log.page, log_html(run.name, number, log))
+    for number, drill_logs in enumerate(logs.values(), 1):
+        for log in drill_logs:
+            (run_dir / log.page).parent.mkdir(exist_ok=True)
+            _replace(run_dir / log.page, log_html(run.name, number, log))
     _replace(run_dir / "index.html", page_html(run, logs))
     if point_latest:
         _point_latest(run_dir)

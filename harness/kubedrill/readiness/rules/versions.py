@@ -77,6 +77,7 @@ def _step(subject: str, version: Version, target: Version) -> Iterator[Issue]:
 
 def kubelets(snapshot: Snapshot) -> Iterator[Issue]:
     """Kubelets: never newer than the API server, at most three minor versions older."""
+    oldest = min(_servers(snapshot).values(), default=None)
     for node in snapshot.nodes.get():
         subject = f"kubelet on {node.metadata.name}"
         version = Version.read(node.status.node_info.kubelet_version)
@@ -93,7 +94,14 @@ def kubelets(snapshot: Snapshot) -> Iterator[Issue]:
                 "one behind at most: playbooks/upgrade.yml refuses a skip",
                 f"bring this node to {snapshot.target.major}.{snapshot.target.minor - 1} first",
             )
-        yield from _newer_than_servers(subject, version, snapshot)
+        if oldest and version[:2] > oldest[:2] and version <= snapshot.target:
+            yield warning(
+                subject,
+                f"runs {version}, an API server runs {oldest}",
+                "never newer than any API server that it talks to",
+                "finish the control planes' upgrade first: playbooks/upgrade.yml goes on where "
+                "it was left",
+            )
 
 
 def _skew(subject: str, version: Version, target: Version) -> Iterator[Issue]:
@@ -110,20 +118,6 @@ def _skew(subject: str, version: Version, target: Version) -> Iterator[Issue]:
             f"runs {version}, {target.minor - version.minor} minor versions older than {target}",
             f"{KUBELET_BEHIND} at most (Kubernetes version skew policy)",
             "upgrade it before the control planes",
-        )
-
-
-def _newer_than_servers(subject: str, version: Version, snapshot: Snapshot) -> Iterator[Issue]:
-    oldest = min(_servers(snapshot).values(), default=None)
-    if oldest and version[:2] > oldest[:2] and version <= snapshot.target:
-        yield warning(
-            subject,
-            f"runs {version}, an API server runs {oldest}",
-            "never newer than any API server that it talks to",
-            (
-                "finish the control planes' upgrade first: playbooks/upgrade.yml goes on where "
-                "it was left"
-            ),
         )
 
 
