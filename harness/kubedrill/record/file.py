@@ -179,8 +179,7 @@ class RecordWriter:
             end = begin
         raise UsageError(
             f"{self.path} is not a record: it has no complete line; expected a file made by "
-            f"kubedrill. "
-            "Move it away, then try again."
+            "kubedrill. Move it away, then try again."
         )
 
 

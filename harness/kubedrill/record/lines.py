@@ -203,9 +203,8 @@ class RecordBuilder:
     def _elsewhere(self, number: int, actual: str, expected: str) -> UsageError:
         return UsageError(
             f"{self._path}, line {number}: {actual}, expected {expected}; this is a report file "
-            f"from elsewhere or was "
-            "changed after the run. Give a file reports/<run>/record/<drill>.jsonl as kubedrill "
-            "wrote it."
+            "from elsewhere or was changed after the run. Give a file "
+            "reports/<run>/record/<drill>.jsonl as kubedrill wrote it."
         )
 
 

@@ -1,6 +1,6 @@
-"""Finds when nobody could see well.
+"""Finds blind time: the host was slow, or ticks were late.
 
-The host was slow, or ticks were late. docs/explanation/verdict.md argues the limits.
+docs/explanation/verdict.md gives the reasons for the limits.
 """
 
 from __future__ import annotations

@@ -21,9 +21,8 @@ STEADY_SAMPLES = 5  # answers that a probe must have seen before and after the f
 STOPPED_EARLY_S = 10.0
 EXPECTED_CHECKS = (CheckId.HEALTHY_BEFORE, CheckId.HEALTHY_AFTER, CheckId.NO_LEFTOVERS)
 """The runner writes them in every drill."""
-AFTER_END_S = (
-    1.0  # the probes are stopped before the record is ended; a second for another vantage's clock
-)
+# the probes are stopped before the record is ended; a second for another vantage's clock
+AFTER_END_S = 1.0
 
 
 def find_missing(view: View) -> Iterator[str]:

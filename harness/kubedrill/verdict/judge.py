@@ -1,4 +1,4 @@
-"""Puts all rules together into one verdict. docs/explanation/verdict.md tells them for people."""
+"""Puts all rules together into one verdict; docs/explanation/verdict.md explains them."""
 
 from __future__ import annotations
 
@@ -87,10 +87,8 @@ def _checks(record: Record) -> Iterator[Finding]:
         if check.ok is None:
             yield Finding(
                 VerdictKind.INCONCLUSIVE,
-                (
-                    f"{check.name} could not be found out: {check.actual or 'nothing'}, expected "
-                    f"{check.expected}"
-                ),
+                f"{check.name} could not be found out: {check.actual or 'nothing'}, expected "
+                f"{check.expected}",
             )
         elif check.ok is not True:
             yield Finding(

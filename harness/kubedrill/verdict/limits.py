@@ -101,11 +101,8 @@ def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding
         if name not in known and failed:
             yield Finding(
                 INCONCLUSIVE,
-                (
-                    f"no outage limit covers probe {name}, of which "
-                    f"{wording.count(failed, 'request')} "
-                    f"failed"
-                ),
+                f"no outage limit covers probe {name}, of which "
+                f"{wording.count(failed, 'request')} failed",
             )
 
 

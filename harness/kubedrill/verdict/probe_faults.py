@@ -1,7 +1,4 @@
-"""Finds probes that do not do what they say.
-
-That do not look, do not keep their time, or do not give up in time.
-"""
+"""Finds probes that do not observe, do not keep their schedule, or do not give up in time."""
 
 from __future__ import annotations
 
@@ -18,23 +15,19 @@ if TYPE_CHECKING:
     from kubedrill.record.columns import Columns
     from kubedrill.verdict.view import View
 
-FASTEST_US = (
-    10  # no request over a socket is faster: connect, send, receive, and two switches of processes
-)
+# no request over a socket is faster: connect, send, receive, and two switches of processes
+FASTEST_US = 10
 # of a probe's answers may have taken the same time to the nanosecond; 1 % did in real records
 SAME_SHARE = 0.5
 ENOUGH = 20  # answers that it takes to tell
 # of a probe's ticks may be late; beyond that it does not watch the times that it says it does
 LATE_TICKS = 0.5
-GIVES_UP = (
-    2.0  # timeouts after which an answer cannot be a success: the probe has long given up ...
-)
-GIVES_UP_MORE_S = (
-    1.0  # ... and a second for a crowded node, where the prober has no priority; 0.3 s were seen
-)
-STEP_INTERVALS = (
-    0.5  # a probe's ticks stand this far off their schedule only when the clock was stepped
-)
+# timeouts after which an answer cannot be a success: the probe has long given up ...
+GIVES_UP = 2.0
+# ... and a second for a crowded node, where the prober has no priority; 0.3 s were measured
+GIVES_UP_MORE_S = 1.0
+# intervals that a probe's ticks are off their schedule only when the clock was stepped
+STEP_INTERVALS = 0.5
 # of its time a probe's ticks may drift off their schedule, drifting clocks included; more is
 # another rate than the one that it states
 DRIFT_SHARE = 0.1
@@ -62,16 +55,14 @@ def _looks(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
         )
         return
     oks = len(samples) - samples.failed
-    if (
-        samples.ok_in(middle) <= SAME_SHARE * oks
-    ):  # what most have in common would be the middle one
+    # what most have in common would be the middle one
+    if samples.ok_in(middle) <= SAME_SHARE * oks:
         return
     time, times = Counter(samples.ok_took.tolist()).most_common(1)[0]
     if times > SAME_SHARE * oks:
         yield (
             f"probe {spec.name} was answered {times:,} of {oks:,} times in exactly "
-            f"{time / 1e6:.6f} ms: "
-            "it does not look"
+            f"{time / 1e6:.6f} ms: it does not look"
         )
 
 
@@ -83,8 +74,7 @@ def _names_its_server(view: View, spec: ProbeSpec, samples: Columns) -> Iterator
         if other.kind == spec.kind and view.of(other).names_server:
             yield (
                 f"probe {spec.name} never says who answered, as probe {other.name} does: it "
-                f"does "
-                f"not look"
+                "does not look"
             )
             return
 

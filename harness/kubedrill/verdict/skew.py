@@ -1,7 +1,4 @@
-"""Finds upgrades that did not go in order.
-
-A worker ahead of a control plane, or a node that was left behind.
-"""
+"""Finds upgrades out of order: a worker ahead of a control plane, or a node left behind."""
 
 from __future__ import annotations
 
@@ -52,14 +49,12 @@ def find_skew(record: Record) -> Iterator[Finding]:
                 yield Finding(
                     VerdictKind.FAIL,
                     f"worker {worker.node} ran {worker.shown} while control plane {plane.node} "
-                    f"still ran "
-                    f"{plane.shown}: no kubelet may be newer than an API server",
+                    f"still ran {plane.shown}: no kubelet may be newer than an API server",
                 )
     last = {stay.node: stay for stay in sorted(stays, key=lambda s: s.start)}
     newest = max((stay.version for stay in last.values()), default=None)
-    upgraded = len(stays) > len(
-        last
-    )  # a cluster that was of two releases from begin to end was not upgraded here
+    # a cluster that was of two releases from begin to end was not upgraded here
+    upgraded = len(stays) > len(last)
     behind = [stay for stay in last.values() if stay.version != newest]
     if record.ended == "completed" and upgraded and behind:
         names = ", ".join(f"{stay.node} at {stay.shown}" for stay in behind)

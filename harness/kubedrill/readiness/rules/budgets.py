@@ -82,9 +82,6 @@ def _blocks(budget: Any, pods: list[Any], why: str) -> Issue:
         f"budget {name_of(budget)}",
         f"blocks the drain of {', '.join(nodes)}: {why}; pods {several(names)}",
         "at least one allowed disruption",
-        (
-            f"add a replica to {several(sorted({workload(pod) for pod in pods}))}, or relax the "
-            f"budget "
-            f"while upgrading"
-        ),
+        f"add a replica to {several(sorted({workload(pod) for pod in pods}))}, or relax the "
+        "budget while upgrading",
     )

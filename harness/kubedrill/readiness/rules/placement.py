@@ -1,7 +1,4 @@
-"""Drains each node on paper, from the placement as it is now.
-
-Do its pods fit onto the other nodes?
-"""
+"""Drains each node on paper, from the current placement: do its pods fit on the others?"""
 
 from __future__ import annotations
 
@@ -59,11 +56,8 @@ def local_volumes(snapshot: Snapshot) -> Iterator[Issue]:
                 f"pod {name_of(pod)}",
                 f"has the volume {pinned[name_of(pod)]}, which is on {node.metadata.name} only",
                 "a volume that another node can mount",
-                (
-                    f"it is out while {node.metadata.name} is upgraded (29 to 43 s measured); back "
-                    f"its "
-                    f"data up first"
-                ),
+                f"it is out while {node.metadata.name} is upgraded (29 to 43 s measured); back "
+                "its data up first",
             )
 
 
@@ -151,8 +145,7 @@ def _stuck(snapshot: Snapshot, node: str, stuck: dict[str, tuple[Any, str]]) -> 
     if exhausted:
         action = (
             f"add room: the drain itself would stop at {several(exhausted)}, whose pods "
-            f"would "
-            f"not come back"
+            "would not come back"
         )
         return blocker(subject, actual, expected, action)
     pods = several(sorted({workload(pod) for pod, _ in stuck.values()}))
