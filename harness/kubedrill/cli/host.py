@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.project import ROOT
+from kubedrill.base.project import COLLECTIONS_PATH, IN_CHECKOUT, ROOT
 from kubedrill.cli.documents import doctor_document
 from kubedrill.cli.options import output_option
 from kubedrill.local.doctor import HostCheck, examine
@@ -86,10 +87,25 @@ def init(folder: Path) -> None:
         )
     for path, source in sorted(sources.items()):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, folder / path)
+        if path.name == "ansible.cfg":
+            text = source.read_text(encoding="utf-8")
+            (folder / path).write_text(_where_collection_is(text), encoding="utf-8")
+        else:
+            shutil.copyfile(source, folder / path)
         click.echo(folder / path)
     (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
     click.echo(f"next: cd {folder} && kubedrill doctor && kubedrill up")
+
+
+def _where_collection_is(ansible_cfg: str) -> str:
+    """Replace the path of the collection, which is relative to a checkout, and its comment."""
+    lines = (
+        "# The collection kubedrill.kubeadm is installed with kubedrill: Ansible of the same "
+        "environment finds it on Python's path."
+    )
+    if IN_CHECKOUT:
+        lines = f"# The checkout's collection.\ncollections_path = {COLLECTIONS_PATH}"
+    return re.sub(r"#[^\n]*\ncollections_path = collections", lambda _: lines, ansible_cfg)
 
 
 @click.command()

@@ -63,6 +63,14 @@ def test_ansible_runs_the_collection_s_playbooks(installed: Installed) -> None:
     assert "was not found" not in text
 
 
+def test_init_s_ansible_cfg_leaves_the_collection_to_python_s_path(installed: Installed) -> None:
+    text = (installed.folder / "ansible.cfg").read_text(encoding="utf-8")
+    assert "collections" not in text
+    assert "checkout" not in text
+    assert "precedence = " in text
+    assert "# The collection kubedrill.kubeadm is installed with kubedrill" in text
+
+
 def test_pytest_finds_the_acceptance_suite(installed: Installed) -> None:
     suite = (
         "--pyargs",
