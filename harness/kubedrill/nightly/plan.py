@@ -171,7 +171,8 @@ class Limits(Section):
     """Seconds that each part of a cell may take, until it is ended."""
 
     up: Duration = Field(
-        default=1800, description="nodes and installation; the first build of a bundle takes 15 min"
+        default=3600,
+        description="nodes and installation; the first time bundles too: up to 40 min on two cores",
     )
     readiness: Duration = Field(
         default=600, description="looking for what would stop or hurt the next step"

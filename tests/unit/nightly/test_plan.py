@@ -54,6 +54,11 @@ def test_a_number_in_base_60_is_refused(tmp_path: Path) -> None:
         load(tmp_path, "topologies: {1+1: }\nlimits:\n  up: 1:30\n")
 
 
+def test_a_cold_bundle_fits_into_the_default_limit_of_up() -> None:
+    nightly = load_plan(ROOT / "deploy" / "plans" / "nightly.yml", VERSIONS)
+    assert Limits().up == nightly.limits.up == 60 * 60
+
+
 def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as caught:
         load(tmp_path, BAD)
