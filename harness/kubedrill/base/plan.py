@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,10 +53,10 @@ def read_plan(directory: Path) -> RunPlan | None:
     """
     path = directory / PLAN_FILE
     try:
-        return RunPlan.model_validate_json(path.read_bytes())
+        return RunPlan.model_validate(load_json(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         first = " ".join(str(error).split())[:200]
         raise UsageError(
             f"{path}: found something else, expected the plan of a run as kubedrill wrote it "

@@ -14,6 +14,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from kubedrill.base.strict_json import load_json
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -48,7 +50,7 @@ def write_checksums(folder: Path) -> None:
 def read_checksums(folder: Path) -> dict[str, FileChecksum]:
     """Return path → what the file was; nothing where there is no readable seal."""
     try:
-        raw = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+        raw = load_json((folder / CHECKSUMS).read_text(encoding="utf-8"))
         return {path: FileChecksum(**file) for path, file in raw.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

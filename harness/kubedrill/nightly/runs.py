@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import KubedrillError, UsageError
 from kubedrill.base.model import VerdictKind
 from kubedrill.base.plan import read_plan
+from kubedrill.base.strict_json import load_json
 from kubedrill.history.read import read_document
 from kubedrill.history.store import History
 from kubedrill.report import rebuild_report
@@ -40,7 +40,7 @@ def _cluster(folder: Path) -> str:
     for record in sorted(folder.glob("record/*.jsonl")):
         try:
             with record.open("rb") as file:
-                kind, header = json.loads(file.readline())
+                kind, header = load_json(file.readline())
         except (OSError, ValueError, TypeError):
             continue
         if kind == "header":
@@ -85,7 +85,7 @@ def found_in(log: Path) -> str | None:
     """
     try:
         text = log.read_text(encoding="utf-8")
-        data: dict[str, Any] = json.loads(text[text.index("{\n") :])
+        data: dict[str, Any] = load_json(text[text.index("{\n") :])
         serious = [f for f in data["findings"] if f["severity"] in {"blocker", "unknown"}]
         reasons = "; ".join(f"{f['subject']}: {f['found']}" for f in serious)
         return f"{data['verdict']}{f' ({reasons})' if reasons else ''}"

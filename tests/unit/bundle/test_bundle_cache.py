@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubedrill.bundle.cache import Cache, cache_root, tree_digest
+from kubedrill.bundle.checksums import CHECKSUMS, is_intact, read_checksums, write_checksums
 
 
 def test_the_environment_says_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +32,17 @@ def test_a_failed_block_leaves_nothing_and_keeps_what_was_there(cache: Cache) ->
         be_interrupted()
     assert [p.name for p in cache.parts.iterdir()] == ["a-1-k"]
     assert (final / "f").read_text() == "old"
+
+
+@pytest.mark.parametrize("size", ['1, "size": 1', "[" * 100_000])
+def test_a_seal_that_is_not_plain_json_is_none(tmp_path: Path, size: str) -> None:
+    (tmp_path / "f").write_text("x")
+    write_checksums(tmp_path)
+    assert is_intact(tmp_path)
+    seal = tmp_path / CHECKSUMS
+    seal.write_text(seal.read_text().replace('"size": 1', f'"size": {size}'))
+    assert read_checksums(tmp_path) == {}
+    assert not is_intact(tmp_path)
 
 
 def test_a_new_bundle_replaces_the_old_one_and_others_can_read_it(cache: Cache) -> None:

@@ -46,6 +46,14 @@ def plan_of(drills: list[str]) -> RunPlan:
     )
 
 
+@pytest.mark.parametrize("cluster", ['"a", "cluster": "b"', "[" * 100_000])
+def test_a_plan_with_a_key_twice_or_endless_depth_is_refused(tmp_path: Path, cluster: str) -> None:
+    plan = plan_of(DRILLS).model_dump_json()
+    (tmp_path / "plan.json").write_text(plan.replace('"cluster":', f'"cluster": {cluster}, "x":'))
+    with pytest.raises(UsageError, match=r"twice in one object|nested too deeply"):
+        read_plan(tmp_path)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A run of two drills that passed, with its plan, its records and its report."""
