@@ -181,6 +181,8 @@ def main(argv: list[str]) -> int:
     why = watch(file)
     if why != "disarmed":
         inventory = Inventory.load(state["inventory"])
+        # No list of drills: the drill's command refused a misspelt one. Here the file has been
+        # edited since, and to refuse it would leave the node off.
         settings = load_settings(Path(state["config"]) if state["config"] else None)
         power, node = Power(inventory, settings), inventory.node(state["node"])
         (power.resume if state.get("verb") == "resume" else power.on)(node)

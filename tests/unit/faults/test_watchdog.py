@@ -12,7 +12,7 @@ import pytest
 from kubedrill.base.model import Node
 from kubedrill.base.waits import wait_for
 from kubedrill.cluster.inventory import Inventory
-from kubedrill.cluster.watchdog import Watchdog, armed_watchdogs, watch
+from kubedrill.cluster.watchdog import Watchdog, armed_watchdogs, main, watch
 
 INVENTORY = """\
 cluster:
@@ -73,6 +73,18 @@ def test_another_process_with_the_same_number_does_not_count_as_the_harness(tmp_
 
 def test_a_harness_that_hangs_runs_into_the_deadline(tmp_path: Path) -> None:
     assert watch(state(tmp_path, seconds=0.05), poll_s=0.01) == "deadline"
+
+
+def test_a_drill_misspelt_since_the_fault_leaves_no_node_off(tmp_path: Path) -> None:
+    marker, path, config = tmp_path / "on", tmp_path / "hosts.yml", tmp_path / "kubedrill.yml"
+    path.write_text(INVENTORY.format(marker=marker))
+    config.write_text("drills: {node-drian: {api_outage_s: 3}}\n")
+    file = state(
+        tmp_path, started=1.0, inventory=str(path), config=str(config), node="cp1", verb="on"
+    )
+    assert main([str(file)]) == 0
+    assert marker.exists()
+    assert not file.exists()
 
 
 def test_a_killed_harness_gets_its_node_switched_on_again(tmp_path: Path) -> None:
