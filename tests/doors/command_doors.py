@@ -73,7 +73,7 @@ DOORS: list[Door] = [
     command("a database of no file", "history --database sqlite:// list", "without a file"),
     command("no history yet", "history list", "there is no history yet"),
     command("no history yet, for the site", "site", "there is no history yet"),
-    command("a window that is too small", "history trends --before 40", "--window 30"),
+    command("a window that is too small", "history trends --before 70", "--window 60"),
     command("no name", "init", "DIR"),
     command("the list", "list", "Drains", "* node-drain", status=0),
     command("the long list", "list --all", "proves", "needs", status=0),
