@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
 
 NAME = "kubedrill-drain-test"
+POD = {
+    "containers": [
+        {"name": "main", "image": "docker.io/kubedrill/python:v1", "command": ["sleep", "3600"]}
+    ],
+    "terminationGracePeriodSeconds": 0,
+}
+BUDGET = f"PodDisruptionBudget {NAME}/never"
+LABELED = {"labels": {"app": NAME}}
 BLOCKED = [
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}},
     {
@@ -29,22 +37,23 @@ BLOCKED = [
         "metadata": {"name": "never", "namespace": NAME},
         "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {"app": NAME}}},
     },
-    {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "stays", "namespace": NAME, "labels": {"app": NAME}},
-        "spec": {
-            "containers": [
-                {
-                    "name": "main",
-                    "image": "docker.io/kubedrill/python:v1",
-                    "command": ["sleep", "3600"],
-                }
-            ],
-            "terminationGracePeriodSeconds": 0,
-        },
-    },
 ]
+CONTROLLED = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "stays", "namespace": NAME},
+    "spec": {
+        "serviceName": "stays",
+        "selector": {"matchLabels": {"app": NAME}},
+        "template": {"metadata": LABELED, "spec": POD},
+    },
+}
+BARE = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "stays-0", "namespace": NAME, **LABELED},
+    "spec": POD,
+}
 DRAIN = """
 - name: Drain a node that is blocked
   hosts: control_planes[0]
@@ -103,29 +112,54 @@ def test_a_rollback_where_nothing_is_half_way(inventory: Inventory, hosts: Hosts
 
 
 @pytest.fixture
-def blocked_node(inventory: Inventory, hosts: Hosts) -> Iterator[str]:
-    """A worker with a pod whose budget allows no disruption."""
+def blocked_node(
+    inventory: Inventory, hosts: Hosts, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """A worker with a pod, the parameter, whose budget allows no disruption."""
     plane = inventory.control_planes[0]
-    objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": BLOCKED})
+    objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*BLOCKED, request.param]})
     script = f"cat <<'END' | {' '.join(KUBECTL)} apply -f -\n{objects}\nEND"
     applied = hosts.change(plane, script, check=False)
     assert applied.ok, applied.stderr
     try:
-        waited = hosts.read(
-            plane,
-            [*KUBECTL, "-n", NAME, "wait", "pod/stays", "--for=condition=Ready", "--timeout=60s"],
-            check=False,
-        )
-        assert waited.ok, waited.stderr
-        yield ask(hosts, inventory, "get", "pod", "stays", "-n", NAME)["spec"]["nodeName"]
+        for state in ("create", "condition=Ready"):
+            wait = ["wait", "pod/stays-0", f"--for={state}", "--timeout=60s"]
+            waited = hosts.read(plane, [*KUBECTL, "-n", NAME, *wait], 70, check=False)
+            assert waited.ok, waited.stderr
+        yield ask(hosts, inventory, "get", "pod", "stays-0", "-n", NAME)["spec"]["nodeName"]
     finally:
         hosts.change(
             plane, [*KUBECTL, "delete", "namespace", NAME, "--timeout=120s"], 130, check=False
         )
 
 
-def test_a_blocked_drain_names_the_budget_and_uncordons(
-    inventory: Inventory, hosts: Hosts, tmp_path: Path, blocked_node: str
+@pytest.mark.parametrize(
+    ("blocked_node", "reasons"),
+    [
+        (
+            CONTROLLED,
+            (
+                "did not end within 8 s, the node is uncordoned again",
+                f"pod {NAME}/stays-0 is still there ({BUDGET}: maxUnavailable 0",
+            ),
+        ),
+        (
+            BARE,
+            (
+                "was refused, the node is uncordoned again",
+                f"Pods that declare no controller (use --force to override): {NAME}/stays-0",
+            ),
+        ),
+    ],
+    ids=["by a budget", "by a bare pod"],
+    indirect=["blocked_node"],
+)
+def test_a_blocked_drain_names_the_cause_and_uncordons(
+    inventory: Inventory,
+    hosts: Hosts,
+    tmp_path: Path,
+    blocked_node: str,
+    reasons: tuple[str, str],
 ) -> None:
     playbook = tmp_path / "drain.yml"
     playbook.write_text(DRAIN)
@@ -133,11 +167,9 @@ def test_a_blocked_drain_names_the_budget_and_uncordons(
         inventory, str(playbook), "-e", f"drain_node={blocked_node}", "-e", "drain_timeout=8"
     )
     assert code != 0
-    assert f"draining {blocked_node} did not end within 8 s, the node is uncordoned again" in text
-    assert (
-        f"pod {NAME}/stays is still there (PodDisruptionBudget {NAME}/never: maxUnavailable 0"
-        in text
-    )
+    end, cause = reasons
+    assert f"draining {blocked_node} {end}" in text
+    assert cause in text
     assert not ask(hosts, inventory, "get", "node", blocked_node)["spec"].get(
         "unschedulable", False
     )
