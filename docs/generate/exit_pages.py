@@ -31,8 +31,8 @@ def pages() -> dict[str, str]:
     everywhere = [(str(code), text) for code, text in sorted({**OTHERS, **ALWAYS}.items())]
     alike: dict[tuple[str, ...], list[str]] = {}
     for command in COMMANDS:
-        own = meanings(command)
-        alike.setdefault(tuple(own.get(code, "") for code in range(5)), []).append(f"`{command}`")
+        texts = meanings(command)
+        alike.setdefault(tuple(texts.get(code, "") for code in range(5)), []).append(f"`{command}`")
     rows = [(", ".join(commands), *texts) for texts, commands in alike.items()]
     parts = [INTRODUCTION, table(("code", "meaning"), everywhere)]
     parts += [JUDGES, table(("command", "0", "1", "2", "3", "4"), rows), END]

@@ -70,8 +70,8 @@ def read_text(path: Path, example: str) -> str:
 def read_document(where: str, text: str) -> Document:
     r"""Parse YAML.
 
-    >>> found = read_document("plan", "a: 1\nb:\n  - x\n  - y\n")
-    >>> found.data, found.line(("b", 1)), found.line(("b", 7))
+    >>> document = read_document("plan", "a: 1\nb:\n  - x\n  - y\n")
+    >>> document.data, document.line(("b", 1)), document.line(("b", 7))
     ({'a': 1, 'b': ['x', 'y']}, 4, 2)
 
     Raises:

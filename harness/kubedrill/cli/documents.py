@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from kubedrill.base.json_document import JsonDocument, JsonPart
 from kubedrill.readiness.to_json import ReadinessDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pydantic import BaseModel
 
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.core.drill import Drill
@@ -21,26 +24,7 @@ if TYPE_CHECKING:
     from kubedrill.runner.dry_run import DryRun
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        from_attributes=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-
-class _Document(_Part):
-    format: Literal[1] = Field(
-        default=1, alias="schema", description="raised when a field changes its meaning"
-    )
-
-    def text(self) -> str:
-        """Return the document as it is printed."""
-        return self.model_dump_json(indent=2, by_alias=True)
-
-
-class ListedDrill(_Part):
+class ListedDrill(JsonPart):
     """One drill of the list."""
 
     name: str
@@ -54,13 +38,13 @@ class ListedDrill(_Part):
     steps: tuple[str, ...]
 
 
-class DrillList(_Document):
+class DrillList(JsonDocument):
     """kubedrill list -o json."""
 
     drills: tuple[ListedDrill, ...]
 
 
-class Check(_Part):
+class Check(JsonPart):
     """One thing that this host needs."""
 
     name: str
@@ -70,14 +54,14 @@ class Check(_Part):
     fix: str = Field(description="the command or the sentence that mends it; empty when ok")
 
 
-class Doctor(_Document):
+class Doctor(JsonDocument):
     """kubedrill doctor -o json."""
 
     ready: bool = Field(description="nothing is missing")
     checks: tuple[Check, ...]
 
 
-class PlannedLimit(_Part):
+class PlannedLimit(JsonPart):
     """The outage that a group of probes may have."""
 
     probes: str = Field(description="glob over probe names; the first that matches counts")
@@ -87,7 +71,7 @@ class PlannedLimit(_Part):
     because: tuple[str, ...]
 
 
-class PlannedDrill(_Part):
+class PlannedDrill(JsonPart):
     """What one drill would do."""
 
     name: str
@@ -99,7 +83,7 @@ class PlannedDrill(_Part):
     steps: tuple[str, ...]
 
 
-class Plan(_Document):
+class Plan(JsonDocument):
     """kubedrill drill --dry-run -o json."""
 
     cluster: str

@@ -138,10 +138,10 @@ def export(place: _Place, /, file: Path) -> None:
     if str(file) == "-":
         for line in dump(runs):
             click.echo(line, nl=False)
+        click.echo(f"{len(runs)} runs written to standard output", err=True)
     else:
         write_lines(runs, file)
-    where = "standard output" if str(file) == "-" else file
-    click.echo(f"{len(runs)} runs written to {where}", err=str(file) == "-")
+        click.echo(f"{len(runs)} runs written to {file}")
 
 
 @history.command("import")

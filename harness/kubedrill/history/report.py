@@ -4,32 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from kubedrill.base.document import RunDocument
+from kubedrill.base.json_document import JsonDocument, JsonPart
 from kubedrill.history.trends import Change  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from kubedrill.history.trends import Trend, Trends
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        from_attributes=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-
-class _Document(_Part):
-    format: Literal[1] = Field(
-        default=1, alias="schema", description="raised when a field changes its meaning"
-    )
-
-    def text(self) -> str:
-        """Return the document as it is printed."""
-        return self.model_dump_json(indent=2, by_alias=True)
 
 
 _Run = Annotated[
@@ -37,14 +21,14 @@ _Run = Annotated[
 ]
 
 
-class RunList(_Document):
+class RunList(JsonDocument):
     """kubedrill history list -o json."""
 
     total: int = Field(ge=0, description="runs in the history")
     runs: tuple[_Run, ...] = Field(description="the newest of them, the oldest first")
 
 
-class TrendRules(_Part):
+class TrendRules(JsonPart):
     """How changes are found."""
 
     recents: tuple[int, ...] = Field(description="counts of last nights, each compared")
@@ -55,7 +39,7 @@ class TrendRules(_Part):
     )
 
 
-class TrendNight(_Part):
+class TrendNight(JsonPart):
     """One value of a series."""
 
     run: str
@@ -65,7 +49,7 @@ class TrendNight(_Part):
     aside: str = Field(description="why it is not compared; empty: it is")
 
 
-class TrendSeries(_Part):
+class TrendSeries(JsonPart):
     """One measure of one drill, of nights that can be compared."""
 
     before: str = Field(description="minor version before the drill")
@@ -93,7 +77,7 @@ class TrendSeries(_Part):
     nights: tuple[TrendNight, ...] = Field(description="the oldest first")
 
 
-class TrendsDocument(_Document):
+class TrendsDocument(JsonDocument):
     """kubedrill history trends -o json."""
 
     test: str = Field(

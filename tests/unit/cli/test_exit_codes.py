@@ -92,9 +92,9 @@ def test_the_documentation_has_the_table() -> None:
         assert f"| {code} | {meaning} |" in text
     for command in COMMANDS:
         [row] = [line for line in text.splitlines() if f"`{command}`" in line and "|" in line]
-        own = meanings(command)
+        expected = meanings(command)
         assert [cell.strip() for cell in row.split("|")[2:7]] == [
-            own.get(code, "") for code in range(5)
+            expected.get(code, "") for code in range(5)
         ]
 
 
