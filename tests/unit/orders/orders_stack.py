@@ -13,7 +13,9 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +30,19 @@ COMMON = CHECKOUT / "apps" / "common"
 PATIENCE_S = 90.0
 
 
-def free_ports(count: int) -> list[int]:
-    socks = [socket.socket() for _ in range(count)]
-    for sock in socks:
-        sock.bind(("127.0.0.1", 0))
-    ports = [int(sock.getsockname()[1]) for sock in socks]
-    for sock in socks:
-        sock.close()
+# Below the kernel's range for outgoing connections, a part for each worker of xdist: what other
+# tests connect or start meanwhile takes none of them.
+_PORTS = count(10_000 + 4_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports that nothing listens on, none of them twice."""
+    ports: list[int] = []
+    while len(ports) < number:
+        port = next(_PORTS)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            ports.append(port)
     return ports
 
 
