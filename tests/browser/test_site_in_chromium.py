@@ -24,7 +24,7 @@ from nights import (
 from playwright.sync_api import Browser, Page, expect
 
 from kubedrill.base.document import NotRun
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.site.write import write_site
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
 from recordkit import APP, CONTROL, DNS, WRITE, Kit, write
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.plan import PLAN_FILE, RunPlan, write_plan
+from kubedrill.base.results import VerdictKind
 from kubedrill.record import read_run
 from kubedrill.report import rebuild_report, write_report
 from kubedrill.verdict import judge

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.document import ControlEntry, DrillEntry, LimitEntry, RunDocument
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.cli.terminal import Lines
 from kubedrill.drills import find_drills
 from kubedrill.runner.run import RunResult, run_drills

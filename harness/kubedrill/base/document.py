@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from kubedrill.base.model import Leaves, Vantage, VerdictKind
+from kubedrill.base.model import Leaves, Vantage
+from kubedrill.base.results import VerdictKind  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,6 +20,7 @@ _SECTION = "expected names with their values"
 _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not known here",
+    "unexpected_keyword_argument": "is not known here",
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
     "finite_number": "expected a number that is not infinite",
@@ -37,6 +38,7 @@ _WORDS = {
     "too_short": "expected one entry or more",
     "dict_type": _SECTION,
     "model_type": _SECTION,
+    "dataclass_type": _SECTION,
     "model_attributes_type": _SECTION,
     "recursion_loop": "refers to itself; write it out",
     "json_invalid": "is not JSON",
@@ -60,7 +62,7 @@ def words(item: Mapping[str, Any]) -> str:
     'expected more than 0, found -1'
     """
     kind, context = item["type"], item.get("ctx", {})
-    if kind in {"app", "missing", "extra_forbidden"}:
+    if kind in {"app", "missing", "extra_forbidden", "unexpected_keyword_argument"}:
         return _WORDS.get(kind) or str(item["msg"])
     if kind in _BOUNDS:
         text = _BOUNDS[kind].format(**{name: _figure(value) for name, value in context.items()})

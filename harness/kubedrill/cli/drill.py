@@ -9,8 +9,8 @@ import click
 from rich.console import Console
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.printable import printable
+from kubedrill.base.results import VerdictKind
 from kubedrill.cli.documents import drill_list, plan_document
 from kubedrill.cli.keep_history import remember
 from kubedrill.cli.list_drills import drill_lines
@@ -38,7 +38,8 @@ from kubedrill.runner.run import RunResult, new_seed, run_drills
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kubedrill.base.model import DrillVerdict, OutageLimit
+    from kubedrill.base.model import OutageLimit
+    from kubedrill.base.results import DrillVerdict
     from kubedrill.runner.dry_run import DrillPlan, DryRun
 
 

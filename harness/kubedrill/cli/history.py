@@ -15,8 +15,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.printable import printable
+from kubedrill.base.results import VerdictKind
 from kubedrill.cli.drill import find_run
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.numbers import Number, Whole

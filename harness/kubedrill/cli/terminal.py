@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from kubedrill.base.model import VerdictKind
+    from kubedrill.base.results import VerdictKind
     from kubedrill.bundle.progress import BuildProgress
 
 _COLOURS = {

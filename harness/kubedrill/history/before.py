@@ -6,7 +6,7 @@ from typing import Any
 
 from kubedrill.base import before
 from kubedrill.base.document import RunDocument
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 
 _MEASURED = ("shortest_s", "longest_s", "open_ended", "failed")
 

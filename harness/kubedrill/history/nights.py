@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

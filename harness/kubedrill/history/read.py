@@ -10,8 +10,9 @@ from kubedrill.base import before
 from kubedrill.base.document import SCHEMA, ProbeEntry, RunDocument, header_facts
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.mistakes import words
-from kubedrill.base.model import CheckId, Leaves, VerdictKind
+from kubedrill.base.model import CheckId, Leaves
 from kubedrill.base.plan import PLAN_FILE, read_plan
+from kubedrill.base.results import VerdictKind
 from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import Check, VerdictKind
+from kubedrill.base.model import Check
+from kubedrill.base.results import VerdictKind
 from kubedrill.load.autoscaling import Autoscaled, LoadPhase, account
 from kubedrill.load.steps import Knee, Objective, Step, knee, measure, next_rate, objective_check
 from kubedrill.orders.ledger import ACKNOWLEDGED, checks, judge

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from kubedrill.base.errors import KubedrillError
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.project import state_folder
+from kubedrill.base.results import VerdictKind
 from kubedrill.drills import ALL
 from kubedrill.nightly.clusters import take_away
 from kubedrill.nightly.inventory import free_network, write_inventory

@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import KubedrillError, UsageError
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.plan import read_plan
+from kubedrill.base.results import VerdictKind
 from kubedrill.base.strict_json import load_json
 from kubedrill.history.read import read_document
 from kubedrill.history.store import History

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from kubedrill.base.errors import Unsafe, UsageError
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.history.trends import Rules, find_trends
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.notify.summary import lasted
 
 if TYPE_CHECKING:

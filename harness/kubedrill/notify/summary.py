@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
     from kubedrill.nightly.state import CellState, CycleState

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, Check, VerdictKind
+from kubedrill.base.model import NS, Check
+from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

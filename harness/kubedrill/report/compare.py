@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import Finding, VerdictKind
 from kubedrill.base.plan import read_plan
+from kubedrill.base.results import Finding, VerdictKind
 from kubedrill.base.strict_json import load_json
 from kubedrill.record import read_record, read_run
 from kubedrill.report.run import Run
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from kubedrill.base.model import DrillVerdict, Record
+    from kubedrill.base.model import Record
     from kubedrill.base.plan import RunPlan
+    from kubedrill.base.results import DrillVerdict
 
 
 @dataclass(frozen=True)

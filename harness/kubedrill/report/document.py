@@ -11,7 +11,8 @@ from kubedrill.base.model import CheckId, Leaves
 from kubedrill.report.run import Run, ended, since
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import DrillVerdict, LimitResult, Outage, ProbeSummary, Record
+    from kubedrill.base.model import Record
+    from kubedrill.base.results import DrillVerdict, LimitResult, Outage, ProbeSummary
 
 
 def make_document(run: Run) -> RunDocument:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from kubedrill.base.model import NS, DrillVerdict, LimitResult, Outage, Record, VerdictKind
+from kubedrill.base.model import NS, Record
+from kubedrill.base.results import DrillVerdict, LimitResult, Outage, VerdictKind
 from kubedrill.report.ansible_log import AnsibleLog, links
 from kubedrill.report.run import Run, ended, since
 from kubedrill.report.timeline import timeline

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, DrillVerdict, Record, VerdictKind
+from kubedrill.base.model import NS, Record
+from kubedrill.base.results import DrillVerdict, VerdictKind
 from kubedrill.record.samples import Samples
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from kubedrill.base.model import DrillVerdict, Record
+    from kubedrill.base.model import Record
+    from kubedrill.base.results import DrillVerdict
     from kubedrill.report.run import Run
 
 

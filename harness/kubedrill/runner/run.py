@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from kubedrill.apps import AppSource, read_app
 from kubedrill.base.errors import KubedrillError, UsageError
-from kubedrill.base.model import DrillVerdict, VerdictKind
 from kubedrill.base.plan import PLAN_FILE, RunPlan, write_plan
+from kubedrill.base.results import DrillVerdict, VerdictKind
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.hosts import Hosts

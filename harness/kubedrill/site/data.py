@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.history.trends import Rules, find_trends
 from kubedrill.nightly.state import all_cycles, read_state
 

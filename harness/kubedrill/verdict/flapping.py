@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, VerdictKind
+from kubedrill.base.model import NS
+from kubedrill.base.results import VerdictKind
 from kubedrill.verdict.outages import seconds
 
 if TYPE_CHECKING:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import (
+from kubedrill.base.results import (
     DrillVerdict,
     Finding,
     LimitResult,
     Outage,
-    ProbeSpec,
     ProbeSummary,
-    Record,
     VerdictKind,
 )
 from kubedrill.verdict import wording
@@ -22,6 +20,8 @@ from kubedrill.verdict.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from kubedrill.base.model import ProbeSpec, Record
 
 
 def judge(record: Record) -> DrillVerdict:

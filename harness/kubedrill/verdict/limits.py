@@ -7,17 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import (
-    NS,
-    Finding,
-    LimitResult,
-    Outage,
-    OutageLimit,
-    ProbeSpec,
-    Sample,
-    Vantage,
-    VerdictKind,
-)
+from kubedrill.base.model import NS, OutageLimit, ProbeSpec, Sample, Vantage
+from kubedrill.base.results import Finding, LimitResult, Outage, VerdictKind
 from kubedrill.verdict import wording
 from kubedrill.verdict.attribution import during
 from kubedrill.verdict.blind import is_late

@@ -24,7 +24,7 @@ class Run:
     ``parts`` are split by oks that may have been served in between.
 
     ``lower`` and ``upper`` are the edges of the longest interval, in ns; see
-    :class:`kubedrill.base.model.Outage`.
+    :class:`kubedrill.base.results.Outage`.
     """
 
     parts: tuple[tuple[Sample, ...], ...]

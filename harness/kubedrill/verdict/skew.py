@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import Finding, VerdictKind
+from kubedrill.base.results import Finding, VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

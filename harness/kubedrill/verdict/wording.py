@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kubedrill.base.model import Outage, ProbeSpec
+    from kubedrill.base.model import ProbeSpec
+    from kubedrill.base.results import Outage
 
 KINDS = {
     "http": "the app over HTTP",

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mutantkit import Called
 
 from kubedrill.apps import manifests
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.cli.terminal import Lines
 from kubedrill.cluster.undo_timer import timer_argv
 from kubedrill.runner.run import RunResult, run_drills

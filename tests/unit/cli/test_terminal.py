@@ -5,8 +5,8 @@ import pytest
 from rich.console import Console
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.printable import printable
+from kubedrill.base.results import VerdictKind
 from kubedrill.cli.main import run
 from kubedrill.cli.terminal import Lines, Panel, make_progress, verdict_line
 

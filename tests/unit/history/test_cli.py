@@ -15,7 +15,7 @@ from nights import Planted, make_nights, seeded
 from referencing import Registry, Resource
 from rich.console import Console
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.cli import drill
 from kubedrill.cli.keep_history import remember
 from kubedrill.cli.main import run as kubedrill

@@ -15,7 +15,7 @@ import pytest
 from nightlykit import PATIENCE_S, PLAN, ROOT, Bed
 
 from kubedrill.base.errors import Unsafe
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.base.waits import wait_for
 from kubedrill.history.store import History
 from kubedrill.nightly.cycle import cycle_lock

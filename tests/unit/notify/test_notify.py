@@ -22,7 +22,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.config import Notify
 from kubedrill.nightly.state import CellState, CycleState, PartState, Store
 from kubedrill.notify.changes import news_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.config import Timeouts
 from kubedrill.orders.ledger import (
     ACKNOWLEDGED,

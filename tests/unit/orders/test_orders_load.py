@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.config import Load, Settings, Timeouts
 from kubedrill.load.result import result, write_result
 from kubedrill.load.run import LoadRequest, LoadTest, first_answers

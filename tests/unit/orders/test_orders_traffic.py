@@ -10,7 +10,7 @@ import pytest
 from orders_stack import APP, until
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.config import Timeouts
 from kubedrill.orders.ledger import ACKNOWLEDGED, checks, judge, settle, summary
 from kubedrill.orders.traffic import Traffic, sustain_traffic

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.base.waits import wait_for
 from kubedrill.record import RecordWriter, now, read_record
 from kubedrill.verdict import judge

@@ -12,8 +12,8 @@ import pytest
 from recordkit import Kit, write
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.plan import RunPlan, read_plan, write_plan
+from kubedrill.base.results import VerdictKind
 from kubedrill.cli.main import run as kubedrill
 from kubedrill.history.read import read_document
 from kubedrill.report import rebuild_report, write_report

@@ -13,7 +13,8 @@ from typing import Any, Self, cast
 import pytest
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import Leaves, OutageLimit, Record, VerdictKind
+from kubedrill.base.model import Leaves, OutageLimit, Record
+from kubedrill.base.results import VerdictKind
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.context import Cluster
 from kubedrill.config import Settings

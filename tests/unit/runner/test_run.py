@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from recordkit import Kit, write
 
-from kubedrill.base.model import VerdictKind
 from kubedrill.base.plan import read_plan, write_plan
+from kubedrill.base.results import VerdictKind
 from kubedrill.config import Settings
 from kubedrill.drills import find_drills
 from kubedrill.runner import run as runner

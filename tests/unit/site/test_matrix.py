@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from nights import drill_entry, run_document
 
-from kubedrill.base.model import VerdictKind
+from kubedrill.base.results import VerdictKind
 from kubedrill.site.data import Places, site_data
 
 if TYPE_CHECKING:

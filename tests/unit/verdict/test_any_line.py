@@ -13,7 +13,7 @@ import pytest
 from recordkit import CONTROL, WRITE, Kit, write
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.model import DrillVerdict, VerdictKind
+from kubedrill.base.results import DrillVerdict, VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import judge
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from recordkit import CONTROL, DNS, WRITE, Kit, at
 
-from kubedrill.base.model import NS, VerdictKind
+from kubedrill.base.model import NS
+from kubedrill.base.results import VerdictKind
 from kubedrill.record.columns import Columns
 from kubedrill.runner import drill_run
 from kubedrill.verdict import judge

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from recordkit import APP, CONTROL, WRITE, Kit, at
 
-from kubedrill.base.model import STEADY, Check, CheckId, Event, OutageLimit, Sample, VerdictKind
+from kubedrill.base.model import STEADY, Check, CheckId, Event, OutageLimit, Sample
+from kubedrill.base.results import VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import judge
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from recordkit import APP, CONTROL, DNS, WRITE, Kit, at
 
-from kubedrill.base.model import ClockOffset, Sample, VerdictKind
+from kubedrill.base.model import ClockOffset, Sample
+from kubedrill.base.results import VerdictKind
 from kubedrill.verdict import judge
 
 PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind

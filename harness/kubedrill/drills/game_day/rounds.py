@@ -9,7 +9,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, Check, CheckId, DrillVerdict, OutageLimit, Record, VerdictKind
+from kubedrill.base.model import NS, Check, CheckId, OutageLimit, Record
+from kubedrill.base.results import DrillVerdict, VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import judge
 from kubedrill.verdict.wording import bounds
