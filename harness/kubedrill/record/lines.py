@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -28,7 +27,7 @@ from kubedrill.record.columns import Columns
 from kubedrill.record.samples import Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
     from pathlib import Path
 
     from kubedrill.record.sample_lines import Portion
@@ -202,9 +201,10 @@ def _short(line: Any) -> str:
     return text if len(text) <= 70 else text[:67] + "..."
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind)
+    for kind in (Header, Sample, Span, Event, ClockOffset, OutageLimit, Check, _End)
+}
 
 
 def _read(kind: type[Part], *values: Any) -> Part:
@@ -216,7 +216,7 @@ def _read(kind: type[Part], *values: Any) -> Part:
 def _parse(kind: type[Part], data: dict[str, Any]) -> Part:
     """A part of a record. Raises ValueError that names every wrong field."""
     try:
-        part: Part = _adapter(cast("Hashable", kind)).validate_json(json.dumps(data))
+        part: Part = _ADAPTERS[kind].validate_json(json.dumps(data))
     except ValidationError as error:
         wrong = [(".".join(map(str, item["loc"])), words(item)) for item in error.errors()]
         raise ValueError("; ".join(f"{where}: {what}" for where, what in wrong)) from None
