@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import shutil
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +13,6 @@ from kubedrill.bundle.errors import BuildFailed, Unsupported
 from kubedrill.bundle.releases import ARCH, DEBIAN_SUITE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kubedrill.bundle.processes import Processes
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -131,35 +126,6 @@ def bootstrap(  # noqa: PLR0913 - each is named by the caller
         )
     finally:
         _clear(work)
-
-
-def take(archive: Path, targets: Mapping[str, Path]) -> None:
-    """Copy files out of a root's archive: path without leading slash → where to.
-
-    Raises:
-        BuildFailed: the root lacks one of them.
-    """
-    missing = dict(targets)
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            target = missing.pop(member.name.removeprefix("./"), None) if member.isreg() else None
-            content = tar.extractfile(member) if target else None
-            if target and content:
-                with target.open("wb") as file:
-                    shutil.copyfileobj(content, file)
-    if missing:
-        raise BuildFailed(
-            f"Debian {DEBIAN_SUITE}'s packages lack {', '.join(sorted(missing))}: bundle/ knows "
-            "another layout"
-        )
-
-
-def show_hook(packages: list[str], file: str) -> str:
-    """Return mmdebstrap's option that writes ``apt-cache show`` of packages into the root."""
-    command = f"apt-cache show --no-all-versions {shlex.join(packages)}"
-    return (
-        f'--extract-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {command} > "$1"/{shlex.quote(file)}'
-    )
 
 
 def _clear(work: Path) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.bundle import releases
-from kubedrill.bundle.debian import bootstrap, package_versions, show_hook, take
 from kubedrill.bundle.golang import Product, go_recipe, kubernetes_product
 from kubedrill.bundle.images import (
     IMAGE,
@@ -23,7 +22,7 @@ from kubedrill.bundle.images import (
     python_image,
 )
 from kubedrill.bundle.oci import Config
-from kubedrill.bundle.recipes import BuildContext, Item, Recipe
+from kubedrill.bundle.recipes import Item, Recipe
 from kubedrill.bundle.releases import KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 ALL_NODES = ("control_plane", "worker")
 CONTROL_PLANES = ("control_plane",)
-# Raised when the way the Debian files are taken changes.
-_RECIPE = 1
 
 ETCD = Product(
     "etcd",
@@ -75,20 +72,28 @@ LOCAL_PATH = Product(
     stamps=(f"main.VERSION={releases.LOCAL_PATH_PROVISIONER}",),
 )
 _FILTER_PACKAGES = ("nftables", "iptables", "conntrack")
-_DEBIAN_PROGRAMS = ["runc", "containernetworking-plugins"]
-CNI_PLUGINS = (
-    *(
-        "bandwidth",
-        "bridge",
-        "dhcp",
-        "firewall",
-        "host-device",
-        "host-local",
-        "ipvlan",
-        "loopback",
-        "macvlan",
+_CNI_MODULE = "github.com/containernetworking/plugins"
+_PLUGINS = {
+    "main": ("bridge", "host-device", "ipvlan", "loopback", "macvlan", "ptp", "vlan"),
+    "ipam": ("dhcp", "host-local", "static"),
+    "meta": ("bandwidth", "firewall", "portmap", "sbr", "tuning", "vrf"),
+}
+CNI_PLUGINS = tuple(sorted(name for names in _PLUGINS.values() for name in names))
+# Linked statically, as runc is: a distribution's own programs ask each node for its glibc.
+CNI = Product(
+    "cni-plugins",
+    releases.CNI_PLUGINS,
+    tuple(
+        f"{_CNI_MODULE}/plugins/{kind}/{name}" for kind, names in _PLUGINS.items() for name in names
     ),
-    *("portmap", "ptp", "sbr", "static", "tuning", "vlan", "vrf"),
+    stamps=(f"{_CNI_MODULE}/pkg/utils/buildversion.BuildVersion={releases.CNI_PLUGINS}",),
+)
+RUNC = Product(
+    "runc",
+    releases.RUNC,
+    ("github.com/opencontainers/runc",),
+    tags=("seccomp", "netgo", "osusergo"),
+    cgo=True,  # namespaces are entered in C, before Go's threads start
 )
 
 
@@ -106,7 +111,8 @@ def modules_items(release: Release) -> list[Item]:
         *_go_binaries(
             ETCD, "go.etcd.io/etcd", {"etcdctl": "etcdctl", "etcdutl": "etcdutl"}, CONTROL_PLANES
         ),
-        *_debian_programs(),
+        *_go_binaries(RUNC, "github.com/opencontainers/runc", {"runc": "runc"}),
+        *_cni_plugins(),
         *_kubernetes_images(release, kubernetes),
         *_addon_images(release),
         *project_images(),
@@ -124,46 +130,13 @@ def _go_binaries(
     ]
 
 
-def _debian_programs() -> list[Item]:
-    recipe = Recipe(
-        "debian-programs",
-        releases.DEBIAN_SUITE,
-        "fetch",
-        {"recipe": _RECIPE, "packages": _DEBIAN_PROGRAMS},
-        _unpack,
-    )
-    runc = Item("runc", "binary", "bin/runc", recipe, "runc", "", ALL_NODES, packages=("runc",))
-    plugins = [
-        Item(
-            name,
-            "cni",
-            f"cni/{name}",
-            recipe,
-            f"cni/{name}",
-            "",
-            ALL_NODES,
-            packages=("containernetworking-plugins",),
-        )
+def _cni_plugins() -> list[Item]:
+    recipe = go_recipe(CNI)
+    source = f"go module {_CNI_MODULE}@{CNI.version}"
+    return [
+        Item(name, "cni", f"cni/{name}", recipe, name, source, ALL_NODES, CNI.version)
         for name in CNI_PLUGINS
     ]
-    return [runc, *plugins]
-
-
-def _unpack(context: BuildContext) -> None:
-    archive, shown = context.out / "root.tar", "packages-shown"
-    hook = show_hook(_DEBIAN_PROGRAMS, shown)
-    bootstrap(context.processes, archive, _DEBIAN_PROGRAMS, variant="extract", options=[hook])
-    (context.out / "cni").mkdir()
-    files = {
-        "usr/sbin/runc": "runc",
-        shown: shown,
-        **{f"usr/lib/cni/{name}": f"cni/{name}" for name in CNI_PLUGINS},
-    }
-    take(archive, {path: context.out / file for path, file in files.items()})
-    versions = package_versions((context.out / shown).read_text(encoding="utf-8"))
-    (context.out / PACKAGES).write_text(json.dumps(versions, indent=1), encoding="utf-8")
-    archive.unlink()
-    (context.out / shown).unlink()
 
 
 @dataclass(frozen=True)

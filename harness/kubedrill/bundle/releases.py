@@ -31,7 +31,6 @@ SKIPPER = "v0.27.41"
 HELM = "v4.3.2"
 # Of Debian's packages that carry it in their name.
 POSTGRESQL = "17"
-# Published binaries only: source `modules` takes these two from Debian.
 RUNC = "v1.3.3"
 CNI_PLUGINS = "v1.8.0"
 # An image of its registry only: no Go module.

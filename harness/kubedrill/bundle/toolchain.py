@@ -17,7 +17,13 @@ NEEDED_GO = (1, 26, 5)
 # Bytes that a build from nothing needs: Go's module and build caches 12 GB, parts and bundles 6 GB
 # (measured).
 NEEDED_DISK = 20 * 10**9
-_PROGRAMS = {"gcc": "gcc libc6-dev", "mmdebstrap": "mmdebstrap", "skopeo": "skopeo"}
+_SECCOMP = Path("/usr/include/seccomp.h")
+_PROGRAMS = {
+    "gcc": "gcc libc6-dev",
+    "pkg-config": "pkg-config",
+    "mmdebstrap": "mmdebstrap",
+    "skopeo": "skopeo",
+}
 
 
 @functools.cache
@@ -75,11 +81,13 @@ def require_build_host(
     """
     missing = []
     programs = [
-        *(["gcc"] if compiles else []),
+        *(["gcc", "pkg-config"] if compiles else []),
         *(["mmdebstrap"] if debian else []),
         *(["skopeo"] if pulls else []),
     ]
     packages = [_PROGRAMS[p] for p in programs if shutil.which(p) is None]
+    if compiles and not _SECCOMP.is_file():
+        packages.append("libseccomp-dev")
     if debian and not KEYRING.is_file():
         packages.append("debian-archive-keyring")
     if packages:

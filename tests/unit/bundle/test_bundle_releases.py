@@ -26,6 +26,8 @@ PRODUCTS = {
     "github.com/flannel-io/flannel": modules_source.FLANNEL,
     "sigs.k8s.io/metrics-server": modules_source.METRICS_SERVER,
     "github.com/rancher/local-path-provisioner": modules_source.LOCAL_PATH,
+    "github.com/opencontainers/runc": modules_source.RUNC,
+    "github.com/containernetworking/plugins": modules_source.CNI,
     "helm.sh/helm/v4": tools.HELM,
 }
 
@@ -55,7 +57,7 @@ def test_the_toolchain_is_required_as_new_as_the_newest_module_asks() -> None:
     asked = [
         re.search(r"^go (\S+)$", p.read_text(), re.MULTILINE) for p in MODULES.glob("*/go.mod")
     ]
-    assert len(asked) == 13
+    assert len(asked) == 15
     assert max(tuple(int(n) for n in a.group(1).split(".")) for a in asked if a) == NEEDED_GO
 
 
@@ -87,6 +89,13 @@ def test_a_bundle_has_all_that_a_node_needs(release: Release) -> None:
         f"registry.k8s.io/etcd:{release.etcd_tag}",
     }
     assert max(Counter(i.path for i in items).values()) == 1
+
+
+def test_no_program_of_a_node_comes_from_a_distribution() -> None:
+    """Debian 13's runc needs glibc 2.38, which Debian 12 and Ubuntu 22.04 have not."""
+    items = [i for i in modules_items(DRILLED[0]) if i.kind in ("binary", "cni")]
+    assert {i.recipe.name for i in items if not i.recipe.name.startswith("go-")} == set()
+    assert not [i.name for i in items if i.packages]
 
 
 def test_what_two_releases_share_is_built_once() -> None:

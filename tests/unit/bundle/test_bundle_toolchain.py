@@ -25,11 +25,15 @@ def test_all_that_is_missing_is_named_at_once(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(toolchain, "find_go", lambda: None)
     monkeypatch.setattr(toolchain, "KEYRING", tmp_path / "none.gpg")
+    monkeypatch.setattr(toolchain, "_SECCOMP", tmp_path / "none.h")
     monkeypatch.setattr(toolchain.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
     with pytest.raises(MissingTools) as caught:
         require_build_host(tmp_path / "cache", compiles=True, debian=True, pulls=True)
     text = str(caught.value)
-    assert "apt-get install -y gcc libc6-dev mmdebstrap skopeo debian-archive-keyring" in text
+    assert (
+        "apt-get install -y gcc libc6-dev pkg-config mmdebstrap skopeo libseccomp-dev "
+        "debian-archive-keyring" in text
+    )
     assert "no Go toolchain of 1.26.5 or newer" in text
     assert "1.0 GB free, a build from nothing needs 20 GB" in text
 
