@@ -59,12 +59,34 @@ def build_bundles(
 ) -> list[Path]:
     """Build several releases' bundles in one go; arguments and errors as for `build_bundle`."""
     releases = [find_release(version) for version in versions]
-    return _Builder(cache or Cache(), progress or Silent(), Upstream.from_environment()).build(
-        releases, source
+    builder, upstream = (
+        _Builder(cache or Cache(), progress or Silent()),
+        Upstream.from_environment(),
     )
 
+    def items(release: Release, source: str) -> list[Item]:
+        if source == "upstream":
+            return upstream_items(release, upstream)
+        return modules_items(release)
 
-def build_items(name: str, items: list[Item], progress: BuildProgress, cache: Cache) -> Path:
+    sources = ("upstream", "modules") if source == "auto" else (source,)
+    outdated = [
+        release
+        for release in releases
+        if not any(builder.is_built(release.kubernetes, s, items(release, s)) for s in sources)
+    ]
+    if outdated:
+        taken = choose_source(source, upstream, outdated, builder.progress)
+        builder.build(taken, {release.kubernetes: items(release, taken) for release in outdated})
+    return [builder.cache.bundles / release.bundle_name for release in releases]
+
+
+def build_items(
+    name: str,
+    items: list[Item],
+    progress: BuildProgress | None = None,
+    cache: Cache | None = None,
+) -> Path:
     """Build a bundle that is no release's, or find it in the cache.
 
     Its folder is called ``<name>-<arch>``.
@@ -72,69 +94,25 @@ def build_items(name: str, items: list[Item], progress: BuildProgress, cache: Ca
     Raises:
         BundleError: see its subclasses; nothing half-made is left behind.
     """
-    builder = _Builder(cache, progress, Upstream.from_environment())
-    return builder.build_items(name, items)
+    builder = _Builder(cache or Cache(), progress or Silent())
+    if not builder.is_built(name, "modules", items):
+        builder.build("modules", {name: items})
+    return builder.folder(name)
 
 
 class _Builder:
-    def __init__(self, cache: Cache, progress: BuildProgress, upstream: Upstream) -> None:
-        self._cache, self._progress, self._upstream = cache, progress, upstream
+    def __init__(self, cache: Cache, progress: BuildProgress) -> None:
+        self.cache, self.progress = cache, progress
 
-    def build(self, releases: list[Release], source: str) -> list[Path]:
-        sources = ("upstream", "modules") if source == "auto" else (source,)
-        ready = {r for r in releases if any(self._is_built(r, s) for s in sources)}
-        outdated = [r for r in releases if r not in ready]
-        if outdated:
-            taken = choose_source(source, self._upstream, outdated, self._progress)
-            with self._cache.locked(self._progress.message):
-                # Another builder may have made them while this one waited for the lock.
-                needed = {
-                    r: self._items(r, taken) for r in outdated if not self._is_built(r, taken)
-                }
-                self._make_parts([item for items in needed.values() for item in items])
-                for release, items in needed.items():
-                    self._assemble(release.kubernetes, taken, items)
-        return [self._cache.bundles / r.bundle_name for r in releases]
+    def folder(self, name: str) -> Path:
+        return self.cache.bundles / f"{name}-{ARCH}"
 
-    def build_items(self, name: str, items: list[Item]) -> Path:
-        folder = self._cache.bundles / f"{name}-{ARCH}"
-        if not self._is_made_of(folder, "modules", items):
-            with self._cache.locked(self._progress.message):
-                if not self._is_made_of(folder, "modules", items):
-                    self._make_parts(items)
-                    self._assemble(name, "modules", items)
-        return folder
-
-    def _make_parts(self, items: list[Item]) -> None:
-        recipes = {recipe.key: recipe for recipe in order(items)}
-        missing = missing_parts(self._cache, list(recipes.values()))
-        if missing:
-            require_build_host(
-                self._cache.root,
-                compiles=any(r.lane == "compile" for r in missing),
-                debian=any(r.version in DEBIAN_SUITES for r in missing),
-                pulls=any(r.name.startswith("pulled-") for r in missing),
-            )
-        self._progress.plan(len(recipes), len(recipes) - len(missing))
-        make_parts(missing, self._cache, self._progress)
-
-    def _items(self, release: Release, source: str) -> list[Item]:
-        return (
-            upstream_items(release, self._upstream)
-            if source == "upstream"
-            else modules_items(release)
-        )
-
-    def _is_built(self, release: Release, source: str) -> bool:
-        """Whether the bundle that this source would make is there.
+    def is_built(self, name: str, source: str, items: list[Item]) -> bool:
+        """Whether the bundle that this source would make of these files is there.
 
         Contents that nobody wrote to are not read.
         """
-        return self._is_made_of(
-            self._cache.bundles / release.bundle_name, source, self._items(release, source)
-        )
-
-    def _is_made_of(self, folder: Path, source: str, items: list[Item]) -> bool:
+        folder = self.folder(name)
         try:
             manifest = read_manifest(folder)
         except Corrupt:
@@ -145,34 +123,57 @@ class _Builder:
             for part in manifest.parts
         )
 
+    def build(self, source: str, bundles: dict[str, list[Item]]) -> None:
+        with self.cache.locked(self.progress.message):
+            # Another builder may have made them while this one waited for the lock.
+            missing = {
+                name: items
+                for name, items in bundles.items()
+                if not self.is_built(name, source, items)
+            }
+            self._make_parts([item for items in missing.values() for item in items])
+            for name, items in missing.items():
+                self._assemble(name, source, items)
+
+    def _make_parts(self, items: list[Item]) -> None:
+        recipes = {recipe.key: recipe for recipe in order(items)}
+        missing = missing_parts(self.cache, list(recipes.values()))
+        if missing:
+            require_build_host(
+                self.cache.root,
+                compiles=any(r.lane == "compile" for r in missing),
+                debian=any(r.version in DEBIAN_SUITES for r in missing),
+                pulls=any(r.name.startswith("pulled-") for r in missing),
+            )
+        self.progress.plan(len(recipes), len(recipes) - len(missing))
+        make_parts(missing, self.cache, self.progress)
+
     def _assemble(self, name: str, source: str, items: list[Item]) -> None:
         """Link the parts' files into a bundle folder."""
-        with self._cache.whole(self._cache.bundles / f"{name}-{ARCH}") as folder:
+        with self.cache.whole(self.folder(name)) as folder:
             parts = tuple(self._place(item, folder) for item in items)
-            Manifest(name, ARCH, source, _bundle_key(source, items), parts).write(folder)
+            key = _bundle_key(source, items)
+            Manifest(kubernetes=name, arch=ARCH, source=source, key=key, parts=parts).write(folder)
 
     def _place(self, item: Item, folder: Path) -> Part:
-        part = part_folder(self._cache, item.recipe)
+        part = part_folder(self.cache, item.recipe)
         target = folder / item.path
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(part / item.file, target)
         target.chmod(0o644 if item.kind == "image" else 0o755)
-        was, versions = read_checksums(part)[item.file], packages_of(part)
+        checksum, versions = read_checksums(part)[item.file], packages_of(part)
         debian = ", ".join(f"{name} {versions[name]}" for name in item.packages)
-        source = " and ".join(
-            filter(None, [item.source, f"Debian packages {debian}" if debian else ""])
-        )
-        version = item.version or versions[item.packages[0]]
+        packages = f"Debian packages {debian}" if debian else ""
         return Part(
-            item.name,
-            version,
-            item.kind,
-            item.path,
-            source,
-            was.size,
-            was.sha256,
-            item.nodes,
-            item.image,
+            name=item.name,
+            version=item.version or versions[item.packages[0]],
+            kind=item.kind,
+            path=item.path,
+            source=" and ".join(filter(None, [item.source, packages])),
+            size=checksum.size,
+            sha256=checksum.sha256,
+            nodes=item.nodes,
+            image=item.image,
         )
 
 

@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from kubedrill.base.mistakes import words
 from kubedrill.base.strict_json import load_json
 from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.errors import Corrupt
+from kubedrill.bundle.recipes import Kind  # noqa: TC001 - pydantic reads it
 from kubedrill.bundle.releases import ARCH, SUPPORTED
 
 SCHEMA = 1
 MANIFEST = "bundle.json"
-_KINDS = ("binary", "cni", "image")
 _OPTIONS = ("orders", "kubedrill", "tools")
 """Bundles that are no releases, by the options of `bundle build` that make them."""
 
 
-@dataclass(frozen=True)
-class Part:
+def _inside(path: str) -> str:
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError("leaves the bundle")
+    return path
+
+
+class Part(BaseModel):
     """One file of a bundle."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
     version: str
-    kind: str
-    path: str
+    kind: Kind
+    path: Annotated[str, AfterValidator(_inside)]
     source: str
     size: int
     """Bytes."""
     sha256: str
-    nodes: tuple[str, ...]
+    nodes: Annotated[tuple[str, ...], Field(strict=False)]
     image: str | None = None
     """Images only: the reference that it is imported as."""
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(BaseModel):
     """All of bundle.json."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
 
     kubernetes: str
     arch: str
     source: str
     key: str
-    parts: tuple[Part, ...]
+    parts: Annotated[tuple[Part, ...], Field(strict=False)]
 
     def write(self, folder: Path) -> None:
         """Write bundle.json into a bundle's folder."""
-        parts = [
-            {name: value for name, value in asdict(part).items() if value is not None}
-            for part in self.parts
-        ]
-        whole = {"schema": SCHEMA, **asdict(self), "parts": parts}
+        whole = {"schema": SCHEMA, **self.model_dump(exclude_none=True)}
         (folder / MANIFEST).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
@@ -62,23 +68,19 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         Corrupt: it is missing, is not JSON, has another schema or lacks a field.
     """
-    remedy = _remedy(folder)
     try:
         raw = load_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        schema = raw.get("schema") if isinstance(raw, dict) else None
+        if schema == SCHEMA:
+            return Manifest.model_validate(raw)
+        faults = [f"schema {schema!r}, this version of kubedrill reads {SCHEMA}"]
     except FileNotFoundError:
-        raise Corrupt(
-            str(folder), [f"{MANIFEST}: missing, so the bundle is half-written or none"], remedy
-        ) from None
+        faults = ["missing, so the bundle is half-written or none"]
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, e['loc']))}: {words(e)}" for e in error.errors()]
     except (ValueError, OSError) as error:
-        raise Corrupt(str(folder), [f"{MANIFEST}: cannot be read: {error}"], remedy) from error
-    faults = _shape_faults(raw)
-    if faults:
-        raise Corrupt(str(folder), faults, remedy)
-    parts = tuple(
-        Part(**{**part, "nodes": tuple(part["nodes"]), "image": part.get("image")})
-        for part in raw["parts"]
-    )
-    return Manifest(raw["kubernetes"], raw["arch"], raw["source"], raw["key"], parts)
+        faults = [f"cannot be read: {error}"]
+    raise Corrupt(str(folder), [f"{MANIFEST}: {fault}" for fault in faults], _remedy(folder))
 
 
 def verify(folder: Path) -> Manifest:
@@ -136,54 +138,3 @@ def _part_faults(path: Path, part: Part) -> list[str]:
     return (
         [] if digest == part.sha256 else [f"{part.path}: sha256 {digest}, expected {part.sha256}"]
     )
-
-
-def _shape_faults(raw: Any) -> list[str]:
-    """Say what is wrong with the form of a bundle.json."""
-    if not isinstance(raw, dict):
-        return [f"{MANIFEST}: not an object"]
-    if raw.get("schema") != SCHEMA:
-        return [
-            f"{MANIFEST}: schema {raw.get('schema')!r}, this version of kubedrill reads {SCHEMA}"
-        ]
-    texts = ("kubernetes", "arch", "source", "key")
-    faults = [
-        f"{MANIFEST}: {name} is missing or not text"
-        for name in texts
-        if not isinstance(raw.get(name), str)
-    ]
-    if not isinstance(raw.get("parts"), list):
-        return [*faults, f"{MANIFEST}: parts is missing or not a list"]
-    for number, part in enumerate(raw["parts"]):
-        faults += [f"{MANIFEST}: parts[{number}]: {fault}" for fault in _part_shape_faults(part)]
-    return faults
-
-
-def _part_shape_faults(part: Any) -> list[str]:
-    if not isinstance(part, dict):
-        return ["not an object"]
-    types = {
-        "name": str,
-        "version": str,
-        "kind": str,
-        "path": str,
-        "source": str,
-        "size": int,
-        "sha256": str,
-    }
-    faults = [
-        f"{field} is missing or not {kind.__name__}"
-        for field, kind in types.items()
-        if not isinstance(part.get(field), kind)
-    ]
-    if not isinstance(part.get("nodes"), list):
-        faults.append("nodes is missing or not a list")
-    faults += [
-        f"{field} is unknown" for field in sorted(part.keys() - types.keys() - {"nodes", "image"})
-    ]
-    if part.get("kind") not in _KINDS:
-        faults.append(f"kind {part.get('kind')!r} is none of {', '.join(_KINDS)}")
-    path = Path(str(part.get("path")))
-    if path.is_absolute() or ".." in path.parts:
-        faults.append(f"path {path} leaves the bundle")
-    return faults

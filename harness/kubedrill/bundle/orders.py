@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.bundle.build import build_items
-from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.golang import Product, go_recipe
 from kubedrill.bundle.images import (
@@ -27,13 +26,14 @@ from kubedrill.bundle.images import (
 )
 from kubedrill.bundle.modules_source import image_item
 from kubedrill.bundle.oci import PATH, Config
-from kubedrill.bundle.progress import BuildProgress, Silent
 from kubedrill.bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER
 from kubedrill.bundle.wheels import LIBRARY, wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kubedrill.bundle.cache import Cache
+    from kubedrill.bundle.progress import BuildProgress
     from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 
 ORDERS_APP = SAMPLE_APP.parent / "orders"
@@ -79,7 +79,7 @@ def orders_bundle(progress: BuildProgress | None = None, *, cache: Cache | None 
     Raises:
         BundleError: see its subclasses; nothing half-made is left behind.
     """
-    return build_items(BUNDLE, orders_items(), progress or Silent(), cache or Cache())
+    return build_items(BUNDLE, orders_items(), progress, cache)
 
 
 def orders_items() -> list[Item]:

@@ -10,18 +10,20 @@ import hashlib
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.project import ROOT, installed_files
 from kubedrill.bundle.build import build_items
 from kubedrill.bundle.cache import Cache, content_key
-from kubedrill.bundle.images import IMAGE, Image, debian_layer, files_image
-from kubedrill.bundle.modules_source import ALL_NODES
+from kubedrill.bundle.images import Image, debian_layer, files_image
+from kubedrill.bundle.modules_source import image_item
 from kubedrill.bundle.oci import PATH, Config
-from kubedrill.bundle.progress import BuildProgress, Silent
-from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 from kubedrill.bundle.releases import PYTHON_SUITE
 from kubedrill.bundle.wheels import LIBRARY, part_of_lock, platforms_of, wheels
+
+if TYPE_CHECKING:
+    from kubedrill.bundle.progress import BuildProgress
+    from kubedrill.bundle.recipes import BuildContext, Item, Recipe
 
 BUNDLE = "kubedrill"
 IMAGE_NAME = "docker.io/kubedrill/kubedrill"
@@ -63,7 +65,7 @@ def own_bundle(progress: BuildProgress | None = None, *, cache: Cache | None = N
     Raises:
         BundleError: see its subclasses; nothing half-made is left behind.
     """
-    return build_items(BUNDLE, own_items(), progress or Silent(), cache or Cache())
+    return build_items(BUNDLE, own_items(), progress, cache)
 
 
 def own_items() -> list[Item]:
@@ -75,21 +77,7 @@ def own_items() -> list[Item]:
     lock = part_of_lock((ROOT / "requirements.lock").read_text(encoding="utf-8"), roots)
     packages = wheels("wheels-kubedrill", lock, PYTHON, platforms_of(GLIBC))
     recipe = _image(image, _layer(packages))
-    path = f"images/{image.name}.tar"
-    return [
-        Item(
-            image.name,
-            "image",
-            path,
-            recipe,
-            IMAGE,
-            "",
-            ALL_NODES,
-            image.version,
-            image.reference,
-            PACKAGES,
-        )
-    ]
+    return [image_item(image, recipe, "", packages=PACKAGES)]
 
 
 def own_image(version: str) -> Image:

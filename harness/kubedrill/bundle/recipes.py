@@ -6,7 +6,7 @@ The graph of recipes is the build.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kubedrill.bundle.cache import content_key
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.bundle.processes import Processes
+
+
+Kind = Literal["binary", "cni", "image"]
+"""What a file of a bundle is."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Item:
     """One file of a bundle: where it comes from in a part and what bundle.json says of it."""
 
     name: str
-    kind: str
+    kind: Kind
     path: str
     recipe: Recipe
     file: str

@@ -52,7 +52,8 @@ class _Scheduler:
 
     def run(self) -> None:
         with ThreadPoolExecutor(sum(LANES.values()) + 1) as pool:
-            preparing = {pool.submit(self._prepare, list(self._waiting.values()))}
+            downloads = [recipe.prepare for recipe in self._waiting.values() if recipe.prepare]
+            preparing = {pool.submit(lambda: [one(self._processes) for one in downloads])}
             try:
                 while self._waiting or self._running or preparing:
                     self._start_ready(pool)
@@ -73,11 +74,6 @@ class _Scheduler:
             if ready and busy[recipe.lane] < LANES[recipe.lane]:
                 busy[recipe.lane] += 1
                 self._running[pool.submit(self._make, self._waiting.pop(recipe.key))] = recipe
-
-    def _prepare(self, recipes: Sequence[Recipe]) -> None:
-        for recipe in recipes:
-            if recipe.prepare:
-                recipe.prepare(self._processes)
 
     def _make(self, recipe: Recipe) -> None:
         title = f"{recipe.name} {recipe.version}"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from kubedrill.bundle.build import build_items
 from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.golang import Product, go_recipe
-from kubedrill.bundle.progress import BuildProgress, Silent
 from kubedrill.bundle.recipes import Item
 from kubedrill.bundle.releases import ARCH
 from kubedrill.bundle.releases import HELM as HELM_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kubedrill.bundle.progress import BuildProgress
 
 BUNDLE = "tools"
 HELM = Product(
@@ -30,7 +31,7 @@ def tools_bundle(progress: BuildProgress | None = None, *, cache: Cache | None =
     Raises:
         BundleError: see its subclasses; nothing half-made is left behind.
     """
-    return build_items(BUNDLE, tools_items(), progress or Silent(), cache or Cache())
+    return build_items(BUNDLE, tools_items(), progress, cache)
 
 
 def tools_items() -> list[Item]:

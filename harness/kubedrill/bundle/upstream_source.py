@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING
 from kubedrill.bundle import releases
 from kubedrill.bundle.download import answers, checksum_for, fetch_file, fetch_text, unpack
 from kubedrill.bundle.errors import Unsupported
-from kubedrill.bundle.images import IMAGE
-from kubedrill.bundle.modules_source import ALL_NODES, CNI_PLUGINS, CONTROL_PLANES, project_images
-from kubedrill.bundle.recipes import BuildContext, Item, Recipe
+from kubedrill.bundle.images import IMAGE, Image
+from kubedrill.bundle.modules_source import (
+    ALL_NODES,
+    CNI_PLUGINS,
+    CONTROL_PLANES,
+    image_item,
+    project_images,
+)
+from kubedrill.bundle.oci import Config
+from kubedrill.bundle.recipes import BuildContext, Item, Kind, Recipe
 from kubedrill.bundle.registry import pull
 from kubedrill.bundle.releases import ARCH, KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release
 
@@ -122,7 +129,7 @@ class _Published:
     sums: str
     """The file that has its checksum."""
     names: tuple[str, ...]
-    kind: str = "binary"
+    kind: Kind = "binary"
     nodes: tuple[str, ...] = ALL_NODES
 
     def items(self, upstream: Upstream) -> list[Item]:
@@ -203,17 +210,7 @@ def _image(name: str, reference: str, upstream: Upstream) -> Item:
         f"pulled-{name}", tag, "download", {"recipe": _RECIPE, "reference": reference}, make
     )
     nodes = CONTROL_PLANES if name in (*KUBERNETES_IMAGES[:3], "etcd") else ALL_NODES
-    return Item(
-        name,
-        "image",
-        f"images/{name}.tar",
-        recipe,
-        IMAGE,
-        f"image {reference}",
-        nodes,
-        tag,
-        reference,
-    )
+    return image_item(Image(name, tag, reference, Config()), recipe, f"image {reference}", nodes)
 
 
 def _download(name: str, version: str, url: str, sums_url: str, unpacked: Sequence[str]) -> Recipe:

@@ -1,7 +1,7 @@
 """Removes what this project made on this host, and nothing else: `make clean`.
 
 Nodes, networks and images are known by their label or name, files by their place. Reports stay:
-they are the user's. Imports the standard library, :mod:`kubedrill.base.project`,
+they are the user's. Imports the standard library, :mod:`kubedrill.base`,
 :mod:`kubedrill.bundle.cache` and :mod:`kubedrill.local.unfreeze` only, so that it works where .venv
 is broken or gone.
 """
@@ -17,11 +17,14 @@ import sys
 from pathlib import Path
 
 from kubedrill.base import project
+from kubedrill.base.answers import answer_of
 from kubedrill.bundle.cache import cache_root
 from kubedrill.local.unfreeze import unfreeze
 
 ROOT = project.state_folder()
 DOCKER = "/usr/bin/docker"
+_DOCKER_S = 600.0
+"""Seconds for one command of Docker's client; it removes five nodes with their volumes in one."""
 LABEL = "org.kubedrill"
 IMAGES = "kubedrill/node"
 CACHE_ENTRIES = ("parts", "bundles", "node", "docker", "go", "build.lock")
@@ -44,11 +47,7 @@ FILES = (".vagrant", *(_CHECKOUT_FILES if project.IN_CHECKOUT else ()))
 
 def docker_lines(*arguments: str) -> list[str]:
     """Run a docker command; its output lines, or none where there is no docker or no daemon."""
-    try:
-        done = subprocess.run([DOCKER, *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return []
-    return done.stdout.split() if done.returncode == 0 else []
+    return (answer_of(DOCKER, *arguments, seconds=_DOCKER_S) or "").split()
 
 
 def remove_virtual_machines(state: Path) -> list[str]:
@@ -128,7 +127,8 @@ def remove_files(folder: Path, names: tuple[str, ...]) -> list[str]:
     removed = []
     for path in (folder / name for name in names):
         if path.is_dir() and not path.is_symlink():
-            _make_writable(path)
+            for inner, _, _ in os.walk(path):  # Go's module cache is read-only
+                Path(inner).chmod(0o700)
             shutil.rmtree(path)
         elif path.exists() or path.is_symlink():
             path.unlink()
@@ -138,12 +138,6 @@ def remove_files(folder: Path, names: tuple[str, ...]) -> list[str]:
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
     return removed
-
-
-def _make_writable(tree: Path) -> None:
-    """Go's module cache is read-only; its owner may remove it all the same."""
-    for folder, _, _ in os.walk(tree):
-        Path(folder).chmod(0o700)
 
 
 def main() -> int:

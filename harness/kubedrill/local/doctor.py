@@ -54,20 +54,22 @@ class HostCheck:
     fix: str = ""
 
 
+def _check(  # noqa: PLR0913, PLR0917 - a row of a table
+    name: str, good: bool, actual: str, expected: str, fix: str, bad: State = "missing"
+) -> HostCheck:
+    return HostCheck(name, "ok" if good else bad, actual, expected, "" if good else fix)
+
+
 def check_python(version: tuple[int, int, int]) -> HostCheck:
     """Python runs the harness and Ansible."""
     actual = ".".join(map(str, version))
-    good = version >= NEEDED_PYTHON
-    return HostCheck(
-        "python", "ok" if good else "missing", actual, "3.11 or newer", "" if good else "make setup"
-    )
+    return _check("python", version >= NEEDED_PYTHON, actual, "3.11 or newer", "make setup")
 
 
 def check_machine(machine: str) -> HostCheck:
     """Release bundles are built for one architecture."""
-    good = machine in ("x86_64", "amd64")
-    fix = "" if good else "run kubedrill on an x86-64 host; nodes elsewhere need inventories/bare"
-    return HostCheck("architecture", "ok" if good else "missing", machine, "x86_64", fix)
+    fix = "run kubedrill on an x86-64 host; nodes elsewhere need inventories/bare"
+    return _check("architecture", machine in ("x86_64", "amd64"), machine, "x86_64", fix)
 
 
 def check_cpus(count: int) -> HostCheck:
@@ -76,12 +78,8 @@ def check_cpus(count: int) -> HostCheck:
     >>> check_cpus(1).state, check_cpus(2).state
     ('warn', 'ok')
     """
-    fix = (
-        ""
-        if count >= 2
-        else "give this host a second core: with one, etcd misses its deadlines under load"
-    )
-    return HostCheck("cpus", "ok" if count >= 2 else "warn", str(count), "2 or more", fix)
+    fix = "give this host a second core: with one, etcd misses its deadlines under load"
+    return _check("cpus", count >= 2, str(count), "2 or more", fix, "warn")
 
 
 def check_amount(name: str, actual: int, needed: int, good: int, fix: str) -> HostCheck:
@@ -90,43 +88,30 @@ def check_amount(name: str, actual: int, needed: int, good: int, fix: str) -> Ho
     >>> check_amount("memory", 5 * GIB, 4 * GIB, 6 * GIB, "add memory").state
     'warn'
     """
-    state: State = "missing" if actual < needed else "warn" if actual < good else "ok"
     expected = f"{needed / GIB:.0f} GiB, better {good / GIB:.0f}"
-    return HostCheck(name, state, f"{actual / GIB:.1f} GiB", expected, "" if state == "ok" else fix)
+    bad: State = "missing" if actual < needed else "warn"
+    return _check(name, actual >= good, f"{actual / GIB:.1f} GiB", expected, fix, bad)
 
 
 def check_cgroups(version: int) -> HostCheck:
     """Both versions work; Kubernetes is about to drop the first."""
-    fix = "" if version == 2 else "nothing to do: the nodes and the kubelet are configured for it"
-    return HostCheck(
-        "cgroups", "ok" if version == 2 else "warn", f"v{version}", "v2 (v1 works)", fix
-    )
+    fix = "nothing to do: the nodes and the kubelet are configured for it"
+    return _check("cgroups", version == 2, f"v{version}", "v2 (v1 works)", fix, "warn")
 
 
 def check_inotify(instances: int) -> HostCheck:
     """All nodes share one limit."""
-    good = instances >= NEEDED_INOTIFY
-    fix = "" if good else f"sudo sysctl -w fs.inotify.max_user_instances={NEEDED_INOTIFY}"
-    return HostCheck(
-        "inotify instances",
-        "ok" if good else "warn",
-        str(instances),
-        f"{NEEDED_INOTIFY} or more",
-        fix,
-    )
+    fix = f"sudo sysctl -w fs.inotify.max_user_instances={NEEDED_INOTIFY}"
+    expected, good = f"{NEEDED_INOTIFY} or more", instances >= NEEDED_INOTIFY
+    return _check("inotify instances", good, str(instances), expected, fix, "warn")
 
 
 def check_packages(missing: list[str]) -> HostCheck:
     """Debian packages that make setup installs."""
     if not missing:
         return HostCheck("packages", "ok", "all installed", "what make setup installs")
-    return HostCheck(
-        "packages",
-        "missing",
-        f"not installed: {' '.join(missing)}",
-        "installed",
-        " ".join(install_command(missing)),
-    )
+    actual, fix = f"not installed: {' '.join(missing)}", " ".join(install_command(missing))
+    return HostCheck("packages", "missing", actual, "installed", fix)
 
 
 def check_docker(version: str, problem: str, *, root: bool, service_manager: bool) -> HostCheck:
@@ -134,32 +119,26 @@ def check_docker(version: str, problem: str, *, root: bool, service_manager: boo
 
     A daemon that `kubedrill up` can start is not missing.
     """
-    expected = "a daemon that answers you"
+    state: State = "missing"
     if not version:
-        return HostCheck("docker", "missing", "not installed", expected, "make setup")
-    if not problem:
-        return HostCheck("docker", "ok", version, expected)
-    if "permission denied" in problem.lower():
+        actual, fix = "not installed", "make setup"
+    elif not problem:
+        state, actual, fix = "ok", version, ""
+    elif "permission denied" in problem.lower():
+        actual = f"{version}, but you may not use it"
         fix = "sudo usermod -aG docker $USER, then log in again"
-        return HostCheck("docker", "missing", f"{version}, but you may not use it", expected, fix)
-    if root or service_manager:
-        return HostCheck(
-            "docker", "warn", f"{version}, daemon not running", expected, "kubedrill up starts it"
-        )
-    return HostCheck(
-        "docker", "missing", f"{version}, daemon not running: {problem}", expected, "sudo dockerd &"
-    )
+    elif root or service_manager:
+        state, actual = "warn", f"{version}, daemon not running"
+        fix = "kubedrill up starts it"
+    else:
+        actual, fix = f"{version}, daemon not running: {problem}", "sudo dockerd &"
+    return HostCheck("docker", state, actual, "a daemon that answers you", fix)
 
 
 def check_vagrant(version: str) -> HostCheck:
     """Vagrant makes the nodes."""
-    return HostCheck(
-        "vagrant",
-        "ok" if version else "missing",
-        version or "not installed",
-        "2.3 or newer",
-        "" if version else "make setup",
-    )
+    actual = version or "not installed"
+    return _check("vagrant", bool(version), actual, "2.3 or newer", "make setup")
 
 
 def check_kernel(failed: list[str]) -> HostCheck:
@@ -167,14 +146,11 @@ def check_kernel(failed: list[str]) -> HostCheck:
 
     Each feature was tried in a network namespace of its own.
     """
+    name, features = "kernel features", ", ".join(failed)
     if not failed:
-        return HostCheck(
-            "kernel features", "ok", "bridge, veth, vxlan, nftables, overlay", "these five"
-        )
-    fix = f"load or build in what these need: {', '.join(failed)} (modprobe, or another kernel)"
-    return HostCheck(
-        "kernel features", "warn", f"could not be used: {', '.join(failed)}", "to work", fix
-    )
+        return HostCheck(name, "ok", "bridge, veth, vxlan, nftables, overlay", "these five")
+    fix = f"load or build in what these need: {features} (modprobe, or another kernel)"
+    return HostCheck(name, "warn", f"could not be used: {features}", "to work", fix)
 
 
 def check_hypervisor(problem: str) -> HostCheck:
@@ -182,19 +158,19 @@ def check_hypervisor(problem: str) -> HostCheck:
 
     Without, nodes are containers and nothing is lost.
     """
+    actual, expected = problem or "KVM boots Linux", "KVM, for --provider=libvirt"
     if not problem:
-        return HostCheck(
-            "hypervisor",
-            "ok",
-            "KVM boots Linux",
-            "KVM, for --provider=libvirt; containers need none",
-        )
-    return HostCheck(
-        "hypervisor",
-        "warn",
-        problem,
-        "KVM, for --provider=libvirt",
-        "nothing to do: nodes are containers",
+        expected += "; containers need none"
+    fix = "nothing to do: nodes are containers"
+    return _check("hypervisor", not problem, actual, expected, fix, "warn")
+
+
+def _find_docker() -> HostCheck:
+    return check_docker(
+        program_version(DOCKER, "--version"),
+        daemon_problem(),
+        root=os.geteuid() == 0,
+        service_manager=Path("/run/systemd/system").exists(),
     )
 
 
@@ -203,16 +179,10 @@ def examine() -> list[HostCheck]:
 
     Where there is a /dev/kvm to be tried, up to half a minute.
     """
-    root = os.geteuid() == 0
     return [
         *_essentials(),
         check_packages(query_packages(list(PACKAGES))),
-        check_docker(
-            program_version(DOCKER, "--version"),
-            daemon_problem(),
-            root=root,
-            service_manager=Path("/run/systemd/system").exists(),
-        ),
+        _find_docker(),
         check_vagrant(program_version("vagrant", "--version")),
         check_kernel(failed_kernel_features()),
         check_hypervisor(kvm_problem()),
@@ -261,13 +231,7 @@ def require_essentials(*, local_nodes: bool, provider: str | None = None) -> Non
     if local_nodes:
         checks += [*_essentials()[1:], check_vagrant(program_version("vagrant", "--version"))]
     if local_nodes and provider in (None, "docker"):
-        service_manager = Path("/run/systemd/system").exists()
-        version = program_version(DOCKER, "--version")
-        checks.append(
-            check_docker(
-                version, daemon_problem(), root=os.geteuid() == 0, service_manager=service_manager
-            )
-        )
+        checks.append(_find_docker())
     missing = [
         f"  - {check.name}: found {check.actual}, expected {check.expected}. {check.fix}"
         for check in checks

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
+
+from kubedrill.base.answers import answer_of
 
 _TRIAL_S = 20
 
@@ -22,19 +23,8 @@ _NETWORK_TRIALS = {
 
 def program_version(program: str, option: str) -> str:
     """Return the version number that a program prints of itself; "" where it does not run."""
-    try:
-        asked = subprocess.run(
-            [program, option],
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_TRIAL_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    match = re.search(r"\d+\.\d+[^\s,]*", asked.stdout)
-    return match.group(0) if match and asked.returncode == 0 else ""
+    match = re.search(r"\d+\.\d+[^\s,]*", answer_of(program, option, seconds=_TRIAL_S) or "")
+    return match.group(0) if match else ""
 
 
 def failed_kernel_features() -> list[str]:
@@ -48,19 +38,9 @@ def failed_kernel_features() -> list[str]:
     namespace = (
         ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
     )
-    return failed + [
-        name for name, argv in _NETWORK_TRIALS.items() if not _succeeds([*namespace, *argv])
-    ]
-
-
-def _succeeds(argv: list[str]) -> bool:
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-    try:
-        return (
-            subprocess.run(
-                argv, capture_output=True, timeout=_TRIAL_S, env=environment, check=False
-            ).returncode
-            == 0
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    return failed + [
+        name
+        for name, argv in _NETWORK_TRIALS.items()
+        if answer_of(*namespace, *argv, seconds=_TRIAL_S, env=environment) is None
+    ]

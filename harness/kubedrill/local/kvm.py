@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
+from kubedrill.base.answers import answer_of
 from kubedrill.local.node_image import node_dir
 
 KVM = Path("/dev/kvm")
@@ -48,14 +48,5 @@ def boots(qemu: str, kernel: Path, accelerator: str) -> bool:
     It panics and, by ``panic=-1`` and ``-no-reboot``, ends QEMU.
     """
     argv = [qemu, "-accel", accelerator, "-m", "256", "-nographic", "-no-reboot", "-nodefaults"]
-    try:
-        done = subprocess.run(
-            [*argv, "-kernel", str(kernel), "-append", "panic=-1 quiet"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=KVM_TRIAL_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    boot = [*argv, "-kernel", str(kernel), "-append", "panic=-1 quiet"]
+    return answer_of(*boot, seconds=KVM_TRIAL_S) is not None

@@ -5,14 +5,16 @@ killed meanwhile, as on a slow machine or when its runtime restarts, leaves the 
 and those take no SIGKILL: Docker says "tried to kill container, but did not receive an exit event",
 and the node cannot be switched off. Under cgroup v2 a frozen process dies.
 
-Imports the standard library only, so that `make clean` works where .venv is broken or gone.
+Imports the standard library and :mod:`kubedrill.base.answers` only, so that `make clean` works
+where .venv is broken or gone.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
+
+from kubedrill.base.answers import answer_of
 
 FREEZER = Path("/sys/fs/cgroup/freezer")
 DOCKER = "/usr/bin/docker"
@@ -26,17 +28,8 @@ def unfreeze(container: str, freezer: Path = FREEZER) -> int:
     Does nothing where there is no such container or no cgroup v1. Nothing outside the container is
     touched.
     """
-    try:
-        asked = subprocess.run(
-            [DOCKER, "container", "inspect", "--format", "{{.Id}}", container],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    identity = asked.stdout.strip()
+    inspect = ("container", "inspect", "--format", "{{.Id}}")
+    identity = (answer_of(DOCKER, *inspect, container) or "").strip()
     # docker/<id>, or system.slice/docker-<id>.scope where systemd keeps Docker's cgroups
     places = freezer.glob(f"*/*{identity}*") if identity else ()
     return sum(
@@ -54,11 +47,8 @@ def _unfreeze_cgroup(asks: Path) -> bool:
         try:
             state.write_text("THAWED", encoding="ascii")
         except PermissionError:
-            command = ["sudo", "-n", "tee", str(state)]
-            subprocess.run(
-                command, input="THAWED", text=True, capture_output=True, timeout=30, check=True
-            )
-    except (OSError, subprocess.SubprocessError):
+            return answer_of("sudo", "-n", "tee", str(state), stdin="THAWED") is not None
+    except OSError:
         return False  # it is gone meanwhile, or somebody else's
     return True
 

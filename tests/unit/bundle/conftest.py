@@ -66,14 +66,23 @@ def small_bundle(cache: Cache) -> Path:
     """Write a bundle of two small files, as a build leaves it."""
     folder = cache.bundles / "v1.35.4-amd64"
     parts = []
-    for name, kind, path in (
-        ("kubeadm", "binary", "bin/kubeadm"),
-        ("pause", "image", "images/pause.tar"),
-    ):
+    for name, path in (("kubeadm", "bin/kubeadm"), ("pause", "images/pause.tar")):
         file = folder / path
         file.parent.mkdir(parents=True)
         file.write_bytes(name.encode() * 10)
-        size, digest = file.stat().st_size, sha256_of(file)
-        parts.append(Part(name, "v1", kind, path, "test", size, digest, ("control_plane",)))
-    Manifest("v1.35.4", "amd64", "modules", "k" * 64, tuple(parts)).write(folder)
+        parts.append(
+            Part(
+                name=name,
+                version="v1",
+                kind="binary" if name == "kubeadm" else "image",
+                path=path,
+                source="test",
+                size=file.stat().st_size,
+                sha256=sha256_of(file),
+                nodes=("control_plane",),
+            )
+        )
+    Manifest(
+        kubernetes="v1.35.4", arch="amd64", source="modules", key="k" * 64, parts=tuple(parts)
+    ).write(folder)
     return folder

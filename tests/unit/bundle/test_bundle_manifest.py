@@ -63,11 +63,12 @@ def test_another_schema_is_refused_before_anything_else(small_bundle: Path) -> N
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ({"path": "../../etc/passwd"}, "leaves the bundle"),
-        ({"size": "7"}, "size is missing or not int"),
-        ({"kind": "script"}, "kind 'script' is none of binary, cni, image"),
-        ({"colour": "red"}, "colour is unknown"),
-        ({"nodes": None}, "nodes is missing or not a list"),
+        ({"path": "../../etc/passwd"}, r"parts\.0\.path: leaves the bundle, found '\.\./"),
+        ({"size": "7"}, r"parts\.0\.size: expected a whole number, found '7'"),
+        ({"kind": "script"}, "kind: expected 'binary', 'cni' or 'image', found 'script'"),
+        ({"colour": "red"}, "colour: is not known here"),
+        ({"version": None}, "version: expected text"),
+        ({"nodes": None}, "nodes: expected a list, found nothing"),
     ],
 )
 def test_a_part_of_the_wrong_form_is_refused(
