@@ -11,7 +11,6 @@ import hashlib
 import io
 import os
 import shutil
-import socket
 import subprocess
 import tarfile
 import threading
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
+from ports import free_port
 
 from kubedrill.bundle import releases
 from kubedrill.bundle.build import build_bundle
@@ -77,12 +77,6 @@ def packed(programs: tuple[str, ...], folder: str) -> bytes:
             info.size, info.mode = len(name), 0o755
             tar.addfile(info, io.BytesIO(name.encode()))
     return body.getvalue()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def publish_files(site: Site) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from kubedrill.base.mistakes import words
+from kubedrill.base.mistakes import shown, words
 from kubedrill.base.strict_json import load_json
 from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.errors import Corrupt
 from kubedrill.bundle.recipes import Kind  # noqa: TC001 - pydantic reads it
 from kubedrill.bundle.releases import ARCH, SUPPORTED
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 SCHEMA = 1
 MANIFEST = "bundle.json"
@@ -70,17 +73,25 @@ def read_manifest(folder: Path) -> Manifest:
     """
     try:
         raw = load_json((folder / MANIFEST).read_text(encoding="utf-8"))
-        schema = raw.get("schema") if isinstance(raw, dict) else None
-        if schema == SCHEMA:
+        if not isinstance(raw, dict):
+            faults = [f"not an object, found {shown(raw)}"]
+        elif raw.get("schema") == SCHEMA:
             return Manifest.model_validate(raw)
-        faults = [f"schema {schema!r}, this version of kubedrill reads {SCHEMA}"]
+        else:
+            faults = [f"schema {raw.get('schema')!r}, this version of kubedrill reads {SCHEMA}"]
     except FileNotFoundError:
         faults = ["missing, so the bundle is half-written or none"]
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, e['loc']))}: {words(e)}" for e in error.errors()]
+        faults = [_words(item) for item in error.errors()]
     except (ValueError, OSError) as error:
         faults = [f"cannot be read: {error}"]
     raise Corrupt(str(folder), [f"{MANIFEST}: {fault}" for fault in faults], _remedy(folder))
+
+
+def _words(item: ErrorDetails) -> str:
+    place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in item["loc"])[1:]
+    text = words(item)
+    return f"{place}{'' if text.startswith('is ') else ':'} {text}"
 
 
 def verify(folder: Path) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubedrill.bundle.checksums import is_intact, write_checksums
 from kubedrill.bundle.golang import go_caches
@@ -53,7 +53,9 @@ class _Scheduler:
     def run(self) -> None:
         with ThreadPoolExecutor(sum(LANES.values()) + 1) as pool:
             downloads = [recipe.prepare for recipe in self._waiting.values() if recipe.prepare]
-            preparing = {pool.submit(lambda: [one(self._processes) for one in downloads])}
+            preparing: set[Future[Any]] = {
+                pool.submit(lambda: [download(self._processes) for download in downloads])
+            }
             try:
                 while self._waiting or self._running or preparing:
                     self._start_ready(pool)

@@ -200,7 +200,9 @@ def _run(
     if done.returncode != 0 and not problems:
         problems = explain(done.stderr + done.stdout)
     if done.returncode != 0 or problems:
-        raise ConfigErrors(str(path), problems or [_last_line(done.stderr or done.stdout)])
+        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        words = " ".join(lines[-3:]) or "no output"
+        raise ConfigErrors(str(path), problems or [f"Ansible could not read it: {words}"])
     return done.stdout
 
 
@@ -213,8 +215,3 @@ def _refusals(stderr: str) -> list[str]:
     return [
         warning.strip() for warning in warnings if re.match(r"(Failed|Unable) to parse", warning)
     ]
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return "Ansible could not read it: " + (" ".join(lines[-3:]) if lines else "no output")

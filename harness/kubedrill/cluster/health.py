@@ -100,7 +100,7 @@ def node_problems(nodes: list[Any], inventory: Inventory) -> list[str]:
         problems += [
             f"node {name}: {condition_text(node, pressure)}, expected False"
             for pressure in PRESSURES
-            if not _is_false(node, pressure)
+            if [c.status for c in node.status.conditions or [] if c.type == pressure] != ["False"]
         ]
         if node.spec.unschedulable:
             problems.append(
@@ -113,10 +113,6 @@ def node_problems(nodes: list[Any], inventory: Inventory) -> list[str]:
             and not (node.spec.unschedulable and "unschedulable" in taint.key)
         ]
     return problems
-
-
-def _is_false(node: Any, name: str) -> bool:
-    return [c.status for c in node.status.conditions or [] if c.type == name] == ["False"]
 
 
 def static_pod_problems(pods: list[Any], inventory: Inventory) -> list[str]:

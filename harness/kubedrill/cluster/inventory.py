@@ -193,7 +193,11 @@ def build_inventory(path: Path, listing: dict[str, Any], repeated: Sequence[str]
     ]
     if mistakes:
         raise ConfigErrors(str(path), mistakes)
-    shared = _shared([node.host_vars for node in nodes])
+    shared = {
+        name: value
+        for name, value in (nodes[0].host_vars.items() if nodes else ())
+        if all(name in node.host_vars and node.host_vars[name] == value for node in nodes)
+    }
     cluster = str(shared.get("cluster_name", path.stem))
     return Inventory(path, cluster, nodes, shared, balancers, frozenset(meta.get("vaulted", ())))
 
@@ -230,10 +234,3 @@ def hosts_of(listing: dict[str, Any], group: str) -> list[str]:
         hosts.update(dict.fromkeys(entry.get("hosts", [])))
         todo.extend(entry.get("children", []))
     return list(hosts)
-
-
-def _shared(all_vars: list[dict[str, Any]]) -> dict[str, Any]:
-    if not all_vars:
-        return {}
-    first, *others = all_vars
-    return {k: v for k, v in first.items() if all(k in other and other[k] == v for other in others)}

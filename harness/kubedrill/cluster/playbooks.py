@@ -22,7 +22,7 @@ from kubedrill.base.project import PLAYBOOKS, state_folder
 from kubedrill.cluster.ansible_vars import ansible_environment, ansible_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from kubedrill.cluster.inventory import Inventory
 
@@ -149,15 +149,17 @@ class _Run:
         timer.daemon = True
         timer.start()
         try:
-            for event in _events(read_end):
-                self._note(event)
-                on_event(event)
+            with os.fdopen(read_end, "r", encoding="utf-8") as pipe:
+                for line in pipe:
+                    event = TaskEvent(**json.loads(line))
+                    if event.kind in ("failed", "unreachable"):
+                        self.failures[event.host] = event
+                    elif event.kind == "stats":
+                        self.stats = event.data
+                    on_event(event)
             process.wait()
-        except KillPlaybook:
-            self._kill(process)
-            raise
-        except BaseException:
-            self._stop(process)
+        except BaseException as error:
+            self._stop(process, 0 if isinstance(error, KillPlaybook) else CANCEL_S)
             raise
         finally:
             timer.cancel()
@@ -189,21 +191,9 @@ class _Run:
         self.expired = True
         self._stop(process)
 
-    def _stop(self, process: subprocess.Popen[bytes]) -> None:
-        stop(process)
+    def _stop(self, process: subprocess.Popen[bytes], seconds: float = CANCEL_S) -> None:
+        stop(process, seconds)
         _end_left_behind(self.mark)
-
-    def _kill(self, process: subprocess.Popen[bytes]) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        _end_left_behind(self.mark)
-
-    def _note(self, event: TaskEvent) -> None:
-        if event.kind in ("failed", "unreachable"):
-            self.failures[event.host] = event
-        elif event.kind == "stats":
-            self.stats = event.data
 
     def _judge(self, returncode: int) -> PlaybookResult:
         if self.expired:
@@ -214,7 +204,7 @@ class _Run:
             return PlaybookResult(self.stats)
         final = [
             event
-            for event in sorted(self.failures.values(), key=_when)
+            for event in sorted(self.failures.values(), key=lambda event: event.at)
             if self._stayed_failed(event.host)
         ]
         if not final:
@@ -250,26 +240,18 @@ def _yield_processors(pid: int) -> None:
         Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
-def _when(event: TaskEvent) -> int:
-    return event.at
-
-
-def _events(read_end: int) -> Iterator[TaskEvent]:
-    with os.fdopen(read_end, "r", encoding="utf-8") as pipe:
-        for line in pipe:
-            yield TaskEvent(**json.loads(line))
-
-
 def stop(process: subprocess.Popen[bytes], seconds: float = CANCEL_S) -> None:
-    """End a process group that this module started: SIGINT, then SIGKILL after ``seconds``."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGINT)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
+    """End a process group that this module started.
+
+    SIGINT, then SIGKILL after ``seconds``; SIGKILL at once where there are none.
+    """
+    last = (signal.SIGKILL, None)
+    for number, patience in ((signal.SIGINT, seconds), last) if seconds else (last,):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            return
 
 
 def _end_left_behind(mark: str) -> None:

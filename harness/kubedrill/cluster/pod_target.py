@@ -199,7 +199,11 @@ class _Packing:
             for name, value in portable.items()
             if is_vaulted(value) or name in self._inventory.vaulted
         )
-        templates = sorted(name for name, value in portable.items() if _mentions_this_host(value))
+        templates = sorted(
+            name
+            for name, value in portable.items()
+            if holds_template(value) and re.search(r"inventory_(dir|file)", str(value))
+        )
         self.mistakes += [
             f"{where}: {name} is in a vault, which a pod cannot open; set it in plain"
             for name in vaulted
@@ -209,7 +213,3 @@ class _Packing:
             for name in templates
         ]
         return portable
-
-
-def _mentions_this_host(value: Any) -> bool:
-    return holds_template(value) and bool(re.search(r"inventory_(dir|file)", str(value)))

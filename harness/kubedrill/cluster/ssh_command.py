@@ -55,7 +55,13 @@ def start(channel: paramiko.Channel, line: str, stdin: str, seconds: float) -> N
 def collect(channel: paramiko.Channel, seconds: float) -> CommandResult:
     """Read what a command prints until it ends; each wait takes ``seconds`` at most."""
     stderr: list[bytes] = []
-    reader = threading.Thread(target=_drain, args=(channel, stderr), daemon=True)
+
+    def drain() -> None:
+        with contextlib.suppress(OSError):
+            while data := channel.recv_stderr(65536):
+                stderr.append(data)
+
+    reader = threading.Thread(target=drain, daemon=True)
     reader.start()
     stdout = channel.makefile("rb").read()
     reader.join(seconds)
@@ -68,9 +74,3 @@ def collect(channel: paramiko.Channel, seconds: float) -> CommandResult:
     return CommandResult(
         code, stdout.decode(errors="replace"), b"".join(stderr).decode(errors="replace")
     )
-
-
-def _drain(channel: paramiko.Channel, into: list[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        while data := channel.recv_stderr(65536):
-            into.append(data)

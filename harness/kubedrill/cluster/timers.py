@@ -98,8 +98,13 @@ class LiveTimers:
         minor = int(api.version.get_code().git_version.split(".")[1])
         files = read_endpoint(hosts, inventory)
         grace = 50 if minor >= 32 else 40
+        kubelet = _kubelet(api)
+        lease = _duration(kubelet, "nodeLeaseDurationSeconds", 40, "kubelet configz")
+        renew = "a quarter of the lease duration, fixed in the kubelet"
         return LiveTimers(
-            **_kubelet_timers(_kubelet(api)),
+            lease_duration=lease,
+            lease_renew=Timer("lease renewal", lease.value / 4, renew),
+            status_update=_duration(kubelet, "nodeStatusUpdateFrequency", 10, "kubelet configz"),
             **_keepalived_timers(files),
             **_haproxy_timers(files),
             node_monitor_grace=_flag(controller, "node-monitor-grace-period", grace),
@@ -200,16 +205,6 @@ def _value(  # noqa: PLR0913 - a row of a table
     if value is None:
         return Timer(name, default, f"default of {whose}: {where} does not say", unit)
     return Timer(name, value, where, unit)
-
-
-def _kubelet_timers(kubelet: Mapping[str, Any]) -> dict[str, Any]:
-    lease = _duration(kubelet, "nodeLeaseDurationSeconds", 40, "kubelet configz")
-    renew = "a quarter of the lease duration, fixed in the kubelet"
-    return {
-        "lease_duration": lease,
-        "lease_renew": Timer("lease renewal", lease.value / 4, renew),
-        "status_update": _duration(kubelet, "nodeStatusUpdateFrequency", 10, "kubelet configz"),
-    }
 
 
 def _keepalived_timers(files: EndpointFiles) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from ports import free_port
 
 from kubedrill.apps.grpc_client import Greeting, decode, say_hello
 from kubedrill.base.errors import StepFailed
@@ -54,12 +54,6 @@ class App:
     def say_line(self) -> str:
         assert self.process.stdout is not None
         return self.process.stdout.readline()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ports import free_port
 
 from kubedrill.apps import read_app
 from kubedrill.apps.render import kubectl_program
@@ -96,12 +96,6 @@ def test_the_drills_that_its_configuration_and_document_name_are_there() -> None
     ]
     assert named
     assert {name for names in named for name in names} <= set(ALL)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextmanager

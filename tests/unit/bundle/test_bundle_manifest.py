@@ -63,10 +63,10 @@ def test_another_schema_is_refused_before_anything_else(small_bundle: Path) -> N
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        ({"path": "../../etc/passwd"}, r"parts\.0\.path: leaves the bundle, found '\.\./"),
-        ({"size": "7"}, r"parts\.0\.size: expected a whole number, found '7'"),
+        ({"path": "../../etc/passwd"}, r"parts\[0\]\.path: leaves the bundle, found '\.\./"),
+        ({"size": "7"}, r"parts\[0\]\.size: expected a whole number, found '7'"),
         ({"kind": "script"}, "kind: expected 'binary', 'cni' or 'image', found 'script'"),
-        ({"colour": "red"}, "colour: is not known here"),
+        ({"colour": "red"}, "colour is not known here"),
         ({"version": None}, "version: expected text"),
         ({"nodes": None}, "nodes: expected a list, found nothing"),
     ],

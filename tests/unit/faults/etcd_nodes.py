@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import threading
 from pathlib import Path
+
+from ports import free_ports
 
 from kubedrill.base.waits import wait_for
 
@@ -43,15 +44,6 @@ def find_etcd() -> Path | None:
     if parts and (parts[-1] / "server").exists():
         return parts[-1]
     return None
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 class EtcdNodes:

@@ -11,7 +11,8 @@ import pytest
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster import watchdog
-from kubedrill.cluster.power import Power, _container
+from kubedrill.cluster.power import Power
+from kubedrill.cluster.power_switch import container_switch
 from kubedrill.config import Settings
 
 
@@ -91,7 +92,7 @@ def greet(server: socket.socket, greeting: bytes) -> None:
 
 
 def test_a_paused_container_is_woken_before_it_is_started() -> None:
-    *_, line = _container("kubedrill-w1").on
+    *_, line = container_switch("kubedrill-w1").on
     assert line.index("unpause kubedrill-w1") < line.index("start kubedrill-w1")
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
-from kubedrill.cluster.power import Machine, Power, _domain, find_machine
+from kubedrill.cluster.power import Power
+from kubedrill.cluster.power_switch import Machine, find_machine, libvirt_switch
 from kubedrill.cluster.vagrant import LOCAL_INVENTORY, made_by_vagrant, vagrant_environment
 from kubedrill.config import Settings
 
@@ -97,7 +98,7 @@ def test_vagrant_s_own_records_name_the_machine_and_its_provider(tmp_path: Path)
 def test_a_machine_of_libvirt_is_switched_by_its_own_identity_and_woken_before_it_is_started() -> (
     None
 ):
-    switch = _domain("4161ad88")
+    switch = libvirt_switch("4161ad88")
     assert switch.off[-2:] == ("destroy", "4161ad88")
     *_, line = switch.on
     assert line.index("resume 4161ad88") < line.index("start 4161ad88")

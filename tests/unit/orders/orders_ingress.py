@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from orders_stack import Program, free_ports, until
+from orders_stack import Program, until
+from ports import free_ports
 
 from kubedrill.orders import pki
 from kubedrill.orders.ingress_view import IngressView

@@ -9,15 +9,14 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ports import free_ports
 
 from kubedrill.base.waits import Waiting, wait_for
 
@@ -28,22 +27,6 @@ CHECKOUT = Path(__file__).parents[3]
 APP = CHECKOUT / "apps" / "orders"
 COMMON = CHECKOUT / "apps" / "common"
 PATIENCE_S = 90.0
-
-
-# Below the kernel's range for outgoing connections, a part for each worker of xdist: what other
-# tests connect or start meanwhile takes none of them.
-_PORTS = count(10_000 + 4_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nothing listens on, none of them twice."""
-    ports: list[int] = []
-    while len(ports) < number:
-        port = next(_PORTS)
-        with socket.socket() as sock, suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            ports.append(port)
-    return ports
 
 
 def until(what: str, holds: Callable[[], object]) -> Any:

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import urlopen
 
 import pytest
-from orders_stack import APP, COMMON, Program, free_ports, until
+from orders_stack import APP, COMMON, Program, until
+from ports import free_ports
 from psycopg import OperationalError, connect, errors
 
 sys.path.insert(0, str(APP))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import jsonschema
 import pytest
-from orders_stack import APP, free_ports, until
+from orders_stack import APP, until
+from ports import free_ports
 
 from kubedrill.apps import wire
 

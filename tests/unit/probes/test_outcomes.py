@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from kubedrill.probes.sampler.kinds import KINDS, Spec, outcome_of
 from kubedrill.probes.sampler.ticks import Probe, Sample
@@ -19,12 +19,6 @@ from servers import resolving, serving
 
 PATIENT_S = 60.0
 """A timeout that nothing runs into, however crowded the machine is."""
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def fire(spec: Spec, times: int = 1) -> list[Sample]:
