@@ -111,13 +111,22 @@ def selects(selector: Object | None, labels: Mapping[str, str]) -> bool:
         return False
     exact = (selector.get("matchLabels") or {}).items()
     return all(labels.get(key) == value for key, value in exact) and all(
-        _expression_matches(expression, labels)
+        expression_matches(expression, labels)
         for expression in selector.get("matchExpressions") or ()
     )
 
 
-def _expression_matches(expression: Object, labels: Mapping[str, str]) -> bool:
+def expression_matches(expression: Object, labels: Mapping[str, str]) -> bool:
+    """Whether an expression of a label or node selector matches; Gt and Lt compare numbers.
+
+    >>> cores = {"key": "cores", "operator": "Gt", "values": ["8"]}
+    >>> expression_matches(cores, {"cores": "10"}), expression_matches(cores, {})
+    (True, False)
+    """
     key, values = expression["key"], expression.get("values") or ()
+    if expression["operator"] in {"Gt", "Lt"}:
+        sign = 1 if expression["operator"] == "Gt" else -1
+        return key in labels and sign * int(labels[key]) > sign * int(values[0])
     return {
         "In": labels.get(key) in values,
         "NotIn": labels.get(key) not in values,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubernetes.utils import parse_quantity
+
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils import objects
 
 
@@ -51,6 +53,20 @@ def rollout_problem(kind: str, obj: Any) -> str | None:
 def selects(selector: Any, labels: dict[str, str]) -> bool:
     """Whether a V1LabelSelector matches labels: an empty one matches all, None nothing."""
     return objects.selects(to_json(selector), labels)
+
+
+def expression_matches(expression: Any, values: dict[str, str]) -> bool:
+    """Whether a V1NodeSelectorRequirement matches labels or fields."""
+    return objects.expression_matches(to_json(expression), values)
+
+
+def quantity(text: Any) -> float:
+    """Read a quantity.
+
+    >>> quantity("500m"), quantity("2Gi"), quantity("1e3"), quantity(2)
+    (0.5, 2147483648.0, 1000.0, 2.0)
+    """
+    return float(parse_quantity(text))  # type: ignore[no-untyped-call]
 
 
 def _conditions(obj: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What cannot be read becomes an answer with its error.
 from __future__ import annotations
 
 import os
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,8 +22,7 @@ from kubedrill.cluster.flags import parse_flags
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts
 from kubedrill.cluster.timers import LiveTimers
 from kubedrill.readiness.apis import read_server, read_uses
-from kubedrill.readiness.etcd_facts import read_etcd
-from kubedrill.readiness.hosts import DEFAULT_BUNDLES, read_host
+from kubedrill.readiness.hosts import DEFAULT_BUNDLES, read_etcd, read_host
 from kubedrill.readiness.model import (
     Answer,
     ApiServer,
@@ -33,6 +33,7 @@ from kubedrill.readiness.model import (
     Snapshot,
     Trial,
     Version,
+    known,
 )
 from kubedrill.readiness.target import Programs, bundle_name, read_bundle
 from kubedrill.readiness.trials import gate_settings, kubelet_settings, static_pod_settings, try_all
@@ -108,7 +109,11 @@ class _Gatherer:
         timers = self.pool.submit(
             self._ask, lambda api: LiveTimers.read(api, self.hosts, self.inventory)
         )
-        hosts = self._each(self.inventory.nodes, self._host)
+        folder = str(self.inventory.vars.get("cluster_bundles_dir") or DEFAULT_BUNDLES)
+        hosts = self._each(
+            self.inventory.nodes,
+            lambda name: read_host(self.hosts, name, folder, bundle_name(self.target)),
+        )
         etcd = self._each(self.inventory.control_planes, lambda name: read_etcd(self.hosts, name))
         kubelets: dict[str, Answer[dict[str, Any]]] = self._each(
             self.inventory.nodes,
@@ -120,9 +125,9 @@ class _Gatherer:
         bundle = self.pool.submit(asked, lambda: read_bundle(source, self.target))
         objects: dict[str, Objects] = {name: future.result() for name, future in lists.items()}
         servers = self._servers(objects["pods"])
-        known = [answer.get() for answer in servers.values() if answer.known]
-        deprecated = {item for server in known for item in server.deprecated}
-        trials, missing = self._trials(
+        deprecated = {item for server in known(servers).values() for item in server.deprecated}
+        trials, missing = _try_settings(
+            self.target,
             bundle=bundle.result(),
             pods=objects["pods"],
             kubeadm=kubeadm.result(),
@@ -164,10 +169,6 @@ class _Gatherer:
         }
         return {name: future.result() for name, future in futures.items()}
 
-    def _host(self, name: str) -> HostFacts:
-        folder = str(self.inventory.vars.get("cluster_bundles_dir") or DEFAULT_BUNDLES)
-        return read_host(self.hosts, name, folder, bundle_name(self.target))
-
     def _servers(self, pods: Objects) -> dict[str, Answer[ApiServer]]:
         """Each API server at its own address.
 
@@ -181,37 +182,6 @@ class _Gatherer:
 
         return self._each(self.inventory.control_planes, read)
 
-    def _trials(  # noqa: PLR0913 - each is one source of settings
-        self,
-        *,
-        bundle: Answer[BundleFacts],
-        pods: Objects,
-        kubeadm: Answer[dict[str, Any]],
-        proxy: Answer[dict[str, Any]],
-        hosts: Mapping[str, Answer[HostFacts]],
-        kubelets: Mapping[str, Answer[dict[str, Any]]],
-    ) -> tuple[Answer[tuple[Trial, ...]], tuple[str, ...]]:
-        errors = dict.fromkeys(
-            answer.error for answer in (bundle, pods, kubeadm, proxy) if not answer.known
-        )
-        if errors:
-            return Answer(error="; ".join(errors)), ()
-        if bundle.get().faults:
-            return Answer(
-                error=f"the bundle of {self.target} is not usable: its programs cannot be asked"
-            ), ()
-        settings: list[Setting] = [
-            *static_pod_settings(pods.get(), kubeadm.get()),
-            *gate_settings("kube-proxy", "its ConfigMap", proxy.get().get("featureGates") or {}),
-        ]
-        for name, host in hosts.items():
-            args = host.get().kubelet_args if host.known else ()
-            configz = kubelets[name].get() if kubelets[name].known else {}
-            settings += kubelet_settings(name, args, configz)
-        with Programs(Path(bundle.get().path)) as programs:
-            trials, missing = try_all(programs, settings)
-        return Answer(trials), missing
-
 
 _LISTS: dict[str, Callable[[ReadOnlyApi], tuple[Any, ...]]] = {
     "nodes": lambda api: tuple(api.nodes()),
@@ -224,6 +194,37 @@ _LISTS: dict[str, Callable[[ReadOnlyApi], tuple[Any, ...]]] = {
         *api.apps.list_stateful_set_for_all_namespaces().items,
     ),
 }
+
+
+def _try_settings(  # noqa: PLR0913 - each is one source of settings
+    target: Version,
+    *,
+    bundle: Answer[BundleFacts],
+    pods: Objects,
+    kubeadm: Answer[dict[str, Any]],
+    proxy: Answer[dict[str, Any]],
+    hosts: Mapping[str, Answer[HostFacts]],
+    kubelets: Mapping[str, Answer[dict[str, Any]]],
+) -> tuple[Answer[tuple[Trial, ...]], tuple[str, ...]]:
+    errors = dict.fromkeys(
+        answer.error for answer in (bundle, pods, kubeadm, proxy) if not answer.known
+    )
+    if errors:
+        return Answer(error="; ".join(errors)), ()
+    if bundle.get().faults:
+        return Answer(
+            error=f"the bundle of {target} is not usable: its programs cannot be asked"
+        ), ()
+    settings: list[Setting] = [
+        *static_pod_settings(pods.get(), kubeadm.get()),
+        *gate_settings("kube-proxy", "its ConfigMap", proxy.get().get("featureGates") or {}),
+    ]
+    for name, host in hosts.items():
+        args = host.get().kubelet_args if host.known else ()
+        settings += kubelet_settings(name, args, known(kubelets).get(name, {}))
+    with tempfile.TemporaryDirectory(prefix="kubedrill-target-") as folder:
+        trials, missing = try_all(Programs(Path(bundle.get().path), Path(folder)), settings)
+    return Answer(trials), missing
 
 
 def _config_map(api: ReadOnlyApi, name: str, key: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What each node says over SSH: certificates, disks, images, the kubelet's command line."""
+"""What each node says over SSH: certificates, disks, images, the kubelet's command line, etcd."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.readiness.model import Certificate, Disk, HostFacts
+from kubedrill.cluster import etcd
+from kubedrill.readiness.model import Certificate, Disk, EtcdFacts, HostFacts
 
 if TYPE_CHECKING:
-    from kubedrill.cluster.hosts import Hosts
+    from kubedrill.cluster.hosts import CommandResult, Hosts
 
+_ETCD_S = 15
+"""Three questions to etcdctl, 4 s each at most (etcd.ETCDCTL)."""
 _SCRIPT = Path(__file__).with_name("node_script.py")
 DEFAULT_BUNDLES = "/opt/kubedrill/bundles"
 """Where a node has its bundles unless cluster_bundles_dir says otherwise
@@ -28,12 +31,7 @@ def read_host(hosts: Hosts, node: str, bundles: str, bundle: str) -> HostFacts:
     """
     script = _SCRIPT.read_text(encoding="utf-8")
     result = hosts.read(node, ["python3", "-", bundles, bundle], check=False, stdin=script)
-    if not result.ok:
-        reason = (result.stderr.strip().splitlines() or ["no output"])[-1]
-        raise StepFailed(
-            f"{node}: reading the host ended with {result.rc}: {reason[:300]}; is Python 3 there?"
-        )
-    return parse_host(node, result.stdout)
+    return parse_host(node, _output(result, f"{node}: reading the host (is Python 3 there?)"))
 
 
 def parse_host(node: str, text: str) -> HostFacts:
@@ -57,6 +55,45 @@ def parse_host(node: str, text: str) -> HostFacts:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise StepFailed(f"{node}: its answer cannot be understood: {error!r}") from error
+
+
+def read_etcd(hosts: Hosts, node: str) -> EtcdFacts:
+    """Ask the etcd member on one control plane for its health, sizes and quota.
+
+    Raises:
+        KubedrillError: it did not answer.
+    """
+    result = hosts.read(node, etcd.QUESTIONS, _ETCD_S, check=False)
+    return parse_etcd(node, _output(result, f"etcd on {node}: etcdctl"))
+
+
+def parse_etcd(node: str, text: str) -> EtcdFacts:
+    """Make facts of what etcdctl printed; etcd reports its quota since 3.6.
+
+    Raises:
+        StepFailed: it is not that.
+    """
+    try:
+        member = etcd.parse(node, text)
+        if member.error:
+            raise StepFailed(f"etcd on {node}: {member.error}")
+        status = json.loads(next(line for line in text.splitlines() if line.startswith("[")))[0][
+            "Status"
+        ]
+        return EtcdFacts(
+            member, int(status.get("dbSizeInUse", 0)), int(status.get("dbSizeQuota", 0))
+        )
+    except (ValueError, KeyError, TypeError, IndexError, StopIteration) as error:
+        raise StepFailed(
+            f"etcd on {node}: the output of etcdctl cannot be understood: {error!r}"
+        ) from error
+
+
+def _output(result: CommandResult, what: str) -> str:
+    if not result.ok:
+        reason = (result.stderr.strip().splitlines() or ["no output"])[-1]
+        raise StepFailed(f"{what} ended with {result.rc}: {reason[-300:]}")
+    return result.stdout
 
 
 def _certificates(by_path: dict[str, list[str]]) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import 
 from kubedrill.base.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from kubedrill.base.model import Node
@@ -234,6 +235,11 @@ class Backup:
 
     path: str
     taken: datetime | None
+
+
+def known(answers: Mapping[str, Answer[T]]) -> dict[str, T]:
+    """Return the values of those that answered, by name."""
+    return {name: answer.get() for name, answer in answers.items() if answer.known}
 
 
 Objects = Answer[tuple[Any, ...]]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.bundle.errors import Corrupt
@@ -15,8 +15,6 @@ from kubedrill.readiness.archives import take_out, unpacked_size
 from kubedrill.readiness.model import BundleFacts, BundlePart
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from kubedrill.readiness.model import Version
 
 RUN_S = 30
@@ -59,17 +57,14 @@ def read_bundle(source: str, target: Version) -> BundleFacts:
         )
         for part in manifest.parts
     )
-    return BundleFacts(str(folder), parts, (), _required_images(folder / "bin" / "kubeadm", target))
-
-
-def _required_images(kubeadm: Path, target: Version) -> tuple[str, ...]:
+    kubeadm = folder / "bin" / "kubeadm"
     done = run_program(kubeadm, "config", "images", "list", "--kubernetes-version", str(target))
     if done.returncode != 0:
         raise StepFailed(
             f"{kubeadm} config images list ended with {done.returncode}: "
             f"{done.stderr.strip()[-200:]}"
         )
-    return tuple(done.stdout.split())
+    return BundleFacts(str(folder), parts, (), tuple(done.stdout.split()))
 
 
 def run_program(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -94,23 +89,12 @@ def run_program(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
         ) from error
 
 
+@dataclass(frozen=True)
 class Programs:
-    """The target's programs, taken out of the bundle into a temporary folder."""
+    """The target's programs; those inside images are taken out into ``folder``."""
 
-    def __init__(self, bundle: Path) -> None:
-        self._bundle = bundle
-        self._folder = tempfile.TemporaryDirectory(prefix="kubedrill-target-")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._folder.cleanup()
+    bundle: Path
+    folder: Path
 
     def path(self, name: str) -> Path:
         """Return a program that can be run.
@@ -118,15 +102,11 @@ class Programs:
         Raises:
             StepFailed: the bundle has none.
         """
-        made = Path(self._folder.name) / name
-        if made.exists():
-            return made
-        if name not in IN_IMAGES:
-            program = self._bundle / "bin" / name
-            if program.is_file():
-                return program
+        program = self.bundle / "bin" / name
+        if name in IN_IMAGES:
+            program, archive = self.folder / name, self.bundle / "images" / f"{name}.tar"
+            if not program.exists() and not take_out(archive, name, program):
+                raise StepFailed(f"{archive} has no program {name}")
+        if not program.is_file():
             raise StepFailed(f"{program} is missing")
-        archive = self._bundle / "images" / f"{name}.tar"
-        if not take_out(archive, name, made):
-            raise StepFailed(f"{archive} has no program {name}")
-        return made
+        return program

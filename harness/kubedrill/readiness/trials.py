@@ -65,12 +65,9 @@ class Setting:
     @property
     def title(self) -> str:
         """For people, without the value, which may be long."""
-        if self.word.startswith(f"{GATES}="):
-            return (
-                f"feature gate "
-                f"{self.word.removeprefix(f'{GATES}=').partition('=')[0].rpartition(':')[2]}"
-            )
-        return self.word.partition("=")[0]
+        flag, _, value = self.word.partition("=")
+        gate = value.partition("=")[0].rpartition(":")[2]
+        return f"feature gate {gate}" if flag == GATES and gate else flag
 
 
 def static_pod_settings(pods: Iterable[Any], kubeadm: Mapping[str, Any]) -> Iterator[Setting]:
@@ -86,7 +83,7 @@ def static_pod_settings(pods: Iterable[Any], kubeadm: Mapping[str, Any]) -> Iter
         container = pod.spec.containers[0]
         for word in flag_words([*(container.command or []), *(container.args or [])]):
             carried_over = word.partition("=")[0].removeprefix("--") in configured
-            yield from _split(Setting(component, pod.spec.node_name or "", word, carried_over))
+            yield Setting(component, pod.spec.node_name or "", word, carried_over)
 
 
 def kubelet_settings(
@@ -97,9 +94,7 @@ def kubelet_settings(
     All but RETIRED stay through an upgrade.
     """
     for word in flag_words(args):
-        yield from _split(
-            Setting("kubelet", node, word, carried_over=word.partition("=")[0] not in RETIRED)
-        )
+        yield Setting("kubelet", node, word, carried_over=word.partition("=")[0] not in RETIRED)
     yield from gate_settings("kubelet", node, configz.get("featureGates") or {})
 
 
@@ -128,6 +123,8 @@ def extra_args(kubeadm: Mapping[str, Any], component: str) -> frozenset[str]:
 def flag_words(words: Sequence[str]) -> Iterator[str]:
     """The flags of a command line, each one word, whether it was written with ``=`` or not.
 
+    Of several feature gates each is a word.
+
     >>> list(flag_words(["etcd", "--name", "cp1", "--strict", "--data-dir=/var/lib/etcd"]))
     ['--name=cp1', '--strict', '--data-dir=/var/lib/etcd']
     """
@@ -135,16 +132,10 @@ def flag_words(words: Sequence[str]) -> Iterator[str]:
         if not word.startswith("--") or word == "--":
             continue
         following = words[place + 1] if place + 1 < len(words) else "--"
-        yield word if "=" in word or following.startswith("-") else f"{word}={following}"
-
-
-def _split(setting: Setting) -> Iterator[Setting]:
-    if not setting.word.startswith(f"{GATES}="):
-        yield setting
-        return
-    for gate in setting.word.removeprefix(f"{GATES}=").split(","):
-        if gate:
-            yield Setting(setting.component, setting.node, f"{GATES}={gate}", setting.carried_over)
+        whole = word if "=" in word or following.startswith("-") else f"{word}={following}"
+        name, _, value = whole.partition("=")
+        gates = [f"{GATES}={gate}" for gate in value.split(",") if gate]
+        yield from gates if name == GATES and "=" in whole else [whole]
 
 
 def try_all(
@@ -175,16 +166,11 @@ def _try_program(
     if alone.returncode != 0:
         raise StepFailed(f"it does not print its version: {alone.stderr.strip()[-200:]}")
     together = run_program(path, PRINT_VERSION, *words)
-    if together.returncode == 0 and not together.stderr.strip():
-        return [
-            trial
-            for settings in words.values()
-            for trial in _trials(settings, accepted=True, output="")
-        ]
+    fine = together.returncode == 0 and not together.stderr.strip()
     trials: list[Trial] = []
     for word, settings in words.items():
-        alone = run_program(path, PRINT_VERSION, word)
-        trials += _trials(settings, accepted=alone.returncode == 0, output=telling(alone.stderr))
+        one = together if fine else run_program(path, PRINT_VERSION, word)
+        trials += _trials(settings, accepted=one.returncode == 0, output=telling(one.stderr))
     return trials
 
 

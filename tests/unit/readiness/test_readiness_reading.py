@@ -24,9 +24,8 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.cli.main import run
 from kubedrill.readiness import node_script
 from kubedrill.readiness.archives import take_out, unpacked_size
-from kubedrill.readiness.etcd_facts import parse_etcd
 from kubedrill.readiness.gather import newest_snapshot
-from kubedrill.readiness.hosts import parse_host
+from kubedrill.readiness.hosts import parse_etcd, parse_host
 from kubedrill.readiness.model import Version
 from kubedrill.readiness.target import Programs, read_bundle
 from kubedrill.readiness.trials import Setting, try_all
@@ -222,8 +221,9 @@ def test_flags_and_gates_are_tried_on_the_targets_program(tmp_path: Path) -> Non
         for node in ("cp1", "cp2")
     ]
     settings.append(Setting("etcd", "cp1", "--name=cp1", carried_over=False))
-    with Programs(tmp_path) as programs:
-        trials, missing = try_all(programs, settings)
+    folder = tmp_path / "taken-out"
+    folder.mkdir()
+    trials, missing = try_all(Programs(tmp_path, folder), settings)
     by_flag = {trial.flag: trial for trial in trials}
     assert by_flag["--good"].accepted
     assert not by_flag["--good"].output

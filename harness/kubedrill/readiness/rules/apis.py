@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from kubedrill.readiness.model import known
 from kubedrill.readiness.rules.issues import blocker, info, several, warning
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ def requested(snapshot: Snapshot) -> Iterator[Issue]:
     servers: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     items: dict[tuple[str, str, str], DeprecatedApi] = {}
     requests: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for name, answer in snapshot.api_servers.items():
-        for item in answer.get().deprecated if answer.known else ():
+    for name, server in known(snapshot.api_servers).items():
+        for item in server.deprecated:
             key = (item.group_version, item.resource, item.removed_release)
             items[key] = item
             servers[key].append(name)
@@ -86,8 +87,8 @@ def stored(snapshot: Snapshot) -> Iterator[Issue]:
     """Objects written through an alpha or beta version that no API server calls deprecated."""
     counted = {
         (item.group_version, item.resource)
-        for answer in snapshot.api_servers.values()
-        for item in (answer.get().deprecated if answer.known else ())
+        for server in known(snapshot.api_servers).values()
+        for item in server.deprecated
     }
     grouped: dict[tuple[str, str], list[ApiUse]] = defaultdict(list)
     for use in snapshot.uses.get():

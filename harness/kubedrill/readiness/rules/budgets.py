@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 def blocking(snapshot: Snapshot) -> Iterator[Issue]:
     """Budgets that allow no disruption now, or never, and cover a pod that a drain has to evict."""
-    covered = _covered(snapshot)
     for budget in snapshot.budgets.get():
-        pods = covered.get(name_of(budget), [])
         status = budget.status
+        pods = [
+            pod
+            for pod in snapshot.pods.get()
+            if pod.spec.node_name and must_leave(pod) and budgets_of(pod, (budget,))
+        ]
         if not pods:
             continue
         if status is None or (status.observed_generation or 0) < (budget.metadata.generation or 0):
@@ -30,10 +33,10 @@ def blocking(snapshot: Snapshot) -> Iterator[Issue]:
                 "wait a moment; if it stays so, look at the controller manager",
             )
         elif status.desired_healthy >= status.expected_pods:
+            most, least = budget.spec.max_unavailable, budget.spec.min_available
+            rule = f"minAvailable {least}" if most is None else f"maxUnavailable {most}"
             yield _blocks(
-                budget,
-                pods,
-                f"can never allow one: {_wish(budget)} of {status.expected_pods} pod(s)",
+                budget, pods, f"can never allow one: {rule} of {status.expected_pods} pod(s)"
             )
         elif not status.disruptions_allowed:
             healthy = (
@@ -57,22 +60,6 @@ def overlapping(snapshot: Snapshot) -> Iterator[Issue]:
             "one budget for a pod: the API answers an eviction with 500 otherwise",
             "leave one of them",
         )
-
-
-def _covered(snapshot: Snapshot) -> dict[str, list[Any]]:
-    pods_of: dict[str, list[Any]] = defaultdict(list)
-    for pod in snapshot.pods.get():
-        if must_leave(pod) and pod.spec.node_name:
-            for budget in budgets_of(pod, snapshot.budgets.get()):
-                pods_of[name_of(budget)].append(pod)
-    return pods_of
-
-
-def _wish(budget: Any) -> str:
-    spec = budget.spec
-    if spec.max_unavailable is not None:
-        return f"maxUnavailable {spec.max_unavailable}"
-    return f"minAvailable {spec.min_available}"
 
 
 def _blocks(budget: Any, pods: list[Any], why: str) -> Issue:

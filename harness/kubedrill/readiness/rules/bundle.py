@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.readiness.model import known
 from kubedrill.readiness.rules.fit import could_run_on
 from kubedrill.readiness.rules.issues import blocker, info, several, unknown, warning
 from kubedrill.readiness.rules.objects import image_name, must_leave, workload
@@ -58,23 +59,36 @@ def images(snapshot: Snapshot) -> Iterator[Issue]:
     bundled = {part.image: part.nodes for part in snapshot.bundle.get().parts if part.image}
     if not bundled:
         return  # the bundle is not usable, which another rule says
-    for name, host in snapshot.hosts.items():
-        if host.known and host.get().images is None:
+    hosts = known(snapshot.hosts)
+    for name, host in hosts.items():
+        if host.images is None:
             yield unknown(
                 f"images of {name}",
                 "containerd did not list them",
                 "a list",
                 f"look at containerd on {name}",
             )
+    images_of = {name: host.images for name, host in hosts.items() if host.images is not None}
+    roles = {
+        node.name: ("control_plane" if node.is_control_plane else "worker")
+        for node in snapshot.machines
+    }
     for image, pods in _images_in_use(snapshot).items():
-        lacking: dict[str, None] = {}
-        for pod in pods:
-            for name in _where_it_lacks(snapshot, pod, image, bundled.get(image, ())):
-                lacking[name] = None
+        nodes = [
+            node.metadata.name
+            for node in snapshot.nodes.get()
+            if any(could_run_on(pod, node) for pod in pods)
+        ]
+        missing = [
+            name
+            for name in nodes
+            if image not in images_of.get(name, {image})
+            and roles.get(name) not in bundled.get(image, ())
+        ]
         users = several(sorted({workload(pod) for pod in pods}))
-        if lacking:
-            yield _missing_image(snapshot, image, pods, users, list(lacking))
-        elif image not in bundled and all(_listed(snapshot, pod) for pod in pods):
+        if missing:
+            yield _missing_image(snapshot, image, pods, users, missing)
+        elif image not in bundled and images_of.keys() >= set(nodes):
             yield info(
                 f"image {image}",
                 f"of {users} is not in the bundle; every node where it could run has it",
@@ -88,33 +102,6 @@ def _images_in_use(snapshot: Snapshot) -> dict[str, list[Any]]:
             for container in [*(pod.spec.init_containers or []), *pod.spec.containers]:
                 pods_of[image_name(container.image)].append(pod)
     return dict(sorted(pods_of.items()))
-
-
-def _where_it_lacks(
-    snapshot: Snapshot, pod: Any, image: str, bundled_for: tuple[str, ...]
-) -> Iterator[str]:
-    """Nodes on which the pod could run that neither have the image nor get it with the bundle."""
-    roles = {
-        node.name: ("control_plane" if node.is_control_plane else "worker")
-        for node in snapshot.machines
-    }
-    for node in snapshot.nodes.get():
-        name = node.metadata.name
-        host = snapshot.hosts.get(name)
-        images = host.get().images if host is not None and host.known else None
-        if images is None or not could_run_on(pod, node):
-            continue
-        if image not in images and roles.get(name) not in bundled_for:
-            yield name
-
-
-def _listed(snapshot: Snapshot, pod: Any) -> bool:
-    """Whether the images of every node on which a pod could run are known."""
-    names = [node.metadata.name for node in snapshot.nodes.get() if could_run_on(pod, node)]
-    hosts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
-    return len(hosts) == len(names) and all(
-        host.known and host.get().images is not None for host in hosts
-    )
 
 
 def _missing_image(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from kubedrill.readiness.model import known
 from kubedrill.readiness.rules.issues import blocker, unknown, warning
 
 if TYPE_CHECKING:
@@ -23,21 +24,19 @@ CA_SOON = timedelta(days=365)
 
 def running_out(snapshot: Snapshot) -> Iterator[Issue]:
     """Every certificate below /etc/kubernetes, of kubeadm's kubeconfigs and of the kubelet."""
-    for name, answer in snapshot.hosts.items():
-        if not answer.known:
-            continue
-        for certificate in answer.get().certificates:
+    for name, host in known(snapshot.hosts).items():
+        for certificate in host.certificates:
             yield from _judge(
                 f"certificate {certificate.path} on {name}", certificate, snapshot.taken
             )
-        for path in answer.get().unreadable:
+        for path in host.unreadable:
             yield unknown(
                 f"certificate {path} on {name}",
                 "cannot be read",
                 "a certificate in PEM",
                 "look at the file",
             )
-        if not answer.get().certificates:
+        if not host.certificates:
             yield unknown(
                 f"certificates on {name}",
                 "none were found",

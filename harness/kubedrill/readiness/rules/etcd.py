@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kubedrill.cluster import etcd
+from kubedrill.readiness.model import known
 from kubedrill.readiness.rules.issues import blocker, info, warning
 from kubedrill.readiness.rules.objects import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubedrill.readiness.model import EtcdFacts, Issue, Snapshot
+    from kubedrill.readiness.model import Issue, Snapshot
 
 DEFAULT_QUOTA = 2 * 2**30
 """Bytes: etcd's default of --quota-backend-bytes."""
@@ -28,8 +29,9 @@ pause."""
 LITTLE = 100 * 2**20
 """Bytes: below this fragmentation costs nothing (etcd's file never shrinks by itself)."""
 
-OLD = timedelta(hours=24)
-"""Age of a snapshot from which restoring it would lose more than a day."""
+HOUR = timedelta(hours=1)
+OLD_H = 24
+"""Age in hours of a snapshot from which restoring it would lose more than a day."""
 
 
 def members(snapshot: Snapshot) -> Iterator[Issue]:
@@ -51,30 +53,23 @@ def members(snapshot: Snapshot) -> Iterator[Issue]:
 
 def space(snapshot: Snapshot) -> Iterator[Issue]:
     """Size against quota, and how much of the file is in use."""
-    for name, answer in snapshot.etcd.items():
-        if answer.known:
-            yield from _size(f"etcd on {name}", answer.get())
-
-
-def _size(subject: str, facts: EtcdFacts) -> Iterator[Issue]:
-    used, quota = facts.member.db_bytes, facts.quota or DEFAULT_QUOTA
-    share = used / quota
-    actual = f"its database has {size(used)} of {size(quota)} ({share:.0%})"
-    if share >= NEARLY_FULL:
-        say = blocker if share >= FULL else warning
-        yield say(
-            subject,
-            actual,
-            f"below {NEARLY_FULL:.0%}",
-            "compact and defragment it, one member at a time",
-        )
-    if used > LITTLE and facts.in_use and 1 - facts.in_use / used >= FRAGMENTED:
-        yield warning(
-            subject,
-            f"{1 - facts.in_use / used:.0%} of its {size(used)} is free space inside the file",
-            f"below {FRAGMENTED:.0%}",
-            "defragment it, one member at a time, before the upgrade",
-        )
+    for name, facts in known(snapshot.etcd).items():
+        used, quota = facts.member.db_bytes, facts.quota or DEFAULT_QUOTA
+        share, free = used / quota, 1 - facts.in_use / used if facts.in_use else 0.0
+        if share >= NEARLY_FULL:
+            yield (blocker if share >= FULL else warning)(
+                f"etcd on {name}",
+                f"its database has {size(used)} of {size(quota)} ({share:.0%})",
+                f"below {NEARLY_FULL:.0%}",
+                "compact and defragment it, one member at a time",
+            )
+        if used > LITTLE and free >= FRAGMENTED:
+            yield warning(
+                f"etcd on {name}",
+                f"{free:.0%} of its {size(used)} is free space inside the file",
+                f"below {FRAGMENTED:.0%}",
+                "defragment it, one member at a time, before the upgrade",
+            )
 
 
 def backup(snapshot: Snapshot) -> Iterator[Issue]:
@@ -84,19 +79,11 @@ def backup(snapshot: Snapshot) -> Iterator[Issue]:
     """
     latest = snapshot.backup.get()
     advice = "playbooks/upgrade.yml saves one before it changes anything"
-    if latest.taken is None:
-        yield warning(
-            "etcd snapshot",
-            f"none in {latest.path}",
-            "one younger than 24 h, kept off the nodes",
-            advice,
-        )
-        return
-    age = snapshot.taken - latest.taken
-    hours = age.total_seconds() / 3600
-    if age > OLD:
-        yield warning(
-            "etcd snapshot", f"the latest is {hours:.0f} h old", "one younger than 24 h", advice
-        )
+    expected = "one younger than 24 h, kept off the nodes"
+    age_h = (snapshot.taken - latest.taken) / HOUR if latest.taken else None
+    if age_h is None:
+        yield warning("etcd snapshot", f"none in {latest.path}", expected, advice)
+    elif age_h > OLD_H:
+        yield warning("etcd snapshot", f"the latest is {age_h:.0f} h old", expected, advice)
     else:
-        yield info("etcd snapshot", f"the latest on this host is {hours:.1f} h old; {advice}")
+        yield info("etcd snapshot", f"the latest on this host is {age_h:.1f} h old; {advice}")

@@ -8,13 +8,14 @@ resources of devices that are handed out by DRA, and scheduler plugins other tha
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.cluster.objects import condition_is_true, selects
-from kubedrill.readiness.rules.objects import quantity, runs
+from kubedrill.cluster.objects import condition_is_true, expression_matches, quantity, selects
+from kubedrill.readiness.rules.objects import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _TROUBLE = "node.kubernetes.io/"
 """Prefix of taints that come and go with the state of a node (cordoned, not ready, pressure)."""
@@ -39,9 +40,7 @@ def takes_pods(node: Any) -> bool:
     return condition_is_true(node, "Ready") and not node.spec.unschedulable and not bad
 
 
-def why_not(
-    pod: Any, node: Any, there: list[Any], nodes: dict[str, Any], pods: Iterable[Any]
-) -> str:
+def why_not(pod: Any, node: Any, there: list[Any], nodes: dict[str, Any], pods: list[Any]) -> str:
     """Why a pod cannot go to a node that holds the pods ``there``; "" when it can.
 
     ``pods`` are all of the cluster.
@@ -53,47 +52,46 @@ def why_not(
     untolerated = [t.key for t in node.spec.taints or [] if not _tolerates(pod, t)]
     if untolerated:
         return f"taint {untolerated[0]}"
-    if lacking := _lacking(pod, node, there):
-        return lacking
-    return _neighbours(pod, node, nodes, list(pods))
-
-
-def _neighbours(pod: Any, node: Any, nodes: dict[str, Any], pods: list[Any]) -> str:
+    if missing := _missing_room(pod, node, there):
+        return missing
     if _anti_affinity(pod, node, nodes, pods):
         return "required anti-affinity"
-    return "required topology spread" if _spread_broken(pod, node, nodes, pods) else ""
+    constraints = pod.spec.topology_spread_constraints or []
+    broken = any(
+        _skew_after(pod, node, nodes, pods, c) > c.max_skew
+        for c in constraints
+        if c.when_unsatisfiable == "DoNotSchedule"
+    )
+    return "required topology spread" if broken else ""
 
 
 def requests(pod: Any) -> dict[str, float]:
-    """What a pod asks for: the sum of its containers, or its largest init container.
-
-    And its overhead.
-    """
-    total: dict[str, float] = {"pods": 1.0}
-    sidecars = [c for c in pod.spec.init_containers or [] if c.restart_policy == "Always"]
-    for container in [*pod.spec.containers, *sidecars]:
+    """What a pod requests, with overhead: its containers' sum, or its largest init container."""
+    inits = pod.spec.init_containers or []
+    sidecars = [container for container in inits if container.restart_policy == "Always"]
+    total = _sum([{"pods": 1}, *map(_asked, [*pod.spec.containers, *sidecars])])
+    for container in inits:
         for name, text in _asked(container).items():
-            total[name] = total.get(name, 0.0) + quantity(text)
-    for container in pod.spec.init_containers or []:
-        for name, text in _asked(container).items():
-            total[name] = max(total.get(name, 0.0), quantity(text))
-    for name, text in (pod.spec.overhead or {}).items():
-        total[name] = total.get(name, 0.0) + quantity(text)
-    return total
+            total[name] = max(total[name], quantity(text))
+    return _sum([total, pod.spec.overhead or {}])
 
 
 def _asked(container: Any) -> dict[str, Any]:
     return (container.resources.requests if container.resources else None) or {}
 
 
-def _lacking(pod: Any, node: Any, there: list[Any]) -> str:
-    used: dict[str, float] = {}
-    for other in there:
-        for name, amount in requests(other).items():
-            used[name] = used.get(name, 0.0) + amount
-    allocatable = node.status.allocatable or {}
+def _sum(parts: Iterable[Mapping[str, Any]]) -> defaultdict[str, float]:
+    total: defaultdict[str, float] = defaultdict(float)
+    for part in parts:
+        for name, text in part.items():
+            total[name] += quantity(text)
+    return total
+
+
+def _missing_room(pod: Any, node: Any, there: list[Any]) -> str:
+    used, allocatable = _sum(map(requests, there)), node.status.allocatable or {}
     for name, amount in requests(pod).items():
-        free = quantity(allocatable.get(name, 0)) - used.get(name, 0.0)
+        free = quantity(allocatable.get(name, 0)) - used[name]
         if amount > 0 and amount > free + 1e-9:
             return f"too little {name}: asks for {amount:g}, {max(free, 0):g} free"
     taken = {port for other in there for port in _host_ports(other)}
@@ -109,16 +107,15 @@ def _tolerates(pod: Any, taint: Any) -> bool:
 def _covers(toleration: Any, taint: Any) -> bool:
     if toleration.effect and toleration.effect != taint.effect:
         return False
+    every_value: bool = toleration.operator == "Exists"
     if not toleration.key:
-        return bool(toleration.operator == "Exists")
-    if toleration.key != taint.key:
-        return False
-    return bool(toleration.operator == "Exists" or (toleration.value or "") == (taint.value or ""))
+        return every_value
+    same = toleration.key == taint.key
+    return bool(same and (every_value or (toleration.value or "") == (taint.value or "")))
 
 
 def _labels_match(pod: Any, node: Any) -> bool:
-    labels = {**(node.metadata.labels or {})}
-    if any(labels.get(key) != value for key, value in (pod.spec.node_selector or {}).items()):
+    if not (pod.spec.node_selector or {}).items() <= (node.metadata.labels or {}).items():
         return False
     affinity = pod.spec.affinity and pod.spec.affinity.node_affinity
     required = affinity and affinity.required_during_scheduling_ignored_during_execution
@@ -131,31 +128,10 @@ def node_selector_matches(selector: Any, node: Any) -> bool:
 
 
 def _term_matches(term: Any, node: Any) -> bool:
-    expressions, fields = term.match_expressions or [], term.match_fields or []
-    if not expressions and not fields:
-        return False
-    labels = node.metadata.labels or {}
-    by_field = {"metadata.name": node.metadata.name}
-    return all(_matches(e, labels) for e in expressions) and all(
-        _matches(e, by_field) for e in fields
-    )
-
-
-def _matches(expression: Any, labels: dict[str, str]) -> bool:
-    value, values = labels.get(expression.key), expression.values or []
-    match str(expression.operator):
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt":
-            return value is not None and int(value) > int(values[0])
-        case _:  # Lt
-            return value is not None and int(value) < int(values[0])
+    labels = [(e, node.metadata.labels or {}) for e in term.match_expressions or []]
+    fields = [(e, {"metadata.name": node.metadata.name}) for e in term.match_fields or []]
+    both = [*labels, *fields]  # a term without either matches no node
+    return bool(both) and all(expression_matches(e, values) for e, values in both)
 
 
 def _host_ports(pod: Any) -> set[tuple[int, str]]:
@@ -189,18 +165,8 @@ def _same(term: Any, one: Any, other: Any) -> bool:
 
 def _meant(term: Any, owner: Any, other: Any) -> bool:
     spaces = term.namespaces or [owner.metadata.namespace]
-    everywhere = term.namespace_selector is not None
-    inside = everywhere or other.metadata.namespace in spaces
+    inside = term.namespace_selector is not None or other.metadata.namespace in spaces
     return inside and selects(term.label_selector, other.metadata.labels or {})
-
-
-def _spread_broken(pod: Any, node: Any, nodes: dict[str, Any], pods: list[Any]) -> bool:
-    constraints = [
-        c
-        for c in pod.spec.topology_spread_constraints or []
-        if c.when_unsatisfiable == "DoNotSchedule"
-    ]
-    return any(_skew_after(pod, node, nodes, pods, c) > c.max_skew for c in constraints)
 
 
 def _skew_after(
@@ -214,22 +180,15 @@ def _skew_after(
     here = (node.metadata.labels or {}).get(key)
     if here is None:
         return float("inf")
-    domains = [
-        n
-        for n in nodes.values()
-        if _labels_match(pod, n) and (n.metadata.labels or {}).get(key) is not None
-    ]
-    counts = {n.metadata.labels[key]: 0 for n in domains}
+    domains = {name: (n.metadata.labels or {}).get(key) for name, n in nodes.items()}
+    counts = {
+        domain: 0
+        for name, domain in domains.items()
+        if domain is not None and _labels_match(pod, nodes[name])
+    }
     for other in pods:
-        home = nodes.get(other.spec.node_name or "")
-        domain = (home.metadata.labels or {}).get(key) if home is not None else None
-        same = (
-            other.metadata.namespace == pod.metadata.namespace and other is not pod and runs(other)
-        )
-        if (
-            domain in counts
-            and same
-            and selects(constraint.label_selector, other.metadata.labels or {})
-        ):
-            counts[domain] += 1
+        domain = domains.get(other.spec.node_name or "")
+        beside = other.metadata.namespace == pod.metadata.namespace and other is not pod
+        if domain in counts and beside and runs(other):
+            counts[domain] += selects(constraint.label_selector, other.metadata.labels or {})
     return counts.get(here, 0) + 1 - min(counts.values(), default=0)

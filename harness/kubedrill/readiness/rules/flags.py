@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubedrill.readiness.model import known
 from kubedrill.readiness.rules.issues import blocker, unknown, warning
 
 if TYPE_CHECKING:
@@ -29,14 +30,8 @@ def accepted(snapshot: Snapshot) -> Iterator[Issue]:
                 "nothing that a later release removes",
                 "take it out in time",
             )
-    kubelet = sorted(
-        {
-            t.flag
-            for t in snapshot.trials.get()
-            if t.component == "kubelet" and t.accepted and "gate" in t.output
-        }
-    )
-    for flag in kubelet:
+    kubelet = [t for t in snapshot.trials.get() if t.component == "kubelet" and t.accepted]
+    for flag in sorted({trial.flag for trial in kubelet if "gate" in trial.output}):
         yield warning(
             "kubelet",
             f"{flag} is generally available",
@@ -69,8 +64,8 @@ def tried(snapshot: Snapshot) -> Iterator[Issue]:
         yield unknown(
             "flags", reason, "the target's program, run on this host", "compare its flags by hand"
         )
-    for name, answer in snapshot.hosts.items():
-        if answer.known and not answer.get().kubelet_args:
+    for name, host in known(snapshot.hosts).items():
+        if not host.kubelet_args:
             yield unknown(
                 f"kubelet on {name}",
                 "does not run, so its flags are unknown",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kubedrill.cluster.objects import condition_is_true, condition_text
-from kubedrill.readiness.model import Version
+from kubedrill.readiness.model import Version, known
 from kubedrill.readiness.rules.issues import blocker, info, unknown, warning
 from kubedrill.readiness.rules.objects import image_name, size
 
@@ -83,11 +83,11 @@ def ready(snapshot: Snapshot) -> Iterator[Issue]:
 
 def room(snapshot: Snapshot) -> Iterator[Issue]:
     """Free disk against what staging puts there."""
+    hosts = known(snapshot.hosts) if snapshot.bundle.get().parts else {}
     for machine in snapshot.machines:
-        answer = snapshot.hosts.get(machine.name)
-        if answer is None or not answer.known or not snapshot.bundle.get().parts:
+        host = hosts.get(machine.name)
+        if host is None:
             continue
-        host = answer.get()
         by_device: dict[int, int] = defaultdict(int)
         for path, need in bytes_needed(snapshot, machine, host).items():
             by_device[host.disks[path].device] += need
@@ -127,12 +127,11 @@ def bytes_needed(snapshot: Snapshot, machine: Node, host: HostFacts) -> dict[str
     ]
     programs = [part for part in parts if part.kind != "image"]
     containerd, binaries, bundles = host.disks
-    need = {
-        containerd: sum(p.size + p.unpacked for p in images),
-        binaries: sum(p.size for p in programs),
+    return {
+        containerd: sum(part.size + part.unpacked for part in images),
+        binaries: sum(part.size for part in programs),
+        bundles: 0 if host.has_bundle else sum(part.size for part in [*images, *programs]),
     }
-    need[bundles] = 0 if host.has_bundle else sum(part.size for part in [*images, *programs])
-    return need
 
 
 def runtime(snapshot: Snapshot) -> Iterator[Issue]:
@@ -170,17 +169,12 @@ def runtime(snapshot: Snapshot) -> Iterator[Issue]:
 
 def cgroups(snapshot: Snapshot) -> Iterator[Issue]:
     """Cgroup v1: refused by newer kubelets unless their configuration says otherwise."""
-    for name, answer in snapshot.hosts.items():
-        if (
-            not answer.known
-            or answer.get().cgroup != 1
-            or snapshot.target[:2] < CGROUP_V1_REFUSED_FROM
-        ):
+    kubelets = known(snapshot.kubelets)  # another rule reports those that gave no answer
+    for name, host in known(snapshot.hosts).items():
+        refused = host.cgroup == 1 and snapshot.target[:2] >= CGROUP_V1_REFUSED_FROM
+        if not refused or name not in kubelets:
             continue
-        configz = snapshot.kubelets[name]
-        if not configz.known:
-            continue  # another rule reports it as unknown
-        if configz.get().get("failCgroupV1") is False:
+        if kubelets[name].get("failCgroupV1") is False:
             yield info(
                 f"node {name}",
                 "is on cgroup v1; its kubelet accepts that (failCgroupV1: false)",
@@ -194,8 +188,9 @@ def cgroups(snapshot: Snapshot) -> Iterator[Issue]:
             )
 
 
-def warn_of_few(count: int) -> Iterator[Issue]:
-    """Say what a number of control planes means for an upgrade."""
+def control_planes(snapshot: Snapshot) -> Iterator[Issue]:
+    """How many control planes there are, and what that means for an upgrade."""
+    count = len(snapshot.control_planes)
     if count == 2:
         yield blocker(
             "control planes",
@@ -216,8 +211,3 @@ def warn_of_few(count: int) -> Iterator[Issue]:
     elif count % 2 == 0:
         odd = f"there are {count}: as many failures are survived as with {count - 1}"
         yield warning("control planes", odd, "an odd number", "add or remove one")
-
-
-def control_planes(snapshot: Snapshot) -> Iterator[Issue]:
-    """How many control planes there are."""
-    yield from warn_of_few(len(snapshot.control_planes))

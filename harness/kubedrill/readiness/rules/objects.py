@@ -8,10 +8,6 @@ from kubedrill.cluster.objects import selects
 
 _FINISHED = ("Succeeded", "Failed")
 _MIRROR = "kubernetes.io/config.mirror"
-_SUFFIXES = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
-}  # fmt: skip
 
 
 def name_of(obj: Any) -> str:
@@ -69,19 +65,6 @@ def budgets_of(pod: Any, budgets: tuple[Any, ...]) -> list[Any]:
         if budget.metadata.namespace == pod.metadata.namespace
         and selects(budget.spec.selector, labels)
     ]
-
-
-def quantity(text: Any) -> float:
-    """Read a Kubernetes quantity.
-
-    >>> quantity("500m"), quantity("2Gi"), quantity("1e3"), quantity(2)
-    (0.5, 2147483648.0, 1000.0, 2.0)
-    """
-    word = str(text)
-    for suffix, factor in sorted(_SUFFIXES.items(), key=lambda item: -len(item[0])):
-        if word.endswith(suffix):
-            return float(word.removesuffix(suffix)) * factor
-    return float(word)
 
 
 def size(count: float) -> str:

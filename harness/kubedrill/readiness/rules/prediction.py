@@ -24,6 +24,7 @@ STAGE_S = (86 + 25) / 5
 
 CONTROL_PLANE_S, WORKER_S = (33, 43), (29, 41)
 """Shortest and longest turn of a node."""
+CONTROL_PLANE_RANGE, WORKER_RANGE = (f"{a} to {b}" for a, b in (CONTROL_PLANE_S, WORKER_S))
 
 SOURCE = (
     "measured: 1.35.4 to 1.36.3, five node containers on 2 cores (benchmarks/results/upgrade.md)"
@@ -39,8 +40,8 @@ def duration(snapshot: Snapshot) -> Iterator[Issue]:
         f"{shortest:.0f} to {longest:.0f} s for {planes} control plane(s) and {all_nodes - planes} "
         f"worker(s): "
         f"{BEFORE_S} preflight and snapshot + {STAGE_S:.0f} staging a node + "
-        f"{_range(CONTROL_PLANE_S)} a control plane "
-        f"+ {ADDONS_S} add-ons + {_range(WORKER_S)} a worker + {AFTER_S} checks, and what pods "
+        f"{CONTROL_PLANE_RANGE} a control plane "
+        f"+ {ADDONS_S} add-ons + {WORKER_RANGE} a worker + {AFTER_S} checks, and what pods "
         f"take "
         f"beyond {DEFAULT_GRACE_S} s to end, {DRAIN_S} s at most",
         SOURCE,
@@ -52,22 +53,26 @@ def seconds(snapshot: Snapshot) -> tuple[float, float]:
     planes = len(snapshot.control_planes)
     workers = len(snapshot.machines) - planes
     fixed = BEFORE_S + STAGE_S * len(snapshot.machines) + ADDONS_S + AFTER_S
-    slow = sum(_beyond(snapshot, node.name) for node in snapshot.machines)
-    return tuple(  # type: ignore[return-value]  # two ends
-        fixed + planes * CONTROL_PLANE_S[end] + workers * WORKER_S[end] + (slow if end else 0)
-        for end in (0, 1)
+    shortest, longest = (
+        fixed + planes * plane + workers * worker
+        for plane, worker in zip(CONTROL_PLANE_S, WORKER_S, strict=True)
     )
-
-
-def _beyond(snapshot: Snapshot, node: str) -> int:
-    """Seconds that a node's slowest pod may take beyond the default grace period."""
-    longest = max((grace_s(pod) for pod in leaving(snapshot.pods.get(), node)), default=0)
-    return max(min(longest, DRAIN_S) - DEFAULT_GRACE_S, 0)
+    for node in snapshot.machines:
+        graces = [grace_s(pod) for pod in leaving(snapshot.pods.get(), node.name)]
+        longest += max(min(max(graces, default=0), DRAIN_S) - DEFAULT_GRACE_S, 0)
+    return shortest, longest
 
 
 def outage(snapshot: Snapshot) -> Iterator[Issue]:
     """What users would notice."""
-    if not snapshot.timers.known:
+    election = ""
+    if snapshot.timers.known:
+        election_s = snapshot.timers.get().etcd_election_s
+        election = (
+            f"up to {election_s:g} s (2 x etcd's election timeout) where leadership moves "
+            "unplanned; "
+        )
+    else:
         yield warning(
             "predicted outage of the API",
             f"this cluster's own timers could not be read: {snapshot.timers.error}",
@@ -78,7 +83,7 @@ def outage(snapshot: Snapshot) -> Iterator[Issue]:
     api = (
         "about 15 s, while its only API server is swapped"
         if single
-        else f"0 s when all goes well; {_election(snapshot)}"
+        else f"0 s when all goes well; {election}"
         "writes slower than 1 s for 0.7 to 2.2 s while pods start, on 2 cores"
     )
     yield info("predicted outage of the API", api, SOURCE)
@@ -86,17 +91,6 @@ def outage(snapshot: Snapshot) -> Iterator[Issue]:
         "predicted outage of applications",
         "0 s with two replicas or more that fit elsewhere; 15 to 30 s for those of one replica, "
         "and a node's turn "
-        f"({_range(WORKER_S)} s) for those that fit nowhere else, as far as they are named above",
+        f"({WORKER_RANGE} s) for those that fit nowhere else, as far as they are named above",
         SOURCE,
     )
-
-
-def _election(snapshot: Snapshot) -> str:
-    if not snapshot.timers.known:
-        return ""
-    longest = snapshot.timers.get().etcd_election_s
-    return f"up to {longest:g} s (2 x etcd's election timeout) where leadership moves unplanned; "
-
-
-def _range(ends: tuple[int, int]) -> str:
-    return f"{ends[0]} to {ends[1]}"

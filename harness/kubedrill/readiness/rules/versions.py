@@ -6,9 +6,9 @@ The rules are those of https://kubernetes.io/releases/version-skew-policy/.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kubedrill.readiness.model import Version
+from kubedrill.readiness.model import Version, known
 from kubedrill.readiness.rules.issues import blocker, info, unknown, warning
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ since 1.28)."""
 MARK = "kubedrill/upgrading-to"
 """Annotation of a node in the middle of an upgrade (docs/explanation/upgrade.md)."""
 
+_COMPONENTS = ("kube-proxy", "kube-controller-manager", "kube-scheduler")
 _TAG = re.compile(r":(v\d+\.\d+\.\d+)")
 
 
@@ -30,11 +31,11 @@ def path(snapshot: Snapshot) -> Iterator[Issue]:
     """API servers: one minor version at a time, no downgrade, at most one apart from each other."""
     target = snapshot.target
     live = _servers(snapshot)
-    for name, version in live.items():
-        yield from _step(f"API server on {name}", version, target)
-    for name in sorted(set(snapshot.api_servers) - set(live)):
-        if snapshot.api_servers[name].known:
-            unreadable = f"says its version is {snapshot.api_servers[name].get().version!r}"
+    for name, server in known(snapshot.api_servers).items():
+        if name in live:
+            yield from _step(f"API server on {name}", live[name], target)
+        else:
+            unreadable = f"says its version is {server.version!r}"
             yield unknown(f"API server on {name}", unreadable, "a release", "look at it by hand")
     minors = {version.minor for version in live.values()}
     actual = ", ".join(f"{name} {version}" for name, version in live.items())
@@ -51,10 +52,8 @@ def _servers(snapshot: Snapshot) -> dict[str, Version]:
 
     One that no number can be read from stays out, and is unknown.
     """
-    versions = {
-        name: Version.read(a.get().version) for name, a in snapshot.api_servers.items() if a.known
-    }
-    return {name: version for name, version in versions.items() if version is not None}
+    servers = known(snapshot.api_servers).items()
+    return {name: version for name, one in servers if (version := Version.read(one.version))}
 
 
 def _step(subject: str, version: Version, target: Version) -> Iterator[Issue]:
@@ -126,33 +125,27 @@ def components(snapshot: Snapshot) -> Iterator[Issue]:
     for pod in snapshot.pods.get():
         labels = pod.metadata.labels or {}
         part = labels.get("component") or labels.get("k8s-app")
-        if pod.metadata.namespace != "kube-system":
+        if pod.metadata.namespace != "kube-system" or part not in _COMPONENTS:
             continue
-        if part in ("kube-proxy", "kube-controller-manager", "kube-scheduler"):
-            yield from _component(f"{part} on {pod.spec.node_name}", str(part), pod, snapshot)
-
-
-def _component(subject: str, part: str, pod: Any, snapshot: Snapshot) -> Iterator[Issue]:
-    image = pod.spec.containers[0].image or ""
-    tag = _TAG.search(image)
-    if tag is None:
-        yield unknown(
-            subject,
-            f"its image {image} has no version in its tag",
-            "a tag such as :v1.36.3",
-            "look at it by hand",
-        )
-        return
-    version, target = Version.parse(tag[1]), snapshot.target
-    if part == "kube-proxy":
-        yield from _skew(subject, version, target)
-    elif version > target or target.minor - version.minor > 1:
-        yield blocker(
-            subject,
-            f"runs {version}",
-            f"{target} or one minor version older",
-            "bring it to its API server's version",
-        )
+        subject, image = f"{part} on {pod.spec.node_name}", pod.spec.containers[0].image or ""
+        tag, target = _TAG.search(image), snapshot.target
+        version = Version.parse(tag[1]) if tag else None
+        if version is None:
+            yield unknown(
+                subject,
+                f"its image {image} has no version in its tag",
+                "a tag such as :v1.36.3",
+                "look at it by hand",
+            )
+        elif part == "kube-proxy":
+            yield from _skew(subject, version, target)
+        elif version > target or target.minor - version.minor > 1:
+            yield blocker(
+                subject,
+                f"runs {version}",
+                f"{target} or one minor version older",
+                "bring it to its API server's version",
+            )
 
 
 def kubeadm(snapshot: Snapshot) -> Iterator[Issue]:
@@ -160,23 +153,21 @@ def kubeadm(snapshot: Snapshot) -> Iterator[Issue]:
 
     A newer one was not put there by it.
     """
-    for name, answer in snapshot.hosts.items():
-        text = answer.get().kubeadm if answer.known else ""
-        if answer.known and not text:
+    for name, host in known(snapshot.hosts).items():
+        subject, version = f"kubeadm on {name}", Version.read(host.kubeadm)
+        if not host.kubeadm:
             yield warning(
-                f"kubeadm on {name}",
+                subject,
                 "was not found",
                 "the program",
                 "the upgrade installs the target's",
             )
-            continue
-        version = Version.read(text)
-        if answer.known and version is None:
-            yield unknown(f"kubeadm on {name}", f"says {text!r}", "a version", "look at it by hand")
-        elif version is not None and version > snapshot.target:
+        elif version is None:
+            yield unknown(subject, f"says {host.kubeadm!r}", "a version", "look at it by hand")
+        elif version > snapshot.target:
             yield warning(
-                f"kubeadm on {name}",
-                f"is {text}",
+                subject,
+                f"is {host.kubeadm}",
                 f"{snapshot.target} or older",
                 "find out who put it there",
             )
