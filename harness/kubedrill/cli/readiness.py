@@ -13,8 +13,8 @@ from kubedrill.cli.options import config_option, inventory_option, output_option
 from kubedrill.cli.settings import load_settings
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.readiness.gather import gather
-from kubedrill.readiness.judge import judge
-from kubedrill.readiness.model import Issue, Readiness, Severity, Version
+from kubedrill.readiness.judge import Readiness, judge
+from kubedrill.readiness.model import Issue, Severity, Version
 from kubedrill.readiness.to_json import to_json
 
 if TYPE_CHECKING:

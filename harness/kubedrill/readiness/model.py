@@ -278,38 +278,3 @@ class Snapshot:
     def control_planes(self) -> tuple[Node, ...]:
         """The inventory's control planes."""
         return tuple(node for node in self.machines if node.is_control_plane)
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """The outcome: all issues, every rule, and the rules that lacked data."""
-
-    cluster: str
-    inventory: str
-    target: str
-    taken: datetime
-    findings: tuple[Issue, ...]
-    rules: tuple[str, ...]
-    unjudged: tuple[str, ...]  # rules for which something was missing, wholly or of some nodes
-
-    def of(self, severity: Severity) -> tuple[Issue, ...]:
-        """The findings of one severity."""
-        return tuple(finding for finding in self.findings if finding.severity is severity)
-
-    @property
-    def clean(self) -> tuple[str, ...]:
-        """The rules that saw everything and have nothing to say, or only what is worth knowing."""
-        busy = {finding.rule for finding in self.findings if finding.severity is not Severity.INFO}
-        return tuple(name for name in self.rules if name not in busy and name not in self.unjudged)
-
-    @property
-    def exit_code(self) -> int:
-        """1 with a blocker, else 3 when something that matters could not be found out, else 0."""
-        if self.of(Severity.BLOCKER):
-            return 1
-        return 3 if self.of(Severity.UNKNOWN) else 0
-
-    @property
-    def verdict(self) -> str:
-        """The exit code as a word: "ready", "blocked" or "unknown"."""
-        return {0: "ready", 1: "blocked", 3: "unknown"}[self.exit_code]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from kubedrill.readiness.model import Severity
 
 if TYPE_CHECKING:
-    from kubedrill.readiness.model import Readiness
+    from kubedrill.readiness.judge import Readiness
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
