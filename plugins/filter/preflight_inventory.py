@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.collection_variables import (
+    known_variables,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_files import (
+    repeated_hosts,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_mistakes import (
     inventory_mistakes,
 )
@@ -51,6 +58,20 @@ def filtered_mistakes(
     return inventory_mistakes(groups, hosts, repeated, types)
 
 
+def all_mistakes(
+    groups: Mapping[str, Sequence[str]],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    sources: Iterable[str],
+) -> list[str]:
+    """List all mistakes of an inventory, with what only its files show.
+
+    ``sources`` are Ansible's ``ansible_inventory_sources``.
+    """
+    files = [Path(source) for source in sources if "," not in source]  # else a list of hosts
+    repeated = dict.fromkeys(name for path in files for name in repeated_hosts(path))
+    return filtered_mistakes(groups, hostvars, repeated, known_variables())
+
+
 def report(mistakes: Sequence[str], where: str) -> str:
     """Say all mistakes in one message.
 
@@ -69,4 +90,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Map filter names to functions."""
-        return {"preflight_inventory_mistakes": filtered_mistakes, "preflight_report": report}
+        return {"preflight_inventory_mistakes": all_mistakes, "preflight_report": report}

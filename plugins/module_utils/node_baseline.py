@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.warnings import warn
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import write_whole
 
 STATE = Path("/var/lib/kubedrill")
 BASELINE = STATE / "baseline.json"
@@ -47,15 +48,7 @@ def read_state(path: Path, otherwise: Any) -> Any:
 def write_state(path: Path, data: Any, mode: int = 0o644) -> None:
     """Write a JSON file of this project: after a power cut it is the former one or this one."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(data, stream, indent=1, sort_keys=True)
-        stream.flush()
-        os.fchmod(stream.fileno(), mode)
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    write_whole(path, json.dumps(data, indent=1, sort_keys=True).encode(), mode)
 
 
 def read_baseline(path: Path) -> dict[str, Any]:

@@ -10,8 +10,6 @@ until all is over.
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,10 @@ from typing import Any
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
     MANIFESTS,
+    image_tag,
+    search_file,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import write_whole
 
 HOME = Path("/etc/kubernetes/kubedrill")
 KUBELET = Path("/var/lib/kubelet")
@@ -65,14 +66,14 @@ class Files:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(self.journal_file, json.dumps(journal, indent=1, sort_keys=True).encode())
 
-    def manifest(self, component: str, image_tag: str) -> Path | None:
+    def manifest(self, component: str, tag: str) -> Path | None:
         """The manifest with the wanted image tag.
 
         The one that runs, else the one that the upgrade replaced.
         """
         for folder in (self.backups, self.manifests, self.previous):
             path = folder / f"{component}.yaml"
-            if tag(path) == image_tag:
+            if image_tag(path) == tag:
                 return path
         return None
 
@@ -83,14 +84,9 @@ class Files:
         """
         path = self.manifests / "etcd.yaml"
         path = path if path.exists() else self.backups / "etcd.yaml"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
         flags = {"name": "name", "peer_url": "initial-advertise-peer-urls", "data": "data-dir"}
-        matches = {key: re.search(rf"--{flag}=(\S+)", text) for key, flag in flags.items()}
-        return (
-            {key: match.group(1) for key, match in matches.items() if match}
-            if all(matches.values())
-            else {}
-        )
+        values = {key: search_file(path, rf"--{flag}=(\S+)") for key, flag in flags.items()}
+        return values if all(values.values()) else {}
 
     def forget_kubelet_state(self) -> None:
         """Remove what a newer kubelet remembered; its kubelet stands still."""
@@ -102,30 +98,7 @@ class Files:
 
         Without a v.
         """
-        return {name: tag(self.manifests / f"{name}.yaml") for name in STATIC_PODS}
-
-
-def tag(manifest: Path) -> str:
-    """Tag of a static pod's image without a leading v, "" where there is no such file."""
-    text = manifest.read_text(encoding="utf-8") if manifest.exists() else ""
-    match = re.search(r"^\s+image: \S+:v?(\S+)$", text, re.MULTILINE)
-    return match.group(1) if match else ""
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of root's in one step."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return {name: image_tag(self.manifests / f"{name}.yaml") for name in STATIC_PODS}
 
 
 def remove(path: Path) -> None:

@@ -44,9 +44,12 @@ class CommandError(Exception):
 def run(argv: Sequence[str], timeout: float = 60.0, env: Mapping[str, str] | None = None) -> str:
     """Run a program and return its standard output.
 
-    Without ``env`` it asks no proxy. Raises CommandError with the program's own words.
+    Without ``env`` it asks no proxy, and programs of the bundle are found also where sudo's path
+    has not /usr/local/bin. Raises CommandError with the program's own words.
     """
-    env = {**os.environ, **NO_PROXY} if env is None else env
+    if env is None:
+        path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
+        env = {**os.environ, **NO_PROXY, "PATH": path}
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=timeout, check=False, env=env
@@ -64,16 +67,8 @@ def run(argv: Sequence[str], timeout: float = 60.0, env: Mapping[str, str] | Non
 
 def kubectl_json(*args: str, timeout: float = 10.0) -> Any:
     """Ask the API through the virtual address, so that any healthy control plane may answer."""
-    argv = [
-        "kubectl",
-        "--kubeconfig",
-        KUBECONFIG,
-        f"--request-timeout={timeout:g}s",
-        *args,
-        "-o",
-        "json",
-    ]
-    return json.loads(run(argv, timeout + 5))
+    argv = ["kubectl", "--kubeconfig", KUBECONFIG, f"--request-timeout={timeout:g}s"]
+    return json.loads(run([*argv, *args, "-o", "json"], timeout + 5))
 
 
 def etcdctl(
@@ -107,30 +102,28 @@ def wait_until_none(probe: Callable[[], list[str]], timeout: float, poll: float 
         time.sleep(poll)
 
 
+def search_file(path: Path, pattern: str) -> str:
+    """First group of a pattern's first match in a file's lines; "" where either is missing."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    match = re.search(pattern, text, re.MULTILINE)
+    return match.group(1) if match else ""
+
+
+def image_tag(manifest: Path) -> str:
+    """Tag of a static pod's image without a leading v, "" where there is no such file."""
+    return search_file(manifest, r"^\s+image: \S+:v?(\S+)$")
+
+
 def image_versions(manifests: Path = MANIFESTS) -> dict[str, str]:
     """Image tags of the static pods' manifests on this node, without a leading v."""
-    versions = {}
-    for component in STATIC_PODS:
-        path = manifests / f"{component}.yaml"
-        match = (
-            re.search(r"^\s+image: \S+:v?(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-            if path.exists()
-            else None
-        )
-        if match:
-            versions[component] = match.group(1)
-    return versions
+    tags = {name: image_tag(manifests / f"{name}.yaml") for name in STATIC_PODS}
+    return {name: tag for name, tag in tags.items() if tag}
 
 
 def api_port(manifests: Path = MANIFESTS) -> int:
     """Port of this node's own API server, kubeadm's default when it has none."""
-    path = manifests / "kube-apiserver.yaml"
-    match = (
-        re.search(r"--secure-port=(\d+)", path.read_text(encoding="utf-8"))
-        if path.exists()
-        else None
-    )
-    return int(match.group(1)) if match else 6443
+    port = search_file(manifests / "kube-apiserver.yaml", r"--secure-port=(\d+)")
+    return int(port or 6443)
 
 
 def node_problems(node: Object, kubelet: str = "") -> list[str]:
@@ -207,15 +200,12 @@ def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
 
 def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:
     """Deployments and StatefulSets with fewer available replicas than they ask for."""
-    problems = []
-    for item in workloads:
-        expected, counts = replica_counts(item["kind"], item)
-        available = counts["available"]
-        if available < expected or not is_observed(item):
-            problems.append(
-                f"{item['kind']} {_full_name(item)}: {available} of {expected} replicas available"
-            )
-    return problems
+    counted = [(item, *replica_counts(item["kind"], item)) for item in workloads]
+    return [
+        f"{item['kind']} {_full_name(item)}: {counts['available']} of {expected} replicas available"
+        for item, expected, counts in counted
+        if counts["available"] < expected or not is_observed(item)
+    ]
 
 
 def workload_name(problem: str) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,14 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline im
     read_state,
     write_state,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.paced_writing import (
+    bit_by_bit,
+    paced,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from io import BufferedWriter
 
 DOCUMENTATION = r"""
 module: bundle_parts
@@ -112,13 +115,6 @@ installed:
 CHUNK = 1 << 20
 SIDE_BY_SIDE = 2  # one import waits for the disk while the other computes
 
-# Slow enough that etcd's writes on the same disk stay far below its election timeout (1 s),
-# measured on 2 cores. Archives hold packed layers: what is written when they are unpacked is three
-# to four times as much.
-GENTLE_BYTES_A_SECOND = 10 << 20
-SYNC_BYTES = 8 << 20
-INGESTS = Path("/var/lib/containerd/io.containerd.content.v1.content/ingest")
-
 # containerd's CRI reports such images as pinned: the kubelet's garbage collection leaves them. No
 # registry could give them back.
 PINNED = "io.cri-containerd.pinned=pinned"
@@ -188,11 +184,8 @@ class Installer:
             return
         target = self.target(part)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.new")
-        with temporary.open("wb") as stream:
+        with replacing(target, 0o755, sync=False) as stream:
             self._read(part, bit_by_bit(stream) if self.module.params["gentle"] else stream.write)
-            os.fchmod(stream.fileno(), 0o755)
-        temporary.replace(target)
         self.memory[str(target)] = [part["sha256"], *_stamp(target)]
 
     def _import(self, part: Part) -> None:
@@ -264,58 +257,6 @@ class Installer:
         """Keep the kubelet from removing an image when the disk is full."""
         argv = [self.ctr, "--namespace", "k8s.io", "images", "label", image, PINNED]
         self.module.run_command(argv, check_rc=True)
-
-
-def bit_by_bit(stream: BufferedWriter) -> Callable[[bytes], None]:
-    """Write to the disk as it comes.
-
-    What stands in memory only is written by the kernel half a minute later, all at once, and etcd's
-    own small writes on the same disk would wait behind it.
-    """
-    unsynced = 0
-
-    def write(chunk: bytes) -> None:
-        nonlocal unsynced
-        stream.write(chunk)
-        unsynced += len(chunk)
-        if unsynced >= SYNC_BYTES:
-            unsynced = 0
-            stream.flush()
-            os.fdatasync(stream.fileno())
-
-    return write
-
-
-def paced(sink: Callable[[bytes], Any]) -> Callable[[bytes], None]:
-    """Slow a sink down to GENTLE_BYTES_A_SECOND and keep containerd's unwritten bytes few.
-
-    containerd syncs a whole image at its end, and etcd's own small writes would wait behind it.
-    """
-    begun, sent, unsynced = time.monotonic(), 0, 0
-
-    def send(chunk: bytes) -> None:
-        nonlocal sent, unsynced
-        sink(chunk)
-        sent += len(chunk)
-        unsynced += len(chunk)
-        if unsynced >= SYNC_BYTES:
-            unsynced = 0
-            for ingest in INGESTS.glob("*/data"):
-                _sync(ingest)
-        time.sleep(max(0.0, sent / GENTLE_BYTES_A_SECOND - (time.monotonic() - begun)))
-
-    return send
-
-
-def _sync(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return  # containerd was done with it
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _size(path: Path) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import NO_PROXY
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
     condition,
     is_observed,
     replica_counts,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    CommandError,
+    kubectl_json,
+    wait_until_none,
 )
 
 DOCUMENTATION = r"""
@@ -63,16 +66,6 @@ waited_s:
 """
 
 Thing = dict[str, Any]
-GET = (
-    "/usr/local/bin/kubectl",
-    "--kubeconfig",
-    "/etc/kubernetes/admin.conf",
-    "--request-timeout=10s",
-    "get",
-    "-A",
-    "-o",
-    "json",
-)
 
 
 def node_problems(items: list[Thing], expected: list[str]) -> list[str]:
@@ -166,15 +159,13 @@ def api_problems(items: list[Thing], expected: list[str]) -> list[str]:
     ]
 
 
-def find_problems(module: AnsibleModule) -> list[str]:
+def find_problems(params: dict[str, Any]) -> list[str]:
     """Ask the API once."""
-    params = module.params
-    status, out, err = module.run_command(
-        [*GET, "nodes,daemonsets.apps,deployments.apps,pods,apiservices"], environ_update=NO_PROXY
-    )
-    if status:
-        return [f"the API does not answer: {err.strip()[-500:]}"]
-    items = json.loads(out)["items"]
+    kinds = "nodes,daemonsets.apps,deployments.apps,pods,apiservices"
+    try:
+        items = kubectl_json("get", kinds, "-A")["items"]
+    except CommandError as error:
+        return [f"the API does not answer: {str(error)[-500:]}"]
     return [
         *node_problems(items, params["nodes"]),
         *workload_problems(items, params["namespaces"], params["workloads"]),
@@ -195,16 +186,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     began = time.monotonic()
-    while problems := find_problems(module):
-        if module.check_mode:
-            break
-        if time.monotonic() - began > module.params["timeout_s"]:
-            module.fail_json(
-                msg=f"after {module.params['timeout_s']} s the cluster is not ready: "
-                + "; ".join(problems),
-                problems=problems,
-            )
-        time.sleep(1)
+    timeout = 0 if module.check_mode else module.params["timeout_s"]
+    problems = wait_until_none(lambda: find_problems(module.params), timeout, poll=1)
+    if problems and not module.check_mode:
+        module.fail_json(
+            msg=f"after {timeout} s the cluster is not ready: {'; '.join(problems)}",
+            problems=problems,
+        )
     module.exit_json(changed=False, waited_s=round(time.monotonic() - began, 1))
 
 

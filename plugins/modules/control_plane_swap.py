@@ -9,8 +9,6 @@ if after a boot. docs/explanation/upgrade.md says what happens at each kill poin
 
 from __future__ import annotations
 
-import filecmp
-import os
 import re
 import shutil
 import time
@@ -19,6 +17,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kubelet_flags import (
+    FLAGS,
+    stage_flags,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import stop, unhealthy
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
@@ -27,6 +29,10 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
     etcdctl,
     run,
     wait_until_none,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import (
+    copy_whole,
+    same_content,
 )
 
 DOCUMENTATION = r"""
@@ -82,14 +88,6 @@ seconds:
 IMAGE = re.compile(r"^\s+image: (\S+)$", re.MULTILINE)
 UNDO = "kubedrill-upgrade-undo"  # roles/rollback waits for it
 
-FLAGS = Path("/var/lib/kubelet/kubeadm-flags.env")
-
-# Flags that an older kubeadm gave the kubelet, and that the `post-upgrade` phase of a newer one
-# takes out again (kubeadm 1.35, app/cmd/phases/upgrade/postupgrade.go): a kubelet that no longer
-# knows them does not start, and here it starts before kubeadm's phase. An older kubelet starts
-# without them too.
-RETIRED = ("pod-infra-container-image",)
-
 
 def differing(staged: Path, kubelet: Path) -> list[str]:
     """Components whose staged manifest differs from the one that runs.
@@ -99,12 +97,12 @@ def differing(staged: Path, kubelet: Path) -> list[str]:
     A kubelet of another minor version computes other identities for the same manifests and would
     kill all static pods within 2 s of its start: they are ended in order instead.
     """
-    if (staged / "kubelet").exists() and not same(staged / "kubelet", kubelet):
+    if (staged / "kubelet").exists() and not same_content(staged / "kubelet", kubelet):
         return list(STATIC_PODS)
     return [
         name
         for name in STATIC_PODS
-        if not same(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
+        if not same_content(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
     ]
 
 
@@ -155,62 +153,13 @@ def missing_images(staged: Path, names: list[str]) -> list[str]:
     return [image for image in images if image not in known]
 
 
-def place(source: Path, names: list[str], scratch: Path) -> None:
-    """Rename manifests into place, each in one step, etcd and the API server first."""
+def place(source: Path, names: list[str]) -> None:
+    """Put manifests into place, each in one step, etcd and the API server first."""
     for name in names:
-        temporary = scratch / f"{name}.yaml.placing"
-        shutil.copyfile(source / f"{name}.yaml", temporary)
-        temporary.chmod(0o600)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(MANIFESTS / f"{name}.yaml")
+        copy_whole(source / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
 
 
-def replace_file(source: Path, target: Path, mode: int) -> None:
-    """Replace a file in one step."""
-    temporary = target.with_name(f".{target.name}.swap")
-    shutil.copyfile(source, temporary)
-    temporary.chmod(mode)
-    temporary.replace(target)
-
-
-def without_flag(text: str, flag: str) -> str:
-    """The text of kubeadm's file of the kubelet's flags, without one of them.
-
-    >>> without_flag('KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --gone=pause:3.10 --v=2"', "gone")
-    'KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.1 --v=2"'
-    >>> without_flag('KUBELET_KUBEADM_ARGS="--gone=pause:3.10"', "gone")
-    'KUBELET_KUBEADM_ARGS=""'
-    """
-    return re.sub(rf' --{flag}=[^\s"]*|--{flag}=[^\s"]* ?', "", text)
-
-
-def stage_flags(staged: Path, flags: Path) -> None:
-    """Stage the kubelet's flags where the staged kubelet refuses one of them."""
-    program = staged / "kubelet"
-    text = flags.read_text(encoding="utf-8") if program.exists() and flags.exists() else ""
-    staged_text = text
-    for flag in RETIRED:
-        if f"--{flag}=" in text and not knows(program, flag):
-            staged_text = without_flag(staged_text, flag)
-    (staged / flags.name).unlink(missing_ok=True)  # an earlier upgrade's
-    if staged_text != text:
-        (staged / flags.name).write_text(staged_text, encoding="utf-8")
-
-
-def knows(kubelet: Path, flag: str) -> bool:
-    """Whether a kubelet knows a flag.
-
-    ``--version`` comes first, so that it prints that and ends.
-    """
-    try:
-        run([str(kubelet), "--version=true", f"--{flag}=any"], 30)
-    except CommandError:
-        return False
-    return True
-
-
-def swap(source: Path, names: list[str], scratch: Path, grace: float, kubelet: Path) -> None:
+def swap(source: Path, names: list[str], grace: float, kubelet: Path) -> None:
     """Stop kubelet and static pods, place what is staged, start the kubelet.
 
     etcd ends last, so that the API server can answer what it has begun; the kubelet's program is
@@ -220,33 +169,19 @@ def swap(source: Path, names: list[str], scratch: Path, grace: float, kubelet: P
     run(["systemctl", "stop", "kubelet"], 60)
     stop([name for name in names if name != "etcd"], grace)
     stop([name for name in names if name == "etcd"], grace)
-    place(source, names, scratch)
+    place(source, names)
     if (source / FLAGS.name).exists():
-        replace_file(source / FLAGS.name, FLAGS, 0o644)
-    if (source / "kubelet").exists() and not same(source / "kubelet", kubelet):
-        replace_file(source / "kubelet", kubelet, 0o755)
+        copy_whole(source / FLAGS.name, FLAGS, 0o644)
+    if (source / "kubelet").exists() and not same_content(source / "kubelet", kubelet):
+        copy_whole(source / "kubelet", kubelet, 0o755, sync=False)  # a rerun compares it
     run(["systemctl", "start", "kubelet"], 60)
-
-
-def same(one: Path, other: Path) -> bool:
-    """Whether two files exist with the same content."""
-    return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
 
 
 def arm_undo(after: int) -> None:
     """Have systemd start the kubelet again even if this module dies half-way."""
     disarm_undo()
-    run(
-        [
-            "systemd-run",
-            f"--unit={UNDO}",
-            f"--on-active={after}",
-            "--collect",
-            "systemctl",
-            "start",
-            "kubelet",
-        ]
-    )
+    timer = ["systemd-run", f"--unit={UNDO}", f"--on-active={after}", "--collect"]
+    run([*timer, "systemctl", "start", "kubelet"])
 
 
 def disarm_undo() -> None:
@@ -258,32 +193,24 @@ def disarm_undo() -> None:
 
 def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Swap, wait, and swap back on failure; returns Ansible's result."""
-    staged, previous, kubelet = (
-        Path(params["staged"]),
-        Path(params["previous"]),
-        Path(params["kubelet"]),
-    )
+    staged, previous, kubelet = (Path(params[name]) for name in ("staged", "previous", "kubelet"))
     stage_flags(staged, FLAGS)
     keep(previous, names, kubelet, staged)
     arm_undo(2 * int(params["grace"]) + 120)
     begun = time.monotonic()
-    swap(staged, names, staged, params["grace"], kubelet)
-    problems = wait_until_none(
-        lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2
-    )
+    swap(staged, names, params["grace"], kubelet)
+    problems = wait_until_none(unhealthy, params["timeout"], poll=0.2)
     if not problems:
         disarm_undo()
         return {"changed": True, "swapped": names, "seconds": round(time.monotonic() - begun, 1)}
     restorable = [name for name in names if (previous / f"{name}.yaml").exists()]
-    swap(previous, restorable, staged, params["grace"], kubelet)
-    after = wait_until_none(
-        lambda: [f"{name} is not healthy" for name in unhealthy()], params["timeout"], poll=0.2
-    )
+    swap(previous, restorable, params["grace"], kubelet)
+    after = wait_until_none(unhealthy, params["timeout"], poll=0.2)
     disarm_undo()
     end = (
-        "the old static pods run again"
-        if not after
-        else f"and the old ones do not run either ({', '.join(after)})"
+        f"and the old ones do not run either (not healthy: {', '.join(after)})"
+        if after
+        else "the old static pods run again"
     )
     message = (
         f"the new static pods were not healthy after {params['timeout']} s "
@@ -300,9 +227,10 @@ def keep(previous: Path, names: list[str], kubelet: Path, staged: Path) -> None:
     previous.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in names:
         manifest = MANIFESTS / f"{name}.yaml"
-        if manifest.exists() and not same(manifest, staged / f"{name}.yaml"):
+        if manifest.exists() and not same_content(manifest, staged / f"{name}.yaml"):
             shutil.copy2(manifest, previous / f"{name}.yaml")
-    if (staged / "kubelet").exists() and kubelet.exists() and not same(staged / "kubelet", kubelet):
+    program = staged / "kubelet"
+    if program.exists() and kubelet.exists() and not same_content(program, kubelet):
         shutil.copy2(kubelet, previous / "kubelet")
     (previous / FLAGS.name).unlink(missing_ok=True)
     if (staged / FLAGS.name).exists():
@@ -324,10 +252,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        names = differing(Path(module.params["staged"]), Path(module.params["kubelet"]))
+        staged = Path(module.params["staged"])
+        names = differing(staged, Path(module.params["kubelet"]))
         if not names or module.check_mode:
             module.exit_json(changed=bool(names), swapped=names)
-        missing = missing_images(Path(module.params["staged"]), names)
+        missing = missing_images(staged, names)
         if missing:
             module.fail_json(
                 msg=(

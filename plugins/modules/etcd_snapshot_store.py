@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import write_whole
 
 DOCUMENTATION = r"""
 module: etcd_snapshot_store
@@ -46,7 +47,6 @@ removed:
 """
 
 PARTIAL = ".partial"
-MODE = 0o600
 
 
 def store(partial: Path, metadata: dict[str, Any], most: int) -> tuple[Path, list[Path]]:
@@ -55,8 +55,9 @@ def store(partial: Path, metadata: dict[str, Any], most: int) -> tuple[Path, lis
     The oldest beyond ``most``, each with its metadata.
     """
     snapshot = partial.with_name(partial.name.removesuffix(PARTIAL))
-    partial.chmod(MODE)
-    _write(Path(f"{snapshot}.json"), json.dumps(metadata, indent=4, sort_keys=True) + "\n")
+    partial.chmod(0o600)
+    text = json.dumps(metadata, indent=4, sort_keys=True) + "\n"
+    write_whole(Path(f"{snapshot}.json"), text.encode())
     partial.rename(snapshot)
     snapshots = sorted(
         snapshot.parent.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True
@@ -66,17 +67,6 @@ def store(partial: Path, metadata: dict[str, Any], most: int) -> tuple[Path, lis
         path.unlink()
         Path(f"{path}.json").unlink(missing_ok=True)
     return snapshot, old
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file of mode 0600, whole or not at all."""
-    partial = Path(f"{path}{PARTIAL}")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(
-        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE), "w", encoding="utf-8"
-    ) as stream:
-        stream.write(text)
-    partial.rename(path)
 
 
 def main() -> None:

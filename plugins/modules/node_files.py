@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import STATE, Baseline
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import replacing
 
 DOCUMENTATION = r"""
 module: node_files
@@ -137,16 +137,13 @@ def write(module: AnsibleModule, file: dict[str, Any], mode: int, uid: int) -> N
     """Write, validate and rename one file."""
     path = Path(file["dest"])
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(file["content"])
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chown(temporary, uid, -1)
-        Path(temporary).chmod(mode)
+    with replacing(path, mode) as stream:
+        stream.write(file["content"].encode())
+        stream.flush()
+        os.fchown(stream.fileno(), uid, -1)
+        os.fchmod(stream.fileno(), mode)
         if file["validate"]:
-            argv = [word.replace("%s", temporary) for word in shlex.split(file["validate"])]
+            argv = [word.replace("%s", stream.name) for word in shlex.split(file["validate"])]
             status, out, err = module.run_command(argv)
             if status:
                 module.fail_json(
@@ -155,9 +152,6 @@ def write(module: AnsibleModule, file: dict[str, Any], mode: int, uid: int) -> N
                         f"{(err or out).strip()[-2000:]}"
                     )
                 )
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def readers(services: list[dict[str, Any]], path: Path) -> list[Path]:

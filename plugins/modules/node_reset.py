@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,6 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline im
     BASELINE,
     STATE,
     SYSCTL_BASELINE,
-    nft_tables,
     read_baseline,
     read_state,
 )
@@ -23,6 +21,9 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_leftovers i
     end_containers,
     foreign_parts,
     mounts_below,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.packet_filter import (
+    remove_tables,
 )
 
 if TYPE_CHECKING:
@@ -106,9 +107,6 @@ UNMOUNTED = (
     "/var/lib/kubelet/", "/run/containerd/", "/var/lib/containerd/", "/run/netns/cni-",
 )  # fmt: skip
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
-CLUSTER_TABLES = re.compile(r"ip6? (kube-proxy|flannel-ipv[46]|service-network)$")
-IPTABLES = re.compile(r"ip6? (nat|mangle|filter)$")
-IPTABLES_CHAINS = re.compile(r"(INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING|KUBE-.*)$")
 
 
 class Reset:
@@ -168,51 +166,7 @@ class Reset:
         self.run("ip", "route", "flush", "root", self.module.params["pod_network"])
         for space in Path("/run/netns").glob("cni-*"):
             self.run("ip", "netns", "delete", space.name)
-        for table in nft_tables():
-            new = table not in self.baseline.get("tables", [])
-            if CLUSTER_TABLES.match(table) or (
-                new and IPTABLES.match(table) and self._only_ours(table)
-            ):
-                self.run("nft", "delete", "table", *table.split())
-                self.removed.append(f"table {table}")
-            elif IPTABLES.match(table):
-                self._chains(table)
-
-    def _only_ours(self, table: str) -> bool:
-        """Whether an iptables table has chains of kubelet, kube-proxy and flannel only."""
-        chains = re.findall(
-            r"^\s*chain (\S+) ", self.run("nft", "list", "table", *table.split()), re.MULTILINE
-        )
-        return all(IPTABLES_CHAINS.match(chain) for chain in chains)
-
-    def _chains(self, table: str) -> None:
-        """Remove the kubelet's chains, and the jumps to them, from a table that others use too."""
-        family, name = table.split()
-        listed = json.loads(self.run("nft", "--json", "list", "table", family, name))["nftables"]
-        ours = [
-            item["chain"]["name"]
-            for item in listed
-            if item.get("chain", {}).get("name", "").startswith("KUBE-")
-        ]
-        for rule in (item["rule"] for item in listed if "rule" in item):
-            if rule["chain"] not in ours and any(
-                part.get("jump", {}).get("target") in ours for part in rule["expr"]
-            ):
-                self.run(
-                    "nft",
-                    "delete",
-                    "rule",
-                    family,
-                    name,
-                    rule["chain"],
-                    "handle",
-                    str(rule["handle"]),
-                )
-        for chain in ours:
-            self.run("nft", "flush", "chain", family, name, chain)
-        for chain in ours:
-            self.run("nft", "delete", "chain", family, name, chain)
-            self.removed.append(f"chain {chain} of table {table}")
+        self.removed += remove_tables(self.run, self.baseline.get("tables", []))
 
     def programs(self) -> None:
         """Remove the bundle's programs and plugins, then a bundle that was copied here."""

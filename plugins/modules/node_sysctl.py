@@ -11,6 +11,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline im
     read_baseline,
     write_state,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import write_whole
 
 DOCUMENTATION = r"""
 module: node_sysctl
@@ -76,7 +77,7 @@ def present(module: AnsibleModule, settings: dict[str, str], file: Path, baselin
     stale = not file.exists() or file.read_text(encoding="utf-8") != text
     if (before or stale) and not module.check_mode:
         record(baseline, before)
-        file.write_text(text, encoding="utf-8")
+        write_whole(file, text.encode(), 0o644)
         for name in before:
             live(name).write_text(settings[name], encoding="ascii")
     return bool(before) or stale

@@ -10,7 +10,6 @@ point.
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.rollback_files i
     Files,
     Journal,
     remove,
-    write_whole,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import stop as stop_pods
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import unhealthy
@@ -33,6 +31,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
     run,
     wait_until_none,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import copy_whole
 
 DOCUMENTATION = r"""
 module: rollback_step
@@ -108,7 +107,7 @@ class Step:
                 raise CommandError(
                     f"no manifest of {name} {version} is on this node any more: nothing was stopped"
                 )
-            write_whole(self.files.backups / f"{name}.yaml", manifest.read_bytes())
+            copy_whole(manifest, self.files.backups / f"{name}.yaml")
         touched = bool(
             self.params["touched"] or known.get("touched")
         )  # its programs may be the older ones by now
@@ -197,7 +196,7 @@ class Step:
             run(["systemctl", "start", "kubelet"], 60)
             return False
         for name in STATIC_PODS:
-            self._place(name)
+            copy_whole(self.files.backups / f"{name}.yaml", self.files.manifests / f"{name}.yaml")
         run(
             ["systemctl", "restart", "kubelet"], 60
         )  # one that runs since a boot saw no manifest: it would be slow
@@ -234,13 +233,6 @@ class Step:
             remove(Path(data) / REPLACED)
         remove(self.files.folder)
         return True
-
-    def _place(self, name: str) -> None:
-        """Put one manifest into place in one step."""
-        scratch = self.files.folder / f"{name}.yaml.placing"
-        shutil.copyfile(self.files.backups / f"{name}.yaml", scratch)
-        scratch.chmod(0o600)
-        scratch.replace(self.files.manifests / f"{name}.yaml")
 
     def _journal(self) -> Journal:
         journal = self.files.journal()

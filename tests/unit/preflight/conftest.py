@@ -39,5 +39,5 @@ def bundle_rules() -> ModuleType:
 @pytest.fixture(scope="session")
 def repeated() -> ModuleType:
     return import_module(
-        "ansible_collections.kubedrill.kubeadm.plugins.lookup.preflight_repeated_hosts"
+        "ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_files"
     )

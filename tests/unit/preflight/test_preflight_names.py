@@ -147,7 +147,7 @@ def test_no_variable_of_this_collection_is_taken_for_a_misspelt_one(
     inventory_rules: ModuleType,
 ) -> None:
     known = import_module(
-        "ansible_collections.kubedrill.kubeadm.plugins.lookup.preflight_known_variables"
+        "ansible_collections.kubedrill.kubeadm.plugins.module_utils.collection_variables"
     ).known_variables()
     assert {"cluster_name", "upgrade_to", "host_resolvers", "drills_allowed"} <= set(known)
     assert "control_plane_invitation_ttl" in known, "a former name is said by its own warning"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import paced_writing
 from ansible_collections.kubedrill.kubeadm.plugins.modules import bundle_parts as parts
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def test_a_gentle_copy_goes_to_the_disk_bit_by_bit(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "CHUNK", 1000)
-    monkeypatch.setattr(parts, "SYNC_BYTES", 4000)
+    monkeypatch.setattr(paced_writing, "SYNC_BYTES", 4000)
     there: list[int] = []
     monkeypatch.setattr(
         os, "fdatasync", lambda descriptor: there.append(os.fstat(descriptor).st_size)

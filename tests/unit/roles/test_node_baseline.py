@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils import node_baseline
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import node_baseline, whole_files
 from ansible_collections.kubedrill.kubeadm.plugins.modules import node_sysctl
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def test_a_record_reaches_the_disk_before_it_gets_its_name(
 ) -> None:
     synced: list[str] = []
     monkeypatch.setattr(
-        node_baseline.os, "fsync", lambda _: synced.append((tmp_path / "a.new").read_text())
+        whole_files.os,
+        "fsync",
+        lambda _: synced.extend(path.read_text() for path in tmp_path.glob(".a.json.new")),
     )
     node_baseline.write_state(tmp_path / "a.json", {"a": 1})
     assert [json.loads(text) for text in synced] == [{"a": 1}]
@@ -110,7 +112,7 @@ def test_a_full_disk_leaves_the_kernel_s_former_settings_readable(
     def fail(_: int) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(node_baseline.os, "fsync", fail)
+    monkeypatch.setattr(whole_files.os, "fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         node_sysctl.record(baseline, {"vm.swappiness": "60"})
     assert node_baseline.read_baseline(baseline) == {"net.ipv4.ip_forward": "0"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import json_node
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import kubelet_flags
 from kubedrill.readiness.trials import RETIRED
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def test_the_old_files_are_kept_and_not_overwritten_by_new_ones(
         (folder / "etcd.yaml").write_text(text)
     monkeypatch.setattr(swap, "MANIFESTS", live)
     swap.keep(previous, ["etcd"], tmp_path / "kubelet", staged)
-    swap.place(staged, ["etcd"], tmp_path)
+    swap.place(staged, ["etcd"])
     assert ((live / "etcd.yaml").read_text(), (live / "etcd.yaml").stat().st_mode & 0o777) == (
         "new",
         0o600,
@@ -240,5 +241,5 @@ def test_the_flags_of_an_earlier_upgrade_are_never_given_back(
     assert not (previous / "kubeadm-flags.env").exists()
 
 
-def test_readiness_knows_the_same_flags(swap: ModuleType) -> None:
-    assert {f"--{flag}" for flag in swap.RETIRED} == RETIRED
+def test_readiness_knows_the_same_flags() -> None:
+    assert {f"--{flag}" for flag in kubelet_flags.RETIRED} == RETIRED
