@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from kubedrill.base.model import Leaves, Vantage
+from kubedrill.base.model import Leaves  # noqa: TC001 - pydantic reads it
 from kubedrill.base.results import VerdictKind  # noqa: TC001 - pydantic reads it
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 SCHEMA: Literal[1] = 1
 """Raised when a key changes its meaning. New keys may come without it."""
@@ -289,30 +286,6 @@ class RunDocument(_Part):
         """
         blank = dict.fromkeys(LABELS, UNKNOWN)
         return self.relabelled(blank).condensed() == other.relabelled(blank).condensed()
-
-
-def header_facts(header: Mapping[str, Any], probes: Sequence[ProbeEntry]) -> dict[str, Any]:
-    """The fields of a drill that its record's header gives (the JSON object of its first line)."""
-    host, specs = dict(header["host"]), header["probes"]
-    labels = {label: str(host.get("labels", {}).get(label) or UNKNOWN) for label in LABELS[:3]}
-    if labels["topology"] == UNKNOWN and header["nodes"]:
-        labels["topology"] = f"{len(header['nodes'])} nodes"
-    inside = {spec["name"] for spec in specs if spec["vantage"] == Vantage.INSIDE}
-    control = {spec["name"] for spec in specs if spec["vantage"] == Vantage.CONTROL}
-    fields = ControlEntry.model_fields.keys()
-    return {
-        **labels,
-        "app": str(host.get("labels", {}).get("app", "")),
-        "nodes": tuple(header["nodes"]),
-        "host_facts": {k: v for k, v in host.items() if k not in {"replay", "labels"}},
-        "tick_s": max((spec["interval_s"] for spec in specs), default=0.0),
-        "host_lateness_ms": max(
-            (each.worst_lateness_ms for each in probes if each.probe not in inside), default=0.0
-        ),
-        "control": next(
-            (each.model_dump(include=set(fields)) for each in probes if each.probe in control), None
-        ),
-    }
 
 
 def schema() -> dict[str, Any]:

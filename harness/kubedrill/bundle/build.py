@@ -145,7 +145,7 @@ class _Builder:
                 debian=any(r.version in DEBIAN_SUITES for r in missing),
                 pulls=any(r.name.startswith("pulled-") for r in missing),
             )
-        self.progress.plan(len(recipes), len(recipes) - len(missing))
+        self.progress.plan(len(recipes), [recipe.title for recipe in missing])
         make_parts(missing, self.cache, self.progress)
 
     def _assemble(self, name: str, source: str, items: list[Item]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class BuildProgress(Protocol):
     """What a build tells while it goes on; called from several threads."""
 
-    def plan(self, total: int, cached: int) -> None:
-        """``total`` parts are wanted, ``cached`` of them are there already."""
+    def plan(self, total: int, missing: Sequence[str]) -> None:
+        """``total`` parts are needed; the ``missing`` ones are made."""
 
     def started(self, part: str) -> None:
         """Work on a part begins."""
@@ -27,7 +30,7 @@ class BuildProgress(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def plan(self, total: int, cached: int) -> None:
+    def plan(self, total: int, missing: Sequence[str]) -> None:
         """Nothing."""
 
     def started(self, part: str) -> None:

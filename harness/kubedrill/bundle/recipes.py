@@ -55,6 +55,11 @@ class Recipe:
     it."""
 
     @property
+    def title(self) -> str:
+        """Its name for people; two releases may have parts of one title."""
+        return f"{self.name} {self.version}"
+
+    @property
     def key(self) -> str:
         """Sha256 of all inputs."""
         return content_key(

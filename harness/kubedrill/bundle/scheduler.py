@@ -78,8 +78,7 @@ class _Scheduler:
                 self._running[pool.submit(self._make, self._waiting.pop(recipe.key))] = recipe
 
     def _make(self, recipe: Recipe) -> None:
-        title = f"{recipe.name} {recipe.version}"
-        begun = time.monotonic()
+        title, begun = recipe.title, time.monotonic()
 
         def note(text: str, share: float) -> None:
             self._progress.note(title, text, share)

@@ -6,8 +6,8 @@ Traffic and load on it: beside.
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,8 @@ from rich.console import Console
 
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.cli.lazy import LazyGroup
-from kubedrill.cli.options import config_option, inventory_option
-from kubedrill.cli.settings import load_settings
+from kubedrill.cli.options import config_option, connect, inventory_option
 from kubedrill.cli.terminal import make_build_progress
-from kubedrill.cluster.api import ClusterApi
-from kubedrill.cluster.hosts import Hosts
-from kubedrill.cluster.inventory import Inventory
 from kubedrill.orders.certificates import Certificates
 from kubedrill.orders.manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
 from kubedrill.orders.pki import expires
@@ -30,9 +26,7 @@ from kubedrill.orders.service import OrderService, import_images
 from kubedrill.runner.permission import require_permission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
 ROTATED = ("config", "certificate", "passwords")
@@ -47,31 +41,15 @@ def app() -> None:
     """
 
 
-@contextmanager
-def _connecting(
-    cluster: Inventory, hosts: Hosts, settings: Settings
-) -> Iterator[Future[ClusterApi]]:
-    """The way to the API is looked for while something else is done."""
-    with ThreadPoolExecutor(1) as pool:
-        connection = pool.submit(ClusterApi.connect, cluster, hosts, settings)
-        try:
-            yield connection
-        finally:
-            if connection.exception() is None:
-                connection.result().close()
-
-
 @app.command()
 @inventory_option
 @config_option
 @click.option("--version", type=click.Choice(VERSIONS), default=VERSIONS[0], show_default=True)
-def deploy(inventory: Path, config: Path | None, version: str) -> None:
+def deploy(cluster: Inventory, settings: Settings, version: str) -> None:
     """Bring the order service to a version, its images included.
 
     Safe to repeat and to interrupt.
     """
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
     require_permission(cluster)
     console, began = Console(stderr=True), time.monotonic()
 
@@ -85,7 +63,8 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
 
     with make_build_progress(console) as building:
         orders_bundle(building)
-    with Hosts(cluster, settings) as hosts, _connecting(cluster, hosts, settings) as connection:
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        connection = pool.submit(stack.enter_context, connect(cluster, settings))
         imported = import_images(cluster, settings)
         report(f"images: {imported} nodes got some" if imported else "images: every node has them")
         OrderService(connection.result(), settings, report).deploy(version)
@@ -102,11 +81,9 @@ def deploy(inventory: Path, config: Path | None, version: str) -> None:
 @inventory_option
 @config_option
 @click.pass_context
-def status(context: click.Context, inventory: Path, config: Path | None) -> None:
+def status(context: click.Context, cluster: Inventory, settings: Settings) -> None:
     """Show what is deployed; ends with 0 when it is complete, with 1 when it is not."""
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
-    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+    with connect(cluster, settings) as api:
         state = OrderService(api, settings).status()
         certificate = Certificates(api).serving() if state else ""
     if state is None:
@@ -143,16 +120,14 @@ def status(context: click.Context, inventory: Path, config: Path | None) -> None
     default="",
     help="The ConfigMap's new greeting. [default: one with the time of day]",
 )
-def rotate(inventory: Path, config: Path | None, what: tuple[str, ...], greeting: str) -> None:
+def rotate(cluster: Inventory, settings: Settings, what: tuple[str, ...], greeting: str) -> None:
     """Rotate the order service's configuration and credentials while it serves.
 
     One that was killed is finished.
     """
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
     require_permission(cluster)
     console = Console(stderr=True)
-    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+    with connect(cluster, settings) as api:
         rotation = Rotation(api, settings, console.print)
         if "config" in what:
             text = (
@@ -176,12 +151,10 @@ def rotate(inventory: Path, config: Path | None, what: tuple[str, ...], greeting
 @click.option(
     "--keep-volumes", is_flag=True, help="Leave the data and its passwords, for a later deploy."
 )
-def remove(inventory: Path, config: Path | None, keep_volumes: bool) -> None:
+def remove(cluster: Inventory, settings: Settings, keep_volumes: bool) -> None:
     """Remove the order service, volumes included. Safe to repeat."""
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
     require_permission(cluster)
-    with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+    with connect(cluster, settings) as api:
         OrderService(api, settings).remove(keep_volumes=keep_volumes)
     click.echo(
         f"{cluster.name}: the order service is gone{', its volumes stay' if keep_volumes else ''}"

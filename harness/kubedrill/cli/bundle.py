@@ -19,6 +19,7 @@ from kubedrill.bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
 from kubedrill.bundle.tools import tools_bundle
 from kubedrill.cli.exit_codes import STOPPED
 from kubedrill.cli.lazy import LazyGroup
+from kubedrill.cli.options import source_option
 from kubedrill.cli.terminal import make_build_progress
 
 if TYPE_CHECKING:
@@ -39,12 +40,7 @@ def bundle() -> None:
     metavar="VERSION",
     help=f"One of {', '.join(SUPPORTED)}. Can be repeated. Default: {' and '.join(STANDARD)}.",
 )
-@click.option(
-    "--source",
-    type=click.Choice(["auto", "modules", "upstream"]),
-    default="auto",
-    show_default=True,
-)
+@source_option
 @click.option(
     "--orders",
     is_flag=True,

@@ -18,12 +18,8 @@ from kubedrill.bundle.releases import STANDARD
 from kubedrill.cli.bundle import interruptible
 from kubedrill.cli.exit_codes import STOPPED
 from kubedrill.cli.lazy import LazyGroup
-from kubedrill.cli.options import config_option, inventory_option
-from kubedrill.cli.settings import load_settings
+from kubedrill.cli.options import config_option, connect, inventory_option, source_option
 from kubedrill.cli.terminal import make_build_progress, make_progress
-from kubedrill.cluster.api import ClusterApi
-from kubedrill.cluster.hosts import Hosts
-from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.playbooks import TaskEvent, run_playbook
 from kubedrill.cluster.pod_target import pod_target
 from kubedrill.cluster.vagrant import VagrantCluster, made_by_vagrant
@@ -36,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubedrill.cli.terminal import Lines, Panel
+    from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
-
 
 SITE = "site.yml"
 
@@ -46,12 +42,7 @@ SITE = "site.yml"
 @inventory_option
 @config_option
 @click.option("--provider", help="docker, libvirt or virtualbox; default: what fits this host.")
-@click.option(
-    "--source",
-    type=click.Choice(["auto", "modules", "upstream"]),
-    default="auto",
-    show_default=True,
-)
+@source_option
 @click.option(
     "--upgrade-to",
     multiple=True,
@@ -65,8 +56,8 @@ SITE = "site.yml"
 )
 def up(  # noqa: PLR0913 - one for each option
     *,
-    inventory: Path,
-    config: Path | None,
+    cluster: Inventory,
+    settings: Settings,
     provider: str | None,
     source: str,
     upgrade_to: tuple[str, ...],
@@ -76,8 +67,6 @@ def up(  # noqa: PLR0913 - one for each option
 
     Safe to repeat and to interrupt.
     """
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
     is_local = made_by_vagrant(cluster)
     require_essentials(local_nodes=is_local, provider=provider if is_local else None)
     console = Console(stderr=True)
@@ -86,15 +75,15 @@ def up(  # noqa: PLR0913 - one for each option
         build_bundles(list(dict.fromkeys([cluster.kubernetes_version, *later])), source, building)
     with make_progress(console) as progress:
         if is_local:
-            _nodes(inventory, cluster, provider, progress)
+            _nodes(cluster, provider, progress)
         newer = newer_version(cluster, settings)
         if newer and is_local and renew:
             progress.note(
                 cluster.name,
                 f"runs {newer} already: its nodes are made anew for {cluster.kubernetes_version}",
             )
-            VagrantCluster(inventory, cluster.name).destroy()
-            _nodes(inventory, cluster, provider, progress)
+            VagrantCluster(cluster.path, cluster.name).destroy()
+            _nodes(cluster, provider, progress)
         elif newer:
             progress.note(
                 cluster.name,
@@ -114,30 +103,27 @@ def up(  # noqa: PLR0913 - one for each option
     )
 
 
-def _nodes(
-    inventory: Path, cluster: Inventory, provider: str | None, progress: Lines | Panel
-) -> None:
-    progress.drill("up", f"nodes of {inventory}", 1, 2)
-    VagrantCluster(inventory, cluster.name).up(
+def _nodes(cluster: Inventory, provider: str | None, progress: Lines | Panel) -> None:
+    progress.drill("up", f"nodes of {cluster.path}", 1, 2)
+    VagrantCluster(cluster.path, cluster.name).up(
         lambda line: progress.step("vagrant", line), provider=provider
     )
 
 
 @click.command()
 @inventory_option
-def down(inventory: Path) -> None:
+def down(cluster: Inventory) -> None:
     """Remove the nodes that `up` made with Vagrant, disks included.
 
     Machines that Vagrant did not make are never touched.
     """
-    cluster = Inventory.load(inventory)
     if not made_by_vagrant(cluster):
         raise UsageError(
-            f"{inventory} describes machines that Vagrant did not make; they stay. "
+            f"{cluster.path} describes machines that Vagrant did not make; they stay. "
             "To take Kubernetes off them, run: "
-            f"ansible-playbook -i {inventory} kubedrill.kubeadm.reset"
+            f"ansible-playbook -i {cluster.path} kubedrill.kubeadm.reset"
         )
-    VagrantCluster(inventory, cluster.name).destroy()
+    VagrantCluster(cluster.path, cluster.name).destroy()
     click.echo(f"{cluster.name}: nodes removed")
 
 
@@ -147,7 +133,7 @@ def newer_version(cluster: Inventory, settings: Settings) -> str | None:
     An upgrade drill was here.
     """
     try:
-        with Hosts(cluster, settings) as hosts, ClusterApi.connect(cluster, hosts, settings) as api:
+        with connect(cluster, settings) as api:
             live = api.version.get_code().git_version
     except KubedrillError:
         return None  # nothing answers: there is something to install
@@ -171,7 +157,7 @@ def _on_event(progress: Lines | Panel) -> Callable[[TaskEvent], None]:
 @config_option
 @click.option("--dry-run", is_flag=True, help="Only list what is left; touch nothing.")
 @click.pass_context
-def heal(context: click.Context, inventory: Path, config: Path | None, dry_run: bool) -> None:
+def heal(context: click.Context, cluster: Inventory, settings: Settings, dry_run: bool) -> None:
     """Put back what faults left on a cluster.
 
     Power, firewall, services, manifests, files, cordons, namespaces.
@@ -179,8 +165,6 @@ def heal(context: click.Context, inventory: Path, config: Path | None, dry_run: 
     Ends with 0 when nothing is left, with 1 when something is, with 4 when nodes could not be
     looked at.
     """
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
     if not dry_run:
         require_permission(cluster)
     console = Console(stderr=True)
@@ -211,13 +195,11 @@ def pod() -> None:
 @pod.command()
 @inventory_option
 @config_option
-def image(inventory: Path, config: Path | None) -> None:
+def image(cluster: Inventory, settings: Settings) -> None:
     """Build kubedrill's image and import it on every node of the cluster that is to run it.
 
     Safe to repeat.
     """
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
     with interruptible(), make_build_progress(Console(stderr=True)) as building:
         own_bundle(building)
     imported = run_playbook(cluster, IMAGE_PLAYBOOK, timeout_s=settings.timeouts.playbook).changed
@@ -228,12 +210,11 @@ def image(inventory: Path, config: Path | None) -> None:
 @pod.command()
 @inventory_option
 @click.argument("folder", type=click.Path(path_type=Path))
-def target(inventory: Path, folder: Path) -> None:
+def target(cluster: Inventory, folder: Path) -> None:
     """Write the files of the Secret kubedrill-target into a new FOLDER.
 
     Inventory, keys, host keys. Prints no key.
     """
-    cluster = Inventory.load(inventory)
     packed = pod_target(cluster)
     packed.write(folder)
     if packed.left_out:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from kubedrill.cli.drill import find_run
 from kubedrill.cli.numbers import Whole
-from kubedrill.cli.options import config_option, inventory_option, take_renamed
-from kubedrill.cli.settings import load_settings
+from kubedrill.cli.options import config_option, find_run, inventory_option, take_renamed
 from kubedrill.cluster.hosts import Hosts
-from kubedrill.cluster.inventory import Inventory
 from kubedrill.diagnostics.collect import Archive, add_files, collect
 from kubedrill.diagnostics.redact import Redactor, secrets_in
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
 
 
 @click.command()
@@ -49,8 +51,8 @@ from kubedrill.diagnostics.redact import Redactor, secrets_in
 def diagnostics(  # noqa: PLR0913 - one for each option
     context: click.Context,
     *,
-    inventory: Path,
-    config: Path | None,
+    cluster: Inventory,
+    settings: Settings,
     runs: tuple[str, ...],
     also: tuple[Path, ...],
     minutes: int,
@@ -62,9 +64,7 @@ def diagnostics(  # noqa: PLR0913 - one for each option
     Secrets are removed, and nothing on the cluster is changed. Ends with 3 where something could
     not be read: MISSING.txt in the archive lists it.
     """
-    settings = load_settings(config)
     folders = [find_run(run, settings) for run in runs]
-    cluster = Inventory.load(inventory)
     path = take_renamed("--output", output, "--to", to) or Path(
         f"diagnostics-{cluster.name}.tar.gz"
     )

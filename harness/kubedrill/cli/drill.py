@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,22 +10,23 @@ from rich.console import Console
 from kubedrill.base.errors import UsageError
 from kubedrill.base.printable import printable
 from kubedrill.base.results import VerdictKind
-from kubedrill.cli.documents import drill_list, plan_document
+from kubedrill.cli.documents import plan_document
 from kubedrill.cli.keep_history import remember
-from kubedrill.cli.list_drills import drill_lines
 from kubedrill.cli.numbers import Number, Whole
 from kubedrill.cli.options import (
+    CONFIG_PATH,
     complete_drills,
     config_option,
+    find_run,
     inventory_option,
+    inventory_path_option,
+    load_inventory,
     output_option,
     run_argument,
 )
-from kubedrill.cli.settings import load_settings
 from kubedrill.cli.terminal import make_progress, verdict_line
-from kubedrill.cluster.inventory import Inventory
 from kubedrill.config import DEFAULT_FILE, Settings
-from kubedrill.drills import ALL, find_drills
+from kubedrill.drills import find_drills
 from kubedrill.drills.game_day import GAME_DAY, lasting, require_known
 from kubedrill.record import read_run
 from kubedrill.report import rebuild_report
@@ -37,26 +37,32 @@ from kubedrill.runner.run import RunResult, new_seed, run_drills
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from kubedrill.base.model import OutageLimit
     from kubedrill.base.results import DrillVerdict
+    from kubedrill.cluster.inventory import Inventory
     from kubedrill.runner.dry_run import DrillPlan, DryRun
 
 
-@click.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also what each proves and needs.")
-@output_option
-def list_drills(output: str, *, everything: bool) -> None:
-    """List the drills by family, the standard ones marked; --all tells more of each."""
-    if output == "json":
-        click.echo(drill_list(ALL.values()).text())
-        return
-    click.echo("\n".join(drill_lines(ALL.values(), everything=everything)))
+def _require_drills(
+    _context: click.Context, _argument: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse names of no drills, before any file is read."""
+    find_drills(names)
+    return names
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME…|all]", shell_complete=complete_drills)
-@inventory_option
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME…|all]",
+    is_eager=True,
+    callback=_require_drills,
+    shell_complete=complete_drills,
+)
+@inventory_path_option
 @config_option
 @click.option("--seed", type=Whole(), help="Repeat the random choices of an earlier run.")
 @click.option(
@@ -73,7 +79,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     context: click.Context,
     names: tuple[str, ...],
     inventory: Path,
-    config: Path | None,
+    settings: Settings,
     seed: int | None,
     minutes: float | None,
     dry_run: bool,
@@ -84,11 +90,9 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     Without names the standard ones are run. With -o json verdict.json is printed, or with --dry-run
     the plan.
     """
-    drills = find_drills(names)
-    settings = game_day_settings(
-        load_settings(config), [each.name for each in drills], minutes, config
-    )
-    cluster = Inventory.load(inventory)
+    drills, config = find_drills(names), context.meta[CONFIG_PATH]
+    settings = game_day_settings(settings, [each.name for each in drills], minutes, config)
+    cluster = load_inventory(inventory)
     require_permission(cluster)
     if dry_run:
         seed = new_seed() if seed is None else seed
@@ -99,7 +103,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
         else:
             print_dry_run(plan, cluster)
         context.exit(VerdictKind.ABORTED.exit_code if plan.problems else 0)
-    _run(context, names, cluster, settings, seed=seed, config_path=config, output=output)
+    _run(context, names, cluster, settings, seed=seed, output=output)
 
 
 @click.command()
@@ -109,22 +113,18 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
 @output_option
 @click.pass_context
 def replay(
-    context: click.Context, run: str, inventory: Path, config: Path | None, output: str
+    context: click.Context, run: str, cluster: Inventory, settings: Settings, output: str
 ) -> None:
     """Repeat the drills of a run with the same seed and the same targets.
 
     RUN is a folder, or a name below reports/.
     """
-    settings = load_settings(config)
     directory = find_run(run, settings)
-    cluster = Inventory.load(inventory)
     require_permission(cluster)
     records = read_run(directory)
-    again, settings = (
-        plan_replay(str(directory), records, cluster, settings),
-        match_game_day(settings, records),
-    )
-    _run(context, (), cluster, settings, config_path=config, again=again, output=output)
+    again = plan_replay(str(directory), records, cluster, settings)
+    settings = match_game_day(settings, records)
+    _run(context, (), cluster, settings, again=again, output=output)
 
 
 def _run(  # noqa: PLR0913 - each is named by the caller
@@ -134,20 +134,23 @@ def _run(  # noqa: PLR0913 - each is named by the caller
     settings: Settings,
     *,
     seed: int | None = None,
-    config_path: Path | None,
     again: Replay | None = None,
     output: str,
 ) -> None:
     """Run drills, print their verdicts and end with the run's."""
     console = Console(stderr=True)
-    with make_progress(console) as progress:
+    drills = again.drills if again else find_drills(names)
+    expected_s = {drill.name: float(drill.duration_s) for drill in drills}
+    if GAME_DAY in expected_s:
+        expected_s[GAME_DAY] = settings.game_day.minutes * 60
+    with make_progress(console, expected_s) as progress:
         result = run_drills(
             names,
             cluster,
             settings,
             progress=progress,
             seed=seed,
-            config_path=config_path,
+            config_path=context.meta[CONFIG_PATH],
             replay=again,
         )
     print_result(console, result, cluster.path)
@@ -163,12 +166,11 @@ def _run(  # noqa: PLR0913 - each is named by the caller
 @run_argument
 @config_option
 @click.pass_context
-def report(context: click.Context, run: str, config: Path | None) -> None:
+def report(context: click.Context, run: str, settings: Settings) -> None:
     """Judge the records of a run again, rebuild its report, offline, and end with its verdict.
 
     RUN is a folder, or a name below reports/.
     """
-    settings = load_settings(config)
     directory = find_run(run, settings)
     is_ours = directory.parent == settings.reports_dir.resolve()
     result = rebuild_report(directory, point_latest=is_ours)
@@ -223,25 +225,6 @@ def game_day_settings(
         return settings
     require_known(settings, str(config or DEFAULT_FILE))
     return settings if minutes is None else lasting(settings, minutes)
-
-
-def find_run(run: str, settings: Settings) -> Path:
-    """Return a run's folder by its path or its name.
-
-    Raises:
-        UsageError: there is none; lists the newest runs that are there.
-    """
-    for directory in (Path(run), settings.reports_dir / run):
-        if (directory / "record").is_dir():
-            return directory.resolve()
-    known = sorted(
-        (path.parent.name for path in settings.reports_dir.glob("*/record")), reverse=True
-    )
-    names = ", ".join(name for name in known if name != "latest")
-    raise UsageError(
-        f"no run {run!r} in {settings.reports_dir}: expected a folder with record/*.jsonl. "
-        f"Runs there: {names or 'none yet; run: kubedrill drill'}"
-    )
 
 
 def print_dry_run(dry_run: DryRun, cluster: Inventory) -> None:

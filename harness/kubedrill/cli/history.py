@@ -2,76 +2,49 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
-from rich.text import Text
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.printable import printable
-from kubedrill.base.results import VerdictKind
-from kubedrill.cli.drill import find_run
+from kubedrill.cli.history_tables import print_runs, print_trends
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.numbers import Number, Whole
-from kubedrill.cli.options import config_option, output_option
-from kubedrill.cli.settings import load_settings
-from kubedrill.cli.trends import exit_code, print_trends
+from kubedrill.cli.options import (
+    config_option,
+    database_option,
+    find_run,
+    open_history,
+    output_option,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
-    from kubedrill.base.document import DrillEntry, RunDocument
     from kubedrill.config import Settings
     from kubedrill.history.store import History
-
-_WIDTH = 140
-"""Columns where the output is no terminal."""
-
-_STYLES = {
-    VerdictKind.PASS: "bold green",
-    VerdictKind.FAIL: "bold red",
-    VerdictKind.INCONCLUSIVE: "bold yellow",
-    VerdictKind.ABORTED: "bold magenta",
-}
 
 # What needs SQLAlchemy is imported where it is used: it takes 0.3 s, which other commands need not
 # pay.
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Which database, and how long to wait for it."""
+class _Place(NamedTuple):
+    """What the commands of the group work on."""
 
     settings: Settings
-    url: str
-
-    @contextmanager
-    def open(self, *, create: bool = False) -> Iterator[History]:
-        from kubedrill.history.store import History  # noqa: PLC0415 - see above
-
-        with History.open(
-            self.url, create=create, timeout_s=self.settings.timeouts.database
-        ) as history:
-            yield history
+    open: Callable[..., AbstractContextManager[History]]
 
 
 @click.group("history", cls=LazyGroup)
 @config_option
-@click.option(
-    "--database", metavar="URL", help="sqlite:///FILE or postgresql://…; default: history.database."
-)
+@database_option
 @click.pass_context
-def history(context: click.Context, config: Path | None, database: str | None) -> None:
+def history(context: click.Context, settings: Settings, database: str | None) -> None:
     """Keep verdicts over nights, and find out what changed."""
-    settings = load_settings(config)
-    context.obj = _Place(settings, settings.history.database if database is None else database)
+    context.obj = _Place(settings, partial(open_history, settings, database))
 
 
 @history.command()
@@ -121,9 +94,7 @@ def list_runs(place: _Place, /, last: int, output: str) -> None:
 
         click.echo(RunList(total=len(runs), runs=tuple(runs[-last:])).text())
         return
-    console = _console()
-    console.print(_table(runs[-last:]))
-    console.print(f"{min(last, len(runs))} of {len(runs)} runs", highlight=False)
+    print_runs(runs, last)
 
 
 @history.command()
@@ -289,38 +260,5 @@ def trends(  # noqa: PLR0913 - one for each option
     if output == "json":
         click.echo(trends_document(result).text())
     else:
-        print_trends(result, _console())
-    context.exit(exit_code(result))
-
-
-def _console() -> Console:
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=_WIDTH)
-
-
-def _table(runs: list[RunDocument]) -> Table:
-    names = Column("run", no_wrap=True, min_width=max((len(run.run) for run in runs), default=0))
-    table = Table(
-        names, "began (UTC)", "cluster", "versions", "topology", "host", "verdict", "drills"
-    )
-    for run in runs:
-        first = run.drills[0] if run.drills else None
-        versions = dict.fromkeys(_versions(drill) for drill in run.drills)
-        verdicts = [drill.verdict.value for drill in run.drills]
-        counts = Counter([*verdicts, *["not run"] * len(run.not_run)])
-        table.add_row(
-            escape(printable(run.run)),
-            run.started[:16].replace("T", " "),
-            escape(printable(run.cluster)),
-            escape(printable(", ".join(versions))),
-            escape(printable(first.topology if first else "")),
-            escape(printable(first.host if first else "")),
-            Text(run.verdict.value, style=_STYLES[run.verdict]),
-            ", ".join(f"{count} {kind}" for kind, count in counts.items()),
-        )
-    return table
-
-
-def _versions(drill: DrillEntry) -> str:
-    before, after = drill.kubernetes, drill.kubernetes_after
-    return before if before == after else f"{before} → {after or '?'}"
+        print_trends(result)
+    context.exit(1 if result.worse else 0)

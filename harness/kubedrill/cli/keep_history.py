@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import KubedrillError
+from kubedrill.cli.options import open_history
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,17 +16,13 @@ if TYPE_CHECKING:
 
 
 def remember(console: Console, directory: Path, settings: Settings) -> None:
-    """Add a run to the history where the settings say so; a failure is told, and no more."""
+    """Add a run to the history where the settings say so; report a failure, and no more."""
     if not settings.history.enabled:
         return
-    # SQLAlchemy takes 0.3 s to load, while the drills are over
-    from kubedrill.history.read import read_document  # noqa: PLC0415
-    from kubedrill.history.store import History  # noqa: PLC0415
+    from kubedrill.history.read import read_document  # noqa: PLC0415 - SQLAlchemy takes 0.3 s
 
     try:
-        with History.open(
-            settings.history.database, create=True, timeout_s=settings.timeouts.database
-        ) as history:
+        with open_history(settings, create=True) as history:
             history.add([read_document(directory)])
     except KubedrillError as error:
         again = f"Add it later: kubedrill history add {directory.name}"

@@ -1,14 +1,31 @@
-"""What kubedrill list prints."""
+"""kubedrill list."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import click
+
+from kubedrill.cli.documents import drill_list
+from kubedrill.cli.options import output_option
+from kubedrill.drills import ALL
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kubedrill.core.drill import Drill
+
+
+@click.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also what each proves and needs.")
+@output_option
+def list_drills(output: str, *, everything: bool) -> None:
+    """List the drills by family, the standard ones marked; --all tells more of each."""
+    if output == "json":
+        click.echo(drill_list(ALL.values()).text())
+        return
+    click.echo("\n".join(drill_lines(ALL.values(), everything=everything)))
 
 
 def drill_lines(drills: Iterable[Drill], *, everything: bool) -> Iterator[str]:

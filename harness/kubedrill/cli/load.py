@@ -12,11 +12,7 @@ import click
 
 from kubedrill.base.errors import Unsafe, UsageError
 from kubedrill.cli.numbers import Number
-from kubedrill.cli.options import config_option, inventory_option
-from kubedrill.cli.settings import load_settings
-from kubedrill.cluster.api import ClusterApi
-from kubedrill.cluster.hosts import Hosts
-from kubedrill.cluster.inventory import Inventory
+from kubedrill.cli.options import config_option, connect, inventory_option
 from kubedrill.load.autoscaler_watch import AutoscalerWatch
 from kubedrill.load.result import result, table, write_result
 from kubedrill.load.run import LoadRequest, LoadTest
@@ -31,7 +27,8 @@ from kubedrill.runner.permission import require_permission
 from kubedrill.runner.signals import stop_on_signals
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
 
 
 @click.command()
@@ -41,13 +38,18 @@ if TYPE_CHECKING:
     "--rates",
     default="25,50,100,150,200",
     show_default=True,
+    callback=lambda _context, _option, text: tuple(parse_rates(text)),
     help="Writes a second, one step each.",
 )
 @click.option(
     "--seconds", type=Number(1, 3600), default=30, show_default=True, help="Of each step."
 )
 @click.option(
-    "--objective", default="99.9:250:50", show_default=True, help="PERCENT:MILLISECONDS:RATE."
+    "--objective",
+    default="99.9:250:50",
+    show_default=True,
+    callback=lambda _context, _option, text: Objective.parse(text),
+    help="PERCENT:MILLISECONDS:RATE.",
 )
 @click.option(
     "--saturate",
@@ -63,11 +65,11 @@ if TYPE_CHECKING:
 @click.pass_context
 def load(  # noqa: PLR0913, PLR0917 - one for each option
     context: click.Context,
-    inventory: Path,
-    config: Path | None,
-    rates: str,
+    cluster: Inventory,
+    settings: Settings,
+    rates: tuple[float, ...],
     seconds: float,
-    objective: str,
+    objective: Objective,
     saturate: bool,
     scale_down: bool,
 ) -> None:
@@ -75,26 +77,19 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
 
     Every order is read back as well.
     """
-    target, steps = Objective.parse(objective), tuple(parse_rates(rates))
-    settings = load_settings(config)
-    require_enough(target, seconds, settings.probes.min_samples)
-    cluster = Inventory.load(inventory)
+    require_enough(objective, seconds, settings.probes.min_samples)
     require_permission(cluster)
     run = f"l{secrets.token_hex(4)}"
     folder = settings.reports_dir / "orders" / run
     request = LoadRequest(
         f"http://{cluster.endpoint_address}:{NODE_PORT}",
-        steps,
+        rates,
         seconds,
-        target,
+        objective,
         saturate,
         scale_down,
     )
-    with (
-        stop_on_signals(),
-        Hosts(cluster, settings) as hosts,
-        ClusterApi.connect(cluster, hosts, settings) as api,
-    ):
+    with stop_on_signals(), connect(cluster, settings) as api:
         _refuse(OrderService(api, settings))
         folder.mkdir(parents=True, exist_ok=True)
         watch = AutoscalerWatch(api, OrderService.namespace)
@@ -132,8 +127,12 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
     if not outcome["autoscalers"]:
         click.echo("no autoscaler was found")
     for check in outcome["checks"]:
-        mark = {True: "ok", False: "FAIL", None: "not known"}[check["ok"]]
-        click.echo(f"  {mark}: {check['name']}: {check['found']}, expected {check['expected']}")
+        _print_check(check["ok"], check["name"], check["found"], check["expected"])
+
+
+def _print_check(ok: bool | None, name: str, actual: str, expected: str) -> None:
+    mark = {True: "ok", False: "FAIL", None: "not known"}[ok]
+    click.echo(f"  {mark}: {name}: {actual}, expected {expected}")
 
 
 @click.command()
@@ -157,8 +156,8 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
 @click.pass_context
 def traffic(  # noqa: PLR0913, PLR0917 - one for each option
     context: click.Context,
-    inventory: Path,
-    config: Path | None,
+    cluster: Inventory,
+    settings: Settings,
     seconds: float,
     writes: float,
     reads: float,
@@ -167,8 +166,6 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
 
     Lost or duplicated orders are a FAIL.
     """
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
     require_permission(cluster)
     url = f"http://{cluster.endpoint_address}:{NODE_PORT}"
     run = f"t{secrets.token_hex(4)}"
@@ -182,8 +179,7 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
         click.echo(line)
     results = checks(ledger, min_acknowledged=int(0.5 * writes * seconds))
     for check in results:
-        mark = {True: "ok", False: "FAIL", None: "not known"}[check.ok]
-        click.echo(f"  {mark}: {check.name}: {check.actual}, expected {check.expected}")
+        _print_check(check.ok, check.name, check.actual, check.expected)
     verdict = judge(results)
     click.echo(f"{verdict.value}; ledger: {path}")
     context.exit(verdict.exit_code)

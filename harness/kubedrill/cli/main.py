@@ -23,7 +23,7 @@ COMMANDS = {
     "up": "kubedrill.cli.cluster",
     "down": "kubedrill.cli.cluster",
     "app": "kubedrill.cli.app",
-    "list": "kubedrill.cli.drill:list_drills",
+    "list": "kubedrill.cli.list_drills:list_drills",
     "drill": "kubedrill.cli.drill",
     "replay": "kubedrill.cli.drill",
     "heal": "kubedrill.cli.cluster",
@@ -31,9 +31,9 @@ COMMANDS = {
     "readiness": "kubedrill.cli.readiness",
     "history": "kubedrill.cli.history",
     "nightly": "kubedrill.cli.nightly",
-    "notify": "kubedrill.cli.notify",
+    "notify": "kubedrill.cli.publish",
     "pod": "kubedrill.cli.cluster",
-    "site": "kubedrill.cli.site",
+    "site": "kubedrill.cli.publish",
     "diagnostics": "kubedrill.cli.diagnostics",
 }
 """Where each command is, as kubedrill.cli.lazy reads it."""

@@ -13,9 +13,8 @@ from rich.table import Table
 from kubedrill.base.errors import KubedrillError
 from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.releases import SUPPORTED
-from kubedrill.cli.notify import read_runs
-from kubedrill.cli.options import config_option
-from kubedrill.cli.settings import load_settings
+from kubedrill.cli.options import config_path_option, load_settings
+from kubedrill.cli.publish import read_runs
 from kubedrill.cli.terminal import verdict_line
 from kubedrill.nightly.cells import Cell, cells_of
 from kubedrill.nightly.plan import load_plan
@@ -33,7 +32,7 @@ PLAN = Path("deploy/plans/nightly.yml")
 
 @click.command()
 @click.argument("plan_path", metavar="[PLAN]", type=click.Path(path_type=Path), default=PLAN)
-@config_option
+@config_path_option
 @click.option(
     "--check", is_flag=True, help="Only read the plan, and list its cells and how long they take."
 )

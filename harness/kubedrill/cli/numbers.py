@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,57 +22,39 @@ _LONGEST = 30
 class Number(click.FloatRange):
     """A number between two bounds; neither NaN nor infinite."""
 
-    def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> float:
+    read: type[int | float] = float
+    kind = "a number"
+
+    def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> Any:
         """Read it.
 
         Raises:
             BadParameter: it is none, or out of bounds.
         """
-        try:
-            number = float(value) if len(str(value)) <= _LONGEST else math.nan
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            self.fail(f"expected a number{_between(self)}, found {shown(value)}", param, ctx)
-        if not _fits(self, number):
-            self.fail(f"expected a number{_between(self)}, found {number:g}", param, ctx)
-        return number
-
-
-class Whole(click.IntRange):
-    """A whole number between two bounds."""
-
-    def __init__(self, least: int = 0, most: int = MOST) -> None:
-        super().__init__(min=least, max=most)
-
-    def convert(self, value: Any, param: Parameter | None, ctx: Context | None) -> int:
-        """Read it.
-
-        Raises:
-            BadParameter: it is none, or out of bounds.
-        """
-        try:
-            number = int(value) if len(str(value)) <= _LONGEST else None
-        except ValueError:
-            number = None
-        if number is None or not _fits(self, number):
+        number: float = math.nan
+        if len(str(value)) <= _LONGEST:
+            with suppress(ValueError):  # it stays what is no number
+                number = self.read(value)
+        low, high = self.min or 0, self.max or MOST
+        is_low = number <= low if self.min_open else number < low
+        if math.isnan(number) or is_low or number > high:
+            since = "above" if self.min_open else "from"
+            most = high if self.read is int else f"{high:g}"
             self.fail(
-                f"expected a whole number from {self.min} to {self.max}, found {shown(value)}",
-                param,
-                ctx,
+                f"expected {self.kind} {since} {low:g} to {most}, found {shown(value)}", param, ctx
             )
         return number
 
     def _describe_range(self) -> str:
-        return f"x>={self.min}" if self.max == MOST else super()._describe_range()
+        return f"x>={self.min:g}" if self.max == MOST else super()._describe_range()
 
 
-def _fits(bounds: click.FloatRange | click.IntRange, number: float) -> bool:
-    low, high = bounds.min, bounds.max
-    if low is not None and (number < low or (bounds.min_open and number == low)):
-        return False
-    return high is None or number < high or (number == high and not bounds.max_open)
+class Whole(Number):
+    """A whole number between two bounds."""
 
+    name = "integer range"
+    read = int
+    kind = "a whole number"
 
-def _between(bounds: click.FloatRange) -> str:
-    return f" {'above' if bounds.min_open else 'from'} {bounds.min:g} to {bounds.max:g}"
+    def __init__(self, least: int = 0, most: int = MOST) -> None:
+        super().__init__(min=least, max=most)

@@ -10,15 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from kubedrill.cli.options import config_option, inventory_option, output_option
-from kubedrill.cli.settings import load_settings
-from kubedrill.cluster.inventory import Inventory
 from kubedrill.readiness.gather import gather
 from kubedrill.readiness.judge import Readiness, judge
 from kubedrill.readiness.model import Issue, Severity, Version
 from kubedrill.readiness.to_json import to_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from kubedrill.cluster.inventory import Inventory
+    from kubedrill.config import Settings
 
 _STYLES = {
     Severity.BLOCKER: "bold red",
@@ -41,6 +40,7 @@ _WIDTH = 120
     "target",
     required=True,
     metavar="VERSION",
+    callback=lambda _context, _option, text: Version.parse(text),
     help="Release to upgrade to, such as 1.36.3.",
 )
 @inventory_option
@@ -48,7 +48,7 @@ _WIDTH = 120
 @output_option
 @click.pass_context
 def readiness(
-    context: click.Context, target: str, inventory: Path, config: Path | None, output: str
+    context: click.Context, target: Version, cluster: Inventory, settings: Settings, output: str
 ) -> None:
     """Print whether a cluster is ready for an upgrade, and what would stop or hurt it.
 
@@ -57,12 +57,8 @@ def readiness(
     Ends with 0 when it is ready, 1 with blockers, 3 when something that matters could not be found
     out.
     """
-    version = Version.parse(target)
-    settings = load_settings(config)
-    cluster = Inventory.load(inventory)
-    errors = Console(stderr=True)
-    with errors.status(f"reading {cluster.name} …"):
-        result = judge(gather(cluster, version, settings))
+    with Console(stderr=True).status(f"reading {cluster.name} …"):
+        result = judge(gather(cluster, target, settings))
     if output == "json":
         click.echo(to_json(result))
     else:

@@ -10,25 +10,30 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from kubedrill.base.printable import printable
+from kubedrill.base.results import VerdictKind
+from kubedrill.base.waits import Repeating
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from kubedrill.base.results import VerdictKind
-    from kubedrill.bundle.progress import BuildProgress
-
-_COLOURS = {
-    "PASS": "bold green",
-    "FAIL": "bold red",
-    "INCONCLUSIVE": "bold yellow",
-    "ABORTED": "bold magenta",
+VERDICT_STYLES: dict[str, str] = {
+    VerdictKind.PASS: "bold green",
+    VerdictKind.FAIL: "bold red",
+    VerdictKind.INCONCLUSIVE: "bold yellow",
+    VerdictKind.ABORTED: "bold magenta",
 }
+QUIET_S = 25
+"""Seconds after which a line says what still goes on: in a log, silence looks like a hang."""
+_PULSE_S = 2
+
+_PART_S = {"go-kubernetes": 340.0, "go-coredns": 90.0, "go-": 60.0, "layer-": 45.0, "debian": 7.0}
+"""Seconds that parts of a bundle take on two processors (benchmarks/results/bundles.md), by what
+their names begin with."""
+
 _REDRAWS_PER_S = 2
 """Often enough to look alive; the cluster under test may share this machine's cores."""
 
@@ -39,38 +44,48 @@ def wants_live(console: Console) -> bool:
 
 
 class Lines:
-    """Plain lines with the seconds since the start.
+    """Plain lines with the seconds since the start, one in :data:`QUIET_S` at the least.
 
-    A step is printed once, availability only when it changes.
+    A step is printed once, availability only when it changes. ``expected_s`` is how long each drill
+    takes, about.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console, self._started, self._lock = console, time.monotonic(), threading.Lock()
+    def __init__(self, console: Console, expected_s: Mapping[str, float] | None = None) -> None:
+        self._console, self._lock = console, threading.Lock()
+        self._started = self._printed = self._step_since = time.monotonic()
+        self._expected_s = dict(expected_s or {})
+        self._step, self._left = "", ""
         self._failing: frozenset[str] = frozenset()
+        self._parts: Mapping[str, tuple[str, float]] = {}
+        self._pulse = Repeating([self._tell_alive], _PULSE_S, 0)
 
     def __enter__(self) -> Self:
+        self._pulse.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
+    def __exit__(self, *_: object) -> None:
+        self._pulse.end()
 
     def drill(self, name: str, title: str, number: int, of: int) -> None:
         """A drill begins."""
-        self._failing = frozenset()
-        self._print(f"[{number}/{of}] {name}: {title}")
+        self._failing, self._step = frozenset(), ""
+        self._print(f"{self._count(number, of, name)} {name}: {title}{self._left}")
 
     def step(self, subject: str, text: str) -> None:
         """A step begins."""
-        self._print(f"  {subject}: {text}")
+        self._step, self._step_since = f"{subject}: {text}", time.monotonic()
+        self._print(f"  {self._step}")
 
     def note(self, subject: str, text: str) -> None:
         """Something happened."""
         self._print(f"    {subject}: {text}")
+
+    def parts(self, parts: Mapping[str, tuple[str, float]], left: str) -> None:
+        """Parts of a bundle are made: how far each is, in words and as a share of 1."""
+        begun = [name for name in parts if name not in self._parts]
+        self._parts, self._left = dict(parts), left
+        for name in begun:
+            self._print(f"  {name} …")
 
     def availability(self, latest: Mapping[str, tuple[int, int]]) -> None:
         """Say which probes began to fail or answer again."""
@@ -86,26 +101,44 @@ class Lines:
         """A drill ended."""
         self._print(f"  {verdict}: {name}: {reason}")
 
+    def _count(self, number: int, of: int, name: str) -> str:
+        """Return which of how many it is; what is left is its time and that of those after it."""
+        rest = sum(self._expected_s.values())
+        self._left = f"; {about(rest)} left" if self._expected_s.pop(name, 0) else ""
+        return f"[{number}/{of}]"
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._started:7.1f} s"
+
+    def _tell_alive(self) -> None:
+        """Say what goes on, where nothing was printed for a while."""
+        now = time.monotonic()
+        if now - self._printed < QUIET_S:
+            return
+        doing = ", ".join(f"{name} {text}".rstrip() for name, (text, _) in self._parts.items())
+        doing = doing or f"{self._step}, for {now - self._step_since:.0f} s"
+        self._print(f"    still at {doing}{self._left}")
+
     def _print(self, text: str) -> None:
         with self._lock:
-            seconds = time.monotonic() - self._started
+            self._printed = time.monotonic()
             self._console.print(
-                f"{seconds:7.1f} s  {printable(text)}",
+                f"{self._elapsed()}  {printable(text)}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
             )
 
 
-class Panel:
+class Panel(Lines):
     """A live panel: the drill, its step, the availability of each probe.
 
     What is worth keeping scrolls above it.
     """
 
-    def __init__(self, console: Console) -> None:
-        self._console, self._started, self._lock = console, time.monotonic(), threading.Lock()
-        self._drill, self._step, self._step_since = "", "", time.monotonic()
+    def __init__(self, console: Console, expected_s: Mapping[str, float] | None = None) -> None:
+        super().__init__(console, expected_s)
+        self._drill = ""
         self._latest: Mapping[str, tuple[int, int]] = {}
         self._live = Live(
             console=console,
@@ -118,17 +151,12 @@ class Panel:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def drill(self, name: str, title: str, number: int, of: int) -> None:
         """A drill begins."""
-        self._drill, self._latest = f"[{number}/{of}] {name}: {title}", {}
+        self._drill, self._latest = f"{self._count(number, of, name)} {name}: {title}", {}
         self.step(name, "read the cluster")
 
     def step(self, subject: str, text: str) -> None:
@@ -139,8 +167,13 @@ class Panel:
         """Something happened."""
         with self._lock:
             self._console.print(
-                Text(f"{self._elapsed()}  {subject}: {text}", style="dim"), soft_wrap=True
+                Text(f"{self._elapsed()}  {subject}: {printable(text)}", style="dim"),
+                soft_wrap=True,
             )
+
+    def parts(self, parts: Mapping[str, tuple[str, float]], left: str) -> None:
+        """Remember what the next redraw shows."""
+        self._parts, self._left = dict(parts), left
 
     def availability(self, latest: Mapping[str, tuple[int, int]]) -> None:
         """Remember what the next redraw shows."""
@@ -149,134 +182,108 @@ class Panel:
     def done(self, name: str, verdict: str, reason: str) -> None:
         """A drill ended."""
         with self._lock:
-            mark = Text(f"{verdict} ", style=_COLOURS.get(verdict, "bold"))
+            mark = Text(f"{verdict} ", style=VERDICT_STYLES.get(verdict, "bold"))
             text = printable(f"{name}: {reason}")
             self._console.print(Text.assemble(mark, text), soft_wrap=True)
-
-    def _elapsed(self) -> str:
-        return f"{time.monotonic() - self._started:7.1f} s"
 
     def _draw(self) -> Group:
         table = Table.grid(padding=(0, 2))
         for name, (ok, total) in sorted(self._latest.items()):
             share = ok / total if total else 0.0
             style = "green" if total and ok == total else "yellow" if ok else "red"
-            bar = "█" * round(20 * share)
-            table.add_row(
-                name,
-                Text(f"{bar:<20}", style=style),
-                Text(f"{share:6.1%}" if total else "no data", style=style),
-            )
+            text = f"{share:6.1%}" if total else "no data"
+            table.add_row(name, _bar(share, style), Text(text, style=style))
+        for name, (text, share) in list(self._parts.items()):
+            table.add_row(name, _bar(share, "cyan"), Text(text))
         lasting = f"{time.monotonic() - self._step_since:.0f} s"
-        head = Text(f"{self._elapsed()}  {self._drill}", style="bold")
+        head = Text(f"{self._elapsed()}  {self._drill}{self._left}", style="bold")
         return Group(head, Text(f"           {self._step} ({lasting})"), table)
 
 
-def make_progress(console: Console) -> Lines | Panel:
+def _bar(share: float, style: str) -> Text:
+    return Text(f"{'█' * round(20 * share):<20}", style=style)
+
+
+def about(seconds: float) -> str:
+    """Return a time that is not known exactly.
+
+    >>> about(40), about(100), about(1500)
+    ('about 40 s', 'about 2 min', 'about 25 min')
+    """
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
+
+
+def make_progress(console: Console, expected_s: Mapping[str, float] | None = None) -> Lines | Panel:
     """Return the progress that suits the console; use it as a context manager."""
-    return Panel(console) if wants_live(console) else Lines(console)
+    return (Panel if wants_live(console) else Lines)(console, expected_s)
 
 
 def verdict_line(verdict: VerdictKind, name: str, reason: str) -> Text:
     """One coloured line for the end of a run."""
     text = printable(f"{name}: {reason}")
-    return Text.assemble((f"{verdict.value:<12} ", _COLOURS[verdict.value]), text)
+    return Text.assemble((f"{verdict.value:<12} ", VERDICT_STYLES[verdict]), text)
 
 
-class BuildLines:
-    """One line for each beginning and end."""
+class Build:
+    """Shows a build of bundles: what begins, what ended, and about how long the rest takes."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._lock = threading.Lock()
-        self._total = self._done = 0
+    def __init__(self, progress: Lines) -> None:
+        self._progress, self._lock = progress, threading.Lock()
+        self._began, self._total = time.monotonic(), 0
+        self._to_make: list[str] = []
+        self._made_s = 0.0
+        self._parts: dict[str, tuple[str, float]] = {}
 
-    def plan(self, total: int, cached: int) -> None:
+    def plan(self, total: int, missing: Sequence[str]) -> None:
         """Say how much is to be done."""
-        self._total, self._done = total, cached
-        self.message(f"{total} parts, {cached} of them in the cache")
+        self._total, self._to_make = total, list(missing)
+        self._began, cached = time.monotonic(), total - len(missing)
+        self._progress.step("bundle", f"{total} parts, {cached} of them in the cache{self._left()}")
 
     def started(self, part: str) -> None:
-        """Say what begins."""
-        self.message(f"{part} …")
+        """Show a part."""
+        self.note(part, "", 0)
 
     def note(self, part: str, text: str, share: float) -> None:
-        """Too many for lines."""
+        """Show how far a part is."""
+        with self._lock:
+            self._parts[part] = (text, share)
+            self._progress.parts(self._parts, self._left())
 
     def finished(self, part: str, seconds: float) -> None:
         """Say what ended, and how far the whole is."""
         with self._lock:
-            self._done += 1
-            self.message(f"[{self._done}/{self._total}] {part} in {seconds:.0f} s")
+            self._parts.pop(part, None)
+            self._to_make.remove(part)
+            self._made_s += part_s(part)
+            done, left = self._total - len(self._to_make), self._left()
+            self._progress.parts(self._parts, left)
+            self._progress.step("bundle", f"[{done}/{self._total}] {part} in {seconds:.0f} s{left}")
 
     def message(self, text: str) -> None:
         """Print one line."""
-        self._console.print(f"bundle: {text}", highlight=False, markup=False, soft_wrap=True)
+        self._progress.note("bundle", text)
+
+    def _left(self) -> str:
+        """Return how long the rest takes at the pace so far, which counts after a minute's work."""
+        begun_s = sum(part_s(name) * share for name, (_, share) in self._parts.items())
+        made_s = self._made_s + begun_s
+        pace = (time.monotonic() - self._began) / made_s if made_s >= 60 else 1.0
+        rest_s = sum(map(part_s, self._to_make)) - begun_s
+        return f"; {about(rest_s * pace)} left" if rest_s > 0 else ""
 
 
-class BuildBars:
-    """A bar for the whole and a line with a spinner for each part in work."""
+def part_s(part: str) -> float:
+    """Return the seconds that a part of a bundle takes on two processors.
 
-    def __init__(self, console: Console) -> None:
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[count]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-        )
-        self._lock = threading.Lock()
-        self._total = self._done = 0
-        self._whole: TaskID | None = None
-        self._parts: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def plan(self, total: int, cached: int) -> None:
-        """Show the bar of the whole."""
-        self._total, self._done = total, cached
-        note = f"{cached} in the cache"
-        self._whole = self._bars.add_task(
-            "bundle", total=total, completed=cached, count=self._count(), note=note
-        )
-
-    def started(self, part: str) -> None:
-        """Show a part."""
-        self._parts[part] = self._bars.add_task(f"  {part}", total=1.0, count="", note="")
-
-    def note(self, part: str, text: str, share: float) -> None:
-        """Show how far a part is."""
-        self._bars.update(self._parts[part], completed=share, note=text)
-
-    def finished(self, part: str, seconds: float) -> None:
-        """Take the part's line away and move the whole's bar."""
-        with self._lock:
-            self._done += 1
-            self._bars.remove_task(self._parts.pop(part))
-            if self._whole is not None:
-                note = f"{part} in {seconds:.0f} s"
-                self._bars.update(self._whole, completed=self._done, count=self._count(), note=note)
-
-    def message(self, text: str) -> None:
-        """Print one line above the bars."""
-        self._bars.console.print(text, highlight=False, markup=False)
-
-    def _count(self) -> str:
-        return f"{self._done}/{self._total}"
+    >>> part_s("go-kubernetes-1.35 v1.35.4"), part_s("image-etcd v3.6.16")
+    (340.0, 2.0)
+    """
+    return next((s for prefix, s in _PART_S.items() if part.startswith(prefix)), 2.0)
 
 
 @contextmanager
-def make_build_progress(console: Console) -> Iterator[BuildProgress]:
-    """Give bars on a terminal, else plain lines."""
-    if not wants_live(console):
-        yield BuildLines(console)
-        return
-    with BuildBars(console) as bars:
-        yield bars
+def make_build_progress(console: Console) -> Iterator[Build]:
+    """Show a build on the console: a panel on a terminal, else plain lines."""
+    with make_progress(console) as progress:
+        yield Build(progress)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from kubedrill.base import before
-from kubedrill.base.document import SCHEMA, ProbeEntry, RunDocument, header_facts
+from kubedrill.base.document import SCHEMA, ProbeEntry, RunDocument
 from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.base.header_facts import header_facts
 from kubedrill.base.mistakes import words
 from kubedrill.base.model import CheckId, Leaves
 from kubedrill.base.plan import PLAN_FILE, read_plan

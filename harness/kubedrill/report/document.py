@@ -6,7 +6,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.document import DrillEntry, ProbeEntry, RunDocument, header_facts
+from kubedrill.base.document import DrillEntry, ProbeEntry, RunDocument
+from kubedrill.base.header_facts import header_facts
 from kubedrill.base.model import CheckId, Leaves
 from kubedrill.report.run import Run, ended, since
 

@@ -172,7 +172,7 @@ def test_each_error_has_its_exit_code(
     def fail(*_args: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr("kubedrill.cli.drill.load_settings", fail)
+    monkeypatch.setattr("kubedrill.cli.options.load_settings", fail)
     assert run(["drill"]) == code
     assert "Traceback" not in capsys.readouterr().err
 

@@ -17,12 +17,12 @@ def console(*, tty: bool) -> Console:
 
 def test_plain_lines_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
-    assert isinstance(make_progress(console(tty=False)), Lines)
+    assert type(make_progress(console(tty=False))) is Lines
 
 
 def test_plain_lines_under_ci_even_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI", "true")
-    assert isinstance(make_progress(console(tty=True)), Lines)
+    assert type(make_progress(console(tty=True))) is Lines
     monkeypatch.delenv("CI")
     assert isinstance(make_progress(console(tty=True)), Panel)
 
@@ -78,6 +78,6 @@ def test_escape_sequences_in_an_error_are_shown_and_not_obeyed(
     def fail(*_args: object, **_options: object) -> None:
         raise StepFailed("\x1b]0;PASS\x07")
 
-    monkeypatch.setattr("kubedrill.cli.drill.load_settings", fail)
+    monkeypatch.setattr("kubedrill.cli.options.load_settings", fail)
     assert run(["drill"]) == 4
     assert "\\x1b]0;PASS\\x07" in capsys.readouterr().err

@@ -197,7 +197,7 @@ def test_a_drill_ends_with_its_verdict_whatever_becomes_of_the_history(
         dataclasses.replace(judge(record), verdict=VerdictKind.FAIL)
         for record in read_run(directory)
     ]
-    monkeypatch.setattr(drill.Inventory, "load", lambda _: make_inventory(drills_allowed=True))
+    monkeypatch.setattr(drill, "load_inventory", lambda _: make_inventory(drills_allowed=True))
     monkeypatch.setattr(drill, "run_drills", lambda *_, **__: RunResult(directory, tuple(verdicts)))
     Path("kubedrill.yml").write_text(f"history: {{database: '{url}'}}\n", encoding="utf-8")
     assert kubedrill(["drill", "failover-vip"]) == 1

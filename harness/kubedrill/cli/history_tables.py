@@ -1,17 +1,24 @@
-"""Prints the history's trends."""
+"""Prints the history: its runs, and its trends."""
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from kubedrill.base.printable import printable
+from kubedrill.cli.terminal import VERDICT_STYLES
 
+if TYPE_CHECKING:
+    from kubedrill.base.document import DrillEntry, RunDocument
     from kubedrill.history.trends import Trend, Trends
+
+_WIDTH = 140
+"""Columns where the output is no terminal."""
 
 _SHOWN = 5
 """Nights set aside that are listed one by one; --output json has all."""
@@ -24,13 +31,48 @@ _STYLES = {
 }
 
 
-def exit_code(trends: Trends) -> int:
-    """1 when something got worse, else 0."""
-    return 1 if trends.worse else 0
+def _console() -> Console:
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=_WIDTH)
 
 
-def print_trends(all_trends: Trends, console: Console) -> None:
+def print_runs(runs: list[RunDocument], last: int) -> None:
+    """Print the newest runs, a row each."""
+    console, shown = _console(), runs[-last:]
+    names = Column("run", no_wrap=True, min_width=max((len(run.run) for run in shown), default=0))
+    table = Table(
+        names, "began (UTC)", "cluster", "versions", "topology", "host", "verdict", "drills"
+    )
+    for run in shown:
+        first = run.drills[0] if run.drills else None
+        versions = dict.fromkeys(_versions(drill) for drill in run.drills)
+        counts = Counter([drill.verdict.value for drill in run.drills])
+        counts.update(["not run"] * len(run.not_run))
+        texts = (
+            run.run,
+            run.started[:16].replace("T", " "),
+            run.cluster,
+            ", ".join(versions),
+            first.topology if first else "",
+            first.host if first else "",
+        )
+        table.add_row(
+            *(Text(printable(text)) for text in texts),
+            Text(run.verdict.value, style=VERDICT_STYLES[run.verdict]),
+            ", ".join(f"{count} {kind}" for kind, count in counts.items()),
+        )
+    console.print(table)
+    console.print(f"{len(shown)} of {len(runs)} runs", highlight=False)
+
+
+def _versions(drill: DrillEntry) -> str:
+    before, after = drill.kubernetes, drill.kubernetes_after
+    return before if before == after else f"{before} → {after or '?'}"
+
+
+def print_trends(all_trends: Trends) -> None:
     """Print one table for each drill and key, and the rules below."""
+    console = _console()
     for key, group in groupby(all_trends.trends, key=lambda trend: trend.series.key):
         same_key = list(group)
         console.print(_table(f"{key.drill}: {key}", same_key))
