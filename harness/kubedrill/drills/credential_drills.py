@@ -18,7 +18,7 @@ from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.limits import expected_limits
 from kubedrill.core.predictions import Expected
-from kubedrill.faults import AccountDeleted, RightRevoked, TokenExpired
+from kubedrill.faults import Revoked, TokenExpired
 from kubedrill.faults.credentials import Client
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class CredentialsRevoked(_CredentialDrill):
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Return None: RBAC is all that it needs."""
-        return RightRevoked().available(ctx.cluster)
+        return Revoked("right").available(ctx.cluster)
 
     def run(self, ctx: DrillContext) -> None:
         """Revoke, watch, give back."""
@@ -109,7 +109,7 @@ class CredentialsRevoked(_CredentialDrill):
         with ctx.step("client", "until every API server grants it"):
             _await(ctx, client, token, GRANTED)
         before = time.monotonic()
-        with ctx.fault(RightRevoked()):
+        with ctx.fault(Revoked("right")):
             after = time.monotonic()
             seen = _await(ctx, client, token, FORBIDDEN)
             _check_refused(
@@ -121,7 +121,7 @@ class CredentialsRevoked(_CredentialDrill):
         with ctx.step("client", "given back: until every API server grants it again"):
             _await(ctx, client, token, GRANTED)
         before = time.monotonic()
-        with ctx.fault(AccountDeleted()):
+        with ctx.fault(Revoked("account")):
             after = time.monotonic()
             seen = _await(ctx, client, token, UNKNOWN_WHO)
             times = [f"{node} {one.bounds(before, after)}" for node, one in seen.items()]

@@ -9,7 +9,7 @@ import pkgutil
 from kubedrill.faults.base import Fault
 from kubedrill.faults.certificate import ExpiredCertificate
 from kubedrill.faults.clock import ClockSkew
-from kubedrill.faults.credentials import AccountDeleted, RightRevoked, TokenExpired
+from kubedrill.faults.credentials import Revoked, TokenExpired
 from kubedrill.faults.descriptors import DescriptorsUsedUp
 from kubedrill.faults.drain import Blocker, Drain, drain_node
 from kubedrill.faults.etcd_member import MemberLoss
@@ -25,7 +25,6 @@ from kubedrill.faults.services import ServiceFault
 from kubedrill.faults.shaping import Shaping
 
 __all__ = [
-    "AccountDeleted",
     "BadRollout",
     "Blocker",
     "ClockSkew",
@@ -44,7 +43,7 @@ __all__ = [
     "QuorumGone",
     "QuorumLoss",
     "Reboot",
-    "RightRevoked",
+    "Revoked",
     "ServiceFault",
     "Shaping",
     "Shutdown",

@@ -1,10 +1,17 @@
-"""The fault protocol."""
+"""The fault protocol, and the errors of a fault that could not be made."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from kubernetes.client import ApiException
+
+from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from kubedrill.cluster.context import Cluster
 
 
@@ -36,3 +43,38 @@ class Fault(Protocol):
 
         Safe to call twice, and after an inject that stopped half-way.
         """
+
+
+@contextmanager
+def injecting(failure: str = "the fault could not be made") -> Iterator[None]:
+    """Call what goes wrong inside the harness's failure, not the cluster's.
+
+    Raises:
+        KubedrillError: it went wrong; begins with ``failure``.
+    """
+    try:
+        yield
+    except (StepFailed, DeadlineExceeded, ApiException) as error:
+        raise KubedrillError(f"{failure}: {error}") from error
+
+
+def require_known(value: str, known: Iterable[str], what: str) -> None:
+    """Refuse a kind of fault that there is none of. Raises UsageError, which lists the others."""
+    if value not in known:
+        raise UsageError(f"no {what} {value!r}; expected one of: {', '.join(known)}")
+
+
+def for_each(nodes: Iterable[str], work: Callable[[str], object]) -> None:
+    """Do something on one node after the other, though it fails on some.
+
+    Raises:
+        StepFailed: names each node that it failed on.
+    """
+    failed = []
+    for node in nodes:
+        try:
+            work(node)
+        except KubedrillError as error:
+            failed.append(f"{node}: {error}")
+    if failed:
+        raise StepFailed("; ".join(failed))

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.faults import on_node
+from kubedrill.faults.base import require_known
 from kubedrill.faults.network import APISERVER_PORT
+from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import ASIDE, Script
 from kubedrill.faults.traces import register
 
@@ -49,7 +50,7 @@ _FOLDER = "/run/kubedrill-fault-ca"
 
 @register
 @dataclass
-class ExpiredCertificate:
+class ExpiredCertificate(NodeFault):
     """A certificate on the control plane ``subject`` has expired.
 
     ``whose`` is a key of :data:`WORDS`.
@@ -57,29 +58,34 @@ class ExpiredCertificate:
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.ASIDES, on_node.FILES, on_node.UNITS)
 
-    subject: str
     whose: str
 
     def __post_init__(self) -> None:
-        if self.whose not in WORDS:
-            raise UsageError(f"no certificate {self.whose!r}; expected one of: {', '.join(WORDS)}")
+        require_known(self.whose, WORDS, "certificate")
 
     @property
     def name(self) -> str:
         """As "serving certificate of the API server expired"."""
         return f"{WORDS[self.whose]} expired"
 
-    def available(self, cluster: Cluster) -> str | None:
+    def refusal(self, cluster: Cluster) -> str | None:
         """Refuse the only control plane, and a node that has nothing to sign with."""
         if not cluster.inventory.node(self.subject).is_control_plane:
             return f"{self.subject} has no certificate authority to sign with; name a control plane"
         if len(cluster.inventory.control_planes) < 2:
             return f"{self.subject} is the only control plane: nobody else would serve"
-        return on_node.occupied(cluster, self.subject) or self._missing(cluster)
+        file = KUBELET if self.whose == "kubelet" else f"{PKI}/apiserver.crt"
+        needs = f"[ -e {PKI}/ca.key ] && [ -e {file} ] && openssl version | grep -q 'OpenSSL [3-9]'"
+        missing = (
+            f"{self.subject} lacks {PKI}/ca.key, {file} or OpenSSL 3, which has to sign a "
+            "certificate"
+        )
+        return on_node.ask(cluster, self.subject, needs, missing)
 
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then put the expired one in place. Raises KubedrillError."""
-        on_node.inject(cluster, self.subject, expire(self.whose))
+    def script(self, cluster: Cluster) -> Script:
+        """What puts an expired one in place, and the good one back."""
+        del cluster
+        return expire(self.whose)
 
     def heal(self, cluster: Cluster) -> None:
         """Put the good one back and disarm the undo. An API server has to show it.
@@ -88,7 +94,7 @@ class ExpiredCertificate:
             StepFailed: the node refuses.
             DeadlineExceeded: the API server still shows the expired one.
         """
-        on_node.heal(cluster, self.subject, expire(self.whose))
+        super().heal(cluster)
         if self.whose == "apiserver":
             self._wait_shown(cluster, _GOOD)
 
@@ -107,20 +113,6 @@ class ExpiredCertificate:
             shown,
             seconds=cluster.settings.timeouts.recovery,
             setting="recovery",
-        )
-
-    def _missing(self, cluster: Cluster) -> str | None:
-        file = KUBELET if self.whose == "kubelet" else f"{PKI}/apiserver.crt"
-        needs = f"[ -e {PKI}/ca.key ] && [ -e {file} ] && openssl version | grep -q 'OpenSSL [3-9]'"
-        try:
-            able = cluster.hosts.read(self.subject, needs, check=False).ok
-        except (StepFailed, DeadlineExceeded) as error:
-            return str(error)
-        return (
-            None
-            if able
-            else f"{self.subject} lacks {PKI}/ca.key, {file} or OpenSSL 3, which has to sign a "
-            "certificate"
         )
 
 

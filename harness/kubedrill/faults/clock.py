@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.faults import on_node
+from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.services import SERVICE_DOWN
 from kubedrill.faults.traces import register
@@ -33,12 +33,11 @@ _UP_MS = "$(sed 's/^\\([0-9]*\\)\\.\\([0-9][0-9]\\).*/\\1\\20/' /proc/uptime)"
 
 @register
 @dataclass
-class ClockSkew:
+class ClockSkew(NodeFault):
     """The clock of the node ``subject`` is ``seconds`` ahead."""
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, SERVICE_DOWN, on_node.UNITS)
 
-    subject: str
     seconds: int = SKEW_S
 
     @property
@@ -46,36 +45,21 @@ class ClockSkew:
         """As "clock 600 s ahead"."""
         return f"clock {self.seconds} s ahead"
 
-    def available(self, cluster: Cluster) -> str | None:
-        """Why not: a fault is there already, or the clock is not the node's own."""
-        return on_node.occupied(cluster, self.subject) or self._shared(cluster)
-
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then stop what keeps the clock and set it.
-
-        Raises KubedrillError.
-
-        The undo's timer runs by the monotonic clock, which is not set.
-        """
-        on_node.inject(cluster, self.subject, skew(self.seconds))
-
-    def heal(self, cluster: Cluster) -> None:
-        """Set the clock right and start what keeps it. Raises StepFailed where the node refuses."""
-        on_node.heal(cluster, self.subject, skew(self.seconds))
-
-    def _shared(self, cluster: Cluster) -> str | None:
-        try:
-            container = cluster.hosts.read(
-                self.subject, "systemd-detect-virt --container --quiet", check=False
-            ).ok
-        except (StepFailed, DeadlineExceeded) as error:
-            return str(error)
-        if not container:
-            return None
-        return (
+    def refusal(self, cluster: Cluster) -> str | None:
+        """Refuse a node whose clock is not its own."""
+        shared = (
             f"{self.subject} is a container: its clock is its host's, of every node there and of "
             "the harness"
         )
+        return on_node.ask(cluster, self.subject, on_node.NO_CONTAINER, shared)
+
+    def script(self, cluster: Cluster) -> Script:
+        """What stops those that keep the clock and sets it; and the other way round.
+
+        The undo's timer runs by the monotonic clock, which is not set.
+        """
+        del cluster
+        return skew(self.seconds)
 
 
 def skew(seconds: int, file: str = _FILE) -> Script:

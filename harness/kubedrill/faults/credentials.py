@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kubernetes.client import ApiException
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.token_request import ask_with_token
+from kubedrill.faults import on_node
+from kubedrill.faults.base import injecting
 from kubedrill.faults.in_cluster import DRILL_LABEL, LABELLED
 from kubedrill.faults.network import APISERVER_PORT
 from kubedrill.faults.traces import register
@@ -92,13 +94,22 @@ class Client:
 
 @register
 @dataclass
-class RightRevoked:
-    """The client's RoleBinding is deleted."""
+class Revoked:
+    """The client's right, or its account with every token of it, is deleted.
+
+    ``what`` is a key of :data:`REVOKED`. An account of that name that is made again gives old
+    tokens no value.
+    """
 
     traces: ClassVar[tuple[Trace, ...]] = LABELLED
 
+    what: str
     subject: str = f"{NAMESPACE}/{NAME}"
-    name: str = "right revoked"
+
+    @property
+    def name(self) -> str:
+        """As "right revoked"."""
+        return f"{self.what} {'deleted' if self.what == 'account' else 'revoked'}"
 
     def available(self, cluster: Cluster) -> str | None:
         """Return None: any cluster with RBAC, which kubeadm sets up."""
@@ -107,40 +118,13 @@ class RightRevoked:
 
     def inject(self, cluster: Cluster) -> None:
         """Delete it."""
-        cluster.api.delete([binding()])
-        cluster.note(self.subject, "its RoleBinding is deleted")
+        deleted = REVOKED[self.what]()
+        cluster.api.delete([deleted])
+        cluster.note(self.subject, f"its {deleted['kind']} is deleted")
 
     def heal(self, cluster: Cluster) -> None:
         """Make it again, unless all of the client is gone."""
-        _while_it_is_there(cluster, binding())
-
-
-@register
-@dataclass
-class AccountDeleted:
-    """The client's ServiceAccount is deleted, and with it every token of it."""
-
-    traces: ClassVar[tuple[Trace, ...]] = LABELLED
-
-    subject: str = f"{NAMESPACE}/{NAME}"
-    name: str = "account deleted"
-
-    def available(self, cluster: Cluster) -> str | None:
-        """Return None: any cluster."""
-        del cluster
-        return None
-
-    def inject(self, cluster: Cluster) -> None:
-        """Delete it."""
-        cluster.api.delete([account()])
-        cluster.note(self.subject, "its ServiceAccount is deleted")
-
-    def heal(self, cluster: Cluster) -> None:
-        """Make one of that name again, unless all of the client is gone.
-
-        Old tokens stay without a value.
-        """
-        _while_it_is_there(cluster, account())
+        _while_it_is_there(cluster, REVOKED[self.what]())
 
 
 @register
@@ -164,25 +148,17 @@ class TokenExpired:
     def available(self, cluster: Cluster) -> str | None:
         """Refuse a key of another kind than RSA, kubeadm's default, and none."""
         check_key = f"openssl rsa -in {KEY} -noout -check >/dev/null 2>&1"
-        try:
-            able = cluster.hosts.read(_signer(cluster), check_key, check=False).ok
-        except (StepFailed, DeadlineExceeded) as error:
-            return str(error)
-        return (
-            None
-            if able
-            else f"{_signer(cluster)} has no RSA key in {KEY}, or no openssl, to sign a token with"
-        )
+        signer = _signer(cluster)
+        missing = f"{signer} has no RSA key in {KEY}, or no openssl, to sign a token with"
+        return on_node.ask(cluster, signer, check_key, missing)
 
     def inject(self, cluster: Cluster) -> None:
         """Make both tokens of a fresh one. Raises KubedrillError where that could not be done."""
-        try:
+        with injecting():
             fresh = Client(cluster).token()
             now = int(claims(fresh)["iat"])
             self.expired = _signed(cluster, *unsigned(fresh, now - 2 * LIFE_S))
             self.valid = _signed(cluster, *unsigned(fresh, now))
-        except (StepFailed, DeadlineExceeded, ApiException) as error:
-            raise KubedrillError(f"the fault could not be made: {error}") from error
 
     def heal(self, cluster: Cluster) -> None:
         """Nothing to do: an expired token is of no use to anybody."""
@@ -209,6 +185,10 @@ def account() -> dict[str, Any]:
         "kind": "ServiceAccount",
         "metadata": {"name": NAME, "namespace": NAMESPACE},
     }
+
+
+REVOKED = {"right": binding, "account": account}
+"""What can be taken from the client → the object that is it."""
 
 
 def claims(token: str) -> dict[str, Any]:

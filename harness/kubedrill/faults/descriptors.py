@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 from kubedrill.faults import on_node
+from kubedrill.faults.base import require_known
+from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.pods import pids
 from kubedrill.faults.services import SERVICES
@@ -32,61 +33,40 @@ _RUNS = '[ -n "$pid" ] && [ "$pid" != 0 ]'
 
 @register
 @dataclass
-class DescriptorsUsedUp:
+class DescriptorsUsedUp(NodeFault):
     """``service`` (of :data:`OFFERED`) on the node ``subject`` has no file descriptors left."""
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, on_node.UNITS)
 
-    subject: str
     service: str
 
     def __post_init__(self) -> None:
-        if self.service not in OFFERED:
-            raise UsageError(
-                f"no service {self.service!r} for this; expected one of: {', '.join(OFFERED)}"
-            )
+        require_known(self.service, OFFERED, "service")
 
     @property
     def name(self) -> str:
         """As "kube-apiserver out of file descriptors"."""
         return f"{self.service} out of file descriptors"
 
-    def available(self, cluster: Cluster) -> str | None:
+    def refusal(self, cluster: Cluster) -> str | None:
         """Refuse a service that does not run, cannot be limited, or is the last of its kind."""
         planes = [node.name for node in cluster.inventory.control_planes]
         if self.service == "kube-apiserver" and len(planes) < 2:
             return (
                 f"{self.service} on {self.subject} is the last of its kind: no other control plane"
             )
-        return on_node.occupied(cluster, self.subject) or self._refused(cluster)
-
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then lower the limit.
-
-        Raises KubedrillError where that could not be done.
-        """
-        on_node.inject(cluster, self.subject, use_up(self.service))
-
-    def heal(self, cluster: Cluster) -> None:
-        """Raise the limit to what it was; one that was started since has its own.
-
-        Raises StepFailed.
-        """
-        on_node.heal(cluster, self.subject, use_up(self.service))
-
-    def _refused(self, cluster: Cluster) -> str | None:
-        """Ask for the limit, which needs the same right as to set it."""
+        # to ask for the limit needs the same right as to set it
         ask = (
-            f'pid="{_process(self.service)}"; {_RUNS} && prlimit --pid "$pid" --nofile --noheadings'
+            f'pid="{_process(self.service)}"; {_RUNS} || {{ echo it does not run >&2; exit 1; }}; '
+            'prlimit --pid "$pid" --nofile --noheadings'
         )
-        try:
-            result = cluster.hosts.read(self.subject, ask, check=False)
-        except (StepFailed, DeadlineExceeded) as error:
-            return str(error)
-        if result.ok:
-            return None
-        errors = " ".join(result.stderr.split())[:200] or "it does not run"
-        return f"the limit of {self.service} on {self.subject} cannot be lowered: {errors}"
+        refusal = f"the limit of {self.service} on {self.subject} cannot be lowered: {{errors}}"
+        return on_node.ask(cluster, self.subject, ask, refusal)
+
+    def script(self, cluster: Cluster) -> Script:
+        """What lowers the limit, and raises it again; one that was started since has its own."""
+        del cluster
+        return use_up(self.service)
 
 
 def use_up(service: str, folder: str = "/run", process: str = "") -> Script:

@@ -11,7 +11,8 @@ from kubedrill.cluster.etcd import ETCDCTL, Listed, read_list
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
 from kubedrill.faults.etcd_data import DATA, REPLACE_S, functions, lose
-from kubedrill.faults.on_node import ASIDE
+from kubedrill.faults.node_fault import NodeFault
+from kubedrill.faults.on_node import ASIDE, Script
 from kubedrill.faults.static_pods import MANIFESTS, STATIC_POD_TRACES
 from kubedrill.faults.traces import register
 
@@ -27,7 +28,7 @@ the changed etcd."""
 
 @register
 @dataclass
-class MemberLoss:
+class MemberLoss(NodeFault):
     """The data of the etcd member on ``subject`` are gone.
 
     :meth:`replace` makes a new member of it.
@@ -40,25 +41,19 @@ class MemberLoss:
         on_node.UNITS,
     )
 
-    subject: str
     name: str = "etcd data lost"
     finishing: str = ""  # what finishes a replacement that has begun
 
-    def available(self, cluster: Cluster) -> str | None:
-        """Why not: a fault is there already, it has no member, or the others are no majority."""
+    def refusal(self, cluster: Cluster) -> str | None:
+        """Refuse a node without a member, and where the others are no majority."""
         if not cluster.inventory.node(self.subject).is_control_plane:
             return f"{self.subject} has no etcd member; name a control plane"
-        return on_node.occupied(cluster, self.subject) or on_node.etcd_majority(
-            cluster, [self.subject]
-        )
+        return on_node.etcd_majority(cluster, self.subject)
 
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo, then stop the member and its API server, and move the data aside.
-
-        Raises:
-            StepFailed: the node refused; carries its own words.
-        """
-        on_node.inject(cluster, self.subject, lose("member", PARTS))
+    def script(self, cluster: Cluster) -> Script:
+        """What stops the member and its API server and moves the data aside, and gives it back."""
+        del cluster
+        return lose("member", PARTS)
 
     def replace(self, cluster: Cluster) -> None:
         """Remove the old member from etcd and join a new one.
@@ -89,7 +84,7 @@ class MemberLoss:
             StepFailed: the node is out of reach or refused; carries its own words.
         """
         if not self.finishing:
-            on_node.heal(cluster, self.subject, lose("member", PARTS))
+            super().heal(cluster)
             return
         cluster.hosts.change(self.subject, self.finishing, REPLACE_S)
         NodeUndo(cluster.hosts, self.subject, "etcd-new-member", self.finishing).disarm()

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.etcd import ETCDCTL, Listed
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
+from kubedrill.faults.base import for_each, injecting
 from kubedrill.faults.etcd_data import DATA, FOLDER, REPLACE_S, lose, start
 from kubedrill.faults.on_node import ASIDE
 from kubedrill.faults.static_pods import STATIC_POD_TRACES
@@ -79,17 +80,10 @@ class QuorumGone:
 
         Raises KubedrillError.
         """
-        try:
-            for name in self.nodes:
-                _undo(cluster, name).arm(on_node.undo_seconds(cluster))
-        except (StepFailed, DeadlineExceeded) as error:
-            raise KubedrillError(
-                f"the undo could not be armed, so nothing was broken: {error}"
-            ) from error
-        try:
-            _each(self.lost, lambda name: _stop(cluster, name))
-        except StepFailed as error:
-            raise KubedrillError(f"the fault could not be made: {error}") from error
+        for name in self.nodes:
+            on_node.arm(cluster, _undo(cluster, name))
+        with injecting():
+            _each(self.lost, lambda name: cluster.hosts.change(name, _GONE.inject))
 
     def restore(self, cluster: Cluster, snapshot: Snapshot, members: list[Listed]) -> None:
         """Stop what is left, make every member's data anew from the snapshot, start all of them.
@@ -97,7 +91,7 @@ class QuorumGone:
         Raises:
             StepFailed: names each node on which it failed; nothing was started then.
         """
-        _each(self.nodes, lambda name: _stop(cluster, name))
+        _each(self.nodes, lambda name: cluster.hosts.change(name, _GONE.inject))
         _each(self.nodes, lambda name: _unpack(cluster, name, snapshot, members))
         _each(self.nodes, lambda name: cluster.hosts.change(name, start(*_PARTS)))
 
@@ -160,10 +154,6 @@ def restoring(node: str, members: list[Listed], data: str = DATA) -> str:
     )
 
 
-def _stop(cluster: Cluster, node: str) -> None:
-    cluster.hosts.change(node, _GONE.inject)
-
-
 def _unpack(cluster: Cluster, node: str, snapshot: Snapshot, members: list[Listed]) -> None:
     """Put the snapshot on a node, through the command's input.
 
@@ -187,15 +177,6 @@ def _each(nodes: Iterable[str], work: Callable[[str], object]) -> None:
     Raises:
         StepFailed: names each that failed.
     """
-
-    def tried(name: str) -> str:
-        try:
-            work(name)
-        except (KubedrillError, DeadlineExceeded) as error:
-            return f"{name}: {error}"
-        return ""
-
     with ThreadPoolExecutor(max_workers=8) as pool:
-        failed = [words for words in pool.map(tried, nodes) if words]
-    if failed:
-        raise StepFailed("; ".join(failed))
+        jobs = {name: pool.submit(work, name) for name in nodes}
+    for_each(jobs, lambda name: jobs[name].result())

@@ -12,9 +12,10 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
-from kubedrill.cluster.hosts import HostUnreachable
+from kubedrill.base.errors import KubedrillError
 from kubedrill.faults import on_node
+from kubedrill.faults.base import injecting, require_known
+from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.traces import NodeTrace, Stage, register
 
@@ -76,71 +77,49 @@ TABLES = NodeTrace(
 
 @register
 @dataclass
-class Partition:
+class Partition(NodeFault):
     """Drops packets of the node ``subject`` as ``kind`` says (a key of :data:`PARTITIONS`)."""
 
     traces: ClassVar[tuple[Trace, ...]] = (TABLES, on_node.UNITS)
 
-    subject: str
     kind: str
 
     def __post_init__(self) -> None:
-        if self.kind not in PARTITIONS:
-            raise UsageError(
-                f"no partition {self.kind!r}; expected one of: {', '.join(PARTITIONS)}"
-            )
+        require_known(self.kind, PARTITIONS, "partition")
 
     @property
     def name(self) -> str:
         """As "etcd cut off from its peers"."""
         return PARTITIONS[self.kind]
 
-    def available(self, cluster: Cluster) -> str | None:
-        """Refuse where the kernel or nft refuses the rules, or etcd would lose its quorum."""
-        reason = on_node.occupied(cluster, self.subject)
-        if reason is None and self.kind in ("all", "etcd", "outgoing", "incoming", "loss"):
-            reason = on_node.etcd_majority(cluster, [self.subject])
-        if (
-            reason is None
-            and self.kind == "etcd"
-            and not cluster.inventory.node(self.subject).is_control_plane
-        ):
-            reason = f"{self.subject} has no etcd member; name a control plane"
-        return reason or self._refused(cluster)
+    def refusal(self, cluster: Cluster) -> str | None:
+        """Refuse where the kernel or nft refuses the rules, or etcd would lose its quorum.
 
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then load the rules.
-
-        Raises KubedrillError where that could not be done.
+        nft checks the rules, which asks the kernel and changes nothing.
         """
-        on_node.inject(cluster, self.subject, self._script(cluster))
+        if self.kind == "etcd" and not cluster.inventory.node(self.subject).is_control_plane:
+            return f"{self.subject} has no etcd member; name a control plane"
+        if self.kind not in ("api", "dns"):
+            below = on_node.etcd_majority(cluster, self.subject)
+            if below:
+                return below
+        try:
+            check = load(self._rules(cluster), "--check")
+        except KubedrillError as error:
+            return str(error)
+        refusal = f"{self.subject} cannot drop packets with nftables: {{errors}}"
+        return on_node.ask(cluster, self.subject, check, refusal)
+
+    def script(self, cluster: Cluster) -> Script:
+        """What loads the rules, and removes them."""
+        return Script(f"network-{self.kind}", load(self._rules(cluster)), UNDO)
 
     def heal(self, cluster: Cluster) -> None:
-        """Remove the table and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(cluster, self.subject, Script(self._what, "", UNDO))
-
-    @property
-    def _what(self) -> str:
-        return f"network-{self.kind}"
-
-    def _script(self, cluster: Cluster) -> Script:
-        return Script(self._what, load(self._rules(cluster)), UNDO)
+        """Remove the table and disarm the undo; the node need not tell its place for that."""
+        on_node.heal(cluster, self.subject, Script(f"network-{self.kind}", "", UNDO))
 
     def _rules(self, cluster: Cluster) -> str:
         return ruleset(self.kind, find_place(cluster, self.subject), *_api(cluster))
-
-    def _refused(self, cluster: Cluster) -> str | None:
-        """Let nft check the rules, which asks the kernel and changes nothing."""
-        try:
-            result = cluster.hosts.read(
-                self.subject, load(self._rules(cluster), "--check"), check=False
-            )
-        except (KubedrillError, DeadlineExceeded) as error:
-            return str(error)
-        if result.ok:
-            return None
-        errors = " ".join((result.stderr.strip() or f"nft ended with {result.rc}").split())[:200]
-        return f"{self.subject} cannot drop packets with nftables: {errors}"
 
 
 UNDO = "; ".join(
@@ -167,13 +146,11 @@ def find_place(cluster: Cluster, node: str) -> Place:
     peer = next((other.address for other in cluster.inventory.nodes if other.name != node), None)
     if peer is None:
         raise KubedrillError(f"{node} is the only node: there is nobody to cut it off from")
-    try:
+    with injecting("where the node stands is not known"):
         routes = json.loads(cluster.hosts.read(node, ["ip", "-json", "route", "get", peer]).stdout)
         session = cluster.hosts.read(
             node, 'echo "$SSH_CONNECTION"', check=False, sudo=False
         ).stdout.split()
-    except (StepFailed, HostUnreachable, DeadlineExceeded) as error:
-        raise KubedrillError(str(error)) from error
     if len(session) != 4 or not routes:
         raise KubedrillError(
             f"{node} does not tell where its SSH session comes from; expected sshd's SSH_CONNECTION"

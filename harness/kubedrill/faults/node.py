@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.cluster.undo_timer import LOAD_PREFIX, timer_argv
-from kubedrill.cluster.watchdog import Watchdog
 from kubedrill.faults import on_node
-from kubedrill.faults.power import POWER_TRACES, PowerCut
+from kubedrill.faults.base import for_each, injecting
+from kubedrill.faults.power import POWER_TRACES, PowerCut, watchdog
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Shutdown:
         """Refuse where the power could not be given back, or etcd would lose its quorum."""
         node = cluster.inventory.node(self.subject)
         reason = cluster.power.available(node) or on_node.occupied(cluster, self.subject)
-        return reason or on_node.etcd_majority(cluster, [self.subject])
+        return reason or on_node.etcd_majority(cluster, self.subject)
 
     def inject(self, cluster: Cluster) -> None:
         """Arm the watchdog, order it, and wait until the node is gone.
@@ -61,7 +61,7 @@ class Shutdown:
         before = boot(cluster, node)
         # A second later, so that the answer to the order still comes.
         order = timer_argv(f"{LOAD_PREFIX}{self.verb}", 1, f"systemctl {self.verb}")
-        try:
+        with injecting():
             cluster.hosts.change(node, order)
             self.before = before
             seconds = cluster.settings.timeouts.node_boot
@@ -72,8 +72,6 @@ class Shutdown:
                 setting="node_boot",
                 poll_s=_POLL_S,
             )
-        except (StepFailed, DeadlineExceeded) as error:
-            raise KubedrillError(f"the fault could not be made: {error}") from error
 
     def heal(self, cluster: Cluster) -> None:
         """Switch it on until it answers from another boot, and disarm the watchdog.
@@ -136,16 +134,14 @@ class Hang:
         reason = cluster.power.pause_available(
             cluster.inventory.node(self.subject)
         ) or on_node.occupied(cluster, self.subject)
-        return reason or on_node.etcd_majority(cluster, [self.subject])
+        return reason or on_node.etcd_majority(cluster, self.subject)
 
     def inject(self, cluster: Cluster) -> None:
         """Arm the watchdog, then pause. Raises KubedrillError where that could not be done."""
         node = cluster.inventory.node(self.subject)
         watchdog(cluster, self.subject, "resume").arm()
-        try:
+        with injecting():
             cluster.power.pause(node)
-        except (StepFailed, DeadlineExceeded) as error:
-            raise KubedrillError(f"the fault could not be made: {error}") from error
         cluster.hosts.forget(node)
 
     def heal(self, cluster: Cluster) -> None:
@@ -180,7 +176,7 @@ class ZoneOutage:
             )
             if reason:
                 return reason
-        return on_node.etcd_majority(cluster, self.nodes)
+        return on_node.etcd_majority(cluster, *self.nodes)
 
     def inject(self, cluster: Cluster) -> None:
         """Arm each one's watchdog and cut it, one after the other.
@@ -196,21 +192,7 @@ class ZoneOutage:
         Raises:
             StepFailed: names each that could not be switched on.
         """
-        failed = []
-        for name in self.nodes:
-            try:
-                PowerCut(name).heal(cluster)
-            except (StepFailed, DeadlineExceeded) as error:
-                failed.append(f"{name}: {error}")
-        if failed:
-            raise StepFailed("; ".join(failed))
-
-
-def watchdog(cluster: Cluster, node: str, verb: str = "on") -> Watchdog:
-    """The undo on the harness host: a node that is off or paused can keep no timer."""
-    return Watchdog(
-        cluster.inventory, node, cluster.config_path, on_node.undo_seconds(cluster), verb
-    )
+        for_each(self.nodes, lambda name: PowerCut(name).heal(cluster))
 
 
 def boot(cluster: Cluster, node: Node) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.cluster.undo_timer import (
     LIST_UNITS,
@@ -21,6 +21,7 @@ from kubedrill.cluster.undo_timer import (
     forget_line,
     units_on,
 )
+from kubedrill.faults.base import injecting
 from kubedrill.faults.traces import NodeTrace, Stage
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ ASIDE = ".kubedrill-fault"
 
 FILE_PREFIX = "kubedrill-fault"
 """What the names of a fault's files begin with."""
+
+NO_CONTAINER = "! systemd-detect-virt --container --quiet"
+"""Asks whether a node has a clock, disks, memory and processors of its own."""
 
 _FILE_FOLDERS = (
     "/", "/tmp", "/var/tmp", "/run", "/dev/shm", "/var/lib", "/var/log",  # noqa: S108 - looked into, not written to
@@ -84,17 +88,28 @@ def inject(cluster: Cluster, node: str, script: Script) -> None:
         KubedrillError: the undo could not be armed (then nothing was broken) or the fault could not
             be made: the harness's failure, not the cluster's.
     """
-    undo = NodeUndo(cluster.hosts, node, script.what, script.undo)
-    try:
-        undo.arm(undo_seconds(cluster))
-    except (StepFailed, DeadlineExceeded) as error:
-        raise KubedrillError(
-            f"the undo could not be armed, so nothing was broken: {error}"
-        ) from error
-    try:
+    arm(cluster, NodeUndo(cluster.hosts, node, script.what, script.undo))
+    with injecting():
         cluster.hosts.change(node, ["/bin/sh", "-c", script.inject])
+
+
+def arm(cluster: Cluster, undo: NodeUndo) -> None:
+    """Arm a fault's undo. Raises KubedrillError where that fails: nothing may be broken then."""
+    with injecting("the undo could not be armed, so nothing was broken"):
+        undo.arm(undo_seconds(cluster))
+
+
+def ask(cluster: Cluster, node: str, question: str, refusal: str) -> str | None:
+    """Ask a node whether a fault can be made there; returns None for yes, else why not.
+
+    ``{errors}`` in ``refusal`` is what the command printed to its standard error.
+    """
+    try:
+        result = cluster.hosts.read(node, question, check=False)
     except (StepFailed, DeadlineExceeded) as error:
-        raise KubedrillError(f"the fault could not be made: {error}") from error
+        return str(error)
+    errors = " ".join(result.stderr.split())[:200] or f"it ended with {result.rc}"
+    return None if result.ok else refusal.replace("{errors}", errors)
 
 
 def heal(cluster: Cluster, node: str, script: Script) -> None:
@@ -128,7 +143,7 @@ def occupied(cluster: Cluster, node: str) -> str | None:
     )
 
 
-def etcd_majority(cluster: Cluster, lost: Iterable[str]) -> str | None:
+def etcd_majority(cluster: Cluster, *lost: str) -> str | None:
     """Why etcd would lose its quorum with the members on these nodes.
 
     None when a majority of all members is left.
@@ -154,7 +169,7 @@ def etcd_majority(cluster: Cluster, lost: Iterable[str]) -> str | None:
     )
 
 
-def quorum_stands(cluster: Cluster, nodes: Iterable[str], lost: Iterable[str]) -> str | None:
+def quorum_stands(cluster: Cluster, nodes: Iterable[str], lost: tuple[str, ...]) -> str | None:
     """Why etcd's quorum cannot be taken away.
 
     A node has a fault already, etcd is not whole, or outlives ``lost``.
@@ -170,10 +185,8 @@ def quorum_stands(cluster: Cluster, nodes: Iterable[str], lost: Iterable[str]) -
     ]
     if broken:
         return "; ".join(broken)
-    gone = list(lost)
-    return (
-        None if etcd_majority(cluster, gone) else f"etcd keeps its quorum without {', '.join(gone)}"
-    )
+    whole = f"etcd keeps its quorum without {', '.join(lost)}"
+    return None if etcd_majority(cluster, *lost) else whole
 
 
 _DETECT_UNITS = f"""\

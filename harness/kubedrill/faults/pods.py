@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.faults import on_node
+from kubedrill.faults.base import injecting
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
@@ -98,18 +99,13 @@ class ContainerKill:
 
     def available(self, cluster: Cluster) -> str | None:
         """Why not: the node does not know such a container."""
-        try:
-            runs = cluster.hosts.read(self.node, f'[ -n "{self._pid}" ]', check=False).ok
-        except (StepFailed, DeadlineExceeded) as error:
-            return str(error)
-        return None if runs else f"{self.node} runs no container {self.subject}"
+        missing = f"{self.node} runs no container {self.subject}"
+        return on_node.ask(cluster, self.node, f'[ -n "{self._pid}" ]', missing)
 
     def inject(self, cluster: Cluster) -> None:
         """Kill it. Raises KubedrillError where that could not be done."""
-        try:
+        with injecting():
             cluster.hosts.change(self.node, f'pid="{self._pid}"; [ -n "$pid" ] && kill -KILL $pid')
-        except (StepFailed, DeadlineExceeded) as error:
-            raise KubedrillError(f"the fault could not be made: {error}") from error
 
     def heal(self, cluster: Cluster) -> None:
         """Nothing to do: the kubelet has started another."""

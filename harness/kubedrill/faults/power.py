@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed
+from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.watchdog import Watchdog, armed_watchdogs, end_watcher, idle_watchers
+from kubedrill.faults import on_node
+from kubedrill.faults.base import injecting
 from kubedrill.faults.traces import HarnessTrace, HiddenTrace, Stage, add_trace, register
 
 if TYPE_CHECKING:
@@ -111,11 +113,9 @@ class PowerCut:
             KubedrillError: the power could not be cut: the harness's failure, not the cluster's.
         """
         node = cluster.inventory.node(self.subject)
-        self.watchdog(cluster).arm()
-        try:
+        watchdog(cluster, self.subject).arm()
+        with injecting():
             cluster.power.off(node)
-        except (StepFailed, DeadlineExceeded) as error:
-            raise KubedrillError(f"the fault could not be made: {error}") from error
         cluster.hosts.forget(node)
 
     def heal(self, cluster: Cluster) -> None:
@@ -123,9 +123,10 @@ class PowerCut:
         node = cluster.inventory.node(self.subject)
         cluster.power.on(node)
         cluster.hosts.forget(node)
-        self.watchdog(cluster).disarm()
+        watchdog(cluster, self.subject).disarm()
 
-    def watchdog(self, cluster: Cluster) -> Watchdog:
-        """The undo on the harness host."""
-        seconds = cluster.settings.timeouts.node_not_ready + cluster.settings.timeouts.recovery
-        return Watchdog(cluster.inventory, self.subject, cluster.config_path, seconds=seconds)
+
+def watchdog(cluster: Cluster, node: str, verb: str = "on") -> Watchdog:
+    """The undo on the harness host: a node that is off or paused can keep no timer."""
+    seconds = on_node.undo_seconds(cluster)
+    return Watchdog(cluster.inventory, node, cluster.config_path, seconds, verb)

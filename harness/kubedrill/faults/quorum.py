@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import KubedrillError, StepFailed
 from kubedrill.faults import on_node
+from kubedrill.faults.base import for_each
 from kubedrill.faults.services import FROZEN, SERVICES, script
 from kubedrill.faults.traces import register
 
@@ -50,11 +50,4 @@ class QuorumLoss:
         Raises:
             StepFailed: names each node that refused.
         """
-        failed = []
-        for name in self.nodes:
-            try:
-                on_node.heal(cluster, name, _FREEZE)
-            except KubedrillError as error:
-                failed.append(f"{name}: {error}")
-        if failed:
-            raise StepFailed("; ".join(failed))
+        for_each(self.nodes, lambda name: on_node.heal(cluster, name, _FREEZE))

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 from kubedrill.cluster.undo_timer import LOAD_PREFIX
 from kubedrill.faults import on_node
+from kubedrill.faults.base import require_known
+from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.traces import register
 
@@ -34,8 +35,6 @@ KEEP_MIB = 64
 
 _FILE = "kubedrill-fault.fill"
 
-_CONTAINER = "systemd-detect-virt --container --quiet"
-
 _EAT = """\
 import time
 held, step = [], 16 << 20
@@ -54,7 +53,7 @@ back."""
 
 @register
 @dataclass
-class DiskFull:
+class DiskFull(NodeFault):
     """The filesystem of ``whose`` on the node ``subject`` is full, but for the last percent.
 
     ``whose`` is a key of :data:`DISKS`. One file is allocated, not written: that takes a second,
@@ -63,86 +62,64 @@ class DiskFull:
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.FILES, on_node.UNITS)
 
-    subject: str
     whose: str
 
     def __post_init__(self) -> None:
-        if self.whose not in DISKS:
-            raise UsageError(f"no disk {self.whose!r}; expected one of: {', '.join(DISKS)}")
+        require_known(self.whose, DISKS, "disk")
 
     @property
     def name(self) -> str:
         """As "disk of etcd full"."""
         return f"disk of {self.whose} full"
 
-    def available(self, cluster: Cluster) -> str | None:
+    def refusal(self, cluster: Cluster) -> str | None:
         """Refuse a filesystem that others share, and where etcd would lose its quorum."""
         folder = DISKS[self.whose]
-        unshared = f"[ -d {folder} ] && ! {_CONTAINER}"
-        reason = on_node.occupied(cluster, self.subject)
-        if reason is None and self.whose != "containerd":
-            reason = on_node.etcd_majority(cluster, [self.subject])
-        return reason or _refused(
+        below = None if self.whose == "containerd" else on_node.etcd_majority(cluster, self.subject)
+        return below or on_node.ask(
             cluster,
             self.subject,
-            unshared,
-            f"{folder} is missing, or on its host's disk, which all nodes there share",
+            f"[ -d {folder} ] && {on_node.NO_CONTAINER}",
+            f"{self.subject}: {folder} is missing, or on its host's disk, which all nodes there "
+            "share",
         )
 
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then fill.
-
-        Raises KubedrillError where that could not be done.
-        """
-        on_node.inject(cluster, self.subject, fill(self.whose, DISKS[self.whose]))
-
-    def heal(self, cluster: Cluster) -> None:
-        """Remove the file and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(cluster, self.subject, fill(self.whose, DISKS[self.whose]))
+    def script(self, cluster: Cluster) -> Script:
+        """What makes the file, and removes it."""
+        del cluster
+        return fill(self.whose, DISKS[self.whose])
 
 
 @register
 @dataclass
-class Load:
+class Load(NodeFault):
     """The node ``subject`` is out of ``what``: "memory" or "cpu"."""
 
     traces: ClassVar[tuple[Trace, ...]] = (on_node.UNITS,)
 
-    subject: str
     what: str
 
     def __post_init__(self) -> None:
-        if self.what not in ("memory", "cpu"):
-            raise UsageError(f"no load {self.what!r}; expected one of: memory, cpu")
+        require_known(self.what, ("memory", "cpu"), "load")
 
     @property
     def name(self) -> str:
         """As "memory used up"."""
         return f"{self.what} used up"
 
-    def available(self, cluster: Cluster) -> str | None:
-        """Why not: a fault is there, the node shares its host's, or etcd would lose quorum."""
-        reason = on_node.occupied(cluster, self.subject) or on_node.etcd_majority(
-            cluster, [self.subject]
-        )
-        return reason or _refused(
+    def refusal(self, cluster: Cluster) -> str | None:
+        """Refuse a node that shares its host's, and where etcd would lose its quorum."""
+        return on_node.etcd_majority(cluster, self.subject) or on_node.ask(
             cluster,
             self.subject,
-            f"! {_CONTAINER}",
-            f"it is a container: its {self.what} is its host's, of every node there and of the "
-            "harness",
+            on_node.NO_CONTAINER,
+            f"{self.subject}: it is a container: its {self.what} is its host's, of every node "
+            "there and of the harness",
         )
 
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then load it.
-
-        Raises KubedrillError where that could not be done.
-        """
-        on_node.inject(cluster, self.subject, load(self.what, on_node.undo_seconds(cluster)))
-
-    def heal(self, cluster: Cluster) -> None:
-        """Stop the load and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(cluster, self.subject, load(self.what, on_node.undo_seconds(cluster)))
+    def script(self, cluster: Cluster) -> Script:
+        """What loads the node, and ends that."""
+        return load(self.what, on_node.undo_seconds(cluster))
 
 
 def fill(whose: str, folder: str) -> Script:
@@ -170,11 +147,3 @@ def load(what: str, seconds: float) -> Script:
         burn = "for i in $(seq $(($(nproc) * 2))); do (while :; do :; done) & done; wait"
         command = f"{run} --property=CPUWeight=10000 sh -c '{burn}'"
     return Script(what, command, f"systemctl stop {unit}.service 2>/dev/null || true")
-
-
-def _refused(cluster: Cluster, node: str, question: str, reason: str) -> str | None:
-    try:
-        good = cluster.hosts.read(node, question, check=False).ok
-    except (StepFailed, DeadlineExceeded) as error:
-        return str(error)
-    return None if good else f"{node}: {reason}"

@@ -7,10 +7,10 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 from kubedrill.cluster.api import ADMIN_CONF
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
+from kubedrill.faults.base import require_known
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ class BadRollout:
     before: dict[str, Any] = field(default_factory=dict, repr=False)  # what puts the container back
 
     def __post_init__(self) -> None:
-        if self.wrong not in BREAKS:
-            raise UsageError(
-                f"no broken release {self.wrong!r}; expected one of: {', '.join(BREAKS)}"
-            )
+        require_known(self.wrong, BREAKS, "broken release")
 
     @property
     def subject(self) -> str:
@@ -93,12 +90,7 @@ class BadRollout:
             "name": container["name"],
             **{part: container.get(part) for part in BREAKS[self.wrong]},
         }
-        try:
-            self._undo(cluster).arm(on_node.undo_seconds(cluster))
-        except (StepFailed, DeadlineExceeded) as error:
-            raise KubedrillError(
-                f"the undo could not be armed, so nothing was broken: {error}"
-            ) from error
+        on_node.arm(cluster, self._undo(cluster))
         self._patch(cluster, {"name": container["name"], **BREAKS[self.wrong]})
         cluster.note(self.subject, f"released: {self.wrong}")
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import UsageError
 from kubedrill.faults import on_node
+from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.pods import pids
 from kubedrill.faults.static_pods import MANIFESTS, PARKED, STATIC_POD_TRACES
@@ -92,6 +93,9 @@ def find_service(name: str, verb: str) -> Service:
 
 _NODE_SERVICES = ("containerd", "kubelet")
 """What every node runs."""
+
+_ON_WORKERS = (*_NODE_SERVICES, "kube-proxy", "coredns")
+"""What a worker has, or can have, too: another node goes on serving."""
 
 _ENDPOINT_SERVICES = ("keepalived", "haproxy")
 """What a control plane runs where the virtual address is made of them (roles/api_endpoint)."""
@@ -177,7 +181,7 @@ PAUSED = NodeTrace(
 
 @register
 @dataclass
-class ServiceFault:
+class ServiceFault(NodeFault):
     """Stops, kills or freezes ``service`` on the node ``subject``."""
 
     traces: ClassVar[tuple[Trace, ...]] = (
@@ -188,7 +192,6 @@ class ServiceFault:
         on_node.UNITS,
     )
 
-    subject: str
     service: str
     verb: str
 
@@ -200,59 +203,30 @@ class ServiceFault:
         """As "kubelet stopped"."""
         return f"{self.service} {VERBS[self.verb]}"
 
-    @property
-    def script(self) -> Script:
-        """What is run on the node."""
+    def script(self, cluster: Cluster) -> Script:
+        """What breaks the service, and what starts it again or lets it go on."""
+        del cluster
         return script(SERVICES[self.service], self.verb)
 
-    def available(self, cluster: Cluster) -> str | None:
+    def refusal(self, cluster: Cluster) -> str | None:
         """Refuse a service that does not run, and where too few of its kind would be left."""
-        return (
-            on_node.occupied(cluster, self.subject)
-            or self._missing(cluster)
-            or self._last_of_its_kind(cluster)
-            or (on_node.etcd_majority(cluster, [self.subject]) if self.service == "etcd" else None)
-        )
-
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then break.
-
-        Raises KubedrillError where that could not be done.
-        """
-        on_node.inject(cluster, self.subject, self.script)
-
-    def heal(self, cluster: Cluster) -> None:
-        """Start it again, or let it go on, and disarm the undo.
-
-        Raises StepFailed where the node refuses.
-        """
-        on_node.heal(cluster, self.subject, self.script)
-
-    def _missing(self, cluster: Cluster) -> str | None:
         service = SERVICES[self.service]
+        others = [n.name for n in cluster.inventory.control_planes if n.name != self.subject]
+        if not others and self.service not in _ON_WORKERS:
+            return (
+                f"{self.service} on {self.subject} is the last of its kind: no other control plane"
+            )
         running = (
             f"systemctl is-active --quiet {service.name}"
             if service.kind == "unit"
             else f'[ -n "{_pids(service)}" ]'
         )
-        if cluster.hosts.read(self.subject, running, check=False).ok:
-            return None
-        return (
+        idle = (
             f"{self.service} does not run on {self.subject}, so it cannot be {VERBS[self.verb]} "
             "there"
         )
-
-    def _last_of_its_kind(self, cluster: Cluster) -> str | None:
-        """One of the control plane's services needs another control plane that goes on serving."""
-        if self.service in ("kubelet", "containerd", "kube-proxy", "coredns"):
-            return None
-        others = [
-            node.name for node in cluster.inventory.control_planes if node.name != self.subject
-        ]
-        return (
-            None
-            if others
-            else f"{self.service} on {self.subject} is the last of its kind: no other control plane"
+        return on_node.ask(cluster, self.subject, running, idle) or (
+            on_node.etcd_majority(cluster, self.subject) if self.service == "etcd" else None
         )
 
 

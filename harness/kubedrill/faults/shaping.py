@@ -7,10 +7,11 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
-from kubedrill.cluster.hosts import HostUnreachable
+from kubedrill.base.errors import KubedrillError
 from kubedrill.faults import on_node
+from kubedrill.faults.base import require_known
 from kubedrill.faults.network import find_place
+from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.traces import NodeTrace, Stage, register
 
@@ -69,7 +70,7 @@ QUEUES = NodeTrace(
 
 @register
 @dataclass
-class Shaping:
+class Shaping(NodeFault):
     """What the node ``subject`` sends is delayed or slowed down, as ``kind`` says.
 
     A key of :data:`DISCIPLINES`.
@@ -77,58 +78,31 @@ class Shaping:
 
     traces: ClassVar[tuple[Trace, ...]] = (QUEUES, on_node.UNITS)
 
-    subject: str
     kind: str
 
     def __post_init__(self) -> None:
-        if self.kind not in DISCIPLINES:
-            raise UsageError(f"no shaping {self.kind!r}; expected one of: {', '.join(DISCIPLINES)}")
+        require_known(self.kind, DISCIPLINES, "shaping")
 
     @property
     def name(self) -> str:
         """As "network 100 ms late"."""
         return f"network {WORDS[self.kind]}"
 
-    def available(self, cluster: Cluster) -> str | None:
-        """Refuse where the kernel has no such discipline, or the owner's would be lost."""
-        return (
-            on_node.occupied(cluster, self.subject)
-            or self._refused(cluster)
-            or self._owned(cluster)
-        )
+    def refusal(self, cluster: Cluster) -> str | None:
+        """Refuse where the kernel has no such discipline, or the owner's would be lost.
 
-    def inject(self, cluster: Cluster) -> None:
-        """Arm the undo on the node, then shape.
-
-        Raises KubedrillError where that could not be done.
+        It is tried in a network namespace of its own, which is gone with the command.
         """
-        on_node.inject(
-            cluster, self.subject, script(self.kind, find_place(cluster, self.subject).uplink)
-        )
-
-    def heal(self, cluster: Cluster) -> None:
-        """Delete the discipline and disarm the undo. Raises StepFailed where the node refuses."""
-        on_node.heal(
-            cluster, self.subject, script(self.kind, find_place(cluster, self.subject).uplink)
-        )
-
-    def _refused(self, cluster: Cluster) -> str | None:
-        """Try it in a network namespace of its own, which is gone with the command.
-
-        Nothing of the node is touched.
-        """
-        try:
-            result = cluster.hosts.read(self.subject, trial(self.kind), check=False)
-        except (HostUnreachable, DeadlineExceeded) as error:
-            return str(error)
-        if result.ok:
-            return None
         discipline = DISCIPLINES[self.kind].split()[0]
-        errors = " ".join(result.stderr.split()) or f"tc ended with {result.rc}"
-        return (
-            f"no {discipline} on {self.subject}: its kernel said {errors!r} "
+        refusal = (
+            f"no {discipline} on {self.subject}: its kernel said '{{errors}}' "
             f"to 'tc qdisc add … {discipline}'"
         )
+        return on_node.ask(cluster, self.subject, trial(self.kind), refusal) or self._owned(cluster)
+
+    def script(self, cluster: Cluster) -> Script:
+        """What sets the discipline, and deletes it."""
+        return script(self.kind, find_place(cluster, self.subject).uplink)
 
     def _owned(self, cluster: Cluster) -> str | None:
         try:
@@ -139,7 +113,7 @@ class Shaping:
                 ).stdout
                 or "[]"
             )
-        except (KubedrillError, StepFailed) as error:
+        except KubedrillError as error:
             return str(error)
         owned = [
             entry["kind"]

@@ -81,7 +81,7 @@ class FaultGuard:
             if node in self._broken:
                 return f"{node} has a fault already ({self._broken[node]}); one fault a node"
         if getattr(fault, "stops_etcd", False) and not self._takes_quorum:
-            below = on_node.etcd_majority(self._cluster, nodes)
+            below = on_node.etcd_majority(self._cluster, *nodes)
             if below:
                 return below
         return fault.available(self._cluster)

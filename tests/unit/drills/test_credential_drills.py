@@ -20,7 +20,7 @@ from kubedrill.cluster.hosts import CommandResult
 from kubedrill.config import Settings
 from kubedrill.drills import ALL, credential_drills
 from kubedrill.drills.credential_drills import Since
-from kubedrill.faults import AccountDeleted, RightRevoked, credentials
+from kubedrill.faults import Revoked, credentials
 from kubedrill.faults.credentials import LIFE_S, TokenExpired, claims
 
 NOW = 1_800_000_000
@@ -132,7 +132,7 @@ def test_nothing_is_given_back_to_a_client_that_is_gone(make_inventory: Any) -> 
     cluster = Cluster()
     ctx: Any = context(make_inventory(), cluster).cluster
     cluster.there.clear()
-    for fault in (RightRevoked(), AccountDeleted()):
+    for fault in (Revoked("right"), Revoked("account")):
         fault.heal(ctx)
     assert cluster.there == set()
 

@@ -8,6 +8,7 @@ from fake_context import fake_context
 from kubernetes.client import V1PodCondition
 
 from kubedrill.cluster.etcd import Member
+from kubedrill.cluster.hosts import CommandResult
 from kubedrill.config import Settings
 from kubedrill.core import choices
 from kubedrill.core.drill import Family
@@ -253,7 +254,7 @@ def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
     found = survey(
         make_inventory(),
         pods=lambda *_: [ready_pod("web-1")],
-        read=lambda *_, **_options: SimpleNamespace(ok=True),
+        read=lambda *_, **_options: CommandResult(0, "", ""),
     )
     by_what = {drill.what: drill for drill in POD_DRILLS}
     assert "needs 2 or more" in str(by_what["pod"].unavailable(found))
@@ -261,7 +262,7 @@ def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
     two = survey(
         make_inventory(),
         pods=lambda *_: [ready_pod("web-1"), ready_pod("web-2")],
-        read=lambda *_, **_options: SimpleNamespace(ok=True),
+        read=lambda *_, **_options: CommandResult(0, "", ""),
     )
     one: PodDrill = by_what["container"]
     assert one.unavailable(two) is None

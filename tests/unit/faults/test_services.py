@@ -26,7 +26,7 @@ def test_undo_is_armed_on_the_node_before_the_fault_and_disarmed_after_the_heal(
     ctx, fault = context(nodes, cluster), ServiceFault("cp2", service, verb)
     fault.inject(ctx)
     armed = next(i for i, line in enumerate(nodes.lines("cp2")) if "systemd-run" in line)
-    assert nodes.lines("cp2")[armed + 1] == f"/bin/sh -c {_quoted(fault.script.inject)}"
+    assert nodes.lines("cp2")[armed + 1] == f"/bin/sh -c {_quoted(fault.script(ctx).inject)}"
     assert (
         f"--unit=kubedrill-undo-cp2-{service}-{verb} --on-active=540s" in nodes.lines("cp2")[armed]
     )
@@ -34,7 +34,7 @@ def test_undo_is_armed_on_the_node_before_the_fault_and_disarmed_after_the_heal(
     fault.heal(ctx)
     assert order(
         nodes.lines("cp2"),
-        fault.script.undo[:8],
+        fault.script(ctx).undo[:8],
         f"systemctl stop kubedrill-undo-cp2-{service}-{verb}.timer",
     )
     assert {name for name, _ in nodes.commands} == {"cp2"}
