@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import Leaves
 from kubedrill.config.limits import Limits
-from kubedrill.core.limits import PATIENT_S
+from kubedrill.core.limits import PATIENT_S, expected_limits
 
 if TYPE_CHECKING:
     from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 class Family(IntEnum):
@@ -86,11 +87,12 @@ class Drill(ABC):
         """
 
     @abstractmethod
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
-        """Return the outage that each group of probes may have, and why.
+    def expected(self, ctx: DrillContext) -> Expected:
+        """Predict what each group of users should feel, and why. ``ctx`` has the targets."""
 
-        The first that matches a probe counts. ``ctx`` has the targets.
-        """
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+        """Return the outage that each group of probes may have; the first match counts."""
+        return expected_limits(ctx.limits(self), self.expected(ctx))
 
     @abstractmethod
     def run(self, ctx: DrillContext) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
-from kubedrill.cluster.etcd import ETCDCTL, leader
+from kubedrill.cluster.etcd import ETCDCTL, leader, problems
 from kubedrill.core.choices import pick
 
 if TYPE_CHECKING:
+    from kubedrill.cluster.api import ClusterApi
     from kubedrill.core.context import DrillContext
 
 
@@ -36,6 +37,15 @@ def move_leader_off(ctx: DrillContext, holder: str) -> str:
     )
     move_leader(ctx, leader_node, chosen)
     return chosen
+
+
+def wait_whole(api: ClusterApi) -> None:
+    """Wait until every member of etcd is a healthy voter. Raises DeadlineExceeded."""
+    api.wait(
+        "etcd to be whole",
+        lambda: "; ".join(problems(api.etcd_members())) or None,
+        setting="etcd_healthy",
+    )
 
 
 def move_leader(ctx: DrillContext, source: str, to: str) -> None:

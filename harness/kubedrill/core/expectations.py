@@ -13,6 +13,7 @@ from kubedrill.core.predictions import (
     goodbye,
     loss_expected,
     takeover,
+    unfelt,
     until_replaced,
 )
 
@@ -38,11 +39,10 @@ Probe)."""
 def runs_on(ctx: DrillContext, node: str) -> Expected:
     """The parts that serve users go on without the one that is gone."""
     del ctx
-    why = (
+    return unfelt(
         f"containers and rules on {node} are kept by the kernel while the part that manages them "
         "is away"
     )
-    return Expected(app_why=why, api_why=why, dns_why=why)
 
 
 def one_api_server(ctx: DrillContext, node: str) -> Expected:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from kubedrill.base.waits import pause
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill
-from kubedrill.core.limits import expected_limits
 from kubedrill.core.node_loss import CALM_S, wait_not_ready, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.core.predictions import Expected
     from kubedrill.faults import Fault
@@ -25,14 +23,19 @@ class FaultDrill(Drill):
     """One row of a table of drills.
 
     ``among`` lists the candidates, ``fault`` makes the fault for one of them, ``expect`` predicts.
-    ``until`` waits for what the fault leads to, and ``hold_s`` is how long it lasts after that.
-    ``answered``: whether every probe must be answered again while it lasts.
+    ``choose`` chooses the target where the seed alone does not. ``before`` looks at something
+    before the fault, ``until`` waits for what it leads to, and ``hold_s`` is how long it lasts
+    after that; ``after`` looks at something when all is healed. ``answered``: whether every probe
+    must be answered again while it lasts.
     """
 
     among: Callable[[DrillContext], list[str]]
     fault: Callable[[str], Fault]
     expect: Callable[[DrillContext, str], Expected]
-    until: Callable[[DrillContext], None] | None = None
+    choose: Callable[[DrillContext], str] | None = None
+    before: Callable[[DrillContext], None] = lambda _ctx: None
+    until: Callable[[DrillContext], None] = lambda _ctx: None
+    after: Callable[[DrillContext], None] = lambda _ctx: None
     hold_s: float = 0.0
     answered: bool = True
     game_day: bool = True
@@ -62,20 +65,22 @@ class FaultDrill(Drill):
         )
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
-        """Choose the target by the seed."""
+        """Choose the target."""
+        if self.choose is not None:
+            return (self.choose(ctx),)
         free = [name for name in self.among(ctx) if self.fault(name).available(ctx.cluster) is None]
         return (pick(ctx.rng, free, f"node for {self.name}"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """What users should feel, by the fault and by what stands on the target."""
-        return expected_limits(ctx.limits(self), self.expect(ctx, ctx.target))
+        return self.expect(ctx, ctx.target)
 
     def run(self, ctx: DrillContext) -> None:
         """Break, watch, heal."""
         fault, timeouts = self.fault(ctx.target), ctx.cluster.settings.timeouts
+        self.before(ctx)
         with ctx.fault(fault):
-            if self.until is not None:
-                self.until(ctx)
+            self.until(ctx)
             if self.hold_s:
                 with ctx.step(ctx.target, f"{fault.name}: for {self.hold_s:g} s"):
                     pause(self.hold_s)
@@ -85,6 +90,7 @@ class FaultDrill(Drill):
                         "*", for_s=CALM_S, seconds=timeouts.node_not_ready, setting="node_not_ready"
                     )
         wait_ready(ctx, ctx.target, "healed: until Ready")
+        self.after(ctx)
 
 
 def until_not_ready(ctx: DrillContext) -> None:

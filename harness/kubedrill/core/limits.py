@@ -12,7 +12,7 @@ from kubedrill.base.model import OutageLimit
 
 if TYPE_CHECKING:
     from kubedrill.config.limits import Limits
-    from kubedrill.core.predictions import Expected, Prediction
+    from kubedrill.core.predictions import Expected
 
 PATIENT_S = 3.0
 """Seconds for what a drill does not touch, or should cost a moment only.
@@ -33,46 +33,20 @@ APP, API, DNS = "app-*", "api-*", "dns*"
 """Globs over probe names, one for each group of users."""
 
 
-def planned_work(
-    limits: Limits, app: str, api: str, away: Prediction | None = None
-) -> list[OutageLimit]:
-    """Budgets of work that announces itself: nobody should notice. ``app`` and ``api`` say why not.
-
-    ``away`` is for how long the API is away all the same, as where there is only one API server.
-    """
-    return [
-        _limit(APP, limits.app_outage_s, limits.app_max_failed, [], app),
-        _limit(API, limits.api_outage_s, limits.api_max_failed, [away] if away else [], api),
-        _limit(
-            DNS, limits.dns_outage_s, None, [], "CoreDNS has several replicas and a lameduck period"
-        ),
-    ]
-
-
 def expected_limits(limits: Limits, expected: Expected) -> list[OutageLimit]:
-    """Budgets of a fault from what it should do.
+    """The limits of a drill beside what it should do.
 
     What happens side by side does not add up: the slowest counts.
     """
-    return [
-        _limit(
-            APP, limits.app_outage_s, limits.app_max_failed, list(expected.app), expected.app_why
-        ),
-        _limit(
-            API, limits.api_outage_s, limits.api_max_failed, list(expected.api), expected.api_why
-        ),
-        _limit(DNS, limits.dns_outage_s, None, list(expected.dns), expected.dns_why),
-    ]
-
-
-def _limit(
-    probes: str, limit_s: float, max_failed: int | None, parts: list[Prediction], otherwise: str
-) -> OutageLimit:
-    if not parts:
-        return OutageLimit(probes, limit_s, 0.0, (otherwise,), max_failed)
-    lines = [line for part in parts for line in part.because]
-    if len(parts) > 1:
-        lines.append("these run side by side: the slowest counts")
-    return OutageLimit(
-        probes, limit_s, round(max(part.seconds for part in parts), 3), tuple(lines), max_failed
-    )
+    result = []
+    for probes, limit_s, max_failed, parts, otherwise in (
+        (APP, limits.app_outage_s, limits.app_max_failed, expected.app, expected.app_why),
+        (API, limits.api_outage_s, limits.api_max_failed, expected.api, expected.api_why),
+        (DNS, limits.dns_outage_s, None, expected.dns, expected.dns_why),
+    ):
+        lines = [line for part in parts for line in part.because] or [otherwise]
+        if len(parts) > 1:
+            lines.append("these run side by side: the slowest counts")
+        seconds = round(max((part.seconds for part in parts), default=0.0), 3)
+        result.append(OutageLimit(probes, limit_s, seconds, tuple(lines), max_failed))
+    return result

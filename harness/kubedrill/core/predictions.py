@@ -169,6 +169,20 @@ class Expected:
     dns_why: str = "no CoreDNS pod is touched"
 
 
+def planned_work(app: str, api: str, away: Prediction | None = None) -> Expected:
+    """What work that announces itself should do: nothing. ``app`` and ``api`` say why.
+
+    ``away`` is for how long the API is away all the same, as where there is only one API server.
+    """
+    dns = "CoreDNS has several replicas and a lameduck period"
+    return Expected((), (away,) if away else (), (), app, api, dns)
+
+
+def unfelt(why: str) -> Expected:
+    """What nobody should feel, and why."""
+    return Expected(app_why=why, api_why=why, dns_why=why)
+
+
 def only_plane_swapped(timers: LiveTimers, planes: Sequence[str]) -> Prediction | None:
     """How long the API is away while the only control plane is replaced.
 

@@ -30,20 +30,5 @@ class Progress(Protocol):
         """A drill ended with this verdict, or "not run"."""
 
 
-class Silent:
+class Silent(Progress):
     """Tells nobody."""
-
-    def drill(self, name: str, title: str, number: int, of: int) -> None:
-        """Say nothing."""
-
-    def step(self, subject: str, text: str) -> None:
-        """Say nothing."""
-
-    def note(self, subject: str, text: str) -> None:
-        """Say nothing."""
-
-    def availability(self, latest: Mapping[str, tuple[int, int]]) -> None:
-        """Say nothing."""
-
-    def done(self, name: str, verdict: str, reason: str) -> None:
-        """Say nothing."""

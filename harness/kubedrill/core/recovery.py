@@ -6,11 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import DeadlineExceeded
+from kubedrill.base.model import Check, CheckId
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.health import find_problems
 from kubedrill.core.leftovers import Baseline, find_leftovers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kubedrill.cluster.context import Cluster
 
 _POLL_S = 5.0
@@ -20,6 +23,19 @@ share this machine."""
 _SETTLE_S = 15.0
 """Seconds for what is ending just now to be gone: systemd forgets a transient unit, a pod its grace
 period of 1 s."""
+
+
+def health_check(id_: CheckId, problems: str = "", healthy: str = "no problems") -> Check:
+    """The check of the cluster's health before or after a drill; ``healthy`` without problems."""
+    name = id_.value.replace("-", " ")
+    return Check(name, not problems, problems or healthy, "no problems", id_)
+
+
+def leftovers_check(left: Sequence[str]) -> Check:
+    """The check of what a drill left behind."""
+    return Check(
+        "no leftovers", not left, "; ".join(left) or "nothing", "nothing", CheckId.NO_LEFTOVERS
+    )
 
 
 def wait_healthy(cluster: Cluster) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_version
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import planned_work
 from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import planned_work
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 class AppRollout(Drill):
@@ -26,10 +26,10 @@ class AppRollout(Drill):
         """Name the app's Deployment."""
         return (f"{ctx.app.namespace}/{ctx.app.name}",)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """Nothing may fail."""
+        del ctx
         return planned_work(
-            ctx.limits(self),
             (
                 "a new pod is Ready before an old one goes, and an old one leaves the Service "
                 "before it stops (preStop)"

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from kubedrill.base.model import Leaves
 from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import planned_work
-from kubedrill.core.predictions import only_plane_swapped
+from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.core.upgrades import (
     check_upgraded,
     choose_release,
@@ -22,8 +21,8 @@ from kubedrill.core.upgrades import (
 )
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 class ClusterUpgrade(Drill):
@@ -37,11 +36,10 @@ class ClusterUpgrade(Drill):
         """Name all nodes."""
         return tuple(node.name for node in ctx.cluster.inventory.nodes)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """The app must not notice; the API may be out for a moment."""
         timers = ctx.timers
         return planned_work(
-            ctx.limits(self),
             "each node is drained before it is touched: pods leave the Service before they stop",
             "each API server is taken out of the balancer before it stops; a request under way "
             f"when the virtual address or etcd's leadership moves may fail ({timers.vrrp_advert}, "

@@ -5,6 +5,7 @@ This drill passes when the drain was refused properly.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
@@ -17,13 +18,15 @@ from kubedrill.core.choices import (
     warn_of_drain,
 )
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import planned_work
+from kubedrill.core.predictions import planned_work
 from kubedrill.faults import Drain
 from kubedrill.faults.in_cluster import DRILL_LABEL
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
+    from collections.abc import Iterator
+
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 NAMESPACE = "kubedrill-drain-blocked"
 WORKLOAD = "keep-me"
@@ -44,43 +47,53 @@ class DrainBlocked(Drill):
         warn_of_drain(ctx, node)
         return (node,)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """Nothing may fail."""
+        del ctx
         return planned_work(
-            ctx.limits(self),
             "pods that may move leave the Service first",
             "no control plane is touched",
         )
 
     def run(self, ctx: DrillContext) -> None:
         """Plant, drain, look at what the drain said, remove."""
-        api, node = ctx.cluster.api, ctx.target
-        what = f"namespace {NAMESPACE}"
-        ctx.undos.add(what, lambda: api.remove_namespace(NAMESPACE))
-        with ctx.step(node, "plant a workload that may not be disrupted"):
-            api.apply(planted(node))
-            api.wait_rollout("Deployment", NAMESPACE, WORKLOAD)
-            _wait_budget_counted(ctx)
-        refusal = _drain(ctx)
-        named = f"{NAMESPACE}/{WORKLOAD}"
-        ctx.check(
-            "refusal-names-budget",
-            "the refused drain names the budget",
-            f"PodDisruptionBudget {named}" in refusal and f"pod {named}-" in refusal,
-            refusal or "the drain was not refused",
-            f"the words 'pod {named}-…' and 'PodDisruptionBudget {named}'",
-        )
-        cordoned = bool(api.node(node).spec.unschedulable)
-        ctx.check(
-            "node-uncordoned",
-            "the node is uncordoned after the refusal",
-            not cordoned,
-            "cordoned" if cordoned else "uncordoned",
-            "uncordoned",
-        )
-        with ctx.step(node, "remove the planted workload"):
-            api.remove_namespace(NAMESPACE)
-        ctx.undos.drop(what)
+        with blocking_workload(ctx):
+            check_refusal(ctx, _drain(ctx), f"pod {NAMESPACE}/{WORKLOAD}-")
+
+
+@contextmanager
+def blocking_workload(ctx: DrillContext) -> Iterator[None]:
+    """Plant a workload on the target that may not be disrupted, and remove it afterwards."""
+    api, what = ctx.cluster.api, f"namespace {NAMESPACE}"
+    ctx.undos.add(what, lambda: api.remove_namespace(NAMESPACE))
+    with ctx.step(ctx.target, "plant a workload that may not be disrupted"):
+        api.apply(planted(ctx.target))
+        api.wait_rollout("Deployment", NAMESPACE, WORKLOAD)
+        _wait_budget_counted(ctx)
+    yield
+    with ctx.step(ctx.target, "remove the planted workload"):
+        api.remove_namespace(NAMESPACE)
+    ctx.undos.drop(what)
+
+
+def check_refusal(ctx: DrillContext, refusal: str, *words: str) -> None:
+    """Check that a drain was refused, names the budget and more, and left the node uncordoned."""
+    expected = (*words, f"PodDisruptionBudget {NAMESPACE}/{WORKLOAD}")
+    ctx.check(
+        "refusal-names-budget",
+        "the refused drain names the budget",
+        all(each in refusal for each in expected),
+        refusal or "the drain was not refused",
+        f"the words {' and '.join(map(repr, expected))}",
+    )
+    cordoned = bool(ctx.cluster.api.node(ctx.target).spec.unschedulable)
+    ctx.check(
+        "node-uncordoned",
+        "the node is uncordoned after the refusal",
+        not cordoned,
+        "cordoned" if cordoned else "uncordoned",
+        "uncordoned",
+    )
 
 
 def _workers(ctx: DrillContext) -> list[str]:

@@ -10,18 +10,18 @@ import time
 from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import pause
-from kubedrill.cluster import etcd
 from kubedrill.config.limits import Limits
-from kubedrill.core.choices import etcd_followers, pick
-from kubedrill.core.drill import Drill, Family
+from kubedrill.core.choices import etcd_followers
+from kubedrill.core.drill import Family
+from kubedrill.core.etcd_leadership import wait_whole
+from kubedrill.core.expectations import PLANES, one_api_server
+from kubedrill.core.fault_drill import FaultDrill
 from kubedrill.core.ledger import Ledger, Writing, check_ledger
-from kubedrill.core.limits import PATIENT_S, expected_limits
+from kubedrill.core.limits import PATIENT_S
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, balancer
 from kubedrill.faults import MemberLoss
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 HOLD_S = 10.0
@@ -29,33 +29,12 @@ HOLD_S = 10.0
 is NotReady."""
 
 
-class EtcdMemberReplaced(Drill):
+class EtcdMemberReplaced(FaultDrill):
     """Replace an etcd member."""
-
-    def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs a member that may be lost."""
-        names = etcd_followers(ctx)
-        if not names:
-            return f"needs {self.needs}"
-        reasons = [MemberLoss(name).available(ctx.cluster) for name in names]
-        return (
-            None if None in reasons else "; ".join(dict.fromkeys(str(reason) for reason in reasons))
-        )
-
-    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
-        """Choose the member."""
-        free = [
-            name for name in etcd_followers(ctx) if MemberLoss(name).available(ctx.cluster) is None
-        ]
-        return (pick(ctx.rng, free, "etcd member to replace"),)
-
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
-        """The API server beside it goes with it; a learner that joins costs nothing."""
-        return expected_limits(ctx.limits(self), Expected(api=(balancer(ctx.timers, ctx.target),)))
 
     def run(self, ctx: DrillContext) -> None:
         """Lose, replace, look."""
-        api, fault, ledger = ctx.cluster.api, MemberLoss(ctx.target), Ledger(ctx.cluster.api)
+        fault, ledger = MemberLoss(ctx.target), Ledger(ctx.cluster.api)
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
         with Writing(ledger), ctx.fault(fault):
@@ -65,11 +44,7 @@ class EtcdMemberReplaced(Drill):
             with ctx.step(ctx.target, "a new member joins etcd"):
                 fault.replace(ctx.cluster)
             with ctx.step(ctx.target, "replaced: until every member is healthy"):
-                api.wait((
-                    "etcd to be "
-                    "whole"
-                ), lambda: "; ".join(etcd.problems(api.etcd_members())) or None,
-                         setting="etcd_healthy")  # fmt: skip
+                wait_whole(ctx.cluster.api)
             seconds = time.monotonic() - lost_at
         with ctx.step(ctx.target, "replaced: until every probe is answered"):
             wait_s = ctx.cluster.settings.timeouts.api_up
@@ -93,9 +68,13 @@ DRILLS = (
             "the API serves while a member that lost its data is replaced, and no "
             "acknowledged write is lost"
         ),
-        needs="3 control planes or more",
+        needs=PLANES,
         duration_s=110,
         family=Family.ETCD,
+        game_day=False,
+        among=etcd_followers,
+        fault=MemberLoss,
+        expect=one_api_server,
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=6),
         limits_because="the API server beside it leaves the balancer, and comes back",
         steps=(

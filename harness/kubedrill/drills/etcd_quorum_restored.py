@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, pause, wait_for
-from kubedrill.cluster import etcd
 from kubedrill.cluster.etcd import read_list
 from kubedrill.config.limits import Limits
-from kubedrill.core.choices import majority
-from kubedrill.core.drill import Drill, Family
+from kubedrill.core.etcd_leadership import wait_whole
 from kubedrill.core.ledger import Ledger
-from kubedrill.core.limits import PATIENT_S, expected_limits
+from kubedrill.core.limits import PATIENT_S
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import START_S, Expected, Prediction, balancer, election
+from kubedrill.core.predictions import START_S
+from kubedrill.drills.etcd_quorum_lost import QuorumDrill, api_away, planes
 from kubedrill.faults import QuorumGone
 from kubedrill.faults.etcd_restore import take_snapshot
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 HOLD_S = 10.0
 """Seconds until it is decided that the members do not come back."""
@@ -37,45 +36,27 @@ some tens of MB."""
 ENTRIES = 20
 
 
-class EtcdQuorumRestored(Drill):
+class EtcdQuorumRestored(QuorumDrill):
     """Restore etcd from a snapshot."""
 
-    def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs at least three members, all of them healthy."""
-        names = _planes(ctx)
-        if len(names) < 3:
-            return f"needs {self.needs}, the inventory has {len(names)}"
-        return QuorumGone(names[: majority(len(names))], names).available(ctx.cluster)
+    def fault(self, members: tuple[str, ...], planes: tuple[str, ...]) -> QuorumGone:
+        """Take the data of the members for good."""
+        return QuorumGone(members, planes)
 
-    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
-        """Choose the members whose data are lost."""
-        names = _planes(ctx)
-        return tuple(sorted(ctx.rng.sample(names, majority(len(names)))))
-
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """The API is out until the restored etcd has a leader and an API server is ready."""
-        parts = (election(ctx.timers, ctx.target), balancer(ctx.timers, ctx.target))
-        seconds = HOLD_S + RESTORE_S + START_S + sum(part.seconds for part in parts)
-        because = (
+        return api_away(
+            ctx,
+            HOLD_S + RESTORE_S + START_S,
             f"etcd is gone for {HOLD_S:g} s, then one after the other:",
-            (
-                f"{RESTORE_S:g} s to restore the snapshot on every member, {START_S:g} s for "
-                "static pods to start"
-            ),
-            *parts[0].because,
-            *parts[1].because,
+            f"{RESTORE_S:g} s to restore the snapshot on every member, {START_S:g} s for static "
+            "pods to start",
         )
-        expected = Expected(
-            api=(Prediction(seconds, because),),
-            app_why="Services are rules in the kernel: they need no API",
-            dns_why="CoreDNS answers from its memory while the API is away",
-        )
-        return expected_limits(ctx.limits(self), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Save, lose, restore, look."""
-        planes, ledger = _planes(ctx), Ledger(ctx.cluster.api)
-        source = next(name for name in planes if name not in ctx.targets)
+        names, ledger = planes(ctx), Ledger(ctx.cluster.api)
+        source = next(name for name in names if name not in ctx.targets)
         ctx.undos.add("the ledger", ledger.close)
         ledger.open()
         _write(ledger)
@@ -88,7 +69,7 @@ class EtcdQuorumRestored(Drill):
             source, f"snapshot of {snapshot.keys} keys at revision {snapshot.revision}"
         )
         _write(ledger)
-        fault = QuorumGone(ctx.targets, planes)
+        fault = self.fault(ctx.targets, names)
         with ctx.fault(fault):
             lost_at = time.monotonic()
             with ctx.step("etcd", f"no quorum: for {HOLD_S:g} s"):
@@ -116,10 +97,9 @@ def _write(ledger: Ledger) -> None:
 
 
 def _until_it_serves(ctx: DrillContext, ledger: Ledger) -> None:
-    api, timeouts = ctx.cluster.api, ctx.cluster.settings.timeouts
+    timeouts = ctx.cluster.settings.timeouts
     with ctx.step("etcd", "restored: until every member is healthy"):
-        find_obstacle = lambda: "; ".join(etcd.problems(api.etcd_members())) or None  # noqa: E731
-        api.wait("the restored etcd to be whole", find_obstacle, setting="etcd_healthy")
+        wait_whole(ctx.cluster.api)
 
     def written() -> bool | Waiting:
         return True if ledger.write() else Waiting("the API acknowledges no write")
@@ -163,10 +143,6 @@ def _report(
     )
 
 
-def _planes(ctx: DrillContext) -> tuple[str, ...]:
-    return tuple(sorted(node.name for node in ctx.cluster.inventory.control_planes))
-
-
 DRILLS = (
     EtcdQuorumRestored(
         name="etcd-quorum-restored",
@@ -175,10 +151,7 @@ DRILLS = (
             "a snapshot brings the cluster back, with all that was written before it; how "
             "long that takes, what it costs"
         ),
-        needs="3 control planes or more",
         duration_s=180,
-        family=Family.ETCD,
-        takes_quorum=True,
         order=2,
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=300),
         limits_because="quorum is away, then the snapshot is restored, then all starts",

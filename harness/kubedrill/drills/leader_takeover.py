@@ -10,15 +10,15 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.cluster.leases import election_timers, read_leader
-from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import expected_limits
+from kubedrill.core.drill import Family
+from kubedrill.core.fault_drill import FaultDrill
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.predictions import Expected, leader_handover
+from kubedrill.core.predictions import leader_handover, unfelt
 from kubedrill.faults import ServiceFault
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 STEPS = (
@@ -73,34 +73,10 @@ class Watch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaderTakeover(Drill):
+class LeaderTakeover(FaultDrill):
     """One component's leader hangs."""
 
     component: str
-    needs: str = "2 control planes or more"
-    duration_s: int = 70
-    family: Family = Family.LEADERS
-    game_day: bool = True
-    steps: tuple[str, ...] = STEPS
-
-    def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs a leader that can be frozen, and somebody else to take over."""
-        leader = read_leader(ctx.cluster.api, self.component)
-        if not leader.node:
-            return f"nobody holds the lease {self.component} in kube-system"
-        return self._fault(leader.node).available(ctx.cluster)
-
-    def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
-        """Name the leader's node."""
-        return (read_leader(ctx.cluster.api, self.component).node,)
-
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
-        """Nothing may fail: what runs needs neither of them."""
-        why = (
-            f"what runs already needs no {self.component}; nobody decides anything new until "
-            "another one leads"
-        )
-        return expected_limits(ctx.limits(self), Expected(app_why=why, api_why=why, dns_why=why))
 
     def run(self, ctx: DrillContext) -> None:
         """Freeze the leader, watch the lease, wake it."""
@@ -109,7 +85,7 @@ class LeaderTakeover(Drill):
         seconds = ctx.cluster.settings.timeouts.leader_takeover
         restarts = self._restarts(ctx)
         before = time.monotonic()
-        with ctx.fault(self._fault(ctx.target)):
+        with ctx.fault(self.fault(ctx.target)):
             after = time.monotonic()
             with ctx.step(
                 ctx.target, "until another one holds the lease", predicted_s=prediction.seconds
@@ -155,9 +131,6 @@ class LeaderTakeover(Drill):
         )
         return sum(status.restart_count for status in pod.status.container_statuses or [])
 
-    def _fault(self, node: str) -> ServiceFault:
-        return ServiceFault(node, self.component, "freeze")
-
     def _watch(self, ctx: DrillContext, watch: Watch, seconds: float) -> None:
         """Ask until somebody else leads; an API that does not answer says nothing."""
 
@@ -179,25 +152,39 @@ class LeaderTakeover(Drill):
             raise StepFailed(f"the lease {self.component} names no holder")
 
 
+def _entry(name: str, component: str, word: str) -> LeaderTakeover:
+    """Make the drill of one component; ``word`` is what people call it."""
+
+    def among(ctx: DrillContext) -> list[str]:
+        leader = read_leader(ctx.cluster.api, component).node
+        return [leader] if leader else []
+
+    def expect(_ctx: DrillContext, _node: str) -> Expected:
+        return unfelt(
+            f"what runs already needs no {component}; nobody decides anything new until another "
+            "one leads"
+        )
+
+    return LeaderTakeover(
+        name=name,
+        title=f"The leading {word} hangs",
+        proves=(
+            f"another {word} takes the lease over, in the time that the lease says, and the old "
+            "one steps back"
+        ),
+        needs=f"a {component} that holds its lease, 2 control planes or more",
+        duration_s=70,
+        family=Family.LEADERS,
+        limits_because=f"what runs needs no {word}",
+        steps=STEPS,
+        component=component,
+        among=among,
+        fault=lambda node: ServiceFault(node, component, "freeze"),
+        expect=expect,
+    )
+
+
 DRILLS = (
-    LeaderTakeover(
-        name="failover-scheduler-leader",
-        title="The leading scheduler hangs",
-        proves=(
-            "another scheduler takes the lease over, in the time that the lease says, and the "
-            "old one steps back"
-        ),
-        limits_because="what runs needs no scheduler",
-        component="kube-scheduler",
-    ),
-    LeaderTakeover(
-        name="failover-controller-manager-leader",
-        title="The leading controller manager hangs",
-        proves=(
-            "another controller manager takes the lease over, in the time that the lease "
-            "says, and the old one steps back"
-        ),
-        limits_because="what runs needs no controller manager",
-        component="kube-controller-manager",
-    ),
+    _entry("failover-scheduler-leader", "kube-scheduler", "scheduler"),
+    _entry("failover-controller-manager-leader", "kube-controller-manager", "controller manager"),
 )

@@ -28,7 +28,7 @@ from kubedrill.core.fault_drill import (
     until_not_ready,
 )
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
-from kubedrill.core.predictions import Expected, Prediction, while_it_lasts
+from kubedrill.core.predictions import Expected, Prediction, unfelt, while_it_lasts
 from kubedrill.faults import Partition, Shaping
 from kubedrill.faults.network import LOSS_PERCENT
 from kubedrill.faults.shaping import DISCIPLINES
@@ -78,8 +78,7 @@ def slow(ctx: DrillContext, node: str) -> Expected:
     """Later, but within a probe's patience."""
     del ctx
     shape = " and ".join(sorted(DISCIPLINES.values()))
-    why = f"what {node} sends comes late ({shape}), well within the 1 s that a probe waits"
-    return Expected(app_why=why, api_why=why, dns_why=why)
+    return unfelt(f"what {node} sends comes late ({shape}), well within the 1 s of a probe")
 
 
 DRILLS = (

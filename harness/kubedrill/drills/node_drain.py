@@ -15,14 +15,14 @@ from kubedrill.core.choices import (
     workers_with_app,
 )
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import planned_work
 from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import planned_work
 from kubedrill.faults import Drain
 from kubedrill.faults.drain import must_leave
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 class NodeDrain(Drill):
@@ -39,10 +39,9 @@ class NodeDrain(Drill):
         warn_of_drain(ctx, node)
         return (node,)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """Nothing may fail."""
         return planned_work(
-            ctx.limits(self),
             (
                 f"pods on {ctx.target} leave the Service before they stop (preStop), its budget "
                 "keeps the others"

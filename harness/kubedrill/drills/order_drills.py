@@ -16,7 +16,6 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Check
 from kubedrill.cluster.objects import pod_is_ready
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import expected_limits
 from kubedrill.core.predictions import Expected
 from kubedrill.faults import PodKill
 from kubedrill.orders.ledger import checks, longest_pause_s, settle, summary
@@ -26,7 +25,6 @@ from kubedrill.orders.traffic import Traffic, sustain_traffic
 from kubedrill.orders.traffic_process import TrafficPlan
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.orders.ledger import Ledger
 
@@ -56,7 +54,28 @@ MIN_ACKNOWLEDGED = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderDrill(Drill):
+class OrdersDrill(Drill):
+    """What every drill of the order service shares: only its users may feel anything."""
+
+    needs: str = "the order service, deployed with kubedrill app deploy"
+    family: Family = Family.ORDERS
+    limits_because: str = "the sample app is not touched; the orders have their ledger"
+
+    def unavailable(self, ctx: DrillContext) -> str | None:
+        """Why not: the order service is not deployed, or not complete."""
+        status = _service(ctx).status()
+        if status is None:
+            return "the order service is not deployed: kubedrill app deploy"
+        return f"the order service is not complete: {status.problem}" if status.problem else None
+
+    def expected(self, ctx: DrillContext) -> Expected:
+        """Nothing: what the order service's users feel is judged by their ledger."""
+        del ctx
+        return Expected()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderDrill(OrdersDrill):
     """``part`` dies: "primary", "leader", "cache" or "worker".
 
     ``pause_s`` and ``stored_s`` are limits in seconds: how long no write may be acknowledged, and
@@ -68,15 +87,8 @@ class OrderDrill(Drill):
     pause_s: float
     stored_s: float
     predicted: str
-    needs: str = "the order service, deployed with kubedrill app deploy"
     duration_s: int = 90
-    family: Family = Family.ORDERS
     steps: tuple[str, ...] = STEPS
-    limits_because: str = "the sample app is not touched; the orders have their ledger"
-
-    def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs the order service, complete."""
-        return explain_missing_orders(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Find what holds the part now; there is no choice to make."""
@@ -88,13 +100,6 @@ class OrderDrill(Drill):
         selector = f"app.kubernetes.io/name={self.part}"
         pods = [pod for pod in ctx.cluster.api.pods(NAMESPACE, selector) if pod_is_ready(pod)]
         return tuple(sorted(pod.metadata.name for pod in pods))
-
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
-        """Nobody but the order service's users should feel anything.
-
-        The ledger judges what they feel.
-        """
-        return expected_limits(ctx.limits(self), Expected())
 
     def run(self, ctx: DrillContext) -> None:
         """Send, kill, wait, read back, judge."""
@@ -111,9 +116,8 @@ class OrderDrill(Drill):
                 traffic.stop()
             with ctx.step("orders", "every order is read back"):
                 ledger = traffic.read_back()
-        for line in summary(ledger):
-            ctx.event("orders", "ledger", line)
-        for check in (*checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED), *self._felt(ledger)):
+        report_ledger(ctx, ledger)
+        for check in self._felt(ledger):
             ctx.check(check.id, check.name, check.ok, check.actual, check.expected)
 
     def _kill(self, ctx: DrillContext) -> None:
@@ -158,15 +162,16 @@ class OrderDrill(Drill):
         )
 
 
-def explain_missing_orders(ctx: DrillContext) -> str | None:
-    """Return why drills of the order service cannot be run here.
+def report_ledger(ctx: DrillContext, ledger: Ledger, way: str = "", *lines: str) -> None:
+    """Put a ledger's summary on the timeline, and add what the verdict depends on.
 
-    None where it is deployed and complete.
+    ``way`` is by which the orders were sent, where there are several.
     """
-    status = _service(ctx).status()
-    if status is None:
-        return "the order service is not deployed: kubedrill app deploy"
-    return f"the order service is not complete: {status.problem}" if status.problem else None
+    for line in (*summary(ledger), *lines):
+        ctx.event("orders", "ledger", line, **({"way": way} if way else {}))
+    id_, name = (f"{way.replace(' ', '-')}-", f"{way}: ") if way else ("", "")
+    for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
+        ctx.check(f"{id_}{check.id}", f"{name}{check.name}", check.ok, check.actual, check.expected)
 
 
 def stream_leader(ctx: DrillContext) -> str:

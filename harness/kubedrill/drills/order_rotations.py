@@ -12,18 +12,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import expected_limits
-from kubedrill.core.predictions import Expected
-from kubedrill.drills.order_drills import (
-    AFTER_S,
-    BEFORE_S,
-    MIN_ACKNOWLEDGED,
-    explain_missing_orders,
-)
+from kubedrill.drills.order_drills import AFTER_S, BEFORE_S, OrdersDrill, report_ledger
 from kubedrill.orders import pki
 from kubedrill.orders.certificates import Certificates
-from kubedrill.orders.ledger import checks, failures, longest_pause_s, summary
+from kubedrill.orders.ledger import failures, longest_pause_s
 from kubedrill.orders.manifests import HTTPS_NODE_PORT, NAMESPACE, NODE_PORT, VERSIONS
 from kubedrill.orders.rotation import Rotation
 from kubedrill.orders.service import OrderService
@@ -33,7 +25,6 @@ from kubedrill.orders.traffic_process import TrafficPlan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.orders.ledger import Ledger
 
@@ -64,7 +55,7 @@ only."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderRotation(Drill):
+class OrderRotation(OrdersDrill):
     """``what`` is rotated: "config", "certificate", "passwords" or "version".
 
     ``pause_s`` is how long no write may be acknowledged, in seconds; ``predicted`` says why so
@@ -74,27 +65,13 @@ class OrderRotation(Drill):
     what: str
     pause_s: float
     predicted: str
-    needs: str = "the order service, deployed with kubedrill app deploy"
-    family: Family = Family.ORDERS
     order: int = 1
     steps: tuple[str, ...] = STEPS
-    limits_because: str = "the sample app is not touched; the orders have their ledgers"
-
-    def unavailable(self, ctx: DrillContext) -> str | None:
-        """Needs the order service, complete."""
-        return explain_missing_orders(ctx)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name what is rotated; there is no choice to make."""
         del ctx
         return (f"{NAMESPACE}/{self.what}",)
-
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
-        """Nobody else should feel anything.
-
-        The ledgers judge what the order service's users feel.
-        """
-        return expected_limits(ctx.limits(self), Expected())
 
     def run(self, ctx: DrillContext) -> None:
         """Send, rotate, read back, judge."""
@@ -136,14 +113,9 @@ class OrderRotation(Drill):
 
     def _plans(self, ctx: DrillContext) -> dict[str, tuple[TrafficPlan, Path]]:
         """Return what to send by each way, and the file of its ledger, beside the record."""
-        run, seed = (
-            f"{self.name}-{ctx.rng.getrandbits(32):08x}",
-            ctx.rng.getrandbits(32),
-        )
-        address, authority = (
-            ctx.cluster.inventory.endpoint_address,
-            Certificates(ctx.cluster.api).authority(),
-        )
+        run, seed = f"{self.name}-{ctx.rng.getrandbits(32):08x}", ctx.rng.getrandbits(32)
+        address = ctx.cluster.inventory.endpoint_address
+        authority = Certificates(ctx.cluster.api).authority()
         ways = {
             "node port": f"http://{address}:{NODE_PORT}",
             "ingress": f"https://{address}:{HTTPS_NODE_PORT}",
@@ -229,14 +201,8 @@ class OrderRotation(Drill):
         return status.version if status else "nothing"
 
     def _judge(self, ctx: DrillContext, way: str, ledger: Ledger) -> None:
-        mark = way.replace(" ", "-")
-        for line in summary(ledger):
-            ctx.event("orders", "ledger", line, way=way)
-        for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
-            ctx.check(
-                f"{mark}-{check.id}", f"{way}: {check.name}", check.ok, check.actual, check.expected
-            )
-        failed = failures(ledger)
+        report_ledger(ctx, ledger, way)
+        mark, failed = way.replace(" ", "-"), failures(ledger)
         failures_text = ", ".join(f"{count} {kind}" for kind, count in failed.items())
         ctx.check(
             f"{mark}-no-request-failed",

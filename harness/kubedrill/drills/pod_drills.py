@@ -10,13 +10,11 @@ from kubedrill.cluster.objects import pod_is_ready
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import expected_limits
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import Expected, Prediction, until_replaced
 from kubedrill.faults import ContainerKill, PodKill
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
     from kubedrill.faults import Fault
 
@@ -76,7 +74,7 @@ class PodDrill(Drill):
             return (ALL,)
         return (pick(ctx.rng, [pod.metadata.name for pod in _ready(ctx)], "pod of the app"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """The Service has to lose the dead pods, or get new ones."""
         timers, app = ctx.timers, ctx.app
         if self.what == "all":
@@ -84,7 +82,7 @@ class PodDrill(Drill):
         else:
             noticed = NOTICED_S if self.what == "container" else 0.0
             part = left_the_service(ctx.target, noticed, timers.proxy_min_sync.value)
-        return expected_limits(ctx.limits(self), Expected(app=(part,)))
+        return Expected(app=(part,))
 
     def run(self, ctx: DrillContext) -> None:
         """Kill, wait until all is as before, make sure that something died."""

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from kubedrill.base.waits import pause
 from kubedrill.core.choices import explain_missing_version
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import planned_work
 from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import planned_work
 from kubedrill.faults import BadRollout
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 STEPS = (
@@ -62,10 +62,10 @@ class BadRolloutDrill(Drill):
         """Name the app's Deployment."""
         return (self._fault(ctx).subject,)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """Nothing may fail."""
+        del ctx
         return planned_work(
-            ctx.limits(self),
             "no old pod goes before a new one is Ready (maxUnavailable 0), and none gets Ready",
             "no control plane is touched",
         )

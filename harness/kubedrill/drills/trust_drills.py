@@ -20,7 +20,7 @@ from kubedrill.core.expectations import (
 )
 from kubedrill.core.fault_drill import FaultDrill, until_not_ready
 from kubedrill.core.limits import PATIENT_S
-from kubedrill.core.predictions import Expected, Prediction
+from kubedrill.core.predictions import Expected, Prediction, unfelt
 from kubedrill.faults import ClockSkew, DescriptorsUsedUp, ExpiredCertificate
 from kubedrill.faults.certificate import RELOAD_S
 from kubedrill.faults.clock import SKEW_S
@@ -79,12 +79,11 @@ def until_shown(ctx: DrillContext) -> None:
 def wrong_clock(ctx: DrillContext, node: str) -> Expected:
     """Who watches a lease measures by his own clock, and etcd by none."""
     del ctx
-    why = (
+    return unfelt(
         f"{node} is {SKEW_S} s ahead: leases are timed by those who watch them (client-go, "
         "leaderelection), raft "
         "counts ticks, and certificates and tokens are valid for longer than that"
     )
-    return Expected(app_why=why, api_why=why, dns_why=why)
 
 
 DRILLS = (

@@ -15,9 +15,10 @@ from kubedrill.cluster.playbooks import KillPlaybook
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import explain_missing_worker, pick
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S, planned_work
-from kubedrill.core.node_loss import explain_missing_power, loss_limits, wait_ready
-from kubedrill.core.predictions import only_plane_swapped
+from kubedrill.core.expectations import lost
+from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
+from kubedrill.core.node_loss import wait_ready
+from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.core.upgrades import (
     check_upgraded,
     choose_release,
@@ -31,9 +32,9 @@ from kubedrill.faults import PowerCut
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 STEPS = (
@@ -80,21 +81,19 @@ class Interrupted(Drill):
         candidates = self.among(ctx)
         if not candidates:
             return f"needs {self.needs}"
-        return explain_missing_bundle(ctx) or (
-            explain_missing_power(ctx, candidates) if self.power else None
-        )
+        missing = [PowerCut(name).available(ctx.cluster) for name in candidates if self.power]
+        return explain_missing_bundle(ctx) or next(filter(None, missing), None)
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the node by the seed."""
         return (pick(ctx.rng, self.among(ctx), f"node for {self.name}"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """As for an upgrade; where a control plane is lost, as for that too."""
         node = ctx.cluster.inventory.node(ctx.target)
         if self.power and node.is_control_plane:
-            return loss_limits(ctx, self, node.name)
+            return lost(ctx, node.name)
         return planned_work(
-            ctx.limits(self),
             "each node is drained before it is touched: it has no pods of the app when it happens",
             (
                 "each API server is taken out of the balancer before it stops, and stays out "
@@ -187,33 +186,9 @@ def blocked(ctx: DrillContext, version: str) -> str:
 
     Its drain has to be refused by name, the node uncordoned.
     """
-    api = ctx.cluster.api
-    what = f"namespace {drain_blocked.NAMESPACE}"
-    ctx.undos.add(what, lambda: api.remove_namespace(drain_blocked.NAMESPACE))
-    with ctx.step(ctx.target, "plant a workload that may not be disrupted"):
-        api.apply(drain_blocked.planted(ctx.target))
-        api.wait_rollout("Deployment", drain_blocked.NAMESPACE, drain_blocked.WORKLOAD)
-    error = _failed(ctx, version, f"upgrade to {version}, until a budget blocks it")
-    named = f"PodDisruptionBudget {drain_blocked.NAMESPACE}/{drain_blocked.WORKLOAD}"
-    ctx.check(
-        "refusal-names-budget",
-        "the refusal names the budget",
-        named in error,
-        error or "it was not refused",
-        f"the words '{named}'",
-    )
-    cordoned = bool(api.node(ctx.target).spec.unschedulable)
-    actual = "cordoned" if cordoned else "uncordoned"
-    ctx.check(
-        "node-uncordoned",
-        "the node is uncordoned after the refusal",
-        not cordoned,
-        actual,
-        "uncordoned",
-    )
-    with ctx.step(ctx.target, "remove the planted workload"):
-        api.remove_namespace(drain_blocked.NAMESPACE)
-    ctx.undos.drop(what)
+    with drain_blocked.blocking_workload(ctx):
+        error = _failed(ctx, version, f"upgrade to {version}, until a budget blocks it")
+        drain_blocked.check_refusal(ctx, error)
     return error
 
 

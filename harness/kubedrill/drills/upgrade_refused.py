@@ -13,7 +13,7 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import planned_work
+from kubedrill.core.predictions import unfelt
 from kubedrill.core.upgrades import choose_release, explain_missing_bundle, run_upgrade
 from kubedrill.faults import DiskFull
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.context import Cluster
     from kubedrill.core.context import DrillContext
+    from kubedrill.core.predictions import Expected
 
 
 STEPS = (
@@ -65,10 +65,10 @@ class Refused(Drill):
         """Choose by the seed the node that lacks something."""
         return (pick(ctx.rng, [node.name for node in ctx.cluster.inventory.nodes], "node"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """Nothing may fail."""
-        why = "what is refused touches nothing"
-        return planned_work(ctx.limits(self), why, why)
+        del ctx
+        return unfelt("what is refused touches nothing")
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade, listen to the refusal, compare."""

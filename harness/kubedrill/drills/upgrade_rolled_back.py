@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, Leaves
+from kubedrill.base.model import Leaves
 from kubedrill.cluster.playbooks import KillPlaybook
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
-from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, expected_limits
+from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S
 from kubedrill.core.predictions import START_S, Expected, Prediction, balancer, election
 from kubedrill.core.upgrades import (
     check_upgraded,
@@ -33,21 +32,16 @@ from kubedrill.core.upgrades import (
     run_upgrade_playbook,
     uncordon_all,
 )
+from kubedrill.drills.rollback_report import Moments, report_recovery
 from kubedrill.drills.upgrade_interrupted import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubedrill.base.model import OutageLimit
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
 
 PLAYBOOK = "rollback.yml"
-SAVE = "Save a snapshot of etcd"
-STOP = "Stop etcd, the API servers and newer kubelets"
-START = "Start the older release"
-"""Names of tasks of roles/etcd_snapshot and roles/rollback; a test compares them with the roles."""
-
 TURN_S = 3.0
 """Seconds of one step of the rollback on one node: a module over SSH, the API server's shutdown
 delay (3 s)."""
@@ -57,35 +51,6 @@ STEPS = 3
 replace, start."""
 
 RUNNING = '"/proc/$(systemctl show -p MainPID --value kubelet)/exe" --version'
-
-
-@dataclass
-class Moments:
-    """When what happened (s, monotonic).
-
-    The snapshot was begun and saved, the API was stopped and may be back.
-    """
-
-    saving: float = 0.0
-    saved: float = 0.0
-    stopping: float = 0.0
-    starting: float = 0.0
-    seen: list[str] = field(default_factory=list)
-
-    def take(self, event: TaskEvent) -> None:
-        """Note an event of either playbook; the first of each kind counts."""
-        for (kind, task), name in _MOMENTS.items():
-            if event.kind == kind and event.task.endswith(task) and name not in self.seen:
-                self.seen.append(name)
-                setattr(self, name, event.at / NS)
-
-
-_MOMENTS = {
-    ("start", SAVE): "saving",
-    ("changed", SAVE): "saved",
-    ("start", STOP): "stopping",
-    ("start", START): "starting",
-}
 
 
 class UpgradeRolledBack(Drill):
@@ -115,7 +80,7 @@ class UpgradeRolledBack(Drill):
         later = [node.name for node in ctx.cluster.inventory.control_planes[1:]]
         return (pick(ctx.rng, later, "control plane at whose turn the upgrade ends"),)
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """The API is away for the rollback.
 
         DNS for the pods that the upgrade's drains had moved.
@@ -131,7 +96,7 @@ class UpgradeRolledBack(Drill):
         moved = Prediction(
             START_S, (back, "until then a share of lookups, or all of them, goes to no pod")
         )
-        expected = Expected(
+        return Expected(
             api=(_api_away(ctx, ctx.target),),
             dns=(moved,) if dns else (),
             app_why=(
@@ -140,7 +105,6 @@ class UpgradeRolledBack(Drill):
             ),
             dns_why="no CoreDNS pod is on a control plane that is drained",
         )
-        return expected_limits(ctx.limits(self), expected)
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade half-way, roll back, look."""
@@ -159,7 +123,7 @@ class UpgradeRolledBack(Drill):
             healthy_s = time.monotonic() - begun
             check_upgraded(ctx, older, "older")
         _check_programs(ctx, older)
-        _report(ctx, ledger, moments, begun, healthy_s)
+        report_recovery(ctx, ledger, moments, begun, healthy_s)
 
 
 def _upgrade_half_way(ctx: DrillContext, newer: str, moments: Moments) -> None:
@@ -216,67 +180,6 @@ def _check_programs(ctx: DrillContext, older: str) -> None:
         not wrong,
         ", ".join(wrong) or f"all {older}",
         older,
-    )
-
-
-def _report(
-    ctx: DrillContext, ledger: Ledger, moments: Moments, begun: float, healthy_s: float
-) -> None:
-    lost = set(ledger.lost())
-    acked = ledger.acknowledged
-    early = {number for number, at in acked.items() if at < moments.saving}
-    between = {number for number, at in acked.items() if moments.saved < at < moments.starting}
-    late = {number: at for number, at in acked.items() if at >= moments.starting}
-    if len(moments.seen) < 4:
-        missing = f"seen of snapshot and rollback: {', '.join(moments.seen) or 'nothing'}"
-        ctx.check(
-            "recovery-point",
-            "recovery point",
-            None,
-            missing,
-            "the moments of the snapshot and of the restore",
-        )
-        return
-    for id_, when, numbers in (
-        ("writes-before-snapshot-present", "before the snapshot", early),
-        ("writes-after-rollback-present", "after the rollback", set(late)),
-    ):
-        present = numbers - lost
-        ctx.check(
-            id_,
-            f"what was written {when} is there",
-            present == numbers if numbers else None,  # none of them proves nothing
-            f"{len(present)} of {len(numbers)} are there",
-            "all of them, 1 or more",
-        )
-    gone = len(between & lost)
-    point = (
-        f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes "
-        "are lost"
-    )
-    left = len(between) - gone
-    ctx.check(
-        "recovery-point",
-        "recovery point",
-        not left if between else None,
-        (
-            f"{point}, "
-            f"{f'{left} after the snapshot are not' if left else 'all of them after the snapshot'}"
-        ),
-        "every write between the snapshot and the restore is lost, no other",
-    )
-    writes = (
-        f"{min(late.values()) - begun:.0f} s until a write was acknowledged"
-        if late
-        else "no write since"
-    )
-    time_s = f"{writes}, {healthy_s:.0f} s until the cluster was healthy at the older release"
-    ctx.check(
-        "recovery-time",
-        "recovery time",
-        True if late else None,
-        time_s,
-        "timeouts.upgrade at most, from the rollback's start",
     )
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import ZONE, pick, zones
 from kubedrill.core.drill import Drill, Family
-from kubedrill.core.limits import PLANE_LOSS_S, expected_limits
-from kubedrill.core.node_loss import CALM_S, describe_loss
-from kubedrill.core.predictions import Expected, loss_expected
+from kubedrill.core.expectations import lost
+from kubedrill.core.limits import PLANE_LOSS_S
+from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.predictions import Expected
 from kubedrill.faults import ZoneOutage
 
 if TYPE_CHECKING:
-    from kubedrill.base.model import OutageLimit
     from kubedrill.core.context import DrillContext
 
 
@@ -42,10 +42,10 @@ class ZoneOutageDrill(Drill):
             )
         ]
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """The losses of its nodes, side by side."""
-        each = [loss_expected(ctx.timers, describe_loss(ctx, node)) for node in ctx.targets]
-        together = Expected(
+        each = [lost(ctx, node) for node in ctx.targets]
+        return Expected(
             tuple(part for one in each for part in one.app),
             tuple(part for one in each for part in one.api),
             tuple(part for one in each for part in one.dns),
@@ -53,7 +53,6 @@ class ZoneOutageDrill(Drill):
             f"{', '.join(ctx.targets)} are not in the way to the API",
             f"no CoreDNS pod is on {', '.join(ctx.targets)}",
         )
-        return expected_limits(ctx.limits(self), together)
 
     def run(self, ctx: DrillContext) -> None:
         """Cut, watch, give back."""

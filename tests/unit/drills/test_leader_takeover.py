@@ -75,6 +75,6 @@ def lease(holder: str) -> Any:
 def test_without_a_leader_there_is_nothing_to_drill() -> None:
     survey: Any = SimpleNamespace(cluster=SimpleNamespace(api=lease("")))
     scheduler, controllers = DRILLS
-    assert scheduler.unavailable(survey) == "nobody holds the lease kube-scheduler in kube-system"
+    assert "needs a kube-scheduler that holds its lease" in str(scheduler.unavailable(survey))
     survey.cluster.api = lease("cp2_x")
-    assert controllers.prepare(survey) == ("cp2",)
+    assert controllers.among(survey) == ["cp2"]

@@ -12,7 +12,7 @@ from fake_context import fake_context
 from kubedrill.base.model import Connection
 from kubedrill.config import Settings
 from kubedrill.core.context import DrillContext
-from kubedrill.drills import ALL, failover_worker
+from kubedrill.drills import ALL
 from kubedrill.probes import Targets, standard_probes
 
 APP = {
@@ -60,15 +60,15 @@ def test_its_objectives_are_the_limits_of_every_drill(name: str) -> None:
 
 @pytest.mark.parametrize(("objectives", "ok"), [({}, False), ({"replaced_s": 300}, True)])
 def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
-    monkeypatch: pytest.MonkeyPatch, objectives: dict[str, float], ok: bool
+    objectives: dict[str, float], ok: bool
 ) -> None:
-    monkeypatch.setattr(failover_worker, "cut_and_watch", lambda *_: None)
     one = survey((), **objectives)
     kept = SimpleNamespace(
         key="node.kubernetes.io/unreachable", effect="NoExecute", toleration_seconds=300
     )
     api = SimpleNamespace(
-        pods=lambda *_: [SimpleNamespace(spec=SimpleNamespace(tolerations=[kept]))]
+        pods=lambda *_: [SimpleNamespace(spec=SimpleNamespace(tolerations=[kept]))],
+        wait=lambda *_, **_options: None,
     )
     ctx = fake_context("w1", app=one.app, settings=one.cluster.settings, api=api)
     ALL["failover-worker"].run(ctx)

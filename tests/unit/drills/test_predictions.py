@@ -6,7 +6,7 @@ import pytest
 from kubedrill.base.model import OutageLimit
 from kubedrill.cluster.timers import LiveTimers, Timer
 from kubedrill.config.limits import Limits
-from kubedrill.core.limits import expected_limits, planned_work
+from kubedrill.core.limits import expected_limits
 from kubedrill.core.predictions import (
     Expected,
     Loss,
@@ -15,6 +15,7 @@ from kubedrill.core.predictions import (
     goodbye,
     loss_expected,
     only_plane_swapped,
+    planned_work,
     takeover,
 )
 
@@ -102,7 +103,9 @@ def test_etcd_leader_costs_an_election(timers: LiveTimers) -> None:
 
 def test_planned_work_predicts_nothing_and_keeps_the_configured_counts() -> None:
     found = by_probes(
-        planned_work(Limits(app_max_failed=0, api_outage_s=1), "preStop", "untouched")
+        expected_limits(
+            Limits(app_max_failed=0, api_outage_s=1), planned_work("preStop", "untouched")
+        )
     )
     assert (found["app-*"].predicted_s, found["app-*"].max_failed) == (0, 0)
     assert (found["api-*"].limit_s, found["api-*"].because) == (1, ("untouched",))
@@ -112,7 +115,9 @@ def test_the_only_control_plane_is_away_while_it_is_upgraded(timers: LiveTimers)
     assert only_plane_swapped(timers, ["cp1", "cp2"]) is None
     away = only_plane_swapped(timers, ["cp1"])
     budgets = by_probes(
-        planned_work(Limits(), "drained first", "taken out of the balancer first", away)
+        expected_limits(
+            Limits(), planned_work("drained first", "taken out of the balancer first", away)
+        )
     )
     assert (budgets["app-*"].predicted_s, budgets["api-*"].predicted_s) == (0, 31.5)
     assert budgets["api-*"].because[0].startswith("there is no API server but cp1's: 30 s at most")

@@ -19,15 +19,9 @@ from kubedrill.base.model import NS
 from kubedrill.cluster.playbooks import KillPlaybook, TaskEvent
 from kubedrill.config import Settings
 from kubedrill.drills import ALL, upgrade_rolled_back
+from kubedrill.drills.rollback_report import SAVE, START, STOP, Moments, report_recovery
 from kubedrill.drills.upgrade_interrupted import MARK
-from kubedrill.drills.upgrade_rolled_back import (
-    SAVE,
-    START,
-    STOP,
-    Moments,
-    _report,
-    _upgrade_half_way,
-)
+from kubedrill.drills.upgrade_rolled_back import _upgrade_half_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +71,7 @@ def report(
 ) -> dict[str, tuple[bool | None, str]]:
     ctx = fake_context("cp2")
     ledger: Any = SimpleNamespace(acknowledged=acked, lost=lambda: sorted(lost))
-    _report(ctx, ledger, found or moments(), 90.0, 75.0)
+    report_recovery(ctx, ledger, found or moments(), 90.0, 75.0)
     return dict(ctx.checks)
 
 

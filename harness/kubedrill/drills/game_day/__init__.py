@@ -70,18 +70,25 @@ class GameDay(Drill):
         drawn = plan(ctx.rng, takes, settings.minutes * 60)
         return (f"{settings.minutes:g} min", *map(str, drawn))
 
-    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+    def expected(self, ctx: DrillContext) -> Expected:
         """What the worst of its faults may cost; each round is judged by its own limits besides."""
-        day = ctx.limits(self)
-        rounds = (drills.ALL[Entry.read(target).name] for target in ctx.targets[1:])
-        every = [day, *map(ctx.limits, rounds)]
-        most = {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
         why = (
             "the most that one of its faults may cost; each round's check tells its own limit and "
             "prediction"
         )
-        app, api, dns = ((Prediction(seconds, (why,)),) for seconds in most.values())
-        return expected_limits(day.model_copy(update=most), Expected(app=app, api=api, dns=dns))
+        most = self._most(ctx)
+        app, api, dns = ((Prediction(most[name], (why,)),) for name in _OUTAGES)
+        return Expected(app, api, dns)
+
+    def outage_limits(self, ctx: DrillContext) -> list[OutageLimit]:
+        """The widest limits of its faults."""
+        limits = ctx.limits(self).model_copy(update=self._most(ctx))
+        return expected_limits(limits, self.expected(ctx))
+
+    def _most(self, ctx: DrillContext) -> dict[str, float]:
+        rounds = (drills.ALL[Entry.read(target).name] for target in ctx.targets[1:])
+        every = [ctx.limits(drill) for drill in (self, *rounds)]
+        return {name: max(getattr(limits, name) for limits in every) for name in _OUTAGES}
 
     def run(self, ctx: DrillContext) -> None:
         """Make the rounds, then judge them.

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.drills.order_drills import MIN_ACKNOWLEDGED
-from kubedrill.orders.ledger import checks, longest_pause_s, summary
+from kubedrill.drills.order_drills import report_ledger
+from kubedrill.orders.ledger import longest_pause_s
 from kubedrill.orders.manifests import NODE_PORT
 from kubedrill.orders.service import OrderService
 from kubedrill.orders.traffic import Traffic
@@ -115,10 +115,7 @@ class OrderUsers:
             )
             return
         pause = f"no order was acknowledged for {longest_pause_s(ledger):.1f} s at most"
-        for line in (*summary(ledger), pause):
-            self._ctx.event(_NAME, "ledger", line)
-        for check in checks(ledger, min_acknowledged=MIN_ACKNOWLEDGED):
-            self._ctx.check(check.id, check.name, check.ok, check.actual, check.expected)
+        report_ledger(self._ctx, ledger, "", pause)
 
     def _find_problem(self) -> str | None:
         status = self._service.status()

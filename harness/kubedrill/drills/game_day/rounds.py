@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS, Check, CheckId, OutageLimit, Record
 from kubedrill.base.results import DrillVerdict, VerdictKind
+from kubedrill.core.recovery import health_check, leftovers_check
 from kubedrill.record import read_record
 from kubedrill.verdict import judge
 from kubedrill.verdict.wording import bounds
@@ -152,7 +153,6 @@ def _part(record: Record, one: Round, samples: Sequence[Sample]) -> Record:
     inside = [
         s for s in record.spans if s.lane in ("fault", "step") and one.start <= s.start < one.end
     ]
-    left = "; ".join(one.left)
     return replace(
         record,
         header=replace(record.header, drill=one.name, targets=one.targets, started_mono=one.start),
@@ -161,27 +161,9 @@ def _part(record: Record, one: Round, samples: Sequence[Sample]) -> Record:
         events=tuple(e for e in record.events if one.start <= e.at < one.end),
         limits=one.outage_limits,
         checks=(
-            Check(
-                "healthy before",
-                ok=True,
-                actual="no problems",
-                expected="no problems",
-                id=CheckId.HEALTHY_BEFORE,
-            ),
-            Check(
-                "healthy after",
-                ok=True,
-                actual="no problems",
-                expected="no problems",
-                id=CheckId.HEALTHY_AFTER,
-            ),
-            Check(
-                "no leftovers",
-                ok=not left,
-                actual=left or "nothing",
-                expected="nothing",
-                id=CheckId.NO_LEFTOVERS,
-            ),
+            health_check(CheckId.HEALTHY_BEFORE),
+            health_check(CheckId.HEALTHY_AFTER),
+            leftovers_check(one.left),
         ),
         ended="completed",
         ended_at=max([one.end, *(sample.done for sample in samples)]),
