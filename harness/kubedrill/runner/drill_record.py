@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubedrill.core.drill import Drill
-    from kubedrill.runner.drill_run import RunContext
+    from kubedrill.runner.context import RunContext
 
 
 class DrillRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -26,39 +26,14 @@ from kubedrill.runner.replay import OtherTargets, choose
 from kubedrill.runner.seeds import drill_rng
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from kubedrill.apps import Application
-    from kubedrill.cluster.context import Cluster
     from kubedrill.core.drill import Drill
-    from kubedrill.core.progress import Progress
     from kubedrill.probes import Targets
-    from kubedrill.runner.lease import ClusterLease
-    from kubedrill.runner.replay import Replay
-    from kubedrill.runner.signals import Stop
+    from kubedrill.runner.context import RunContext
 
 
 TELL_S = 1.0
 """Seconds between two times that the terminal is told what the probes see. That ends where the
 probes died: the runner, who asks them too, ends the drill."""
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What all drills of a run share."""
-
-    cluster: Cluster
-    app: Application
-    progress: Progress
-    stop: Stop
-    seed: int
-    directory: Path
-    lease: ClusterLease
-    replay: Replay | None = None
-
-    def record_path(self, drill: Drill) -> Path:
-        """Where a drill's record stands."""
-        return self.directory / "record" / f"{drill.name}.jsonl"
 
 
 def run_drill(run: RunContext, drill: Drill) -> str | None:

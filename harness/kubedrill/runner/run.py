@@ -21,7 +21,8 @@ from kubedrill.drills import find_drills
 from kubedrill.probes import end_probes, remove_probes
 from kubedrill.record import read_record
 from kubedrill.report import compare, write_files
-from kubedrill.runner.drill_run import RunContext, run_drill
+from kubedrill.runner.context import RunContext
+from kubedrill.runner.drill_run import run_drill
 from kubedrill.runner.lease import ClusterLease
 from kubedrill.runner.lock import run_lock
 from kubedrill.runner.permission import require_permission

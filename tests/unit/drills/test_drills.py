@@ -31,7 +31,7 @@ def test_every_check_of_a_drill_has_an_id() -> None:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Check"
     ]
-    assert len(made) > 15
+    assert len(made) >= 15
     without = [
         place
         for place, call in made

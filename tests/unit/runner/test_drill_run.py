@@ -23,7 +23,7 @@ from kubedrill.core.progress import Silent
 from kubedrill.faults import PowerCut
 from kubedrill.record import read_record
 from kubedrill.runner import drill_run
-from kubedrill.runner.drill_run import RunContext
+from kubedrill.runner.context import RunContext
 from kubedrill.runner.lease import ClusterLease
 from kubedrill.runner.replay import RecordedChoice, Replay
 from kubedrill.runner.signals import Stop, stop_on_signals
