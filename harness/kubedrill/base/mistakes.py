@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from kubedrill.base.yaml_lines import Document, Place
 
 SHOWN = 80
 """Characters that are shown of a wrong value."""
@@ -90,3 +98,51 @@ def shown(value: object) -> str:
     except (ValueError, RecursionError):
         return "a number of thousands of digits"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def list_mistakes(
+    error: ValidationError, document: Document, model: type[BaseModel]
+) -> list[tuple[int, str]]:
+    """Return the line and the words of each mistake in a file that ``model`` reads.
+
+    Each once: a list whose entries are wrong is not too short as well.
+    """
+    items = error.errors()
+    places = [item["loc"] for item in items]
+    return [
+        _mistake(item, document, model)
+        for item, place in zip(items, places, strict=True)
+        if not any(other != place and other[: len(place)] == place for other in places)
+    ]
+
+
+def _mistake(item: ErrorDetails, document: Document, model: type[BaseModel]) -> tuple[int, str]:
+    place: Place = tuple(part for part in item["loc"] if part != "[key]")
+    name = ".".join(str(part)[:60] for part in place)
+    parent = _model_at(model, place[:-1])
+    if item["type"] == "missing":
+        field = parent.model_fields.get(str(place[-1]))
+        expected = (field and field.description) or "a value"
+        return document.line(place), f"{name} is missing; expected {expected}"
+    if item["type"] == "extra_forbidden":
+        known = sorted(parent.model_fields)
+        like = get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
+        hint = f"; did you mean {like[0]}?" if like else ""
+        text = f"{name}: no such setting; known here: {', '.join(known)}{hint}"
+        return document.line(place), text
+    return document.line(place), f"{name}: {words(item)}"
+
+
+def _model_at(model: type[BaseModel], place: Place) -> type[BaseModel]:
+    """The model of a section, which may be one of a list's or a mapping's entries."""
+    for part in place:
+        if field := model.model_fields.get(str(part)):
+            model = next(_models_in(field.annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

@@ -5,12 +5,12 @@ What the run came to is compared with it, so that a drill of which nothing is le
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.files import replace_file
 from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:
@@ -38,12 +38,7 @@ class RunPlan(BaseModel):
 
 def write_plan(directory: Path, plan: RunPlan) -> None:
     """Write the plan of a run, whole and on the disk, into its folder."""
-    temporary = directory / f".{PLAN_FILE}.{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(plan.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(directory / PLAN_FILE)
+    replace_file(directory / PLAN_FILE, plan.model_dump_json(indent=2) + "\n")
 
 
 def read_plan(directory: Path) -> RunPlan | None:

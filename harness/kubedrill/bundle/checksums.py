@@ -9,11 +9,11 @@ hashes everything.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from kubedrill.base.files import sha256_of
 from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ class FileChecksum:
     size: int
     """Bytes."""
     sha256: str
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_checksums(folder: Path) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from kubedrill.base.files import sha256_of
 from kubedrill.base.mistakes import shown, words
 from kubedrill.base.strict_json import load_json
-from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.errors import Corrupt
 from kubedrill.bundle.recipes import Kind  # noqa: TC001 - pydantic reads it
 from kubedrill.bundle.releases import ARCH, SUPPORTED

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 import zstandard
 
-from kubedrill.bundle.checksums import sha256_of
+from kubedrill.base.files import sha256_of
 from kubedrill.bundle.releases import ARCH
 
 if TYPE_CHECKING:

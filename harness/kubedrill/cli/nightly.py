@@ -16,14 +16,15 @@ from kubedrill.bundle.releases import SUPPORTED
 from kubedrill.cli.options import config_path_option, load_settings
 from kubedrill.cli.publish import read_runs
 from kubedrill.cli.terminal import verdict_line
-from kubedrill.nightly.cells import Cell, cells_of
-from kubedrill.nightly.plan import load_plan
+from kubedrill.nightly.cells import cells_of, expected_s
+from kubedrill.nightly.plan_file import load_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubedrill.nightly.cycle import Cycles
-    from kubedrill.nightly.state import CycleState
+    from kubedrill.nightly.plan import Drills
+    from kubedrill.nightly.state import Cell, CycleState
 
 PLAN = Path("deploy/plans/nightly.yml")
 
@@ -70,7 +71,7 @@ def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
     for name in dict.fromkeys(plan.config_of(cell.topology) for cell in cells):
         load_settings(config or (plan_path.parent / name if name else None))
     if check:
-        _show_cells(cells)
+        _show_cells(cells, plan.drills)
         return
     from kubedrill.nightly.cycle import Cycles  # noqa: PLC0415 - see above
 
@@ -120,15 +121,18 @@ def available_versions() -> set[str]:
     return {name.removeprefix("v").rsplit("-", 1)[0] for name in bundles} | set(SUPPORTED)
 
 
-def _show_cells(cells: list[Cell]) -> None:
+def _show_cells(cells: list[Cell], drills: Drills) -> None:
     table = Table("cell", "topology", "versions", "before", "during", "after", "about")
+    total = 0
     for number, cell in enumerate(cells, 1):
-        drills = (", ".join(cell.before), cell.during, ", ".join(cell.after))
-        about = f"{cell.expected_s / 60:.0f} min"
-        table.add_row(str(number), cell.topology, " → ".join(cell.versions), *drills, about)
+        after = ", ".join(drills.after if cell.during else ())
+        names = (", ".join(drills.before), cell.during, after)
+        seconds = expected_s(cell, drills)
+        about = f"{seconds / 60:.0f} min"
+        table.add_row(str(number), cell.topology, " → ".join(cell.versions), *names, about)
+        total += seconds
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=140)).print(table)
-    total = sum(cell.expected_s for cell in cells)
     click.echo(f"{len(cells)} cells, about {total / 60:.0f} min in all")
 
 

@@ -47,7 +47,7 @@ def notify(cycle: str, settings: Settings, *, always: bool) -> None:
 
     `nightly` does it by itself.
     """
-    from kubedrill.nightly.cycle import FOLDER  # noqa: PLC0415 - see above
+    from kubedrill.nightly.state import FOLDER  # noqa: PLC0415 - see above
     from kubedrill.notify.deliver import find_cycle, tell_cycle  # noqa: PLC0415 - see above
 
     folder = find_cycle(settings.reports_dir / FOLDER, cycle)

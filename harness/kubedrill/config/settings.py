@@ -8,19 +8,18 @@ Each setting has its unit in its name or its description, and the reason for its
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 
 from kubedrill.base.errors import ConfigErrors
-from kubedrill.base.mistakes import words
+from kubedrill.base.mistakes import list_mistakes
 from kubedrill.base.section import Section, matching
-from kubedrill.base.yaml_lines import Document, Place, read_document, read_text, refuse
+from kubedrill.base.yaml_lines import Document, read_document, read_text, refuse
 from kubedrill.config.app import AppSettings  # noqa: TC001 - pydantic reads it at run time
-from kubedrill.config.limits import DrillLimits, Limits
+from kubedrill.config.limits import DrillLimits, Limits  # noqa: TC001 - as above
 from kubedrill.config.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -215,35 +214,8 @@ def _parse(
     try:
         settings = Settings.model_validate(given, context={"folder": path.parent, "drills": names})
     except ValidationError as error:
-        mistakes = [_mistake(item, document) for item in error.errors()]
+        mistakes = list_mistakes(error, document, Settings)
         raise refuse(where, [*document.mistakes, *mistakes]) from error
     if document.mistakes:
         raise refuse(where, document.mistakes)
     return settings
-
-
-def _mistake(item: Any, document: Document) -> tuple[int, str]:
-    place: Place = tuple(part for part in item["loc"] if part != "[key]")
-    name = ".".join(str(part)[:60] for part in place)
-    return document.line(place), f"{name}: {_problem(item)}"
-
-
-def _problem(item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        known = _known(item["loc"][:-1])
-        like = get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.6)
-        hint = f"; did you mean {like[0]}?" if like else ""
-        return f"no such setting; known here: {', '.join(known)}{hint}"
-    if item["type"] == "missing":
-        return "is missing, and has no default"
-    return words(item)
-
-
-def _known(place: tuple[Any, ...]) -> list[str]:
-    if place[:1] == ("drills",):
-        return sorted(Limits.model_fields)
-    model: Any = Settings
-    for part in place:
-        annotation = model.model_fields[part].annotation
-        model = next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
-    return sorted(model.model_fields)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors, StepFailed
+from kubedrill.base.files import replace_file
 from kubedrill.base.strict_json import load_json
 from kubedrill.history.before import document_of
 from kubedrill.history.read import mistake
@@ -39,33 +39,13 @@ def write_lines(documents: Iterable[RunDocument], path: Path) -> None:
             there.
     """
     try:
-        if not _is_regular(path):
+        if path.is_file() or not path.exists():
+            replace_file(Path(os.path.realpath(path)), dump(documents))
+        else:
             with path.open("w", encoding="utf-8") as stream:
                 stream.writelines(dump(documents))
-        else:
-            _replace(documents, Path(os.path.realpath(path)))
     except OSError as error:
         raise StepFailed(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _is_regular(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except FileNotFoundError:
-        return True  # it will be one
-
-
-def _replace(documents: Iterable[RunDocument], path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(dump(documents))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def read_lines(path: Path) -> list[RunDocument]:
@@ -75,7 +55,10 @@ def read_lines(path: Path) -> list[RunDocument]:
         ConfigErrors: it cannot be read, or lines are not runs; lists each with its number.
     """
     try:
-        text = _read_text(path)
+        if str(path) == "-":
+            text = sys.stdin.buffer.read().decode("utf-8") if sys.stdin else ""
+        else:
+            text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigErrors(
@@ -103,12 +86,6 @@ def read_lines(path: Path) -> list[RunDocument]:
             str(path), mistakes[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
         )
     return documents
-
-
-def _read_text(path: Path) -> str:
-    if str(path) != "-":
-        return path.read_text(encoding="utf-8")
-    return sys.stdin.buffer.read().decode("utf-8") if sys.stdin else ""
 
 
 def _read(line: str) -> RunDocument:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from kubedrill.base.document import ControlEntry, DrillEntry, LimitEntry, RunDocument
+    from kubedrill.base.document import DrillEntry, LimitEntry, RunDocument
 
 PROMPT_MS = 10.0
 """A 99th percentile of the control probe below this never sets a night aside: it is prompt
@@ -101,6 +101,12 @@ class _Drilled(NamedTuple):
     drill: DrillEntry
     doubt: str
 
+    def night(self, value: float, limit: LimitEntry | None = None, *, over: bool = False) -> Night:
+        """A value of this night; it is set aside where the measurement of ``limit`` is in doubt."""
+        aside = self.doubt or (_doubt_of(limit) if limit else "")
+        control_ms = self.drill.control.p50_ms or 0.0 if self.drill.control else 0.0
+        return Night(self.run, self.drill.began, value, over, control_ms, aside)
+
 
 def all_series(runs: Iterable[RunDocument]) -> list[Series]:
     """Every series of a history, sorted by key and measure."""
@@ -118,98 +124,61 @@ def _series(key: Key, drills: list[tuple[str, DrillEntry]]) -> list[Series]:
     ordered = sorted(drills, key=lambda pair: (pair[1].began, pair[0]))
     usual = _Usual.of([drill for _, drill in ordered])
     drilled = [_Drilled(run, drill, usual.doubt(drill)) for run, drill in ordered]
-    measures = list(
-        dict.fromkeys(limit.probes for _, drill in ordered for limit in drill.predicted)
-    )
-    series = [
-        Series(
-            key,
-            "duration",
-            "s",
-            _DURATION_FINEST_S,
-            None,
-            tuple(_duration(each) for each in drilled),
-        )
-    ]
-    for probes in measures:
+    durations = tuple(each.night(each.drill.lasted_s) for each in drilled)
+    series = [Series(key, "duration", "s", _DURATION_FINEST_S, None, durations)]
+    for probes in dict.fromkeys(limit.probes for _, drill in ordered for limit in drill.predicted):
         pairs = [
             (each, limit)
             for each in drilled
             for limit in each.drill.predicted
             if limit.probes == probes
         ]
-        newest = pairs[-1][1]
-        tick = max(each.drill.tick_s for each, _ in pairs)
-        outages = tuple(_outage(each, limit) for each, limit in pairs)
-        series.append(Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages))
-        shares = tuple(
-            _unavailable(each, limit, 100 * limit.measured.failed / limit.measured.requests)
-            for each, limit in pairs
-            if limit.measured.requests
-        )
-        if shares:
-            series.append(Series(key, f"unavailable {probes}", "%", 0.1, None, shares))
-        if (
-            newest.max_failed is not None
-        ):  # else it is judged by nothing, and would only cost the others sensitivity
-            failed = tuple(_failed(each, limit) for each, limit in pairs)
-            series.append(Series(key, f"failed {probes}", "requests", 1, newest.max_failed, failed))
+        series += _series_of_limit(key, probes, pairs)
     return series
 
 
-def _duration(drilled: _Drilled) -> Night:
-    drill = drilled.drill
-    return Night(
-        drilled.run,
-        drill.began,
-        drill.lasted_s,
-        over=False,
-        control_ms=_control_ms(drill),
-        aside=drilled.doubt,
-    )
+def _series_of_limit(
+    key: Key, probes: str, pairs: Sequence[tuple[_Drilled, LimitEntry]]
+) -> Iterator[Series]:
+    """What the probes of one outage limit went through.
 
-
-def _outage(drilled: _Drilled, limit: LimitEntry) -> Night:
-    """The longest that the outage can have been.
-
-    Over its limit is what was proven: its shortest is over.
+    An outage's value is the longest that it can have been; it is over its limit where that is
+    proven: the shortest that it can have been is.
     """
-    aside = drilled.doubt or _doubtful(limit)
-    measured, drill = limit.measured, drilled.drill
-    over = measured.shortest_s > limit.limit_s
-    return Night(drilled.run, drill.began, measured.longest_s, over, _control_ms(drill), aside)
-
-
-def _unavailable(drilled: _Drilled, limit: LimitEntry, value: float) -> Night:
-    aside = drilled.doubt or _doubtful(limit)
-    return Night(
-        drilled.run,
-        drilled.drill.began,
-        value,
-        over=False,
-        control_ms=_control_ms(drilled.drill),
-        aside=aside,
+    newest = pairs[-1][1]
+    tick = max(each.drill.tick_s for each, _ in pairs)
+    outages = tuple(
+        each.night(limit.measured.longest_s, limit, over=limit.measured.shortest_s > limit.limit_s)
+        for each, limit in pairs
     )
+    yield Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages)
+    shares = tuple(
+        each.night(100 * limit.measured.failed / limit.measured.requests, limit)
+        for each, limit in pairs
+        if limit.measured.requests
+    )
+    if shares:
+        yield Series(key, f"unavailable {probes}", "%", 0.1, None, shares)
+    # without a limit it is judged by nothing, and would only cost the others sensitivity
+    if newest.max_failed is not None:
+        failed = tuple(
+            each.night(
+                limit.measured.failed,
+                limit,
+                over=limit.max_failed is not None and limit.measured.failed > limit.max_failed,
+            )
+            for each, limit in pairs
+        )
+        yield Series(key, f"failed {probes}", "requests", 1, newest.max_failed, failed)
 
 
-def _failed(drilled: _Drilled, limit: LimitEntry) -> Night:
-    failed, drill = limit.measured.failed, drilled.drill
-    over = limit.max_failed is not None and failed > limit.max_failed
-    aside = drilled.doubt or _doubtful(limit)
-    return Night(drilled.run, drill.began, failed, over, _control_ms(drill), aside)
-
-
-def _doubtful(limit: LimitEntry) -> str:
+def _doubt_of(limit: LimitEntry) -> str:
     """INCONCLUSIVE is a good measurement only where the limit lies between sound bounds."""
     measured = limit.measured
     between = measured.shortest_s <= limit.limit_s < measured.longest_s and not measured.open_ended
     if limit.verdict is not VerdictKind.INCONCLUSIVE or between:
         return ""
     return "the measurement was inconclusive"
-
-
-def _control_ms(drill: DrillEntry) -> float:
-    return drill.control.p50_ms or 0.0 if drill.control else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +191,13 @@ class _Usual:
 
     @classmethod
     def of(cls, drills: Sequence[DrillEntry]) -> _Usual:
-        sound = [(drill, drill.control) for drill in drills if _complete(drill)]
-        probes = [control for _, control in sound if control]
-        return cls(
-            median([probe.p50_ms or 0.0 for probe in probes] or [0.0]),
-            median([probe.p99_ms or 0.0 for probe in probes] or [0.0]),
-            median([drill.host_lateness_ms for drill, _ in sound] or [0.0]),
-        )
+        sound = [(drill, drill.control) for drill in drills if drill.ended == "completed"]
+        probes = [
+            (control.p50_ms, control.p99_ms, drill.host_lateness_ms)
+            for drill, control in sound
+            if control and control.p50_ms is not None and control.p99_ms is not None
+        ]
+        return cls(*(median(column) for column in zip(*(probes or [(0.0,) * 3]), strict=True)))
 
     def doubt(self, drill: DrillEntry) -> str:
         """Why this night is set aside, looking only at what is outside the cluster.
@@ -240,23 +209,13 @@ class _Usual:
         control = drill.control
         if control is None or control.p50_ms is None or control.p99_ms is None:
             return "no control probe: the host cannot be told from the cluster"
-        return self._slow(control, drill.host_lateness_ms)
-
-    def _slow(self, control: ControlEntry, lateness_ms: float) -> str:
-        p50, p99 = control.p50_ms or 0.0, control.p99_ms or 0.0
-        if control.failed:
-            return "slow host: the control probe failed"
-        if p50 > SLOW_MEDIAN * self.p50_ms:
-            return "slow host: the control probe answered late"
-        if p99 > max(PROMPT_MS, SLOW_TAIL * self.p99_ms):
-            return "slow host: the control probe's slowest answers came late"
-        if lateness_ms > max(UNTIMELY_MS, LATE * self.lateness_ms):
-            return "slow host: probes fired late"
-        return ""
-
-
-def _complete(drill: DrillEntry) -> bool:
-    control = drill.control
-    return drill.ended == "completed" and bool(
-        control and control.p50_ms is not None and control.p99_ms is not None
-    )
+        lateness_ms = drill.host_lateness_ms
+        signs = {
+            "the control probe failed": control.failed,
+            "the control probe answered late": control.p50_ms > SLOW_MEDIAN * self.p50_ms,
+            "the control probe's slowest answers came late": (
+                control.p99_ms > max(PROMPT_MS, SLOW_TAIL * self.p99_ms)
+            ),
+            "probes fired late": lateness_ms > max(UNTIMELY_MS, LATE * self.lateness_ms),
+        }
+        return next((f"slow host: {text}" for text, slow in signs.items() if slow), "")

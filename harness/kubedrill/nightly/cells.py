@@ -2,66 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.drills import ALL
+from kubedrill.nightly.state import Cell
 
 if TYPE_CHECKING:
-    from kubedrill.nightly.plan import Plan, Without
+    from kubedrill.nightly.plan import Drills, Plan
 
 _INSTALL_S = 60
 """Seconds of an installation, and 30 more for each node, on two cores."""
 _PER_NODE_S = 30
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One fresh cluster and what is done to it. ``during`` is empty where nothing is upgraded."""
-
-    topology: str
-    versions: tuple[str, ...]
-    during: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-    @property
-    def key(self) -> str:
-        """What the cell is called: the same in every cycle, and good for a folder's name.
-
-        >>> Cell("3+2", ("1.35.4", "1.36.3"), "cluster-upgrade", (), ()).key
-        '3+2_1.35.4-1.36.3_cluster-upgrade'
-        """
-        return "_".join(
-            part for part in (self.topology, "-".join(self.versions), self.during) if part
-        )
-
-    @property
-    def planes(self) -> int:
-        """Count of control planes."""
-        return int(self.topology.split("+")[0])
-
-    @property
-    def workers(self) -> int:
-        """Count of workers."""
-        return int(self.topology.split("+")[1])
-
-    @property
-    def balancer(self) -> bool:
-        """Whether a load balancer outside the cluster stands in front of its API.
-
-        >>> Cell("3+2+lb", ("1.35.4",), "", ("pod-killed",), ()).balancer
-        True
-        """
-        return self.topology.endswith("+lb")
-
-    @property
-    def expected_s(self) -> int:
-        """Rough duration in seconds, from what drills say that they take."""
-        upgrades = ALL[self.during].duration_s * (len(self.versions) - 1) if self.during else 0
-        drills = sum(ALL[name].duration_s for name in (*self.before, *self.after))
-        return _INSTALL_S + _PER_NODE_S * (self.planes + self.workers) + drills + upgrades
+def expected_s(cell: Cell, drills: Drills) -> int:
+    """Rough duration of a cell in seconds, from what drills say that they take."""
+    steps = len(cell.versions) - 1
+    names = (*drills.before, *[cell.during] * steps, *(drills.after if cell.during else ()))
+    nodes = cell.planes + cell.workers
+    return _INSTALL_S + _PER_NODE_S * nodes + sum(ALL[name].duration_s for name in names)
 
 
 def cells_of(plan: Plan) -> list[Cell]:
@@ -70,33 +30,22 @@ def cells_of(plan: Plan) -> list[Cell]:
     Raises:
         ConfigErrors: none is left.
     """
-    drills = plan.drills
-    matching = {
+    cells = {
         cell.key: cell
         for topology in plan.topologies
         for versions in plan.versions
-        for during in (drills.during if len(versions) > 1 else ("",))
-        for cell in [
-            Cell(topology, versions, during, drills.before, drills.after if during else ())
-        ]
-        if not any(_matches(cell, without) for without in plan.skip)
+        for during in (plan.drills.during if len(versions) > 1 else ("",))
+        for key in ["_".join(filter(None, (topology, "-".join(versions), during)))]
+        for cell in [Cell(key=key, topology=topology, versions=versions, during=during)]
+        if not any(without.matches(cell) for without in plan.skip)
     }
-    if not matching:
+    if not cells:
         raise ConfigErrors("the plan", ["skip leaves no cell; expected one at least"])
-    idle = [cell.key for cell in matching.values() if not (cell.before or cell.during)]
+    idle = [key for key, cell in cells.items() if not (plan.drills.before or cell.during)]
     if idle:
         why = (
-            "one version and no drills.before: nothing would be drilled; add drills or a "
-            "version "
+            "one version and no drills.before: nothing would be drilled; add drills or a version "
             "to upgrade to"
         )
         raise ConfigErrors("the plan", [f"{key}: {why}" for key in idle])
-    return list(matching.values())
-
-
-def _matches(cell: Cell, without: Without) -> bool:
-    excluded = (without.topology, without.versions, without.during)
-    return all(
-        not want or want == has
-        for want, has in zip(excluded, (cell.topology, cell.versions, cell.during), strict=True)
-    )
+    return list(cells.values())

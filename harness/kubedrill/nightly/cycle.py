@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kubedrill.config import Settings, load_settings
-from kubedrill.drills import ALL
-from kubedrill.nightly.cell_run import Bench, CellRun
-from kubedrill.nightly.cells import Cell, cells_of
-from kubedrill.nightly.parts import KUBEDRILL, end_marked
-from kubedrill.nightly.state import CellState, CycleState, DiskFull, Store, all_cycles, read_state
+from kubedrill.nightly.cell_run import CellRun
+from kubedrill.nightly.cells import cells_of
+from kubedrill.nightly.context import CycleContext
+from kubedrill.nightly.parts import end_marked
+from kubedrill.nightly.state import FOLDER, CellState, CycleState, DiskFull, Store, now, read_state
 from kubedrill.runner.lock import exclusive
 from kubedrill.runner.signals import stop_on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from kubedrill.nightly.plan import Plan
-
-FOLDER = "nightly"
-"""Below the reports."""
+    from collections.abc import Iterator
 
 
 @contextmanager
@@ -41,30 +34,10 @@ def cycle_lock() -> Iterator[None]:
 
 
 @dataclass
-class Cycles:
-    """All cycles of one plan file, below one folder of reports."""
+class Cycles(CycleContext):
+    """All cycles of one plan file."""
 
-    plan: Plan
-    plan_path: Path
-    config: Path | None  # --config, which wins over the plan's
-    tell: Callable[[str, str], None]
-    program: Sequence[str] = field(default_factory=lambda: KUBEDRILL)
     current: Store | None = None  # the cycle that run() began or goes on with
-    _settings: dict[str, Settings] = field(default_factory=dict)
-
-    @property
-    def reports(self) -> Path:
-        """Where runs are, absolute."""
-        return self.plan_settings.reports_dir.absolute()
-
-    @property
-    def plan_settings(self) -> Settings:
-        """The plan's configuration."""
-        return self._load(self.plan.config)
-
-    def settings(self, topology: str) -> Settings:
-        """The configuration of a topology's clusters."""
-        return self._load(self.plan.config_of(topology))
 
     def run(self, *, new: bool = False, begin: bool = True) -> Store | None:
         """Run a cycle to its end, or go on with the one that was cut off; returns it.
@@ -91,7 +64,7 @@ class Cycles:
             except KeyboardInterrupt:
                 self._interrupted(store)
                 raise
-            store.state.ended, store.state.outcome = _now(), "finished"
+            store.state.end("finished")
             store.save()
             return store
 
@@ -102,31 +75,27 @@ class Cycles:
         """
         with cycle_lock(), stop_on_signals():
             count = 0
-            for folder in all_cycles(self.reports / FOLDER):
+            for folder in self.cycles:
                 store = Store(folder, read_state(folder))
                 end_marked(store.state.cycle, self.plan.limits.heal)
                 for state in store.state.cells:
                     if state.phase == "running" or state.cluster_kept or state.left:
                         self.tell(state.key, f"{store.state.cycle}: taking {state.cluster} away")
-                        self._cell(store, state).clean()
+                        CellRun(self, store, state).clean()
                         state.phase = "pending" if state.phase == "running" else state.phase
                         count += 1
                 store.save()
             return count
 
     def _begin(self) -> Store:
-        now = datetime.now(UTC)
-        identity = secrets.token_hex(
-            2
-        )  # two users' cycles may begin in the same second, on nodes of one Docker daemon
-        cycle = f"{now:%Y%m%dT%H%M%SZ}-{identity}"
+        began = datetime.now(UTC)
+        # two users' cycles may begin in the same second, on nodes of one Docker daemon
+        identity = secrets.token_hex(2)
+        cycle = f"{began:%Y%m%dT%H%M%SZ}-{identity}"
         cells = [
             CellState(
-                key=cell.key,
-                topology=cell.topology,
-                versions=cell.versions,
-                during=cell.during,
-                cluster=f"{self.plan.name}-{now:%m%d%H%M}{identity}-{number:02}",
+                **cell.model_dump(),
+                cluster=f"{self.plan.name}-{began:%m%d%H%M}{identity}-{number:02}",
             )
             for number, cell in enumerate(cells_of(self.plan), 1)
         ]
@@ -135,7 +104,6 @@ class Cycles:
             plan=self.plan.name,
             plan_path=str(self.plan_path),
             digest=self.plan.digest,
-            started=_now(),
             cells=cells,
         )
         store = Store(self.reports / FOLDER / cycle, state)
@@ -144,22 +112,21 @@ class Cycles:
 
     def _recover(self, *, new: bool) -> Store | None:
         """Clean up after cycles that did not end; returns the one to continue."""
-        unfinished = [
-            folder for folder in all_cycles(self.reports / FOLDER) if not read_state(folder).ended
-        ]
         latest = None
-        for folder in unfinished:
+        for folder in [folder for folder in self.cycles if not read_state(folder).ended]:
             store = Store(folder, read_state(folder))
             self.tell(store.state.cycle, "was cut off: ending what is left of it")
             end_marked(store.state.cycle, self.plan.limits.heal)
             for state in store.state.cells:
                 if state.phase == "running":
-                    self._cell(store, state).interrupted("the cycle was killed", self.plan.attempts)
+                    CellRun(self, store, state).interrupted(
+                        "the cycle was killed", self.plan.attempts
+                    )
                 elif state.left:
-                    self._cell(store, state).clean()
+                    CellRun(self, store, state).clean()
             why = "given up: a new cycle was asked for" if new else self._unfit(store.state)
             if why:
-                store.state.ended, store.state.outcome = _now(), why
+                store.state.end(why)
                 self.tell(store.state.cycle, why)
             else:
                 latest = store
@@ -170,71 +137,33 @@ class Cycles:
         """Why a cut cycle is not continued; "": it is."""
         if state.digest != self.plan.digest:
             return "given up: the plan is another one now"
-        age = (datetime.now(UTC) - datetime.fromisoformat(state.started)).total_seconds()
-        if age > self.plan.continue_within:
-            return f"given up: it began {age / 3600:.0f} h ago (continue_within)"
+        if state.age_s > self.plan.continue_within:
+            return f"given up: it began {state.age_s / 3600:.0f} h ago (continue_within)"
         return ""
 
     def _cells(self, store: Store) -> None:
         for state in store.state.cells:
             if state.phase == "done":
                 continue
-            age = (datetime.now(UTC) - datetime.fromisoformat(store.state.started)).total_seconds()
-            if age > self.plan.limits.cycle:
+            if store.state.age_s > self.plan.limits.cycle:
                 state.reason = (
                     f"not begun: the cycle's limit of {self.plan.limits.cycle} s had passed"
                 )
                 store.save()
                 continue
-            self._cell(store, state).run()
-
-    def _cell(self, store: Store, state: CellState) -> CellRun:
-        drills = self.plan.drills
-        cell = Cell(
-            state.topology,
-            state.versions,
-            state.during,
-            drills.before,
-            drills.after if state.during else (),
-        )
-        return CellRun(self._bench(store), cell, state)
-
-    def _bench(self, store: Store) -> Bench:
-        return Bench(
-            self.plan, store, self.settings, self.reports, self.tell, self._taken, self.program
-        )
-
-    def _taken(self) -> set[str]:
-        """Networks of clusters that stand: kept ones, and what could not be taken away."""
-        states = [read_state(folder) for folder in all_cycles(self.reports / FOLDER)]
-        return {
-            cell.network
-            for state in states
-            for cell in state.cells
-            if cell.cluster_kept or cell.left
-        }
+            CellRun(self, store, state).run()
 
     def _interrupted(self, store: Store) -> None:
         for state in store.state.cells:
             if state.phase == "running":
-                self._cell(store, state).interrupted(
+                CellRun(self, store, state).interrupted(
                     "the cycle was asked to stop", self.plan.attempts + 1
                 )
         self._stopped(store, "asked to stop (Ctrl-C or SIGTERM)")
 
     def _stopped(self, store: Store, why: str) -> None:
-        store.state.stopped.append(f"{_now()}: {why}")
+        store.state.stopped.append(f"{now()}: {why}")
         try:
             store.save()
         except DiskFull as error:
             self.tell(store.state.cycle, str(error))
-
-    def _load(self, name: str) -> Settings:
-        if name not in self._settings:
-            path = self.config or (self.plan_path.parent / name if name else None)
-            self._settings[name] = load_settings(path, ALL)
-        return self._settings[name]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

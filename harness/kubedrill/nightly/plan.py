@@ -8,31 +8,20 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from kubedrill.base.errors import ConfigErrors
-from kubedrill.base.mistakes import words
 from kubedrill.base.section import Section, matching
-from kubedrill.base.yaml_lines import Document, Place, read_document, read_text, refuse
 from kubedrill.drills import ALL, similar
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from kubedrill.nightly.state import Cell
 
 _DURATION = re.compile(r"(?:([0-9]{1,9})h)? ?(?:([0-9]{1,9})m)? ?(?:([0-9]{1,9})s)?")
 _TOPOLOGY = re.compile(r"([1-9])\+([1-9])(\+lb)?")
-_VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
+VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
 _ARROW = re.compile(r"\s*(?:→|->)\s*")
 _WHOLE_DAY = 86_400
 _NODE_BITS = 24
@@ -71,7 +60,7 @@ def steps(text: Any) -> Any:
 
 
 def _path(versions: tuple[str, ...]) -> tuple[str, ...]:
-    odd = [version[:40] for version in versions if not _VERSION.fullmatch(version)]
+    odd = [version[:40] for version in versions if not VERSION.fullmatch(version)]
     if odd:
         raise ValueError(f"{', '.join(odd)}: expected full versions such as 1.36.3, joined by →")
     numbers = [tuple(map(int, version.split("."))) for version in versions]
@@ -203,6 +192,15 @@ class Without(Section):
             raise ValueError("leaves out every cell; say which topology, versions or during")
         return self
 
+    def matches(self, cell: Cell) -> bool:
+        """Whether a cell is left out."""
+        pairs = zip(
+            (self.topology, self.versions, self.during),
+            (cell.topology, cell.versions, cell.during),
+            strict=True,
+        )
+        return all(not excluded or excluded == actual for excluded, actual in pairs)
+
 
 class Plan(Section):
     """All of a plan file."""
@@ -266,161 +264,3 @@ class Plan(Section):
         """
         shape = self.topologies.get(topology)
         return shape.config if shape and shape.config else self.config
-
-
-def load_plan(path: Path, available: set[str]) -> Plan:
-    """Read a plan. ``available`` holds the versions that have, or can have, a bundle.
-
-    Raises:
-        ConfigErrors: it cannot be read or holds mistakes; all are listed with their lines.
-    """
-    text = read_text(path, "a plan such as deploy/plans/nightly.yml")
-    document = read_document(str(path), text)
-    if document.data is None:
-        raise ConfigErrors(str(path), ["is empty; expected topologies:, versions:, …"])
-    if not isinstance(document.data, dict):
-        raise ConfigErrors(
-            str(path),
-            [f"holds a {type(document.data).__name__}; expected topologies:, versions:, …"],
-        )
-    _rename_old_limit(document, str(path))
-    mistakes = [
-        *document.mistakes,
-        *_missing_bundles(document, available),
-        *_missing_files(document, path),
-    ]
-    plan = None
-    try:
-        plan = Plan.model_validate(_text_keys(document.data))
-    except ValidationError as error:
-        mistakes += _mistakes_of(error, document)
-    mistakes += _useless_skips(plan, document) if plan else []
-    if mistakes or plan is None:
-        raise refuse(str(path), mistakes)
-    return plan
-
-
-def _rename_old_limit(document: Document, where: str) -> None:
-    """Take ``limits.artefacts``, its name before 0.2, with a warning."""
-    limits = document.data.get("limits")
-    if isinstance(limits, dict) and "artefacts" in limits and "diagnostics" not in limits:
-        limits["diagnostics"] = limits.pop("artefacts")
-        place = ("limits", "artefacts")
-        document.lines["limits", "diagnostics"] = document.line(place)
-        warnings.warn(
-            f"{where}: line {document.line(place)}: limits.artefacts is deprecated and will be "
-            "removed; write limits.diagnostics",
-            FutureWarning,
-            stacklevel=3,
-        )
-
-
-def _text_keys(data: dict[Any, Any]) -> dict[str, Any]:
-    return {
-        str(key): _text_keys(value) if isinstance(value, dict) else value
-        for key, value in data.items()
-    }
-
-
-def _mistakes_of(error: ValidationError, document: Document) -> list[tuple[int, str]]:
-    """Each mistake once: a list whose entries are wrong is not told to be too short as well."""
-    items = error.errors()
-    places = [item["loc"] for item in items]
-    return [
-        _mistake(item, document)
-        for item in items
-        if not any(
-            place != item["loc"] and place[: len(item["loc"])] == item["loc"] for place in places
-        )
-    ]
-
-
-def _mistake(item: Any, document: Document) -> tuple[int, str]:
-    place: Place = tuple(part for part in item["loc"] if part != "[key]")
-    name = ".".join(str(part) for part in place)
-    if item["type"] == "missing":
-        return document.line(place), f"{name} is missing; expected {_expected(place)}"
-    if item["type"] == "extra_forbidden":
-        return document.line(
-            place
-        ), f"{name}: no such setting; known here: {', '.join(_known(place[:-1]))}"
-    return document.line(place), f"{name}: {words(item)}"
-
-
-def _expected(place: Place) -> str:
-    field = Plan.model_fields.get(str(place[0]))
-    return field.description or "a value" if field else "a value"
-
-
-def _known(place: Place) -> list[str]:
-    models: dict[str, type[BaseModel]] = {
-        "topologies": Shape,
-        "drills": Drills,
-        "limits": Limits,
-        "skip": Without,
-    }
-    return sorted((models[str(place[0])] if place else Plan).model_fields)
-
-
-def _missing_bundles(document: Document, available: set[str]) -> list[tuple[int, str]]:
-    mistakes: list[tuple[int, str]] = []
-    paths = document.data.get("versions")
-    for number, path in enumerate(paths if isinstance(paths, list) else []):
-        versions = [
-            v
-            for v in (steps(path) if isinstance(path, str | list) else ())
-            if _VERSION.fullmatch(v)
-        ]
-        mistakes += [
-            (
-                document.line(("versions", number)),
-                (
-                    f"Kubernetes {version} has no bundle and none can be built; there is: "
-                    f"{', '.join(sorted(available))}"
-                ),
-            )
-            for version in versions
-            if version not in available
-        ]
-    return mistakes
-
-
-def _missing_files(document: Document, path: Path) -> list[tuple[int, str]]:
-    places: list[Place] = [("config",)]
-    topologies = document.data.get("topologies")
-    for name, shape in topologies.items() if isinstance(topologies, dict) else ():
-        places += (
-            [("topologies", str(name), "config")]
-            if isinstance(shape, dict) and "config" in shape
-            else []
-        )
-    mistakes = []
-    for place in places:
-        value: Any = _text_keys(document.data)
-        for part in place:
-            value = value.get(str(part))
-            if value is None:
-                break
-        if isinstance(value, str) and value and not (path.parent / value).is_file():
-            mistakes.append(
-                (
-                    document.line(place),
-                    f"{'.'.join(map(str, place))}: no such file: {path.parent / value}",
-                )
-            )
-    return mistakes
-
-
-def _useless_skips(plan: Plan, document: Document) -> list[tuple[int, str]]:
-    mistakes = []
-    for number, entry in enumerate(plan.skip):
-        line = document.line(("skip", number))
-        if entry.topology and entry.topology not in plan.topologies:
-            mistakes.append((line, f"skip.{number}: topology {entry.topology} is not in the plan"))
-        if entry.versions and entry.versions not in plan.versions:
-            mistakes.append(
-                (line, f"skip.{number}: versions {' → '.join(entry.versions)} are not in the plan")
-            )
-        if entry.during and entry.during not in plan.drills.during:
-            mistakes.append((line, f"skip.{number}: {entry.during} is not in drills.during"))
-    return mistakes

@@ -6,19 +6,24 @@ Whole and synced, or the version before.
 from __future__ import annotations
 
 import errno
-import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from kubedrill.base.errors import Unsafe, UsageError
+from kubedrill.base.files import replace_file
 from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FORMAT = 1
 FILE = "cycle.json"
+FOLDER = "nightly"
+"""Of all cycles, below the reports."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -33,6 +38,11 @@ class _State(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
+def now() -> str:
+    """The time as ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 class PartState(_State):
     """One part of a cell: up, before, upgrade to …, after, diagnostics, down.
 
@@ -40,7 +50,7 @@ class PartState(_State):
     """
 
     name: str
-    started: str
+    started: str = Field(default_factory=now)
     ended: str = ""
     seconds: float = 0.0
     result: str = ""  # "ok", "failed", "time limit", "interrupted"
@@ -49,17 +59,44 @@ class PartState(_State):
     reason: str = ""
     log: str = ""
 
+    def end(self, result: str, seconds: float = 0.0, code: int | None = None) -> None:
+        """Record how it ended."""
+        self.ended, self.result, self.seconds, self.code = now(), result, round(seconds, 1), code
 
-class CellState(_State):
-    """One cell. ``phase`` is "pending", "running" or "done".
 
-    ``left`` says what could not be taken away.
+class Cell(_State):
+    """One fresh cluster and what is done to it. ``during`` is empty where nothing is upgraded.
+
+    ``key`` is what the cell is called: the same in every cycle, and good for a folder's name.
     """
 
     key: str
     topology: str
     versions: tuple[str, ...]
     during: str
+
+    @property
+    def planes(self) -> int:
+        """Count of control planes."""
+        return int(self.topology.split("+")[0])
+
+    @property
+    def workers(self) -> int:
+        """Count of workers."""
+        return int(self.topology.split("+")[1])
+
+    @property
+    def balancer(self) -> bool:
+        """Whether a load balancer outside the cluster stands in front of its API."""
+        return self.topology.endswith("+lb")
+
+
+class CellState(Cell):
+    """A cell of a cycle. ``phase`` is "pending", "running" or "done".
+
+    ``left`` says what could not be taken away.
+    """
+
     cluster: str
     network: str = ""
     phase: str = "pending"
@@ -86,7 +123,7 @@ class CycleState(_State):
     plan: str
     plan_path: str
     digest: str
-    started: str
+    started: str = Field(default_factory=now)
     ended: str = ""
     outcome: str = ""  # one sentence, when it ended
     stopped: list[str] = []  # why it stopped before its end, each time
@@ -96,6 +133,15 @@ class CycleState(_State):
     def verdict(self) -> VerdictKind:
         """The worst verdict; a cell without one proves nothing."""
         return VerdictKind.worst([cell.verdict or VerdictKind.INCONCLUSIVE for cell in self.cells])
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it began."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.started)).total_seconds()
+
+    def end(self, outcome: str) -> None:
+        """Record how it ended, in one sentence."""
+        self.ended, self.outcome = now(), outcome
 
 
 class Store:
@@ -115,52 +161,34 @@ class Store:
     def cell_folder(self, cell: CellState) -> Path:
         """The cell's own folder."""
         folder = self.folder / cell.key
-        with told_when_full(folder):
+        with refuse_full_disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file with fsync and rename, and sync its folder, so that the rename lasts too.
+    """Write a file and its folders so that a power loss leaves the old one or the new one.
 
     Raises:
         DiskFull: there is no room; the file is as it was before.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with told_when_full(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with refuse_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text)
 
 
-class told_when_full:  # noqa: N801 - used as a context
+@contextmanager
+def refuse_full_disk(path: Path) -> Iterator[None]:
     """Turn "no space left" into :class:`DiskFull`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Tell a full disk in words."""
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise DiskFull(
-                f"the disk of {self.path.parent} is full ({error.strerror}): the cycle stops here, "
-                f"what was recorded "
-                "before is intact. Make room, then run the same command again: it goes on."
-            ) from error
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise DiskFull(
+            f"the disk of {path.parent} is full ({error.strerror}): the cycle stops here, what was "
+            "recorded before is intact. Make room, then run the same command again: it goes on."
+        ) from error
 
 
 def read_state(folder: Path) -> CycleState:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import UsageError
 from kubedrill.nightly.state import CycleState, all_cycles, read_state, write_whole
-from kubedrill.notify.changes import News, news_of
 from kubedrill.notify.metrics import push_metrics, registry_of, write_metrics
 from kubedrill.notify.send import read_urls, send
-from kubedrill.notify.summary import junit, markdown, title
+from kubedrill.notify.summary import News, junit, markdown, news_of, title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ The file is OpenMetrics, and as it holds gauges only, the older text format of P
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.base.files import replace_file
 from kubedrill.base.results import VerdictKind
 from kubedrill.notify.summary import lasted
 
@@ -101,9 +101,7 @@ def _outages(plan: str, runs: Iterable[RunDocument], registry: CollectorRegistry
 def write_metrics(registry: CollectorRegistry, path: Path) -> None:
     """Write the file in one step: node_exporter never reads half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
-    temporary.replace(path)
+    replace_file(path, generate_latest(registry))  # type: ignore[no-untyped-call]
 
 
 def push_metrics(registry: CollectorRegistry, gateway: str, plan: str) -> None:

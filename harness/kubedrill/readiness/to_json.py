@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from kubedrill.base.json_document import JsonDocument, JsonPart
 from kubedrill.readiness.model import Severity
 
 if TYPE_CHECKING:
@@ -15,13 +16,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_serialization_defaults_required=True
-    )
-
-
-class Counts(_Part):
+class Counts(JsonPart):
     """Findings of each severity."""
 
     blocker: Count
@@ -30,7 +25,7 @@ class Counts(_Part):
     info: Count
 
 
-class Finding(_Part):
+class Finding(JsonPart):
     """One thing that stops or hurts the upgrade, or is worth knowing."""
 
     rule: Text = Field(description='name of the rule; "reading": something could not be read')
@@ -41,7 +36,7 @@ class Finding(_Part):
     action: str = Field(description="what to do; of an info: where it comes from, or empty")
 
 
-class Rule(_Part):
+class Rule(JsonPart):
     """One rule."""
 
     name: str
@@ -49,12 +44,9 @@ class Rule(_Part):
     findings: Count
 
 
-class ReadinessDocument(_Part):
+class ReadinessDocument(JsonDocument):
     """kubedrill readiness -o json."""
 
-    format: Literal[1] = Field(
-        default=1, alias="schema", description="raised when a field changes its meaning"
-    )
     cluster: str = Field(description="cluster_name of the inventory")
     inventory: str = Field(description="the inventory's path as it was given")
     target: str = Field(pattern=r"^v\d+\.\d+\.\d+$")
@@ -102,4 +94,4 @@ def to_json(readiness: Readiness) -> str:
             ],
         }
     )
-    return document.model_dump_json(indent=2, by_alias=True)
+    return document.text()

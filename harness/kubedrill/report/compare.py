@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.plan import read_plan
+from kubedrill.base.files import sha256_of
 from kubedrill.base.results import Finding, VerdictKind
 from kubedrill.base.strict_json import load_json
 from kubedrill.record import read_record, read_run
@@ -59,13 +58,13 @@ def read_earlier(run_dir: Path) -> Earlier:
         ) from error
 
 
-def read_records(run_dir: Path) -> tuple[list[Record], dict[str, str]]:
+def read_records(run_dir: Path, plan: RunPlan | None) -> tuple[list[Record], dict[str, str]]:
     """Read the records of a run, and say of which drills they cannot be used, and why.
 
     Raises UsageError as :func:`read_run` does where the run has no plan: then nothing tells which
     records there should be.
     """
-    if read_plan(run_dir) is None:
+    if plan is None:
         return read_run(run_dir), {}
     records: list[Record] = []
     unusable: dict[str, str] = {}
@@ -82,8 +81,9 @@ def read_records(run_dir: Path) -> tuple[list[Record], dict[str, str]]:
     return sorted(records, key=lambda record: record.header.started_mono), unusable
 
 
-def compare(
+def compare(  # noqa: PLR0913 - each is named by the caller
     run_dir: Path,
+    plan: RunPlan | None,
     judged: Sequence[tuple[Record, DrillVerdict]],
     *,
     not_run: Mapping[str, str] | None,
@@ -94,7 +94,7 @@ def compare(
 
     ``not_run`` and ``interrupted`` None: as an earlier report of this run says.
     """
-    plan, earlier = read_plan(run_dir), read_earlier(run_dir)
+    earlier = read_earlier(run_dir)
     missed = earlier.not_run if not_run is None else dict(not_run)
     stopped = earlier.interrupted if interrupted is None else interrupted
     missing = dict(unusable)
@@ -119,7 +119,7 @@ def compare(
         stopped,
         plan,
         # the digests of the first report stay
-        {n: earlier.seals.get(n, "") if earlier.exists else digest(run_dir, n) for n in names},
+        {n: earlier.seals.get(n, "") if earlier.exists else _digest(run_dir, n) for n in names},
     )
 
 
@@ -150,7 +150,7 @@ def _against_seal(
     run_dir: Path, record: Record, verdict: DrillVerdict, earlier: Earlier
 ) -> DrillVerdict:
     seal = earlier.seals.get(record.header.drill, "")
-    if not seal or seal == digest(run_dir, record.header.drill):
+    if not seal or seal == _digest(run_dir, record.header.drill):
         return verdict
     text = (
         "the record was changed after it was judged first: its SHA-256 is not the one in "
@@ -165,10 +165,9 @@ def _against_seal(
     )
 
 
-def digest(run_dir: Path, drill: str) -> str:
+def _digest(run_dir: Path, drill: str) -> str:
     """SHA-256 of a drill's record; empty where there is no such file."""
     try:
-        with (run_dir / "record" / f"{drill}.jsonl").open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(run_dir / "record" / f"{drill}.jsonl")
     except (OSError, ValueError):
         return ""

@@ -37,14 +37,13 @@ def junit_xml(run: Run) -> str:
         time=f"{sum(since(record, ended(record)) for record in run.records):.3f}",
     )
     for record, verdict in run.drills:
-        _case(suite, record, verdict)
+        seconds = f"{since(record, ended(record)):.3f}"
+        _tell_verdict(_case(suite, verdict.drill, seconds), verdict)
     for name, reason in run.not_run.items():
-        case = SubElement(suite, "testcase", classname="kubedrill", name=_clean(name), time="0")
-        SubElement(case, "skipped", message=_clean(f"not run: {reason}"))
+        SubElement(_case(suite, name), "skipped", message=_clean(f"not run: {reason}"))
+    kind = VerdictKind.ABORTED if run.interrupted else VerdictKind.INCONCLUSIVE
     for name, reason in owed.items():
-        case = SubElement(suite, "testcase", classname="kubedrill", name=_clean(name), time="0")
-        kind = VerdictKind.ABORTED if run.interrupted else VerdictKind.INCONCLUSIVE
-        SubElement(case, "error", type=kind.value, message=_clean(reason))
+        SubElement(_case(suite, name), "error", type=kind.value, message=_clean(reason))
     root = Element("testsuites")
     root.append(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
@@ -59,11 +58,11 @@ def _of_run(run: Run) -> dict[str, str]:
     return {}
 
 
-def _case(suite: Element, record: Record, verdict: DrillVerdict) -> None:
-    seconds = f"{since(record, ended(record)):.3f}"
-    case = SubElement(
-        suite, "testcase", classname="kubedrill", name=_clean(verdict.drill), time=seconds
-    )
+def _case(suite: Element, name: str, seconds: str = "0") -> Element:
+    return SubElement(suite, "testcase", classname="kubedrill", name=_clean(name), time=seconds)
+
+
+def _tell_verdict(case: Element, verdict: DrillVerdict) -> None:
     limits = [_limit(result) for result in verdict.results]
     if verdict.verdict is VerdictKind.PASS:
         SubElement(case, "system-out").text = _clean("\n".join([verdict.reason, *limits]))

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.files import replace_file
+from kubedrill.base.plan import read_plan
 from kubedrill.report.ansible_log import read_logs
 from kubedrill.report.compare import compare, read_earlier, read_records
 from kubedrill.report.document import make_document
@@ -36,7 +38,9 @@ def write_report(
     Returns the path of index.html.
     """
     judged = list(zip(records, verdicts, strict=True))
-    write_files(run_dir, compare(run_dir, judged, not_run=not_run, unusable={}, interrupted=None))
+    plan = read_plan(run_dir)
+    run = compare(run_dir, plan, judged, not_run=not_run, unusable={}, interrupted=None)
+    write_files(run_dir, run)
     return run_dir / "index.html"
 
 
@@ -47,9 +51,10 @@ def rebuild_report(run_dir: Path, *, point_latest: bool = True) -> Run:
 
     Raises UsageError when there is no record to judge, or what is there is not of a run.
     """
-    records, unusable = read_records(run_dir)
+    plan = read_plan(run_dir)
+    records, unusable = read_records(run_dir, plan)
     judged = [(record, judge(record)) for record in records]
-    run = compare(run_dir, judged, not_run=None, unusable=unusable, interrupted=None)
+    run = compare(run_dir, plan, judged, not_run=None, unusable=unusable, interrupted=None)
     write_files(run_dir, run, point_latest=point_latest)
     return run
 
@@ -57,15 +62,15 @@ def rebuild_report(run_dir: Path, *, point_latest: bool = True) -> Run:
 def write_files(run_dir: Path, run: Run, *, point_latest: bool = True) -> None:
     """Write the files of a report, and point ``latest`` there unless that is not wanted."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    _replace(run_dir / "verdict.json", make_document(run).model_dump_json(indent=2) + "\n")
-    _replace(run_dir / "junit.xml", junit_xml(run))
+    replace_file(run_dir / "verdict.json", make_document(run).model_dump_json(indent=2) + "\n")
+    replace_file(run_dir / "junit.xml", junit_xml(run))
     names = [record.header.drill for record in run.records]
     logs = {name: read_logs(run_dir, name) for name in names}
     for number, drill_logs in enumerate(logs.values(), 1):
         for log in drill_logs:
             (run_dir / log.page).parent.mkdir(exist_ok=True)
-            _replace(run_dir / log.page, log_html(run.name, number, log))
-    _replace(run_dir / "index.html", page_html(run, logs))
+            replace_file(run_dir / log.page, log_html(run.name, number, log))
+    replace_file(run_dir / "index.html", page_html(run, logs))
     if point_latest:
         _point_latest(run_dir)
 
@@ -78,16 +83,6 @@ def read_not_run(run_dir: Path) -> dict[str, str]:
     Raises UsageError when verdict.json is there but is not one of kubedrill's.
     """
     return read_earlier(run_dir).not_run
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _point_latest(run_dir: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.apps import AppSource, read_app
 from kubedrill.base.errors import KubedrillError, UsageError
-from kubedrill.base.plan import PLAN_FILE, RunPlan, write_plan
+from kubedrill.base.plan import PLAN_FILE, RunPlan, read_plan, write_plan
 from kubedrill.base.results import DrillVerdict, VerdictKind
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.context import Cluster
@@ -208,6 +208,7 @@ class _Run:
         judged.sort(key=lambda pair: pair[0].header.started_mono)
         run = compare(
             self.directory,
+            read_plan(self.directory),
             judged,
             not_run=self.not_run,
             unusable=unusable,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kubedrill.base.files import replace_file
 from kubedrill.site.data import Places, site_data
 
 if TYPE_CHECKING:
@@ -27,17 +27,11 @@ def write_site(runs: Sequence[RunDocument], site: Path, reports: Path) -> Path:
     site.mkdir(parents=True, exist_ok=True)
     data = site_data(runs, Places(site, reports), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
-    _replace(site / "data.js", f"window.KUBEDRILL={text};\n")
-    _replace(
+    replace_file(site / "data.js", f"window.KUBEDRILL={text};\n")
+    replace_file(
         site / "site.js", "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
     )
     style = (ASSETS / "site.css").read_text(encoding="utf-8")
     page = (ASSETS / "index.html").read_text(encoding="utf-8").replace("/* style */", style)
-    _replace(site / "index.html", page)
+    replace_file(site / "index.html", page)
     return site / "index.html"
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kubedrill.base.files import sha256_of
 from kubedrill.bundle.cache import Cache
-from kubedrill.bundle.checksums import sha256_of
 from kubedrill.bundle.manifest import Manifest, Part
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from kubedrill.base.waits import wait_for
-from kubedrill.nightly.cycle import FOLDER, Cycles
-from kubedrill.nightly.plan import load_plan
-from kubedrill.nightly.state import CycleState, Store, all_cycles, read_state
+from kubedrill.nightly.cycle import Cycles
+from kubedrill.nightly.plan_file import load_plan
+from kubedrill.nightly.state import FOLDER, CycleState, Store, all_cycles, read_state
 from kubedrill.record import read_record
 from kubedrill.report.document import make_document
 from kubedrill.report.run import Run

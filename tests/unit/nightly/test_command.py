@@ -9,8 +9,8 @@ from nightlykit import PROGRAM, VERSIONS, Bed
 
 from kubedrill.cli import nightly as command
 from kubedrill.cli.main import run
-from kubedrill.nightly import cycle
-from kubedrill.nightly.plan import load_plan
+from kubedrill.nightly import context, cycle
+from kubedrill.nightly.plan_file import load_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("KUBEDRILL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cycle, "KUBEDRILL", PROGRAM)
+    monkeypatch.setattr(context, "KUBEDRILL", PROGRAM)
     found = Bed(tmp_path)
     plan = load_plan(tmp_path / "plan.yml", VERSIONS)
     assert cycle.Cycles(plan, tmp_path, None, print).program == PROGRAM, (

@@ -15,8 +15,9 @@ from kubedrill.base.errors import ConfigErrors, StepFailed
 from kubedrill.bundle.releases import SUPPORTED
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.nightly.cells import cells_of
-from kubedrill.nightly.inventory import free_network, write_inventory
-from kubedrill.nightly.plan import Limits, Plan, load_plan
+from kubedrill.nightly.cluster import free_network, write_inventory
+from kubedrill.nightly.plan import Limits, Plan
+from kubedrill.nightly.plan_file import load_plan
 
 ROOT = Path(__file__).resolve().parents[3]
 VERSIONS = {"1.34.4", "1.35.4", "1.36.1", "1.36.3"}
@@ -88,7 +89,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> Non
     [
         ("a: [", "line 1: is not YAML"),
         ("- a", "holds a list"),
-        ("versions: [1.35.4]", "line 1: topologies is missing"),
+        ("versions: [1.35.4]", "line 1: topologies: is missing"),
     ],
 )
 def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, said: str) -> None:

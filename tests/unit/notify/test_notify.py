@@ -25,11 +25,10 @@ from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
 from kubedrill.base.results import VerdictKind
 from kubedrill.config import Notify
 from kubedrill.nightly.state import CellState, CycleState, PartState, Store
-from kubedrill.notify.changes import news_of
 from kubedrill.notify.deliver import find_cycle, tell_cycle
 from kubedrill.notify.metrics import push_metrics, registry_of, write_metrics
 from kubedrill.notify.send import VARIABLE, read_urls, send
-from kubedrill.notify.summary import junit, markdown
+from kubedrill.notify.summary import junit, markdown, news_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,8 +1,10 @@
-"""The inventory of one cell: nodes, addresses and keys that no other cluster of this host has."""
+"""A cell's cluster: its inventory, and how it is taken away, however much of it there is."""
 
 from __future__ import annotations
 
 import ipaddress
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -15,13 +17,19 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_endpoi
 )
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.project import state_folder
+from kubedrill.local.docker_daemon import daemon_problem
 from kubedrill.local.node_container import overlapping
+from kubedrill.local.node_image import DOCKER
+from kubedrill.local.unfreeze import unfreeze
+from kubedrill.nightly.parts import run_part
 from kubedrill.nightly.state import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from kubedrill.nightly.cells import Cell
+    from kubedrill.nightly.parts import Ended
+    from kubedrill.nightly.state import Cell
 
 _PLANE_MB, _WORKER_MB, _BALANCER_MB, _CPUS = 3072, 2048, 512, 2
 """Sizes of virtual machines, as in inventories/local; containers share their host."""
@@ -32,6 +40,8 @@ _SSH = "-o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
 _ENDPOINT, _PLANES_FROM, _WORKERS_FROM = 10, 11, 21
 """Last byte of the API's address (virtual, or the load balancer's own), of the first control plane
 and of the first worker, as in inventories/local."""
+_DOCKER_S = 120
+"""Seconds for one command of docker: removing a node with its volumes takes some."""
 
 
 def free_network(preferred: str, taken: set[str], routes: str) -> str:
@@ -121,3 +131,55 @@ def _hosts(prefix: str, count: int, first: int, cluster: str) -> dict[str, dict[
         }
         for number in range(count)
     }
+
+
+def take_away(  # noqa: PLR0913 - each is named by the caller
+    inventory: Path, cluster: str, log: Path, *, program: Sequence[str], mark: str, limit_s: float
+) -> tuple[Ended | None, str]:
+    """Run ``kubedrill down``, then remove what it did not know of.
+
+    Returns how that ended, and what is left ("": none).
+
+    Vagrant forgets a container whose making was killed before its id was written down: Docker is
+    asked by name.
+    """
+    ended = None
+    if (inventory / "hosts.yml").exists():
+        argv = [*program, "down", "--inventory", str(inventory)]
+        ended = run_part(argv, log, mark=mark, limit_s=limit_s, heal_s=1)
+    left = _remove_from_docker(cluster)
+    if not left and ended and ended.result != "ok":
+        left = f"kubedrill down ended with {ended.result}: {ended.words}"
+    if not left:
+        for folder in (secrets_folder(cluster), state_folder() / ".vagrant" / f"state-{cluster}"):
+            shutil.rmtree(folder, ignore_errors=True)
+    return ended, left
+
+
+def _remove_from_docker(cluster: str) -> str:
+    """Remove the cluster's containers with their volumes, and its network; returns what is left."""
+    if daemon_problem():
+        return ""  # no daemon, no container: a hypervisor's nodes are Vagrant's to remove
+    if containers := _containers(cluster):
+        for name in containers:
+            unfreeze(name)
+        _docker("rm", "--force", "--volumes", *containers)
+    _docker("network", "rm", cluster)
+    networks = _docker("network", "ls", "--format", "{{.Name}}", "--filter", f"name=^{cluster}$")
+    left = [f"container {name}" for name in _containers(cluster)]
+    return ", ".join(left + [f"network {name}" for name in networks.split()])
+
+
+def _containers(cluster: str) -> list[str]:
+    names = ("--format", "{{.Names}}", "--filter", f"name=^/{cluster}-")
+    return _docker("ps", "--all", *names).split()
+
+
+def _docker(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            [DOCKER, *arguments], capture_output=True, text=True, check=False, timeout=_DOCKER_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
