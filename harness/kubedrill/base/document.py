@@ -143,6 +143,15 @@ class FindingEntry(_Part):
     text: str
 
 
+class AdviceEntry(_Part):
+    """What to do next about an INCONCLUSIVE verdict."""
+
+    short: str = Field(description="the resource that was short")
+    evidence: str = Field(description="what shows that")
+    action: str = Field(description="what to change, so that the next run decides")
+    outcome: str = Field(description="what would have made it a PASS or a FAIL, with its cost")
+
+
 class DrillEntry(_Part):
     """One drill."""
 
@@ -182,6 +191,9 @@ class DrillEntry(_Part):
         description="all that kept the verdict from being PASS, worst first"
     )
     attributed: tuple[str, ...] = Field(description="what each step cost, for people")
+    advice: tuple[AdviceEntry, ...] = Field(
+        default=(), description="what to do next, for people; none unless it is INCONCLUSIVE"
+    )
     samples: Count = Field(description="requests of all probes but the control probe")
     failed: Count
     tick_s: Seconds = Field(
@@ -211,7 +223,7 @@ class DrillEntry(_Part):
         failed = [check for check in self.checks if check.ok is False]
         return self.model_copy(
             update={
-                **dict.fromkeys(("targets", "outages", "probes", "findings", "attributed"), ()),
+                **dict.fromkeys(_ONLY_OF_RUN, ()),
                 "title": "",
                 "record_sha256": "",
                 "seed": 0,
@@ -222,6 +234,10 @@ class DrillEntry(_Part):
                 ),
             }
         )
+
+
+_ONLY_OF_RUN = ("targets", "outages", "probes", "findings", "attributed", "advice")
+"""What is not kept over nights."""
 
 
 class NotRun(_Part):

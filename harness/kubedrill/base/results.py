@@ -140,6 +140,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do next about an INCONCLUSIVE verdict, for people."""
+
+    short: str  # the resource that was short
+    evidence: str  # what shows that
+    action: str  # what to change, so that the next run decides
+    outcome: str  # what would have made it a PASS or a FAIL, with its cost
+
+
+@dataclass(frozen=True, slots=True)
 class DrillVerdict:
     """The verdict of one drill, with the reason in one sentence."""
 
@@ -156,3 +166,4 @@ class DrillVerdict:
     probes: tuple[ProbeSummary, ...] = ()
     findings: tuple[Finding, ...] = ()
     attributed: tuple[str, ...] = ()  # one sentence for each step that cost requests
+    advice: tuple[Advice, ...] = ()  # what to do next; none unless it is INCONCLUSIVE

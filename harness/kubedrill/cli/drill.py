@@ -189,6 +189,12 @@ def print_verdicts(
     """Print a line for each drill that the run was asked for."""
     for verdict in verdicts:
         console.print(verdict_line(verdict.verdict, verdict.drill, verdict.reason), soft_wrap=True)
+        for advice in verdict.advice:
+            text = (
+                f"{advice.short} was short: {advice.evidence}. To decide it: {advice.action}. "
+                f"PASS or FAIL: {advice.outcome}."
+            )
+            console.print(printable(f"{'':13}{text}"), markup=False, soft_wrap=True)
     for name, reason in not_run.items():
         console.print(printable(f"not run      {name}: {reason}"), markup=False, soft_wrap=True)
     for name, reason in missing.items():

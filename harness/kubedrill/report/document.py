@@ -63,6 +63,7 @@ def _drill(record: Record, verdict: DrillVerdict, seal: str) -> DrillEntry:
             "checks": [asdict(check) for check in verdict.checks],
             "findings": [asdict(finding) for finding in verdict.findings],
             "attributed": verdict.attributed,
+            "advice": [asdict(advice) for advice in verdict.advice],
             "samples": verdict.samples,
             "failed": verdict.failed,
             "worst_lateness_ms": verdict.worst_lateness_ms,

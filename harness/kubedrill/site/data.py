@@ -31,7 +31,7 @@ STALE = timedelta(days=14)
 
 _UNUSED_OF_DRILL = (
     *("title", "ended", "leaves", "tool_version", "nodes", "host_facts", "seed", "targets"),
-    *("outages", "probes", "findings", "attributed", "tick_s", "host_lateness_ms"),
+    *("outages", "probes", "findings", "attributed", "advice", "tick_s", "host_lateness_ms"),
 )
 _UNUSED_OF_LIMIT = ("covers", "because", "text")
 _UNUSED: Any = {

@@ -13,6 +13,7 @@ from kubedrill.base.results import (
     VerdictKind,
 )
 from kubedrill.verdict import wording
+from kubedrill.verdict.advice import advise
 from kubedrill.verdict.evidence import find_missing
 from kubedrill.verdict.limits import judge_limits, judge_outages
 from kubedrill.verdict.skew import find_skew
@@ -67,6 +68,9 @@ def judge(record: Record) -> DrillVerdict:
         ),
         findings=tuple(sorted(findings, key=lambda f: -f.verdict.rank)),
         attributed=tuple(_attributed(view, outages)),
+        advice=(
+            advise(view, judged, results, findings) if verdict is VerdictKind.INCONCLUSIVE else ()
+        ),
     )
 
 
