@@ -123,7 +123,7 @@ def _mistake(item: ErrorDetails, document: Document, model: type[BaseModel]) -> 
     if item["type"] == "missing":
         field = parent.model_fields.get(str(place[-1]))
         expected = (field and field.description) or "a value"
-        return document.line(place), f"{name} is missing; expected {expected}"
+        return document.line(place), f"{name}: is missing; expected {expected}"
     if item["type"] == "extra_forbidden":
         known = sorted(parent.model_fields)
         like = get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
