@@ -8,15 +8,11 @@ of nothing but skipped cases for a success.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from kubedrill.base.results import DrillVerdict, LimitResult, VerdictKind
 from kubedrill.report.run import Run, ended, since
 from kubedrill.verdict.wording import bounds
-
-if TYPE_CHECKING:
-    from kubedrill.base.model import Record
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
