@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from kubedrill.cluster.object_client import missing_is_fine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from kubedrill.cluster.api import ClusterApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,70 +42,81 @@ class AppStatus:
     problem: str
 
 
-def status_of(workload: Any, pods: Iterable[Any], problem: str | None) -> AppStatus:
-    """What a Deployment or StatefulSet and its pods are now."""
-    return AppStatus(
-        version=workload.spec.template.spec.containers[0].image.rpartition(":")[2],
-        replicas=workload.spec.replicas,
-        ready=workload.status.ready_replicas or 0,
-        nodes={
-            p.metadata.name: p.spec.node_name or ""
-            for p in pods
-            if p.metadata.deletion_timestamp is None
-        },
-        problem=problem or "",
-    )
-
-
-class Application(Protocol):
+class Application(ABC):
     """An application of one cluster. Every method may be called again at any time.
 
-    ``name`` is its workload's, ``selector`` finds that workload's pods in ``namespace``.
-    ``versions`` are those that it can be rolled to; () where kubedrill knows no second one.
-    ``told`` says in words what it is.
+    ``kind`` and ``name`` are its workload's; :attr:`selector` finds that workload's pods in
+    ``namespace``. ``versions`` are those that it can be rolled to; () where kubedrill knows no
+    second one. ``description`` is for people.
     """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102 - above
+    kind = "Deployment"
+    name: str
+    namespace: str
+    versions: tuple[str, ...] = ()
+    description: str
+
+    def __init__(self, api: ClusterApi) -> None:
+        self._api = api
 
     @property
-    def namespace(self) -> str: ...  # noqa: D102
+    @abstractmethod
+    def selector(self) -> str:
+        """Label selector of the workload's pods."""
 
-    @property
-    def selector(self) -> str: ...  # noqa: D102
-
-    @property
-    def versions(self) -> tuple[str, ...]: ...  # noqa: D102
-
-    @property
-    def description(self) -> str: ...  # noqa: D102
-
+    @abstractmethod
     def unfit(self) -> list[str]:
         """Why it cannot be deployed or drilled on this cluster, all reasons at once.
 
         [] when it can. Reads only.
         """
 
+    @abstractmethod
     def deploy(self) -> None:
         """Bring it up, complete, and wait for it.
 
         Raises StepFailed with pod states, events and log tails.
         """
 
+    @abstractmethod
     def roll(self, version: str) -> None:
         """Bring it to another of its versions. Raises UsageError where there is no such version."""
 
+    @abstractmethod
     def wait_ready(self) -> None:
         """Wait (timeouts.rollout) until it is complete. Raises StepFailed as :meth:`deploy`."""
 
-    def status(self) -> AppStatus | None:
-        """Return what is deployed now, or None when nothing is."""
-
-    def pod_spec(self) -> Any:
-        """Return the V1PodSpec of the workload's pods; it must be deployed."""
-
+    @abstractmethod
     def endpoints(self) -> Endpoints:
         """Return where it is reached; it must be deployed."""
 
+    @abstractmethod
     def remove(self) -> None:
         """Take away what :meth:`deploy` put there, and wait until it is gone."""
+
+    def status(self) -> AppStatus | None:
+        """Return what is deployed now, or None when the workload is not there."""
+        with missing_is_fine():
+            live = self._workload()
+            return AppStatus(
+                version=live.spec.template.spec.containers[0].image.rpartition(":")[2],
+                replicas=live.spec.replicas,
+                ready=live.status.ready_replicas or 0,
+                nodes={
+                    p.metadata.name: p.spec.node_name or ""
+                    for p in self._pods()
+                    if p.metadata.deletion_timestamp is None
+                },
+                problem=self._api.rollout_problem(self.kind, self.namespace, self.name) or "",
+            )
+        return None
+
+    def pod_spec(self) -> Any:
+        """Return the V1PodSpec of the workload's pods; it must be deployed."""
+        return self._workload().spec.template.spec
+
+    def _workload(self) -> Any:
+        return self._api.workload(self.kind, self.namespace, self.name)
+
+    def _pods(self) -> list[Any]:
+        return self._api.pods(self.namespace, self.selector)

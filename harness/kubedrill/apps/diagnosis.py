@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, Protocol
 
 from kubernetes.client import ApiException
 
 from kubedrill.apps.manifests import NAMESPACE, SELECTOR
 from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.object_client import missing_is_fine
 
 LOG_LINES = 10
 EVENTS = 8
@@ -108,27 +110,17 @@ def _pod(api: Api, pod: Any) -> list[str]:
     lines = [
         f"  pod {pod.metadata.name}{where} ({pod.status.phase}): {'; '.join(states + unscheduled)}"
     ]
-    if states:
-        lines += [f"    log: {line}" for line in _log(api, pod)]
-    return lines
-
-
-def _log(api: Api, pod: Any) -> list[str]:
-    try:
-        text: str = api.core.read_namespaced_pod_log(
+    # a container that never started has no log; its state above says why
+    with suppress(ApiException):
+        log: str = api.core.read_namespaced_pod_log(
             pod.metadata.name, pod.metadata.namespace, tail_lines=LOG_LINES
         )
-    except ApiException:
-        return []  # a container that never started has no log; its state above says why
-    return text.splitlines()
+        lines += [f"    log: {line}" for line in log.splitlines() if states]
+    return lines
 
 
 def terminating(api: Api, namespace: str) -> bool:
     """Whether a namespace is being deleted; nothing can be put into it until it is gone."""
-    try:
-        live = api.core.read_namespace(namespace)
-    except ApiException as error:
-        if error.status == 404:
-            return False
-        raise
-    return live.metadata.deletion_timestamp is not None
+    with missing_is_fine():
+        return api.core.read_namespace(namespace).metadata.deletion_timestamp is not None
+    return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kubernetes.client import ApiException
 
 from kubedrill.apps import manifests
-from kubedrill.apps.application import AppStatus, Endpoints, status_of
+from kubedrill.apps.application import Application, Endpoints
 from kubedrill.apps.diagnosis import diagnose, fatal_reason, terminating
 from kubedrill.apps.grpc_client import Greeting, say_hello
 from kubedrill.apps.spread import is_spread
@@ -23,7 +23,7 @@ NODE_PORT = 30080
 GRPC_NODE_PORT = 30090
 
 
-class SampleApp:
+class SampleApp(Application):
     """The sample application of one cluster. Every method may be called again at any time."""
 
     name = manifests.NAME
@@ -33,7 +33,8 @@ class SampleApp:
     description = "the sample application"
 
     def __init__(self, api: ClusterApi, settings: Settings) -> None:
-        self._api, self._settings = api, settings
+        super().__init__(api)
+        self._settings = settings
 
     def unfit(self) -> list[str]:
         """Return nothing: its namespace is kubedrill's own."""
@@ -61,7 +62,13 @@ class SampleApp:
         if not is_spread(self._api, pods):
             # One is enough: its topology spread lets its successor start on another node only.
             # Nobody asks it yet.
-            self._end(pods[0].metadata.name)
+            name = pods[0].metadata.name
+            self._api.core.delete_namespaced_pod(name, self.namespace, grace_period_seconds=1)
+            self._api.wait(
+                f"pod {self.namespace}/{name} to be gone",
+                lambda: "it is there" if name in self._pod_names() else None,
+                setting="rollout",
+            )
             self.wait_ready()
 
     def roll(self, version: str) -> None:
@@ -86,26 +93,6 @@ class SampleApp:
             raise StepFailed(
                 f"the sample application is not up: {error}\n{diagnose(self._api)}"
             ) from error
-
-    def status(self) -> AppStatus | None:
-        """Return what is deployed now, or None when nothing is."""
-        try:
-            deployment = self._api.apps.read_namespaced_deployment(self.name, self.namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
-        return status_of(
-            deployment,
-            self._pods(),
-            self._api.rollout_problem("Deployment", self.namespace, self.name),
-        )
-
-    def pod_spec(self) -> Any:
-        """Return the V1PodSpec of its Deployment."""
-        return self._api.apps.read_namespaced_deployment(
-            self.name, self.namespace
-        ).spec.template.spec
 
     def endpoints(self) -> Endpoints:
         """Return where it is reached; it must be deployed."""
@@ -151,16 +138,8 @@ class SampleApp:
             )
         return manifests.load(version)
 
-    def _pods(self) -> list[Any]:
-        return self._api.pods(self.namespace, self.selector)
-
-    def _end(self, pod: str) -> None:
-        self._api.core.delete_namespaced_pod(pod, self.namespace, grace_period_seconds=1)
-
-        def leftover() -> str | None:
-            return "it is there" if pod in {other.metadata.name for other in self._pods()} else None
-
-        self._api.wait(f"pod {self.namespace}/{pod} to be gone", leftover, setting="rollout")
+    def _pod_names(self) -> set[str]:
+        return {pod.metadata.name for pod in self._pods()}
 
     def _missing(self) -> str | None:
         problem = self._api.rollout_problem("Deployment", self.namespace, self.name)

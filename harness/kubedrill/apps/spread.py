@@ -5,6 +5,7 @@ After a drain all of them may stand on one, and Kubernetes moves no running pod.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,14 +26,11 @@ def is_spread(api: ClusterApi, pods: list[Any]) -> bool:
     return len(set(staying)) > 1 or len(takers) < 2 or len(staying) == 1
 
 
-def restart(api: ClusterApi, kind: str, namespace: str, name: str) -> None:
+def restart(api: ClusterApi, kind: str, namespace: str, name: str, annotation: str) -> None:
     """Start new pods in turn, as `kubectl rollout restart` does: the scheduler places them anew."""
-    read, change = {
-        "Deployment": (api.apps.read_namespaced_deployment, api.apps.patch_namespaced_deployment),
-        "StatefulSet": (
-            api.apps.read_namespaced_stateful_set,
-            api.apps.patch_namespaced_stateful_set,
-        ),
+    patch = {
+        "Deployment": api.apps.patch_namespaced_deployment,
+        "StatefulSet": api.apps.patch_namespaced_stateful_set,
     }[kind]
-    stamp = {"kubedrill/spread-again": read(name, namespace).metadata.resource_version}
-    change(name, namespace, {"spec": {"template": {"metadata": {"annotations": stamp}}}})
+    stamp = {annotation: datetime.now(UTC).isoformat(timespec="milliseconds")}
+    patch(name, namespace, {"spec": {"template": {"metadata": {"annotations": stamp}}}})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
-from kubedrill.apps.application import AppStatus, Endpoints, status_of
+from kubedrill.apps.application import Application, Endpoints
 from kubedrill.apps.diagnosis import diagnose, refusal, terminating
 from kubedrill.apps.render import label
 from kubedrill.apps.spread import is_spread, restart
@@ -20,24 +20,30 @@ if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.config.app import AppSettings
 
+SPREAD_AGAIN = "kubedrill/spread-again"
+"""Annotation of a pod template whose pods were placed anew."""
 APPLIED_LABEL = "kubedrill.io/applied"
 """What kubedrill put into the cluster for an application of the user's own carries it; nothing else
 is ever removed."""
 
 
-class UserApp:
+class UserApp(Application):
     """What the section ``app:`` of the configuration names.
 
     Every method may be called again at any time.
     """
 
-    versions = ()
-
     def __init__(
         self, api: ClusterApi, app: AppSettings, objects: Sequence[dict[str, Any]]
     ) -> None:
-        self._api, self._app, self._rendered = api, app, objects
-        self.name, self.namespace, self.description = app.name, app.namespace, app.description
+        super().__init__(api)
+        self._app, self._rendered = app, objects
+        self.kind, self.name, self.namespace, self.description = (
+            app.kind,
+            app.name,
+            app.namespace,
+            app.description,
+        )
 
     @property
     def selector(self) -> str:
@@ -46,7 +52,7 @@ class UserApp:
         selector: Any = (
             rendered["spec"]["selector"]
             if rendered
-            else self._plain(self._read_workload().spec.selector)
+            else self._plain(self._workload().spec.selector)
         )
         return selector_text(selector)
 
@@ -89,7 +95,7 @@ class UserApp:
             raise
         self.wait_ready()
         if not is_spread(self._api, self._pods()):
-            restart(self._api, self._app.kind, self.namespace, self.name)
+            restart(self._api, self.kind, self.namespace, self.name, SPREAD_AGAIN)
             self.wait_ready()
 
     def roll(self, version: str) -> None:
@@ -105,7 +111,7 @@ class UserApp:
         Raises:
             StepFailed: they are not; carries pod states, events and log tails.
         """
-        for kind, name in workloads(self._rendered) or [(self._app.kind, self.name)]:
+        for kind, name in workloads(self._rendered) or [(self.kind, self.name)]:
             try:
                 self._api.wait_rollout(kind, self.namespace, name)
             except (DeadlineExceeded, StepFailed) as error:
@@ -113,24 +119,6 @@ class UserApp:
                     f"{self.description} is not up: "
                     f"{error}\n{diagnose(self._api, self.namespace, '')}"
                 ) from error
-
-    def status(self) -> AppStatus | None:
-        """Return what is deployed now, or None when the workload is not there."""
-        try:
-            live = self._read_workload()
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
-        return status_of(
-            live,
-            self._pods(),
-            self._api.rollout_problem(self._app.kind, self.namespace, self.name),
-        )
-
-    def pod_spec(self) -> Any:
-        """Return the V1PodSpec of the workload."""
-        return self._read_workload().spec.template.spec
 
     def endpoints(self) -> Endpoints:
         """Return where ``app.endpoints`` says that it is asked; the Service must be there."""
@@ -235,18 +223,6 @@ class UserApp:
 
     def _plain(self, item: Any) -> Any:
         return self._api.client.sanitize_for_serialization(item)
-
-    def _read_workload(self) -> Any:
-        apps = self._api.apps
-        read = (
-            apps.read_namespaced_deployment
-            if self._app.kind == "Deployment"
-            else apps.read_namespaced_stateful_set
-        )
-        return read(self.name, self.namespace)
-
-    def _pods(self) -> list[Any]:
-        return self._api.pods(self.namespace, self.selector)
 
 
 def _mark(obj: dict[str, Any]) -> dict[str, Any]:

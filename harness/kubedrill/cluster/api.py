@@ -136,12 +136,16 @@ class ClusterApi(ObjectClient):
 
     def rollout_problem(self, kind: str, namespace: str, name: str) -> str | None:
         """Describe what a workload is missing; None when it is complete."""
+        return rollout_problem(kind, self.workload(kind, namespace, name))
+
+    def workload(self, kind: str, namespace: str, name: str) -> Any:
+        """Return a Deployment, DaemonSet or StatefulSet."""
         read: Callable[..., Any] = {
             "Deployment": self.apps.read_namespaced_deployment,
             "DaemonSet": self.apps.read_namespaced_daemon_set,
             "StatefulSet": self.apps.read_namespaced_stateful_set,
         }[kind]
-        return rollout_problem(kind, read(name, namespace))
+        return read(name, namespace)
 
     def wait_rollout(self, kind: str, namespace: str, name: str) -> None:
         """Wait (timeouts.rollout) until a Deployment, DaemonSet or StatefulSet is complete."""
@@ -169,14 +173,11 @@ class ClusterApi(ObjectClient):
         """Wait (timeouts.namespace_gone) until a namespace is deleted."""
 
         def find_problem() -> str | None:
-            try:
-                namespace = self.core.read_namespace(name)
-            except client.ApiException as error:
-                if error.status == 404:
-                    return None
-                raise
-            left = [c.message for c in namespace.status.conditions or [] if c.status == "True"]
-            return f"{namespace.status.phase} {'; '.join(left)}".strip()
+            with missing_is_fine():
+                status = self.core.read_namespace(name).status
+                left = [c.message for c in status.conditions or [] if c.status == "True"]
+                return f"{status.phase} {'; '.join(left)}".strip()
+            return None
 
         self.wait(f"namespace {name} to be gone", find_problem, setting="namespace_gone")
 

@@ -18,6 +18,7 @@ from kubernetes.client import ApiException, CertificatesV1Api
 
 from kubedrill.apps.diagnosis import refusal
 from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.object_client import missing_is_fine
 from kubedrill.orders import pki
 from kubedrill.orders.manifests import HOST, NAMESPACE, build_data_object
 
@@ -130,12 +131,9 @@ class Certificates:
         )
 
     def _secret(self, name: str) -> dict[str, str] | None:
-        try:
+        with missing_is_fine():
             return dict(self._api.core.read_namespaced_secret(name, NAMESPACE).data)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
+        return None
 
     def _put(self, name: str, pair: pki.Pair) -> None:
         data = {"tls.crt": _base64(pair.certificate), "tls.key": _base64(pair.key)}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubernetes.client import ApiException, BatchV1Api
+from kubernetes.client import BatchV1Api
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.object_client import missing_is_fine
 from kubedrill.orders import manifests
 
 if TYPE_CHECKING:
@@ -50,12 +51,9 @@ class Migration:
         self._api.wait(gone, lambda: self._read() and "it is still there", setting="namespace_gone")
 
     def _read(self) -> Any:
-        try:
+        with missing_is_fine():
             return self._batch.read_namespaced_job(self.name, manifests.NAMESPACE)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
+        return None
 
 
 def job(name: str) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.apps.spread import restart
 from kubedrill.base.errors import UsageError
 from kubedrill.cluster.objects import pod_is_ready
 from kubedrill.orders import manifests
@@ -179,15 +179,11 @@ class Rotation:
     def _roll(self, kind: str, name: str) -> None:
         """Replace a workload's pods by its update strategy, and wait (timeouts.rollout)."""
         self._log(f"new {name} pods")
-        patch = {
-            "Deployment": "patch_namespaced_deployment",
-            "StatefulSet": "patch_namespaced_stateful_set",
-        }[kind]
-        stamp = {ROTATED_AT: datetime.now(UTC).isoformat(timespec="seconds")}
-        body = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
-        getattr(self._api.apps, patch)(name, manifests.NAMESPACE, body)
-        missing = lambda: self._api.rollout_problem(kind, manifests.NAMESPACE, name)  # noqa: E731
-        self._service.wait_for(f"{name} to be complete with new pods", missing)
+        restart(self._api, kind, manifests.NAMESPACE, name, ROTATED_AT)
+        self._service.wait_for(
+            f"{name} to be complete with new pods",
+            lambda: self._api.rollout_problem(kind, manifests.NAMESPACE, name),
+        )
 
     def _queue_clients(self, user: str) -> str | None:
         clients = []

@@ -13,6 +13,8 @@ from kubernetes.client import ApiException
 from kubedrill.apps.diagnosis import diagnose, refusal, terminating
 from kubedrill.base.errors import DeadlineExceeded, KubedrillError, StepFailed, UsageError
 from kubedrill.cluster.api import ApiUnavailable
+from kubedrill.cluster.object_client import missing_is_fine
+from kubedrill.cluster.objects import condition_is_true
 from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.orders import manifests
 from kubedrill.orders.certificates import Certificates
@@ -185,21 +187,15 @@ class OrderService:
                 f"the order service has no version {version!r}; give one of "
                 f"{', '.join(manifests.VERSIONS)}"
             )
-        ready = (
-            [node.metadata.name for node in self._api.nodes() if self._api.ready(node)]
-            if self._api
-            else []
-        )
-        if self._api and len(ready) < NODES_NEEDED:
+        ready = [node.metadata.name for node in self._api.nodes() if self._api.ready(node)]
+        if len(ready) < NODES_NEEDED:
             mistakes.append(
                 f"{len(ready)} nodes are ready ({', '.join(ready)}); queue and database need "
                 f"{NODES_NEEDED}"
             )
-        classes = self._api.storage.list_storage_class().items if self._api else []
+        classes = self._api.storage.list_storage_class().items
         annotation = "storageclass.kubernetes.io/is-default-class"
-        if self._api and not any(
-            (each.metadata.annotations or {}).get(annotation) == "true" for each in classes
-        ):
+        if not any((each.metadata.annotations or {}).get(annotation) == "true" for each in classes):
             mistakes.append(
                 "the cluster has no default StorageClass: mark one with the annotation "
                 f"{annotation}=true"
@@ -267,37 +263,21 @@ class OrderService:
                 manifests.named(objects, "ConfigMap", manifests.GREETING)["data"] = live.data
 
     def _live_web(self) -> Any:
-        try:
+        with missing_is_fine():
             return self._api.apps.read_namespaced_deployment("web", self.namespace)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
+        return None
 
     def _component(self, kind: str, name: str, pods: list[Any]) -> Component:
         mine = [
             pod for pod in pods if (pod.metadata.labels or {}).get("app.kubernetes.io/name") == name
         ]
-        ready = [
-            p
-            for p in mine
-            if any(c.type == "Ready" and c.status == "True" for c in p.status.conditions or [])
-        ]
-        apps = self._api.apps
-        read = (
-            apps.read_namespaced_stateful_set
-            if kind == "StatefulSet"
-            else apps.read_namespaced_deployment
-        )
-        try:
-            problem = self._api.rollout_problem(kind, self.namespace, name) or ""
-            replicas = int(read(name, self.namespace).spec.replicas)
-        except ApiException as error:
-            if error.status != 404:
-                raise
-            replicas, problem = 0, "it does not exist"
+        ready = sum(condition_is_true(pod, "Ready") for pod in mine)
         nodes = {pod.metadata.name: pod.spec.node_name or "" for pod in mine}
-        return Component(name, replicas, len(ready), nodes, problem)
+        with missing_is_fine():
+            problem = self._api.rollout_problem(kind, self.namespace, name) or ""
+            replicas = int(self._api.workload(kind, self.namespace, name).spec.replicas)
+            return Component(name, replicas, ready, nodes, problem)
+        return Component(name, 0, ready, nodes, "it does not exist")
 
     def _pods(self) -> list[Any]:
         return self._api.pods(self.namespace, manifests.SELECTOR)

@@ -83,7 +83,6 @@ class Cluster:
         self.apps = SimpleNamespace(
             list_namespaced_deployment=lambda _name: self._listed("Deployment"),
             list_namespaced_stateful_set=lambda _name: self._listed("StatefulSet"),
-            read_namespaced_deployment=self._deployment,
         )
         self.client = SimpleNamespace(sanitize_for_serialization=deepcopy)
 
@@ -157,8 +156,8 @@ class Cluster:
             raise ApiException(status=404)
         return SimpleNamespace(metadata=SimpleNamespace(deletion_timestamp=None))
 
-    def _deployment(self, name: str, namespace: str) -> Any:
-        if ("Deployment", namespace, name) not in self.there:
+    def workload(self, kind: str, namespace: str, name: str) -> Any:
+        if (kind, namespace, name) not in self.there:
             raise ApiException(status=404)
         template = SimpleNamespace(
             spec=SimpleNamespace(containers=[SimpleNamespace(image="registry:5000/shop:7")])

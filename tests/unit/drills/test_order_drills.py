@@ -42,7 +42,7 @@ def survey(*pods: Any, deployed: bool = True, problem: str | None = None, jsz: A
             )
         )
 
-    apps = SimpleNamespace(read_namespaced_deployment=web, read_namespaced_stateful_set=web)
+    apps = SimpleNamespace(read_namespaced_deployment=web)
     core = SimpleNamespace(
         list_namespaced_persistent_volume_claim=lambda _: SimpleNamespace(items=[])
     )
@@ -52,6 +52,7 @@ def survey(*pods: Any, deployed: bool = True, problem: str | None = None, jsz: A
         core=core,
         client=None,
         rollout_problem=lambda *_: problem,
+        workload=web,
         pod_get=lambda _namespace, name, *_: json.dumps((jsz or {}).get(name, {})),
     )
     return SimpleNamespace(cluster=SimpleNamespace(api=api, settings=None))

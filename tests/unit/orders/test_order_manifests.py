@@ -257,7 +257,7 @@ def test_patroni_s_times_keep_its_own_rule() -> None:
 
 
 def test_an_unknown_version_is_refused_before_anything_is_touched() -> None:
-    service = OrderService(None, None)  # type: ignore[arg-type]  # asks nothing
+    service = OrderService(refusing(""), None)  # type: ignore[arg-type]  # waits for nothing
     with pytest.raises(UsageError, match="no version 'v9'; give one of v1, v2"):
         service.deploy("v9")
 
