@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.model import NS
 from kubedrill.config import Settings
-from kubedrill.load.autoscaling import LoadPhase, Observation, account
+from kubedrill.load.autoscaler_watch import Observation
+from kubedrill.load.autoscaling import LoadPhase, account
 from kubedrill.load.run import LoadRequest, LoadTest, first_answers
 from kubedrill.load.steps import Objective, measure
 from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, Ledger, Write

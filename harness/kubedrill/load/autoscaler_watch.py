@@ -5,22 +5,45 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 from kubernetes.client import ApiException
-from kubernetes.utils import parse_quantity
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import condition_is_true
+from kubedrill.apps.user_objects import selector_text
 from kubedrill.base.errors import DeadlineExceeded
-from kubedrill.base.waits import Repeating, Waiting, wait_for
+from kubedrill.base.waits import Repeating
 from kubedrill.cluster.api import ApiUnavailable
-from kubedrill.load.autoscaling import Observation, find_excess
+from kubedrill.cluster.objects import quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kubedrill.cluster.api import ClusterApi
 
 POLL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One answer about one autoscaler; pods are names.
+
+    ``metrics`` is what it saw beside its target, ``share`` the highest of them as a share of the
+    target; ``problem`` is what its conditions complain of.
+    """
+
+    asked: int
+    answered: int
+    desired: int
+    least: int
+    most: int
+    pods: frozenset[str]
+    ready: frozenset[str]
+    metrics: str = ""
+    share: float | None = None
+    problem: str = ""
 
 
 class AutoscalerWatch(Repeating):
@@ -67,22 +90,13 @@ class AutoscalerWatch(Repeating):
         Returns what is left then, "" for nothing.
         """
 
-        def settled() -> bool | Waiting:
-            left = [
-                f"{name}: {why}"
-                for name, observations in self.observations().items()
-                if (why := find_excess(observations))
-            ]
-            return Waiting("; ".join(left)) if left else True
+        def find_problem() -> str | None:
+            excess = {name: find_excess(seen) for name, seen in self.observations().items()}
+            return "; ".join(f"{name}: {why}" for name, why in excess.items() if why) or None
 
-        seconds = self._api.settings.timeouts.scale_down
         try:
-            wait_for(
-                "the autoscaler to scale down",
-                settled,
-                seconds=seconds,
-                setting="scale_down",
-                poll_s=POLL_S,
+            self._api.wait(
+                "the autoscaler to scale down", find_problem, setting="scale_down", poll_s=POLL_S
             )
         except DeadlineExceeded as error:
             return str(error)
@@ -107,8 +121,7 @@ class AutoscalerWatch(Repeating):
             workload = self._get(
                 f"/apis/{target['apiVersion']}/namespaces/{self._namespace}/{plural}/{name}"
             )
-            labels = workload["spec"]["selector"].get("matchLabels", {})
-            self._selectors[name] = ",".join(f"{key}={value}" for key, value in labels.items())
+            self._selectors[name] = quote(selector_text(workload["spec"]["selector"]), safe="=,")
         items: list[dict[str, Any]] = self._get(
             f"/api/v1/namespaces/{self._namespace}/pods?labelSelector={self._selectors[name]}"
         )["items"]
@@ -116,6 +129,21 @@ class AutoscalerWatch(Repeating):
 
     def _get(self, path: str) -> Any:
         return json.loads(self._api.get_raw(path))
+
+
+def find_excess(observations: Sequence[Observation]) -> str | None:
+    """Say what the autoscaler has not taken back yet.
+
+    None where it asks for no more than at first and has no more.
+    """
+    if not observations:
+        return None
+    first, last = observations[0], observations[-1]
+    if last.desired > first.desired:
+        return f"{last.desired} pods wanted, {first.desired} before the load"
+    return (
+        f"{len(last.pods)} pods, {last.desired} wanted" if len(last.pods) > last.desired else None
+    )
 
 
 def observe(
@@ -165,18 +193,10 @@ def _metrics(specs: list[dict[str, Any]], current: list[dict[str, Any]]) -> list
         if value is None or target is None:
             continue
         unit = "%" if kind == "averageUtilization" else ""
-        share = _number(value) / _number(target)
+        share = quantity(value) / quantity(target)
         metrics.append((f"{resource['name']} {value}{unit} of {target}{unit} a pod", share))
     return metrics
 
 
-def _number(quantity: str | int) -> float:
-    parse: Any = parse_quantity
-    return float(parse(quantity))
-
-
 def _is_ready(pod: Mapping[str, Any]) -> bool:
-    """Exactly "True": a dead kubelet's "Unknown" is not ready."""
-    conditions = pod.get("status", {}).get("conditions") or []
-    ready = [c["status"] for c in conditions if c["type"] == "Ready"]
-    return "deletionTimestamp" not in pod["metadata"] and ready == ["True"]
+    return "deletionTimestamp" not in pod["metadata"] and condition_is_true(pod, "Ready")

@@ -16,6 +16,8 @@ from kubedrill.base.model import NS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from kubedrill.load.autoscaler_watch import Observation
+
 LAG_S = 60.0
 """A load is seen by the autoscaler at most so long after it began: the kubelet counts every 10-15
 s, metrics-server reads every 15 s and needs two readings, the autoscaler looks every 15 s
@@ -25,26 +27,6 @@ GAP_S = 5.0
 """Looks come once a second; what happens in a longer gap may be missed, and that is told."""
 
 Bounds = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One answer about one autoscaler; pods are names.
-
-    ``metrics`` is what it saw beside its target, ``share`` the highest of them as a share of the
-    target; ``problem`` is what its conditions complain of.
-    """
-
-    asked: int
-    answered: int
-    desired: int
-    least: int
-    most: int
-    pods: frozenset[str]
-    ready: frozenset[str]
-    metrics: str = ""
-    share: float | None = None
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +107,8 @@ def account(
     ``first_answers`` says when each pod first acknowledged a write.
     """
     if not observations or not phases:
-        return Autoscaled(
-            name,
-            tuple(observations),
-            (),
-            None,
-            ("not known: the API answered no question about it",),
-        )
+        unknown = ("not known: the API answered no question about it",)
+        return Autoscaled(name, tuple(observations), (), None, unknown)
     ups = tuple(_scale_ups(observations, phases, first_answers))
     down = _scale_down(observations, phases[-1].ended, watched_until) if ups else None
     lines = _describe(observations, ups, down, watched_until)
@@ -141,21 +118,6 @@ def account(
             "deploy"
         )
     return Autoscaled(name, tuple(observations), ups, down, tuple(lines))
-
-
-def find_excess(observations: Sequence[Observation]) -> str | None:
-    """Say what the autoscaler has not taken back yet.
-
-    None where it asks for no more than at first and has no more.
-    """
-    if not observations:
-        return None
-    first, last = observations[0], observations[-1]
-    if last.desired > first.desired:
-        return f"{last.desired} pods wanted, {first.desired} before the load"
-    return (
-        f"{len(last.pods)} pods, {last.desired} wanted" if len(last.pods) > last.desired else None
-    )
 
 
 def _scale_ups(

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.model import NS
-from kubedrill.load.steps import milliseconds
-from kubedrill.load.times import Times, write_log
+from kubedrill.load.times import Times, milliseconds, write_log
 from kubedrill.orders.ledger import ACKNOWLEDGED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from kubedrill.base.model import Check
-    from kubedrill.load.autoscaling import Autoscaled, Observation
+    from kubedrill.load.autoscaler_watch import Observation
+    from kubedrill.load.autoscaling import Autoscaled
     from kubedrill.load.run import LoadTest
     from kubedrill.load.steps import Step
-    from kubedrill.orders.ledger import Write
 
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
@@ -61,12 +60,11 @@ def write_result(folder: Path, test: LoadTest, document: dict[str, Any]) -> None
     """Write load.json and load.hlog."""
     text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
     (folder / "load.json").write_text(f"{text}\n", encoding="utf-8")
-    per_second = _by_second(test)
-    last = max(per_second, default=-1)
-    histograms = [
-        Times(w.done - w.due for w in _done(per_second.get(number, [])))
-        for number in range(last + 1)
-    ]
+    times: dict[int, list[int]] = defaultdict(list)
+    for write in (write for ledger in test.ledgers for write in ledger.writes.values()):
+        second = times[(write.due - test.started_mono) // NS]
+        second += [write.done - write.due] if write.outcome == ACKNOWLEDGED else []
+    histograms = [Times(times[number]) for number in range(max(times, default=-1) + 1)]
     comments = [
         (
             "nanoseconds from when a write was due; acknowledged writes only; one histogram "
@@ -163,22 +161,10 @@ def _changed(observations: Sequence[Observation]) -> Iterator[Observation]:
 
 def _seconds(test: LoadTest) -> list[list[int]]:
     """[second, writes due in it, writes acknowledged in it]."""
-    due = {number: len(writes) for number, writes in _by_second(test).items()}
-    writes = (write for ledger in test.ledgers for write in _done(ledger.writes.values()))
-    done = Counter((write.done - test.started_mono) // NS for write in writes)
-    return [[number, due.get(number, 0), done.get(number, 0)] for number in sorted({*due, *done})]
-
-
-def _by_second(test: LoadTest) -> dict[int, list[Write]]:
-    """Every write by the second in which it was due."""
-    writes: dict[int, list[Write]] = {}
-    for write in (write for ledger in test.ledgers for write in ledger.writes.values()):
-        writes.setdefault((write.due - test.started_mono) // NS, []).append(write)
-    return writes
-
-
-def _done(writes: Iterable[Write]) -> Iterator[Write]:
-    return (write for write in writes if write.outcome == ACKNOWLEDGED)
+    start = test.started_mono
+    due = Counter((w.due - start) // NS for book in test.ledgers for w in book.writes.values())
+    done = Counter((w.done - start) // NS for book in test.ledgers for w in book.acknowledged)
+    return [[number, due[number], done[number]] for number in sorted({*due, *done})]
 
 
 def _since(test: LoadTest, at: int) -> float:

@@ -15,7 +15,7 @@ from kubedrill.base.model import Check
 from kubedrill.base.results import VerdictKind
 from kubedrill.load.autoscaling import Autoscaled, LoadPhase, account
 from kubedrill.load.steps import Knee, Objective, Step, knee, measure, next_rate, objective_check
-from kubedrill.orders.ledger import ACKNOWLEDGED, checks, judge
+from kubedrill.orders.ledger import checks, judge
 from kubedrill.orders.ledger_file import read_ledger
 from kubedrill.orders.traffic import Traffic, sustain_traffic
 from kubedrill.orders.traffic_process import TrafficPlan
@@ -80,7 +80,13 @@ class LoadTest:
                         self.stopped = self.stopped or str(error)
             except KeyboardInterrupt:
                 self.stopped, self.interrupted = "it was asked to stop", True
-            self._account()
+            if self.watch is not None:
+                phases = [LoadPhase(step.rate, step.begun, step.ended) for step in self.steps]
+                answers, now = first_answers(self.ledgers), time.monotonic_ns()
+                self.scalers = [
+                    account(name, observations, phases, answers, now)
+                    for name, observations in self.watch.observations().items()
+                ]
 
     @property
     def knee(self) -> Knee | None:
@@ -149,23 +155,12 @@ class LoadTest:
         if self.watch is not None and self.request.scale_down and self.steps:
             self.watch.wait_scaled_down()  # pods that remain are in its observations
 
-    def _account(self) -> None:
-        if self.watch is None:
-            return
-        phases = [LoadPhase(step.rate, step.begun, step.ended) for step in self.steps]
-        answers = first_answers(self.ledgers)
-        now = time.monotonic_ns()
-        self.scalers = [
-            account(name, observations, phases, answers, now)
-            for name, observations in self.watch.observations().items()
-        ]
-
 
 def first_answers(ledgers: Sequence[Ledger]) -> dict[str, int]:
     """Return when each pod first acknowledged a write, by the name that its answers carry."""
     answers: dict[str, int] = {}
-    for write in (write for ledger in ledgers for write in ledger.writes.values()):
-        if write.outcome == ACKNOWLEDGED and write.server:
+    for write in (write for ledger in ledgers for write in ledger.acknowledged):
+        if write.server:
             answers[write.server] = min(write.done, answers.get(write.server, write.done))
     return answers
 

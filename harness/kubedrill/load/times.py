@@ -72,3 +72,14 @@ def write_log(
             # a start of 0 would mean "the histogram's own time stamp" to the library: begin a
             # millisecond later
             writer.output_interval_histogram(times.histogram, number or 0.001, number + 1.0)
+
+
+def milliseconds(value: float) -> str:
+    """Milliseconds for people.
+
+    >>> milliseconds(12.34), milliseconds(1234.5), milliseconds(float("inf"))
+    ('12.3 ms', '1,234 ms', 'for ever')
+    """
+    if value == float("inf"):
+        return "for ever"
+    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"

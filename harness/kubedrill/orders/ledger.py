@@ -27,7 +27,7 @@ from kubedrill.base.model import NS, Check
 from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 ACKNOWLEDGED, REFUSED, UNKNOWN = "acknowledged", "refused", "unknown"
 WRONG_ANSWER = "wrong-answer"
@@ -68,11 +68,8 @@ class Write:
         """
         if self.outcome == ACKNOWLEDGED:
             return
-        first = self.done == 0
-        if outcome == ACKNOWLEDGED or first or self.outcome == outcome:
-            self.outcome = outcome
-        else:
-            self.outcome = UNKNOWN
+        agrees = outcome == ACKNOWLEDGED or not self.done or self.outcome == outcome
+        self.outcome = outcome if agrees else UNKNOWN
         self.done, self.detail, self.server = at, detail, server
 
 
@@ -93,6 +90,11 @@ class Ledger:
     skipped: int = 0
     reads: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def acknowledged(self) -> list[Write]:
+        """The writes that were acknowledged, in the order in which they were sent."""
+        return [write for write in self.writes.values() if write.outcome == ACKNOWLEDGED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +118,8 @@ class Account:
     @property
     def wrong(self) -> tuple[str, ...]:
         """Keys of all that must not be."""
-        return (
-            *self.fates["lost"],
-            *self.fates["duplicated"],
-            *self.fates["phantom"],
-            *self.unexpected,
-        )
+        fates = self.fates
+        return *fates["lost"], *fates["duplicated"], *fates["phantom"], *self.unexpected
 
 
 def settle(ledger: Ledger, late_s: float = LATE_S) -> Account:
@@ -137,8 +135,8 @@ def settle(ledger: Ledger, late_s: float = LATE_S) -> Account:
     for key, write in ledger.writes.items():
         seen = ledger.seen.get(key)
         delay = (seen - write.done) / NS if seen is not None and write.done else None
-        if write.outcome == ACKNOWLEDGED and delay is not None:
-            worst = max(worst, delay)
+        if write.outcome == ACKNOWLEDGED:
+            worst = max(worst, delay or 0.0)
         fates[_fate(write, ledger.read_back.get(key, 0), delay, late_s)].append(key)
     unexpected = tuple(sorted(key for key in ledger.read_back if key not in ledger.writes))
     outcomes = Counter(write.outcome for write in ledger.writes.values())
@@ -195,18 +193,14 @@ def checks(
     Without a read-back, or with too few acknowledged orders, nothing was proven: ``ok`` is None.
     """
     if ledger.read_back is None:
+        actual, expected = "nothing could be read back", "a whole read-back"
         return (
-            Check(
-                "every acknowledged order is there",
-                None,
-                "nothing could be read back",
-                "a whole read-back",
-                "orders-present",
-            ),
+            Check("every acknowledged order is there", None, actual, expected, "orders-present"),
         )
     account = settle(ledger, late_s)
     acknowledged, skipped = account.outcomes.get(ACKNOWLEDGED, 0), never_sent(ledger)
     enough = acknowledged >= min_acknowledged
+    made_up = (*account.fates["phantom"], *account.unexpected)
     return (
         Check(
             "every acknowledged order is there",
@@ -220,9 +214,7 @@ def checks(
         ),
         Check(
             "what was refused or never sent is not there",
-            *_expect_none(
-                (*account.fates["phantom"], *account.unexpected), enough, "there all the same"
-            ),
+            *_expect_none(made_up, enough, "there all the same"),
             id="orders-not-made-up",
         ),
         Check(
@@ -242,17 +234,10 @@ def checks(
     )
 
 
-def _expect_none(keys: Iterable[str], enough: bool, what: str) -> tuple[bool | None, str, str]:
-    """A loss is a loss however few orders there were.
-
-    That nothing was lost is proven by enough of them only.
-    """
-    keys = tuple(keys)
-    actual = f"{len(keys)} {what}"
-    if keys:
-        more = ", …" if len(keys) > _SHOWN else ""
-        return False, f"{actual}: {', '.join(keys[:_SHOWN])}{more}", "none"
-    return (True if enough else None), actual, "none"
+def _expect_none(keys: Sequence[str], enough: bool, what: str) -> tuple[bool | None, str, str]:
+    """A loss is a loss however few orders there were; that there is none is proven by enough."""
+    names = f": {', '.join(keys[:_SHOWN])}{', …' if len(keys) > _SHOWN else ''}" if keys else ""
+    return False if keys else (True if enough else None), f"{len(keys)} {what}{names}", "none"
 
 
 def failures(ledger: Ledger) -> Counter[str]:
@@ -263,15 +248,10 @@ def failures(ledger: Ledger) -> Counter[str]:
     >>> failures(Ledger(reads=Counter(ok=9, missing=1, timeout=2), failed=Counter({"http-503": 1})))
     Counter({'read timeout': 2, 'write http-503': 1})
     """
-    failed = Counter(
-        {
-            f"read {kind}": count
-            for kind, count in ledger.reads.items()
-            if kind not in ("ok", "missing")
-        }
-    )
+    reads = {kind: count for kind, count in ledger.reads.items() if kind not in ("ok", "missing")}
+    failed = Counter({f"read {kind}": count for kind, count in reads.items()})
     failed.update({f"write {kind}": count for kind, count in ledger.failed.items()})
-    unanswered = sum(1 for write in ledger.writes.values() if not write.done)
+    unanswered = sum(not write.done for write in ledger.writes.values())
     return failed + Counter({"write without an answer": unanswered})
 
 
@@ -285,9 +265,7 @@ def longest_pause_s(ledger: Ledger) -> float:
     sent = sorted(write.sent for write in ledger.writes.values())
     if not sent:
         return 0.0
-    answered = sorted(
-        write.done for write in ledger.writes.values() if write.outcome == ACKNOWLEDGED
-    )
+    answered = sorted(write.done for write in ledger.acknowledged)
     moments = [sent[0], *answered, max(sent[-1], *answered, sent[0])]
     return max(later - earlier for earlier, later in pairwise(moments)) / NS
 
@@ -297,14 +275,10 @@ def summary(ledger: Ledger) -> list[str]:
 
     Answers, fates, and how long a write took from the time that it was due.
     """
-    taken = sorted(
-        (w.done - w.due) / 1e6 for w in ledger.writes.values() if w.outcome == ACKNOWLEDGED
-    )
+    taken = sorted((write.done - write.due) / 1e6 for write in ledger.acknowledged)
     outcomes = Counter(write.outcome for write in ledger.writes.values())
-    lines = [
-        f"{len(ledger.writes)} orders sent: "
-        + ", ".join(f"{n} {outcome}" for outcome, n in outcomes.items())
-    ]
+    counts = ", ".join(f"{n} {outcome}" for outcome, n in outcomes.items())
+    lines = [f"{len(ledger.writes)} orders sent: {counts}"]
     if taken:
         shares = {"p50": 0.5, "p99": 0.99, "worst": 1.0}
         times = ", ".join(

@@ -17,38 +17,37 @@ write.
 from __future__ import annotations
 
 import json
-import os
-from typing import TYPE_CHECKING, Any, Self
+from io import FileIO
+from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN, Ledger, Write
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 
-class LedgerWriter:
+_VALUES = {
+    "intent": (str, int, int),
+    "answer": (str, str, int, str, str),
+    "seen": (list, int),
+    "read": (str,),
+    "skipped": (int,),
+    "found": (dict,),
+}
+"""Types of the values of each kind of line. They are exact: a ledger decides what was lost."""
+
+
+class LedgerWriter(FileIO):
     """Appends lines; two processes may append to one file."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        super().__init__(path, "a")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        os.close(self._descriptor)
-
-    def write(self, *line: Any) -> None:
+    def add(self, *line: Any) -> None:
         """Append one line."""
-        os.write(self._descriptor, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
 
 def read_ledger(path: Path) -> Ledger:
@@ -65,60 +64,38 @@ def read_ledger(path: Path) -> Ledger:
     for number, line in enumerate(lines[:-1], start=1):
         try:
             kind, *values = json.loads(line)
+            _require_types(values, _VALUES[kind])
             _take(ledger, kind, values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StepFailed(f"{path}:{number}: no line of a ledger: {error!r}") from error
     return ledger
 
 
+def _require_types(values: list[Any], types: tuple[type, ...]) -> None:
+    if tuple(map(type, values)) != types:
+        raise TypeError(f"found {values!r:.80}, expected {', '.join(t.__name__ for t in types)}")
+
+
 def _take(ledger: Ledger, kind: str, values: list[Any]) -> None:
-    """Take one line, of which every value is of its type: a ledger decides what was lost."""
-    if kind == "intent":
-        _take_intent(ledger, *values)
-    elif kind == "answer":
-        _take_answer(ledger, *values)
-    elif kind == "seen":
-        keys, at = values
-        _require(keys, list)
-        _require(at, int)
-        for key in keys:
-            ledger.seen.setdefault(key, at)
-    elif kind == "read":
-        (outcome,) = values
-        _require(outcome, str)
-        ledger.reads[outcome] += 1
-    elif kind == "skipped":
-        (count,) = values
-        ledger.skipped += _count(count, least=0)
-    elif kind == "found":
-        (counts,) = values
-        ledger.read_back = {key: _count(count, least=1) for key, count in counts.items()}
-    else:
-        raise ValueError(f"unknown kind {kind!r}")
-
-
-def _take_intent(ledger: Ledger, key: Any, due: Any, sent: Any) -> None:
-    for value, kind in ((key, str), (due, int), (sent, int)):
-        _require(value, kind)
-    if key in ledger.writes:
-        raise ValueError(f"a second intent of {key}, which would hide what became of the first")
-    ledger.writes[key] = Write(key, due, sent)
-
-
-def _take_answer(  # noqa: PLR0913, PLR0917 - the values of a line
-    ledger: Ledger, key: Any, outcome: Any, at: Any, detail: Any, server: Any
-) -> None:
-    if outcome not in (ACKNOWLEDGED, REFUSED, UNKNOWN):
-        raise ValueError(f"unknown outcome {outcome!r}")
-    _require(at, int)
-    ledger.writes[key].answer(outcome, at, detail, server)
-    if outcome != ACKNOWLEDGED:
-        ledger.failed[detail or outcome] += 1
-
-
-def _require(value: Any, kind: type) -> None:
-    if type(value) is not kind:
-        raise TypeError(f"found {value!r}, expected {kind.__name__}")
+    match kind, values:
+        case "intent", [key, due, sent]:
+            if key in ledger.writes:
+                raise ValueError(f"a second intent of {key}, which would hide the first one's fate")
+            ledger.writes[key] = Write(key, due, sent)
+        case "answer", [key, outcome, at, detail, server]:
+            if outcome not in (ACKNOWLEDGED, REFUSED, UNKNOWN):
+                raise ValueError(f"unknown outcome {outcome!r}")
+            ledger.writes[key].answer(outcome, at, detail, server)
+            if outcome != ACKNOWLEDGED:
+                ledger.failed[detail or outcome] += 1
+        case "seen", [keys, at]:
+            ledger.seen |= {key: at for key in keys if key not in ledger.seen}
+        case "read", [outcome]:
+            ledger.reads[outcome] += 1
+        case "skipped", [count]:
+            ledger.skipped += _count(count, least=0)
+        case "found", [counts]:
+            ledger.read_back = {key: _count(count, least=1) for key, count in counts.items()}
 
 
 def _count(value: Any, *, least: int) -> int:

@@ -15,14 +15,12 @@ from urllib.parse import urlsplit
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.orders.ingress_view import trusting
-from kubedrill.orders.ledger import ACKNOWLEDGED
 from kubedrill.orders.ledger_file import LedgerWriter, read_ledger
 from kubedrill.orders.traffic_process import read_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from types import TracebackType
 
     from kubedrill.config import Timeouts
     from kubedrill.orders.ledger import Ledger
@@ -44,12 +42,7 @@ class Traffic:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -126,11 +119,7 @@ class Traffic:
         Raises:
             StepFailed: the service does not answer: nothing is proven.
         """
-        expected = {
-            key
-            for key, write in read_ledger(self._path).writes.items()
-            if write.outcome == ACKNOWLEDGED
-        }
+        expected = {write.key for write in read_ledger(self._path).acknowledged}
         stored: Counter[str] = Counter()
 
         def complete() -> bool | Waiting:
@@ -154,14 +143,12 @@ class Traffic:
         except DeadlineExceeded:
             stored = self._all()
         with LedgerWriter(self._path) as ledger:
-            ledger.write("found", dict(stored))
+            ledger.add("found", dict(stored))
         return read_ledger(self._path)
 
     def _all(self) -> Counter[str]:
-        stored: Counter[str] = Counter()
-        for references, _ in self._pages():
-            stored.update(key for key in references if key.startswith(f"{self._plan.run}-"))
-        return stored
+        prefix = f"{self._plan.run}-"
+        return Counter(key for keys, _ in self._pages() for key in keys if key.startswith(prefix))
 
     def _pages(self) -> Iterator[tuple[list[str], int]]:
         """Give the references of each page of orders, and the position after it."""

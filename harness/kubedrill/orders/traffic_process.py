@@ -91,7 +91,7 @@ class Generator:
             await asyncio.gather(*loops)
             await asyncio.gather(*self._flying)
         if self._skipped:
-            self._ledger.write("skipped", self._skipped)
+            self._ledger.add("skipped", self._skipped)
 
     def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
         trust = trusting(self._plan.authority) if self._plan.authority else True
@@ -135,7 +135,7 @@ class Generator:
 
     async def _write(self, number: int, due: int) -> None:
         key = f"{self._plan.run}-{number}"
-        self._ledger.write("intent", key, due, time.monotonic_ns())
+        self._ledger.add("intent", key, due, time.monotonic_ns())
         twice = self._random.random() < self._plan.repeated
         outcomes = await asyncio.gather(*(self._attempt(key) for _ in range(2 if twice else 1)))
         for _ in range(self._plan.retries):
@@ -159,7 +159,7 @@ class Generator:
             outcome, detail = REFUSED, type(error).__name__
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             detail = f"{detail} {_named(error)}".strip()
-        self._ledger.write("answer", key, outcome, time.monotonic_ns(), detail, server)
+        self._ledger.add("answer", key, outcome, time.monotonic_ns(), detail, server)
         if outcome == ACKNOWLEDGED:
             self._known.append(answer["id"])
         return outcome
@@ -176,7 +176,7 @@ class Generator:
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             outcome = type(error).__name__
-        self._ledger.write("read", outcome)
+        self._ledger.add("read", outcome)
 
     async def _follow(self, session: aiohttp.ClientSession) -> None:
         since = self._plan.since
@@ -192,7 +192,7 @@ class Generator:
                 continue
             keys = [key for key in references if key.startswith(f"{self._plan.run}-")]
             if keys:
-                self._ledger.write("seen", keys, time.monotonic_ns())
+                self._ledger.add("seen", keys, time.monotonic_ns())
 
 
 def read_page(page: Any) -> tuple[list[str], int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubedrill.base.model import NS
-from kubedrill.load.autoscaler_watch import observe
-from kubedrill.load.autoscaling import LoadPhase, Observation, account, find_excess
+from kubedrill.load.autoscaler_watch import Observation, find_excess, observe
+from kubedrill.load.autoscaling import LoadPhase, account
 
 OLD = ("a", "b", "c")
 

@@ -114,13 +114,13 @@ def test_several_answers_to_one_key(answers: list[str], outcome: str) -> None:
 def test_a_ledger_that_was_cut_short_leaves_an_unknown_write(tmp_path: Path) -> None:
     path = tmp_path / "book.jsonl"
     with LedgerWriter(path) as book:
-        book.write("intent", "a", 1, 2)
-        book.write("answer", "a", ACKNOWLEDGED, 3, "http-202", "pod")
-        book.write("intent", "b", 4, 5)
-        book.write("seen", ["a"], 9)
-        book.write("skipped", 3)
-        book.write("read", "ok")
-        book.write("answer", "b", ACKNOWLEDGED, 6, "http-202", "pod")
+        book.add("intent", "a", 1, 2)
+        book.add("answer", "a", ACKNOWLEDGED, 3, "http-202", "pod")
+        book.add("intent", "b", 4, 5)
+        book.add("seen", ["a"], 9)
+        book.add("skipped", 3)
+        book.add("read", "ok")
+        book.add("answer", "b", ACKNOWLEDGED, 6, "http-202", "pod")
     path.write_bytes(path.read_bytes()[:-5])
     found = read_ledger(path)
     assert {key: write.outcome for key, write in found.writes.items()} == {
@@ -138,7 +138,7 @@ def written(tmp_path: Path, *lines: list[object]) -> Ledger:
     path = tmp_path / "book.jsonl"
     with LedgerWriter(path) as book:
         for line in [*SENT, *lines]:
-            book.write(*line)
+            book.add(*line)
     return read_ledger(path)
 
 
