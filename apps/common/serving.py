@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
@@ -19,9 +20,9 @@ from aiohttp import web
 from pod import log
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from pod import Identity
+    from pod import Identity, WatchedFile
 
 HEALTH = "grpc.health.v1.Health"
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3  # grpc.health.v1.HealthCheckResponse.ServingStatus
@@ -29,17 +30,34 @@ WATCH_POLL_S = 0.2
 Message = dict[int, Any]
 
 
-class Service(Protocol):
+@dataclass
+class Service:
     """What is served, over HTTP and gRPC. ``draining`` is set once this pod is about to go."""
 
     identity: Identity
-    draining: asyncio.Event
+    greeting: WatchedFile
+    draining: asyncio.Event = field(default_factory=asyncio.Event, kw_only=True)
+    answers: Counter[str] = field(default_factory=Counter, kw_only=True)
+    """By kind, for /metrics."""
+
+    def hello(self) -> dict[str, str]:
+        """Build the greeting; raise OSError when the ConfigMap is not mounted."""
+        return self.identity.greet(self.greeting.text())
 
     def problem(self) -> str:
         """Return why this pod should get no traffic, "" for none."""
+        if self.draining.is_set():
+            return "draining"
+        return unreadable("greeting", self.greeting)
 
-    def count(self, what: str) -> None:
-        """Count one answer, for /metrics."""
+
+def unreadable(what: str, file: WatchedFile) -> str:
+    """Return why a mounted file cannot be read, "" where it can."""
+    try:
+        file.text()
+    except OSError as error:
+        return f"{what}: {error.strerror}"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -88,43 +106,50 @@ def finish(service: Service, response: web.StreamResponse) -> None:
     if service.draining.is_set():
         response.force_close()
         response.headers["Connection"] = "close"
-    service.count(f"http_{response.status}")
+    service.answers[f"http_{response.status}"] += 1
 
 
 def add_probes(
-    app: web.Application, service: Service, metrics: Callable[[], Mapping[str, Any]]
+    app: web.Application,
+    metrics: Callable[[], Mapping[str, Any]],
+    ready: Callable[[], str],
+    alive: Callable[[], str] = lambda: "",
 ) -> None:
     """Add what the kubelet and a scraper ask: /healthz, /readyz and /metrics.
 
-    ``metrics`` gives a number (a gauge) or numbers by ``kind`` (a counter) for each name.
+    ``metrics`` gives a number or numbers by ``kind`` for each name; ``ready`` and ``alive`` give
+    what is wrong, "" for nothing.
     """
 
-    async def healthz(_request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
+    def probe(problem: Callable[[], str]) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(_request: web.Request) -> web.Response:
+            text = problem()
+            return web.Response(status=503 if text else 200, text=f"{text or 'ok'}\n")
 
-    async def readyz(_request: web.Request) -> web.Response:
-        problem = service.problem()
-        return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
+        return answer
 
     async def scrape(_request: web.Request) -> web.Response:
         lines = [line for name, value in metrics().items() for line in _metric_lines(name, value)]
         return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
 
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/healthz", probe(alive))
+    app.router.add_get("/readyz", probe(ready))
     app.router.add_get("/metrics", scrape)
 
 
 def _metric_lines(name: str, value: Any) -> list[str]:
-    """Return a metric in Prometheus' text format.
+    """Return a metric in Prometheus' text format: a counter where its name ends with "_total".
 
     >>> _metric_lines("up", True), _metric_lines("answers_total", {"ok": 3})[1]
     (['# TYPE up gauge', 'up 1'], 'answers_total{kind="ok"} 3')
     """
-    if isinstance(value, int):
-        return [f"# TYPE {name} gauge", f"{name} {int(value)}"]
-    counts = [f'{name}{{kind="{kind}"}} {count}' for kind, count in sorted(value.items())]
-    return [f"# TYPE {name} counter", *counts]
+    values = (
+        {name: int(value)}
+        if isinstance(value, int)
+        else {f'{name}{{kind="{kind}"}}': count for kind, count in sorted(value.items())}
+    )
+    kind = "counter" if name.endswith("_total") else "gauge"
+    return [f"# TYPE {name} {kind}", *(f"{key} {count}" for key, count in values.items())]
 
 
 def make_server(

@@ -189,11 +189,6 @@ class Broker:
         """Return the workers' common subscription."""
         return await self._stream.pull_subscribe_bind(consumer=CONSUMER, stream=STREAM)
 
-    async def waiting(self) -> int:
-        """Return how many orders are not stored yet."""
-        info = await self._stream.consumer_info(STREAM, CONSUMER)
-        return (info.num_pending or 0) + (info.num_ack_pending or 0)
-
     async def close(self) -> None:
         """Send what is left (acknowledgements) and hang up."""
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import TYPE_CHECKING, TypeVar
 
 import nats.errors
 import nats.js.errors
@@ -27,6 +28,12 @@ from web import make_app
 from worker import Worker
 from worker import make_app as make_worker_app
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Errors = type[Exception] | tuple[type[Exception], ...]
+
+T = TypeVar("T")
 FINISH_SECONDS = 10.0
 """Longer than the queue's WRITE_S: a write that waits for its acknowledgement gets it."""
 RETRIES = 240
@@ -94,38 +101,36 @@ async def run_migration(settings: Settings) -> None:
 
 
 async def _migrate_database(settings: Settings) -> None:
-    for attempt in range(1, RETRIES + 1):
-        try:
-            done = await migrate(settings)
-            break
-        except psycopg.OperationalError as error:
-            log(f"migrate: the database does not answer: {str(error).strip()}")
-            if attempt == RETRIES:
-                raise SystemExit(1) from error
-            await asyncio.sleep(RETRY_S)
-        except TimeoutError as error:
-            log(f"migrate: {error}")
-            raise SystemExit(1) from error
+    try:
+        done = await _retry(
+            lambda: migrate(settings), psycopg.OperationalError, "the database does not answer"
+        )
+    except TimeoutError as error:
+        log(f"migrate: {error}")
+        raise SystemExit(1) from error
     log(f"migrate: {', '.join(done) or 'the database is up to date'}")
 
 
 async def _migrate_queue(settings: Settings) -> None:
     broker = await Broker.connect(settings, "migrate")
-    await _ensure_stream(broker, settings.replicas)
+    errors = (nats.errors.Error, nats.js.errors.Error, TimeoutError)
+    await _retry(lambda: broker.ensure(settings.replicas), errors, "the queue is not complete yet")
     await broker.close()
     log(f"migrate: the queue has its stream, {settings.replicas} copies")
 
 
-async def _ensure_stream(broker: Broker, replicas: int) -> None:
-    for attempt in range(1, RETRIES + 1):
+async def _retry(call: Callable[[], Awaitable[T]], errors: Errors, meaning: str) -> T:
+    """Call until there is no error of those; exit 1 after RETRIES."""
+    attempts = 0
+    while True:
         try:
-            return await broker.ensure(replicas)
-        except (nats.errors.Error, nats.js.errors.Error, TimeoutError) as error:
-            log(f"migrate: the queue is not complete yet: {error!r}")
-            if attempt == RETRIES:
+            return await call()
+        except errors as error:
+            log(f"migrate: {meaning}: {str(error).strip() or repr(error)}")
+            attempts += 1
+            if attempts == RETRIES:
                 raise SystemExit(1) from error
             await asyncio.sleep(RETRY_S)
-    return None
 
 
 PROGRAMS = {"web": serve_web, "worker": serve_worker, "migrate": run_migration}

@@ -42,7 +42,7 @@ class OrdersService:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"not written: {error}")
         except Unknown as error:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"written or not: {error}")
-        self._service.count("grpc_placed")
+        self._service.answers["grpc_placed"] += 1
         return {1: order.id, 2: order.key, 3: receipt.sequence, 4: int(receipt.duplicate)}
 
     async def find(self, request: Message, context: Any) -> Message:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
+import serving
 from broker import Broker, Receipt, Refused
 from order import StoredOrder
 from store import MAX_PAGE
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from cache import Cache
     from order import Order
-    from pod import Identity, WatchedFile
     from store import Store
 
 T = TypeVar("T")
@@ -34,23 +34,15 @@ class Unavailable(Exception):
 
 
 @dataclass
-class Service:
+class Service(serving.Service):
     """One running web process.
 
     ``broker`` is None until the queue was reached for the first time.
     """
 
-    identity: Identity
-    greeting: WatchedFile
     store: Store
     cache: Cache
     broker: Broker | None = None
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def hello(self) -> dict[str, str]:
-        """Build the greeting; raise OSError when the ConfigMap is not mounted."""
-        return self.identity.greet(self.greeting.text())
 
     def problem(self) -> str:
         """Say why this pod should get no traffic, or nothing.
@@ -59,15 +51,7 @@ class Service:
         at once, and what still works (reads without the queue, writes without the database) would
         be gone too.
         """
-        if self.draining.is_set():
-            return "draining"
-        if self.broker is None:
-            return "the queue was not reached yet"
-        try:
-            self.greeting.text()
-        except OSError as error:
-            return f"greeting: {error.strerror}"
-        return ""
+        return super().problem() or ("" if self.broker else "the queue was not reached yet")
 
     async def place(self, order: Order) -> Receipt:
         """Write an order to the queue; returns when it is durable there.
@@ -113,10 +97,6 @@ class Service:
         if len(orders) == limit:
             await self.cache.put(name, [order.as_json() for order in orders])
         return orders
-
-    def count(self, what: str) -> None:
-        """Count one answer, for /metrics."""
-        self.counts[what] = self.counts.get(what, 0) + 1
 
     async def _database(self, question: Awaitable[T]) -> T:
         try:

@@ -29,7 +29,7 @@ def make_app(service: Service) -> web.Application:
     app.router.add_get("/orders/{id}", _find)
     app.router.add_get("/openapi.json", _openapi)
     app.router.add_get("/orders.proto", _proto)
-    add_probes(app, service, lambda: _metrics(service))
+    add_probes(app, lambda: _metrics(service), service.problem)
     return app
 
 
@@ -112,7 +112,7 @@ async def _proto(_request: web.Request) -> web.Response:
 def _metrics(service: Service) -> dict[str, Any]:
     cache = service.cache
     return {
-        "orders_answers_total": service.counts,
+        "orders_answers_total": service.answers,
         "orders_cache_total": {
             "hit": cache.hits,
             "miss": cache.misses,

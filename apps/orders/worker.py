@@ -16,6 +16,7 @@ import psycopg
 from aiohttp import web
 from order import BadOrder, Order
 from pod import log
+from serving import add_probes
 
 if TYPE_CHECKING:
     from broker import Broker
@@ -112,30 +113,15 @@ class Worker:
 
 def make_app(worker: Worker) -> web.Application:
     """Build what the worker's probes ask: /healthz, /readyz and /metrics."""
-
-    async def healthz(_request: web.Request) -> web.Response:
-        problem = worker.problem()
-        return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
-
-    async def readyz(request: web.Request) -> web.Response:
-        if not worker.working:
-            return web.Response(status=503, text="the queue was not reached yet\n")
-        return await healthz(request)
-
-    async def metrics(_request: web.Request) -> web.Response:
-        values = {
-            "stored": worker.stored,
-            "retries": worker.retries,
-            "unreadable": worker.unreadable,
-        }
-        lines = [
-            f"# TYPE orders_{name}_total counter\norders_{name}_total {value}"
-            for name, value in values.items()
-        ]
-        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
-
     app = web.Application()
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
+    add_probes(
+        app,
+        lambda: {
+            "orders_stored_total": worker.stored,
+            "orders_retries_total": worker.retries,
+            "orders_unreadable_total": worker.unreadable,
+        },
+        ready=lambda: worker.problem() if worker.working else "the queue was not reached yet",
+        alive=worker.problem,
+    )
     return app

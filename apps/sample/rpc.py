@@ -24,7 +24,7 @@ def make_server(state: State) -> grpc.aio.Server:
             hello = state.hello()
         except OSError as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"no greeting: {error.strerror}")
-        state.count("grpc_hello")
+        state.answers["grpc_hello"] += 1
         name = request.get(1, "")
         greeting = f"{hello['greeting']}, {name}" if name else hello["greeting"]
         return {1: greeting, 2: hello["version"], 3: hello["pod"], 4: hello["node"]}

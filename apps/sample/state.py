@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from serving import Service, unreadable
+
 if TYPE_CHECKING:
-    from pod import Identity, WatchedFile
+    from pod import WatchedFile
 
 
 @dataclass
-class State:
+class State(Service):
     """One running application."""
 
-    identity: Identity
-    greeting: WatchedFile
     token: WatchedFile
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
-    served: dict[str, int] = field(default_factory=dict)
-
-    def hello(self) -> dict[str, str]:
-        """Build the greeting; raise OSError when the ConfigMap is not mounted."""
-        return self.identity.greet(self.greeting.text())
 
     def problem(self) -> str:
         """Return why this pod should get no traffic, "" for none."""
-        if self.draining.is_set():
-            return "draining"
-        for what, file in (("greeting", self.greeting), ("token", self.token)):
-            try:
-                file.text()
-            except OSError as error:
-                return f"{what}: {error.strerror}"
-        return ""
+        return super().problem() or unreadable("token", self.token)
 
     def token_matches(self, offered: str) -> bool:
         """Compare in constant time; an empty mounted token never matches.
@@ -43,7 +29,3 @@ class State:
         """
         mounted = self.token.text()
         return bool(mounted) and hmac.compare_digest(mounted.encode(), offered.encode())
-
-    def count(self, what: str) -> None:
-        """Count one answer, for /metrics."""
-        self.served[what] = self.served.get(what, 0) + 1

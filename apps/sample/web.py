@@ -31,8 +31,8 @@ def make_app(state: State) -> web.Application:
     app.router.add_get("/token", _token)
     add_probes(
         app,
-        state,
-        lambda: {"hello_answers_total": state.served, "hello_draining": state.draining.is_set()},
+        lambda: {"hello_answers_total": state.answers, "hello_draining": state.draining.is_set()},
+        state.problem,
     )
     return app
 
