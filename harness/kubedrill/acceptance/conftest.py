@@ -97,3 +97,8 @@ def status(api: ClusterApi, settings: Settings) -> OrdersStatus:
     if status is None:
         pytest.skip("the order service is not deployed here: kubedrill app deploy")
     return status
+
+
+@pytest.fixture(scope="module")
+def complete(status: OrdersStatus) -> None:
+    assert status.problem == ""

@@ -8,11 +8,21 @@ from kubedrill.cluster.objects import pod_is_ready
 from kubedrill.orders.manifests import NAMESPACE
 
 if TYPE_CHECKING:
+    import grpc
+
     from kubedrill.cluster.api import ClusterApi
+
+
+ANSWER_S = 12
 
 
 def ready_pods(api: ClusterApi, name: str) -> list[Any]:
     """The ready pods of one part."""
-    return [
-        pod for pod in api.pods(NAMESPACE, f"app.kubernetes.io/name={name}") if pod_is_ready(pod)
-    ]
+    pods = api.pods(NAMESPACE, f"app.kubernetes.io/name={name}")
+    return [pod for pod in pods if pod_is_ready(pod)]
+
+
+def serves(channel: grpc.Channel) -> bool:
+    """Whether the gRPC health service says SERVING."""
+    check = channel.unary_unary("/grpc.health.v1.Health/Check")
+    return bool(check(b"", timeout=ANSWER_S) == b"\x08\x01")

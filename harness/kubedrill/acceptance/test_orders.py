@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 import urllib.error
 import urllib.request
 import uuid
@@ -22,16 +21,12 @@ from kubernetes.client import (
     ApiException,
     AuthorizationV1Api,
     AutoscalingV2Api,
-    CertificatesV1Api,
 )
 
-from kubedrill.acceptance.orders import ready_pods
+from kubedrill.acceptance.orders import ANSWER_S, ready_pods, serves
 from kubedrill.base.errors import StepFailed
-from kubedrill.orders import pki
-from kubedrill.orders.certificates import AUTHORITY, SIGNER, Certificates
-from kubedrill.orders.ingress_view import IngressView
 from kubedrill.orders.ledger import ACKNOWLEDGED, settle
-from kubedrill.orders.manifests import GRPC_NODE_PORT, HOST, NAMESPACE, NODE_PORT, SELECTOR, STREAM
+from kubedrill.orders.manifests import GRPC_NODE_PORT, NAMESPACE, NODE_PORT, SELECTOR, STREAM
 from kubedrill.orders.service import OrderService
 from kubedrill.orders.traffic import Traffic
 from kubedrill.orders.traffic_process import TrafficPlan
@@ -44,9 +39,7 @@ if TYPE_CHECKING:
     from kubedrill.config import Settings
     from kubedrill.orders.status import OrdersStatus
 
-pytestmark = pytest.mark.app
-
-ANSWER_S = 12
+pytestmark = [pytest.mark.app, pytest.mark.usefixtures("complete")]
 
 
 def ask(url: str, body: Any = None, key: str = "") -> tuple[int, Any]:
@@ -72,10 +65,7 @@ def test_every_part_is_complete_and_one_database_is_primary(status: OrdersStatus
 
 
 @pytest.mark.parametrize("name", ["queue", "database"])
-def test_each_member_is_on_a_node_of_its_own_with_a_volume(
-    status: OrdersStatus, api: ClusterApi, name: str
-) -> None:
-    assert status.problem == ""
+def test_each_member_is_on_a_node_of_its_own_with_a_volume(api: ClusterApi, name: str) -> None:
     members = ready_pods(api, name)
     assert len({pod.spec.node_name for pod in members}) == len(members) == 3
     for pod in members:
@@ -85,11 +75,7 @@ def test_each_member_is_on_a_node_of_its_own_with_a_volume(
         assert claim.status.phase == "Bound"
 
 
-def test_the_stream_has_three_copies_that_are_up_to_date(
-    status: OrdersStatus, api: ClusterApi
-) -> None:
-    assert status.problem == ""
-
+def test_the_stream_has_three_copies_that_are_up_to_date(api: ClusterApi) -> None:
     def asked(server: str) -> dict[str, Any]:
         state = json.loads(api.pod_get(NAMESPACE, server, "/jsz?streams=1", 8222))
         cluster: dict[str, Any] = next(
@@ -107,9 +93,8 @@ def test_the_stream_has_three_copies_that_are_up_to_date(
 
 
 def test_an_order_written_at_one_node_is_read_at_every_other(
-    status: OrdersStatus, api: ClusterApi, inventory: Inventory
+    api: ClusterApi, inventory: Inventory
 ) -> None:
-    assert status.problem == ""
     addresses = [inventory.endpoint_address, *(node.address for node in inventory.nodes)]
     key = f"acceptance-{uuid.uuid4().hex}"
     code, receipt = ask(
@@ -133,14 +118,10 @@ def test_an_order_written_at_one_node_is_read_at_every_other(
     )
 
 
-def test_grpc_answers_on_every_node(status: OrdersStatus, inventory: Inventory) -> None:
-    assert status.problem == ""
+def test_grpc_answers_on_every_node(inventory: Inventory) -> None:
     for node in inventory.nodes:
         with grpc.insecure_channel(f"{node.address}:{GRPC_NODE_PORT}") as channel:
-            assert (
-                channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S)
-                == b"\x08\x01"
-            )
+            assert serves(channel)
 
 
 def test_each_web_pod_describes_itself_and_greets_from_the_config_map(
@@ -160,80 +141,14 @@ def test_each_web_pod_describes_itself_and_greets_from_the_config_map(
         )
 
 
-@pytest.fixture(scope="module")
-def view(status: OrdersStatus, api: ClusterApi, inventory: Inventory) -> IngressView:
-    if not any(part.name == "ingress" and part.ready for part in status.components):
-        pytest.skip("no ingress of the order service is ready here: kubedrill app deploy")
-    published = api.core.read_namespaced_config_map(AUTHORITY, NAMESPACE).data["ca.crt"]
-    return IngressView(inventory, published)
-
-
-def test_every_address_serves_the_certificate_that_was_issued_here(
-    view: IngressView, api: ClusterApi
-) -> None:
-    issued = pki.serial(Certificates(api).serving())
-    for address in view.addresses:
-        assert view.serials(address) == view.serials(address, address) == {issued}
-
-
-def test_the_ingress_leads_to_the_web_by_address_and_by_name(
-    view: IngressView, api: ClusterApi
-) -> None:
-    greeting = api.core.read_namespaced_config_map("orders", NAMESPACE).data["greeting"]
-    for address in view.addresses:
-        for host in (address, HOST):
-            assert view.get(address, "/", host)["greeting"] == greeting
-            assert view.get(address, "/orders?limit=1", host).keys() == {"orders", "next"}
-
-
-def test_grpc_goes_through_the_ingress_by_address_and_by_name_with_its_status(
-    view: IngressView,
-) -> None:
-    for address in view.addresses:
-        for host in (address, HOST):
-            with view.channel(address, host) as channel:
-                assert (
-                    channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=ANSWER_S)
-                    == b"\x08\x01"
-                )
-                with pytest.raises(grpc.RpcError) as caught:
-                    channel.unary_unary("/kubedrill.orders.v1.Orders/GetOrder")(
-                        b"\x0a\x01x", timeout=ANSWER_S
-                    )
-                assert (caught.value.code(), caught.value.details()) == (
-                    grpc.StatusCode.NOT_FOUND,
-                    "no such order is stored",
-                )
-
-
-def test_whoever_trusts_others_or_expects_another_name_is_not_served(
-    view: IngressView, inventory: Inventory
-) -> None:
-    stranger = IngressView(inventory, pki.new_authority("a stranger").certificate)
-    with pytest.raises(ssl.SSLCertVerificationError):
-        stranger.serials(inventory.endpoint_address)
-    with pytest.raises(ssl.SSLCertVerificationError):
-        view.serials(inventory.endpoint_address, "bank.example")
-
-
-def test_no_certificate_request_is_left(view: IngressView, api: ClusterApi) -> None:
-    assert view.addresses
-    certificates: Any = CertificatesV1Api(api.client)
-    left = certificates.list_certificate_signing_request().items
-    assert not [request.metadata.name for request in left if request.spec.signer_name == SIGNER]
-
-
-def test_every_budget_allows_one_pod_to_go(status: OrdersStatus, api: ClusterApi) -> None:
-    assert status.problem == ""
+def test_every_budget_allows_one_pod_to_go(api: ClusterApi) -> None:
     budgets = api.policy.list_namespaced_pod_disruption_budget(NAMESPACE).items
     assert {b.metadata.name: b.status.disruptions_allowed >= 1 for b in budgets} == dict.fromkeys(
         ("cache", "database", "ingress", "queue", "web", "worker"), True
     )
 
 
-def test_the_autoscaler_has_figures(status: OrdersStatus, api: ClusterApi) -> None:
-    assert status.problem == ""
-
+def test_the_autoscaler_has_figures(api: ClusterApi) -> None:
     def find_problem() -> str | None:
         autoscaling: Any = AutoscalingV2Api(api.client)
         scaler = autoscaling.read_namespaced_horizontal_pod_autoscaler("web", NAMESPACE)
@@ -258,10 +173,9 @@ def test_the_autoscaler_has_figures(status: OrdersStatus, api: ClusterApi) -> No
         ("ingress", "list", "pods", False),
     ],
 )
-def test_accounts_may_do_what_they_need_and_nothing_else(  # noqa: PLR0917 - a table
-    status: OrdersStatus, api: ClusterApi, account: str, verb: str, resource: str, allowed: bool
+def test_accounts_may_do_what_they_need_and_nothing_else(
+    api: ClusterApi, account: str, verb: str, resource: str, allowed: bool
 ) -> None:
-    assert status.problem == ""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
@@ -274,7 +188,7 @@ def test_accounts_may_do_what_they_need_and_nothing_else(  # noqa: PLR0917 - a t
     assert authorization.create_subject_access_review(review).status.allowed is allowed
 
 
-def test_a_privileged_pod_is_refused(status: OrdersStatus, api: ClusterApi) -> None:
+def test_a_privileged_pod_is_refused(api: ClusterApi) -> None:
     image = ready_pods(api, "web")[0].spec.containers[0].image
     container = {"name": "x", "image": image, "securityContext": {"privileged": True}}
     pod = {
@@ -285,11 +199,9 @@ def test_a_privileged_pod_is_refused(status: OrdersStatus, api: ClusterApi) -> N
         api.core.create_namespaced_pod(NAMESPACE, pod, dry_run="All")
     assert caught.value.status == 403
     assert "violates PodSecurity" in str(caught.value.body)
-    assert status.problem == ""
 
 
-def test_no_password_is_shown_anywhere(status: OrdersStatus, api: ClusterApi) -> None:
-    assert status.problem == ""
+def test_no_password_is_shown_anywhere(api: ClusterApi) -> None:
     secrets = [
         s
         for s in api.core.list_namespaced_secret(NAMESPACE).items

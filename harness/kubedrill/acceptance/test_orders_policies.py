@@ -17,9 +17,8 @@ from kubedrill.orders.manifests import NAMESPACE
 if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.inventory import Inventory
-    from kubedrill.orders.status import OrdersStatus
 
-pytestmark = pytest.mark.app
+pytestmark = [pytest.mark.app, pytest.mark.usefixtures("complete")]
 
 ENFORCERS = {
     "calico-node",
@@ -72,11 +71,6 @@ FORBIDDEN = [
     Flow("database", OUTSIDE, "database", 5432),
     Flow("ingress", OUTSIDE, "ingress", 8081),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def complete(status: OrdersStatus) -> None:
-    assert status.problem == ""
 
 
 @pytest.fixture(scope="module")
