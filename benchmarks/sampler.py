@@ -4,7 +4,7 @@ Prints the share of ticks that were fired within 10 ms of their time, and quanti
 1 when the share is under 99 %. Three quarters of the probes reuse their connection, a quarter opens
 one for each request.
 
-    .venv/bin/python benchmarks/sampler.py [--seconds 20] [--probes 500] [--hz 10]
+    .venv/bin/python -m benchmarks.sampler [--seconds 20] [--probes 500] [--hz 10]
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from pathlib import Path
 
 import psutil
 
-PROBES = Path(__file__).resolve().parent.parent / "harness" / "probes"
+import kubedrill.probes
+
+PROBES = Path(kubedrill.probes.__file__).parent
 LIMIT_MS = 10.0
 WANTED = 0.99
 SERVER = """
@@ -45,29 +47,14 @@ asyncio.run(main())
 """
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--probes", type=int, default=500)
-    parser.add_argument("--hz", type=float, default=10)
-    return parser.parse_args()
-
-
-def first_line(process: subprocess.Popen[str]) -> str:
-    """Wait for a process to say that it is ready."""
-    return process.stdout.readline().strip() if process.stdout else ""
-
-
 def measure(args: argparse.Namespace, folder: Path) -> tuple[list[float], Counter[str], float]:
     """Return the lateness of each tick (ms), the outcomes and the sampler's share of a core."""
     cores = sorted(os.sched_getaffinity(0))
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    url = f"http://127.0.0.1:{first_line(server)}/"
+    assert server.stdout is not None  # noqa: S101 - piped above
+    url = f"http://127.0.0.1:{server.stdout.readline().strip()}/"
     with contextlib.suppress(
         OSError
     ):  # as the sampler does: a server that starves is not what is measured
@@ -91,7 +78,8 @@ def measure(args: argparse.Namespace, folder: Path) -> tuple[list[float], Counte
         text=True,
     )
     try:
-        first_line(sampler)
+        assert sampler.stdout is not None  # noqa: S101 - piped above
+        sampler.stdout.readline()  # it says that it is ready
         os.sched_setaffinity(sampler.pid, cores[-1:])
         threading.Event().wait(args.seconds)
         times = psutil.Process(sampler.pid).cpu_times()
@@ -107,7 +95,13 @@ def measure(args: argparse.Namespace, folder: Path) -> tuple[list[float], Counte
 
 def main() -> int:
     """Measure and print."""
-    args = arguments()
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--probes", type=int, default=500)
+    parser.add_argument("--hz", type=float, default=10)
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kubedrill-bench-") as folder:
         late, outcomes, core = measure(args, Path(folder))
     expected = args.seconds * args.hz * args.probes
