@@ -41,7 +41,12 @@ class CommandError(Exception):
     """A program that the upgrade relies on ended with an error; the text is its own."""
 
 
-def run(argv: Sequence[str], timeout: float = 60.0, env: Mapping[str, str] | None = None) -> str:
+def run(
+    argv: Sequence[str],
+    timeout: float = 60.0,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+) -> str:
     """Run a program and return its standard output.
 
     Without ``env`` it asks no proxy, and programs of the bundle are found also where sudo's path
@@ -52,7 +57,13 @@ def run(argv: Sequence[str], timeout: float = 60.0, env: Mapping[str, str] | Non
         env = {**os.environ, **NO_PROXY, "PATH": path}
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=timeout, check=False, env=env
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=env,
+            input=stdin,
         )
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"{' '.join(argv)} did not end within {timeout:g} s") from error

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.claims import take_lease
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,6 +39,11 @@ options:
     description: kubeadm's configuration. It lies on the node, for root only and in memory, while
       kubeadm runs.
     type: str
+  claim:
+    description: Who has claimed the cluster, by the lookup C(kubedrill.kubeadm.claim). After
+      C(command=init) its API is claimed too.
+    type: dict
+    default: {}
   wait_s:
     description: Seconds to wait for another kubeadm on this node.
     type: int
@@ -178,6 +185,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["query", "present"], "default": "query"},
             "command": {"type": "str", "choices": ["init", "join"]},
             "config": {"type": "str", "no_log": True},
+            "claim": {"type": "dict", "default": {}},
             "wait_s": {"type": "int", "default": 300},
         },
         required_if=[("state", "present", ("command", "config"))],
@@ -187,6 +195,8 @@ def main() -> None:
         member, leftovers = membership()
         needed = module.params["state"] == "present" and member in {"none", "half"}
         out = run_kubeadm(module, lock) if needed and not module.check_mode else ""
+    if out and module.params["claim"] and module.params["command"] == "init":
+        take_lease(module.params["claim"])
     module.exit_json(changed=needed, member=member, leftovers=leftovers, stdout=out)
 
 

@@ -10,6 +10,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.claims import (
+    ClaimedError,
+    take_lease,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
     condition_is_true,
     is_evictable,
@@ -24,9 +28,15 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
 DOCUMENTATION = r"""
 module: upgrade_cluster_state
 short_description: Reads the nodes, their versions and what is not available
-description: Asks through the virtual address.
+description: Asks through the virtual address. Fails where another playbook or drill has the
+  cluster.
 options:
   timeout: {description: Seconds to wait until the API answers., type: int, default: 30}
+  claim:
+    description: Who has claimed the cluster, by the lookup C(kubedrill.kubeadm.claim); its Lease is
+      renewed.
+    type: dict
+    default: {}
 author: kubedrill
 """
 
@@ -103,7 +113,11 @@ def read() -> dict[str, Any]:
 def main() -> None:
     """Read and exit."""
     module = AnsibleModule(
-        argument_spec={"timeout": {"type": "int", "default": 30}}, supports_check_mode=True
+        argument_spec={
+            "timeout": {"type": "int", "default": 30},
+            "claim": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
     )
     state: dict[str, Any] = {}
 
@@ -116,6 +130,11 @@ def main() -> None:
         module.fail_json(
             msg=f"the API does not answer through the virtual address: {'; '.join(problems)}"
         )
+    try:
+        if module.params["claim"] and not module.check_mode:
+            take_lease(module.params["claim"], renew_only=True)
+    except ClaimedError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(changed=False, cluster=state)
 
 

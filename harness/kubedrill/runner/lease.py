@@ -18,18 +18,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kubernetes.client import ApiException
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.processes import (
+    describe_process,
+    process_identity,
+)
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, Unsafe
 from kubedrill.base.waits import Repeating, wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.kubeconfig import ADMIN_CONF
 from kubedrill.runner.lease_holder import (
     LEASE_S,
-    describe_process,
     holder,
     is_free,
     is_held,
     is_mine,
-    process_identity,
 )
 
 if TYPE_CHECKING:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-_STARTED = "kubedrill.io/process-started"
-_PROCESS = "kubedrill.io/process"
-_PLACE = "kubedrill.io/place"
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.processes import (
+    PLACE,
+    PROCESS,
+    STARTED,
+    describe_process,
+    process_place,
+    process_started,
+)
 
 LEASE_S = 60
 """Seconds after its last renewal that a Lease counts as held: three renewals that each wait for
@@ -47,40 +48,6 @@ def is_held(lease: Any) -> bool:
 def holder_is_gone(lease: Any) -> bool:
     """Whether its holder was a process of this host, since its last boot, that is gone."""
     notes = lease.metadata.annotations or {}
-    if notes.get(_PLACE) != process_place():
+    if notes.get(PLACE) != process_place():
         return False
-    return bool(process_started(notes.get(_PROCESS, "")) != notes.get(_STARTED, "nothing"))
-
-
-def describe_process() -> dict[str, str]:
-    """The annotations by which a Lease of this process is recognized."""
-    process = str(os.getpid())
-    return {_PLACE: process_place(), _PROCESS: process, _STARTED: process_started(process)}
-
-
-def process_started(process: str) -> str:
-    """When a process of this host started, in clock ticks since boot (proc(5), field 22).
-
-    "" when there is none.
-
-    Not the time of day, which is computed from a clock that may be set meanwhile.
-    """
-    try:
-        stat = Path("/proc", process, "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
-
-
-def process_place() -> str:
-    """This boot of this host, and the space that its process numbers are of.
-
-    A container has its own.
-    """
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-
-
-def process_identity() -> str:
-    """Who this is, for people: user, host and process."""
-    return f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})"
+    return bool(process_started(notes.get(PROCESS, "")) != notes.get(STARTED, "nothing"))

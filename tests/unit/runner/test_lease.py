@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.processes import (
+    describe_process,
+    process_started,
+)
 from kubedrill.base.errors import StepFailed, Unsafe
 from kubedrill.base.waits import wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.runner.lease import ClusterLease
-from kubedrill.runner.lease_holder import describe_process, process_started
 
 
 class Leases:

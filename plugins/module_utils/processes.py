@@ -1,0 +1,77 @@
+"""Which process this is, and which others live on this host: by number, start and boot."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from pathlib import Path
+
+PROC = Path("/proc")
+STARTED = "kubedrill.io/process-started"
+PROCESS = "kubedrill.io/process"
+PLACE = "kubedrill.io/place"
+
+
+def describe_process(process: int | None = None) -> dict[str, str]:
+    """The annotations by which a claim of a process is recognized; this process by default."""
+    number = str(process or os.getpid())
+    return {PLACE: process_place(), PROCESS: number, STARTED: process_started(number)}
+
+
+def process_started(process: str) -> str:
+    """When a process of this host started, in clock ticks since boot (proc(5), field 22).
+
+    "" when there is none.
+
+    Not the time of day, which is computed from a clock that may be set meanwhile.
+    """
+    return _status(process)[19]
+
+
+def process_place() -> str:
+    """This boot of this host, and the space that its process numbers are of.
+
+    A container has its own.
+    """
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def process_identity(process: int | None = None, what: str = "") -> str:
+    """Who this is, for people: user, host, process and what it runs."""
+    details = f"process {process or os.getpid()}{what and ', '}{what}"
+    return f"{getpass.getuser()}@{socket.gethostname()} ({details})"
+
+
+def lineage(process: int) -> list[str]:
+    """A process and its ancestors, each as its number and its start."""
+    numbers = []
+    while process > 0:
+        numbers.append(str(process))
+        process = int(_status(str(process))[1] or 0)
+    return [f"{number} {process_started(number)}" for number in numbers]
+
+
+def living_processes() -> list[str]:
+    """The processes of this host that run Python, or cannot be read, as in :func:`lineage`."""
+    numbers = [path.name for path in PROC.iterdir() if path.name.isdigit() and _may_run(path)]
+    return [f"{number} {process_started(number)}" for number in numbers]
+
+
+def _may_run(process: Path) -> bool:
+    try:
+        return "python" in (process / "exe").readlink().name
+    except PermissionError:
+        return True
+    except OSError:
+        return False  # it has ended, or is the kernel's
+
+
+def _status(process: str) -> list[str]:
+    """Fields of a process's status from the third one on; empty ones where there is none."""
+    try:
+        text = (PROC / process / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return [""] * 20
+    return text.rpartition(")")[2].split()
