@@ -4,11 +4,11 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from kubernetes import client
+from servers import Handler, serve
 
 from kubedrill.cluster.api_client import ApiUnavailable, DeadlineApiClient
 from kubedrill.cluster.eviction import evict
@@ -25,13 +25,13 @@ BUDGET = {
 }
 
 
-class _Api(BaseHTTPRequestHandler):
+class _Api(Handler):
     answers: dict[str, tuple[int, Any]]
     asked: list[str]
     cut: list[str]
     hold: threading.Event
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         self.asked.append(self.path)
         if self.path in self.cut:
             self.cut.remove(self.path)
@@ -42,35 +42,16 @@ class _Api(BaseHTTPRequestHandler):
         status, body = self.answers.get(
             self.path, (404, {"kind": "Status", "message": "no such path"})
         )
-        self.send_response(status)
-        if status in (429, 503):
-            self.send_header("Retry-After", "1")
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
+        later = {"Retry-After": "1"} if status in (429, 503) else {}
         with contextlib.suppress(ConnectionError):  # the client's deadline passed
-            self.wfile.write(json.dumps(body).encode())
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
-
-    def log_message(self, *_: Any) -> None:
-        """Keep the test's output clean."""
+            self.send_json(status, json.dumps(body).encode(), **later)
 
 
 @pytest.fixture
 def http_api() -> Iterator[type[_Api]]:
-    handler = type(
-        "Api", (_Api,), {"answers": {}, "asked": [], "cut": [], "hold": threading.Event()}
-    )
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        handler.url = f"http://127.0.0.1:{http.server_port}"  # type: ignore[attr-defined]
+    with serve(_Api, answers={}, asked=[], cut=[], hold=threading.Event()) as handler:
         yield handler
         handler.hold.set()
-        http.shutdown()
-        thread.join()
 
 
 def make(server: Any, seconds: float = 60, url: str = "") -> DeadlineApiClient:

@@ -2,12 +2,9 @@ from typing import Any
 
 import pytest
 from fakes import api_node as node
+from fakes import api_pod
 from kubernetes.client import (
-    V1ObjectMeta,
     V1Pod,
-    V1PodCondition,
-    V1PodSpec,
-    V1PodStatus,
 )
 
 from kubedrill.cluster.health import (
@@ -23,12 +20,7 @@ from kubedrill.cluster.inventory import Inventory
 
 
 def pod(name: str, ready: str = "True", on: str = "cp1", phase: str = "Running") -> V1Pod:
-    conditions = [V1PodCondition(type="Ready", status=ready)]
-    return V1Pod(
-        metadata=V1ObjectMeta(name=name),
-        spec=V1PodSpec(node_name=on, containers=[]),
-        status=V1PodStatus(phase=phase, conditions=conditions),
-    )
+    return api_pod(name, on, ready=ready, phase=phase)
 
 
 @pytest.fixture

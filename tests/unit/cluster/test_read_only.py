@@ -4,15 +4,13 @@ A real server on loopback never sees anything else.
 """
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from kubernetes import client
+from servers import Handler, serve, write_kubeconfig
 
 from kubedrill.base.errors import WouldTouch
 from kubedrill.cluster.hosts import Hosts
@@ -24,55 +22,28 @@ from kubedrill.readiness.model import DeprecatedApi
 FLOW = "flowcontrol.apiserver.k8s.io"
 
 
-class _Api(BaseHTTPRequestHandler):
+class _Api(Handler):
     """Answers from a table; remembers every method and path."""
 
     answers: dict[str, Any]
     asked: list[tuple[str, str]]
 
-    def _answer(self) -> None:
+    def answer(self) -> None:
         self.asked.append((self.command, self.path))
         body = self.answers.get(self.path)
-        self.send_response(404 if body is None else 200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write((body if isinstance(body, str) else json.dumps(body or {})).encode())
-
-    def __getattr__(self, name: str) -> Any:
-        """Give one answer for every method: do_GET, do_PATCH and the others."""
-        if name.startswith("do_"):
-            return self._answer
-        raise AttributeError(name)
-
-    def log_message(self, *_: Any) -> None:
-        """Keep the test's output clean."""
+        text = body if isinstance(body, str) else json.dumps(body or {})
+        self.send_json(404 if body is None else 200, text.encode())
 
 
 @pytest.fixture
 def served() -> Iterator[type[_Api]]:
-    handler = type("Api", (_Api,), {"answers": {}, "asked": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        handler.url = f"http://127.0.0.1:{http.server_port}"  # type: ignore[attr-defined]
+    with serve(_Api, answers={}, asked=[]) as handler:
         yield handler
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def api(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[ReadOnlyApi]:
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-                "clusters": [{"name": "k", "cluster": {"server": served.url}}],
-                "users": [{"name": "u", "user": {"token": "t"}}],
-            }
-        )
-    )
+    path = write_kubeconfig(tmp_path, served.url)
     inventory = make_inventory()
     with (
         Hosts(inventory, Settings()) as hosts,

@@ -1,4 +1,5 @@
 import pytest
+from fakes import live_timers
 
 from kubedrill.base.errors import KubedrillError
 from kubedrill.cluster.balancers import parse_haproxy, parse_keepalived, parse_vrrp_script
@@ -73,10 +74,7 @@ def test_servers_without_settings_give_no_values() -> None:
 
 
 def timers(version: int) -> LiveTimers:
-    one = Timer("x", 1, "test")
-    names = [name for name in LiveTimers.__dataclass_fields__ if not name.startswith("vrrp")]
-    return LiveTimers(
-        **dict.fromkeys(names, one),
+    return live_timers(
         vrrp_advert=Timer("advert_int", 0.256, "test"),
         vrrp_priority={"cp1": 128, "cp2": 64, "cp3": 32},
         vrrp_version=version,

@@ -5,14 +5,9 @@ from typing import Any
 
 import pytest
 from fake_context import fake_context
+from fakes import api_pod
 from kubernetes.client import (
-    V1EmptyDirVolumeSource,
-    V1ObjectMeta,
-    V1OwnerReference,
     V1Pod,
-    V1PodSpec,
-    V1PodStatus,
-    V1Volume,
 )
 
 from kubedrill.drills import ALL
@@ -21,17 +16,7 @@ BARE = "a drain of w1 would delete for good what has no controller: pod shop/net
 
 
 def pod(name: str, node: str, *, bare: bool = False, scratch: bool = False) -> V1Pod:
-    owner = V1OwnerReference(
-        api_version="apps/v1", controller=True, kind="ReplicaSet", name="web", uid="u"
-    )
-    volumes = [V1Volume(name="x", empty_dir=V1EmptyDirVolumeSource())] if scratch else None
-    return V1Pod(
-        metadata=V1ObjectMeta(
-            name=name, namespace="shop", owner_references=None if bare else [owner]
-        ),
-        spec=V1PodSpec(containers=[], node_name=node, volumes=volumes),
-        status=V1PodStatus(phase="Running"),
-    )
+    return api_pod(name, node, owner="" if bare else "ReplicaSet", scratch=scratch)
 
 
 def survey(make_inventory: Any, *pods: V1Pod) -> Any:

@@ -3,33 +3,16 @@ from typing import Any
 
 import pytest
 from fake_context import fake_context
-from kubernetes.client import (
-    V1Container,
-    V1ContainerStatus,
-    V1ObjectMeta,
-    V1Pod,
-    V1PodCondition,
-    V1PodSpec,
-    V1PodStatus,
-)
+from fakes import api_pod
 
 from kubedrill.base.errors import DeadlineExceeded
 from kubedrill.drills import ALL
 
 
 def pod(name: str, uid: str, restarts: int = 0) -> Any:
-    status = V1ContainerStatus(
-        name="hello", image="hello", image_id="", ready=True, restart_count=restarts
-    )
-    return V1Pod(
-        metadata=V1ObjectMeta(name=name, uid=uid),
-        spec=V1PodSpec(node_name="w1", containers=[V1Container(name="hello")]),
-        status=V1PodStatus(
-            phase="Running",
-            conditions=[V1PodCondition(type="Ready", status="True")],
-            container_statuses=[status],
-        ),
-    )
+    made = api_pod(name, restarts=restarts)
+    made.metadata.uid = uid
+    return made
 
 
 def run(drill: str, target: str, before: list[Any], after: list[Any]) -> tuple[bool | None, str]:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fakes import live_timers
 
 from kubedrill.base.model import OutageLimit
 from kubedrill.cluster.timers import LiveTimers, Timer
@@ -30,7 +31,7 @@ def timer(name: str, value: float, unit: str = "s") -> Timer:
 
 @pytest.fixture
 def timers() -> LiveTimers:
-    return LiveTimers(
+    return live_timers(
         node_monitor_grace=timer("node-monitor-grace-period", 50),
         node_monitor_period=timer("node-monitor-period", 5),
         lease_duration=timer("lease duration", 40),

@@ -6,13 +6,16 @@ They note each command, and answer as a test tells them to.
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.etcd import Member
 from kubedrill.cluster.hosts import CommandResult
 from kubedrill.config import Settings
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 class Nodes:
@@ -82,6 +85,12 @@ def refused(stderr: str, rc: int = 1) -> CommandResult:
     return CommandResult(rc, "", stderr)
 
 
+def good(done: subprocess.CompletedProcess[str]) -> str:
+    """The output of a real command that succeeded."""
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
 PLACE = {
     "route get": ok('[{"dst": "172.31.77.12", "dev": "eth0"}]'),
     "SSH_CONNECTION": ok("172.31.77.1 50000 172.31.77.11 22\n"),
@@ -104,4 +113,4 @@ def order(lines: list[str], first: str, then: str) -> bool:
     return place[first] < place[then]
 
 
-__all__ = ["PLACE", "Nodes", "context", "ok", "order", "refused"]
+__all__ = ["PLACE", "Nodes", "context", "good", "ok", "order", "refused"]

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import api_pod as pod
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.api import ApiUnavailable, Eviction
@@ -11,32 +12,7 @@ from kubedrill.config import Settings
 from kubedrill.faults import Drain, drain_node
 from kubedrill.faults.drain import must_leave
 
-
-def pod(
-    name: Any,
-    *,
-    owner: str = "ReplicaSet",
-    phase: str = "Running",
-    mirror: bool = False,
-    ending: bool = False,
-    scratch: bool = False,
-) -> Any:
-    owners = [SimpleNamespace(kind=owner, controller=True)] if owner else []
-    annotations = {"kubernetes.io/config.mirror": "x"} if mirror else None
-    meta = SimpleNamespace(
-        name=name,
-        namespace="shop",
-        owner_references=owners,
-        annotations=annotations,
-        deletion_timestamp="now" if ending else None,
-        uid=name,
-    )
-    volumes = [SimpleNamespace(empty_dir={})] if scratch else None
-    return SimpleNamespace(
-        metadata=meta,
-        status=SimpleNamespace(phase=phase),
-        spec=SimpleNamespace(node_name="w1", volumes=volumes),
-    )
+MIRROR = {"kubernetes.io/config.mirror": "x"}
 
 
 class Cordoned:
@@ -104,7 +80,7 @@ def test_daemonsets_mirrors_and_finished_pods_stay() -> None:
     assert must_leave(pod("web"))
     assert must_leave(pod("bare", owner=""))
     assert not must_leave(pod("proxy", owner="DaemonSet"))
-    assert not must_leave(pod("etcd", owner="Node", mirror=True))
+    assert not must_leave(pod("etcd", owner="Node", annotations=MIRROR))
     assert not must_leave(pod("job", phase="Succeeded"))
 
 
@@ -164,7 +140,7 @@ def test_a_pod_without_a_controller_is_named_and_nothing_is_touched() -> None:
 def test_pods_without_a_controller_that_stay_or_go_anyway_forbid_nothing() -> None:
     cluster = Cordoned(
         [
-            pod("mirror", owner="", mirror=True),
+            pod("mirror", owner="", annotations=MIRROR),
             pod("done", owner="", phase="Succeeded"),
             pod("going", owner="", ending=True),
         ]

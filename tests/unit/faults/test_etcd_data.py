@@ -4,14 +4,12 @@ By real members of etcd where the bundle's are at hand.
 """
 
 import json
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from etcd_nodes import EtcdNodes, find_etcd
-from fault_nodes import Nodes, context, ok, order, refused
+from etcd_nodes import EtcdNodes
+from fault_nodes import Nodes, context, good, ok, order, refused
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.etcd import Listed
@@ -20,7 +18,6 @@ from kubedrill.faults.etcd_data import lose, start
 from kubedrill.faults.etcd_member import PARTS, replacement
 from kubedrill.faults.etcd_restore import Snapshot, restoring, take_snapshot
 
-PROGRAMS = find_etcd()
 LISTED = json.dumps(
     {
         "members": [
@@ -36,28 +33,8 @@ LISTED = json.dumps(
 )
 
 
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[EtcdNodes]:
-    if PROGRAMS is None:
-        pytest.skip("etcd's programs are not in the cache; run: kubedrill bundle build")
-    nodes = (
-        EtcdNodes(tmp_path / "nodes", PROGRAMS) if (tmp_path / "nodes").mkdir() is None else None
-    )
-    assert nodes is not None
-    try:
-        nodes.start()
-        yield nodes
-    finally:
-        nodes.stop()
-
-
 def listed(nodes: EtcdNodes) -> list[Listed]:
     return [Listed(name, 0, nodes.peer[name], nodes.client[name]) for name in nodes.client]
-
-
-def good(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
 
 
 def members(nodes: EtcdNodes, node: str) -> list[tuple[str, bool]]:

@@ -6,32 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from etcd_nodes import EtcdNodes, find_etcd
+from fault_nodes import good
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils import rollback_files
 from ansible_collections.kubedrill.kubeadm.plugins.modules import rollback_step
 from kubedrill.base.waits import wait_for
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
     from pathlib import Path
 
-PROGRAMS = find_etcd()
+    from etcd_nodes import EtcdNodes
+
 WANTED = {"etcd": "3.6.6-0"}
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[EtcdNodes]:
-    if PROGRAMS is None:
-        pytest.skip("etcd's programs are not in the cache; run: kubedrill bundle build")
-    (tmp_path / "nodes").mkdir()
-    nodes = EtcdNodes(tmp_path / "nodes", PROGRAMS)
-    try:
-        nodes.start()
-        yield nodes
-    finally:
-        nodes.stop()
 
 
 @pytest.fixture
@@ -61,17 +47,13 @@ def step(etcd: EtcdNodes, monkeypatch: pytest.MonkeyPatch) -> Any:
             "image_tags": WANTED,
             "members": etcd.peer,
         }
-        usual = {"programs": str(PROGRAMS), "bump": 1_000_000_000, "grace": 1, "timeout": 60}
+        usual = {"programs": str(etcd.programs), "bump": 1_000_000_000, "grace": 1, "timeout": 60}
         place = files.Files(etcd.folder / node, etcd.manifests(node), etcd.folder / node)
         getattr(module.Step({**params, **usual, **more}, place), name)()
 
     monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(module, "STATIC_PODS", ("etcd",))
     return do
-
-
-def good(done: subprocess.CompletedProcess[str]) -> None:
-    assert done.returncode == 0, done.stderr + done.stdout
 
 
 def count(etcd: EtcdNodes, node: str, key: str) -> int:

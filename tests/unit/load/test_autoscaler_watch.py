@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
+from servers import Handler, serve, until, write_kubeconfig
 
-from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.config import Settings, Timeouts
 from kubedrill.load.autoscaler_watch import AutoscalerWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 SCALERS = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers"
@@ -41,22 +39,17 @@ def pods(*names: str) -> dict[str, Any]:
     return {"items": [{"metadata": {"name": name}, "status": ready} for name in names]}
 
 
-class _Api(BaseHTTPRequestHandler):
+class _Api(Handler):
     answers: dict[str, Any]
     failing: threading.Event
     refused: threading.Event
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         failing = self.failing.is_set()
-        self.send_response(503 if failing else 200 if self.path in self.answers else 404)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(self.answers.get(self.path, {})).encode())
+        status = 503 if failing else 200 if self.path in self.answers else 404
+        self.send_json(status, json.dumps(self.answers.get(self.path, {})).encode())
         if failing:
             self.refused.set()
-
-    def log_message(self, *_: Any) -> None:
-        """Keep the test's output clean."""
 
 
 @pytest.fixture
@@ -66,40 +59,19 @@ def served() -> Iterator[Any]:
         PODS: pods("a"),
         DEPLOYMENT: {"spec": {"selector": {"matchLabels": {"app": "web"}}}},
     }
-    events = {"failing": threading.Event(), "refused": threading.Event()}
-    handler: Any = type("Api", (_Api,), {"answers": answers, **events})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        handler.url = f"http://127.0.0.1:{http.server_port}"
+    with serve(
+        _Api, answers=answers, failing=threading.Event(), refused=threading.Event()
+    ) as handler:
         yield handler
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture
 def watch(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[AutoscalerWatch]:
-    path = tmp_path / "kubeconfig"
-    named = {
-        "clusters": [{"name": "k", "cluster": {"server": served.url}}],
-        "users": [{"name": "u", "user": {}}],
-    }
-    contexts = [{"name": "c", "context": {"cluster": "k", "user": "u"}}]
-    path.write_text(yaml.safe_dump({"current-context": "c", "contexts": contexts, **named}))
+    path = write_kubeconfig(tmp_path, served.url)
     settings = Settings(timeouts=Timeouts(scale_down=0.2))
     inventory = make_inventory()
     with Hosts(inventory, settings) as hosts, ClusterApi(path, inventory, hosts, settings) as api:
         yield AutoscalerWatch(api, "shop")
-
-
-def until(what: str, holds: Callable[[], bool]) -> None:
-    wait_for(
-        what,
-        lambda: True if holds() else Waiting("not yet"),
-        seconds=60,
-        setting="test",
-        poll_s=0.05,
-    )
 
 
 def test_changes_are_seen_and_an_api_that_fails_stops_nothing(

@@ -14,35 +14,14 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ports import free_ports
-
-from kubedrill.base.waits import Waiting, wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from servers import PATIENCE_S, until
 
 CHECKOUT = Path(__file__).parents[3]
 APP = CHECKOUT / "apps" / "orders"
 COMMON = CHECKOUT / "apps" / "common"
-PATIENCE_S = 90.0
-
-
-def until(what: str, holds: Callable[[], object]) -> Any:
-    """Wait until something is true of a real server."""
-    found: list[Any] = []
-
-    def probe() -> bool | Waiting:
-        try:
-            value = holds()
-        except (OSError, http.client.HTTPException) as error:
-            return Waiting(repr(error))
-        found.append(value)
-        return True if value else Waiting(str(value))
-
-    wait_for(what, probe, seconds=PATIENCE_S, setting="test", poll_s=0.05)
-    return found[-1]
 
 
 @dataclass

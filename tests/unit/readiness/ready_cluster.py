@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import api_node
+from fakes import api_node, api_pod, live_timers
 from kubernetes.client import (
     V1Container,
     V1Deployment,
@@ -18,13 +18,11 @@ from kubernetes.client import (
     V1LabelSelector,
     V1Node,
     V1ObjectMeta,
-    V1OwnerReference,
     V1Pod,
     V1PodDisruptionBudget,
     V1PodDisruptionBudgetSpec,
     V1PodDisruptionBudgetStatus,
     V1PodSpec,
-    V1PodStatus,
     V1PodTemplateSpec,
     V1ResourceRequirements,
     V1Toleration,
@@ -32,7 +30,6 @@ from kubernetes.client import (
 
 from kubedrill.base.model import Node
 from kubedrill.cluster.etcd import Member
-from kubedrill.cluster.timers import LiveTimers, Timer
 from kubedrill.readiness.judge import judge
 from kubedrill.readiness.model import (
     Answer,
@@ -81,26 +78,14 @@ def pod(
     **spec: Any,
 ) -> V1Pod:
     """A running pod of a Deployment, or of what ``owner`` says; "" for nobody's."""
-    owners = [
-        V1OwnerReference(
-            api_version="apps/v1", kind=owner, name=f"{app}-7c9", uid="u", controller=True
-        )
-    ]
     container = V1Container(
         name="main",
         image=spec.pop("image", HELLO),
         resources=V1ResourceRequirements(requests={"cpu": cpu}),
     )
-    return V1Pod(
-        metadata=V1ObjectMeta(
-            name=name,
-            namespace=spec.pop("namespace", "shop"),
-            labels={"app": app, "pod-template-hash": "7c9"},
-            owner_references=owners if owner else None,
-        ),
-        spec=V1PodSpec(node_name=on, containers=[container], **spec),
-        status=V1PodStatus(phase="Running"),
-    )
+    labels = {"app": app, "pod-template-hash": "7c9"}
+    more = {"owner": owner, "owner_name": f"{app}-7c9", "containers": [container], **spec}
+    return api_pod(name, on, labels=labels, **more)
 
 
 def static_pod(component: str, on: str, flags: tuple[str, ...] = (), tag: str = "v1.35.4") -> V1Pod:
@@ -108,17 +93,15 @@ def static_pod(component: str, on: str, flags: tuple[str, ...] = (), tag: str = 
     container = V1Container(
         name=component, image=f"registry.k8s.io/{component}:{tag}", command=[component, *flags]
     )
-    return V1Pod(
-        metadata=V1ObjectMeta(
-            name=f"{component}-{on}",
-            namespace="kube-system",
-            labels={"component": component},
-            annotations={"kubernetes.io/config.mirror": "x"},
-        ),
-        spec=V1PodSpec(
-            node_name=on, containers=[container], tolerations=[V1Toleration(operator="Exists")]
-        ),
-        status=V1PodStatus(phase="Running"),
+    return api_pod(
+        f"{component}-{on}",
+        on,
+        namespace="kube-system",
+        owner="",
+        labels={"component": component},
+        annotations={"kubernetes.io/config.mirror": "x"},
+        containers=[container],
+        tolerations=[V1Toleration(operator="Exists")],
     )
 
 
@@ -184,17 +167,6 @@ BUNDLE = BundleFacts(
 )
 
 
-def timers() -> LiveTimers:
-    plain = {
-        name: Timer(name, 1.0, "test")
-        for name in LiveTimers.__annotations__
-        if not name.startswith("vrrp_")
-    }
-    return LiveTimers(
-        **plain, vrrp_advert=Timer("a", 0.3, "test"), vrrp_priority={}, vrrp_version=3
-    )
-
-
 def etcd(name: str, **fields: Any) -> EtcdFacts:
     member = Member(name, PLANES.index(name) + 1, 1, "3.6.6", 20_000_000, 7, member_names=PLANES)
     sizes = {key: fields.pop(key) for key in ("in_use", "quota") if key in fields}
@@ -239,7 +211,7 @@ def ready() -> Snapshot:
         bundle=Answer(BUNDLE),
         trials=Answer(()),
         backup=Answer(Backup("/snapshots", NOW - timedelta(hours=1))),
-        timers=Answer(timers()),
+        timers=Answer(live_timers()),
     )
 
 
