@@ -70,5 +70,6 @@ def _prose(text: str) -> str:
         if part.lstrip().startswith("\b"):
             paragraphs.append(f"```text\n{part.replace(chr(8), '').strip(chr(10))}\n```")
         else:
-            paragraphs.append(" ".join(part.split()))
+            text = " ".join(part.split())
+            paragraphs.append(re.sub(r"^Example: (.*)$", r"Example: `\1`", text))
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)

@@ -200,8 +200,9 @@ APP_DOORS = [
 
 COMMANDS = (
     "site", "history list", "history trends", "notify", "report latest", "diagnostics",
-    "readiness --to 1.36.3", "app status", "app deploy", "app rotate", "app remove", "app traffic",
-    "heal", "up", "drill", "drill node-drain --dry-run", "replay latest", "pod image",
+    "readiness --upgrade-to 1.36.3", "app status", "app deploy", "app rotate", "app remove",
+    "app traffic", "heal", "up", "drill", "drill node-drain --dry-run", "replay latest",
+    "pod image",
 )  # fmt: skip
 
 EVERY_COMMAND = [

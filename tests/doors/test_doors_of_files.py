@@ -126,7 +126,7 @@ def in_shell(script: str) -> subprocess.CompletedProcess[str]:
         ("$K drill zzzz 2>&-", 2, ""),
         ("$K drill zzzz 2>&1 | true; exit ${PIPESTATUS[0]}", 2, ""),
         ("$K list > /dev/full", 4, "No space left on device"),
-        ("PYTHONIOENCODING=ascii $K readiness --to latest", 2, "latest"),
+        ("PYTHONIOENCODING=ascii $K readiness --upgrade-to latest", 2, "latest"),
         ("$K history export - | $K history import -", 0, "1 was there already"),
     ],
 )

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.cli.lazy import LazyGroup
-from kubedrill.cli.options import config_option, connect, inventory_option
+from kubedrill.cli.options import config_option, connect, inventory_option, old_option
 from kubedrill.cli.terminal import make_build_progress
 from kubedrill.orders.certificates import Certificates
 from kubedrill.orders.manifests import HTTPS_NODE_PORT, NODE_PORT, VERSIONS
@@ -44,11 +44,20 @@ def app() -> None:
 @app.command()
 @inventory_option
 @config_option
-@click.option("--version", type=click.Choice(VERSIONS), default=VERSIONS[0], show_default=True)
-def deploy(cluster: Inventory, settings: Settings, version: str) -> None:
+@click.option(
+    "--app-version",
+    type=click.Choice(VERSIONS),
+    default=VERSIONS[0],
+    show_default=True,
+    help="Of the order service.",
+)
+@old_option("--version", "--app-version")
+def deploy(cluster: Inventory, settings: Settings, app_version: str) -> None:
     """Bring the order service to a version, its images included.
 
     Safe to repeat and to interrupt.
+
+    Example: kubedrill app deploy --app-version v2
     """
     require_permission(cluster)
     console, began = Console(stderr=True), time.monotonic()
@@ -67,10 +76,10 @@ def deploy(cluster: Inventory, settings: Settings, version: str) -> None:
         connection = pool.submit(stack.enter_context, connect(cluster, settings))
         imported = import_images(cluster, settings)
         report(f"images: {imported} nodes got some" if imported else "images: every node has them")
-        OrderService(connection.result(), settings, report).deploy(version)
-        report(f"{version} is complete")
+        OrderService(connection.result(), settings, report).deploy(app_version)
+        report(f"{app_version} is complete")
     click.echo(
-        f"{cluster.name}: order service {version} at http://{cluster.endpoint_address}:{NODE_PORT}/orders"
+        f"{cluster.name}: order service {app_version} at http://{cluster.endpoint_address}:{NODE_PORT}/orders"
     )
     click.echo(
         f"{cluster.name}: its ingress at https://{cluster.endpoint_address}:{HTTPS_NODE_PORT}/orders"
@@ -82,7 +91,10 @@ def deploy(cluster: Inventory, settings: Settings, version: str) -> None:
 @config_option
 @click.pass_context
 def status(context: click.Context, cluster: Inventory, settings: Settings) -> None:
-    """Show what is deployed; ends with 0 when it is complete, with 1 when it is not."""
+    """Show what is deployed; ends with 0 when it is complete, with 1 when it is not.
+
+    Example: kubedrill app status
+    """
     with connect(cluster, settings) as api:
         state = OrderService(api, settings).status()
         certificate = Certificates(api).serving() if state else ""
@@ -124,6 +136,8 @@ def rotate(cluster: Inventory, settings: Settings, what: tuple[str, ...], greeti
     """Rotate the order service's configuration and credentials while it serves.
 
     One that was killed is finished.
+
+    Example: kubedrill app rotate --what passwords
     """
     require_permission(cluster)
     console = Console(stderr=True)
@@ -152,7 +166,10 @@ def rotate(cluster: Inventory, settings: Settings, what: tuple[str, ...], greeti
     "--keep-volumes", is_flag=True, help="Leave the data and its passwords, for a later deploy."
 )
 def remove(cluster: Inventory, settings: Settings, keep_volumes: bool) -> None:
-    """Remove the order service, volumes included. Safe to repeat."""
+    """Remove the order service, volumes included. Safe to repeat.
+
+    Example: kubedrill app remove --keep-volumes
+    """
     require_permission(cluster)
     with connect(cluster, settings) as api:
         OrderService(api, settings).remove(keep_volumes=keep_volumes)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+_KUBERNETES = f"Release of Kubernetes: {', '.join(SUPPORTED)}. May be repeated"
+
+
 @click.group(cls=LazyGroup)
 def bundle() -> None:
     """Make, check and list release bundles: all that a node needs, in one folder."""
@@ -38,7 +41,7 @@ def bundle() -> None:
     "versions",
     multiple=True,
     metavar="VERSION",
-    help=f"One of {', '.join(SUPPORTED)}. Can be repeated. Default: {' and '.join(STANDARD)}.",
+    help=f"{_KUBERNETES}; default: {' and '.join(STANDARD)}.",
 )
 @source_option
 @click.option(
@@ -58,7 +61,10 @@ def bundle() -> None:
     help="The bundle of programs for this machine instead: helm (docs/how-to/own-application.md).",
 )
 def build(versions: tuple[str, ...], source: str, orders: bool, image: bool, tools: bool) -> None:
-    """Build bundles, or find them in the cache."""
+    """Build bundles, or find them in the cache.
+
+    Example: kubedrill bundle build --kubernetes 1.36.3
+    """
     others = [
         builder
         for builder, is_chosen in (
@@ -88,10 +94,13 @@ def build(versions: tuple[str, ...], source: str, orders: bool, image: bool, too
     "versions",
     multiple=True,
     metavar="VERSION",
-    help="Default: all that are in the cache.",
+    help=f"{_KUBERNETES}; default: all that are in the cache.",
 )
 def verify_command(versions: tuple[str, ...]) -> None:
-    """Compare every file of the bundles in the cache with its size and sha256."""
+    """Compare every file of the bundles in the cache with its size and sha256.
+
+    Example: kubedrill bundle verify
+    """
     cache = Cache()
     names = [find_release(v).bundle_name for v in versions] or _bundle_names(cache)
     if not names:
@@ -111,7 +120,10 @@ def verify_command(versions: tuple[str, ...]) -> None:
 @bundle.command("list")
 @click.option("--parts", is_flag=True, help="Show every file of each bundle.")
 def list_command(*, parts: bool) -> None:
-    """Show what is in the cache."""
+    """Show what is in the cache.
+
+    Example: kubedrill bundle list --parts
+    """
     cache = Cache()
     names = _bundle_names(cache)
     if not names:

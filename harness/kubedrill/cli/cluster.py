@@ -18,7 +18,13 @@ from kubedrill.bundle.releases import STANDARD
 from kubedrill.cli.bundle import interruptible
 from kubedrill.cli.exit_codes import STOPPED
 from kubedrill.cli.lazy import LazyGroup
-from kubedrill.cli.options import config_option, connect, inventory_option, source_option
+from kubedrill.cli.options import (
+    config_option,
+    connect,
+    dry_run_option,
+    inventory_option,
+    source_option,
+)
 from kubedrill.cli.terminal import make_build_progress, make_progress
 from kubedrill.cluster.playbooks import TaskEvent, run_playbook
 from kubedrill.cluster.pod_target import pod_target
@@ -47,7 +53,7 @@ SITE = "site.yml"
     "--upgrade-to",
     multiple=True,
     metavar="VERSION",
-    help="Build this release's bundle too. Can be repeated.",
+    help="Release to upgrade to, such as 1.36.3; its bundle is built too. May be repeated.",
 )
 @click.option(
     "--renew",
@@ -66,6 +72,8 @@ def up(  # noqa: PLR0913 - one for each option
     """Bring up the nodes of an inventory and install the cluster on them.
 
     Safe to repeat and to interrupt.
+
+    Example: kubedrill up --inventory inventories/local
     """
     is_local = made_by_vagrant(cluster)
     require_essentials(local_nodes=is_local, provider=provider if is_local else None)
@@ -116,6 +124,8 @@ def down(cluster: Inventory) -> None:
     """Remove the nodes that `up` made with Vagrant, disks included.
 
     Machines that Vagrant did not make are never touched.
+
+    Example: kubedrill down --inventory inventories/local
     """
     if not made_by_vagrant(cluster):
         raise UsageError(
@@ -155,7 +165,7 @@ def _on_event(progress: Lines | Panel) -> Callable[[TaskEvent], None]:
 @click.command()
 @inventory_option
 @config_option
-@click.option("--dry-run", is_flag=True, help="Only list what is left; touch nothing.")
+@dry_run_option
 @click.pass_context
 def heal(context: click.Context, cluster: Inventory, settings: Settings, dry_run: bool) -> None:
     """Put back what faults left on a cluster.
@@ -164,21 +174,24 @@ def heal(context: click.Context, cluster: Inventory, settings: Settings, dry_run
 
     Ends with 0 when nothing is left, with 1 when something is, with 4 when nodes could not be
     looked at.
+
+    Example: kubedrill heal --inventory inventories/bare --dry-run
     """
     if not dry_run:
         require_permission(cluster)
-    console = Console(stderr=True)
-
-    def report(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    result = heal_cluster(cluster, settings, report, dry_run=dry_run)
+    with make_progress(Console(stderr=True)) as progress:
+        progress.step(cluster.name, "looking for what faults left")
+        result = heal_cluster(
+            cluster, settings, lambda line: progress.step(cluster.name, line), dry_run=dry_run
+        )
+    repaired = [item for item in result.detected if item not in result.left]
+    for item in repaired:
+        click.echo(f"repaired: {item}")
     for item in result.left:
         why = result.failed.get(item)
         click.echo(f"left: {item}" + (f" ({why})" if why else ""))
-    repaired = len(set(result.detected) - set(result.left))
     click.echo(
-        f"{cluster.name}: {len(result.detected)} found, {repaired} repaired, "
+        f"{cluster.name}: {len(result.detected)} found, {len(repaired)} repaired, "
         f"{len(result.left)} left"
     )
     context.exit(STOPPED if result.is_unknown else 1 if result.left else 0)
@@ -199,6 +212,8 @@ def image(cluster: Inventory, settings: Settings) -> None:
     """Build kubedrill's image and import it on every node of the cluster that is to run it.
 
     Safe to repeat.
+
+    Example: kubedrill pod image --inventory inventories/tools
     """
     with interruptible(), make_build_progress(Console(stderr=True)) as building:
         own_bundle(building)
@@ -214,6 +229,8 @@ def target(cluster: Inventory, folder: Path) -> None:
     """Write the files of the Secret kubedrill-target into a new FOLDER.
 
     Inventory, keys, host keys. Prints no key.
+
+    Example: kubedrill pod target --inventory inventories/bare target
     """
     packed = pod_target(cluster)
     packed.write(folder)

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kubedrill.base.durations import read_duration
+from kubedrill.base.errors import UsageError
+from kubedrill.base.mistakes import shown
 from kubedrill.cli.numbers import Whole
-from kubedrill.cli.options import config_option, find_run, inventory_option, take_renamed
+from kubedrill.cli.options import (
+    complete_runs,
+    config_option,
+    find_run,
+    inventory_option,
+    old_option,
+    to_option,
+)
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.diagnostics.collect import Archive, add_files, collect
 from kubedrill.diagnostics.redact import Redactor, secrets_in
@@ -19,6 +29,19 @@ if TYPE_CHECKING:
     from kubedrill.config import Settings
 
 
+MOST_S = 365 * 86_400
+
+
+def _read_since(_context: click.Context, _option: click.Parameter, text: str) -> int:
+    try:
+        since = read_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--since: {error}, found {shown(text)}") from error
+    if not 0 < since <= MOST_S:
+        raise UsageError(f"--since: expected more than 0 s and at most a year, found {shown(text)}")
+    return since
+
+
 @click.command()
 @inventory_option
 @config_option
@@ -26,7 +49,8 @@ if TYPE_CHECKING:
     "--run",
     "runs",
     multiple=True,
-    help="Run whose record and logs are added; may be given several times.",
+    shell_complete=complete_runs,
+    help="Run whose record and logs are added; may be repeated.",
 )
 @click.option(
     "--also",
@@ -35,18 +59,16 @@ if TYPE_CHECKING:
     help="Folder that is added too.",
 )
 @click.option(
-    "--minutes",
-    type=Whole(1, 525_600),
-    default=120,
+    "--since",
+    default="2h",
     show_default=True,
-    help="How far logs go back.",
+    metavar="DURATION",
+    callback=_read_since,
+    help="How far logs go back, such as 30m.",
 )
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), hidden=True)
-@click.option(
-    "--to",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Default: diagnostics-CLUSTER.tar.gz",
-)
+@old_option("--minutes", "--since", Whole(1, MOST_S // 60), "{}m")
+@to_option("diagnostics-CLUSTER.tar.gz")
+@old_option("--output", "--to")
 @click.pass_context
 def diagnostics(  # noqa: PLR0913 - one for each option
     context: click.Context,
@@ -55,24 +77,23 @@ def diagnostics(  # noqa: PLR0913 - one for each option
     settings: Settings,
     runs: tuple[str, ...],
     also: tuple[Path, ...],
-    minutes: int,
-    output: Path | None,
+    since: int,
     to: Path | None,
 ) -> None:
     """Collect the logs, events, manifests and etcd status of a cluster into one archive.
 
     Secrets are removed, and nothing on the cluster is changed. Ends with 3 where something could
     not be read: MISSING.txt in the archive lists it.
+
+    Example: kubedrill diagnostics --run latest --since 30m
     """
     folders = [find_run(run, settings) for run in runs]
-    path = take_renamed("--output", output, "--to", to) or Path(
-        f"diagnostics-{cluster.name}.tar.gz"
-    )
+    path = to or Path(f"diagnostics-{cluster.name}.tar.gz")
     with (
         Archive(path, Redactor(known_secrets(cluster))) as archive,
         Hosts(cluster, settings) as hosts,
     ):
-        collect(archive, hosts, cluster.machines, minutes=minutes)
+        collect(archive, hosts, cluster.machines, minutes=-(-since // 60))
         add_files(archive, [*folders, *also])
         archive.add("REPLAY.txt", how_to_replay(cluster, folders))
         archive.add("MISSING.txt", "".join(f"{line}\n" for line in archive.missing) or "nothing\n")

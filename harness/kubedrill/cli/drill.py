@@ -17,6 +17,7 @@ from kubedrill.cli.options import (
     CONFIG_PATH,
     complete_drills,
     config_option,
+    dry_run_option,
     find_run,
     inventory_option,
     inventory_path_option,
@@ -70,9 +71,7 @@ def _require_drills(
     type=Number(1, 1440),
     help="How long game-day lasts; else game_day.minutes.",
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Only print targets, predictions and steps; touch nothing."
-)
+@dry_run_option
 @output_option
 @click.pass_context
 def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
@@ -88,7 +87,9 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     """Run drills on the cluster of an inventory and write the report.
 
     Without names the standard ones are run. With -o json verdict.json is printed, or with --dry-run
-    the plan.
+    the plan: targets, predictions and steps.
+
+    Example: kubedrill drill node-drain failover-vip -i inventories/bare
     """
     drills, config = find_drills(names), context.meta[CONFIG_PATH]
     settings = game_day_settings(settings, [each.name for each in drills], minutes, config)
@@ -118,6 +119,8 @@ def replay(
     """Repeat the drills of a run with the same seed and the same targets.
 
     RUN is a folder, or a name below reports/.
+
+    Example: kubedrill replay latest -i inventories/bare
     """
     directory = find_run(run, settings)
     require_permission(cluster)
@@ -170,6 +173,8 @@ def report(context: click.Context, run: str, settings: Settings) -> None:
     """Judge the records of a run again, rebuild its report, offline, and end with its verdict.
 
     RUN is a folder, or a name below reports/.
+
+    Example: kubedrill report latest
     """
     directory = find_run(run, settings)
     is_ours = directory.parent == settings.reports_dir.resolve()

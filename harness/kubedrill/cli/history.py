@@ -13,11 +13,15 @@ from kubedrill.cli.history_tables import print_runs, print_trends
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.numbers import Number, Whole
 from kubedrill.cli.options import (
+    complete_drills,
     config_option,
     database_option,
+    dry_run_option,
     find_run,
     open_history,
     output_option,
+    replace_option,
+    run_argument,
 )
 
 if TYPE_CHECKING:
@@ -48,17 +52,18 @@ def history(context: click.Context, settings: Settings, database: str | None) ->
 
 
 @history.command()
-@click.argument("run", default="latest", metavar="[RUN|latest]")
-@click.option(
-    "--replace", is_flag=True, help="Take the new verdict of a run that is there with another one."
-)
+@run_argument
+@replace_option
 @click.option("--topology", help="Such as 3+2; for records that do not say it.")
 @click.option("--network", help="Pod network; for records that do not say it.")
 @click.option("--host", help="Name of the harness host; for records that do not say it.")
 @click.option("--app", help="Application; for records that do not say it.")
 @click.pass_obj
 def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> None:
-    """Add a run that ended: a folder, or a name below reports/. Adding twice changes nothing."""
+    """Add a run that ended: a folder, or a name below reports/. Adding twice changes nothing.
+
+    Example: kubedrill history add latest --host rack-7
+    """
     from kubedrill.history.read import read_document  # noqa: PLC0415 - see above
 
     directory = find_run(run, place.settings)
@@ -86,7 +91,10 @@ def add(place: _Place, /, run: str, *, replace: bool, **labels: str | None) -> N
 @output_option
 @click.pass_obj
 def list_runs(place: _Place, /, last: int, output: str) -> None:
-    """List the newest runs and what their drills came to."""
+    """List the newest runs and what their drills came to.
+
+    Example: kubedrill history list --last 5
+    """
     with place.open() as database:
         runs = database.runs()
     if output == "json":
@@ -101,7 +109,10 @@ def list_runs(place: _Place, /, last: int, output: str) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.pass_obj
 def export(place: _Place, /, file: Path) -> None:
-    """Write all runs to FILE as JSON lines, one run a line. "-" is standard output."""
+    """Write all runs to FILE as JSON lines, one run a line. "-" is standard output.
+
+    Example: kubedrill history export runs.jsonl
+    """
     from kubedrill.history.lines import dump, write_lines  # noqa: PLC0415 - see above
 
     with place.open() as database:
@@ -117,16 +128,14 @@ def export(place: _Place, /, file: Path) -> None:
 
 @history.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
-@click.option(
-    "--replace",
-    is_flag=True,
-    help="Take the file's verdict of runs that are there with another one.",
-)
+@replace_option
 @click.pass_obj
 def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
     """Add the runs of FILE, all or none. Runs that are there already are left as they are.
 
     "-" is standard input.
+
+    Example: kubedrill history import runs.jsonl
     """
     from kubedrill.history.lines import read_lines  # noqa: PLC0415 - see above
 
@@ -145,12 +154,14 @@ def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
     metavar="N",
     help="The newest N keep theirs.",
 )
-@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
+@dry_run_option
 @click.pass_obj
 def prune(place: _Place, /, keep_records: int, *, dry_run: bool) -> None:
     """Remove the records of old runs whose verdicts are in the history.
 
     Verdicts and reports are always kept.
+
+    Example: kubedrill history prune --keep-records 30 --dry-run
     """
     from kubedrill.history.prune import decide, finish_cut_removals, remove  # noqa: PLC0415 - see above
 
@@ -188,7 +199,11 @@ history.add_command(
 
 @history.command()
 @click.option(
-    "--drill", "drills", multiple=True, help="Only this drill; may be given several times."
+    "--drill",
+    "drills",
+    multiple=True,
+    shell_complete=complete_drills,
+    help="Only this drill; may be repeated.",
 )
 @click.option(
     "--recent",
@@ -197,7 +212,7 @@ history.add_command(
     multiple=True,
     default=(3, 5, 10),
     show_default=True,
-    help="So many last nights are compared with those before; may be given several times.",
+    help="So many last nights are compared with those before; may be repeated.",
 )
 @click.option(
     "--before",
@@ -235,6 +250,8 @@ def trends(  # noqa: PLR0913 - one for each option
     """Show for each drill and outage limit: median and worst of n, and what changed.
 
     Ends with 1 when something got worse.
+
+    Example: kubedrill history trends --drill node-drain
     """
     from kubedrill.history.report import trends_document  # noqa: PLC0415 - see above
     from kubedrill.history.trends import Rules, find_trends  # noqa: PLC0415 - see above

@@ -40,7 +40,10 @@ _USAGE = 2
 @output_option
 @click.pass_context
 def doctor(context: click.Context, output: str) -> None:
-    """Print what this host has, what is missing, and the command that mends it. Changes nothing."""
+    """Print what this host has, what is missing, and the command that mends it. Changes nothing.
+
+    Example: kubedrill doctor -o json
+    """
     findings = examine()
     missing = [finding.name for finding in findings if finding.state == "missing"]
     if output == "json":
@@ -73,6 +76,8 @@ def init(folder: Path) -> None:
     inventories/local describes five nodes on this machine, inventories/bare machines that you have:
     edit it. Nothing that exists is overwritten. Run the other commands in DIR: they keep keys in
     DIR/.vagrant and results in DIR/reports.
+
+    Example: kubedrill init lab
     """
     sources: dict[Path, Path] = {}
     for name in INIT_FILES:
@@ -120,6 +125,8 @@ def completion(context: click.Context, shell: str) -> None:
     fish:  kubedrill completion fish > ~/.config/fish/completions/kubedrill.fish
 
     A new shell completes then.
+
+    Example: kubedrill completion bash
     """
     completer = get_completion_class(shell)
     assert completer is not None  # noqa: S101 - click brings these three

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def warn_renamed(old: str, new: str) -> None:
+    """Say that a name of the release before was used, which goes with the next one."""
+    click.echo(
+        f"kubedrill: warning: '{old}' is deprecated and goes with the next release; use '{new}'",
+        err=True,
+    )
+
+
 class LazyGroup(click.Group):
     """Has the commands of ``modules`` besides its own.
 
@@ -68,11 +76,7 @@ class LazyGroup(click.Group):
         if name in self._old_names:
             old, name = name, self._old_names[name]
             if not context.resilient_parsing:
-                click.echo(
-                    f"kubedrill: warning: '{old}' is deprecated and goes with the next release; "
-                    f"use '{name}'",
-                    err=True,
-                )
+                warn_renamed(old, name)
         if name not in self._modules:
             return super().get_command(context, name)
         module, _, attribute = self._modules[name].partition(":")

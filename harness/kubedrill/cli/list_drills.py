@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Also what each proves and needs.")
 @output_option
 def list_drills(output: str, *, everything: bool) -> None:
-    """List the drills by family, the standard ones marked; --all tells more of each."""
+    """List the drills by family, the standard ones marked; --all tells more of each.
+
+    Example: kubedrill list --all
+    """
     if output == "json":
         click.echo(drill_list(ALL.values()).text())
         return

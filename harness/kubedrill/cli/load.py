@@ -12,7 +12,7 @@ import click
 
 from kubedrill.base.errors import Unsafe, UsageError
 from kubedrill.cli.numbers import Number
-from kubedrill.cli.options import config_option, connect, inventory_option
+from kubedrill.cli.options import config_option, connect, inventory_option, seconds_option
 from kubedrill.load.autoscaler_watch import AutoscalerWatch
 from kubedrill.load.result import result, table, write_result
 from kubedrill.load.run import LoadRequest, LoadTest
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     callback=lambda _context, _option, text: tuple(parse_rates(text)),
     help="Writes a second, one step each.",
 )
-@click.option(
-    "--seconds", type=Number(1, 3600), default=30, show_default=True, help="Of each step."
-)
+@seconds_option(3600)
 @click.option(
     "--objective",
     default="99.9:250:50",
@@ -76,6 +74,8 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
     """Raise the load in steps, find the knee, and judge an objective.
 
     Every order is read back as well.
+
+    Example: kubedrill app load --rates 50,100,200 --objective 99.9:250:100
     """
     require_enough(objective, seconds, settings.probes.min_samples)
     require_permission(cluster)
@@ -138,7 +138,7 @@ def _print_check(ok: bool | None, name: str, actual: str, expected: str) -> None
 @click.command()
 @inventory_option
 @config_option
-@click.option("--seconds", type=Number(1, 86_400), default=30, show_default=True)
+@seconds_option(86_400)
 @click.option(
     "--writes",
     type=Number(0.1, 1000),
@@ -165,6 +165,8 @@ def traffic(  # noqa: PLR0913, PLR0917 - one for each option
     """Write orders, read every one of them back, and judge.
 
     Lost or duplicated orders are a FAIL.
+
+    Example: kubedrill app traffic --seconds 60 --writes 100
     """
     require_permission(cluster)
     url = f"http://{cluster.endpoint_address}:{NODE_PORT}"

@@ -83,7 +83,7 @@ def run(argv: list[str] | None = None) -> int:
         _complain(str(error))
         return status_of(error)
     except click.ClickException as error:
-        error.show()
+        _complain(_usage(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         _complain("stopped")
@@ -98,6 +98,14 @@ def run(argv: list[str] | None = None) -> int:
         _complain(refusal)
         return STOPPED
     return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.ClickException) -> str:
+    """What the command line holds that it should not, and where to read on."""
+    text = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "kubedrill"
+    return f"{text[:1].lower()}{text[1:]} (see {path} --help)"
 
 
 def _words(error: OSError) -> str:

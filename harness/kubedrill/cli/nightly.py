@@ -65,6 +65,8 @@ def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
 
     Ends with the worst verdict: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 4 ABORTED; 2 for mistakes in the
     plan.
+
+    Example: kubedrill nightly deploy/plans/nightly.yml --check
     """
     plan = load_plan(plan_path, available_versions())
     cells = cells_of(plan)

@@ -5,20 +5,24 @@ from __future__ import annotations
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from kubedrill import config
 from kubedrill.base.errors import KubedrillError, UsageError
+from kubedrill.cli.lazy import warn_renamed
+from kubedrill.cli.numbers import Number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.history.store import History
+
+Command = TypeVar("Command", bound="Callable[..., Any] | click.Command")
 
 DEFAULT_INVENTORY = Path("inventories/local")
 CONFIG_PATH = "kubedrill.config"
@@ -105,12 +109,24 @@ def find_run(run: str, settings: config.Settings) -> Path:
     )
 
 
-def take_renamed(old: str, old_value: Path | None, new: str, new_value: Path | None) -> Path | None:
-    """Return the value of a renamed option, with a warning where its old name was used."""
-    if old_value is None:
-        return new_value
-    click.echo(f"kubedrill: {old} is deprecated and will go; use {new}", err=True)
-    return old_value if new_value is None else new_value
+def old_option(
+    old: str, new: str, kind: Number | None = None, form: str = "{}"
+) -> Callable[[Command], Command]:
+    """Take the name that an option had in the release before, with a warning.
+
+    It is processed first, and is what the option ``new`` has where that is not given. ``kind`` is
+    what the old one took; ``form`` turns that into what the new one takes.
+    """
+
+    def set_new(context: click.Context, _parameter: click.Parameter, value: Any) -> None:
+        if value is not None:
+            warn_renamed(old, new)
+            name = new.removeprefix("--").replace("-", "_")
+            context.default_map = {**(context.default_map or {}), name: form.format(value)}
+
+    return click.option(
+        old, type=kind, hidden=True, is_eager=True, expose_value=False, callback=set_new
+    )
 
 
 def complete_drills(
@@ -201,6 +217,39 @@ config_option = _config_option("settings", is_eager=True, callback=_load_config)
 
 config_path_option = _config_option("config")
 """Gives the command ``config``, the path."""
+
+
+def to_option(default: str, *, is_folder: bool = False) -> Callable[[Command], Command]:
+    """Give the command ``to``, the path that it writes to."""
+    return click.option(
+        "--to",
+        type=click.Path(path_type=Path, dir_okay=is_folder, file_okay=not is_folder),
+        help=f"Path that is written to; default: {default}.",
+    )
+
+
+def dry_run_option(command: Command) -> Command:
+    """Give the command ``dry_run``."""
+    text = "Only print what would be done; touch nothing."
+    return click.option("--dry-run", is_flag=True, help=text)(command)
+
+
+def seconds_option(most: int) -> Callable[[Command], Command]:
+    """Give the command ``seconds`` of traffic."""
+    return click.option(
+        "--seconds",
+        type=Number(1, most),
+        default=30,
+        show_default=True,
+        help="How long orders are written; in a load test: at each rate.",
+    )
+
+
+replace_option = click.option(
+    "--replace",
+    is_flag=True,
+    help="Take the new verdict of a run that is there with another one.",
+)
 
 source_option = click.option(
     "--source",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kubedrill.cli.options import config_option, database_option, open_history, take_renamed
+from kubedrill.cli.options import (
+    config_option,
+    database_option,
+    old_option,
+    open_history,
+    to_option,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kubedrill.base.document import RunDocument
     from kubedrill.config import Settings
 
@@ -19,20 +26,18 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @database_option
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), hidden=True)
-@click.option(
-    "--to",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Default: site/ below the reports.",
-)
-def site(settings: Settings, database: str | None, output: Path | None, to: Path | None) -> None:
+@to_option("site/ below the reports", is_folder=True)
+@old_option("--output", "--to")
+def site(settings: Settings, database: str | None, to: Path | None) -> None:
     """Make a static site of the history: matrix, trends, runs, comparisons.
 
     It opens from the disk, offline.
+
+    Example: kubedrill site --to public
     """
     from kubedrill.site.write import write_site  # noqa: PLC0415 - see above
 
-    to = take_renamed("--output", output, "--to", to) or settings.reports_dir / "site"
+    to = to or settings.reports_dir / "site"
     with open_history(settings, database) as history:
         runs = history.runs()
     click.echo(write_site(runs, to, settings.reports_dir))
@@ -46,6 +51,8 @@ def notify(cycle: str, settings: Settings, *, always: bool) -> None:
     """Tell what a nightly cycle came to: message, metrics, summary.md, junit.xml.
 
     `nightly` does it by itself.
+
+    Example: kubedrill notify latest --always
     """
     from kubedrill.nightly.state import FOLDER  # noqa: PLC0415 - see above
     from kubedrill.notify.deliver import find_cycle, tell_cycle  # noqa: PLC0415 - see above

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kubedrill.cli.options import config_option, inventory_option, output_option
+from kubedrill.cli.options import config_option, inventory_option, old_option, output_option
 from kubedrill.readiness.gather import gather
 from kubedrill.readiness.judge import Readiness, judge
 from kubedrill.readiness.model import Issue, Severity, Version
@@ -36,19 +36,19 @@ _WIDTH = 120
 
 @click.command()
 @click.option(
-    "--to",
-    "target",
+    "--upgrade-to",
     required=True,
     metavar="VERSION",
-    callback=lambda _context, _option, text: Version.parse(text),
+    callback=lambda _context, _option, text: Version.parse(text) if text else None,
     help="Release to upgrade to, such as 1.36.3.",
 )
+@old_option("--to", "--upgrade-to")
 @inventory_option
 @config_option
 @output_option
 @click.pass_context
 def readiness(
-    context: click.Context, target: Version, cluster: Inventory, settings: Settings, output: str
+    context: click.Context, upgrade_to: Version, cluster: Inventory, settings: Settings, output: str
 ) -> None:
     """Print whether a cluster is ready for an upgrade, and what would stop or hurt it.
 
@@ -56,9 +56,11 @@ def readiness(
 
     Ends with 0 when it is ready, 1 with blockers, 3 when something that matters could not be found
     out.
+
+    Example: kubedrill readiness --upgrade-to 1.36.3 -i inventories/bare
     """
     with Console(stderr=True).status(f"reading {cluster.name} …"):
-        result = judge(gather(cluster, target, settings))
+        result = judge(gather(cluster, upgrade_to, settings))
     if output == "json":
         click.echo(to_json(result))
     else:

@@ -13,6 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,6 +22,10 @@ VENV = ROOT / ".venv"
 STAMP = VENV / ".kubedrill-setup"
 LOCKS = (ROOT / "requirements-build.lock", ROOT / "requirements.lock")
 NEEDED_PYTHON = (3, 11)
+QUIET_S = 25.0
+"""Seconds after which a line says what still goes on: in a log, silence looks like a hang."""
+SHOWN_LINES = 20
+"""Lines of a program's output that are shown where it fails."""
 
 PACKAGES = {
     "ca-certificates": "TLS",
@@ -116,11 +122,12 @@ def install_packages(names: list[str]) -> None:
         )
     if shutil.which(command[0]) is None:
         raise SetupError(f"you are not root and there is no sudo; as root run: {' '.join(command)}")
-    _report(f"installing {' '.join(missing)}")
+    _report(f"installing {' '.join(missing)}; 1 to 3 min")
     environment = [] if command[0] != "sudo" else ["sudo"]
     environment += ["env", "DEBIAN_FRONTEND=noninteractive"]
-    _run([*environment, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update", "-qq"])
-    _run([*environment, *[word for word in command if word != "sudo"], "-qq"])
+    what = "installing Debian packages"
+    _run([*environment, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update", "-qq"], what)
+    _run([*environment, *[word for word in command if word != "sudo"], "-qq"], what)
 
 
 def setup_key() -> str:
@@ -142,12 +149,15 @@ def make_venv() -> None:
     python = VENV / "bin" / "python"
     if not _works(python):
         _report("making .venv")
-        _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+        _run([sys.executable, "-m", "venv", "--clear", str(VENV)], "making .venv")
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    _report("installing the locked Python packages (a minute or two the first time)")
+    _report("installing the locked Python packages; about 1 min")
+    what = "installing Python packages"
     for lock in LOCKS:
-        _run([*pip, "install", "--require-hashes", "--only-binary=:all:", "-r", str(lock)])
-    _run([*pip, "install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT)])
+        _run([*pip, "install", "--require-hashes", "--only-binary=:all:", "-r", str(lock)], what)
+    _run(
+        [*pip, "install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT)], what
+    )
     STAMP.write_text(setup_key(), encoding="utf-8")
 
 
@@ -162,10 +172,22 @@ def _works(python: Path) -> bool:
     )
 
 
-def _run(argv: list[str]) -> None:
-    done = subprocess.run(argv, check=False)
-    if done.returncode != 0:
-        raise SetupError(f"`{' '.join(argv)}` ended with {done.returncode} (see above)")
+def _run(argv: list[str], what: str) -> None:
+    """Run a program, whose output is shown only where it fails; say that it goes on."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        with subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT) as process:
+            while True:
+                try:
+                    code = process.wait(QUIET_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    _report(f"still {what}, for {time.monotonic() - began:.0f} s")
+        if code != 0:
+            output.seek(0)
+            lines = output.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
+            text = "".join(f"\n    {line}" for line in lines)
+            raise SetupError(f"`{' '.join(argv)}` ended with {code}:{text}")
 
 
 def _report(text: str) -> None:
@@ -187,7 +209,7 @@ def require_python() -> None:
 
 
 def main() -> int:
-    """Run the setup; 0 when the host is ready, 2 when something is in the way."""
+    """Run the setup; 0 when the host is ready, 2 when something is in the way, 4 when stopped."""
     parser = argparse.ArgumentParser(description="Get this host ready for kubedrill.")
     parser.add_argument("--tests", action="store_true", help="also what `make test` needs")
     options = parser.parse_args()
@@ -198,6 +220,9 @@ def main() -> int:
     except SetupError as error:
         _report(str(error))
         return 2
+    except KeyboardInterrupt:
+        _report("stopped; run it again: what is not finished is done then")
+        return 4
     return 0
 
 

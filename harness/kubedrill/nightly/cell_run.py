@@ -136,7 +136,7 @@ class CellRun:
 
     def _readiness(self, target: str) -> None:
         """Record what would stop or hurt the step; the drill goes its way whatever was found."""
-        arguments = ["readiness", "--to", target, "--output", "json"]
+        arguments = ["readiness", "--upgrade-to", target, "--output", "json"]
         ended = self._part(f"readiness to {target}", "readiness", arguments)
         part = self.state.parts[-1]
         if ended.result == "time limit":

@@ -13,36 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from kubedrill.base.durations import read_duration
 from kubedrill.base.section import Section, matching
 from kubedrill.drills import ALL, similar
 
 if TYPE_CHECKING:
     from kubedrill.nightly.state import Cell
 
-_DURATION = re.compile(r"(?:([0-9]{1,9})h)? ?(?:([0-9]{1,9})m)? ?(?:([0-9]{1,9})s)?")
 _TOPOLOGY = re.compile(r"([1-9])\+([1-9])(\+lb)?")
 VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
 _ARROW = re.compile(r"\s*(?:→|->)\s*")
 _WHOLE_DAY = 86_400
 _NODE_BITS = 24
 """Each cluster's nodes get a network of 256 addresses, as the local inventory's do."""
-
-
-def seconds(text: Any) -> Any:
-    """Read a duration.
-
-    >>> seconds("1h 30m"), seconds("90s"), seconds(45)
-    (5400, 90, 45)
-    """
-    if isinstance(text, bool) or not isinstance(text, str | int):
-        raise ValueError("expected a duration such as 90s, 15m or 2h")  # noqa: TRY004 - pydantic lists ValueErrors
-    if isinstance(text, int):
-        return text
-    match = _DURATION.fullmatch(text.strip())
-    if not match or not any(match.groups()):
-        raise ValueError("expected a duration such as 90s, 15m or 2h")
-    hours, minutes, rest = (int(part or 0) for part in match.groups())
-    return 3600 * hours + 60 * minutes + rest
 
 
 def steps(text: Any) -> Any:
@@ -128,7 +111,7 @@ def _networks(text: str) -> str:
     return text
 
 
-Duration = Annotated[int, BeforeValidator(seconds), Field(gt=0, le=7 * _WHOLE_DAY)]
+Duration = Annotated[int, BeforeValidator(read_duration), Field(gt=0, le=7 * _WHOLE_DAY)]
 Path_ = Annotated[
     tuple[str, ...], BeforeValidator(steps), AfterValidator(_path), Field(min_length=1)
 ]

@@ -83,6 +83,10 @@ def heal(
         return healer.run()
 
 
+def _brief(item: Leftover) -> str:
+    return f"{item.where} ({item.kind})"
+
+
 class _Healer(ExitStack):
     """Repairs by kind; the API is connected as soon as a control plane gives its credentials."""
 
@@ -139,10 +143,10 @@ class _Healer(ExitStack):
         """Look and repair until nothing is left, or nothing more can be done."""
         left = self.scan()
         for _ in range(ROUNDS):
-            for item in left:
-                if item not in self.result.detected:
-                    self.result.detected.append(item)
-                    self.report(f"found     {item}")
+            new = [item for item in left if item not in self.result.detected]
+            if new:
+                self.report(f"found {', '.join(map(_brief, new))}")
+            self.result.detected += new
             repaired = [item for item in left if self._repaired(item)]
             if not repaired:
                 break
@@ -153,6 +157,7 @@ class _Healer(ExitStack):
 
     def _repaired(self, item: Leftover) -> bool:
         """Repair one thing; a failure is remembered and the next is tried."""
+        self.report(f"repairing {_brief(item)}")
         try:
             self._repair(item)
         except (StepFailed, DeadlineExceeded) as error:
@@ -160,14 +165,12 @@ class _Healer(ExitStack):
         except ApiException as error:
             self._fail(item, f"the API refused with {error.status}: {error.reason}")
         else:
-            self.report(f"repaired  {item}")
             self.result.failed.pop(item, None)
             return True
         return False
 
     def _fail(self, item: Leftover, reason: str) -> None:
-        self.result.failed[item] = reason
-        self.report(f"failed    {item}: {reason}")
+        self.result.failed[item] = "; ".join(dict.fromkeys(reason.split("; ")))
 
     def _repair(self, item: Leftover) -> None:
         needed = any(
@@ -176,6 +179,11 @@ class _Healer(ExitStack):
         )
         if needed:
             raise StepFailed("left, as an undo on this node failed and may need it")
+        planes = {node.name for node in self.inventory.control_planes}
+        if item.kind == NO_API.kind and planes <= {
+            each.where for each in self.result.failed if each.kind == UNREACHABLE.kind
+        }:
+            raise StepFailed("no control plane can be reached")
         trace = item.trace
         if isinstance(trace, NodeTrace):
             self.hosts.change(item.where, trace.repair(item.what), REPAIR_S)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from command_tree import commands
 
 from kubedrill.cli.main import cli
 
@@ -38,12 +39,25 @@ def told() -> list[tuple[str, str]]:
     ("where", "line"), told(), ids=lambda v: v if re.search(r":\d+$", v) else ""
 )
 def test_a_command_that_people_are_told_to_run_is_one(where: str, line: str) -> None:
-    words = shlex.split(line)
+    assert_runs(where, shlex.split(line))
+
+
+@pytest.mark.parametrize(
+    "command", [command for path, command in commands() if path], ids=lambda c: c.name
+)
+def test_every_command_has_an_example_that_can_be_run(command: click.Command) -> None:
+    if not isinstance(command, click.Group):
+        [example] = re.findall(r"^ *Example: kubedrill (.+)$", command.help or "", re.MULTILINE)
+        assert_runs(str(command.name), shlex.split(example))
+        assert command.name in example.split()
+
+
+def assert_runs(where: str, words: list[str]) -> None:
     command: click.Command = cli
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.get_command(click.Context(command), words[0])
-        assert found, f"{where}: there is no command {words[0]}"
-        command, words = found, words[1:]
+        inner = command.get_command(click.Context(command), words[0])
+        assert inner, f"{where}: there is no command {words[0]}"
+        command, words = inner, words[1:]
     options = {
         name: p
         for p in command.params

@@ -89,7 +89,7 @@ def test_a_path_s_old_option_works_and_warns(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.jsonl").touch()
     assert run(["history", "--database", database, "import", "empty.jsonl"]) == 0
-    for option, warning in (("--to", ""), ("--output", "--output is deprecated")):
+    for option, warning in (("--to", ""), ("--output", "'--output' is deprecated")):
         capsys.readouterr()
         assert run(["site", "--database", database, option, f"site{option}"]) == 0
         assert (tmp_path / f"site{option}").is_dir()

@@ -7,8 +7,9 @@ from rich.console import Console
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.printable import printable
 from kubedrill.base.results import VerdictKind
+from kubedrill.base.waits import wait_for
 from kubedrill.cli.main import run
-from kubedrill.cli.terminal import Lines, Panel, make_progress, verdict_line
+from kubedrill.cli.terminal import QUIET_S, Build, Lines, Panel, make_progress, verdict_line
 
 
 def console(*, tty: bool) -> Console:
@@ -81,3 +82,77 @@ def test_escape_sequences_in_an_error_are_shown_and_not_obeyed(
     monkeypatch.setattr("kubedrill.cli.options.load_settings", fail)
     assert run(["drill"]) == 4
     assert "\\x1b]0;PASS\\x07" in capsys.readouterr().err
+
+
+def test_lines_say_what_goes_on_where_nothing_was_printed_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = console(tty=False)
+    now = [1000.0]
+    monkeypatch.setattr("kubedrill.cli.terminal.time.monotonic", lambda: now[0])
+    lines = Lines(out, {"node-drain": 60, "failover-vip": 100})
+    lines.drill("node-drain", "Drain", 1, 2)
+    lines.step("w1", "drain")
+    now[0] += 20
+    lines._tell_alive()
+    assert "still" not in out.file.getvalue()
+    now[0] += QUIET_S - 20
+    lines._tell_alive()
+    text = out.file.getvalue()
+    assert "[1/2] node-drain: Drain; about 3 min left" in text
+    assert f"still at w1: drain, for {QUIET_S} s; about 3 min left" in text
+    lines.drill("failover-vip", "Failover", 2, 2)
+    assert "[2/2] failover-vip: Failover; about 2 min left" in out.file.getvalue()
+
+
+def test_lines_pulse_while_they_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubedrill.cli.terminal.QUIET_S", 0)
+    monkeypatch.setattr("kubedrill.cli.terminal._PULSE_S", 0.01)
+    out = console(tty=False)
+    with Lines(out) as lines:
+        lines.step("w1", "drain")
+        wait_for(
+            "a pulse", lambda: "still at" in out.file.getvalue() or None, seconds=10, setting="x"
+        )
+
+
+def test_a_build_says_what_is_made_and_about_how_long_the_rest_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = console(tty=False)
+    now = [1000.0]
+    monkeypatch.setattr("kubedrill.cli.terminal.time.monotonic", lambda: now[0])
+    lines = Lines(out)
+    build = Build(lines)
+    build.plan(4, ["go-kubernetes-1.36 v1.36.3", "image-x 1", "image-x 1"])
+    assert "4 parts, 1 of them in the cache; about 6 min left" in out.file.getvalue()
+    build.started("go-kubernetes-1.36 v1.36.3")
+    now[0] += 340
+    build.note("go-kubernetes-1.36 v1.36.3", "50 of 100 packages", 0.5)
+    lines._tell_alive()
+    text = out.file.getvalue()
+    assert text.count("go-kubernetes-1.36 v1.36.3 …") == 1
+    assert "still at go-kubernetes-1.36 v1.36.3 50 of 100 packages; about 6 min left" in text
+    build.finished("go-kubernetes-1.36 v1.36.3", 680)
+    build.started("image-x 1")
+    build.finished("image-x 1", 1)
+    build.started("image-x 1")
+    build.finished("image-x 1", 1)
+    last = out.file.getvalue().splitlines()[-1]
+    assert "[4/4] image-x 1 in 1 s" in last
+    assert "left" not in last
+    assert "image-x 1 …" in out.file.getvalue()
+
+
+def test_a_panel_shows_the_parts_of_a_build() -> None:
+    panel = Panel(console(tty=True))
+    build = Build(panel)
+    build.plan(2, ["go-etcd v3"])
+    build.note("go-etcd v3", "5 packages", 0.5)
+    drawn = Console(file=io.StringIO(), width=120)
+    drawn.print(panel._draw())
+    text = drawn.file.getvalue()
+    assert "go-etcd v3" in text
+    assert "5 packages" in text
+    assert "about" in text
+    assert "2 parts, 1 of them in the cache" in text

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kubedrill.bundle.errors import BuildFailed
-from kubedrill.local import cleanup, docker_daemon
+from kubedrill.local import cleanup, docker_daemon, hostsetup
 from kubedrill.local.hostsetup import PACKAGES, missing_packages
 from kubedrill.local.node_container import overlapping
 
@@ -190,3 +190,28 @@ def test_an_interface_that_has_the_nodes_addresses_is_found() -> None:
     )
     assert overlapping(columns + rows, "172.31.77.0/24") == {"br-1"}
     assert overlapping(columns + rows, "172.31.78.0/24") == set()
+
+
+def test_a_program_of_the_setup_is_silent_until_it_fails(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostsetup._run(["sh", "-c", "echo Selecting previously unselected package"], "installing")
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(hostsetup.SetupError, match=r"(?s)ended with 3:.*no space left$"):
+        hostsetup._run(["sh", "-c", "echo no space left; exit 3"], "installing")
+    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(hostsetup, "QUIET_S", 0.05)
+    hostsetup._run(["sh", "-c", "exec sleep 0.4"], "installing")
+    assert "still installing, for " in capfd.readouterr().err
+
+
+def test_a_setup_that_is_stopped_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_names: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hostsetup, "install_packages", stop)
+    monkeypatch.setattr("sys.argv", ["hostsetup"])
+    assert hostsetup.main() == 4
+    assert "run it again" in capsys.readouterr().err

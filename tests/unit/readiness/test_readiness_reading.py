@@ -286,7 +286,10 @@ def silent(tmp_path: Path) -> str:
 def test_a_silent_cluster_is_not_ready_it_is_unknown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["readiness", "--to", "1.36.3", "-i", silent(tmp_path), "--output", "json"]) == 3
+    assert (
+        run(["readiness", "--upgrade-to", "1.36.3", "-i", silent(tmp_path), "--output", "json"])
+        == 3
+    )
     output = json.loads(capsys.readouterr().out)
     assert output["verdict"] == "unknown"
     assert any(
@@ -298,7 +301,11 @@ def test_a_silent_cluster_is_not_ready_it_is_unknown(
 
 @pytest.mark.parametrize(
     "argv",
-    [["readiness"], ["readiness", "--to", "1.36"], ["readiness", "--to", "1.36.3", "-i", "/no"]],
+    [
+        ["readiness"],
+        ["readiness", "--upgrade-to", "1.36"],
+        ["readiness", "--upgrade-to", "1.36.3", "-i", "/no"],
+    ],
 )
 def test_usage_errors_end_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(argv) == 2

@@ -96,7 +96,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     node = Node("w1", "10.0.0.2", ("worker",))
     inventory: Any = SimpleNamespace(
-        name="test", path="inv", nodes=(node,), node=lambda _name: node
+        name="test",
+        path="inv",
+        nodes=(node,),
+        node=lambda _name: node,
+        control_planes=(Node("cp1", "10.0.0.1", ("control_plane",)),),
     )
     settings = Settings.model_validate(
         {"timeouts": {"api_up": 1, "node_boot": 1, "namespace_gone": 1}}
@@ -261,3 +265,22 @@ def test_names_from_a_node_cannot_run_anything() -> None:
     bad = "/x/kubedrill-fault; echo y"
     done = sh(f'rm() {{ printf %s "$3"; }}; {command(Leftover("file", "w1", bad))}')
     assert done.stdout == bad
+
+
+def test_the_api_is_not_waited_for_where_no_control_plane_can_be_reached(run: Any) -> None:
+    off = Leftover("unreachable", "cp1", "could not be looked at", "no answer")
+    cluster = Cluster(off, API)
+    cluster.stuck = {"unreachable"}
+    result = run(cluster)
+    assert result.failed[API] == "no control plane can be reached"
+    assert "api" not in cluster.done
+
+
+def test_a_reason_is_given_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: Hosts, _node: Node) -> None:
+        raise StepFailed("it refused")
+
+    monkeypatch.setattr(Hosts, "resume", refuse)
+    cluster = Cluster(OFF)
+    cluster.stuck = {"unreachable"}
+    assert run(cluster).failed == {OFF: "it refused"}
