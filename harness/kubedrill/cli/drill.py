@@ -98,7 +98,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     if dry_run:
         seed = new_seed() if seed is None else seed
         with Console(stderr=True).status(f"reading {cluster.name} …"):
-            plan = plan_run(drills, cluster, settings, seed=seed, config_path=config)
+            plan = plan_run(drills, cluster, settings, seed=seed)
         if output == "json":
             click.echo(plan_document(plan, cluster).text())
         else:
@@ -153,7 +153,6 @@ def _run(  # noqa: PLR0913 - each is named by the caller
             settings,
             progress=progress,
             seed=seed,
-            config_path=context.meta[CONFIG_PATH],
             replay=again,
         )
     print_result(console, result, cluster.path)

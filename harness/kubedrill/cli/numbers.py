@@ -40,8 +40,8 @@ class Number(click.FloatRange):
         if math.isnan(number) or is_low or number > high:
             since = "above" if self.min_open else "from"
             most = high if self.read is int else f"{high:g}"
-            found = shown(value) if math.isnan(number) else str(value)
-            self.fail(f"expected {self.kind} {since} {low:g} to {most}, found {found}", param, ctx)
+            actual = shown(value) if math.isnan(number) else str(value)
+            self.fail(f"expected {self.kind} {since} {low:g} to {most}, found {actual}", param, ctx)
         return number
 
     def _describe_range(self) -> str:

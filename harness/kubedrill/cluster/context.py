@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.hosts import Hosts
@@ -28,5 +27,4 @@ class Cluster:
     api: ClusterApi
     hosts: Hosts
     power: Power
-    config_path: Path | None
     note: Callable[[str, str], None]

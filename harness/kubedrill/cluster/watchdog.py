@@ -3,8 +3,8 @@
 It does so when the harness died or hung.
 ``python -m kubedrill.cluster.watchdog FILE`` waits until FILE is removed (disarmed: nothing to do),
 the harness process is gone, or the deadline passed; in the last two cases it switches the node on,
-or wakes a paused one. FILE is JSON: inventory, config, node, verb ("on" or "resume"), pid and start
-time of the harness, seconds.
+or wakes a paused one. FILE is JSON: inventory, node, power_s, verb ("on" or "resume"), pid and
+start time of the harness, seconds.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Watchdog:
 
     inventory: Inventory
     node: str
-    config_path: Path | None
+    power_s: float
+    """Seconds that one power command may take: timeouts.power."""
     seconds: float
     verb: str = "on"  # or "resume"
 
@@ -72,7 +73,7 @@ class Watchdog:
         """Start the watching process and return its process id."""
         state = {
             "inventory": str(self.inventory.path.resolve()),
-            "config": str(self.config_path.resolve()) if self.config_path else None,
+            "power_s": self.power_s,
             "node": self.node,
             "verb": self.verb,
             "pid": os.getpid(),
@@ -99,9 +100,7 @@ class Watchdog:
 def armed_watchdogs(inventory: Inventory) -> list[str]:
     """Names of the nodes whose power would be given back by a watchdog, armed from this host."""
     return [
-        node.name
-        for node in inventory.nodes
-        if Watchdog(inventory, node.name, None, 0).file.exists()
+        node.name for node in inventory.nodes if Watchdog(inventory, node.name, 0, 0).file.exists()
     ]
 
 
@@ -174,16 +173,15 @@ def _alive(state: dict[str, Any]) -> bool:
 def main(argv: list[str]) -> int:
     """Watch one file; switch the node on, or wake it, if that is due."""
     from kubedrill.cluster.power import Power  # noqa: PLC0415 - it waits for minutes and mostly never needs it
-    from kubedrill.config import load_settings  # noqa: PLC0415 - same
+    from kubedrill.config import Settings, Timeouts  # noqa: PLC0415 - same
 
     file = Path(argv[0])
     state = json.loads(file.read_text(encoding="utf-8"))
     why = watch(file)
     if why != "disarmed":
         inventory = Inventory.load(state["inventory"])
-        # No list of drills: the drill's command refused a misspelt one. Here the file has been
-        # edited since, and to refuse it would leave the node off.
-        settings = load_settings(Path(state["config"]) if state["config"] else None)
+        # The configuration is not read: whatever became of it since, the node gets its power.
+        settings = Settings(timeouts=Timeouts(power=state["power_s"]))
         power, node = Power(inventory, settings), inventory.node(state["node"])
         (power.resume if state.get("verb") == "resume" else power.on)(node)
         file.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ def _await_boot(reach: Reach, item: Leftover) -> None:
 
 def _do_what_the_watchdog_would(reach: Reach, item: Leftover) -> None:
     _power_on(reach, item)
-    Watchdog(reach.inventory, item.where, None, 0).disarm()
+    Watchdog(reach.inventory, item.where, 0, 0).disarm()
 
 
 UNREACHABLE = add_trace(
@@ -128,5 +128,5 @@ class PowerCut:
 
 def watchdog(cluster: Cluster, node: str, verb: str = "on") -> Watchdog:
     """The undo on the harness host: a node that is off or paused can keep no timer."""
-    seconds = on_node.undo_seconds(cluster)
-    return Watchdog(cluster.inventory, node, cluster.config_path, seconds, verb)
+    power_s = cluster.settings.timeouts.power
+    return Watchdog(cluster.inventory, node, power_s, on_node.undo_seconds(cluster), verb)

@@ -71,7 +71,6 @@ def plan_run(
     settings: Settings,
     *,
     seed: int,
-    config_path: Path | None = None,
 ) -> DryRun:
     """Look at the cluster and say what the drills would do.
 
@@ -90,7 +89,7 @@ def plan_run(
         def note(subject: str, text: str) -> None:
             notes.append(f"{subject}: {text}")
 
-        cluster = Cluster(inventory, settings, api, hosts, power, config_path, note)
+        cluster = Cluster(inventory, settings, api, hosts, power, note)
         app = source.on(api)
         result = DryRun(seed, inventory.kubernetes_version, app.description, find_unfit(cluster))
         try:

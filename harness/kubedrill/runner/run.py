@@ -74,7 +74,6 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
     *,
     progress: Progress,
     seed: int | None = None,
-    config_path: Path | None = None,
     replay: Replay | None = None,
 ) -> RunResult:
     """Run drills by name ("all" or none.
@@ -95,9 +94,7 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
     with run_lock(inventory), stop_on_signals() as stop:
         directory = new_directory(settings.reports_dir, seed)
         write_plan(directory, _plan(directory.name, drills, inventory, settings, seed))
-        run = _Run(
-            inventory, settings, config_path, progress, stop, seed, directory, source, replay
-        )
+        run = _Run(inventory, settings, progress, stop, seed, directory, source, replay)
         try:
             interrupted = run.all(drills)
         except BaseException:
@@ -146,7 +143,6 @@ def remove_empty(directory: Path) -> None:
 class _Run:
     inventory: Inventory
     settings: Settings
-    config_path: Path | None
     progress: Progress
     stop: Stop
     seed: int
@@ -166,9 +162,7 @@ class _Run:
             ):
                 power = Power(self.inventory, self.settings)
                 note = self.progress.note
-                cluster = Cluster(
-                    self.inventory, self.settings, api, hosts, power, self.config_path, note
-                )
+                cluster = Cluster(self.inventory, self.settings, api, hosts, power, note)
                 app = self.source.on(api)
                 run = RunContext(
                     cluster,

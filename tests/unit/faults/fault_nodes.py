@@ -100,9 +100,7 @@ PLACE = {
 
 def context(nodes: Nodes, inventory: Any) -> Cluster:
     everything: Any = nodes
-    return Cluster(
-        inventory, Settings(), everything, everything, everything, None, lambda _s, _t: None
-    )
+    return Cluster(inventory, Settings(), everything, everything, everything, lambda _s, _t: None)
 
 
 def order(lines: list[str], first: str, then: str) -> bool:

@@ -70,7 +70,7 @@ def context(cluster: Any, notes: list[str] | None = None) -> Any:
         if notes is not None:
             notes.append(f"{subject}: {text}")
 
-    return Cluster(inventory, Settings(), cluster, cluster, None, None, note)
+    return Cluster(inventory, Settings(), cluster, cluster, None, note)
 
 
 BLOCKED = Eviction("blocked", "PodDisruptionBudget shop/web (allows 0 now): Cannot evict pod")

@@ -57,7 +57,7 @@ class Machines(Nodes):
     inventory: Any = None
 
     def armed(self, node: Any) -> str:
-        file = Watchdog(self.inventory, node.name, None, 0).file
+        file = Watchdog(self.inventory, node.name, 0, 0).file
         return file.read_text(encoding="utf-8") if file.exists() else "no"
 
 

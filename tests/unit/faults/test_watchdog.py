@@ -34,7 +34,7 @@ import signal
 from pathlib import Path
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.watchdog import Watchdog
-print(Watchdog(Inventory.load({path!r}), "cp1", None, 60).arm(), flush=True)
+print(Watchdog(Inventory.load({path!r}), "cp1", 120, 60).arm(), flush=True)
 signal.pause()
 """
 
@@ -59,7 +59,7 @@ def state(tmp_path: Path, **changes: Any) -> Path:
 
 def test_removing_the_file_disarms(tmp_path: Path) -> None:
     file = state(tmp_path)
-    file_gone = Watchdog(inventory(), "w1", None, 5)
+    file_gone = Watchdog(inventory(), "w1", 120, 5)
     assert armed_watchdogs(inventory()) == []
     file_gone.file.write_text(file.read_text())
     assert armed_watchdogs(inventory()) == ["w1"]
@@ -75,13 +75,14 @@ def test_a_harness_that_hangs_runs_into_the_deadline(tmp_path: Path) -> None:
     assert watch(state(tmp_path, seconds=0.05), poll_s=0.01) == "deadline"
 
 
-def test_a_drill_misspelt_since_the_fault_leaves_no_node_off(tmp_path: Path) -> None:
+def test_a_configuration_that_was_spoilt_since_the_fault_leaves_no_node_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     marker, path, config = tmp_path / "on", tmp_path / "hosts.yml", tmp_path / "kubedrill.yml"
     path.write_text(INVENTORY.format(marker=marker))
-    config.write_text("drills: {node-drian: {api_outage_s: 3}}\n")
-    file = state(
-        tmp_path, started=1.0, inventory=str(path), config=str(config), node="cp1", verb="on"
-    )
+    config.write_text("drills: {node-drian: [\n")
+    monkeypatch.chdir(tmp_path)
+    file = state(tmp_path, started=1.0, inventory=str(path), power_s=120, node="cp1", verb="on")
     assert main([str(file)]) == 0
     assert marker.exists()
     assert not file.exists()

@@ -104,7 +104,7 @@ def bench(tmp_path: Path, stop: Stop | None = None, **timeouts: float) -> Any:
     )
     nobody: Any = None
     cluster = Cluster(
-        cast("Any", inventory), settings, cast("Any", api), nobody, nobody, None, lambda *_: None
+        cast("Any", inventory), settings, cast("Any", api), nobody, nobody, lambda *_: None
     )
     deployed: list[str] = []
     where = SimpleNamespace(
