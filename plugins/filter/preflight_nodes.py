@@ -30,7 +30,8 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     """List all mistakes of all nodes.
 
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
-    ``limits`` (the role's preflight_* settings without that prefix), ``virtual_address``,
+    ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
+    ``container_runtime`` of others that may stay), ``virtual_address``,
     ``architecture``, ``version``, ``purpose`` and ``all_control_planes_seen``.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
@@ -120,12 +121,29 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
             f"{name} lacks {', '.join(node['missing_features'])}: use a kernel (or a node "
             f"container) that has it"
         )
+    yield from _foreign_mistakes(name, node, expected["accepted"])
     skew = clock_skew(node)
     if abs(skew) > limits["clock_skew_limit"]:
         word = "ahead of" if skew > 0 else "behind"
         yield (
             f"{name}'s clock is {abs(skew):.1f} s {word} the controller's, expected at most "
             f"{limits['clock_skew_limit']} s: let both follow an NTP server"
+        )
+
+
+def _foreign_mistakes(name: str, node: Node, accepted: Mapping[str, Any]) -> Iterator[str]:
+    yield from (
+        f"{name}: {file['path']} is not kubedrill's, and {file['effect']}: move it elsewhere, or "
+        f"add it to preflight_accepted_files"
+        for file in node["foreign_files"]
+        if file["path"] not in accepted["files"]
+    )
+    if (runtimes := node["foreign_runtimes"]) and not accepted["container_runtime"]:
+        yield (
+            f"{name} has another container runtime ({', '.join(runtimes)}): the cluster's "
+            f"containerd would take its place, and Docker's firewall drops the pods' traffic: use a "
+            f"host without one, or set preflight_accept_container_runtime to true; its containers and "
+            f"data then stay, also at a reset"
         )
 
 

@@ -18,6 +18,8 @@ SYSCTL_BASELINE = STATE / "sysctl-baseline.json"
 FORMER_NAMES = {"baseline.json": "found.json", "sysctl-baseline.json": "sysctl-found.json"}
 """Of files that kubedrill 0.1 wrote on nodes."""
 
+DATA = ("/var/lib/containerd", "/run/containerd", "/var/lib/cni", "/opt/containerd")
+"""What a container runtime of others may have had before the cluster."""
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -75,6 +77,7 @@ class Baseline:
             "directories": [],
             "services": {},
             "tables": nft_tables(),
+            "data": [path for path in DATA if Path(path).is_dir() and any(Path(path).iterdir())],
         }
 
     def file(self, path: Path) -> None:

@@ -5,11 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOREIGN = ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests", "/var/lib/etcd/member")
 """What a cluster has on a node, whichever way it was installed."""
 MOUNTS = Path("/proc/mounts")
+UNDOS = ("kubedrill-undo-*", "kubedrill-fault-*", "kubedrill-upgrade-undo.*")
+"""Units of drills (harness/kubedrill/cluster/undo_timer.py) and of control_plane_swap."""
+UNDO_FILES = (
+    "var/lib/kubedrill-undo", "var/lib/kubedrill-fault*", "run/kubedrill-fault*",
+    "etc/systemd/system/multi-user.target.wants/kubedrill-boot-*.service",
+    "etc/systemd/system/kubedrill-boot-*.service",
+)  # fmt: skip
+UNDO_S = 60
+"""Seconds that one undo gets: it may wait for an API that does not come back."""
 
 
 def foreign_parts() -> list[str]:
@@ -54,3 +68,26 @@ def end_containers(proc: Path) -> None:
     for process in sorted(ending):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, 9)
+
+
+def disarm_undos(run: Callable[..., str], root: Path = Path("/")) -> list[str]:
+    """Run the undos that are armed here, then remove them; return what was removed.
+
+    What a fault did to the host itself, such as to its clock or its packet filter, would stay. An
+    undo runs while its timer is armed: afterwards systemd knows nothing of it.
+    """
+    listing = ("list-units", "--all", "--plain", "--no-legend", "--no-pager", *UNDOS)
+    units = [line.split()[0] for line in run("systemctl", *listing).splitlines() if line.strip()]
+    for unit in units:
+        name, _, kind = unit.rpartition(".")
+        if kind == "timer" and name.startswith("kubedrill-undo-"):
+            run("timeout", str(UNDO_S), "systemctl", "start", f"{name}.service")
+    for unit in units:
+        run("systemctl", "stop", unit)
+    paths = [path for pattern in UNDO_FILES for path in sorted(root.glob(pattern))]
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [*units, *map(str, paths)]

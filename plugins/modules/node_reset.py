@@ -18,6 +18,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline im
     read_state,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_leftovers import (
+    disarm_undos,
     end_containers,
     foreign_parts,
     mounts_below,
@@ -42,6 +43,8 @@ description:
     cluster which this project did not install.
   - Leaves containers of other containerd namespaces, such as Docker's, and what is mounted on a
     directory of the cluster alone. Such a directory is emptied where it is the mount point itself.
+    Data that a container runtime had before the cluster stay.
+  - Runs the undos that a drill has armed on the node, for a minute each, and removes them.
 options:
   member:
     description: Whether the host is one of the cluster's nodes, and not its load balancer.
@@ -85,6 +88,7 @@ packages:
 """
 
 KUBEADM = Path("/usr/local/bin/kubeadm")
+CTR = "/usr/local/bin/ctr"
 CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 PARTS = STATE / "parts.json"
 PACKAGES = STATE / "packages.json"
@@ -106,6 +110,11 @@ EMPTIED = (
 UNMOUNTED = (
     "/var/lib/kubelet/", "/run/containerd/", "/var/lib/containerd/", "/run/netns/cni-",
 )  # fmt: skip
+SHARED_UNMOUNTED = (
+    "/var/lib/kubelet/", "/run/containerd/io.containerd.runtime.v2.task/k8s.io/",
+    "/run/containerd/io.containerd.grpc.v1.cri/", "/run/netns/cni-",
+)  # fmt: skip
+"""The same where containerd has containers of others too."""
 LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 
 
@@ -116,6 +125,7 @@ class Reset:
         self.module = module
         self.removed: list[str] = []
         self.baseline = read_baseline(BASELINE)
+        self.theirs = self.baseline.get("data", [])
 
     def run(self, *argv: str, must: bool = False) -> str:
         """Run a command; return what it printed."""
@@ -127,6 +137,10 @@ class Reset:
     def fail(self, problem: str) -> None:
         """End the module; what it removed so far is in the result."""
         self.module.fail_json(msg=problem, removed=self.removed)
+
+    def undos(self) -> None:
+        """Undo and disarm what a drill has left, and what an upgrade has armed."""
+        self.removed += disarm_undos(self.run)
 
     def kubernetes(self) -> None:
         """Stop the pods and forget the cluster."""
@@ -147,15 +161,24 @@ class Reset:
     def services(self) -> None:
         """Stop what this project runs and end what its containers left."""
         self.run("systemctl", "stop", "kubelet.service")
+        if self.theirs:
+            self.images()
         self.units_stopped()
         end_containers(Path("/proc"))
-        for mount in mounts_below(*UNMOUNTED):
+        unmounted = SHARED_UNMOUNTED if self.theirs else UNMOUNTED
+        for mount in mounts_below(*unmounted):
             self.run("umount", "--lazy", "--", mount)
-        if left := mounts_below(*UNMOUNTED):
+        if left := mounts_below(*unmounted):
             self.fail(
                 f"{', '.join(left)} cannot be unmounted, and nothing was removed: unmount it, then "
                 f"run this playbook again"
             )
+
+    def images(self) -> None:
+        """Remove the cluster's images from a containerd whose data stay, as others use it."""
+        if images := self.run(CTR, "-n", "k8s.io", "images", "ls", "-q").split():
+            self.run(CTR, "-n", "k8s.io", "images", "rm", "--sync", *images)
+        self.run(CTR, "namespaces", "remove", "k8s.io")
 
     def network(self) -> None:
         """Remove interfaces, routes and tables of the pod network."""
@@ -178,7 +201,7 @@ class Reset:
 
     def files(self) -> None:
         """Remove what the cluster left, then restore the recorded files."""
-        self.remove(TRACES)
+        self.remove(path for path in TRACES if path not in self.theirs)
         self.files_restored(EMPTIED)
 
     def files_restored(self, emptied: tuple[str, ...] = ()) -> None:
@@ -287,6 +310,7 @@ def main() -> None:
     reset = Reset(module)
     packages = read_state(PACKAGES, [])
     whole = (
+        reset.undos,
         reset.kubernetes,
         reset.services,
         reset.network,

@@ -19,6 +19,11 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import (
     http_status,
     proxy_variables,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.foreign_files import (
+    foreign_files,
+    foreign_runtimes,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import STATE
 
 DOCUMENTATION = r"""
 module: preflight_node
@@ -33,6 +38,11 @@ options:
     description: The port of the API behind the virtual address.
     type: int
     default: 8443
+  sysctls:
+    description: The kernel's settings that the host role makes; files of others that change them
+      are named.
+    type: dict
+    default: {}
   api_wait:
     description: Seconds to wait until the node's own API server is ready, if it has one.
     type: int
@@ -206,6 +216,7 @@ def main() -> None:
         argument_spec={
             "virtual_address": {"type": "str", "default": ""},
             "api_port": {"type": "int", "default": 8443},
+            "sysctls": {"type": "dict", "default": {}},
             "api_wait": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
@@ -217,6 +228,8 @@ def main() -> None:
     )
     node.update(kubernetes())
     node.update(surroundings())
+    node["foreign_files"] = foreign_files(module.params["sysctls"])
+    node["foreign_runtimes"] = foreign_runtimes() if not STATE.is_dir() else []
     deadline = time.monotonic() + module.params["api_wait"]
     while node["versions"] and not node["api_ready"] and time.monotonic() < deadline:
         time.sleep(1)

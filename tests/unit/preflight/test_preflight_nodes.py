@@ -30,6 +30,8 @@ def fresh(name: str) -> dict[str, Any]:
         "disk_free_mib": 9000,
         "systemd": True,
         "missing_features": [],
+        "foreign_files": [],
+        "foreign_runtimes": [],
         "macs": [f"02:00:00:00:00:{name}"],
         "addresses": [],
         "vip_held": False,
@@ -72,6 +74,7 @@ def wanted(**more: Any) -> dict[str, Any]:
         "control_planes": ["cp1", "cp2", "cp3"],
         "all_control_planes_seen": True,
         "limits": LIMITS,
+        "accepted": {"files": [], "container_runtime": False},
         **more,
     }
 
@@ -88,6 +91,13 @@ def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
     assert (
         node_rules.node_mistakes(nodes(member), wanted(purpose="upgrade", version="1.36.3")) == []
     )
+
+
+def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
+    stray = {"path": "/etc/kubernetes/manifests/a", "effect": "runs"}
+    change = {"foreign_files": [stray], "foreign_runtimes": ["/usr/bin/dockerd"]}
+    accepted = {"files": [stray["path"]], "container_runtime": True}
+    assert node_rules.node_mistakes(nodes(w1=change), wanted(accepted=accepted)) == []
 
 
 @pytest.mark.parametrize(
@@ -107,6 +117,14 @@ def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
         ({"python": [3, 8]}, "w1 has Python 3.8, expected 3.9 or newer"),
         ({"systemd": False}, "w1 does not run systemd"),
         ({"missing_features": ["the overlay filesystem"]}, "w1 lacks the overlay filesystem"),
+        (
+            {"foreign_files": [{"path": "/etc/kubernetes/manifests/a", "effect": "runs"}]},
+            "w1: /etc/kubernetes/manifests/a is not kubedrill's, and runs: move it elsewhere",
+        ),
+        (
+            {"foreign_runtimes": ["/usr/bin/dockerd"]},
+            "w1 has another container runtime (/usr/bin/dockerd)",
+        ),
         ({"time": 90.0}, "w1's clock is 10.0 s behind"),
         ({"time": 103.2}, "w1's clock is 3.0 s ahead"),
         ({"hostname": "cp1"}, "cp1 and w1 call themselves cp1"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils import node_leftovers
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import node_baseline, node_leftovers
 from ansible_collections.kubedrill.kubeadm.plugins.modules import node_reset
 
 if TYPE_CHECKING:
@@ -189,3 +189,66 @@ def test_a_volume_of_the_cluster_s_directory_is_emptied_and_stays(
     monkeypatch.setattr(node_reset.os.path, "ismount", lambda path: path == volume)
     node_reset.Reset(Module()).remove([str(volume)])  # type: ignore[arg-type]
     assert list(volume.iterdir()) == []
+
+
+def test_undos_of_a_drill_are_run_and_removed(tmp_path: Path) -> None:
+    units = tmp_path / "etc/systemd/system"
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    (units / "kubedrill-boot-cp1-clock.service").write_text("")
+    link = units / "multi-user.target.wants/kubedrill-boot-cp1-clock.service"
+    link.symlink_to("../kubedrill-boot-cp1-clock.service")
+    (units / "theirs.service").write_text("")
+    (tmp_path / "var/lib/kubedrill-undo").mkdir(parents=True)
+    (tmp_path / "var/lib/kubedrill-undo/kubedrill-undo-cp1-clock.timer").write_text("")
+    ran: list[str] = []
+
+    def run(*argv: str) -> str:
+        ran.append(" ".join(argv))
+        undo = "kubedrill-undo-cp1-clock.timer loaded active waiting x\n"
+        fault = "kubedrill-fault-hog.service loaded active running x\n"
+        return undo + fault if argv[1] == "list-units" else ""
+
+    removed = node_leftovers.disarm_undos(run, tmp_path)
+    assert ran[1:] == [
+        "timeout 60 systemctl start kubedrill-undo-cp1-clock.service",
+        "systemctl stop kubedrill-undo-cp1-clock.timer",
+        "systemctl stop kubedrill-fault-hog.service",
+    ]
+    assert {path.name for path in units.iterdir()} == {"multi-user.target.wants", "theirs.service"}
+    assert not link.is_symlink()
+    assert list((tmp_path / "var/lib").iterdir()) == []
+    assert "kubedrill-undo-cp1-clock.timer" in removed
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_the_data_of_a_runtime_that_was_there_before_stay(
+    host: Path, monkeypatch: pytest.MonkeyPatch, *, theirs: bool
+) -> None:
+    data = host / "containerd"
+    (data / "moby").mkdir()
+    (host / "state").mkdir()
+    record = {"files": {}, "services": {}, "directories": [], "data": [str(data)] * theirs}
+    (host / "state" / "baseline.json").write_text(json.dumps(record))
+    mount(host, monkeypatch)
+    monkeypatch.setattr(node_reset, "end_containers", lambda _: None)
+    reset = node_reset.Reset(module := Module())  # type: ignore[arg-type]
+    reset.services()
+    reset.files()
+    assert (data / "moby").exists() == theirs
+    removes = [argv for argv in module.ran if argv[:3] == [node_reset.CTR, "namespaces", "remove"]]
+    assert bool(removes) == theirs
+
+
+def test_the_first_record_has_the_data_that_were_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "full" / "moby").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(node_baseline, "BASELINE", tmp_path / "state" / "baseline.json")
+    names = [str(tmp_path / name) for name in ("full", "empty", "none")]
+    monkeypatch.setattr(node_baseline, "DATA", names)
+    monkeypatch.setattr(node_baseline, "nft_tables", list)
+    node_baseline.Baseline().file(tmp_path / "haproxy.cfg")
+    (tmp_path / "empty" / "ours").touch()
+    node_baseline.Baseline().file(tmp_path / "other.cfg")
+    assert json.loads(node_baseline.BASELINE.read_text())["data"] == [names[0]]
