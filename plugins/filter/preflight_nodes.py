@@ -140,10 +140,10 @@ def _foreign_mistakes(name: str, node: Node, accepted: Mapping[str, Any]) -> Ite
     )
     if (runtimes := node["foreign_runtimes"]) and not accepted["container_runtime"]:
         yield (
-            f"{name} has another container runtime ({', '.join(runtimes)}): the cluster's "
-            f"containerd would take its place, and Docker's firewall drops the pods' traffic: use a "
-            f"host without one, or set preflight_accept_container_runtime to true; its containers and "
-            f"data then stay, also at a reset"
+            f"{name} has another container runtime ({', '.join(runtimes)}), whose place the "
+            f"cluster's would take, and Docker's firewall drops the pods' traffic: use a host "
+            f"without one, or set preflight_accept_container_runtime to true; then its containers "
+            f"and data stay, also at a reset"
         )
 
 

@@ -28,6 +28,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networ
     network_mistakes,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
+    read_boolean,
     value_mistakes,
     version_mistakes,
 )
@@ -35,6 +36,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+ACCEPT_EVEN = "cluster_accept_even_control_planes"
 SHARED = (
     "cluster_kubernetes_version",
     "cluster_api_port",
@@ -62,6 +64,7 @@ def inventory_mistakes(
     address_setting = [ADDRESSES[kinds[0]]] if len(kinds) == 1 and kinds[0] in ADDRESSES else []
     shared, differing = _shared_settings([*SHARED, *address_setting], members, hosts)
     return [
+        *_number_mistakes(groups.get("control_planes", ()), hosts),
         *_group_mistakes(groups),
         *(f"host {name} is defined twice: give each node its own name" for name in repeated),
         *node_name_mistakes(members),
@@ -88,6 +91,22 @@ def _members(groups: Mapping[str, Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
+def _number_mistakes(planes: Sequence[str], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Say why an even number of control planes is no gain, unless it was asked for."""
+    count = len(planes)
+    asked = [hosts[name].get(ACCEPT_EVEN) for name in planes if name in hosts]
+    if not count or count % 2 or (asked and all(read_boolean(value) for value in asked)):
+        return []
+    majority = count // 2 + 1
+    mistake = (
+        f"control_planes has {count} hosts ({', '.join(planes)}), an even number of etcd "
+        f"members: expected 1, 3 or 5, as {count} survive no more losses than {count - 1} "
+        f"(a majority of {count} is {majority}, so {count - majority} may be lost; of {count - 1} "
+        f"it is {count // 2}); add or remove one, or set {ACCEPT_EVEN} to true"
+    )
+    return [mistake]
+
+
 def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
     planes, workers = list(groups.get("control_planes", ())), list(groups.get("workers", ()))
     known = {"all", "ungrouped", "cluster", "control_planes", "workers", "load_balancers"}
@@ -97,13 +116,6 @@ def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
         mistakes.append(
             f"group control_planes has no host (other groups found: {others}): name 1, 3 or 5 "
             f"nodes in control_planes"
-        )
-    elif len(planes) % 2 == 0:
-        mistakes.append(
-            f"control_planes has {len(planes)} hosts ({', '.join(planes)}), an even number of etcd "
-            f"members: "
-            f"expected 1, 3 or 5, as {len(planes)} survive no more losses than {len(planes) - 1}; "
-            f"add or remove one"
         )
     mistakes += [
         f"host {name} is in control_planes and in workers: put it in one of them"

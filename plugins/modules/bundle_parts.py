@@ -68,6 +68,11 @@ options:
       start.
     type: bool
     default: false
+  copied:
+    description: The missing parts were copied just now, so that one that is corrupt is an error.
+      Else it is removed from a bundle that can be written, and returned in C(absent).
+    type: bool
+    default: false
   bin_dir:
     description: Where programs go.
     type: path
@@ -96,7 +101,7 @@ RETURN = r"""
 absent:
   description: >-
     Paths in the bundle that are missing or not what the controller's bundle.json says. Nothing was
-    installed then.
+    installed where one was missing, and the others where one was corrupt.
   returned: always
   type: list
   elements: str
@@ -124,6 +129,10 @@ Part = dict[str, Any]
 
 
 class BadPartError(Exception):
+    """A part cannot be installed."""
+
+
+class CorruptPartError(BadPartError):
     """A part's content is not what bundle.json says."""
 
 
@@ -227,15 +236,35 @@ class Installer:
                 digest.update(chunk)
                 sink(chunk)
         if digest.hexdigest() != part["sha256"]:
-            raise BadPartError(
+            raise CorruptPartError(
                 f"{self.bundle / part['path']} is corrupt: its sha256 is {digest.hexdigest()}, "
                 f"bundle.json says "
                 f"{part['sha256']}; run: kubedrill bundle build, then this playbook again"
             )
 
-    def save(self) -> None:
-        """Write the memory."""
-        write_state(self.memory_file, self.memory)
+    def install_all(self, parts: list[Part], *, copied_anew: bool) -> list[str]:
+        """Install parts; return the paths of those that are corrupt, which are to be copied anew.
+
+        Raises:
+            BadPartError: a part is not taken; with ``copied_anew`` also when it is corrupt.
+        """
+
+        def attempt(part: Part) -> str:
+            try:
+                self.install(part)
+            except CorruptPartError:
+                if not copied_anew:
+                    raise
+                (self.bundle / part["path"]).unlink()
+                return str(part["path"])
+            return ""
+
+        gentle = self.module.params["gentle"]
+        try:
+            with ThreadPoolExecutor(1 if gentle else SIDE_BY_SIDE) as pool:
+                return [path for path in pool.map(attempt, parts) if path]
+        finally:
+            write_state(self.memory_file, self.memory)
 
     def images(self, *filters: str) -> set[str]:
         """References of the images that containerd has."""
@@ -289,6 +318,7 @@ def main() -> None:
             },
             "only": {"type": "list", "elements": "str", "default": []},
             "gentle": {"type": "bool", "default": False},
+            "copied": {"type": "bool", "default": False},
             "bin_dir": {"type": "path", "default": "/usr/local/bin"},
             "cni_dir": {"type": "path", "default": "/opt/cni/bin"},
             "memory": {"type": "path", "default": "/var/lib/kubedrill/parts.json"},
@@ -299,6 +329,13 @@ def main() -> None:
     parts = installer.select(json.loads(module.params["manifest"]))
     writable = not installer.bundle.exists() or os.access(installer.bundle, os.W_OK)
     result = {"absent": installer.absent(parts), "writable": writable, "installed": []}
+    if result["absent"] and module.params["copied"]:
+        module.fail_json(
+            msg=f"{', '.join(result['absent'])} is not what bundle.json says, although it was "
+            f"copied to {installer.bundle} just now: run `kubedrill bundle build` on the "
+            f"controller, then this playbook again",
+            **result,
+        )
     if result["absent"]:
         module.exit_json(changed=False, **result)
     images = installer.images() if "image" in module.params["kinds"] else set()
@@ -309,12 +346,10 @@ def main() -> None:
         if module.params["gentle"]:
             os.nice(19)
         try:
-            with ThreadPoolExecutor(1 if module.params["gentle"] else SIDE_BY_SIDE) as pool:
-                list(pool.map(installer.install, missing))
+            copied_anew = writable and not module.params["copied"]
+            result["absent"] = installer.install_all(missing, copied_anew=copied_anew)
         except BadPartError as error:
             module.fail_json(msg=str(error), **result)
-        finally:
-            installer.save()
     if not module.check_mode:
         for image in unpinned:
             installer.pin(image)

@@ -22,6 +22,21 @@ def test_an_even_number_of_etcd_members(inventory_rules: ModuleType, planes: int
     (mistake,) = inventory_rules.inventory_mistakes(*inventory(planes))
     assert f"{planes} hosts" in mistake
     assert "expected 1, 3 or 5" in mistake
+    arithmetic = {
+        2: "a majority of 2 is 2, so 0 may be lost; of 1 it is 1",
+        4: "a majority of 4 is 3, so 1 may be lost; of 3 it is 2",
+    }
+    assert arithmetic[planes] in mistake
+
+
+@pytest.mark.parametrize(("value", "accepted"), [(True, True), ("yes", True), ("false", False)])
+def test_an_even_number_that_was_asked_for(
+    inventory_rules: ModuleType, value: object, *, accepted: bool
+) -> None:
+    groups, hosts = inventory(2)
+    for host in hosts.values():
+        host["cluster_accept_even_control_planes"] = value
+    assert (inventory_rules.inventory_mistakes(groups, hosts) == []) == accepted
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,7 @@ def installer(bundle: Path, **changes: Any) -> Any:
 def install_all(bundle: Path) -> list[str]:
     one = installer(bundle)
     missing = [part for part in one.select(manifest()) if not one.done(part, set())]
-    for part in missing:
-        one.install(part)
-    one.save()
+    one.install_all(missing, copied_anew=False)
     return [part["name"] for part in missing]
 
 
@@ -167,3 +165,51 @@ def test_a_damaged_memory_is_written_anew(bundle: Path) -> None:
     (bundle.parent / "parts.json").write_text('{"/usr/local/bin/ku')
     assert install_all(bundle) == ["kubeadm"]
     assert install_all(bundle) == []
+
+
+class Ended(Exception):
+    """The module's answer."""
+
+
+def run(bundle: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:
+    """Run the whole module and return its answer."""
+
+    def end(**answer: Any) -> None:
+        raise Ended(answer)
+
+    params = {**installer(bundle).module.params, "copied": False, **changes}
+    module = SimpleNamespace(params=params, check_mode=False, exit_json=end, fail_json=end)
+    monkeypatch.setattr(parts, "AnsibleModule", lambda **_: module)
+    with pytest.raises(Ended) as caught:
+        parts.main()
+    answer: dict[str, Any] = caught.value.args[0]
+    return answer
+
+
+def test_wrong_bytes_of_the_right_size_are_copied_again(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle / "bin" / "kubeadm").write_bytes(CONTENT[:-1] + b"?")
+    answer = run(bundle, monkeypatch)
+    assert ("msg" in answer, answer["absent"]) == (False, ["bin/kubeadm"])
+    assert not (bundle / "bin" / "kubeadm").exists(), "so that a killed run's next one copies it"
+    (bundle / "bin" / "kubeadm").write_bytes(CONTENT)
+    assert run(bundle, monkeypatch, copied=True)["installed"] == ["kubeadm"]
+
+
+def test_wrong_bytes_after_a_copy_are_the_controller_s(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle / "bin" / "kubeadm").write_bytes(CONTENT[:-1] + b"?")
+    assert "is corrupt: its sha256 is" in run(bundle, monkeypatch, copied=True)["msg"]
+    (bundle / "bin" / "kubeadm").write_bytes(CONTENT[:-1])
+    assert "although it was copied" in run(bundle, monkeypatch, copied=True)["msg"]
+
+
+def test_wrong_bytes_of_a_mounted_bundle_are_the_controller_s(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle / "bin" / "kubeadm").write_bytes(CONTENT[:-1] + b"?")
+    monkeypatch.setattr(parts.os, "access", lambda *_: False)
+    assert "is corrupt" in run(bundle, monkeypatch)["msg"]
+    assert (bundle / "bin" / "kubeadm").exists()

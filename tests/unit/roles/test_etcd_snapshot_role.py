@@ -6,18 +6,19 @@ The rollback finds it by that.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from jinja2 import Template
 
 from ansible_collections.kubedrill.kubeadm.plugins.modules import rollback_snapshot
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.playbooks import run_playbook
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROLES = Path(__file__).resolve().parents[3] / "roles"
 PLAY = """
 - hosts: control_planes
   connection: local
@@ -97,3 +98,28 @@ def test_a_snapshot_whose_sum_cannot_be_told_is_none(
         save(tmp_path, sha256sum="#!/bin/sh\nexit 1\n")
     assert not list(tmp_path.glob("kubedrill-snapshot-*"))
     assert len(list((tmp_path / "snapshots").glob("*.db"))) == 2, "the old ones, and no new one"
+
+
+def test_no_snapshot_is_read_into_the_node_s_memory(saved: Path) -> None:
+    """``fetch`` with ``become`` returns the whole file as one module's answer."""
+    assert saved.exists()
+    text = (ROLES / "etcd_snapshot" / "tasks" / "save.yml").read_text(encoding="utf-8")
+    block = next(task["block"] for task in yaml.safe_load(text) if "block" in task)
+    (fetch,) = (task for task in block if "ansible.builtin.fetch" in task)
+    templar = Template(fetch["vars"]["ansible_become"])
+    assert templar.render() == "False"
+    assert templar.render(ansible_become_method="su") == "True", "whose caller is not known"
+
+
+def test_what_a_killed_run_left_is_removed_and_nothing_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name in ("kubedrill-snapshot-old", "kubedrill-snapshot-new", "theirs"):
+        (tmp_path / name).mkdir()
+    for name in ("kubedrill-snapshot-old", "theirs"):
+        os.utime(tmp_path / name, (0, 0))
+    save(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "kubedrill-snapshot-old" not in names
+    assert {"kubedrill-snapshot-new", "theirs"} <= names

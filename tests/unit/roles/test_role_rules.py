@@ -261,3 +261,14 @@ def test_no_task_ignores_its_errors() -> None:
         for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8")))
         if "ignore_errors" in task
     ] == []
+
+
+def test_nothing_large_goes_through_tmp() -> None:
+    """It may be memory, and others may write to it."""
+    assert [
+        f"{path}: {line.strip()}"
+        for path in sorted([*ROLES.glob("*/tasks/*.yml"), *ROLES.glob("*/vars/*.yml")])
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"(?<!/var)/tmp", line.partition(" # ")[0])
+        and not line.strip().startswith("#")
+    ] == []
