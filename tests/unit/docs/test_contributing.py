@@ -38,7 +38,8 @@ def test_the_examples_work_in_a_copy_of_the_project(tmp_path: Path) -> None:
     for folder in COPIED:
         keep = None if folder == "plugins" else ignored
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=keep)
-    for file in ("pyproject.toml", "tests/conftest.py", "tests/unit/conftest.py", "tests/fakes.py"):
+    shared = ("conftest.py", "unit/conftest.py", "fakes.py", "ports.py")
+    for file in ("pyproject.toml", *(f"tests/{name}" for name in shared)):
         if (ROOT / file).is_file():
             shutil.copy(ROOT / file, tmp_path / file)
     (tmp_path / "collections").symlink_to(ROOT / "collections", target_is_directory=True)
