@@ -45,8 +45,8 @@ def every_third_request_fails(kit: Kit) -> None:
 
 
 @on_record(
-    INCONCLUSIVE,
-    "the app over HTTP failed again and again for 5.7 s, 20 requests, though no outage was longer",
+    FAIL,
+    "the app over HTTP: failed again and again for 5.7 s, 20 of 58 requests, never stable for 3 s",
 )
 def flapping_that_nobody_counts(kit: Kit) -> None:
     """Every third request fails for six seconds, where outages of two are allowed and failed

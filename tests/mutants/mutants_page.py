@@ -17,13 +17,14 @@ import drill_mutants
 import harness_mutants
 import probe_mutants
 import record_mutants
+import service_mutants
 from livekit import LIVE
 from mutantkit import MUTANTS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 GROUPS = {
     module.__name__.removesuffix("_mutants"): module
-    for module in (probe_mutants, record_mutants, drill_mutants)
+    for module in (probe_mutants, record_mutants, drill_mutants, service_mutants)
 }
 LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants)
 HEAD = """\

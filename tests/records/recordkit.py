@@ -152,6 +152,15 @@ class Kit:
         ]
         return self
 
+    def delay(self, probe: str, start: float, end: float, by_s: float) -> Kit:
+        """Let answers take longer, each from what it took."""
+        by = round(by_s * NS)
+        self.ticks[probe] = [
+            replace(s, done=s.done + by) if at(start) <= s.due < at(end) else s
+            for s in self.ticks[probe]
+        ]
+        return self
+
     def drop(self, probe: str, start: float, end: float) -> Kit:
         """Lose samples."""
         self.ticks[probe] = [s for s in self.ticks[probe] if not at(start) <= s.due < at(end)]

@@ -39,6 +39,7 @@ def _in_utc(text: str) -> str:
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Counts = dict[str, Annotated[int, Field(ge=1)]]
 Name = Annotated[str, Field(min_length=1)]
 Time = Annotated[str, AfterValidator(_in_utc)]
@@ -76,6 +77,29 @@ class LimitEntry(_Part):
     because: tuple[str, ...]
     limit_s: Seconds
     max_failed: Count | None = Field(description="failed requests that are allowed; null: any")
+    share: Share = Field(default=1, description="of the requests, predicted to fail meanwhile")
+    available_fault: Share | None = Field(
+        default=None,
+        description="of each probe's requests in the fault window that must be answered; "
+        "null: what the limit leaves over",
+    )
+    available_run: Share = Field(
+        default=0,
+        description="of each probe's requests in the run that must be answered, besides outages "
+        "within the limit; 0: judged before that was asked for",
+    )
+    p50_s: Seconds | None = Field(
+        default=None, description="half of a probe's answers must come within; null: not judged"
+    )
+    p99_s: Seconds | None = Field(
+        default=None, description="99 of 100 answers must come within; null: not judged"
+    )
+    slow_factor: Seconds | None = Field(
+        default=None, description="times what half of the answers took before the fault"
+    )
+    slow_s: Seconds | None = Field(
+        default=None, description="slow time that is allowed on top of the limit"
+    )
     measured: Measured
     verdict: VerdictKind
     text: str
@@ -104,12 +128,18 @@ class ProbeEntry(_Part):
     probe: str
     samples: Count
     failed: Count
-    availability: Annotated[float, Field(ge=0, le=1)] | None
+    availability: Share | None
+    available_fault: Share | None = Field(default=None, description="within the fault window")
     outages: Count
     degraded_from_s: Seconds | None
     degraded_to_s: Seconds | None
     p50_ms: Milliseconds | None
     p99_ms: Milliseconds | None
+    p50_steady_ms: Milliseconds | None = Field(
+        default=None, description="before the fault, from when the tick was due, as in the fault"
+    )
+    p50_fault_ms: Milliseconds | None = Field(default=None, description="within the fault window")
+    p99_fault_ms: Milliseconds | None = Field(default=None, description="within the fault window")
     worst_lateness_ms: Lateness
     steps: Counts
 

@@ -20,6 +20,7 @@ NS = 1_000_000_000
 Seconds = Annotated[float, Field(ge=0)]
 MoreThanNoTime = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 as_read = with_config(ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 """How a line of a record is checked: nothing is converted, and nothing unknown is left out."""
@@ -179,7 +180,15 @@ class OutageLimit:
     ``probes`` is a glob over probe names. ``limit_s`` is what the verdict is judged by: the longest
     outage must stay within it. ``max_failed`` bounds the count of failed requests (None: not
     bounded). ``predicted_s`` is computed from the live cluster; ``because`` lists the live values
-    and formulas it came from, for people.
+    and formulas it came from, for people. ``share`` of the requests are predicted to fail
+    meanwhile.
+
+    ``available_fault`` is the share of each probe's requests that must be answered in the fault
+    window (None: what the limit leaves over), ``available_run`` that of the whole run besides what
+    the limit allows. Half of the answers must come within ``p50_s``, and within ``slow_factor``
+    times what half of them took before the fault; 99 of 100 within ``p99_s``. Answers that take
+    longer than half of them may, on end, are slow time: it may last ``slow_s`` longer than an
+    outage.
     """
 
     probes: str
@@ -187,6 +196,13 @@ class OutageLimit:
     predicted_s: Seconds
     because: tuple[str, ...] = ()
     max_failed: Count | None = None
+    share: Share = 1.0
+    available_fault: Share | None = None
+    available_run: Share = 0.95
+    p50_s: MoreThanNoTime = 0.5
+    p99_s: MoreThanNoTime = 1.0
+    slow_factor: Annotated[float, Field(ge=1)] = 10.0
+    slow_s: Seconds = 10.0
 
 
 class CheckId(StrEnum):

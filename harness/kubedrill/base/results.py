@@ -95,7 +95,8 @@ class ProbeSummary:
 
     ``degraded_from`` and ``degraded_to`` are when the first and the last failed request were sent:
     a service of which every third request fails has many short outages, and this span says how long
-    that went on.
+    that went on. ``p50_steady_ms`` and the figures of the fault window count from when a tick was
+    due.
     """
 
     probe: str
@@ -107,6 +108,10 @@ class ProbeSummary:
     degraded_to: int | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
+    available_fault: float | None = None
+    p50_steady_ms: float | None = None
+    p50_fault_ms: float | None = None
+    p99_fault_ms: float | None = None
     worst_lateness_ms: float = 0.0
     steps: dict[str, int] = field(default_factory=dict, hash=False)  # failed requests of each step
 

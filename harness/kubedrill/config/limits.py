@@ -14,10 +14,15 @@ MOST_S = 86_400
 MOST_FAILED = 1_000_000_000
 
 
+def _available(default: float | None, text: str) -> Any:
+    return Field(default=default, ge=0, le=1, description=text)
+
+
 class Limits(Section):
     """What one drill may cost.
 
-    The longest outage in seconds of each group of probes, and failed requests.
+    The longest outage in seconds of each group of probes, the share of requests that must be
+    answered, failed requests, and how slow answers may be.
 
     3 s for what a drill does not touch: a probe gives up after 1 s, so two slow answers in a row,
     as a small machine gives them while pods start, are told as an outage of up to 2 s.
@@ -43,6 +48,36 @@ class Limits(Section):
     )
     api_max_failed: int | None = Field(
         default=None, ge=0, le=MOST_FAILED, description="failed API requests; null: unbounded"
+    )
+    app_available_fault: float | None = _available(
+        None,
+        "share of requests of each application probe that must be answered in the fault window; "
+        "null: what the outage limit and the prediction leave over",
+    )
+    api_available_fault: float | None = _available(None, "the same of the API")
+    dns_available_fault: float | None = _available(None, "the same of DNS")
+    app_available_run: float = _available(
+        0.95,
+        "share of requests of each application probe that must be answered in the whole run, "
+        "besides outages within the limit",
+    )
+    api_available_run: float = _available(0.95, "the same of the API")
+    dns_available_run: float = _available(0.95, "the same of DNS")
+    p50_s: float = Field(
+        default=0.5, gt=0, le=MOST_S, description="seconds; half of a probe's answers in the fault"
+    )
+    p99_s: float = Field(default=1.0, gt=0, le=MOST_S, description="seconds; 99 of 100 answers")
+    slow_factor: float = Field(
+        default=10.0,
+        ge=1,
+        le=MOST_FAILED,
+        description="times what half of the answers took before the fault; 0.1 s or more",
+    )
+    slow_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=MOST_S,
+        description="seconds that answers may be slow on end, on top of the outage limit",
     )
 
 

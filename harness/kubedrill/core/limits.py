@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from kubedrill.base.model import OutageLimit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kubedrill.config.limits import Limits
-    from kubedrill.core.predictions import Expected
+    from kubedrill.core.predictions import Expected, Prediction
 
 PATIENT_S = 3.0
 """Seconds for what a drill does not touch, or should cost a moment only.
@@ -32,21 +34,38 @@ lost with its node; 50 s grace + 5 s monitor period begin then; and a margin."""
 APP, API, DNS = "app-*", "api-*", "dns*"
 """Globs over probe names, one for each group of users."""
 
+_OF_ALL = ("p50_s", "p99_s", "slow_factor", "slow_s")
+
 
 def expected_limits(limits: Limits, expected: Expected) -> list[OutageLimit]:
     """The limits of a drill beside what it should do.
 
     What happens side by side does not add up: the slowest counts.
     """
-    result = []
-    for probes, limit_s, max_failed, parts, otherwise in (
-        (APP, limits.app_outage_s, limits.app_max_failed, expected.app, expected.app_why),
-        (API, limits.api_outage_s, limits.api_max_failed, expected.api, expected.api_why),
-        (DNS, limits.dns_outage_s, None, expected.dns, expected.dns_why),
-    ):
-        lines = [line for part in parts for line in part.because] or [otherwise]
-        if len(parts) > 1:
-            lines.append("these run side by side: the slowest counts")
-        seconds = round(max((part.seconds for part in parts), default=0.0), 3)
-        result.append(OutageLimit(probes, limit_s, seconds, tuple(lines), max_failed))
-    return result
+    return [
+        _limit(limits, APP, expected.app, expected.app_why),
+        _limit(limits, API, expected.api, expected.api_why),
+        _limit(limits, DNS, expected.dns, expected.dns_why),
+    ]
+
+
+def _limit(limits: Limits, probes: str, parts: Sequence[Prediction], otherwise: str) -> OutageLimit:
+    given = {
+        name.removeprefix(f"{group}_"): value
+        for group in (probes.rstrip("-*"),)
+        for name, value in limits.model_dump().items()
+        if name.startswith(group) or name in _OF_ALL
+    }
+    lines = [line for part in parts for line in part.because] or [otherwise]
+    if len(parts) > 1:
+        lines.append("these run side by side: the slowest counts")
+    predicted = max((part.seconds for part in parts), default=0.0)
+    costs = sum(part.seconds * part.share for part in parts)
+    return OutageLimit(
+        probes,
+        given.pop("outage_s"),
+        round(predicted, 3),
+        tuple(lines),
+        share=round(min(1.0, costs / predicted), 4) if predicted else 1.0,
+        **given,
+    )

@@ -14,18 +14,24 @@ CALM_S = 3.0
 """Seconds without a failed request until an outage counts as over."""
 
 
+DNS_PODS = ("kube-system", "k8s-app=kube-dns")
+"""Namespace and label selector of CoreDNS, as kubeadm installs it."""
+
+
 def describe_loss(ctx: DrillContext, node: str) -> Loss:
     """What stands on a node now."""
     cluster = ctx.cluster
     return Loss(
         node,
         app_pods=len(cluster.api.pods(ctx.app.namespace, ctx.app.selector, node)),
-        dns_pods=len(cluster.api.pods("kube-system", "k8s-app=kube-dns", node)),
+        dns_pods=len(cluster.api.pods(*DNS_PODS, node)),
         holds_vip=node in cluster.api.vip_holders(),
         leads_etcd=node == cluster.api.etcd_leader(),
         control_plane=cluster.inventory.node(node).is_control_plane,
         leads_controllers=read_leader(cluster.api, "kube-controller-manager").node == node,
         passes_node_ports=cluster.inventory.external,
+        all_app_pods=len(cluster.api.pods(ctx.app.namespace, ctx.app.selector)),
+        all_dns_pods=len(cluster.api.pods(*DNS_PODS)),
     )
 
 

@@ -31,17 +31,22 @@ class Loss:
     control_plane: bool = False
     leads_controllers: bool = False
     passes_node_ports: bool = False  # a balancer outside the cluster sends users to it
+    all_app_pods: int = 0  # 0: not counted, so that all may be on the node
+    all_dns_pods: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Seconds, and the lines that say why."""
+    """Seconds, the lines that say why, and the share of requests that fail meanwhile."""
 
     seconds: float
     because: tuple[str, ...]
+    share: float = 1.0
 
 
-def endpoints_of_a_dead_node(timers: LiveTimers, what: str, loss: Loss) -> Prediction:
+def endpoints_of_a_dead_node(
+    timers: LiveTimers, what: str, loss: Loss, share: float = 1.0
+) -> Prediction:
     """Until Kubernetes takes the pods of a silent node out of their Services.
 
     node-monitor-grace-period runs from the last lease that the controller saw, it looks once a
@@ -71,6 +76,7 @@ def endpoints_of_a_dead_node(timers: LiveTimers, what: str, loss: Loss) -> Predi
                 "age of its last lease"
             ),
         ),
+        share,
     )
 
 
@@ -144,9 +150,11 @@ def loss_expected(timers: LiveTimers, loss: Loss) -> Expected:
     if loss.passes_node_ports:
         app.append(node_ports(timers, loss.node))
     if loss.app_pods:
-        app.append(endpoints_of_a_dead_node(timers, f"{loss.app_pods} app pod(s)", loss))
+        share = loss.app_pods / (loss.all_app_pods or loss.app_pods)
+        app.append(endpoints_of_a_dead_node(timers, f"{loss.app_pods} app pod(s)", loss, share))
     if loss.dns_pods:
-        dns.append(endpoints_of_a_dead_node(timers, f"{loss.dns_pods} CoreDNS pod(s)", loss))
+        share = loss.dns_pods / (loss.all_dns_pods or loss.dns_pods)
+        dns.append(endpoints_of_a_dead_node(timers, f"{loss.dns_pods} CoreDNS pod(s)", loss, share))
     return Expected(
         tuple(app),
         tuple(api),
@@ -271,7 +279,7 @@ def until_replaced(timers: LiveTimers, what: str, readiness_s: float) -> Predict
     )
 
 
-def while_it_lasts(what: str, seconds: float) -> Prediction:
+def while_it_lasts(what: str, seconds: float, share: float) -> Prediction:
     """A share of requests may fail as long as the fault is in place.
 
     Nothing in Kubernetes looks for it.
@@ -279,4 +287,5 @@ def while_it_lasts(what: str, seconds: float) -> Prediction:
     return Prediction(
         seconds,
         (f"{what}; nothing takes it out of the Service, so a share fails for {seconds:g} s",),
+        share,
     )

@@ -28,6 +28,7 @@ from kubedrill.core.fault_drill import (
     until_not_ready,
 )
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
+from kubedrill.core.node_loss import DNS_PODS
 from kubedrill.core.predictions import Expected, Prediction, unfelt, while_it_lasts
 from kubedrill.faults import Partition, Shaping
 from kubedrill.faults.network import LOSS_PERCENT
@@ -56,12 +57,10 @@ def shaped(kind: str) -> Callable[[str], Fault]:
 
 def without_dns(ctx: DrillContext, node: str) -> Expected:
     """Its CoreDNS pod is Ready and cannot be reached."""
-    del ctx
-    return Expected(
-        dns=(
-            while_it_lasts(f"CoreDNS on {node} is ready, its readiness port is not cut", SPOILT_S),
-        )
-    )
+    pods = ctx.cluster.api.pods
+    share = len(pods(*DNS_PODS, node)) / (len(pods(*DNS_PODS)) or 1)
+    what = f"CoreDNS on {node} is ready, its readiness port is not cut"
+    return Expected(dns=(while_it_lasts(what, SPOILT_S, share),))
 
 
 def lossy(ctx: DrillContext, node: str) -> Expected:

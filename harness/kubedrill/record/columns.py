@@ -193,6 +193,16 @@ class Columns(Sequence[Sample]):
         return _numbers(self.done) - _numbers(self.fired)
 
     @property
+    def from_due(self) -> Numbers:
+        """Nanoseconds from when the tick was due to the answer or the failure."""
+        return _numbers(self.done) - _numbers(self.due)
+
+    @property
+    def slowest_from_due(self) -> int:
+        """Nanoseconds from its tick to the latest success; 0 without any."""
+        return int(self.from_due[self.oks].max(initial=0))
+
+    @property
     def ok_took(self) -> Numbers:
         """Nanoseconds that the successes took."""
         return self.took[self.oks] if self.failed else self.took

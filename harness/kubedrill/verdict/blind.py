@@ -9,14 +9,18 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kubedrill.base.model import NS
 from kubedrill.verdict.outages import find_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
     from kubedrill.base.model import ProbeSpec, Sample
-    from kubedrill.record.columns import Columns
+    from kubedrill.record.columns import Columns, Numbers
 
 Interval = tuple[int, int]
 
@@ -56,6 +60,13 @@ class Windows:
         """
         index = bisect_right(self._starts, end) - 1
         return index >= 0 and self._merged[index][1] >= start
+
+    def touching(self, starts: Numbers, ends: Numbers) -> NDArray[np.bool_]:
+        """For many intervals at once, whether any of these has a moment in common with each."""
+        bounds = np.array([(0, -1), *self._merged], np.int64)
+        place = np.searchsorted(bounds[1:, 0], ends, "right")
+        touched: NDArray[np.bool_] = (place > 0) & (bounds[place, 1] >= starts)
+        return touched
 
     def covered(self, start: int, end: int) -> int:
         """How much of an interval they cover.

@@ -14,7 +14,9 @@ from kubedrill.base.results import (
 )
 from kubedrill.verdict import wording
 from kubedrill.verdict.advice import advise
+from kubedrill.verdict.availability import available_fault
 from kubedrill.verdict.evidence import find_missing
+from kubedrill.verdict.latency import before_the_fault, in_the_fault
 from kubedrill.verdict.limits import judge_limits, judge_outages
 from kubedrill.verdict.skew import find_skew
 from kubedrill.verdict.view import View
@@ -122,6 +124,7 @@ def _reason(
 def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
     samples = view.of(spec)
     failures = [sample for run in view.runs[spec.name] for sample in run.failures]
+    fault = in_the_fault(view, spec)
     return ProbeSummary(
         probe=spec.name,
         samples=len(samples),
@@ -132,6 +135,10 @@ def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
         degraded_to=failures[-1].fired if failures else None,
         p50_ms=_ms(samples.ok_percentile(0.5)),
         p99_ms=_ms(samples.ok_percentile(0.99)),
+        available_fault=available_fault(view, spec),
+        p50_steady_ms=before_the_fault(view, spec).p50_ms,
+        p50_fault_ms=fault.p50_ms,
+        p99_fault_ms=fault.p99_ms,
         worst_lateness_ms=round(samples.worst_lateness / 1e6, 1),
         steps=view.steps.count(failures),
     )

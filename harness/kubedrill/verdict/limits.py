@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, OutageLimit, ProbeSpec, Sample, Vantage
+from kubedrill.base.model import NS, OutageLimit, ProbeSpec
 from kubedrill.base.results import Finding, LimitResult, Outage, VerdictKind
 from kubedrill.verdict import wording
 from kubedrill.verdict.attribution import during
-from kubedrill.verdict.blind import is_late
-from kubedrill.verdict.flapping import longest_stretch
+from kubedrill.verdict.availability import find_shortfalls
+from kubedrill.verdict.latency import find_slowness
 from kubedrill.verdict.outages import Run, seconds
+from kubedrill.verdict.soundness import find_doubt, is_sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubedrill.verdict.view import View
 
-# a prober that was late for more of a request's timeout was not there to take the answer, and a
-# failure that came sooner waited for nobody
-ABSENT_OF_TIMEOUT = 0.1
 PASS, FAIL, INCONCLUSIVE = VerdictKind.PASS, VerdictKind.FAIL, VerdictKind.INCONCLUSIVE
 
 
@@ -63,12 +61,29 @@ def judge_limits(
         if not any(fnmatchcase(spec.name, limit.probes) for spec in view.cluster_probes):
             text = f"the outage limit for {limit.probes} matches no probe of this record"
             results.append(LimitResult(limit, (), INCONCLUSIVE, 0.0, 0.0, False, 0, 0, text))
-        else:
-            results.append(
-                _result(view, limit, probes, [j for name in probes for j in outages[name]])
-            )
-    findings += [Finding(r.verdict, r.text) for r in results if r.verdict is not PASS]
+            findings.append(Finding(INCONCLUSIVE, text))
+            continue
+        result = _result(view, limit, probes, [j for name in probes for j in outages[name]])
+        more = sorted(_shortfalls(view, result), key=lambda finding: -finding.verdict.rank)
+        if result.verdict is not PASS:
+            findings.append(Finding(result.verdict, result.text))
+        if more:
+            result = replace(result, verdict=more[0].verdict, text=more[0].text)
+        results.append(result)
+        findings += more
     return results, findings
+
+
+def _shortfalls(view: View, result: LimitResult) -> Iterator[Finding]:
+    """Availability and latency, where they are worse than what outages and counts have said."""
+    if result.verdict is FAIL:
+        return
+    names = wording.probe_names(view.cluster_probes)
+    for name in result.probes:
+        for find in (find_shortfalls, find_slowness):
+            for verdict, text in find(view, result.limit, name):
+                if verdict.rank > result.verdict.rank:
+                    yield Finding(verdict, f"{names[name]}: {text}")
 
 
 def covered(view: View) -> list[tuple[OutageLimit, tuple[str, ...]]]:
@@ -105,7 +120,6 @@ def _result(
     failed = sum(j.outage.failed for j in judged)
     by_length = [(j.against(limit.limit_s), j) for j in judged]
     by_count = _count_verdict(limit, failed, sum(j.sound_failed for j in judged))
-    stretch = longest_stretch(view, probes)
     verdict = VerdictKind.worst([kind for kind, _ in by_length] + [by_count])
     worst = max(by_length, key=lambda pair: (pair[0].rank, pair[1].outage.longest_s), default=None)
     text = _text(
@@ -115,13 +129,6 @@ def _result(
         by_count,
         f"{failed:,} of {requests:,} requests of {limit.probes} failed",
     )
-    if verdict is PASS and stretch is not None and stretch.against(limit) is not PASS:
-        verdict = INCONCLUSIVE
-        text = (
-            f"{names[stretch.probe]} failed again and again for {stretch.lasted_s:.1f} s, "
-            f"{stretch.failed:,} requests, "
-            f"though no outage was longer than the limit {limit.limit_s:g} s; set how many may fail"
-        )
     if worst is None:
         return LimitResult(limit, probes, verdict, 0.0, 0.0, False, requests, failed, text)
     outage = worst[1].outage
@@ -195,7 +202,7 @@ def _why_blind(judged: Judged, limit_s: float) -> str:
 
 def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
     failures = run.failures
-    sound = [s for s in failures if _is_sound(view, spec, s)]
+    sound = [s for s in failures if is_sound(view, spec, s)]
     steps = view.steps.count(failures)
     late = view.lateness(spec, run)
     outage = Outage(
@@ -210,8 +217,8 @@ def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
         steps=steps,
         open_start=run.open_start,
         open_end=run.open_end,
-        sound_s=seconds(run.sound_ns(lambda s, before: _is_sound(view, spec, s, before))),
-        doubt=_doubt(view, spec, run),
+        sound_s=seconds(run.sound_ns(lambda s, before: is_sound(view, spec, s, before))),
+        doubt=find_doubt(view, spec, run),
     )
     # what was over before the drill touched the cluster began before anybody watched: only what was
     # seen counts
@@ -221,36 +228,3 @@ def _judged(view: View, spec: ProbeSpec, run: Run) -> Judged:
     late_s = late / NS if late > spec.interval_s * NS / 2 else 0.0
     start, end = view.blind(spec).widened(run.lower, run.upper)  # with all late ticks around it
     return Judged(outage, len(sound), late_s, is_open, 0.0 if sound else seconds(end - start))
-
-
-def _is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None = None) -> bool:
-    """Whether a failure (and the time since the one before it) can only be the cluster's."""
-    if not view.control_probes or is_late(sample, spec) or not view.has_succeeded(spec):
-        return False
-    start = sample.fired if before is None else before.fired
-    waited = sample.done - sample.fired > ABSENT_OF_TIMEOUT * spec.timeout_s * NS
-    # a slow host delays answers; it neither refuses nor answers wrongly at once
-    if waited and view.host_slow.overlaps(start, sample.done):
-        return False
-    # the harness's own network, of which a probe in a pod needs nothing
-    is_local = spec.vantage is not Vantage.INSIDE
-    if (waited or is_local) and view.control_blind.overlaps(start, sample.done):
-        return False
-    if sample.outcome == "timeout" and view.blind(spec).covered(sample.fired, sample.done) > round(
-        ABSENT_OF_TIMEOUT * spec.timeout_s * NS
-    ):
-        return False
-    return before is None or not view.holes[spec.name].overlaps(start, sample.done)
-
-
-def _doubt(view: View, spec: ProbeSpec, run: Run) -> str:
-    """Why an outage may not have been the cluster's; "" when nothing speaks against it."""
-    if view.control_blind.overlaps(run.lower, run.upper):
-        return "the control probe outside the cluster failed at the same time"
-    if not view.control_probes:
-        return "there was no control probe to tell it from a failure of the harness"
-    if not view.has_succeeded(spec):
-        return "this probe never succeeded, so it may be the probe that is broken"
-    if any(run.lower <= start and end <= run.upper for start, end in view.gaps[spec.name]):
-        return "samples are missing within it"
-    return ""

@@ -80,12 +80,16 @@ def _names_its_server(view: View, spec: ProbeSpec, samples: Columns) -> Iterator
 
 
 def _gives_up(spec: ProbeSpec, samples: Columns) -> Iterator[str]:
-    longest = samples.slowest / NS
-    if longest > max(GIVES_UP * spec.timeout_s, spec.timeout_s + GIVES_UP_MORE_S):
+    if samples.slowest > gives_up_ns(spec):
         yield (
-            f"probe {spec.name} took an answer after {longest:.1f} s for a success, "
+            f"probe {spec.name} took an answer after {samples.slowest / NS:.1f} s for a success, "
             f"though it gives up after {spec.timeout_s:g} s"
         )
+
+
+def gives_up_ns(spec: ProbeSpec) -> float:
+    """Nanoseconds after which no answer can be a success: the probe has long given up."""
+    return max(GIVES_UP * spec.timeout_s, spec.timeout_s + GIVES_UP_MORE_S) * NS
 
 
 def _is_too_rare(view: View, spec: ProbeSpec) -> Iterator[str]:

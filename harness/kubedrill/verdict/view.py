@@ -22,6 +22,8 @@ TOUCHING = ("fault", "ansible", "step")
 GAP_INTERVALS = 5  # DESIGN: missing data is never a pass. A gap is five ticks without one fired ...
 # ... or a second, whichever is longer; never more than the outage that the probe's limit allows
 GAP_AT_LEAST_S = 1.0
+# a killed process is a fault of no length
+FELT_NS = 10 * NS
 
 
 class View:
@@ -152,6 +154,19 @@ class View:
                     self.last_time if s.end is None else s.end for s in spans
                 )
         return None
+
+    @cached_property
+    def fault_window(self) -> Interval:
+        """The time in which the fault can be felt: while it was made, and not less than 10 s."""
+        start, end = self.touched or (self.first_time, self.last_time)
+        return start, max(end, min(start + FELT_NS, self.last_time))
+
+    @cached_property
+    def faults(self) -> int:
+        """How many times the drill touched the cluster: its faults, or the hosts of its tasks."""
+        spans = [s for s in self.record.spans if s.lane == "fault"]
+        hosts = {s.subject for s in self.record.spans if s.lane == "ansible"}
+        return max(1, len(spans), len(hosts))
 
     @cached_property
     def failed_before(self) -> dict[str, int]:

@@ -48,6 +48,15 @@ def _s(value: float) -> str:
     return f"{value:.1f}" if value >= 0.1 or value == 0 else f"{value:.2f}"
 
 
+def seconds_of(value: float) -> str:
+    """A length of time, as precise as it matters.
+
+    >>> seconds_of(0.25), seconds_of(12.34)
+    ('0.25 s', '12.3 s')
+    """
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s"
+
+
 def count(number: int, one: str) -> str:
     """A number with its noun.
 

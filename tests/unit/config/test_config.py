@@ -99,7 +99,7 @@ def test_a_drill_that_does_not_exist_is_told_with_all_other_mistakes(tmp_path: P
     assert f"{path} has 5 mistakes" in text
     assert "drills.node_drian: no such drill; did you mean node-drain?" in text
     assert "drills.zzz: no such drill; kubedrill list names them all" in text
-    assert "drills.node-drain.app_outage: no such setting; known here: api_max_failed, " in text
+    assert "drills.node-drain.app_outage: no such setting; known here: api_available_" in text
     assert "drills.node-drain.dns_outage_s: expected 0 or more, found -1" in text
 
 
