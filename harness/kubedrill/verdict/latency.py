@@ -74,11 +74,11 @@ def objective(view: View, limit: OutageLimit, spec: ProbeSpec) -> int:
     """Nanoseconds within which half of the answers must come, and each one that is not slow."""
     start = view.fault_window[0]
     steady = _answers(view, spec, view.first_time, start - 1)
-    own = Latencies.of(steady).p50
+    usual = Latencies.of(steady).p50
     most = min(limit.p50_s * NS, 1 << 62)
-    if own is None or len(steady) < ENOUGH:
+    if usual is None or len(steady) < ENOUGH:
         return round(most)
-    return round(min(most, max(limit.slow_factor * own, AT_LEAST_S * NS)))
+    return round(min(most, max(limit.slow_factor * usual, AT_LEAST_S * NS)))
 
 
 def find_slowness(view: View, limit: OutageLimit, name: str) -> Iterator[Shortfall]:
