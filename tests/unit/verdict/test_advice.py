@@ -121,7 +121,9 @@ def test_a_limit_below_the_shortest_makes_it_a_fail() -> None:
 def test_the_number_that_may_fail_decides() -> None:
     kit = again_and_again()
     kit.limits = [OutageLimit("*", 2.0, 0.5, (), 5)]
-    match = re.search(r"^([0-9]+) or more allowed makes it a PASS", judge(kit.record()).advice[0].outcome)
+    match = re.search(
+        r"^([0-9]+) or more allowed makes it a PASS", judge(kit.record()).advice[0].outcome
+    )
     assert match
     kit = Kit().fail("app-nodeport-new", 6.0, 12, every=3)
     for allowed, verdict in ((int(match[1]), PASS), (int(match[1]) - 1, FAIL)):
