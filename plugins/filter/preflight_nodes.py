@@ -9,7 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import parse_version
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import (
+    parse_version,
+    upgrade_problem,
+)
 
 Node = Mapping[str, Any]
 Nodes = Mapping[str, Node]
@@ -256,22 +259,11 @@ def _upgrade_mistakes(nodes: Nodes, target: str) -> list[str]:
     running = _running(nodes)
     if not running:
         return ["there is no cluster on these nodes to upgrade: install it with site.yml"]
-    mistakes = []
-    for version, names in running.items():
-        on = f"{', '.join(names)} run Kubernetes {version}"
-        if parse_version(version) > parse_version(target):
-            mistakes.append(
-                f"{on}, going to {target} is a downgrade, which kubeadm cannot do: choose a later "
-                f"version"
-            )
-        elif (
-            parse_version(version)[0] != parse_version(target)[0]
-            or parse_version(target)[1] - parse_version(version)[1] > 1
-        ):
-            step = f"{parse_version(version)[0]}.{parse_version(version)[1] + 1}"
-            mistakes.append(
-                f"{on}, going to {target} skips a minor version: upgrade to {step} first"
-            )
+    mistakes = [
+        f"{', '.join(names)} run Kubernetes {version}, {problem}"
+        for version, names in running.items()
+        if (problem := upgrade_problem(version, target))
+    ]
     mistakes += [
         f"{name} is not part of the cluster yet: install it with site.yml first"
         for name, node in nodes.items()

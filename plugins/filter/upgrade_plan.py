@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import parse_version
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import upgrade_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,18 +98,11 @@ def _skew(cluster: State, version: str) -> list[str]:
     running = set(cluster["api_servers"].values()) | {
         node["kubelet"] for node in cluster["nodes"].values()
     }
-    mistakes = []
-    for release in sorted(running):
-        if parse_version(release) > parse_version(version):
-            mistakes.append(
-                f"{release} runs, {version} would be a downgrade: choose a later version"
-            )
-        elif parse_version(version)[1] - parse_version(release)[1] > 1:
-            mistakes.append(
-                f"{release} runs, {version} would skip a minor version: upgrade to "
-                f"1.{parse_version(release)[1] + 1} first"
-            )
-    return mistakes
+    return [
+        f"{release} runs, {problem}"
+        for release in sorted(running)
+        if (problem := upgrade_problem(release, version))
+    ]
 
 
 def upgraded_api_servers(cluster: State, version: str) -> list[str]:

@@ -37,7 +37,7 @@ def foreign_files(sysctls: Mapping[str, str], root: Path = Path("/")) -> list[di
 
     ``sysctls`` are the kernel's settings that this project makes.
     """
-    entries = [*_manifests(root), *_kubelet(root), *_settings(sysctls, root)]
+    entries = [*_manifests(root), *_node_services(root), *_settings(sysctls, root)]
     return [{"path": f"/{path.relative_to(root)}", "effect": effect} for path, effect in entries]
 
 
@@ -49,11 +49,12 @@ def _manifests(root: Path) -> Iterator[tuple[Path, str]]:
             yield path, "the kubelet runs it as one more static pod"
 
 
-def _kubelet(root: Path) -> Iterator[tuple[Path, str]]:
-    for folder in UNIT_FOLDERS:
-        for path in sorted((root / folder / "kubelet.service.d").glob("*.conf")):
+def _node_services(root: Path) -> Iterator[tuple[Path, str]]:
+    units = ("kubelet.service", "containerd.service")
+    for folder, unit in ((folder, unit) for unit in units for folder in UNIT_FOLDERS):
+        for path in sorted((root / folder / f"{unit}.d").glob("*.conf")):
             if settings := _matches(UNIT_SETTINGS, path):
-                yield path, f"it sets {settings} of the kubelet's unit"
+                yield path, f"it sets {settings} of {unit}"
     defaults = root / "etc/default/kubelet"
     if settings := _matches(re.compile(r"^\s*(KUBELET_\w+_ARGS=.*\S)", re.MULTILINE), defaults):
         yield defaults, f"it sets {settings}"

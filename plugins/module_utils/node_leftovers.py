@@ -15,6 +15,27 @@ if TYPE_CHECKING:
 FOREIGN = ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests", "/var/lib/etcd/member")
 """What a cluster has on a node, whichever way it was installed."""
 MOUNTS = Path("/proc/mounts")
+TRACES = (
+    "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf",
+    "/etc/cni/net.d/10-containerd-net.conflist", "/var/lib/etcd", "/var/lib/kubelet",
+    "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending", "/var/log/pods",
+    "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel",
+    "/run/kubedrill", "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd",
+    "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
+)  # fmt: skip
+EMPTIED = (
+    "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin",
+    "/opt/cni", "/root/.kube", "/run/netns",
+)  # fmt: skip
+UNMOUNTED = (
+    "/var/lib/kubelet/", "/run/containerd/", "/var/lib/containerd/", "/run/netns/cni-",
+)  # fmt: skip
+SHARED_UNMOUNTED = (
+    "/var/lib/kubelet/", "/run/containerd/io.containerd.runtime.v2.task/k8s.io/",
+    "/run/containerd/io.containerd.grpc.v1.cri/", "/run/netns/cni-",
+)  # fmt: skip
+"""The same where containerd has containers of others too."""
+LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 UNDOS = ("kubedrill-undo-*", "kubedrill-fault-*", "kubedrill-upgrade-undo.*")
 """Units of drills (harness/kubedrill/cluster/undo_timer.py) and of control_plane_swap."""
 UNDO_FILES = (

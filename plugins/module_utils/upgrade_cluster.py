@@ -252,5 +252,23 @@ def lease_problems(leases: Iterable[Object], now: datetime | None = None) -> lis
     return problems
 
 
+def silent_kubelets(
+    nodes: Iterable[str], first: Mapping[str, str], now: Mapping[str, str]
+) -> list[str]:
+    """Kubelets whose lease has not been renewed since it was seen first.
+
+    What the API says of nodes and pods after a restore is as old as the snapshot, also that they
+    are Ready. A lease that moves is of now: it is compared with itself, so that no clock matters.
+
+    >>> silent_kubelets(["cp1", "w1", "w2"], {"cp1": "a", "w1": "a"}, {"cp1": "b", "w1": "a"})
+    ["w1's kubelet has not renewed its lease", "w2's kubelet has not renewed its lease"]
+    """
+    return [
+        f"{name}'s kubelet has not renewed its lease"
+        for name in nodes
+        if now.get(name, "") == first.get(name, "")
+    ]
+
+
 def _full_name(obj: Object) -> str:
     return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"

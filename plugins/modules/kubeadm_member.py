@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.claims import take_lease
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.claims import (
+    ClaimedError,
+    take_lease,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,8 +198,11 @@ def main() -> None:
         member, leftovers = membership()
         needed = module.params["state"] == "present" and member in {"none", "half"}
         out = run_kubeadm(module, lock) if needed and not module.check_mode else ""
-    if out and module.params["claim"] and module.params["command"] == "init":
-        take_lease(module.params["claim"])
+    try:
+        if out and module.params["claim"] and module.params["command"] == "init":
+            take_lease(module.params["claim"])
+    except ClaimedError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(changed=needed, member=member, leftovers=leftovers, stdout=out)
 
 

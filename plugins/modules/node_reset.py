@@ -18,6 +18,11 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline im
     read_state,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_leftovers import (
+    EMPTIED,
+    LINKS,
+    SHARED_UNMOUNTED,
+    TRACES,
+    UNMOUNTED,
     disarm_undos,
     end_containers,
     foreign_parts,
@@ -34,9 +39,8 @@ DOCUMENTATION = r"""
 module: node_reset
 short_description: Restores what a node was like before the cluster
 description:
-  - Stops and removes what runs, restores the files, units and kernel settings that were recorded
-    before their first
-    change, and removes programs, state, network interfaces and packet filter tables of the cluster.
+  - Stops and removes what runs, restores the files, units and kernel settings that were recorded,
+    and removes programs, state, network interfaces and packet filter tables of the cluster.
   - On a host outside the cluster (C(member) is false) only files and units that were recorded are
     restored.
   - Does nothing on a node that has nothing of this project, and fails on one that has parts of a
@@ -51,8 +55,7 @@ options:
     type: bool
     default: true
   leave:
-    description: Whether the node's etcd member is to leave the cluster first. Not when the whole
-      cluster goes.
+    description: Whether its etcd member leaves the cluster first; not when the whole cluster goes.
     type: bool
     default: false
   pod_network:
@@ -95,27 +98,6 @@ PACKAGES = STATE / "packages.json"
 SWAP_UNITS = STATE / "swap-units.json"
 FSTAB = Path("/etc/fstab")
 SWAP_MARK = re.compile(r"^#kubedrill# ", re.MULTILINE)
-TRACES = (
-    "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf",
-    "/etc/cni/net.d/10-containerd-net.conflist", "/var/lib/etcd", "/var/lib/kubelet",
-    "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending", "/var/log/pods",
-    "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel",
-    "/run/kubedrill", "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd",
-    "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
-)  # fmt: skip
-EMPTIED = (
-    "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin",
-    "/opt/cni", "/root/.kube", "/run/netns",
-)  # fmt: skip
-UNMOUNTED = (
-    "/var/lib/kubelet/", "/run/containerd/", "/var/lib/containerd/", "/run/netns/cni-",
-)  # fmt: skip
-SHARED_UNMOUNTED = (
-    "/var/lib/kubelet/", "/run/containerd/io.containerd.runtime.v2.task/k8s.io/",
-    "/run/containerd/io.containerd.grpc.v1.cri/", "/run/netns/cni-",
-)  # fmt: skip
-"""The same where containerd has containers of others too."""
-LINKS = ("cni0", "flannel.1", "kube-ipvs0")
 
 
 class Reset:
@@ -144,9 +126,7 @@ class Reset:
 
     def kubernetes(self) -> None:
         """Stop the pods and forget the cluster."""
-        if not (
-            KUBEADM.exists() and Path("/etc/kubernetes").is_dir() and CONTAINERD_SOCKET.exists()
-        ):
+        if not all(path.exists() for path in (KUBEADM, Path("/etc/kubernetes"), CONTAINERD_SOCKET)):
             return
         skipped = [] if self.module.params["leave"] else ["--skip-phases", "remove-etcd-member"]
         socket = ["--cri-socket", f"unix://{CONTAINERD_SOCKET}"]
@@ -205,10 +185,7 @@ class Reset:
         self.files_restored(EMPTIED)
 
     def files_restored(self, emptied: tuple[str, ...] = ()) -> None:
-        """Restore the recorded files.
-
-        Remove those that were not there, and directories that are empty then.
-        """
+        """Restore the recorded files; remove new ones, and directories that are empty then."""
         for path, before in self.baseline.get("files", {}).items():
             if before is None:
                 self.remove([path])
@@ -217,11 +194,9 @@ class Reset:
             Path(path).write_text(before["content"], encoding="utf-8")
             Path(path).chmod(before["mode"])
             self.removed.append(f"changes of {path}")
-        directories = sorted(
-            (Path(path) for path in self.baseline.get("directories", [])),
-            key=lambda path: -len(path.parts),
-        )
-        self.remove_empty([*map(Path, emptied), *directories])
+        directories = map(Path, self.baseline.get("directories", []))
+        deepest_first = sorted(directories, key=lambda path: -len(path.parts))
+        self.remove_empty([*map(Path, emptied), *deepest_first])
 
     def units(self) -> None:
         """Enable and start what was, and nothing else."""
@@ -309,18 +284,10 @@ def main() -> None:
         module.exit_json(changed=installed, removed=[], packages=[])
     reset = Reset(module)
     packages = read_state(PACKAGES, [])
-    whole = (
-        reset.undos,
-        reset.kubernetes,
-        reset.services,
-        reset.network,
-        reset.programs,
-        reset.settings,
-        reset.swap,
-        reset.files,
-        reset.units,
-    )
-    for step in whole if member else (reset.units_stopped, reset.files_restored, reset.units):
+    stopping = (reset.undos, reset.kubernetes, reset.services, reset.network, reset.programs)
+    restoring = (reset.settings, reset.swap, reset.files, reset.units)
+    outside = (reset.units_stopped, reset.files_restored, reset.units)
+    for step in (*stopping, *restoring) if member else outside:
         step()
     # The record goes last: a reset that is interrupted before this line starts again with all that
     # it must know. The packages, too: their files are restored before they are removed.

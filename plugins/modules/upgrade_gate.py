@@ -17,6 +17,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
     lease_problems,
     node_problems,
     pod_problems,
+    silent_kubelets,
     static_pod_problems,
     unavailable_workloads,
     wait_until_none,
@@ -29,6 +30,11 @@ short_description: Waits until a node is healthy enough to go on with the next o
 description: Fails when the deadline passes, and says what was still wrong.
 options:
   node: {description: The node's name., type: str, required: true}
+  nodes:
+    description: "kubelets: names of the nodes whose kubelets must renew their leases."
+    type: list
+    elements: str
+    default: []
   kubelet:
     description: "The version that its kubelet must report, without v."
     type: str
@@ -45,7 +51,7 @@ options:
     description: What to look at.
     type: list
     elements: str
-    choices: [node, static_pods, etcd, daemon_sets, leaders, workloads]
+    choices: [node, static_pods, etcd, daemon_sets, kubelets, leaders, workloads]
     required: true
   timeout: {description: Seconds to wait., type: int, required: true}
 author: kubedrill
@@ -71,8 +77,8 @@ problems:
 """
 
 
-def problems_of(params: dict[str, Any]) -> list[str]:
-    """Everything that is wrong at this moment."""
+def problems_of(params: dict[str, Any], first_leases: dict[str, str]) -> list[str]:
+    """Everything that is wrong at this moment; ``first_leases`` keeps what was seen first."""
     checks, node, problems = set(params["checks"]), params["node"], []
     if "node" in checks:
         problems += node_problems(kubectl_json("get", "node", node), params["kubelet"])
@@ -84,6 +90,12 @@ def problems_of(params: dict[str, Any]) -> list[str]:
             problems += pod_problems(pods, node)
     if "etcd" in checks:
         problems += _etcd(params)
+    if "kubelets" in checks:
+        items = kubectl_json("get", "leases", "-n", "kube-node-lease")["items"]
+        leases = {item["metadata"]["name"]: item["spec"].get("renewTime", "") for item in items}
+        if not first_leases:
+            first_leases.update(leases)
+        problems += silent_kubelets(params["nodes"], first_leases, leases)
     if "leaders" in checks:
         problems += lease_problems(kubectl_json("get", "leases", "-n", "kube-system")["items"])
     if "workloads" in checks:
@@ -108,6 +120,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "node": {"type": "str", "required": True},
+            "nodes": {"type": "list", "elements": "str", "default": []},
             "kubelet": {"type": "str", "default": ""},
             "control_plane": {"type": "str", "default": ""},
             "etcdctl": {"type": "str", "required": True},
@@ -119,7 +132,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        problems = wait_until_none(lambda: problems_of(module.params), module.params["timeout"])
+        first: dict[str, str] = {}
+        timeout = module.params["timeout"]
+        problems = wait_until_none(lambda: problems_of(module.params, first), timeout)
     except (CommandError, KeyError, ValueError) as error:
         problems = [f"the cluster's answer could not be read: {error!r}"]
     if problems:

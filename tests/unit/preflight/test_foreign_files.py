@@ -31,6 +31,11 @@ def effects(root: Path, name: str, text: str) -> list[str]:
         ("etc/kubernetes/manifests/haproxy.yaml", "", "the kubelet runs it"),
         (DROP_IN, "[Service]\nExecStart=\nExecStart=/usr/bin/kubelet\n", "it sets ExecStart of"),
         ("usr/lib" + DROP_IN[3:], "Environment='KUBELET_EXTRA_ARGS=--v=9'", "it sets Environment"),
+        (
+            DROP_IN.replace("kubelet", "containerd", 1),
+            "ExecStart=/x",
+            "ExecStart of containerd.service",
+        ),
         ("etc/default/kubelet", "KUBELET_EXTRA_ARGS=--max-pods=5\n", "it sets KUBELET_EXTRA_ARGS"),
         (
             "etc/kubernetes/kubelet.conf.d/99-x.conf",
@@ -63,6 +68,7 @@ def test_a_file_that_changes_something(tmp_path: Path, name: str, text: str, eff
         ("etc/kubernetes/manifests/.etcd.yaml.new", "kind: Pod"),
         ("etc/kubernetes/manifests/folder/x.yaml", "kind: Pod"),
         (DROP_IN, "[Service]\nEnvironment=HTTP_PROXY=http://proxy\nCPUAccounting=yes\n"),
+        (DROP_IN.replace("kubelet", "containerd", 1), "Environment=HTTPS_PROXY=http://p\n"),
         ("etc/default/kubelet", "KUBELET_EXTRA_ARGS=\n"),
         ("etc/kubernetes/kubelet.conf.d/90-node.conf", "evictionHard: {}\n"),
         ("etc/kubernetes/kubelet.conf.d/99-x.conf", "maxPods: 5\n"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils import paced_writing
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import paced_writing, part_installer
 from ansible_collections.kubedrill.kubeadm.plugins.modules import bundle_parts as parts
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_a_worker_gets_what_workers_need(bundle: Path) -> None:
 def test_a_gentle_copy_goes_to_the_disk_bit_by_bit(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "CHUNK", 1000)
+    monkeypatch.setattr(part_installer, "CHUNK", 1000)
     monkeypatch.setattr(paced_writing, "SYNC_BYTES", 4000)
     there: list[int] = []
     monkeypatch.setattr(

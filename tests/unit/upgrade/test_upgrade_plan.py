@@ -73,13 +73,13 @@ def test_control_planes_that_are_done_and_the_peers_of_one(plan: ModuleType) -> 
 @pytest.mark.parametrize(
     ("kubelets", "target", "expected"),
     [
-        ({}, "1.37.0", "1.35.4 runs, 1.37.0 would skip a minor version: upgrade to 1.36 first"),
+        ({}, "1.37.0", "1.35.4 runs, going to 1.37.0 skips a minor version: upgrade to 1.36 first"),
         (
             {"w2": "1.34.1"},
             "1.36.3",
-            "1.34.1 runs, 1.36.3 would skip a minor version: upgrade to 1.35 first",
+            "1.34.1 runs, going to 1.36.3 skips a minor version: upgrade to 1.35 first",
         ),
-        ({"cp1": "1.36.3"}, "1.35.4", "1.36.3 runs, 1.35.4 would be a downgrade"),
+        ({"cp1": "1.36.3"}, "1.35.4", "1.36.3 runs, going to 1.35.4 is a downgrade"),
     ],
 )
 def test_skips_and_downgrades(
