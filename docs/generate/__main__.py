@@ -28,7 +28,8 @@ def pages() -> dict[Path, str]:
         texts |= module.pages()
     files = {REFERENCE / name: text for name, text in texts.items()} | role_pages.readmes()
     expected = {path: _noticed(text.strip()) for path, text in files.items()}
-    return expected | {REFERENCE / name: text for name, text in schema_pages.files().items()}
+    schemas = {REFERENCE / name: text for name, text in schema_pages.files().items()}
+    return expected | schemas | drill_pages.files()
 
 
 def _noticed(text: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markdown import duration, sentence, table
 
+from kubedrill import report
 from kubedrill.base.model import Leaves
 from kubedrill.drills import ALL
 
@@ -13,6 +16,25 @@ if TYPE_CHECKING:
     from kubedrill.core.drill import Drill
 
 STANDARD = "standard"
+REPORT = Path(report.__file__).parent / "assets" / "drills.json"
+"""What a report says of its drills, which knows nothing of their code."""
+
+
+def files() -> dict[Path, str]:
+    """Return what a report's pages about drills are made from."""
+    drills = {
+        drill.name: {
+            "title": sentence(drill.title),
+            "proves": drill.proves,
+            "needs": drill.needs or "nothing special",
+            "takes": duration(drill.duration_s),
+            "limits": f"{limits(drill)} ({drill.limits_because})",
+            "leaves": "" if drill.leaves is Leaves.UNCHANGED else drill.leaves.text,
+            "steps": [text.replace("``", "") for text in drill.steps],
+        }
+        for drill in ALL.values()
+    }
+    return {REPORT: json.dumps(drills, indent=1, ensure_ascii=False) + "\n"}
 
 
 def pages() -> dict[str, str]:

@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from access import LEAST_CONTRAST, contrasts, small_targets, violations
 from long_record import long_record
+from playwright.sync_api import expect
 from recordkit import ALL_PROBES, Kit, at
-from scenarios import failover, good, upgrade
+from scenarios import failover, good, inconclusive, upgrade
 
 from kubedrill.base.model import Event, Record, Span
 from kubedrill.report import write_report
@@ -131,8 +133,8 @@ def test_verdict_and_tables(opened: Opened) -> None:
     first = table.inner_text()
     assert "api-*" in first
     assert "1.1 s to 1.3 s" in first
-    counts = table.locator("tbody tr").first.locator("td.num").all_inner_texts()[-3:]
-    assert counts == ["2,400", "31", "60"], "requests, failed, allowed"
+    counts = table.locator("tbody tr").first.locator("td.num").all_inner_texts()[-2:]
+    assert counts == ["2,400", "31, limit 60"], "requests, failed, allowed"
 
 
 def test_lanes(opened: Opened) -> None:
@@ -216,6 +218,172 @@ def test_hover_tells_what_failed_and_during_which_step(opened: Opened) -> None:
     assert '<b onclick="alert(1)">' in timeline.locator(".tip").inner_text(), "text, not markup"
     opened.page.mouse.move(5, 5)
     assert timeline.locator(".tip").is_hidden()
+
+
+def test_the_clock_on_the_wall_stands_beside_seconds(opened: Opened) -> None:
+    timeline = opened.timeline()
+    shown(timeline)
+    window = timeline.locator(".window")
+    dash = "\N{EN DASH}"
+    assert window.inner_text() == f"0 s {dash} 2:00 · 04:30:00 {dash} 04:32:00 UTC"
+    timeline.get_by_title("Zoom in").click()
+    expect(window).to_have_text(f"30.0 s {dash} 1:30.0 · 04:30:30 {dash} 04:31:30 UTC")
+    opened.page.mouse.move(*point(timeline, 46, "api-write"))
+    assert "04:30:4" in timeline.locator(".tip").inner_text()
+    assert "04:30:00 to 04:32:00 UTC" in opened.page.locator(".drill .meta").first.inner_text()
+    opened.page.get_by_text("Outages (").first.click()
+    row = opened.page.locator("tr", has_text="48.3 s").first
+    assert row.locator("td").all_inner_texts()[:3] == ["48.3 s", "04:30:48", "API writes"]
+
+
+def test_a_time_window_has_an_address(browser: Browser, report: Path) -> None:
+    opened = Opened(browser, report)
+    opened.page.goto(f"{report.as_uri()}#drill-2@60-90.5")
+    timeline = opened.page.locator(".timeline").nth(1)
+    expect(timeline).to_have_attribute("data-to", "90500.0")
+    assert shown(timeline) == (60_000, 90_500)
+    assert timeline.evaluate("one => one.getBoundingClientRect().top < innerHeight")
+    opened.page.get_by_text("Outages (").first.click()
+    opened.page.locator(".drill").first.locator("a.to", has_text="48.3 s").click()
+    first = opened.timeline(0)
+    expect(first).not_to_have_attribute("data-to", "120000.0")
+    start, end = shown(first)
+    assert start < 48_300 < end < start + 5000
+    first.locator(".window").click()
+    opened.page.reload()
+    assert shown(opened.timeline(0)) == (pytest.approx(start, abs=10), pytest.approx(end, abs=10))
+    for nonsense in ("#drill-9@1-2", "#drill-1@5-5", "#drill-1@x-y", "#drill-1@1-2<b>"):
+        opened.page.goto(f"{report.as_uri()}{nonsense}")
+        assert shown(opened.timeline(0)) != (5000, 5000)
+    assert opened.complaints == []
+    opened.page.close()
+
+
+def test_what_stands_beside_the_report_is_linked(opened: Opened, report: Path) -> None:
+    links = opened.page.locator(".files a, .meta a")
+    names = [str(each.get_attribute("href")) for each in links.all()]
+    expected = ["verdict.json", "junit.xml", "drills/failover-vip.html"]
+    assert names[:3] == expected
+    assert all((report.parent / name).is_file() for name in names)
+    opened.page.get_by_role("link", name="What this drill does").first.click()
+    opened.page.wait_for_url("**/drills/failover-vip.html")
+    assert "Proves" in opened.page.locator("main").inner_text()
+    assert violations(opened.page) == []
+    opened.page.get_by_role("link", name="Back to the report").click()
+
+
+def test_every_colour_is_in_the_legend(opened: Opened) -> None:
+    legend = opened.page.locator(".legend")
+    opened.timeline(1)
+    text = legend.nth(1).inner_text()
+    for words in (
+        *("answered", "slowest answer", "failed", "control probe", "no request", "fault window"),
+        *("step", "Ansible task", "node ready", "cordoned", "not ready", "top strip"),
+        *("cp1", "cp2", "cp3"),
+    ):
+        assert words in text
+    assert "Ansible task" not in legend.nth(0).inner_text(), "what the drill does not have"
+    assert (
+        legend.nth(1)
+        .locator("i")
+        .evaluate_all("all => all.every(one => one.offsetWidth > 3 && one.offsetHeight > 3)")
+    )
+
+
+def test_inconclusive_says_what_to_do_next(browser: Browser, tmp_path: Path) -> None:
+    opened = Opened(browser, made(tmp_path / "1", inconclusive()))
+    text = opened.page.locator(".advice").inner_text()
+    assert "A sound view of the cluster was short: app-nodeport-new: the control probe" in text
+    assert "To decide it" in text
+    assert "is a FAIL" in text
+    opened.page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 390])
+def test_axe_finds_nothing(browser: Browser, tmp_path: Path, width: int, scheme: str) -> None:
+    failing = Kit().record()
+    failing = replace(failing, checks=tuple(replace(c, ok=False) for c in failing.checks))
+    stopped = replace(good(), ended="aborted", reason="Ctrl-C")
+    records = [failover(), upgrade(outage_s=2.6), inconclusive(), failing, stopped]
+    records = [
+        replace(each, header=replace(each.header, drill=f"drill-{n}", title=f"Drill {n}"))
+        for n, each in enumerate(records)
+    ]
+    opened = Opened(browser, made(tmp_path / "1", *records), color_scheme=scheme)
+    opened.page.set_viewport_size({"width": width, "height": 900})
+    for number in range(len(records)):
+        opened.timeline(number)
+    opened.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert violations(opened.page) == []
+    pills = opened.page.locator(".pill").all_inner_texts()
+    assert {"PASS", "FAIL", "INCONCLUSIVE", "ABORTED", "NOT RUN", "OK"} <= set(pills)
+    assert min(contrasts(opened.page, ".pill")) >= LEAST_CONTRAST
+    assert opened.complaints == []
+    opened.page.close()
+
+
+class TestOnAPhone:
+    """390 px wide, with fingers."""
+
+    @pytest.fixture
+    def phone(self, browser: Browser, report: Path) -> Iterator[Opened]:
+        opened = Opened(browser, report, has_touch=True, is_mobile=True)
+        opened.page.set_viewport_size({"width": 390, "height": 844})
+        yield opened
+        assert opened.complaints == []
+        opened.page.close()
+
+    def test_probe_names_are_read_whole(self, phone: Opened) -> None:
+        labels = phone.timeline(0).locator(".labels div[data-lane=probe] span")
+        assert labels.all_inner_texts()[:2] == [
+            "App from outside, new connections",
+            "App from outside, kept connection",
+        ]
+        assert labels.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
+        assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1")
+
+    def test_a_finger_hits_every_target(self, phone: Opened) -> None:
+        phone.timeline(0)
+        phone.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert small_targets(phone.page) == []
+
+    def test_two_fingers_pinch_and_one_moves(self, phone: Opened) -> None:
+        timeline = phone.timeline(0)
+        timeline.locator(".labels div", has_text="API writes").scroll_into_view_if_needed()
+        area, y = box(timeline), row_middle(timeline, "API writes") + 20
+        session = phone.page.context.new_cdp_session(phone.page)
+
+        def touch(kind: str, *shares: float) -> None:
+            """Put fingers on shares of the width."""
+            touches = [
+                {"x": area["x"] + share * area["width"], "y": y, "id": n}
+                for n, share in enumerate(shares)
+            ]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+
+        touch("touchStart", 0.4)
+        touch("touchStart", 0.4, 0.6)
+        for share in (0.35, 0.3, 0.25):
+            touch("touchMove", share, 1 - share)
+        touch("touchEnd")
+        # 40 to 60 % of 120 s, 24 s, lie on half of the width now
+        start, end = shown(timeline)
+        assert (start, end) == (pytest.approx(36_000, abs=900), pytest.approx(84_000, abs=900))
+        touch("touchStart", 0.5)
+        for share in (0.55, 0.65, 0.75):
+            touch("touchMove", share)
+        touch("touchEnd")
+        moved = shown(timeline)
+        assert moved[1] - moved[0] == pytest.approx(end - start, abs=1)
+        assert moved[0] == pytest.approx(start - 12_000, abs=900)
+
+    def test_a_tap_tells_what_is_there(self, phone: Opened) -> None:
+        timeline = phone.timeline(0)
+        timeline.locator(".labels div", has_text="API writes").scroll_into_view_if_needed()
+        x, y = point(timeline, 30.8, "API writes")
+        phone.page.touchscreen.tap(x, y + 20)
+        assert "failed: timeout" in timeline.locator(".tip").inner_text()
 
 
 def test_single_failure_is_red_at_every_zoom(browser: Browser, tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ Opened from the disk, clicked, by keyboard, on a phone, dark, with 2,000 runs.
 from __future__ import annotations
 
 import json
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from access import LEAST_CONTRAST, contrasts, luminance, violations
 from nights import (
     Planted,
     drill_entry,
@@ -271,35 +271,29 @@ def test_on_a_phone_nothing_sticks_out(browser: Browser, site: Path, page: str) 
     opened.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 375])
+@pytest.mark.parametrize(
+    "page", ["", "#/trends", "#/runs", "#/nights", "#/run/small-3", "#/compare/small-0/small-3"]
+)
+def test_axe_finds_nothing(
+    browser: Browser, site: Path, page: str, width: int, scheme: str
+) -> None:
+    size = {"width": width, "height": 740}
+    opened = Opened(browser, site, page, viewport=size, color_scheme=scheme)
+    assert violations(opened.page) == []
+    opened.close()
+
+
 def test_light_and_dark_can_be_read(browser: Browser, site: Path) -> None:
     for scheme, dark in (("light", False), ("dark", True)):
         opened = Opened(browser, site, color_scheme=scheme)
         ground = luminance(opened.page.evaluate("getComputedStyle(document.body).backgroundColor"))
         assert (ground < 0.1) is dark
         for selector in (".pill", ".tile b", ".soft", "h1"):
-            colours = opened.page.locator(selector).evaluate_all(
-                """all => all.map(one => { let at = one;
-                   while (getComputedStyle(at).backgroundColor === 'rgba(0, 0, 0, 0)')
-                     at = at.parentElement;
-                   return [getComputedStyle(one).color, getComputedStyle(at).backgroundColor]; })"""
-            )
-            assert all(contrast(*pair) >= 4.5 for pair in colours), (scheme, selector, colours)
+            measured = contrasts(opened.page, selector)
+            assert all(each >= LEAST_CONTRAST for each in measured), (scheme, selector, measured)
         opened.close()
-
-
-def luminance(colour: str) -> float:
-    """WCAG 2.2, relative luminance."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    """WCAG 2.2, contrast ratio; 4.5 is what level AA asks for."""
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_2000_runs_stay_quick(browser: Browser, tmp_path: Path) -> None:

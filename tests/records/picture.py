@@ -49,8 +49,8 @@ def main() -> None:
 
 
 def made_up(folder: Path) -> Path:
-    """A report of two drills."""
-    records = [upgrade(), failover()]
+    """A report of two drills; the upgrade has an outage longer than its limit."""
+    records = [upgrade(outage_s=2.6), failover()]
     return write_report(
         folder / "20261121-043000", records, [judge(record) for record in records], not_run={}
     )

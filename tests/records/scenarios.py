@@ -88,8 +88,11 @@ UPGRADE_TASKS = (
 )
 
 
-def upgrade() -> Record:
-    """A rolling upgrade of five nodes with Ansible tasks and the static pods' swaps as steps."""
+def upgrade(outage_s: float = 0.0) -> Record:
+    """A rolling upgrade of five nodes with Ansible tasks and the static pods' swaps as steps.
+
+    ``outage_s``: for how long API writes are out while cp2's API server is swapped.
+    """
     kit = Kit(*ALL_PROBES, lasts_s=300.0, limit_s=1.0, seed=5)
     kit.header = replace_header(kit.header)
     kit.spans = []
@@ -109,6 +112,8 @@ def upgrade() -> Record:
                 kit.fail("api-write", clock + 6, clock + 6.8, "http-503").fail(
                     "api-read", clock + 17, clock + 17.3, "reset"
                 )
+                if node == "cp2" and outage_s:
+                    kit.fail("api-write", clock + 18, clock + 18 + outage_s, "timeout")
             clock += took_here
         kit.span("node", node, "Ready", 0, begin + 2).span(
             "node", node, "Ready, cordoned", begin + 2, clock - 6

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.document import DrillEntry, ProbeEntry, RunDocument
 from kubedrill.base.header_facts import header_facts
 from kubedrill.base.model import CheckId, Leaves
-from kubedrill.report.run import Run, ended, since
+from kubedrill.report.run import Run, ended, since, started_at
 
 if TYPE_CHECKING:
     from kubedrill.base.model import Record
@@ -47,7 +46,7 @@ def _drill(record: Record, verdict: DrillVerdict, seal: str) -> DrillEntry:
             "title": header.title,
             "verdict": verdict.verdict,
             "reason": verdict.reason,
-            "started": _time(header.started),
+            "started": header.started if started_at(record) else "",
             "lasted_s": since(record, ended(record)),
             "kubernetes": header.kubernetes,
             "kubernetes_after": _version_after(record),
@@ -70,14 +69,6 @@ def _drill(record: Record, verdict: DrillVerdict, seal: str) -> DrillEntry:
             "record_sha256": seal,
         }
     )
-
-
-def _time(text: str) -> str:
-    """A time of the header, which is for people and may hold anything; empty where it is none."""
-    try:
-        return text if datetime.fromisoformat(text).tzinfo else ""
-    except ValueError:
-        return ""
 
 
 def _version_after(record: Record) -> str:

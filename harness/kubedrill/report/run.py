@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS, Record
@@ -75,6 +76,27 @@ def began(record: Record) -> int:
         record.header.started_mono,
         record.samples[0].due if record.samples else record.header.started_mono,
     )
+
+
+def started_at(record: Record) -> datetime | None:
+    """When the drill began by the clock on the wall.
+
+    None where the header, whose time is for people and may hold anything, has no such time.
+    """
+    try:
+        time = datetime.fromisoformat(record.header.started)
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else None
+
+
+def wall_clock(record: Record, seconds: float = 0.0) -> datetime | None:
+    """The clock on the wall, UTC, some seconds after the record's begin."""
+    started = started_at(record)
+    if started is None:
+        return None
+    before_s = (record.header.started_mono - began(record)) / NS
+    return started + timedelta(seconds=seconds - before_s)
 
 
 def ended(record: Record) -> int:

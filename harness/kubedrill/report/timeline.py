@@ -12,7 +12,8 @@ import numpy as np
 from kubedrill.base.model import NS, ProbeSpec, Record, Span
 from kubedrill.record.columns import Columns
 from kubedrill.record.samples import Samples
-from kubedrill.report.run import began, ended
+from kubedrill.report.run import began, ended, wall_clock
+from kubedrill.report.words import name_probes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,12 +49,16 @@ def timeline(record: Record, links: Mapping[Span, str] | None = None) -> dict[st
     start, end = began(record), ended(record)
     by_probe = Samples.of(record.samples).by_probe
     probes = record.header.probes
+    words = name_probes(probes)
     most = max(FEWEST_BUCKETS, min(BUCKETS, ALL_BUCKETS // max(1, len(probes))))
     return {
         "end": _ms(end - start),
+        "wall": wall.timestamp() * 1000 if (wall := wall_clock(record)) else None,
         "nodes": list(record.header.nodes),
         "probes": [
-            _probe(s, by_probe.get(s.name) or Columns(s.name), start, end, most) for s in probes
+            {"words": words[s.name]}
+            | _probe(s, by_probe.get(s.name) or Columns(s.name), start, end, most)
+            for s in probes
         ],
         "lanes": _lanes(record, start, end, links or {}),
         "events": [

@@ -12,7 +12,7 @@ from kubedrill.report.ansible_log import read_logs
 from kubedrill.report.compare import compare, read_earlier, read_records
 from kubedrill.report.document import make_document
 from kubedrill.report.junit import junit_xml
-from kubedrill.report.page import log_html, page_html
+from kubedrill.report.page import DRILLS, described_drills, drill_html, log_html, page_html
 from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ def write_files(run_dir: Path, run: Run, *, point_latest: bool = True) -> None:
         for log in drill_logs:
             (run_dir / log.page).parent.mkdir(exist_ok=True)
             replace_file(run_dir / log.page, log_html(run.name, number, log))
+    for name in described_drills().keys() & logs.keys():
+        about = run_dir / DRILLS / f"{name}.html"
+        about.parent.mkdir(exist_ok=True)
+        replace_file(about, drill_html(name))
     replace_file(run_dir / "index.html", page_html(run, logs))
     if point_latest:
         _point_latest(run_dir)

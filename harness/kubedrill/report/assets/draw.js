@@ -2,19 +2,20 @@
 /* Layout and drawing of one timeline. Times are milliseconds from the begin of the record.
    Every lane is drawn with the same function from time to pixel, so all of them stand on one axis. */
 
-const AXIS = 26, GROUP = 22, PROBE = 34, SPAN = 17, PAD = 4;
+const AXIS = 38, GROUP = 22, PROBE = 34, SPAN = 17, PAD = 4, HEAD = 17;
 const NODE_HUES = [212, 28, 158, 276, 338, 48, 190, 8];
 
 function colours(element) {
   const style = getComputedStyle(element);
-  const names = ["card", "ink", "soft", "line", "lane", "ok", "ok-soft", "bad", "bad-soft", "warn", "warn-soft", "blue", "blue-soft", "none", "none-soft", "stop", "stop-soft"];
+  const names = ["card", "ink", "soft", "line", "lane", "ok", "ok-soft", "bad", "bad-soft", "warn", "warn-soft", "ok-fill", "bad-fill", "blue", "blue-soft", "none", "none-soft", "stop", "stop-soft"];
   const found = Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));
   found.dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return found;
 }
 
-/* Rows from top to bottom: what was done to the cluster, what users felt, what the cluster did. */
-function layout(data) {
+/* Rows from top to bottom: what was done to the cluster, what users felt, what the cluster did.
+   On a narrow screen, where names cannot stand beside their rows, each has a line for its name above it. */
+function layout(data, narrow) {
   const rows = [{ kind: "axis", height: AXIS, label: "" }];
   const group = (title) => rows.push({ kind: "group", height: GROUP, label: title });
   const spans = (lane) => {
@@ -29,12 +30,15 @@ function layout(data) {
   spans(lane("fault"));
   spans(lane("step"));
   group("Probes");
-  for (const probe of data.probes) rows.push({ kind: "probe", lane: "probe", label: probe.name, probe, height: PROBE });
+  for (const probe of data.probes) rows.push({ kind: "probe", lane: "probe", label: probe.words, name: probe.name, probe, height: PROBE });
   for (const name of ["node", "etcd-leader", "vip", "ansible"]) spans(lane(name));
   for (const other of data.lanes) if (!["fault", "step", "node", "etcd-leader", "vip", "ansible"].includes(other.lane)) spans(other);
   if (data.events.length) rows.push({ kind: "events", lane: "event", label: data.events_title, alone: true, events: data.events, height: 24 });
   let top = 0;
-  for (const row of rows) { row.top = top; top += row.height; }
+  for (const row of rows) {
+    row.head = narrow && row.lane ? HEAD : 0;
+    row.top = top + row.head; top = row.top + row.height;
+  }
   return { rows, height: top + 4 };
 }
 
@@ -83,6 +87,11 @@ function clock(ms, step = 1) {
   return `${sign}${(value / 1000).toFixed(step < 10 ? 3 : step < 100 ? 2 : step < 1000 ? 1 : 0)} s`;
 }
 
+/* The clock on the wall, UTC. */
+function wall(ms, step = 1000) {
+  return new Date(ms).toISOString().slice(11, step < 1000 ? 23 : 19);
+}
+
 function drawAxis(view) {
   const { ctx, colour, width } = view;
   const step = niceStep((view.to - view.from) / width);
@@ -94,7 +103,8 @@ function drawAxis(view) {
     ctx.strokeStyle = colour.line;
     ctx.beginPath(); ctx.moveTo(x, 0); ctx.lineTo(x, view.height); ctx.stroke();
     ctx.fillStyle = colour.soft;
-    ctx.fillText(clock(time, step), x + 5, AXIS / 2);
+    ctx.fillText(clock(time, step), x + 5, 12);
+    if (view.data.wall !== null) ctx.fillText(wall(view.data.wall + time, step), x + 5, 26);
   }
 }
 
@@ -135,13 +145,13 @@ function drawProbe(view, row) {
   runs(columns, (left, right, slowest) => {
     ctx.fillStyle = colour.card;
     ctx.globalAlpha = 0.75; ctx.fillRect(left, top, right - left, row.height - 4); ctx.globalAlpha = 1;
-    ctx.fillStyle = row.probe.control ? colour.none : colour.ok;
+    ctx.fillStyle = row.probe.control ? colour.none : colour["ok-fill"];
     ctx.fillRect(left, bottom - strip, right - left, strip);
     const size = Math.min(1, Math.log10(1 + slowest) / Math.log10(1001)) * room;
     ctx.fillStyle = row.probe.control ? colour.none : colour.blue;
     ctx.globalAlpha = 0.62; ctx.fillRect(left, bottom - strip - 1 - size, right - left, size); ctx.globalAlpha = 1;
   });
-  ctx.fillStyle = colour.bad;
+  ctx.fillStyle = colour["bad-fill"];
   for (const [from, to] of failures) {
     if (to < view.from - bucketMs || from > view.to) continue;
     const left = Math.floor(view.x(from)), right = Math.ceil(view.x(Math.max(to, from + Math.min(bucketMs, 100) * 0.9)));
@@ -164,17 +174,22 @@ function runs(columns, draw) {
   }
 }
 
+function nodeColours(view, node) {
+  const hue = NODE_HUES[Math.max(0, view.data.nodes.indexOf(node)) % NODE_HUES.length];
+  return view.colour.dark ? [`hsl(${hue} 45% 27%)`, `hsl(${hue} 65% 60%)`] : [`hsl(${hue} 75% 88%)`, `hsl(${hue} 65% 45%)`];
+}
+
 function spanStyle(view, row, span) {
   const { colour } = view, label = span[2];
   if (row.lane === "fault") return [colour.warn, colour.card];
   if (row.lane === "step") return [colour["stop-soft"], colour.ink, colour.stop];
   if (row.lane === "node") {
     if (/^Ready\b/.test(label)) return /cordon|SchedulingDisabled/.test(label) ? [colour["warn-soft"], colour.ink, colour.warn] : [colour["ok-soft"], colour.ink, colour.ok];
-    return [colour.bad, colour.card];
+    return [colour["bad-fill"], colour.dark ? colour.card : "#fff"];
   }
   if (row.lane === "etcd-leader" || row.lane === "vip") {
-    const hue = NODE_HUES[Math.max(0, view.data.nodes.indexOf(span[4])) % NODE_HUES.length];
-    return colour.dark ? [`hsl(${hue} 45% 27%)`, colour.ink, `hsl(${hue} 65% 60%)`] : [`hsl(${hue} 75% 88%)`, colour.ink, `hsl(${hue} 65% 45%)`];
+    const [fill, edge] = nodeColours(view, span[4]);
+    return [fill, colour.ink, edge];
   }
   if (/failed|unreachable/.test(span[3])) return [colour["bad-soft"], colour.ink, colour.bad];
   return [colour["blue-soft"], colour.ink, colour.blue];
@@ -229,7 +244,7 @@ function drawCursor(view) {
 
 /* The whole drill at a glance, with what is shown below. */
 function drawMini(view) {
-  const { mini, colour, data } = view, ctx = mini.ctx, height = 26;
+  const { mini, colour, data } = view, ctx = mini.ctx, height = mini.height;
   const x = (time) => (time / data.end) * mini.width;
   ctx.clearRect(0, 0, mini.width, height);
   const faults = view.rows.find((row) => row.lane === "fault");
@@ -238,7 +253,7 @@ function drawMini(view) {
   const probes = data.probes.filter((probe) => !probe.control), each = (height - 6) / Math.max(1, probes.length);
   probes.forEach((probe, index) => {
     ctx.fillStyle = colour["ok-soft"]; ctx.fillRect(0, 3 + index * each, mini.width, Math.max(1, each - 1));
-    ctx.fillStyle = colour.bad;
+    ctx.fillStyle = colour["bad-fill"];
     for (const [from, to] of probe.failures) ctx.fillRect(x(from), 3 + index * each, Math.max(1.5, x(to) - x(from)), Math.max(1, each));
   });
   ctx.globalAlpha = colour.dark ? 0.6 : 0.5; ctx.fillStyle = colour["none-soft"];

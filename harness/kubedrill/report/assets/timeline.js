@@ -5,11 +5,12 @@ const SHORTEST = 50; // ms: half a tick of the usual 10 Hz; nothing is finer
 class Timeline {
   constructor(element, data) {
     this.element = element; this.data = data; this.from = 0; this.to = data.end; this.cursor = null; this.selecting = null;
-    Object.assign(this, layout(data));
+    this.pointers = new Map();
     this.canvas = element.querySelector(".main"); this.ctx = this.canvas.getContext("2d");
     const mini = element.querySelector(".mini"); this.mini = { canvas: mini, ctx: mini.getContext("2d"), width: 0 };
-    this.tip = element.querySelector(".tip"); this.hint = element.querySelector(".hint"); this.output = element.querySelector("output");
-    this.labels(); this.listen(); this.resize();
+    this.tip = element.querySelector(".tip"); this.hint = element.querySelector(".hint"); this.link = element.querySelector(".window");
+    this.id = element.closest(".drill").id;
+    this.listen(); this.resize(); this.legend();
   }
 
   x(time) { return ((time - this.from) / (this.to - this.from)) * this.width; }
@@ -17,9 +18,15 @@ class Timeline {
 
   labels() {
     const box = this.element.querySelector(".labels");
+    box.replaceChildren();
     for (const row of this.rows) {
       const label = document.createElement("div"), text = document.createElement("span");
-      text.textContent = row.label; label.title = row.label; label.append(text); label.style.height = row.height + "px";
+      text.textContent = row.label; label.title = row.label; label.append(text); label.style.height = (row.head || row.height) + "px";
+      if (this.narrow) label.style.top = row.top - row.head + "px";
+      if (row.name) {
+        const name = document.createElement("code");
+        name.textContent = row.name; label.title = `${row.label}: ${row.name}`; text.append(name);
+      }
       if (row.kind === "group") label.className = "group";
       if (row.lane) label.dataset.lane = row.lane;
       if (row.kind === "probe" && row.probe.failed) { label.className = "bad"; label.dataset.failed = row.probe.failed.toLocaleString("en"); }
@@ -28,10 +35,26 @@ class Timeline {
     this.canvas.setAttribute("aria-label", this.rows.filter((row) => row.lane).map((row) => row.label + (row.probe ? `: ${row.probe.failed} of ${row.probe.samples} requests failed` : `: ${(row.spans || row.events).length} entries`)).join("; "));
   }
 
+  /* Who has which colour in the lanes of leaders and holders. */
+  legend() {
+    const item = this.element.querySelector(".legend .nodes");
+    if (!item) return;
+    const lanes = this.data.lanes.filter((one) => one.lane === "etcd-leader" || one.lane === "vip");
+    const nodes = [...new Set(lanes.flatMap((one) => one.rows).flatMap((row) => row.spans).map((one) => one[4]))].sort();
+    item.replaceChildren("leader or holder:", ...nodes.flatMap((node) => {
+      const mark = document.createElement("i"), [fill, edge] = nodeColours(this, node);
+      mark.style.background = fill; mark.style.borderLeft = `2px solid ${edge}`;
+      return [mark, node];
+    }));
+  }
+
   resize() {
+    const narrow = matchMedia("(max-width: 600px)").matches;
+    if (narrow !== this.narrow) { this.narrow = narrow; Object.assign(this, layout(this.data, narrow)); this.labels(); }
     this.colour = colours(this.element); this.font = getComputedStyle(document.body).fontFamily;
     this.width = this.fitCanvas(this.canvas, this.ctx, this.height);
-    this.mini.width = this.fitCanvas(this.mini.canvas, this.mini.ctx, 26);
+    this.mini.height = matchMedia("(max-width: 600px), (pointer: coarse)").matches ? 44 : 26;
+    this.mini.width = this.fitCanvas(this.mini.canvas, this.mini.ctx, this.mini.height);
     this.draw();
   }
 
@@ -47,7 +70,9 @@ class Timeline {
     this.waiting = requestAnimationFrame(() => {
       this.waiting = 0; drawAll(this); drawMini(this);
       const step = (this.to - this.from) / 100;
-      this.output.textContent = `${clock(this.from, step)} – ${clock(this.to, step)}`;
+      const utc = this.data.wall === null ? "" : ` · ${wall(this.data.wall + this.from, step * 10)} – ${wall(this.data.wall + this.to, step * 10)} UTC`;
+      this.link.textContent = `${clock(this.from, step)} – ${clock(this.to, step)}${utc}`;
+      this.link.hash = `#${this.id}@${(this.from / 1000).toFixed(2)}-${(this.to / 1000).toFixed(2)}`;
       this.element.dataset.from = this.from.toFixed(1); this.element.dataset.to = this.to.toFixed(1);
     });
   }
@@ -93,7 +118,8 @@ class Timeline {
     this.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.canvas.addEventListener("pointerdown", (event) => this.press(event));
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
-    this.canvas.addEventListener("pointerleave", () => { this.cursor = null; this.tip.hidden = true; this.draw(); });
+    for (const name of ["pointerup", "pointercancel"]) this.canvas.addEventListener(name, (event) => this.release(event));
+    this.canvas.addEventListener("pointerleave", (event) => { if (event.pointerType === "touch") return; this.cursor = null; this.tip.hidden = true; this.draw(); });
     this.canvas.addEventListener("dblclick", () => this.run("all"));
     this.mini.canvas.addEventListener("pointerdown", (event) => this.grab(event));
   }
@@ -109,7 +135,41 @@ class Timeline {
     }
   }
 
+  /* One finger moves, two pinch: each time that a finger was on stays under it. A tap tells what is there. */
+  touch(event) {
+    this.canvas.setPointerCapture(event.pointerId);
+    this.pointers.set(event.pointerId, { start: event.offsetX, x: event.offsetX, time: this.time(event.offsetX) });
+    for (const one of this.pointers.values()) { one.start = one.x; one.time = this.time(one.x); }
+    this.span = this.to - this.from;
+  }
+
+  swipe(event) {
+    const finger = this.pointers.get(event.pointerId);
+    if (!finger) return;
+    finger.x = event.offsetX;
+    const [one, two] = this.pointers.values();
+    if (!two) {
+      if (Math.abs(one.x - one.start) < 6) return;
+      const from = one.time - (one.x / this.width) * this.span;
+      this.show(from, from + this.span);
+    } else if (Math.abs(one.x - two.x) > 8 && Math.abs(one.time - two.time) > 0) {
+      const scale = (two.time - one.time) / (two.x - one.x);
+      if (scale > 0) this.show(one.time - one.x * scale, one.time + (this.width - one.x) * scale);
+    }
+    this.tip.hidden = true;
+  }
+
+  release(event) {
+    const finger = this.pointers.get(event.pointerId);
+    if (!finger) return;
+    this.pointers.delete(event.pointerId);
+    for (const one of this.pointers.values()) { one.start = one.x; one.time = this.time(one.x); }
+    this.span = this.to - this.from;
+    if (event.type === "pointerup" && Math.abs(finger.x - finger.start) < 6) this.tell(event);
+  }
+
   press(event) {
+    if (event.pointerType === "touch") { this.touch(event); return; }
     if (event.button !== 0) return;
     const start = event.offsetX, { from, to } = this, moving = event.shiftKey;
     this.canvas.setPointerCapture(event.pointerId); this.element.focus({ preventScroll: true });
@@ -135,10 +195,14 @@ class Timeline {
   }
 
   hover(event) {
+    if (event.pointerType === "touch") this.swipe(event); else this.tell(event);
+  }
+
+  tell(event) {
     this.cursor = event.offsetX; this.draw();
     const row = this.rowAt(event.offsetY);
     const lines = row ? this.describe(row, event.offsetX, event.offsetY) : [];
-    this.tip.replaceChildren(...[[clock(this.time(event.offsetX), 1), "t"], ...lines].map(([text, name]) => {
+    this.tip.replaceChildren(...[[this.both(this.time(event.offsetX), 1), "t"], ...lines].map(([text, name]) => {
       const line = document.createElement(name === "b" ? "b" : "div");
       line.className = name === "b" ? "" : name || ""; line.textContent = text; return line;
     }));
@@ -146,6 +210,11 @@ class Timeline {
     const box = this.canvas.parentElement.getBoundingClientRect(), left = this.canvas.offsetLeft + event.offsetX;
     this.tip.style.left = (left + 16 + this.tip.offsetWidth > box.width ? Math.max(4, left - 16 - this.tip.offsetWidth) : left + 16) + "px";
     this.tip.style.top = Math.max(4, Math.min(event.offsetY + 14, this.height - this.tip.offsetHeight - 4)) + "px";
+  }
+
+  /* Seconds since the begin, and the clock on the wall. */
+  both(time, step) {
+    return clock(time, step) + (this.data.wall === null ? "" : ` · ${wall(this.data.wall + time, 100)} UTC`);
   }
 
   rowAt(y) { return this.rows.find((one) => y >= one.top && y < one.top + one.height); }
@@ -170,7 +239,7 @@ class Timeline {
       const [from, to, label, detail, subject, open, link] = span;
       return [[subject && subject !== label ? `${subject}: ${label}` : label, "b"], [`${clock(from, 10)} – ${clock(to, 10)}${open ? " (not ended)" : ""}, ${clock(to - from, 10)}`], ...(detail ? [[detail]] : []), ...(link ? [["click: its line in the log", "t"]] : [])];
     }
-    if (row.kind === "events") return row.events.filter((one) => Math.abs(one[0] - time) <= near * 2).slice(0, 6).flatMap(([at, lane, subject, name, detail]) => [[`${subject}: ${name}`, "b"], [[clock(at, 10), lane, detail].filter(Boolean).join(", "), "t"]]);
+    if (row.kind === "events") return row.events.filter((one) => Math.abs(one[0] - time) <= near * 2).slice(0, 6).flatMap(([at, lane, subject, name, detail]) => [[`${subject}: ${name}`, "b"], [[this.both(at, 10), lane, detail].filter(Boolean).join(", "), "t"]]);
     return [];
   }
 
@@ -180,7 +249,7 @@ class Timeline {
     for (let index = firstFrom(probe.buckets, Math.floor(from / width)); index < probe.buckets.length && probe.buckets[index][0] * width < to; index++) { ok += probe.buckets[index][1]; slowest = Math.max(slowest, probe.buckets[index][3]); }
     const failed = new Map();
     for (const [first, last, count, outcome] of probe.failures) if (last >= from && first <= to) failed.set(outcome, (failed.get(outcome) || 0) + count);
-    const lines = [[probe.name, "b"], [probe.what, "t"]];
+    const lines = [[`${probe.words} (${probe.name})`, "b"], [probe.what, "t"]];
     for (const [outcome, count] of failed) lines.push([`${count} failed: ${outcome}`, "f"]);
     lines.push([ok ? `${ok} answered, slowest ${slowest} ms` : failed.size ? "none answered" : "no request here"]);
     const steps = this.rows.filter((row) => row.lane === "step" || row.lane === "ansible").flatMap((row) => row.spans).filter((one) => one[0] <= time && time <= one[1]).sort((a, b) => b[0] - a[0]);
@@ -194,6 +263,16 @@ class Timeline {
   const make = (element) => { if (!element.made) { element.made = true; made.push(new Timeline(element, data[Number(element.dataset.drill)])); } };
   const seen = new IntersectionObserver((entries) => entries.forEach((entry) => entry.isIntersecting && make(entry.target)), { rootMargin: "600px" });
   document.querySelectorAll(".timeline").forEach((element) => seen.observe(element));
+  /* A fragment such as #drill-1@30-45.5 opens the page at that window, in seconds. */
+  const open = () => {
+    const [, id, from, to] = /^#(drill-\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/.exec(location.hash) || [];
+    const section = id && document.getElementById(id), element = section && section.querySelector(".timeline");
+    if (!element || Number(from) >= Number(to)) return;
+    make(element);
+    made.find((one) => one.element === element).show(from * 1000, to * 1000);
+    element.scrollIntoView({ block: "start", behavior: "instant" });
+  };
+  addEventListener("hashchange", open); open();
   addEventListener("resize", () => made.forEach((one) => one.resize()));
   addEventListener("beforeprint", () => document.querySelectorAll(".timeline").forEach(make));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => made.forEach((one) => one.resize()));
