@@ -42,9 +42,14 @@ function drillVersions(drill) {
   return versions(drill.kubernetes, drill.kubernetes_after);
 }
 
+/* What is wider than the page is scrolled by the keyboard too. */
+function scroll(content) {
+  return el("div", { class: "scroll", role: "group", tabindex: "0", "aria-label": "table" }, content);
+}
+
 function table(heads, rows, attributes) {
   const head = el("tr", null, heads.map(text => el("th", { scope: "col", class: text.startsWith(">") ? "num" : null }, text.replace(">", ""))));
-  return el("div", { class: "scroll" }, el("table", attributes, el("thead", null, head), el("tbody", null, rows)));
+  return scroll(el("table", attributes, el("thead", null, head), el("tbody", null, rows)));
 }
 
 function facts(pairs) {

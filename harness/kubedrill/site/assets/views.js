@@ -38,7 +38,7 @@ function matrix() {
     return el("td", null, cell ? tile(cell) : el("span", { class: "tile none" }, el("span", null, "not drilled")));
   })));
   const head = el("tr", null, el("td"), columns.map(name => el("th", { scope: "col" }, name)));
-  return el("div", { class: "scroll" }, el("table", { class: "matrix" }, el("thead", null, head), el("tbody", null, body)));
+  return scroll(el("table", { class: "matrix" }, el("thead", null, head), el("tbody", null, body)));
 }
 
 function lastRuns() {
@@ -139,7 +139,7 @@ function runTable(list, choose) {
     el("td", null, run.drills.length ? run.drills[0].topology : ""),
     el("td", null, run.drills.map(drill => drill.name).join(", ") || run.not_run.map(missed => `${missed.name} (not run)`).join(", ")),
     el("td", null, run.cluster)));
-  return el("div", { class: "card" }, table([...(choose ? [""] : []), "verdict", "began (UTC)", "versions", "topology", "drills", "cluster"], rows, { class: "stacked" }));
+  return el("div", { class: "card" }, table([...(choose ? ["choose"] : []), "verdict", "began (UTC)", "versions", "topology", "drills", "cluster"], rows, { class: "stacked" }));
 }
 
 function oneRun(name) {
@@ -158,7 +158,7 @@ function oneRun(name) {
       before ? link(`#/compare/${before.run}/${run.run}`, "Compare with the one before") : null, near(-1, "newer run"), near(1, "older run")),
     run.logs.length ? el("p", { class: "small soft" }, "Ansible's output: ", run.logs.map(log => [link(log.link, log.name), " "])) : null,
     run.drills.map(drill => drillCard(drill)),
-    run.not_run.map(missed => el("section", { class: "card" }, el("h3", null, missed.name, " ", pill("")), el("p", null, `not run: ${missed.reason}`))),
+    run.not_run.map(missed => el("section", { class: "card" }, el("h2", null, missed.name, " ", pill("")), el("p", null, `not run: ${missed.reason}`))),
   ];
 }
 
@@ -172,17 +172,17 @@ function drillCard(drill) {
   });
   const failedChecks = drill.checks.filter(check => check.ok === false).map(check => check.name);
   return el("section", { class: "card" },
-    el("h3", null, drill.name, " ", pill(drill.verdict), el("span", { class: "soft small" }, ` ${drillVersions(drill)}, ${seconds(drill.lasted_s)}, ${drill.samples} requests, ${drill.failed} failed, ticks at most ${quantity(drill.worst_lateness_ms, "ms")} late`)),
+    el("h2", null, drill.name, " ", pill(drill.verdict), el("span", { class: "soft small" }, ` ${drillVersions(drill)}, ${seconds(drill.lasted_s)}, ${drill.samples} requests, ${drill.failed} failed, ticks at most ${quantity(drill.worst_lateness_ms, "ms")} late`)),
     el("p", null, drill.reason),
     failedChecks.length ? el("p", { class: "flag worse" }, `Failed checks: ${failedChecks.join(", ")}`) : null,
-    table(["", "probes", ">longest outage", ">outage limit", ">predicted", ">requests", ">failed", ">allowed"], rows));
+    table(["verdict", "probes", ">longest outage", ">outage limit", ">predicted", ">requests", ">failed", ">allowed"], rows));
 }
 
 function compare(left, right) {
   const [one, other] = [BY_NAME.get(left), BY_NAME.get(right)];
   if (!one || !other) return missing(`There is no run ${one ? right : left} in this site.`);
   const names = [...new Set([...one.drills, ...other.drills].map(drill => drill.name))];
-  const head = run => el("div", { class: "card" }, el("h3", null, link(`#/run/${run.run}`, run.run)), el("p", null, pill(run.verdict)),
+  const head = run => el("div", { class: "card" }, el("h2", null, link(`#/run/${run.run}`, run.run)), el("p", null, pill(run.verdict)),
     facts([["Began", `${run.started} UTC`], ["Versions", [...new Set(run.drills.map(drillVersions))].join(", ")], ["Topology", run.drills.length ? run.drills[0].topology : ""], ["Host", run.drills.length ? run.drills[0].host : ""]]));
   return [
     el("h1", null, "Two runs side by side"),
@@ -206,8 +206,8 @@ function comparedDrill(name, one, other) {
   ]);
   const control = drill => drill && drill.control && drill.control.p50_ms;
   rows.push(row("duration", one && one.lasted_s, other && other.lasted_s, "s"), row("control probe, median", control(one), control(other), "ms"));
-  return el("section", { class: "card" }, el("h3", null, name, " ", one ? pill(one.verdict) : "not drilled", " → ", other ? pill(other.verdict) : "not drilled"),
-    table(["", ">left", ">right", ">difference"], rows),
+  return el("section", { class: "card" }, el("h2", null, name, " ", one ? pill(one.verdict) : "not drilled", " → ", other ? pill(other.verdict) : "not drilled"),
+    table(["measure", ">left", ">right", ">difference"], rows),
     el("p", { class: "small soft" }, [one, other].filter(Boolean).map(drill => drill.reason).join(" · ")));
 }
 
@@ -223,7 +223,7 @@ function nights() {
     el("h1", null, "Nights"),
     DATA.cycles.length ? null : el("p", { class: "card" }, "No cycle yet: kubedrill nightly makes them."),
     DATA.cycles.map(cycle => el("section", { class: "card" },
-      el("h3", null, `${cycle.plan}, ${cycle.started.slice(0, 16).replace("T", " ")} UTC`, cycle.ended ? "" : " (not ended)"),
+      el("h2", null, `${cycle.plan}, ${cycle.started.slice(0, 16).replace("T", " ")} UTC`, cycle.ended ? "" : " (not ended)"),
       cycle.stopped.map(text => el("p", { class: "flag worse" }, text)),
       table(["verdict", "cell", "parts", "why"], cycle.cells.map(nightCell), { class: "stacked nights" }))),
   ];
