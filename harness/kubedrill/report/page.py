@@ -62,6 +62,7 @@ def page_html(run: Run, logs: Mapping[str, Sequence[AnsibleLog]]) -> str:
     environment = templates()
     environment.filters["seconds"] = seconds
     environment.filters["group"] = name_group
+    environment.filters["ms"] = lambda value: "" if value is None else f"{value:.1f} ms"
     template = environment.get_template("page.html.j2")
     known = described_drills()
     linked = [links(logs[record.header.drill], record.spans) for record in run.records]
