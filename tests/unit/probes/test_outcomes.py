@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ports import free_port
 
+from kubedrill.probes.sampler.http1 import Connection
 from kubedrill.probes.sampler.kinds import KINDS, Spec, outcome_of
 from kubedrill.probes.sampler.ticks import Probe, Sample
 
@@ -138,6 +139,35 @@ def test_a_server_is_known_by_its_name_and_not_by_its_address(
     assert result == outcome
     assert all(f"Host: {host or '127.0.0.1'}".encode() in head for head in requests)
     assert bool(requests) is (outcome == "ok")
+
+
+class GivenUpAtTheHandshake(Connection):
+    """A connection whose request runs into its timeout as the TLS handshake ends."""
+
+    opening: asyncio.Future[Connection]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.opening.cancel()
+
+
+def test_a_connection_given_up_at_its_handshake_leaves_its_descriptor_to_no_other(
+    certificate: Path,
+) -> None:
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server_side.load_cert_chain(certificate)
+    client_side = ssl.create_default_context(cafile=str(certificate))
+
+    async def main() -> None:
+        async with serving("html", server_side) as server:
+            address = ("127.0.0.1", server.port, client_side, PATIENT_S, "shop.example")
+            given_up = GivenUpAtTheHandshake
+            given_up.opening = asyncio.ensure_future(given_up.open(*address))
+            with pytest.raises(asyncio.CancelledError):
+                await given_up.opening
+            (await Connection.open(*address)).abort()
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

@@ -56,12 +56,17 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         limit = timeout_s if tls else None
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        connection = cls()
         try:
             sock.setblocking(False)
             _PORTS.bind(sock)
             await loop.sock_connect(sock, (host, port))
-            _, connection = await loop.create_connection(
-                cls,
+        except BaseException:
+            sock.close()
+            raise
+        try:
+            await loop.create_connection(
+                lambda: connection,
                 sock=sock,
                 ssl=tls,
                 server_hostname=(name or host) if tls else None,
@@ -69,7 +74,9 @@ class Connection(asyncio.Protocol):
                 ssl_shutdown_timeout=limit,
             )
         except BaseException:
-            sock.close()
+            # The socket is asyncio's now: closing it here would free a descriptor which its
+            # transport still watches, and fail whoever is given that descriptor next.
+            connection.abort()
             raise
         return connection
 
