@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The floor that site.yml is measured against: what an administrator in a hurry would type for this very cluster, side by
-# side wherever kubeadm allows it. usage: install.sh DIR VERSION USER KEYS CP1=ADDRESS … -- W1=ADDRESS …
+# The floor that site.yml is measured against: what an administrator in a hurry would type for this
+# very cluster, side by side wherever kubeadm allows it. usage: install.sh DIR VERSION USER KEYS
+# CP1=ADDRESS … -- W1=ADDRESS …
 set -euo pipefail
 dir=$1 version=$2 user=$3 keys=$4
 shift 4
