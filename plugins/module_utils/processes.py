@@ -40,8 +40,12 @@ def process_place() -> str:
 
 def process_identity(process: int | None = None, what: str = "") -> str:
     """Who this is, for people: user, host, process and what it runs."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        user = f"uid {os.getuid()}"
     details = f"process {process or os.getpid()}{what and ', '}{what}"
-    return f"{getpass.getuser()}@{socket.gethostname()} ({details})"
+    return f"{user}@{socket.gethostname()} ({details})"
 
 
 def lineage(process: int) -> list[str]:

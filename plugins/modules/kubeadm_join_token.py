@@ -70,6 +70,11 @@ ca_hash:
   description: Hash of the cluster's certificate authority's public key.
   type: str
   returned: with state=present
+problem:
+  description: Why there is no token, "" where there is one. The task that asks for a token has
+    no_log, which would hide a failure's message.
+  type: str
+  returned: always
 certificate_key:
   description: Key that the uploaded certificates are encrypted with, "" when no control plane is to
     join.
@@ -82,11 +87,15 @@ PKI = Path("/etc/kubernetes/pki")
 BIN = "/usr/local/bin"
 
 
+class JoinTokenError(Exception):
+    """A program ended with an error; the text is its own."""
+
+
 def run(module: AnsibleModule, *argv: str) -> str:
     """Standard output of a command that must succeed."""
     status, out, err = module.run_command([f"{BIN}/{argv[0]}", *argv[1:]], environ_update=NO_PROXY)
     if status:
-        module.fail_json(msg=f"{' '.join(argv[:3])} failed: {(err or out).strip()[-2000:]}")
+        raise JoinTokenError(f"{' '.join(argv[:3])} failed: {(err or out).strip()[-2000:]}")
     return str(out).strip()
 
 
@@ -173,13 +182,17 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    result = {"token": "", "ca_hash": "", "certificate_key": ""}
-    if not module.check_mode:
-        if module.params["state"] == "present":
-            result = create(module)
-        else:
+    result = {"token": "", "ca_hash": "", "certificate_key": "", "problem": ""}
+    try:
+        if module.params["state"] == "present" and not module.check_mode:
+            result.update(create(module))
+        elif not module.check_mode:
             revoke(module)
-    module.exit_json(changed=True, **result)
+    except JoinTokenError as error:
+        if module.params["state"] == "absent":
+            module.fail_json(msg=str(error))
+        result["problem"] = str(error)
+    module.exit_json(changed=not result["problem"], **result)
 
 
 if __name__ == "__main__":

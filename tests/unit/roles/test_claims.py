@@ -223,6 +223,14 @@ def test_the_lookup_knows_a_living_python_process_and_a_killed_one() -> None:
     assert me["takeover"] == "somebody"
 
 
+def test_a_user_without_a_name_can_claim_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise KeyError("getpwuid(): uid not found: 1000620000")
+
+    monkeypatch.setattr(processes.getpass, "getuser", fail)
+    assert processes.process_identity(7, "site.yml").startswith("uid ")
+
+
 PLAY = """
 - hosts: localhost
   connection: local

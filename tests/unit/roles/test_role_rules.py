@@ -135,6 +135,30 @@ def test_a_join_token_that_expired_is_no_error() -> None:
     assert argv[:1] == ["/usr/local/bin/kubectl"]
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_join_token_s_failure_is_seen_although_its_task_has_no_log(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    answers: list[dict[str, Any]] = []
+    params = {"state": state, "nodes": ["w1"], "control_planes": {}, "ttl": "20m", "token_id": "a"}
+    module = SimpleNamespace(
+        params=params, check_mode=False, exit_json=lambda **answer: answers.append(answer)
+    )
+    module.fail_json = module.exit_json
+    module.run_command = lambda *_, **__: (1, "", "The connection to the server was refused")
+    monkeypatch.setattr(kubeadm_join_token, "AnsibleModule", lambda **_: module)
+    kubeadm_join_token.main()
+    assert "was refused" in answers[0]["problem" if state == "present" else "msg"]
+    (report,) = (
+        task
+        for task in tasks(
+            yaml.safe_load((ROLES / "control_plane/tasks/init.yml").read_text(encoding="utf-8"))
+        )
+        if "__join_token.problem" in str(task.get("ansible.builtin.fail"))
+    )
+    assert "no_log" not in report
+
+
 @pytest.mark.parametrize(("command", "more"), [("init", ["--skip-token-print"]), ("join", [])])
 def test_kubeadm_prints_no_token(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, more: list[str]
