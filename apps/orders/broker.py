@@ -80,7 +80,7 @@ class Receipt:
 
 
 class Broker:
-    """A connection that comes back by itself, to whichever server answers."""
+    """A connection that is made again by itself, to any server that answers."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

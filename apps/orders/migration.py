@@ -96,7 +96,7 @@ async def _admit(connection: AsyncConnection[Any], settings: Settings) -> list[s
 
 
 async def _unused(connection: AsyncConnection[Any], user: str) -> None:
-    """Wait until nobody is logged in as that user: pods that are going finish first.
+    """Wait until that user has no session: pods that are stopping finish first.
 
     Raises:
         TimeoutError: after a minute somebody still is.

@@ -78,7 +78,7 @@ class StoredOrder:
 def new_key() -> str:
     """Make the idempotency key of a client that gave none.
 
-    Each such write is an order of its own.
+    Each such write is a new order.
     """
     return uuid.uuid4().hex
 

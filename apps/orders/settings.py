@@ -1,4 +1,4 @@
-"""What the environment says. Every mistake is told at once, before anything is connected."""
+"""Settings from the environment. All mistakes are reported at once, before connecting."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the three programs (web, worker, migrate) are told."""
+    """Settings of the three programs: web, worker, migrate."""
 
     nats_urls: tuple[str, ...]
     nats_login_file: Path

@@ -20,10 +20,10 @@ PHONE = {"viewport": {"width": 375, "height": 740}}
 @pytest.fixture(scope="session")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     test = saturated(tmp_path_factory.mktemp("load"))
-    found = result(test, "kubedrill")
-    write_result(test.folder, test, found)
+    actual = result(test, "kubedrill")
+    write_result(test.folder, test, actual)
     path = test.folder / "index.html"
-    path.write_text(load_page_html(found), encoding="utf-8")
+    path.write_text(load_page_html(actual), encoding="utf-8")
     return path
 
 
@@ -47,9 +47,9 @@ class Opened:
 
 @pytest.fixture
 def opened(browser: Any, page_file: Path) -> Iterator[Opened]:
-    found = Opened(browser, page_file)
-    yield found
-    found.close()
+    actual = Opened(browser, page_file)
+    yield actual
+    actual.close()
 
 
 def test_verdict_knee_and_reaction_are_told(opened: Opened) -> None:

@@ -59,21 +59,21 @@ class Opened:
 
     def timeline(self, number: int = 0) -> Locator:
         """A timeline, in view and drawn."""
-        found = self.page.locator(".timeline").nth(number)
-        found.locator(".plot").scroll_into_view_if_needed()
+        result = self.page.locator(".timeline").nth(number)
+        result.locator(".plot").scroll_into_view_if_needed()
         self.page.wait_for_function(
             "n => document.querySelectorAll('.timeline')[n].dataset.to", arg=number
         )
-        return found
+        return result
 
 
 @pytest.fixture
 def opened(browser: Browser, report: Path) -> Iterator[Opened]:
-    found = Opened(browser, report)
-    yield found
-    assert found.complaints == []
-    assert [url for url in found.asked if not url.startswith(("file:", "data:"))] == []
-    found.page.close()
+    result = Opened(browser, report)
+    yield result
+    assert result.complaints == []
+    assert [url for url in result.asked if not url.startswith(("file:", "data:"))] == []
+    result.page.close()
 
 
 def shown(timeline: Locator) -> tuple[float, float]:
@@ -87,15 +87,15 @@ def shown(timeline: Locator) -> tuple[float, float]:
 
 
 def box(timeline: Locator) -> dict[str, float]:
-    found = timeline.locator("canvas.main").bounding_box()
-    assert found is not None
-    return dict(found)
+    result = timeline.locator("canvas.main").bounding_box()
+    assert result is not None
+    return dict(result)
 
 
 def row_middle(timeline: Locator, label: str) -> float:
-    found = timeline.locator(".labels div", has_text=label).first.bounding_box()
-    assert found is not None
-    return found["y"] + found["height"] / 2
+    result = timeline.locator(".labels div", has_text=label).first.bounding_box()
+    assert result is not None
+    return result["y"] + result["height"] / 2
 
 
 def point(timeline: Locator, seconds: float, label: str) -> tuple[float, float]:

@@ -89,7 +89,7 @@ def cycle(run: str) -> dict[str, Any]:
         "parts": [part, part | {"name": "upgrade", "result": "failed", "verdict": "INCONCLUSIVE"}],
     }  # fmt: skip
     started = "2026-03-01T02:00:00+00:00"
-    kept = {
+    saved = {
         "cycle": "20260301T020000Z",
         "plan": "nightly",
         "plan_path": "plan.yml",
@@ -97,7 +97,7 @@ def cycle(run: str) -> dict[str, Any]:
         "started": started,
         "ended": started,
     }
-    return kept | {"stopped": [], "cells": [cell]}
+    return saved | {"stopped": [], "cells": [cell]}
 
 
 class Opened:
@@ -122,9 +122,9 @@ class Opened:
 
 @pytest.fixture
 def opened(browser: Browser, site: Path) -> Iterator[Opened]:
-    found = Opened(browser, site)
-    yield found
-    found.close()
+    result = Opened(browser, site)
+    yield result
+    result.close()
 
 
 def heading(page: Page) -> str:
@@ -167,8 +167,8 @@ def test_a_run_leads_to_its_report_and_to_the_one_before(opened: Opened, site: P
 
 def json_of(site: Path) -> dict[str, Any]:
     text = (site.parent / "data.js").read_text()
-    found: dict[str, Any] = json.loads(text.removeprefix("window.KUBEDRILL=").rstrip(";\n"))
-    return found
+    result: dict[str, Any] = json.loads(text.removeprefix("window.KUBEDRILL=").rstrip(";\n"))
+    return result
 
 
 def test_two_runs_are_compared_by_their_address(browser: Browser, site: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import mutants_page
 import pytest
-from livekit import LIVE, Called, Cluster, LiveMutant, told
+from livekit import LIVE, Called, Cluster, LiveMutant, evidence
 from recordkit import Kit
 
 from kubedrill.apps import manifests
@@ -69,12 +69,15 @@ def test_no_prestop_leaves_no_drain_at_all(
 
 def test_what_a_run_was_called() -> None:
     failed = judge(Kit().fail("api-write", 6, 11).record())
-    assert told(RunResult(Path("x"), (failed,)))[0] is Called.FAIL
-    assert "out for 4.9" in told(RunResult(Path("x"), (failed,)))[1]
+    assert evidence(RunResult(Path("x"), (failed,)))[0] is Called.FAIL
+    assert "out for 4.9" in evidence(RunResult(Path("x"), (failed,)))[1]
     passed = judge(Kit().record())
-    assert told(RunResult(Path("x"), (passed,))) == (Called.PASS, passed.reason)
+    assert evidence(RunResult(Path("x"), (passed,))) == (Called.PASS, passed.reason)
     missed = RunResult(Path("x"), (), {"coredns-killed": "needs CoreDNS pods on 2 nodes or more"})
-    assert told(missed) == (Called.INCONCLUSIVE, "not run: needs CoreDNS pods on 2 nodes or more")
+    assert evidence(missed) == (
+        Called.INCONCLUSIVE,
+        "not run: needs CoreDNS pods on 2 nodes or more",
+    )
 
 
 def test_files_of_nodes_are_put_back_by_hand_and_by_timer(

@@ -29,11 +29,11 @@ def saturated(folder: Path, *, within_ms: float = 250, scaler: bool = True) -> L
     """A test whose last step is beyond the service, and whose autoscaler adds a pod and takes
     it back.
     """
-    wanted = LoadRequest(
+    expected = LoadRequest(
         "http://172.31.77.10:30081", RATES, SECONDS, Objective(0.999, within_ms, 50)
     )
     test = LoadTest(
-        "l0123abcd", wanted, Settings(), folder, started=1_770_000_000.0, started_mono=5 * NS
+        "l0123abcd", expected, Settings(), folder, started=1_770_000_000.0, started_mono=5 * NS
     )
     chance = random.Random(7)  # noqa: S311 - made-up data
     for number, rate in enumerate(RATES):

@@ -74,12 +74,17 @@ def _lines(samples: Samples) -> Iterator[list[str]]:
     """Lines of all probes, in turns of a minute."""
     for start in range(0, max(map(len, samples.by_probe.values())), 600):
         lines = [f'["event","log","cp1","minute {start // 600}",{at(start / 10)},{{}}]\n']
-        for probe, own in samples.by_probe.items():
+        for probe, mine in samples.by_probe.items():
             portion = slice(start, start + 600)
-            columns = (own.seq[portion], own.due[portion], own.fired[portion], own.done[portion])
-            told = [own.outcome(number) for number in own.outcomes[portion]]
+            columns = (
+                mine.seq[portion],
+                mine.due[portion],
+                mine.fired[portion],
+                mine.done[portion],
+            )
+            notes = [mine.outcome(number) for number in mine.outcomes[portion]]
             lines += [
                 f'["sample","{probe}",{seq},{due},{fired},{done},"{out}","{SERVERS[seq % 3]}"]\n'
-                for seq, due, fired, done, out in zip(*columns, told, strict=True)
+                for seq, due, fired, done, out in zip(*columns, notes, strict=True)
             ]
         yield lines

@@ -126,13 +126,13 @@ def machine(name: str) -> dict[str, str]:
 
 def down(folder: Path) -> None:
     """Remove the machines, their network and what `up` wrote."""
-    found = [
+    result = [
         name
         for name in map(container, ADDRESSES)
         if docker("ps", "-aq", "--filter", f"name=^{name}$")
     ]
-    if found:
-        docker("rm", "--force", "--volumes", *found)
+    if result:
+        docker("rm", "--force", "--volumes", *result)
     if docker("network", "ls", "-q", "--filter", f"name=^{NETWORK}$"):
         docker("network", "rm", NETWORK)
     if folder.exists():

@@ -45,9 +45,9 @@ def start(inventory: Path, playbook: str, *arguments: str) -> subprocess.Popen[s
 def run(inventory: Path, playbook: str, *arguments: str) -> dict[str, int]:
     """Run to the end; return how many tasks changed something on each node."""
     process = start(inventory, playbook, *arguments)
-    said, _ = process.communicate(timeout=DEADLINE_S)
-    assert process.returncode == 0, f"{playbook} ended with {process.returncode}:\n{said[-4000:]}"
-    return {host: int(changed) for host, changed, _, _ in RECAP.findall(said)}
+    output, _ = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0, f"{playbook} ended with {process.returncode}:\n{output[-4000:]}"
+    return {host: int(changed) for host, changed, _, _ in RECAP.findall(output)}
 
 
 def run_and_kill(
@@ -63,12 +63,12 @@ def run_and_kill(
     """
     process = start(inventory, playbook, *arguments)
     assert process.stdout is not None
-    said = ""
+    output = ""
     for line in process.stdout:
-        said += line
+        output += line
         if at in line:
             break
-    if at in said:
+    if at in output:
         wait_for(
             f"the moment after {at!r}",
             lambda: once() or None,
@@ -78,5 +78,5 @@ def run_and_kill(
         )
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert at in said, f"{playbook} never came to {at!r}:\n{said[-4000:]}"
-    return said
+    assert at in output, f"{playbook} never came to {at!r}:\n{output[-4000:]}"
+    return output

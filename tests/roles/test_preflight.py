@@ -150,9 +150,9 @@ def test_misspelt_variables_of_inventory_and_command_line(tmp_path: Path, bundle
 def test_an_inventory_program(tmp_path: Path, bundles: Path) -> None:
     bad = inventory(bundles, cluster_pod_network="10.96.0.0/16")
     group = {"vars": bad["cluster"]["vars"], "children": ["control_planes"]}
-    found = {"cluster": group, "control_planes": {"hosts": ["cp1"]}, "_meta": {"hostvars": {}}}
+    result = {"cluster": group, "control_planes": {"hosts": ["cp1"]}, "_meta": {"hostvars": {}}}
     program = tmp_path / "inventory"
-    lines = ["#!/bin/sh", "cat <<END", *json.dumps(found, indent=1).splitlines(), "END"]
+    lines = ["#!/bin/sh", "cat <<END", *json.dumps(result, indent=1).splitlines(), "END"]
     program.write_text("\n".join(lines))
     program.chmod(0o755)
     text = refused(run(tmp_path, "---\n", "-i", str(program)), "overlap")

@@ -94,12 +94,12 @@ def kubectl(hosts: Hosts, plane: Any, *arguments: str, stdin: str = "") -> str:
 def versions(hosts: Hosts, plane: Any) -> dict[tuple[str, str, str], str]:
     """The resource version of every object that has one."""
     kinds = kubectl(hosts, plane, "api-resources", "--verbs=list,get", "-o", "name").split()
-    found = json.loads(kubectl(hosts, plane, "get", ",".join(kinds), "-A", "-o", "json"))
+    result = json.loads(kubectl(hosts, plane, "get", ",".join(kinds), "-A", "-o", "json"))
     return {
         (item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item[
             "metadata"
         ]["resourceVersion"]
-        for item in found["items"]
+        for item in result["items"]
         if item["kind"] not in MOVING and "resourceVersion" in item["metadata"]
     }
 
@@ -163,10 +163,10 @@ def test_planted_problems_are_named_and_nothing_is_changed(
         timeout=180,
     )
     assert done.returncode == 1, done.stderr
-    said = json.loads(done.stdout)
+    output = json.loads(done.stdout)
     texts = [
         (finding["rule"], f"{finding['subject']} {finding['found']}")
-        for finding in said["findings"]
+        for finding in output["findings"]
     ]
     unnamed = {
         planted
@@ -175,7 +175,7 @@ def test_planted_problems_are_named_and_nothing_is_changed(
             rule == planted[0] and planted[1] in text and planted[2] in text for rule, text in texts
         )
     }
-    assert not unnamed, json.dumps(said["findings"], indent=1)
+    assert not unnamed, json.dumps(output["findings"], indent=1)
     after = versions(hosts, plane)
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     assert not changed

@@ -52,11 +52,11 @@ def test_every_node_is_upgraded_and_nothing_is_left_over(
 
 @pytest.mark.usefixtures("killed_thrice")
 def test_every_balancer_uses_every_api_server(inventory: Inventory, hosts: Hosts) -> None:
-    show = "echo 'show servers state' | socat - /run/haproxy/admin.sock"
+    display = "echo 'show servers state' | socat - /run/haproxy/admin.sock"
     for plane in inventory.control_planes:
         rows = [
             line.split()
-            for line in hosts.read(plane, show).stdout.splitlines()
+            for line in hosts.read(plane, display).stdout.splitlines()
             if " " in line and line[0].isdigit()
         ]
         assert {(row[3], row[5], row[6]) for row in rows} == {

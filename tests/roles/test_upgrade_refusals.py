@@ -68,8 +68,8 @@ DRAIN = """
 
 def play(inventory: Inventory, playbook: str, *args: str) -> tuple[int, str]:
     process = playbook_runs.start(inventory.path, playbook, *args)
-    said, _ = process.communicate(timeout=300)
-    return process.returncode, said
+    output, _ = process.communicate(timeout=300)
+    return process.returncode, output
 
 
 def bundle(folder: Path, version: str) -> Path:

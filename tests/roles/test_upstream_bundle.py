@@ -195,9 +195,9 @@ def python_base() -> Path:
 
 @pytest.fixture
 def cache(tmp_path: Path, python_base: Path) -> Cache:
-    own = Cache(tmp_path / "cache")
-    shutil.copytree(python_base, own.parts / python_base.name, copy_function=os.link)
-    return own
+    mine = Cache(tmp_path / "cache")
+    shutil.copytree(python_base, mine.parts / python_base.name, copy_function=os.link)
+    return mine
 
 
 @pytest.fixture
@@ -210,17 +210,17 @@ def site(published: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Si
     shutil.copytree(published.root, root)
     web = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(root)))
     threading.Thread(target=web.serve_forever, args=(0.01,), daemon=True).start()
-    own = Site(
+    mine = Site(
         root,
         published.storage,
         f"http://127.0.0.1:{web.server_port}",
         published.registry,
         published.images,
     )
-    monkeypatch.setenv("KUBEDRILL_UPSTREAM_KUBERNETES", f"{own.web}/release")
-    monkeypatch.setenv("KUBEDRILL_UPSTREAM_PROJECTS", own.web)
-    monkeypatch.setenv("KUBEDRILL_UPSTREAM_REGISTRY", own.registry)
-    return own
+    monkeypatch.setenv("KUBEDRILL_UPSTREAM_KUBERNETES", f"{mine.web}/release")
+    monkeypatch.setenv("KUBEDRILL_UPSTREAM_PROJECTS", mine.web)
+    monkeypatch.setenv("KUBEDRILL_UPSTREAM_REGISTRY", mine.registry)
+    return mine
 
 
 def parts(cache: Cache) -> set[str]:

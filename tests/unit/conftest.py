@@ -64,9 +64,9 @@ def postgres_server() -> Iterator[str]:
 
 
 def _programs() -> Path | None:
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).resolve().parent
+    result = shutil.which("initdb")
+    if result:
+        return Path(result).resolve().parent
     return next(
         (
             path.parent

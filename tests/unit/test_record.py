@@ -296,7 +296,7 @@ def test_what_writers_write_is_read_by_column(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "found"),
+    ("written", "expected"),
     [
         (b",7,", b',"7",'), (b",7,", b",007,"), (b",7,", b",0x7,"), (b",7,", b",7.0,"), (b",7,",
         b",+7,"),
@@ -307,7 +307,7 @@ def test_what_writers_write_is_read_by_column(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_one_wrong_value_among_many_samples_is_named(
-    path: Path, written: bytes, found: bytes
+    path: Path, written: bytes, expected: bytes
 ) -> None:
     """What a reader of comma-separated values would take for a number or a word, and JSON does
     not.
@@ -315,7 +315,7 @@ def test_one_wrong_value_among_many_samples_is_named(
     some(path, 0)
     lines = [plain(Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok")) for n in range(50)]
     assert written in lines[7]
-    lines[7] = lines[7].replace(written, found, 1)
+    lines[7] = lines[7].replace(written, expected, 1)
     with path.open("ab") as file:
         file.writelines(lines)
     with pytest.raises(UsageError, match=r"d\.jsonl, line 9: found"):
@@ -323,18 +323,18 @@ def test_one_wrong_value_among_many_samples_is_named(
 
 
 def test_other_lines_may_stand_among_samples_and_words_may_hold_anything(path: Path) -> None:
-    told = [
+    notes = [
         Sample("p", n, n * 100, n * 100 + 1, n * 100 + 2, "ok", word)
         for n, word in enumerate(ODD_WORDS)
     ]
     some(path, 0)
     with path.open("ab") as file:
-        for one in told:
+        for one in notes:
             file.write(plain(one))
             file.write(b'["event","log","cp1","hello",5,{}]\n')
     record = read_record(path)
-    assert list(record.samples) == told
-    assert len(record.events) == len(told)
+    assert list(record.samples) == notes
+    assert len(record.events) == len(notes)
 
 
 ODD_WORDS = ["", "a", "a,b", 'a"b', "a b", "\N{SNOWMAN}", "\\", "]", "\n", ',0x7,"', "true"]

@@ -5,14 +5,19 @@ from __future__ import annotations
 from benchmarks.house import ROOT, WORDS, Module, production_files
 
 PLACES = ("harness", "plugins", "apps", "benchmarks")
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
 def test_names_say_what_they_hold() -> None:
     """A result is ``result``, ``output``, ``missing``, ``actual``: never ``found`` or ``said``."""
-    places = [
-        f"{path.relative_to(ROOT)}: {name}"
+    production = [
+        path
         for path in production_files(ROOT)
         if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PLACES
+    ]
+    places = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in [*production, *TESTS]
         for name in Module(path, path.read_text(encoding="utf-8")).bound_names()
         if name in WORDS
     ]

@@ -41,7 +41,7 @@ class Api(Protocol):
 
 
 def container_state(status: Any) -> str:
-    """Put a V1ContainerStatus in words; an empty string for a ready container."""
+    """Describe a V1ContainerStatus; "" for a ready container."""
     if status.ready:
         return ""
     state, last = status.state, status.last_state

@@ -117,7 +117,7 @@ class SampleApp(Application):
     def token_is_mounted(self) -> bool:
         """Whether the application accepts the Secret's token and refuses another.
 
-        The token is shown to nobody else.
+        The token is not shown.
         """
         secret = self._api.core.read_namespaced_secret(self.name, self.namespace)
         token = base64.b64decode(secret.data["token"]).decode()

@@ -1,6 +1,6 @@
 """Pods on more than one node again.
 
-After a drain all of them may stand on one, and Kubernetes moves no running pod.
+After a drain all of them may be on one, and Kubernetes moves no running pod.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_spread(api: ClusterApi, pods: list[Any]) -> bool:
-    """Whether pods stand on more than one node, where there are several of both."""
+    """Whether pods are on more than one node, where there are several pods and nodes."""
     repelling = ("NoSchedule", "NoExecute")
     takers = [
         node

@@ -47,7 +47,7 @@ class UserApp(Application):
 
     @property
     def selector(self) -> str:
-        """Of the workload's pods, as it was rendered or stands in the cluster."""
+        """Label selector of the workload's pods, as it was rendered or as it is in the cluster."""
         rendered = workload(self._app, self._rendered)
         selector: Any = (
             rendered["spec"]["selector"]
@@ -121,7 +121,7 @@ class UserApp(Application):
                 ) from error
 
     def endpoints(self) -> Endpoints:
-        """Return where ``app.endpoints`` says that it is asked; the Service must be there."""
+        """Return the addresses of ``app.endpoints``; the Service must exist."""
         outside, inside = self._app.endpoints.outside, self._app.endpoints.inside
         service: Any = self._api.core.read_namespaced_service(inside.service, self.namespace)
         address = str(service.spec.cluster_ip)
@@ -204,7 +204,7 @@ class UserApp(Application):
                 raise StepFailed(f"{label(obj)} was refused: {refusal(error)}") from error
 
     def _is_ours(self, obj: dict[str, Any]) -> bool | None:
-        """Whether kubedrill applied what stands in the cluster; None where nothing does."""
+        """Whether kubedrill applied the object in the cluster; None where there is none."""
         live = self._api.read(obj)
         return None if live is None else APPLIED_LABEL in (live["metadata"].get("labels") or {})
 
@@ -231,5 +231,5 @@ def _mark(obj: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_url(address: str) -> str:
-    """An IPv6 address stands in brackets in a URL."""
+    """Write an address as a URL has it: IPv6 in brackets."""
     return f"[{address}]" if ":" in address else address

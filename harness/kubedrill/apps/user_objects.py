@@ -15,7 +15,7 @@ NO_ADDRESS = ("None", "")
 
 
 def find_mistakes(app: AppSettings, objects: Sequence[dict[str, Any]]) -> list[str]:
-    """All that does not fit, in words; the place is that of the configuration."""
+    """Describe everything that does not fit, by its place in the configuration."""
     return [
         *_strangers(app, objects),
         *_workload_mistakes(app, objects),

@@ -49,7 +49,7 @@ class Observation:
 class AutoscalerWatch(Repeating):
     """Collects looks while it is entered.
 
-    An API that does not answer makes bounds wider, and stops nobody.
+    An API that does not answer widens the bounds and stops nothing.
     """
 
     def __init__(self, api: ClusterApi, namespace: str) -> None:
@@ -87,7 +87,7 @@ class AutoscalerWatch(Repeating):
     def wait_scaled_down(self) -> str:
         """Wait (timeouts.scale_down) until all is as before the load.
 
-        Returns what is left then, "" for nothing.
+        Returns what is still scaled up then, "" for nothing.
         """
 
         def find_problem() -> str | None:

@@ -24,7 +24,7 @@ s, metrics-server reads every 15 s and needs two readings, the autoscaler looks 
 (kube-controller-manager's --horizontal-pod-autoscaler-sync-period)."""
 
 GAP_S = 5.0
-"""Looks come once a second; what happens in a longer gap may be missed, and that is told."""
+"""Looks come once a second; what happens in a longer gap may be missed, and is reported as such."""
 
 Bounds = tuple[float, float]
 
@@ -83,9 +83,9 @@ class ScaleDown:
 
 @dataclass(frozen=True, slots=True)
 class Autoscaled:
-    """All that is told of one autoscaler.
+    """What one autoscaler did.
 
-    ``down`` is None where it added nothing; ``said`` is for people.
+    ``down`` is None where it added nothing; ``lines`` is for people.
     """
 
     name: str

@@ -30,7 +30,7 @@ SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 def result(test: LoadTest, cluster: str) -> dict[str, Any]:
     """Return everything that was found.
 
-    Seconds count from ``started``; null is "for ever", or "did not happen".
+    Seconds count from ``started``; null means infinite, or that it did not happen.
     """
     objective, knee = test.request.objective, test.knee
     checks, verdict = test.checks(), test.verdict()

@@ -168,10 +168,9 @@ def first_answers(ledgers: Sequence[Ledger]) -> dict[str, int]:
 def _orders(steps: Sequence[Step], ledgers: Sequence[Ledger]) -> list[Check]:
     """What kept the ledgers from being right, with the step.
 
-    One check that says so where nothing did.
+    One passing check where nothing did.
 
-    A step without an acknowledgement proves nothing of orders, and is none's loss: the objective
-    tells of it.
+    A step without an acknowledgement proves nothing about orders; the objective reports it.
     """
     results = []
     for step, ledger in zip(steps, ledgers, strict=True):

@@ -90,8 +90,8 @@ class Step:
 
     ``due`` counts writes that were due, ``skipped`` those of them that were never sent. ``within``
     were acknowledged in the objective's time, ``during`` before the step's end. ``late_ms`` is how
-    late the generator sent 99 % of them at most. ``pods`` were ready at its end (None: nobody
-    looked).
+    late the generator sent 99 % of them at most. ``pods`` were ready at its end (None: not
+    observed).
     """
 
     rate: float
@@ -104,7 +104,7 @@ class Step:
     during: int
     late_ms: float
     times: Times
-    """Of the acknowledged writes; a write that failed took for ever."""
+    """Of the acknowledged writes; a write that failed counts as infinite."""
     pods: int | None = None
 
     @property

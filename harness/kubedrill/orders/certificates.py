@@ -45,7 +45,7 @@ class Certificates:
         self._csr: Any = CertificatesV1Api(api.client)
 
     def ensure(self) -> None:
-        """Make the authority and a first certificate where there is none; what is there stays."""
+        """Make the authority and a first certificate where they do not exist yet."""
         if self._secret(AUTHORITY) is None:
             authority = pki.new_authority(f"kubedrill order service in {self._api.inventory.name}")
             self._put(AUTHORITY, authority)

@@ -10,7 +10,7 @@ stable     acknowledged, there once, and seen soon after
 late       acknowledged, there once, but seen only after more than ``late_s``
 lost       acknowledged and not there: FAIL, always
 duplicated there more than once, whatever was answered: FAIL, always
-phantom    refused and there all the same: the answer was wrong, FAIL
+phantom    refused, but there: the answer was wrong, FAIL
 recovered  unknown and there once: fine
 dropped    unknown and not there: fine
 ========== ============================================================================
@@ -78,10 +78,10 @@ class Ledger:
     """All that one run of traffic wrote and read.
 
     ``seen`` is when a reader that follows the list saw a key first. ``found`` is how often the
-    read-back at the end found it, None while nobody read everything back. ``skipped`` counts writes
+    read-back at the end found it, None until everything was read back. ``skipped`` counts writes
     that were due and never sent: the host was too slow. ``failed`` counts single requests to write
     that were not acknowledged, by what was seen: a write whose repetition was acknowledged is an
-    acknowledged one, and counts here all the same.
+    acknowledged one, and counts here too.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Account:
 
     @property
     def wrong(self) -> tuple[str, ...]:
-        """Keys of all that must not be."""
+        """Keys of all orders that break a promise."""
         fates = self.fates
         return *fates["lost"], *fates["duplicated"], *fates["phantom"], *self.unexpected
 

@@ -47,7 +47,7 @@ def load(version: str) -> list[dict[str, Any]]:
 
 
 def workloads() -> list[tuple[str, str]]:
-    """Return kind and name of all that has pods of its own for as long as the service is there."""
+    """Return kind and name of every workload that runs as long as the service does."""
     stateful = [("StatefulSet", name) for name in STATEFUL]
     return [*stateful, *(("Deployment", name) for name in DEPLOYMENTS)]
 

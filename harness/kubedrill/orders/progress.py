@@ -1,4 +1,4 @@
-"""What a deployment of the order service still lacks, and where its time went.
+"""What a deployment of the order service is still missing, and where its time went.
 
 Deploying takes the processors of all nodes, and where nodes are containers of one host, the harness
 takes from the same ones: what is asked while waiting is two lists and a Job a second.
@@ -36,7 +36,7 @@ class Completeness:
         self._pods_at = time.monotonic()
 
     def missing(self) -> str | None:
-        """Return what is lacking, in words; None when nothing is.
+        """Describe what is missing; None when nothing is.
 
         Raises:
             StepFailed: it will not get better by waiting: an image is missing, a rollout made no

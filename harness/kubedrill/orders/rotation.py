@@ -3,8 +3,8 @@
 Its logins, its greeting, the certificate of its ingress.
 
 Queue and database know two logins, a and b, and web and workers use one of them. A rotation lets
-the other one in, moves everybody there, and makes the first one worthless once nobody uses it any
-more. Each step is decided by what the Secrets say now, so that a rotation that was killed anywhere
+the other one in, moves everybody there, and invalidates the first one once it is no longer
+used. Each step is decided by what the Secrets say now, so that a rotation that was killed anywhere
 is finished by the next one.
 """
 
@@ -56,7 +56,7 @@ class Rotation:
         )
 
     def side(self) -> str:
-        """Return which login, "a" or "b", web and workers are told to use now."""
+        """Return the login, "a" or "b", that the Secrets name for web and workers now."""
         return "b" if self._login("database") == manifests.DATABASE_USERS["b"] else "a"
 
     def finish(self) -> None:
@@ -164,7 +164,7 @@ class Rotation:
     def _retire(self, old: str, version: str) -> None:
         """Shut the old login out.
 
-        Of the queue's it becomes the spare one, with a password that nobody had.
+        The queue's becomes the spare one, with a new password.
         """
         unused = manifests.QUEUE_USERS[old]
         self._service.wait_for(

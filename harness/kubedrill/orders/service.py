@@ -1,6 +1,6 @@
 """The order service in the cluster.
 
-Deploy, look at, remove. docs/explanation/order-service.md tells what it is made of.
+Deploy, inspect, remove. docs/explanation/order-service.md describes its parts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 IMAGES_PLAYBOOK = "orders_images.yml"
 NODES_NEEDED = 3
-"""Of queue and database each member stands on a node of its own."""
+"""Each member of queue and database runs on another node."""
 
 
 def import_images(inventory: Inventory, settings: Settings) -> int:
@@ -212,7 +212,7 @@ class OrderService:
         self.wait_for("the migration", Migration(self._api, version).missing)
 
     def migrate_again(self, version: str) -> None:
-        """Run a version's migration once more.
+        """Run a version's migration again.
 
         It also lets in whom the Secrets have, and shuts out whom they had.
 
@@ -223,7 +223,7 @@ class OrderService:
         self._migrate(manifests.load(version), version)
 
     def wait_for(self, what: str, missing: Callable[[], str | None], poll_s: float = 0.5) -> None:
-        """Wait (timeouts.rollout) until nothing is lacking, asked for every ``poll_s`` seconds.
+        """Wait (timeouts.rollout) until nothing is missing, checking every ``poll_s`` seconds.
 
         Raises:
             StepFailed: something still is; carries pod states, events and log tails.

@@ -27,7 +27,7 @@ MAX_IN_FLIGHT = 2000
 is missing data."""
 PAGE = 500
 FOLLOW_S = 0.5
-"""Seconds between two looks at the end of the list; how late an order was seen is told no finer
+"""Seconds between two looks at the end of the list; how late an order was seen is known no finer
 than that."""
 PAUSE_S = 0.2
 """Seconds before a write whose fate is unknown is repeated, with its key."""
@@ -42,7 +42,7 @@ class TrafficPlan:
     writes_per_s: float = 50.0
     reads_per_s: float = 10.0
     new_connections: float = 0.2
-    """Share of requests that open a connection of their own."""
+    """Share of requests that open a new connection."""
     repeated: float = 0.05
     """Share of writes that are sent twice at once with one key, as a client does that lost
     patience."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
-from livekit import Called, Cluster, Told, on_cluster, on_runner
+from livekit import Called, Cluster, Evidence, on_cluster, on_runner
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
@@ -80,7 +80,7 @@ def stuck_undo(cluster: Cluster) -> Iterator[None]:
 
 
 @on_runner("pod-killed", ABORTED, "two at a time would break each other's verdict")
-def second_drill_at_once(cluster: Cluster) -> Told:
+def second_drill_at_once(cluster: Cluster) -> Evidence:
     """A second run is started, as if from another host, while a drill is under way.
 
     The first must not suffer.

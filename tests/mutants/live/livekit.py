@@ -43,7 +43,7 @@ RESTORE_AFTER_S = 900.0
 here."""
 
 Objects = list[dict[str, Any]]
-Told = tuple[Called, str]
+Evidence = tuple[Called, str]
 
 
 @dataclass
@@ -84,14 +84,14 @@ class Cluster:
             self.sh(node, restore)
             self.sh(node, f"systemctl stop {unit}.timer; true")
 
-    def drill(self, name: str) -> Told:
+    def drill(self, name: str) -> Evidence:
         """Run one drill with the product's runner; what it called the cluster, and why."""
         with Lines(Console(stderr=True)) as progress:
             result = run_drills([name], self.inventory, self.settings, progress=progress, seed=1)
-        return told(result)
+        return evidence(result)
 
 
-def told(result: RunResult) -> Told:
+def evidence(result: RunResult) -> Evidence:
     """The verdict of a run of one drill, with all that speaks for it.
 
     A drill that was not run is told as that.
@@ -120,7 +120,7 @@ class LiveMutant:
     called: Called
     reason: str
     plant: Callable[[Cluster], Plant]
-    run: Callable[[Cluster], Told] = field(repr=False)
+    run: Callable[[Cluster], Evidence] = field(repr=False)
 
 
 LIVE: dict[str, LiveMutant] = {}
@@ -157,10 +157,10 @@ def on_app(
 
 def on_runner(
     drill: str, called: Called, reason: str
-) -> Callable[[Callable[[Cluster], Told]], None]:
+) -> Callable[[Callable[[Cluster], Evidence]], None]:
     """Decorate a function that runs the drill in its own way."""
 
-    def decorate(function: Callable[[Cluster], Told]) -> None:
+    def decorate(function: Callable[[Cluster], Evidence]) -> None:
         @contextmanager
         def plant(_cluster: Cluster) -> Iterator[None]:
             yield
@@ -176,7 +176,7 @@ def _add(  # noqa: PLR0917 - the decorators above call it in one line each
     called: Called,
     reason: str,
     plant: Callable[[Cluster], Plant],
-    run: Callable[[Cluster], Told] | None = None,
+    run: Callable[[Cluster], Evidence] | None = None,
 ) -> None:
     name = function.__name__.replace("_", "-")
     assert name not in LIVE, f"two live mutants are named {name}"

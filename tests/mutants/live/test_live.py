@@ -54,12 +54,12 @@ def cluster(  # noqa: PLR0917 - fixtures
 def healthy(inventory: Inventory, hosts: Hosts, api: ClusterApi, settings: Settings) -> None:
     """Wait until nothing is wrong with the cluster (timeouts.recovery)."""
 
-    def lacks() -> bool | Waiting:
+    def missing() -> bool | Waiting:
         problems = find_problems(api, hosts, inventory)
         return Waiting("; ".join(problems)) if problems else True
 
     seconds = settings.timeouts.recovery
-    wait_for("the cluster to be healthy", lacks, seconds=seconds, setting="recovery", poll_s=2.0)
+    wait_for("the cluster to be healthy", missing, seconds=seconds, setting="recovery", poll_s=2.0)
 
 
 @pytest.mark.parametrize("mutant", LIVE.values(), ids=list(LIVE))

@@ -81,9 +81,9 @@ def test_an_unknown_version_is_refused_before_anything_is_touched() -> None:
 
 
 def status(*, ready: bool = False, **state: Any) -> Any:
-    found = {"waiting": None, "terminated": None, "running": None, **state}
+    result = {"waiting": None, "terminated": None, "running": None, **state}
     return SimpleNamespace(
-        ready=ready, state=SimpleNamespace(**found), last_state=None, restart_count=3
+        ready=ready, state=SimpleNamespace(**result), last_state=None, restart_count=3
     )
 
 
@@ -150,12 +150,12 @@ def test_diagnosis_carries_states_logs_and_events() -> None:
     ]
     core = SimpleNamespace(read_namespaced_pod_log=lambda *_, **__: "line 1\nline 2")
     api: Any = SimpleNamespace(core=core, pods=lambda *_: pods, events=lambda *_: events)
-    said = diagnose(api)
+    output = diagnose(api)
     for words in (
         "running, not ready",
         "log: line 2",
         "0/5 nodes are available",
         "event: Pod hello-1: Unhealthy: 503",
     ):
-        assert words in said
-    assert "Pulled" not in said
+        assert words in output
+    assert "Pulled" not in output

@@ -53,8 +53,8 @@ def test_a_kustomize_directory_is_rendered_by_kubectl(kubectl: str, tmp_path: Pa
     assert kustomize_argv(kubectl, tmp_path) == [kubectl, "kustomize", str(tmp_path)]
     (tmp_path / "kustomization.yaml").write_text("namePrefix: my-\nresources: [web.yaml]\n")
     (tmp_path / "web.yaml").write_text(SERVICE)
-    found = render(app(kustomize=tmp_path), 60)
-    assert [(obj["kind"], obj["metadata"]["name"]) for obj in found] == [("Service", "my-web")]
+    result = render(app(kustomize=tmp_path), 60)
+    assert [(obj["kind"], obj["metadata"]["name"]) for obj in result] == [("Service", "my-web")]
 
 
 def test_kustomize_s_own_words_are_reported(kubectl: str, tmp_path: Path) -> None:
@@ -106,11 +106,11 @@ def test_helm_is_given_release_chart_namespace_and_values_in_order(
     helm = program(tmp_path, "helm", f'echo "$*" > {tmp_path}/asked; cat {tmp_path}/rendered')
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     values = [str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")]
-    own = app(helm={"chart": tmp_path, "release": "prod", "values": values})
-    assert [obj["kind"] for obj in render(own, 60)] == ["Service"]
+    mine = app(helm={"chart": tmp_path, "release": "prod", "values": values})
+    assert [obj["kind"] for obj in render(mine, 60)] == ["Service"]
     asked = (tmp_path / "asked").read_text().split()
-    assert own.helm is not None
-    assert asked == helm_argv(str(helm), own.helm, "shop")[1:]
+    assert mine.helm is not None
+    assert asked == helm_argv(str(helm), mine.helm, "shop")[1:]
     assert asked == [
         "template", "prod", str(tmp_path), "--namespace", "shop", "--no-hooks",
         "--values", values[0], "--values", values[1],
@@ -139,7 +139,7 @@ def test_lists_and_empty_documents_are_read_as_objects() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("", "gave no object at all"),
         ("a: [", "gave no YAML"),
@@ -150,8 +150,8 @@ def test_lists_and_empty_documents_are_read_as_objects() -> None:
         ("apiVersion: v1\nkind: A\nmetadata: {generateName: a-}\n", "lacks metadata.name"),
     ],
 )
-def test_what_is_no_object_is_reported_all_at_once(text: str, said: str) -> None:
-    with pytest.raises(ConfigErrors, match=said):
+def test_what_is_no_object_is_reported_all_at_once(text: str, expected: str) -> None:
+    with pytest.raises(ConfigErrors, match=expected):
         parse(text, "x")
 
 

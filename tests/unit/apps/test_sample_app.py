@@ -91,15 +91,15 @@ def running(folder: Path, **env: str) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with running(tmp_path_factory.mktemp("app")) as found:
-        yield found
+    with running(tmp_path_factory.mktemp("app")) as result:
+        yield result
 
 
 def test_both_faces_give_the_same_greeting(app: App) -> None:
-    said = {"greeting": "Hello", "version": "v1", "pod": "hello-1", "node": "w1"}
+    output = {"greeting": "Hello", "version": "v1", "pod": "hello-1", "node": "w1"}
     status, body, _ = app.get("/")
-    assert (status, json.loads(body)) == (200, said)
-    assert say_hello(f"127.0.0.1:{app.grpc}", 5) == Greeting(**said)
+    assert (status, json.loads(body)) == (200, output)
+    assert say_hello(f"127.0.0.1:{app.grpc}", 5) == Greeting(**output)
     assert app.health() == b"\x08\x01", "SERVING"
 
 
@@ -120,8 +120,8 @@ def test_ready_and_alive(app: App) -> None:
     ],
 )
 def test_the_token_is_checked_and_never_shown(app: App, header: str, status: int) -> None:
-    found, body, response = app.get("/token", {"Authorization": header} if header else {})
-    assert found == status
+    result, body, response = app.get("/token", {"Authorization": header} if header else {})
+    assert result == status
     assert "s3cret" not in body + str(response.headers)
 
 
@@ -164,17 +164,17 @@ def test_sigterm_drains_without_losing_a_request(tmp_path: Path) -> None:
     ) as app:  # a crowded machine needs seconds for what is asked meanwhile
         answers: list[tuple[int, str]] = []
         slow = threading.Thread(target=lambda: answers.append(app.get("/?wait_ms=900")[:2]))
-        kept = http.client.HTTPConnection("127.0.0.1", app.http, timeout=60)
-        kept.request("GET", "/")
-        first = kept.getresponse()
+        saved = http.client.HTTPConnection("127.0.0.1", app.http, timeout=60)
+        saved.request("GET", "/")
+        first = saved.getresponse()
         first.read()
         slow.start()
         app.process.send_signal(signal.SIGTERM)
         assert "draining" in app.say_line()
         assert app.get("/readyz")[:2] == (503, "draining\n")
         assert app.get("/")[0] == 200, "new connections are served while balancers still send them"
-        kept.request("GET", "/")
-        last = kept.getresponse()
+        saved.request("GET", "/")
+        last = saved.getresponse()
         assert (last.status, last.getheader("Connection")) == (200, "close")
         slow.join()
         assert answers[0][0] == 200, "a request in flight outlives the drain"

@@ -121,8 +121,8 @@ class Cluster:
 
     def wait_namespace_gone(self, _name: str) -> None: ...
 
-    def wait(self, _what: str, lacks: Any, **_options: Any) -> None:
-        assert lacks() is None
+    def wait(self, _what: str, missing: Any, **_options: Any) -> None:
+        assert missing() is None
 
     def nodes(self) -> list[Any]:
         return []
@@ -173,20 +173,20 @@ class Cluster:
         )
 
 
-def own(cluster: Any, *objects: dict[str, Any], **changed: Any) -> UserApp:
+def mine(cluster: Any, *objects: dict[str, Any], **changed: Any) -> UserApp:
     app = settings(**changed)
     return UserApp(cluster, app.model_copy(update={"deployed": not objects}), objects)
 
 
 def test_it_is_an_application_as_the_sample_is() -> None:
-    one: Application = own(Cluster(), *shop())
+    one: Application = mine(Cluster(), *shop())
     other: Application = SampleApp(None, None)  # type: ignore[arg-type]  # asks nothing
     assert (one.versions, len(other.versions)) == ((), 2)
 
 
 def test_it_is_applied_in_order_into_its_namespace_and_waited_for() -> None:
     cluster = Cluster()
-    app = own(cluster, *shop())
+    app = mine(cluster, *shop())
     app.deploy()
     assert cluster.applied == [
         "Namespace shop",
@@ -206,7 +206,7 @@ def test_it_is_applied_in_order_into_its_namespace_and_waited_for() -> None:
 
 def test_removal_leaves_nothing_of_ours() -> None:
     cluster = Cluster(obj("Namespace", "other"), obj("Service", "web", namespace="other"))
-    app = own(cluster, *shop())
+    app = mine(cluster, *shop())
     app.deploy()
     app.remove()
     app.remove()
@@ -216,7 +216,7 @@ def test_removal_leaves_nothing_of_ours() -> None:
 def test_a_namespace_that_was_there_stays_with_what_others_have_in_it() -> None:
     theirs = [obj("Namespace", "shop"), obj("ConfigMap", "theirs", namespace="shop")]
     cluster = Cluster(*theirs)
-    app = own(cluster, obj("Namespace", "shop"), *shop())
+    app = mine(cluster, obj("Namespace", "shop"), *shop())
     app.deploy()
     assert "Namespace shop" not in cluster.applied
     app.remove()
@@ -225,7 +225,7 @@ def test_a_namespace_that_was_there_stays_with_what_others_have_in_it() -> None:
 
 def test_objects_of_others_are_not_overwritten() -> None:
     cluster = Cluster(obj("Deployment", "web", namespace="shop"), obj("ClusterRole", "shop-reader"))
-    app = own(cluster, *shop())
+    app = mine(cluster, *shop())
     assert len(app.unfit()) == 2
     with pytest.raises(
         StepFailed,
@@ -243,7 +243,7 @@ def test_a_refused_object_is_reported_in_the_cluster_s_words_and_the_others_are_
 ):
     cluster = Cluster(refuse="store")
     with pytest.raises(StepFailed, match="StatefulSet store was refused: 422 Invalid value: 0"):
-        own(cluster, *shop()).deploy()
+        mine(cluster, *shop()).deploy()
     assert cluster.there == {}
 
 
@@ -254,13 +254,13 @@ def test_what_does_not_come_up_is_reported_with_its_pods() -> None:
         match=r"is not up: waited 300 s (.|\n)*pod web-1 on w1 (.|\n)*CrashLoopBackOff"
         r"(.|\n)*no database",
     ):
-        own(cluster, *shop()).deploy()
+        mine(cluster, *shop()).deploy()
 
 
 def test_one_that_its_owner_deployed_is_neither_applied_nor_removed() -> None:
     there = [{**each, "metadata": {**each["metadata"], "namespace": "shop"}} for each in shop()]
     cluster = Cluster(*there)
-    app = own(cluster)
+    app = mine(cluster)
     app.deploy()
     app.remove()
     assert cluster.applied == []
@@ -274,7 +274,7 @@ def test_one_that_its_owner_deployed_is_neither_applied_nor_removed() -> None:
 
 def test_one_that_should_be_there_and_is_not_is_reported_with_all_that_is_missing() -> None:
     cluster = Cluster(obj("Service", "other", namespace="shop"))
-    app = own(cluster)
+    app = mine(cluster)
     problems = app.unfit()
     assert [each.partition(":")[0] for each in problems] == [
         "app.workload", "app.endpoints.inside.service", "app.endpoints.outside.node_port",
@@ -285,18 +285,18 @@ def test_one_that_should_be_there_and_is_not_is_reported_with_all_that_is_missin
 
 
 def test_it_is_asked_at_the_virtual_address_and_at_its_service() -> None:
-    found = own(Cluster(), *shop()).endpoints()
-    assert found.node_port == "http://172.31.77.10:30880/healthz"
-    assert found.service == "http://10.96.0.7:80/ready"
-    assert (found.dns_name, found.address) == ("web.shop.svc.cluster.local.", "10.96.0.7")
-    assert dict(found.asked_outside) == {"kind": "http-status", "host": "", "verify": True}
+    result = mine(Cluster(), *shop()).endpoints()
+    assert result.node_port == "http://172.31.77.10:30880/healthz"
+    assert result.service == "http://10.96.0.7:80/ready"
+    assert (result.dns_name, result.address) == ("web.shop.svc.cluster.local.", "10.96.0.7")
+    assert dict(result.asked_outside) == {"kind": "http-status", "host": "", "verify": True}
 
 
 def test_an_ingress_takes_the_place_of_a_node_port() -> None:
     outside = {"url": "https://[fd00::1]:443/x", "host": "shop.example", "verify": False}
-    found = own(Cluster(), *shop(), endpoints={**ENDPOINTS, "outside": outside}).endpoints()
-    assert found.node_port == "https://[fd00::1]:443/x"
-    assert dict(found.asked_outside) == {
+    result = mine(Cluster(), *shop(), endpoints={**ENDPOINTS, "outside": outside}).endpoints()
+    assert result.node_port == "https://[fd00::1]:443/x"
+    assert dict(result.asked_outside) == {
         "kind": "http-status",
         "host": "shop.example",
         "verify": False,
@@ -305,7 +305,7 @@ def test_an_ingress_takes_the_place_of_a_node_port() -> None:
 
 def test_it_has_no_other_version() -> None:
     with pytest.raises(UsageError, match="one version of it only"):
-        own(Cluster(), *shop()).roll("v2")
+        mine(Cluster(), *shop()).roll("v2")
 
 
 def test_what_was_rendered_fits() -> None:
@@ -313,7 +313,7 @@ def test_what_was_rendered_fits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         (
             {"workload": "statefulset/web"},
@@ -339,20 +339,20 @@ def test_what_was_rendered_fits() -> None:
     ],
 )
 def test_what_does_not_fit_the_configuration_is_reported(
-    changed: dict[str, Any], said: str
+    changed: dict[str, Any], expected: str
 ) -> None:
     more = [
         obj("Service", "bare", spec={"clusterIP": "None", "ports": [{"port": 80}]}),
         obj("Role", "r", namespace="shop"),
     ]
-    with pytest.raises(AssertionError, match=said):
+    with pytest.raises(AssertionError, match=expected):
         assert find_mistakes(settings(**changed), [*shop(), *more]) == []
 
 
 def test_another_namespace_and_no_replicas_are_reported_together() -> None:
     nothing = obj("Deployment", "web", spec={"selector": SELECTOR, "replicas": 0})
-    found = find_mistakes(settings(), [obj("Namespace", "fair"), nothing, shop()[0]])
-    assert ["Namespace fair" in found[0], "0 replicas" in found[1]] == [True, True]
+    result = find_mistakes(settings(), [obj("Namespace", "fair"), nothing, shop()[0]])
+    assert ["Namespace fair" in result[0], "0 replicas" in result[1]] == [True, True]
 
 
 def test_every_kind_of_selector_is_written_as_the_api_takes_it() -> None:

@@ -47,7 +47,7 @@ def objects() -> tuple[dict[str, Any], ...]:
 def test_its_objects_are_valid_and_fit_the_configuration(
     objects: tuple[dict[str, Any], ...],
 ) -> None:
-    assert [said for obj in objects for said in kube_schema.mistakes(obj)] == []
+    assert [output for obj in objects for output in kube_schema.mistakes(obj)] == []
     assert {obj["kind"] for obj in objects} >= {
         "Deployment",
         "StatefulSet",
@@ -85,13 +85,13 @@ def test_a_configuration_that_does_not_fit_the_directory_is_refused_before_anyth
 
 
 def test_the_drills_that_its_configuration_and_document_name_are_there() -> None:
-    told = (Path(__file__).parents[3] / "docs/how-to/own-application.md").read_text() + (
+    notes = (Path(__file__).parents[3] / "docs/how-to/own-application.md").read_text() + (
         EXAMPLE / "kubedrill.yml"
     ).read_text()
     named = [
         words.split()
         for words in re.findall(
-            r"kubedrill drill .*--inventory \S+ ([a-z][-a-z ]*)$", told, re.MULTILINE
+            r"kubedrill drill .*--inventory \S+ ([a-z][-a-z ]*)$", notes, re.MULTILINE
         )
     ]
     assert named
@@ -130,10 +130,10 @@ def test_a_catalog_that_is_gone_makes_answers_old_and_fails_none() -> None:
     with part("shopfront", front, goods):
         assert get(front)[0] == 503, "it never heard of the catalog"
         with part("catalog", goods):
-            said = json.loads(get(front)[1])["goods"]
-        assert said
+            output = json.loads(get(front)[1])["goods"]
+        assert output
         status, body, _ = get(front)
-        assert (status, json.loads(body)["goods"]) == (200, said)
+        assert (status, json.loads(body)["goods"]) == (200, output)
 
 
 def test_it_serves_on_while_it_drains_and_sends_nobody_here() -> None:

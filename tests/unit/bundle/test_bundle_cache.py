@@ -77,15 +77,15 @@ def test_a_second_builder_waits_and_hears_for_whom(cache: Cache) -> None:
         assert other.stdin is not None
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        told: list[str] = []
+        notes: list[str] = []
 
         def waiting(text: str) -> None:
-            told.append(text)
+            notes.append(text)
             other.stdin.close()  # ends the holder, so that the wait ends
 
         with cache.locked(waiting):
             assert (cache.root / "ended").exists()
-            assert told == [
+            assert notes == [
                 f"another build (process {other.pid}) uses {cache.root}: waiting for it to end"
             ]
 

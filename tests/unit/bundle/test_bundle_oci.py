@@ -67,8 +67,8 @@ def test_equal_content_makes_equal_bytes(tmp_path: Path) -> None:
 def test_folders_come_once_before_their_files_and_keep_their_modes(tmp_path: Path) -> None:
     image(tmp_path, "a.tar")
     with tarfile.open(tmp_path / "a.tar-layer.tar") as tar:
-        found = [(m.name, oct(m.mode), m.uid, m.mtime) for m in tar]
-    assert found == [
+        result = [(m.name, oct(m.mode), m.uid, m.mtime) for m in tar]
+    assert result == [
         ("tmp", "0o1777", 0, 0),
         ("usr", "0o755", 0, 0),
         ("usr/local", "0o755", 0, 0),
@@ -95,15 +95,15 @@ def test_python_takes_a_layer_s_bytecode_although_its_source_has_no_time(
         layer.root(root, [])
     with tarfile.open(tmp_path / "layer.tar") as tar:
         tar.extractall(tmp_path / "image", filter="data")
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-v", "-c", "import module"],
         env={"PYTHONPATH": str(tmp_path / "image/lib"), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=True,
     ).stderr
-    assert f"code object from '{tmp_path / 'image' / compiled}'" in said
-    assert "bytecode is stale for 'module'" not in said
+    assert f"code object from '{tmp_path / 'image' / compiled}'" in output
+    assert "bytecode is stale for 'module'" not in output
 
 
 def test_a_root_loses_devices_caches_and_times_but_keeps_its_links(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_a_root_loses_devices_caches_and_times_but_keeps_its_links(tmp_path: Pat
     with LayerWriter(tmp_path / "layer.tar") as layer:
         layer.root(root, ["dev", "var/cache"])
     with tarfile.open(tmp_path / "layer.tar") as tar:
-        found = {m.name: (m.linkname, m.mtime) for m in tar}
-    assert found == {
+        result = {m.name: (m.linkname, m.mtime) for m in tar}
+    assert result == {
         "usr/bin/sh": ("", 0),
         "usr/bin/dash": ("usr/bin/sh", 0),
         "var/cachet": ("", 0),

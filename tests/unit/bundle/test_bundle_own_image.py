@@ -75,9 +75,9 @@ def test_wheels_for_a_newer_glibc_are_not_taken() -> None:
 def test_the_schedules_start_this_image() -> None:
     folder = CHECKOUT / "deploy" / "kubernetes"
     used = {
-        found
+        result
         for path in folder.glob("*.yaml")
-        for found in re.findall(r"^\s+image: (\S+)", path.read_text(), re.MULTILINE)
+        for result in re.findall(r"^\s+image: (\S+)", path.read_text(), re.MULTILINE)
     }
     assert used == {own_reference()}
 
@@ -146,9 +146,9 @@ def top_layer(archive: Path) -> tarfile.TarFile:
     with tarfile.open(archive) as outer:
 
         def blob(digest: str) -> bytes:
-            found = outer.extractfile(f"blobs/{digest.replace(':', '/')}")
-            assert found
-            return found.read()
+            result = outer.extractfile(f"blobs/{digest.replace(':', '/')}")
+            assert result
+            return result.read()
 
         index = outer.extractfile("index.json")
         assert index

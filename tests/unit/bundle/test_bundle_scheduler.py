@@ -158,9 +158,9 @@ def test_an_interrupt_ends_the_children_and_leaves_the_cache_valid(
         assert builder.stdout is not None
         grandchild = int(builder.stdout.readline())
         builder.send_signal(number)
-        _, said = builder.communicate(timeout=120)
+        _, output = builder.communicate(timeout=120)
     assert builder.returncode == 4
-    assert "finished parts are kept" in said
+    assert "finished parts are kept" in output
     wait_for(
         "the children to end",
         lambda: is_gone(grandchild) or None,

@@ -8,7 +8,7 @@ from kubedrill.cli.main import run
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["deploy", "--version", "v9"], "'v9' is not one of 'v1', 'v2'"),
         (["load", "--rates", "50,25"], "expected growing numbers"),
@@ -20,7 +20,7 @@ from kubedrill.cli.main import run
     ],
 )
 def test_a_wrong_option_is_a_usage_error(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["app", *words]) == 2
-    assert said in " ".join(capsys.readouterr().err.split())
+    assert expected in " ".join(capsys.readouterr().err.split())

@@ -18,25 +18,25 @@ IN_MESSAGE = re.compile(r"kubedrill (bundle build(?: [^\s\"'`,;:)]+)*)")
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
-def told() -> list[tuple[str, str]]:
+def notes() -> list[tuple[str, str]]:
     """Where a command stands, and its words after "kubedrill"."""
-    found = []
+    result = []
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if match := IN_CODE.match(line):
-                found.append(
+                result.append(
                     (f"{path.name}:{number}", re.split(r"\s+(?:[#|>]|&&)\s|  +|;", match[1])[0])
                 )
     for folder in ("harness", "plugins", "roles", "playbooks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-                said = IN_MESSAGE.findall(PLACEHOLDER.sub("X", line))
-                found += [(f"{path.relative_to(ROOT)}:{number}", text) for text in said]
-    return found
+                output = IN_MESSAGE.findall(PLACEHOLDER.sub("X", line))
+                result += [(f"{path.relative_to(ROOT)}:{number}", text) for text in output]
+    return result
 
 
 @pytest.mark.parametrize(
-    ("where", "line"), told(), ids=lambda v: v if re.search(r":\d+$", v) else ""
+    ("where", "line"), notes(), ids=lambda v: v if re.search(r":\d+$", v) else ""
 )
 def test_a_command_that_people_are_told_to_run_is_one(where: str, line: str) -> None:
     assert_runs(where, shlex.split(line))

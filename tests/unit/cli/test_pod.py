@@ -34,12 +34,12 @@ def test_the_folder_is_the_secret_and_no_key_is_printed(tmp_path: Path) -> None:
         yaml.safe_dump({"cluster": {"vars": shared, "children": planes}})
     )
     folder = tmp_path / "secret"
-    found = CliRunner().invoke(
+    result = CliRunner().invoke(
         cli, ["pod", "target", "--inventory", str(tmp_path / "hosts.yml"), str(folder)]
     )
-    assert found.exit_code == 0, found.output
-    assert f"create secret generic kubedrill-target --from-file={folder}" in found.output
-    assert "left out, as a pod has no such program: power_off, power_on" in found.output
-    assert "PRIVATE" not in found.output
+    assert result.exit_code == 0, result.output
+    assert f"create secret generic kubedrill-target --from-file={folder}" in result.output
+    assert "left out, as a pod has no such program: power_off, power_on" in result.output
+    assert "PRIVATE" not in result.output
     assert {path.name for path in folder.iterdir()} == {"cp1.key", "inventory.yml", "known_hosts"}
     assert (folder / "cp1.key").read_text() == key.read_text()

@@ -37,10 +37,10 @@ def test_true_is_ready_and_no_other_condition_is_taken_for_it() -> None:
 
 
 def deployment(
-    wanted: int | None, generation: int = 1, seen: int = 1, **counts: int
+    expected: int | None, generation: int = 1, seen: int = 1, **counts: int
 ) -> V1Deployment:
     spec = V1DeploymentSpec(
-        replicas=wanted, selector=V1LabelSelector(), template=V1PodTemplateSpec()
+        replicas=expected, selector=V1LabelSelector(), template=V1PodTemplateSpec()
     )
     status = V1DeploymentStatus(observed_generation=seen, **counts)
     return V1Deployment(metadata=V1ObjectMeta(generation=generation), spec=spec, status=status)
@@ -54,7 +54,7 @@ def test_a_complete_rollout_lacks_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         ({"ready_replicas": 2}, "2 ready, expected 3"),
         ({"updated_replicas": 1}, "1 updated, expected 3"),
@@ -62,8 +62,8 @@ def test_a_complete_rollout_lacks_nothing() -> None:
         ({"ready_replicas": 10}, "10 ready, expected 3"),
     ],
 )
-def test_an_incomplete_rollout_says_what_it_lacks(change: dict[str, int], said: str) -> None:
-    assert rollout_problem("Deployment", deployment(3, **{**FULL, **change})) == said
+def test_an_incomplete_rollout_says_what_it_lacks(change: dict[str, int], expected: str) -> None:
+    assert rollout_problem("Deployment", deployment(3, **{**FULL, **change})) == expected
 
 
 def test_a_status_older_than_the_spec_is_not_believed() -> None:

@@ -72,7 +72,7 @@ def test_passwords_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host_vars", "said"),
+    ("host_vars", "expected"),
     [
         ({"ansible_ssh_private_key_file": "/absent/key"}, "its SSH key /absent/key does not exist"),
         ({"ansible_ssh_common_args": "-J jump"}, "use -o ProxyCommand='ssh -W %h:%p jump'"),
@@ -85,7 +85,7 @@ def test_passwords_are_not_shown() -> None:
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_tried(
-    host_vars: dict[str, Any], said: str
+    host_vars: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(ConfigErrors, match=said.replace("(", r"\(")):
+    with pytest.raises(ConfigErrors, match=expected.replace("(", r"\(")):
         options(**host_vars)

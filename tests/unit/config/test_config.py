@@ -62,11 +62,11 @@ def test_all_mistakes_are_listed_at_once_with_their_place(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [("- a\n- b\n", "holds a list"), ("a: [", "is not YAML"), ("just words", "holds a str")],
 )
-def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ConfigErrors, match=said):
+def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(ConfigErrors, match=expected):
         load_settings(write(tmp_path, text))
 
 

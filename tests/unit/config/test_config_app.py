@@ -13,7 +13,7 @@ from kubedrill.config import Settings, load_settings
 from kubedrill.config import app as module
 from kubedrill.drills import ALL
 
-OWN: dict[str, Any] = {
+MINE: dict[str, Any] = {
     "namespace": "shop",
     "workload": "deployment/web",
     "deployed": True,
@@ -30,7 +30,7 @@ def write(folder: Path, **more: Any) -> Path:
 
 def mistakes(folder: Path, **changed: Any) -> str:
     with pytest.raises(ConfigErrors) as caught:
-        load_settings(write(folder, app={**OWN, **changed}))
+        load_settings(write(folder, app={**MINE, **changed}))
     return str(caught.value)
 
 
@@ -40,7 +40,7 @@ def test_without_the_section_the_sample_application_is_drilled() -> None:
 
 def test_all_mistakes_of_the_section_are_listed_at_once(tmp_path: Path) -> None:
     outside = {"path": "healthz", "scheme": "gopher", "node_port": 0}
-    said = mistakes(
+    output = mistakes(
         tmp_path,
         namespace="kubedrill-mine",
         workload="daemonset/web",
@@ -51,7 +51,7 @@ def test_all_mistakes_of_the_section_are_listed_at_once(tmp_path: Path) -> None:
         objectives={"outage_s": -1},
         colour="red",
     )
-    assert "has 11 mistakes" in said
+    assert "has 11 mistakes" in output
     for words in (
         "app.namespace: namespaces that begin with kubedrill- are kubedrill's own",
         "app.workload: expected deployment/NAME or statefulset/NAME, found 'daemonset/web'",
@@ -66,11 +66,11 @@ def test_all_mistakes_of_the_section_are_listed_at_once(tmp_path: Path) -> None:
         "app.objectives.outage_s: ",
         "app.colour: no such setting; known here: deployed, ",
     ):
-        assert words in said
+        assert words in output
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         ({"deployed": False}, "none of them is given"),
         ({"helm": {"chart": "chart"}}, "helm and deployed: true is given"),
@@ -80,15 +80,15 @@ def test_all_mistakes_of_the_section_are_listed_at_once(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_exactly_one_source(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+def test_exactly_one_source(tmp_path: Path, changed: dict[str, Any], expected: str) -> None:
     for folder, file in (("chart", "Chart.yaml"), ("kust", "kustomization.yml")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / file).touch()
-    assert said in mistakes(tmp_path, **changed)
+    assert expected in mistakes(tmp_path, **changed)
 
 
 @pytest.mark.parametrize(
-    ("outside", "said"),
+    ("outside", "expected"),
     [
         ({}, "give either node_port or url"),
         ({"node_port": 30880, "url": "http://10.0.0.9/"}, "give either node_port or url"),
@@ -98,17 +98,17 @@ def test_exactly_one_source(tmp_path: Path, changed: dict[str, Any], said: str) 
         ({"url": "http://10.0.0.9/", "host": "a\r\nb"}, "app.endpoints.outside.host"),
     ],
 )
-def test_one_way_in_from_outside(tmp_path: Path, outside: dict[str, Any], said: str) -> None:
-    assert said in mistakes(tmp_path, endpoints={**OWN["endpoints"], "outside": outside})
+def test_one_way_in_from_outside(tmp_path: Path, outside: dict[str, Any], expected: str) -> None:
+    assert expected in mistakes(tmp_path, endpoints={**MINE["endpoints"], "outside": outside})
 
 
 def test_an_ingress_is_asked_by_its_address_and_name(tmp_path: Path) -> None:
     outside = {"url": "https://10.0.0.9:8443/healthz", "host": "shop.example", "verify": False}
-    found = load_settings(
-        write(tmp_path, app={**OWN, "endpoints": {**OWN["endpoints"], "outside": outside}})
+    result = load_settings(
+        write(tmp_path, app={**MINE, "endpoints": {**MINE["endpoints"], "outside": outside}})
     ).app
-    assert found is not None
-    assert found.endpoints.outside.host == "shop.example"
+    assert result is not None
+    assert result.endpoints.outside.host == "shop.example"
 
 
 def test_paths_are_relative_to_the_file_and_not_to_the_working_directory(
@@ -118,7 +118,7 @@ def test_paths_are_relative_to_the_file_and_not_to_the_working_directory(
     folder.mkdir()
     (folder / "kustomization.yaml").touch()
     monkeypatch.chdir("/")
-    app = {**OWN, "deployed": False, "kustomize": "shop"}
+    app = {**MINE, "deployed": False, "kustomize": "shop"}
     settings = load_settings(write(tmp_path, app=app))
     assert settings.app is not None
     assert settings.app.kustomize == folder
@@ -141,7 +141,7 @@ def test_objectives_stand_for_the_limits_that_are_not_given() -> None:
         "failover_worker": {"app_outage_s": 60, "app_max_failed": None},
         "node_drain": {"api_outage_s": 9},
     }
-    app = {**OWN, "objectives": {"outage_s": 4, "max_failed": 20}}
+    app = {**MINE, "objectives": {"outage_s": 4, "max_failed": 20}}
     limits = limits_of({"app": app, "drills": given})
     for name in set(ALL) - {"failover-worker"}:
         assert (limits[name].app_outage_s, limits[name].app_max_failed) == (4, 20), name
@@ -154,15 +154,15 @@ def test_objectives_stand_for_the_limits_that_are_not_given() -> None:
 
 
 def test_one_objective_leaves_the_other_to_each_drill() -> None:
-    limits = limits_of({"app": {**OWN, "objectives": {"outage_s": 4}}})
+    limits = limits_of({"app": {**MINE, "objectives": {"outage_s": 4}}})
     assert limits["node-drain"].app_max_failed == 0
-    assert limits_of({"app": OWN}) == {name: drill.limits for name, drill in ALL.items()}
+    assert limits_of({"app": MINE}) == {name: drill.limits for name, drill in ALL.items()}
 
 
 def test_mistakes_beside_objectives_are_told_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as caught:
         load_settings(
-            write(tmp_path, app={**OWN, "objectives": {"outage_s": "soon"}}, drills=["node-drain"])
+            write(tmp_path, app={**MINE, "objectives": {"outage_s": "soon"}}, drills=["node-drain"])
         )
     assert len(caught.value.mistakes) == 2
 

@@ -17,12 +17,12 @@ from kubedrill.drills.node_drain import guarding_budgets
 
 
 def pod(*tolerations: tuple[str | None, str | None, int | None]) -> Any:
-    found = [
+    result = [
         SimpleNamespace(key=key, effect=effect, toleration_seconds=seconds)
         for key, effect, seconds in tolerations
     ]
     return SimpleNamespace(
-        spec=SimpleNamespace(tolerations=found or None),
+        spec=SimpleNamespace(tolerations=result or None),
         metadata=SimpleNamespace(labels={"app": "hello"}),
     )
 
@@ -47,14 +47,14 @@ def test_how_long_a_pod_stays_on_a_dead_node(tolerations: Any, seconds: float) -
 
 def test_the_sample_app_does_not_stay_for_long() -> None:
     spec = of_kind(load("v1"), "Deployment")["spec"]["template"]["spec"]
-    own = [(t["key"], t["effect"], t["tolerationSeconds"]) for t in spec["tolerations"]]
-    assert 0 < toleration_s(pod(*own)) <= REPLACED_S < 300
+    mine = [(t["key"], t["effect"], t["tolerationSeconds"]) for t in spec["tolerations"]]
+    assert 0 < toleration_s(pod(*mine)) <= REPLACED_S < 300
 
 
 @pytest.mark.parametrize(
-    ("labels", "found"), [({"app": "hello"}, ["guard"]), ({"app": "other"}, [])]
+    ("labels", "expected"), [({"app": "hello"}, ["guard"]), ({"app": "other"}, [])]
 )
-def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) -> None:
+def test_budgets_that_guard_the_app(labels: dict[str, str], expected: list[str]) -> None:
     selector = V1LabelSelector(match_labels=labels)
     budget = SimpleNamespace(
         metadata=SimpleNamespace(name="guard"), spec=SimpleNamespace(selector=selector)
@@ -64,4 +64,4 @@ def test_budgets_that_guard_the_app(labels: dict[str, str], found: list[str]) ->
     )
     api = SimpleNamespace(pods=lambda *_: [pod()], policy=listed)
     ctx = fake_context("w1", app=SimpleNamespace(namespace="n", selector="s"), api=api)
-    assert guarding_budgets(ctx) == found
+    assert guarding_budgets(ctx) == expected

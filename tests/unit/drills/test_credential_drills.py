@@ -72,17 +72,17 @@ class Cluster:
             raise ApiException(status=404)
         return SimpleNamespace(metadata=SimpleNamespace(deletion_timestamp=None))
 
-    def answer(self, server: tuple[str, int], _path: str, said: str, **_: Any) -> int:
+    def answer(self, server: tuple[str, int], _path: str, output: str, **_: Any) -> int:
         address, _ = server
         self.asked.append(address)
-        wanted = 200 if "RoleBinding" in self.there else 403
-        wanted = wanted if "ServiceAccount" in self.there else 401
-        if claims(said)["exp"] < NOW:
-            wanted = 401
-        if wanted != 200 and self.late.get(address, 0) > 0:
+        expected = 200 if "RoleBinding" in self.there else 403
+        expected = expected if "ServiceAccount" in self.there else 401
+        if claims(output)["exp"] < NOW:
+            expected = 401
+        if expected != 200 and self.late.get(address, 0) > 0:
             self.late[address] -= 1
             return 200
-        return wanted
+        return expected
 
 
 def context(inventory: Any, api: Any, hosts: Any = None) -> Any:
@@ -112,9 +112,9 @@ def test_each_api_server_is_watched_until_it_refuses_what_was_revoked(
     assert cluster.there >= {"RoleBinding", "ServiceAccount"}  # given back
     assert set(cluster.asked) == {"172.31.77.11", "172.31.77.12", "172.31.77.13"}
     for what in ("right", "account"):
-        ok, found = ctx.checks[f"a revoked {what} is refused by every API server"]
+        ok, result = ctx.checks[f"a revoked {what} is refused by every API server"]
         assert ok is True
-        assert found.startswith("cp1 0.0-0.")
+        assert result.startswith("cp1 0.0-0.")
 
 
 def test_an_api_server_that_never_refuses_fails_the_drill_and_is_named(
@@ -204,10 +204,10 @@ def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(
     ALL["token-expired"].run(ctx)
     assert ctx.checks[name] == (False, "cp1 401, cp2 200, cp3 401")
 
-    def silent(server: tuple[str, int], path: str, said: str, **more: Any) -> int:
-        if claims(said)["exp"] < NOW:
+    def silent(server: tuple[str, int], path: str, output: str, **more: Any) -> int:
+        if claims(output)["exp"] < NOW:
             raise ApiUnavailable("timed out")
-        return int(cluster.answer(server, path, said, **more))
+        return int(cluster.answer(server, path, output, **more))
 
     monkeypatch.setattr(credentials, "ask_with_token", silent)
     ctx.ids.clear()

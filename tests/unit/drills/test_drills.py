@@ -109,7 +109,7 @@ def test_nothing_to_choose_from_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("live", "found", "expected"),
+    ("live", "result", "expected"),
     [
         ((1, 35, 4), [(1, 35, 4), (1, 36, 3)], (1, 36, 3)),
         ((1, 34, 4), [(1, 34, 4), (1, 36, 3)], None),  # a skip
@@ -119,8 +119,8 @@ def test_nothing_to_choose_from_is_said() -> None:
         ((1, 35, 4), [], None),
     ],
 )
-def test_next_version(live: Any, found: Any, expected: Any) -> None:
-    assert next_version(live, found) == expected
+def test_next_version(live: Any, result: Any, expected: Any) -> None:
+    assert next_version(live, result) == expected
 
 
 def test_all_undos_run_though_one_fails_and_each_failure_is_named() -> None:

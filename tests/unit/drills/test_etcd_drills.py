@@ -135,19 +135,19 @@ def test_the_snapshot_is_of_a_member_that_is_not_lost_and_its_data_count_once_it
     api: Any = Api()
     api.apply = lambda _objects: None
     api.etcd_members = list
-    api.wait = lambda _what, lacks, setting: lacks()  # noqa: ARG005
+    api.wait = lambda _what, missing, setting: missing()  # noqa: ARG005
     ctx = fake_context("cp1", "cp2", inventory=make_inventory(), api=api)
     monkeypatch.setattr(etcd_quorum_restored, "pause", lambda _s: None)
     monkeypatch.setattr(etcd_quorum_restored, "read_list", lambda _hosts, _node: [])
-    kept: list[str] = []
+    saved: list[str] = []
 
     def snapshot(_ctx: Any, node: str) -> Any:
         assert node == "cp3"
-        kept[:] = api.maps
+        saved[:] = api.maps
         return SimpleNamespace(keys=1, revision=2)
 
     def restore(_fault: Any, _ctx: Any, _snapshot: Any, _members: Any) -> None:
-        api.maps[:] = kept
+        api.maps[:] = saved
 
     monkeypatch.setattr(etcd_quorum_restored, "take_snapshot", snapshot)
     monkeypatch.setattr(etcd_quorum_restored.QuorumGone, "restore", restore)

@@ -94,8 +94,8 @@ def context(inventory: Any, **api: Any) -> Any:
     return fake_context("w1", inventory=inventory, api=SimpleNamespace(**api))
 
 
-def waits(what: str, lacks: Any, *, setting: str) -> None:
-    assert lacks() is None, what
+def waits(what: str, missing: Any, *, setting: str) -> None:
+    assert missing() is None, what
     assert hasattr(Settings().timeouts, setting)
 
 
@@ -121,7 +121,7 @@ def test_an_address_that_two_nodes_hold_has_moved_when_one_other_has_it(
     ctx = context(
         make_inventory(),
         vip_holders=lambda: holders,
-        wait=lambda _what, lacks, setting: seen.append(lacks() is None),  # noqa: ARG005
+        wait=lambda _what, missing, setting: seen.append(missing() is None),  # noqa: ARG005
     )
     until_address_moved(ctx)
     assert seen == [moved]
@@ -133,7 +133,7 @@ def test_a_frozen_leader_s_own_word_does_not_count(make_inventory: Any) -> None:
     ctx = context(
         make_inventory(),
         etcd_members=lambda: members,
-        wait=lambda _what, lacks, setting: seen.append(lacks() is None),  # noqa: ARG005
+        wait=lambda _what, missing, setting: seen.append(missing() is None),  # noqa: ARG005
     )
     until_new_etcd_leader(ctx)
     members[1] = Member("cp2", 2, 2)
@@ -173,19 +173,20 @@ def test_choices_are_refused_where_nothing_would_be_left(make_inventory: Any) ->
 def labelled(**zones: str) -> Any:
     labels = [(name, {choices.ZONE: zone} if zone else None) for name, zone in zones.items()]
     return lambda: [
-        SimpleNamespace(metadata=SimpleNamespace(name=name, labels=found)) for name, found in labels
+        SimpleNamespace(metadata=SimpleNamespace(name=name, labels=result))
+        for name, result in labels
     ]
 
 
 def power(inventory: Any, **zones: str) -> Any:
-    found = survey(
+    result = survey(
         inventory,
         nodes=labelled(**zones),
         read=lambda *_, **_options: SimpleNamespace(stdout="", ok=True),
         etcd_members=lambda: [Member(f"cp{i}", i, 1) for i in (1, 2, 3)],
     )
-    found.cluster.power = SimpleNamespace(available=lambda _node: None)
-    return found
+    result.cluster.power = SimpleNamespace(available=lambda _node: None)
+    return result
 
 
 def test_a_zone_is_lost_only_where_etcd_and_a_worker_are_left(make_inventory: Any) -> None:
@@ -230,11 +231,11 @@ def test_readiness_is_read_from_the_pod_and_else_kubernetes_default() -> None:
 
 def test_a_hanging_dns_pod_is_out_after_its_own_probe_has_failed(make_inventory: Any) -> None:
     pods = [SimpleNamespace(spec=pod_spec(probe(period_seconds=5)))]
-    found = survey(make_inventory(), pods=lambda *_: pods)
-    found.timers = SimpleNamespace(
+    result = survey(make_inventory(), pods=lambda *_: pods)
+    result.timers = SimpleNamespace(
         proxy_min_sync=SimpleNamespace(value=1.0), describe=lambda *_: ()
     )
-    (part,) = frozen_dns(found, "w1").dns
+    (part,) = frozen_dns(result, "w1").dns
     assert part.seconds == 5 * 3 + 1 + 1
 
 
@@ -251,14 +252,14 @@ def ready_pod(name: str) -> Any:
 
 
 def test_the_last_pod_is_not_killed_but_all_may_be(make_inventory: Any) -> None:
-    found = survey(
+    result = survey(
         make_inventory(),
         pods=lambda *_: [ready_pod("web-1")],
         read=lambda *_, **_options: CommandResult(0, "", ""),
     )
     by_what = {drill.what: drill for drill in POD_DRILLS}
-    assert "needs 2 or more" in str(by_what["pod"].unavailable(found))
-    assert by_what["all"].unavailable(found) is None
+    assert "needs 2 or more" in str(by_what["pod"].unavailable(result))
+    assert by_what["all"].unavailable(result) is None
     two = survey(
         make_inventory(),
         pods=lambda *_: [ready_pod("web-1"), ready_pod("web-2")],
@@ -279,11 +280,11 @@ def behind_balancer(make_inventory: Any) -> Any:
     inventory = make_inventory(
         cluster_endpoint_kind="external", cluster_external_address="192.0.2.9"
     )
-    found = survey(
+    result = survey(
         inventory, vip_holder=nobody, etcd_leader=lambda: "cp2", etcd_members=lambda: members
     )
-    found.dry_run = True
-    return found
+    result.dry_run = True
+    return result
 
 
 ADDRESS_DRILLS = [
@@ -304,6 +305,6 @@ def test_drills_of_the_virtual_address_are_not_run_behind_a_balancer(
 def test_a_leader_is_lost_behind_a_balancer_without_anybody_having_to_be_spared(
     make_inventory: Any,
 ) -> None:
-    found = behind_balancer(make_inventory)
-    assert ALL["failover-etcd-leader"].prepare(found) == ("cp2",)
-    assert choices.etcd_followers(found) == ["cp1", "cp3"]
+    result = behind_balancer(make_inventory)
+    assert ALL["failover-etcd-leader"].prepare(result) == ("cp2",)
+    assert choices.etcd_followers(result) == ["cp1", "cp3"]

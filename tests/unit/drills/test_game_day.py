@@ -91,7 +91,7 @@ def test_rounds_hand_nothing_over_before_and_never_go_below_quorum() -> None:
 class Drill:
     """A round's drill that notes what happens."""
 
-    said: list[str]
+    output: list[str]
     name: str = "pod-killed"
     reason: str | None = None
     nodes: list[str] = field(default_factory=lambda: ["w1", "w2"])
@@ -107,7 +107,7 @@ class Drill:
         return [OutageLimit("*", 2.0, 1.0)]
 
     def run(self, ctx: Any) -> None:
-        self.said.append(f"broke {', '.join(ctx.targets)}")
+        self.output.append(f"broke {', '.join(ctx.targets)}")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A game day of entries on a cluster in memory, whose prober stands on w2."""
 
     def make(drill: Drill, *entries: str, problems: list[str] | None = None) -> Any:
-        said = drill.said
+        output = drill.output
         away = [ApiUnavailable("GET pods: the connection was closed")]
 
         def pods(*_: Any) -> list[Any]:
@@ -126,7 +126,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         api: Any = ClusterApi.__new__(ClusterApi)  # its way of waiting, without a cluster
         api.pods, api.settings = pods, Settings.model_validate({"timeouts": {"api_up": 5}})
         settings = Settings.model_validate({"timeouts": {"recovery": 0.01}})
-        app = SimpleNamespace(deploy=lambda: said.append("app deployed"))
+        app = SimpleNamespace(deploy=lambda: output.append("app deployed"))
         monkeypatch.setitem(ALL, drill.name, drill)
         monkeypatch.setattr(game_day, "pause", lambda _s: None)
         monkeypatch.setattr(recovery, "find_problems", lambda *_: problems or [])
@@ -135,8 +135,8 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(game_day, "judge_rounds", lambda _path, _rounds: [])
         users = MagicMock()
         users.__enter__.return_value = users
-        users.wait_complete = lambda: said.append("orders complete")
-        users.settle = lambda: said.append("orders settled")
+        users.wait_complete = lambda: output.append("orders complete")
+        users.settle = lambda: output.append("orders settled")
         ledger = SimpleNamespace(
             open=lambda: None,
             close=None,
@@ -152,7 +152,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Any:
             "30 min",
             *entries,
             app=app,
-            log=said,
+            log=output,
             api=api,
             settings=settings,
         )
@@ -175,41 +175,43 @@ def test_a_drill_that_is_run_twice_in_a_day_gives_its_checks_two_ids(day: Any) -
 
 
 def test_each_round_rests_breaks_and_recovers_and_spares_the_prober(day: Any) -> None:
-    said: list[str] = []
-    ctx = day(Drill(said), "pod-killed#1", "pod-killed#2", "pod-killed#3")
+    output: list[str] = []
+    ctx = day(Drill(output), "pod-killed#1", "pod-killed#2", "pod-killed#3")
     ALL["game-day"].run(ctx)
-    assert said.count("broke w1") == 3
-    assert "broke w2" not in said
-    first = said.index("broke w1")
-    assert said[1:first] == [
+    assert output.count("broke w1") == 3
+    assert "broke w2" not in output
+    first = output.index("broke w1")
+    assert output[1:first] == [
         "game day: rest of 15 s before round 1", "app deployed", "orders complete", "answering *",
         "w1: round 1: pod-killed", "round 1: pod-killed",
     ]  # fmt: skip
-    assert said[first + 1] == "game day: recover from round 1"
-    assert "rounds were made: True, 3 rounds" in said
-    assert said.index("orders settled") < said.index("rounds were made: True, 3 rounds")
-    assert said[-1] == "no acknowledged API write is lost: True, 0 of 1 lost, 0 unknown, 0 refused"
+    assert output[first + 1] == "game day: recover from round 1"
+    assert "rounds were made: True, 3 rounds" in output
+    assert output.index("orders settled") < output.index("rounds were made: True, 3 rounds")
+    assert (
+        output[-1] == "no acknowledged API write is lost: True, 0 of 1 lost, 0 unknown, 0 refused"
+    )
 
 
 def test_what_cannot_be_made_is_left_out_and_told_and_no_round_at_all_proves_nothing(
     day: Any,
 ) -> None:
-    said: list[str] = []
-    ALL["game-day"].run(day(Drill(said, reason="no netem"), "pod-killed#1"))
-    assert "rounds were made: None, 0 rounds; not made: pod-killed: no netem" in said
-    said.clear()
-    ALL["game-day"].run(day(Drill(said, nodes=["w2"]), "pod-killed#1"))
-    assert any("the in-cluster prober stands on every node" in line for line in said)
+    output: list[str] = []
+    ALL["game-day"].run(day(Drill(output, reason="no netem"), "pod-killed#1"))
+    assert "rounds were made: None, 0 rounds; not made: pod-killed: no netem" in output
+    output.clear()
+    ALL["game-day"].run(day(Drill(output, nodes=["w2"]), "pod-killed#1"))
+    assert any("the in-cluster prober stands on every node" in line for line in output)
 
 
 def test_nothing_is_broken_on_top_of_a_cluster_that_did_not_recover(day: Any) -> None:
-    said: list[str] = []
+    output: list[str] = []
     with pytest.raises(DeadlineExceeded, match="etcd is ill"):
         ALL["game-day"].run(
-            day(Drill(said), "pod-killed#1", "pod-killed#2", problems=["etcd is ill"])
+            day(Drill(output), "pod-killed#1", "pod-killed#2", problems=["etcd is ill"])
         )
-    assert said.count("broke w1") == 1
-    assert "rounds were made: None, 0 rounds" in said
+    assert output.count("broke w1") == 1
+    assert "rounds were made: None, 0 rounds" in output
 
 
 def two_rounds(*, app_out_s: float = 0.0) -> tuple[Kit, list[Round]]:

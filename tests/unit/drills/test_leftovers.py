@@ -42,7 +42,7 @@ HEALTHY = "\n".join(
 
 
 @pytest.fixture
-def look(tmp_path: Path) -> Any:
+def view(tmp_path: Path) -> Any:
     """Run the script on a node that the test made below ``root``, with its programs."""
     programs, root = tmp_path / "bin", tmp_path / "root"
     programs.mkdir()
@@ -80,13 +80,13 @@ def program(path: Path, body: str) -> None:
     path.chmod(0o755)
 
 
-def test_a_node_as_it_should_be_has_nothing(look: Any) -> None:
+def test_a_node_as_it_should_be_has_nothing(view: Any) -> None:
     nft = "table inet kube-proxy\ntable ip filter\n"
     tc = "qdisc noqueue 0: dev lo root refcnt 2\nqdisc tbf 1: dev veth77 root refcnt 2 rate 1Mbit\n"
-    assert look(nft=nft, tc=tc) == []
+    assert view(nft=nft, tc=tc) == []
 
 
-def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> None:
+def test_everything_that_a_fault_leaves_is_named(view: Any, tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "etc/kubernetes/kubedrill-fault").mkdir()
     (root / "etc/kubernetes/manifests/etcd.yaml").rename(
@@ -95,14 +95,14 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
     (root / "var/lib/kubedrill-fault-fill").write_text("12345")
     (root / "var/lib/etcd").mkdir()
     (root / "var/lib/etcd/member.kubedrill-fault").mkdir()
-    found = look(
+    result = view(
         nft="table ip filter\ntable inet kubedrill_fault\ntable arp kubedrill_fault\n",
         tc="qdisc tbf 8001: dev eth0 root refcnt 2 rate 2Mbit burst 4Kb\n",
         ctr="TASK PID STATUS\nabc 1 RUNNING\ndef 2 PAUSED\n",
         units="kubedrill-undo-cp1-kubelet-stop.timer loaded active waiting x\n"
         "kubedrill-fault-cpu.service loaded active running y\n",
     )
-    text = "\n".join(found)
+    text = "\n".join(result)
     for words in (
         "table inet kubedrill_fault",
         "table arp kubedrill_fault",
@@ -116,21 +116,21 @@ def test_everything_that_a_fault_leaves_is_named(look: Any, tmp_path: Path) -> N
         "/var/lib/kubedrill-fault-fill of a fault is still there (5 bytes)",
     ):
         assert words in text
-    assert len(found) == 10
+    assert len(result) == 10
 
 
 def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(
-    look: Any, tmp_path: Path
+    view: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "root/etc/kubernetes/manifests/kube-scheduler.yaml").write_text("")
-    assert look() == [
+    assert view() == [
         "cp1: static pod manifest of kube-scheduler is missing from /etc/kubernetes/manifests"
     ]
-    assert look(WORKER) == []
+    assert view(WORKER) == []
 
 
 @pytest.mark.parametrize(
-    ("change", "lacks"),
+    ("change", "missing"),
     [
         ({"ActiveState": "inactive"}, "inactive"),
         ({"ActiveState": "failed"}, "failed"),
@@ -145,12 +145,12 @@ def test_an_emptied_manifest_is_missing_too_and_a_worker_needs_none(
     ],
 )
 def test_a_service_that_does_not_run_is_told_unless_its_owner_does_without(
-    change: Any, lacks: str | None
+    change: Any, missing: str | None
 ) -> None:
     state = dict(line.split("=") for line in RUNNING.format("keepalived").splitlines()) | change
     text = "--service--\n" + "\n".join(f"{key}={value}" for key, value in state.items())
-    found = [str(item) for item in parse("cp1", text)]
-    assert found == ([f"cp1: service keepalived is {lacks}, expected active"] if lacks else [])
+    result = [str(item) for item in parse("cp1", text)]
+    assert result == ([f"cp1: service keepalived is {missing}, expected active"] if missing else [])
 
 
 def test_a_kubelet_that_is_not_there_is_always_told() -> None:
@@ -163,8 +163,8 @@ def test_a_kubelet_that_is_not_there_is_always_told() -> None:
     ]
 
 
-def test_a_frozen_process_is_found_by_its_state(look: Any) -> None:
-    assert look() == []  # makes the programs
+def test_a_frozen_process_is_found_by_its_state(view: Any) -> None:
+    assert view() == []  # makes the programs
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         process.send_signal(19)
@@ -220,8 +220,8 @@ def test_the_clusters_own_taints_and_namespaces_are_no_leftovers() -> None:
         ],
         pods=[("kubedrill-x", "inside"), ("default", "alone")],
     )
-    found = [str(item) for item in scan_api(api)]
-    assert found == [
+    result = [str(item) for item in scan_api(api)]
+    assert result == [
         "w1: left behind: cordoned",
         "w1: left behind: taint kubedrill.io/drain=:NoSchedule",
         "cluster: pod still there: default/alone",
@@ -247,9 +247,9 @@ def test_an_api_that_refuses_is_told_and_never_means_clean() -> None:
         raise ApiException(status=403, reason="Forbidden")
 
     api: Any = SimpleNamespace(nodes=refuse)
-    (found,) = scan_api(api)
-    assert found.kind == "api"
-    assert "403 Forbidden" in str(found)
+    (result,) = scan_api(api)
+    assert result.kind == "api"
+    assert "403 Forbidden" in str(result)
 
 
 def inventory(*nodes: Node) -> Any:
@@ -263,16 +263,16 @@ def test_a_node_that_cannot_be_looked_at_is_told(monkeypatch: pytest.MonkeyPatch
         return SimpleNamespace(stdout="--service--\n" + HEALTHY)
 
     monkeypatch.setattr(power, "armed_watchdogs", lambda _inventory: ["w1"])
-    found = scan(inventory(CONTROL, WORKER), cast("Any", SimpleNamespace(read=read)), None)
-    assert [str(item) for item in found] == [
+    result = scan(inventory(CONTROL, WORKER), cast("Any", SimpleNamespace(read=read)), None)
+    assert [str(item) for item in result] == [
         "w1: could not be looked at: w1 is unreachable",
         "w1: power watchdog still armed (on the harness host)",
     ]
 
 
-def context(monkeypatch: pytest.MonkeyPatch, api: Api, *found: Leftover) -> Any:
+def context(monkeypatch: pytest.MonkeyPatch, api: Api, *result: Leftover) -> Any:
     monkeypatch.setattr(power, "armed_watchdogs", lambda _inventory: [])
-    lines = "".join(f"--{item.kind}--\n{item.what}\t{item.detail}\n" for item in found)
+    lines = "".join(f"--{item.kind}--\n{item.what}\t{item.detail}\n" for item in result)
     hosts = SimpleNamespace(read=lambda *_: SimpleNamespace(stdout=f"{lines}--service--\n"))
     return SimpleNamespace(inventory=inventory(WORKER), hosts=hosts, api=api)
 
@@ -329,8 +329,8 @@ def test_a_watching_process_whose_run_is_over_is_found_and_ended(
     mine = subprocess.Popen([*idle, str(place / "undo-test-w1.json")], stdin=pipe)
     others = subprocess.Popen([*idle, str(place / "undo-another-w1.json")], stdin=pipe)
     try:
-        found = leftovers.scan_harness_host(inventory(WORKER))
-        assert [str(item) for item in found] == [
+        result = leftovers.scan_harness_host(inventory(WORKER))
+        assert [str(item) for item in result] == [
             f"the harness host: process {mine.pid} (watchdog) of a run that is over still runs"
         ]
         watchdog.end_watcher(inventory(WORKER), others.pid)

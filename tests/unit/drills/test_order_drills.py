@@ -67,8 +67,8 @@ def test_without_the_order_service_no_drill_of_it_is_run() -> None:
 
 
 def test_the_primary_and_every_ready_worker_are_the_targets() -> None:
-    found = survey(pod("database-0", "replica"), pod("database-1", "primary"))
-    assert BY_PART["primary"].prepare(found) == ("database-1",)
+    result = survey(pod("database-0", "replica"), pod("database-1", "primary"))
+    assert BY_PART["primary"].prepare(result) == ("database-1",)
     workers = survey(
         pod("worker-b"), pod("worker-a"), pod("worker-c", ready="Unknown"), pod("web-a")
     )

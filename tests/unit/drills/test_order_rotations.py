@@ -99,16 +99,16 @@ class Live:
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> Live:
-    found = Live()
+    result = Live()
     certificates = SimpleNamespace(
-        authority=lambda: "PEM", serving=lambda: found.pairs[0].certificate
+        authority=lambda: "PEM", serving=lambda: result.pairs[0].certificate
     )
-    monkeypatch.setattr(order_rotations, "Traffic", found.traffic)
-    monkeypatch.setattr(order_rotations, "Rotation", found.rotation)
-    monkeypatch.setattr(order_rotations, "OrderService", found.service)
+    monkeypatch.setattr(order_rotations, "Traffic", result.traffic)
+    monkeypatch.setattr(order_rotations, "Rotation", result.rotation)
+    monkeypatch.setattr(order_rotations, "OrderService", result.service)
     monkeypatch.setattr(order_rotations, "Certificates", lambda _: certificates)
     monkeypatch.setattr(order_rotations, "sustain_traffic", lambda *_: None)
-    return found
+    return result
 
 
 @pytest.mark.parametrize(

@@ -63,16 +63,16 @@ def test_how_long_its_pods_may_stay_on_a_dead_node_is_its_owners_choice(
     objectives: dict[str, float], ok: bool
 ) -> None:
     one = survey((), **objectives)
-    kept = SimpleNamespace(
+    saved = SimpleNamespace(
         key="node.kubernetes.io/unreachable", effect="NoExecute", toleration_seconds=300
     )
     api = SimpleNamespace(
-        pods=lambda *_: [SimpleNamespace(spec=SimpleNamespace(tolerations=[kept]))],
+        pods=lambda *_: [SimpleNamespace(spec=SimpleNamespace(tolerations=[saved]))],
         wait=lambda *_, **_options: None,
     )
     ctx = fake_context("w1", app=one.app, settings=one.cluster.settings, api=api)
     ALL["failover-worker"].run(ctx)
-    assert [found for found, _ in ctx.checks.values()] == [ok]
+    assert [result for result, _ in ctx.checks.values()] == [ok]
 
 
 def test_its_probes_take_any_good_answer_at_the_name_that_it_has() -> None:

@@ -59,31 +59,31 @@ def by_probes(budgets: Any) -> Any:
 
 
 def test_worker_with_app_pods_costs_the_app_grace_plus_period_plus_sync(timers: LiveTimers) -> None:
-    found = by_probes(node_loss(timers, Limits(app_outage_s=60), Loss("w1", app_pods=2)))
-    assert found["app-*"].predicted_s == 56
-    assert found["app-*"].limit_s == 60
-    assert found["api-*"].predicted_s == 0
-    assert found["dns*"].predicted_s == 0
-    assert any("node-monitor-grace-period 50 s" in line for line in found["app-*"].because)
+    result = by_probes(node_loss(timers, Limits(app_outage_s=60), Loss("w1", app_pods=2)))
+    assert result["app-*"].predicted_s == 56
+    assert result["app-*"].limit_s == 60
+    assert result["api-*"].predicted_s == 0
+    assert result["dns*"].predicted_s == 0
+    assert any("node-monitor-grace-period 50 s" in line for line in result["app-*"].because)
 
 
 def test_holder_of_the_address_costs_vrrp_takeover_and_the_balancers_checks_side_by_side(
     timers: LiveTimers,
 ) -> None:
-    found = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True, control_plane=True)))
+    result = by_probes(node_loss(timers, Limits(), Loss("cp1", holds_vip=True, control_plane=True)))
     # takeover 3 x 0.3 + (256 - 105) / 256 x 0.3 = 1.08; balancer 0.5 + 2 x 0.5 = 1.5
-    assert found["app-*"].predicted_s == pytest.approx(1.077, abs=0.001)
-    assert found["api-*"].predicted_s == pytest.approx(1.5)
-    assert any("slowest counts" in line for line in found["api-*"].because)
+    assert result["app-*"].predicted_s == pytest.approx(1.077, abs=0.001)
+    assert result["api-*"].predicted_s == pytest.approx(1.5)
+    assert any("slowest counts" in line for line in result["api-*"].because)
 
 
 def test_behind_a_balancer_every_node_is_on_the_way_to_the_app_and_none_holds_an_address(
     timers: LiveTimers,
 ) -> None:
     slow = replace(timers, port_fall=timer("fall", 6, ""))
-    found = by_probes(node_loss(slow, Limits(), Loss("w1", passes_node_ports=True)))
-    assert found["app-*"].predicted_s == pytest.approx(0.5 + 6 * 0.5)
-    assert found["api-*"].predicted_s == 0
+    result = by_probes(node_loss(slow, Limits(), Loss("w1", passes_node_ports=True)))
+    assert result["app-*"].predicted_s == pytest.approx(0.5 + 6 * 0.5)
+    assert result["api-*"].predicted_s == 0
 
 
 def test_skew_is_of_the_next_in_line_not_of_the_lost_one(timers: LiveTimers) -> None:
@@ -98,18 +98,18 @@ def test_skew_is_of_the_next_in_line_not_of_the_lost_one(timers: LiveTimers) -> 
 
 def test_etcd_leader_costs_an_election(timers: LiveTimers) -> None:
     slow = replace(timers, etcd_election=timer("election-timeout", 5))
-    found = by_probes(node_loss(slow, Limits(), Loss("cp2", leads_etcd=True, control_plane=True)))
-    assert found["api-*"].predicted_s == 10
+    result = by_probes(node_loss(slow, Limits(), Loss("cp2", leads_etcd=True, control_plane=True)))
+    assert result["api-*"].predicted_s == 10
 
 
 def test_planned_work_predicts_nothing_and_keeps_the_configured_counts() -> None:
-    found = by_probes(
+    result = by_probes(
         expected_limits(
             Limits(app_max_failed=0, api_outage_s=1), planned_work("preStop", "untouched")
         )
     )
-    assert (found["app-*"].predicted_s, found["app-*"].max_failed) == (0, 0)
-    assert (found["api-*"].limit_s, found["api-*"].because) == (1, ("untouched",))
+    assert (result["app-*"].predicted_s, result["app-*"].max_failed) == (0, 0)
+    assert (result["api-*"].limit_s, result["api-*"].because) == (1, ("untouched",))
 
 
 def test_the_only_control_plane_is_away_while_it_is_upgraded(timers: LiveTimers) -> None:
@@ -125,9 +125,9 @@ def test_the_only_control_plane_is_away_while_it_is_upgraded(timers: LiveTimers)
 
 
 def test_losing_the_active_controller_manager_too_adds_its_lease(timers: LiveTimers) -> None:
-    found = by_probes(node_loss(timers, Limits(), Loss("cp1", dns_pods=1, leads_controllers=True)))
-    assert found["dns*"].predicted_s == 15 + 2 + 56
-    assert any("leader lease 15 s" in line for line in found["dns*"].because)
+    result = by_probes(node_loss(timers, Limits(), Loss("cp1", dns_pods=1, leads_controllers=True)))
+    assert result["dns*"].predicted_s == 15 + 2 + 56
+    assert any("leader lease 15 s" in line for line in result["dns*"].because)
 
 
 def test_a_holder_that_says_goodbye_costs_the_skew_only(timers: LiveTimers) -> None:
@@ -151,6 +151,6 @@ def test_expectations_become_budgets_with_the_reason_where_nothing_is_expected(
     timers: LiveTimers,
 ) -> None:
     expected = Expected(api=(balancer(timers, "cp1"), goodbye(timers, "cp1")), app_why="rules stay")
-    found = by_probes(expected_limits(Limits(api_outage_s=4), expected))
-    assert (found["app-*"].predicted_s, found["app-*"].because) == (0, ("rules stay",))
-    assert (found["api-*"].predicted_s, found["api-*"].limit_s) == (1.5, 4)
+    result = by_probes(expected_limits(Limits(api_outage_s=4), expected))
+    assert (result["app-*"].predicted_s, result["app-*"].because) == (0, ("rules stay",))
+    assert (result["api-*"].predicted_s, result["api-*"].limit_s) == (1.5, 4)

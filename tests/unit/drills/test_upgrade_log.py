@@ -18,10 +18,10 @@ def test_secrets_are_taken_out_of_the_log_of_a_playbook_that_was_killed(
 ) -> None:
     log = tmp_path / "cluster-upgrade.1.ansible.log"
     inventory = make_inventory(ansible_become_password="correct horse")
-    said = "TASK [Look] ***\nok: [cp1] => correct horse\ntoken: abcdef.0123456789abcdef\n"
+    output = "TASK [Look] ***\nok: [cp1] => correct horse\ntoken: abcdef.0123456789abcdef\n"
 
     def killed() -> None:
-        log.write_text(said)
+        log.write_text(output)
         raise KillPlaybook("cut")
 
     with pytest.raises(KillPlaybook), _without_secrets(log, inventory):

@@ -43,10 +43,10 @@ HAPPENED = [
 
 
 def moments(happened: list[TaskEvent] = HAPPENED) -> Moments:
-    found = Moments()
+    result = Moments()
     for one in happened:
-        found.take(one)
-    return found
+        result.take(one)
+    return result
 
 
 def test_the_tasks_that_are_waited_for_are_the_roles() -> None:
@@ -61,17 +61,17 @@ def test_the_tasks_that_are_waited_for_are_the_roles() -> None:
 
 
 def test_the_first_of_each_moment_counts() -> None:
-    found = moments([*HAPPENED, event("start", "cp1", SAVE, 200)])
-    assert (found.saving, found.saved, found.stopping, found.starting) == (10, 12, 100, 110)
+    result = moments([*HAPPENED, event("start", "cp1", SAVE, 200)])
+    assert (result.saving, result.saved, result.stopping, result.starting) == (10, 12, 100, 110)
     assert moments([event("start", "cp1", "rollback : " + STOP, 3)]).stopping == 3
 
 
 def report(
-    lost: set[int], acked: dict[int, float], found: Moments | None = None
+    lost: set[int], acked: dict[int, float], result: Moments | None = None
 ) -> dict[str, tuple[bool | None, str]]:
     ctx = fake_context("cp2")
     ledger: Any = SimpleNamespace(acknowledged=acked, lost=lambda: sorted(lost))
-    report_recovery(ctx, ledger, found or moments(), 90.0, 75.0)
+    report_recovery(ctx, ledger, result or moments(), 90.0, 75.0)
     return dict(ctx.checks)
 
 
@@ -99,7 +99,7 @@ def test_a_write_while_the_snapshot_was_saved_may_be_in_it_or_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lost", "check", "found"),
+    ("lost", "check", "expected"),
     [
         ({2, 4, 5, 6}, "what was written before the snapshot is there", "1 of 2 are there"),
         ({4, 5, 6, 7}, "what was written after the rollback is there", "1 of 2 are there"),
@@ -110,10 +110,10 @@ def test_a_write_while_the_snapshot_was_saved_may_be_in_it_or_not() -> None:
         ),  # it is not the snapshot that was restored
     ],
 )
-def test_other_losses_fail(lost: set[int], check: str, found: str) -> None:
-    ok, said = report(lost, ACKED)[check]
+def test_other_losses_fail(lost: set[int], check: str, expected: str) -> None:
+    ok, output = report(lost, ACKED)[check]
     assert ok is False
-    assert found in said
+    assert expected in output
 
 
 def test_what_could_not_be_seen_is_never_passed() -> None:
@@ -126,14 +126,14 @@ def test_what_could_not_be_seen_is_never_passed() -> None:
     assert early_only["what was written after the rollback is there"][0] is None
 
 
-def versions(**found: str) -> Any:
+def versions(**result: str) -> Any:
     def node(name: str, version: str) -> Any:
         return SimpleNamespace(
             metadata=SimpleNamespace(name=name),
             status=SimpleNamespace(node_info=SimpleNamespace(kubelet_version=version)),
         )
 
-    return SimpleNamespace(nodes=lambda: [node(name, version) for name, version in found.items()])
+    return SimpleNamespace(nodes=lambda: [node(name, version) for name, version in result.items()])
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_the_upgrade_is_killed_as_the_targets_turn_begins(
     kubelets: dict[str, str],
     ok: bool,
 ) -> None:
-    def play(_ctx: Any, _wanted: str, _title: str, watch: Any) -> None:
+    def play(_ctx: Any, _expected: str, _title: str, watch: Any) -> None:
         for one in happening:
             watch(event(*one))
 
@@ -207,26 +207,26 @@ def running(
     monkeypatch: pytest.MonkeyPatch, make_inventory: Any, failures: int
 ) -> tuple[Any, list[str]]:
     """A context in which everything but the rollback's first tries works."""
-    said: list[str] = []
+    output: list[str] = []
 
     def roll_back(_ctx: Any, _playbook: str, variables: Any, title: str, on_event: Any) -> None:
-        said.append(title)
+        output.append(title)
         assert variables == {"rollback_to": "1.35.4", "rollback_confirm": True}
         for one in HAPPENED[2:] if on_event else ():
             on_event(one)
-        if len([one for one in said if one.startswith("roll back")]) <= failures:
+        if len([one for one in output if one.startswith("roll back")]) <= failures:
             raise StepFailed("cp3 unreachable")
 
-    def half_way(_ctx: Any, _wanted: str, found: Moments) -> None:
+    def half_way(_ctx: Any, _expected: str, result: Moments) -> None:
         for one in HAPPENED[:2]:
-            found.take(one)
+            result.take(one)
 
     @contextmanager
     def writing(_ledger: Any) -> Iterator[None]:
         yield
 
     ledger = SimpleNamespace(
-        open=lambda: None, close=lambda: said.append("ledger closed"), acknowledged=ACKED
+        open=lambda: None, close=lambda: output.append("ledger closed"), acknowledged=ACKED
     )
     ledger.lost = lambda: [4, 5, 6]
     hosts = SimpleNamespace(
@@ -238,20 +238,20 @@ def running(
         "Writing": writing,
         "_upgrade_half_way": half_way,
         "run_upgrade_playbook": roll_back, "check_upgraded": lambda *_: None,
-        "uncordon_all": lambda _: said.append("uncordoned"),
+        "uncordon_all": lambda _: output.append("uncordoned"),
         "Ledger": lambda _: ledger,
     }.items():  # fmt: skip
         monkeypatch.setattr(upgrade_rolled_back, name, value)
-    return ctx, said
+    return ctx, output
 
 
 def test_after_the_rollback_nothing_is_rolled_back_again(
     monkeypatch: pytest.MonkeyPatch, make_inventory: Any
 ) -> None:
-    ctx, said = running(monkeypatch, make_inventory, failures=0)
+    ctx, output = running(monkeypatch, make_inventory, failures=0)
     ALL["upgrade-rolled-back"].run(ctx)
     ctx.undos.unwind()
-    assert said == ["roll back to v1.35.4, to the snapshot", "ledger closed", "uncordoned"]
+    assert output == ["roll back to v1.35.4, to the snapshot", "ledger closed", "uncordoned"]
     assert all(ok for name, (ok, _) in ctx.checks.items() if name != "recovery time")
     assert ctx.checks["the kubelets' processes are the older release's"] == (True, "all v1.35.4")
 
@@ -259,11 +259,11 @@ def test_after_the_rollback_nothing_is_rolled_back_again(
 def test_a_rollback_that_failed_is_run_again_before_anything_else_is_undone(
     monkeypatch: pytest.MonkeyPatch, make_inventory: Any
 ) -> None:
-    ctx, said = running(monkeypatch, make_inventory, failures=1)
+    ctx, output = running(monkeypatch, make_inventory, failures=1)
     with pytest.raises(StepFailed, match="cp3 unreachable"):
         ALL["upgrade-rolled-back"].run(ctx)
     ctx.undos.unwind()
-    assert said[1:] == ["roll back to v1.35.4, again", "ledger closed", "uncordoned"]
+    assert output[1:] == ["roll back to v1.35.4, again", "ledger closed", "uncordoned"]
 
 
 def test_killing_is_no_failure_of_the_playbook() -> None:

@@ -44,7 +44,7 @@ def playing(
 ) -> list[str]:
     seen: list[str] = []
 
-    def play(_ctx: Any, _wanted: str, _title: str, watch: Any = None, _extra: Any = None) -> None:
+    def play(_ctx: Any, _expected: str, _title: str, watch: Any = None, _extra: Any = None) -> None:
         for event in happening:
             seen.append(f"{event.host} {event.task}")
             if watch:

@@ -54,9 +54,9 @@ class Cordoned:
             spec=SimpleNamespace(unschedulable=bool(self.cordoned and self.cordoned[-1]))
         )
 
-    def wait(self, what: Any, lacks: Any, *, setting: Any) -> None:  # noqa: ARG002
+    def wait(self, what: Any, missing: Any, *, setting: Any) -> None:  # noqa: ARG002
         assert setting == "unschedulable_cleared"
-        assert [lacks() is None, lacks() is None][1]
+        assert [missing() is None, missing() is None][1]
 
     # hosts
     def change(self, node: Any, argv: Any, **_options: Any) -> None:  # noqa: ARG002

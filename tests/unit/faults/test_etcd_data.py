@@ -38,8 +38,8 @@ def listed(nodes: EtcdNodes) -> list[Listed]:
 
 
 def members(nodes: EtcdNodes, node: str) -> list[tuple[str, bool]]:
-    found = json.loads(nodes.ask(node, "member list -w json"))["members"]
-    return sorted((one.get("name", ""), one.get("isLearner", False)) for one in found)
+    result = json.loads(nodes.ask(node, "member list -w json"))["members"]
+    return sorted((one.get("name", ""), one.get("isLearner", False)) for one in result)
 
 
 def test_a_member_without_data_is_replaced_on_every_control_plane(etcd: EtcdNodes) -> None:
@@ -124,9 +124,9 @@ def test_most_members_are_restored_from_a_snapshot_and_what_came_after_it_is_gon
     for node in etcd.client:
         etcd.wait_serving(node)
     assert members(etcd, "cp2") == [("cp1", False), ("cp2", False), ("cp3", False)]
-    found = json.loads(etcd.ask("cp2", "get before -w json"))
-    assert found["count"] == 1
-    assert found["header"]["revision"] > revision  # no watcher sees a revision twice
+    result = json.loads(etcd.ask("cp2", "get before -w json"))
+    assert result["count"] == 1
+    assert result["header"]["revision"] > revision  # no watcher sees a revision twice
     assert json.loads(etcd.ask("cp2", "get after -w json")).get("count", 0) == 0
     for (
         node
@@ -231,8 +231,8 @@ def test_a_snapshot_is_never_shown_and_nothing_of_it_stays_on_the_node(make_inve
 
 def test_nothing_is_started_where_one_member_could_not_be_restored(make_inventory: Any) -> None:
     nodes = Nodes({"etcdutl snapshot restore": refused("hash mismatch")})
-    found = [Listed(f"cp{i}", i, f"https://10.0.0.{i}:2380", "") for i in (1, 2, 3)]
+    result = [Listed(f"cp{i}", i, f"https://10.0.0.{i}:2380", "") for i in (1, 2, 3)]
     fault = QuorumGone(("cp1", "cp2"), ("cp1", "cp2", "cp3"))
     with pytest.raises(StepFailed, match=r"cp1: .*hash mismatch"):
-        fault.restore(context(nodes, make_inventory()), Snapshot(b"x", 1, 1), found)
+        fault.restore(context(nodes, make_inventory()), Snapshot(b"x", 1, 1), result)
     assert not any(line == start("etcd", "kube-apiserver") for _, line in nodes.commands)

@@ -20,8 +20,8 @@ def switched(inventory: Any, **commands: str) -> tuple[Power, Any]:
     nodes = tuple(
         replace(node, host_vars={**node.host_vars, **commands}) for node in inventory.nodes
     )
-    found = replace(inventory, nodes=nodes)
-    return Power(found, Settings()), found.node("w1")
+    result = replace(inventory, nodes=nodes)
+    return Power(result, Settings()), result.node("w1")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from etcd_nodes import EtcdNodes
 
-WANTED = {"etcd": "3.6.6-0"}
+EXPECTED = {"etcd": "3.6.6-0"}
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def step(etcd: EtcdNodes, monkeypatch: pytest.MonkeyPatch) -> Any:
             "to": "1.35.4",
             "sha256": "a" * 64,
             "touched": False,
-            "image_tags": WANTED,
+            "image_tags": EXPECTED,
             "members": etcd.peer,
         }
         usual = {"programs": str(etcd.programs), "bump": 1_000_000_000, "grace": 1, "timeout": 60}
@@ -65,9 +65,9 @@ def test_three_members_go_back_to_the_snapshot_and_a_rerun_keeps_what_came_since
 ) -> None:
     for node in etcd.client:  # the upgrade's manifest; the one that it replaced is kept beside
         path = etcd.manifests(node) / "etcd.yaml"
-        kept = etcd.folder / node / "previous"
-        kept.mkdir()
-        kept.joinpath("etcd.yaml").write_text(
+        saved = etcd.folder / node / "previous"
+        saved.mkdir()
+        saved.joinpath("etcd.yaml").write_text(
             f"    image: registry.k8s.io/etcd:3.6.6-0\n{path.read_text()}"
         )
         path.write_text(f"    image: registry.k8s.io/etcd:3.6.8-0\n{path.read_text()}")
@@ -85,9 +85,9 @@ def test_three_members_go_back_to_the_snapshot_and_a_rerun_keeps_what_came_since
             step(node, name)
     for node in etcd.client:
         etcd.wait_serving(node)
-    found = json.loads(etcd.ask("cp2", "get before -w json"))
-    assert found["count"] == 1
-    assert found["header"]["revision"] > revision, "no watcher sees a revision twice"
+    result = json.loads(etcd.ask("cp2", "get before -w json"))
+    assert result["count"] == 1
+    assert result["header"]["revision"] > revision, "no watcher sees a revision twice"
     assert count(etcd, "cp2", "after") == 0
     assert all(
         "3.6.6-0" in (etcd.manifests(node) / "etcd.yaml").read_text() for node in etcd.client

@@ -83,10 +83,10 @@ def test_nothing_is_released_where_the_rollback_cannot_be_armed(make_inventory: 
 def test_a_deployment_that_gives_up_pods_first_is_left_alone(
     make_inventory: Any, unavailable: Any, reason: Any
 ) -> None:
-    found = BadRollout("shop", "hello", "never ready").available(
+    result = BadRollout("shop", "hello", "never ready").available(
         context(Cluster(unavailable), make_inventory())
     )
-    assert found is None if reason is None else reason in str(found)
+    assert result is None if reason is None else reason in str(result)
 
 
 def pod(*, waiting: str = "", running: bool = False, ready: bool = False) -> Any:

@@ -91,17 +91,23 @@ esac
 """
 
 
-def comes_to(pid: int, wanted: str) -> bool:
+def comes_to(pid: int, expected: str) -> bool:
     """Whether a process comes to be in a state of proc(5).
 
     A signal takes effect a moment after it was sent.
     """
 
     def reached() -> bool | None:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == wanted or None
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == expected or None
+        )
 
     return wait_for(
-        f"process {pid} in state {wanted}", reached, seconds=30, setting="a test's own", poll_s=0.01
+        f"process {pid} in state {expected}",
+        reached,
+        seconds=30,
+        setting="a test's own",
+        poll_s=0.01,
     )
 
 

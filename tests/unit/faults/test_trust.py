@@ -98,8 +98,8 @@ def test_an_expired_kubelet_certificate_keeps_its_key_and_the_link_comes_back(pk
     for _ in range(2):
         good(local(script.undo, pki), pki / "bin")
     assert file.readlink() == Path("kubelet-2026.pem")
-    said = (pki / "said").read_text().splitlines()
-    assert said == ["restart --no-block kubelet", "reset-failed kubelet", "restart kubelet"]
+    output = (pki / "said").read_text().splitlines()
+    assert output == ["restart --no-block kubelet", "reset-failed kubelet", "restart kubelet"]
 
 
 def test_without_an_authority_nothing_is_replaced(pki: Path) -> None:
@@ -226,8 +226,8 @@ def test_an_api_server_has_to_show_what_stands_in_the_file(make_inventory: Any) 
         Settings(timeouts=Timeouts(recovery=0.1)),
     )
     still, silent = (
-        replace(context(Nodes({"s_client": ok(said)}), make_inventory()), settings=settings)
-        for said in ("Certificate will expire\n", "")
+        replace(context(Nodes({"s_client": ok(output)}), make_inventory()), settings=settings)
+        for output in ("Certificate will expire\n", "")
     )
     fault.wait_expired(still)
     with pytest.raises(DeadlineExceeded, match=r"will not expire.*will expire"):

@@ -128,7 +128,7 @@ def test_trends_ends_with_1_where_something_got_worse(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (
             ["trends", "--drill", "falover"],
@@ -143,13 +143,13 @@ def test_trends_ends_with_1_where_something_got_worse(
     ],
 )
 def test_mistakes_are_told_before_anything_is_done(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert kubedrill(["history", "add"]) == 0
     capsys.readouterr()
     assert kubedrill(["history", *words]) == 2
     err = capsys.readouterr().err
-    assert said in " ".join(err.split())
+    assert expected in " ".join(err.split())
     assert "Traceback" not in err
     assert not Path("absent.db").exists()
 

@@ -45,7 +45,7 @@ def test_all_mistakes_of_a_file_are_listed_with_their_lines(tmp_path: Path) -> N
     with pytest.raises(ConfigErrors) as caught:
         read_lines(path)
     text = str(caught.value)
-    for said in (
+    for output in (
         "line 2: is not JSON, found 'not json'",
         "line 3: schema: expected 1, found 2",
         f"line 5: run {NIGHTS[0].run} was in line 1 already",
@@ -53,7 +53,7 @@ def test_all_mistakes_of_a_file_are_listed_with_their_lines(tmp_path: Path) -> N
         "line 7: drills.0.lasted_s: ",
         "line 8: mood: is not known here",
     ):
-        assert said in text
+        assert output in text
     assert "- line 1: " not in text
 
 

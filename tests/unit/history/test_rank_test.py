@@ -36,15 +36,15 @@ def test_probabilities_are_those_of_every_choice_counted(seed: int) -> None:
     values = [0, 0, 0, 1, 2, 2.5] if seed % 2 else [rng.random() for _ in range(20)]
     before = [rng.choice(values) for _ in range(rng.randint(1, 7))]
     recent = [rng.choice(values) for _ in range(rng.randint(1, 5))]
-    found = rank_sum(before, recent)
-    assert (found.p, found.least) == pytest.approx(by_hand(before, recent))
+    result = rank_sum(before, recent)
+    assert (result.p, result.least) == pytest.approx(by_hand(before, recent))
 
 
 def test_known_values() -> None:
     """Of the 210 choices of 4 nights out of 10, one separates them completely in each direction."""
-    found = rank_sum([1, 2, 3, 4, 5, 6], [7, 8, 9, 10])
-    assert found.p == found.least == 2 / 210
-    assert found.higher
+    result = rank_sum([1, 2, 3, 4, 5, 6], [7, 8, 9, 10])
+    assert result.p == result.least == 2 / 210
+    assert result.higher
     assert not rank_sum([7, 8, 9, 10, 11, 12], [1, 2, 3, 4]).higher
 
 
@@ -53,8 +53,8 @@ def test_values_that_are_all_the_same_can_prove_nothing() -> None:
 
 
 def test_many_nights_stay_exact() -> None:
-    found = rank_sum([float(i) for i in range(300)], [float(i) for i in range(300, 310)])
-    assert found.p == 2 / comb(310, 10)
+    result = rank_sum([float(i) for i in range(300)], [float(i) for i in range(300, 310)])
+    assert result.p == 2 / comb(310, 10)
 
 
 def test_a_series_that_can_never_be_flagged_does_not_cost_the_others() -> None:

@@ -81,7 +81,7 @@ def make_late(drill: Any) -> None:
 
 def test_a_document_says_what_verdict_and_header_say(run: Path) -> None:
     data = json.loads((run / "verdict.json").read_text(encoding="utf-8"))
-    [told] = data["drills"]
+    [notes] = data["drills"]
     document = read_document(run)
     [drill] = document.drills
     assert (document.run, document.verdict.value, document.seed) == (
@@ -100,17 +100,17 @@ def test_a_document_says_what_verdict_and_header_say(run: Path) -> None:
     )
     assert drill.host_facts == {"cpus": 8}
     assert (drill.kubernetes, drill.kubernetes_after, drill.lasted_s) == (
-        told["kubernetes"],
-        told["kubernetes"],
-        told["lasted_s"],
+        notes["kubernetes"],
+        notes["kubernetes"],
+        notes["lasted_s"],
     )
     assert [limit.measured.longest_s for limit in drill.predicted] == [
-        each["measured"]["longest_s"] for each in told["predicted"]
+        each["measured"]["longest_s"] for each in notes["predicted"]
     ]
     assert [limit.predicted_s for limit in drill.predicted] == [
-        each["predicted_s"] for each in told["predicted"]
+        each["predicted_s"] for each in notes["predicted"]
     ]
-    control = next(probe for probe in told["probes"] if probe["probe"] == "control")
+    control = next(probe for probe in notes["probes"] if probe["probe"] == "control")
     assert drill.control is not None
     assert (drill.control.p50_ms, drill.control.p99_ms) == (control["p50_ms"], control["p99_ms"])
     assert drill.tick_s == 0.1

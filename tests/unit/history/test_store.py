@@ -50,8 +50,8 @@ def test_what_is_added_is_read_back_to_the_last_bit(database: str) -> None:
     with History.open(database, create=True) as history:
         assert history.add([*nights, ODD, EMPTY][::-1]) == [Outcome.ADDED] * 6
     with History.open(database) as history:
-        found = {run.run: run for run in history.runs()}
-    assert found == {run.run: run for run in [*nights, ODD, EMPTY]}
+        result = {run.run: run for run in history.runs()}
+    assert result == {run.run: run for run in [*nights, ODD, EMPTY]}
 
 
 def test_runs_come_oldest_first(database: str) -> None:

@@ -23,8 +23,8 @@ CONTROL = {"samples": 1000, "failed": 0, "p50_ms": 0.7, "p99_ms": 15.0, "worst_l
 SLOW = {**CONTROL, "p50_ms": 1.4}
 
 
-def outage(found: Trends, measure: str = "outage api-*") -> Trend:
-    [trend] = [trend for trend in found.trends if trend.series.measure == measure]
+def outage(result: Trends, measure: str = "outage api-*") -> Trend:
+    [trend] = [trend for trend in result.trends if trend.series.measure == measure]
     return trend
 
 
@@ -63,18 +63,18 @@ def test_few_nights_are_insufficient_history_whatever_they_show() -> None:
 
 
 def test_a_planted_regression_is_told_with_its_size_and_p() -> None:
-    found = find_trends(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]))
-    trend = outage(found)
+    result = find_trends(series_of_outages([*QUIET, 3.0, 3.1, 3.3, 2.9, 3.2]))
+    trend = outage(result)
     assert trend.change is Change.WORSE
-    assert found.worse == (trend,)
+    assert result.worse == (trend,)
     assert trend.p == pytest.approx(0.00066, rel=0.01)
     assert trend.note == "median 1.05 to 3.1 s in the last 5, p = 0.00066"
 
 
 def test_an_improvement_is_better_and_never_worse() -> None:
-    found = find_trends(series_of_outages([*[value + 2 for value in QUIET], *QUIET[:5]]))
-    assert outage(found).change is Change.BETTER
-    assert found.worse == ()
+    result = find_trends(series_of_outages([*[value + 2 for value in QUIET], *QUIET[:5]]))
+    assert outage(result).change is Change.BETTER
+    assert result.worse == ()
 
 
 def test_a_large_change_is_found_after_three_nights() -> None:
@@ -180,7 +180,7 @@ def test_the_order_of_the_runs_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("control", "late", "said"),
+    ("control", "late", "expected"),
     [
         (SLOW, {}, "slow host: the control probe answered late"),
         (
@@ -195,12 +195,12 @@ def test_the_order_of_the_runs_does_not_matter() -> None:
     ],
 )
 def test_a_night_on_a_slow_host_is_set_aside_and_said_so(
-    control: Any, late: dict[str, Any], said: str
+    control: Any, late: dict[str, Any], expected: str
 ) -> None:
     runs = series_of_outages([*QUIET, *QUIET[:5], 9.0])
     slow = drill_entry(night=15, control=control, predicted=(limit_entry("api-*", 9.0),), **late)
     trend = outage(find_trends([*runs[:15], run_document([slow], 15)]))
-    assert said in trend.series.nights[-1].aside
+    assert expected in trend.series.nights[-1].aside
     assert (trend.usable, trend.latest, trend.worst, trend.over) == (15, None, 1.4, 1)
 
 
@@ -308,8 +308,8 @@ def test_an_empty_history_has_no_trends() -> None:
 
 def test_programs_get_every_night_and_why_it_was_set_aside() -> None:
     document = trends_document(find_trends(nights([*QUIET, 3.0], {10: SLOW})))
-    told = document.model_dump(mode="json")
-    [series] = [series for series in told["series"] if series["measure"] == "outage api-*"]
+    notes = document.model_dump(mode="json")
+    [series] = [series for series in notes["series"] if series["measure"] == "outage api-*"]
     assert series["nights"][-1]["aside"] == "slow host: the control probe answered late"
     assert [night["value"] for night in series["nights"]] == [*QUIET, 3.0]
     assert (series["host"], series["drill"], series["change"]) == (
@@ -327,10 +327,10 @@ def test_planted_regressions_are_found_and_plain_noise_is_not() -> None:
     Seeded, so it is exact.
     """
     planted = Planted(factor=3)
-    found = sum(
+    result = sum(
         bool(find_trends(make_nights(seeded(seed), 40, changed=10, planted=planted)).worse)
         for seed in range(20)
     )
     alarms = sum(bool(find_trends(make_nights(seeded(seed), 40)).worse) for seed in range(100, 200))
-    assert found >= 18
+    assert result >= 18
     assert alarms <= 3

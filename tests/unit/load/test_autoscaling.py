@@ -45,16 +45,16 @@ def test_a_scale_up_is_reported_with_bounds_from_the_step_that_caused_it() -> No
         observation(260, 3, (*OLD, "d"), OLD),
         observation(262, 3, OLD),
     ]
-    found = account("web", [*GREW, *after], STEPS, {"d": 143 * NS, "a": NS}, 300 * NS)
-    (up,) = found.ups
+    result = account("web", [*GREW, *after], STEPS, {"d": 143 * NS, "a": NS}, 300 * NS)
+    (up,) = result.ups
     assert (up.before, up.after, up.rates) == (3, 4, (100,))
     assert up.decided_s == (1.0, 31.1), (
         "from the last look that did not show it to the first that did"
     )
     (pod,) = up.pods
     assert (pod.name, pod.ready_s, pod.answered_s) == ("d", (41.0, 43.1), (44.0, 44.0))
-    assert found.down is not None
-    assert (found.down.to, found.down.decided_s, found.down.gone_s) == (
+    assert result.down is not None
+    assert (result.down.to, result.down.decided_s, result.down.gone_s) == (
         3,
         (0.0, 70.1),
         (80.0, 82.1),
@@ -76,10 +76,10 @@ def test_no_scale_up_is_reported_with_what_the_autoscaler_saw() -> None:
         observation(1, 3, OLD, metrics="cpu 90m of 250m a pod", share=0.36),
         observation(2, 3, OLD),
     ]
-    found = account("web", observations, STEPS, {}, 3 * NS)
-    assert found.down is None
+    result = account("web", observations, STEPS, {}, 3 * NS)
+    assert result.down is None
     seen = "3 pods wanted before the load; it saw cpu 90m of 250m a pod at most"
-    assert found.lines == (f"no scale-up happened: {seen}",)
+    assert result.lines == (f"no scale-up happened: {seen}",)
     gap = account("web", observations, STEPS, {}, 300 * NS)
     unknown = "no answer about it for 298 s: what happened then is not known"
     assert gap.lines == (unknown, f"no scale-up was seen: {seen}"), (
@@ -97,11 +97,11 @@ def test_no_scale_up_is_reported_with_what_the_autoscaler_saw() -> None:
 
 
 def test_what_did_not_happen_is_reported_as_such() -> None:
-    found = account("web", GREW[:-1], STEPS, {}, 300 * NS)
-    assert found.ups[0].pods[0].ready_s is None
-    assert found.down is not None
-    assert found.down.decided_s is None
-    text = " ".join(found.lines)
+    result = account("web", GREW[:-1], STEPS, {}, 300 * NS)
+    assert result.ups[0].pods[0].ready_s is None
+    assert result.down is not None
+    assert result.down.decided_s is None
+    text = " ".join(result.lines)
     assert "d: was not seen ready, no answer of it was seen" in text
     assert "wanted not within 120 s" in text
     assert "no answer named its pod" in text, "an order service of before the header"
@@ -113,9 +113,9 @@ def test_what_did_not_happen_is_reported_as_such() -> None:
 def test_two_scale_ups_have_pods_of_their_own_and_the_maximum_is_reported() -> None:
     pods = (*OLD, "d", "e", "f")
     observations = [*GREW, observation(150, 6, (*OLD, "d")), observation(151, 6, pods)]
-    found = account("web", observations, STEPS, {}, 200 * NS)
-    assert [[pod.name for pod in up.pods] for up in found.ups] == [["d"], ["e", "f"]]
-    assert "it reached its maximum of 6 pods" in found.lines
+    result = account("web", observations, STEPS, {}, 200 * NS)
+    assert [[pod.name for pod in up.pods] for up in result.ups] == [["d"], ["e", "f"]]
+    assert "it reached its maximum of 6 pods" in result.lines
 
 
 def test_it_is_up_until_the_last_added_pod_is_gone() -> None:
@@ -172,12 +172,12 @@ def test_a_look_is_made_from_the_api_s_objects() -> None:
         return {"metadata": {"name": name, **more}, "status": status}
 
     pods = [pod("a", "True"), pod("b", "Unknown"), pod("c", "True", deletionTimestamp="now")]
-    found = observe(scaler, pods, 1, 2)
-    assert (found.desired, found.least, found.most) == (4, 3, 6)
-    assert (found.pods, found.ready) == ({"a", "b", "c"}, {"a"})
-    assert found.metrics == "cpu 312m of 250m a pod, memory 40% of 80% a pod"
-    assert found.share == 1.248
-    assert found.problem == "ScalingActive: FailedGetResourceMetric: none"
+    result = observe(scaler, pods, 1, 2)
+    assert (result.desired, result.least, result.most) == (4, 3, 6)
+    assert (result.pods, result.ready) == ({"a", "b", "c"}, {"a"})
+    assert result.metrics == "cpu 312m of 250m a pod, memory 40% of 80% a pod"
+    assert result.share == 1.248
+    assert result.problem == "ScalingActive: FailedGetResourceMetric: none"
     bare = {
         "metadata": {"name": "web"},
         "spec": {"maxReplicas": 2},

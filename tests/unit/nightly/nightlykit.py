@@ -61,17 +61,17 @@ class Bed:
     def plan(self, text: str) -> None:
         (self.folder / "plan.yml").write_text(text)
 
-    def tell(self, **told: list[str]) -> None:
-        (self.folder / "told.json").write_text(json.dumps(told))
+    def tell(self, **notes: list[str]) -> None:
+        (self.folder / "told.json").write_text(json.dumps(notes))
 
     def cycles(self) -> Cycles:
         plan = load_plan(self.folder / "plan.yml", VERSIONS)
         return Cycles(plan, self.folder / "plan.yml", None, lambda _subject, _text: None, PROGRAM)
 
     def run(self, **options: Any) -> Store:
-        found = self.cycles().run(**options)
-        assert found is not None
-        return found
+        result = self.cycles().run(**options)
+        assert result is not None
+        return result
 
     def states(self) -> list[CycleState]:
         return [read_state(folder) for folder in all_cycles(self.folder / "reports" / FOLDER)]

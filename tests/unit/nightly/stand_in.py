@@ -20,13 +20,13 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-TOLD = Path("told.json")
+NOTES = Path("told.json")
 TEMPLATES = Path("templates")  # good.jsonl and good.json: a record and its verdict; bad.*
 
 
 def matches(what: str, key: str) -> bool:
-    told = json.loads(TOLD.read_text()) if TOLD.exists() else {}
-    return any(what.startswith(each) for each in told.get(key, []))
+    notes = json.loads(NOTES.read_text()) if NOTES.exists() else {}
+    return any(what.startswith(each) for each in notes.get(key, []))
 
 
 def hang(what: str) -> None:
@@ -37,8 +37,8 @@ def hang(what: str) -> None:
 
 
 def value(path: Path, name: str) -> str:
-    found = re.search(rf"^{name}: *'?\"?([^'\"\n]*)", path.read_text(), re.MULTILINE)
-    return found[1] if found else ""
+    result = re.search(rf"^{name}: *'?\"?([^'\"\n]*)", path.read_text(), re.MULTILINE)
+    return result[1] if result else ""
 
 
 def drill(names: list[str], cluster: str, config: Path) -> int:

@@ -22,13 +22,13 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("KUBEDRILL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(context, "KUBEDRILL", PROGRAM)
-    found = Bed(tmp_path)
+    result = Bed(tmp_path)
     plan = load_plan(tmp_path / "plan.yml", VERSIONS)
     assert cycle.Cycles(plan, tmp_path, None, print).program == PROGRAM, (
         "else it would make a real cluster"
     )
-    found.plan((tmp_path / "plan.yml").read_text().replace("3+2: ", ""))
-    return found
+    result.plan((tmp_path / "plan.yml").read_text().replace("3+2: ", ""))
+    return result
 
 
 def test_mistakes_of_a_plan_end_with_2_before_anything_is_made(
@@ -53,11 +53,11 @@ def test_a_cycle_ends_with_its_worst_verdict_and_makes_the_site(
 ) -> None:
     bed.tell(outage=["drill cluster-upgrade"])
     assert run(["nightly", "plan.yml"]) == 1
-    told = capsys.readouterr()
-    assert "FAIL" in told.err
-    assert "nobody is told: no URLs" in told.err
+    notes = capsys.readouterr()
+    assert "FAIL" in notes.err
+    assert "nobody is told: no URLs" in notes.err
     folder = bed.folder / "reports" / "nightly" / bed.states()[0].cycle
-    assert told.out.strip().endswith(str(folder))
+    assert notes.out.strip().endswith(str(folder))
     assert (folder / "junit.xml").exists()
     assert "❌ FAIL" in (folder / "summary.md").read_text()
     assert (bed.folder / "reports" / "site" / "index.html").exists()

@@ -41,14 +41,14 @@ def verdicts(bed: Bed) -> list[VerdictKind | None]:
 
 
 def left_processes(cycle: str) -> list[int]:
-    found = []
+    result = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK, "").startswith(cycle):
-                found.append(process.pid)
+                result.append(process.pid)
         except (psutil.Error, OSError):
             continue
-    return found
+    return result
 
 
 def test_every_cell_gets_a_fresh_cluster_that_is_taken_away(bed: Bed) -> None:

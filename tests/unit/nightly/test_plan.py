@@ -63,7 +63,7 @@ def test_a_cold_bundle_fits_into_the_default_limit_of_up() -> None:
 def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigErrors) as caught:
         load(tmp_path, BAD)
-    told = caught.value.mistakes
+    notes = caught.value.mistakes
     for line, words in [
         (1, "nam: no such setting"),
         (3, "2 control planes keep no majority"),
@@ -80,20 +80,24 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> Non
         (17, "down is given twice, first in line 16"),
         (19, "leaves out every cell"),
     ]:
-        assert any(re.match(f"line {line}: .*{words}", each) for each in told), (line, words, told)
-    assert len(told) == 14
+        assert any(re.match(f"line {line}: .*{words}", each) for each in notes), (
+            line,
+            words,
+            notes,
+        )
+    assert len(notes) == 14
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("a: [", "line 1: is not YAML"),
         ("- a", "holds a list"),
         ("versions: [1.35.4]", "line 1: topologies: is missing"),
     ],
 )
-def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ConfigErrors, match=re.escape(said)):
+def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(ConfigErrors, match=re.escape(expected)):
         load(tmp_path, text)
 
 
@@ -147,9 +151,9 @@ def test_a_topology_is_its_nodes(
     plan = load(tmp_path, f"topologies: {{{topology}: }}\nversions: [1.35.4 → 1.36.3]\n")
     (cell,) = cells_of(plan)
     folder = write_inventory(tmp_path, cell, "night-1", "172.31.97.0/24")
-    found = Inventory.load(folder)
-    assert " ".join(node.name for node in found.nodes) == names
-    assert len({node.address for node in found.nodes}) == len(found.nodes)
+    result = Inventory.load(folder)
+    assert " ".join(node.name for node in result.nodes) == names
+    assert len({node.address for node in result.nodes}) == len(result.nodes)
     variables = yaml.safe_load((folder / "group_vars" / "cluster.yml").read_text())
     assert variables["control_plane_takes_pods"] is takes_pods
 
@@ -159,11 +163,13 @@ def test_a_cluster_behind_a_balancer_is_a_topology(tmp_path: Path) -> None:
     plain, cell = cells_of(plan)
     assert (cell.key, cell.planes, cell.workers) == ("3+2+lb_1.35.4-1.36.3_cluster-upgrade", 3, 2)
     assert (plain.balancer, cell.balancer) == (False, True)
-    found = Inventory.load(write_inventory(tmp_path, cell, "night-1", "172.31.97.0/24"))
-    assert (found.external, found.endpoint_address) == (True, "172.31.97.10")
-    assert [(node.name, node.address) for node in found.load_balancers] == [("lb1", "172.31.97.10")]
-    assert found.load_balancers[0].host_vars["ansible_user"] == "vagrant"
-    assert len(found.nodes) == 5
+    result = Inventory.load(write_inventory(tmp_path, cell, "night-1", "172.31.97.0/24"))
+    assert (result.external, result.endpoint_address) == (True, "172.31.97.10")
+    assert [(node.name, node.address) for node in result.load_balancers] == [
+        ("lb1", "172.31.97.10")
+    ]
+    assert result.load_balancers[0].host_vars["ansible_user"] == "vagrant"
+    assert len(result.nodes) == 5
 
 
 @pytest.mark.parametrize("name", ["3+2+vip", "3+2+lb+lb", "2+2+lb", "3+lb"])

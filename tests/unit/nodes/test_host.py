@@ -141,8 +141,8 @@ def test_inventories_can_be_read_without_ansible(inventory: str) -> None:
 
 def test_the_example_uses_addresses_that_nobody_has() -> None:
     text = "".join(path.read_text() for path in (ROOT / "inventories" / "bare").rglob("*.yml"))
-    found = set(re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", text))
-    assert {address for address in found if not address.startswith(("192.0.2.", "10."))} == set()
+    result = set(re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", text))
+    assert {address for address in result if not address.startswith(("192.0.2.", "10."))} == set()
 
 
 def test_drill_prepares_the_host_first() -> None:

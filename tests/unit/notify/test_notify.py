@@ -64,10 +64,10 @@ class Mails(Message):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[Any] = []
+        self.result: list[Any] = []
 
     def handle_message(self, message: Any) -> None:
-        self.found.append(message_from_bytes(message.as_bytes(), policy=default))
+        self.result.append(message_from_bytes(message.as_bytes(), policy=default))
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def mail() -> Iterator[tuple[str, list[Any]]]:
     try:
         yield (
             f"mailto://127.0.0.1:{port}?from=drills@example.org&to=team@example.org",
-            handler.found,
+            handler.result,
         )
     finally:
         controller.stop()
@@ -117,14 +117,14 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    found = Server()
-    thread = threading.Thread(target=found.serve_forever, daemon=True)
+    result = Server()
+    thread = threading.Thread(target=result.serve_forever, daemon=True)
     thread.start()
     try:
-        yield found
+        yield result
     finally:
-        found.shutdown()
-        found.server_close()
+        result.shutdown()
+        result.server_close()
         thread.join()
 
 
@@ -238,7 +238,7 @@ def test_the_whole_of_it(
         tell_cycle(find_cycle(tmp_path, "20260302T020000Z"), [], settings, always=True) == "1 told"
     )
     assert tell_cycle(find_cycle(tmp_path, "latest"), [], settings) == "1 told"
-    assert [found["Subject"] for found in mails] == [
+    assert [result["Subject"] for result in mails] == [
         "kubedrill nightly: PASS, 2 of 2 cells passed",
         "kubedrill nightly: FAIL, 1 of 2 cells passed",
     ]
@@ -258,15 +258,15 @@ def test_metrics_are_read_by_both_parsers(tmp_path: Path) -> None:
     path = tmp_path / "a" / "kubedrill.prom"
     write_metrics(registry, path)
     for parse in (openmetrics, prometheus):
-        found = {family.name: family for family in parse(path.read_text(encoding="utf-8"))}
+        result = {family.name: family for family in parse(path.read_text(encoding="utf-8"))}
         verdicts = {
             (s.labels["topology"], s.labels["verdict"]): s.value
-            for s in found["kubedrill_cell_verdict"].samples
+            for s in result["kubedrill_cell_verdict"].samples
         }
         assert verdicts["1+1", "PASS"] == 1
         assert verdicts["3+2", "FAIL"] == 1
         assert sum(verdicts.values()) == 2
-        [longest] = found["kubedrill_outage_longest_seconds"].samples
+        [longest] = result["kubedrill_outage_longest_seconds"].samples
         assert longest.value == 1.5
         assert longest.labels["probes"] == "api-*"
 

@@ -79,8 +79,8 @@ def ingress_controller() -> Path:
 def ingress(ingress_controller: Path, tmp_path: Path) -> Iterator[Ingress]:
     """A running ingress of this test's own."""
     Backend.go.clear()
-    found = Ingress(ingress_controller, tmp_path)
+    result = Ingress(ingress_controller, tmp_path)
     try:
-        yield found
+        yield result
     finally:
-        found.close()
+        result.close()

@@ -55,7 +55,7 @@ class Program:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
 
@@ -102,7 +102,7 @@ class Stack:
         self.cache().start()
         migration = self.app("migrate").start()
         assert migration.process is not None
-        assert migration.process.wait(PATIENCE_S) == 0, migration.said()
+        assert migration.process.wait(PATIENCE_S) == 0, migration.output()
         self.worker().start()
         self.web().start()
         self.ready()
@@ -182,14 +182,14 @@ class Stack:
 
     def every(self) -> list[Any]:
         """All orders, page by page."""
-        found: list[Any] = []
+        result: list[Any] = []
         since = 0
         while page := (answer := self.ask("GET", f"/orders?since={since}&limit=500").json)[
             "orders"
         ]:
-            found += page
+            result += page
             since = answer["next"]
-        return found
+        return result
 
     def metric(self, name: str, port: int = 0) -> float:
         lines = self.ask("GET", "/metrics", port=port).text.splitlines()

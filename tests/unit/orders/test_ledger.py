@@ -37,12 +37,12 @@ def ledger(*writes: tuple[str, str, int], seen_after_s: float = 0.1) -> Ledger:
         key: Write(key, 0, 0, outcome, NS if outcome != UNKNOWN else 0)
         for key, outcome, _ in writes
     }
-    seen = {key: int((1 + seen_after_s) * NS) for key, _, found in writes if found}
-    return Ledger(made, seen, {key: found for key, _, found in writes if found})
+    seen = {key: int((1 + seen_after_s) * NS) for key, _, result in writes if result}
+    return Ledger(made, seen, {key: result for key, _, result in writes if result})
 
 
 @pytest.mark.parametrize(
-    ("outcome", "found", "fate", "verdict"),
+    ("outcome", "expected", "fate", "verdict"),
     [
         (ACKNOWLEDGED, 1, "stable", VerdictKind.PASS),
         (ACKNOWLEDGED, 0, "lost", VerdictKind.FAIL),
@@ -55,9 +55,9 @@ def ledger(*writes: tuple[str, str, int], seen_after_s: float = 0.1) -> Ledger:
     ],
 )
 def test_each_fate_and_its_verdict(
-    outcome: str, found: int, fate: str, verdict: VerdictKind
+    outcome: str, expected: int, fate: str, verdict: VerdictKind
 ) -> None:
-    book = ledger(("a", ACKNOWLEDGED, 1), ("b", outcome, found))
+    book = ledger(("a", ACKNOWLEDGED, 1), ("b", outcome, expected))
     assert settle(book).fates[fate][-1] == "b"
     assert judge(checks(book, min_acknowledged=1)) is verdict
 
@@ -122,13 +122,18 @@ def test_a_ledger_that_was_cut_short_leaves_an_unknown_write(tmp_path: Path) -> 
         book.add("read", "ok")
         book.add("answer", "b", ACKNOWLEDGED, 6, "http-202", "pod")
     path.write_bytes(path.read_bytes()[:-5])
-    found = read_ledger(path)
-    assert {key: write.outcome for key, write in found.writes.items()} == {
+    result = read_ledger(path)
+    assert {key: write.outcome for key, write in result.writes.items()} == {
         "a": ACKNOWLEDGED,
         "b": UNKNOWN,
     }
-    assert (found.seen, found.skipped, found.reads["ok"], found.read_back) == ({"a": 9}, 3, 1, None)
-    assert "2 orders sent" in summary(found)[0]
+    assert (result.seen, result.skipped, result.reads["ok"], result.read_back) == (
+        {"a": 9},
+        3,
+        1,
+        None,
+    )
+    assert "2 orders sent" in summary(result)[0]
 
 
 SENT = [["intent", "run-0", 1, 2], ["answer", "run-0", ACKNOWLEDGED, 3, "http-202", "pod"]]
@@ -190,9 +195,9 @@ def test_a_scheduled_write_that_was_never_sent_is_missing_data(
     keys = {str(line[1]): 1 for line in [*SENT, *lines] if line[0] == "intent"}
     book = written(tmp_path, *lines, ["found", keys])
     assert never_sent(book) == 2
-    found = checks(book, min_acknowledged=1)
-    assert judge(found) is VerdictKind.INCONCLUSIVE
-    assert "2 due and not sent" in found[-1].actual
+    result = checks(book, min_acknowledged=1)
+    assert judge(result) is VerdictKind.INCONCLUSIVE
+    assert "2 due and not sent" in result[-1].actual
     assert judge(checks(book, min_acknowledged=1, all_sent=False)) is VerdictKind.PASS
 
 

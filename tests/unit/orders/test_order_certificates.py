@@ -29,11 +29,11 @@ def test_a_signed_certificate_is_for_a_server_of_these_names_only_and_no_authori
     authority = pki.new_authority("ours")
     request = pki.new_request([HOST], ADDRESSES)
     signed = pki.sign(request.certificate, authority, [HOST, *ADDRESSES])
-    found = x509.load_pem_x509_certificate(signed.encode())
-    found.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate.encode()))
-    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    result = x509.load_pem_x509_certificate(signed.encode())
+    result.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate.encode()))
+    names = result.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert [str(name.value) for name in names] == [HOST, *ADDRESSES]
-    assert not found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert not result.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     left = pki.expires(signed) - datetime.now(UTC)
     assert timedelta(days=89) < left <= timedelta(days=90)
     assert pki.sign(request.certificate, authority, [HOST, *ADDRESSES]) != signed, (

@@ -41,8 +41,8 @@ def workloads(version: str = "v1") -> list[dict[str, Any]]:
 
 
 def pod(obj: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = obj["spec"]["template"]["spec"]
-    return found
+    result: dict[str, Any] = obj["spec"]["template"]["spec"]
+    return result
 
 
 def names(objs: list[dict[str, Any]]) -> list[str]:
@@ -58,13 +58,13 @@ def test_the_check_finds_a_misspelt_field_a_wrong_type_and_a_missing_one() -> No
     obj["spec"]["replica"] = 3
     obj["spec"]["minReadySeconds"] = "2"
     del obj["spec"]["selector"]
-    found = "\n".join(mistakes(obj))
+    result = "\n".join(mistakes(obj))
     for word in (
         "spec.replica: Extra inputs",
         "spec.minReadySeconds",
         "spec.selector: Field required",
     ):
-        assert word in found
+        assert word in result
 
 
 def test_the_kustomization_names_every_file() -> None:
@@ -221,11 +221,11 @@ def test_every_secret_that_is_asked_for_is_made_anew_each_time() -> None:
 
 
 def test_the_queue_knows_both_logins_and_clients_have_one_of_them() -> None:
-    found = {
+    result = {
         s["metadata"]["name"]: {k: base64.b64decode(v).decode() for k, v in s["data"].items()}
         for s in new_secrets()
     }
-    queue, database = found["queue"], found["database"]
+    queue, database = result["queue"], result["database"]
     config = named(load("v1"), "ConfigMap", "queue")["data"]["nats.conf"]
     for side, user in QUEUE_USERS.items():
         assert f'user: "{user}", password: $PASSWORD_{side.upper()}' in config
@@ -301,7 +301,7 @@ def refusing(kind: str) -> Any:
         apply=apply,
         delete=lambda objects: deleted.extend(obj["kind"] for obj in objects),
         wait_namespace_gone=lambda _: None,
-        wait=lambda _what, lacks, **_: lacks(),
+        wait=lambda _what, find_problem, **_: find_problem(),
     )
 
 
@@ -322,7 +322,7 @@ def test_a_manifest_that_is_refused_is_named_and_what_was_made_is_removed(
 def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    api, done, said = refusing("nothing"), [], []
+    api, done, output = refusing("nothing"), [], []
     api.apply = lambda objects: done.extend(
         f"{obj['kind']} {obj['metadata']['name']}" for obj in objects
     )
@@ -333,7 +333,7 @@ def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does
     )
     monkeypatch.setattr(service, "Migration", lambda *_: SimpleNamespace(clear_failed=lambda: None))
     monkeypatch.setattr(service, "Completeness", lambda *_: SimpleNamespace(missing=lambda: None))
-    OrderService(api, None, said.append).deploy("v1")  # type: ignore[arg-type]
+    OrderService(api, None, output.append).deploy("v1")  # type: ignore[arg-type]
     in_order = [
         "StatefulSet database",
         "StatefulSet queue",
@@ -343,7 +343,7 @@ def test_database_and_queue_do_not_wait_for_the_certificate_and_the_ingress_does
     ]
     assert sorted(in_order, key=done.index) == in_order
     assert len(done) == len(load("v1")) + 1
-    assert said == ["database and queue are on their way", "everything else is on its way"]
+    assert output == ["database and queue are on their way", "everything else is on its way"]
 
 
 def test_too_few_nodes_and_no_storage_are_reported_together_before_anything_is_touched() -> None:

@@ -61,16 +61,16 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 def migration(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
-    lacks: dict[str, str | None] = {"is": None}
+    missing: dict[str, str | None] = {"is": None}
     monkeypatch.setattr(
-        progress, "Migration", lambda *_: SimpleNamespace(missing=lambda: lacks["is"])
+        progress, "Migration", lambda *_: SimpleNamespace(missing=lambda: missing["is"])
     )
-    return lacks
+    return missing
 
 
 def looking(cluster: Cluster) -> tuple[Completeness, list[str]]:
-    said: list[str] = []
-    return Completeness(cluster, "v1", said.append), said  # type: ignore[arg-type]
+    output: list[str] = []
+    return Completeness(cluster, "v1", output.append), output  # type: ignore[arg-type]
 
 
 def test_each_part_is_reported_once_when_it_is_complete(
@@ -79,17 +79,17 @@ def test_each_part_is_reported_once_when_it_is_complete(
     migration["is"] = "migrate-v1 has not ended"
     cluster.stateful[1] = workload("database", ready=0)
     del cluster.deployments[-1]
-    found, said = looking(cluster)
-    lacking = str(found.missing())
+    result, output = looking(cluster)
+    lacking = str(result.missing())
     assert "database: 0 ready, 0 available, expected 1" in lacking
     assert f"{DEPLOYMENTS[-1]}: it does not exist" in lacking
     assert "migration: migrate-v1 has not ended" in lacking
-    assert said == [f"{name} is complete" for name in sorted({"queue", *DEPLOYMENTS[:-1]})]
-    said.clear()
+    assert output == [f"{name} is complete" for name in sorted({"queue", *DEPLOYMENTS[:-1]})]
+    output.clear()
     cluster.stateful[1], migration["is"] = workload("database"), None
     cluster.deployments.append(workload(DEPLOYMENTS[-1]))
-    assert found.missing() is None
-    assert said == [
+    assert result.missing() is None
+    assert output == [
         f"{name} is complete" for name in sorted(["database", DEPLOYMENTS[-1], "migration"])
     ]
 
@@ -108,16 +108,16 @@ def test_pods_are_asked_for_seldom_and_a_missing_image_ends_the_wait(
     )
     pod.status = SimpleNamespace(container_statuses=[SimpleNamespace(state=waiting)])
     cluster.listed = [pod]
-    found, _ = looking(cluster)
-    for _look in range(4):
-        assert found.missing() == "migration: migrate-v1 has not ended"
+    result, _ = looking(cluster)
+    for _view in range(4):
+        assert result.missing() == "migration: migrate-v1 has not ended"
         now[0] += 1
     assert cluster.asked_pods == 0
     now[0] += 1
     with pytest.raises(
         StepFailed, match=r"pod web-1 on w1: ImagePullBackOff no such image\. Images come from"
     ):
-        found.missing()
+        result.missing()
 
 
 def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_does_not(
@@ -135,11 +135,11 @@ def test_a_rollout_that_was_given_up_ends_the_wait_and_that_of_an_older_spec_doe
     ]
     stuck.metadata.generation = 2
     cluster.deployments[DEPLOYMENTS.index("web")] = stuck
-    found, _ = looking(cluster)
-    assert "web: its controller has not seen the newest spec" in str(found.missing())
+    result, _ = looking(cluster)
+    assert "web: its controller has not seen the newest spec" in str(result.missing())
     stuck.status.observed_generation = 2
     with pytest.raises(StepFailed, match="the rollout of web was given up: no progress"):
-        found.missing()
+        result.missing()
 
 
 def pod(

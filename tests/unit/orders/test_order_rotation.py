@@ -138,19 +138,19 @@ class Cluster:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    found = Cluster()
+    result = Cluster()
 
-    def wait_for(_what: str, lacks: Any) -> None:
-        assert lacks() is None
+    def wait_for(_what: str, missing: Any) -> None:
+        assert missing() is None
 
     service = SimpleNamespace(
-        status=lambda: SimpleNamespace(version="v1", problem=found.problem),
-        migrate_again=found.migrate_again,
+        status=lambda: SimpleNamespace(version="v1", problem=result.problem),
+        migrate_again=result.migrate_again,
         wait_for=wait_for,
         wait_ready=lambda _: None,
     )
     monkeypatch.setattr(rotation, "OrderService", lambda *_: service)
-    return found
+    return result
 
 
 def rotate(cluster: Any) -> str:

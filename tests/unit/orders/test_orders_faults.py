@@ -148,7 +148,7 @@ def test_what_is_no_order_is_kept_for_people_and_blocks_nothing(stack: Stack) ->
         ),
     ]
     sender.start()
-    assert sender.stop(0) == 0, sender.said()
+    assert sender.stop(0) == 0, sender.output()
     stack.stored(stack.place("after nonsense").json["id"])
     with connect(stack.env["DATABASE"]) as connection:
         until(
@@ -180,7 +180,7 @@ def test_a_rolled_web_process_finishes_what_is_in_flight(stack: Stack) -> None:
     web = stack.web().process
     assert web is not None
     assert web.wait(30) == 0
-    assert stack.web().said().splitlines()[-1] == "orders: gone"
+    assert stack.web().output().splitlines()[-1] == "orders: gone"
 
 
 def test_settings_of_the_stream_are_the_three_copies_that_were_asked_for(stack: Stack) -> None:
@@ -199,5 +199,5 @@ def test_settings_of_the_stream_are_the_three_copies_that_were_asked_for(stack: 
         ),
     ]
     program.start()
-    assert program.stop(0) == 0, program.said()
-    assert json.loads(program.said().splitlines()[-1]) == [3, "file", "new"]
+    assert program.stop(0) == 0, program.output()
+    assert json.loads(program.output().splitlines()[-1]) == [3, "file", "new"]

@@ -39,19 +39,19 @@ def test_it_routes_by_name_and_by_address_and_asks_for_nothing_but_its_namespace
             {"path": "/orders?since=3", "host": host},
         )
     kinds = ("networking.k8s.io/v1", "discovery.k8s.io/v1")
-    wanted = {f"/apis/{group}/namespaces/kubedrill-orders/" for group in kinds} | {
+    expected = {f"/apis/{group}/namespaces/kubedrill-orders/" for group in kinds} | {
         "/api/v1/namespaces/kubedrill-orders/"
     }
     asked = {path.rpartition("/")[0] + "/" for path in ingress.kube.asked if "zalando" not in path}
-    assert asked == wanted
+    assert asked == expected
     assert not [path for path in ingress.kube.asked if path.endswith("secrets")]
 
 
 def test_endpoints_that_come_and_go_are_followed(ingress: Ingress) -> None:
-    kept = ingress.kube.lists["endpointslices"][0]["endpoints"]
+    saved = ingress.kube.lists["endpointslices"][0]["endpoints"]
     ingress.kube.lists["endpointslices"][0]["endpoints"] = []
     until("no endpoint to be left", lambda: ingress.ask(ingress.http, "/")[0] in (502, 503))
-    ingress.kube.lists["endpointslices"][0]["endpoints"] = kept
+    ingress.kube.lists["endpointslices"][0]["endpoints"] = saved
     until("the endpoint to be back", lambda: ingress.ask(ingress.http, "/")[0] == 200)
 
 
@@ -60,20 +60,20 @@ def test_a_new_certificate_is_served_without_a_restart_and_open_connections_go_o
 ) -> None:
     view = ingress.view
     assert view.serials("127.0.0.1") == view.serials("127.0.0.1", "127.0.0.1") == {ingress.serial}
-    kept = http.client.HTTPSConnection(
+    saved = http.client.HTTPSConnection(
         "127.0.0.1", ingress.https, context=trusting(ingress.authority.certificate)
     )
-    kept.request("GET", "/before")
-    assert kept.getresponse().read()
+    saved.request("GET", "/before")
+    assert saved.getresponse().read()
     new = ingress.mount(ingress.certificate())
     assert view.find_mismatch(new) is None
     assert f"127.0.0.1 serves {new:x}" in str(view.find_mismatch(ingress.serial))
-    kept.request("GET", "/kept")
-    assert b"/kept" in kept.getresponse().read()
-    kept.close()
+    saved.request("GET", "/kept")
+    assert b"/kept" in saved.getresponse().read()
+    saved.close()
     ingress.mount(pki.Pair(ingress.certificate().certificate, ingress.certificate().key))
     assert view.find_mismatch(new) is None, "a certificate that is not the key's is not taken"
-    assert "the last one is kept" in ingress.program.said()
+    assert "the last one is kept" in ingress.program.output()
     assert view.find_mismatch(ingress.mount(ingress.certificate())) is None
 
 
@@ -94,10 +94,10 @@ def test_strangers_are_not_trusted_and_errors_are_reported(ingress: Ingress) -> 
 def test_orders_go_on_through_the_ingress_while_its_certificate_is_rotated(
     stack: Stack, ingress_controller: Path, tmp_path: Path
 ) -> None:
-    found = Ingress(ingress_controller, tmp_path, stack.http_port)
-    authority = found.authority.certificate
+    result = Ingress(ingress_controller, tmp_path, stack.http_port)
+    authority = result.authority.certificate
     plan = TrafficPlan(
-        f"https://127.0.0.1:{found.https}",
+        f"https://127.0.0.1:{result.https}",
         "rotated",
         20,
         5,
@@ -107,13 +107,13 @@ def test_orders_go_on_through_the_ingress_while_its_certificate_is_rotated(
     try:
         with Traffic(plan, tmp_path / "ledger.jsonl", Timeouts()) as traffic:
             for _ in range(3):
-                serial = found.mount(found.certificate())
-                assert found.view.find_mismatch(serial) is None
+                serial = result.mount(result.certificate())
+                assert result.view.find_mismatch(serial) is None
                 sustain_traffic(0.5, traffic.check)
             traffic.stop()
             ledger = traffic.read_back()
     finally:
-        found.close()
+        result.close()
     assert {write.outcome for write in ledger.writes.values()} == {ACKNOWLEDGED}
     assert settle(ledger).wrong == ()
     assert set(ledger.reads) <= {"ok", "missing"}
@@ -144,12 +144,12 @@ def test_an_answer_may_begin_before_its_request_has_ended(ingress: Ingress) -> N
         handler.wfile.write(b"%6d" % len(handler.rfile.read(2 * len(half))))
 
     ingress.backend.RequestHandlerClass = type("Early", (Backend,), {"do_POST": early})
-    kept = http.client.HTTPConnection("127.0.0.1", ingress.http, timeout=10)
+    saved = http.client.HTTPConnection("127.0.0.1", ingress.http, timeout=10)
     for _ in range(2):
-        kept.putrequest("POST", "/orders")
-        kept.putheader("Content-Length", str(2 * len(half)))
-        kept.endheaders(half)
-        response = kept.getresponse()
-        kept.sock.sendall(half)
+        saved.putrequest("POST", "/orders")
+        saved.putheader("Content-Length", str(2 * len(half)))
+        saved.endheaders(half)
+        response = saved.getresponse()
+        saved.sock.sendall(half)
         assert (response.status, int(response.read())) == (202, 2 * len(half))
-    kept.close()
+    saved.close()

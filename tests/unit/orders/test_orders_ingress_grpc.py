@@ -80,18 +80,18 @@ class Calls:
 
 @pytest.fixture
 def calls() -> Iterator[Calls]:
-    found = Calls()
-    yield found
-    found.server.stop(None)
+    result = Calls()
+    yield result
+    result.server.stop(None)
 
 
 @pytest.fixture
 def through(ingress_controller: Path, tmp_path: Path, calls: Calls) -> Iterator[Ingress]:
-    found = Ingress(ingress_controller, tmp_path, grpc_port=calls.port)
+    result = Ingress(ingress_controller, tmp_path, grpc_port=calls.port)
     try:
-        yield found
+        yield result
     finally:
-        found.close()
+        result.close()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", HOST])
@@ -124,15 +124,15 @@ def test_messages_come_one_by_one_and_a_stream_that_breaks_says_why(
     through: Ingress, calls: Calls
 ) -> None:
     with through.view.channel("127.0.0.1") as channel:
-        found = channel.unary_stream(f"/{ORDERS}/Count")(b"", timeout=PATIENCE_S)
+        result = channel.unary_stream(f"/{ORDERS}/Count")(b"", timeout=PATIENCE_S)
         for number in (
             b"1",
             b"2",
         ):  # the server sends the next, and its end, only when it is told that this one came
-            assert next(found) == number
+            assert next(result) == number
             calls.next.release()
         with pytest.raises(grpc.RpcError) as caught:
-            next(found)
+            next(result)
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.DATA_LOSS, "no more")
 
 
@@ -175,9 +175,9 @@ def test_tls_offers_http_2_beside_http_1(through: Ingress) -> None:
 def test_an_order_that_came_by_grpc_through_the_ingress_is_stored(
     stack: Stack, ingress_controller: Path, tmp_path: Path
 ) -> None:
-    found = Ingress(ingress_controller, tmp_path, stack.http_port, stack.grpc_port)
+    result = Ingress(ingress_controller, tmp_path, stack.http_port, stack.grpc_port)
     try:
-        with found.view.channel("127.0.0.1") as channel:
+        with result.view.channel("127.0.0.1") as channel:
             place = channel.unary_unary(f"/{ORDERS}/PlaceOrder", wire.encode, wire.decode)
             receipt = place({1: "through-ingress", 2: "tea"}, timeout=PATIENCE_S)
             order = stack.stored(str(receipt[1]))
@@ -186,6 +186,6 @@ def test_an_order_that_came_by_grpc_through_the_ingress_is_stored(
             health = channel.unary_unary("/grpc.health.v1.Health/Check", wire.encode, wire.decode)
             assert health({}, timeout=PATIENCE_S) == {1: 1}
     finally:
-        found.close()
+        result.close()
     assert order["key"] == "through-ingress"
     assert [one[2] for one in found_orders] == ["through-ingress"]

@@ -29,29 +29,29 @@ SETTINGS = Settings(timeouts=Timeouts(orders_stored=45), load=Load(late_ms=10_00
 
 
 def load_test(
-    stack: Stack, folder: Path, rates: tuple[float, ...], goal: Objective, seconds: float = 3
+    stack: Stack, folder: Path, rates: tuple[float, ...], objective: Objective, seconds: float = 3
 ) -> LoadTest:
-    wanted = LoadRequest(f"http://127.0.0.1:{stack.http_port}", rates, seconds, goal)
-    return LoadTest(f"l{folder.name[-8:].replace('_', '-')}", wanted, SETTINGS, folder)
+    expected = LoadRequest(f"http://127.0.0.1:{stack.http_port}", rates, seconds, objective)
+    return LoadTest(f"l{folder.name[-8:].replace('_', '-')}", expected, SETTINGS, folder)
 
 
 def test_steps_are_measured_read_back_and_judged(stack: Stack, tmp_path: Path) -> None:
-    told: list[Step] = []
+    notes: list[Step] = []
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 20))
-    test.report = told.append
+    test.report = notes.append
     test.execute()
-    assert [step.rate for step in told] == [10, 20, 30], "the objective's own rate is a step"
-    found = result(test, "this host")
-    by_name = {check["name"]: check for check in found["checks"]}
-    assert by_name["every acknowledged order is there once"]["ok"] is True, found["checks"]
+    assert [step.rate for step in notes] == [10, 20, 30], "the objective's own rate is a step"
+    actual = result(test, "this host")
+    by_name = {check["name"]: check for check in actual["checks"]}
+    assert by_name["every acknowledged order is there once"]["ok"] is True, actual["checks"]
     assert by_name["the test ran to its end"]["ok"] is True
-    assert all(step.due >= 2 * step.rate for step in told), "of steps of 3 s"
-    assert all(step.times.count == step.acknowledged for step in told)
-    assert all(step.percentile(0.5) >= 0.1 for step in told), (
+    assert all(step.due >= 2 * step.rate for step in notes), "of steps of 3 s"
+    assert all(step.times.count == step.acknowledged for step in notes)
+    assert all(step.percentile(0.5) >= 0.1 for step in notes), (
         "no write takes less than a tenth of a millisecond"
     )
     assert len(first_answers(test.ledgers)) == 1, "the one web process names itself"
-    write_result(tmp_path, test, found)
+    write_result(tmp_path, test, actual)
     assert json.loads((tmp_path / "load.json").read_text())["run"] == test.run
     assert (tmp_path / "load.hlog").stat().st_size > 1000
     assert {path.name for path in tmp_path.glob("*.ledger")} == {
@@ -113,10 +113,10 @@ def test_a_test_that_is_asked_to_stop_is_aborted_and_keeps_what_it_measured(
     test = load_test(stack, tmp_path, (10, 30), Objective(0.9, 9_000, 10), seconds=1)
     test.report = stop
     test.execute()
-    found = result(test, "this host")
-    assert (found["verdict"], found["exit_code"]) == ("ABORTED", 4)
-    assert found["reason"] == "it was asked to stop"
-    assert [step["rate"] for step in found["steps"]] == [10]
+    actual = result(test, "this host")
+    assert (actual["verdict"], actual["exit_code"]) == ("ABORTED", 4)
+    assert actual["reason"] == "it was asked to stop"
+    assert [step["rate"] for step in actual["steps"]] == [10]
 
 
 class Restarting(LoadTest):

@@ -77,16 +77,16 @@ class Database:
 
     def migrate(self, login: str, following: str = "") -> str:
         process = self.start_migration(login, following)
-        said, _ = process.communicate(timeout=90)
-        assert process.returncode == 0, said
-        return said
+        output, _ = process.communicate(timeout=90)
+        assert process.returncode == 0, output
+        return output
 
     def verifier(self, user: str) -> str:
         with self.connect("drills") as admin:
-            found = admin.execute(
+            result = admin.execute(
                 "SELECT rolpassword FROM pg_authid WHERE rolname = %s", [user]
             ).fetchone()
-        return str(found[0]) if found else ""
+        return str(result[0]) if result else ""
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +135,8 @@ def test_nobody_is_shut_out_who_is_still_there(database: Database) -> None:
             )
         database.connect(a).close()
         assert migration.poll() is None
-    said, _ = migration.communicate(timeout=90)
-    assert f"{a} may not" in said
+    output, _ = migration.communicate(timeout=90)
+    assert f"{a} may not" in output
 
 
 @pytest.fixture
@@ -185,4 +185,4 @@ def test_a_client_comes_back_with_the_login_that_is_mounted_then(
         await broker.close()
 
     asyncio.run(rotate())
-    assert "orders_a" not in (log := server.said()), log
+    assert "orders_a" not in (log := server.output()), log

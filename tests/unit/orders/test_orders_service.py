@@ -39,8 +39,8 @@ def test_an_accepted_order_is_read_back_by_both_faces(stack: Stack) -> None:
     assert {name: order[name] for name in ("id", "key", "item", "quantity", "reference")} == {
         "id": receipt["id"], "key": "k-1", "item": "tea", "quantity": 3, "reference": "r-1",
     }  # fmt: skip
-    found = call(stack, "/kubedrill.orders.v1.Orders/GetOrder", {1: receipt["id"]})
-    assert [found[n] for n in range(1, 8)] == [
+    result = call(stack, "/kubedrill.orders.v1.Orders/GetOrder", {1: receipt["id"]})
+    assert [result[n] for n in range(1, 8)] == [
         order[n] for n in ("id", "key", "item", "quantity", "reference", "position", "stored_at")
     ]
 
@@ -94,7 +94,7 @@ def test_pages_are_in_the_order_of_storing_and_full_ones_come_from_the_cache(sta
 
 
 @pytest.mark.parametrize(
-    ("body", "key", "said"),
+    ("body", "key", "expected"),
     [
         (b"{", "", ["body is not JSON"]),
         ([], "", ["expected an object"]),
@@ -110,11 +110,11 @@ def test_pages_are_in_the_order_of_storing_and_full_ones_come_from_the_cache(sta
     ],
 )  # fmt: skip
 def test_a_bad_order_is_refused_with_every_mistake(
-    stack: Stack, body: Any, key: str, said: list[str]
+    stack: Stack, body: Any, key: str, expected: list[str]
 ) -> None:
     answer = stack.ask("POST", "/orders", body, key)
     assert answer.status in (400, 413)
-    assert [word for word in said if word not in answer.json["error"]] == []
+    assert [word for word in expected if word not in answer.json["error"]] == []
 
 
 def test_bad_numbers_and_unknown_orders(stack: Stack) -> None:
@@ -182,9 +182,9 @@ def test_migrating_again_changes_nothing(stack: Stack) -> None:
     again.stop()
     repeated = stack.app("migrate").start()
     assert repeated.process is not None
-    assert repeated.process.wait(90) == 0, repeated.said()
-    assert "the database is up to date" in "".join(repeated.said().splitlines()[-2:]), (
-        repeated.said()
+    assert repeated.process.wait(90) == 0, repeated.output()
+    assert "the database is up to date" in "".join(repeated.output().splitlines()[-2:]), (
+        repeated.output()
     )
     assert stack.every()[: len(before)] == before, (
         "an order that the queue still held may have been stored meanwhile"
@@ -204,7 +204,7 @@ def test_every_mistake_of_the_settings_is_reported(stack: Stack) -> None:
         "DATABASE is not set",
         "HTTP_PORT='x'",
     ):
-        assert word in program.said()
+        assert word in program.output()
 
 
 def test_a_worker_without_a_queue_waits_for_it_alive_and_not_ready(stack: Stack) -> None:
@@ -218,7 +218,7 @@ def test_a_worker_without_a_queue_waits_for_it_alive_and_not_ready(stack: Stack)
     until("the worker to answer", lambda: stack.ask("GET", "/healthz", port=port).status == 200)
     assert stack.ask("GET", "/readyz", port=port).status == 503
     assert program.stop(signal.SIGTERM) == 0
-    assert "worker: storing" not in program.said()
+    assert "worker: storing" not in program.output()
 
 
 def test_a_worker_that_is_asked_to_end_ends_well(stack: Stack) -> None:
@@ -228,7 +228,7 @@ def test_a_worker_that_is_asked_to_end_ends_well(stack: Stack) -> None:
         lambda: stack.ask("GET", "/healthz", port=stack.worker_port).status == 200,
     )
     assert worker.stop(signal.SIGTERM) == 0
-    assert worker.said().splitlines()[-1] == "worker: gone"
+    assert worker.output().splitlines()[-1] == "worker: gone"
     accepted = stack.place("kept in the queue")
     assert accepted.status == 202
     assert stack.ask("GET", f"/orders/{accepted.json['id']}").status == 404

@@ -100,9 +100,9 @@ def test_an_app_that_acknowledges_before_its_queue_does_is_caught_as_data_loss(
     finally:
         web_as(stack, APP / "main.py")
     assert settle(ledger).count("lost") > 0, summary(ledger)
-    found = checks(ledger, min_acknowledged=50)
-    assert judge(found) is VerdictKind.FAIL
-    assert "lost: early-" in found[0].actual
+    result = checks(ledger, min_acknowledged=50)
+    assert judge(result) is VerdictKind.FAIL
+    assert "lost: early-" in result[0].actual
 
 
 def test_an_app_that_forgets_keys_is_caught_by_its_duplicates(stack: Stack, tmp_path: Path) -> None:

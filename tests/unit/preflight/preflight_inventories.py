@@ -33,8 +33,12 @@ def inventory(
 
 
 def behind_balancer(balancers: tuple[str, ...] = ("lb1",), **shared: Any) -> tuple[Any, Any]:
-    found = {"cluster_endpoint_kind": "external", "cluster_external_address": "192.0.2.9", **shared}
-    groups, hosts = inventory(**found)
+    result = {
+        "cluster_endpoint_kind": "external",
+        "cluster_external_address": "192.0.2.9",
+        **shared,
+    }
+    groups, hosts = inventory(**result)
     for values in hosts.values():
         del values["cluster_virtual_address"]
     groups["load_balancers"], groups["all"] = list(balancers), [*groups["all"], *balancers]

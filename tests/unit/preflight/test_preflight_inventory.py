@@ -118,18 +118,18 @@ def test_hosts_in_wrong_groups(inventory_rules: ModuleType) -> None:
     groups["cluster"].append("x1")
     groups["nodes"] = ["y1"]
     hosts |= {"x1": SHARED, "y1": SHARED}
-    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
-    assert "host cp1 is in control_planes and in workers" in said
-    assert "host x1 is in group cluster, but in neither" in said
-    assert "host y1 is in group nodes only" in said
+    output = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
+    assert "host cp1 is in control_planes and in workers" in output
+    assert "host x1 is in group cluster, but in neither" in output
+    assert "host y1 is in group nodes only" in output
 
 
 def test_duplicate_names_and_addresses(inventory_rules: ModuleType) -> None:
     groups, hosts = inventory()
     hosts["w2"]["ansible_host"] = hosts["cp3"]["ansible_host"]
-    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts, ["w1"]))
-    assert "hosts cp3, w2 have the same address 10.0.0.22" in said
-    assert "host w1 is defined twice" in said
+    output = "\n".join(inventory_rules.inventory_mistakes(groups, hosts, ["w1"]))
+    assert "hosts cp3, w2 have the same address 10.0.0.22" in output
+    assert "host w1 is defined twice" in output
 
 
 def test_settings_that_differ_between_hosts(inventory_rules: ModuleType) -> None:
@@ -219,18 +219,18 @@ def test_a_balancer_outside_the_cluster_of_the_roles_or_of_the_user(
 def test_an_endpoint_that_is_told_wrongly(
     inventory_rules: ModuleType, shared: dict[str, Any], expected: str
 ) -> None:
-    found = inventory_rules.inventory_mistakes(*behind_balancer(**shared))
-    assert any(expected in mistake for mistake in found), found
+    result = inventory_rules.inventory_mistakes(*behind_balancer(**shared))
+    assert any(expected in mistake for mistake in result), result
 
 
 def test_both_kinds_at_once_and_a_balancer_in_the_cluster(inventory_rules: ModuleType) -> None:
     groups, hosts = behind_balancer(("lb1", "w1"))
     hosts["cp1"]["cluster_virtual_address"] = "10.0.0.10"
     hosts["w2"]["cluster_endpoint_kind"] = "virtual_address"
-    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
-    assert "cluster_endpoint_kind differs between hosts (external, virtual_address)" in said
-    assert "host w1 is in load_balancers and in the cluster" in said
-    assert "load_balancers has 2 hosts (lb1, w1): expected one" in said
+    output = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
+    assert "cluster_endpoint_kind differs between hosts (external, virtual_address)" in output
+    assert "host w1 is in load_balancers and in the cluster" in output
+    assert "load_balancers has 2 hosts (lb1, w1): expected one" in output
     hosts["w2"]["cluster_endpoint_kind"] = "external"
-    said = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
-    assert "cluster_endpoint_kind is external, and cluster_virtual_address is set" in said
+    output = "\n".join(inventory_rules.inventory_mistakes(groups, hosts))
+    assert "cluster_endpoint_kind is external, and cluster_virtual_address is set" in output

@@ -65,7 +65,7 @@ def member(name: str, version: str = "1.35.4", **more: Any) -> dict[str, Any]:
     }
 
 
-def wanted(**more: Any) -> dict[str, Any]:
+def asked(**more: Any) -> dict[str, Any]:
     return {
         "purpose": "install",
         "version": "1.35.4",
@@ -86,18 +86,16 @@ def nodes(make: Any = fresh, **changes: dict[str, Any]) -> dict[str, dict[str, A
 
 
 def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
-    assert node_rules.node_mistakes(nodes(), wanted()) == []
-    assert node_rules.node_mistakes(nodes(member), wanted()) == []
-    assert (
-        node_rules.node_mistakes(nodes(member), wanted(purpose="upgrade", version="1.36.3")) == []
-    )
+    assert node_rules.node_mistakes(nodes(), asked()) == []
+    assert node_rules.node_mistakes(nodes(member), asked()) == []
+    assert node_rules.node_mistakes(nodes(member), asked(purpose="upgrade", version="1.36.3")) == []
 
 
 def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
     stray = {"path": "/etc/kubernetes/manifests/a", "effect": "runs"}
     change = {"foreign_files": [stray], "foreign_runtimes": ["/usr/bin/dockerd"]}
     accepted = {"files": [stray["path"]], "container_runtime": True}
-    assert node_rules.node_mistakes(nodes(w1=change), wanted(accepted=accepted)) == []
+    assert node_rules.node_mistakes(nodes(w1=change), asked(accepted=accepted)) == []
 
 
 @pytest.mark.parametrize(
@@ -133,15 +131,15 @@ def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
     ],
 )
 def test_one_wrong_node(node_rules: ModuleType, change: dict[str, Any], expected: str) -> None:
-    (mistake,) = node_rules.node_mistakes(nodes(w1=change), wanted())
+    (mistake,) = node_rules.node_mistakes(nodes(w1=change), asked())
     assert expected in mistake
 
 
 def test_a_control_plane_needs_more_memory_than_a_worker(node_rules: ModuleType) -> None:
-    assert node_rules.node_mistakes(nodes(w1={"memory_mib": 1000}), wanted()) == []
+    assert node_rules.node_mistakes(nodes(w1={"memory_mib": 1000}), asked()) == []
     assert (
         "a control plane needs 1700"
-        in node_rules.node_mistakes(nodes(cp1={"memory_mib": 1000}), wanted())[0]
+        in node_rules.node_mistakes(nodes(cp1={"memory_mib": 1000}), asked())[0]
     )
 
 
@@ -150,11 +148,11 @@ def test_a_slow_answer_is_no_clock_skew(node_rules: ModuleType) -> None:
 
 
 def test_the_virtual_address_may_be_on_one_of_the_nodes(node_rules: ModuleType) -> None:
-    own = {"vip_mac": "02:00:00:00:00:cp2"}
-    assert node_rules.node_mistakes(nodes(member, w1=own), wanted()) == []
+    mine = {"vip_mac": "02:00:00:00:00:cp2"}
+    assert node_rules.node_mistakes(nodes(member, w1=mine), asked()) == []
     assert (
         node_rules.node_mistakes(
-            nodes(member, cp1={"vip_held": True}, w1={"vip_mac": "02:ff"}), wanted()
+            nodes(member, cp1={"vip_held": True}, w1={"vip_mac": "02:ff"}), asked()
         )
         == []
     )
@@ -166,28 +164,28 @@ def test_all_mistakes_of_all_nodes_at_once(node_rules: ModuleType) -> None:
         cp2={"memory_mib": 1},
         w1={"disk_free_mib": 1, "arch": "arm64"},
     )
-    assert len(node_rules.node_mistakes(bad, wanted())) == 4
+    assert len(node_rules.node_mistakes(bad, asked())) == 4
 
 
 def test_an_install_refuses_another_running_version(node_rules: ModuleType) -> None:
-    (mistake,) = node_rules.node_mistakes(nodes(member), wanted(version="1.36.3"))
+    (mistake,) = node_rules.node_mistakes(nodes(member), asked(version="1.36.3"))
     assert "run Kubernetes 1.35.4, the inventory asks for 1.36.3" in mistake
     assert "upgrade.yml" in mistake
 
 
 def test_nodes_of_two_clusters(node_rules: ModuleType) -> None:
-    assert "2 clusters" in node_rules.node_mistakes(nodes(member, cp3={"ca": "other"}), wanted())[0]
+    assert "2 clusters" in node_rules.node_mistakes(nodes(member, cp3={"ca": "other"}), asked())[0]
 
 
 def test_a_broken_cluster_is_refused_but_a_killed_install_is_not(node_rules: ModuleType) -> None:
     down = {"api_ready": False}
     broken = nodes(member, cp1=down, cp2=down, cp3=down)
-    (mistake,) = node_rules.node_mistakes(broken, wanted())
+    (mistake,) = node_rules.node_mistakes(broken, asked())
     assert "the cluster is broken" in mistake
     assert "reset" not in mistake, "what is repaired must not be destroyed"
     half = nodes(fresh, cp1=member("cp1", api_ready=False))
-    assert node_rules.node_mistakes(half, wanted()) == []
-    assert node_rules.node_mistakes(nodes(member, cp1=down), wanted()) == []
+    assert node_rules.node_mistakes(half, asked()) == []
+    assert node_rules.node_mistakes(nodes(member, cp1=down), asked()) == []
 
 
 @pytest.mark.parametrize(
@@ -202,25 +200,25 @@ def test_a_broken_cluster_is_refused_but_a_killed_install_is_not(node_rules: Mod
 def test_skips_and_downgrades(
     node_rules: ModuleType, running: str, target: str, expected: str
 ) -> None:
-    found = node_rules.node_mistakes(
-        nodes(lambda name: member(name, running)), wanted(purpose="upgrade", version=target)
+    result = node_rules.node_mistakes(
+        nodes(lambda name: member(name, running)), asked(purpose="upgrade", version=target)
     )
-    assert len(found) == 1
-    assert expected in found[0]
+    assert len(result) == 1
+    assert expected in result[0]
 
 
 def test_a_half_upgraded_cluster_may_go_on(node_rules: ModuleType) -> None:
     mixed = nodes(member, cp1=member("cp1", "1.36.3", api_ready=False))
-    assert node_rules.node_mistakes(mixed, wanted(purpose="upgrade", version="1.36.3")) == []
+    assert node_rules.node_mistakes(mixed, asked(purpose="upgrade", version="1.36.3")) == []
 
 
 def test_an_upgrade_needs_a_cluster(node_rules: ModuleType) -> None:
-    found = node_rules.node_mistakes(nodes(), wanted(purpose="upgrade", version="1.36.3"))
-    assert found == ["there is no cluster on these nodes to upgrade: install it with site.yml"]
-    found = node_rules.node_mistakes(
-        nodes(member, w2=fresh("w2")), wanted(purpose="upgrade", version="1.36.3")
+    result = node_rules.node_mistakes(nodes(), asked(purpose="upgrade", version="1.36.3"))
+    assert result == ["there is no cluster on these nodes to upgrade: install it with site.yml"]
+    result = node_rules.node_mistakes(
+        nodes(member, w2=fresh("w2")), asked(purpose="upgrade", version="1.36.3")
     )
-    assert found == ["w2 is not part of the cluster yet: install it with site.yml first"]
+    assert result == ["w2 is not part of the cluster yet: install it with site.yml first"]
 
 
 @pytest.mark.parametrize(
@@ -247,11 +245,11 @@ def test_a_load_balancer_is_no_node(
     node_rules: ModuleType, change: dict[str, Any], expected: list[str]
 ) -> None:
     lb1 = {**fresh("lb1"), "addresses": ["127.0.0.1", "192.0.2.9"], **change}
-    found = node_rules.balancer_mistakes({"lb1": lb1}, nodes(), "192.0.2.9")
-    assert [mistake.startswith(words) for mistake, words in zip(found, expected, strict=True)] == [
+    result = node_rules.balancer_mistakes({"lb1": lb1}, nodes(), "192.0.2.9")
+    assert [mistake.startswith(words) for mistake, words in zip(result, expected, strict=True)] == [
         True
     ] * len(expected)
 
 
 def test_without_a_virtual_address_nobody_can_have_taken_it(node_rules: ModuleType) -> None:
-    assert node_rules.node_mistakes(nodes(), wanted(virtual_address="")) == []
+    assert node_rules.node_mistakes(nodes(), asked(virtual_address="")) == []

@@ -111,13 +111,13 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Span]]:
     return folder, noted.spans
 
 
-def told(folder: Path, spans: list[Span]) -> dict[tuple[str, str], list[str]]:
+def notes(folder: Path, spans: list[Span]) -> dict[tuple[str, str], list[str]]:
     """Task and host → the lines that its spans lead to."""
     logs = read_logs(folder, "failover-vip")
-    found = links(logs, spans)
+    result = links(logs, spans)
     lines: dict[tuple[str, str], list[str]] = {}
-    for span in sorted(found, key=lambda span: span.start):
-        number = int(found[span].rpartition("#L")[2])
+    for span in sorted(result, key=lambda span: span.start):
+        number = int(result[span].rpartition("#L")[2])
         lines.setdefault((span.name, span.subject), []).append(logs[0].lines[number - 1])
     return lines
 
@@ -125,7 +125,7 @@ def told(folder: Path, spans: list[Span]) -> dict[tuple[str, str], list[str]]:
 def test_each_task_leads_to_the_line_that_tells_how_it_ended(
     played: tuple[Path, list[Span]],
 ) -> None:
-    lines = told(*played)
+    lines = notes(*played)
     assert sum(map(len, lines.values())) == len(played[1]), "no task is without its line"
     assert lines["Look", "b"][0] == "ok: [b]"
     assert lines["Look", "b"][1].startswith("ok: [b] => {")
@@ -180,8 +180,8 @@ def test_a_second_playbook_of_the_drill_goes_on_where_the_first_ended(tmp_path: 
         "TASK [upgrade : Look] ****\nok: [cp1]\n"
     )
     ends = [span("Look", at, "ok") for at in (3, 1, 2)]
-    found = links(read_logs(tmp_path, "upgrade"), ends)
-    assert [found[s] for s in sorted(ends, key=lambda s: s.start)] == [
+    result = links(read_logs(tmp_path, "upgrade"), ends)
+    assert [result[s] for s in sorted(ends, key=lambda s: s.start)] == [
         "logs/upgrade.1.ansible.log.html#L2",
         "logs/upgrade.2.ansible.log.html#L4",
         "logs/upgrade.10.ansible.log.html#L12",

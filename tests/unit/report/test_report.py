@@ -31,19 +31,19 @@ def report(directory: Path, *records: Record, not_run: dict[str, str] | None = N
 
 
 def verdicts(directory: Path) -> dict[str, object]:
-    found = json.loads((directory / "verdict.json").read_text())
-    jsonschema.validate(found, SCHEMA)
-    assert isinstance(found, dict)
-    return found
+    result = json.loads((directory / "verdict.json").read_text())
+    jsonschema.validate(result, SCHEMA)
+    assert isinstance(result, dict)
+    return result
 
 
 @pytest.mark.parametrize("make", [good, bad, inconclusive, failover, upgrade])
 def test_verdict_json_follows_the_schema(tmp_path: Path, make: object) -> None:
     assert callable(make)
-    found = verdicts(report(tmp_path / "1", make()))
-    assert found["cluster"] == "local"
-    assert found["run"] == "1"
-    assert found["seed"] == 7
+    result = verdicts(report(tmp_path / "1", make()))
+    assert result["cluster"] == "local"
+    assert result["run"] == "1"
+    assert result["seed"] == 7
 
 
 def test_the_schema_is_made_from_the_document() -> None:
@@ -51,10 +51,10 @@ def test_the_schema_is_made_from_the_document() -> None:
 
 
 def test_schema_has_every_field_and_no_other(tmp_path: Path) -> None:
-    found = json.loads((report(tmp_path / "1", bad()) / "verdict.json").read_text())
-    found["drills"][0]["colour"] = "red"
+    result = json.loads((report(tmp_path / "1", bad()) / "verdict.json").read_text())
+    result["drills"][0]["colour"] = "red"
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(found, SCHEMA)
+        jsonschema.validate(result, SCHEMA)
 
 
 def test_predicted_stands_beside_measured(tmp_path: Path) -> None:
@@ -115,16 +115,16 @@ def page_of(directory: Path) -> str:
 
 
 def test_not_run_is_never_passed(tmp_path: Path) -> None:
-    found = verdicts(report(tmp_path / "1", good(), not_run=MISSED))
+    result = verdicts(report(tmp_path / "1", good(), not_run=MISSED))
     reason = "the kernel of w1 has no netem"
-    assert found["not_run"] == [{"name": "latency", "reason": reason, "missing": False}]
-    assert (found["verdict"], found["exit_code"]) == ("INCONCLUSIVE", 3)
-    assert len(found["drills"]) == 1  # type: ignore[arg-type]
+    assert result["not_run"] == [{"name": "latency", "reason": reason, "missing": False}]
+    assert (result["verdict"], result["exit_code"]) == ("INCONCLUSIVE", 3)
+    assert len(result["drills"]) == 1  # type: ignore[arg-type]
 
 
 def test_no_drill_at_all(tmp_path: Path) -> None:
-    found = verdicts(report(tmp_path / "1", not_run=MISSED))
-    assert (found["verdict"], found["seed"]) == ("INCONCLUSIVE", None)
+    result = verdicts(report(tmp_path / "1", not_run=MISSED))
+    assert (result["verdict"], result["seed"]) == ("INCONCLUSIVE", None)
     assert "NOT RUN" in (tmp_path / "1" / "index.html").read_text()
 
 

@@ -72,9 +72,9 @@ def path_of(folder: Path, drill: str) -> Path:
 
 
 def document(folder: Path) -> dict[str, Any]:
-    found = json.loads((folder / "verdict.json").read_text())
-    assert isinstance(found, dict)
-    return found
+    result = json.loads((folder / "verdict.json").read_text())
+    assert isinstance(result, dict)
+    return result
 
 
 def suite(folder: Path) -> ET.Element:
@@ -222,9 +222,9 @@ def test_what_was_not_run_is_kept_as_that(folder: Path) -> None:
 
 def test_a_suite_of_nothing_but_skipped_drills_is_an_error(tmp_path: Path) -> None:
     write_report(tmp_path / RUN, [], [], not_run={"latency": "no netem"})
-    found = suite(tmp_path / RUN)
-    assert (found.get("errors"), found.get("skipped"), found.get("tests")) == ("1", "1", "2")
-    assert "nothing was run" in str(found[1][0].get("message"))
+    result = suite(tmp_path / RUN)
+    assert (result.get("errors"), result.get("skipped"), result.get("tests")) == ("1", "1", "2")
+    assert "nothing was run" in str(result[1][0].get("message"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": 2}', '{"schema": 1, "drills": []}'])

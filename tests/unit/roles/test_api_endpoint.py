@@ -34,7 +34,7 @@ def render(planes: int = 3, **values: Any) -> str:
         "cluster_api_port": 8443,
         "groups": {"control_planes": list(NAMES)[:planes], "workers": ["w1", "w2"]},
         "hostvars": {
-            name: {"ansible_facts": {"kubedrill_node": found}} for name, found in address.items()
+            name: {"ansible_facts": {"kubedrill_node": result}} for name, result in address.items()
         },
         **values,
     }

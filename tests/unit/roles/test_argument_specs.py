@@ -21,10 +21,10 @@ def load(role: str, file: str) -> dict[str, Any]:
 
 def options(role: str) -> dict[str, dict[str, Any]]:
     """All options of all entry points: they share the role's defaults."""
-    found: dict[str, dict[str, Any]] = {}
+    result: dict[str, dict[str, Any]] = {}
     for entry in load(role, "meta/argument_specs.yml").get("argument_specs", {}).values():
-        found.update(entry.get("options") or {})
-    return found
+        result.update(entry.get("options") or {})
+    return result
 
 
 def test_roles_are_found() -> None:

@@ -9,12 +9,12 @@ from fakes import json_node
 from ansible_collections.kubedrill.kubeadm.plugins.modules import cluster_ready as ready
 
 
-def daemon_set(wanted: int, good: int, *, observed: int = 2) -> dict[str, Any]:
+def daemon_set(expected: int, good: int, *, observed: int = 2) -> dict[str, Any]:
     status = {
         "observedGeneration": observed,
-        "desiredNumberScheduled": wanted,
+        "desiredNumberScheduled": expected,
         "numberReady": good,
-        "updatedNumberScheduled": wanted,
+        "updatedNumberScheduled": expected,
     }
     return {
         "kind": "DaemonSet",
@@ -113,8 +113,8 @@ def test_an_aggregated_api_that_is_available_is_no_problem() -> None:
 
 
 def test_an_aggregated_api_that_api_servers_cannot_reach_is_named() -> None:
-    said = "API service v1.example is not available: "
+    output = "API service v1.example is not available: "
     assert ready.api_problems([api_service("False")], ["v1.example"]) == [
-        said + "no response from https://10.103.0.9:443"
+        output + "no response from https://10.103.0.9:443"
     ]
-    assert ready.api_problems([], ["v1.example"]) == [said + "it is not there"]
+    assert ready.api_problems([], ["v1.example"]) == [output + "it is not there"]

@@ -59,15 +59,15 @@ def test_programs_of_the_upgrade_ask_no_proxy(url: str) -> None:
 @pytest.mark.usefixtures("url")
 def test_proxies_are_named_without_their_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "10.0.0.0/24")
-    found = preflight_node.surroundings()["proxy"]
-    assert found == {
+    result = preflight_node.surroundings()["proxy"]
+    assert result == {
         "variables": "HTTPS_PROXY, https_proxy, http_proxy",
         "no_proxy": "10.0.0.0/24",
     }
 
 
-def tasks(found: Any) -> Iterator[dict[str, Any]]:
-    for task in found or []:
+def tasks(result: Any) -> Iterator[dict[str, Any]]:
+    for task in result or []:
         yield task
         for part in ("block", "rescue", "always"):
             yield from tasks(task.get(part))

@@ -41,14 +41,14 @@ esac
 """
 
 
-def drain(folder: Path, failures: int, said: str, *pods: dict[str, Any]) -> int:
+def drain(folder: Path, failures: int, output: str, *pods: dict[str, Any]) -> int:
     """Drain with a kubectl whose first tries fail.
 
     Returns how often it was called, also where the role gave up.
     """
     kubectl = folder / "kubectl"
     kubectl.write_text(
-        KUBECTL.format(failures=failures, said=said, pods=json.dumps({"items": pods}))
+        KUBECTL.format(failures=failures, said=output, pods=json.dumps({"items": pods}))
     )
     kubectl.chmod(0o755)
     (folder / "hosts.ini").write_text("[control_planes]\na\n")

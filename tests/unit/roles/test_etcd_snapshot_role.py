@@ -41,10 +41,10 @@ def save(tmp_path: Path, **programs: str) -> Path:
         (tmp_path / "bin" / name).chmod(0o755)
     (tmp_path / "hosts.ini").write_text("[control_planes]\na\n")
     (tmp_path / "play.yml").write_text(PLAY)
-    kept = tmp_path / "snapshots"
-    kept.mkdir()
+    left = tmp_path / "snapshots"
+    left.mkdir()
     for day in (1, 2):  # older ones: only the youngest of these may stay beside the new one
-        old = kept / f"drill-2020010{day}T000000Z.db"
+        old = left / f"drill-2020010{day}T000000Z.db"
         for path in (old, old.with_suffix(".db.json")):
             path.write_text("{}")
     variables: dict[str, Any] = {
@@ -52,13 +52,13 @@ def save(tmp_path: Path, **programs: str) -> Path:
         "etcd_snapshot_about": ABOUT,
     }
     variables |= {
-        "etcd_snapshot_directory": str(kept),
+        "etcd_snapshot_directory": str(left),
         "etcd_snapshot_keep": 2,
         "cluster_name": "drill",
     }
     inventory = Inventory(tmp_path / "hosts.ini", "test", (), {})
     run_playbook(inventory, tmp_path / "play.yml", variables, timeout_s=300)
-    return kept
+    return left
 
 
 @pytest.fixture
@@ -77,10 +77,10 @@ def test_the_rollback_finds_what_the_role_saved(saved: Path) -> None:
         for path in saved.glob("*.db*")
         if path.name.startswith(snapshots[-1].name)
     } == {0o600}
-    told, problems = rollback_snapshot.choose(saved, "", "drill", "1.35.4")
-    assert (told["path"], problems) == (str(snapshots[-1]), [])
-    assert (told["about"], told["bytes"], told["revision"]) == (ABOUT, 19, 7)
-    assert told["taken"] in snapshots[-1].name
+    notes, problems = rollback_snapshot.choose(saved, "", "drill", "1.35.4")
+    assert (notes["path"], problems) == (str(snapshots[-1]), [])
+    assert (notes["about"], notes["bytes"], notes["revision"]) == (ABOUT, 19, 7)
+    assert notes["taken"] in snapshots[-1].name
     for path in (snapshots[-1], snapshots[-1].with_suffix(".db.json")):
         assert path.stat().st_mode & 0o777 == 0o600
     snapshots[-1].write_bytes(b"all of the clusteR\n")

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 
-def tasks(found: Any) -> Iterator[dict[str, Any]]:
-    for task in found or []:
+def tasks(result: Any) -> Iterator[dict[str, Any]]:
+    for task in result or []:
         yield task
         for part in ("block", "rescue", "always"):
             yield from tasks(task.get(part))
@@ -71,13 +71,13 @@ def test_control_planes_take_pods_only_where_they_are_told_to(value: Any, takes:
 
 def test_tasks_of_the_controller_do_not_become_root_by_a_variable() -> None:
     """``ansible_become: true`` for all hosts, as a variable, wins over ``become: false``."""
-    found = 0
+    result = 0
     for path in sorted(ROLES.glob("*/tasks/*.yml")):
         for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
             if task.get("delegate_to") == "localhost":
                 assert task["vars"]["ansible_become"] is False, task["name"]
-                found += 1
-    assert found >= 5
+                result += 1
+    assert result >= 5
 
 
 @pytest.mark.parametrize(("network", "family"), [("10.96.0.0/12", "ip"), ("fd00::/108", "ip6")])

@@ -27,7 +27,7 @@ all:
 
 
 @pytest.mark.parametrize(
-    ("own", "file"),
+    ("mine", "file"),
     [
         ("{cluster_name: mine}", None),
         ("{}", "all.yml"),
@@ -35,8 +35,8 @@ all:
         ("{}", "control_planes.yml"),
     ],
 )
-def test_the_inventory_wins(tmp_path: Path, own: str, file: str | None) -> None:
-    (tmp_path / "hosts.yml").write_text(HOSTS.format(vars=own), encoding="utf-8")
+def test_the_inventory_wins(tmp_path: Path, mine: str, file: str | None) -> None:
+    (tmp_path / "hosts.yml").write_text(HOSTS.format(vars=mine), encoding="utf-8")
     if file:
         (tmp_path / "group_vars").mkdir()
         (tmp_path / "group_vars" / file).write_text("cluster_name: mine\n", encoding="utf-8")

@@ -78,9 +78,9 @@ class Drill:
 
 @pytest.fixture
 def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    found: list[str] = []
-    monkeypatch.setattr(recovery, "find_problems", lambda *_: list(found))
-    monkeypatch.setattr(drill_run, "find_unfit", lambda _ctx: list(found))
+    result: list[str] = []
+    monkeypatch.setattr(recovery, "find_problems", lambda *_: list(result))
+    monkeypatch.setattr(drill_run, "find_unfit", lambda _ctx: list(result))
     monkeypatch.setattr(recovery, "find_leftovers", lambda *_: [])
     monkeypatch.setattr(drill_run, "LiveTimers", SimpleNamespace(read=lambda *_: None))
     monkeypatch.setattr(drill_run, "Baseline", SimpleNamespace(read=lambda _ctx: None))
@@ -88,7 +88,7 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(drill_run, "standard_probes", lambda *_: ())
     monkeypatch.setattr(drill_run, "ProbeSession", Session)
     monkeypatch.setattr(drill_run, "Watchers", Quiet)
-    return found
+    return result
 
 
 def bench(tmp_path: Path, stop: Stop | None = None, **timeouts: float) -> Any:
@@ -126,8 +126,8 @@ def record(tmp_path: Path) -> Record:
     return read_record(tmp_path / "record" / "test-drill.jsonl")
 
 
-def checks(found: Record) -> dict[str, bool | None]:
-    return {check.name: check.ok for check in found.checks}
+def checks(result: Record) -> dict[str, bool | None]:
+    return {check.name: check.ok for check in result.checks}
 
 
 def test_an_unhealthy_cluster_is_left_alone(tmp_path: Path, problems: list[str]) -> None:
@@ -175,21 +175,21 @@ def test_a_step_that_fails_is_undone_and_fails_the_drill(
         raise StepFailed("the node said no" + "!" * len(problems))
 
     drill_run.run_drill(bench(tmp_path), Drill(run))
-    found = record(tmp_path)
+    result = record(tmp_path)
     assert undone == ["cordon"]
-    assert (found.ended, found.reason) == ("error", "the node said no")
-    assert checks(found)["every step succeeded"] is False
-    assert checks(found)["healthy after"] is True
-    assert judge(found).verdict is VerdictKind.FAIL
+    assert (result.ended, result.reason) == ("error", "the node said no")
+    assert checks(result)["every step succeeded"] is False
+    assert checks(result)["healthy after"] is True
+    assert judge(result).verdict is VerdictKind.FAIL
 
 
 def test_a_cluster_that_stays_broken_fails_the_drill(tmp_path: Path, problems: list[str]) -> None:
     drill_run.run_drill(
         bench(tmp_path), Drill(lambda _ctx: problems.append("etcd on cp2: no answer"))
     )
-    found = record(tmp_path)
-    assert checks(found)["healthy after"] is False
-    assert "etcd on cp2: no answer" in judge(found).reason
+    result = record(tmp_path)
+    assert checks(result)["healthy after"] is False
+    assert "etcd on cp2: no answer" in judge(result).reason
 
 
 def test_probes_that_still_fail_when_the_cluster_is_healthy_are_given_time_to_end_it(
@@ -296,18 +296,18 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(
             ctx.cluster.note("w1", "seen")
 
     drill_run.run_drill(bench(tmp_path), Drill(run))
-    found = record(tmp_path)
+    result = record(tmp_path)
     assert healed == [True]
-    (window,) = [span for span in found.spans if span.lane == "fault"]
+    (window,) = [span for span in result.spans if span.lane == "fault"]
     assert (window.subject, window.end is not None) == ("w1", True)
-    assert found.ended == "completed"
-    steady, *noted = found.events
+    assert result.ended == "completed"
+    steady, *noted = result.events
     assert (steady.lane, steady.at < window.start) == ("steady", True)
     assert [(event.subject, event.name) for event in noted] == [
         ("w1", "nothing was broken"),
         ("w1", "seen"),
     ]
-    assert found.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
+    assert result.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
 
 
 def test_leftovers_fail_the_drill_by_name(
@@ -359,12 +359,12 @@ def test_a_drill_that_loses_the_lease_is_undone_and_aborted_with_the_holder(
         raise AssertionError
 
     drill_run.run_drill(at, Drill(run))
-    found, verdict = record(tmp_path), judge(record(tmp_path))
+    result, verdict = record(tmp_path), judge(record(tmp_path))
     assert undone == ["cordon"]
-    assert checks(found)["healthy after"] is True
-    assert (found.ended, verdict.verdict) == ("aborted", VerdictKind.ABORTED)
+    assert checks(result)["healthy after"] is True
+    assert (result.ended, verdict.verdict) == ("aborted", VerdictKind.ABORTED)
     assert "taken over by eve@far (process 7)" in verdict.reason
-    assert [span for span in found.spans if span.lane == "fault"] == []
+    assert [span for span in result.spans if span.lane == "fault"] == []
 
 
 def test_nothing_is_deployed_without_the_lease(tmp_path: Path, problems: list[str]) -> None:
@@ -417,10 +417,10 @@ def test_a_second_fault_on_the_same_node_is_not_made(
                 seen.append("twice on one")
 
     drill_run.run_drill(nodes, Drill(run))
-    found = record(tmp_path)
+    result = record(tmp_path)
     assert seen == ["two nodes"]
-    assert (found.ended, judge(found).verdict) == ("aborted", VerdictKind.ABORTED)
-    assert "w1 has a fault already (nothing); one fault a node" in found.reason
+    assert (result.ended, judge(result).verdict) == ("aborted", VerdictKind.ABORTED)
+    assert "w1 has a fault already (nothing); one fault a node" in result.reason
 
 
 def test_a_node_may_have_another_fault_after_its_first(
@@ -475,9 +475,9 @@ def test_power_is_not_cut_where_etcd_would_lose_its_quorum_unless_the_drill_take
     chosen = Drill(run)
     chosen.takes_quorum = takes_quorum
     drill_run.run_drill(nodes, chosen)
-    found = record(tmp_path)
-    assert found.ended == ended
-    assert ("below quorum: 1 of 3 members" in found.reason) == (ended == "aborted")
+    result = record(tmp_path)
+    assert result.ended == ended
+    assert ("below quorum: 1 of 3 members" in result.reason) == (ended == "aborted")
 
 
 def test_a_preparation_that_fails_leaves_a_record_that_can_be_read(
@@ -490,13 +490,13 @@ def test_a_preparation_that_fails_leaves_a_record_that_can_be_read(
 
     drill.prepare = prepare  # type: ignore[method-assign]
     drill_run.run_drill(bench(tmp_path), drill)
-    found = record(tmp_path)
-    assert (found.ended, found.reason, found.header.targets) == (
+    result = record(tmp_path)
+    assert (result.ended, result.reason, result.header.targets) == (
         "error",
         "there is no worker to choose from",
         (),
     )
-    assert judge(found).verdict is not VerdictKind.PASS
+    assert judge(result).verdict is not VerdictKind.PASS
 
 
 def test_targets_of_a_repeated_run_that_cannot_be_had_leave_no_record(

@@ -160,12 +160,12 @@ def plans(seed: int, *drills: Any) -> Any:
 
 
 def test_the_same_seed_plans_the_same_targets_with_their_budgets(cluster: list[str]) -> None:
-    found = [plans(seed, Plain()).plans[0] for seed in range(12)]
-    assert [plan.targets for plan in found] == [
+    result = [plans(seed, Plain()).plans[0] for seed in range(12)]
+    assert [plan.targets for plan in result] == [
         plans(seed, Plain()).plans[0].targets for seed in range(12)
     ]
-    assert len({plan.targets for plan in found}) > 1
-    assert found[0].limits[0].because == (f"{found[0].targets[0]} goes",)
+    assert len({plan.targets for plan in result}) > 1
+    assert result[0].limits[0].because == (f"{result[0].targets[0]} goes",)
     assert cluster == []
 
 
@@ -178,11 +178,11 @@ def test_one_drill_that_cannot_be_planned_does_not_hide_the_others(cluster: list
         raise WouldTouch("cp1: would run move-leader")
 
     cluster.append("node w2 is not Ready")
-    found = plans(
+    result = plans(
         1, Plain("needs power control"), Plain(prepare=fail), Plain(prepare=touch), Plain()
     )
-    assert found.problems == ["node w2 is not Ready"]
-    unavailable, failed, touching, good = found.plans
+    assert result.problems == ["node w2 is not Ready"]
+    unavailable, failed, touching, good = result.plans
     assert unavailable.unavailable == "needs power control"
     assert "do not agree" in failed.unavailable
     assert touching.targets == ()
@@ -199,11 +199,11 @@ def test_the_application_is_told_with_what_keeps_it_from_being_drilled(
         unfit=lambda: ["Service web is another's"],
     )
     monkeypatch.setattr(dry_run, "read_app", lambda _settings: SimpleNamespace(on=lambda _api: app))
-    found = plans(1)
-    print_dry_run(found, inventory())
-    told = capsys.readouterr().out
-    assert "the application: deployment/web in namespace shop (kustomize /shop)" in told
-    assert "a run would be ABORTED: Service web is another's" in told
+    result = plans(1)
+    print_dry_run(result, inventory())
+    notes = capsys.readouterr().out
+    assert "the application: deployment/web in namespace shop (kustomize /shop)" in notes
+    assert "a run would be ABORTED: Service web is another's" in notes
     assert cluster == []
 
 

@@ -239,9 +239,9 @@ def test_what_was_kept_aside_gets_its_place_back_but_for_data_that_are_of_no_use
     (tmp_path / "apiserver.crt.kubedrill-fault").write_text("good\n")
     (tmp_path / "member.kubedrill-fault").mkdir()
     (tmp_path / "member.kubedrill-fault/snap").touch()
-    for kept in (certificate, data):
+    for saved in (certificate, data):
         for _ in range(2):  # safe to repeat
-            assert sh(command(Leftover("aside", "cp1", f"{kept}.kubedrill-fault"))).returncode == 0
+            assert sh(command(Leftover("aside", "cp1", f"{saved}.kubedrill-fault"))).returncode == 0
     assert certificate.read_text() == "good\n"
     assert (data / "snap").exists()
     (tmp_path / "member.kubedrill-fault").mkdir()

@@ -140,12 +140,12 @@ def test_another_living_process_of_this_host_is_refused() -> None:
     pipe = subprocess.PIPE
     living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=pipe)
     leases = Leases()
-    said = {
+    output = {
         "kubedrill.io/place": describe_process()["kubedrill.io/place"],
         "kubedrill.io/process": str(living.pid),
         "kubedrill.io/process-started": process_started(str(living.pid)),
     }
-    leases.another(ago_s=1, **said)
+    leases.another(ago_s=1, **output)
     with pytest.raises(Unsafe):
         make(leases).take()
     living.communicate(b"\n")

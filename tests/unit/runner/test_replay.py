@@ -49,14 +49,14 @@ def test_a_run_is_repeated_with_its_seed_order_targets_and_roles() -> None:
         Span("vip", "cp1", "holds the virtual address", 5, 50),
         Span("etcd-leader", "cp2", "leads etcd", 5, None),
     )
-    found = plan_replay(
+    result = plan_replay(
         "r1", [record("node-drain", "w2"), record("failover-vip", "cp1", spans=spans)], inventory()
     )
-    assert (found.seed, [drill.name for drill in found.drills]) == (
+    assert (result.seed, [drill.name for drill in result.drills]) == (
         7,
         ["node-drain", "failover-vip"],
     )
-    assert found.choices == {
+    assert result.choices == {
         "node-drain": RecordedChoice(("w2",)),
         "failover-vip": RecordedChoice(("cp1",), "cp1", "cp2"),
     }
@@ -131,11 +131,11 @@ def test_the_record_names_the_application() -> None:
 
 
 def test_the_record_names_the_network() -> None:
-    own = inventory()
-    assert host_facts(own, Settings())["labels"]["network"] == "flannel-vxlan"
-    own.vars.update(network_backend="host-gw", network_policy_engine="kube-network-policies")
+    mine = inventory()
+    assert host_facts(mine, Settings())["labels"]["network"] == "flannel-vxlan"
+    mine.vars.update(network_backend="host-gw", network_policy_engine="kube-network-policies")
     assert (
-        host_facts(own, Settings())["labels"]["network"] == "flannel-host-gw+kube-network-policies"
+        host_facts(mine, Settings())["labels"]["network"] == "flannel-host-gw+kube-network-policies"
     )
 
 
@@ -165,11 +165,11 @@ def test_all_other_choices_stay_as_the_seed_makes_them() -> None:
 class Drill:
     name = "node-drain"
 
-    def __init__(self, *found: str) -> None:
-        self.found = found
+    def __init__(self, *result: str) -> None:
+        self.result = result
 
     def prepare(self, _survey: Any) -> tuple[str, ...]:
-        return self.found
+        return self.result
 
 
 def test_targets_that_cannot_be_had_are_named_and_nothing_is_broken() -> None:
@@ -187,7 +187,7 @@ class Address:
     """Three control planes of which the first in line whose keepalived runs holds the address."""
 
     def __init__(self) -> None:
-        self.running, self.said, self.armed = ["cp1", "cp2", "cp3"], [], set[str]()
+        self.running, self.output, self.armed = ["cp1", "cp2", "cp3"], [], set[str]()
         self.deaf = ""
 
     def change(self, node: str, argv: Any, *, check: bool = True, **_options: Any) -> None:
@@ -206,8 +206,8 @@ class Address:
             self.running.append(node)
 
     def survey(self) -> Any:
-        def wait(_what: str, lacks: Any, *, setting: str) -> None:
-            assert (lacks(), setting) == (None, "vip_held")
+        def wait(_what: str, missing: Any, *, setting: str) -> None:
+            assert (missing(), setting) == (None, "vip_held")
 
         api = SimpleNamespace(vip_holders=lambda: self.running[:1], wait=wait)
         return SimpleNamespace(

@@ -40,9 +40,9 @@ def run(tmp_path: Path, make_inventory: Any) -> runner._Run:
 
 
 def document(run: runner._Run) -> dict[str, Any]:
-    found = json.loads((run.directory / "verdict.json").read_text())
-    assert isinstance(found, dict)
-    return found
+    result = json.loads((run.directory / "verdict.json").read_text())
+    assert isinstance(result, dict)
+    return result
 
 
 def test_the_plan_says_what_was_asked_for(run: runner._Run) -> None:
@@ -57,9 +57,9 @@ def test_the_plan_says_what_was_asked_for(run: runner._Run) -> None:
 def test_a_drill_that_an_interrupt_came_before_is_in_the_document(run: runner._Run) -> None:
     result = run.conclude(interrupted=True)
     assert result.verdict is VerdictKind.ABORTED
-    found = document(run)
-    assert (found["verdict"], found["exit_code"], found["interrupted"]) == ("ABORTED", 4, True)
-    [missing] = found["not_run"]
+    actual = document(run)
+    assert (actual["verdict"], actual["exit_code"], actual["interrupted"]) == ("ABORTED", 4, True)
+    [missing] = actual["not_run"]
     assert missing["name"] == DRILLS[1]
     assert "interrupted before it" in missing["reason"]
     assert result.missing == {DRILLS[1]: missing["reason"]}

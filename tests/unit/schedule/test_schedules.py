@@ -68,13 +68,13 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 
 
 def test_systemd_knows_when_the_timer_fires() -> None:
-    found = re.search(
+    result = re.search(
         r"^OnCalendar=(.+)$",
         (DEPLOY / "systemd" / "kubedrill-nightly.timer").read_text(),
         re.MULTILINE,
     )
-    assert found
-    done = tool("systemd-analyze", "calendar", found[1])
+    assert result
+    done = tool("systemd-analyze", "calendar", result[1])
     assert done.returncode == 0, done.stderr
     assert "Next elapse" in done.stdout
 
@@ -135,12 +135,12 @@ def manifests(file: str) -> list[dict[str, Any]]:
 
 
 def pods() -> list[dict[str, Any]]:
-    found = []
+    result = []
     for document in [*manifests("cronjob.yaml"), *manifests("fleet-job.yaml")]:
         spec = document["spec"]
         spec = spec["jobTemplate"]["spec"] if document["kind"] == "CronJob" else spec
-        found += [spec["template"]["spec"]] if "template" in spec else []
-    return found
+        result += [spec["template"]["spec"]] if "template" in spec else []
+    return result
 
 
 def test_pods_can_do_little_in_the_cluster_that_they_run_in() -> None:

@@ -20,21 +20,21 @@ FAIL = VerdictKind.FAIL
 
 def cell(tmp_path: Path, *nights: tuple[int, DrillEntry]) -> dict[str, Any]:
     runs = [run_document([drill], night) for night, drill in nights]
-    [found] = site_data(runs, Places(tmp_path, tmp_path), "now")["matrix"]
-    assert isinstance(found, dict)
-    return found
+    [result] = site_data(runs, Places(tmp_path, tmp_path), "now")["matrix"]
+    assert isinstance(result, dict)
+    return result
 
 
 def test_a_drill_that_was_not_run_for_long_is_not_safe(tmp_path: Path) -> None:
     old, new = drill_entry("node-drain", 0), drill_entry("failover-vip", 60)
-    found = cell(tmp_path, (0, old), (60, new))
-    assert found["verdict"] == "INCONCLUSIVE"
-    assert (found["oldest"], found["latest"]) == (old.started[:10], new.started[:10])
-    assert [(each["name"], each["last"], each["stale"]) for each in found["drills"]] == [
+    result = cell(tmp_path, (0, old), (60, new))
+    assert result["verdict"] == "INCONCLUSIVE"
+    assert (result["oldest"], result["latest"]) == (old.started[:10], new.started[:10])
+    assert [(each["name"], each["last"], each["stale"]) for each in result["drills"]] == [
         ("failover-vip", new.started[:10], False),
         ("node-drain", old.started[:10], True),
     ]
-    assert found["verdicts"] == ["PASS", "PASS"], "what they were"
+    assert result["verdicts"] == ["PASS", "PASS"], "what they were"
 
 
 @pytest.mark.parametrize(("night", "verdict"), [(14, "PASS"), (15, "INCONCLUSIVE")])
@@ -53,9 +53,9 @@ def test_a_pass_of_one_variant_does_not_hide_the_failure_of_another(
     tmp_path: Path, label: str
 ) -> None:
     bad = drill_entry(night=0, verdict=FAIL, **{label: "first"})
-    found = cell(tmp_path, (0, bad), (1, drill_entry(night=1, **{label: "second"})))
-    assert found["verdict"] == "FAIL"
-    assert ["first" in each["variant"] for each in found["drills"]] == [True, False]
+    result = cell(tmp_path, (0, bad), (1, drill_entry(night=1, **{label: "second"})))
+    assert result["verdict"] == "FAIL"
+    assert ["first" in each["variant"] for each in result["drills"]] == [True, False]
 
 
 def test_a_later_pass_of_the_same_variant_replaces_its_failure(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def half_way(**changed: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {"cp1": node("1.36.3"), **old, **changed}
 
 
-def wanted(**changed: Any) -> dict[str, Any]:
+def target(**changed: Any) -> dict[str, Any]:
     usual = {
         "to": "1.35.4",
         "confirmed": True,
@@ -55,7 +55,7 @@ def wanted(**changed: Any) -> dict[str, Any]:
 
 
 def test_a_half_done_upgrade_may_be_rolled_back(rollback_plan: ModuleType) -> None:
-    assert rollback_plan.refusals(half_way(), wanted()) == []
+    assert rollback_plan.refusals(half_way(), target()) == []
     assert rollback_plan.plan_lines(half_way(), SNAPSHOT, "1.35.4") == [
         "etcd goes back to 2026-01-01 00:00:00 UTC, 90 s ago: /s/kubedrill-20260101T000000Z.db",
         "cp1: 1.36.3 -> 1.35.4",
@@ -66,9 +66,9 @@ def test_a_half_done_upgrade_may_be_rolled_back(rollback_plan: ModuleType) -> No
 
 
 def test_without_consent_it_says_what_would_be_lost(rollback_plan: ModuleType) -> None:
-    (said,) = rollback_plan.refusals(half_way(), wanted(confirmed=False))
-    assert "after 2026-01-01 00:00:00 UTC (90 s ago) is lost" in said
-    assert "-e rollback_confirm=true" in said
+    (output,) = rollback_plan.refusals(half_way(), target(confirmed=False))
+    assert "after 2026-01-01 00:00:00 UTC (90 s ago) is lost" in output
+    assert "-e rollback_confirm=true" in output
 
 
 @pytest.mark.parametrize(
@@ -93,24 +93,24 @@ def test_without_consent_it_says_what_would_be_lost(rollback_plan: ModuleType) -
 def test_what_is_no_half_done_upgrade_is_refused(
     rollback_plan: ModuleType, nodes: dict[str, Any], expected: str
 ) -> None:
-    assert any(expected in said for said in rollback_plan.refusals(half_way(**nodes), wanted()))
+    assert any(expected in output for output in rollback_plan.refusals(half_way(**nodes), target()))
 
 
 def test_all_mistakes_are_told_at_once(rollback_plan: ModuleType) -> None:
-    bad = wanted(
+    bad = target(
         confirmed=False, snapshot={}, problems=["there is no etcd snapshot in /s"], unseen=["cp3"]
     )
-    said = rollback_plan.refusals(
+    output = rollback_plan.refusals(
         half_way(cp1=node("1.36.3", missing_manifests=["kube-scheduler"])), bad
     )
-    assert len(said) == 4
-    assert said[0] == "cp3 cannot be reached: every node must be, repair that first"
-    assert said[1] == "there is no etcd snapshot in /s"
+    assert len(output) == 4
+    assert output[0] == "cp3 cannot be reached: every node must be, repair that first"
+    assert output[1] == "there is no etcd snapshot in /s"
 
 
 def test_a_limit_that_leaves_out_a_node(rollback_plan: ModuleType) -> None:
-    (said,) = rollback_plan.refusals(half_way(), wanted(left_out=["w2"]))
-    assert said == (
+    (output,) = rollback_plan.refusals(half_way(), target(left_out=["w2"]))
+    assert output == (
         "--limit leaves out w2: a rollback takes every node, run the same command without --limit"
     )
 
@@ -120,14 +120,14 @@ def test_a_killed_rollback_is_finished_though_the_nodes_look_rolled_back(
 ) -> None:
     journal = {"to": "1.35.4", "sha256": "aa", "stopped": 1, "member": True}
     nodes = half_way(cp1=node("1.35.4", journal=journal))
-    assert rollback_plan.refusals(nodes, wanted()) == []
+    assert rollback_plan.refusals(nodes, target()) == []
     other = {**SNAPSHOT, "sha256": "bb"}
-    (said,) = rollback_plan.refusals(nodes, wanted(snapshot=other))
-    assert "cp1 is in the middle of a rollback to 1.35.4 from the snapshot with sha256 aa" in said
+    (output,) = rollback_plan.refusals(nodes, target(snapshot=other))
+    assert "cp1 is in the middle of a rollback to 1.35.4 from the snapshot with sha256 aa" in output
     del journal["stopped"]  # nothing was stopped: another snapshot may be taken
     assert any(
-        "nothing is to be rolled back" in said
-        for said in rollback_plan.refusals(nodes, wanted(snapshot=other))
+        "nothing is to be rolled back" in output
+        for output in rollback_plan.refusals(nodes, target(snapshot=other))
     )
 
 
@@ -147,10 +147,10 @@ def test_tags_of_a_bundle(rollback_plan: ModuleType) -> None:
     parts = [
         {"name": name, "image": f"registry.k8s.io/{name}:{tag}"} for name, tag in names.items()
     ]
-    found = rollback_plan.image_tags({"parts": [*parts, {"name": "kubelet", "kind": "binary"}]})
-    assert found["etcd"] == "3.6.6-0"
-    assert found["kube-apiserver"] == "1.35.4"
-    assert "pause" not in found
+    result = rollback_plan.image_tags({"parts": [*parts, {"name": "kubelet", "kind": "binary"}]})
+    assert result["etcd"] == "3.6.6-0"
+    assert result["kube-apiserver"] == "1.35.4"
+    assert "pause" not in result
 
 
 def test_the_cost_is_told(rollback_plan: ModuleType) -> None:
@@ -160,12 +160,12 @@ def test_the_cost_is_told(rollback_plan: ModuleType) -> None:
         "cp2": {"stopped": first + 97, "member": True},
     }
     journals["w1"] = {"stopped": first + 3, "member": False}
-    said = rollback_plan.summary(SNAPSHOT, journals, first + 160)
-    assert said.startswith(
+    output = rollback_plan.summary(SNAPSHOT, journals, first + 160)
+    assert output.startswith(
         "recovery point 95 s: what was written between 2026-01-01 00:00:00 UTC and 2026-01-01 "
         "00:01:35"
     )
-    assert "Recovery time 65 s" in said
+    assert "Recovery time 65 s" in output
     assert "not known" in rollback_plan.summary(SNAPSHOT, {"cp1": {}}, first)
 
 
@@ -174,14 +174,14 @@ def save(
 ) -> Path:
     path = folder / f"{cluster}-{taken}.db"
     path.write_bytes(content)
-    told = {
+    notes = {
         "cluster": cluster,
         "taken": taken,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
     }
     (folder / f"{path.name}.json").write_text(
-        json.dumps({**told, "about": {"versions": versions, "to": "1.36.3"}})
+        json.dumps({**notes, "about": {"versions": versions, "to": "1.36.3"}})
     )
     return path
 
@@ -196,16 +196,16 @@ def test_the_newest_snapshot_of_the_older_release_is_chosen(
     )  # a rerun of the upgrade saved the half upgraded cluster
     save(tmp_path, "20260104T000000Z", "1.35.4", cluster="other")
     (tmp_path / "older-tool.db").write_bytes(b"x")
-    told, problems = rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")
-    assert (told["path"], problems) == (str(right), [])
+    notes, problems = rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")
+    assert (notes["path"], problems) == (str(right), [])
 
 
 def test_a_snapshot_that_was_changed_is_refused(
     rollback_snapshot: ModuleType, tmp_path: Path
 ) -> None:
     save(tmp_path, "20260102T000000Z", "1.35.4").write_bytes(b"dat")
-    (said,) = rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1]
-    assert "is not usable: its sha256 is" in said
+    (output,) = rollback_snapshot.choose(tmp_path, "", "drill", "1.35.4")[1]
+    assert "is not usable: its sha256 is" in output
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_a_snapshot_of_something_else_is_refused(
 ) -> None:
     path = save(tmp_path, "20260102T000000Z", *versions, cluster=cluster)
     for chosen in ("", str(path)):
-        told, problems = rollback_snapshot.choose(tmp_path, chosen, "drill", "1.35.4")
-        assert told == {}
+        notes, problems = rollback_snapshot.choose(tmp_path, chosen, "drill", "1.35.4")
+        assert notes == {}
         assert expected in problems[0]
 
 

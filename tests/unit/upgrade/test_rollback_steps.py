@@ -33,7 +33,7 @@ class Node:
     def __init__(
         self, module: ModuleType, files: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.module, self.said, self.data = module, [], folder / "etcd"
+        self.module, self.output, self.data = module, [], folder / "etcd"
         self.files = files.Files(folder / "home", folder / "manifests", folder / "kubelet")
         self.kubelet_state = folder / "kubelet" / "cpu_manager_state"
         self.kubelet_state.parent.mkdir()
@@ -50,12 +50,12 @@ class Node:
         (self.data / "member" / "db").write_text("after")
         monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(
-            module, "stop_pods", lambda names, _grace: self.said.append(f"end {' '.join(names)}")
+            module, "stop_pods", lambda names, _grace: self.output.append(f"end {' '.join(names)}")
         )
         monkeypatch.setattr(module, "unhealthy", list)
 
     def run(self, argv: list[str], _timeout: float = 60) -> str:
-        self.said.append(" ".join(argv[:3]))
+        self.output.append(" ".join(argv[:3]))
         if "restore" in argv:
             [made] = [word.partition("=")[2] for word in argv if word.startswith("--data-dir=")]
             member = self.data / made / "member"
@@ -97,7 +97,7 @@ def test_the_older_release_and_the_snapshots_data_are_back(plane: Node) -> None:
     assert plane.files.tags()["kube-apiserver"] == "1.36.3"
     for name in ORDER[2:]:
         plane.step(name)
-    assert plane.said == [
+    assert plane.output == [
         "/bin/etcdutl snapshot restore",
         "systemctl stop kubelet",
         "end kube-apiserver kube-controller-manager kube-scheduler",
@@ -120,13 +120,13 @@ def test_a_killed_run_is_completed_by_another_one(plane: Node, killed_after: int
     if "start" in ORDER[:killed_after]:
         (plane.data / "member" / "db").write_text("before, and what was acknowledged since")
     served = plane.db if "start" in ORDER[:killed_after] else "before"
-    plane.said.clear()
+    plane.output.clear()
     for name in ORDER:
         plane.step(name)
     assert plane.db == served, "what has served is never restored again"
     assert plane.files.tags() == OLD
     if "start" in ORDER[:killed_after]:
-        assert "systemctl stop kubelet" not in plane.said
+        assert "systemctl stop kubelet" not in plane.output
 
 
 def test_killed_between_the_two_renames_of_the_data(plane: Node) -> None:
@@ -172,7 +172,7 @@ def test_a_manifest_that_is_gone_is_told_before_anything_stops(plane: Node) -> N
     (plane.files.previous / "etcd.yaml").unlink()
     with pytest.raises(plane.module.CommandError, match=r"no manifest of etcd 3\.6\.6-0"):
         plane.step("begin")
-    assert plane.said == []
+    assert plane.output == []
 
 
 @pytest.mark.parametrize(("touched", "stopped"), [(True, ["systemctl stop kubelet"]), (False, [])])
@@ -181,7 +181,7 @@ def test_of_a_worker_only_a_newer_kubelet_is_stopped_and_once(
 ) -> None:
     for name in ("begin", "stop", "replace", "start", "wait", "stop"):
         plane.step(name, image_tags={}, touched=touched)
-    assert plane.said == stopped
+    assert plane.output == stopped
     assert plane.kubelet_state.exists() is not touched
     assert plane.db == "after"
 

@@ -62,10 +62,10 @@ def asked(folder: Path, kind: str, balancers: str = "") -> dict[str, Any]:
 
 
 def test_every_control_plane_has_a_balancer_behind_a_virtual_address(tmp_path: Path) -> None:
-    found = asked(tmp_path, "virtual_address")
-    assert found["cp1"] == [["cp1", "cp2"], ["cp1"]]
-    assert found["cp2"] == [["cp1", "cp2"], ["cp2"]]
-    assert found["w1"] == [["cp1", "cp2"], []]
+    result = asked(tmp_path, "virtual_address")
+    assert result["cp1"] == [["cp1", "cp2"], ["cp1"]]
+    assert result["cp2"] == [["cp1", "cp2"], ["cp2"]]
+    assert result["w1"] == [["cp1", "cp2"], []]
 
 
 @pytest.mark.parametrize(
@@ -78,5 +78,5 @@ def test_every_control_plane_has_a_balancer_behind_a_virtual_address(tmp_path: P
 def test_outside_the_cluster_it_is_the_inventory_s_balancer_or_nobody(
     tmp_path: Path, group: str, drained_in: list[str], seen_to: list[str]
 ) -> None:
-    found = asked(tmp_path, "external", group)
-    assert found == {"cp1": [drained_in, seen_to], "cp2": [drained_in, []], "w1": [drained_in, []]}
+    result = asked(tmp_path, "external", group)
+    assert result == {"cp1": [drained_in, seen_to], "cp2": [drained_in, []], "w1": [drained_in, []]}

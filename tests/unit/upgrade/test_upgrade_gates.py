@@ -107,9 +107,9 @@ def workload(available: int | None, generation: int = 1) -> dict[str, Any]:
 
 def test_workloads(cluster: ModuleType) -> None:
     assert cluster.unavailable_workloads([workload(10)]) == []
-    (found,) = cluster.unavailable_workloads([workload(None)])
-    assert found == "Deployment default/web: 0 of 10 replicas available"
-    assert cluster.workload_name(found) == "Deployment default/web"
+    (result,) = cluster.unavailable_workloads([workload(None)])
+    assert result == "Deployment default/web: 0 of 10 replicas available"
+    assert cluster.workload_name(result) == "Deployment default/web"
     assert cluster.unavailable_workloads([workload(10, generation=2)])
 
 
@@ -217,8 +217,8 @@ def test_a_flag_that_the_new_kubelet_refuses_is_taken_out_before_it_starts(
     (staged / "kubelet").write_text(f"#!/bin/sh\nexit {int(refuses)}\n")
     (staged / "kubelet").chmod(0o755)
     swap.stage_flags(staged, flags)
-    found = staged / "kubeadm-flags.env"
-    assert (found.read_text() if found.exists() else None) == left
+    result = staged / "kubeadm-flags.env"
+    assert (result.read_text() if result.exists() else None) == left
     assert flags.read_text() == FLAGS
 
 

@@ -26,14 +26,16 @@ def cluster_state(**kubelets: str) -> dict[str, Any]:
 
 def node_state(version: str = "") -> dict[str, Any]:
     manifests = {"kube-apiserver": version, "etcd": "3.6.6-0"} if version else {}
-    behind = [name for name, found in manifests.items() if name != "etcd" and found != "1.36.3"]
+    behind = [name for name, result in manifests.items() if name != "etcd" and result != "1.36.3"]
     return {"manifests": manifests, "manifests_behind": behind, "outdated_units": []}
 
 
 def test_a_limit_that_would_make_a_kubelet_newer_than_an_api_server(plan: ModuleType) -> None:
-    (said,) = plan.refusals(cluster_state(), "1.36.3", {**EXPECTED, "in_play": ["w1"]})
-    assert said.startswith("--limit leaves out cp1, cp2, cp3, whose API server does not run 1.36.3")
-    assert "the kubelet of w1 must not be newer" in said
+    (output,) = plan.refusals(cluster_state(), "1.36.3", {**EXPECTED, "in_play": ["w1"]})
+    assert output.startswith(
+        "--limit leaves out cp1, cp2, cp3, whose API server does not run 1.36.3"
+    )
+    assert "the kubelet of w1 must not be newer" in output
     done = cluster_state(cp1="1.36.3", cp2="1.36.3", cp3="1.36.3")
     assert plan.refusals(done, "1.36.3", {**EXPECTED, "in_play": ["w1"]}) == []
     assert plan.refusals(cluster_state(), "1.36.3", {**EXPECTED, "in_play": ["cp1"]}) == []
@@ -86,7 +88,7 @@ def test_skips_and_downgrades(
     plan: ModuleType, kubelets: dict[str, str], target: str, expected: str
 ) -> None:
     assert any(
-        expected in found for found in plan.refusals(cluster_state(**kubelets), target, EXPECTED)
+        expected in result for result in plan.refusals(cluster_state(**kubelets), target, EXPECTED)
     )
 
 
@@ -105,9 +107,9 @@ def test_a_broken_node_is_refused_unless_an_upgrade_was_killed_there(plan: Modul
 def test_cluster_and_inventory_must_be_the_same_nodes(plan: ModuleType) -> None:
     cluster = cluster_state()
     cluster["nodes"]["x9"] = cluster["nodes"].pop("w2")
-    said = " ".join(plan.refusals(cluster, "1.36.3", EXPECTED))
-    assert "node w2 of the inventory is not in the cluster" in said
-    assert "node x9 of the cluster is not in the inventory" in said
+    output = " ".join(plan.refusals(cluster, "1.36.3", EXPECTED))
+    assert "node w2 of the inventory is not in the cluster" in output
+    assert "node x9 of the cluster is not in the inventory" in output
 
 
 def pod(name: str = "web-1", **metadata: Any) -> dict[str, Any]:
@@ -123,8 +125,8 @@ def budget(**spec: Any) -> dict[str, Any]:
 
 
 def test_blockers_name_pod_and_budget(drain: ModuleType) -> None:
-    (found,) = drain.blockers([pod()], [budget(selector={"matchLabels": {"app": "web"}})])
-    assert found == (
+    (result,) = drain.blockers([pod()], [budget(selector={"matchLabels": {"app": "web"}})])
+    assert result == (
         "pod default/web-1 is still there (PodDisruptionBudget default/web: minAvailable 3, 3 of 3 "
         "pods healthy, "
         "disruptionsAllowed 0)"

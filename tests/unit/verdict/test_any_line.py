@@ -46,11 +46,11 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
 
 def places(line: list[Any]) -> list[tuple[Any, ...]]:
     """Where something can stand in a line: its fields, and the keys of its objects."""
-    found: list[tuple[Any, ...]] = [(index,) for index in range(len(line))]
+    result: list[tuple[Any, ...]] = [(index,) for index in range(len(line))]
     for index, value in enumerate(line):
         if isinstance(value, dict):
-            found += [(index, key) for key in value]
-    return found
+            result += [(index, key) for key in value]
+    return result
 
 
 def changed(line: list[Any], place: tuple[Any, ...], value: Any) -> list[Any]:
@@ -76,12 +76,12 @@ def test_an_odd_value_anywhere(kind: str, lines: list[list[Any]], tmp_path: Path
         path.write_text(
             "".join([*before, f"{json.dumps(changed(lines[at], place, value))}\n", *after])
         )
-        found = judged(path)
-        if found is not None:
-            assert found.reason
+        result = judged(path)
+        if result is not None:
+            assert result.reason
             loosened = kind == "limit" and (place == (1, "probes") or value == LARGE)
-            assert found.verdict is not VerdictKind.PASS or loosened, (
-                f"{place} {value}: {found.reason}"
+            assert result.verdict is not VerdictKind.PASS or loosened, (
+                f"{place} {value}: {result.reason}"
             )
 
 

@@ -30,8 +30,8 @@ def slow_seconds(kit: Kit) -> float:
 
 
 def verdict_of(kit: Kit) -> tuple[VerdictKind, str]:
-    found = judge(kit.record())
-    return found.verdict, found.reason
+    result = judge(kit.record())
+    return result.verdict, result.reason
 
 
 def test_a_quiet_host_is_never_slow() -> None:

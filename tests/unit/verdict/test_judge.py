@@ -37,14 +37,14 @@ PASS, FAIL, INCONCLUSIVE, ABORTED = VerdictKind
     ],
 )
 def test_saved_records(name: str, verdict: VerdictKind, reason: str) -> None:
-    found = judge(read_record(RECORDS / f"{name}.jsonl"))
-    assert found.verdict is verdict
-    assert reason in found.reason
+    result = judge(read_record(RECORDS / f"{name}.jsonl"))
+    assert result.verdict is verdict
+    assert reason in result.reason
 
 
 def verdict_of(kit: Kit) -> tuple[VerdictKind, str]:
-    found = judge(kit.record())
-    return found.verdict, found.reason
+    result = judge(kit.record())
+    return result.verdict, result.reason
 
 
 def test_nothing_failed_passes() -> None:
@@ -109,10 +109,10 @@ def test_first_limit_that_matches_a_probe_counts() -> None:
 
 def test_an_outage_outside_any_fault_counts_too() -> None:
     kit = Kit().fail("api-write", 16.0, 18.5)
-    found = judge(kit.record())
-    assert found.verdict is FAIL
-    assert found.outages[0].step == "after cp1: power cut"
-    assert "2.4\N{EN DASH}2.6 s, 25 failed after cp1: power cut" in found.reason
+    result = judge(kit.record())
+    assert result.verdict is FAIL
+    assert result.outages[0].step == "after cp1: power cut"
+    assert "2.4\N{EN DASH}2.6 s, 25 failed after cp1: power cut" in result.reason
     assert judge(Kit().fail("api-write", 2.0, 2.5).record()).outages[0].step == "before any step"
 
 
@@ -125,10 +125,10 @@ class TestSteadyState:
         return kit
 
     def test_failures_before_it_are_told_and_not_judged(self) -> None:
-        found = judge(self.steady(3.5).record())
-        assert found.verdict is PASS, found.reason
-        assert found.outages == ()
-        assert found.attributed == ("before the steady state, not judged: API writes: 26 failed",)
+        result = judge(self.steady(3.5).record())
+        assert result.verdict is PASS, result.reason
+        assert result.outages == ()
+        assert result.attributed == ("before the steady state, not judged: API writes: 26 failed",)
 
     def test_failures_after_it_are_judged(self) -> None:
         assert judge(self.steady(0.4).record()).verdict is FAIL
@@ -286,8 +286,8 @@ class TestControlProbe:
         assert verdict_of(kit)[0] is FAIL
 
     def test_its_own_failures_are_not_the_clusters(self) -> None:
-        found = judge(Kit(WRITE, CONTROL).fail("control", 6.0, 6.5).record())
-        assert (found.failed, found.outages) == (0, ())
+        result = judge(Kit(WRITE, CONTROL).fail("control", 6.0, 6.5).record())
+        assert (result.failed, result.outages) == (0, ())
 
 
 class TestChecks:
@@ -339,13 +339,13 @@ class TestEnding:
             "aborted",
             "the cluster is not healthy:\n  - w1 is NotReady\n  - no DNS",
         )
-        found = judge(kit.record())
-        assert found.verdict is ABORTED
+        result = judge(kit.record())
+        assert result.verdict is ABORTED
         assert (
-            found.reason
+            result.reason
             == "the drill was aborted: the cluster is not healthy: w1 is NotReady; no DNS"
         )
-        assert len(found.findings) == 1
+        assert len(result.findings) == 1
 
     def test_error_is_inconclusive_unless_the_data_prove_more(self) -> None:
         kit = Kit()

@@ -75,7 +75,7 @@ def space(snapshot: Snapshot) -> Iterator[Issue]:
 def backup(snapshot: Snapshot) -> Iterator[Issue]:
     """The age of the latest snapshot on this host.
 
-    The upgrade takes one of its own before it changes anything.
+    The upgrade takes another one before it changes anything.
     """
     latest = snapshot.backup.get()
     advice = "playbooks/upgrade.yml saves one before it changes anything"

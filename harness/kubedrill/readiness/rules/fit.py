@@ -145,7 +145,7 @@ def _anti_terms(pod: Any) -> list[Any]:
 
 
 def _anti_affinity(pod: Any, node: Any, nodes: dict[str, Any], pods: list[Any]) -> bool:
-    """Whether a pod in the node's topology must not be beside this one, by the wish of either."""
+    """Whether anti-affinity of either keeps this pod from one in the node's topology."""
     mine = _anti_terms(pod)
     for other in pods if mine else [other for other in pods if other.spec.affinity]:
         home = nodes.get(other.spec.node_name or "")

@@ -115,7 +115,7 @@ def bytes_needed(snapshot: Snapshot, machine: Node, host: HostFacts) -> dict[str
 
     Images that are not there yet, programs, the bundle.
 
-    An imported image stands on the disk twice: as it came, and unpacked (containerd's content store
+    An imported image is on the disk twice: as it came, and unpacked (containerd's content store
     and snapshotter).
     """
     role = "control_plane" if machine.is_control_plane else "worker"
