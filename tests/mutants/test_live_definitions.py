@@ -16,14 +16,14 @@ import pytest
 from livekit import LIVE, Called, Cluster, LiveMutant, evidence
 from recordkit import Kit
 
-from kubedrill.apps import manifests
+from kubedrill.apps import sample
 from kubedrill.config import Settings
 from kubedrill.drills import ALL
 from kubedrill.runner.run import RunResult
 from kubedrill.verdict import judge
 
 APP = [mutant for mutant in LIVE.values() if mutant.group == "app_mutants"]
-GOOD = {version: manifests.load(version) for version in manifests.VERSIONS}
+GOOD = {version: sample.load(version) for version in sample.VERSIONS}
 
 
 @pytest.mark.parametrize("mutant", LIVE.values(), ids=list(LIVE))
@@ -44,13 +44,13 @@ def test_an_application_is_changed_while_it_is_planted_only(
     with ExitStack() as stack:
         stack.enter_context(mutant.plant(cluster))
         for version, good in GOOD.items():
-            changed = manifests.load(version)
+            changed = sample.load(version)
             assert (changed == good) is (mutant.called is Called.PASS)
-            assert manifests.of_kind(changed, "Deployment")["spec"]["template"]["spec"][
-                "containers"
-            ][0]["image"].endswith(version)
+            assert sample.of_kind(changed, "Deployment")["spec"]["template"]["spec"]["containers"][
+                0
+            ]["image"].endswith(version)
     monkeypatch.undo()
-    assert manifests.load("v1") == GOOD["v1"]
+    assert sample.load("v1") == GOOD["v1"]
 
 
 def test_no_prestop_leaves_no_drain_at_all(
@@ -60,7 +60,7 @@ def test_no_prestop_leaves_no_drain_at_all(
     with LIVE["no-prestop"].plant(
         Cluster(make_inventory(), Settings(), nothing, nothing, monkeypatch)
     ):
-        spec = manifests.of_kind(manifests.load("v1"), "Deployment")["spec"]["template"]["spec"]
+        spec = sample.of_kind(sample.load("v1"), "Deployment")["spec"]["template"]["spec"]
     [container] = spec["containers"]
     names = [entry["name"] for entry in container["env"]]
     assert names == ["DRAIN_SECONDS", "POD_NAME", "NODE_NAME"]

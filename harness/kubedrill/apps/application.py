@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.cluster.object_client import missing_is_fine
@@ -120,3 +121,27 @@ class Application(ABC):
 
     def _pods(self) -> list[Any]:
         return self._api.pods(self.namespace, self.selector)
+
+
+def is_spread(api: ClusterApi, pods: list[Any]) -> bool:
+    """Whether pods are on more than one node, where there are several pods and nodes."""
+    repelling = ("NoSchedule", "NoExecute")
+    takers = [
+        node
+        for node in api.nodes()
+        if not node.spec.unschedulable
+        and not any(taint.effect in repelling for taint in node.spec.taints or [])
+        and api.ready(node)
+    ]
+    staying = [pod.spec.node_name for pod in pods if pod.metadata.deletion_timestamp is None]
+    return len(set(staying)) > 1 or len(takers) < 2 or len(staying) == 1
+
+
+def restart(api: ClusterApi, kind: str, namespace: str, name: str, annotation: str) -> None:
+    """Start new pods in turn, as `kubectl rollout restart` does: the scheduler places them anew."""
+    patch = {
+        "Deployment": api.apps.patch_namespaced_deployment,
+        "StatefulSet": api.apps.patch_namespaced_stateful_set,
+    }[kind]
+    stamp = {annotation: datetime.now(UTC).isoformat(timespec="milliseconds")}
+    patch(name, namespace, {"spec": {"template": {"metadata": {"annotations": stamp}}}})

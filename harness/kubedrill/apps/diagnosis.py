@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from kubernetes.client import ApiException
 
-from kubedrill.apps.manifests import NAMESPACE, SELECTOR
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.object_client import missing_is_fine
 
@@ -77,7 +76,7 @@ def refusal(error: ApiException) -> str:
     return f"{error.status} {text}"
 
 
-def diagnose(api: Api, namespace: str = NAMESPACE, selector: str = SELECTOR) -> str:
+def diagnose(api: Api, namespace: str, selector: str) -> str:
     """Return lines about pods that are not ready, their log tails, and the namespace's warnings."""
     lines: list[str] = []
     try:

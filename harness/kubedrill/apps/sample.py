@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import base64
 import http.client
+import secrets
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from kubernetes.client import ApiException
 
-from kubedrill.apps import manifests
-from kubedrill.apps.application import Application, Endpoints
+from kubedrill.apps.application import Application, Endpoints, is_spread
 from kubedrill.apps.diagnosis import diagnose, fatal_reason, terminating
 from kubedrill.apps.grpc_client import Greeting, say_hello
-from kubedrill.apps.spread import is_spread
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 
 if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.config import Settings
 
+NAMESPACE = "kubedrill-app"
+NAME = "hello"
+SELECTOR = f"app.kubernetes.io/name={NAME}"
+IMAGE = "docker.io/kubedrill/hello"
+VERSIONS = ("v1", "v2")
+"""The versions whose images a release bundle holds (docs/explanation/architecture.md)."""
 NODE_PORT = 30080
 GRPC_NODE_PORT = 30090
 
@@ -26,10 +33,10 @@ GRPC_NODE_PORT = 30090
 class SampleApp(Application):
     """The sample application of one cluster. Every method may be called again at any time."""
 
-    name = manifests.NAME
-    namespace = manifests.NAMESPACE
-    selector = manifests.SELECTOR
-    versions = manifests.VERSIONS
+    name = NAME
+    namespace = NAMESPACE
+    selector = SELECTOR
+    versions = VERSIONS
     description = "the sample application"
 
     def __init__(self, api: ClusterApi, settings: Settings) -> None:
@@ -52,7 +59,7 @@ class SampleApp(Application):
             self._api.wait_namespace_gone(self.namespace)
         self._api.apply(objects[:1])
         try:
-            self._api.core.create_namespaced_secret(self.namespace, manifests.new_secret())
+            self._api.core.create_namespaced_secret(self.namespace, new_secret())
         except ApiException as error:
             if error.status != 409:  # a running application keeps its token
                 raise
@@ -76,7 +83,7 @@ class SampleApp(Application):
 
         Raises as :meth:`deploy`.
         """
-        self._api.apply([manifests.of_kind(self._objects(version), "Deployment")])
+        self._api.apply([of_kind(self._objects(version), "Deployment")])
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -90,9 +97,8 @@ class SampleApp(Application):
                 f"Deployment {self.namespace}/{self.name}", self._missing, setting="rollout"
             )
         except (DeadlineExceeded, StepFailed) as error:
-            raise StepFailed(
-                f"the sample application is not up: {error}\n{diagnose(self._api)}"
-            ) from error
+            why = diagnose(self._api, self.namespace, self.selector)
+            raise StepFailed(f"the sample application is not up: {error}\n{why}") from error
 
     def endpoints(self) -> Endpoints:
         """Return where it is reached; it must be deployed."""
@@ -131,12 +137,12 @@ class SampleApp(Application):
         self._api.remove_namespace(self.namespace)
 
     def _objects(self, version: str) -> list[dict[str, Any]]:
-        if version not in manifests.VERSIONS:
-            known = ", ".join(manifests.VERSIONS)
+        if version not in VERSIONS:
+            known = ", ".join(VERSIONS)
             raise UsageError(
                 f"the sample application has no version {version!r}; give one of {known}"
             )
-        return manifests.load(version)
+        return load(version)
 
     def _pod_names(self) -> set[str]:
         return {pod.metadata.name for pod in self._pods()}
@@ -164,3 +170,34 @@ class SampleApp(Application):
             ) from error
         finally:
             connection.close()
+
+
+def load(version: str) -> list[dict[str, Any]]:
+    """Return all objects but the Secret, in the order in which they are applied."""
+    text = files(__package__).joinpath("sample.yaml").read_text(encoding="utf-8")
+    objects = [obj for obj in yaml.safe_load_all(text) if obj]
+    deployment = of_kind(objects, "Deployment")
+    template = deployment["spec"]["template"]
+    template["metadata"]["labels"]["app.kubernetes.io/version"] = version
+    template["spec"]["containers"][0]["image"] = f"{IMAGE}:{version}"
+    return objects
+
+
+def of_kind(objects: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """Return the first object of a kind."""
+    return next(obj for obj in objects if obj["kind"] == kind)
+
+
+def new_secret() -> dict[str, Any]:
+    """Make a Secret with a fresh random token.
+
+    It exists in the cluster only, in no file and no log.
+    """
+    token = base64.b64encode(secrets.token_urlsafe(32).encode()).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "type": "Opaque",
+        "data": {"token": token},
+    }

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes.client import ApiException
 
-from kubedrill.apps.application import Application, Endpoints
+from kubedrill.apps.application import Application, Endpoints, is_spread, restart
 from kubedrill.apps.diagnosis import diagnose, refusal, terminating
 from kubedrill.apps.render import label
-from kubedrill.apps.spread import is_spread, restart
 from kubedrill.apps.user_objects import find_mistakes, selector_text, workload, workloads
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
 

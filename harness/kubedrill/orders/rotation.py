@@ -14,7 +14,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.apps.spread import restart
+from kubedrill.apps.application import restart
 from kubedrill.base.errors import UsageError
 from kubedrill.cluster.objects import pod_is_ready
 from kubedrill.orders import manifests

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.readiness.model import Issue, Severity
 from kubedrill.readiness.rules import ALL, PER_NODE, Rule
-from kubedrill.readiness.rules.issues import unknown
+from kubedrill.readiness.rules.common import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from livekit import Called, Objects, on_app
 
-from kubedrill.apps.manifests import of_kind
+from kubedrill.apps.sample import of_kind
 
 FAIL, INCONCLUSIVE, PASS = Called.FAIL, Called.INCONCLUSIVE, Called.PASS
 SLOW_START_S = 8

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mutantkit import Called
 
-from kubedrill.apps import manifests
+from kubedrill.apps import sample
 from kubedrill.base.results import VerdictKind
 from kubedrill.cli.terminal import Lines
 from kubedrill.cluster.undo_timer import timer_argv
@@ -145,8 +145,8 @@ def on_app(
     def decorate(function: Callable[[Objects], Objects]) -> None:
         @contextmanager
         def plant(cluster: Cluster) -> Iterator[None]:
-            load = manifests.load
-            cluster.patch.setattr(manifests, "load", lambda version: function(load(version)))
+            load = sample.load
+            cluster.patch.setattr(sample, "load", lambda version: function(load(version)))
             cluster.wait(cluster.settings.timeouts.recovery, **timeouts)
             yield
 

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from kubedrill.apps.diagnosis import container_state, diagnose, fatal_reason
-from kubedrill.apps.manifests import VERSIONS, load, new_secret, of_kind
-from kubedrill.apps.sample import SampleApp
+from kubedrill.apps.sample import VERSIONS, SampleApp, load, new_secret, of_kind
 from kubedrill.base.errors import UsageError
 
 
@@ -150,7 +149,7 @@ def test_diagnosis_carries_states_logs_and_events() -> None:
     ]
     core = SimpleNamespace(read_namespaced_pod_log=lambda *_, **__: "line 1\nline 2")
     api: Any = SimpleNamespace(core=core, pods=lambda *_: pods, events=lambda *_: events)
-    output = diagnose(api)
+    output = diagnose(api, "kubedrill-app", "")
     for words in (
         "running, not ready",
         "log: line 2",

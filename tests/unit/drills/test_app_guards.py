@@ -11,7 +11,7 @@ import pytest
 from fake_context import fake_context
 from kubernetes.client import V1LabelSelector
 
-from kubedrill.apps.manifests import load, of_kind
+from kubedrill.apps.sample import load, of_kind
 from kubedrill.drills.failover_drills import REPLACED_S, UNREACHABLE, toleration_s
 from kubedrill.drills.node_drain import guarding_budgets
 

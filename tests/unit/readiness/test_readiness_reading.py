@@ -23,11 +23,10 @@ from cryptography.x509.oid import NameOID
 from kubedrill.base.errors import StepFailed
 from kubedrill.cli.main import run
 from kubedrill.readiness import node_script
-from kubedrill.readiness.archives import take_out, unpacked_size
 from kubedrill.readiness.gather import newest_snapshot
 from kubedrill.readiness.hosts import parse_etcd, parse_host
 from kubedrill.readiness.model import Version
-from kubedrill.readiness.target import Programs, read_bundle
+from kubedrill.readiness.target import Programs, read_bundle, take_out, unpacked_size
 from kubedrill.readiness.trials import Setting, try_all
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

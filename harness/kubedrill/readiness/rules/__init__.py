@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from kubedrill.readiness.rules import (
     apis,
-    budgets,
     bundle,
     certificates,
     etcd,
@@ -62,8 +61,8 @@ ALL = (
     Rule("disk", nodes.room, ("bundle",), ("hosts",)),
     Rule("runtime", nodes.runtime, ("nodes",)),
     Rule("cgroup", nodes.cgroups, each=("hosts", "kubelets")),
-    Rule("budgets", budgets.blocking, ("budgets", "pods")),
-    Rule("budgets-overlap", budgets.overlapping, ("budgets", "pods")),
+    Rule("budgets", pods.blocking, ("budgets", "pods")),
+    Rule("budgets-overlap", pods.overlapping, ("budgets", "pods")),
     Rule("unmanaged-pods", pods.unmanaged, ("pods",)),
     Rule("emptydir", pods.scratch_data, ("pods",)),
     Rule("local-volumes", placement.local_volumes, ("pods", "nodes", "volumes", "claims")),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kubedrill.readiness.model import known
-from kubedrill.readiness.rules.issues import blocker, info, several, warning
+from kubedrill.readiness.rules.common import blocker, info, several, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,17 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.readiness.model import known
+from kubedrill.readiness.rules.common import (
+    blocker,
+    image_name,
+    info,
+    must_leave,
+    several,
+    unknown,
+    warning,
+    workload,
+)
 from kubedrill.readiness.rules.fit import could_run_on
-from kubedrill.readiness.rules.issues import blocker, info, several, unknown, warning
-from kubedrill.readiness.rules.objects import image_name, must_leave, workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.cluster import etcd
 from kubedrill.readiness.model import known
-from kubedrill.readiness.rules.issues import blocker, info, warning
-from kubedrill.readiness.rules.objects import size
+from kubedrill.readiness.rules.common import blocker, info, size, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

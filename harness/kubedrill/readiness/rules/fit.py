@@ -12,7 +12,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.cluster.objects import condition_is_true, expression_matches, quantity, selects
-from kubedrill.readiness.rules.objects import runs
+from kubedrill.readiness.rules.common import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.readiness.model import known
-from kubedrill.readiness.rules.issues import blocker, unknown, warning
+from kubedrill.readiness.rules.common import blocker, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.cluster.objects import condition_is_true, condition_text
 from kubedrill.readiness.model import Version, known
-from kubedrill.readiness.rules.issues import blocker, info, unknown, warning
-from kubedrill.readiness.rules.objects import image_name, size
+from kubedrill.readiness.rules.common import blocker, image_name, info, size, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

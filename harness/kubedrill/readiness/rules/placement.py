@@ -6,16 +6,18 @@ import copy
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.readiness.rules.fit import node_selector_matches, requests, why_not
-from kubedrill.readiness.rules.issues import blocker, several, warning
-from kubedrill.readiness.rules.objects import (
+from kubedrill.readiness.rules.common import (
+    blocker,
     budgets_of,
     controller,
     leaving,
     name_of,
     runs,
+    several,
+    warning,
     workload,
 )
+from kubedrill.readiness.rules.fit import node_selector_matches, requests, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

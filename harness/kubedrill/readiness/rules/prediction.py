@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubedrill.readiness.rules.issues import info, warning
-from kubedrill.readiness.rules.objects import leaving
+from kubedrill.readiness.rules.common import info, leaving, warning
 from kubedrill.readiness.rules.pods import DEFAULT_GRACE_S, DRAIN_S, grace_s
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kubedrill.readiness.model import Version, known
-from kubedrill.readiness.rules.issues import blocker, info, unknown, warning
+from kubedrill.readiness.rules.common import blocker, info, unknown, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

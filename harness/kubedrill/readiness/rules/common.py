@@ -1,10 +1,14 @@
-"""Small questions about pods and nodes that several rules ask. Pure functions of API objects."""
+"""What several rules share: the issues they report, and small questions about pods and nodes.
+
+Pure functions; the judge adds a rule's name to its issues.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kubedrill.cluster.objects import selects
+from kubedrill.readiness.model import Issue, Severity
 
 _FINISHED = ("Succeeded", "Failed")
 _MIRROR = "kubernetes.io/config.mirror"
@@ -89,3 +93,33 @@ def image_name(reference: str) -> str:
         reference = f"docker.io/{reference}"
     last = reference.rpartition("/")[2]
     return reference if ":" in last or "@" in last else f"{reference}:latest"
+
+
+def blocker(subject: str, actual: str, expected: str, action: str) -> Issue:
+    """The upgrade would fail, stop half-way or break something for certain."""
+    return Issue("", Severity.BLOCKER, subject, actual, expected, action)
+
+
+def warning(subject: str, actual: str, expected: str, action: str) -> Issue:
+    """The upgrade goes through, but somebody would notice, or a limit is near."""
+    return Issue("", Severity.WARNING, subject, actual, expected, action)
+
+
+def unknown(subject: str, actual: str, expected: str, action: str) -> Issue:
+    """Something that matters could not be found out."""
+    return Issue("", Severity.UNKNOWN, subject, actual, expected, action)
+
+
+def info(subject: str, actual: str, action: str = "") -> Issue:
+    """Worth knowing; nothing has to be done."""
+    return Issue("", Severity.INFO, subject, actual, "", action)
+
+
+def several(names: list[str] | tuple[str, ...], limit: int = 5) -> str:
+    """Join names, the first few of many.
+
+    >>> several(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(names[:limit])
+    return f"{shown} and {len(names) - limit} more" if len(names) > limit else shown
