@@ -223,11 +223,12 @@ def test_packages_are_installed_in_one_place() -> None:
 APT = """#!/bin/sh
 echo "$*" | sed "s/-o [^ ]* *//g" >>"$LOG"
 case "$*" in
-    *simulate*) printf 'Remv libold [1]\\nRemv liblua5.3-0 [5.3]\\n' ;;
+    *simulate*) printf 'Remv %s [1]\\n' libold haproxy liblua5.3-0 ;;
     *' install '*) [ -e "$LISTS" ] || { echo 'E: Unable to locate package socat' >&2; exit 100; } ;;
     *' update') touch "$LISTS"; exit "$UPDATE" ;;
 esac
 """
+DPKG = "#!/bin/sh\nprintf '%s\\n' haproxy libold liblua5.3-0 python3 socat\n"
 
 
 def run_packages(tmp_path: Path, role: str, file: str, update: int = 0) -> tuple[int, list[str]]:
@@ -241,6 +242,9 @@ def run_packages(tmp_path: Path, role: str, file: str, update: int = 0) -> tuple
     program = tmp_path / "apt-get"
     program.write_text(APT)
     program.chmod(0o755)
+    for name, text in {"dpkg-query": DPKG, "apt-mark": "#!/bin/sh\n"}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     (tmp_path / "before").write_text("libold\npython3\n")
     environment = {
         "PATH": f"{tmp_path}:/usr/bin:/bin",
@@ -248,6 +252,7 @@ def run_packages(tmp_path: Path, role: str, file: str, update: int = 0) -> tuple
         "LISTS": str(tmp_path / "lists"),
         "UPDATE": str(update),
         "before": str(tmp_path / "before"),
+        "brought": str(tmp_path / "brought"),
         "packages": "haproxy socat",
     }
     done = subprocess.run(["/bin/sh", "-c", script], env=environment, check=False)
@@ -267,15 +272,20 @@ def test_packages_are_installed_where_the_lists_are_empty(tmp_path: Path, update
     )
 
 
-def test_a_reset_takes_along_what_the_packages_brought_and_nothing_older(tmp_path: Path) -> None:
+def test_a_reset_takes_along_what_the_packages_brought_and_nothing_else(tmp_path: Path) -> None:
+    """The package libold was there before; socat stays, since something needs it that came later."""
+    (tmp_path / "lists").touch()
+    run_packages(tmp_path, "host", "install.yml")
+    assert (tmp_path / "brought").read_text().split() == ["haproxy", "liblua5.3-0", "socat"]
+    (tmp_path / "log").unlink()
     assert run_packages(tmp_path, "reset", "packages.yml") == (
         0,
-        [
-            "--yes purge haproxy socat",
-            "--simulate autoremove",
-            "--yes purge liblua5.3-0",
-        ],
+        ["--simulate autoremove", "--yes purge haproxy liblua5.3-0"],
     )
+
+
+def test_a_reset_of_what_an_older_release_installed_removes_the_packages(tmp_path: Path) -> None:
+    assert run_packages(tmp_path, "reset", "packages.yml") == (0, ["--yes purge haproxy socat"])
 
 
 def test_no_task_ignores_its_errors() -> None:
