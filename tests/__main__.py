@@ -4,7 +4,7 @@ Style, units and the report in a browser, then a real cluster from nothing to re
 
 On the cluster each family of faults is drilled once, and each of the four verdicts is seen: what
 should pass does, and the live mutants of :data:`VERDICTS` are called FAIL, INCONCLUSIVE and
-ABORTED.
+ABORTED. In the end a smaller cluster is installed on machines of other systems (tests/field).
 
 ``--all`` (``make test-all``) runs every drill, the game day among them, and every live mutant on
 that cluster: hours instead of minutes. A drill that this host cannot make is shown as skipped, with
@@ -68,6 +68,8 @@ EVERY_MUTANT = ["pytest", "-v", _LIVE_MUTANTS, "--inventory", INVENTORY]
 _NAMED = [f"{_LIVE_MUTANTS}::test_live_mutant[{name}]" for name in VERDICTS]
 MUTANTS = ["pytest", "-v", *_NAMED, "--inventory", INVENTORY]
 ACCEPTANCE = ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY]
+FIELD = ["pytest", "-v", "tests/field"]
+WHOLE_FIELD = [*FIELD, "--park", "whole"]
 CHOSEN = [*ACCEPTANCE, "--drills", ",".join(DRILLS)]
 
 SCRIPTS = sorted(
@@ -115,6 +117,7 @@ LIVE = [
     MUTANTS,
     CHOSEN,
     ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
+    FIELD,
 ]
 
 
@@ -123,6 +126,7 @@ def live(*, every_drill: bool) -> list[tuple[list[str], float]]:
     stages = [(stage, STAGE_S) for stage in LIVE]
     if every_drill:
         stages[LIVE.index(MUTANTS)] = (EVERY_MUTANT, STAGE_S)
+        stages[LIVE.index(FIELD)] = (WHOLE_FIELD, STAGE_S)
         stages[LIVE.index(CHOSEN)] = ([*ACCEPTANCE, "--drills", "all"], EVERY_DRILL_S)
     return stages
 

@@ -273,7 +273,7 @@ def test_packages_are_installed_where_the_lists_are_empty(tmp_path: Path, update
 
 
 def test_a_reset_takes_along_what_the_packages_brought_and_nothing_else(tmp_path: Path) -> None:
-    """The package libold was there before; socat stays, since something needs it that came later."""
+    """The package libold was there before; something that came later needs socat."""
     (tmp_path / "lists").touch()
     run_packages(tmp_path, "host", "install.yml")
     assert (tmp_path / "brought").read_text().split() == ["haproxy", "liblua5.3-0", "socat"]
