@@ -288,6 +288,24 @@ def test_a_reset_of_what_an_older_release_installed_removes_the_packages(tmp_pat
     assert run_packages(tmp_path, "reset", "packages.yml") == (0, ["--yes purge haproxy socat"])
 
 
+def test_root_finds_the_bundles_programs_whatever_path_sudo_gives() -> None:
+    plays = [
+        (path.name, play)
+        for path in sorted((ROLES.parent / "playbooks").glob("*.yml"))
+        for play in yaml.safe_load(path.read_text(encoding="utf-8"))
+        if play.get("become")
+    ]
+    assert plays
+    assert [
+        f"{name}: {play['name']}"
+        for name, play in plays
+        if play.get("environment") != "{{ node_environment }}"
+    ] == []
+    shared = ROLES.parent / "playbooks" / "group_vars" / "all.yml"
+    path = yaml.safe_load(shared.read_text(encoding="utf-8"))["node_environment"]["PATH"]
+    assert path.split(":")[:2] == ["/usr/local/sbin", "/usr/local/bin"]
+
+
 def test_no_task_ignores_its_errors() -> None:
     assert [
         f"{path}: {task.get('name')}"
