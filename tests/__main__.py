@@ -4,10 +4,10 @@ Style, units and the report in a browser, then a real cluster from nothing to re
 
 On the cluster each family of faults is drilled once, and each of the four verdicts is seen: what
 should pass does, and the live mutants of :data:`VERDICTS` are called FAIL, INCONCLUSIVE and
-ABORTED. In the end a smaller cluster is installed on machines of other systems (tests/field).
+ABORTED.
 
 ``--all`` (``make test-all``) runs every drill, the game day among them, and every live mutant on
-that cluster: hours instead of minutes. A drill that this host cannot make is shown as skipped, with
+that cluster, and then a cluster on machines of other systems: hours instead of minutes. A drill that this host cannot make is shown as skipped, with
 the reason.
 
 Each stage prints its own runner's summary. A stage that fails ends the run; the nodes are always
@@ -68,8 +68,7 @@ EVERY_MUTANT = ["pytest", "-v", _LIVE_MUTANTS, "--inventory", INVENTORY]
 _NAMED = [f"{_LIVE_MUTANTS}::test_live_mutant[{name}]" for name in VERDICTS]
 MUTANTS = ["pytest", "-v", *_NAMED, "--inventory", INVENTORY]
 ACCEPTANCE = ["pytest", "-v", "tests/acceptance", "--inventory", INVENTORY]
-FIELD = ["pytest", "-v", "tests/field"]
-WHOLE_FIELD = [*FIELD, "--park", "whole"]
+FIELD = ["pytest", "-v", "tests/field", "--park", "whole"]
 CHOSEN = [*ACCEPTANCE, "--drills", ",".join(DRILLS)]
 
 SCRIPTS = sorted(
@@ -117,7 +116,6 @@ LIVE = [
     MUTANTS,
     CHOSEN,
     ["pytest", "-v", "tests/roles/test_reset.py", "--inventory", INVENTORY],
-    FIELD,
 ]
 
 
@@ -126,8 +124,8 @@ def live(*, every_drill: bool) -> list[tuple[list[str], float]]:
     stages = [(stage, STAGE_S) for stage in LIVE]
     if every_drill:
         stages[LIVE.index(MUTANTS)] = (EVERY_MUTANT, STAGE_S)
-        stages[LIVE.index(FIELD)] = (WHOLE_FIELD, STAGE_S)
         stages[LIVE.index(CHOSEN)] = ([*ACCEPTANCE, "--drills", "all"], EVERY_DRILL_S)
+        stages.append((FIELD, STAGE_S))
     return stages
 
 
