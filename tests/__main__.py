@@ -7,8 +7,8 @@ should pass does, and the live mutants of :data:`VERDICTS` are called FAIL, INCO
 ABORTED.
 
 ``--all`` (``make test-all``) runs every drill, the game day among them, and every live mutant on
-that cluster, and then a cluster on machines of other systems: hours instead of minutes. A drill that this host cannot make is shown as skipped, with
-the reason.
+that cluster, and then a cluster on machines of other systems: hours instead of minutes. A drill
+that this host cannot make is shown as skipped, with the reason.
 
 Each stage prints its own runner's summary. A stage that fails ends the run; the nodes are always
 taken down.

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.module_utils.common.warnings import warn
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kernel_tables import list_tables
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import write_whole
 
 STATE = Path("/var/lib/kubedrill")
@@ -120,6 +121,8 @@ def nft_tables() -> list[str]:
     if not shutil.which("nft", path=SEARCH):
         return []
     done = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=False)
+    if done.returncode < 0:  # it crashed: see kernel_tables
+        return list_tables()
     return [line.removeprefix("table ") for line in done.stdout.splitlines()]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import (
-    nft_tables,
-)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kernel_tables import delete_table
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import nft_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -26,10 +26,13 @@ def remove_tables(run: Run, before: Collection[str]) -> list[str]:
     ``run`` runs a command, ``before`` names the tables that the node had before the cluster.
     """
     removed = []
-    for table in nft_tables():
-        if CLUSTER_TABLES.match(table) or (
-            table not in before and IPTABLES.match(table) and _is_ours(run, table)
-        ):
+    # kube-proxy's first: an older nft crashes for as long as they are there.
+    for table in sorted(nft_tables(), key=lambda table: not CLUSTER_TABLES.match(table)):
+        if CLUSTER_TABLES.match(table):
+            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+                delete_table(table)
+            removed.append(f"table {table}")
+        elif table not in before and IPTABLES.match(table) and _is_ours(run, table):
             run("nft", "delete", "table", *table.split())
             removed.append(f"table {table}")
         elif IPTABLES.match(table):

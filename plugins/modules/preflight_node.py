@@ -118,9 +118,21 @@ def missing_features() -> list[str]:
         missing.append("the overlay filesystem")
     if not Path("/proc/sys/net/ipv4/ip_forward").exists():
         missing.append("IPv4 forwarding")
-    if shutil.which("nft", path=PATH) and not output("nft", "-j", "list", "tables"):
+    if not has_nftables():
         missing.append("nftables")
     return missing
+
+
+def has_nftables() -> bool:
+    """Whether nft, where it is installed, can talk to the kernel.
+
+    An nft before 1.1 that crashes can: it does so at tables that the newer one of kube-proxy made.
+    """
+    program = shutil.which("nft", path=PATH)
+    if not program:
+        return True
+    done = subprocess.run([program, "list", "tables"], capture_output=True, timeout=20, check=False)
+    return done.returncode <= 0
 
 
 def cgroup_controllers() -> list[str]:
