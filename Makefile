@@ -5,7 +5,8 @@
 #                  status that tells FAIL, INCONCLUSIVE and ABORTED apart is that of `kubedrill drill`
 #   make cluster   the cluster only
 #   make test      the project's own tests
-#   make test-all  the same with every drill, the game day among them, and every live mutant (hours)
+#   make test-all  the same with every drill, the game day among them, every live mutant (hours), and
+#                  10 minutes of mutated documents for every reader
 #   make mutants   broken runs that the verdict must call what they are (seconds, no cluster)
 #   make mutants-live   the same on a live cluster that is healthy (25 minutes)
 #   make docs      the documentation as a static site, build/docs/index.html

@@ -7,8 +7,9 @@ should pass does, and the live mutants of :data:`VERDICTS` are called FAIL, INCO
 ABORTED.
 
 ``--all`` (``make test-all``) runs every drill, the game day among them, and every live mutant on
-that cluster, and then a cluster on machines of other systems: hours instead of minutes. A drill
-that this host cannot make is shown as skipped, with the reason.
+that cluster, and then a cluster on machines of other systems: hours instead of minutes. Every
+reader of files is fed with mutated documents for ten minutes. A drill that this host cannot make is
+shown as skipped, with the reason.
 
 Each stage prints its own runner's summary. A stage that fails ends the run; the nodes are always
 taken down.
@@ -41,6 +42,9 @@ measured to take."""
 EVERY_DRILL_S = 21_600.0
 """Seconds that every drill together may take: nearly three times the two hours that `kubedrill
 list` says."""
+
+FUZZ_S = "600"
+"""Seconds for which tests/doors/test_fuzz.py feeds the readers with ``--all``; else it takes 8."""
 
 FAMILIES = (
     "pod-killed",
@@ -173,6 +177,8 @@ def main(argv: list[str]) -> int:
         print(f"found {' '.join(argv)!r}, expected nothing or --all", file=sys.stderr)
         return 2
     started = time.monotonic()
+    if argv:
+        os.environ["KUBEDRILL_FUZZ_S"] = FUZZ_S
     passed = side_by_side(STYLE) and all(run(command) for command in QUICK)
     if passed:
         # An earlier run may have ended without taking its nodes along, and its checkout may be

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MAX_MISTAKES = 50
+"""Mistakes shown of one file: nobody reads more at once."""
+
+
 class KubedrillError(Exception):
     """Base of all errors that are shown to the user without a stack trace."""
 
@@ -51,7 +55,9 @@ class ConfigErrors(UsageError):
         self.where = where
         self.mistakes = list(mistakes)
         count = f"{len(self.mistakes)} mistake{'' if len(self.mistakes) == 1 else 's'}"
-        super().__init__("\n".join([f"{where} has {count}:", *(f"  - {m}" for m in self.mistakes)]))
+        more = len(self.mistakes) - MAX_MISTAKES
+        lines = [*self.mistakes[:MAX_MISTAKES], *([f"and {more} more"] if more > 0 else [])]
+        super().__init__("\n".join([f"{where} has {count}:", *(f"  - {line}" for line in lines)]))
 
 
 class Unsafe(KubedrillError):

@@ -79,6 +79,12 @@ def words(item: Mapping[str, Any]) -> str:
     return f"{text[:1].lower()}{text[1:]}, found {shown(item['input'])}"
 
 
+def located(item: Mapping[str, Any]) -> str:
+    """Return one of pydantic's errors with its place in front."""
+    place = ".".join(str(part)[:60] for part in item["loc"])
+    return f"{place}{': ' if place else ''}{words(item)}"
+
+
 def _figure(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.files import replace_file
+from kubedrill.base.mistakes import located
 from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def read_plan(directory: Path) -> RunPlan | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        first = " ".join(str(error).split())[:200]
+        refused = error.errors() if isinstance(error, ValidationError) else []
+        first = "; ".join(map(located, refused[:3])) or " ".join(str(error).split())[:200]
         raise UsageError(
             f"{path}: found something else, expected the plan of a run as kubedrill wrote it "
             f"({first}). Copy the run's folder again from where it was made."

@@ -21,8 +21,6 @@ Place = tuple[str | int, ...]
 MAX_VALUES = 20_000
 """Values of a file, each alias counted as what it stands for. A plan has a hundred."""
 MAX_BYTES = 1_000_000
-MAX_MISTAKES = 50
-"""Mistakes shown of one file."""
 
 _PLAIN = {
     r"'\t'": "a tab stands where spaces are expected; indent with spaces",
@@ -95,9 +93,7 @@ def read_document(where: str, text: str) -> Document:
 
 def refuse(where: str, mistakes: list[tuple[int, str]]) -> ConfigErrors:
     """Make the error of a file: each mistake once, with its line, in the order of lines."""
-    listed = [f"line {line}: {text}" for line, text in sorted(set(mistakes))]
-    more = len(listed) - MAX_MISTAKES
-    return ConfigErrors(where, listed[:MAX_MISTAKES] + ([f"and {more} more"] if more > 0 else []))
+    return ConfigErrors(where, [f"line {line}: {text}" for line, text in sorted(set(mistakes))])
 
 
 class _Loader(yaml.SafeLoader):

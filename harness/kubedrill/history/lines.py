@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors, StepFailed
 from kubedrill.base.files import replace_file
+from kubedrill.base.mistakes import located
 from kubedrill.base.strict_json import load_json
 from kubedrill.history.before import document_of
-from kubedrill.history.read import mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,7 +73,7 @@ def read_lines(path: Path) -> list[RunDocument]:
         try:
             document = _read(line)
         except ValidationError as error:
-            mistakes += [f"line {number}: {mistake(item)}" for item in error.errors()]
+            mistakes += [f"line {number}: {located(item)}" for item in error.errors()]
             continue
         if first.setdefault(document.run, number) != number:
             mistakes.append(

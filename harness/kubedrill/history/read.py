@@ -10,7 +10,7 @@ from kubedrill.base import before
 from kubedrill.base.document import SCHEMA, ProbeEntry, RunDocument
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.header_facts import header_facts
-from kubedrill.base.mistakes import words
+from kubedrill.base.mistakes import located
 from kubedrill.base.model import CheckId, Leaves
 from kubedrill.base.plan import PLAN_FILE, read_plan
 from kubedrill.base.results import VerdictKind
@@ -18,8 +18,6 @@ from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pydantic_core import ErrorDetails
 
 
 def read_document(directory: Path) -> RunDocument:
@@ -39,13 +37,13 @@ def read_document(directory: Path) -> RunDocument:
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{directory / 'verdict.json'}: found something else, expected what "
-            f"docs/reference/verdict.schema.json describes ({type(error).__name__}: {error}). "
+            f"docs/reference/verdict.schema.json describes. "
             f"Make it again: kubedrill report {directory.name}"
         ) from error
     try:
         document = RunDocument.model_validate(data)
     except ValidationError as error:
-        raise ConfigErrors(str(directory), [mistake(item) for item in error.errors()]) from error
+        raise ConfigErrors(str(directory), [located(item) for item in error.errors()]) from error
     _require_planned(directory, document)
     return document
 
@@ -74,12 +72,6 @@ def _require_planned(directory: Path, document: RunDocument) -> None:
             f"{directory / 'verdict.json'}: found {actual}; expected a verdict on every drill of "
             f"the run. Make it again: kubedrill report {directory.name}"
         )
-
-
-def mistake(item: ErrorDetails) -> str:
-    """One mistake of a document, with its place."""
-    place = ".".join(str(part)[:60] for part in item["loc"])
-    return f"{place}{': ' if place else ''}{words(item)}"
 
 
 def _load(path: Path) -> dict[str, Any]:

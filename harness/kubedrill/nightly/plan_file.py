@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -92,9 +93,13 @@ def _missing_files(document: Document, path: Path) -> list[tuple[int, str]]:
         if isinstance(shape, dict):
             names["topologies", str(name), "config"] = shape.get("config")
     return [
-        (document.line(place), f"{'.'.join(map(str, place))}: no such file: {path.parent / name}")
+        (
+            document.line(place),
+            f"{'.'.join(map(str, place))}: no such file: {str(path.parent / name)[:200]}",
+        )
         for place, name in names.items()
-        if isinstance(name, str) and name and not (path.parent / name).is_file()
+        # Path.is_file raises for a name that no file can have
+        if isinstance(name, str) and name and not os.path.isfile(path.parent / name)  # noqa: PTH113
     ]
 
 
