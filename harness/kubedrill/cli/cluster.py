@@ -5,6 +5,7 @@ kubedrill pod: what one cluster needs to run kubedrill and drill another one.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,23 @@ if TYPE_CHECKING:
     from kubedrill.config import Settings
 
 SITE = "site.yml"
+
+_EXPECTED_S = {"nodes": 60.0, "install": 120.0}
+"""About how long each takes on two processors (README.md)."""
+
+_OF_A_NODE = re.compile(r"==> ([\w.-]+): (.*)")
+"""What Vagrant begins on a node; its other lines are details, and are in the error where it
+fails."""
+_ROUTINE = (
+    "Creating and configuring",
+    "Enabling network",
+    "Fixed port collision",
+    "Machine not provisioned",
+    "Running action triggers",
+    "Running trigger",
+)
+_ARGUMENTS = "Validating arguments against arg spec"
+"""Ansible's own task at the begin of each role, which says nothing of the cluster."""
 
 
 @click.command()
@@ -81,7 +99,7 @@ def up(  # noqa: PLR0913 - one for each option
     with make_build_progress(console) as building:
         later = upgrade_to or (STANDARD if is_local else ())
         build_bundles(list(dict.fromkeys([cluster.kubernetes_version, *later])), source, building)
-    with make_progress(console) as progress:
+    with make_progress(console, _EXPECTED_S) as progress:
         if is_local:
             _nodes(cluster, provider, progress)
         newer = newer_version(cluster, settings)
@@ -102,7 +120,7 @@ def up(  # noqa: PLR0913 - one for each option
                 "to begin anew: kubedrill down"
             )
             return
-        progress.drill("up", f"install Kubernetes {cluster.kubernetes_version}", 2, 2)
+        progress.drill("install", f"Kubernetes {cluster.kubernetes_version}", 2, 2)
         result = run_playbook(
             cluster, SITE, on_event=_on_event(progress), timeout_s=settings.timeouts.playbook
         )
@@ -112,10 +130,14 @@ def up(  # noqa: PLR0913 - one for each option
 
 
 def _nodes(cluster: Inventory, provider: str | None, progress: Lines | Panel) -> None:
-    progress.drill("up", f"nodes of {cluster.path}", 1, 2)
-    VagrantCluster(cluster.path, cluster.name).up(
-        lambda line: progress.step("vagrant", line), provider=provider
-    )
+    progress.drill("nodes", f"those of {cluster.path}", 1, 2)
+
+    def report(line: str) -> None:
+        match = _OF_A_NODE.match(line)
+        if match and not match[2].startswith(_ROUTINE):
+            progress.step(match[1], match[2])
+
+    VagrantCluster(cluster.path, cluster.name).up(report, provider=provider)
 
 
 @click.command()
@@ -152,7 +174,7 @@ def newer_version(cluster: Inventory, settings: Settings) -> str | None:
 
 def _on_event(progress: Lines | Panel) -> Callable[[TaskEvent], None]:
     def report(event: TaskEvent) -> None:
-        if event.kind == "task":
+        if event.kind == "task" and not event.task.startswith(_ARGUMENTS):
             progress.step(event.role or "play", event.task)
         elif event.kind in ("failed", "unreachable"):
             progress.note(

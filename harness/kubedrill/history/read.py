@@ -35,9 +35,10 @@ def read_document(directory: Path) -> RunDocument:
             if "leaves" not in drill:
                 _complete(drill, _header(directory / "record" / f"{drill['name']}.jsonl"))
     except (KeyError, TypeError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else "a value of another kind"
         raise UsageError(
             f"{directory / 'verdict.json'}: found something else, expected what "
-            f"docs/reference/verdict.schema.json describes. "
+            f"docs/reference/verdict.schema.json describes ({what}). "
             f"Make it again: kubedrill report {directory.name}"
         ) from error
     try:

@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.printable import printable
 from kubedrill.base.results import VerdictKind
 from kubedrill.base.waits import wait_for
+from kubedrill.cli import cluster
 from kubedrill.cli.main import run
 from kubedrill.cli.terminal import QUIET_S, Build, Lines, Panel, make_progress, verdict_line
+from kubedrill.cluster.playbooks import TaskEvent
 
 
 def console(*, tty: bool) -> Console:
@@ -156,3 +159,37 @@ def test_a_panel_shows_the_parts_of_a_build() -> None:
     assert "5 packages" in text
     assert "about" in text
     assert "2 parts, 1 of them in the cache" in text
+
+
+def test_up_shows_what_begins_on_a_node_and_none_of_vagrants_details(
+    make_inventory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        "Bringing machine 'cp1' up with 'docker' provider...",
+        "==> cp1: Creating and configuring docker networks...",
+        "==> cp1: Creating the container...",
+        "    cp1:   Name: kubedrill-cp1",
+        "    cp1: Vagrant insecure key detected. Vagrant will automatically replace",
+        "==> cp1: Machine booted and ready!",
+        "==> cp1: Machine not provisioned because `--no-provision` is specified.",
+    ]
+    fake = SimpleNamespace(up=lambda report, **_: [report(line) for line in lines])
+    monkeypatch.setattr(cluster, "VagrantCluster", lambda *_: fake)
+    out = console(tty=False)
+    progress = Lines(out, {"nodes": 60, "install": 120})
+    cluster._nodes(make_inventory(), None, progress)
+    texts = [line.split(" s  ", 1)[1].strip() for line in out.file.getvalue().splitlines()]
+    assert texts == [
+        "[1/2] nodes: those of inventories/test; about 3 min left",
+        "cp1: Creating the container...",
+        "cp1: Machine booted and ready!",
+    ]
+
+
+def test_up_shows_tasks_of_roles_but_not_the_check_of_their_arguments() -> None:
+    out = console(tty=False)
+    report = cluster._on_event(Lines(out))
+    for task in ("Validating arguments against arg spec 'main' - Drains", "Drain the node"):
+        report(TaskEvent("task", "cp1", task, "drain", 0))
+    assert "Validating" not in out.file.getvalue()
+    assert "drain: Drain the node" in out.file.getvalue()
