@@ -142,6 +142,10 @@ STEADY = "steady"
 anything is broken."""
 
 
+EVIDENCE = "evidence"
+"""Lane of the events that say where a fault's effect was seen."""
+
+
 @as_read
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -250,6 +254,7 @@ class Header:
     min_samples: Annotated[int, Field(ge=1)] = 50
     host: dict[str, Any] = field(default_factory=dict, hash=False)
     leaves: Leaves = Leaves.UNCHANGED
+    evidence: str = ""  # what shows that the fault took hold; "" in records of older versions
 
 
 @dataclass(frozen=True, slots=True)

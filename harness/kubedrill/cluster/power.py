@@ -187,13 +187,13 @@ def _unless_it_answers(node: Node) -> Iterator[None]:
             raise
 
 
-def greets(node: Node) -> bool:
-    """Whether the node's SSH server says who it is.
+def greets(node: Node, seconds: float = GREETING_S) -> bool:
+    """Whether the node's SSH server says who it is, within some seconds.
 
     For a paused container its host accepts connections, in silence.
     """
     with contextlib.suppress(OSError, ConfigErrors):
         port = SshOptions.of(node).port
-        with socket.create_connection((node.address, port), GREETING_S) as connection:
+        with socket.create_connection((node.address, port), seconds) as connection:
             return connection.recv(4) == b"SSH-"  # the timeout holds for this too
     return False

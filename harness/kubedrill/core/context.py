@@ -7,8 +7,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.model import NS, Check, Event, Span
+from kubedrill.base.model import EVIDENCE, NS, Check, Event, Span
 from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.core.evidence import Witness
 from kubedrill.core.progress import Silent
 from kubedrill.core.undo import Undos
 
@@ -85,19 +86,31 @@ class DrillContext:
             self.writer.span(Span(lane, subject, name, start, time.monotonic_ns(), data))
 
     @contextmanager
-    def fault(self, fault: Fault) -> Iterator[None]:
-        """Inject a fault, let the body watch, heal.
+    def fault(self, fault: Fault, least_s: float | None = None) -> Iterator[None]:
+        """Inject a fault, wait until its effect is seen, let the body watch, heal.
 
-        The undo is on the stack before the fault is injected.
+        The undo is on the stack before the fault is injected. The effect must be in place for
+        ``least_s`` seconds or more, by default the fault's own.
+
+        Raises:
+            KubedrillError: the effect is not to be seen, so nothing would be tested.
         """
         what = f"{fault.name} of {fault.subject}"
+        asked = {
+            "evidence": fault.evidence,
+            "least_s": fault.least_s if least_s is None else least_s,
+            "lasts": fault.lasts,
+        }
+        witness = Witness(self, fault)
         self.checkpoint()
         with self.guard(fault):
             self.undos.add(what, lambda: fault.heal(self.cluster))
-            with self.step(fault.subject, fault.name, lane="fault"):
+            with self.step(fault.subject, fault.name, lane="fault", **asked):
                 with self.step(fault.subject, f"{fault.name}: inject"):
                     fault.inject(self.cluster)
+                witness.wait()
                 yield
+                witness.confirm()
                 with self.step(fault.subject, f"{fault.name}: heal"):
                     fault.heal(self.cluster)
                 self.undos.drop(what)
@@ -109,6 +122,13 @@ class DrillContext:
         which is for people, is reworded.
         """
         self.writer.check(Check(name, ok, actual, expected, f"{self.round}{id_}"))
+
+    def witness(self, subject: str, text: str, *, seen: bool) -> None:
+        """Record whether the effect was seen of what is not a fault, such as an upgrade."""
+        places = [subject]
+        self.event(
+            EVIDENCE, subject, text, expected=places, seen=places if seen else [], when="begin"
+        )
 
     def event(self, lane: str, subject: str, name: str, **data: Any) -> None:
         """Put one moment on the timeline."""

@@ -41,7 +41,8 @@ class Drill(ABC):
     """One drill, and everything that is known about it before it is run.
 
     ``limits`` are what it may cost, which ``drills.<name>`` of the configuration changes, and
-    ``limits_because`` is the reason for them. It has no state: what it decides for one run is in
+    ``limits_because`` is the reason for them. ``evidence`` is what shows that it took hold, without
+    which it is INCONCLUSIVE: nothing was tested. It has no state: what it decides for one run is in
     the targets.
     """
 
@@ -52,6 +53,7 @@ class Drill(ABC):
     duration_s: int  # rough, on a small cluster
     family: Family
     steps: tuple[str, ...]
+    evidence: str = ""  # what shows that what it breaks or changes took hold
     limits: Limits = field(default_factory=lambda: Limits(app_outage_s=PATIENT_S))
     limits_because: str
     leaves: Leaves = Leaves.UNCHANGED
@@ -59,6 +61,11 @@ class Drill(ABC):
     order: int = 0  # within the family
     takes_quorum: bool = False  # whether its faults may take etcd's quorum away
     game_day: bool = False  # one fault that it heals itself, with nothing handed over before
+
+    def __post_init__(self) -> None:
+        """Refuse a drill that could not tell whether anything was tested. Raises TypeError."""
+        if not self.evidence:
+            raise TypeError(f"drill {self.name} states no evidence that it took hold")
 
     @property
     def upgrades(self) -> bool:

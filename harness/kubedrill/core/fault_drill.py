@@ -54,6 +54,12 @@ class FaultDrill(Drill):
         "Heal. The node has to be Ready again.",
     )
 
+    def __post_init__(self) -> None:
+        """Take the evidence from the fault."""
+        evidence = self.evidence or self.fault("NODE").evidence
+        object.__setattr__(self, "evidence", evidence)
+        super().__post_init__()
+
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Why there is no node on which the fault can be made; None where there is one."""
         candidates = self.among(ctx)
@@ -79,7 +85,7 @@ class FaultDrill(Drill):
         """Break, watch, heal."""
         fault, timeouts = self.fault(ctx.target), ctx.cluster.settings.timeouts
         self.before(ctx)
-        with ctx.fault(fault):
+        with ctx.fault(fault, least_s=max(self.hold_s, fault.least_s)):
             self.until(ctx)
             if self.hold_s:
                 with ctx.step(ctx.target, f"{fault.name}: for {self.hold_s:g} s"):

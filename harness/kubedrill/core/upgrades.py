@@ -111,6 +111,23 @@ def _without_secrets(log: Path, inventory: Inventory) -> Iterator[None]:
             )
 
 
+UPGRADED = "every node and API server that ran the older release runs another one"
+
+
+def running_versions(cluster: Cluster) -> dict[str, str]:
+    """What each node's kubelet and the API server run."""
+    versions = {name: format_version(version) for name, version in node_versions(cluster).items()}
+    return {**versions, "the API server": cluster.api.version.get_code().git_version}
+
+
+def witness_upgrade(ctx: DrillContext, before: Mapping[str, str]) -> None:
+    """Record whether something runs another release than before: all that ran the oldest one."""
+    oldest = min(before.values(), key=parse_version)
+    now = running_versions(ctx.cluster)
+    same = [name for name, version in before.items() if version == oldest == now.get(name)]
+    ctx.witness("cluster", f"still {oldest}: {', '.join(same) or 'none'}", seen=not same)
+
+
 def check_upgraded(ctx: DrillContext, expected: str, which: str = "new") -> None:
     """Check all versions, then wait until users are served; ``which`` release it is, in words."""
     cluster = ctx.cluster

@@ -46,11 +46,19 @@ class AppRollout(Drill):
                 ctx.step(ctx.target, f"roll to {version}", lane="fault"),
                 ctx.step(ctx.target, f"roll to {version}"),
             ):
+                before = self._pods(ctx)
                 ctx.app.roll(version)
+            left = before & self._pods(ctx)
+            ctx.witness(ctx.target, f"{version}: {self.evidence}", seen=bool(before) and not left)
             with ctx.step(ctx.target, f"{version}: until every probe is answered"):
                 seconds = ctx.cluster.settings.timeouts.rollout
                 ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
         ctx.undos.drop(what)
+
+    @staticmethod
+    def _pods(ctx: DrillContext) -> set[str]:
+        pods = ctx.cluster.api.pods(ctx.app.namespace, ctx.app.selector)
+        return {pod.metadata.uid for pod in pods if pod.metadata.deletion_timestamp is None}
 
 
 DRILLS = (
@@ -63,6 +71,7 @@ DRILLS = (
         family=Family.RELEASES,
         standard=True,
         limits=Limits(app_max_failed=0),
+        evidence="every pod of the app is another one",
         limits_because="readiness and preStop must hide a rolling update",
         steps=(
             "The app runs v1.",

@@ -13,11 +13,14 @@ from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.core.upgrades import (
+    UPGRADED,
     check_upgraded,
     choose_release,
     explain_missing_bundle,
     run_upgrade,
+    running_versions,
     uncordon_all,
+    witness_upgrade,
 )
 
 if TYPE_CHECKING:
@@ -51,9 +54,10 @@ class ClusterUpgrade(Drill):
 
     def run(self, ctx: DrillContext) -> None:
         """Run the playbook and check the versions."""
-        version = choose_release(ctx.cluster)
+        version, before = choose_release(ctx.cluster), running_versions(ctx.cluster)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         run_upgrade(ctx, version, f"upgrade to {version}")
+        witness_upgrade(ctx, before)
         check_upgraded(ctx, version)
 
 
@@ -70,6 +74,7 @@ DRILLS = (
         order=3,
         standard=True,
         leaves=Leaves.UPGRADED,
+        evidence=UPGRADED,
         limits=Limits(app_max_failed=0, api_outage_s=1.0),
         limits_because="0 failed application requests, the API out for 1 s at most at a time",
         steps=(

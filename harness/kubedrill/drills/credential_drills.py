@@ -176,6 +176,7 @@ DRILLS = (
         duration_s=45,
         family=Family.TRUST,
         order=1,
+        evidence=TokenExpired.evidence,
         limits_because="nobody else is touched",
         steps=(
             (
@@ -201,6 +202,7 @@ DRILLS = (
         duration_s=45,
         family=Family.TRUST,
         order=1,
+        evidence=Revoked.evidence,
         limits_because="nobody else is touched",
         steps=(
             (

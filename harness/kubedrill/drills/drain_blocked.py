@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.errors import StepFailed
 from kubedrill.config.limits import Limits
 from kubedrill.core.choices import (
     drainable,
@@ -57,8 +56,11 @@ class DrainBlocked(Drill):
 
     def run(self, ctx: DrillContext) -> None:
         """Plant, drain, look at what the drain said, remove."""
-        with blocking_workload(ctx):
-            check_refusal(ctx, _drain(ctx), f"pod {NAMESPACE}/{WORKLOAD}-")
+        seconds = ctx.cluster.settings.timeouts.evict_blocked
+        drain = Drain(ctx.target, seconds, setting="evict_blocked", forbidden=True)
+        with blocking_workload(ctx), ctx.fault(drain):
+            ctx.progress.note(ctx.target, f"refused as it should be: {drain.refusal}")
+            check_refusal(ctx, drain.refusal, f"pod {NAMESPACE}/{WORKLOAD}-")
 
 
 @contextmanager
@@ -98,17 +100,6 @@ def check_refusal(ctx: DrillContext, refusal: str, *words: str) -> None:
 
 def _workers(ctx: DrillContext) -> list[str]:
     return [node.name for node in ctx.cluster.inventory.workers]
-
-
-def _drain(ctx: DrillContext) -> str:
-    """Drain with the short deadline; return what the refusal said, "" where there was none."""
-    seconds = ctx.cluster.settings.timeouts.evict_blocked
-    try:
-        with ctx.fault(Drain(ctx.target, seconds, setting="evict_blocked")):
-            return ""
-    except StepFailed as refusal:
-        ctx.progress.note(ctx.target, f"refused as it should be: {refusal}")
-        return str(refusal)
 
 
 def _wait_budget_counted(ctx: DrillContext) -> None:
@@ -181,6 +172,7 @@ DRILLS = (
         order=1,
         standard=True,
         limits=Limits(app_max_failed=0),
+        evidence=Drain("NODE", 0, forbidden=True).evidence,
         limits_because="a refused drain must not cost an application request",
         steps=(
             (

@@ -110,6 +110,7 @@ DRILLS = (
         duration_s=70,
         order=1,
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=60),
+        evidence=QuorumLoss.evidence,
         limits_because="20 s without quorum, then an election; API servers reconnect",
         steps=(
             "Choose a bare majority of the etcd members by the seed.",

@@ -154,6 +154,7 @@ DRILLS = (
         duration_s=180,
         order=2,
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=300),
+        evidence=QuorumGone.evidence,
         limits_because="quorum is away, then the snapshot is restored, then all starts",
         steps=(
             (

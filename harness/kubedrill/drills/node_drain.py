@@ -107,6 +107,7 @@ DRILLS = (
         standard=True,
         game_day=True,
         limits=Limits(app_max_failed=0),
+        evidence=Drain("NODE", 0).evidence,
         limits_because="a drain is planned work: no application request may fail",
         steps=(
             (

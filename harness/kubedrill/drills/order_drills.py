@@ -59,6 +59,7 @@ class OrdersDrill(Drill):
 
     needs: str = "the order service, deployed with kubedrill app deploy"
     family: Family = Family.ORDERS
+    evidence: str = PodKill.evidence
     limits_because: str = "the sample app is not touched; the orders have their ledger"
 
     def unavailable(self, ctx: DrillContext) -> str | None:

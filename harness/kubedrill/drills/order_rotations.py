@@ -67,6 +67,7 @@ class OrderRotation(OrdersDrill):
     predicted: str
     order: int = 1
     steps: tuple[str, ...] = STEPS
+    evidence: str = "what was rotated is another one, wherever it is used"
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Name what is rotated; there is no choice to make."""
@@ -102,7 +103,7 @@ class OrderRotation(OrdersDrill):
             ):
                 sustain_traffic(BEFORE_S, check_all)
                 with ctx.step(ctx.target, f"rotate {self.what}", lane="fault"):
-                    rotate(ctx, rotation)
+                    ctx.witness(ctx.target, self.evidence, seen=rotate(ctx, rotation))
                 sustain_traffic(AFTER_S, check_all)
                 for flow in flows.values():
                     flow.stop()
@@ -135,7 +136,7 @@ class OrderRotation(OrdersDrill):
             plans[way] = plan, ctx.writer.path.with_suffix(f".{mark}.ledger")
         return plans
 
-    def _greeting(self, ctx: DrillContext, rotation: Rotation) -> None:
+    def _greeting(self, ctx: DrillContext, rotation: Rotation) -> bool:
         former, what = rotation.live_greeting(), "the greeting of before"
         ctx.undos.add(what, lambda: rotation.greeting(former))
         for text in (f"Hello from drill {ctx.rng.getrandbits(32):08x}", former):
@@ -149,8 +150,9 @@ class OrderRotation(OrdersDrill):
             "there and back, with no pod restarted",
             "there and back",
         )
+        return True
 
-    def _certificate(self, ctx: DrillContext, rotation: Rotation) -> None:
+    def _certificate(self, ctx: DrillContext, rotation: Rotation) -> bool:
         before = pki.serial(Certificates(ctx.cluster.api).serving())
         with ctx.step(ctx.target, "until every address serves a new certificate"):
             after = rotation.certificate()
@@ -165,8 +167,9 @@ class OrderRotation(OrdersDrill):
             actual,
             f"another one than {before:x}",
         )
+        return after != before
 
-    def _logins(self, ctx: DrillContext, rotation: Rotation) -> None:
+    def _logins(self, ctx: DrillContext, rotation: Rotation) -> bool:
         before, what = rotation.side(), "a rotation of logins that was begun"
         ctx.undos.add(what, rotation.finish)
         with ctx.step(ctx.target, "until the old login is worthless"):
@@ -179,8 +182,9 @@ class OrderRotation(OrdersDrill):
             f"login {after}",
             f"another one than {before}",
         )
+        return after != before
 
-    def _version(self, ctx: DrillContext, _rotation: Rotation) -> None:
+    def _version(self, ctx: DrillContext, _rotation: Rotation) -> bool:
         service = OrderService(ctx.cluster.api, ctx.cluster.settings)
         before = self._running(service)
         (other,) = set(VERSIONS) - {before}
@@ -194,6 +198,7 @@ class OrderRotation(OrdersDrill):
         ctx.undos.drop(what)
         actual, expected = " → ".join(ran), f"{before} → {other} → {before}"
         ctx.check("version-there-and-back", "there and back", actual == expected, actual, expected)
+        return actual == expected
 
     @staticmethod
     def _running(service: OrderService) -> str:

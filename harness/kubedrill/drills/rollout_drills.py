@@ -52,6 +52,7 @@ class BadRolloutDrill(Drill):
     family: Family = Family.RELEASES
     order: int = 1
     steps: tuple[str, ...] = STEPS
+    evidence: str = BadRollout.evidence
     limits_because: str = "no old pod goes before a new one is ready"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
@@ -74,17 +75,8 @@ class BadRolloutDrill(Drill):
         """Release, see it fail, roll back."""
         api, app, fault = ctx.cluster.api, ctx.app, self._fault(ctx)
         ctx.undos.add("the app at v1", lambda: app.roll("v1"))
-        with ctx.fault(fault):
-            with ctx.step(ctx.target, f"{fault.name}: until Kubernetes tells"):
-                find_obstacle = lambda: (  # noqa: E731
-                    None if self._symptom(ctx, fault) else "nothing is told of the new pod yet"
-                )
-                api.wait(
-                    "Kubernetes to tell what is wrong with the new pod",
-                    find_obstacle,
-                    setting="pods_ready",
-                )
-            symptom = self._symptom(ctx, fault)
+        with ctx.fault(fault, least_s=HOLD_S):
+            symptom = fault.symptom(ctx.cluster)
             with ctx.step(ctx.target, f"{fault.name}: for {HOLD_S:g} s"):
                 pause(HOLD_S)
             status = api.apps.read_namespaced_deployment(app.name, app.namespace)
@@ -98,18 +90,15 @@ class BadRolloutDrill(Drill):
             )
         with ctx.step(ctx.target, "rolled back: until the app is complete again"):
             gone = "the broken release's pod to be gone"
-            api.wait(gone, lambda: self._symptom(ctx, fault) or None, setting="pods_ready")
+            api.wait(gone, lambda: fault.symptom(ctx.cluster) or None, setting="pods_ready")
             app.wait_ready()
         ctx.undos.drop("the app at v1")
         with ctx.step(ctx.target, "rolled back: until every probe is answered"):
             seconds = ctx.cluster.settings.timeouts.rollout
             ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
 
-    def _symptom(self, ctx: DrillContext, fault: BadRollout) -> str:
-        return fault.symptom(ctx.cluster.api.pods(ctx.app.namespace, ctx.app.selector))
-
     def _fault(self, ctx: DrillContext) -> BadRollout:
-        return BadRollout(ctx.app.namespace, ctx.app.name, self.wrong)
+        return BadRollout(ctx.app.namespace, ctx.app.name, self.wrong, ctx.app.selector)
 
 
 DRILLS = (

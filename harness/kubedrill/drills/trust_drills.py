@@ -70,12 +70,6 @@ def distrusted(ctx: DrillContext, node: str) -> Expected:
     return Expected(api=(Prediction(EXPIRED_S + RELOAD_S, (why,)),))
 
 
-def until_shown(ctx: DrillContext) -> None:
-    """Wait until the API server shows its expired certificate."""
-    with ctx.step(ctx.target, "until the API server shows its expired certificate"):
-        ExpiredCertificate(ctx.target, "apiserver").wait_expired(ctx.cluster)
-
-
 def wrong_clock(ctx: DrillContext, node: str) -> Expected:
     """Who watches a lease measures by his own clock, and etcd by none."""
     del ctx
@@ -102,7 +96,6 @@ DRILLS = (
         among=etcd_followers,
         fault=certificate("apiserver"),
         expect=distrusted,
-        until=until_shown,
         hold_s=EXPIRED_S,
         answered=False,
     ),

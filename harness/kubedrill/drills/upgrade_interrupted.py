@@ -20,11 +20,14 @@ from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
 from kubedrill.core.node_loss import wait_ready
 from kubedrill.core.predictions import only_plane_swapped, planned_work
 from kubedrill.core.upgrades import (
+    UPGRADED,
     check_upgraded,
     choose_release,
     explain_missing_bundle,
     run_upgrade,
+    running_versions,
     uncordon_all,
+    witness_upgrade,
 )
 from kubedrill.drills import drain_blocked
 from kubedrill.faults import PowerCut
@@ -75,6 +78,7 @@ class Interrupted(Drill):
     order: int = 2
     steps: tuple[str, ...] = STEPS
     leaves: Leaves = Leaves.UPGRADED
+    evidence: str = UPGRADED
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs a newer bundle, and a node that it can happen at."""
@@ -106,7 +110,7 @@ class Interrupted(Drill):
 
     def run(self, ctx: DrillContext) -> None:
         """Upgrade until it stops, put back what was broken, upgrade again."""
-        version = choose_release(ctx.cluster)
+        version, before = choose_release(ctx.cluster), running_versions(ctx.cluster)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         error = self.first(ctx, version)
         ctx.check(
@@ -117,6 +121,7 @@ class Interrupted(Drill):
             "it stops at the moment chosen",
         )
         run_upgrade(ctx, version, f"upgrade to {version}, again")
+        witness_upgrade(ctx, before)
         check_upgraded(ctx, version)
 
 
@@ -176,7 +181,7 @@ def _cut_at(
             )
             if event.kind == "start" and event.task.endswith(moment) and due and not cut:
                 cut.append(ctx.target)
-                stack.enter_context(ctx.fault(PowerCut(ctx.target)))
+                stack.enter_context(ctx.fault(PowerCut(ctx.target), least_s=0))
 
         yield watch
 

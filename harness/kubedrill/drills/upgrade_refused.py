@@ -55,6 +55,7 @@ class Refused(Drill):
     family: Family = Family.UPGRADES
     steps: tuple[str, ...] = STEPS
     limits: Limits = field(default_factory=lambda: Limits(app_max_failed=0))
+    evidence: str = "the upgrade is refused"
     limits_because: str = "what is refused must not cost an application request"
 
     def unavailable(self, ctx: DrillContext) -> str | None:
@@ -82,6 +83,7 @@ class Refused(Drill):
             except StepFailed as refusal:
                 message = str(refusal)
                 ctx.progress.note(ctx.target, f"refused as it should be: {refusal}")
+        ctx.witness("cluster", message or "it was not refused", seen=bool(message))
         ctx.check(
             "upgrade-refused",
             "the upgrade was refused and says why",

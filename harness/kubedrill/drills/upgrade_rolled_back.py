@@ -147,6 +147,7 @@ def _upgrade_half_way(ctx: DrillContext, newer: str, moments: Moments) -> None:
         f"{len(versions)} nodes not"
     )
     ok = ended and 0 < len(upgraded) < len(versions)
+    ctx.witness("cluster", actual, seen=bool(upgraded))
     ctx.check(
         "upgrade-half-way",
         "the upgrade ended half-way",
@@ -223,6 +224,7 @@ DRILLS = (
         family=Family.UPGRADES,
         order=1,
         leaves=Leaves.ROLLED_BACK,
+        evidence="some nodes run the newer release before it is rolled back",
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=300, dns_outage_s=NODE_LOSS_S),
         limits_because=(
             "the API is away while etcd is restored; pods that drains had moved start where "

@@ -96,6 +96,7 @@ DRILLS = (
         family=Family.FAILOVER,
         order=3,
         limits=Limits(app_outage_s=PLANE_LOSS_S, api_outage_s=6, dns_outage_s=PLANE_LOSS_S),
+        evidence=ZoneOutage.evidence,
         limits_because="as the loss of its nodes",
         steps=(
             (

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from kubedrill.cluster.context import Cluster
+    from kubedrill.cluster.inventory import Inventory
 
 
 class Fault(Protocol):
@@ -22,7 +23,23 @@ class Fault(Protocol):
     may leave. ``nodes`` names what it breaks where that is more than its subject. With
     ``stops_etcd`` the guard makes sure that etcd keeps its quorum, which ``available`` then need
     not.
+
+    ``evidence`` says in words what shows that it took hold, and ``unaffected`` looks for that,
+    cheaply and without disturbing what is measured. With ``lasts`` it is to be seen until the fault
+    is healed, and that must be ``least_s`` seconds or more after it was first seen.
     """
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the effect stays until the fault is healed."""
+
+    @property
+    def least_s(self) -> float:
+        """Seconds that it must be in place."""
+
+    @property
+    def evidence(self) -> str:
+        """What shows that it took hold, as "no SSH server greets on the node"."""
 
     @property
     def name(self) -> str:
@@ -38,11 +55,34 @@ class Fault(Protocol):
     def inject(self, cluster: Cluster) -> None:
         """Arm the undo, then break."""
 
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Why the effect is not to be seen on a node, or on its subject; None when it is."""
+
     def heal(self, cluster: Cluster) -> None:
         """Put it back and disarm the undo.
 
         Safe to call twice, and after an inject that stopped half-way.
         """
+
+
+class Effect:
+    """An effect that stays until it is healed."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the effect stays until the fault is healed."""
+        return True
+
+    @property
+    def least_s(self) -> float:
+        """Seconds that it must be in place: ten requests of each probe; less shows nothing."""
+        return 1.0
+
+
+class ShortEffect(Effect):
+    """An effect that is over at once, or goes by itself."""
+
+    lasts, least_s = False, 0.0
 
 
 @contextmanager
@@ -56,6 +96,13 @@ def injecting(failure: str = "the fault could not be made") -> Iterator[None]:
         yield
     except (StepFailed, DeadlineExceeded, ApiException) as error:
         raise KubedrillError(f"{failure}: {error}") from error
+
+
+def nodes_of(fault: Fault, inventory: Inventory) -> tuple[str, ...]:
+    """Nodes that a fault breaks: those that it names, else its subject where that is a node."""
+    named: tuple[str, ...] = getattr(fault, "nodes", ())
+    known = [node.name for node in inventory.nodes]
+    return tuple(name for name in named or (fault.subject,) if name in known)
 
 
 def require_known(value: str, known: Iterable[str], what: str) -> None:

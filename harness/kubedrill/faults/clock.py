@@ -45,6 +45,13 @@ class ClockSkew(NodeFault):
         """As "clock 600 s ahead"."""
         return f"clock {self.seconds} s ahead"
 
+    evidence = "the node's clock is ahead of the time since its boot"
+
+    @property
+    def question(self) -> str:
+        """Compare with what the clock said at boot; half of the skew is enough."""
+        return f"[ $(($(date +%s%3N) - {_UP_MS} - $(head -n 1 {_FILE}))) -gt {self.seconds * 500} ]"
+
     def refusal(self, cluster: Cluster) -> str | None:
         """Refuse a node whose clock is not its own."""
         shared = (

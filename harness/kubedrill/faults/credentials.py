@@ -19,7 +19,7 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.token_request import ask_with_token
 from kubedrill.faults import on_node
-from kubedrill.faults.base import injecting
+from kubedrill.faults.base import Effect, ShortEffect, injecting
 from kubedrill.faults.in_cluster import DRILL_LABEL, LABELLED
 from kubedrill.faults.network import APISERVER_PORT
 from kubedrill.faults.traces import register
@@ -94,7 +94,7 @@ class Client:
 
 @register
 @dataclass
-class Revoked:
+class Revoked(Effect):
     """The client's right, or its account with every token of it, is deleted.
 
     ``what`` is a key of :data:`REVOKED`. An account of that name that is made again gives old
@@ -105,6 +105,15 @@ class Revoked:
 
     what: str
     subject: str = f"{NAMESPACE}/{NAME}"
+
+    evidence = "the API no longer has what was deleted"
+    least_s = 0.0  # every API server may refuse at once
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Ask for what was deleted."""
+        del place
+        there = cluster.api.read(REVOKED[self.what]())
+        return "it is still there" if there else None
 
     @property
     def name(self) -> str:
@@ -129,7 +138,7 @@ class Revoked:
 
 @register
 @dataclass
-class TokenExpired:
+class TokenExpired(ShortEffect):
     """The client's token has expired.
 
     Its own claims, signed by the cluster's own key, with times that have passed.
@@ -144,6 +153,15 @@ class TokenExpired:
     name: str = "token expired"
     expired: str = field(default="", repr=False)
     valid: str = field(default="", repr=False)
+
+    evidence = "the token's time is over, by its own claims"
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Compare the token with the one that has not expired."""
+        del cluster, place
+        if self.expired and claims(self.expired)["exp"] < claims(self.valid)["iat"]:
+            return None
+        return "it has not expired"
 
     def available(self, cluster: Cluster) -> str | None:
         """Refuse a key of another kind than RSA, kubeadm's default, and none."""

@@ -13,6 +13,7 @@ from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.cluster.undo_timer import UndoTimer
 from kubedrill.faults import on_node
+from kubedrill.faults.base import Effect
 from kubedrill.faults.traces import ClusterTrace, Stage, never, register
 
 if TYPE_CHECKING:
@@ -86,10 +87,11 @@ TAINT = ClusterTrace(
 
 @register
 @dataclass
-class Drain:
+class Drain(Effect):
     """Cordons a node and evicts its pods, as an administrator would before maintenance.
 
-    ``seconds`` bounds the eviction and ``setting`` names where that number came from.
+    ``seconds`` bounds the eviction and ``setting`` names where that number came from. With
+    ``forbidden`` it should be refused: ``refusal`` then has what was said, "" where it was not.
     """
 
     traces: ClassVar[tuple[Trace, ...]] = (CORDON, TAINT, on_node.UNITS)
@@ -98,6 +100,34 @@ class Drain:
     seconds: float
     setting: str = "evict"
     name: str = "drain"
+    forbidden: bool = False
+    refusal: str = ""
+
+    @property
+    def evidence(self) -> str:
+        """What shows it: an empty node, or a refusal."""
+        if self.forbidden:
+            return "the API refuses to evict a pod"
+        return "the node is cordoned, with no pod left that has to leave it"
+
+    @property
+    def lasts(self) -> bool:
+        """A drain that was refused is over."""
+        return not self.forbidden
+
+    @property
+    def least_s(self) -> float:
+        """As long as any other, unless it was refused."""
+        return 0.0 if self.forbidden else 1.0
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Look for what the drain should have made of the node."""
+        if self.forbidden:
+            return None if self.refusal else "nothing was refused"
+        if not cluster.api.node(place).spec.unschedulable:
+            return "it is not cordoned"
+        left = [_name(pod) for pod in cluster.api.pods(node=place) if must_leave(pod)]
+        return f"{', '.join(left)} is left" if left else None
 
     def available(self, cluster: Cluster) -> str | None:
         """Say why the drain cannot be done.
@@ -117,13 +147,16 @@ class Drain:
         """Arm the undo, cordon, evict.
 
         Raises:
-            StepFailed: the drain was blocked; names each pod and its PodDisruptionBudget, or those
-                without a controller. The node is not cordoned, or uncordoned again.
+            StepFailed: the drain was blocked and not ``forbidden``; names each pod and its
+                PodDisruptionBudget. Or pods have no controller. The node is not cordoned, or
+                uncordoned again.
         """
         blockers = drain_node(cluster, self.subject, self.seconds, self.setting)
         if blockers:
             self.heal(cluster)
-            raise StepFailed(describe(self.subject, self.seconds, blockers))
+            self.refusal = describe(self.subject, self.seconds, blockers)
+            if not self.forbidden:
+                raise StepFailed(self.refusal)
 
     def heal(self, cluster: Cluster) -> None:
         """Uncordon the node and disarm the undo."""

@@ -24,6 +24,9 @@ DATA = "/var/lib/etcd"
 FOLDER = "/var/lib/kubedrill-fault-etcd"
 """Where a snapshot stands on a node for a moment; the scan for leftovers looks here."""
 
+NO_DATA = f"[ -e {DATA}/member{ASIDE} ] && [ ! -e {DATA}/member ]"
+"""Asks a node whether its member's data are moved aside, and nothing is in their place."""
+
 REPLACE_S = 150.0
 """Seconds for one replacement, or one restore: a learner is promoted once it has caught up, which
 small data do at once; the rest is a container's start."""

@@ -10,7 +10,7 @@ from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.cluster.etcd import ETCDCTL, Listed, read_list
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
-from kubedrill.faults.etcd_data import DATA, REPLACE_S, functions, lose
+from kubedrill.faults.etcd_data import DATA, NO_DATA, REPLACE_S, functions, lose
 from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import ASIDE, Script
 from kubedrill.faults.static_pods import MANIFESTS, STATIC_POD_TRACES
@@ -43,6 +43,10 @@ class MemberLoss(NodeFault):
 
     name: str = "etcd data lost"
     finishing: str = ""  # what finishes a replacement that has begun
+
+    evidence = "etcd's data are moved aside on the node"
+    lasts = False  # until a new member takes its place
+    question = NO_DATA
 
     def refusal(self, cluster: Cluster) -> str | None:
         """Refuse a node without a member, and where the others are no majority."""

@@ -12,8 +12,8 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.etcd import ETCDCTL, Listed
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
-from kubedrill.faults.base import for_each, injecting
-from kubedrill.faults.etcd_data import DATA, FOLDER, REPLACE_S, lose, start
+from kubedrill.faults.base import Effect, for_each, injecting
+from kubedrill.faults.etcd_data import DATA, FOLDER, NO_DATA, REPLACE_S, lose, start
 from kubedrill.faults.on_node import ASIDE
 from kubedrill.faults.static_pods import STATIC_POD_TRACES
 from kubedrill.faults.traces import register
@@ -48,7 +48,7 @@ class Snapshot:
 
 @register
 @dataclass
-class QuorumGone:
+class QuorumGone(Effect):
     """The data of the etcd members on ``lost`` are gone for good.
 
     ``nodes`` are all members. :meth:`restore` follows.
@@ -71,9 +71,18 @@ class QuorumGone:
     name: str = "quorum lost for good"
     restored: bool = False
 
+    evidence = "etcd's data are moved aside on most of its nodes"
+    lasts = False  # until they are restored
+
     def available(self, cluster: Cluster) -> str | None:
         """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
         return on_node.quorum_stands(cluster, self.nodes, self.lost)
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Look for the data of those that are lost; the others go on."""
+        if place not in self.lost:
+            return None
+        return on_node.ask(cluster, place, NO_DATA, "it has its data")
 
     def inject(self, cluster: Cluster) -> None:
         """Arm the undo on every member, then take the data of the lost ones.

@@ -47,6 +47,9 @@ ETCD_PEER_PORT = 2380
 APISERVER_PORT = 6443
 """kubeadm's default port of an API server (localAPIEndpoint.bindPort)."""
 
+_DROP = "counter drop"
+"""The count is the evidence that something was dropped."""
+
 _PRIORITY = -150
 """Before every filter of kube-proxy, flannel and the host (0), after defragmentation and connection
 tracking."""
@@ -91,6 +94,9 @@ class Partition(NodeFault):
     def name(self) -> str:
         """As "etcd cut off from its peers"."""
         return PARTITIONS[self.kind]
+
+    evidence = "the node's firewall has dropped packets of the kind"
+    question = f"nft list table inet {TABLE} | grep -q 'counter packets [1-9]'"
 
     def refusal(self, cluster: Cluster) -> str | None:
         """Refuse where the kernel or nft refuses the rules, or etcd would lose its quorum.
@@ -200,14 +206,15 @@ def _drops(
     Overlay packets are the node's own.
     """
     come, go = f'iifname "{place.uplink}"', f'oifname "{place.uplink}"'
-    some = f"{come} numgen random mod 100 < {LOSS_PERCENT} drop"
-    peers = [f"tcp dport {ETCD_PEER_PORT} drop", f"tcp sport {ETCD_PEER_PORT} drop"]
-    dns = [f"meta l4proto {{ tcp, udp }} th {end} 53 drop" for end in ("dport", "sport")]
+    some = f"{come} numgen random mod 100 < {LOSS_PERCENT} {_DROP}"
+    peers = [f"tcp dport {ETCD_PEER_PORT} {_DROP}", f"tcp sport {ETCD_PEER_PORT} {_DROP}"]
+    dns = [f"meta l4proto {{ tcp, udp }} th {end} 53 {_DROP}" for end in ("dport", "sport")]
+    all_in, all_out = f"{come} {_DROP}", f"{go} {_DROP}"
     to_api, from_api = _api_rules(planes, virtual, api_port)
     return {
-        "all": ([f"{come} drop"], [f"{go} drop"], [f"{come} drop", f"{go} drop"]),
-        "outgoing": ([], [f"{go} drop"], [f"{go} drop"]),
-        "incoming": ([f"{come} drop"], [], [f"{come} drop"]),
+        "all": ([all_in], [all_out], [all_in, all_out]),
+        "outgoing": ([], [all_out], [all_out]),
+        "incoming": ([all_in], [], [all_in]),
         "loss": ([some], [], [some]),
         "etcd": (peers, peers, []),
         "dns": (dns, dns, dns),
@@ -221,8 +228,8 @@ def _api_rules(planes: list[str], virtual: str, api_port: int) -> tuple[str, str
     addresses = f"{{ {', '.join([*planes, virtual])} }}"
     family = "ip6" if ":" in virtual else "ip"
     return (
-        f"{family} daddr {addresses} tcp dport {ports} drop",
-        f"{family} saddr {addresses} tcp sport {ports} drop",
+        f"{family} daddr {addresses} tcp dport {ports} {_DROP}",
+        f"{family} saddr {addresses} tcp sport {ports} {_DROP}",
     )
 
 

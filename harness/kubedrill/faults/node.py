@@ -10,8 +10,8 @@ from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.hosts import HostUnreachable
 from kubedrill.cluster.undo_timer import LOAD_PREFIX, timer_argv
 from kubedrill.faults import on_node
-from kubedrill.faults.base import for_each, injecting
-from kubedrill.faults.power import POWER_TRACES, PowerCut, watchdog
+from kubedrill.faults.base import Effect, for_each, injecting
+from kubedrill.faults.power import POWER_TRACES, SILENT, PowerCut, greeting, watchdog
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ machine."""
 
 @register
 @dataclass
-class Shutdown:
+class Shutdown(Effect):
     """The node ``subject`` is shut down in order, as an administrator would.
 
     Services are stopped, disks unmounted.
@@ -42,6 +42,16 @@ class Shutdown:
     verb: str = "poweroff"
     comes_back: bool = False  # without being switched on
     before: str = ""  # which boot it was when the order was given
+
+    evidence = f"{SILENT}, or one of another boot"
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Listen for the node, and tell its boots apart."""
+        greets = greeting(cluster, place)
+        if greets is None or place != self.subject:
+            return greets
+        same = boot(cluster, cluster.inventory.node(place)) == self.before
+        return "it was not restarted" if same else None
 
     def available(self, cluster: Cluster) -> str | None:
         """Refuse where the power could not be given back, or etcd would lose its quorum."""
@@ -115,10 +125,12 @@ class Reboot(Shutdown):
     verb: str = "reboot"
     comes_back: bool = True
 
+    least_s = 0.0
+
 
 @register
 @dataclass
-class Hang:
+class Hang(Effect):
     """The node ``subject`` is paused from outside.
 
     Its connections stay open, nothing of it runs, its clock goes on.
@@ -128,6 +140,12 @@ class Hang:
 
     subject: str
     name: str = "hang"
+
+    evidence = SILENT
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Listen for the node's SSH server."""
+        return greeting(cluster, place)
 
     def available(self, cluster: Cluster) -> str | None:
         """Refuse where it cannot be paused from here, or etcd would lose its quorum."""
@@ -154,7 +172,7 @@ class Hang:
 
 @register
 @dataclass
-class ZoneOutage:
+class ZoneOutage(Effect):
     """All nodes of a zone lose their power.
 
     ``subject`` names the zone, ``nodes`` are those that carry its label.
@@ -165,6 +183,12 @@ class ZoneOutage:
     subject: str
     nodes: tuple[str, ...]
     name: str = "zone power off"
+
+    evidence = SILENT
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Listen for a node's SSH server."""
+        return greeting(cluster, place)
 
     def available(self, cluster: Cluster) -> str | None:
         """Refuse a zone of no nodes, one that cannot be switched, and etcd's last majority."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.faults import on_node
+from kubedrill.faults.base import Effect
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
@@ -14,10 +15,25 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class NodeFault(ABC):
+class NodeFault(Effect, ABC):
     """The node ``subject`` is broken by a script, after the undo was armed there."""
 
     subject: str
+
+    @property
+    @abstractmethod
+    def evidence(self) -> str:
+        """What shows that it took hold."""
+
+    @property
+    def question(self) -> str:
+        """Shell that succeeds on a node that has the effect, and else may print what is there."""
+        raise NotImplementedError
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Why the effect is not to be seen on a node; None when it is."""
+        result = cluster.hosts.read(place, self.question, check=False)
+        return None if result.ok else " ".join(result.stdout.split())[-200:] or "it is as before"
 
     @abstractmethod
     def script(self, cluster: Cluster) -> Script:

@@ -5,21 +5,49 @@ No undo is armed: their controller and the kubelet replace them, which is the po
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from kubedrill.faults import on_node
-from kubedrill.faults.base import injecting
+from kubedrill.faults.base import ShortEffect, injecting
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kubedrill.cluster.context import Cluster
     from kubedrill.faults.traces import Trace
 
 
+class Life(NamedTuple):
+    """One life of a container; it dies with its pod, or is restarted in it."""
+
+    pod: str
+    uid: str
+    container: str
+    restarts: int
+
+
+def read_lives(pods: Iterable[Any]) -> set[Life]:
+    """The lives of all containers of some pods."""
+    return {
+        Life(pod.metadata.name, pod.metadata.uid, status.name, status.restart_count)
+        for pod in pods
+        for status in pod.status.container_statuses or []
+    }
+
+
+def explain_survivors(before: set[Life], now: set[Life]) -> str | None:
+    """Name the pods of containers that live on; None where all that were there have died."""
+    if not before:
+        return "no container was there to kill"
+    names = sorted({life.pod for life in before & now})
+    return f"{', '.join(names)} lives on" if names else None
+
+
 @register
 @dataclass
-class PodKill:
+class PodKill(ShortEffect):
     """Pods of a namespace are deleted without any grace.
 
     One by ``pod``, or all of ``selector`` at once.
@@ -32,6 +60,9 @@ class PodKill:
     namespace: str
     pod: str = ""
     selector: str = ""
+    before: set[Life] = field(default_factory=set, repr=False)
+
+    evidence = "every container that was killed is another one"
 
     @property
     def subject(self) -> str:
@@ -63,6 +94,7 @@ class PodKill:
 
     def inject(self, cluster: Cluster) -> None:
         """Delete them in one request."""
+        self.before = self._lives(cluster)
         if self.pod:
             cluster.api.core.delete_namespaced_pod(self.pod, self.namespace, grace_period_seconds=0)
         else:
@@ -75,10 +107,19 @@ class PodKill:
         """Nothing to do: the controller has made new ones."""
         del cluster
 
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Look for the containers that were there before."""
+        del place
+        return explain_survivors(self.before, self._lives(cluster))
+
+    def _lives(self, cluster: Cluster) -> set[Life]:
+        pods = cluster.api.pods(self.namespace, self.selector)
+        return read_lives(pod for pod in pods if self.pod in ("", pod.metadata.name))
+
 
 @register
 @dataclass
-class ContainerKill:
+class ContainerKill(ShortEffect):
     """The first process of one container gets SIGKILL.
 
     The kubelet starts another container in the same pod.
@@ -91,6 +132,9 @@ class ContainerKill:
     pod: str
     container: str
     name: str = "container killed"
+    before: set[Life] = field(default_factory=set, repr=False)
+
+    evidence = PodKill.evidence
 
     @property
     def subject(self) -> str:
@@ -104,12 +148,23 @@ class ContainerKill:
 
     def inject(self, cluster: Cluster) -> None:
         """Kill it. Raises KubedrillError where that could not be done."""
+        self.before = self._lives(cluster)
         with injecting():
             cluster.hosts.change(self.node, f'pid="{self._pid}"; [ -n "$pid" ] && kill -KILL $pid')
 
     def heal(self, cluster: Cluster) -> None:
         """Nothing to do: the kubelet has started another."""
         del cluster
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Look for the container that was there before."""
+        del place
+        return explain_survivors(self.before, self._lives(cluster))
+
+    def _lives(self, cluster: Cluster) -> set[Life]:
+        pods = cluster.api.pods(self.namespace, node=self.node)
+        lives = read_lives(pod for pod in pods if pod.metadata.name == self.pod)
+        return {life for life in lives if life.container == self.container}
 
     @property
     def _pid(self) -> str:

@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
+from kubedrill.cluster.power import greets
+from kubedrill.cluster.ssh_options import SshOptions
 from kubedrill.cluster.watchdog import Watchdog, armed_watchdogs, end_watcher, idle_watchers
 from kubedrill.faults import on_node
-from kubedrill.faults.base import injecting
+from kubedrill.faults.base import Effect, injecting
 from kubedrill.faults.traces import HarnessTrace, HiddenTrace, Stage, add_trace, register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
     from kubedrill.faults.traces import Leftover, Reach, Trace
 
+
+SILENT = "no SSH server greets on the node"
+
+GREETED_S = 2.0
+"""Seconds to listen for a node that should be silent: sshd greets in milliseconds."""
 
 HARNESS_HOST = "the harness host"
 
@@ -90,7 +97,7 @@ POWER_TRACES = (WATCHDOG, WATCHER)
 
 @register
 @dataclass
-class PowerCut:
+class PowerCut(Effect):
     """Cuts a node's power as a failed supply would.
 
     Nothing on the node is asked, flushed or stopped.
@@ -102,9 +109,15 @@ class PowerCut:
     subject: str
     name: str = "power off"
 
+    evidence = SILENT
+
     def available(self, cluster: Cluster) -> str | None:
         """Say why the node's power cannot be switched from here, None when it can."""
         return cluster.power.available(cluster.inventory.node(self.subject))
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Listen for a node's SSH server."""
+        return greeting(cluster, place)
 
     def inject(self, cluster: Cluster) -> None:
         """Arm the watchdog, then cut the power.
@@ -124,6 +137,17 @@ class PowerCut:
         cluster.power.on(node)
         cluster.hosts.forget(node)
         watchdog(cluster, self.subject).disarm()
+
+
+def greeting(cluster: Cluster, node: str) -> str | None:
+    """Say that a node's SSH server greets; None while it is silent."""
+    target = cluster.inventory.node(node)
+    if SshOptions.of(target).proxy_command:  # nobody greets here but the proxy
+        cluster.hosts.forget(target)
+        greets_here = cluster.hosts.reachable(target)
+    else:
+        greets_here = greets(target, GREETED_S)
+    return "its SSH server greets" if greets_here else None
 
 
 def watchdog(cluster: Cluster, node: str, verb: str = "on") -> Watchdog:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.faults import on_node
-from kubedrill.faults.base import for_each
-from kubedrill.faults.services import FROZEN, SERVICES, script
+from kubedrill.faults.base import Effect, for_each
+from kubedrill.faults.services import FROZEN, ServiceFault
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
     from kubedrill.cluster.context import Cluster
     from kubedrill.faults.traces import Trace
 
-_FREEZE = script(SERVICES["etcd"], "freeze")
-
 
 @register
 @dataclass
-class QuorumLoss:
+class QuorumLoss(Effect):
     """The etcd members of ``nodes`` hang, so that those that are left are no majority.
 
     Their data are not touched.
@@ -31,6 +29,17 @@ class QuorumLoss:
     nodes: tuple[str, ...]
     subject: str = "etcd"
     name: str = "quorum lost"
+    members: dict[str, ServiceFault] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.members = {node: ServiceFault(node, "etcd", "freeze") for node in self.nodes}
+
+    evidence = "most of etcd's processes are stopped (state T)"
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Look for the member's process."""
+        member = self.members.get(place)
+        return member.unaffected(cluster, place) if member else "its member is not part of this"
 
     def available(self, cluster: Cluster) -> str | None:
         """Why not: a node has a fault already, etcd is not whole, or would keep its quorum."""
@@ -41,8 +50,8 @@ class QuorumLoss:
 
         Raises KubedrillError where that fails.
         """
-        for name in self.nodes:
-            on_node.inject(cluster, name, _FREEZE)
+        for member in self.members.values():
+            member.inject(cluster)
 
     def heal(self, cluster: Cluster) -> None:
         """Let every member go on, though one node refuses.
@@ -50,4 +59,4 @@ class QuorumLoss:
         Raises:
             StepFailed: names each node that refused.
         """
-        for_each(self.nodes, lambda name: on_node.heal(cluster, name, _FREEZE))
+        for_each(self.members, lambda name: self.members[name].heal(cluster))

@@ -72,6 +72,14 @@ class DiskFull(NodeFault):
         """As "disk of etcd full"."""
         return f"disk of {self.whose} full"
 
+    evidence = "less than two percent of the filesystem are free"
+    lasts = False  # the kubelet makes room
+
+    @property
+    def question(self) -> str:
+        """Ask how much is free."""
+        return f"{_measure(DISKS[self.whose])}; [ $(($1 * 100)) -lt $(($2 * 2)) ]"
+
     def refusal(self, cluster: Cluster) -> str | None:
         """Refuse a filesystem that others share, and where etcd would lose its quorum."""
         folder = DISKS[self.whose]
@@ -107,6 +115,24 @@ class Load(NodeFault):
         """As "memory used up"."""
         return f"{self.what} used up"
 
+    @property
+    def evidence(self) -> str:
+        """As "the load runs, and has used up the node's memory"."""
+        used = ", and has used up the node's memory" if self.what == "memory" else ""
+        return f"the load runs on the node{used}"
+
+    @property
+    def lasts(self) -> bool:
+        """The kernel may end what uses up memory."""
+        return self.what == "cpu"
+
+    @property
+    def question(self) -> str:
+        """Ask for the unit, and how much memory is left."""
+        runs = f"systemctl is-active {LOAD_PREFIX}{self.what}.service"
+        left = f"[ $(awk '/^MemAvailable/ {{ print $2 }}' /proc/meminfo) -lt {4 * KEEP_MIB << 10} ]"
+        return f"{runs} && {left}" if self.what == "memory" else runs
+
     def refusal(self, cluster: Cluster) -> str | None:
         """Refuse a node that shares its host's, and where etcd would lose its quorum."""
         return on_node.etcd_majority(cluster, self.subject) or on_node.ask(
@@ -125,13 +151,17 @@ class Load(NodeFault):
 def fill(whose: str, folder: str) -> Script:
     """What fills a filesystem but for its last percent, and what empties it again."""
     file = f"{folder.rstrip('/')}/{_FILE}"
-    measure = f"set -- $(df -B1 --output=avail,size {folder} | tail -1)"
     size = f"size=$(($1 - $2 * {KEEP_PERCENT} / 100))"
     return Script(
         f"disk-{whose}",
-        f'{measure}; {size}; [ "$size" -gt 0 ] && fallocate -l "$size" {file}',
+        f'{_measure(folder)}; {size}; [ "$size" -gt 0 ] && fallocate -l "$size" {file}',
         f"rm -f {file}",
     )
+
+
+def _measure(folder: str) -> str:
+    """Set $1 and $2 to the free bytes of a filesystem, and to all of them."""
+    return f"set -- $(df -B1 --output=avail,size {folder} | tail -1)"
 
 
 def load(what: str, seconds: float) -> Script:

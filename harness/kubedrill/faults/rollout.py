@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kubedrill.cluster.api import ADMIN_CONF
 from kubedrill.cluster.undo_timer import NodeUndo
 from kubedrill.faults import on_node
-from kubedrill.faults.base import require_known
+from kubedrill.faults.base import Effect, require_known
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ SYMPTOMS = {
 
 @register
 @dataclass
-class BadRollout:
+class BadRollout(Effect):
     """The Deployment ``deployment`` of ``namespace`` gets a release with something wrong.
 
     A key of :data:`BREAKS`.
@@ -46,6 +46,7 @@ class BadRollout:
     namespace: str
     deployment: str
     wrong: str
+    selector: str = ""
     before: dict[str, Any] = field(default_factory=dict, repr=False)  # what puts the container back
 
     def __post_init__(self) -> None:
@@ -60,6 +61,14 @@ class BadRollout:
     def name(self) -> str:
         """As "bad rollout: image missing"."""
         return f"bad rollout: {self.wrong}"
+
+    evidence = "Kubernetes tells of a new pod what is wrong with it"
+    lasts = False  # a container that crashes is between two states for a moment
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Look for the symptom."""
+        del place
+        return None if self.symptom(cluster) else "nothing is told of a new pod"
 
     def available(self, cluster: Cluster) -> str | None:
         """Why not: the Deployment would give up a pod that serves for one that does not."""
@@ -100,9 +109,9 @@ class BadRollout:
             self._patch(cluster, self.before)
             self._undo(cluster).disarm()
 
-    def symptom(self, pods: list[Any]) -> str:
+    def symptom(self, cluster: Cluster) -> str:
         """How Kubernetes tells what is wrong with the new pod, "" as long as it does not."""
-        for pod in pods:
+        for pod in cluster.api.pods(self.namespace, self.selector):
             for status in pod.status.container_statuses or []:
                 waiting = (
                     status.state.waiting.reason if status.state and status.state.waiting else ""

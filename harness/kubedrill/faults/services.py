@@ -15,11 +15,12 @@ frozen container once its liveness probe has failed often enough.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.base.errors import UsageError
 from kubedrill.faults import on_node
+from kubedrill.faults.base import injecting
 from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
 from kubedrill.faults.pods import pids
@@ -194,6 +195,7 @@ class ServiceFault(NodeFault):
 
     service: str
     verb: str
+    processes: dict[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         find_service(self.service, self.verb)
@@ -202,6 +204,49 @@ class ServiceFault(NodeFault):
     def name(self) -> str:
         """As "kubelet stopped"."""
         return f"{self.service} {VERBS[self.verb]}"
+
+    @property
+    def evidence(self) -> str:
+        """By the verb."""
+        return {
+            "stop": "the service does not run on the node",
+            "kill": "the service's process is gone on the node",
+            "freeze": "the service's process is stopped on the node (state T), or ended since",
+        }[self.verb]
+
+    @property
+    def least_s(self) -> float:
+        """Whoever was killed may be back at once."""
+        return 0.0 if self.verb == "kill" else 1.0
+
+    def inject(self, cluster: Cluster) -> None:
+        """Remember which processes there are, arm the undo, then break them."""
+        with injecting():
+            self.processes = self._running(cluster, self.subject, processes(self.service))
+        super().inject(cluster)
+
+    def unaffected(self, cluster: Cluster, place: str) -> str | None:
+        """Look for the service on a node, by the processes that it had before."""
+        service, remembered = SERVICES[self.service], place == self.subject
+        if self.verb == "stop" and service.kind == "unit":
+            state = cluster.hosts.read(place, ["systemctl", "is-active", service.name], check=False)
+            return None if state.stdout.strip() in ("inactive", "failed") else "it runs"
+        if not remembered or not self.processes:
+            return "nothing is known of the processes that it had"
+        numbers = " ".join(sorted(pid for pid, _ in self.processes))
+        now = self._running(cluster, place, numbers)
+        left = {each: now[each] for each in self.processes if now.get(each, "Z") not in "ZX"}
+        if self.verb == "freeze":
+            left = {each: state for each, state in left.items() if state not in "Tt"}
+        running = [f"process {pid} is in state {state}" for (pid, _), state in left.items()]
+        return "; ".join(running) or None
+
+    @staticmethod
+    def _running(cluster: Cluster, node: str, pids: str) -> dict[tuple[str, str], str]:
+        """State of each process, by its number and its start (proc_pid_stat(5))."""
+        line = f"for pid in {pids}; do cut -d' ' -f1,3,22 /proc/$pid/stat 2>/dev/null; done; true"
+        rows = [row.split() for row in cluster.hosts.read(node, line).stdout.splitlines()]
+        return {(row[0], row[2]): row[1] for row in rows if len(row) == 3}
 
     def script(self, cluster: Cluster) -> Script:
         """What breaks the service, and what starts it again or lets it go on."""
@@ -263,6 +308,14 @@ def _manifest(service: Service, what: str) -> Script:
     source, parked = f"{MANIFESTS}/{service.name}.yaml", f"{PARKED}/{service.name}.yaml"
     undo = f"if [ -e {parked} ]; then mv {parked} {source}; fi; rmdir {PARKED} 2>/dev/null || true"
     return Script(what, f"mkdir -p -m 700 {PARKED} && mv {source} {parked}", undo)
+
+
+def processes(name: str) -> str:
+    """A shell substitution: the main processes of a service."""
+    service = SERVICES[name]
+    if service.kind == "unit":
+        return f"$(systemctl show -p MainPID --value {name})"
+    return _pids(service)
 
 
 def _pids(service: Service) -> str:

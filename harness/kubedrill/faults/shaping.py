@@ -88,6 +88,14 @@ class Shaping(NodeFault):
         """As "network 100 ms late"."""
         return f"network {WORDS[self.kind]}"
 
+    evidence = "the node's uplink has the discipline"
+
+    @property
+    def question(self) -> str:
+        """Look for it on any uplink."""
+        discipline = DISCIPLINES[self.kind].split()[0]
+        return f"tc qdisc show | grep 'qdisc {discipline} .*root' | grep -Eq '{'|'.join(MARKS)}'"
+
     def refusal(self, cluster: Cluster) -> str | None:
         """Refuse where the kernel has no such discipline, or the owner's would be lost.
 

@@ -185,10 +185,11 @@ def register(fault: type[T]) -> type[T]:
     """Register a fault; a class decorator.
 
     Raises:
-        TypeError: it lacks a verb or does not declare its traces, or one of these cannot be
-            detected or repaired.
+        TypeError: it lacks a verb or its evidence, or does not declare its traces, or one of these
+            cannot be detected or repaired.
     """
-    missing = [verb for verb in ("available", "inject", "heal") if not hasattr(fault, verb)]
+    parts = ("available", "inject", "heal", "evidence", "unaffected")
+    missing = [part for part in parts if not hasattr(fault, part)]
     if missing:
         raise TypeError(f"{fault.__name__} lacks {', '.join(missing)}")
     if not isinstance(getattr(fault, "traces", None), tuple):

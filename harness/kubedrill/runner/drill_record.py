@@ -75,6 +75,7 @@ class DrillRecord:
                 "replay": f"kubedrill replay {run.directory.name}",
             },
             leaves=self.drill.leaves,
+            evidence=self.drill.evidence,
         )
         self.writer.header(header)
         self.begun = True

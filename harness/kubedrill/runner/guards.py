@@ -14,13 +14,13 @@ from kubedrill.base.errors import Unsafe
 from kubedrill.cluster.health import find_problems
 from kubedrill.core.leftovers import find_blocking
 from kubedrill.faults import on_node
+from kubedrill.faults.base import nodes_of
 from kubedrill.faults.traces import HiddenTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubedrill.cluster.context import Cluster
-    from kubedrill.cluster.inventory import Inventory
     from kubedrill.faults import Fault
 
 
@@ -85,10 +85,3 @@ class FaultGuard:
             if below:
                 return below
         return fault.available(self._cluster)
-
-
-def nodes_of(fault: Fault, inventory: Inventory) -> tuple[str, ...]:
-    """Nodes that a fault breaks: those that it names, else its subject where that is a node."""
-    named: tuple[str, ...] = getattr(fault, "nodes", ())
-    known = [node.name for node in inventory.nodes]
-    return tuple(name for name in named or (fault.subject,) if name in known)

@@ -15,6 +15,7 @@ from kubedrill.base.results import (
 from kubedrill.verdict import wording
 from kubedrill.verdict.advice import advise
 from kubedrill.verdict.availability import available_fault
+from kubedrill.verdict.effect import judge_effect
 from kubedrill.verdict.evidence import find_missing
 from kubedrill.verdict.latency import before_the_fault, in_the_fault
 from kubedrill.verdict.limits import judge_limits, judge_outages
@@ -39,6 +40,7 @@ def judge(record: Record) -> DrillVerdict:
     findings = [
         *_ending(record),
         *_checks(record),
+        *judge_effect(record),
         *find_skew(record),
         *(Finding(VerdictKind.INCONCLUSIVE, text) for text in find_missing(view)),
         *broken,

@@ -38,8 +38,8 @@ class LoggedUndos(Undos):
 class FakeContext:
     """Logs what a drill does, in order, and waits for nothing.
 
-    ``checks`` holds what each check came to, ``faults`` the faults that were made, which are
-    injected for real only where the context ``injects``.
+    ``checks`` holds what each check came to, ``seen`` what the evidence did, ``faults`` the faults
+    that were made, which are injected for real only where the context ``injects``.
     """
 
     targets: tuple[str, ...]
@@ -55,6 +55,7 @@ class FakeContext:
     round: str = ""
     ids: list[str] = field(default_factory=list)
     checks: dict[str, tuple[bool | None, str]] = field(default_factory=dict)
+    seen: dict[str, bool] = field(default_factory=dict)  # subjects of evidence
 
     @property
     def target(self) -> str:
@@ -66,7 +67,9 @@ class FakeContext:
         yield
 
     @contextmanager
-    def fault(self, fault: Any) -> Iterator[None]:
+    def fault(self, fault: Any, least_s: float | None = None) -> Iterator[None]:
+        assert fault.evidence
+        assert least_s is None or least_s >= 0
         self.faults.append(fault)
         self.log.append(f"{fault.name} of {fault.subject}")
         if self.injects:
@@ -75,6 +78,10 @@ class FakeContext:
         if self.injects:
             fault.heal(self.cluster)
         self.log.append(f"heal {fault.subject}")
+
+    def witness(self, subject: str, text: str, *, seen: bool) -> None:
+        assert text
+        self.seen[subject] = seen
 
     def event(self, _lane: str, subject: str, name: str, **_data: Any) -> None:
         self.log.append(f"{subject}: {name}")

@@ -23,6 +23,7 @@ from kubedrill.drills.pod_drills import DRILLS as POD_DRILLS
 from kubedrill.drills.pod_drills import PodDrill, readiness_s
 from kubedrill.drills.resource_drills import DRILLS as RESOURCE_DRILLS
 from kubedrill.drills.service_drills import DRILLS as SERVICE_DRILLS
+from kubedrill.faults.base import Effect
 
 TABLES = [SERVICE_DRILLS, NETWORK_DRILLS, NODE_DRILLS, RESOURCE_DRILLS, POD_DRILLS, LEADER_DRILLS]
 
@@ -42,10 +43,11 @@ def survey(inventory: Any, **api: Any) -> Any:
     )
 
 
-class Fault:
+class Fault(Effect):
     """A fault that can be made on some nodes only, and notes what happens to it."""
 
     name = "test"
+    evidence = "the node is broken"
 
     def __init__(self, subject: str, busy: tuple[str, ...] = ()) -> None:
         self.subject, self._busy = subject, busy

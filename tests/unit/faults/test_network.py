@@ -36,20 +36,20 @@ def test_a_harness_that_comes_over_ipv6_keeps_its_session_too() -> None:
 
 
 def test_each_cut_drops_what_it_says() -> None:
-    assert chain(rules("all"), "output")[-1] == 'oifname "eth0" drop'
-    assert chain(rules("all"), "input")[-1] == 'iifname "eth0" drop'
+    assert chain(rules("all"), "output")[-1] == 'oifname "eth0" counter drop'
+    assert chain(rules("all"), "input")[-1] == 'iifname "eth0" counter drop'
     assert not any("drop" in line for line in chain(rules("outgoing"), "input"))
     assert not any("drop" in line for line in chain(rules("incoming"), "output"))
     assert [line for line in chain(rules("etcd"), "output") if "drop" in line] == [
-        "tcp dport 2380 drop",
-        "tcp sport 2380 drop",
+        "tcp dport 2380 counter drop",
+        "tcp sport 2380 counter drop",
     ]
     servers = "172.31.77.11, 172.31.77.12, 172.31.77.13, 172.31.77.10"
-    to_api = f"ip daddr {{ {servers} }} tcp dport {{ 6443, 8443 }} drop"
+    to_api = f"ip daddr {{ {servers} }} tcp dport {{ 6443, 8443 }} counter drop"
     assert to_api in chain(rules("api"), "output")
     assert to_api in chain(rules("api"), "forward")
-    assert any("dport 53 drop" in line for line in chain(rules("dns"), "forward"))
-    assert any("< 30 drop" in line for line in chain(rules("loss"), "input"))
+    assert any("dport 53 counter drop" in line for line in chain(rules("dns"), "forward"))
+    assert any("< 30 counter drop" in line for line in chain(rules("loss"), "input"))
 
 
 def test_a_cut_off_holder_does_not_answer_for_the_virtual_address() -> None:
@@ -79,7 +79,7 @@ def test_the_undo_is_armed_before_the_rules_are_loaded(make_inventory: Any) -> N
     nodes = Nodes(PLACE)
     ctx, fault = context(nodes, make_inventory()), Partition("cp3", "etcd")
     fault.inject(ctx)
-    assert order(nodes.lines("cp3"), "systemd-run", "tcp dport 2380 drop")
+    assert order(nodes.lines("cp3"), "systemd-run", "tcp dport 2380 counter drop")
     nodes.commands.clear()
     fault.heal(ctx)
     assert order(

@@ -12,14 +12,23 @@ class Api(Nodes):
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
         self.core, self.calls = self, []
+        self.uid, self.restarts = "a", 0
 
-    def pods(self, namespace: str, selector: str) -> list[Any]:
-        assert namespace == "shop"
+    def pods(self, namespace: str, selector: str = "", node: str = "") -> list[Any]:
+        assert (namespace, node) in (("shop", ""), ("shop", "w1"))
         owners = [SimpleNamespace(controller=True)]
         every = [("web-1", owners), ("web-2", owners), ("alone", None)]
         mine = every[:2] if selector else every
         return [
-            SimpleNamespace(metadata=SimpleNamespace(name=name, owner_references=owner))
+            SimpleNamespace(
+                metadata=SimpleNamespace(name=name, uid=self.uid, owner_references=owner),
+                status=SimpleNamespace(
+                    container_statuses=[
+                        SimpleNamespace(name="hello", restart_count=self.restarts),
+                        SimpleNamespace(name="beside", restart_count=0),
+                    ]
+                ),
+            )
             for name, owner in mine
         ]
 
@@ -52,7 +61,7 @@ def test_a_pod_that_nobody_replaces_is_left_alone(make_inventory: Any) -> None:
 
 
 def test_a_container_is_found_by_its_pod_and_name(make_inventory: Any) -> None:
-    nodes = Nodes()
+    nodes = Api()
     fault = ContainerKill("w1", "shop", "web-1", "hello")
     fault.inject(context(nodes, make_inventory()))
     (line,) = nodes.lines("w1")

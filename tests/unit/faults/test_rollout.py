@@ -100,21 +100,26 @@ def pod(*, waiting: str = "", running: bool = False, ready: bool = False) -> Any
     )
 
 
+def listing(*pods: Any) -> Any:
+    """A cluster whose API lists these pods."""
+    return SimpleNamespace(api=SimpleNamespace(pods=lambda _namespace, _selector: list(pods)))
+
+
 def test_the_symptom_is_that_of_this_break_and_of_no_healthy_pod() -> None:
     image, crash, never = (BadRollout("shop", "hello", wrong) for wrong in BREAKS)
     healthy = pod(running=True, ready=True)
     for fault in (image, crash, never):
-        assert fault.symptom([healthy, pod(waiting="ContainerCreating")]) == ""
+        assert fault.symptom(listing(healthy, pod(waiting="ContainerCreating"))) == ""
     assert (
-        image.symptom([healthy, pod(waiting="ImagePullBackOff")])
+        image.symptom(listing(healthy, pod(waiting="ImagePullBackOff")))
         == "pod hello-new: ImagePullBackOff"
     )
     assert (
-        crash.symptom([healthy, pod(waiting="CrashLoopBackOff")])
+        crash.symptom(listing(healthy, pod(waiting="CrashLoopBackOff")))
         == "pod hello-new: CrashLoopBackOff"
     )
-    assert crash.symptom([healthy, pod(waiting="ImagePullBackOff")]) == ""
-    assert never.symptom([healthy, pod(running=True)]) == "pod hello-new: running, not ready"
+    assert crash.symptom(listing(healthy, pod(waiting="ImagePullBackOff"))) == ""
+    assert never.symptom(listing(healthy, pod(running=True))) == "pod hello-new: running, not ready"
 
 
 def test_unknown_breaks_are_refused() -> None:

@@ -55,6 +55,10 @@ class Good:
 
     def heal(self, _cluster: Any) -> None: ...
 
+    evidence = "the node is marked"
+
+    def unaffected(self, _cluster: Any, _place: str) -> None: ...
+
 
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,9 +97,12 @@ def test_a_fault_that_does_not_say_what_it_leaves_is_refused() -> None:
         register(Silent)
 
 
-@pytest.mark.parametrize("verb", ["available", "inject", "heal"])
-def test_a_fault_that_lacks_a_verb_is_refused(verb: str) -> None:
-    verbs = {name: getattr(Good, name) for name in ("available", "inject", "heal") if name != verb}
+PARTS = ("available", "inject", "heal", "evidence", "unaffected")
+
+
+@pytest.mark.parametrize("verb", PARTS)
+def test_a_fault_that_lacks_a_verb_or_its_evidence_is_refused(verb: str) -> None:
+    verbs = {name: getattr(Good, name) for name in PARTS if name != verb}
     with pytest.raises(TypeError, match=f"Lame lacks {verb}"):
         register(type("Lame", (), {**verbs, "traces": ()}))
 

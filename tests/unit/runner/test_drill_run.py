@@ -21,6 +21,7 @@ from kubedrill.config import Settings
 from kubedrill.core import recovery
 from kubedrill.core.progress import Silent
 from kubedrill.faults import PowerCut
+from kubedrill.faults.base import Effect
 from kubedrill.record import read_record
 from kubedrill.runner import drill_run
 from kubedrill.runner.context import RunContext
@@ -59,6 +60,7 @@ class Drill:
     leaves = Leaves.UNCHANGED
     name, title, proves, needs, duration_s = "test-drill", "Test", "nothing", "nothing", 1
     takes_quorum = False
+    evidence = "nothing is broken"
 
     def __init__(self, run: Any, unavailable: str | None = None) -> None:
         self._run, self._unavailable = run, unavailable
@@ -266,11 +268,16 @@ def test_a_mistake_of_the_harness_is_healed_recorded_and_shown(
 
 
 @dataclass
-class Noop:
-    """A fault that breaks nothing."""
+class Noop(Effect):
+    """A fault that breaks nothing, whose effect is seen at once."""
 
     subject: str = "cluster"
     name: str = "nothing"
+
+    evidence = "nothing is broken"
+    least_s = 0.0
+
+    def unaffected(self, _cluster: Any, _place: str) -> str | None: ...
 
     def available(self, _cluster: Any) -> str | None:
         return None
@@ -303,10 +310,17 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(
     assert result.ended == "completed"
     steady, *noted = result.events
     assert (steady.lane, steady.at < window.start) == ("steady", True)
-    assert [(event.subject, event.name) for event in noted] == [
-        ("w1", "nothing was broken"),
-        ("w1", "seen"),
+    assert [(event.lane, event.subject, event.name) for event in noted] == [
+        ("note", "w1", "nothing was broken"),
+        ("evidence", "w1", "nothing is broken"),
+        ("note", "w1", "seen"),
+        ("evidence", "w1", "nothing is broken"),
     ]
+    looks = [event.data for event in noted if event.lane == "evidence"]
+    assert [look["when"] for look in looks] == ["begin", "end"]
+    assert all(look["expected"] == look["seen"] == ["w1"] for look in looks)
+    assert window.data == {"evidence": "nothing is broken", "least_s": 0.0, "lasts": True}
+    assert result.header.evidence == "nothing is broken"
     assert result.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
 
 
@@ -467,6 +481,8 @@ def test_power_is_not_cut_where_etcd_would_lose_its_quorum_unless_the_drill_take
         def available(self, _ctx: Any) -> None: ...
 
         inject = heal = available
+        unaffected = Noop.unaffected
+        least_s = 0.0
 
     def run(ctx: Any) -> None:
         with ctx.fault(Cut("cp1" + "!" * len(problems))):

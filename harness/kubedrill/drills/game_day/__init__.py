@@ -244,6 +244,7 @@ DRILLS = (
         duration_s=1920,
         family=Family.GAME_DAY,
         limits=Limits(app_outage_s=PLANE_LOSS_S, api_outage_s=30, dns_outage_s=PLANE_LOSS_S),
+        evidence="that of each round's drill",
         limits_because="the most that one of its faults may cost",
         steps=(
             (
