@@ -99,6 +99,7 @@ def _entry(drill: Drill) -> str:
         f"- Proves: {drill.proves}.",
         f"- Needs: {drill.needs or 'nothing special'}.",
         f"- Takes about {duration(drill.duration_s)}.",
+        f"- Evidence that it took hold: {drill.evidence}.",
         f"- Limits: {limits(drill)} ({drill.limits_because}).",
     ]
     if drill.leaves is not Leaves.UNCHANGED:

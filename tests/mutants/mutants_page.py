@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "live"))
 import app_mutants
 import cluster_mutants
 import drill_mutants
+import effect_mutants
 import harness_mutants
 import probe_mutants
 import record_mutants
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 GROUPS = {
     module.__name__.removesuffix("_mutants"): module
-    for module in (probe_mutants, record_mutants, drill_mutants, service_mutants)
+    for module in (probe_mutants, record_mutants, drill_mutants, effect_mutants, service_mutants)
 }
 LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants)
 HEAD = """\

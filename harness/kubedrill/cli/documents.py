@@ -35,6 +35,9 @@ class ListedDrill(JsonPart):
     family: str
     leaves: str = Field(description="the cluster that it leaves behind")
     standard: bool = Field(description="runs when no drill is named")
+    evidence: str = Field(
+        description="what shows that it took hold; without it nothing was tested: INCONCLUSIVE"
+    )
     steps: tuple[str, ...]
 
 
@@ -120,6 +123,7 @@ def drill_list(drills: Iterable[Drill]) -> DrillList:
                 family=drill.family.name.lower(),
                 leaves=drill.leaves.value,
                 standard=drill.standard,
+                evidence=drill.evidence,
                 steps=drill.steps,
             )
             for drill in drills

@@ -64,12 +64,30 @@ class Witness:
         self._note(self.fault.evidence, seen, "begin")
 
     def confirm(self) -> None:
-        """Look once more, before the fault is healed, whether it is still in place."""
-        if self.fault.lasts:
-            reasons = {place: self._explain(place) for place in self.places}
-            seen = [place for place, reason in reasons.items() if reason is None]
-            missing = "; ".join(f"{place}: {reason}" for place, reason in reasons.items() if reason)
-            self._note(missing or self.fault.evidence, seen, "end")
+        """Look once more, before the fault is healed, whether it is still in place.
+
+        One answer is enough; a place that cannot be asked is asked again.
+        """
+        if not self.fault.lasts:
+            return
+
+        def look() -> dict[str, str | None] | Waiting:
+            try:
+                return {
+                    place: self.fault.unaffected(self.ctx.cluster, place) for place in self.places
+                }
+            except (KubedrillError, ApiException) as error:
+                return Waiting(str(error))
+
+        what = f"{self.fault.subject} to tell whether {self.fault.name} is still in place"
+        seconds = self.ctx.cluster.settings.timeouts.api_up
+        try:
+            reasons = wait_for(what, look, seconds=seconds, setting="api_up", poll_s=POLL_S)
+        except DeadlineExceeded as error:
+            reasons = dict.fromkeys(self.places, str(error))
+        seen = [place for place, reason in reasons.items() if reason is None]
+        missing = [f"{place}: {reason}" for place, reason in reasons.items() if reason]
+        self._note("; ".join(missing) or self.fault.evidence, seen, "end")
 
     def _explain(self, place: str) -> str | None:
         """Why the effect is not seen in a place; what cannot be asked is not seen."""

@@ -42,17 +42,17 @@ class AppRollout(Drill):
         what = "the app at v1"
         ctx.undos.add(what, lambda: ctx.app.roll("v1"))
         for version in ("v2", "v1"):
+            before = self._pods(ctx)
             with (
                 ctx.step(ctx.target, f"roll to {version}", lane="fault"),
                 ctx.step(ctx.target, f"roll to {version}"),
             ):
-                before = self._pods(ctx)
                 ctx.app.roll(version)
-            left = before & self._pods(ctx)
-            ctx.witness(ctx.target, f"{version}: {self.evidence}", seen=bool(before) and not left)
             with ctx.step(ctx.target, f"{version}: until every probe is answered"):
                 seconds = ctx.cluster.settings.timeouts.rollout
                 ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="rollout")
+            left = before & self._pods(ctx)
+            ctx.witness(ctx.target, f"{version}: {self.evidence}", seen=bool(before) and not left)
         ctx.undos.drop(what)
 
     @staticmethod

@@ -57,8 +57,8 @@ class ClusterUpgrade(Drill):
         version, before = choose_release(ctx.cluster), running_versions(ctx.cluster)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         run_upgrade(ctx, version, f"upgrade to {version}")
-        witness_upgrade(ctx, before)
         check_upgraded(ctx, version)
+        witness_upgrade(ctx, before)
 
 
 DRILLS = (

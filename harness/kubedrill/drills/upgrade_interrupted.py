@@ -121,8 +121,8 @@ class Interrupted(Drill):
             "it stops at the moment chosen",
         )
         run_upgrade(ctx, version, f"upgrade to {version}, again")
-        witness_upgrade(ctx, before)
         check_upgraded(ctx, version)
+        witness_upgrade(ctx, before)
 
 
 def killed(ctx: DrillContext, version: str) -> str:

@@ -97,10 +97,30 @@ def test_what_is_no_node_is_asked_of_its_subject(ctx: Any) -> None:
 def test_a_fault_that_was_given_back_too_early_is_told(ctx: Any) -> None:
     witness = Witness(ctx, Breaking([{"w1"}]))
     witness.wait()
-    witness.fault.looks[:] = [set()]  # type: ignore[attr-defined]
+    witness.fault.unaffected = lambda *_: "its SSH server greets"  # type: ignore[method-assign]
     witness.confirm()
-    assert ctx.events[1][2] == "w1: w1 could not be asked"
+    assert ctx.events[1][2] == "w1: its SSH server greets"
     assert ctx.events[1][3]["seen"] == []
+
+
+def test_a_place_that_cannot_be_asked_for_a_moment_is_asked_again(ctx: Any) -> None:
+    answers = iter([StepFailed("the API did not answer"), StepFailed("again"), None])
+
+    class Slow(Breaking):
+        def unaffected(self, _cluster: Any, _place: str) -> str | None:
+            answer = next(answers)
+            if answer:
+                raise answer
+            return None
+
+    Witness(ctx, Slow()).confirm()
+    assert ctx.events[0][3]["seen"] == ["w1"]
+
+
+def test_a_fault_that_is_over_by_itself_is_not_looked_for_again(ctx: Any) -> None:
+    short = type("Short", (Breaking,), {"lasts": False})([set()])
+    Witness(ctx, short).confirm()
+    assert ctx.events == []
 
 
 def test_a_drill_that_must_end_does_not_wait_for_evidence(ctx: Any) -> None:
