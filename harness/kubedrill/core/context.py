@@ -101,7 +101,7 @@ class DrillContext:
             "least_s": fault.least_s if least_s is None else least_s,
             "lasts": fault.lasts,
         }
-        witness = Witness(self, fault)
+        witness = Witness(self.cluster, fault, self.event, self.checkpoint)
         self.checkpoint()
         with self.guard(fault):
             self.undos.add(what, lambda: fault.heal(self.cluster))

@@ -16,7 +16,9 @@ from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.faults.base import nodes_of
 
 if TYPE_CHECKING:
-    from kubedrill.core.context import DrillContext
+    from collections.abc import Callable
+
+    from kubedrill.cluster.context import Cluster
     from kubedrill.faults import Fault
 
 POLL_S = 1.0
@@ -29,13 +31,15 @@ class Witness:
     The places are the fault's nodes, or its subject where that is no node.
     """
 
-    ctx: DrillContext
+    cluster: Cluster
     fault: Fault
+    event: Callable[..., None]  # puts one on the timeline: lane, subject, name and data
+    checkpoint: Callable[[], None]  # raises Unsafe where the drill must end
 
     @property
     def places(self) -> tuple[str, ...]:
         """Where the effect should be seen."""
-        return nodes_of(self.fault, self.ctx.cluster.inventory) or (self.fault.subject,)
+        return nodes_of(self.fault, self.cluster.inventory) or (self.fault.subject,)
 
     def wait(self) -> None:
         """Wait until the effect is seen in every place.
@@ -47,14 +51,14 @@ class Witness:
         seen: list[str] = []
 
         def look() -> bool | Waiting:
-            self.ctx.checkpoint()
+            self.checkpoint()
             reasons = {place: self._explain(place) for place in self.places}
             seen[:] = [place for place, reason in reasons.items() if reason is None]
             missing = [f"{place}: {reason}" for place, reason in reasons.items() if reason]
             return Waiting("; ".join(missing)) if missing else True
 
         what = f"{self.fault.name} of {self.fault.subject} to take hold: {self.fault.evidence}"
-        seconds = self.ctx.cluster.settings.timeouts.api_up
+        seconds = self.cluster.settings.timeouts.api_up
         try:
             wait_for(what, look, seconds=seconds, setting="api_up", poll_s=POLL_S)
         except DeadlineExceeded as error:
@@ -73,14 +77,12 @@ class Witness:
 
         def look() -> dict[str, str | None] | Waiting:
             try:
-                return {
-                    place: self.fault.unaffected(self.ctx.cluster, place) for place in self.places
-                }
+                return {place: self.fault.unaffected(self.cluster, place) for place in self.places}
             except (KubedrillError, ApiException) as error:
                 return Waiting(str(error))
 
         what = f"{self.fault.subject} to tell whether {self.fault.name} is still in place"
-        seconds = self.ctx.cluster.settings.timeouts.api_up
+        seconds = self.cluster.settings.timeouts.api_up
         try:
             reasons = wait_for(what, look, seconds=seconds, setting="api_up", poll_s=POLL_S)
         except DeadlineExceeded as error:
@@ -92,13 +94,13 @@ class Witness:
     def _explain(self, place: str) -> str | None:
         """Why the effect is not seen in a place; what cannot be asked is not seen."""
         try:
-            return self.fault.unaffected(self.ctx.cluster, place)
+            return self.fault.unaffected(self.cluster, place)
         except (KubedrillError, ApiException) as error:
             return str(error)
 
     def _elsewhere(self) -> list[str]:
         """Other nodes that have the effect: what should be broken is not, and they are."""
-        nodes = [node.name for node in self.ctx.cluster.inventory.nodes]
+        nodes = [node.name for node in self.cluster.inventory.nodes]
         if not set(self.places) <= set(nodes):
             return []
         others = [node for node in nodes if node not in self.places]
@@ -106,4 +108,4 @@ class Witness:
 
     def _note(self, text: str, seen: list[str], when: str) -> None:
         data = {"fault": self.fault.name, "expected": list(self.places), "seen": seen, "when": when}
-        self.ctx.event(EVIDENCE, self.fault.subject, text, **data)
+        self.event(EVIDENCE, self.fault.subject, text, **data)

@@ -53,10 +53,14 @@ def ctx(make_inventory: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     )
 
 
+def witness(ctx: Any, fault: Any) -> Witness:
+    return Witness(ctx.cluster, fault, ctx.event, ctx.checkpoint)
+
+
 def test_the_effect_is_waited_for_and_looked_for_again_before_the_heal(ctx: Any) -> None:
-    witness = Witness(ctx, Breaking([set(), set(), {"w1"}]))
-    witness.wait()
-    witness.confirm()
+    looking = witness(ctx, Breaking([set(), set(), {"w1"}]))
+    looking.wait()
+    looking.confirm()
     data = {"fault": "broken", "expected": ["w1"], "seen": ["w1"]}
     assert ctx.events == [
         ("evidence", "w1", "the node is broken", {**data, "when": "begin"}),
@@ -66,7 +70,7 @@ def test_the_effect_is_waited_for_and_looked_for_again_before_the_heal(ctx: Any)
 
 def test_a_fault_that_did_nothing_ends_the_drill_without_blaming_the_cluster(ctx: Any) -> None:
     with pytest.raises(KubedrillError, match=r"nothing was tested.*w1 could not be asked") as error:
-        Witness(ctx, Breaking([set()])).wait()
+        witness(ctx, Breaking([set()])).wait()
     assert not isinstance(error.value, StepFailed)
     (event,) = ctx.events
     assert event[3]["seen"] == []
@@ -74,7 +78,7 @@ def test_a_fault_that_did_nothing_ends_the_drill_without_blaming_the_cluster(ctx
 
 def test_another_node_that_has_the_effect_is_named(ctx: Any) -> None:
     with pytest.raises(KubedrillError):
-        Witness(ctx, Breaking([{"w2"}])).wait()
+        witness(ctx, Breaking([{"w2"}])).wait()
     (event,) = ctx.events
     assert (event[3]["expected"], event[3]["seen"]) == (["w1"], ["w2"])
 
@@ -82,23 +86,23 @@ def test_another_node_that_has_the_effect_is_named(ctx: Any) -> None:
 def test_every_node_of_a_fault_must_have_it(ctx: Any) -> None:
     fault = Breaking([{"cp1"}], subject="etcd", nodes=("cp1", "cp2"))
     with pytest.raises(KubedrillError, match="cp2 could not be asked"):
-        Witness(ctx, fault).wait()
+        witness(ctx, fault).wait()
     assert ctx.events[0][3]["seen"] == ["cp1"]
 
 
 def test_what_is_no_node_is_asked_of_its_subject(ctx: Any) -> None:
-    Witness(ctx, Breaking([{"shop/web"}], subject="shop/web")).wait()
+    witness(ctx, Breaking([{"shop/web"}], subject="shop/web")).wait()
     assert ctx.events[0][3]["expected"] == ["shop/web"]
     with pytest.raises(KubedrillError):
-        Witness(ctx, Breaking([{"w1", "w2"}], subject="shop/web")).wait()
+        witness(ctx, Breaking([{"w1", "w2"}], subject="shop/web")).wait()
     assert ctx.events[1][3]["seen"] == [], "no node is asked for what is no node's"
 
 
 def test_a_fault_that_was_given_back_too_early_is_told(ctx: Any) -> None:
-    witness = Witness(ctx, Breaking([{"w1"}]))
-    witness.wait()
-    witness.fault.unaffected = lambda *_: "its SSH server greets"  # type: ignore[method-assign]
-    witness.confirm()
+    looking = witness(ctx, Breaking([{"w1"}]))
+    looking.wait()
+    looking.fault.unaffected = lambda *_: "its SSH server greets"  # type: ignore[method-assign]
+    looking.confirm()
     assert ctx.events[1][2] == "w1: its SSH server greets"
     assert ctx.events[1][3]["seen"] == []
 
@@ -113,13 +117,13 @@ def test_a_place_that_cannot_be_asked_for_a_moment_is_asked_again(ctx: Any) -> N
                 raise answer
             return None
 
-    Witness(ctx, Slow()).confirm()
+    witness(ctx, Slow()).confirm()
     assert ctx.events[0][3]["seen"] == ["w1"]
 
 
 def test_a_fault_that_is_over_by_itself_is_not_looked_for_again(ctx: Any) -> None:
     short = type("Short", (Breaking,), {"lasts": False})([set()])
-    Witness(ctx, short).confirm()
+    witness(ctx, short).confirm()
     assert ctx.events == []
 
 
@@ -129,7 +133,7 @@ def test_a_drill_that_must_end_does_not_wait_for_evidence(ctx: Any) -> None:
 
     ctx.checkpoint = taken_over
     with pytest.raises(Unsafe):
-        Witness(ctx, Breaking([set()])).wait()
+        witness(ctx, Breaking([set()])).wait()
 
 
 def test_a_drill_that_states_no_evidence_is_refused() -> None:
