@@ -33,12 +33,12 @@ def shown(
     ]
     for moment, nodes, when in ((seen_s, seen, "begin"), (heal_s - 0.1, later, "end")):
         if nodes is not None:
-            look = {"fault": "power cut", "expected": ["cp1"], "seen": list(nodes), "when": when}
-            kit.events.append(Event(EVIDENCE, "cp1", SHOWS, at(moment), look))
+            sight = {"fault": "power cut", "expected": ["cp1"], "seen": list(nodes), "when": when}
+            kit.events.append(Event(EVIDENCE, "cp1", SHOWS, at(moment), sight))
     return kit
 
 
-def look_alone(kit: Kit, **data: Any) -> None:
+def witness_alone(kit: Kit, **data: Any) -> None:
     """Give a drill without a fault, such as an upgrade, its evidence."""
     kit.header = replace(kit.header, evidence="every node runs another release")
     kit.events.append(Event(EVIDENCE, "cluster", "still v1.35.4: w1", at(14), data))
@@ -74,8 +74,8 @@ def fault_on_the_wrong_node_that_ended_the_drill(kit: Kit) -> Kit:
 def half_a_fault_on_the_wrong_node(kit: Kit) -> Kit:
     """Two members should hang; one does, and another one that nobody meant."""
     kit = shown(kit)
-    look = {"fault": "quorum lost", "expected": ["cp2", "cp3"], "seen": ["cp1", "cp3"]}
-    kit.events.append(Event(EVIDENCE, "etcd", SHOWS, at(6), {**look, "when": "begin"}))
+    sight = {"fault": "quorum lost", "expected": ["cp2", "cp3"], "seen": ["cp1", "cp3"]}
+    kit.events.append(Event(EVIDENCE, "etcd", SHOWS, at(6), {**sight, "when": "begin"}))
     return kit
 
 
@@ -148,13 +148,13 @@ def evidence_of_nothing(kit: Kit) -> Kit:
 @on_record(INCONCLUSIVE, "nothing was tested: still v1.35.4: w1, not seen of cluster")
 def upgrade_that_changed_nothing(kit: Kit) -> None:
     """The playbook ended well, and a node runs what it ran."""
-    look_alone(kit, expected=["cluster"], seen=[], when="begin")
+    witness_alone(kit, expected=["cluster"], seen=[], when="begin")
 
 
 @on_record(PASS, "not one request failed")
 def upgrade_with_its_effect(kit: Kit) -> None:
     """Not broken: every node runs another release."""
-    look_alone(kit, expected=["cluster"], seen=["cluster"], when="begin")
+    witness_alone(kit, expected=["cluster"], seen=["cluster"], when="begin")
 
 
 @on_record(PASS, "not one request failed")

@@ -50,7 +50,7 @@ class Witness:
         """
         seen: list[str] = []
 
-        def look() -> bool | Waiting:
+        def check_places() -> bool | Waiting:
             self.checkpoint()
             reasons = {place: self._explain(place) for place in self.places}
             seen[:] = [place for place, reason in reasons.items() if reason is None]
@@ -60,7 +60,7 @@ class Witness:
         what = f"{self.fault.name} of {self.fault.subject} to take hold: {self.fault.evidence}"
         seconds = self.cluster.settings.timeouts.api_up
         try:
-            wait_for(what, look, seconds=seconds, setting="api_up", poll_s=POLL_S)
+            wait_for(what, check_places, seconds=seconds, setting="api_up", poll_s=POLL_S)
         except DeadlineExceeded as error:
             seen += self._elsewhere()
             self._note("nothing was tested", seen, "begin")
@@ -75,7 +75,7 @@ class Witness:
         if not self.fault.lasts:
             return
 
-        def look() -> dict[str, str | None] | Waiting:
+        def read_places() -> dict[str, str | None] | Waiting:
             try:
                 return {place: self.fault.unaffected(self.cluster, place) for place in self.places}
             except (KubedrillError, ApiException) as error:
@@ -84,7 +84,7 @@ class Witness:
         what = f"{self.fault.subject} to tell whether {self.fault.name} is still in place"
         seconds = self.cluster.settings.timeouts.api_up
         try:
-            reasons = wait_for(what, look, seconds=seconds, setting="api_up", poll_s=POLL_S)
+            reasons = wait_for(what, read_places, seconds=seconds, setting="api_up", poll_s=POLL_S)
         except DeadlineExceeded as error:
             reasons = dict.fromkeys(self.places, str(error))
         seen = [place for place, reason in reasons.items() if reason is None]

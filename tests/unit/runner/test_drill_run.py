@@ -316,9 +316,9 @@ def test_a_fault_is_a_window_on_the_timeline_and_is_healed_once(
         ("note", "w1", "seen"),
         ("evidence", "w1", "nothing is broken"),
     ]
-    looks = [event.data for event in noted if event.lane == "evidence"]
-    assert [look["when"] for look in looks] == ["begin", "end"]
-    assert all(look["expected"] == look["seen"] == ["w1"] for look in looks)
+    sights = [event.data for event in noted if event.lane == "evidence"]
+    assert [sight["when"] for sight in sights] == ["begin", "end"]
+    assert all(sight["expected"] == sight["seen"] == ["w1"] for sight in sights)
     assert window.data == {"evidence": "nothing is broken", "least_s": 0.0, "lasts": True}
     assert result.header.evidence == "nothing is broken"
     assert result.header.kubernetes == "1.36.3"  # what runs, not what the inventory asks for
