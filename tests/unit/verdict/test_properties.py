@@ -64,12 +64,12 @@ def kits(draw: st.DrawFn) -> Kit:
 @given(kits(), failures(*PROBES))
 def test_more_failures_never_improve_a_verdict(kit: Kit, more: tuple[Any, ...]) -> None:
     before = judge(kit.record()).verdict
-    probe, kept = more[0], kit.ticks[more[0]]
+    probe, saved = more[0], kit.ticks[more[0]]
     kit.fail(*more)
     # what failed before, or came late, stays as it is: a timeout in its place could be the host's
     kit.ticks[probe] = [
         new if old.ok and old.done - old.due < 50_000_000 else old
-        for old, new in zip(kept, kit.ticks[probe], strict=True)
+        for old, new in zip(saved, kit.ticks[probe], strict=True)
     ]
     after = judge(kit.record())
     assert after.verdict.rank >= before.rank, (before, after.reason)
