@@ -198,8 +198,8 @@ def test_a_drain_that_had_to_be_refused_was_refused() -> None:
 
 def test_what_was_deleted_is_not_there_any_more() -> None:
     for there, reason in (({}, "it is still there"), (None, None)):
-        found = {"kind": "RoleBinding"} if there is not None else None
-        cluster: Any = SimpleNamespace(api=SimpleNamespace(read=lambda _obj, found=found: found))
+        binding = {"kind": "RoleBinding"} if there is not None else None
+        cluster: Any = SimpleNamespace(api=SimpleNamespace(read=lambda _obj, binding=binding: binding))
         assert Revoked("right").unaffected(cluster, "kubedrill-trust/client") == reason
 
 
