@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PASS, INCONCLUSIVE = 0, 3
-BACKUPS = re.compile(r"file /etc/(passwd|shadow|group|gshadow)- ")
-"""Written by the programs of a package that adds a user; there is no way back for them."""
+PASSING = re.compile(
+    r"file /etc/(passwd|shadow|group|gshadow)- |directory /run/sudo/ts|.*first-upgrade"
+)
+"""Backups that adding a user of a package writes, sudo's memory, and the upgrade at the first
+boot."""
 DRILLS = ("node-drain", "failover-worker", "cluster-upgrade")
 
 
@@ -41,7 +44,7 @@ def list_machines(machines: tuple[Machine, ...]) -> dict[str, set[str]]:
     with ThreadPoolExecutor(len(machines)) as pool:
         texts = pool.map(lambda each: docker("exec", each.container, "sh", "-c", SCRIPT), machines)
         return {
-            each.name: {line for line in text.splitlines() if not BACKUPS.match(line)}
+            each.name: {line for line in text.splitlines() if not PASSING.match(line)}
             for each, text in zip(machines, texts, strict=True)
         }
 

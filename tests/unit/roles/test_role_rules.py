@@ -254,6 +254,7 @@ def run_packages(tmp_path: Path, role: str, file: str, update: int = 0) -> tuple
         "before": str(tmp_path / "before"),
         "brought": str(tmp_path / "brought"),
         "packages": "haproxy socat",
+        "root": str(tmp_path),
     }
     done = subprocess.run(["/bin/sh", "-c", script], env=environment, check=False)
     return done.returncode, (tmp_path / "log").read_text().splitlines()
@@ -278,10 +279,12 @@ def test_a_reset_takes_along_what_the_packages_brought_and_nothing_else(tmp_path
     run_packages(tmp_path, "host", "install.yml")
     assert (tmp_path / "brought").read_text().split() == ["haproxy", "liblua5.3-0", "socat"]
     (tmp_path / "log").unlink()
+    (tmp_path / "var/lib/haproxy/dev").mkdir(parents=True)
     assert run_packages(tmp_path, "reset", "packages.yml") == (
         0,
         ["--simulate autoremove", "--yes purge haproxy liblua5.3-0"],
     )
+    assert not (tmp_path / "var/lib/haproxy").exists()
 
 
 def test_a_reset_of_what_an_older_release_installed_removes_the_packages(tmp_path: Path) -> None:
