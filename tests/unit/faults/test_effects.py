@@ -198,8 +198,8 @@ def test_a_drain_that_had_to_be_refused_was_refused() -> None:
 
 def test_what_was_deleted_is_not_there_any_more() -> None:
     for there, reason in (({}, "it is still there"), (None, None)):
-        binding = {"kind": "RoleBinding"} if there is not None else None
-        cluster: Any = SimpleNamespace(api=SimpleNamespace(read=lambda _obj, binding=binding: binding))
+        obj = {"kind": "RoleBinding"} if there is not None else None
+        cluster: Any = SimpleNamespace(api=SimpleNamespace(read=lambda _obj, obj=obj: obj))
         assert Revoked("right").unaffected(cluster, "kubedrill-trust/client") == reason
 
 
