@@ -35,7 +35,7 @@ def run(tmp_path: Path, make_inventory: Any) -> runner._Run:
     )
     write(kit.record(), directory / "record" / f"{DRILLS[0]}.jsonl")
     return runner._Run(
-        inventory, settings, None, nothing, nothing, seed=7, directory=directory, source=nothing
+        inventory, settings, nothing, nothing, seed=7, directory=directory, source=nothing
     )
 
 
