@@ -165,9 +165,14 @@ def kubedrill_hosts(
     kubedrill_inventory: Inventory, kubedrill_settings: Settings
 ) -> Iterator[Hosts]:
     """SSH to the nodes, for the whole session."""
+    from kubedrill.cluster.connections import require_connections  # noqa: PLC0415 - see load_inventory
     from kubedrill.cluster.hosts import Hosts  # noqa: PLC0415 - see load_inventory
 
     with Hosts(kubedrill_inventory, kubedrill_settings) as opened:
+        try:
+            require_connections(opened)
+        except KubedrillError as error:
+            pytest.exit(str(error), returncode=error.exit_code)
         yield opened
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import get_completion_class
@@ -14,8 +15,17 @@ from rich.text import Text
 from kubedrill.base.errors import UsageError
 from kubedrill.base.project import COLLECTIONS_PATH, IN_CHECKOUT, ROOT
 from kubedrill.cli.documents import doctor_document
-from kubedrill.cli.options import output_option
-from kubedrill.local.doctor import HostCheck, examine
+from kubedrill.cli.exit_codes import STOPPED, USAGE
+from kubedrill.cli.options import (
+    config_path_option,
+    hosts_option,
+    load_settings,
+    output_option,
+)
+from kubedrill.local.doctor import HostCheck, State, examine
+
+if TYPE_CHECKING:
+    from kubedrill.cluster.inventory import Inventory
 
 INIT_FILES = (
     "ansible.cfg",
@@ -33,29 +43,57 @@ _MARKS = {
     "warn": ("note   ", "yellow"),
     "missing": ("MISSING", "bold red"),
 }
-_USAGE = 2
 
 
 @click.command()
+@hosts_option
+@config_path_option
 @output_option
 @click.pass_context
-def doctor(context: click.Context, output: str) -> None:
+def doctor(
+    context: click.Context, cluster: Inventory | None, config: Path | None, output: str
+) -> None:
     """Print what this host has, what is missing, and the command that mends it. Changes nothing.
 
-    Example: kubedrill doctor -o json
+    With --inventory also whether each of its hosts can be used over SSH; for machines that Vagrant
+    does not make, nothing else. Ends with 4 where one cannot.
+
+    Example: kubedrill doctor -i inventories/bare
     """
-    findings = examine()
+    hosts, is_local = check_hosts(cluster, config) if cluster else ([], True)
+    findings = [*(examine() if is_local else ()), *hosts]
     missing = [finding.name for finding in findings if finding.state == "missing"]
+    lost = [finding.name for finding in hosts if finding.state == "missing"]
+    status = (STOPPED if missing == lost else USAGE) if missing else 0
     if output == "json":
         click.echo(doctor_document(findings).text())
-        context.exit(_USAGE if missing else 0)
+        context.exit(status)
     console = Console()
     for finding in findings:
         console.print(finding_text(finding), soft_wrap=True)
-    console.print(
-        f"missing: {', '.join(missing)}" if missing else "this host can carry the local cluster"
-    )
-    context.exit(_USAGE if missing else 0)
+    ready = "every host can be used" if hosts else "this host can carry the local cluster"
+    console.print(f"missing: {', '.join(missing)}" if missing else ready)
+    context.exit(status)
+
+
+def check_hosts(cluster: Inventory, config: Path | None) -> tuple[list[HostCheck], bool]:
+    """Try every host of an inventory; returns a row for each, and whether Vagrant makes them."""
+    # most calls of doctor need none of it
+    from kubedrill.cluster.connections import find_disconnected, lines_of  # noqa: PLC0415
+    from kubedrill.cluster.read_only import ReadOnlyHosts  # noqa: PLC0415
+    from kubedrill.cluster.vagrant import made_by_vagrant  # noqa: PLC0415
+
+    with ReadOnlyHosts(cluster, load_settings(config)) as hosts:
+        errors = find_disconnected(hosts)
+    rows = []
+    for machine in cluster.machines:
+        lines = lines_of({"": errors[machine.name]}) if machine.name in errors else ()
+        actual, _, fix = "; ".join(lines).partition("; ")
+        state: State = "missing" if lines else "ok"
+        rows.append(
+            HostCheck(f"host {machine.name}", state, actual or "root by SSH", "root by SSH", fix)
+        )
+    return rows, made_by_vagrant(cluster)
 
 
 def finding_text(finding: HostCheck) -> Text:

@@ -186,6 +186,12 @@ def _load_inventory(
     return None if context.resilient_parsing else load_inventory(path)
 
 
+def _load_given_inventory(
+    context: click.Context, parameter: click.Parameter, paths: tuple[Path, ...]
+) -> Any:
+    return _load_inventory(context, parameter, paths) if paths else None
+
+
 _inventory_option = partial(
     click.option,
     "--inventory",
@@ -203,6 +209,15 @@ inventory_option = _inventory_option("cluster", callback=_load_inventory)
 
 inventory_path_option = _inventory_option("inventory", callback=_only_inventory)
 """Gives the command ``inventory``, the path."""
+
+hosts_option = _inventory_option(
+    "cluster",
+    default=(),
+    show_default=False,
+    callback=_load_given_inventory,
+    help="Also try the hosts of this Ansible inventory.",
+)
+"""Gives the command ``cluster``, an Inventory, or None where none is given."""
 
 _config_option = partial(
     click.option,

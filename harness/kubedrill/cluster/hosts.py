@@ -1,20 +1,19 @@
-"""Commands on the nodes over SSH (paramiko, host keys checked), and testinfra by the same keys."""
+"""Commands on the nodes over SSH (paramiko, host keys checked), and testinfra by the same way."""
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import paramiko
-import testinfra
+from testinfra.backend.base import BaseBackend
+from testinfra.host import Host
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.cluster.ssh_command import CommandResult, collect, start
-from kubedrill.cluster.ssh_connect import HostUnreachable, connect, words
+from kubedrill.cluster.ssh_connect import Connection, HostUnreachable, connect
+from kubedrill.cluster.ssh_keys import words
 from kubedrill.cluster.ssh_options import SshOptions
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kubedrill.base.model import Node
+    from kubedrill.cluster.become import Become
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
@@ -38,22 +38,25 @@ _TIMED_OUT = (124, 137)
 """Exit codes of ``timeout``: asked to end, and killed."""
 
 
+class SudoRefused(StepFailed):
+    """A node lets the user in, and not become root."""
+
+
 class Hosts:
     """SSH to every host of an inventory.
 
     One connection a node, reused, safe to use from several threads.
 
-    Use it as a context manager: connections, the generated SSH configuration and control sockets go
-    with it.
+    Use it as a context manager: connections go with it.
     """
 
     def __init__(self, inventory: Inventory, settings: Settings) -> None:
         self.inventory = inventory
         self.settings = settings
-        self._clients: dict[str, paramiko.SSHClient] = {}
-        self._replaced: list[paramiko.SSHClient] = []
+        self._options: dict[str, SshOptions] = {}
+        self._connections: dict[str, Connection] = {}
+        self._replaced: list[Connection] = []
         self._locks = {node.name: threading.Lock() for node in inventory.machines}
-        self._directory = tempfile.TemporaryDirectory(prefix="kubedrill-ssh-")
         self._testinfra: dict[str, Any] = {}
 
     def read(  # noqa: PLR0913 - as subprocess.run
@@ -106,10 +109,12 @@ class Hosts:
         stdin: str,
     ) -> CommandResult:
         seconds = self.settings.timeouts.ssh_command if timeout_s is None else timeout_s
-        user = SshOptions.of(node).user
-        line = command_line(argv, seconds, as_root=sudo and user != "root")
+        options = self.options(node)
+        become = options.become if sudo and options.user != "root" else None
+        line = command_line(argv, seconds, become)
+        given = become.stdin(stdin) if become else stdin
         try:
-            result = self._exchange(node, line, seconds + GRACE_S, stdin)
+            result = self._exchange(node, line, seconds + GRACE_S, given)
         except TimeoutError as error:
             raise DeadlineExceeded(
                 f"{node.name} to run {shorten(argv)}", seconds, "ssh_command", str(error)
@@ -119,10 +124,9 @@ class Hosts:
                 f"{node.name} ({node.address}): the SSH connection broke: {words(error)}"
             ) from error
         errors = result.stderr.strip()
-        if result.rc == 1 and result.stderr.startswith("sudo: "):
-            raise StepFailed(
-                f"{node.name}: {errors}; allow {user} sudo without a password (NOPASSWD)"
-            )
+        refusal = become.refusal(errors, options.user) if become and not result.ok else None
+        if refusal:
+            raise SudoRefused(f"{node.name} ({options.who}): {refusal}")
         if result.rc in _TIMED_OUT:
             seen = f"last seen: {errors[-200:]}" if errors else ""
             raise DeadlineExceeded(
@@ -146,22 +150,13 @@ class Hosts:
     def testinfra(self, node: Node | str) -> Any:
         """Return the testinfra host of a node.
 
-        OpenSSH with the inventory's key and known hosts, sudo where needed.
+        It runs its commands as root by :meth:`read`.
         """
         node = self._node(node)
         if node.name not in self._testinfra:
-            config = Path(self._directory.name) / f"{node.name}.conf"
-            control = Path(self._directory.name) / f"{node.name}.sock"
-            options = SshOptions.of(node)
-            config.write_text(
-                options.config_block(node.name) + f'  ControlPath "{control}"\n', encoding="utf-8"
-            )
-            self._testinfra[node.name] = testinfra.get_host(
-                f"ssh://{node.name}",
-                ssh_config=str(config),
-                timeout=int(self.settings.timeouts.ssh_connect),
-                sudo=options.user != "root",
-            )
+            backend = _Backend(self, node)
+            self._testinfra[node.name] = host = Host(backend)
+            backend.set_host(host)
         return self._testinfra[node.name]
 
     def forget(self, node: Node | str) -> None:
@@ -172,18 +167,11 @@ class Hosts:
         self._forget(self._node(node))
 
     def close(self) -> None:
-        """Close all connections and remove the generated files."""
-        for host in self._testinfra.values():
-            with contextlib.suppress(RuntimeError):
-                host.backend.run_local(
-                    "ssh -F %s -O exit %s", host.backend.ssh_config, host.backend.host.name
-                )
-        self._testinfra.clear()
+        """Close all connections."""
         for node in self.inventory.machines:
             self._forget(node)
-        for client in self._replaced:
-            client.close()
-        self._directory.cleanup()
+        for connection in self._replaced:
+            connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -196,31 +184,42 @@ class Hosts:
     ) -> None:
         self.close()
 
+    def options(self, node: Node | str) -> SshOptions:
+        """Return how a node is reached, read once.
+
+        Raises:
+            ConfigErrors: the inventory's variables, or OpenSSH's configuration, cannot be used.
+        """
+        node = self._node(node)
+        if node.name not in self._options:
+            self._options[node.name] = SshOptions.of(node)
+        return self._options[node.name]
+
     def _node(self, node: Node | str) -> Node:
         return self.inventory.node(node) if isinstance(node, str) else node
 
     def _forget(self, node: Node) -> None:
         with self._locks[node.name]:
-            client = self._clients.pop(node.name, None)
-        if client is not None:
-            client.close()
+            connection = self._connections.pop(node.name, None)
+        if connection is not None:
+            connection.close()
 
-    def _replace(self, node: Node, client: paramiko.SSHClient) -> None:
+    def _replace(self, node: Node, connection: Connection) -> None:
         """Connect anew from now on.
 
         This connection is closed at the end: other threads may have commands on it.
         """
         with self._locks[node.name]:
-            if self._clients.get(node.name) is client:
-                self._replaced.append(self._clients.pop(node.name))
+            if self._connections.get(node.name) is connection:
+                self._replaced.append(self._connections.pop(node.name))
 
     def _exchange(self, node: Node, line: str, seconds: float, stdin: str) -> CommandResult:
-        client, channel = self._channel(node)
+        connection, channel = self._channel(node)
         channel.settimeout(seconds)
         try:
             start(channel, line, stdin, seconds)
         except TimeoutError:
-            self._replace(node, client)  # not closed here: that may wait for the server too
+            self._replace(node, connection)  # not closed here: that may wait for the server too
             raise
         except BaseException:
             channel.close()
@@ -230,56 +229,64 @@ class Hosts:
         finally:
             channel.close()
 
-    def _channel(self, node: Node) -> tuple[paramiko.SSHClient, paramiko.Channel]:
+    def _channel(self, node: Node) -> tuple[Connection, paramiko.Channel]:
         """Open a channel; returns the connection too.
 
         A connection that died since its last use is replaced once, before anything ran.
         """
         seconds = self.settings.timeouts.ssh_connect
         for fresh in (False, True):
-            client, reused = self._client(node)
+            connection, reused = self._connection(node)
             try:
-                return client, _session(client, min(seconds, REUSED_S) if reused else seconds)
+                limit = min(seconds, REUSED_S) if reused else seconds
+                return connection, connection.session(limit)
             except (paramiko.SSHException, EOFError, OSError) as error:
-                self._replace(node, client)
+                self._replace(node, connection)
                 if fresh or not reused:
                     raise HostUnreachable(
                         f"{node.name} ({node.address}) opened no session: {words(error)}"
                     ) from error
         raise AssertionError("the loop above returns or raises")
 
-    def _client(self, node: Node) -> tuple[paramiko.SSHClient, bool]:
+    def _connection(self, node: Node) -> tuple[Connection, bool]:
         with self._locks[node.name]:
-            client = self._clients.get(node.name)
-            if client is not None:
-                transport = client.get_transport()
-                if transport is not None and transport.is_active():
-                    return client, True
-                client.close()
-            self._clients[node.name] = connect(
-                node, SshOptions.of(node), self.settings.timeouts.ssh_connect
+            connection = self._connections.get(node.name)
+            if connection is not None:
+                if connection.is_active:
+                    return connection, True
+                connection.close()
+            self._connections[node.name] = connect(
+                node, self.options(node), self.settings.timeouts.ssh_connect
             )
-            return self._clients[node.name], False
+            return self._connections[node.name], False
 
 
-def command_line(argv: Sequence[str] | str, seconds: float, *, as_root: bool) -> str:
+class _Backend(BaseBackend):  # type: ignore[misc]  # testinfra has no types
+    """testinfra's way to a node, which is the harness's."""
+
+    NAME = "kubedrill"
+
+    def __init__(self, hosts: Hosts, node: Node) -> None:
+        super().__init__(node.name)
+        self._hosts, self._node = hosts, node
+
+    def run(self, command: str, *args: str, **_options: Any) -> Any:
+        line = self.get_command(command, *args)
+        result = self._hosts.read(self._node, line, check=False)
+        return self.result(result.rc, line.encode(), result.stdout.encode(), result.stderr.encode())
+
+
+def command_line(argv: Sequence[str] | str, seconds: float, become: Become | None = None) -> str:
     """The line for the remote shell.
 
     Bounded on the node by coreutils' ``timeout``, as root through sudo where asked.
 
-    >>> command_line(["cat", "a b"], 5, as_root=True)
+    >>> command_line(["cat", "a b"], 5, Become())
     "sudo -n -- env LC_ALL=C timeout -k 5 5 cat 'a b'"
     """
     words = ["sh", "-c", argv] if isinstance(argv, str) else list(argv)
     bounded = ["env", "LC_ALL=C", "timeout", "-k", f"{GRACE_S:g}", f"{seconds:g}", *words]
-    return shlex.join(["sudo", "-n", "--", *bounded] if as_root else bounded)
-
-
-def _session(client: paramiko.SSHClient, seconds: float) -> paramiko.Channel:
-    transport = client.get_transport()
-    if transport is None:
-        raise paramiko.SSHException("not connected")
-    return transport.open_session(timeout=seconds)
+    return shlex.join(become.argv(bounded) if become else bounded)
 
 
 def shorten(argv: Sequence[str] | str) -> str:

@@ -21,7 +21,7 @@ import yaml
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.cluster.ansible_vars import holds_template, is_vaulted
 from kubedrill.cluster.kubeconfig import write_private
-from kubedrill.cluster.ssh_connect import words
+from kubedrill.cluster.ssh_keys import known_keys, words
 from kubedrill.cluster.ssh_options import SshOptions
 
 if TYPE_CHECKING:
@@ -136,16 +136,9 @@ class _Packing:
         """The nodes' host keys only."""
         lines = []
         for name, options in self._options.items():
-            known = paramiko.HostKeys()
-            for file in options.known_hosts:
-                if file.exists():
-                    known.load(str(file))
-            keys = known.lookup(options.key_name)
-            host_keys = {} if keys is None else dict(keys)
-            lines += [
-                f"{options.key_name} {kind} {key.get_base64()}" for kind, key in host_keys.items()
-            ]
-            if not host_keys:
+            keys = [key for _, key in known_keys(options)]
+            lines += [f"{options.key_name} {key.get_name()} {key.get_base64()}" for key in keys]
+            if not keys:
                 where = f"{options.known_hosts_text} has no host key of {options.key_name}"
                 self.mistakes.append(f"{name}: {where}; add it from a source that you trust")
         return "\n".join(dict.fromkeys(lines)) + "\n"
@@ -177,7 +170,13 @@ class _Packing:
             if name not in self._inventory.vars
         }
         command = options.proxy_command
+        if options.jump:
+            self.mistakes.append(
+                f"{node.name}: is reached through {options.jump}, whose keys a pod does not have; "
+                "give an address that the pod reaches"
+            )
         proxy = f" -o {shlex.quote(f'ProxyCommand={command}')}" if command else ""
+        proxy += f" -o HostName={options.host}" if options.host != node.address else ""
         alias = f" -o HostKeyAlias={options.host_key_alias}" if options.host_key_alias else ""
         return {
             **self._portable(node.name, variables),

@@ -23,13 +23,13 @@ answer.
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
 from kubedrill.base.project import state_folder
 from kubedrill.cluster.power_switch import Switch, find_switch
+from kubedrill.cluster.ssh_connect import Line
 from kubedrill.cluster.ssh_options import SshOptions
 from kubedrill.local.unfreeze import unfreeze
 
@@ -192,8 +192,8 @@ def greets(node: Node, seconds: float = GREETING_S) -> bool:
 
     For a paused container its host accepts connections, in silence.
     """
-    with contextlib.suppress(OSError, ConfigErrors):
-        port = SshOptions.of(node).port
-        with socket.create_connection((node.address, port), seconds) as connection:
-            return connection.recv(4) == b"SSH-"  # the timeout holds for this too
-    return False
+    try:
+        with Line.open(SshOptions.of(node), seconds) as line:
+            return line.socket.recv(4) == b"SSH-"  # the timeout holds for this too
+    except (OSError, ConfigErrors):
+        return False

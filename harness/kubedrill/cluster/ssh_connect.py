@@ -5,146 +5,197 @@ The host's key is checked, and each refusal has an error that explains it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import signal
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Self
 
 import paramiko
 
-from kubedrill.base.errors import ConfigErrors, Unreachable
+from kubedrill.base.errors import Unreachable
+from kubedrill.cluster import ssh_words
+from kubedrill.cluster.ssh_keys import known_keys, offer
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from types import TracebackType
 
     from kubedrill.base.model import Node
+    from kubedrill.cluster.ssh_keys import Offer
     from kubedrill.cluster.ssh_options import SshOptions
 
-
-_SLOW = ("No existing session", "Error reading SSH protocol banner")
-"""What paramiko says when its own deadline passed: in the key exchange, and before the server's
-first line."""
+END_S = 2.0
+"""Seconds for a ProxyCommand to end once its connection is closed."""
+_RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 
 class HostUnreachable(Unreachable):
     """A node did not answer over SSH, or refused the key: powered off, booting, or cut off."""
 
 
-def connect(node: Node, options: SshOptions, seconds: float) -> paramiko.SSHClient:
-    """Connect within ``seconds`` for each of TCP, banner and authentication.
+class UnknownHostKey(HostUnreachable):
+    """A node's host key is in no file of known hosts."""
+
+
+class ChangedHostKey(HostUnreachable):
+    """A node shows another host key than the one that is known."""
+
+
+class RefusedKeys(HostUnreachable):
+    """A node lets the user in with none of the keys."""
+
+
+@dataclass
+class Line:
+    """The bytes to and from a node: a TCP connection, or the program that makes one."""
+
+    socket: socket.socket
+    process: subprocess.Popen[bytes] | None = None
+    errors: IO[bytes] | None = None
+
+    @staticmethod
+    def open(options: SshOptions, seconds: float) -> Line:
+        """Connect within ``seconds``; a ProxyCommand is only started.
+
+        Raises:
+            OSError: nothing listens, the name does not resolve, or nothing answered in time.
+        """
+        if options.proxy_command is None:
+            return Line(socket.create_connection((options.host, options.port), seconds))
+        ours, theirs = socket.socketpair()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the line
+        with theirs:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {options.proxy_line}"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=errors,
+                start_new_session=True,  # Ctrl-C is for kubedrill, which still needs it to undo
+            )
+        ours.settimeout(seconds)
+        return Line(ours, process, errors)
+
+    def words(self) -> str:
+        """The last line of what the program wrote, "" where there is none."""
+        if self.errors is None:
+            return ""
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def close(self) -> None:
+        """Close it, and end the program with it."""
+        self.socket.close()
+        if self.process is None or self.errors is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.send_signal(number)
+                self.process.wait(END_S)
+                break
+        self.errors.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Connection:
+    """An open connection, on which sessions are opened."""
+
+    def __init__(self, line: Line, transport: paramiko.Transport) -> None:
+        self._line, self.transport = line, transport
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the other side has not hung up, as far as it is known."""
+        return self.transport.is_active()
+
+    def session(self, seconds: float) -> paramiko.Channel:
+        """Open a session within ``seconds``."""
+        return self.transport.open_session(timeout=seconds)
+
+    def close(self) -> None:
+        """Close it with all sessions on it."""
+        self.transport.close()
+        self._line.close()
+
+
+def connect(node: Node, options: SshOptions, seconds: float) -> Connection:
+    """Connect within ``seconds`` for each of TCP, handshake and authentication.
 
     Raises:
         HostUnreachable: says whether the network, the host's key or the user's key was the reason.
-        ConfigErrors: a file that the inventory names is missing or unusable.
+        ConfigErrors: the key that the inventory names cannot be used.
     """
-    client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    _load_known_hosts(client, options, node)
-    key = _private_key(node, options)
+    keys = offer(node, options)
     try:
-        client.connect(
-            options.host,
-            port=options.port,
-            username=options.user,
-            password=options.password,
-            pkey=key,
-            sock=paramiko.ProxyCommand(_expanded(options)) if options.proxy_command else None,
-            timeout=seconds,
-            banner_timeout=seconds,
-            auth_timeout=seconds,
-            allow_agent=options.key_file is None,
-            look_for_keys=options.key_file is None,
-        )
+        line = Line.open(options, seconds)
+    except OSError as error:
+        raise HostUnreachable(ssh_words.no_answer(node, options, error, seconds)) from error
+    try:
+        transport = paramiko.Transport(line.socket)
+        transport.banner_timeout = transport.auth_timeout = seconds
+        try:
+            _handshake(transport, node, options, seconds)
+            _authenticate(transport, node, options, keys)
+        except BaseException:
+            transport.close()
+            raise
     except (paramiko.SSHException, EOFError, OSError) as error:
-        client.close()
-        raise HostUnreachable(_refusal(node, options, error, seconds)) from error
-    return client
+        text = ssh_words.no_handshake(node, options, error, line.words(), seconds)
+        line.close()
+        raise HostUnreachable(text) from error
+    except BaseException:
+        line.close()
+        raise
+    return Connection(line, transport)
 
 
-def _private_key(node: Node, options: SshOptions) -> paramiko.PKey | None:
-    if options.key_file is None:
-        return None
-    try:
-        return paramiko.PKey.from_path(options.key_file)
-    except (paramiko.SSHException, ValueError, TypeError, OSError) as error:
-        key = _agent_key(options.key_file)
-        if key is not None:
-            return key
-        mistake = (
-            f"{node.name}: its SSH key {options.key_file} cannot be used: {words(error)}; "
-            f"give an unlocked key, or with {options.key_file}.pub beside it add it to the agent: "
-            f"ssh-add {options.key_file}"
+def _handshake(
+    transport: paramiko.Transport, node: Node, options: SshOptions, seconds: float
+) -> None:
+    known = [key for _, key in known_keys(options)]
+    kinds = [
+        kind
+        for key in known
+        for kind in (_RSA if key.get_name() == "ssh-rsa" else (key.get_name(),))
+    ]
+    security = transport.get_security_options()
+    possible = security.key_types
+    security.key_types = sorted(possible, key=lambda kind: kind not in kinds)
+    transport.start_client(timeout=seconds)
+    shown = transport.get_remote_server_key()
+    if not known:
+        raise UnknownHostKey(ssh_words.unknown_host_key(node, options, shown))
+    if shown.asbytes() not in [key.asbytes() for key in known]:
+        raise ChangedHostKey(ssh_words.changed_host_key(node, options, shown, known))
+
+
+def _authenticate(
+    transport: paramiko.Transport, node: Node, options: SshOptions, offered: Offer
+) -> None:
+    rest: list[str] | None = None
+    for key in offered.keys:
+        with contextlib.suppress(paramiko.AuthenticationException):
+            rest = transport.auth_publickey(options.user, key)
+            break
+    if options.password is not None and rest != []:
+        with contextlib.suppress(paramiko.AuthenticationException):
+            rest = transport.auth_password(options.user, options.password)
+    if rest is None:
+        raise RefusedKeys(ssh_words.refused_keys(node, options, offered.sources))
+    if rest:
+        raise RefusedKeys(
+            f"{node.name} ({options.who}) asks for {' and '.join(rest)} beside a key, which "
+            "kubedrill cannot give; allow its user a key alone"
         )
-        raise ConfigErrors("the inventory", [mistake]) from error
-
-
-def _agent_key(key_file: Path) -> paramiko.PKey | None:
-    """The agent's key of a file with a passphrase, known by the public half beside it."""
-    try:
-        public = key_file.with_name(f"{key_file.name}.pub").read_text(encoding="utf-8").split()[1]
-        keys = paramiko.Agent().get_keys()
-    except (OSError, ValueError, IndexError, paramiko.SSHException):
-        return None
-    return next((key for key in keys if key.get_base64() == public), None)
-
-
-def _load_known_hosts(client: paramiko.SSHClient, options: SshOptions, node: Node) -> None:
-    files = [file for file in options.known_hosts if file.exists()]
-    if not files:
-        mistake = (
-            f"{node.name}: its host keys are unknown because {options.known_hosts_text} does not "
-            "exist; add them "
-            "(local nodes: 'vagrant up' writes them) and name the file in ansible_ssh_common_args"
-        )
-        raise ConfigErrors("the inventory", [mistake])
-    for file in files:
-        client.load_host_keys(str(file))
-    if options.host_key_alias:
-        keys = client.get_host_keys()
-        for kind, key in (keys.lookup(options.host_key_alias) or {}).items():
-            keys.add(
-                options.host if options.port == 22 else f"[{options.host}]:{options.port}",
-                kind,
-                key,
-            )
-
-
-def _refusal(node: Node, options: SshOptions, error: Exception, seconds: float) -> str:
-    text = _reason(node, options, error, seconds)
-    if options.config_file in ("", "none", "/dev/null"):
-        return text
-    return f"{text} ({options.config_file}, named by -F, is not read: give what it sets with -o)"
-
-
-def _reason(node: Node, options: SshOptions, error: Exception, seconds: float) -> str:
-    who = f"{node.name} ({options.user}@{options.host}:{options.port})"
-    if isinstance(error, paramiko.BadHostKeyException):
-        return (
-            f"{who} shows another host key than {options.known_hosts_text} has; was the node "
-            f"rebuilt? Update the file."
-        )
-    if isinstance(error, paramiko.AuthenticationException):
-        key = options.key_file or "the agent's keys"
-        return f"{who} refused {key}; put its public half into the node's authorized_keys"
-    if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
-        return (
-            f"{who}: its host key is not in {options.known_hosts_text}; add it from a source that "
-            f"you trust"
-        )
-    if str(error) in _SLOW:
-        return (
-            f"{who} did not finish the SSH handshake in {seconds:g} s (timeouts.ssh_connect); "
-            f"is it an SSH port?"
-        )
-    return f"{who} is unreachable: {words(error)}; is it powered on and its address right?"
-
-
-def _expanded(options: SshOptions) -> str:
-    command = options.proxy_command or ""
-    return (
-        command.replace("%h", options.host)
-        .replace("%p", str(options.port))
-        .replace("%r", options.user)
-    )
-
-
-def words(error: BaseException) -> str:
-    """The text of an error, or its class where it has none (a time-out of a socket)."""
-    return str(error) or type(error).__name__

@@ -1,10 +1,16 @@
-"""How one node is reached over SSH, taken from the Ansible variables of the inventory."""
+"""How one node is reached over SSH: as Ansible reaches it.
+
+``ssh -G`` is given the arguments that Ansible gives to ``ssh`` and says what becomes of them with
+the user's and the system's configuration (Match, Include, HostName, ProxyJump, tokens).
+"""
 
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,28 +19,51 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values
     has_control_characters,
 )
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.cluster.ansible_config import read_settings
+from kubedrill.cluster.become import Become
+from kubedrill.cluster.vagrant import SIZE_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubedrill.base.model import Node
 
-DEFAULT_KNOWN_HOSTS = Path("~/.ssh/known_hosts")
-_ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+SSH = "ssh"
+RESOLVE_S = 10.0
+"""Seconds for ``ssh -G``, which asks DNS where the configuration canonicalizes names."""
+_KEY_VARIABLES = ("ansible_ssh_private_key_file", "ansible_private_key_file")
+_TOKEN = re.compile(r"%([%dhkLlnpru])")
+_PATH = re.compile(r'"([^"]+)"|(\S+)')
 
 
 @dataclass(frozen=True)
 class SshOptions:
-    """Address, user, key and known hosts of one node. ``password`` is never shown."""
+    """Address, user, keys and known hosts of one node. ``password`` is never shown."""
 
     host: str
     port: int
     user: str
     key_file: Path | None
+    """The key that the inventory or ansible.cfg names."""
+    identities: tuple[Path, ...]
+    """Further keys that OpenSSH would try, there or not."""
     known_hosts: tuple[Path, ...]
+    """The user's files."""
     host_key_alias: str
     proxy_command: str | None
-    config_file: str = ""  # which is not read
+    """What connects, with OpenSSH's tokens; None for a plain connection."""
+    global_known_hosts: tuple[Path, ...] = ()
+    """The system's files."""
+    jump: str = ""
+    """The jump hosts as OpenSSH names them, of which ``proxy_command`` is made."""
+    identities_only: bool = False
+    agent: Path | None = None
+    by_vagrant: bool = False
+    arguments: tuple[str, ...] = field(default=(), repr=False)
+    """What a person gives to ``ssh`` before the host's name, to come in the same way."""
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     password: str | None = field(default=None, repr=False)
-    become_password: str | None = field(default=None, repr=False)
+    become: Become = field(default_factory=Become)
 
     @staticmethod
     def of(node: Node) -> SshOptions:
@@ -43,44 +72,71 @@ class SshOptions:
         ansible_host, _port, _user, _ssh_private_key_file, _ssh_common_args and their kin.
 
         Raises:
-            ConfigErrors: an option in the SSH arguments cannot be understood, or the key file does
-                not exist.
+            ConfigErrors: OpenSSH refuses an argument or its configuration, the key file does not
+                exist, or root is to be become by something else than sudo; all are listed.
         """
-        values = node.host_vars
-        options = _ssh_arguments(node)
-        if options.get("proxyjump"):
-            raise ConfigErrors(
-                "the inventory",
-                [
-                    (
-                        f"{node.name}: ProxyJump is not supported; use -o "
-                        f"ProxyCommand='ssh -W %h:%p {options['proxyjump']}'"
-                    )
-                ],
-            )
+        values, settings = node.host_vars, read_settings()
+        become, mistakes = Become.of(node, settings)
+        key = first(values, *_KEY_VARIABLES) or settings.get("private_key_file")
+        key_file = Path(str(key)).expanduser() if key else None
+        by_vagrant = SIZE_VARIABLE in values
+        if key_file is not None and not key_file.exists():
+            remedy = "run `kubedrill up`, which makes it" if by_vagrant else "correct its path"
+            mistakes.append(f"{node.name}: its SSH key {key_file} does not exist; {remedy}")
+        try:
+            general = _split(node, "ansible_ssh_args", settings)
+            arguments = _arguments(node, settings, key_file)
+            config = _resolve(node, [*general, *arguments])
+        except ConfigErrors as error:
+            mistakes += error.mistakes
+        if mistakes:
+            raise ConfigErrors("the inventory", mistakes)
+        tokens = _tokens(node.address, config)
+        jump = config.get("proxyjump", ["none"])[0]
+        proxy = config.get("proxycommand", ["none"])[0]
         return SshOptions(
-            host=node.address,
-            port=int(
-                _first(values, "ansible_port", "ansible_ssh_port") or options.get("port") or 22
+            host=config["hostname"][0],
+            port=int(config["port"][0]),
+            user=config["user"][0],
+            key_file=key_file,
+            identities=tuple(
+                path
+                for text in config.get("identityfile", [])
+                if (path := _expanded_path(text, tokens)) != key_file
             ),
-            user=str(
-                _first(values, "ansible_user", "ansible_ssh_user")
-                or options.get("user")
-                or getpass.getuser()
-            ),
-            key_file=_key_file(node, options),
-            known_hosts=_known_hosts(options.get("userknownhostsfile", "")),
-            host_key_alias=options.get("hostkeyalias", ""),
-            proxy_command=options.get("proxycommand"),
-            config_file=options.get("configfile", ""),
-            password=_first(values, "ansible_ssh_pass", "ansible_ssh_password", "ansible_password"),
-            become_password=_first(values, "ansible_become_pass", "ansible_become_password"),
+            known_hosts=_paths(config["userknownhostsfile"][0], tokens),
+            global_known_hosts=_paths(config["globalknownhostsfile"][0], tokens),
+            host_key_alias=config.get("hostkeyalias", [""])[0],
+            proxy_command=_jump_command(jump, [*general, *arguments], tokens)
+            if jump != "none"
+            else None
+            if proxy == "none"
+            else proxy,
+            jump="" if jump == "none" else jump,
+            identities_only=config.get("identitiesonly") == ["yes"],
+            agent=_agent(config.get("identityagent", [""])[0], tokens),
+            by_vagrant=by_vagrant,
+            arguments=(*(general if "ansible_ssh_args" in values else ()), *arguments),
+            tokens=tokens,
+            password=first(values, "ansible_ssh_pass", "ansible_ssh_password", "ansible_password"),
+            become=become,
         )
 
     @property
+    def who(self) -> str:
+        """User, host and port, and the jump host, for messages."""
+        where = f"{self.user}@{self.host}:{self.port}"
+        return f"{where} through {self.jump or 'its ProxyCommand'}" if self.proxy_command else where
+
+    @property
+    def proxy_line(self) -> str:
+        """``proxy_command`` for a shell."""
+        return _expanded(self.proxy_command or "", self.tokens)
+
+    @property
     def known_hosts_text(self) -> str:
-        """The files of known hosts, for messages."""
-        return " or ".join(map(str, self.known_hosts))
+        """The first file of known hosts, to which one is added, for messages."""
+        return str(self.known_hosts[0]) if self.known_hosts else "no file"
 
     @property
     def key_name(self) -> str:
@@ -89,101 +145,130 @@ class SshOptions:
             return self.host_key_alias
         return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
 
-    def config_block(self, alias: str) -> str:
-        """The ``Host`` block for OpenSSH's own client (testinfra uses it).
 
-        Same key, same known hosts, no guessing.
-        """
-        lines = [
-            f"Host {alias}",
-            f"  HostName {self.host}",
-            f"  Port {self.port}",
-            f"  User {self.user}",
-            "  UserKnownHostsFile " + " ".join(f'"{file}"' for file in self.known_hosts),
-            "  StrictHostKeyChecking yes",
-            "  BatchMode yes",
-            "  ServerAliveInterval 15",  # a node that is gone ends a command after three of them
-            "  LogLevel ERROR",
-        ]
-        if self.key_file:
-            lines += [f'  IdentityFile "{self.key_file}"', "  IdentitiesOnly yes"]
-        if self.host_key_alias:
-            lines.append(f"  HostKeyAlias {self.host_key_alias}")
-        if self.proxy_command:
-            lines.append(f"  ProxyCommand {self.proxy_command}")
-        return "\n".join(lines) + "\n"
-
-
-def _known_hosts(value: str) -> tuple[Path, ...]:
-    """The files that ``UserKnownHostsFile`` names, which are separated by blanks."""
-    whole = Path(value.strip('"') or DEFAULT_KNOWN_HOSTS).expanduser()
-    if whole.exists():
-        return (whole,)
-    words = re.findall(r'"[^"]+"|\S+', value) or [str(whole)]
-    return tuple(Path(word.strip('"')).expanduser() for word in words)
-
-
-def _key_file(node: Node, options: dict[str, str]) -> Path | None:
-    names = ("ansible_ssh_private_key_file", "ansible_private_key_file")
-    key = _first(node.host_vars, *names) or options.get("identityfile")
-    path = Path(str(key)).expanduser() if key else None
-    if path is not None and not path.exists():
-        mistake = (
-            f"{node.name}: its SSH key {path} does not exist; create it "
-            f"(local nodes: run 'vagrant up')"
-        )
-        raise ConfigErrors("the inventory", [mistake])
-    return path
-
-
-def _first(values: dict[str, Any], *names: str) -> Any:
+def first(values: Mapping[str, Any], *names: str) -> Any:
+    """Return the first of these variables that is set and not empty."""
     return next((values[name] for name in names if values.get(name) not in (None, "")), None)
 
 
-def _ssh_arguments(node: Node) -> dict[str, str]:
-    """The ``-o Name=value`` options (and -i, -p, -l, -J, -F) of the SSH arguments, lower case."""
-    options: dict[str, str] = {}
-    for name in _ARGS:
-        text = str(node.host_vars.get(name) or "")
-        try:
-            words = shlex.split(text)
-        except ValueError as error:
-            mistake = f"{node.name}: {name} is {text!r}: {error}; close its quotes"
-            raise ConfigErrors("the inventory", [mistake]) from error
-        while words:
-            _take(words, options)
+def _arguments(node: Node, settings: Mapping[str, str], key_file: Path | None) -> list[str]:
+    """What Ansible gives to ``ssh`` after ansible_ssh_args, in its order: the first value counts."""
+    values, words = node.host_vars, []
+    port = first(values, "ansible_port", "ansible_ssh_port") or settings.get("remote_port")
+    user = first(values, "ansible_user", "ansible_ssh_user") or settings.get("remote_user")
+    words += ["-o", f"Port={port}"] if port else []
+    words += ["-o", f'IdentityFile="{key_file}"'] if key_file else []
+    words += ["-o", f'User="{user}"'] if user else []
+    words += _split(node, "ansible_ssh_common_args", settings)
+    words += _split(node, "ansible_ssh_extra_args", settings)
+    return words
+
+
+def _split(node: Node, name: str, settings: Mapping[str, str]) -> list[str]:
+    value = node.host_vars.get(name)
+    text = str(settings.get(name.removeprefix("ansible_"), "") if value is None else value)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        mistake = f"{node.name}: {name} is {text!r}: {error}; close its quotes"
+        raise ConfigErrors("the inventory", [mistake]) from error
     mistakes = [
-        f"{node.name}: the SSH option {name} is {value!r}, which has a line break or another "
-        "control character; remove it"
-        for name, value in options.items()
-        if has_control_characters(value)
+        f"{node.name}: the SSH argument {word!r} has a line break or another control character; "
+        "remove it"
+        for word in words
+        if has_control_characters(word)
     ]
     if mistakes:
         raise ConfigErrors("the inventory", mistakes)
-    return options
+    return words
 
 
-def _take(words: list[str], options: dict[str, str]) -> None:
-    word = words.pop(0)
-    short = {
-        "-i": "identityfile",
-        "-p": "port",
-        "-l": "user",
-        "-J": "proxyjump",
-        "-F": "configfile",
-    }
-    flag, rest = word[:2], word[2:]
-    if flag != "-o" and flag not in short:
-        return
-    if not rest and not words:
-        raise ConfigErrors(
-            "the inventory", [f"an SSH argument ends with {word!r}; give it a value"]
+def _resolve(node: Node, arguments: list[str]) -> dict[str, list[str]]:
+    """What ``ssh -G`` prints: option in lower case → its values."""
+    try:
+        done = subprocess.run(
+            [SSH, "-T", "-G", *arguments, "--", node.address],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=RESOLVE_S,
+            check=False,
         )
-    value = rest or words.pop(0)
-    if flag in short:
-        options.setdefault(short[flag], value)
-        return
-    key, _, text = value.replace("=", " ", 1).partition(" ")
-    text = text.strip()
-    several = key.lower() == "userknownhostsfile"  # each may have quotes of its own
-    options.setdefault(key.lower(), text if several else text.strip('"'))
+    except FileNotFoundError as error:
+        mistake = f"{SSH} is not installed; install OpenSSH's client (openssh-client)"
+        raise ConfigErrors("this host", [mistake]) from error
+    except subprocess.TimeoutExpired as error:
+        mistake = f"{node.name}: ssh -G {node.address} did not end within {RESOLVE_S:g} s"
+        raise ConfigErrors("the inventory", [mistake]) from error
+    if done.returncode != 0:
+        words = next((line for line in done.stderr.splitlines() if line.strip()), "no output")
+        mistake = f"{node.name}: OpenSSH refuses its arguments or configuration: {words.strip()}"
+        raise ConfigErrors("the inventory", [mistake])
+    config: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        name, _, value = line.partition(" ")
+        config.setdefault(name, []).append(value)
+    return config
+
+
+def _tokens(original: str, config: Mapping[str, list[str]]) -> dict[str, str]:
+    """OpenSSH's tokens (ssh_config(5)) that a path or a command of the configuration may have."""
+    name = os.uname().nodename
+    host, port, user = (config[option][0] for option in ("hostname", "port", "user"))
+    alias = config.get("hostkeyalias", [original])[0]
+    tokens = {"%": "%", "d": str(Path.home()), "h": host, "p": port, "r": user, "n": original}
+    return {**tokens, "k": alias, "l": name, "L": name.split(".")[0], "u": getpass.getuser()}
+
+
+def _expanded(text: str, tokens: Mapping[str, str]) -> str:
+    return _TOKEN.sub(lambda match: tokens[match[1]], text)
+
+
+def _expanded_path(text: str, tokens: Mapping[str, str]) -> Path:
+    return Path(os.path.expandvars(_expanded(text.strip('"'), tokens))).expanduser()
+
+
+def _paths(text: str, tokens: Mapping[str, str]) -> tuple[Path, ...]:
+    """The paths in a list that ``ssh -G`` prints without quotes: a blank may be part of one."""
+    words = [quoted or plain for quoted, plain in _PATH.findall(text)]
+    paths: list[Path] = []
+    while words:
+        lengths = range(len(words), 0, -1)
+        joined = ((n, _expanded_path(" ".join(words[:n]), tokens)) for n in lengths)
+        length, path = next(
+            ((n, path) for n, path in joined if path.exists()),
+            (1, _expanded_path(words[0], tokens)),
+        )
+        paths.append(path)
+        words = words[length:]
+    return tuple(path for path in paths if str(path) != "none")
+
+
+def _agent(text: str, tokens: Mapping[str, str]) -> Path | None:
+    """The agent's socket: IdentityAgent's, else the environment's."""
+    if text.startswith("$") and not text.startswith("${"):
+        text = os.environ.get(text[1:], "")
+    if text in ("", "SSH_AUTH_SOCK"):
+        text = os.environ.get("SSH_AUTH_SOCK", "")
+    return _expanded_path(text, tokens) if text not in ("", "none") else None
+
+
+def _jump_command(jump: str, arguments: list[str], tokens: Mapping[str, str]) -> str:
+    """The command that OpenSSH makes of ProxyJump: the last jump host forwards to the node.
+
+    It asks nobody anything, and takes what it needs from the same configuration.
+    """
+    *before, last = jump.split(",")
+    words = [SSH, "-o", "BatchMode=yes", *_config_file(arguments)]
+    words += ["-J", ",".join(before)] if before else []
+    words += ["-W", f"[{tokens['h']}]:{tokens['p']}"]
+    return shlex.join([*words, "--", last if last.startswith("ssh://") else f"ssh://{last}"])
+
+
+def _config_file(arguments: list[str]) -> list[str]:
+    """The option -F of these arguments, which jump hosts are reached with too."""
+    for place, word in enumerate(arguments):
+        if word.startswith("-F"):
+            return ["-F", word[2:] or arguments[place + 1]]
+    return []

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
 
 LOCAL_INVENTORY = ROOT / "inventories" / "local"
-_SIZE_VARIABLE = "vm_memory_mb"
+SIZE_VARIABLE = "vm_memory_mb"
 """A node with a size is one that Vagrant makes; a machine of one's own has the size that it has."""
 _LAST_LINES = 15
 
@@ -33,7 +33,7 @@ def made_by_vagrant(inventory: Inventory) -> bool:
 
     Each has ``vm_memory_mb``, the size of its machine.
     """
-    return all(_SIZE_VARIABLE in node.host_vars for node in inventory.nodes)
+    return all(SIZE_VARIABLE in node.host_vars for node in inventory.nodes)
 
 
 class VagrantCluster:

@@ -18,6 +18,7 @@ import yaml
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import KubedrillError, StepFailed
+from kubedrill.cluster.connections import connected
 from kubedrill.cluster.flags import parse_flags
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts
 from kubedrill.cluster.timers import LiveTimers
@@ -59,10 +60,14 @@ _API_PORT = "6443"
 def gather(inventory: Inventory, target: Version, settings: Settings) -> Snapshot:
     """Read the cluster as it stands, in about ten seconds.
 
-    Changes nothing and raises nothing for a silent cluster.
+    Changes nothing, and raises nothing for a silent API.
+
+    Raises:
+        Disconnected: hosts cannot be used; all are listed.
+        ConfigErrors: the inventory's keys and SSH options are wrong; all are listed.
     """
     with ExitStack() as stack:
-        hosts = stack.enter_context(ReadOnlyHosts(inventory, settings))
+        hosts = stack.enter_context(connected(ReadOnlyHosts(inventory, settings)))
         api = asked(lambda: stack.enter_context(ReadOnlyApi.connect(inventory, hosts, settings)))
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
         return _Gatherer(inventory, target, hosts, api, pool).snapshot()

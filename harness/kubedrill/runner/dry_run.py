@@ -14,6 +14,7 @@ from kubernetes.client import ApiException, V1ObjectMeta, V1Pod, V1PodSpec, V1Po
 
 from kubedrill.apps import read_app
 from kubedrill.base.errors import KubedrillError, WouldTouch
+from kubedrill.cluster.connections import connected
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts, ReadOnlyPower
 from kubedrill.cluster.timers import LiveTimers
@@ -80,7 +81,7 @@ def plan_run(
     """
     source = read_app(settings)
     with (
-        ReadOnlyHosts(inventory, settings) as hosts,
+        connected(ReadOnlyHosts(inventory, settings)) as hosts,
         PlanningApi.connect(inventory, hosts, settings) as api,
     ):
         notes: list[str] = []

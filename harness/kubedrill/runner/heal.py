@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from kubernetes.client import ApiException
 
 from kubedrill.apps import SampleApp
-from kubedrill.base.errors import DeadlineExceeded, StepFailed
+from kubedrill.base.errors import ConfigErrors, DeadlineExceeded, StepFailed
 from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.connections import REFUSALS, find_disconnected, lines_of
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.power import Power
 from kubedrill.cluster.read_only import ReadOnlyHosts
@@ -72,13 +73,15 @@ def heal(
 
     Raises:
         Unsafe: a run is under way: healing would spoil its verdict.
-        ConfigErrors: the inventory's keys cannot be used.
+        ConfigErrors: the inventory's keys and SSH options are wrong; all are listed.
     """
     if dry_run:
         with _Healer(ReadOnlyHosts, inventory, settings, report) as healer:
+            healer.report_refusals()
             left = healer.scan()
             return Healed(left, {}, left)
     with run_lock(inventory), _Healer(Hosts, inventory, settings, report) as healer:
+        healer.report_refusals()
         healer.hold_lease()
         return healer.run()
 
@@ -103,6 +106,20 @@ class _Healer(ExitStack):
         self.power = Power(inventory, settings)
         self._api: ClusterApi | None = None
         self.result = Healed()
+
+    def report_refusals(self) -> None:
+        """Name the hosts that no repair brings back: the others are healed all the same.
+
+        Raises:
+            ConfigErrors: the inventory's keys and SSH options are wrong; all are listed.
+        """
+        errors = find_disconnected(self.hosts)
+        refused = {host: error for host, error in errors.items() if isinstance(error, REFUSALS)}
+        mistakes = {h: error for h, error in refused.items() if isinstance(error, ConfigErrors)}
+        if mistakes:
+            raise ConfigErrors(str(self.inventory.path), lines_of(mistakes))
+        for line in lines_of(refused):
+            self.report(f"refused   {line}")
 
     def hold_lease(self) -> None:
         """Hold the cluster's lease, where there is an API to hold it in.

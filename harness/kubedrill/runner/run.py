@@ -14,6 +14,7 @@ from kubedrill.base.errors import KubedrillError, UsageError
 from kubedrill.base.plan import PLAN_FILE, RunPlan, read_plan, write_plan
 from kubedrill.base.results import DrillVerdict, VerdictKind
 from kubedrill.cluster.api import ClusterApi
+from kubedrill.cluster.connections import connected
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.cluster.power import Power
@@ -156,7 +157,7 @@ class _Run:
         """Run the drills one after the other; returns whether the run was interrupted."""
         try:
             with (
-                Hosts(self.inventory, self.settings) as hosts,
+                connected(Hosts(self.inventory, self.settings)) as hosts,
                 ClusterApi.connect(self.inventory, hosts, self.settings) as api,
                 ClusterLease(api, self.inventory.name) as lease,
             ):

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+USERS = ("root", "drill")
+"""Both run commands as the test's user; kubedrill asks sudo for the second."""
+
+
 class _Door(paramiko.ServerInterface):
     """Lets one key in and runs what it asks for."""
 
@@ -29,7 +33,7 @@ class _Door(paramiko.ServerInterface):
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        welcome = username == "root" and key.get_base64() == self.allowed.get_base64()
+        welcome = username in USERS and key.get_base64() == self.allowed.get_base64()
         return paramiko.AUTH_SUCCESSFUL if welcome else paramiko.AUTH_FAILED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
@@ -68,7 +72,8 @@ class SshServer:
         self.answering = threading.Event()
         self.answering.set()
         self.transports: list[paramiko.Transport] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
 
     def trust(self, key: Any) -> None:
         self.known_hosts.write_text(
@@ -95,6 +100,10 @@ class SshServer:
             transport.close()
 
     def close(self) -> None:
+        # First end the thread's accept: the kernel may restart it, by the number of a descriptor
+        # that is another server's by then.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
         self.drop()
 
