@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kubedrill.base.model import Node
     from kubedrill.cluster.hosts import Hosts
 
-LONGEST_S = 15.0
+LONGEST_S = 19.0
 """Seconds until a host counts as silent, whichever step of its connection hangs: DNS has no
 deadline, and each step after it has one of its own (timeouts.ssh_connect)."""
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 END_S = 2.0
 """Seconds for a ProxyCommand to end once its connection is closed."""
+LAST_WORDS_S = 0.5
+"""Seconds for a ProxyCommand that hung up to say why."""
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 
@@ -78,12 +80,16 @@ class Line:
         return Line(ours, process, errors)
 
     def words(self) -> str:
-        """The last line of what the program wrote, "" where there is none."""
-        if self.errors is None:
+        """The last line of what the program wrote, or how it ended; "" where there is none."""
+        if self.errors is None or self.process is None:
             return ""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(LAST_WORDS_S)
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").splitlines()
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        code = self.process.returncode
+        ending = "" if code is None else f"its ProxyCommand ended with {code}"
+        return next((line.strip() for line in reversed(lines) if line.strip()), ending)
 
     def close(self) -> None:
         """Close it, and end the program with it."""

@@ -152,7 +152,7 @@ def first(values: Mapping[str, Any], *names: str) -> Any:
 
 
 def _arguments(node: Node, settings: Mapping[str, str], key_file: Path | None) -> list[str]:
-    """What Ansible gives to ``ssh`` after ansible_ssh_args, in its order: the first value counts."""
+    """What Ansible gives to ``ssh`` after ansible_ssh_args, in its order; the first counts."""
     values, words = node.host_vars, []
     port = first(values, "ansible_port", "ansible_ssh_port") or settings.get("remote_port")
     user = first(values, "ansible_user", "ansible_ssh_user") or settings.get("remote_user")

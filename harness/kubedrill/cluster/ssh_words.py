@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from kubedrill.base.model import Node
     from kubedrill.cluster.ssh_options import SshOptions
 
-_SLOW = ("No existing session", "Error reading SSH protocol banner", "Timeout")
+_SLOW = ("No existing session", "Error reading SSH protocol banner", "Authentication timeout.")
 """What paramiko says when its own deadline passed: in the key exchange, before the server's first
 line, and in authentication."""
 _UP = "run `kubedrill up`, which starts it and records how to reach it"
@@ -46,12 +47,13 @@ def no_handshake(
     who = f"{node.name} ({options.who})"
     if output:
         return f"{who} is unreachable: {output}; try: {by_hand(node, options)}"
-    if str(error).startswith(_SLOW):
+    if str(error) in _SLOW:
         return (
             f"{who} did not finish the SSH handshake in {seconds:g} s (timeouts.ssh_connect); "
             "is it an SSH port?"
         )
-    return f"{who} hung up in the SSH handshake: {words(error)}; is it an SSH port?"
+    reason = re.sub(r".*\[Errno \d+\] ", "", words(error))
+    return f"{who} hung up in the SSH handshake: {reason}; is it an SSH port?"
 
 
 def unknown_host_key(node: Node, options: SshOptions, shown: paramiko.PKey) -> str:
