@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,7 +63,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("drill node-drain", 4, LIST, OF_THE_INVENTORY + OF_THE_NETWORK),
         ("drill node-drain --dry-run", 4, LIST, OF_THE_INVENTORY + OF_THE_NETWORK),
-        ("readiness --to 1.36.3", 4, LIST, OF_THE_INVENTORY + OF_THE_NETWORK),
         ("heal", 2, "hosts.yml has 4 mistakes:", OF_THE_INVENTORY),
         ("heal --dry-run", 2, "hosts.yml has 4 mistakes:", OF_THE_INVENTORY),
         ("doctor", 4, "missing: host cp1, host w1, host w2", ("host w4: w4 (drill@no-such-host",)),
@@ -85,6 +85,18 @@ def test_all_hosts_that_cannot_be_used(
     assert [words for words in (*NEVER, "correct horse", "paramiko") if words in answer] == []
     assert len(answer) < LONGEST
     assert not list(folder.glob("reports/*/"))
+
+
+def test_readiness_names_them_first_and_knows_the_rest(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["readiness", "--upgrade-to", "1.36.3", "-o", "json", "-i", str(folder / "hosts.yml")]
+    assert run(argv) == 3
+    captured = capsys.readouterr()
+    errors = " ".join(captured.err.split())
+    for words in (LIST.replace("hosts.yml", argv[-1]), *OF_THE_INVENTORY, *OF_THE_NETWORK):
+        assert words in errors
+    assert json.loads(captured.out)["verdict"] == "unknown"
 
 
 def test_nodes_of_vagrant_that_are_not_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

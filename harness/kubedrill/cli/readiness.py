@@ -59,8 +59,13 @@ def readiness(
 
     Example: kubedrill readiness --upgrade-to 1.36.3 -i inventories/bare
     """
-    with Console(stderr=True).status(f"reading {cluster.name} …"):
-        result = judge(gather(cluster, upgrade_to, settings))
+    errors = Console(stderr=True)
+
+    def report(text: str) -> None:
+        errors.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    with errors.status(f"reading {cluster.name} …"):
+        result = judge(gather(cluster, upgrade_to, settings, report))
     if output == "json":
         click.echo(to_json(result))
     else:

@@ -18,7 +18,7 @@ import yaml
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import KubedrillError, StepFailed
-from kubedrill.cluster.connections import connected
+from kubedrill.cluster.connections import describe, find_disconnected
 from kubedrill.cluster.flags import parse_flags
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts
 from kubedrill.cluster.timers import LiveTimers
@@ -57,17 +57,21 @@ _API_PORT = "6443"
 """kubeadm's default of --secure-port."""
 
 
-def gather(inventory: Inventory, target: Version, settings: Settings) -> Snapshot:
+def gather(
+    inventory: Inventory,
+    target: Version,
+    settings: Settings,
+    report: Callable[[str], None] = lambda _text: None,
+) -> Snapshot:
     """Read the cluster as it stands, in about ten seconds.
 
-    Changes nothing, and raises nothing for a silent API.
-
-    Raises:
-        Disconnected: hosts cannot be used; all are listed.
-        ConfigErrors: the inventory's keys and SSH options are wrong; all are listed.
+    Changes nothing and raises nothing for a silent cluster. ``report`` is first given what is wrong
+    with hosts that cannot be used, all of them at once.
     """
     with ExitStack() as stack:
-        hosts = stack.enter_context(connected(ReadOnlyHosts(inventory, settings)))
+        hosts = stack.enter_context(ReadOnlyHosts(inventory, settings))
+        if errors := find_disconnected(hosts):
+            report(describe(hosts, errors))
         api = asked(lambda: stack.enter_context(ReadOnlyApi.connect(inventory, hosts, settings)))
         pool = stack.enter_context(ThreadPoolExecutor(_WORKERS))
         return _Gatherer(inventory, target, hosts, api, pool).snapshot()

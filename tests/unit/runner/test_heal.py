@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import pytest
 
-from kubedrill.base.errors import StepFailed
+from kubedrill.base.errors import ConfigErrors, KubedrillError, StepFailed
 from kubedrill.base.model import Node
+from kubedrill.cluster.ssh_connect import ChangedHostKey, HostUnreachable
 from kubedrill.config import Settings
 from kubedrill.faults import static_pods
 from kubedrill.faults.traces import TRACES, Leftover, NodeTrace
@@ -38,6 +39,8 @@ class Cluster:
     def __init__(self, *left: Leftover) -> None:
         self.left, self.stuck, self.done = set(left), set[str](), list[str]()
         self.behind: dict[str, Leftover] = {}  # what shows once a thing is repaired
+        self.refusal: KubedrillError | None = None  # why its node cannot be used
+        self.lines: list[str] = []
 
     def repair(self, kind: str) -> None:
         self.done.append(kind)
@@ -51,8 +54,15 @@ class Cluster:
 class Hosts:
     """SSH and API of that cluster at once; entering and leaving do nothing."""
 
+    settings = Settings()
+
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.inventory = SimpleNamespace(machines=(Node("w1", "10.0.0.2", ("worker",)),))
+
+    def read(self, _node: Node, _argv: list[str], _seconds: float) -> None:
+        if self.cluster.refusal:
+            raise self.cluster.refusal
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +123,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             module, "ClusterApi", SimpleNamespace(connect=lambda *_: Hosts(cluster))
         )
         monkeypatch.setattr(module, "scan", lambda *_: sorted(cluster.left))
-        return heal(inventory, settings, lambda _line: None, dry_run=dry_run)
+        return heal(inventory, settings, cluster.lines.append, dry_run=dry_run)
 
     return healed
 
@@ -284,3 +294,25 @@ def test_a_reason_is_given_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> No
     cluster = Cluster(OFF)
     cluster.stuck = {"unreachable"}
     assert run(cluster).failed == {OFF: "it refused"}
+
+
+def test_the_others_are_healed_though_a_node_refuses(run: Any) -> None:
+    cluster = Cluster(UNDO)
+    cluster.refusal = ChangedHostKey("w1 shows another host key; compare it")
+    assert run(cluster).left == []
+    assert cluster.lines[0] == "refused   w1 shows another host key; compare it"
+
+
+def test_a_node_that_is_off_is_no_refusal(run: Any) -> None:
+    cluster = Cluster(UNDO)
+    cluster.refusal = HostUnreachable("w1 is unreachable")
+    assert run(cluster).left == []
+    assert [line for line in cluster.lines if line.startswith("refused")] == []
+
+
+def test_nothing_is_healed_with_an_inventory_that_is_wrong(run: Any) -> None:
+    cluster = Cluster(UNDO)
+    cluster.refusal = ConfigErrors("the inventory", ["w1: its SSH key does not exist"])
+    with pytest.raises(ConfigErrors, match="inv has 1 mistake:\n  - w1: its SSH key does not"):
+        run(cluster)
+    assert cluster.done == []
