@@ -111,7 +111,7 @@ def test_the_watching_process_does_what_it_was_armed_for(
         json.dumps(
             {
                 "inventory": "x",
-                "config": None,
+                "power_s": 120,
                 "node": "w1",
                 "verb": verb,
                 "pid": 2**30,
