@@ -39,6 +39,7 @@ _WORDS = {
     "bool_type": _TRUTH,
     "bool_parsing": _TRUTH,
     "string_type": _TEXT,
+    "string_unicode": "expected text of Unicode characters",
     "string_too_short": "expected some text",
     "path_type": "expected a path",
     "list_type": _LIST,
@@ -75,8 +76,14 @@ def words(item: Mapping[str, Any]) -> str:
     if kind in _BOUNDS:
         text = _BOUNDS[kind].format(**{name: _figure(value) for name, value in context.items()})
     else:
-        text = _WORDS.get(kind) or str(item["msg"]).removeprefix("Value error, ")
+        text = _WORDS.get(kind) or _reword(str(item["msg"]))
     return f"{text[:1].lower()}{text[1:]}, found {shown(item['input'])}"
+
+
+def _reword(message: str) -> str:
+    """Say a message of pydantic's in this project's words, where it has no entry above."""
+    *_, expected = message.partition(" should be ")
+    return f"expected {expected}" if expected else message.removeprefix("Value error, ")
 
 
 def located(item: Mapping[str, Any]) -> str:

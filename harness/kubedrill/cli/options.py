@@ -215,7 +215,7 @@ hosts_option = _inventory_option(
     default=(),
     show_default=False,
     callback=_load_given_inventory,
-    help="Also try the hosts of this Ansible inventory.",
+    help="Ansible inventory of the cluster; else no hosts are tried.",
 )
 """Gives the command ``cluster``, an Inventory, or None where none is given."""
 

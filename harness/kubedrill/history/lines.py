@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,13 +40,21 @@ def write_lines(documents: Iterable[RunDocument], path: Path) -> None:
             there.
     """
     try:
-        if path.is_file() or not path.exists():
+        if _is_replaceable(path):
             replace_file(Path(os.path.realpath(path)), dump(documents))
         else:
             with path.open("w", encoding="utf-8") as stream:
                 stream.writelines(dump(documents))
     except OSError as error:
         raise StepFailed(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Tell a file, and one that is not there yet, from devices; a loop of links is an OSError."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
 
 
 def read_lines(path: Path) -> list[RunDocument]:

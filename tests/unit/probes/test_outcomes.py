@@ -16,7 +16,7 @@ from kubedrill.probes.sampler.kinds import KINDS, Spec, outcome_of
 from kubedrill.probes.sampler.ticks import Probe, Sample
 
 sys.path.insert(0, str(Path(__file__).parent))
-from servers import resolving, serving
+from probed_servers import resolving, serving
 
 PATIENT_S = 60.0
 """A timeout that nothing runs into, however crowded the machine is."""

@@ -12,7 +12,7 @@ from kubedrill.probes.sampler import http1
 from kubedrill.probes.sampler.ports import Ports
 
 sys.path.insert(0, str(Path(__file__).parent))
-from servers import serving
+from probed_servers import serving
 
 if TYPE_CHECKING:
     import pytest

@@ -22,7 +22,7 @@ from kubedrill.probes.sampler.ticks import Sample, Ticker
 from kubedrill.record import sample_lines
 
 sys.path.insert(0, str(Path(__file__).parent))
-from servers import Server, serving
+from probed_servers import Server, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
