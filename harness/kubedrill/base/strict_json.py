@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+BROKEN = "has half of a character, as \\ud800 is; write the whole one"
 
 
 class RepeatedKey(ValueError):
@@ -13,13 +16,34 @@ class RepeatedKey(ValueError):
 def load_json(text: str | bytes) -> Any:
     """Load JSON as :func:`json.loads`.
 
-    Raises RepeatedKey for a key that stands twice, and ValueError for what is not JSON or is nested
-    too deeply.
+    Raises RepeatedKey for a key that stands twice, and ValueError for what is not JSON, is nested
+    too deeply, or has half of a character.
     """
     try:
-        return json.loads(text, object_pairs_hook=_each_once)
+        value = json.loads(text, object_pairs_hook=_each_once)
+        if _has_surrogate(text) and is_broken(json.dumps(value, ensure_ascii=False)):
+            raise ValueError(f"a text {BROKEN}")
     except RecursionError:
         raise ValueError("its values are nested too deeply") from None
+    return value
+
+
+def is_broken(text: str) -> bool:
+    r"""Tell whether a text cannot be written, as it has half of a surrogate pair.
+
+    >>> is_broken("\ud83d"), is_broken("\U0001f600")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _has_surrogate(text: str | bytes) -> bool:
+    """Tell whether JSON escapes half of a surrogate pair, or both."""
+    return bool(re.search(rb"\\u[dD][89a-fA-F]", text.encode() if isinstance(text, str) else text))
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.strict_json import BROKEN, is_broken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +115,8 @@ class _Loader(yaml.SafeLoader):
         return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if isinstance(node, yaml.ScalarNode) and is_broken(node.value):
+            raise _constructor_error(f"{node.value[:60]!r} {BROKEN}", node)
         try:
             return super().construct_object(node, deep=deep)
         except (ValueError, OverflowError) as error:

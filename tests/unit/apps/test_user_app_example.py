@@ -77,7 +77,9 @@ def test_a_configuration_that_does_not_fit_the_directory_is_refused_before_anyth
     text = (EXAMPLE / "kubedrill.yml").read_text().replace("kustomize: .", f"kustomize: {EXAMPLE}")
     path = tmp_path / "kubedrill.yml"
     path.write_text(
-        text.replace("deployment/shopfront", "deployment/shop").replace("node_port: 30880", "node_port: 30881")
+        text.replace("deployment/shopfront", "deployment/shop").replace(
+            "node_port: 30880", "node_port: 30881"
+        )
     )
     with pytest.raises(ConfigErrors) as caught:
         read_app(load_settings(path))
