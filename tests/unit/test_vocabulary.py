@@ -22,3 +22,17 @@ def test_names_say_what_they_hold() -> None:
         if name in WORDS
     ]
     assert places == []
+
+
+def test_pages_scripts_have_lines_of_at_most_100_columns() -> None:
+    """Ruff holds Python to it; scripts and styles are written by `prettier --print-width 100`."""
+    assets = [
+        path for path in (ROOT / "harness").rglob("assets/*.*") if path.suffix in {".js", ".css"}
+    ]
+    assert assets
+    assert [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in assets
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > 100
+    ] == []

@@ -12,7 +12,7 @@ function route() {
   return missing(`There is no page ${path}.`);
 }
 
-function show() {
+function render() {
   if (location.hash === "#main") return;
   const main = document.getElementById("main");
   main.replaceChildren(...route().flat(Infinity).filter(Boolean));
@@ -21,7 +21,8 @@ function show() {
   const here = location.hash.replace(/^#\/?/, "").split(/[/?]/)[0];
   for (const each of document.querySelectorAll("nav a")) {
     const page = each.getAttribute("href").slice(2);
-    if (page === here || (page === "runs" && ["run", "compare"].includes(here))) each.setAttribute("aria-current", "page");
+    if (page === here || (page === "runs" && ["run", "compare"].includes(here)))
+      each.setAttribute("aria-current", "page");
     else each.removeAttribute("aria-current");
   }
   document.getElementById("live").textContent = title;
@@ -30,10 +31,10 @@ function show() {
 
 document.getElementById("made").textContent = `made ${DATA.made}`;
 window.addEventListener("hashchange", () => {
-  show();
+  render();
   if (location.hash !== "#main") {
     window.scrollTo(0, 0);
     document.getElementById("main").focus({ preventScroll: true });
   }
 });
-show();
+render();

@@ -5,13 +5,16 @@ const LABELS = ["kubernetes", "kubernetes_after", "topology", "network", "host",
 
 function el(tag, attributes, ...children) {
   const svg = ["svg", "line", "circle", "text", "path", "title"].includes(tag);
-  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  const node = svg
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes || {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  for (const child of children.flat(Infinity)) if (child !== null && child !== undefined) node.append(child);
+  for (const child of children.flat(Infinity))
+    if (child !== null && child !== undefined) node.append(child);
   return node;
 }
 
@@ -20,7 +23,11 @@ function link(href, text, attributes) {
 }
 
 function pill(verdict) {
-  return el("span", { class: `pill ${verdict ? verdict.toLowerCase() : "none"}` }, verdict || "NO VERDICT");
+  return el(
+    "span",
+    { class: `pill ${verdict ? verdict.toLowerCase() : "none"}` },
+    verdict || "NO VERDICT",
+  );
 }
 
 function seconds(value) {
@@ -44,20 +51,37 @@ function drillVersions(drill) {
 
 /* What is wider than the page is scrolled by the keyboard too. */
 function scroll(content) {
-  return el("div", { class: "scroll", role: "group", tabindex: "0", "aria-label": "table" }, content);
+  return el(
+    "div",
+    { class: "scroll", role: "group", tabindex: "0", "aria-label": "table" },
+    content,
+  );
 }
 
 function table(heads, rows, attributes) {
-  const head = el("tr", null, heads.map(text => el("th", { scope: "col", class: text.startsWith(">") ? "num" : null }, text.replace(">", ""))));
+  const head = el(
+    "tr",
+    null,
+    heads.map((text) =>
+      el("th", { scope: "col", class: text.startsWith(">") ? "num" : null }, text.replace(">", "")),
+    ),
+  );
   return scroll(el("table", attributes, el("thead", null, head), el("tbody", null, rows)));
 }
 
 function facts(pairs) {
-  return el("dl", { class: "facts" }, pairs.filter(pair => pair[1] !== "" && pair[1] !== null).map(([name, value]) =>
-    el("div", null, el("dt", null, name), el("dd", null, value))));
+  return el(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter((pair) => pair[1] !== "" && pair[1] !== null)
+      .map(([name, value]) => el("div", null, el("dt", null, name), el("dd", null, value))),
+  );
 }
 
 function address(page, parameters) {
-  const text = new URLSearchParams(Object.entries(parameters || {}).filter(pair => pair[1] !== "" && pair[1] !== undefined)).toString();
+  const text = new URLSearchParams(
+    Object.entries(parameters || {}).filter((pair) => pair[1] !== "" && pair[1] !== undefined),
+  ).toString();
   return `#/${page}${text ? `?${text}` : ""}`;
 }
