@@ -31,6 +31,15 @@ Interval = tuple[int, int]
 Numbers = NDArray[np.int64]
 
 
+def stretches(flags: bytes | bytearray) -> Iterator[Interval]:
+    r"""Places (first, last) of bytes next to one another that are not 0.
+
+    >>> list(stretches(b"\x00\x01\x02\x00\x01"))
+    [(1, 2), (4, 4)]
+    """
+    return ((match.start(), match.end() - 1) for match in re.finditer(rb"[^\x00]+", flags))
+
+
 class Columns(Sequence[Sample]):
     """All samples of one probe; sorted by ``fired`` once :meth:`sort` was called."""
 
@@ -145,9 +154,7 @@ class Columns(Sequence[Sample]):
 
     def failing(self) -> Iterator[Interval]:
         """Places (first, last) of failures next to one another."""
-        return (
-            (match.start(), match.end() - 1) for match in re.finditer(rb"[^\x00]+", self.outcomes)
-        )
+        return stretches(self.outcomes)
 
     def failing_also(self, failing: NDArray[np.bool_], outcome: str) -> Columns:
         """The same samples, of which some more count as failures of a kind.

@@ -5,13 +5,13 @@ docs/explanation/verdict.md gives the reasons for the limits.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kubedrill.base.model import NS
+from kubedrill.record.columns import stretches
 from kubedrill.verdict.outages import find_runs
 
 if TYPE_CHECKING:
@@ -131,8 +131,8 @@ def _crowded(samples: Columns, spec: ProbeSpec, longest: int) -> Iterator[Interv
 
 def late_ticks(samples: Columns, spec: ProbeSpec) -> Iterator[Interval]:
     """When a probe's ticks were late: from when the first was due until the last was fired."""
-    for match in re.finditer(b"\x01+", samples.late(late_ns(spec))):
-        yield samples.due[match.start()], samples.fired[match.end() - 1]
+    for first, last in stretches(samples.late(late_ns(spec))):
+        yield samples.due[first], samples.fired[last]
 
 
 def late_ns(spec: ProbeSpec) -> int:

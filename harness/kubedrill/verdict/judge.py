@@ -17,7 +17,6 @@ from kubedrill.verdict.advice import advise
 from kubedrill.verdict.availability import available_fault
 from kubedrill.verdict.effect import judge_effect
 from kubedrill.verdict.evidence import find_missing
-from kubedrill.verdict.latency import before_the_fault, in_the_fault
 from kubedrill.verdict.limits import judge_limits, judge_outages
 from kubedrill.verdict.skew import find_skew
 from kubedrill.verdict.view import View
@@ -126,7 +125,7 @@ def _reason(
 def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
     samples = view.of(spec)
     failures = [sample for run in view.runs[spec.name] for sample in run.failures]
-    fault = in_the_fault(view, spec)
+    fault = view.in_fault[spec.name]
     return ProbeSummary(
         probe=spec.name,
         samples=len(samples),
@@ -138,7 +137,7 @@ def _summary(view: View, spec: ProbeSpec, outages: int) -> ProbeSummary:
         p50_ms=_ms(samples.ok_percentile(0.5)),
         p99_ms=_ms(samples.ok_percentile(0.99)),
         available_fault=available_fault(view, spec),
-        p50_steady_ms=before_the_fault(view, spec).p50_ms,
+        p50_steady_ms=view.before_fault[spec.name].p50_ms,
         p50_fault_ms=fault.p50_ms,
         p99_fault_ms=fault.p99_ms,
         worst_lateness_ms=round(samples.worst_lateness / 1e6, 1),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS, STEADY, ProbeSpec, Record, Vantage
 from kubedrill.record.columns import Columns
+from kubedrill.record.latencies import Latencies
 from kubedrill.record.samples import Samples
 from kubedrill.verdict.attribution import Steps
 from kubedrill.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_host
@@ -160,6 +161,19 @@ class View:
         """The time in which the fault can be felt: while it was made, and not less than 10 s."""
         start, end = self.touched or (self.first_time, self.last_time)
         return start, max(end, min(start + FELT_NS, self.last_time))
+
+    @cached_property
+    def before_fault(self) -> dict[str, Latencies]:
+        """For each probe, how long the answers of the run's own steady state took."""
+        return self._latencies(self.first_time, self.fault_window[0] - 1)
+
+    @cached_property
+    def in_fault(self) -> dict[str, Latencies]:
+        """For each probe, how long the answers of the fault window took."""
+        return self._latencies(*self.fault_window)
+
+    def _latencies(self, start: int, end: int) -> dict[str, Latencies]:
+        return {name: Latencies.of(self.of(spec), start, end) for name, spec in self.specs.items()}
 
     @cached_property
     def faults(self) -> int:
