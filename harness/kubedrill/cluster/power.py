@@ -183,17 +183,19 @@ def _unless_it_answers(node: Node) -> Iterator[None]:
     try:
         yield
     except StepFailed:
-        if not greets(node):
-            raise
+        with contextlib.suppress(ConfigErrors):
+            if greets(SshOptions.of(node)):
+                return
+        raise
 
 
-def greets(node: Node, seconds: float = GREETING_S) -> bool:
-    """Whether the node's SSH server says who it is, within some seconds.
+def greets(options: SshOptions, seconds: float = GREETING_S) -> bool:
+    """Whether a node's SSH server says who it is, within some seconds.
 
     For a paused container its host accepts connections, in silence.
     """
     try:
-        with Line.open(SshOptions.of(node), seconds) as line:
+        with Line.open(options, seconds) as line:
             return line.socket.recv(4) == b"SSH-"  # the timeout holds for this too
-    except (OSError, ConfigErrors):
+    except OSError:
         return False

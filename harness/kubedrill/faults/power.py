@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.power import greets
-from kubedrill.cluster.ssh_options import SshOptions
 from kubedrill.cluster.watchdog import Watchdog, armed_watchdogs, end_watcher, idle_watchers
 from kubedrill.faults import on_node
 from kubedrill.faults.base import Effect, injecting
@@ -142,11 +141,12 @@ class PowerCut(Effect):
 def greeting(cluster: Cluster, node: str) -> str | None:
     """Say that a node's SSH server greets; None while it is silent."""
     target = cluster.inventory.node(node)
-    if SshOptions.of(target).proxy_command:  # nobody greets here but the proxy
+    options = cluster.hosts.options(target)
+    if options.proxy_command:  # nobody greets here but the proxy
         cluster.hosts.forget(target)
         greets_here = cluster.hosts.reachable(target)
     else:
-        greets_here = greets(target, GREETED_S)
+        greets_here = greets(options, GREETED_S)
     return "its SSH server greets" if greets_here else None
 
 

@@ -18,6 +18,7 @@ from kubedrill.cluster import hosts as hosts_module
 from kubedrill.cluster.hosts import Hosts, HostUnreachable
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.power import greets
+from kubedrill.cluster.ssh_options import SshOptions
 from kubedrill.config import Settings, Timeouts
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def test_the_jump_host_ends_with_the_connection(lab: Lab) -> None:
 def test_power_sees_a_server_behind_a_bastion(lab: Lab) -> None:
     config = lab.config(Port=lab.target.port, ProxyJump="bastion")
     values: dict[str, Any] = {"ansible_ssh_common_args": f"-F {config}"}
-    assert greets(Node("cp1", "cp1", ("worker",), values))
+    assert greets(SshOptions.of(Node("cp1", "cp1", ("worker",), values)))
 
 
 def test_a_key_with_a_passphrase_that_the_agent_holds(

@@ -12,6 +12,7 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.etcd import Member
 from kubedrill.cluster.hosts import CommandResult
+from kubedrill.cluster.ssh_options import SshOptions
 from kubedrill.config import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class Nodes:
         self.down = down
         self.commands: list[tuple[str, str]] = []
         self.changes: list[tuple[str, Any]] = []
+
+    def options(self, node: Any) -> SshOptions:
+        """How a node is reached, as its variables say."""
+        return SshOptions.of(node)
 
     def answer(self, node: str, line: str) -> CommandResult:
         """What a command gives back; a test may know more."""
