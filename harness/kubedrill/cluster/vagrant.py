@@ -101,15 +101,6 @@ class VagrantCluster:
         with self._failures("status"):
             return {entry.name: entry.state for entry in self._vagrant.status() if entry.name}
 
-    def ssh_config(self, node: str) -> dict[str, str]:
-        """Return the node's part of an SSH configuration: HostName, Port, IdentityFile, ….
-
-        Raises:
-            StepFailed: the node was not created; carries Vagrant's last lines.
-        """
-        with self._failures("ssh-config"):
-            return dict(self._vagrant.conf(vm_name=node))
-
     @contextmanager
     def _collect(self) -> Iterator[IO[bytes]]:
         yield self._errors

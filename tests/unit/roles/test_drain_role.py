@@ -35,7 +35,7 @@ KUBECTL = """#!/bin/sh
 case $1 in
   drain) echo >> "$0.drains"
          [ "$(wc -l < "$0.drains")" -le {failures} ] || {{ echo node/a drained; exit 0; }}
-         echo "{said}" >&2; exit 1 ;;
+         echo "{errors}" >&2; exit 1 ;;
   get) echo '{pods}' ;;
 esac
 """
@@ -48,7 +48,7 @@ def drain(folder: Path, failures: int, output: str, *pods: dict[str, Any]) -> in
     """
     kubectl = folder / "kubectl"
     kubectl.write_text(
-        KUBECTL.format(failures=failures, said=output, pods=json.dumps({"items": pods}))
+        KUBECTL.format(failures=failures, errors=output, pods=json.dumps({"items": pods}))
     )
     kubectl.chmod(0o755)
     (folder / "hosts.ini").write_text("[control_planes]\na\n")
