@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kubedrill.base.model import NS
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from kubedrill.base.model import Sample, Span
 
     Closed = tuple[Span, int]  # a span and its end
-    Labels = tuple[str, ...]
 
 LANES = ("step", "ansible", "fault")  # of two spans that began together, the first is inside
 BEFORE = "before any step"
@@ -23,6 +22,26 @@ AFTER = "after "
 NAMED_HOSTS = 3  # a task that runs on more hosts at once is named with their number
 NAMED_STEPS = 3  # of more candidates than these, the others are counted
 PROMPT_NS = NS // 10  # what failed within this time is laid to what ran when it was sent
+
+
+class _Candidate(NamedTuple):
+    """A step, and the hosts that were in it."""
+
+    name: str
+    hosts: frozenset[str]  # where they are few enough to be named
+    number: int
+
+    def joined(self, other: _Candidate) -> _Candidate:
+        """The step at both times."""
+        hosts = self.hosts | other.hosts
+        number = max(self.number, other.number, len(hosts))
+        return _Candidate(self.name, hosts, number)
+
+    @property
+    def text(self) -> str:
+        named = self.number <= NAMED_HOSTS
+        who = ", ".join(sorted(self.hosts)) if named else f"{self.number} hosts"
+        return f"{who}: {self.name}" if who else self.name
 
 
 class Steps:
@@ -39,21 +58,21 @@ class Steps:
             starting[each[0].start].append(each)
             ending[each[1]].append(each)
         self._bounds = sorted(starting.keys() | ending.keys())
-        self._labels: list[Labels] = []  # from each bound to the next one
-        self._instants: list[Labels] = []  # what began and ended at each bound
+        self._candidates: list[tuple[_Candidate, ...]] = []  # from each bound to the next one
+        self._instants: list[tuple[_Candidate, ...]] = []  # what began and ended at each bound
         self._ends: list[tuple[int, str]] = []
         active = _Active()
         for time in self._bounds:
             for each in starting[time]:
                 active.add(each)
-            at_bound = active.labels()
+            at_bound = active.candidates()
             if ending[time]:
-                self._ends.append((time, at_bound[0]))
+                self._ends.append((time, at_bound[0].text))
             for each in ending[time]:
                 active.remove(each)
             instant = any(end == time for _, end in starting[time])
             self._instants.append(at_bound if instant else ())
-            self._labels.append(active.labels())
+            self._candidates.append(active.candidates())
 
     def of(self, sample: Sample) -> str:
         """The candidates of one failure, as "cp2: etcd manifest swap".
@@ -73,15 +92,21 @@ class Steps:
         """Failed requests of each step, in the order in which the steps were first hit."""
         return dict(Counter(self.of(sample) for sample in failures))
 
-    def _between(self, start: int, end: int) -> Labels:
-        """All labels from one time to another, in order."""
+    def _between(self, start: int, end: int) -> list[str]:
+        """All candidates from one time to another, in order."""
         first = bisect_right(self._bounds, start) - 1
-        labels = dict.fromkeys(self._labels[first] if first >= 0 else ())
-        if first >= 0 and self._bounds[first] == start:
-            labels = dict.fromkeys((*self._instants[first], *labels))
+        periods = []
+        if first >= 0:
+            periods = [self._instants[first]] if self._bounds[first] == start else []
+            periods.append(self._candidates[first])
         for index in range(first + 1, bisect_right(self._bounds, end)):
-            labels.update(dict.fromkeys((*self._instants[index], *self._labels[index])))
-        return tuple(labels)
+            periods += [self._instants[index], self._candidates[index]]
+        joined: dict[str, _Candidate] = {}
+        for period in periods:
+            for each in period:
+                before = joined.get(each.name, each)
+                joined[each.name] = before if before is each else before.joined(each)
+        return [each.text for each in joined.values()]
 
 
 class _Active:
@@ -118,7 +143,7 @@ class _Active:
             inner = _innermost(stack)
             named.setdefault(inner[0].name, {})[host] = inner
 
-    def labels(self) -> Labels:
+    def candidates(self) -> tuple[_Candidate, ...]:
         """The innermost step of all, then those of other hosts that did not begin it."""
         while self._latest and self._latest[0][-2] not in self._ids:
             heappop(self._latest)
@@ -133,16 +158,15 @@ class _Active:
             if inner.lane == "ansible"
             or any(s.start > inner.start or e < end for s, e in named[name].values())
         ]
-        return tuple(_label(name, named[name]) for name in [inner.name, *others])
+        return tuple(_candidate(name, named[name]) for name in [inner.name, *others])
 
 
 def _innermost(stack: list[Closed]) -> Closed:
     return max(stack, key=lambda each: (each[0].start, -each[1]))
 
 
-def _label(name: str, hosts: Collection[str]) -> str:
-    who = ", ".join(sorted(hosts)) if len(hosts) <= NAMED_HOSTS else f"{len(hosts)} hosts"
-    return f"{who}: {name}" if who else name
+def _candidate(name: str, hosts: Collection[str]) -> _Candidate:
+    return _Candidate(name, frozenset(hosts if len(hosts) <= NAMED_HOSTS else ()), len(hosts))
 
 
 def during(steps: Mapping[str, int]) -> str:
