@@ -27,6 +27,8 @@ _BOOLEANS = {
 }
 """Texts that Ansible's filter ``bool`` takes: in an INI inventory ``true`` is a text."""
 
+KEY_KINDS = ("ECDSA-P256", "RSA-2048", "RSA-3072", "RSA-4096")
+"""Values of kubeadm's encryptionAlgorithm."""
 LEAST_LEASE_S = 6
 """Two thirds of it, the renew deadline, must be over 1.2 retry periods of 2 s (client-go's leader
 election)."""
@@ -74,6 +76,11 @@ def value_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]
         f"control_plane_lease_duration is {text!r}: expected whole seconds, {LEAST_LEASE_S} or more"
         for text in _texts(nodes.values(), "control_plane_lease_duration")
         if text and not (text.isdecimal() and len(text) < 9 and int(text) >= LEAST_LEASE_S)
+    )
+    yield from (
+        f"control_plane_encryption_algorithm is {text!r}: expected one of {', '.join(KEY_KINDS)}"
+        for text in _texts(nodes.values(), "control_plane_encryption_algorithm")
+        if text and text not in KEY_KINDS
     )
 
 

@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import StepFailed
@@ -37,10 +38,16 @@ KEY = "/etc/kubernetes/pki/sa.key"
 """kubeadm's key that tokens of ServiceAccounts are signed with
 (--service-account-signing-key-file)."""
 
+KEY_KINDS = "^modulus:|^ASN1 OID: prime256v1"
+"""Lines of openssl's description of an RSA and of an ECDSA P-256 key."""
+
 LIFE_S = 3600
 """Seconds that a token of the client lives; the API server grants no less than 600."""
 
 _MISSING = 404
+
+_ES256_BYTES = 32
+"""Length of each of the two numbers of a signature (RFC 7518, section 3.4)."""
 
 
 @dataclass
@@ -164,10 +171,12 @@ class TokenExpired(ShortEffect):
         return "it has not expired"
 
     def available(self, cluster: Cluster) -> str | None:
-        """Refuse a key of another kind than RSA, kubeadm's default, and none."""
-        check_key = f"openssl rsa -in {KEY} -noout -check >/dev/null 2>&1"
+        """Refuse a key of a kind that kubeadm does not make, and none."""
+        check_key = f"openssl pkey -in {KEY} -noout -text 2>/dev/null | grep -qE '{KEY_KINDS}'"
         signer = _signer(cluster)
-        missing = f"{signer} has no RSA key in {KEY}, or no openssl, to sign a token with"
+        missing = (
+            f"{signer} has no RSA or ECDSA P-256 key in {KEY}, or no openssl, to sign a token with"
+        )
         return on_node.ask(cluster, signer, check_key, missing)
 
     def inject(self, cluster: Cluster) -> None:
@@ -240,7 +249,12 @@ def _signed(cluster: Cluster, header: str, body: str) -> str:
     done = cluster.hosts.read(_signer(cluster), line, check=False, stdin=f"{header}.{body}")
     if not done.ok or not done.stdout.strip():
         raise StepFailed(f"{_signer(cluster)} could not sign a token: {done.stderr.strip()[-200:]}")
-    return f"{header}.{body}.{_packed(base64.b64decode(done.stdout))}"
+    signature = base64.b64decode(done.stdout)
+    if claims(f".{header}")["alg"] == "ES256":
+        signature = b"".join(
+            number.to_bytes(_ES256_BYTES, "big") for number in decode_dss_signature(signature)
+        )
+    return f"{header}.{body}.{_packed(signature)}"
 
 
 def _signer(cluster: Cluster) -> str:

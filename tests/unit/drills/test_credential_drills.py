@@ -11,6 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fake_context import fake_context
 from kubernetes.client import ApiException
 
@@ -26,9 +30,9 @@ from kubedrill.faults.credentials import LIFE_S, TokenExpired, claims
 NOW = 1_800_000_000
 
 
-def token(**more: Any) -> str:
+def token(algorithm: str = "RS256", **more: Any) -> str:
     parts = (
-        {"alg": "RS256", "kid": "k"},
+        {"alg": algorithm, "kid": "k"},
         {"iat": NOW, "exp": NOW + LIFE_S, "sub": "system:serviceaccount:a:b", **more},
     )
     return ".".join([*(_b64(json.dumps(part).encode()) for part in parts), "sig"])
@@ -44,7 +48,8 @@ class Cluster:
     ``late`` ones go on for that many questions after a deletion.
     """
 
-    def __init__(self, **late: int) -> None:
+    def __init__(self, algorithm: str = "RS256", **late: int) -> None:
+        self.algorithm = algorithm
         self.late, self.there, self.asked = (
             late,
             {"Namespace", "ServiceAccount", "RoleBinding"},
@@ -59,7 +64,7 @@ class Cluster:
         self.there |= {obj["kind"] for obj in objects}
 
     def create_namespaced_service_account_token(self, *_: Any) -> Any:
-        return SimpleNamespace(status=SimpleNamespace(token=token()))
+        return SimpleNamespace(status=SimpleNamespace(token=token(self.algorithm)))
 
     def remove_namespace(self, _name: str) -> None:
         self.there.discard("Namespace")
@@ -157,18 +162,42 @@ class Node:
         return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
+KINDS = {
+    "RS256": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    "ES256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ES384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+}
+
+
+def make_key(path: Path, algorithm: str) -> Path:
+    made = ["openssl", "genpkey", "-out", path, "-algorithm", *KINDS[algorithm]]
+    subprocess.run(made, check=True, capture_output=True)
+    return path
+
+
+def verify(text: str, key: Path, algorithm: str) -> None:
+    """Check the signature as RFC 7518 wants it; raises InvalidSignature."""
+    public: Any = load_pem_private_key(key.read_bytes(), None).public_key()
+    signed, _, last = text.rpartition(".")
+    signature = base64.urlsafe_b64decode(last + "==")
+    if algorithm == "RS256":
+        public.verify(signature, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return
+    r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+    public.verify(encode_dss_signature(r, s), signed.encode(), ec.ECDSA(hashes.SHA256()))
+
+
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
-    subprocess.run(
-        ["openssl", "genrsa", "-out", tmp_path / "sa.key", "2048"], check=True, capture_output=True
-    )
-    return tmp_path / "sa.key"
+    return make_key(tmp_path / "sa.key", "RS256")
 
 
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_both_tokens_are_signed_alike_and_differ_in_their_times(
-    make_inventory: Any, key: Path, tmp_path: Path
+    make_inventory: Any, tmp_path: Path, algorithm: str
 ) -> None:
-    ctx: Any = context(make_inventory(), Cluster(), Node(key)).cluster
+    key = make_key(tmp_path / "sa.key", algorithm)
+    ctx: Any = context(make_inventory(), Cluster(algorithm=algorithm), Node(key)).cluster
     fault = TokenExpired()
     assert fault.available(ctx) is None
     fault.inject(ctx)
@@ -176,19 +205,20 @@ def test_both_tokens_are_signed_alike_and_differ_in_their_times(
         (fault.expired, (NOW - 2 * LIFE_S, NOW - LIFE_S)),
         (fault.valid, (NOW, NOW + LIFE_S)),
     ):
+        verify(text, key, algorithm)
         assert (claims(text)["iat"], claims(text)["exp"]) == times
         assert claims(text)["sub"] == "system:serviceaccount:a:b"
-        head, _, signature = text.rpartition(".")
-        (tmp_path / "sig").write_bytes(base64.urlsafe_b64decode(signature + "=="))
-        (tmp_path / "text").write_text(head)
-        public = f"openssl rsa -in {key} -pubout -out {tmp_path}/pub 2>/dev/null"
-        verify = (
-            f"openssl dgst -sha256 -verify {tmp_path}/pub -signature {tmp_path}/sig {tmp_path}/text"
-        )
-        subprocess.run(["sh", "-c", f"{public} && {verify}"], check=True, capture_output=True)
     assert fault.expired not in repr(fault)
-    key.write_text("no key")
-    assert "no RSA key" in str(fault.available(ctx))
+
+
+@pytest.mark.parametrize("broken", ["no key", "ES384"])
+def test_a_key_that_kubeadm_does_not_make_is_refused(
+    make_inventory: Any, tmp_path: Path, broken: str
+) -> None:
+    key = tmp_path / "sa.key"
+    make_key(key, broken) if broken in KINDS else key.write_text(broken)
+    ctx: Any = context(make_inventory(), Cluster(), Node(key)).cluster
+    assert "no RSA or ECDSA P-256 key" in str(TokenExpired().available(ctx))
 
 
 def test_an_expired_token_has_to_be_refused_and_silence_is_no_refusal(

@@ -80,6 +80,10 @@ def test_an_even_number_that_was_asked_for(
             "control_plane_lease_duration is '5': expected whole seconds, 6 or more",
         ),
         ({"control_plane_lease_duration": "15s"}, "control_plane_lease_duration is '15s'"),
+        (
+            {"control_plane_encryption_algorithm": "ed25519"},
+            "control_plane_encryption_algorithm is 'ed25519': expected one of ECDSA-P256, RSA-2048",
+        ),
     ],
 )
 def test_wrong_settings(inventory_rules: ModuleType, shared: dict[str, Any], expected: str) -> None:
