@@ -48,16 +48,30 @@ def owner_kinds(obj: Object) -> set[str]:
     return {owner["kind"] for owner in obj["metadata"].get("ownerReferences") or ()}
 
 
-def is_evictable(pod: Object) -> bool:
-    """Whether a drain would evict this pod.
+def controller(obj: Object) -> Object | None:
+    """The owner that makes an object again, None where it has none."""
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), None)
 
-    Not a static pod's mirror, not a DaemonSet's, not finished.
+
+def is_mirror(pod: Object) -> bool:
+    """Whether a pod only mirrors a static one: deleting it changes nothing on the node."""
+    return "kubernetes.io/config.mirror" in (pod["metadata"].get("annotations") or {})
+
+
+def is_finished(pod: Object) -> bool:
+    """Whether a pod has ended and runs no more."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def is_evictable(pod: Object) -> bool:
+    """Whether a drain has to evict this pod.
+
+    Not a static pod's mirror, not a DaemonSet's, not one that has ended.
     """
-    annotations = pod["metadata"].get("annotations") or {}
-    return (
-        "kubernetes.io/config.mirror" not in annotations
-        and not owner_kinds(pod) & {"DaemonSet", "Node"}
-        and pod["status"]["phase"] not in {"Succeeded", "Failed"}
+    owner = controller(pod)
+    return not (
+        is_mirror(pod) or is_finished(pod) or (owner is not None and owner["kind"] == "DaemonSet")
     )
 
 

@@ -140,14 +140,14 @@ def blocked_node(
             CONTROLLED,
             (
                 "did not end within 8 s, the node is uncordoned again",
-                f"pod {NAME}/stays-0 is still there ({BUDGET}: maxUnavailable 0",
+                f"pod {NAME}/stays-0: {BUDGET} (maxUnavailable 0: 1 of 1 pods healthy",
             ),
         ),
         (
             BARE,
             (
                 "was refused, the node is uncordoned again",
-                f"Pods that declare no controller (use --force to override): {NAME}/stays-0",
+                f"what has no controller: pod {NAME}/stays-0; delete it",
             ),
         ),
     ],

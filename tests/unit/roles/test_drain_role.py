@@ -1,13 +1,14 @@
-"""The drain role with a kubectl that says what the real one said of a cut connection, and of a
-budget that blocks.
-"""
+"""The drain role, by Ansible itself, against an API server on loopback."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from drained_api import NODE, DrainedApi, DrainedHandler, make_budget, make_pod
+from servers import serve
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.cluster.inventory import Inventory
@@ -23,67 +24,94 @@ PLAY = """
   tasks:
     - ansible.builtin.include_role: {name: kubedrill.kubeadm.drain}
 """
-CUT_OFF = (
-    "error when waiting for pod to terminate: unexpected error when reading response body. "
-    "Please retry."
-)
-BLOCKED = (
-    "Cannot evict pod as it would violate the pod's disruption budget.\nerror: global "
-    "timeout reached: 3m0s"
-)
 KUBECTL = """#!/bin/sh
-case $1 in
-  drain) echo >> "$0.drains"
-         [ "$(wc -l < "$0.drains")" -le {failures} ] || {{ echo node/a drained; exit 0; }}
-         echo "{errors}" >&2; exit 1 ;;
-  get) echo '{pods}' ;;
+echo "$*" >>"$0.calls"
+case "$*" in
+  *'config view'*) echo '%s' ;;
+  uncordon*) echo "node/$2 uncordoned" ;;
+  *) exit 9 ;;
 esac
 """
 
 
-def drain(folder: Path, failures: int, output: str, *pods: dict[str, Any]) -> int:
-    """Drain with a kubectl whose first tries fail.
-
-    Returns how often it was called, also where the role gave up.
-    """
+def drain(folder: Path, api: DrainedApi, **variables: Any) -> list[str]:
+    """Drain a node; what else kubectl was called for, also where the role gave up."""
     kubectl = folder / "kubectl"
-    kubectl.write_text(
-        KUBECTL.format(failures=failures, errors=output, pods=json.dumps({"items": pods}))
-    )
-    kubectl.chmod(0o755)
     (folder / "hosts.ini").write_text("[control_planes]\na\n")
     (folder / "play.yml").write_text(PLAY)
     inventory = Inventory(folder / "hosts.ini", "test", (), {})
-    try:
+    with serve(DrainedHandler, api=api) as handler:
+        config = {
+            "clusters": [{"cluster": {"server": handler.url}}],
+            "users": [{"user": {"token": "t"}}],
+        }
+        kubectl.write_text(KUBECTL % json.dumps(config))
+        kubectl.chmod(0o755)
         run_playbook(
-            inventory, folder / "play.yml", {"drain_kubectl": [str(kubectl)]}, timeout_s=300
+            inventory,
+            folder / "play.yml",
+            {"drain_kubectl": [str(kubectl)], "drain_node": NODE, **variables},
+            timeout_s=300,
         )
-    finally:
-        drains = len((folder / "kubectl.drains").read_text().splitlines())
-    return drains
+    return calls(folder)
 
 
-def test_a_drain_whose_connection_was_cut_is_taken_up_again(tmp_path: Path) -> None:
-    assert drain(tmp_path, 2, CUT_OFF) == 3
+def calls(folder: Path) -> list[str]:
+    """What kubectl was called for, but for its configuration."""
+    lines = (folder / "kubectl.calls").read_text().splitlines()
+    return [line for line in lines if "config view" not in line]
 
 
-def test_a_blocked_drain_is_not_repeated(tmp_path: Path) -> None:
-    with pytest.raises(StepFailed, match="disruption budget"):
-        drain(tmp_path, 2, f"{CUT_OFF}\n{BLOCKED}")
-    assert len((tmp_path / "kubectl.drains").read_text().splitlines()) == 1
+def test_a_drain_evicts_and_needs_kubectl_for_its_kubeconfig_only(tmp_path: Path) -> None:
+    api = DrainedApi([make_pod("web", grace=0), make_pod("proxy", owner="DaemonSet")])
+    assert drain(tmp_path, api) == []
+    assert [pod["metadata"]["name"] for pod in api.pods] == ["proxy"]
+    assert api.cordoned
 
 
-def test_a_refused_drain_gives_kubectl_s_reason(tmp_path: Path) -> None:
-    why = "cannot delete Pods that declare no controller (use --force to override): default/a"
-    pod = {
-        "metadata": {"namespace": "default", "name": "served", "ownerReferences": []},
-        "spec": {"selector": {}},
-        "status": {"phase": "Running"},
-    }
+def test_a_blocked_drain_names_the_budget_and_uncordons(tmp_path: Path) -> None:
+    api = DrainedApi([make_pod("web-1")], [make_budget("web", 3)], {"web": 2})
     with pytest.raises(StepFailed) as caught:
-        drain(tmp_path, 9, f"node/a cordoned\nerror: unable to drain: {why}\n{why}", pod)
+        drain(tmp_path, api, drain_timeout=1)
     text = str(caught.value)
-    assert "draining a was refused, the node is uncordoned again" in text
-    assert f"error: unable to drain: {why}" in text
-    assert "still there" not in text, "the drain had evicted nothing yet"
+    assert f"draining {NODE} did not end within 1 s, the node is uncordoned again:" in text
+    assert re.search(
+        r"- pod shop/web-1: PodDisruptionBudget shop/web \(minAvailable 3: 3 of 3 pods healthy, 3 "
+        r"must stay, allows 0 now\) has refused its eviction for \d+ s: The disruption budget web",
+        text,
+    )
+    assert "Add replicas or relax the budget, then run this again." in text
+    assert calls(tmp_path) == [f"uncordon {NODE}"]
+
+
+def test_a_node_that_was_cordoned_before_stays_so(tmp_path: Path) -> None:
+    api = DrainedApi([make_pod("slow", grace=600)], cordoned=True)
+    with pytest.raises(StepFailed) as caught:
+        drain(tmp_path, api, drain_timeout=1, drain_uncordon_when_blocked=False)
+    text = str(caught.value)
+    assert "did not end within 1 s, the node is still cordoned:" in text
+    assert "pod shop/slow: has been ending" in text
+    assert "allow the drain more time" in text
+    assert calls(tmp_path) == []
+
+
+def test_a_refused_drain_gives_the_reason(tmp_path: Path) -> None:
+    api = DrainedApi([make_pod("served"), make_pod("bare", owner="")])
+    with pytest.raises(StepFailed) as caught:
+        drain(tmp_path, api)
+    text = str(caught.value)
+    assert f"draining {NODE} was refused, the node is uncordoned again" in text
+    assert "what has no controller: pod shop/bare; delete it" in text
+    assert "served" not in text
     assert "within" not in text
+    assert not api.cordoned
+    assert api.accepted == []
+
+
+def test_a_mistake_in_a_number_is_named_before_anything_is_touched(tmp_path: Path) -> None:
+    api = DrainedApi([make_pod("web")])
+    with pytest.raises(StepFailed) as caught:
+        drain(tmp_path, api, drain_timeout=-1, drain_retry_delay=0)
+    assert "timeout is -1, expected 0 seconds (no limit) or more" in str(caught.value)
+    assert "retry_delay is 0, expected 0.1 seconds or more" in str(caught.value)
+    assert api.asked == []

@@ -56,11 +56,6 @@ def plan() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def drain() -> ModuleType:
-    return import_module("ansible_collections.kubedrill.kubeadm.plugins.filter.drain_blockers")
-
-
-@pytest.fixture(scope="session")
 def rollback_files() -> ModuleType:
     return import_module(
         "ansible_collections.kubedrill.kubeadm.plugins.module_utils.rollback_files"

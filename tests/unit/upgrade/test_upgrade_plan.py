@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import objects
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -118,32 +120,6 @@ def pod(name: str = "web-1", **metadata: Any) -> dict[str, Any]:
     return {"metadata": meta, "spec": {"nodeName": "w1"}, "status": {"phase": "Running"}}
 
 
-def budget(**spec: Any) -> dict[str, Any]:
-    metadata = {"name": "web", "namespace": "default"}
-    status = {"currentHealthy": 3, "expectedPods": 3, "disruptionsAllowed": 0}
-    return {"metadata": metadata, "spec": {"minAvailable": 3, **spec}, "status": status}
-
-
-def test_blockers_name_pod_and_budget(drain: ModuleType) -> None:
-    (result,) = drain.blockers([pod()], [budget(selector={"matchLabels": {"app": "web"}})])
-    assert result == (
-        "pod default/web-1 is still there (PodDisruptionBudget default/web: minAvailable 3, 3 of 3 "
-        "pods healthy, "
-        "disruptionsAllowed 0)"
-    )
-
-
-def test_pods_that_a_drain_leaves_alone_block_nothing(drain: ModuleType) -> None:
-    daemon = pod(ownerReferences=[{"kind": "DaemonSet"}])
-    mirror = pod(annotations={"kubernetes.io/config.mirror": "x"})
-    finished = {**pod(), "status": {"phase": "Succeeded"}}
-    assert drain.blockers([daemon, mirror, finished], []) == []
-    assert (
-        "no PodDisruptionBudget covers it"
-        in drain.blockers([pod()], [budget(selector={"matchLabels": {"app": "x"}})])[0]
-    )
-
-
 @pytest.mark.parametrize(
     ("selector", "expected"),
     [
@@ -157,11 +133,12 @@ def test_pods_that_a_drain_leaves_alone_block_nothing(drain: ModuleType) -> None
         ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, True),
     ],
 )
-def test_label_selectors(drain: ModuleType, selector: dict[str, Any], expected: bool) -> None:
-    assert drain.selects(selector, {"app": "web"}) is expected
+def test_label_selectors(selector: dict[str, Any], expected: bool) -> None:
+    assert objects.selects(selector, {"app": "web"}) is expected
 
 
 def test_evictable_pods(state: ModuleType) -> None:
     assert state.is_evictable(pod())
-    assert not state.is_evictable(pod(ownerReferences=[{"kind": "DaemonSet"}]))
+    owner = {"kind": "DaemonSet", "controller": True}
+    assert not state.is_evictable(pod(ownerReferences=[owner]))
     assert not state.is_evictable({**pod(), "status": {"phase": "Failed"}})
