@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kubernetes import client
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import kube_api
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster import etcd
-from kubedrill.cluster.api_client import ApiUnavailable, DeadlineApiClient, make_client
-from kubedrill.cluster.eviction import Eviction, evict
+from kubedrill.cluster.api_client import (
+    ApiUnavailable,
+    DeadlineApiClient,
+    ServerFailed,
+    make_client,
+)
 from kubedrill.cluster.kubeconfig import (
     ADMIN_CONF,
     fetch_admin_conf,
@@ -24,14 +29,14 @@ from kubedrill.cluster.objects import condition_is_true, rollout_problem
 from kubedrill.cluster.virtual_address import vip_holder, vip_holders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
-__all__ = ["ADMIN_CONF", "ApiUnavailable", "ClusterApi", "Eviction", "condition_is_true"]
+__all__ = ["ADMIN_CONF", "ApiUnavailable", "ClusterApi", "condition_is_true"]
 
 
 class ClusterApi(ObjectClient):
@@ -124,13 +129,28 @@ class ClusterApi(ObjectClient):
         """Set or clear a node's unschedulable mark."""
         self.core.patch_node(node, {"spec": {"unschedulable": True if on else None}})
 
-    def evict(self, pod: Any, grace_s: int | None = None) -> Eviction:
-        """Ask for one eviction; a disruption budget's 429 is "blocked", which means later.
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> kube_api.Answer:
+        """Send one request for what the collection shares with this host, such as drains.
 
         Raises:
-            ApiException: any other refusal.
+            kube_api.ApiUnavailable: there was no answer; a status of any kind is one.
         """
-        return evict(self.core, self.policy, pod, grace_s)
+        content_type = kube_api.CONTENT_TYPES.get(method, "application/json")
+        request = self.client.param_serialize(
+            method,
+            path,
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self.client.call_api(*request)
+        except ServerFailed as error:
+            return kube_api.make_answer(error.status, error.body)
+        except ApiUnavailable as error:
+            raise kube_api.ApiUnavailable(str(error)) from error
+        retry_after = response.headers.get("Retry-After")
+        return kube_api.make_answer(response.status, response.read() or b"", retry_after)
 
     # workloads and namespaces
 

@@ -33,6 +33,14 @@ class ConnectionBroken(ApiUnavailable):
     """The other side closed the connection before it answered."""
 
 
+class ServerFailed(ApiUnavailable):
+    """The API server answered with a transient status; has its body."""
+
+    def __init__(self, message: str, status: int, body: str) -> None:
+        super().__init__(message)
+        self.status, self.body = status, body
+
+
 class DeadlineApiClient(client.ApiClient):
     """An ApiClient whose every call has a deadline.
 
@@ -68,8 +76,10 @@ class DeadlineApiClient(client.ApiClient):
         with _clear_errors(method, url, seconds):
             response: Any = super().call_api(method, url, *rest, seconds)
             if response.status in TRANSIENT_STATUSES:
-                body = " ".join((response.read() or b"").decode(errors="replace").split())[:300]
-                raise ApiUnavailable(f"{method} {url} answered {response.status}: {body}")
+                body = (response.read() or b"").decode(errors="replace")
+                message = f"{method} {url} answered {response.status}: "
+                message += " ".join(body.split())[:300]
+                raise ServerFailed(message, response.status, body)
             return response
 
 

@@ -11,7 +11,7 @@ from kubedrill.faults.certificate import ExpiredCertificate
 from kubedrill.faults.clock import ClockSkew
 from kubedrill.faults.credentials import Revoked, TokenExpired
 from kubedrill.faults.descriptors import DescriptorsUsedUp
-from kubedrill.faults.drain import Blocker, Drain, drain_node
+from kubedrill.faults.drain import Drain, drain_node
 from kubedrill.faults.etcd_member import MemberLoss
 from kubedrill.faults.etcd_restore import QuorumGone
 from kubedrill.faults.network import Partition
@@ -26,7 +26,6 @@ from kubedrill.faults.shaping import Shaping
 
 __all__ = [
     "BadRollout",
-    "Blocker",
     "ClockSkew",
     "ContainerKill",
     "DescriptorsUsedUp",

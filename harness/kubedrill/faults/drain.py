@@ -5,12 +5,17 @@ It names what blocks it and never leaves the node cordoned.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import draining, kube_api
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import is_evictable
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
+from kubedrill.cluster.objects import to_json
 from kubedrill.cluster.undo_timer import UndoTimer
 from kubedrill.faults import on_node
 from kubedrill.faults.base import Effect
@@ -19,25 +24,13 @@ from kubedrill.faults.traces import ClusterTrace, Stage, never, register
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ansible_collections.kubedrill.kubeadm.plugins.module_utils.draining import Blocker
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.context import Cluster
     from kubedrill.faults.traces import Leftover, Objects, Trace
 
-_FINISHED = ("Succeeded", "Failed")
-_MIRROR = "kubernetes.io/config.mirror"
 _POLL_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Blocker:
-    """A pod that could not be evicted before the deadline, and why."""
-
-    pod: str  # namespace/name
-    reason: str  # names the PodDisruptionBudget where one blocks
-
-    def __str__(self) -> str:
-        return f"pod {self.pod}: {self.reason}"
-
+"""Seconds until refused evictions are asked for again, as upgrades do."""
 
 TAINT_PREFIX = "kubedrill.io/"
 """What the keys of taints begin with that a drill sets; others are the cluster owner's."""
@@ -185,50 +178,32 @@ def drain_node(cluster: Cluster, node: str, seconds: float, setting: str) -> lis
 
     Return what blocked, [] when it is empty.
 
-    The node stays cordoned: the caller heals. Pods of DaemonSets, mirror pods and finished pods are
-    left alone, as kubectl drain does. HTTP 429 means "later": it is asked again until the deadline.
+    The node stays cordoned: the caller heals. It is the drain of upgrades, with the local data of
+    pods lost.
 
     Raises:
-        StepFailed: a pod has no controller; the node was not cordoned.
+        StepFailed: a pod has no controller, or the API forbids it; the node was not cordoned.
+        ApiUnavailable: nothing could be read; nothing was done.
     """
-    pods = cluster.api.pods(node=node)
-    refusal = explain_unmanaged(node, pods)
-    if refusal:
-        raise StepFailed(refusal)
-    for warning in warn_of_local_data(pods):
-        cluster.note(node, warning)
-    _undo_timer(cluster, node).arm(seconds + cluster.settings.timeouts.recovery)
-    cluster.api.cordon(node)
-    cluster.note(node, "cordoned")
-    refused: dict[str, str] = {}
+    drain = draining.Draining(
+        cluster.api, node, delete_local_data=True, note=partial(cluster.note, node)
+    )
 
-    def round_of_evictions() -> bool | Waiting:
-        try:
-            left = [pod for pod in cluster.api.pods(node=node) if must_leave(pod)]
-            refused.clear()
-            refused.update(_evict(cluster, left))
-        except ApiUnavailable as error:
-            return Waiting(str(error))
-        return Waiting(", ".join(_name(pod) for pod in left)) if left else True
+    def probe() -> bool | Waiting:
+        return True if drain.try_round() else Waiting(drain.waiting_for)
 
     try:
-        wait_for(
-            f"pods to leave {node}",
-            round_of_evictions,
-            seconds=seconds,
-            setting=setting,
-            poll_s=_POLL_S,
-        )
-    except DeadlineExceeded as error:
-        left = [pod for pod in cluster.api.pods(node=node) if must_leave(pod)]
-        reasons = {
-            _name(pod): refused.get(_name(pod), "is still ending: its grace period is longer")
-            for pod in left
-        }
-        return [Blocker(pod, reason) for pod, reason in reasons.items()] or [
-            Blocker("unknown", str(error))
-        ]
-    return []
+        drain.check()
+        _undo_timer(cluster, node).arm(seconds + cluster.settings.timeouts.recovery)
+        with suppress(DeadlineExceeded):  # its blockers say more
+            wait_for(
+                f"pods to leave {node}", probe, seconds=seconds, setting=setting, poll_s=_POLL_S
+            )
+    except draining.DrainRefusedError as error:
+        raise StepFailed(str(error)) from error
+    except kube_api.ApiUnavailable as error:
+        raise ApiUnavailable(str(error)) from error
+    return drain.blockers()
 
 
 def explain_unmanaged(node: str, pods: Iterable[Any]) -> str | None:
@@ -236,31 +211,13 @@ def explain_unmanaged(node: str, pods: Iterable[Any]) -> str | None:
 
     None where each has a controller, which makes it again elsewhere.
     """
-    names = [
-        _name(pod)
-        for pod in pods
-        if must_leave(pod) and not _controllers(pod) and pod.metadata.deletion_timestamp is None
-    ]
-    if not names:
-        return None
-    return (
-        f"a drain of {node} would delete for good what has no controller: pod {', '.join(names)}; "
-        "delete it, or give it a controller such as a Deployment"
-    )
+    return draining.explain_unmanaged(node, map(to_json, pods)) or None
 
 
 def warn_of_local_data(pods: Iterable[Any]) -> list[str]:
     """Name the pods whose local data a drain deletes."""
-    names = [
-        _name(pod)
-        for pod in pods
-        if must_leave(pod) and any(v.empty_dir is not None for v in pod.spec.volumes or [])
-    ]
-    return [f"a drain deletes the local data (emptyDir) of {', '.join(names)}"] if names else []
-
-
-def _controllers(pod: Any) -> list[str]:
-    return [owner.kind for owner in pod.metadata.owner_references or [] if owner.controller]
+    warning = draining.warn_of_local_data(map(to_json, pods))
+    return [warning] if warning else []
 
 
 def must_leave(pod: Any) -> bool:
@@ -268,22 +225,7 @@ def must_leave(pod: Any) -> bool:
 
     Not one of a DaemonSet, not a static one's mirror, not one that has ended.
     """
-    mirror = _MIRROR in (pod.metadata.annotations or {})
-    return "DaemonSet" not in _controllers(pod) and not mirror and pod.status.phase not in _FINISHED
-
-
-def _evict(cluster: Cluster, pods: list[Any]) -> dict[str, str]:
-    """Ask for each pod that is not ending yet; return the refusals by pod."""
-    refused = {}
-    for pod in pods:
-        if pod.metadata.deletion_timestamp is not None:
-            continue
-        answer = cluster.api.evict(pod)
-        if answer.outcome == "blocked":
-            refused[_name(pod)] = answer.reason
-        elif answer.outcome == "done":
-            cluster.note(pod.spec.node_name, f"evicted {_name(pod)}")
-    return refused
+    return is_evictable(to_json(pod))
 
 
 def _uncordon(cluster: Cluster, node: str) -> None:

@@ -9,19 +9,19 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubernetes.client import ApiException
 from livekit import Called, Cluster, Evidence, on_cluster, on_runner
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ClusterApi
-from kubedrill.cluster.eviction import Eviction
 from kubedrill.faults import Drain, drain
 from kubedrill.runner.heal import heal
 from kubedrill.runner.lease import held_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kube_api import Answer
 
 FAIL, ABORTED = Called.FAIL, Called.ABORTED
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,16 +51,13 @@ def node_left_cordoned(cluster: Cluster) -> Iterator[None]:
 )
 def drain_that_deletes(cluster: Cluster) -> Iterator[None]:
     """A drain deletes pods instead of evicting them, past any disruption budget."""
+    ask = ClusterApi.ask
 
-    def delete(api: ClusterApi, pod: Any, _grace_s: int | None = None) -> Eviction:
-        try:
-            api.core.delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
-        except ApiException as error:
-            if error.status != 404:
-                raise
-        return Eviction("done")
+    def delete(api: ClusterApi, method: str, path: str, body: Any = None) -> Answer:
+        pod = path.removesuffix("/eviction")
+        return ask(api, method, path, body) if pod == path else ask(api, "DELETE", pod)
 
-    cluster.patch.setattr(ClusterApi, "evict", delete)
+    cluster.patch.setattr(ClusterApi, "ask", delete)
     yield
 
 

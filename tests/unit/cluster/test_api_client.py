@@ -4,25 +4,19 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kubernetes import client
-from servers import Handler, serve
+from servers import Handler, serve, write_kubeconfig
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import kube_api
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kube_api import Answer
+from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.api_client import ApiUnavailable, DeadlineApiClient
-from kubedrill.cluster.eviction import evict
-
-BUDGET = {
-    "metadata": {"name": "hello", "namespace": "app"},
-    "spec": {"selector": {"matchLabels": {"app": "hello"}}},
-    "status": {
-        "disruptionsAllowed": 0,
-        "currentHealthy": 2,
-        "desiredHealthy": 2,
-        "expectedPods": 2,
-    },
-}
+from kubedrill.cluster.hosts import Hosts
+from kubedrill.config import Settings
 
 
 class _Api(Handler):
@@ -107,45 +101,35 @@ def test_a_refusal_stays_the_kubernetes_client_s_own_error(http_api: type[_Api])
     assert caught.value.status == 404
 
 
-def evicted(http_api: type[_Api]) -> Any:
-    made = make(http_api)
-    pod = client.V1Pod(
-        metadata=client.V1ObjectMeta(name="p", namespace="app", uid="u", labels={"app": "hello"})
-    )
-    return evict(client.CoreV1Api(made), client.PolicyV1Api(made), pod)
-
-
 EVICTION = "/api/v1/namespaces/app/pods/p/eviction"
 
 
-def test_a_429_to_an_eviction_means_later_and_names_the_budget(http_api: type[_Api]) -> None:
-    http_api.answers[EVICTION] = (
-        429,
-        {"kind": "Status", "message": "Cannot evict pod as it would violate the budget."},
-    )
-    http_api.answers["/apis/policy/v1/namespaces/app/poddisruptionbudgets"] = (
-        200,
-        {"items": [BUDGET]},
-    )
-    result = evicted(http_api)
-    assert result.outcome == "blocked"
-    assert result.reason == (
-        "PodDisruptionBudget app/hello (allows 0 now): "
-        "Cannot evict pod as it would violate the budget."
-    )
+def ask(http_api: type[_Api], path: str, tmp_path: Path, make_inventory: Any) -> Answer:
+    """Ask as a drain does, by the API of a cluster."""
+    inventory = make_inventory()
+    config = write_kubeconfig(tmp_path, http_api.url)
+    with (
+        Hosts(inventory, Settings()) as hosts,
+        ClusterApi(config, inventory, hosts, Settings()) as api,
+    ):
+        return api.ask("POST", path, {"kind": "Eviction"})
 
 
-def test_a_pod_that_is_gone_needs_no_eviction(http_api: type[_Api]) -> None:
-    http_api.answers[EVICTION] = (404, {"kind": "Status", "message": "not found"})
-    assert evicted(http_api).outcome == "gone"
+@pytest.mark.parametrize("status", [201, 403, 404, 409, 429, 500, 503])
+def test_a_drain_s_request_gets_every_answer_with_its_words(
+    http_api: type[_Api], tmp_path: Path, make_inventory: Any, status: int
+) -> None:
+    http_api.answers[EVICTION] = (status, {"kind": "Status", "message": "x" * 400})
+    answer = ask(http_api, EVICTION, tmp_path, make_inventory)
+    assert (answer.status, answer.words) == (status, "x" * 400)
+    assert answer.retry_after == (1 if status == 429 else 0)
+    assert http_api.asked == [EVICTION]
 
 
-def test_an_accepted_eviction(http_api: type[_Api]) -> None:
-    http_api.answers[EVICTION] = (201, {"kind": "Status", "status": "Success"})
-    assert evicted(http_api).outcome == "done"
-
-
-def test_any_other_refusal_of_an_eviction_is_an_error(http_api: type[_Api]) -> None:
-    http_api.answers[EVICTION] = (403, {"kind": "Status", "message": "forbidden"})
-    with pytest.raises(client.ApiException):
-        evicted(http_api)
+def test_a_drain_s_request_without_an_answer_is_not_repeated(
+    http_api: type[_Api], tmp_path: Path, make_inventory: Any
+) -> None:
+    http_api.cut.append(EVICTION)
+    with pytest.raises(kube_api.ApiUnavailable, match="closed before the answer"):
+        ask(http_api, EVICTION, tmp_path, make_inventory)
+    assert http_api.asked == [EVICTION]

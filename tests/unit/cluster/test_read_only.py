@@ -54,9 +54,7 @@ def api(served: Any, tmp_path: Path, make_inventory: Any) -> Iterator[ReadOnlyAp
 
 WRITES: dict[str, Callable[[ReadOnlyApi], Any]] = {
     "cordon": lambda api: api.cordon("w1"),
-    "evict": lambda api: api.evict(
-        client.V1Pod(metadata=client.V1ObjectMeta(name="p", namespace="n", uid="u"))
-    ),
+    "evict": lambda api: api.ask("POST", "/api/v1/namespaces/n/pods/p/eviction", {}),
     "create": lambda api: api.core.create_namespace(client.V1Namespace()),
     "replace": lambda api: api.core.replace_node("w1", client.V1Node()),
     "patch": lambda api: api.apps.patch_namespaced_deployment("d", "n", {}),

@@ -1,29 +1,44 @@
+"""The fault of a drain, against an API server in memory."""
+
+from __future__ import annotations
+
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from drained_api import DrainedApi, Unreliable, make_budget
 from fakes import api_pod as pod
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.cluster.api import ApiUnavailable, Eviction
+from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.cluster.context import Cluster
+from kubedrill.cluster.objects import to_json
 from kubedrill.cluster.undo_timer import forget_line
 from kubedrill.config import Settings
 from kubedrill.faults import Drain, drain_node
 from kubedrill.faults.drain import must_leave
 
 MIRROR = {"kubernetes.io/config.mirror": "x"}
+WEB = {"labels": {"app": "web"}}
+BUDGET = make_budget("web", 1)
 
 
 class Cordoned:
-    """One node in memory.
+    """One node in memory; the n-th request has the n-th of the fates."""
 
-    ``answers`` are what each eviction of a pod gets in turn, the last one for ever.
-    """
-
-    def __init__(self, pods: Any, answers: Any = None) -> None:
-        self.pod_list, self.answers, self.cordoned = pods, answers or {}, []
+    def __init__(self, pods: Any, *budgets: Any, fates: tuple[str, ...] = ()) -> None:
+        self.objects = list(pods)
+        self.server = DrainedApi(
+            [to_json(pod) for pod in pods], list(budgets), daemon_sets={"shop/web-7c9"}
+        )
+        self.requests = Unreliable(self.server, fates)
+        self.cordoned: list[bool] = []
         self.commands: list[Any] = []
+
+    @property
+    def pod_list(self) -> list[str]:
+        self.server.tick()
+        return [pod["metadata"]["name"] for pod in self.server.pods]
 
     def nodes(self) -> Any:
         return [
@@ -35,24 +50,22 @@ class Cordoned:
 
     def pods(self, node: Any) -> Any:
         assert node == "w1"
-        return list(self.pod_list)
+        return [pod for pod in self.objects if pod.metadata.name in self.pod_list]
 
-    def evict(self, pod: Any) -> Any:
-        answers = self.answers.setdefault(pod.metadata.name, [Eviction("done")])
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        if answer.outcome == "done":
-            self.pod_list.remove(pod)
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.requests.ask(method, path, body)
+        if method == "PATCH":
+            self.cordoned.append(True)
         return answer
 
-    def cordon(self, node: Any, on: bool = True) -> None:  # noqa: ARG002
+    def cordon(self, node: Any, on: bool = True) -> None:
+        assert node == "w1"
+        self.server.cordoned = on
         self.cordoned.append(on)
 
-    def node(self, name: Any) -> Any:  # noqa: ARG002
-        return SimpleNamespace(
-            spec=SimpleNamespace(unschedulable=bool(self.cordoned and self.cordoned[-1]))
-        )
+    def node(self, name: Any) -> Any:
+        assert name == "w1"
+        return SimpleNamespace(spec=SimpleNamespace(unschedulable=self.server.cordoned))
 
     def wait(self, what: Any, missing: Any, *, setting: Any) -> None:  # noqa: ARG002
         assert setting == "unschedulable_cleared"
@@ -73,9 +86,6 @@ def context(cluster: Any, notes: list[str] | None = None) -> Any:
     return Cluster(inventory, Settings(), cluster, cluster, None, note)
 
 
-BLOCKED = Eviction("blocked", "PodDisruptionBudget shop/web (allows 0 now): Cannot evict pod")
-
-
 def test_daemonsets_mirrors_and_finished_pods_stay() -> None:
     assert must_leave(pod("web"))
     assert must_leave(pod("bare", owner=""))
@@ -84,30 +94,60 @@ def test_daemonsets_mirrors_and_finished_pods_stay() -> None:
     assert not must_leave(pod("job", phase="Succeeded"))
 
 
-def test_a_429_means_later_not_no() -> None:
-    cluster = Cordoned([pod("web")], {"web": [BLOCKED, BLOCKED, Eviction("done")]})
+def test_a_drain_empties_the_node() -> None:
+    cluster, notes = Cordoned([pod("web"), pod("proxy", owner="DaemonSet")]), list[str]()
+    fault = Drain("w1", 30)
+    fault.inject(context(cluster, notes))
+    assert cluster.pod_list == ["proxy"]
+    assert notes == ["w1: cordoned", "w1: evicted shop/web"]
+    assert fault.unaffected(context(cluster), "w1") is None
+
+
+def test_an_api_server_that_restarts_does_not_end_the_drain() -> None:
+    cluster = Cordoned([pod("web")], fates=("", "before", "", "after", "before"))
     assert drain_node(context(cluster), "w1", 30, "evict") == []
     assert cluster.pod_list == []
 
 
-def test_an_api_server_that_restarts_does_not_end_the_drain() -> None:
-    cluster = Cordoned([pod("web")], {"web": [ApiUnavailable("503"), Eviction("done")]})
-    assert drain_node(context(cluster), "w1", 30, "evict") == []
+def test_an_api_server_that_does_not_answer_before_the_drain_lets_it_touch_nothing() -> None:
+    cluster = Cordoned([pod("web")], fates=("before",))
+    with pytest.raises(ApiUnavailable, match="connection refused"):
+        drain_node(context(cluster), "w1", 30, "evict")
+    assert cluster.cordoned == cluster.commands == []
 
 
 def test_a_blocked_drain_names_the_pod_and_the_budget_and_uncordons() -> None:
-    cluster = Cordoned([pod("web"), pod("proxy", owner="DaemonSet")], {"web": [BLOCKED]})
+    cluster = Cordoned([pod("web", **WEB), pod("proxy", owner="DaemonSet")], BUDGET)
     with pytest.raises(StepFailed) as error:
         Drain("w1", 0.1, "evict_blocked").inject(context(cluster))
-    assert "pod shop/web: PodDisruptionBudget shop/web (allows 0 now)" in str(error.value)
+    assert (
+        "pod shop/web: PodDisruptionBudget shop/web (minAvailable 1: 1 of 1 pods healthy, 1 must "
+        "stay, allows 0 now) has refused its eviction for 0 s: The disruption budget web needs 1 "
+        "healthy pods"
+    ) in str(error.value)
     assert "proxy" not in str(error.value)
     assert cluster.cordoned == [True, False]
 
 
+def test_a_drain_that_should_be_refused_says_what_the_refusal_was() -> None:
+    fault = Drain("w1", 0.1, "evict_blocked", forbidden=True)
+    fault.inject(context(Cordoned([pod("web", **WEB)], BUDGET)))
+    assert "PodDisruptionBudget shop/web" in fault.refusal
+    assert fault.unaffected(context(Cordoned([])), "w1") is None
+
+
+def test_two_budgets_of_a_pod_end_the_drain_at_once_and_uncordon() -> None:
+    cluster = Cordoned([pod("web", **WEB)], BUDGET, make_budget("other", 0))
+    with pytest.raises(StepFailed, match="PodDisruptionBudgets shop/web, shop/other all cover it"):
+        Drain("w1", 600).inject(context(cluster))
+    assert cluster.cordoned == [True, False]
+
+
 def test_a_pod_that_is_ending_is_waited_for_and_named_but_not_evicted_again() -> None:
-    cluster = Cordoned([pod("slow", ending=True)], {"slow": [AssertionError("evicted twice")]})
+    cluster = Cordoned([pod("slow", ending=True)])
     (blocker,) = drain_node(context(cluster), "w1", 0.1, "evict")
-    assert str(blocker) == "pod shop/slow: is still ending: its grace period is longer"
+    assert str(blocker) == "pod shop/slow: has been ending for 0 s (grace period 30 s)"
+    assert cluster.server.accepted == []
 
 
 def test_the_undo_is_armed_before_the_cordon() -> None:
