@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,6 +117,16 @@ def test_it_waits_until_the_pod_is_gone_and_takes_no_namesake_for_it() -> None:
     run.api.pods.append(make_pod("db-0", owner="StatefulSet", tolerates=True))
     assert run.until(20) == []
     assert len(run.api.accepted) == 1, "the new pod of the same name is another pod"
+
+
+def test_what_was_evicted_is_not_evicted_again_though_a_list_is_older_than_that() -> None:
+    api = DrainedApi([make_pod("web", grace=1)])
+    run = Run(api)
+    before = Answer(200, {"items": copy.deepcopy(api.pods)})
+    run.until(0)
+    api.answers[f"/api/v1/pods?fieldSelector=spec.nodeName%3D{NODE}"] = [before]
+    assert run.until(10) == []
+    assert len([path for method, path in api.asked if method == "POST"]) == 1
 
 
 def test_a_pod_that_was_replaced_before_its_eviction_arrived_is_gone() -> None:
