@@ -10,6 +10,7 @@ from markdown import duration, sentence, table
 
 from kubedrill import report
 from kubedrill.base.model import Leaves
+from kubedrill.cli.list_drills import limits
 from kubedrill.drills import ALL
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def _overview(families: dict[str, list[Drill]]) -> str:
     parts = [
         "# Drills",
         (
-            "`kubedrill list` shows this list. The standard drills run when none is named. "
-            "[What all drills share](../explanation/drills.md)."
+            "`kubedrill list --all` shows this list, `kubedrill list NAME` an entry. The standard "
+            "drills run when none is named. [What all drills share](../explanation/drills.md)."
         ),
     ]
     for family, drills in families.items():
@@ -105,15 +106,3 @@ def _entry(drill: Drill) -> str:
     if drill.leaves is not Leaves.UNCHANGED:
         facts.append(f"- Leaves {drill.leaves.text}.")
     return f"## {drill.name}\n\n{sentence(drill.title)}\n\n" + "\n".join(facts)
-
-
-def limits(drill: Drill) -> str:
-    """Return what a drill may cost, in words."""
-    values = drill.limits
-    outages = f"application {values.app_outage_s:g} s, API {values.api_outage_s:g} s, "
-    failed = [
-        f"{count} failed {what} requests"
-        for what, count in (("application", values.app_max_failed), ("API", values.api_max_failed))
-        if count is not None
-    ]
-    return "; ".join([f"{outages}DNS {values.dns_outage_s:g} s", *failed])

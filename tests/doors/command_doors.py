@@ -75,6 +75,8 @@ DOORS: list[Door] = [
     command("no history yet, for the site", "site", "there is no history yet"),
     command("a window that is too small", "history trends --before 70", "--window 60"),
     command("no name", "init", "DIR"),
-    command("the list", "list", "Drains", "* node-drain", status=0),
-    command("the long list", "list --all", "proves", "needs", status=0),
+    command("the list", "list", "Standard drills", "Services", "node-drain", status=0),
+    command("the long list", "list --all", "Drains", "* node-drain", status=0),
+    command("the list of a drill", "list clock-skew", "proves", "needs", "step 1", status=0),
+    command("the list of a mistyped drill", "list clock-scew", "Did you mean clock-skew"),
 ]

@@ -13,7 +13,7 @@ from command_tree import commands
 from kubedrill.cli.main import cli
 
 ROOT = Path(__file__).parents[3]
-IN_CODE = re.compile(r"^ {4}kubedrill (.+)$")
+IN_CODE = re.compile(r"^ {4,}(?:\$ )?(?:\.venv/bin/)?kubedrill (.+)$")
 IN_MESSAGE = re.compile(r"kubedrill (bundle build(?: [^\s\"'`,;:)]+)*)")
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 

@@ -47,18 +47,37 @@ def inventory(tmp_path: Path, allowed: str) -> str:
     return str(path)
 
 
-def test_list_names_every_drill_and_what_it_proves(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["list", "--all"]) == 0
+def test_the_list_is_a_screenful_that_names_every_drill_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert run(["list"]) == 0
     out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 120
+    assert [out.split().count(name) for name in ALL] == [1] * len(ALL)
     for drill in ALL.values():
-        assert drill.name in out
-        assert drill.proves in out
+        [line] = [line for line in lines if drill.name in line.split()]
+        assert line.endswith(drill.title) == drill.standard
 
 
-def test_the_short_list_has_a_line_for_each_drill_below_its_family(
+@pytest.mark.parametrize("columns", ["1", "80", "100", "9" * 30, "wide"])
+def test_the_list_fits_every_terminal(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert run(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 50
+    assert all(len(line) <= 120 for line in lines)
+    assert all(name in " ".join(lines).split() for name in ALL)
+
+
+def test_the_long_list_has_a_line_for_each_drill_below_its_family(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["list"]) == 0
+    assert run(["list", "--all"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for drill in ALL.values():
         [line] = [line for line in lines if drill.name in line.split()]
@@ -66,6 +85,26 @@ def test_the_short_list_has_a_line_for_each_drill_below_its_family(
         assert ("*" in line) == drill.standard
     assert lines[0] == "Releases"
     assert len(lines) < 2 * len(ALL)
+
+
+def test_the_list_of_named_drills_tells_all_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    for drill in ALL.values():
+        assert run(["list", drill.name]) == 0
+        out = capsys.readouterr().out
+        assert f"{drill.name}: {drill.title}" in out
+        for text in (drill.proves, drill.evidence, drill.limits_because):
+            assert text in out
+        assert f"step {len(drill.steps)}  " in out
+
+
+def test_the_list_refuses_a_mistyped_drill_and_as_json_has_those_that_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["list", "node-drian"]) == 2
+    assert "Did you mean node-drain or " in capsys.readouterr().err
+    assert run(["list", "game-day", "node-drain", "-o", "json"]) == 0
+    drills = json.loads(capsys.readouterr().out)["drills"]
+    assert [drill["name"] for drill in drills] == ["game-day", "node-drain"]
 
 
 def test_unknown_drill_is_a_usage_error_before_the_inventory_is_read(
