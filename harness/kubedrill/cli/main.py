@@ -62,9 +62,11 @@ def main(argv: list[str] | None = None) -> None:
     An expected error is a sentence, never a trace. A mistake of kubedrill's own shows its trace,
     and ends as what could not be found out: Python's status for it would be that of a FAIL.
     """
-    streams.guard()
     try:
+        streams.guard()
         code = run(argv)
+    except KeyboardInterrupt:  # beside the command itself
+        code = STOPPED
     except Exception:  # noqa: BLE001 - whatever it is, it is no FAIL
         traceback.print_exc()
         _complain("this is a mistake in kubedrill itself; please report it with the lines above")

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -295,3 +297,35 @@ def test_a_plan_shows_targets_limits_and_steps_and_why_not() -> None:
     assert (
         "not available: needs 2 workers" in plan_lines(DrillPlan(node_drain, "needs 2 workers"))[1]
     )
+
+
+STOPPED_AT_AN_IMPORT = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+from kubedrill.cli import main
+main(["list"])
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["click", "rich.console", "kubedrill.cli.lazy", "kubedrill.cli.list_drills",
+     "kubedrill.drills.node_drain"],
+)  # fmt: skip
+def test_ctrl_c_while_it_is_loaded_is_a_sentence(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_AT_AN_IMPORT, module],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.strip() == "kubedrill: stopped"
