@@ -118,6 +118,11 @@ def address_mistakes(members: Iterable[str], hosts: Hosts, shared: Mapping[str, 
                 f"host {names[0]} has address {address}, outside cluster_node_network {network}: "
                 f"correct one of them"
             )
+        elif reserved := _reserved(parsed, network):
+            mistakes.append(
+                f"host {names[0]} has address {address}, the {reserved} of cluster_node_network "
+                f"{network}: correct one of them"
+            )
     return [
         *mistakes,
         *_virtual_address_mistakes(by_address, network, shared.get("cluster_virtual_address")),
@@ -168,7 +173,23 @@ def _virtual_address_mistakes(
             "choose a free address inside it, the control planes move it between them on that "
             "network"
         )
+    if reserved := _reserved(parsed, network):
+        mistakes.append(
+            f"cluster_virtual_address {virtual} is the {reserved} of cluster_node_network "
+            f"{network}: choose a free address inside it"
+        )
     return mistakes
+
+
+def _reserved(address: Any, network: Any) -> str:
+    """Return what an address is that no host of an IPv4 network can have; "" for any other one."""
+    if not network or network.version != 4 or network.prefixlen > 30:
+        return ""
+    names = {
+        network.network_address: "network address",
+        network.broadcast_address: "broadcast address",
+    }
+    return names.get(address, "")
 
 
 def api_port_mistakes(

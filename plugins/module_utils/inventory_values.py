@@ -6,6 +6,7 @@ them from clouds.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ _CLUSTER = re.compile(r"\w[\w .@+-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PORTS = ("ansible_port", "ansible_ssh_port")
 _USERS = ("ansible_user", "ansible_ssh_user")
+_LONGEST_NAME = 253
+"""Characters of a host's name (RFC 1035)."""
+_LONGEST_CLUSTER = 100
+"""Characters of a cluster's name, so that files of its name can be."""
 _VERSION = re.compile(r"1\.\d+\.\d+")
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1", "y", "t"), True),
@@ -46,7 +51,24 @@ def read_boolean(value: Any) -> bool | None:
 def is_port(value: Any) -> bool:
     """Whether a value is a TCP port, as a number or as text."""
     text = str(value)
-    return text.isdecimal() and len(text) < 6 and 0 < int(text) < 65536
+    return text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) < 65536
+
+
+def is_address(value: Any) -> bool:
+    """Whether a value is an IP address, or may be a host's name.
+
+    >>> is_address("10.0.0.256"), is_address("node-1.example"), is_address("10.0.0.1:22")
+    (False, True, False)
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME or UNSAFE.search(value):
+        return False
+    if ":" not in value and not value.rpartition(".")[2].isdecimal():
+        return True
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def has_control_characters(text: str) -> bool:
@@ -62,10 +84,10 @@ def value_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]
     for name, variables in nodes.items():
         yield from _power_mistakes(name, variables)
     yield from (
-        f"cluster_name is {name!r}: expected letters, digits, blanks and '-_.@+' without '..', "
-        f"because it becomes part of file names"
+        f"cluster_name is {name[:_LONGEST_CLUSTER]!r}: expected letters, digits, blanks and "
+        f"'-_.@+' without '..', at most {_LONGEST_CLUSTER}, because it becomes part of file names"
         for name in _texts(nodes.values(), "cluster_name")
-        if name and (not _CLUSTER.fullmatch(name) or ".." in name)
+        if name and (not _CLUSTER.fullmatch(name) or ".." in name or len(name) > _LONGEST_CLUSTER)
     )
     permissions = [node.get("drills_allowed") for node in nodes.values()]
     yield from (
@@ -97,15 +119,17 @@ def _texts(nodes: Iterable[Mapping[str, Any]], setting: str) -> list[str]:
 
 
 def _connection_mistakes(name: str, variables: Mapping[str, Any]) -> Iterator[str]:
-    address = str(variables.get("ansible_host") or name)
-    if address != name and UNSAFE.search(address):
+    address = variables.get("ansible_host") or name
+    if address != name and not is_address(address):
         yield (
-            f"ansible_host of {name!r} is {address!r}, neither an address nor a host name: "
-            "correct it"
+            f"ansible_host of {name!r} is {str(address)[:_LONGEST_NAME]!r}, neither an address nor "
+            "a host name: correct it; a port stands in ansible_port"
         )
     for setting in _USERS:
-        user = str(variables.get(setting) or "")
-        if has_control_characters(user):
+        user = variables.get(setting) or ""
+        if isinstance(user, (list, dict)) or str(user).startswith("-"):
+            yield f"{setting} of {name!r} is {user!r}: expected the name of a user"
+        elif has_control_characters(str(user)):
             yield (
                 f"{setting} of {name!r} is {user!r}, which has a line break or another control "
                 "character: remove it"
@@ -127,8 +151,8 @@ def _power_mistakes(name: str, variables: Mapping[str, Any]) -> Iterator[str]:
 
 def _kind(value: Any) -> str:
     """What a value is, without its content: a command may hold a password."""
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return "empty"
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return f"a {type(value).__name__}"
+    return str(value).lower() if isinstance(value, bool) else "a number"

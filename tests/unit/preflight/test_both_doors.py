@@ -31,12 +31,15 @@ BAD_SETTINGS = [
     {"cluster_endpoint_kind": "external"},
     {"cluster_name": "../lab"},
     {"cluster_name": "a\nb"},
+    {"cluster_name": "x" * 101},
     {"cluster_node_network": "10.9.0.0/24"},
     {"cluster_node_network": "many"},
     {"cluster_pod_network": "10.244.0.0/22"},
     {"cluster_pod_network": "10.97.0.0/16"},
     {"cluster_service_network": "10.96.0.0/29"},
     {"cluster_service_network": "fd00::/112"},
+    {"cluster_virtual_address": "10.0.0.0"},
+    {"cluster_virtual_address": "10.0.0.255"},
     {"cluster_virtual_address": "vip"},
     {"cluster_virtual_address": "10.0.0.20"},
     {"cluster_virtual_address": "10.9.0.10"},
@@ -49,14 +52,23 @@ BAD_SETTINGS = [
 BAD_VARIABLES_OF_ONE_HOST = [
     {"ansible_host": "10.0.0.21\nProxyCommand x"},
     {"ansible_host": "10.0.0.20"},
+    {"ansible_host": "10.0.0.255"},
+    {"ansible_host": "10.0.0.21:22"},
+    {"ansible_host": "10.0.0.256"},
+    {"ansible_host": ["10.0.0.21"]},
+    {"ansible_host": "x" * 254},
     {"ansible_port": 99999},
     {"ansible_port": "abc"},
+    {"ansible_port": "\uff12\uff12"},
     {"ansible_user": "me\x07"},
+    {"ansible_user": "-oProxyCommand=x"},
+    {"ansible_user": ["me"]},
     {"cluster_api_port": 9443},
     {"cluster_endpoint_kind": "external"},
     {"drills_allowed": [1]},
     {"power_off": "cut"},
     {"power_off": ["cut"], "power_on": " "},
+    {"power_off": None, "power_on": True},
     {"worker_labels": "rack=a"},
 ]
 BAD_GROUPS: list[dict[str, list[str]]] = [
@@ -124,6 +136,15 @@ def test_a_bad_name(inventory_rules: ModuleType, name: str) -> None:
 @pytest.mark.parametrize("address", [None, "api.example", "10.0.0.20", "192.0.2.8"])
 def test_a_bad_address_of_a_balancer(inventory_rules: ModuleType, address: str | None) -> None:
     compare(inventory_rules, *behind_balancer(cluster_external_address=address))
+
+
+def test_the_kind_of_a_value_is_in_a_user_s_words(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory()
+    hosts["cp1"].update(power_off=None, power_on=5, power_pause=True, power_resume={})
+    text = "; ".join(inventory_rules.filtered_mistakes(groups, hosts))
+    for setting, kind in (("off", "empty"), ("on", "a number"), ("pause", "true"),
+                          ("resume", "a mapping")):  # fmt: skip
+        assert f"power_{setting} of cp1 is {kind}: expected a shell command as text" in text
 
 
 def test_all_mistakes_at_once(inventory_rules: ModuleType) -> None:
