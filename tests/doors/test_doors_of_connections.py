@@ -65,6 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("drill node-drain --dry-run", 4, LIST, OF_THE_INVENTORY + OF_THE_NETWORK),
         ("heal", 2, "hosts.yml has 4 mistakes:", OF_THE_INVENTORY),
         ("heal --dry-run", 2, "hosts.yml has 4 mistakes:", OF_THE_INVENTORY),
+        ("diagnostics", 3, LIST, OF_THE_INVENTORY + OF_THE_NETWORK),
         ("doctor", 4, "missing: host cp1, host w1, host w2", ("host w4: w4 (drill@no-such-host",)),
     ],
 )

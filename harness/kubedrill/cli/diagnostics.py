@@ -11,6 +11,7 @@ import click
 from kubedrill.base.durations import read_duration
 from kubedrill.base.errors import UsageError
 from kubedrill.base.mistakes import shown
+from kubedrill.base.printable import printable
 from kubedrill.cli.numbers import Whole
 from kubedrill.cli.options import (
     complete_runs,
@@ -20,6 +21,7 @@ from kubedrill.cli.options import (
     old_option,
     to_option,
 )
+from kubedrill.cluster.connections import describe, find_disconnected
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.diagnostics.collect import Archive, add_files, collect
 from kubedrill.diagnostics.redact import Redactor, secrets_in
@@ -82,8 +84,8 @@ def diagnostics(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Collect the logs, events, manifests and etcd status of a cluster into one archive.
 
-    Secrets are removed, and nothing on the cluster is changed. Ends with 3 where something could
-    not be read: MISSING.txt in the archive lists it.
+    Secrets are removed, and nothing on the cluster is changed. Hosts that cannot be used are named
+    at once. Ends with 3 where something could not be read: MISSING.txt in the archive lists it.
 
     Example: kubedrill diagnostics --run latest --since 30m
     """
@@ -93,7 +95,13 @@ def diagnostics(  # noqa: PLR0913 - one for each option
         Archive(path, Redactor(known_secrets(cluster))) as archive,
         Hosts(cluster, settings) as hosts,
     ):
-        collect(archive, hosts, cluster.machines, minutes=-(-since // 60))
+        errors = find_disconnected(hosts)
+        if errors:
+            click.echo(f"kubedrill: {printable(describe(hosts, errors))}", err=True)
+        for name, error in errors.items():
+            archive.note_missing(name, str(error))
+        answering = [node for node in cluster.machines if node.name not in errors]
+        collect(archive, hosts, answering, minutes=-(-since // 60))
         add_files(archive, [*folders, *also])
         archive.add("REPLAY.txt", how_to_replay(cluster, folders))
         archive.add("MISSING.txt", "".join(f"{line}\n" for line in archive.missing) or "nothing\n")
