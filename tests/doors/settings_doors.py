@@ -128,6 +128,7 @@ NAMES_DOORS = [
              "did you mean app_outage_s?"),
     settings("no limits of a drill", "drills: {node-drain: }\n", "found nothing"),
     settings("drills as a list", "drills: [node-drain]\n", "drills: expected names with their"),
+    settings("a decimal comma", "timeouts: {node_ready: 1,5}\n", "timeouts.5: no such setting"),
     settings("a section that is a number", "timeouts: 5\n", "timeouts: expected names with their"),
     settings("a section that is a list", "probes: [1, 2]\n", "probes: expected names with their"),
     settings("a list that is a word", "game_day: {drills: node-drain}\n", "expected a list"),

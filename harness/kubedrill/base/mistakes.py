@@ -28,6 +28,7 @@ _SECTION = "expected names with their values"
 _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not known here",
+    "invalid_key": "is not known here",
     "unexpected_keyword_argument": "is not known here",
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
@@ -53,6 +54,15 @@ _WORDS = {
     "json_invalid": "is not JSON",
 }
 
+_WITHOUT_A_VALUE = {
+    "app",
+    "missing",
+    "extra_forbidden",
+    "invalid_key",
+    "unexpected_keyword_argument",
+}
+"""Kinds whose value says nothing."""
+
 _BOUNDS = {
     "greater_than": "expected more than {gt}",
     "greater_than_equal": "expected {ge} or more",
@@ -71,7 +81,7 @@ def words(item: Mapping[str, Any]) -> str:
     'expected more than 0, found -1'
     """
     kind, context = item["type"], item.get("ctx", {})
-    if kind in {"app", "missing", "extra_forbidden", "unexpected_keyword_argument"}:
+    if kind in _WITHOUT_A_VALUE:
         return _WORDS.get(kind) or str(item["msg"])
     if kind in _BOUNDS:
         text = _BOUNDS[kind].format(**{name: _figure(value) for name, value in context.items()})
@@ -137,7 +147,7 @@ def _mistake(item: ErrorDetails, document: Document, model: type[BaseModel]) -> 
         field = parent.model_fields.get(str(place[-1]))
         expected = (field and field.description) or "a value"
         return document.line(place), f"{name}: is missing; expected {expected}"
-    if item["type"] == "extra_forbidden":
+    if item["type"] in {"extra_forbidden", "invalid_key"}:
         known = sorted(parent.model_fields)
         like = get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
         hint = f"; did you mean {like[0]}?" if like else ""
