@@ -9,7 +9,7 @@ from kubedrill.base.errors import UsageError
 from kubedrill.cluster.vagrant import made_by_vagrant
 from kubedrill.local import doctor
 from kubedrill.local.doctor import (
-    GIB,
+    GB,
     check_amount,
     check_cgroups,
     check_docker,
@@ -46,9 +46,9 @@ def test_docker(
     assert fix in finding.fix
 
 
-@pytest.mark.parametrize(("gib", "state"), [(3, "missing"), (4, "warn"), (6, "ok")])
-def test_amounts_at_their_borders(gib: int, state: str) -> None:
-    finding = check_amount("memory", gib * GIB, 4 * GIB, 6 * GIB, "add memory")
+@pytest.mark.parametrize(("gb", "state"), [(3, "missing"), (4, "warn"), (6, "ok")])
+def test_amounts_at_their_borders(gb: int, state: str) -> None:
+    finding = check_amount("memory", gb * GB, 4 * GB, 6 * GB, "add memory")
     assert finding.state == state
     assert bool(finding.fix) == (state != "ok")
 
