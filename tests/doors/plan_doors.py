@@ -55,6 +55,8 @@ DOORS: list[Door] = [
     plan("a version that is a number", "topologies: {3+2: }\nversions: [1.36]\n", "in quotes"),
     plan("a version of large numbers", f"topologies: {{3+2: }}\nversions: ['1.36.{'9' * 5000}']\n",
          "expected full versions"),
+    plan("versions that are an arrow", "topologies: {3+2: }\nversions: [→]\n",
+         "nothing, nothing: expected full versions"),
     plan("a skipped minor version", "topologies: {3+2: }\nversions: [1.34.4 → 1.36.3]\n",
          "skips a minor version"),
     plan("a misspelt drill", PLAN + "drills: {before: [pod-kiled]}\n",

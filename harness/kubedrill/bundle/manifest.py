@@ -25,6 +25,8 @@ _OPTIONS = ("orders", "kubedrill", "tools")
 
 
 def _inside(path: str) -> str:
+    if not Path(path).name:
+        raise ValueError("expected the path of a file in the bundle")
     if Path(path).is_absolute() or ".." in Path(path).parts:
         raise ValueError("leaves the bundle")
     return path
@@ -40,7 +42,7 @@ class Part(BaseModel):
     kind: Kind
     path: Annotated[str, AfterValidator(_inside)]
     source: str
-    size: int
+    size: Annotated[int, Field(ge=0)]
     """Bytes."""
     sha256: str
     nodes: Annotated[tuple[str, ...], Field(strict=False)]

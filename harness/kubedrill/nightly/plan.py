@@ -43,7 +43,7 @@ def steps(text: Any) -> Any:
 
 
 def _path(versions: tuple[str, ...]) -> tuple[str, ...]:
-    odd = [version[:40] for version in versions if not VERSION.fullmatch(version)]
+    odd = [version[:40] or "nothing" for version in versions if not VERSION.fullmatch(version)]
     if odd:
         raise ValueError(f"{', '.join(odd)}: expected full versions such as 1.36.3, joined by →")
     numbers = [tuple(map(int, version.split("."))) for version in versions]
