@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drained_api import NODE, DrainedApi, DrainedHandler, make_pod
 from kubernetes import client
 from servers import Handler, serve, write_kubeconfig
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils import kube_api
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.draining import Draining
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kube_api import Answer
 from kubedrill.cluster.api import ClusterApi
 from kubedrill.cluster.api_client import ApiUnavailable, DeadlineApiClient
@@ -133,3 +135,15 @@ def test_a_drain_s_request_without_an_answer_is_not_repeated(
     with pytest.raises(kube_api.ApiUnavailable, match="closed before the answer"):
         ask(http_api, EVICTION, tmp_path, make_inventory)
     assert http_api.asked == [EVICTION]
+
+
+def test_a_drain_goes_through_the_client(tmp_path: Path, make_inventory: Any) -> None:
+    cluster, inventory = DrainedApi([make_pod("web", grace=0)]), make_inventory()
+    with (
+        serve(DrainedHandler, api=cluster) as server,
+        Hosts(inventory, Settings()) as hosts,
+        ClusterApi(write_kubeconfig(tmp_path, server.url), inventory, hosts, Settings()) as api,
+    ):
+        draining = Draining(api, NODE)
+        assert [draining.try_round(), draining.try_round()] == [False, True]
+    assert (cluster.cordoned, cluster.pods) == (True, [])
