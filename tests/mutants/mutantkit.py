@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
 
@@ -57,14 +57,22 @@ class Mutant:
     make: Callable[[Path], None]
 
 
+class Recorded(Protocol):
+    """What a record is made of."""
+
+    def record(self) -> Record:
+        """The record."""
+        ...
+
+
 MUTANTS: dict[str, Mutant] = {}
 Lines = list[list[Any]]
 
 
-def on_record(called: Called, reason: str) -> Callable[[Callable[[Kit], Kit | None]], None]:
+def on_record(called: Called, reason: str) -> Callable[[Callable[[Kit], Recorded | None]], None]:
     """Decorate a function that breaks a healthy record; it may return another one instead."""
 
-    def decorate(change: Callable[[Kit], Kit | None]) -> None:
+    def decorate(change: Callable[[Kit], Recorded | None]) -> None:
         def make(directory: Path) -> None:
             kit = healthy()
             write((change(kit) or kit).record(), directory / "record" / "failover-vip.jsonl")

@@ -20,6 +20,7 @@ import harness_mutants
 import probe_mutants
 import record_mutants
 import service_mutants
+import watch_mutants
 from livekit import LIVE
 from mutantkit import MUTANTS
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 GROUPS = {
     module.__name__.removesuffix("_mutants"): module
-    for module in (probe_mutants, record_mutants, drill_mutants, effect_mutants, service_mutants)
+    for module in (
+        *(probe_mutants, record_mutants, drill_mutants, effect_mutants, service_mutants),
+        watch_mutants,
+    )
 }
 LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants)
 HEAD = """\

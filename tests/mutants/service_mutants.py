@@ -42,6 +42,35 @@ def one_in_eleven_fails_all_the_time(kit: Kit) -> None:
     kit.fail(APP.name, 0.5, 20, every=11)
 
 
+@on_record(FAIL, "(1.9 %) were refused or answered with an error at once, besides outages")
+def one_in_fifty_is_refused(_kit: Kit) -> Kit:
+    """2 % of all requests are refused, each alone, under a limit as long as the run."""
+    return long_fault(100.0).fail(APP.name, 0.5, 100, every=50)
+
+
+@on_record(FAIL, "(2.5 %) were refused or answered with an error at once, besides outages")
+def errors_after_the_outage(_kit: Kit) -> Kit:
+    """After an outage within the limit one request in forty gets a 503, a few at a time."""
+    kit = long_fault(3.0).fail(APP.name, 20, 22)
+    for start in (30, 40, 50, 60, 70, 80):
+        kit.fail(APP.name, start, start + 0.5, "http-503")
+    return kit
+
+
+@on_record(PASS, "every outage stayed within its limit")
+def one_in_fifty_waits_too_long(_kit: Kit) -> Kit:
+    """Not broken: 2 % of the requests time out, each alone, as on a host with too little processor
+    time for its nodes.
+    """
+    return long_fault(3.0).fail(APP.name, 0.5, 100, "timeout", every=50)
+
+
+@on_record(PASS, "every outage stayed within its limit")
+def a_few_refusals_in_a_minute(_kit: Kit) -> Kit:
+    """Not broken: five requests of a thousand are refused, far apart from each other."""
+    return long_fault(3.0).fail(APP.name, 0.5, 100, every=190)
+
+
 @on_record(FAIL, "failed again and again for 14.0 s, 64 of 141 requests, never stable for 3 s")
 def flapping_that_never_settles(_kit: Kit) -> Kit:
     """After the fault the app is out for 0.8 s, back for 1.1 s, for so long as one looks, where a

@@ -198,6 +198,8 @@ def write(record: Record, path: Path) -> Path:
             writer.clock(clock)
         for sample in sorted(record.samples, key=lambda s: s.done):
             writer.sample(sample)
+        for line in record.watched:
+            writer.watched(line)
         for span in record.spans:
             writer.span(span)
         for event in record.events:

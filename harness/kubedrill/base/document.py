@@ -64,6 +64,18 @@ class Measured(_Part):
     open_ended: bool
     requests: Count | None = Field(default=None, description="null: recorded before 0.2")
     failed: Count
+    available_fault: Share | None = Field(
+        default=None, description="of the worst probe in the fault window; null: not recorded"
+    )
+    p50_fault_ms: Milliseconds | None = Field(
+        default=None, description="of the slowest probe in the fault window; null: not recorded"
+    )
+    p99_fault_ms: Milliseconds | None = Field(default=None, description="the same of 99 of 100")
+    felt_s: Seconds | None = Field(
+        default=None,
+        description="longest time that a probe was disrupted in the fault window: from its first "
+        "to its last failure, or until its slowest answer; null: not recorded",
+    )
 
 
 class LimitEntry(_Part):
@@ -99,6 +111,14 @@ class LimitEntry(_Part):
     )
     slow_s: Seconds | None = Field(
         default=None, description="slow time that is allowed on top of the limit"
+    )
+    failed_share: Share | None = Field(
+        default=None,
+        description="of each probe's requests that may fail at once besides outages within the "
+        "limit; null: judged before that was asked for",
+    )
+    least_s: Seconds = Field(
+        default=0, description="disruption that was predicted at the least; 0: it need not be felt"
     )
     measured: Measured
     verdict: VerdictKind
@@ -224,6 +244,9 @@ class DrillEntry(_Part):
     advice: tuple[AdviceEntry, ...] = Field(
         default=(), description="what to do next, for people; none unless it is INCONCLUSIVE"
     )
+    notes: tuple[str, ...] = Field(
+        default=(), description="what is worth knowing and decides nothing, for people"
+    )
     samples: Count = Field(description="requests of all probes but the control probe")
     failed: Count
     tick_s: Seconds = Field(
@@ -266,7 +289,7 @@ class DrillEntry(_Part):
         )
 
 
-_ONLY_OF_RUN = ("targets", "outages", "probes", "findings", "attributed", "advice")
+_ONLY_OF_RUN = ("targets", "outages", "probes", "findings", "attributed", "advice", "notes")
 """What is not kept over nights."""
 
 
@@ -331,7 +354,36 @@ class RunDocument(_Part):
         Labels may differ, for users may set them.
         """
         blank = dict.fromkeys(LABELS, UNKNOWN)
-        return self.relabelled(blank).condensed() == other.relabelled(blank).condensed()
+        both = [each.relabelled(blank).condensed() for each in (self, other)]
+        if not all(each.has_latencies for each in both):
+            both = [each.without_latencies() for each in both]
+        return both[0] == both[1]
+
+    @property
+    def has_latencies(self) -> bool:
+        """Whether it was judged by a kubedrill that keeps latencies."""
+        limits = [limit for drill in self.drills for limit in drill.predicted]
+        return all(limit.failed_share is not None for limit in limits)
+
+    def without_latencies(self) -> RunDocument:
+        """As it was judged before latencies were kept."""
+        drills = []
+        for drill in self.drills:
+            limits = tuple(
+                limit.model_copy(
+                    update={
+                        "failed_share": None,
+                        "least_s": 0,
+                        "measured": limit.measured.model_copy(update=_LATENCIES),
+                    }
+                )
+                for limit in drill.predicted
+            )
+            drills.append(drill.model_copy(update={"predicted": limits}))
+        return self.model_copy(update={"drills": tuple(drills)})
+
+
+_LATENCIES = dict.fromkeys(("available_fault", "p50_fault_ms", "p99_fault_ms", "felt_s"))
 
 
 def schema() -> dict[str, Any]:

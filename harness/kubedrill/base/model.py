@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, with_config
 
@@ -192,7 +192,9 @@ class OutageLimit:
     the limit allows. Half of the answers must come within ``p50_s``, and within ``slow_factor``
     times what half of them took before the fault; 99 of 100 within ``p99_s``. Answers that take
     longer than half of them may, on end, are slow time: it may last ``slow_s`` longer than an
-    outage.
+    outage. ``failed_share`` of a probe's requests may fail at once besides outages within the
+    limit. ``least_s`` is what users must feel where the fault did what was predicted: far less is
+    noted.
     """
 
     probes: str
@@ -207,6 +209,42 @@ class OutageLimit:
     p99_s: MoreThanNoTime = 1.0
     slow_factor: Annotated[float, Field(ge=1)] = 10.0
     slow_s: Seconds = 10.0
+    failed_share: Share = 0.01
+    least_s: Seconds = 0.0
+
+
+@as_read
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One line of the watch ledger: what a client of the API did, or what it was told.
+
+    ``client`` is the API server's node, or :data:`ENDPOINT`. ``kind``:
+
+    - of writes, each of which is on condition that ``base`` is still the object's revision and has
+      a ``value`` of its own: "write" (acknowledged as ``revision``), "conflict" (409), "refused"
+      (not sent, or another 4xx), "unknown" (it may appear or not);
+    - "list": a list that has to be up to date. ``revision`` is the list's, ``base`` the object's
+      (0: it is not there), ``value`` its content;
+    - of the watch: "open" (from ``revision`` on), "event", "bookmark" (``revision``), "gone" (410:
+      ``revision`` is too old to go on from), "closed" (``value`` says why, "end" at the end).
+
+    ``done`` is when the answer came, and orders what one client was told.
+    """
+
+    client: str
+    kind: Literal[
+        "write", "conflict", "refused", "unknown", "list", "open", "event", "bookmark", "gone",
+        "closed",
+    ]  # fmt: skip
+    sent: int
+    done: int
+    revision: Count
+    base: Count
+    value: str
+
+
+ENDPOINT = "endpoint"
+"""The client of the watch ledger that asks through the cluster's own endpoint."""
 
 
 class CheckId(StrEnum):
@@ -255,6 +293,7 @@ class Header:
     host: dict[str, Any] = field(default_factory=dict, hash=False)
     leaves: Leaves = Leaves.UNCHANGED
     evidence: str = ""  # what shows that the fault took hold; "" in records of older versions
+    watched: tuple[str, ...] = ()  # clients of the watch ledger; none: it was not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,3 +314,4 @@ class Record:
     ended: str
     ended_at: int | None
     reason: str = ""  # why it ended so, in one sentence
+    watched: tuple[Watched, ...] = ()  # the watch ledger, by when answers came

@@ -122,7 +122,9 @@ class LimitResult:
 
     The worst outage of the probes it covers, and their failed requests together.
 
-    A probe is covered by the first limit whose glob matches it.
+    A probe is covered by the first limit whose glob matches it. Availability and latencies are
+    those of its worst probe in the fault window. ``felt_s`` is the longest time that one of them
+    was disrupted: from its first to its last failure, or until its slowest answer.
     """
 
     limit: OutageLimit
@@ -134,6 +136,10 @@ class LimitResult:
     requests: int  # of all probes that it covers
     failed: int
     text: str
+    available_fault: float | None = None
+    p50_fault_ms: float | None = None
+    p99_fault_ms: float | None = None
+    felt_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +178,4 @@ class DrillVerdict:
     findings: tuple[Finding, ...] = ()
     attributed: tuple[str, ...] = ()  # one sentence for each step that cost requests
     advice: tuple[Advice, ...] = ()  # what to do next; none unless it is INCONCLUSIVE
+    notes: tuple[str, ...] = ()  # what is worth knowing, and decides nothing

@@ -199,6 +199,8 @@ def print_verdicts(
                 f"PASS or FAIL: {advice.outcome}."
             )
             console.print(printable(f"{'':13}{text}"), markup=False, soft_wrap=True)
+        for note in verdict.notes:
+            console.print(printable(f"{'':13}note: {note}"), markup=False, soft_wrap=True)
     for name, reason in not_run.items():
         console.print(printable(f"not run      {name}: {reason}"), markup=False, soft_wrap=True)
     for name, reason in missing.items():

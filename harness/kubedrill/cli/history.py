@@ -1,4 +1,4 @@
-"""kubedrill history: add, list, export, import, prune, trends."""
+"""kubedrill history: add, list, export, import, prune, trends, predictions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from kubedrill.base.errors import UsageError
-from kubedrill.cli.history_tables import print_runs, print_trends
+from kubedrill.cli.history_tables import print_predictions, print_runs, print_trends
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.numbers import Number, Whole
 from kubedrill.cli.options import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from kubedrill.base.document import RunDocument
     from kubedrill.config import Settings
     from kubedrill.history.store import History
 
@@ -261,21 +262,52 @@ def trends(  # noqa: PLR0913 - one for each option
             f"--before {before} is more than --window {window}; expected at most as many"
         )
     with context.obj.open() as database:
-        runs = database.runs()
-    unknown = sorted(set(drills) - {drill.name for run in runs for drill in run.drills})
-    if unknown:
-        known = ", ".join(sorted({drill.name for run in runs for drill in run.drills})) or "none"
-        raise UsageError(
-            f"no such drill in the history: {', '.join(unknown)}; drills there: {known}"
-        )
-    if drills:
-        runs = [
-            run.model_copy(update={"drills": tuple(d for d in run.drills if d.name in drills)})
-            for run in runs
-        ]
+        runs = _only(database.runs(), drills)
     result = find_trends(runs, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
     if output == "json":
         click.echo(trends_document(result).text())
     else:
         print_trends(result)
     context.exit(1 if result.worse else 0)
+
+
+@history.command()
+@click.option(
+    "--drill",
+    "drills",
+    multiple=True,
+    shell_complete=complete_drills,
+    help="Only this drill; may be repeated.",
+)
+@output_option
+@click.pass_obj
+def predictions(place: _Place, /, drills: tuple[str, ...], output: str) -> None:
+    """Show for each drill and topology how often the measured stayed within the prediction.
+
+    Example: kubedrill history predictions --drill failover-worker
+    """
+    from kubedrill.history.predictions import calibrate  # noqa: PLC0415 - see above
+    from kubedrill.history.report import predictions_document  # noqa: PLC0415 - see above
+
+    with place.open() as database:
+        calibrations = calibrate(_only(database.runs(), drills))
+    if output == "json":
+        click.echo(predictions_document(calibrations).text())
+    else:
+        print_predictions(calibrations)
+
+
+def _only(runs: list[RunDocument], drills: tuple[str, ...]) -> list[RunDocument]:
+    """The runs with some of their drills; all of them where none is named."""
+    names = {drill.name for run in runs for drill in run.drills}
+    if unknown := sorted(set(drills) - names):
+        raise UsageError(
+            f"no such drill in the history: {', '.join(unknown)}; drills there: "
+            f"{', '.join(sorted(names)) or 'none'}"
+        )
+    if not drills:
+        return runs
+    return [
+        run.model_copy(update={"drills": tuple(d for d in run.drills if d.name in drills)})
+        for run in runs
+    ]

@@ -15,6 +15,7 @@ from kubedrill.cli.terminal import VERDICT_STYLES
 
 if TYPE_CHECKING:
     from kubedrill.base.document import DrillEntry, RunDocument
+    from kubedrill.history.predictions import Calibration
     from kubedrill.history.trends import Trend, Trends
 
 _WIDTH = 140
@@ -93,6 +94,33 @@ def print_trends(all_trends: Trends) -> None:
     console.print(
         f"{len(all_trends.worse)} got worse",
         style="bold red" if all_trends.worse else "",
+        highlight=False,
+    )
+
+
+def print_predictions(calibrations: list[Calibration]) -> None:
+    """Print how predictions held, a row for each drill, topology and group of probes."""
+    console = _console()
+    table = Table()
+    for name in ("drill", "topology", "probes"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", "aside", "held", "far less", "predicted", "median", "worst"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in calibrations:
+        table.add_row(
+            *(Text(printable(text)) for text in (each.drill, each.topology, each.probes)),
+            str(each.nights),
+            str(each.aside),
+            Text(str(each.held), style="bold red" if each.exceeded else ""),
+            Text(str(each.far_less), style="yellow" if each.far_less else ""),
+            *(_number(value) for value in (each.predicted_s, each.median_s, each.worst_s)),
+        )
+    console.print(table)
+    console.print(
+        "Seconds. held: the outage was not surely longer than predicted. far less: users felt less "
+        "than half of the least that was predicted. aside: the host was slow, or the measurement "
+        "is in doubt.",
+        soft_wrap=True,
         highlight=False,
     )
 

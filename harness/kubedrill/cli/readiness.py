@@ -9,11 +9,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kubedrill.cli.options import config_option, inventory_option, old_option, output_option
+from kubedrill.base.errors import KubedrillError
+from kubedrill.cli.options import (
+    config_option,
+    inventory_option,
+    old_option,
+    open_history,
+    output_option,
+)
 from kubedrill.readiness.gather import gather
 from kubedrill.readiness.judge import Readiness, judge
 from kubedrill.readiness.model import Issue, Severity, Version
 from kubedrill.readiness.to_json import to_json
+from kubedrill.runner.facts import host_facts
 
 if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
@@ -30,6 +38,9 @@ _VERDICTS = {
     "blocked": ("NOT READY: there are blockers", "bold red"),
     "unknown": ("NOT KNOWN: something that matters could not be found out", "bold magenta"),
 }
+UPGRADE = "cluster-upgrade"
+"""The drill whose predictions are those of an upgrade."""
+
 _WIDTH = 120
 """Columns where the output is no terminal."""
 
@@ -70,8 +81,31 @@ def readiness(
         click.echo(to_json(result))
     else:
         terminal = Console()
-        print_readiness(result, terminal if terminal.is_terminal else Console(width=_WIDTH))
+        terminal = terminal if terminal.is_terminal else Console(width=_WIDTH)
+        print_readiness(result, terminal)
+        for line in measured_upgrades(cluster, settings):
+            terminal.print(line, markup=False, highlight=False, soft_wrap=True)
     context.exit(result.exit_code)
+
+
+def measured_upgrades(cluster: Inventory, settings: Settings) -> list[str]:
+    """Tell how earlier upgrades held what was predicted, on clusters of as many nodes.
+
+    Nothing where there is no history, or it cannot be read: it is not what was asked for.
+    """
+    from kubedrill.history.predictions import calibrate  # noqa: PLC0415 - needs SQLAlchemy
+
+    topology = host_facts(cluster, settings)["labels"]["topology"]
+    try:
+        with open_history(settings) as database:
+            calibrations = calibrate(database.runs())
+    except KubedrillError:
+        return []
+    return [
+        f"earlier upgrades: {each}"
+        for each in calibrations
+        if each.drill == UPGRADE and each.topology == topology and each.nights
+    ]
 
 
 def print_readiness(result: Readiness, console: Console) -> None:

@@ -79,6 +79,13 @@ class Limits(Section):
         le=MOST_S,
         description="seconds that answers may be slow on end, on top of the outage limit",
     )
+    failed_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="share of a probe's requests that may be refused or answered with an error at "
+        "once, besides outages within the limit; not judged where a max_failed is given",
+    )
 
 
 def _name(name: str, info: ValidationInfo) -> str:

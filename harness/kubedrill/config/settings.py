@@ -66,6 +66,11 @@ class Probes(Section):
     cooldown_s: float = Field(
         default=5.0, ge=0, le=600, description="seconds without a failure after recovery"
     )
+    watch_ledger: bool = Field(
+        default=False,
+        description="whether watches, lists and conditional writes through every API server are "
+        "kept and judged; their port 6443 must be reachable from the harness host",
+    )
 
 
 class GameDay(Section):

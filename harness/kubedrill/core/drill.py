@@ -60,6 +60,7 @@ class Drill(ABC):
     standard: bool = False  # whether it is run when no drill is named
     order: int = 0  # within the family
     takes_quorum: bool = False  # whether its faults may take etcd's quorum away
+    restores_etcd: bool = False  # whether etcd goes back to a snapshot: revisions do as well
     game_day: bool = False  # one fault that it heals itself, with nothing handed over before
 
     def __post_init__(self) -> None:

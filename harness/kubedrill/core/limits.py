@@ -34,7 +34,7 @@ lost with its node; 50 s grace + 5 s monitor period begin then; and a margin."""
 APP, API, DNS = "app-*", "api-*", "dns*"
 """Globs over probe names, one for each group of users."""
 
-_OF_ALL = ("p50_s", "p99_s", "slow_factor", "slow_s")
+_OF_ALL = ("p50_s", "p99_s", "slow_factor", "slow_s", "failed_share")
 
 
 def expected_limits(limits: Limits, expected: Expected) -> list[OutageLimit]:
@@ -67,5 +67,6 @@ def _limit(limits: Limits, probes: str, parts: Sequence[Prediction], otherwise: 
         round(predicted, 3),
         tuple(lines),
         share=round(min(1.0, costs / predicted), 4) if predicted else 1.0,
+        least_s=round(max((part.least_s for part in parts), default=0.0), 3),
         **given,
     )

@@ -37,11 +37,16 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Seconds, the lines that say why, and the share of requests that fail meanwhile."""
+    """Seconds, the lines that say why, and the share of requests that fail meanwhile.
+
+    ``least_s``: so long users are disrupted at least, where the fault does what it should; 0 where
+    they need not notice.
+    """
 
     seconds: float
     because: tuple[str, ...]
     share: float = 1.0
+    least_s: float = 0.0
 
 
 def endpoints_of_a_dead_node(
@@ -77,6 +82,7 @@ def endpoints_of_a_dead_node(
             ),
         ),
         share,
+        least_s=max(0.0, timers.node_monitor_grace.value - timers.lease_renew.value),
     )
 
 
@@ -100,6 +106,7 @@ def takeover(timers: LiveTimers, node: str) -> Prediction:
                 f"(VRRP {timers.vrrp_version}, RFC 5798 / RFC 3768)"
             ),
         ),
+        least_s=max(0.0, seconds - timers.vrrp_advert.value),
     )
 
 
@@ -135,6 +142,7 @@ def election(timers: LiveTimers, node: str) -> Prediction:
             f"{node} leads etcd: a new leader within 2 x election timeout = {seconds:.2f} s",
             *timers.describe("etcd_election"),
         ),
+        least_s=seconds / 2,
     )
 
 
@@ -288,4 +296,5 @@ def while_it_lasts(what: str, seconds: float, share: float) -> Prediction:
         seconds,
         (f"{what}; nothing takes it out of the Service, so a share fails for {seconds:g} s",),
         share,
+        least_s=seconds,
     )

@@ -69,6 +69,7 @@ def api_away(ctx: DrillContext, seconds: float, *because: str) -> Expected:
             Prediction(
                 seconds + sum(part.seconds for part in parts),
                 (*because, *parts[0].because, *parts[1].because),
+                least_s=HOLD_S,
             ),
         ),
         app_why="Services are rules in the kernel: they need no API",

@@ -146,6 +146,7 @@ def _report(
 DRILLS = (
     EtcdQuorumRestored(
         name="etcd-quorum-restored",
+        restores_etcd=True,
         title="etcd loses its quorum for good and is restored from a snapshot",
         proves=(
             "a snapshot brings the cluster back, with all that was written before it; how "

@@ -224,6 +224,7 @@ DRILLS = (
         family=Family.UPGRADES,
         order=1,
         leaves=Leaves.ROLLED_BACK,
+        restores_etcd=True,
         evidence="some nodes run the newer release before it is rolled back",
         limits=Limits(app_outage_s=PATIENT_S, api_outage_s=300, dns_outage_s=NODE_LOSS_S),
         limits_because=(

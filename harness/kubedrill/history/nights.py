@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from kubedrill.base.document import DrillEntry, LimitEntry, RunDocument
+    from kubedrill.base.document import DrillEntry, LimitEntry, Measured, RunDocument
 
 PROMPT_MS = 10.0
 """A 99th percentile of the control probe below this never sets a night aside: it is prompt
@@ -26,6 +26,9 @@ SLOW_MEDIAN, SLOW_TAIL, LATE = 1.5, 3.0, 3.0
 UNTIMELY_MS = 50.0
 """Lateness below half an interval at 10 Hz never sets a night aside: such ticks are on time
 (docs/explanation/verdict.md)."""
+
+_P50_FINEST_MS, _P99_FINEST_MS = 1.0, 10.0
+"""Finer changes of latencies are the kernel's, not the cluster's."""
 
 _DURATION_FINEST_S = 1.0
 """Finer changes of how long a drill lasts are of no use to anybody: polls for health are 5 s
@@ -82,7 +85,7 @@ class Series:
     """
 
     key: Key
-    measure: str  # "outage app-*", "unavailable app-*", "failed api-*", "duration"
+    measure: str  # "outage app-*", "unavailable in fault api-*", "p50 dns*", "duration", …
     unit: str
     finest: float  # smaller changes are not claimed
     limit: float | None
@@ -94,7 +97,7 @@ class Series:
         return [night for night in self.nights if not night.aside]
 
 
-class _Drilled(NamedTuple):
+class Drilled(NamedTuple):
     """One drill of one run, and why its host cannot be trusted (empty: it can)."""
 
     run: str
@@ -103,13 +106,22 @@ class _Drilled(NamedTuple):
 
     def night(self, value: float, limit: LimitEntry | None = None, *, over: bool = False) -> Night:
         """A value of this night; it is set aside where the measurement of ``limit`` is in doubt."""
-        aside = self.doubt or (_doubt_of(limit) if limit else "")
+        aside = self.doubt_of(limit) if limit else self.doubt
         control_ms = self.drill.control.p50_ms or 0.0 if self.drill.control else 0.0
         return Night(self.run, self.drill.began, value, over, control_ms, aside)
+
+    def doubt_of(self, limit: LimitEntry) -> str:
+        """Why the measurement of a limit cannot be trusted; empty: it can."""
+        return self.doubt or _doubt_of(limit)
 
 
 def all_series(runs: Iterable[RunDocument]) -> list[Series]:
     """Every series of a history, sorted by key and measure."""
+    return [series for key, drilled in grouped(runs) for series in _series(key, drilled)]
+
+
+def grouped(runs: Iterable[RunDocument]) -> Iterator[tuple[Key, list[Drilled]]]:
+    """The drills that can be compared, sorted by key, the oldest first."""
     groups: dict[Key, list[tuple[str, DrillEntry]]] = {}
     for run in runs:
         for each in run.drills:
@@ -117,16 +129,17 @@ def all_series(runs: Iterable[RunDocument]) -> list[Series]:
             versions = (minor(each.kubernetes), minor(each.kubernetes_after))
             key = Key(*versions, *labels, each.name)
             groups.setdefault(key, []).append((run.run, each))
-    return [series for key in sorted(groups) for series in _series(key, groups[key])]
+    for key in sorted(groups):
+        ordered = sorted(groups[key], key=lambda pair: (pair[1].began, pair[0]))
+        usual = _Usual.of([drill for _, drill in ordered])
+        yield key, [Drilled(run, drill, usual.doubt(drill)) for run, drill in ordered]
 
 
-def _series(key: Key, drills: list[tuple[str, DrillEntry]]) -> list[Series]:
-    ordered = sorted(drills, key=lambda pair: (pair[1].began, pair[0]))
-    usual = _Usual.of([drill for _, drill in ordered])
-    drilled = [_Drilled(run, drill, usual.doubt(drill)) for run, drill in ordered]
+def _series(key: Key, drilled: list[Drilled]) -> list[Series]:
     durations = tuple(each.night(each.drill.lasted_s) for each in drilled)
     series = [Series(key, "duration", "s", _DURATION_FINEST_S, None, durations)]
-    for probes in dict.fromkeys(limit.probes for _, drill in ordered for limit in drill.predicted):
+    limits = (limit for each in drilled for limit in each.drill.predicted)
+    for probes in dict.fromkeys(limit.probes for limit in limits):
         pairs = [
             (each, limit)
             for each in drilled
@@ -138,7 +151,7 @@ def _series(key: Key, drills: list[tuple[str, DrillEntry]]) -> list[Series]:
 
 
 def _series_of_limit(
-    key: Key, probes: str, pairs: Sequence[tuple[_Drilled, LimitEntry]]
+    key: Key, probes: str, pairs: Sequence[tuple[Drilled, LimitEntry]]
 ) -> Iterator[Series]:
     """What the probes of one outage limit went through.
 
@@ -152,13 +165,14 @@ def _series_of_limit(
         for each, limit in pairs
     )
     yield Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages)
-    shares = tuple(
-        each.night(100 * limit.measured.failed / limit.measured.requests, limit)
-        for each, limit in pairs
-        if limit.measured.requests
-    )
-    if shares:
-        yield Series(key, f"unavailable {probes}", "%", 0.1, None, shares)
+    for measure, unit, finest, value_of in _MEASURES:
+        nights = tuple(
+            each.night(value, limit)
+            for each, limit in pairs
+            if (value := value_of(limit.measured)) is not None
+        )
+        if nights:
+            yield Series(key, f"{measure} {probes}", unit, finest, None, nights)
     # without a limit it is judged by nothing, and would only cost the others sensitivity
     if newest.max_failed is not None:
         failed = tuple(
@@ -170,6 +184,27 @@ def _series_of_limit(
             for each, limit in pairs
         )
         yield Series(key, f"failed {probes}", "requests", 1, newest.max_failed, failed)
+
+
+def _unavailable(measured: Measured) -> float | None:
+    return 100 * measured.failed / measured.requests if measured.requests else None
+
+
+def _unavailable_in_fault(measured: Measured) -> float | None:
+    available = measured.available_fault
+    return None if available is None else 100 * (1 - available)
+
+
+_MEASURES: tuple[tuple[str, str, float, Callable[[Measured], float | None]], ...] = (
+    ("unavailable", "%", 0.1, _unavailable),
+    ("unavailable in fault", "%", 0.1, _unavailable_in_fault),
+    ("p50 in fault", "ms", _P50_FINEST_MS, lambda measured: measured.p50_fault_ms),
+    ("p99 in fault", "ms", _P99_FINEST_MS, lambda measured: measured.p99_fault_ms),
+)
+"""What is compared besides outages: name, unit, finest change, and where it stands.
+
+Runs of before have no latencies: such a series begins with the first night that has them.
+"""
 
 
 def _doubt_of(limit: LimitEntry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
@@ -11,8 +12,11 @@ from kubedrill.base.json_document import JsonDocument, JsonPart
 from kubedrill.history.trends import Change  # noqa: TC001 - pydantic reads it
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import BaseModel
 
+    from kubedrill.history.predictions import Calibration
     from kubedrill.history.trends import Trend, Trends
 
 
@@ -59,8 +63,11 @@ class TrendSeries(JsonPart):
     host: str
     app: str
     drill: str
-    measure: str = Field(description='"duration", or "outage", "unavailable", "failed" with probes')
-    unit: Literal["s", "%", "requests"]
+    measure: str = Field(
+        description='"duration", or "outage", "unavailable", "unavailable in fault", '
+        '"p50 in fault", "p99 in fault", "failed" with probes'
+    )
+    unit: Literal["s", "%", "ms", "requests"]
     limit: float | None = Field(description="the newest night's; null: none")
     budget: float | None = Field(description="limit, as it was called before 0.2", deprecated=True)
     over: int = Field(ge=0, description="nights above their limit, those set aside included")
@@ -90,7 +97,35 @@ class TrendsDocument(JsonDocument):
     series: tuple[TrendSeries, ...]
 
 
-SCHEMAS: dict[str, type[BaseModel]] = {"history-list": RunList, "history-trends": TrendsDocument}
+class PredictionEntry(JsonPart):
+    """How the predictions of one drill for one group of probes held."""
+
+    drill: str
+    topology: str
+    probes: str
+    nights: int = Field(ge=0, description="nights that count")
+    aside: int = Field(ge=0, description="nights with a slow host or a doubtful measurement")
+    held: int = Field(ge=0, description="the measured stayed within the prediction")
+    exceeded: int = Field(ge=0, description="the outage was surely longer than predicted")
+    far_less: int = Field(
+        ge=0, description="users felt less than half of the least that was predicted"
+    )
+    predicted_s: float | None = Field(description="the newest; null: no night counts")
+    median_s: float | None = Field(description="of the longest outages")
+    worst_s: float | None = Field(description="longest outage of all nights that count")
+
+
+class PredictionsDocument(JsonDocument):
+    """kubedrill history predictions -o json."""
+
+    predictions: tuple[PredictionEntry, ...]
+
+
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "history-list": RunList,
+    "history-trends": TrendsDocument,
+    "history-predictions": PredictionsDocument,
+}
 """The documents, by the names of their schema files."""
 
 
@@ -101,6 +136,16 @@ def trends_document(trends: Trends) -> TrendsDocument:
         level=trends.level,
         worse=len(trends.worse),
         series=tuple(_series(trend) for trend in trends.trends),
+    )
+
+
+def predictions_document(calibrations: Iterable[Calibration]) -> PredictionsDocument:
+    """Every drill, topology and group of probes."""
+    return PredictionsDocument(
+        predictions=tuple(
+            PredictionEntry.model_validate({**asdict(each), "held": each.held})
+            for each in calibrations
+        )
     )
 
 

@@ -2,7 +2,7 @@
 
 from kubedrill.probes.inside import end_probes, remove_probes
 from kubedrill.probes.session import ProbeSession
-from kubedrill.probes.standard import Targets, find_targets, standard_probes
+from kubedrill.probes.standard import Targets, find_targets, standard_probes, watch_clients
 
 __all__ = [
     "ProbeSession",
@@ -11,4 +11,5 @@ __all__ = [
     "find_targets",
     "remove_probes",
     "standard_probes",
+    "watch_clients",
 ]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PORT = 8099
 NAME = "prober"
+LEDGER = "watch-ledger"
+"""The object that the watch ledger is about."""
 SELECTOR = f"app.kubernetes.io/name={NAME}"
 _NODE_LABEL = "kubernetes.io/hostname"
 
@@ -36,6 +38,11 @@ def namespace_objects(api_probes: Iterable[ProbeSpec]) -> list[dict[str, Any]]:
         "metadata": {"name": NAMESPACE, "labels": labels},
     }
     return [namespace, *(_config_map(spec.name, {}) for spec in api_probes)]
+
+
+def ledger_object() -> dict[str, Any]:
+    """The ConfigMap of the watch ledger; who keeps it writes its content."""
+    return _config_map(LEDGER, {})
 
 
 def prober_objects(

@@ -24,7 +24,7 @@ from kubedrill.probes.tail import Tail
 from kubedrill.record import RecordWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from kubedrill.cluster.api import ClusterApi
@@ -44,6 +44,7 @@ class ProbeSession:
         targets: where the cluster's parts are, for DNS and expected answers.
         avoid: nodes that the drill will cut off: the in-cluster prober stands elsewhere where it
             can.
+        watched: clients of the watch ledger by name, as URLs; none: it is not kept.
     """
 
     def __init__(  # noqa: PLR0913 - each is named by the caller
@@ -55,6 +56,7 @@ class ProbeSession:
         settings: Settings,
         targets: Targets,
         avoid: Iterable[str] = (),
+        watched: Mapping[str, str] | None = None,
     ) -> None:
         self.specs = tuple(specs)
         self._path, self._api, self._settings, self._targets = (
@@ -63,10 +65,11 @@ class ProbeSession:
             settings,
             targets,
         )
-        self._avoid = tuple(avoid)
+        self._avoid, self._watched = tuple(avoid), dict(watched or {})
         self._stack = ExitStack()
         self._sampler: Helper | None = None
         self._control: Helper | None = None
+        self._ledger: Helper | None = None
         self._fetcher: Fetcher | None = None
         self._tail = Tail(self._path, [spec.name for spec in self.specs])
         self.vantage_node = ""
@@ -87,6 +90,7 @@ class ProbeSession:
             api_probes = [spec for spec in self.specs if spec.kind.startswith("api-")]
             if api_probes or self._of(Vantage.INSIDE):
                 self._api.apply(inside.namespace_objects(api_probes))
+            self._start_ledger()
             self._start_outside()
             self._start_inside()
             seconds = self._settings.timeouts.probes_ready
@@ -113,6 +117,8 @@ class ProbeSession:
         if self._fetcher is not None:
             self._fetcher.until = time.monotonic_ns()
         try:
+            if self._ledger is not None:
+                self._ledger.stop(START_S)
             if self._sampler is not None:
                 self._sampler.stop(START_S)
             if self._fetcher is not None:
@@ -128,7 +134,7 @@ class ProbeSession:
         Raises:
             StepFailed: the sampler process died.
         """
-        for helper in (self._sampler, self._control):
+        for helper in (self._sampler, self._control, self._ledger):
             if helper is not None:
                 helper.check()
         if self._fetcher is not None:
@@ -156,6 +162,28 @@ class ProbeSession:
     def _of(self, *vantages: Vantage) -> list[ProbeSpec]:
         return [spec for spec in self.specs if spec.vantage in vantages]
 
+    def _start_ledger(self) -> None:
+        """Keep the watch ledger, from a process beside the sampler."""
+        if not self._watched:
+            return
+        self._api.apply([inside.ledger_object()])
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kubedrill-watch-"))
+        config = {
+            "record": str(self._path.absolute()),
+            "path": f"/api/v1/namespaces/{NAMESPACE}/configmaps",
+            "name": inside.LEDGER,
+            "clients": self._watched,
+            "tls": self._client_files(),
+        }
+        path = Path(folder) / "config.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        self._ledger = self._stack.enter_context(Helper("sampler.watch_ledger", str(path)))
+        self._ledger.start(START_S, "probes_ready")
+
+    def _client_files(self) -> dict[str, str]:
+        ca, cert, key = self._api.client_cert_files()
+        return {"ca": str(ca), "cert": str(cert), "key": str(key)}
+
     def _start_outside(self) -> None:
         specs = self._of(Vantage.OUTSIDE, Vantage.CONTROL)
         if not specs:
@@ -168,8 +196,7 @@ class ProbeSession:
             self._control = self._stack.enter_context(Helper("control"))
             control = f"http://127.0.0.1:{self._control.start(START_S, 'probes_ready')}/"
         if any(spec.kind.startswith("api-") for spec in specs):
-            ca, cert, key = self._api.client_cert_files()
-            tls = {"ca": str(ca), "cert": str(cert), "key": str(key)}
+            tls = self._client_files()
         config = {
             "record": str(self._path.absolute()),
             "parent": True,
@@ -237,5 +264,5 @@ class ProbeSession:
     def _abandon(self) -> None:
         if self._fetcher is not None:
             self._fetcher.halt()
-        self._sampler = self._control = self._fetcher = None
+        self._sampler = self._control = self._fetcher = self._ledger = None
         self._stack.close()

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.model import Connection, ProbeSpec, Vantage
+from kubedrill.base.model import ENDPOINT, Connection, ProbeSpec, Vantage
 
 if TYPE_CHECKING:
     from kubedrill.cluster.api import ClusterApi
+    from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
 
 NAMESPACE = "kubedrill-probe"
+APISERVER_PORT = 6443
+"""Where kubeadm lets each API server listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,19 @@ def standard_probes(targets: Targets, settings: Settings) -> tuple[ProbeSpec, ..
     probes.append(spec("dns", "dns", targets.dns_name, inside, Connection.NEW))
     probes.append(control_probe(settings))
     return tuple(probes)
+
+
+def watch_clients(inventory: Inventory) -> dict[str, str]:
+    """The clients of the watch ledger: each API server, and the cluster's own endpoint."""
+    planes = {
+        node.name: f"https://{_in_url(node.address)}:{APISERVER_PORT}"
+        for node in inventory.control_planes
+    }
+    return {**planes, ENDPOINT: inventory.api_url}
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def control_probe(settings: Settings) -> ProbeSpec:

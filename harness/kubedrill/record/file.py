@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Record,
         Sample,
         Span,
+        Watched,
     )
 
 __all__ = ["FORMAT", "RecordWriter", "read_record", "read_run"]
@@ -98,6 +99,11 @@ class RecordWriter:
     def clock(self, clock: ClockOffset) -> None:
         """Add the clock offset that was applied to another vantage, and its uncertainty (ns)."""
         self._write(["clock", clock.vantage, clock.offset, clock.uncertainty])
+
+    def watched(self, line: Watched) -> None:
+        """Add what a client of the watch ledger did or was told."""
+        s = line
+        self._write(["watch", s.client, s.kind, s.sent, s.done, s.revision, s.base, s.value])
 
     def limit(self, limit: OutageLimit) -> None:
         """Add the limit and the prediction for one group of probes."""

@@ -21,6 +21,7 @@ from kubedrill.base.model import (
     Record,
     Sample,
     Span,
+    Watched,
     as_read,
 )
 from kubedrill.record.columns import Columns
@@ -59,6 +60,7 @@ class RecordBuilder:
         self._samples: dict[str, Columns] = _ByProbe()
         self._spans: dict[tuple[str, str, str, int], Span] = {}
         self._events: list[Event] = []
+        self._watched: list[Watched] = []
         self._clocks: list[ClockOffset] = []
         self._limits: list[OutageLimit] = []
         self._checks: list[Check] = []
@@ -68,6 +70,7 @@ class RecordBuilder:
             "sample": self._take_sample,
             "span": self._take_span,
             "event": lambda *values: self._events.append(_read(Event, *values)),
+            "watch": self._take_watched,
             "clock": lambda *values: self._clocks.append(_read(ClockOffset, *values)),
             "limit": self._take_limit,
             "budget": self._take_limit,  # what "limit" was called before 0.2
@@ -141,6 +144,7 @@ class RecordBuilder:
             ended=end.ended if end else "",
             ended_at=end.at if end else None,
             reason=end.reason if end else "",
+            watched=tuple(sorted(self._watched, key=lambda line: line.done)),
         )
 
     def _take_header(self, data: dict[str, Any]) -> None:
@@ -169,6 +173,12 @@ class RecordBuilder:
         self._samples[s.probe].extend(
             [[s.seq], [s.due], [s.fired], [s.done], [s.outcome], [s.server]]
         )
+
+    def _take_watched(self, *values: Any) -> None:
+        line = _read(Watched, *values)
+        if line.done < line.sent:
+            raise ValueError("the answer came before the request was sent")
+        self._watched.append(line)
 
     def _take_span(self, *values: Any) -> None:
         span = _read(Span, *values)
@@ -203,7 +213,7 @@ def _short(line: Any) -> str:
 
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind)
-    for kind in (Header, Sample, Span, Event, ClockOffset, OutageLimit, Check, _End)
+    for kind in (Header, Sample, Span, Event, ClockOffset, OutageLimit, Check, Watched, _End)
 }
 
 

@@ -61,12 +61,14 @@ def _case(suite: Element, name: str, seconds: str = "0") -> Element:
 def _tell_verdict(case: Element, verdict: DrillVerdict) -> None:
     limits = [_limit(result) for result in verdict.results]
     if verdict.verdict is VerdictKind.PASS:
-        SubElement(case, "system-out").text = _clean("\n".join([verdict.reason, *limits]))
+        SubElement(case, "system-out").text = _clean(
+            "\n".join([verdict.reason, *limits, *verdict.notes])
+        )
         return
     tag = "failure" if verdict.verdict is VerdictKind.FAIL else "error"
     element = SubElement(case, tag, type=verdict.verdict.value, message=_clean(verdict.reason))
     lines = [f"{f.verdict.value}: {f.text}" for f in verdict.findings] + list(verdict.attributed)
-    element.text = _clean("\n".join([*lines, *limits]))
+    element.text = _clean("\n".join([*lines, *limits, *verdict.notes]))
 
 
 def _limit(result: LimitResult) -> str:

@@ -53,7 +53,12 @@ class DrillRecord:
             if not self.writer.path.stat().st_size:
                 self.writer.path.unlink()
 
-    def begin(self, targets: tuple[str, ...], specs: tuple[ProbeSpec, ...]) -> None:
+    def begin(
+        self,
+        targets: tuple[str, ...],
+        specs: tuple[ProbeSpec, ...],
+        watched: tuple[str, ...] = (),
+    ) -> None:
         """Write what the record is about."""
         run, inventory, settings = self.run, self.run.cluster.inventory, self.run.cluster.settings
         header = Header(
@@ -76,6 +81,7 @@ class DrillRecord:
             },
             leaves=self.drill.leaves,
             evidence=self.drill.evidence,
+            watched=watched,
         )
         self.writer.header(header)
         self.begun = True

@@ -19,7 +19,7 @@ from kubedrill.core.leftovers import Baseline
 from kubedrill.core.recovery import health_check, leftovers_check, wait_clean, wait_healthy
 from kubedrill.core.undo import Undos
 from kubedrill.core.watchers import Watchers
-from kubedrill.probes import ProbeSession, find_targets, standard_probes
+from kubedrill.probes import ProbeSession, find_targets, standard_probes, watch_clients
 from kubedrill.runner.drill_record import DrillRecord, describe
 from kubedrill.runner.guards import FaultGuard, find_unfit
 from kubedrill.runner.replay import OtherTargets, choose
@@ -103,7 +103,8 @@ class _DrillRun:
         before = Baseline.read(self.cluster)
         where = self._where()
         specs = standard_probes(where, self.cluster.settings)
-        self.record.begin(ctx.targets, specs)
+        watched = self._watched()
+        self.record.begin(ctx.targets, specs, tuple(watched))
         self.writer.check(health_check(CheckId.HEALTHY_BEFORE))
         for limit in self.drill.outage_limits(ctx):
             self.writer.limit(limit)
@@ -114,6 +115,7 @@ class _DrillRun:
             settings=self.cluster.settings,
             targets=where,
             avoid=ctx.targets,
+            watched=watched,
         )
 
         def tell() -> None:
@@ -126,6 +128,12 @@ class _DrillRun:
             Watchers(self.cluster, self.writer),
         ):
             self._drill_under_traffic(self._begin(ctx, session), before)
+
+    def _watched(self) -> dict[str, str]:
+        """The clients of the watch ledger; none where revisions go back with a snapshot."""
+        if not self.cluster.settings.probes.watch_ledger or self.drill.restores_etcd:
+            return {}
+        return watch_clients(self.cluster.inventory)
 
     def _where(self) -> Targets:
         endpoints = self.run.app.endpoints()

@@ -31,7 +31,16 @@ STALE = timedelta(days=14)
 
 _UNUSED_OF_DRILL = (
     *("title", "ended", "leaves", "tool_version", "nodes", "host_facts", "seed", "targets"),
-    *("outages", "probes", "findings", "attributed", "advice", "tick_s", "host_lateness_ms"),
+    *(
+        "outages",
+        "probes",
+        "findings",
+        "attributed",
+        "advice",
+        "notes",
+        "tick_s",
+        "host_lateness_ms",
+    ),
 )
 _UNUSED_OF_LIMIT = ("covers", "because", "text")
 _UNUSED: Any = {

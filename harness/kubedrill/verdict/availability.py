@@ -10,7 +10,8 @@ import numpy as np
 
 from kubedrill.base.model import NS
 from kubedrill.base.results import VerdictKind
-from kubedrill.verdict.soundness import is_sound
+from kubedrill.verdict.blind import Windows
+from kubedrill.verdict.soundness import is_sound, patience_ns
 from kubedrill.verdict.wording import seconds_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubedrill.base.model import OutageLimit, ProbeSpec
     from kubedrill.record.columns import Numbers
-    from kubedrill.verdict.blind import Interval, Windows
+    from kubedrill.verdict.blind import Interval
     from kubedrill.verdict.view import View
 
     Shortfall = tuple[VerdictKind, str]
@@ -32,6 +33,8 @@ FLAPPING_SHARE = 0.1
 UNPREDICTED_S = 10.0
 # requests that fail in so short a run or window prove no share
 FEW = 3
+# where a share is predicted to fail, an outage is one from half of that share on
+OF_PREDICTED = 0.5
 # standard deviations by which chance may exceed a predicted share: one run in a thousand
 CHANCE = 3.0
 
@@ -66,6 +69,7 @@ def find_shortfalls(view: View, limit: OutageLimit, name: str) -> Iterator[Short
     yield from judged(*_over_run(view, limit, spec, failed))
     if limit.max_failed is None:  # else their number was said
         yield from judged(*_flapping(view, limit, spec, failed))
+        yield from _strays(view, limit, spec, failed)
 
 
 def available_fault(view: View, spec: ProbeSpec) -> float | None:
@@ -97,7 +101,24 @@ def _over_window(view: View, limit: OutageLimit, spec: ProbeSpec, failed: Number
 
 
 def _over_run(view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers) -> Rule:
-    """Besides the outages that the limit allows: one as each fault is made, one as it is undone."""
+    """Besides the outages that the limit allows."""
+    rest, requests = _besides_outages(view, limit, spec, failed)
+    allowed = max(FEW, (1 - limit.available_run) * requests)
+    besides = "besides outages within the limit" if len(rest) < len(failed) else "in the run"
+    text = (
+        f"{_percent(requests - len(rest), requests)} of {requests:,} requests were answered "
+        f"{besides} {limit.limit_s:g} s, expected {_percent(limit.available_run, 1)} or more"
+    )
+    return text, lambda sound: len(np.intersect1d(rest, sound)) > allowed
+
+
+def _besides_outages(
+    view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers
+) -> tuple[Numbers, int]:
+    """Failures and requests outside of the outages that the limit allows.
+
+    Those are one as each fault is made, and one as it is undone: where most requests failed.
+    """
     times = view.of(spec).times
     length = min(round((limit.limit_s + 2 * spec.interval_s) * NS), view.last_time)
     rest, requests = failed, len(times)
@@ -108,13 +129,39 @@ def _over_run(view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers) 
         begin = rest[counts.argmax()]
         requests -= _between(times, begin, begin + length)
         rest = rest[(rest < begin) | (rest > begin + length)]
-    allowed = max(FEW, (1 - limit.available_run) * requests)
-    besides = "besides outages within the limit" if len(rest) < len(failed) else "in the run"
-    text = (
-        f"{_percent(requests - len(rest), requests)} of {requests:,} requests were answered "
-        f"{besides} {limit.limit_s:g} s, expected {_percent(limit.available_run, 1)} or more"
+    return rest, requests
+
+
+def _strays(
+    view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers
+) -> Iterator[Shortfall]:
+    """Requests that were refused, or answered with an error, at once and belong to no outage.
+
+    However long an outage may be, failures too far apart to be one are not excused by it. What
+    waited, as timeouts do, may be a slow host's doing, also of a node that shares it.
+    """
+    samples = view.of(spec)
+    allowed = max(FEW, limit.failed_share * len(samples))
+    quick = (samples.took <= patience_ns(spec)) & ~samples.oks
+    if np.count_nonzero(quick) <= allowed:
+        return
+    rest, _ = _besides_outages(view, limit, spec, failed)
+    dense = min(FLAPPING_SHARE, limit.share * OF_PREDICTED)
+    outages = _stretches(failed, samples.times, view.holes[spec.name], dense, FEW)
+    alone = failed[~Windows(outages).touching(failed, failed)]
+    stray = {*rest.tolist(), *alone.tolist()}
+    count = sum(
+        is_sound(view, spec, sample)
+        for sample in (samples[int(place)] for place in np.flatnonzero(quick))
+        if sample.fired in stray
     )
-    return text, lambda sound: len(np.intersect1d(rest, sound)) > allowed
+    if count > allowed:
+        text = (
+            f"{count:,} of {len(samples):,} requests ({_percent(count, len(samples))}) were "
+            f"refused or answered with an error at once, besides outages within the limit "
+            f"{limit.limit_s:g} s, expected {_percent(limit.failed_share, 1)} or fewer"
+        )
+        yield VerdictKind.FAIL, text
 
 
 def _flapping(view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers) -> Rule:
@@ -133,15 +180,24 @@ def _flapping(view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers) 
     return text, lambda sound: any(b - a > longest for a, b in _stretches(sound, times, holes))
 
 
-def _stretches(failed: Numbers, times: Numbers, holes: Windows) -> list[Interval]:
-    """From first to last of failures between which it was watched, and was not stable."""
+def _stretches(
+    failed: Numbers,
+    times: Numbers,
+    holes: Windows,
+    share: float = FLAPPING_SHARE,
+    least: int = 1,
+) -> list[Interval]:
+    """From first to last of failures between which it was watched, and was not stable.
+
+    ``share`` of the requests failed in each, and not fewer than ``least``.
+    """
     if not len(failed):
         return []
     ended = (np.diff(failed) > STABLE_S * NS) | holes.touching(failed[:-1], failed[1:])
     parted = np.flatnonzero(ended) + 1
     edges = [0, *parted.tolist(), len(failed)]
     spans = [(int(failed[a]), int(failed[b - 1]), b - a) for a, b in pairwise(edges)]
-    return [(a, b) for a, b, n in spans if n >= FLAPPING_SHARE * _between(times, a, b)]
+    return [(a, b) for a, b, n in spans if n >= max(least, share * _between(times, a, b))]
 
 
 def _between(times: Numbers, start: int, end: int) -> int:

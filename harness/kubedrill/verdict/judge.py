@@ -18,8 +18,10 @@ from kubedrill.verdict.availability import available_fault
 from kubedrill.verdict.effect import judge_effect
 from kubedrill.verdict.evidence import find_missing
 from kubedrill.verdict.limits import judge_limits, judge_outages
+from kubedrill.verdict.prediction import find_unfelt
 from kubedrill.verdict.skew import find_skew
 from kubedrill.verdict.view import View
+from kubedrill.verdict.watch_ledger import describe_watches, judge_watches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,6 +43,7 @@ def judge(record: Record) -> DrillVerdict:
         *_checks(record),
         *judge_effect(record),
         *find_skew(record),
+        *judge_watches(view),
         *(Finding(VerdictKind.INCONCLUSIVE, text) for text in find_missing(view)),
         *broken,
     ]
@@ -74,6 +77,7 @@ def judge(record: Record) -> DrillVerdict:
         advice=(
             advise(view, judged, results, findings) if verdict is VerdictKind.INCONCLUSIVE else ()
         ),
+        notes=(*find_unfelt(view, results), *describe_watches(record)),
     )
 
 

@@ -11,9 +11,10 @@ from kubedrill.base.model import NS, OutageLimit, ProbeSpec
 from kubedrill.base.results import Finding, LimitResult, Outage, VerdictKind
 from kubedrill.verdict import wording
 from kubedrill.verdict.attribution import during
-from kubedrill.verdict.availability import find_shortfalls
+from kubedrill.verdict.availability import available_fault, find_shortfalls
 from kubedrill.verdict.latency import find_slowness
 from kubedrill.verdict.outages import Run, seconds
+from kubedrill.verdict.prediction import felt_s
 from kubedrill.verdict.soundness import find_doubt, is_sound
 
 if TYPE_CHECKING:
@@ -129,12 +130,32 @@ def _result(
         by_count,
         f"{failed:,} of {requests:,} requests of {limit.probes} failed",
     )
+    in_fault = [view.in_fault[name] for name in probes]
+    available = [available_fault(view, view.specs[name]) for name in probes]
+    result = LimitResult(
+        limit,
+        probes,
+        verdict,
+        0.0,
+        0.0,
+        False,
+        requests,
+        failed,
+        text,
+        available_fault=min((each for each in available if each is not None), default=None),
+        p50_fault_ms=max((each.p50_ms for each in in_fault if each.p50_ms), default=None),
+        p99_fault_ms=max((each.p99_ms for each in in_fault if each.p99_ms), default=None),
+        felt_s=felt_s(view, probes),
+    )
     if worst is None:
-        return LimitResult(limit, probes, verdict, 0.0, 0.0, False, requests, failed, text)
+        return result
     outage = worst[1].outage
-    ended = outage.open_start or outage.open_end
-    bounds = (outage.shortest_s, outage.longest_s)
-    return LimitResult(limit, probes, verdict, *bounds, ended, requests, failed, text)
+    return replace(
+        result,
+        shortest_s=outage.shortest_s,
+        longest_s=outage.longest_s,
+        open_ended=outage.open_start or outage.open_end,
+    )
 
 
 def _count_verdict(limit: OutageLimit, failed: int, sound: int) -> VerdictKind:

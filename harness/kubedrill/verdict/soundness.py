@@ -26,7 +26,7 @@ def is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None 
     if not view.control_probes or is_late(sample, spec) or not view.has_succeeded(spec):
         return False
     start = sample.fired if before is None else before.fired
-    waited = sample.done - sample.fired > ABSENT_OF_TIMEOUT * spec.timeout_s * NS
+    waited = sample.done - sample.fired > patience_ns(spec)
     # a slow host delays answers; it neither refuses nor answers wrongly at once
     if waited and view.host_slow.overlaps(start, sample.done):
         return False
@@ -34,11 +34,16 @@ def is_sound(view: View, spec: ProbeSpec, sample: Sample, before: Sample | None 
     is_local = spec.vantage is not Vantage.INSIDE
     if (waited or is_local) and view.control_blind.overlaps(start, sample.done):
         return False
-    if sample.outcome == "timeout" and view.blind(spec).covered(sample.fired, sample.done) > round(
-        ABSENT_OF_TIMEOUT * spec.timeout_s * NS
-    ):
+    if sample.outcome == "timeout" and view.blind(spec).covered(
+        sample.fired, sample.done
+    ) > patience_ns(spec):
         return False
     return before is None or not view.holes[spec.name].overlaps(start, sample.done)
+
+
+def patience_ns(spec: ProbeSpec) -> int:
+    """Nanoseconds within which a failure came at once: nobody was waited for."""
+    return round(ABSENT_OF_TIMEOUT * spec.timeout_s * NS)
 
 
 def find_doubt(view: View, spec: ProbeSpec, run: Run) -> str:

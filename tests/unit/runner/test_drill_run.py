@@ -13,7 +13,7 @@ from typing import Any, Self, cast
 import pytest
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import Leaves, OutageLimit, Record
+from kubedrill.base.model import Leaves, Node, OutageLimit, Record
 from kubedrill.base.results import VerdictKind
 from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.cluster.context import Cluster
@@ -59,7 +59,7 @@ class Drill:
 
     leaves = Leaves.UNCHANGED
     name, title, proves, needs, duration_s = "test-drill", "Test", "nothing", "nothing", 1
-    takes_quorum = False
+    takes_quorum = restores_etcd = False
     evidence = "nothing is broken"
 
     def __init__(self, run: Any, unavailable: str | None = None) -> None:
@@ -165,6 +165,46 @@ def test_a_node_that_does_not_answer_beforehand_aborts_the_drill_and_not_the_run
     verdict = judge(record(tmp_path))
     assert verdict.verdict is VerdictKind.ABORTED
     assert "w1: the SSH connection broke" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "restores", "clients_expected"), [(1, 0, 1), (1, 1, 0), (0, 0, 0)]
+)
+def test_the_watch_ledger_is_kept_where_it_is_asked_for_and_revisions_only_go_forward(
+    *,
+    asked: int,
+    restores: int,
+    clients_expected: int,
+    tmp_path: Path,
+    problems: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert problems == []
+    watched: list[Any] = []
+
+    class Watching(Session):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            watched.append(options["watched"])
+
+    monkeypatch.setattr(drill_run, "ProbeSession", Watching)
+    at = bench(tmp_path)
+    inventory: Any = at.cluster.inventory
+    inventory.control_planes = (Node("cp1", "10.0.0.1", ("control_plane",)),)
+    inventory.api_url = "https://10.0.0.9:8443"
+    probes = at.cluster.settings.probes.model_copy(update={"watch_ledger": bool(asked)})
+    settings = at.cluster.settings.model_copy(update={"probes": probes})
+    at = replace(at, cluster=replace(at.cluster, settings=settings))
+    drill = Drill(lambda _ctx: None)
+    drill.restores_etcd = bool(restores)
+    assert drill_run.run_drill(at, drill) is None
+    clients = (
+        {"cp1": "https://10.0.0.1:6443", "endpoint": "https://10.0.0.9:8443"}
+        if clients_expected
+        else {}
+    )
+    assert watched == [clients]
+    assert record(tmp_path).header.watched == tuple(clients)
 
 
 def test_a_step_that_fails_is_undone_and_fails_the_drill(

@@ -79,22 +79,25 @@ def test_one_failed_request_breaks_a_limit_of_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("every", "lasted", "allowed", "verdict"),
+    ("every", "lasted", "allowed", "outcome", "verdict"),
     [
-        (3, 6, None, FAIL),
-        (3, 1.5, None, PASS),
-        (3, 6, 20, PASS),
-        (3, 6, 19, FAIL),
-        (12, 12, None, PASS),
+        (3, 6, None, "refused", FAIL),
+        (3, 1.5, None, "refused", PASS),
+        (3, 6, 20, "refused", PASS),
+        (3, 6, 19, "refused", FAIL),
+        (12, 12, None, "timeout", PASS),
+        (12, 12, None, "refused", FAIL),
+        (12, 12, 10, "refused", PASS),
+        (60, 12, None, "refused", PASS),
     ],
 )
 def test_failing_again_and_again(
-    every: int, lasted: float, allowed: int | None, verdict: VerdictKind
+    every: int, lasted: float, *, allowed: int | None, outcome: str, verdict: VerdictKind
 ) -> None:
     """Many short outages within a timeout of each other may last as long as one, unless their
-    count is bounded.
+    count is bounded. Refusals too far apart to be one may be one in a hundred.
     """
-    kit = Kit().fail("api-write", 6.0, 6.0 + lasted, every=every)
+    kit = Kit().fail("api-write", 6.0, 6.0 + lasted, outcome, every=every)
     kit.limits = [OutageLimit("*", 2.0, 0.5, (), allowed)]
     assert verdict_of(kit)[0] is verdict
 

@@ -114,7 +114,7 @@ class HttpAsker(Asker):
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
         url = urlsplit(spec.target)
-        self._tls = _tls(spec) if url.scheme == "https" else None
+        self._tls = make_tls(spec.tls) if url.scheme == "https" else None
         self._host = url.hostname or ""
         self._port = url.port or (443 if self._tls else 80)
         self._head = (
@@ -249,12 +249,13 @@ def _json(answer: Answer) -> dict[str, Any]:
     return data
 
 
-def _tls(spec: Spec) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=spec.tls.get("ca"))
-    if spec.tls.get("verify") == "no":
+def make_tls(files: dict[str, str]) -> ssl.SSLContext:
+    """The TLS of a probe: see :class:`Spec`."""
+    context = ssl.create_default_context(cafile=files.get("ca"))
+    if files.get("verify") == "no":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if "cert" in spec.tls:
-        context.load_cert_chain(spec.tls["cert"], spec.tls["key"])
+    if "cert" in files:
+        context.load_cert_chain(files["cert"], files["key"])
     return context
 
 

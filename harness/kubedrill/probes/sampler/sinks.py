@@ -63,6 +63,10 @@ class FileSink:
         )
         self._pending.append(line)
 
+    def put(self, line: str) -> None:
+        """Take a whole line."""
+        self._pending.append(line)
+
     def close(self) -> None:
         """Write what is left; raises OSError when the record could not be written."""
         self._closing.set()
