@@ -59,9 +59,7 @@ def errors_after_the_outage(_kit: Kit) -> Kit:
 
 @on_record(PASS, "every outage stayed within its limit")
 def one_in_fifty_waits_too_long(_kit: Kit) -> Kit:
-    """Not broken: 2 % of the requests time out, each alone, as on a host with too little processor
-    time for its nodes.
-    """
+    """Not broken: 2 % of the requests time out, each alone, as on a crowded host."""
     return long_fault(3.0).fail(APP.name, 0.5, 100, "timeout", every=50)
 
 

@@ -127,6 +127,10 @@ def test_the_documentation_lists_every_setting_and_its_default() -> None:
             if field.default == ():
                 assert f"| `{prefix}.{name}` | (empty) | {field.description} |" in text
                 continue
+            if isinstance(field.default, bool):
+                default = str(field.default).lower()
+                assert f"| `{prefix}.{name}` | {default} | {field.description} |" in text
+                continue
             assert f"| `{prefix}.{name}` | {field.default:g} |" in text, (
                 f"docs: {prefix}.{name} = {field.default:g}"
             )
