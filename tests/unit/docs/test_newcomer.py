@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from kubedrill.bundle.recipes import order
 from kubedrill.bundle.releases import STANDARD as RELEASES
 from kubedrill.bundle.releases import SUPPORTED, find_release
 from kubedrill.cli.exit_codes import meanings
+from kubedrill.cli.main import run
 from kubedrill.cli.terminal import part_s
 from kubedrill.drills import ALL, STANDARD
 from kubedrill.local import doctor
@@ -52,6 +54,20 @@ def test_the_readme_has_the_statuses_of_a_drill() -> None:
     assert ", ".join(f"{code} {statuses[code]}" for code in (0, 1, 3, 4)) in readme
     for code in statuses:
         assert f"| {code} | " in readme
+
+
+def test_the_report_of_the_readme_is_what_its_command_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = tmp_path / "reports" / "demo" / "record"
+    record.mkdir(parents=True)
+    for name in ("good.jsonl", "bad.jsonl"):
+        shutil.copy(ROOT / "tests" / "records" / name, record)
+    assert run(["report", "demo"]) == 1
+    captured = capsys.readouterr()
+    assert " ".join(captured.err.split()) in text("README.md")
+    assert captured.out.endswith("reports/demo/index.html\n")
 
 
 def test_memory_and_disk_agree() -> None:
