@@ -6,6 +6,8 @@ import json
 
 from doorkit import Door
 
+from kubedrill.base.project import ROOT
+
 BUNDLE = "cache/bundles/v1.35.4-amd64"
 PART = {
     "name": "kubeadm", "version": "v1", "kind": "binary", "path": "bin/kubeadm", "source": "test",
@@ -114,12 +116,21 @@ def run(name: str, record: str | bytes, *says: str) -> Door:
                 files={"reports/run1/record/node-drain.jsonl": record})  # fmt: skip
 
 
+GOOD_RECORD = ROOT / "tests" / "records" / "good.jsonl"
+HEADER = GOOD_RECORD.read_text(encoding="utf-8").partition("\n")[0] + "\n"
+
 RECORDS = [
     run("an empty record", "", "node-drain.jsonl"),
     run("no record", '{"not": "a record"}\n', "node-drain.jsonl", "as kubedrill wrote it"),
     run("a word", "hello\n", "expected a JSON array"),
     run("a program's file", b"\x7fELF\x02\x01\x01\xff\n", "expected a JSON array"),
     run("another format", '["header", {"format": 9}]\n', "9"),
+    run("a line that is nothing", HEADER + "null\n", "line 2: found None, expected one of header"),
+    run("a line that is a number", HEADER + "5\n", "line 2: found 5, expected one of header"),
+    run("a line that is empty", HEADER + "[]\n", "line 2: found [], expected one of header"),
+    run("a line of too few values", HEADER + '["span"]\n', "line 2: found ",
+        "expected one of header"),
+    run("a line of a list", HEADER + "[[1]]\n", "line 2: found [[1]], expected one of header"),
     run("nested without end", "[" * 10_000 + "\n", "node-drain.jsonl"),
     Door("run: a verdict that is no JSON", ("history", "add", "run1"), 2,
          ("is not JSON", "kubedrill report run1"),

@@ -94,9 +94,10 @@ class RecordBuilder:
             AttributeError,
             OverflowError,
         ) as error:
+            why = f" ({error})" if isinstance(error, ValueError) else ""  # others: Python's words
             raise self._elsewhere(
                 number,
-                f"found {_short(line)} ({error})",
+                f"found {_short(line)}{why}",
                 f"one of {', '.join(self._take)} as told in docs/reference/record.md",
             ) from error
 
