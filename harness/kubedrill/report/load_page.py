@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
 from kubedrill.report.load_charts import latency_chart, replica_chart, throughput_chart
-from kubedrill.report.page import ASSETS, templates
+from kubedrill.report.page import ASSETS, stylesheet, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,12 +24,9 @@ def load_page_html(result: Mapping[str, Any]) -> str:
     environment = templates()
     environment.filters["ms"] = _milliseconds
     environment.filters["bounds"] = _bounds
-    style = "".join(
-        (ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "load.css")
-    )
     return environment.get_template("load.html.j2").render(
         result=result,
-        style=Markup(style),  # noqa: S704 - the package's own files
+        style=stylesheet(ASSETS / "style.css", ASSETS / "load.css"),
         throughput=throughput_chart(result) if result["steps"] else "",
         latency=latency_chart(result) if result["steps"] else "",
         replicas=[

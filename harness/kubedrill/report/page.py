@@ -54,6 +54,12 @@ def templates() -> Environment:
     )
 
 
+def stylesheet(*files: Path) -> Markup:
+    """The styles that all pages and the site share, followed by those of ``files``."""
+    texts = (file.read_text(encoding="utf-8") for file in (ASSETS / "base.css", *files))
+    return Markup("".join(texts))  # noqa: S704 - the package's own files
+
+
 def page_html(run: Run, logs: Mapping[str, Sequence[AnsibleLog]]) -> str:
     """The whole page. All text of the records is escaped, in HTML and in the data for the script.
 
@@ -81,7 +87,7 @@ def page_html(run: Run, logs: Mapping[str, Sequence[AnsibleLog]]) -> str:
         summary=_summary(run),
         drills=drills,
         header=run.records[0].header if run.records else None,
-        style=_asset("style.css"),
+        style=stylesheet(ASSETS / "style.css"),
         script=Markup("\n").join(_asset(name) for name in ("draw.js", "timeline.js")),
         data=_script_json([timeline(*both) for both in zip(run.records, linked, strict=True)]),
         shown=OUTAGES_SHOWN,
@@ -96,8 +102,11 @@ def described_drills() -> dict[str, Any]:
 
 def drill_html(name: str) -> str:
     """The page about a drill."""
-    template = templates().get_template("drill.html.j2")
-    return template.render(name=name, drill=described_drills()[name], style=_asset("style.css"))
+    return (
+        templates()
+        .get_template("drill.html.j2")
+        .render(name=name, drill=described_drills()[name], style=stylesheet(ASSETS / "style.css"))
+    )
 
 
 def log_html(run: str, number: int, log: AnsibleLog) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubedrill.base.files import replace_file
+from kubedrill.report.page import stylesheet
 from kubedrill.site.data import Places, site_data
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def write_site(runs: Sequence[RunDocument], site: Path, reports: Path) -> Path:
     replace_file(
         site / "site.js", "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)
     )
-    style = (ASSETS / "site.css").read_text(encoding="utf-8")
-    page = (ASSETS / "index.html").read_text(encoding="utf-8").replace("/* style */", style)
-    replace_file(site / "index.html", page)
+    page = (ASSETS / "index.html").read_text(encoding="utf-8")
+    style = stylesheet(ASSETS / "site.css")
+    replace_file(site / "index.html", page.replace("/* style */", style))
     return site / "index.html"
