@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.document import ControlEntry, DrillEntry, LimitEntry, RunDocument
+from kubedrill.base.document import RunDocument
+from kubedrill.base.drill_entry import ControlEntry, DrillEntry, LimitEntry
 from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:

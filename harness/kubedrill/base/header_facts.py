@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.document import LABELS, UNKNOWN, ControlEntry
+from kubedrill.base.drill_entry import LABELS, UNKNOWN, ControlEntry
 from kubedrill.base.model import Vantage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kubedrill.base.document import ProbeEntry
+    from kubedrill.base.drill_entry import ProbeEntry
 
 
 def header_facts(header: Mapping[str, Any], probes: Sequence[ProbeEntry]) -> dict[str, Any]:

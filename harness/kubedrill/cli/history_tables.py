@@ -14,7 +14,8 @@ from kubedrill.base.printable import printable
 from kubedrill.cli.terminal import VERDICT_STYLES
 
 if TYPE_CHECKING:
-    from kubedrill.base.document import DrillEntry, RunDocument
+    from kubedrill.base.document import RunDocument
+    from kubedrill.base.drill_entry import DrillEntry
     from kubedrill.history.predictions import Calibration
     from kubedrill.history.trends import Trend, Trends
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from kubedrill.base.document import DrillEntry, LimitEntry, Measured, RunDocument
+    from kubedrill.base.document import RunDocument
+    from kubedrill.base.drill_entry import DrillEntry, LimitEntry, Measured
 
 PROMPT_MS = 10.0
 """A 99th percentile of the control probe below this never sets a night aside: it is prompt

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from kubedrill.base.document import LimitEntry, RunDocument
+    from kubedrill.base.document import RunDocument
+    from kubedrill.base.drill_entry import LimitEntry
 
 # as the verdict notes it (kubedrill.verdict.prediction)
 FAR_LESS = 0.5

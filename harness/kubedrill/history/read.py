@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from kubedrill.base import before
-from kubedrill.base.document import SCHEMA, ProbeEntry, RunDocument
+from kubedrill.base.document import SCHEMA, RunDocument
+from kubedrill.base.drill_entry import ProbeEntry
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.header_facts import header_facts
 from kubedrill.base.mistakes import located

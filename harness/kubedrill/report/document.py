@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from kubedrill.base.document import DrillEntry, ProbeEntry, RunDocument
+from kubedrill.base.document import RunDocument
+from kubedrill.base.drill_entry import DrillEntry, ProbeEntry
 from kubedrill.base.header_facts import header_facts
 from kubedrill.base.model import CheckId, Leaves
 from kubedrill.report.run import Run, ended, since, started_at

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from kubedrill.base.document import DrillEntry, RunDocument
+    from kubedrill.base.document import RunDocument
+    from kubedrill.base.drill_entry import DrillEntry
     from kubedrill.history.trends import Trend
 
 FORMAT = 2

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nights import drill_entry, limit_entry, run_document
 
-from kubedrill.base.document import ControlEntry, RunDocument
+from kubedrill.base.drill_entry import ControlEntry
 from kubedrill.history.predictions import calibrate
 from kubedrill.history.trends import find_trends
+
+if TYPE_CHECKING:
+    from kubedrill.base.document import RunDocument
 
 
 def night(number: int, longest_s: float, **given: Any) -> RunDocument:

@@ -13,7 +13,7 @@ from kubedrill.site.data import Places, site_data
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kubedrill.base.document import DrillEntry
+    from kubedrill.base.drill_entry import DrillEntry
 
 FAIL = VerdictKind.FAIL
 
