@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kubedrill.faults import on_node
 from kubedrill.faults.node_fault import NodeFault
 from kubedrill.faults.on_node import Script
-from kubedrill.faults.services import SERVICE_DOWN
+from kubedrill.faults.service_traces import SERVICE_DOWN
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:

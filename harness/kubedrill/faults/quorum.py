@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kubedrill.faults import on_node
 from kubedrill.faults.base import Effect, for_each
-from kubedrill.faults.services import FROZEN, ServiceFault
+from kubedrill.faults.service_traces import FROZEN
+from kubedrill.faults.services import ServiceFault
 from kubedrill.faults.traces import register
 
 if TYPE_CHECKING:
