@@ -27,7 +27,7 @@ from kubedrill.bundle import releases
 from kubedrill.bundle.build import build_bundle
 from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.errors import DownloadFailed
-from kubedrill.bundle.images import python_layer
+from kubedrill.bundle.layers import python_layer
 from kubedrill.bundle.manifest import verify
 from kubedrill.bundle.modules_source import CNI_PLUGINS
 from kubedrill.bundle.oci import Config, LayerWriter, write_image

@@ -10,17 +10,15 @@ from kubedrill.bundle import releases
 from kubedrill.bundle.golang import Product, go_recipe, kubernetes_product
 from kubedrill.bundle.images import (
     IMAGE,
-    PACKAGES,
     PAUSE_CONFIG,
-    PYTHON_PACKAGES,
     Image,
     hello,
     hello_image,
     image_recipe,
-    net_layer,
     pause_image,
     python_image,
 )
+from kubedrill.bundle.layers import PACKAGES, PYTHON_PACKAGES, net_layer
 from kubedrill.bundle.oci import Config
 from kubedrill.bundle.recipes import Item, Recipe
 from kubedrill.bundle.releases import KUBERNETES_BINARIES, KUBERNETES_IMAGES, Release

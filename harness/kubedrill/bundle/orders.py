@@ -14,16 +14,14 @@ from kubedrill.bundle.build import build_items
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.golang import Product, go_recipe
 from kubedrill.bundle.images import (
-    PYTHON_PACKAGES,
     SAMPLE_APP,
     Image,
     app_files,
     app_inputs,
-    debian_layer,
     files_image,
     image_recipe,
-    python_layer,
 )
+from kubedrill.bundle.layers import PYTHON_PACKAGES, debian_layer, python_layer
 from kubedrill.bundle.modules_source import image_item
 from kubedrill.bundle.oci import PATH, Config
 from kubedrill.bundle.releases import NATS_SERVER, POSTGRESQL, SKIPPER

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from kubedrill.base.project import ROOT, installed_files
 from kubedrill.bundle.build import build_items
 from kubedrill.bundle.cache import Cache, content_key
-from kubedrill.bundle.images import Image, debian_layer, files_image
+from kubedrill.bundle.images import Image, files_image
+from kubedrill.bundle.layers import debian_layer
 from kubedrill.bundle.modules_source import image_item
 from kubedrill.bundle.oci import PATH, Config
 from kubedrill.bundle.releases import PYTHON_SUITE

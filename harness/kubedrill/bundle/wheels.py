@@ -11,11 +11,12 @@ import sys
 import zipfile
 from typing import TYPE_CHECKING
 
-from kubedrill.bundle.images import compile_python
+from kubedrill.bundle.layers import compile_python
 from kubedrill.bundle.recipes import BuildContext, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 LIBRARY = "lib"
 """Folder of the part that the wheels are unpacked into."""
@@ -49,20 +50,11 @@ def wheels(
     def make(context: BuildContext) -> None:
         fetched, requirements = context.out / "wheels", context.out / "requirements.lock"
         requirements.write_text(lock, encoding="utf-8")
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "download",
-            "--quiet",
-            "--no-deps",
-        ]
-        only = ["--require-hashes", "--only-binary=:all:", "--python-version", python]
-        only += [word for platform in platforms for word in ("--platform", platform)]
-        context.processes.run(
-            f"download of {name}", [*pip, *only, "-d", fetched, "-r", requirements]
-        )
+        argv: list[str | Path] = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+        argv += ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+        argv += ["--python-version", python, "-d", fetched, "-r", requirements]
+        argv += [word for platform in platforms for word in ("--platform", platform)]
+        context.processes.run(f"download of {name}", argv)
         for wheel in sorted(fetched.iterdir()):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(context.out / LIBRARY)
