@@ -92,26 +92,21 @@ class SshOptions:
         if mistakes:
             raise ConfigErrors("the inventory", mistakes)
         tokens = _tokens(node.address, config)
+        identities = (_expanded_path(text, tokens) for text in config.get("identityfile", []))
         jump = config.get("proxyjump", ["none"])[0]
         proxy = config.get("proxycommand", ["none"])[0]
+        if jump != "none":
+            proxy = _jump_command(jump, [*general, *arguments], tokens)
         return SshOptions(
             host=config["hostname"][0],
             port=int(config["port"][0]),
             user=config["user"][0],
             key_file=key_file,
-            identities=tuple(
-                path
-                for text in config.get("identityfile", [])
-                if (path := _expanded_path(text, tokens)) != key_file
-            ),
+            identities=tuple(path for path in identities if path != key_file),
             known_hosts=_paths(config["userknownhostsfile"][0], tokens),
             global_known_hosts=_paths(config["globalknownhostsfile"][0], tokens),
             host_key_alias=config.get("hostkeyalias", [""])[0],
-            proxy_command=_jump_command(jump, [*general, *arguments], tokens)
-            if jump != "none"
-            else None
-            if proxy == "none"
-            else proxy,
+            proxy_command=None if proxy == "none" else proxy,
             jump="" if jump == "none" else jump,
             identities_only=config.get("identitiesonly") == ["yes"],
             agent=_agent(config.get("identityagent", [""])[0], tokens),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from kubedrill.base.model import NS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
     from kubedrill.core.ledger import Ledger
@@ -51,21 +53,19 @@ def report_recovery(
     ctx: DrillContext, ledger: Ledger, moments: Moments, begun: float, healthy_s: float
 ) -> None:
     """Add the checks of both. ``begun`` is when the rollback began (s, monotonic)."""
-    lost = set(ledger.lost())
-    acked = ledger.acknowledged
-    early = {number for number, at in acked.items() if at < moments.saving}
-    between = {number for number, at in acked.items() if moments.saved < at < moments.starting}
-    late = {number: at for number, at in acked.items() if at >= moments.starting}
-    if len(moments.seen) < 4:
-        missing = f"seen of snapshot and rollback: {', '.join(moments.seen) or 'nothing'}"
+    if len(moments.seen) < len(_MOMENTS):
         ctx.check(
             "recovery-point",
             "recovery point",
             None,
-            missing,
+            f"seen of snapshot and rollback: {', '.join(moments.seen) or 'nothing'}",
             "the moments of the snapshot and of the restore",
         )
         return
+    lost = set(ledger.lost())
+    acked = ledger.acknowledged
+    early = {number for number, at in acked.items() if at < moments.saving}
+    late = {number: at for number, at in acked.items() if at >= moments.starting}
     for id_, when, numbers in (
         ("writes-before-snapshot-present", "before the snapshot", early),
         ("writes-after-rollback-present", "after the rollback", set(late)),
@@ -78,32 +78,35 @@ def report_recovery(
             f"{len(present)} of {len(numbers)} are there",
             "all of them, 1 or more",
         )
-    gone = len(between & lost)
-    point = (
-        f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes "
-        "are lost"
+    _report_point(ctx, acked, lost, moments)
+    writes = (
+        f"{min(late.values()) - begun:.0f} s until a write was acknowledged"
+        if late
+        else "no write since"
     )
+    ctx.check(
+        "recovery-time",
+        "recovery time",
+        True if late else None,
+        f"{writes}, {healthy_s:.0f} s until the cluster was healthy at the older release",
+        "timeouts.upgrade at most, from the rollback's start",
+    )
+
+
+def _report_point(
+    ctx: DrillContext, acked: Mapping[int, float], lost: set[int], moments: Moments
+) -> None:
+    between = {number for number, at in acked.items() if moments.saved < at < moments.starting}
+    gone = len(between & lost)
     left = len(between) - gone
     ctx.check(
         "recovery-point",
         "recovery point",
         not left if between else None,
         (
-            f"{point}, "
+            f"{moments.stopping - moments.saved:.0f} s: {gone} of {len(acked)} acknowledged writes "
+            f"are lost, "
             f"{f'{left} after the snapshot are not' if left else 'all of them after the snapshot'}"
         ),
         "every write between the snapshot and the restore is lost, no other",
-    )
-    writes = (
-        f"{min(late.values()) - begun:.0f} s until a write was acknowledged"
-        if late
-        else "no write since"
-    )
-    time_s = f"{writes}, {healthy_s:.0f} s until the cluster was healthy at the older release"
-    ctx.check(
-        "recovery-time",
-        "recovery time",
-        True if late else None,
-        time_s,
-        "timeouts.upgrade at most, from the rollback's start",
     )

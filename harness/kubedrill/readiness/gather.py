@@ -41,6 +41,7 @@ from kubedrill.readiness.trials import gate_settings, kubelet_settings, static_p
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
     from kubedrill.base.model import Node
     from kubedrill.cluster.hosts import Hosts
@@ -108,28 +109,19 @@ class _Gatherer:
 
     def snapshot(self) -> Snapshot:
         """Ask everything; the questions that need others' answers come last."""
-        lists = {name: self.pool.submit(self._ask, read) for name, read in _LISTS.items()}
-        kubeadm = self.pool.submit(
-            self._ask, lambda api: _config_map(api, "kubeadm-config", "ClusterConfiguration")
+        lists = {name: self._later(read) for name, read in _LISTS.items()}
+        kubeadm = self._later(
+            lambda api: _config_map(api, "kubeadm-config", "ClusterConfiguration")
         )
-        proxy = self.pool.submit(
-            self._ask, lambda api: _config_map(api, "kube-proxy", "config.conf")
-        )
-        timers = self.pool.submit(
-            self._ask, lambda api: LiveTimers.read(api, self.hosts, self.inventory)
-        )
+        proxy = self._later(lambda api: _config_map(api, "kube-proxy", "config.conf"))
+        timers = self._later(lambda api: LiveTimers.read(api, self.hosts, self.inventory))
         folder = str(self.inventory.vars.get("cluster_bundles_dir") or DEFAULT_BUNDLES)
         hosts = self._each(
             self.inventory.nodes,
             lambda name: read_host(self.hosts, name, folder, bundle_name(self.target)),
         )
         etcd = self._each(self.inventory.control_planes, lambda name: read_etcd(self.hosts, name))
-        kubelets: dict[str, Answer[dict[str, Any]]] = self._each(
-            self.inventory.nodes,
-            lambda name: self._with_api(
-                lambda api: api.get_json(f"/api/v1/nodes/{name}/proxy/configz")["kubeletconfig"]
-            ),
-        )
+        kubelets = self._each(self.inventory.nodes, self._kubelet_config)
         source = str(self.inventory.vars.get("cluster_bundles_source") or "")
         bundle = self.pool.submit(asked, lambda: read_bundle(source, self.target))
         objects: dict[str, Objects] = {name: future.result() for name, future in lists.items()}
@@ -171,12 +163,20 @@ class _Gatherer:
     def _ask(self, question: Callable[[ReadOnlyApi], T]) -> Answer[T]:
         return asked(lambda: self._with_api(question))
 
+    def _later(self, question: Callable[[ReadOnlyApi], T]) -> Future[Answer[T]]:
+        return self.pool.submit(self._ask, question)
+
     def _each(self, nodes: tuple[Node, ...], question: Callable[[str], T]) -> dict[str, Answer[T]]:
         futures = {
             node.name: self.pool.submit(asked, lambda name=node.name: question(name))
             for node in nodes
         }
         return {name: future.result() for name, future in futures.items()}
+
+    def _kubelet_config(self, name: str) -> dict[str, Any]:
+        path = f"/api/v1/nodes/{name}/proxy/configz"
+        config: dict[str, Any] = self._with_api(lambda api: api.get_json(path))["kubeletconfig"]
+        return config
 
     def _servers(self, pods: Objects) -> dict[str, Answer[ApiServer]]:
         """Each API server at its own address.

@@ -9,7 +9,6 @@ single values are plain numbers.
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,21 +22,12 @@ from numpy.typing import NDArray
 
 from kubedrill.base.model import Sample
 from kubedrill.record.coded import Coded, Codes, coded
+from kubedrill.record.flags import Interval, stretches
 
 OK = "ok"
 MOST_OUTCOMES = 256  # a byte each; a probe knows about thirty
 
-Interval = tuple[int, int]
 Numbers = NDArray[np.int64]
-
-
-def stretches(flags: bytes | bytearray) -> Iterator[Interval]:
-    r"""Places (first, last) of bytes next to one another that are not 0.
-
-    >>> list(stretches(b"\x00\x01\x02\x00\x01"))
-    [(1, 2), (4, 4)]
-    """
-    return ((match.start(), match.end() - 1) for match in re.finditer(rb"[^\x00]+", flags))
 
 
 class Columns(Sequence[Sample]):
@@ -95,10 +85,7 @@ class Columns(Sequence[Sample]):
         self.servers.frombytes(by.astype(np.uint32).tobytes())
 
     def sort(self) -> None:
-        """Put samples in the order in which they were sent.
-
-        They come in the order of their answers.
-        """
+        """Put samples, which come in the order of their answers, in that of their sending."""
         fired = _numbers(self.fired)
         if (fired[1:] > fired[:-1]).all():
             return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kubedrill.base.model import NS
-from kubedrill.record.columns import stretches
+from kubedrill.record.flags import stretches
 from kubedrill.verdict.outages import find_runs
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS
 from kubedrill.base.results import VerdictKind
-from kubedrill.record.columns import stretches
+from kubedrill.record.flags import stretches
 from kubedrill.record.latencies import Latencies
 from kubedrill.verdict.soundness import sound_answers
 from kubedrill.verdict.wording import bounds, seconds_of
