@@ -71,11 +71,6 @@ def message_of(result: dict[str, Any]) -> str | None:
     return text if len(text) <= MESSAGE_LIMIT else "…" + text[-MESSAGE_LIMIT:]
 
 
-def _role_name(role: Any) -> str:
-    """The role's own name; the collection's before it would only repeat itself."""
-    return str(role.get_name(include_role_fqcn=False))
-
-
 def _task_name(task: Any, role: Any) -> str:
     name = str(task.get_name())  # include_role's takes no argument
     return name.removeprefix(f"{role.get_name()} : ") if role else name
@@ -109,7 +104,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # ansible has no types
             "kind": kind,
             "host": host,
             "task": _task_name(task, role) if task else "",
-            "role": _role_name(role) if role else "",
+            # without the collection's name, which would only repeat itself
+            "role": str(role.get_name(include_role_fqcn=False)) if role else "",
             "at": time.clock_gettime_ns(time.CLOCK_MONOTONIC),
             "data": data or {},
         }

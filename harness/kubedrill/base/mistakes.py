@@ -84,7 +84,12 @@ def words(item: Mapping[str, Any]) -> str:
     if kind in _WITHOUT_A_VALUE:
         return _WORDS.get(kind) or str(item["msg"])
     if kind in _BOUNDS:
-        text = _BOUNDS[kind].format(**{name: _figure(value) for name, value in context.items()})
+        text = _BOUNDS[kind].format(
+            **{
+                name: int(value) if isinstance(value, float) and value.is_integer() else value
+                for name, value in context.items()
+            }
+        )
     else:
         text = _WORDS.get(kind) or _reword(str(item["msg"]))
     return f"{text[:1].lower()}{text[1:]}, found {shown(item['input'])}"
@@ -100,10 +105,6 @@ def located(item: Mapping[str, Any]) -> str:
     """Return one of pydantic's errors with its place in front."""
     place = ".".join(str(part)[:60] for part in item["loc"])
     return f"{place}{': ' if place else ''}{words(item)}"
-
-
-def _figure(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def shown(value: object) -> str:

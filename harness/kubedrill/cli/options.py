@@ -186,12 +186,6 @@ def _load_inventory(
     return None if context.resilient_parsing else load_inventory(path)
 
 
-def _load_given_inventory(
-    context: click.Context, parameter: click.Parameter, paths: tuple[Path, ...]
-) -> Any:
-    return _load_inventory(context, parameter, paths) if paths else None
-
-
 _inventory_option = partial(
     click.option,
     "--inventory",
@@ -214,7 +208,7 @@ hosts_option = _inventory_option(
     "cluster",
     default=(),
     show_default=False,
-    callback=_load_given_inventory,
+    callback=lambda *given: _load_inventory(*given) if given[-1] else None,
     help="Ansible inventory of the cluster; else no hosts are tried.",
 )
 """Gives the command ``cluster``, an Inventory, or None where none is given."""

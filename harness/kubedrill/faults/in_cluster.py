@@ -43,10 +43,6 @@ def _delete_pod(api: ClusterApi, item: Leftover) -> None:
     api.delete([{"apiVersion": "v1", "kind": "Pod", "metadata": metadata}])
 
 
-def _delete_namespace(api: ClusterApi, item: Leftover) -> None:
-    api.delete([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": item.what}}])
-
-
 POD = ClusterTrace(
     kind="pod",
     text="pod still there: {what}",
@@ -60,7 +56,9 @@ NAMESPACE = ClusterTrace(
     text="namespace still there: {what}",
     stage=Stage.NAMESPACE,
     detect=lambda objects: [("cluster", name) for name in _namespaces(objects)],
-    repair=_delete_namespace,
+    repair=lambda api, item: api.delete(
+        [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": item.what}}]
+    ),
     settle=lambda api, item: api.wait_namespace_gone(item.what),
 )
 

@@ -125,7 +125,9 @@ class Partition(NodeFault):
         on_node.heal(cluster, self.subject, Script(f"network-{self.kind}", "", UNDO))
 
     def _rules(self, cluster: Cluster) -> str:
-        return ruleset(self.kind, find_place(cluster, self.subject), *_api(cluster))
+        planes = [node.address for node in cluster.inventory.control_planes]
+        virtual, port = cluster.inventory.endpoint_address, cluster.inventory.api_port
+        return ruleset(self.kind, find_place(cluster, self.subject), planes, virtual, port)
 
 
 UNDO = "; ".join(
@@ -162,12 +164,6 @@ def find_place(cluster: Cluster, node: str) -> Place:
             f"{node} does not tell where its SSH session comes from; expected sshd's SSH_CONNECTION"
         )
     return Place(routes[0]["dev"], session[0], int(session[3]))
-
-
-def _api(cluster: Cluster) -> tuple[list[str], str, int]:
-    """Addresses of the API servers, the virtual address and the port on it."""
-    planes = [node.address for node in cluster.inventory.control_planes]
-    return planes, cluster.inventory.endpoint_address, cluster.inventory.api_port
 
 
 def ruleset(kind: str, place: Place, planes: list[str], virtual: str, api_port: int) -> str:

@@ -25,10 +25,6 @@ def _detect_missing(node: Node) -> str:
     )
 
 
-def _detect_parked(_node: Node) -> str:
-    return f'for file in "$root{PARKED}"/*; do [ -e "$file" ] && out "${{file##*/}}"; done'
-
-
 def repair(file: str) -> str:
     """Return the command that moves a manifest back.
 
@@ -60,7 +56,9 @@ STILL_PARKED = NodeTrace(
     kind="parked",
     text=f"manifest {{what}} of a fault is still parked in {PARKED}",
     stage=Stage.MANIFEST,
-    detect=_detect_parked,
+    detect=lambda _node: (
+        f'for file in "$root{PARKED}"/*; do [ -e "$file" ] && out "${{file##*/}}"; done'
+    ),
     repair=repair,
 )
 

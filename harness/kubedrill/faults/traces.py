@@ -95,10 +95,6 @@ class Objects:
     namespaces: tuple[str, ...] = ()
 
 
-def _surely(_item: Leftover) -> bool:
-    return True
-
-
 def never(_item: Leftover) -> bool:
     """Say of nothing that it is surely a fault's: a cluster's owner may have made it so too."""
     return False
@@ -116,7 +112,7 @@ class Trace:
     kind: str
     text: str
     stage: Stage
-    ours: Callable[[Leftover], bool] = _surely
+    ours: Callable[[Leftover], bool] = lambda _item: True
     needed_by: tuple[str, ...] = ()
 
 

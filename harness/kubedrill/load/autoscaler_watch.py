@@ -167,7 +167,11 @@ def observe(
         least=int(spec.get("minReplicas") or 1),
         most=int(spec["maxReplicas"]),
         pods=frozenset(pod["metadata"]["name"] for pod in pods),
-        ready=frozenset(pod["metadata"]["name"] for pod in pods if _is_ready(pod)),
+        ready=frozenset(
+            pod["metadata"]["name"]
+            for pod in pods
+            if "deletionTimestamp" not in pod["metadata"] and condition_is_true(pod, "Ready")
+        ),
         metrics=", ".join(text for text, _ in measured),
         share=max((share for _, share in measured), default=None),
         problem="; ".join(
@@ -196,7 +200,3 @@ def _metrics(specs: list[dict[str, Any]], current: list[dict[str, Any]]) -> list
         share = quantity(value) / quantity(target)
         metrics.append((f"{resource['name']} {value}{unit} of {target}{unit} a pod", share))
     return metrics
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    return "deletionTimestamp" not in pod["metadata"] and condition_is_true(pod, "Ready")

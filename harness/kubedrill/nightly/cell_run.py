@@ -71,23 +71,20 @@ class CellRun:
             raise
 
     def _begin(self) -> None:
+        taken = {  # by clusters that stand: kept ones, and what could not be taken away
+            cell.network
+            for folder in self.context.cycles
+            for cell in read_state(folder).cells
+            if cell.cluster_kept or cell.left
+        }
         network = free_network(
-            self.context.plan.networks, self._taken(), ROUTES.read_text(encoding="ascii")
+            self.context.plan.networks, taken, ROUTES.read_text(encoding="ascii")
         )
         self.state.network, self.state.phase = network, "running"
         self.state.attempt += 1
         self.state.parts, self.state.verdict, self.state.reason = [], None, ""
         self.store.save()
         write_inventory(self.folder, self.state, self.state.cluster, network)
-
-    def _taken(self) -> set[str]:
-        """Networks of clusters that stand: kept ones, and what could not be taken away."""
-        return {
-            cell.network
-            for folder in self.context.cycles
-            for cell in read_state(folder).cells
-            if cell.cluster_kept or cell.left
-        }
 
     def _parts(self) -> None:
         provider, targets = self.context.plan.provider, self.state.versions[1:]

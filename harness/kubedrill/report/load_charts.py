@@ -131,9 +131,9 @@ def replica_chart(result: Mapping[str, Any], scaler: Mapping[str, Any]) -> Marku
             f'width="{max(1.0, round(right - left, 1))}" height="{height}">'
         )
         parts.append(f"{box}<title>{escape(label)}</title></rect>")
-    parts.append(
-        _line("done", _thinned([(x.at(at), load.at(done)) for at, _, done in result["seconds"]]))
-    )
+    every = max(1, math.ceil(len(result["seconds"]) / _POINTS))  # a long test's page stays light
+    done = [(x.at(at), load.at(done)) for at, _, done in result["seconds"][::every]]
+    parts.append(_line("done", done))
     for key in ("wanted", "ready"):
         parts += [
             _line(
@@ -235,11 +235,6 @@ def _stairs(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     for x, y in points[1:]:
         result += [(x, result[-1][1]), (x, y)]
     return result
-
-
-def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Every n-th point, so that a page of a long test stays light."""
-    return list(points[:: max(1, math.ceil(len(points) / _POINTS))])
 
 
 def _svg(name: str, label: str, parts: Iterable[str], wide: int = WIDTH) -> Markup:
