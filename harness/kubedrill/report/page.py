@@ -69,6 +69,7 @@ def page_html(run: Run, logs: Mapping[str, Sequence[AnsibleLog]]) -> str:
     environment.filters["seconds"] = seconds
     environment.filters["group"] = name_group
     environment.filters["ms"] = lambda value: "" if value is None else f"{value:.1f} ms"
+    environment.filters["percent"] = lambda share: f"{100 * share:.3f} %"
     template = environment.get_template("page.html.j2")
     known = described_drills()
     linked = [links(logs[record.header.drill], record.spans) for record in run.records]
