@@ -2,11 +2,12 @@
 #
 #   make drill     from nothing to a report: packages, bundles, nodes, cluster, the standard drills;
 #                  ends with 2 when a drill does not pass, as make does for every failure: the
-#                  status that tells FAIL, INCONCLUSIVE and ABORTED apart is that of `kubedrill drill`
+#                  status that tells FAIL, INCONCLUSIVE and ABORTED apart is that of
+#                  `kubedrill drill`
 #   make cluster   the cluster only
 #   make test      the project's own tests
-#   make test-all  the same with every drill, the game day among them, every live mutant (hours), and
-#                  10 minutes of mutated documents for every reader
+#   make test-all  the same with every drill, the game day among them, every live mutant (hours),
+#                  and 10 minutes of mutated documents for every reader
 #   make mutants   broken runs that the verdict must call what they are (seconds, no cluster)
 #   make mutants-live   the same on a live cluster that is healthy (25 minutes)
 #   make docs      the documentation as a static site, build/docs/index.html
@@ -20,7 +21,8 @@ INVENTORY ?= inventories/local
 KUBEDRILL := .venv/bin/kubedrill
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test bundles cluster drill test test-all mutants mutants-live docs bench clean
+.PHONY: help setup setup-test bundles cluster drill test test-all mutants mutants-live docs bench
+.PHONY: clean
 
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -37,7 +39,8 @@ bundles: setup
 cluster: bundles
 	@$(KUBEDRILL) up --inventory $(INVENTORY)
 
-# After an upgrade drill the cluster is at the newer version, with nothing left to upgrade: nodes of Vagrant begin anew.
+# After an upgrade drill the cluster is at the newer version, with nothing left to upgrade: nodes of
+# Vagrant begin anew.
 drill: bundles
 	@$(KUBEDRILL) up --renew --inventory $(INVENTORY)
 	@$(KUBEDRILL) drill --inventory $(INVENTORY) $(DRILLS)

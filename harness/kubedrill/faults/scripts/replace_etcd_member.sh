@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # $manifests, $parked and the functions: static_pods.sh
-# Make a new etcd member of a node whose data are gone. Safe to repeat, and where it is done already.
+# Make a new etcd member of a node whose data are gone. Safe to repeat, and where it is done
+# already.
 # Arguments: node, URL for its peers, folder of etcd's data, suffix of what is kept aside, and the
 # etcdctl command towards the other members, with its options.
 
