@@ -40,7 +40,9 @@ WORDS = frozenset(
 )
 """Names that say nothing of what they hold or do: use ``result``, ``missing``, ``actual``."""
 
-GENERATED = "_pb2.py"
+GENERATED = ("_pb2.py", "go.sum", ".lock", "drills.json", "README.md")
+"""Ends of files that a program writes."""
+
 COLUMNS = 100
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -95,13 +97,15 @@ _KINDS = {
 
 
 def production_files(root: Path) -> Iterator[Path]:
-    """Files under version control that are run, without docs and generated code."""
+    """Files under version control that are run, without docs and what programs write."""
     listed = subprocess.run(
         ["git", "-C", str(root), "ls-files", *CODE], capture_output=True, text=True, check=True
     )
     for name in listed.stdout.splitlines():
         path = root / name
-        if path.is_file() and not name.endswith(GENERATED) and "results" not in path.parts:
+        if path.is_symlink() or name.endswith(GENERATED) or "results" in path.parts:
+            continue
+        if path.is_file():
             yield path
 
 
