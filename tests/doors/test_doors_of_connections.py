@@ -122,3 +122,21 @@ def test_heal_goes_on_without_a_host_that_refuses(
     answer = " ".join(capsys.readouterr().out.split())
     assert "left: cp1: could not be looked at" in answer
     assert "left: w1: could not be looked at" in answer
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("hosts", "[cluster:children]\ncontrol_planes\n", "undefined group 'control_planes'"),
+        ("hosts.yml", "- a\n- b\n", "it should be a dictionary"),
+        ("hosts.yml", "just words\n", "it should be a dictionary"),
+    ],
+)
+def test_an_inventory_that_ansible_cannot_read(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, says: str
+) -> None:
+    (folder / name).write_text(text)
+    assert run(["drill", "node-drain", "-i", name]) == 2
+    answer = " ".join(capsys.readouterr().err.split())
+    assert says in answer
+    assert [words for words in (*NEVER, "<<<", "_datatag") if words in answer] == []

@@ -30,6 +30,10 @@ _PLAYBOOK_DIR = ("--playbook-dir", str(PLAYBOOKS))
 VAULTED = "__ansible_vault"
 """The only key of what ``ansible-inventory`` lists for a vaulted value."""
 
+_REPEATED = re.compile(
+    r", got: <class | Failed to parse inventory with '\w+' plugin\. | <<< caused by >>>"
+)
+"""What follows are names of Ansible's classes, or what was said before."""
 _UNDECRYPTABLE = re.compile(r'Attempt to use undecryptable variable: ([^\n"]+)')
 
 
@@ -213,5 +217,7 @@ def _refusals(stderr: str) -> list[str]:
     """
     warnings = re.split(r"\[WARNING\]: ", " ".join(stderr.split()))[1:]
     return [
-        warning.strip() for warning in warnings if re.match(r"(Failed|Unable) to parse", warning)
+        _REPEATED.split(warning)[0].strip()
+        for warning in warnings
+        if re.match(r"(Failed|Unable) to parse", warning)
     ]
