@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ["sampler", "verdict", "trends", "install", "upgrade", "orders"]
+BENCHMARKS = ["sampler", "verdict", "trends", "piped_modules", "install", "upgrade", "orders"]
 
 
 def main() -> int:

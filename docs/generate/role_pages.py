@@ -15,6 +15,10 @@ INTRODUCTION = """# Roles
 The roles of the collection `kubedrill.kubeadm` and their variables. Variables that several roles
 share begin with `cluster_`; they are set in `playbooks/group_vars/all.yml`, and an inventory
 overrides them.
+
+The collection's own modules are sent to nodes as plain Python programs, which takes a fraction of
+the processor time that Ansible's own payload takes. `cluster_piped_modules: false` has Ansible send
+its own, for a connection plugin that cannot run the former.
 """
 
 

@@ -12,12 +12,13 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
+
+from ansible_collections.kubedrill.kubeadm.plugins.plugin_utils.piped_action import PipedAction
 
 NO_ROOT = re.compile(r"sudo|become|privilege|password", re.IGNORECASE)
 
 
-class ActionModule(ActionBase):
+class ActionModule(PipedAction):
     """The controller's half of preflight_node."""
 
     TRANSFERS_FILES = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +164,8 @@ class Installer:
                 (self.bundle / part["path"]).unlink()
                 return str(part["path"])
             return ""
+
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most runs install nothing
 
         gentle = self.module.params["gentle"]
         try:

@@ -248,10 +248,22 @@ class Step:
 
 def main() -> None:
     """Do the step and exit."""
-    steps = ["begin", "restore", "stop", "replace", "start", "wait", "settle", "finish"]
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": steps, "required": True},
+            "step": {
+                "type": "str",
+                "choices": [
+                    "begin",
+                    "restore",
+                    "stop",
+                    "replace",
+                    "start",
+                    "wait",
+                    "settle",
+                    "finish",
+                ],
+                "required": True,
+            },
             "to": {"type": "str", "default": ""},
             "sha256": {"type": "str", "default": ""},
             "touched": {"type": "bool", "default": False},
