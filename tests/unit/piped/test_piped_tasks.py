@@ -35,7 +35,8 @@ def test_results_are_the_same(plays: Plays) -> None:
         "fail": {MODULE: {"do": "fail", "secret": "s3cret"}},
         "warn": {MODULE: {"do": "warn"}},
         "noise": {MODULE: {"do": "noise"}},
-        "run": {MODULE: {"do": "run", "text": "echo $ADDED; printf 'ü\\377' >&2; exit 4"}},
+        "run": {MODULE: {"do": "run", "text": "echo $ADDED; echo 'ü' >&2; exit 4"}},
+        "garbled": {MODULE: {"do": "run", "text": "printf 'ü\\377'"}},
         "run failing": {MODULE: {"do": "run failing"}},
         "environment": {MODULE: None, "environment": {"ADDED": "ü '", "SAMPLE": "s"}},
         "loop": {MODULE: {"text": "{{ item }}"}, "loop": [1, 2]},
@@ -57,7 +58,16 @@ def test_results_are_the_same(plays: Plays) -> None:
     assert plain["params"]["text"] == TEXT
     assert plain["params"]["file"] == str(Path.home() / "a")
     assert plain["stdout_lines"] == ["one", "two"]
-    failing = {"fail", "run failing", "until", "wrong", "unknown", "exclusive", "required"}
+    failing = {
+        "fail",
+        "garbled",
+        "run failing",
+        "until",
+        "wrong",
+        "unknown",
+        "exclusive",
+        "required",
+    }
     for name in tasks:
         same(results[name], failed=name in failing)
     assert "s3cret" not in str(results["secret"])
