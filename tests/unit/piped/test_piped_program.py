@@ -42,6 +42,7 @@ PIPED = [name for name in MODULES if name not in CONTROLLER_ONLY]
 UNDERSTOOD = {"type", "elements", "required", "default", "choices", "options", "no_log"}
 SAMPLES: dict[str, Any] = {
     "str": "a 'b' \"\"\" ''' ünï \\n",
+    "float": 1.5,
     "int": 3,
     "bool": True,
     "list": [],
@@ -51,6 +52,7 @@ SAMPLES: dict[str, Any] = {
 }
 WRONG: dict[str, list[Any]] = {
     "str": [],
+    "float": ["many", [1], {}],
     "int": ["many", [1], {}],
     "bool": ["perhaps", 7, []],
     "list": [{"a": 1}],
