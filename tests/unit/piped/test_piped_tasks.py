@@ -50,7 +50,6 @@ def test_results_are_the_same(plays: Plays) -> None:
         "wrong": {MODULE: {"do": "nothing", "number": "many"}},
         "unknown": {MODULE: {"txt": 1}},
         "exclusive": {MODULE: {"number": 1, "flag": True}},
-        "required": {MODULE: {"do": "run", "text": None}},
         "defaults": {MODULE: None, "module_defaults": {MODULE: {"secret": "abc"}}},
     }
     results, output = plays.run_both_ways(tasks)
