@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
-ENOUGH = 0.35
+ENOUGH = 0.45
 """Of Ansible's CPU seconds that a piped task may take at most."""
 ROUNDS = 8
 MODULES: dict[str, dict[str, Any]] = {
