@@ -116,5 +116,5 @@ class PipedAction(ActionBase):
     def _read(self, result: dict[str, Any]) -> dict[str, Any]:
         """Have Ansible read a result that was made here as it reads a module's."""
         answer = {"stdout": json.dumps(result), "stderr": "", "rc": int("failed" in result)}
-        data: dict[str, Any] = self._parse_returned_data(answer, PROFILE)
-        return data
+        data: Any = self._parse_returned_data(answer, PROFILE)
+        return data if isinstance(data, dict) else dict(data.as_result_dict())  # ansible-core 2.21
