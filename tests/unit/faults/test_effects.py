@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fault_nodes import Nodes, context, ok, refused
+from kubernetes.client import V1ObjectMeta, V1OwnerReference, V1Pod, V1PodStatus
 from test_pods import Api
 from test_traces import make
 
@@ -163,13 +164,13 @@ def test_where_no_container_was_there_none_can_have_died(make_inventory: Any) ->
     assert fault.unaffected(cluster, fault.subject) == "no container was there to kill"
 
 
-def pod(kind: str) -> Any:
-    owner = SimpleNamespace(kind=kind, controller=True)
-    return SimpleNamespace(
-        metadata=SimpleNamespace(
-            name="one", namespace="n", annotations=None, owner_references=[owner]
-        ),
-        status=SimpleNamespace(phase="Running"),
+def pod(kind: str) -> V1Pod:
+    owner = V1OwnerReference(
+        api_version="apps/v1", kind=kind, name="owner", uid="u", controller=True
+    )
+    return V1Pod(
+        metadata=V1ObjectMeta(name="one", namespace="n", owner_references=[owner]),
+        status=V1PodStatus(phase="Running"),
     )
 
 

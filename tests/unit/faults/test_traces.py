@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 import pytest
 from fault_nodes import PLACE, Nodes, context, ok
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import kube_api
 from kubedrill import faults
 from kubedrill.base.errors import KubedrillError, WouldTouch
 from kubedrill.cluster.watchdog import Watchdog
@@ -134,6 +135,11 @@ class Refusing(Nodes):
 
     def change(self, node: Any, argv: Any, *_: Any, **_options: Any) -> NoReturn:
         raise WouldTouch(f"{node}: would run {argv}")
+
+    def ask(self, method: str, path: str, _body: Any = None) -> kube_api.Answer:
+        if method != "GET":
+            raise WouldTouch(f"the API would run {method} {path}")
+        return kube_api.make_answer(200, b"{}")
 
     def nodes(self) -> list[Any]:
         return []
