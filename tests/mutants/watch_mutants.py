@@ -10,14 +10,18 @@ from mutantkit import Called, on_record
 from watchkit import Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from recordkit import Kit
 
 FAIL, INCONCLUSIVE, PASS = Called.FAIL, Called.INCONCLUSIVE, Called.PASS
 
 
-def chance() -> random.Random:
-    """The same choices each time."""
-    return random.Random(7)  # noqa: S311 - what happens in a test
+def broken(how: Callable[[Ledger, random.Random], None], seed: int = 7) -> Ledger:
+    """A ledger in which one thing is wrong, the same at each time."""
+    ledger = Ledger(seed)
+    how(ledger, random.Random(seed))  # noqa: S311 - what happens in a test
+    return ledger
 
 
 @on_record(PASS, "not one request failed")
@@ -31,57 +35,43 @@ def watches_that_break_and_go_on(_kit: Kit) -> Ledger:
 @on_record(FAIL, "missed revision 1")
 def an_event_that_never_comes(_kit: Kit) -> Ledger:
     """The watch through one API server leaves out one event."""
-    ledger = Ledger(7)
-    watchkit.miss(ledger, chance())
-    return ledger
+    return broken(watchkit.miss)
 
 
 @on_record(FAIL, "repeated revision 1")
 def an_event_that_comes_twice(_kit: Kit) -> Ledger:
     """The watch through one API server tells one event twice."""
-    ledger = Ledger(7)
-    watchkit.repeat(ledger, chance())
-    return ledger
+    return broken(watchkit.repeat)
 
 
 @on_record(FAIL, "gave out of order revision 1")
 def events_in_the_wrong_order(_kit: Kit) -> Ledger:
     """The watch through one API server swaps two events."""
-    ledger = Ledger(7)
-    watchkit.reorder(ledger, chance())
-    return ledger
+    return broken(watchkit.reorder)
 
 
 @on_record(FAIL, "stale list: ")
 def a_list_of_before(_kit: Kit) -> Ledger:
     """A list gives what was there before the last acknowledged write."""
-    ledger = Ledger(7)
-    watchkit.list_stale(ledger, chance())
-    return ledger
+    return broken(watchkit.list_stale)
 
 
 @on_record(FAIL, "lost update: ")
 def an_update_that_is_lost(_kit: Kit) -> Ledger:
     """A write on condition of a revision goes over one that came between."""
-    ledger = Ledger(7)
-    watchkit.lose_update(ledger, chance())
-    return ledger
+    return broken(watchkit.lose_update)
 
 
 @on_record(FAIL, "had answered as conflict")
 def a_refused_write_that_is_there(_kit: Kit) -> Ledger:
     """A write that was answered with 409 is applied all the same."""
-    ledger = Ledger(7)
-    watchkit.apply_refused(ledger, chance())
-    return ledger
+    return broken(watchkit.apply_refused)
 
 
 @on_record(FAIL, "with the watch open")
 def a_watch_that_falls_silent(_kit: Kit) -> Ledger:
     """A watch stays open and tells nothing more."""
-    ledger = Ledger(0)
-    watchkit.freeze(ledger, random.Random(0))  # noqa: S311 - what happens in a test
-    return ledger
+    return broken(watchkit.freeze, seed=0)
 
 
 @on_record(INCONCLUSIVE, "the watch ledger cannot tell: nobody watched through cp2")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
+from kubedrill.base.json_document import JsonPart
 from kubedrill.base.model import Leaves  # noqa: TC001 - pydantic reads it
 from kubedrill.base.results import VerdictKind  # noqa: TC001 - pydantic reads it
 
@@ -38,16 +39,10 @@ Time = Annotated[str, AfterValidator(_in_utc)]
 Lateness = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Part(BaseModel):
+class Part(JsonPart):
     """A part of the run document: it is never changed, and knows no other keys."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        serialize_by_alias=True,
-        json_schema_serialization_defaults_required=True,
-    )
+    model_config = ConfigDict(from_attributes=False, populate_by_name=True, serialize_by_alias=True)
 
 
 class Measured(Part):

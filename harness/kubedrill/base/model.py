@@ -221,8 +221,8 @@ class Watched:
     ``client`` is the API server's node, or :data:`ENDPOINT`. ``kind``:
 
     - of writes, each of which is on condition that ``base`` is still the object's revision and has
-      a ``value`` of its own: "write" (acknowledged as ``revision``), "conflict" (409), "refused"
-      (not sent, or another 4xx), "unknown" (it may appear or not);
+      a ``value`` that no other has: "write" (acknowledged as ``revision``), "conflict" (409),
+      "refused" (not sent, or another 4xx), "unknown" (it may appear or not);
     - "list": a list that has to be up to date. ``revision`` is the list's, ``base`` the object's
       (0: it is not there), ``value`` its content;
     - of the watch: "open" (from ``revision`` on), "event", "bookmark" (``revision``), "gone" (410:

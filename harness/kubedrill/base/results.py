@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from kubedrill.base.model import Check, OutageLimit
 
 
+FAR_LESS = 0.5
+"""Of the least that was predicted: phases of timers, and a share of the requests, account for
+more."""
+
+
 class VerdictKind(StrEnum):
     """The four verdicts. Missing data is never PASS."""
 

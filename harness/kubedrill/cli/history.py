@@ -43,6 +43,15 @@ class _Place(NamedTuple):
     open: Callable[..., AbstractContextManager[History]]
 
 
+_drills_option = click.option(
+    "--drill",
+    "drills",
+    multiple=True,
+    shell_complete=complete_drills,
+    help="Only this drill; may be repeated.",
+)
+
+
 @click.group("history", cls=LazyGroup)
 @config_option
 @database_option
@@ -199,13 +208,7 @@ history.add_command(
 
 
 @history.command()
-@click.option(
-    "--drill",
-    "drills",
-    multiple=True,
-    shell_complete=complete_drills,
-    help="Only this drill; may be repeated.",
-)
+@_drills_option
 @click.option(
     "--recent",
     "recents",
@@ -272,13 +275,7 @@ def trends(  # noqa: PLR0913 - one for each option
 
 
 @history.command()
-@click.option(
-    "--drill",
-    "drills",
-    multiple=True,
-    shell_complete=complete_drills,
-    help="Only this drill; may be repeated.",
-)
+@_drills_option
 @output_option
 @click.pass_obj
 def predictions(place: _Place, /, drills: tuple[str, ...], output: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from kubedrill.base.results import FAR_LESS
 from kubedrill.history.nights import grouped
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from kubedrill.base.document import RunDocument
     from kubedrill.base.drill_entry import LimitEntry
-
-# as the verdict notes it (kubedrill.verdict.prediction)
-FAR_LESS = 0.5
 
 
 class _Night(NamedTuple):

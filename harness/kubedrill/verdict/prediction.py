@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS
+from kubedrill.base.results import FAR_LESS
 from kubedrill.verdict.wording import probe_names, seconds_of
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from kubedrill.base.results import LimitResult
     from kubedrill.verdict.view import View
-
-# of the least that was predicted: phases of timers, and a share of the requests, account for more
-FAR_LESS = 0.5
 
 
 def felt_s(view: View, probes: Iterable[str]) -> float | None:
