@@ -112,7 +112,7 @@ def _networks(text: str) -> str:
 
 
 Duration = Annotated[int, BeforeValidator(read_duration), Field(gt=0, le=7 * _WHOLE_DAY)]
-Path_ = Annotated[
+UpgradePath = Annotated[
     tuple[str, ...], BeforeValidator(steps), AfterValidator(_path), Field(min_length=1)
 ]
 Topology = Annotated[str, AfterValidator(_topology)]
@@ -166,7 +166,7 @@ class Without(Section):
     """Cells that are left out: those that match all that is given."""
 
     topology: str = ""
-    versions: Path_ | None = None
+    versions: UpgradePath | None = None
     during: str = ""
 
     @model_validator(mode="after")
@@ -210,7 +210,7 @@ class Plan(Section):
     topologies: dict[Topology, Shape | None] = Field(
         min_length=1, description="control planes + workers [+lb]"
     )
-    versions: tuple[Path_, ...] = Field(
+    versions: tuple[UpgradePath, ...] = Field(
         min_length=1, description="paths, each of one version or more"
     )
     drills: Drills = Drills()
