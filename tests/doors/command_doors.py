@@ -44,6 +44,20 @@ DOORS: list[Door] = [
         command(f"app load --objective {text}", f"app load --objective {text}", "PERCENT:MILLI")
         for text in ("nan:1:1", "101:1:1", "99:inf:1", "99:1:nan", "99", "a:b:c")
     ),
+    *(
+        command(f"an empty path: {line}", f"{line} ''", "expected a path, found an empty one")
+        for line in (
+            "init",
+            "nightly",
+            "history export",
+            "history import",
+            "drill --inventory",
+            "drill --config",
+            "site --to",
+            "diagnostics --also",
+        )
+    ),
+    command("a run without a name", "report ''", "no run ''", "expected a folder with"),
     command("a mistyped command", "dril", "no such command: dril; did you mean drill"),
     command("another mistyped command", "lst", "did you mean list"),
     command("a mistyped command of a group", "history trend", "did you mean trends"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -82,4 +83,4 @@ def plan(name: str, text: str | bytes, *says: str, status: int = 2) -> Door:
 
 def command(name: str, line: str, *says: str, status: int = 2) -> Door:
     """A command line."""
-    return Door(f"command: {name}", tuple(line.split()), status, says)
+    return Door(f"command: {name}", tuple(shlex.split(line)), status, says)

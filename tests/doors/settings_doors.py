@@ -73,6 +73,8 @@ YAML_DOORS = [
         "line 3: ",
         "api_call is given twice, first in line 2",
     ),
+    settings("an empty path", "reports_dir: ''\n", FILE, "reports_dir: expected a path"),
+    settings("a path that is white space", "reports_dir: '  '\n", "reports_dir: expected a path"),
     settings("a drill given twice", "drills: {node-drain: {}, node-drain: {}}\n", "given twice"),
     settings(
         "a drill given twice in two spellings",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -55,3 +56,13 @@ def matching(pattern: str, expected: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _require_path(path: Any) -> Any:
+    if isinstance(path, str) and not path.strip():
+        raise wrong("expected a path, found an empty one")
+    return path
+
+
+NonEmptyPath = Annotated[Path, BeforeValidator(_require_path)]
+"""A path with a name; pathlib reads an empty one as the working directory."""

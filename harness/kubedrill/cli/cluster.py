@@ -6,7 +6,6 @@ kubedrill pod: what one cluster needs to run kubedrill and drill another one.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +25,7 @@ from kubedrill.cli.options import (
     inventory_option,
     source_option,
 )
+from kubedrill.cli.paths import PathName
 from kubedrill.cli.terminal import make_build_progress, make_progress
 from kubedrill.cluster.playbooks import TaskEvent, run_playbook
 from kubedrill.cluster.pod_target import pod_target
@@ -37,6 +37,7 @@ from kubedrill.runner.permission import require_permission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from kubedrill.cli.terminal import Lines, Panel
     from kubedrill.cluster.inventory import Inventory
@@ -246,7 +247,7 @@ def image(cluster: Inventory, settings: Settings) -> None:
 
 @pod.command()
 @inventory_option
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PathName())
 def target(cluster: Inventory, folder: Path) -> None:
     """Write the files of the Secret kubedrill-target into a new FOLDER.
 

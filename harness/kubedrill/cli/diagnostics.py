@@ -21,6 +21,7 @@ from kubedrill.cli.options import (
     old_option,
     to_option,
 )
+from kubedrill.cli.paths import PathName
 from kubedrill.cluster.connections import describe, find_disconnected
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.diagnostics.collect import Archive, add_files, collect
@@ -57,7 +58,7 @@ def _read_since(_context: click.Context, _option: click.Parameter, text: str) ->
 @click.option(
     "--also",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True),
+    type=PathName(exists=True),
     help="Folder that is added too.",
 )
 @click.option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -23,10 +22,12 @@ from kubedrill.cli.options import (
     replace_option,
     run_argument,
 )
+from kubedrill.cli.paths import PathName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from kubedrill.base.document import RunDocument
     from kubedrill.config import Settings
@@ -116,7 +117,7 @@ def list_runs(place: _Place, /, last: int, output: str) -> None:
 
 
 @history.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("file", type=PathName(dir_okay=False, allow_dash=True))
 @click.pass_obj
 def export(place: _Place, /, file: Path) -> None:
     """Write all runs to FILE as JSON lines, one run a line. "-" is standard output.
@@ -137,7 +138,7 @@ def export(place: _Place, /, file: Path) -> None:
 
 
 @history.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@click.argument("file", type=PathName(dir_okay=False, allow_dash=True))
 @replace_option
 @click.pass_obj
 def import_(place: _Place, /, file: Path, *, replace: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,9 +21,12 @@ from kubedrill.cli.options import (
     load_settings,
     output_option,
 )
+from kubedrill.cli.paths import PathName
 from kubedrill.local.doctor import HostCheck, State, examine
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kubedrill.cluster.inventory import Inventory
 
 INIT_FILES = (
@@ -107,7 +109,7 @@ def finding_text(finding: HostCheck) -> Text:
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=PathName(file_okay=False))
 def init(folder: Path) -> None:
     """Write inventories, a configuration and a nightly plan to DIR, each with comments.
 

@@ -14,6 +14,7 @@ from kubedrill.base.errors import KubedrillError
 from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.releases import SUPPORTED
 from kubedrill.cli.options import config_path_option, load_settings
+from kubedrill.cli.paths import PathName
 from kubedrill.cli.publish import read_runs
 from kubedrill.cli.terminal import verdict_line
 from kubedrill.nightly.cells import cells_of, expected_s
@@ -32,7 +33,7 @@ PLAN = Path("deploy/plans/nightly.yml")
 
 
 @click.command()
-@click.argument("plan_path", metavar="[PLAN]", type=click.Path(path_type=Path), default=PLAN)
+@click.argument("plan_path", metavar="[PLAN]", type=PathName(), default=PLAN)
 @config_path_option
 @click.option(
     "--check", is_flag=True, help="Only read the plan, and list its cells and how long they take."

@@ -14,6 +14,7 @@ from kubedrill import config
 from kubedrill.base.errors import KubedrillError, UsageError
 from kubedrill.cli.lazy import warn_renamed
 from kubedrill.cli.numbers import Number
+from kubedrill.cli.paths import PathName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -97,7 +98,7 @@ def find_run(run: str, settings: config.Settings) -> Path:
         UsageError: there is none; lists the newest runs that are there.
     """
     for directory in (Path(run), settings.reports_dir / run):
-        if (directory / "record").is_dir():
+        if run.strip() and (directory / "record").is_dir():
             return directory.resolve()
     known = sorted(
         (path.parent.name for path in settings.reports_dir.glob("*/record")), reverse=True
@@ -190,7 +191,7 @@ _inventory_option = partial(
     click.option,
     "--inventory",
     "-i",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     multiple=True,
     default=(DEFAULT_INVENTORY,),
     show_default=True,
@@ -217,7 +218,7 @@ _config_option = partial(
     click.option,
     "--config",
     "-c",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     help="Configuration; default: kubedrill.yml where there is one.",
 )
 
@@ -232,7 +233,7 @@ def to_option(default: str, *, is_folder: bool = False) -> Callable[[Command], C
     """Give the command ``to``, the path that it writes to."""
     return click.option(
         "--to",
-        type=click.Path(path_type=Path, dir_okay=is_folder, file_okay=not is_folder),
+        type=PathName(dir_okay=is_folder, file_okay=not is_folder),
         help=f"Path that is written to; default: {default}.",
     )
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from kubedrill.base.section import Section, matching, wrong
+from kubedrill.base.section import NonEmptyPath, Section, matching, wrong
 from kubedrill.config.limits import MOST_FAILED, MOST_S
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -54,7 +54,7 @@ def _located(path: Path, info: ValidationInfo) -> Path:
     return located
 
 
-_Path = Annotated[Path, AfterValidator(_located)]
+_Path = Annotated[NonEmptyPath, AfterValidator(_located)]
 
 
 class Helm(Section):

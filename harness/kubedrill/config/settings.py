@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.base.mistakes import list_mistakes
-from kubedrill.base.section import Section, matching
+from kubedrill.base.section import NonEmptyPath, Section, matching
 from kubedrill.base.yaml_lines import Document, read_document, read_text, refuse
 from kubedrill.config.app import AppSettings  # noqa: TC001 - pydantic reads it at run time
 from kubedrill.config.limits import DrillLimits, Limits  # noqa: TC001 - as above
@@ -168,7 +168,7 @@ class Settings(Section):
     upgrade_forks: int = Field(
         default=20, ge=1, le=1000, description="nodes that the upgrade drill works on at a time"
     )
-    reports_dir: Path = Field(
+    reports_dir: NonEmptyPath = Field(
         default=Path("reports"), description="where each run's folder is made"
     )
 
