@@ -16,24 +16,34 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.evictable_pods import (
+    daemon_set,
+    describe_budget,
+    eviction_of,
+    explain_unmanaged,
+    is_ending,
+    name_local_data,
+    protection,
+    tolerates_cordon,
+    warn_of_local_data,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kube_api import (
     Answer,
     ApiUnavailable,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
     Object,
-    condition_is_true,
     controller,
+    full_name,
     is_finished,
     is_mirror,
     selects,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 BUDGETS = "/apis/policy/v1/poddisruptionbudgets"
-CORDON_TAINT = "node.kubernetes.io/unschedulable"
 DEFAULT_GRACE_S = 30
 
 DISRUPTION_BUDGET = "DisruptionBudget"
@@ -71,85 +81,6 @@ class _Refusal(NamedTuple):
     since: float
     words: str
     by_budget: bool
-
-
-def full_name(obj: Object) -> str:
-    """Return namespace/name."""
-    return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
-
-
-def is_ending(pod: Object) -> bool:
-    """Whether a pod has been deleted and is on its way out."""
-    return bool(pod["metadata"].get("deletionTimestamp"))
-
-
-def explain_unmanaged(node: str, pods: Iterable[Object]) -> str:
-    """Say why these pods forbid a drain of their node: no controller makes them again.
-
-    "" where each has one.
-    """
-    names = [
-        full_name(pod)
-        for pod in pods
-        if not (is_mirror(pod) or is_finished(pod) or is_ending(pod) or controller(pod))
-    ]
-    if not names:
-        return ""
-    return (
-        f"a drain of {node} would delete for good what has no controller: pod {', '.join(names)}; "
-        "delete it, or give it a controller such as a Deployment"
-    )
-
-
-def name_local_data(pods: Iterable[Object]) -> list[str]:
-    """Name the pods whose local data (emptyDir) a drain deletes."""
-    return [
-        full_name(pod)
-        for pod in pods
-        if not (is_mirror(pod) or is_finished(pod) or _daemon_set(pod))
-        and any("emptyDir" in volume for volume in (pod.get("spec") or {}).get("volumes") or ())
-    ]
-
-
-def warn_of_local_data(pods: Iterable[Object]) -> str:
-    """Say whose local data a drain deletes, "" where there are none."""
-    names = name_local_data(pods)
-    return f"a drain deletes the local data (emptyDir) of {', '.join(names)}" if names else ""
-
-
-def describe_budget(budget: Object) -> str:
-    """A disruption budget with its arithmetic."""
-    spec, status = budget.get("spec") or {}, budget.get("status") or {}
-    rule = next(
-        (f"{key} {spec[key]}" for key in ("minAvailable", "maxUnavailable") if key in spec),
-        "no rule",
-    )
-    return (
-        f"PodDisruptionBudget {full_name(budget)} ({rule}: "
-        f"{status.get('currentHealthy', 0)} of {status.get('expectedPods', 0)} pods healthy, "
-        f"{status.get('desiredHealthy', 0)} must stay, "
-        f"allows {status.get('disruptionsAllowed', 0)} now)"
-    )
-
-
-def tolerates_cordon(pod: Object) -> bool:
-    """Whether the scheduler may place a pod on a cordoned node.
-
-    >>> tolerates_cordon({"spec": {"tolerations": [{"operator": "Exists"}]}})
-    True
-    >>> tolerates_cordon({"spec": {"tolerations": [{"key": "x", "operator": "Exists"}]}})
-    False
-    """
-    for toleration in (pod.get("spec") or {}).get("tolerations") or ():
-        exists = toleration.get("operator") == "Exists"
-        key = toleration.get("key") or ""
-        if (
-            (key == CORDON_TAINT or (exists and not key))
-            and (exists or not toleration.get("value"))
-            and toleration.get("effect") in (None, "", "NoSchedule")
-        ):
-            return True
-    return False
 
 
 class Draining:
@@ -272,7 +203,7 @@ class Draining:
         self._left = [pod for pod in pods if self._has_to_go(pod)]
         self._forget_gone()
         refused: dict[str, str] = {}  # budgets that have refused a pod in this round, their words
-        for pod in sorted(self._left, key=_protection):
+        for pod in sorted(self._left, key=protection):
             uid = pod["metadata"]["uid"]
             if is_ending(pod):
                 self._ending.setdefault(uid, self._now())
@@ -285,7 +216,7 @@ class Draining:
         if len(budgets) == 1 and budgets[0] in refused:
             self._refuse(pod, refused[budgets[0]], by_budget=True)
             return
-        answer = self.api.ask("POST", *_eviction(pod))
+        answer = self.api.ask("POST", *eviction_of(pod))
         uid, name = pod["metadata"]["uid"], full_name(pod)
         if answer.status < 300:
             self._accepted.add(uid)
@@ -339,7 +270,7 @@ class Draining:
         return [reason for reason in reasons if reason]
 
     def _find_orphans(self, pods: list[Object]) -> set[str]:
-        names = {_daemon_set(pod) for pod in pods if not is_finished(pod)} - {""}
+        names = {daemon_set(pod) for pod in pods if not is_finished(pod)} - {""}
         orphans = set()
         for name in sorted(names):
             namespace, _, short = name.partition("/")
@@ -355,8 +286,8 @@ class Draining:
         """Whether a drain that begins now evicts a pod."""
         if is_mirror(pod):
             return False
-        daemon_set = _daemon_set(pod)
-        return is_finished(pod) or not daemon_set or daemon_set in self._orphans
+        owner = daemon_set(pod)
+        return is_finished(pod) or not owner or owner in self._orphans
 
     def _has_to_go(self, pod: Object) -> bool:
         """Whether the drain waits for a pod.
@@ -431,38 +362,9 @@ class Draining:
         raise DrainRefusedError([message])
 
 
-def _eviction(pod: Object) -> tuple[str, dict[str, Any]]:
-    metadata = pod["metadata"]
-    name, namespace = metadata["name"], metadata["namespace"]
-    return f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": name, "namespace": namespace},
-        "deleteOptions": {"preconditions": {"uid": metadata["uid"]}},
-    }
-
-
 def _may_be_asked_again(answer: Answer) -> bool:
     return (
         answer.status == 429
         or answer.status >= 500
         or (answer.status == 403 and answer.has_cause(NAMESPACE_TERMINATING))
     )
-
-
-def _protection(pod: Object) -> int:
-    """Order of evictions: a budget that refuses one pod refuses those after it too.
-
-    It does not count what has not begun to run or has ended, and may let go what is not ready.
-    """
-    if is_finished(pod) or (pod.get("status") or {}).get("phase") == "Pending":
-        return 0
-    return 2 if condition_is_true(pod, "Ready") else 1
-
-
-def _daemon_set(pod: Object) -> str:
-    """namespace/name of the DaemonSet that a pod belongs to, "" where it does to none."""
-    owner = controller(pod) or {}
-    if owner.get("kind") != "DaemonSet" or owner.get("apiVersion", "apps/v1") != "apps/v1":
-        return ""
-    return f"{pod['metadata'].get('namespace', '')}/{owner.get('name', '')}"

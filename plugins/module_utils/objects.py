@@ -15,6 +15,11 @@ STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedu
 """Static pods of each control plane, as kubeadm names them."""
 
 
+def full_name(obj: Object) -> str:
+    """Return namespace/name."""
+    return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
+
+
 def conditions(obj: Object, kind: str) -> list[Object]:
     """Conditions of one type; one, where the object is as it should be."""
     return [

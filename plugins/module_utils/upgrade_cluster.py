@@ -22,6 +22,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
     Object,
     condition,
     condition_is_true,
+    full_name,
     is_observed,
     owner_kinds,
     replica_counts,
@@ -203,9 +204,9 @@ def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
         if pod["spec"].get("nodeName") != node or "DaemonSet" not in owner_kinds(pod):
             continue
         if "deletionTimestamp" in pod["metadata"]:
-            problems.append(f"DaemonSet pod {_full_name(pod)} is being replaced")
+            problems.append(f"DaemonSet pod {full_name(pod)} is being replaced")
         elif not condition_is_true(pod, "Ready"):
-            problems.append(f"DaemonSet pod {_full_name(pod)} is not ready")
+            problems.append(f"DaemonSet pod {full_name(pod)} is not ready")
     return problems
 
 
@@ -213,7 +214,7 @@ def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:
     """Deployments and StatefulSets with fewer available replicas than they ask for."""
     counted = [(item, *replica_counts(item["kind"], item)) for item in workloads]
     return [
-        f"{item['kind']} {_full_name(item)}: {counts['available']} of {expected} replicas available"
+        f"{item['kind']} {full_name(item)}: {counts['available']} of {expected} replicas available"
         for item, expected, counts in counted
         if counts["available"] < expected or not is_observed(item)
     ]
@@ -268,7 +269,3 @@ def silent_kubelets(
         for name in nodes
         if now.get(name, "") == first.get(name, "")
     ]
-
-
-def _full_name(obj: Object) -> str:
-    return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"

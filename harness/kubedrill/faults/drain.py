@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils import draining, kube_api
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import is_evictable
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import (
+    draining,
+    evictable_pods,
+    kube_api,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
+    full_name,
+    is_evictable,
+)
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.cluster.api import ApiUnavailable
@@ -119,7 +126,8 @@ class Drain(Effect):
             return None if self.refusal else "nothing was refused"
         if not cluster.api.node(place).spec.unschedulable:
             return "it is not cordoned"
-        left = [_name(pod) for pod in cluster.api.pods(node=place) if must_leave(pod)]
+        pods = map(to_json, cluster.api.pods(node=place))
+        left = [full_name(pod) for pod in pods if is_evictable(pod)]
         return f"{', '.join(left)} is left" if left else None
 
     def available(self, cluster: Cluster) -> str | None:
@@ -211,12 +219,12 @@ def explain_unmanaged(node: str, pods: Iterable[Any]) -> str | None:
 
     None where each has a controller, which makes it again elsewhere.
     """
-    return draining.explain_unmanaged(node, map(to_json, pods)) or None
+    return evictable_pods.explain_unmanaged(node, map(to_json, pods)) or None
 
 
 def warn_of_local_data(pods: Iterable[Any]) -> list[str]:
     """Name the pods whose local data a drain deletes."""
-    warning = draining.warn_of_local_data(map(to_json, pods))
+    warning = evictable_pods.warn_of_local_data(map(to_json, pods))
     return [warning] if warning else []
 
 
@@ -236,10 +244,6 @@ def _uncordon(cluster: Cluster, node: str) -> None:
         return None
 
     cluster.api.wait(f"{node} to take pods again", still_cordoned, setting="unschedulable_cleared")
-
-
-def _name(pod: Any) -> str:
-    return f"{pod.metadata.namespace}/{pod.metadata.name}"
 
 
 def _undo_timer(cluster: Cluster, node: str) -> UndoTimer:
