@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = "1.36.3"
+RELEASE = find_release(VERSION)
 REGISTRY_CONFIG = """\
 version: 0.1
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
@@ -83,11 +84,11 @@ def publish_files(site: Site) -> None:
     for name in ("kubeadm", "kubelet", "kubectl"):
         path = f"release/v{VERSION}/bin/linux/amd64/{name}"
         site.publish(path, name.encode() * 1000, f"{name}.sha256", named=False)
-    containerd = f"containerd-{releases.CONTAINERD[1:]}-linux-amd64.tar.gz"
+    containerd = f"containerd-{RELEASE.containerd[1:]}-linux-amd64.tar.gz"
     programs = packed(("containerd", "containerd-shim-runc-v2", "ctr", "containerd-stress"), "bin/")
     download = "releases/download"
     site.publish(
-        f"containerd/containerd/{download}/{releases.CONTAINERD}/{containerd}",
+        f"containerd/containerd/{download}/{RELEASE.containerd}/{containerd}",
         programs,
         f"{containerd}.sha256sum",
     )
@@ -101,9 +102,9 @@ def publish_files(site: Site) -> None:
         plugins,
         f"{cni}.sha256",
     )
-    etcd = f"etcd-{releases.ETCD}-linux-amd64"
+    etcd = f"etcd-{RELEASE.etcd}-linux-amd64"
     tools = packed(("etcd", "etcdctl", "etcdutl"), f"{etcd}/")
-    site.publish(f"etcd-io/etcd/{download}/{releases.ETCD}/{etcd}.tar.gz", tools, "SHA256SUMS")
+    site.publish(f"etcd-io/etcd/{download}/{RELEASE.etcd}/{etcd}.tar.gz", tools, "SHA256SUMS")
 
 
 def push_images(site: Site, work: Path) -> None:
@@ -299,7 +300,7 @@ def test_a_missing_release_names_the_address(site: Site, cache: Cache) -> None:
     shutil.rmtree(site.root / "etcd-io")
     with pytest.raises(
         DownloadFailed,
-        match=f"etcd-io/etcd/releases/download/{releases.ETCD}/SHA256SUMS cannot be had",
+        match=f"etcd-io/etcd/releases/download/{RELEASE.etcd}/SHA256SUMS cannot be had",
     ):
         build_bundle(VERSION, "upstream", cache=cache)
     assert not any("etcd-v" in name for name in parts(cache))

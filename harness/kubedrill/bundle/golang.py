@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubedrill.bundle.errors import BuildFailed
 from kubedrill.bundle.recipes import BuildContext, Recipe
@@ -66,6 +66,11 @@ class Product:
     def module(self) -> Path:
         """Where its go.mod and go.sum are, and our main.go where there is one."""
         return MODULES / (self.folder or self.name)
+
+
+def several_locked(name: str, version: str, commands: tuple[str, ...], **how: Any) -> Product:
+    """Return a product of which several versions are locked, each in a folder with its version."""
+    return Product(name, version, commands, **how, folder=f"{name}-{version.removeprefix('v')}")
 
 
 def kubernetes_product(version: str, minor: str, commands: Sequence[str]) -> Product:

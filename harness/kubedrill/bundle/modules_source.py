@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.bundle import releases
-from kubedrill.bundle.golang import Product, go_recipe, kubernetes_product
+from kubedrill.bundle.golang import Product, go_recipe, kubernetes_product, several_locked
 from kubedrill.bundle.images import (
     IMAGE,
     PAUSE_CONFIG,
@@ -29,26 +29,6 @@ if TYPE_CHECKING:
 ALL_NODES = ("control_plane", "worker")
 CONTROL_PLANES = ("control_plane",)
 
-ETCD = Product(
-    "etcd",
-    releases.ETCD,
-    ("go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/etcdctl/v3", "go.etcd.io/etcd/etcdutl/v3"),
-)
-COREDNS = Product("coredns", releases.COREDNS, ("github.com/coredns/coredns",))
-CONTAINERD = Product(
-    "containerd",
-    releases.CONTAINERD,
-    tuple(
-        f"github.com/containerd/containerd/v2/cmd/{c}"
-        for c in ("containerd", "containerd-shim-runc-v2", "ctr")
-    ),
-    tags=(
-        "no_btrfs",
-        "no_zfs",
-        "no_devmapper",
-    ),  # they need C libraries; Kubernetes nodes use overlayfs
-    stamps=(f"github.com/containerd/containerd/v2/version.Version={releases.CONTAINERD}",),
-)
 FLANNEL = Product(
     "flannel",
     releases.FLANNEL,
@@ -95,6 +75,30 @@ RUNC = Product(
 )
 
 
+def etcd_product(version: str) -> Product:
+    """Return etcd and its tools."""
+    commands = ("server/v3", "etcdctl/v3", "etcdutl/v3")
+    return several_locked("etcd", version, tuple(f"go.etcd.io/etcd/{c}" for c in commands))
+
+
+def coredns_product(version: str) -> Product:
+    """Return CoreDNS."""
+    return several_locked("coredns", version, ("github.com/coredns/coredns",))
+
+
+def containerd_product(version: str) -> Product:
+    """Return containerd, its shim and ctr."""
+    module = "github.com/containerd/containerd/v2"
+    return several_locked(
+        "containerd",
+        version,
+        tuple(f"{module}/cmd/{c}" for c in ("containerd", "containerd-shim-runc-v2", "ctr")),
+        # They need C libraries; Kubernetes nodes use overlayfs.
+        tags=("no_btrfs", "no_zfs", "no_devmapper"),
+        stamps=(f"{module}/version.Version={version}",),
+    )
+
+
 def modules_items(release: Release) -> list[Item]:
     """Return all files of a release's bundle, with the recipes that make them."""
     commands = (*KUBERNETES_BINARIES, *KUBERNETES_IMAGES)
@@ -102,12 +106,15 @@ def modules_items(release: Release) -> list[Item]:
     return [
         *_go_binaries(kubernetes, "k8s.io/kubernetes", {c: c for c in KUBERNETES_BINARIES}),
         *_go_binaries(
-            CONTAINERD,
+            containerd_product(release.containerd),
             "github.com/containerd/containerd/v2",
             {c: c for c in ("containerd", "containerd-shim-runc-v2", "ctr")},
         ),
         *_go_binaries(
-            ETCD, "go.etcd.io/etcd", {"etcdctl": "etcdctl", "etcdutl": "etcdutl"}, CONTROL_PLANES
+            etcd_product(release.etcd),
+            "go.etcd.io/etcd",
+            {"etcdctl": "etcdctl", "etcdutl": "etcdutl"},
+            CONTROL_PLANES,
         ),
         *_go_binaries(RUNC, "github.com/opencontainers/runc", {"runc": "runc"}),
         *_cni_plugins(),
@@ -185,7 +192,7 @@ def _kubernetes_images(release: Release, kubernetes: Product) -> list[Item]:
 def _addon_images(release: Release) -> list[Item]:
     images = (
         _ProgramImage(
-            ETCD,
+            etcd_product(release.etcd),
             "go.etcd.io/etcd",
             f"registry.k8s.io/etcd:{release.etcd_tag}",
             {
@@ -197,7 +204,7 @@ def _addon_images(release: Release) -> list[Item]:
             nodes=CONTROL_PLANES,
         ),
         _ProgramImage(
-            COREDNS,
+            coredns_product(release.coredns),
             "github.com/coredns/coredns",
             f"registry.k8s.io/coredns/coredns:{release.coredns_tag}",
             {"coredns": "coredns"},

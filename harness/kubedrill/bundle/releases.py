@@ -20,9 +20,6 @@ PYTHON_SUITE = "bookworm"
 tests run on."""
 DEBIAN_SUITES = (DEBIAN_SUITE, PYTHON_SUITE)
 
-ETCD = "v3.6.16"
-COREDNS = "v1.14.7"
-CONTAINERD = "v2.2.9"
 FLANNEL = "v0.28.4"
 METRICS_SERVER = "v0.9.0"
 LOCAL_PATH_PROVISIONER = "v0.0.30"
@@ -42,12 +39,19 @@ KUBERNETES_IMAGES = ("kube-apiserver", "kube-controller-manager", "kube-schedule
 
 @dataclass(frozen=True)
 class Release:
-    """One supported Kubernetes release, with the tags that its kubeadm asks for."""
+    """One supported Kubernetes release, its programs, and the tags that its kubeadm asks for.
+
+    Of etcd, CoreDNS and containerd releases that follow one another have versions that do, so that
+    an upgrade between them upgrades these too.
+    """
 
     kubernetes: str
     etcd_tag: str
     coredns_tag: str
     pause_tag: str
+    etcd: str = "v3.6.16"
+    coredns: str = "v1.14.7"
+    containerd: str = "v2.2.9"
 
     @property
     def minor(self) -> str:
@@ -64,9 +68,11 @@ class Release:
         return f"{self.kubernetes}-{ARCH}"
 
 
+_OLDER = {"etcd": "v3.6.15", "coredns": "v1.14.6", "containerd": "v2.2.8"}
+
 RELEASES = (
-    Release("v1.34.4", etcd_tag="3.6.5-0", coredns_tag="v1.12.1", pause_tag="3.10.1"),
-    Release("v1.35.4", etcd_tag="3.6.6-0", coredns_tag="v1.13.1", pause_tag="3.10.1"),
+    Release("v1.34.4", etcd_tag="3.6.5-0", coredns_tag="v1.12.1", pause_tag="3.10.1", **_OLDER),
+    Release("v1.35.4", etcd_tag="3.6.6-0", coredns_tag="v1.13.1", pause_tag="3.10.1", **_OLDER),
     Release("v1.36.1", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
     Release("v1.36.3", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
 )

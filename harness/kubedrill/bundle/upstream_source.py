@@ -73,8 +73,11 @@ def answering(upstream: Upstream, needed: Sequence[Release]) -> bool:
             f"{upstream.kubernetes}/{release.kubernetes}/bin/linux/{ARCH}/kubectl.sha256"
             for release in needed
         ),
-        upstream.release_url(
-            "containerd/containerd", releases.CONTAINERD, f"{_containerd_file()}.sha256sum"
+        *(
+            upstream.release_url(
+                "containerd/containerd", version, f"{_containerd_file(version)}.sha256sum"
+            )
+            for version in sorted({release.containerd for release in needed})
         ),
         f"{registry}/v2/",
     ]
@@ -103,7 +106,7 @@ def upstream_items(release: Release, upstream: Upstream) -> list[Item]:
     """Return all files of a release's bundle, with the recipes that download them."""
     return [
         *(_kubernetes_binary(name, release, upstream) for name in KUBERNETES_BINARIES),
-        *_project_binaries(upstream),
+        *_project_binaries(release, upstream),
         *_images(release, upstream),
         *project_images(),
     ]
@@ -115,8 +118,8 @@ def _kubernetes_binary(name: str, release: Release, upstream: Upstream) -> Item:
     return Item(name, "binary", f"bin/{name}", recipe, name, url, ALL_NODES, release.kubernetes)
 
 
-def _containerd_file() -> str:
-    return f"containerd-{releases.CONTAINERD[1:]}-linux-{ARCH}.tar.gz"
+def _containerd_file(version: str) -> str:
+    return f"containerd-{version.removeprefix('v')}-linux-{ARCH}.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -154,15 +157,15 @@ class _Published:
         ]
 
 
-def _project_binaries(upstream: Upstream) -> list[Item]:
-    archive = _containerd_file()
+def _project_binaries(release: Release, upstream: Upstream) -> list[Item]:
+    archive = _containerd_file(release.containerd)
     cni = f"cni-plugins-linux-{ARCH}-{releases.CNI_PLUGINS}.tgz"
-    etcd = f"etcd-{releases.ETCD}-linux-{ARCH}.tar.gz"
+    etcd = f"etcd-{release.etcd}-linux-{ARCH}.tar.gz"
     programs = ("containerd", "containerd-shim-runc-v2", "ctr")
     tools = ("etcdctl", "etcdutl")
     published = (
         _Published(
-            "containerd/containerd", releases.CONTAINERD, archive, f"{archive}.sha256sum", programs
+            "containerd/containerd", release.containerd, archive, f"{archive}.sha256sum", programs
         ),
         _Published(
             "opencontainers/runc", releases.RUNC, f"runc.{ARCH}", "runc.sha256sum", ("runc",)
@@ -175,7 +178,7 @@ def _project_binaries(upstream: Upstream) -> list[Item]:
             CNI_PLUGINS,
             "cni",
         ),
-        _Published("etcd-io/etcd", releases.ETCD, etcd, "SHA256SUMS", tools, nodes=CONTROL_PLANES),
+        _Published("etcd-io/etcd", release.etcd, etcd, "SHA256SUMS", tools, nodes=CONTROL_PLANES),
     )
     return [item for project in published for item in project.items(upstream)]
 

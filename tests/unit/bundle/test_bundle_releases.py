@@ -13,16 +13,19 @@ import pytest
 from kubedrill.bundle import modules_source, releases, tools
 from kubedrill.bundle.errors import Unsupported
 from kubedrill.bundle.golang import MODULES, Product, kubernetes_product
-from kubedrill.bundle.modules_source import CONTROL_PLANES, modules_items
+from kubedrill.bundle.modules_source import (
+    CONTROL_PLANES,
+    containerd_product,
+    coredns_product,
+    etcd_product,
+    modules_items,
+)
 from kubedrill.bundle.recipes import order
 from kubedrill.bundle.releases import RELEASES, STANDARD, Release, find_release
 from kubedrill.bundle.toolchain import NEEDED_GO
 from kubedrill.bundle.upstream_source import Upstream, upstream_items
 
 PRODUCTS = {
-    "go.etcd.io/etcd/server/v3": modules_source.ETCD,
-    "github.com/coredns/coredns": modules_source.COREDNS,
-    "github.com/containerd/containerd/v2": modules_source.CONTAINERD,
     "github.com/flannel-io/flannel": modules_source.FLANNEL,
     "sigs.k8s.io/metrics-server": modules_source.METRICS_SERVER,
     "github.com/rancher/local-path-provisioner": modules_source.LOCAL_PATH,
@@ -39,7 +42,21 @@ def required(product: Product) -> dict[str, str]:
     return dict(re.findall(r"^(?:require)?\s+(\S+) (v\S+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize(("path", "product"), PRODUCTS.items())
+@pytest.mark.parametrize(
+    ("path", "product"),
+    [
+        *PRODUCTS.items(),
+        *(
+            pair
+            for release in RELEASES
+            for pair in (
+                ("go.etcd.io/etcd/server/v3", etcd_product(release.etcd)),
+                ("github.com/coredns/coredns", coredns_product(release.coredns)),
+                ("github.com/containerd/containerd/v2", containerd_product(release.containerd)),
+            )
+        ),
+    ],
+)
 def test_a_products_version_is_the_locked_one(path: str, product: Product) -> None:
     assert required(product)[path] == product.version
 
@@ -57,7 +74,7 @@ def test_the_toolchain_is_required_as_new_as_the_newest_module_asks() -> None:
     asked = [
         re.search(r"^go (\S+)$", p.read_text(), re.MULTILINE) for p in MODULES.glob("*/go.mod")
     ]
-    assert len(asked) == 15
+    assert len(asked) == 18
     assert max(tuple(int(n) for n in a.group(1).split(".")) for a in asked if a) == NEEDED_GO
 
 
@@ -101,17 +118,20 @@ def test_no_program_of_a_node_comes_from_a_distribution() -> None:
 def test_what_two_releases_share_is_built_once() -> None:
     first, second = ({r.key for r in order(modules_items(release))} for release in DRILLED)
     shared = {r.name for r in order(modules_items(DRILLED[0])) if r.key in second}
-    assert {
-        "go-containerd",
-        "go-etcd",
-        "layer-net",
-        "layer-python",
-        "image-flannel",
-        "image-hello-v1",
-    } <= shared
+    assert {"go-runc", "layer-net", "layer-python", "image-flannel", "image-hello-v1"} <= shared
     assert {"go-kubernetes-1.35", "image-kube-proxy", "image-etcd"} <= {
         r.name for r in order(modules_items(DRILLED[0])) if r.key in first - second
     }
+
+
+def test_an_upgrade_between_the_standard_releases_upgrades_what_is_beside_kubernetes() -> None:
+    older, newer = DRILLED
+    for name in ("etcd", "coredns", "containerd"):
+        assert _numbers(getattr(older, name)) < _numbers(getattr(newer, name)), name
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.removeprefix("v").split("."))
 
 
 def test_an_unknown_release_names_those_that_there_are() -> None:
