@@ -13,6 +13,7 @@ import cli_pages
 import config_pages
 import drill_pages
 import exit_pages
+import release_pages
 import role_pages
 import schema_pages
 
@@ -24,7 +25,15 @@ LARGEST_PAGE = 20_000
 def pages() -> dict[Path, str]:
     """Return the text of each generated page."""
     texts: dict[str, str] = {}
-    for module in (drill_pages, config_pages, cli_pages, exit_pages, role_pages, schema_pages):
+    for module in (
+        drill_pages,
+        config_pages,
+        cli_pages,
+        exit_pages,
+        release_pages,
+        role_pages,
+        schema_pages,
+    ):
         texts |= module.pages()
     files = {REFERENCE / name: text for name, text in texts.items()} | role_pages.readmes()
     expected = {path: _noticed(text.strip()) for path, text in files.items()}

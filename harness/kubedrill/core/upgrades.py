@@ -12,6 +12,7 @@ from kubedrill.base.model import CheckId
 from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.core.ansible_lane import AnsibleLane
 from kubedrill.core.node_loss import CALM_S
+from kubedrill.core.programs import check_etcd
 from kubedrill.diagnostics.redact import Redactor, secrets_in
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ def check_upgraded(ctx: DrillContext, expected: str, which: str = "new") -> None
         server,
         expected,
     )
+    check_etcd(ctx, expected, which)
     with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
         seconds = cluster.settings.timeouts.recovery
         ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")

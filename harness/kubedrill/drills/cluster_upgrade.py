@@ -12,6 +12,7 @@ from kubedrill.base.model import Leaves
 from kubedrill.config.limits import Limits
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.predictions import only_plane_swapped, planned_work
+from kubedrill.core.programs import read_programs, record_programs
 from kubedrill.core.upgrades import (
     UPGRADED,
     check_upgraded,
@@ -55,9 +56,11 @@ class ClusterUpgrade(Drill):
     def run(self, ctx: DrillContext) -> None:
         """Run the playbook and check the versions."""
         version, before = choose_release(ctx.cluster), running_versions(ctx.cluster)
+        programs = read_programs(ctx.cluster)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         run_upgrade(ctx, version, f"upgrade to {version}")
         check_upgraded(ctx, version)
+        record_programs(ctx, programs)
         witness_upgrade(ctx, before)
 
 
@@ -87,7 +90,7 @@ DRILLS = (
                 "Run playbooks/upgrade.yml. Each Ansible task on each host is a span, so that a "
                 "failed request names its step."
             ),
-            "Check that every node and the API server run the new version.",
+            "Check that every node, the API server and etcd run the new versions.",
         ),
     ),
 )

@@ -19,6 +19,7 @@ from kubedrill.core.expectations import lost
 from kubedrill.core.limits import NODE_LOSS_S, PATIENT_S, PLANE_LOSS_S
 from kubedrill.core.node_loss import wait_ready
 from kubedrill.core.predictions import only_plane_swapped, planned_work
+from kubedrill.core.programs import read_programs, record_programs
 from kubedrill.core.upgrades import (
     UPGRADED,
     check_upgraded,
@@ -111,6 +112,7 @@ class Interrupted(Drill):
     def run(self, ctx: DrillContext) -> None:
         """Upgrade until it stops, put back what was broken, upgrade again."""
         version, before = choose_release(ctx.cluster), running_versions(ctx.cluster)
+        programs = read_programs(ctx.cluster)
         ctx.undos.add("cordons of the upgrade", lambda: uncordon_all(ctx.cluster))
         error = self.first(ctx, version)
         ctx.check(
@@ -122,6 +124,7 @@ class Interrupted(Drill):
         )
         run_upgrade(ctx, version, f"upgrade to {version}, again")
         check_upgraded(ctx, version)
+        record_programs(ctx, programs)
         witness_upgrade(ctx, before)
 
 
