@@ -79,10 +79,13 @@ class RunDocument(Part):
     def has_results_of(self, other: RunDocument) -> bool:
         """Whether both hold the same verdicts and measurements.
 
-        Labels may differ, for users may set them.
+        Labels may differ, for users may set them, and so may the least disruption that was
+        predicted, which was written uncapped before.
         """
         blank = dict.fromkeys(LABELS, UNKNOWN)
-        both = [each.relabelled(blank).condensed() for each in (self, other)]
+        both = [
+            each.relabelled(blank).condensed().with_limits(least_s=0.0) for each in (self, other)
+        ]
         if not all(each.has_latencies for each in both):
             both = [each.without_latencies() for each in both]
         return both[0] == both[1]
@@ -95,14 +98,19 @@ class RunDocument(Part):
 
     def without_latencies(self) -> RunDocument:
         """As it was judged before latencies were kept."""
+        return self.with_limits(_LATENCIES, failed_share=None, least_s=0.0)
+
+    def with_limits(
+        self, measured: dict[str, None] | None = None, **changes: float | None
+    ) -> RunDocument:
+        """The same run with something else in each limit, and in what was measured beside it."""
         drills = []
         for drill in self.drills:
             limits = tuple(
                 limit.model_copy(
                     update={
-                        "failed_share": None,
-                        "least_s": 0,
-                        "measured": limit.measured.model_copy(update=_LATENCIES),
+                        **changes,
+                        "measured": limit.measured.model_copy(update=measured or {}),
                     }
                 )
                 for limit in drill.predicted

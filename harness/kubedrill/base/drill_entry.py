@@ -107,7 +107,9 @@ class LimitEntry(Part):
         "limit; null: judged before that was asked for",
     )
     least_s: Seconds = Field(
-        default=0, description="disruption that was predicted at the least; 0: it need not be felt"
+        default=0,
+        description="disruption that was predicted at the least, no longer than the fault lasted; "
+        "0: it need not be felt",
     )
     measured: Measured
     verdict: VerdictKind

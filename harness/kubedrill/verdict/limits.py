@@ -14,7 +14,7 @@ from kubedrill.verdict.attribution import during
 from kubedrill.verdict.availability import available_fault, find_shortfalls
 from kubedrill.verdict.latency import find_slowness
 from kubedrill.verdict.outages import Run, seconds
-from kubedrill.verdict.prediction import felt_s
+from kubedrill.verdict.prediction import cap_least, felt_s
 from kubedrill.verdict.soundness import find_doubt, is_sound
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _result(
     in_fault = [view.in_fault[name] for name in probes]
     available = [available_fault(view, view.specs[name]) for name in probes]
     result = LimitResult(
-        limit,
+        cap_least(view, limit),
         probes,
         verdict,
         0.0,

@@ -6,6 +6,7 @@ is wrong. That decides nothing, and it is noted.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS
@@ -15,6 +16,7 @@ from kubedrill.verdict.wording import probe_names, seconds_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from kubedrill.base.model import OutageLimit
     from kubedrill.base.results import LimitResult
     from kubedrill.verdict.view import View
 
@@ -42,15 +44,19 @@ def felt_s(view: View, probes: Iterable[str]) -> float | None:
     return round(max(longest) / NS, 3) if longest else None
 
 
+def cap_least(view: View, limit: OutageLimit) -> OutageLimit:
+    """The limit as it is judged and written: a fault that is healed earlier is not felt longer."""
+    start, end = view.fault_window
+    return replace(limit, least_s=min(limit.least_s, round((end - start) / NS, 3)))
+
+
 def find_unfelt(view: View, results: Iterable[LimitResult]) -> Iterator[str]:
     """What was predicted to be felt, and was not by far."""
     if view.record.ended != "completed":
         return
-    start, end = view.fault_window
     names = probe_names(view.cluster_probes)
     for result in results:
-        # a fault that is healed earlier is not felt longer
-        least = min(result.limit.least_s, (end - start) / NS)
+        least = result.limit.least_s
         if result.felt_s is not None and result.felt_s < FAR_LESS * least:
             kinds = ", ".join(dict.fromkeys(names[name].split(" (")[0] for name in result.probes))
             yield (

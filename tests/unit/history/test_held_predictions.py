@@ -97,6 +97,8 @@ def test_a_run_of_before_is_the_same_run_judged_again_with_latencies() -> None:
         )
 
     assert before.has_results_of(run(again))
+    # written uncapped before
+    assert run(again).has_results_of(run(again.model_copy(update={"least_s": 40.0})))
     assert run(again).has_results_of(before)
     assert not before.has_results_of(run(other))
     assert not run(again).has_results_of(

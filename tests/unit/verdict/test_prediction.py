@@ -7,6 +7,9 @@ from recordkit import APP, CONTROL, WRITE, Kit
 
 from kubedrill.base.model import OutageLimit
 from kubedrill.base.results import VerdictKind
+from kubedrill.history.predictions import calibrate
+from kubedrill.report.document import make_document
+from kubedrill.report.run import Run
 from kubedrill.verdict import judge
 
 
@@ -53,6 +56,20 @@ def test_failures_outside_of_the_fault_are_not_its_effect() -> None:
 def test_a_fault_that_is_healed_earlier_is_not_felt_longer() -> None:
     kit = predicted(40.0).fail(WRITE.name, 6, 12)
     assert notes(kit) == ()
+
+
+def test_what_is_written_is_capped_as_what_is_noted() -> None:
+    """The history judges predictions by what the run document has."""
+    for felt_s in (4.0, 6.0):
+        record = predicted(40.0).fail(WRITE.name, 6, 6 + felt_s).record()
+        verdict = judge(record)
+        run = Run("night", (record,), (verdict,), {})
+        [api, app] = calibrate([make_document(run).condensed()])
+        assert (app.probes, app.far_less) == ("app-*", 0)
+        assert api.far_less == len(verdict.notes) == (felt_s < 5)
+        # as it was predicted, it stays in the record's own limit
+        assert verdict.limits[0].least_s == 40.0
+        assert verdict.results[0].limit.least_s == 10.0
 
 
 def test_a_drill_that_did_not_complete_says_nothing_of_predictions() -> None:
