@@ -104,6 +104,13 @@ def loose_limit_behind_a_tight_one(kit: Kit) -> None:
     kit.fail("api-write", 6, 9)
 
 
+@on_record(INCONCLUSIVE, "the outage limit for api-* is hidden by those before it")
+def tight_limit_behind_a_loose_one(kit: Kit) -> None:
+    """A limit of 60 s for all probes stands before the one of 2 s for the API, which was out."""
+    kit.limits = [OutageLimit("*", 60.0, 0.5), OutageLimit("api-*", 2.0, 0.5)]
+    kit.fail("api-write", 6, 9)
+
+
 @on_record(INCONCLUSIVE, "the record has no check of the cluster's health")
 def no_check(kit: Kit) -> None:
     """Nobody looked whether the cluster was healthy."""

@@ -126,6 +126,60 @@ def evidence_from_before_the_fault(kit: Kit) -> Kit:
     return shown(kit, seen_s=4.0)
 
 
+@on_record(INCONCLUSIVE, "cp1: power cut: the record has lost what would show it")
+def fault_that_asks_for_no_evidence(kit: Kit) -> Kit:
+    """What asked for evidence was taken out of the fault, whose heal is still there."""
+    kit = shown(kit)
+    kit.spans[0] = Span("fault", "cp1", "power cut", at(5), at(15))
+    return kit
+
+
+@on_record(INCONCLUSIVE, "there is evidence of w1: power cut, which the record does not show")
+def evidence_without_its_fault(kit: Kit) -> Kit:
+    """The evidence is that of another node, and nothing in the record asks for one."""
+    kit = shown(kit)
+    kit.spans = [Span("fault", "cp1", "power cut", at(5), at(15))]
+    kit.events = [
+        replace(event, subject="w1", data={**event.data, "expected": ["w1"], "seen": ["w1"]})
+        for event in kit.events
+    ]
+    return kit
+
+
+@on_record(FAIL, "the harness broke w2 as well as cp1: power cut")
+def fault_on_one_more_node(kit: Kit) -> Kit:
+    """The power of two nodes was cut where one was meant, and no request failed."""
+    return shown(kit, seen=("cp1", "w2"))
+
+
+@on_record(INCONCLUSIVE, "found least_s '5' and lasts True, expected seconds, and true or false")
+def shortest_time_in_words(kit: Kit) -> Kit:
+    """The shortest time that the effect must last is a text, so that no time is too short."""
+    return shown(kit, heal_s=6.5, least_s="5")  # type: ignore[arg-type]
+
+
+@on_record(INCONCLUSIVE, "found least_s None and lasts True, expected seconds, and true or false")
+def shortest_time_taken_out(kit: Kit) -> Kit:
+    """The shortest time that the effect must last is gone."""
+    return shown(kit, heal_s=6.5, least_s=None)  # type: ignore[arg-type]
+
+
+@on_record(INCONCLUSIVE, "cp1: power cut: the record does not show when it was healed")
+def heal_not_recorded(kit: Kit) -> Kit:
+    """The step that healed after two seconds is missing, so the whole window seems broken."""
+    kit = shown(kit, heal_s=8.0)
+    kit.spans = [span for span in kit.spans if span.lane == "fault"]
+    return kit
+
+
+@on_record(INCONCLUSIVE, "cp1: power cut: it was not seen to last until it was healed")
+def second_look_long_before_the_heal(kit: Kit) -> Kit:
+    """The second look came right after the first, eight seconds before the heal."""
+    kit = shown(kit)
+    kit.events[1] = replace(kit.events[1], at=at(6.1))
+    return kit
+
+
 @on_record(INCONCLUSIVE, "nothing was tested: the record does not show that no SSH server greets")
 def evidence_lost(kit: Kit) -> Kit:
     """All evidence is missing from the record, and all that asked for it with the fault."""

@@ -16,6 +16,7 @@ import app_mutants
 import cluster_mutants
 import drill_mutants
 import effect_mutants
+import folder_mutants
 import harness_mutants
 import probe_mutants
 import record_mutants
@@ -31,8 +32,8 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 GROUPS = {
     module.__name__.removesuffix("_mutants"): module
     for module in (
-        *(probe_mutants, record_mutants, drill_mutants, effect_mutants, service_mutants),
-        watch_mutants,
+        *(probe_mutants, record_mutants, folder_mutants, drill_mutants, effect_mutants),
+        *(service_mutants, watch_mutants),
     )
 }
 LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants)
@@ -82,7 +83,8 @@ INCONCLUSIVE. See also [mutants on records](mutants.md).
 
 def pages() -> dict[Path, str]:
     """Return the text of both pages."""
-    files, watches = ({group: GROUPS[group]} for group in ("record", "watch"))
+    files = {group: GROUPS[group] for group in ("record", "folder")}
+    watches = {"watch": GROUPS["watch"]}
     rest = {group: module for group, module in GROUPS.items() if group not in {**files, **watches}}
     return {
         FOLDER / "mutants.md": records_page(HEAD, rest),

@@ -288,3 +288,10 @@ def failing_probe_without_a_limit(kit: Kit) -> None:
     """A probe failed that no limit is about."""
     kit.fail(DNS.name, 6, 6.5)
     kit.limits = [replace(kit.limits[0], probes="a*")]
+
+
+@on_record(INCONCLUSIVE, "no outage limit covers probe app-nodeport-new, of which 0 requests")
+def slow_probe_without_a_limit(kit: Kit) -> None:
+    """The app's answers take a second longer from the fault on, and no limit is about it."""
+    kit.delay(APP.name, 5, 20, 0.9)
+    kit.limits = [replace(kit.limits[0], probes="[!a]*"), replace(kit.limits[0], probes="api-*")]

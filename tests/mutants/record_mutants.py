@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mutantkit import Called, Lines, healthy, on_folder, on_lines, on_record, planned, reported
+from mutantkit import Called, Lines, healthy, on_folder, on_lines, on_record
 from recordkit import Kit, at, write
 
 from kubedrill.base.model import STEADY, Event, Span
@@ -15,13 +14,12 @@ from kubedrill.base.model import STEADY, Event, Span
 if TYPE_CHECKING:
     from pathlib import Path
 
-INCONCLUSIVE, PASS, REFUSED, ABORTED = (
+INCONCLUSIVE, PASS, FAIL, REFUSED = (
     Called.INCONCLUSIVE,
     Called.PASS,
+    Called.FAIL,
     Called.REFUSED,
-    Called.ABORTED,
 )
-FAIL = Called.FAIL
 
 
 @on_lines(INCONCLUSIVE, "the record stops without an end: the harness was killed")
@@ -34,6 +32,15 @@ def cut_short(lines: Lines) -> Lines:
 def end_is_missing(lines: Lines) -> Lines:
     """Only the last line was lost."""
     return lines[:-1]
+
+
+@on_folder(REFUSED, "expected whole lines, as the record has an end")
+def cut_after_its_end(directory: Path) -> None:
+    """The lines were sorted so that the end came before the samples, and the last one was cut."""
+    path = write(healthy().record(), directory / "record" / "failover-vip.jsonl")
+    first, *rest = path.read_bytes().splitlines(keepends=True)
+    lines = sorted(rest, key=lambda line: line.startswith(b'["sample"'))
+    path.write_bytes(b"".join([first, *lines])[:-20])
 
 
 @on_folder(REFUSED, "line 1: found")
@@ -90,6 +97,35 @@ def times_are_swapped(kit: Kit) -> None:
         replace(s, seq=s.seq + (40 if s.seq < 100 else -40)) if 60 <= s.seq < 140 else s
         for s in kit.ticks["api-write"]
     ]
+
+
+@on_record(INCONCLUSIVE, "probe api-write lost 15 requests")
+def gap_after_the_steady_state(kit: Kit) -> None:
+    """The first requests after the steady state, all of which failed, were left out."""
+    kit.fail("api-write", 2.0, 3.5).drop("api-write", 2.0, 3.5)
+    kit.events.append(Event(STEADY, "probes", "every probe is answered", at(2)))
+
+
+@on_record(INCONCLUSIVE, "probe api-write lost 30 requests")
+def front_is_missing_of_one_probe(kit: Kit) -> None:
+    """Other probes were asked before the steady state; the first three seconds of one are gone."""
+    kit.drop("api-write", 0, 3)
+    kit.events.append(Event(STEADY, "probes", "every probe is answered", at(1)))
+
+
+@on_record(FAIL, "API writes out for 2.4")
+def second_steady_state(kit: Kit) -> None:
+    """An outage before the fault lies between two steady states, of which the last would count."""
+    kit.fail("api-write", 1.5, 4.0)
+    for moment in (1.0, 4.2):
+        kit.events.append(Event(STEADY, "probes", "every probe is answered", at(moment)))
+
+
+@on_record(INCONCLUSIVE, "the record asks for probes.cooldown_s of '300', expected seconds")
+def calm_asked_for_in_words(kit: Kit) -> None:
+    """The calm that the run asked for is a text, so that no calm is too short."""
+    asked = {"warmup_s": 2.0, "cooldown_s": "300"}
+    kit.events.append(Event(STEADY, "probes", "every probe is answered", at(0.5), asked))
 
 
 @on_record(INCONCLUSIVE, "probe api-write has 1 gap in its samples, the longest 2.1 s")
@@ -151,6 +187,18 @@ def ended_twice(lines: Lines) -> Lines:
 def traffic_below_the_floor(kit: Kit) -> None:
     """There was less traffic than the run was to have."""
     kit.header = replace(kit.header, min_samples=500)
+
+
+@on_lines(REFUSED, "at: expected ")
+def time_beyond_all_clocks(lines: Lines) -> Lines:
+    """Something happened later than any clock can tell."""
+    return [*lines[:-1], ["event", "kubelet", "w1", "started", 1 << 63, {}], lines[-1]]
+
+
+@on_lines(REFUSED, "start: expected 0 or more, found -1")
+def time_before_all_clocks(lines: Lines) -> Lines:
+    """A fault began before the clock did."""
+    return [["span", *li[1:4], -1, *li[5:]] if li[0] == "span" else li for li in lines]
 
 
 @on_lines(REFUSED, "min_samples: expected 1 or more, found 0")
@@ -232,89 +280,6 @@ def prober_of_an_earlier_run(kit: Kit) -> None:
 def spans_of_another_cluster(kit: Kit) -> None:
     """The timeline is about nodes that this cluster does not have."""
     kit.span("node", "x9", "Ready", 0, 20)
-
-
-@on_folder(REFUSED, "expected one run: ")
-def old_record_from_another_cluster(directory: Path) -> None:
-    """A good record of another cluster was put beside the bad one of this run."""
-    write(healthy().fail("api-write", 6, 11).record(), directory / "record" / "failover-vip.jsonl")
-    other = healthy()
-    other.header = replace(
-        other.header, cluster="elsewhere", run="20250101-000000", drill="node-drain"
-    )
-    write(other.record(), directory / "record" / "node-drain.jsonl")
-
-
-@on_folder(Called.FAIL, "out for 4.9")
-def good_drill_after_a_bad_one(directory: Path) -> None:
-    """A later drill passed, which must not hide that an earlier one failed."""
-    write(healthy().fail("api-write", 6, 11).record(), directory / "record" / "failover-vip.jsonl")
-    later = healthy()
-    later.header = replace(
-        later.header, drill="node-drain", started_mono=later.header.started_mono + 1
-    )
-    write(later.record(), directory / "record" / "node-drain.jsonl")
-
-
-@on_folder(REFUSED, "has no record/*.jsonl")
-def no_record_at_all(directory: Path) -> None:
-    """The run's folder is empty."""
-    shutil.rmtree(directory / "record", ignore_errors=True)
-
-
-@on_folder(REFUSED, "found an empty file")
-def empty_record(directory: Path) -> None:
-    """The record is a file of 0 bytes."""
-    (directory / "record").mkdir()
-    (directory / "record" / "failover-vip.jsonl").touch()
-
-
-@on_folder(INCONCLUSIVE, "it was asked for, and has no record")
-def drill_never_begun(directory: Path) -> None:
-    """The harness was killed between two drills, of which the first passed."""
-    planned(directory, "failover-vip", "node-drain")
-    (directory / "record" / "node-drain.jsonl").unlink()
-
-
-@on_folder(INCONCLUSIVE, "its record was PASS and is lost since")
-def record_compressed_since(directory: Path) -> None:
-    """Somebody compressed the record of one of two drills."""
-    reported(directory, "failover-vip", "node-drain")
-    path = directory / "record" / "node-drain.jsonl"
-    path.rename(path.with_suffix(".jsonl.gz"))
-
-
-@on_folder(INCONCLUSIVE, "its record cannot be read")
-def one_of_two_records_damaged(directory: Path) -> None:
-    """The record of one of two drills is no record any more."""
-    planned(directory, "failover-vip", "node-drain")
-    (directory / "record" / "node-drain.jsonl").write_bytes(b"\x00" * 4096)
-
-
-@on_folder(INCONCLUSIVE, "its record is of run 20250101-000000, expected run 20261121-043000")
-def record_of_another_run(directory: Path) -> None:
-    """A good record of an earlier run stands where this run's was."""
-    _, record = planned(directory, "failover-vip", "node-drain")
-    other = replace(record, header=replace(record.header, run="20250101-000000"))
-    path = directory / "record" / "node-drain.jsonl"
-    path.unlink()
-    write(other, path)
-
-
-@on_folder(INCONCLUSIVE, "node-drain.jsonl is the record of drill failover-vip")
-def record_of_another_drill(directory: Path) -> None:
-    """The good record of one drill was copied over that of another."""
-    planned(directory, "failover-vip", "node-drain")
-    folder = directory / "record"
-    shutil.copy(folder / "failover-vip.jsonl", folder / "node-drain.jsonl")
-
-
-@on_folder(INCONCLUSIVE, "the record was changed after it was judged first")
-def record_changed_after_the_run(directory: Path) -> None:
-    """The failures of a record were edited away once the run had judged it."""
-    reported(directory, "failover-vip")
-    path = directory / "record" / "failover-vip.jsonl"
-    path.write_text(path.read_text().replace('"limit_s":2.0', '"limit_s":20.0'))
 
 
 @on_folder(REFUSED, "found 'limit_s' twice in one object")

@@ -57,6 +57,31 @@ def errors_after_the_outage(_kit: Kit) -> Kit:
     return kit
 
 
+@on_record(FAIL, "requests (3.5 %) failed, besides outages within the limit 3 s, expected 2.0 %")
+def one_in_twenty_five_waits_too_long(_kit: Kit) -> Kit:
+    """4 % of all requests time out, each alone, while the host is prompt."""
+    return long_fault(3.0).fail(APP.name, 0.5, 100, "timeout", every=25)
+
+
+@on_record(FAIL, "requests (4.4 %) failed, besides outages within the limit 2 s, expected 2.0 %")
+def out_again_as_soon_as_it_is_stable(_kit: Kit) -> Kit:
+    """The app is out for 0.2 s, back for 3.8 s, again and again; requests time out."""
+    kit = long_fault(2.0)
+    for tick in range(20, 980, 40):
+        kit.fail(APP.name, tick / 10, tick / 10 + 0.2, "timeout")
+    return kit
+
+
+@on_record(FAIL, "51.0 % of 600 requests were answered in the fault window of 60.0 s, expected 78")
+def faults_made_together(_kit: Kit) -> Kit:
+    """Three nodes are lost at once, and the app is out three times, each for almost the limit."""
+    kit = long_fault(10.0)
+    kit.spans = [Span("fault", node, "power off", at(20), at(80)) for node in ("w1", "w2", "cp1")]
+    for start in (21, 35, 50):
+        kit.fail(APP.name, start, start + 9.8)
+    return kit
+
+
 @on_record(PASS, "every outage stayed within its limit")
 def one_in_fifty_waits_too_long(_kit: Kit) -> Kit:
     """Not broken: 2 % of the requests time out, each alone, as on a crowded host."""
@@ -122,6 +147,33 @@ def one_in_fifty_takes_three_seconds(_kit: Kit) -> Kit:
     kit = long_fault(3.0)
     for start in range(20, 80, 5):
         kit.slow(WRITE.name, start, start + 0.1, 3.0)
+    return kit
+
+
+@on_record(FAIL, "took longer than 500 ms, never prompt for 3 s, expected fewer than 30%")
+def every_other_answer_is_slow(_kit: Kit) -> Kit:
+    """From the fault on every other answer takes 0.9 s, and half of them stay as they were."""
+    kit = long_fault(3.0)
+    for tick in range(200, 1000, 2):
+        kit.delay(WRITE.name, tick / 10, tick / 10 + 0.05, 0.9)
+    return kit
+
+
+@on_record(FAIL, "took longer than 500 ms, never prompt for 3 s, expected fewer than 30%")
+def one_of_three_servers_is_slow(_kit: Kit) -> Kit:
+    """From the fault on one answer in three takes 0.9 s."""
+    kit = long_fault(3.0)
+    for tick in range(200, 1000, 3):
+        kit.delay(APP.name, tick / 10, tick / 10 + 0.05, 0.9)
+    return kit
+
+
+@on_record(PASS, "not one request failed")
+def some_slow_answers_all_the_time(_kit: Kit) -> Kit:
+    """Not broken: one answer in six takes 0.6 s, as on a small machine."""
+    kit = long_fault(3.0)
+    for tick in range(200, 1000, 6):
+        kit.delay(WRITE.name, tick / 10, tick / 10 + 0.05, 0.6)
     return kit
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import watchkit
 from mutantkit import Called, on_record
+from recordkit import at
 from watchkit import Ledger
 
 if TYPE_CHECKING:
@@ -89,4 +91,41 @@ def a_ledger_that_is_missing(_kit: Kit) -> Ledger:
     """The header states a ledger, and the record has none."""
     ledger = Ledger(7)
     ledger.lines = []
+    return ledger
+
+
+@on_record(FAIL, "was written once and is there as revisions 1")
+def a_write_that_comes_back(_kit: Kit) -> Ledger:
+    """A content of long before is written again by nobody, and everybody is told."""
+    return broken(watchkit.apply_again)
+
+
+@on_record(INCONCLUSIVE, "cp2 was watched only after the cluster was touched")
+def a_server_that_is_watched_at_the_end(_kit: Kit) -> Ledger:
+    """The watch through one server is opened when all is over, from a list, and misses nothing."""
+    return broken(watchkit.watch_late)
+
+
+@on_record(INCONCLUSIVE, "nobody listed through cp2 since the cluster was touched")
+def a_server_that_nobody_lists(_kit: Kit) -> Ledger:
+    """One server is listed before the fault only."""
+    ledger = Ledger(7)
+    ledger.lines = [
+        line
+        for line in ledger.lines
+        if line.client != "cp2" or line.kind != "list" or line.done < at(5)
+    ]
+    return ledger
+
+
+@on_record(INCONCLUSIVE, "no write was acknowledged after the cluster was drilled")
+def writes_of_unknown_outcome(_kit: Kit) -> Ledger:
+    """From the fault on nobody knows of any write whether it was applied."""
+    ledger = Ledger(7)
+    ledger.lines = [
+        replace(line, kind="unknown", revision=0)
+        if line.kind == "write" and line.done > at(7)
+        else line
+        for line in ledger.lines
+    ]
     return ledger

@@ -238,9 +238,34 @@ def go_back(ledger: Ledger, rng: random.Random) -> None:
     ledger.put_in(later, later, replace(event, sent=later.done + 1, done=later.done + 1))
 
 
+def apply_again(ledger: Ledger, rng: random.Random) -> None:
+    """A write of before is applied once more at the end, and everybody is told."""
+    write = rng.choice(list(ledger.of("write"))[:-1])
+    revision = max(s.revision for s in ledger.lines) + 1
+    for end in [s for s in ledger.of("closed") if s.value == "end"]:
+        again = replace(end, kind="event", sent=end.done - 2, done=end.done - 2)
+        ledger.put_in(end, replace(again, revision=revision, value=write.value), end)
+
+
+def watch_late(ledger: Ledger, rng: random.Random) -> None:
+    """A watch is opened for the first time when the writing is over."""
+    del rng
+    end = ledger.stream("cp2")[-1]
+    for line in ledger.stream("cp2"):
+        ledger.put_in(line)
+    newest = max(
+        (s for s in ledger.lines if s.kind in ("write", "event")), key=lambda s: s.revision
+    )
+    listed = Watched(
+        "cp2", "list", at(20), at(20) + 1, newest.revision, newest.revision, newest.value
+    )
+    opened = replace(listed, kind="open", sent=at(20) + 2, done=at(20) + 3, base=0, value="")
+    ledger.lines += [listed, opened, end]
+
+
 BREAKS: tuple[Callable[[Ledger, random.Random], None], ...] = (
     miss, repeat, reorder, list_stale, lose_update, acknowledge_both, apply_refused, invent, freeze,
-    go_back,
+    go_back, apply_again,
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ NS = 1_000_000_000
 Seconds = Annotated[float, Field(ge=0)]
 MoreThanNoTime = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
+Time = Annotated[int, Field(ge=0, lt=2**63)]
+"""Nanoseconds of the harness host's CLOCK_MONOTONIC."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 as_read = with_config(ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
@@ -105,9 +107,9 @@ class Sample:
 
     probe: str
     seq: Count
-    due: int
-    fired: int
-    done: int
+    due: Time
+    fired: Time
+    done: Time
     outcome: str
     server: str = ""
 
@@ -132,8 +134,8 @@ class Span:
     lane: str
     subject: str  # node or object
     name: str
-    start: int
-    end: int | None
+    start: Time
+    end: Time | None
     data: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -157,7 +159,7 @@ class Event:
     lane: str
     subject: str
     name: str
-    at: int
+    at: Time
     data: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
@@ -170,7 +172,7 @@ class ClockOffset:
     """
 
     vantage: str
-    offset: int
+    offset: Annotated[int, Field(gt=-(2**63), lt=2**63)]
     uncertainty: Count
 
 
@@ -236,8 +238,8 @@ class Watched:
         "write", "conflict", "refused", "unknown", "list", "open", "event", "bookmark", "gone",
         "closed",
     ]  # fmt: skip
-    sent: int
-    done: int
+    sent: Time
+    done: Time
     revision: Count
     base: Count
     value: str
@@ -282,7 +284,7 @@ class Header:
     cluster: str
     seed: int
     started: str  # ISO 8601 UTC, for people; nothing is computed from it
-    started_mono: int
+    started_mono: Time
     tool_version: str
     kubernetes: str
     nodes: tuple[str, ...]

@@ -224,6 +224,12 @@ def read_run(directory: Path) -> list[Record]:
     paths = sorted(directory.glob("record/*.jsonl"))
     if not paths:
         raise UsageError(f"{directory} has no record/*.jsonl; expected the records of a run")
+    if odd := sorted(path.name for path in directory.glob("record/*.jsonl.*")):
+        raise UsageError(
+            f"{directory}: found {', '.join(odd)} beside the records, expected records only: one "
+            "that was compressed or renamed would be left out. Restore its name NAME.jsonl, or "
+            "move it away."
+        )
     records = {path: read_record(path) for path in paths}
     runs = {(r.header.run, r.header.cluster): path for path, r in records.items()}
     if len(runs) > 1:
@@ -268,7 +274,8 @@ def _take(builder: RecordBuilder, path: Path, first: int, chunk: bytes) -> int:
             ) from error
         except ValueError:
             if is_cut and first + place > 1:
-                break  # the writer was killed in the middle of its last line
+                builder.cut(first + place, line)
+                break
             raise UsageError(
                 f"{path}, line {first + place}: found "
                 f"{line[:60].decode(errors='replace').strip()!r}, expected a JSON array; this is "

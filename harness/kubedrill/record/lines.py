@@ -21,6 +21,7 @@ from kubedrill.base.model import (
     Record,
     Sample,
     Span,
+    Time,
     Watched,
     as_read,
 )
@@ -41,7 +42,7 @@ Part = TypeVar("Part")
 @as_read
 @dataclass(frozen=True, slots=True)
 class _End:
-    at: int
+    at: Time
     ended: Literal["completed", "aborted", "interrupted", "error"]
     reason: str
 
@@ -120,6 +121,18 @@ class RecordBuilder:
                 f"found {error} here or in the lines that follow",
                 f"samples of probe {probe}",
             ) from error
+
+    def cut(self, number: int, line: bytes) -> None:
+        """Leave out the last line, in the middle of which the writer was killed.
+
+        Raises UsageError where the record has an end: nothing is written after that.
+        """
+        if self._end is not None:
+            raise self._elsewhere(
+                number,
+                f"found {_short(line.decode(errors='replace'))}",
+                "whole lines, as the record has an end",
+            )
 
     def record(self) -> Record:
         """The record. Raises UsageError when there was no header or when samples stand twice."""

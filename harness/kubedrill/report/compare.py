@@ -28,6 +28,7 @@ class Earlier:
     exists: bool
     not_run: dict[str, str]
     interrupted: bool
+    missing: tuple[str, ...]  # drills without a record that could be used
     judged: dict[str, str]  # drill → its verdict
     seals: dict[str, str]  # drill → digest of its record
 
@@ -41,16 +42,18 @@ def read_earlier(run_dir: Path) -> Earlier:
     try:
         data: dict[str, Any] = load_json(path.read_text(encoding="utf-8"))
         missed = [each for each in data["not_run"] if not each.get("missing", False)]
+        missing = [each for each in data["not_run"] if each.get("missing", False)]
         drills = data.get("drills", [])
         return Earlier(
             exists=True,
             not_run={each["name"]: each["reason"] for each in missed},
             interrupted=data.get("interrupted", False) is True,
+            missing=tuple(each["name"] for each in missing),
             judged={each["name"]: each["verdict"] for each in drills},
             seals={each["name"]: each.get("record_sha256", "") for each in drills},
         )
     except FileNotFoundError:
-        return Earlier(False, {}, False, {}, {})
+        return Earlier(False, {}, False, (), {}, {})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path}: found something else, expected the verdict.json of a run ({error}). "
@@ -103,12 +106,14 @@ def compare(  # noqa: PLR0913 - each is named by the caller
             if why := _foreign(record, plan):
                 missing[record.header.drill] = why
         judged = [pair for pair in judged if pair[0].header.drill not in missing]
-        present = {record.header.drill for record, _ in judged}
-        missing |= {
-            name: _why_missing(earlier.judged.get(name), interrupted=stopped)
-            for name in plan.drills
-            if name not in present | missed.keys() | missing.keys()
-        }
+    present = {record.header.drill for record, _ in judged}
+    # a run of before 0.2, or whose plan is lost, was asked for what it was judged by before
+    asked = plan.drills if plan else [*earlier.judged, *earlier.missing]
+    missing |= {
+        name: _why_missing(earlier.judged.get(name), interrupted=stopped)
+        for name in asked
+        if name not in present | missed.keys() | missing.keys()
+    }
     names = [record.header.drill for record, _ in judged]
     return Run(
         run_dir.name,
@@ -150,12 +155,18 @@ def _against_seal(
     run_dir: Path, record: Record, verdict: DrillVerdict, earlier: Earlier
 ) -> DrillVerdict:
     seal = earlier.seals.get(record.header.drill, "")
-    if not seal or seal == _digest(run_dir, record.header.drill):
+    if seal and seal != _digest(run_dir, record.header.drill):
+        text = (
+            "the record was changed after it was judged first: its SHA-256 is not the one in "
+            "verdict.json"
+        )
+    elif not seal and any(earlier.seals.values()):
+        text = (
+            "the record may have been changed after the run was judged first: verdict.json has no "
+            "SHA-256 of it, as it has of others"
+        )
+    else:
         return verdict
-    text = (
-        "the record was changed after it was judged first: its SHA-256 is not the one in "
-        "verdict.json"
-    )
     passed = verdict.verdict is VerdictKind.PASS
     return replace(
         verdict,

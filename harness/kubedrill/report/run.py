@@ -96,7 +96,10 @@ def wall_clock(record: Record, seconds: float = 0.0) -> datetime | None:
     if started is None:
         return None
     before_s = (record.header.started_mono - began(record)) / NS
-    return started + timedelta(seconds=seconds - before_s)
+    try:
+        return started + timedelta(seconds=seconds - before_s)
+    except OverflowError:
+        return None
 
 
 def ended(record: Record) -> int:

@@ -35,6 +35,8 @@ UNPREDICTED_S = 10.0
 FEW = 3
 # where a share is predicted to fail, an outage is one from half of that share on
 OF_PREDICTED = 0.5
+# of failed_share: what waited may also be a node without processor time, which no probe tells of
+WAITED_TIMES = 2
 # standard deviations by which chance may exceed a predicted share: one run in a thousand
 CHANCE = 3.0
 
@@ -135,33 +137,37 @@ def _besides_outages(
 def _strays(
     view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers
 ) -> Iterator[Shortfall]:
-    """Requests that were refused, or answered with an error, at once and belong to no outage.
+    """Requests that failed and belong to no outage: at once, or after a wait.
 
-    However long an outage may be, failures too far apart to be one are not excused by it. What
-    waited, as timeouts do, may be a slow host's doing, also of a node that shares it.
+    However long an outage may be, refusals too far apart to be one are not excused by it. What
+    waited, as timeouts do, may be a slow host's doing, also of a node that shares it: only what
+    lies outside of every outage that is allowed counts, and twice as much of it may fail.
     """
     samples = view.of(spec)
-    allowed = max(FEW, limit.failed_share * len(samples))
-    quick = (samples.took <= patience_ns(spec)) & ~samples.oks
-    if np.count_nonzero(quick) <= allowed:
+    if len(failed) <= FEW:
         return
     rest, _ = _besides_outages(view, limit, spec, failed)
     dense = min(FLAPPING_SHARE, limit.share * OF_PREDICTED)
     outages = _stretches(failed, samples.times, view.holes[spec.name], dense, FEW)
     alone = failed[~Windows(outages).touching(failed, failed)]
-    stray = {*rest.tolist(), *alone.tolist()}
-    count = sum(
-        is_sound(view, spec, sample)
-        for sample in (samples[int(place)] for place in np.flatnonzero(quick))
-        if sample.fired in stray
-    )
-    if count > allowed:
-        text = (
-            f"{count:,} of {len(samples):,} requests ({_percent(count, len(samples))}) were "
-            f"refused or answered with an error at once, besides outages within the limit "
-            f"{limit.limit_s:g} s, expected {_percent(limit.failed_share, 1)} or fewer"
-        )
-        yield VerdictKind.FAIL, text
+    quick = (samples.took <= patience_ns(spec)) & ~samples.oks
+    for which, stray, times, how in (
+        (quick, np.union1d(rest, alone), 1, "were refused or answered with an error at once"),
+        (~samples.oks, rest, WAITED_TIMES, "failed"),
+    ):
+        places = np.flatnonzero(which & np.isin(samples.times, stray))
+        allowed = times * max(FEW, limit.failed_share * len(samples))
+        if len(places) <= allowed:
+            continue
+        count = sum(is_sound(view, spec, samples[int(place)]) for place in places)
+        if count > allowed:
+            text = (
+                f"{count:,} of {len(samples):,} requests ({_percent(count, len(samples))}) {how}, "
+                f"besides outages within the limit {limit.limit_s:g} s, expected "
+                f"{_percent(times * limit.failed_share, 1)} or fewer"
+            )
+            yield VerdictKind.FAIL, text
+            return
 
 
 def _flapping(view: View, limit: OutageLimit, spec: ProbeSpec, failed: Numbers) -> Rule:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.model import EVIDENCE, NS
 from kubedrill.base.results import Finding, VerdictKind
+from kubedrill.verdict.wording import is_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from kubedrill.base.model import Event, Record, Span
 
 FAIL, INCONCLUSIVE = VerdictKind.FAIL, VerdictKind.INCONCLUSIVE
+
+# the last look comes right before the heal; an earlier one does not show that the effect lasted
+LAST_LOOK_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -59,17 +63,36 @@ def judge_effect(record: Record) -> Iterator[Finding]:
     for sight in sights:
         if sight.event.data.get("when") != "end" and not sight.is_whole:
             yield _untested(f"{sight.event.name}, not seen of {sight.missing}")
-    for span in record.spans:
-        if span.lane == "fault" and "evidence" in span.data:
+    faults = [span for span in record.spans if span.lane == "fault"]
+    for span in faults:
+        if "evidence" in span.data:
             yield from _of_fault(record, span, sights)
+        elif _steps(record, span, "inject", "heal"):
+            yield _untested(f"{span.subject}: {span.name}: the record has lost what would show it")
+    yield from _of_no_fault(faults, sights)
+
+
+def _of_no_fault(faults: list[Span], sights: list[Sight]) -> Iterator[Finding]:
+    """Evidence of a fault that is not in the record, or has lost what asked for it."""
+    asked = [(span.subject, span.name) for span in faults if "evidence" in span.data]
+    for sight in sights:
+        fault = sight.event.data.get("fault")
+        if fault is not None and (sight.event.subject, fault) not in asked:
+            yield _untested(
+                f"there is evidence of {sight.event.subject}: {fault}, which the record does not "
+                "show as a fault that asks for it"
+            )
 
 
 def _misplaced(sights: list[Sight]) -> Iterator[Finding]:
     for sight in sights:
-        if not sight.is_whole and (others := sight.seen - sight.expected):
+        if others := sight.seen - sight.expected:
+            meant = f"instead of {sight.missing}"
+            if sight.is_whole:
+                meant = f"as well as {', '.join(sorted(sight.expected))}"
             yield Finding(
                 FAIL,
-                f"the harness broke {', '.join(sorted(others))} instead of {sight.missing}: "
+                f"the harness broke {', '.join(sorted(others))} {meant}: "
                 f"{sight.event.data.get('fault', sight.event.name)}",
             )
 
@@ -87,24 +110,49 @@ def _of_fault(record: Record, span: Span, sights: list[Sight]) -> Iterator[Findi
     if first is None:
         yield _untested(f"{what}: nobody looked whether {span.data['evidence']}")
         return
-    heals = [
-        each.start
-        for each in record.spans
-        if each.lane == "step"
-        and (each.subject, each.name) == (span.subject, f"{span.name}: heal")
-        and first.event.at <= each.start <= end
-    ]
-    lasted = (min([*heals, end]) - first.event.at) / NS
-    least = span.data.get("least_s")
-    if isinstance(least, int | float) and lasted < least:
+    heals = [each.start for each in _steps(record, span, "heal") if each.start >= first.event.at]
+    healed = min([*heals, end])
+    lasted = (healed - first.event.at) / NS
+    least, lasts = span.data.get("least_s"), span.data.get("lasts")
+    if not is_seconds(least) or not isinstance(lasts, bool):
+        yield _untested(
+            f"{what}: found least_s {least!r} and lasts {lasts!r}, expected seconds, and true or "
+            "false"
+        )
+        return
+    if not heals and (least or lasts):
+        yield _untested(f"{what}: the record does not show when it was healed")
+    if lasted < least:
         yield _untested(
             f"{what}: it was given back too early, {lasted:.1f} s after it took hold, expected "
             f"{least:g} s or longer"
         )
-    last = next((each for each in during if each.event.data.get("when") == "end"), None)
-    if span.data.get("lasts") is True and (last is None or not last.is_whole):
+    last = next(
+        (
+            each
+            for each in during
+            if each.event.data.get("when") == "end"
+            and each.event.at >= max(first.event.at, healed - LAST_LOOK_S * NS)
+        ),
+        None,
+    )
+    if lasts and (last is None or not last.is_whole):
         reason = f" ({last.event.name})" if last else ""
         yield _untested(f"{what}: it was not seen to last until it was healed{reason}")
+
+
+def _steps(record: Record, fault: Span, *names: str) -> list[Span]:
+    """What was done about a fault while it lasted: its injection, its heal."""
+    titles = {f"{fault.name}: {name}" for name in names}
+    end = inf if fault.end is None else fault.end
+    return [
+        each
+        for each in record.spans
+        if each.lane == "step"
+        and each.subject == fault.subject
+        and each.name in titles
+        and fault.start <= each.start <= end
+    ]
 
 
 def _untested(text: str) -> Finding:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kubedrill.base.model import NS, CheckId, ProbeSpec
 from kubedrill.verdict.probe_faults import find_dishonest
 from kubedrill.verdict.view import TOUCHING
-from kubedrill.verdict.wording import count
+from kubedrill.verdict.wording import count, is_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,8 +143,10 @@ def _calm(view: View, spec: ProbeSpec, begin: int) -> Iterator[str]:
         ("warmup_s", begin - max([samples.fired[0], *early]), "before the cluster was touched"),
         ("cooldown_s", samples.fired[-1] - since, "at the end"),
     ):
-        asked = view.steady.data.get(name)
-        if isinstance(asked, int | float) and lasted + view.gap_ns(spec) < asked * NS:
+        asked = view.steady.data.get(name, 0.0)  # records of before 0.2 do not state it
+        if not is_seconds(asked):
+            yield f"the record asks for probes.{name} of {asked!r}, expected seconds"
+        elif lasted + view.gap_ns(spec) < asked * NS:
             yield (
                 f"probe {spec.name} was calm for {max(0, lasted) / NS:.1f} s {when}, "
                 f"probes.{name} asks for {asked:g} s"
@@ -170,10 +172,8 @@ def _unanswered(view: View, spec: ProbeSpec) -> int:
     """Ticks without a result, apart from the last ones, which the stop may have cut off."""
     samples = view.of(spec)
     under_way = int(spec.timeout_s / spec.interval_s) + 2
-    numbers = (samples.seq[0], samples.seq[-1]) if samples.is_whole else samples.seq
-    first, settled = min(numbers), max(numbers) - under_way
-    if first and view.left_over == 0:
-        first = 0  # it counted from 0, and what it saw first is not here
+    numbers = (samples.seq[-1],) if samples.is_whole else samples.seq
+    first, settled = view.first_number(spec.name), max(numbers) - under_way
     if samples.is_whole:
         return max(0, min(samples.seq[0], settled) - first)
     return max(0, settled - first - sum(map(settled.__gt__, samples.seq)))

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kubedrill.base.model import NS
 from kubedrill.base.results import VerdictKind
 from kubedrill.record.flags import stretches
 from kubedrill.record.latencies import Latencies
+from kubedrill.verdict.availability import STABLE_S
 from kubedrill.verdict.soundness import sound_answers
 from kubedrill.verdict.wording import bounds, seconds_of
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 # answers of the steady state, or of the fault window, that it takes to tell what is usual
 ENOUGH = 20
+# of the answers that may be slow on end: of one server in three, or more
+SLOW_SHARE = 0.3
 # half of the answers on a small machine take so long now and then, whatever the steady state was
 AT_LEAST_S = 0.1
 
@@ -50,6 +55,7 @@ def find_slowness(view: View, limit: OutageLimit, name: str) -> Iterator[Shortfa
     sound = sound_answers(view, spec)
     yield from _percentiles(view, limit, spec, longest, sound)
     yield from _slow_time(view, limit, spec, longest, sound)
+    yield from _slow_again(view, limit, spec, sound)
 
 
 def _percentiles(
@@ -106,6 +112,38 @@ def _slow_time(
         yield VerdictKind.FAIL, text
     else:
         yield VerdictKind.INCONCLUSIVE, f"{text}; but the host was slow, or ticks were late"
+
+
+def _slow_again(
+    view: View, limit: OutageLimit, spec: ProbeSpec, sound: Flags
+) -> Iterator[Shortfall]:
+    """Slow answers among prompt ones, again and again, for as long as slow time may last.
+
+    Small machines have some of them too, so it takes a share of them, and longer than ``p50_s``.
+    """
+    samples, allowed = view.of(spec), round((limit.limit_s + limit.slow_s) * NS)
+    late = samples.oks & sound & (samples.from_due > limit.p50_s * NS)
+    slow = samples.times[late]
+    if len(slow) < ENOUGH:
+        return
+    # from each slow answer to the last one within that time
+    last = np.searchsorted(slow, slow + allowed, "right") - 1
+    calm = np.concatenate(([0], np.cumsum(np.diff(slow) > STABLE_S * NS)))
+    sent = np.searchsorted(samples.times, slow[last], "right") - np.searchsorted(
+        samples.times, slow
+    )
+    count = last - np.arange(len(slow)) + 1
+    lasted = slow[last] - slow
+    bad = (lasted >= allowed - NS) & (calm[last] == calm) & (count >= SLOW_SHARE * sent)
+    if not bad.any():
+        return
+    place = int((bad * count / np.maximum(sent, 1)).argmax())
+    text = (
+        f"{count[place]:,} of {sent[place]:,} answers within {seconds_of(lasted[place] / NS)} took "
+        f"longer than {_ms(round(limit.p50_s * NS))}, never prompt for {STABLE_S:g} s, expected "
+        f"fewer than {SLOW_SHARE:.0%}"
+    )
+    yield VerdictKind.FAIL, text
 
 
 def _ms(nanoseconds: int) -> str:

@@ -59,8 +59,10 @@ def judge_limits(
     findings = list(_uncovered(view, outages))
     results = []
     for limit, probes in covered(view):
-        if not any(fnmatchcase(spec.name, limit.probes) for spec in view.cluster_probes):
-            text = f"the outage limit for {limit.probes} matches no probe of this record"
+        if not probes:
+            matched = any(fnmatchcase(spec.name, limit.probes) for spec in view.cluster_probes)
+            why = "is hidden by those before it" if matched else "matches no probe of this record"
+            text = f"the outage limit for {limit.probes} {why}"
             results.append(LimitResult(limit, (), INCONCLUSIVE, 0.0, 0.0, False, 0, 0, text))
             findings.append(Finding(INCONCLUSIVE, text))
             continue
@@ -105,7 +107,7 @@ def _uncovered(view: View, outages: dict[str, list[Judged]]) -> Iterator[Finding
     known = {name for _, probes in covered(view) for name in probes}
     for name, judged in outages.items():
         failed = sum(j.outage.failed for j in judged)
-        if name not in known and failed:
+        if name not in known:
             yield Finding(
                 INCONCLUSIVE,
                 f"no outage limit covers probe {name}, of which "

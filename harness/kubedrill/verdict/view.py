@@ -15,6 +15,8 @@ from kubedrill.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_
 from kubedrill.verdict.outages import Run, find_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kubedrill.base.model import OutageLimit
 
 TOUCHING = ("fault", "ansible", "step")
@@ -30,9 +32,9 @@ FELT_NS = 10 * NS
 class View:
     """Everything that the rules ask of a record, computed once.
 
-    Requests sent before the steady state are not judged (``left_over``): nothing had been broken
-    yet, and what they saw is what came before the drill: an earlier run's prober, a rollout of the
-    application to begin with.
+    Requests sent before the steady state are not judged: nothing had been broken yet, and what they
+    saw is what came before the drill: an earlier run's prober, a rollout of the application to
+    begin with.
     """
 
     def __init__(self, record: Record) -> None:
@@ -42,13 +44,14 @@ class View:
         by_probe = samples.by_probe
         # Nothing that the runner wrote after a fault began counts.
         fault = min((s.start for s in record.spans if s.lane in TOUCHING), default=0)
+        # Nor does a second steady state, which would hide what was between.
         steady = [e for e in record.events if e.lane == STEADY and e.at <= fault]
-        self.steady = max(steady, key=lambda event: event.at, default=None)
+        self.steady = min(steady, key=lambda event: event.at, default=None)
         begin = self.steady.at if self.steady else record.header.started_mono
         self.samples = {
             name: columns for name, all_ in by_probe.items() if (columns := all_.since(begin))
         }
-        self.left_over = len(record.samples) - sum(map(len, self.samples.values()))
+        self._by_probe = by_probe
         self.last_sample = samples.last_done
         self.last_time = max(
             self.last_sample,
@@ -177,10 +180,28 @@ class View:
 
     @cached_property
     def faults(self) -> int:
-        """How many times the drill touched the cluster: its faults, or the hosts of its tasks."""
+        """How many times the drill touched the cluster: its faults, or the hosts of its tasks.
+
+        What was made together, as the loss of two nodes, is felt once.
+        """
         spans = [s for s in self.record.spans if s.lane == "fault"]
-        hosts = {s.subject for s in self.record.spans if s.lane == "ansible"}
-        return max(1, len(spans), len(hosts))
+        tasks = [s for s in self.record.spans if s.lane == "ansible"]
+        made = _moments(s.start for s in spans)
+        undone = _moments(self.last_time if s.end is None else s.end for s in spans)
+        turns = min(len({s.subject for s in tasks}), _moments(s.start for s in tasks))
+        return max(1, made, undone, turns)
+
+    def first_number(self, name: str) -> int:
+        """The number of the first request of a probe that is judged.
+
+        It counts from 0; those before the steady state are not judged.
+        """
+        judged = self.samples[name]
+        lowest = judged.seq[0] if judged.is_whole else min(judged.seq)
+        numbers = self._by_probe[name].seq
+        earlier = numbers[: len(numbers) - len(judged)]
+        # an earlier run's prober may have counted further
+        return max((number + 1 for number in earlier if number < lowest), default=0)
 
     @cached_property
     def failed_before(self) -> dict[str, int]:
@@ -233,3 +254,12 @@ class View:
     def limit_of(self, spec: ProbeSpec) -> OutageLimit | None:
         """The limit that a probe is judged by: the first whose glob matches its name."""
         return next((b for b in self.record.limits if fnmatchcase(spec.name, b.probes)), None)
+
+
+def _moments(times: Iterable[int]) -> int:
+    """How many of some times are apart, so that each can be felt for itself."""
+    count, last = 0, 0
+    for time in sorted(times):
+        if not count or time > last + FELT_NS:
+            count, last = count + 1, time
+    return count

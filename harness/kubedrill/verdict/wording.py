@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ def count(number: int, one: str) -> str:
     ('1 request', '3 requests')
     """
     return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
+def is_seconds(value: object) -> bool:
+    """Whether a value of a record's free data is a length of time.
+
+    >>> is_seconds(5), is_seconds("5"), is_seconds(True), is_seconds(float("nan"))
+    (True, False, False, False)
+    """
+    return type(value) in {int, float} and 0 <= value < inf  # type: ignore[operator]
 
 
 def one_line(text: str) -> str:

@@ -190,6 +190,29 @@ def test_a_report_without_seals_is_accepted_and_gets_none(folder: Path) -> None:
     assert [drill["record_sha256"] for drill in document(folder)["drills"]] == ["", ""]
 
 
+@pytest.mark.parametrize("planned", [True, False])
+def test_what_was_judged_before_stays_when_the_plan_and_the_record_are_lost(
+    folder: Path, *, planned: bool
+) -> None:
+    """Also when the report is made twice: the first one no longer lists the drill's verdict."""
+    if not planned:
+        (folder / "plan.json").unlink()
+    path_of(folder, "node-drain").unlink()
+    for _ in range(2):
+        run = rebuild_report(folder)
+        assert run.verdict is VerdictKind.INCONCLUSIVE
+        assert list(run.missing) == ["node-drain"]
+
+
+@pytest.mark.parametrize("started", ["9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00"])
+def test_a_clock_at_its_end_is_left_out(tmp_path: Path, started: str) -> None:
+    kit = Kit()
+    kit.header = replace(kit.header, started=started)
+    kit.span("node", "w1", "Ready", 0, 1 << 32)
+    record = kit.record()
+    assert write_report(tmp_path / RUN, [record], [judge(record)], not_run={}).exists()
+
+
 def test_a_run_that_was_killed_before_its_first_record_is_reported(folder: Path) -> None:
     (folder / "verdict.json").unlink()
     for drill in DRILLS:
