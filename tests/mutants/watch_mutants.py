@@ -100,7 +100,7 @@ def a_write_that_comes_back(_kit: Kit) -> Ledger:
     return broken(watchkit.apply_again)
 
 
-@on_record(INCONCLUSIVE, "cp2 was watched only after the cluster was touched")
+@on_record(INCONCLUSIVE, "the watch through cp2 was first opened while the cluster was drilled")
 def a_server_that_is_watched_at_the_end(_kit: Kit) -> Ledger:
     """The watch through one server is opened when all is over, from a list, and misses nothing."""
     return broken(watchkit.watch_late)

@@ -59,9 +59,9 @@ def judge_watches(view: View) -> Iterator[Finding]:
     if record.ended == "completed":
         yield from _foreign(ledger)
         yield from _applied_again(ledger)
-        yield from _coverage(view, ledger)
         for client in record.header.watched:
             yield from judge_end(client, ledger)
+        yield from _coverage(view, ledger)
 
 
 def describe_watches(record: Record) -> Iterator[str]:
@@ -183,12 +183,21 @@ def _coverage(view: View, ledger: Ledger) -> Iterator[Finding]:
     longest = max(b - a for a, b in pairwise(seen) if b >= start and a <= end) / NS
     if longest > GAP_S:
         yield make_doubt(f"nobody wrote for {longest:.1f} s while the cluster was drilled")
+    if view.touched is not None:
+        yield from _around(view, ledger, *view.touched)
+
+
+def _around(view: View, ledger: Ledger, start: int, end: int) -> Iterator[Finding]:
+    """Whether everybody looked when the drill touched the cluster, and writes went on after it."""
     if not any(line.done >= end for line in ledger.of_kind("write")):
         yield make_doubt("no write was acknowledged after the cluster was drilled")
     for client in view.record.header.watched:
         lines = ledger.of_client(client)
         opened = [line.done for line in lines if line.kind == "open"]
         if opened and min(opened) > start:
-            yield make_doubt(f"{client} was watched only after the cluster was touched")
+            yield make_doubt(
+                f"the watch through {client} was first opened while the cluster was drilled, or "
+                "later"
+            )
         if not any(line.kind == "list" and line.done >= start for line in lines):
             yield make_doubt(f"nobody listed through {client} since the cluster was touched")
