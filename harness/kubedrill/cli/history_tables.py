@@ -105,7 +105,18 @@ def print_predictions(calibrations: list[Calibration]) -> None:
     table = Table()
     for name in ("drill", "topology", "probes"):
         table.add_column(name, no_wrap=True)
-    for name in ("n", "aside", "held", "far less", "predicted", "median", "worst"):
+    numbers = (
+        "n",
+        "aside",
+        "held",
+        "far less",
+        "predicted",
+        "median",
+        "worst",
+        "limit",
+        "baseline",
+    )
+    for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     for each in calibrations:
         table.add_row(
@@ -115,12 +126,15 @@ def print_predictions(calibrations: list[Calibration]) -> None:
             Text(str(each.held), style="bold red" if each.exceeded else ""),
             Text(str(each.far_less), style="yellow" if each.far_less else ""),
             *(_number(value) for value in (each.predicted_s, each.median_s, each.worst_s)),
+            Text(_number(each.limit_s), style="yellow" if each.is_wide else ""),
+            _number(each.baseline_s),
         )
     console.print(table)
     console.print(
         "Seconds. held: the outage was not surely longer than predicted. far less: users felt less "
         "than half of the least that was predicted. aside: the host was slow, or the measurement "
-        "is in doubt.",
+        "is in doubt. baseline: a limit that this cluster would hold, 3 times the worst of 10 "
+        "nights within the limit and no less than 3 s; a limit above it passes what never was.",
         soft_wrap=True,
         highlight=False,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubedrill.base.results import FAR_LESS
+from kubedrill.base.results import FAR_LESS, VerdictKind
 from kubedrill.history.nights import grouped
 
 if TYPE_CHECKING:
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
     from kubedrill.base.document import RunDocument
     from kubedrill.base.drill_entry import LimitEntry
+
+
+BASELINE_NIGHTS = 10
+"""Nights within the limit that it takes to tell what a cluster does."""
+BASELINE_FACTOR = 3
+"""Times the worst of them, so that a night a little worse than all before is no FAIL ..."""
+BASELINE_LEAST_S = 3.0
+"""... and no less than this: two slow answers in a row are an outage of up to 2 s."""
 
 
 class _Night(NamedTuple):
@@ -29,7 +38,8 @@ class Calibration:
 
     ``exceeded``: the outage was surely longer than predicted. ``far_less``: users felt less than
     half of the least that was predicted. Both of ``nights``, without ``aside``, on which the host
-    was slow or the measurement in doubt. Seconds: the newest prediction, and longest outages.
+    was slow or the measurement in doubt. Seconds: the newest prediction and limit, longest outages,
+    and the limit that this cluster would hold, from what it did before (None: too few nights).
     """
 
     drill: str
@@ -42,6 +52,15 @@ class Calibration:
     predicted_s: float | None
     median_s: float | None
     worst_s: float | None
+    limit_s: float | None = None
+    baseline_s: float | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether an outage far beyond what the cluster ever did would be within the limit."""
+        if self.limit_s is None or self.baseline_s is None:
+            return False
+        return self.limit_s > self.baseline_s
 
     @property
     def held(self) -> int:
@@ -89,7 +108,17 @@ def _calibration(drill: str, topology: str, probes: str, nights: Sequence[_Night
         predicted_s=limits[-1].predicted_s if limits else None,
         median_s=median(longest) if longest else None,
         worst_s=max(longest, default=None),
+        limit_s=limits[-1].limit_s if limits else None,
+        baseline_s=_baseline(limits),
     )
+
+
+def _baseline(limits: Sequence[LimitEntry]) -> float | None:
+    """The limit that what was within its own limit before would hold, to a tenth of a second."""
+    held = [limit.measured.longest_s for limit in limits if limit.verdict is VerdictKind.PASS]
+    if len(held) < BASELINE_NIGHTS:
+        return None
+    return ceil(10 * max(BASELINE_LEAST_S, BASELINE_FACTOR * max(held))) / 10
 
 
 def _is_far_less(limit: LimitEntry) -> bool:

@@ -113,6 +113,12 @@ class PredictionEntry(JsonPart):
     predicted_s: float | None = Field(description="the newest; null: no night counts")
     median_s: float | None = Field(description="of the longest outages")
     worst_s: float | None = Field(description="longest outage of all nights that count")
+    limit_s: float | None = Field(default=None, description="the newest; null: no night counts")
+    baseline_s: float | None = Field(
+        default=None,
+        description="3 times the worst of 10 nights or more within the limit, and 3 s or more; "
+        "null: too few nights",
+    )
 
 
 class PredictionsDocument(JsonDocument):

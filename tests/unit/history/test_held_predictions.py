@@ -63,6 +63,22 @@ def test_far_less_than_predicted_is_counted_where_it_was_recorded() -> None:
     assert "far less than predicted on 1" in str(each)
 
 
+def test_a_limit_from_nights_before_is_told_beside_the_one_that_is_judged_by() -> None:
+    def entry(number: int, longest_s: float, verdict: str = "PASS") -> RunDocument:
+        return night(number, longest_s, limit={"limit_s": 60.0, "verdict": verdict})
+
+    few = [entry(n, 0.5) for n in range(9)]
+    [each] = calibrate([*few, entry(9, 40.0, "FAIL")])
+    assert (each.limit_s, each.baseline_s, each.is_wide) == (60.0, None, False)
+    [each] = calibrate([*few, entry(9, 0.7)])
+    assert (each.baseline_s, each.is_wide) == (3.0, True)
+    # a night beyond its limit is nothing that the cluster may do again
+    [each] = calibrate([*few, entry(9, 1.31), entry(10, 40.0, "FAIL")])
+    assert (each.baseline_s, each.is_wide) == (4.0, True)
+    [each] = calibrate([*few, entry(9, 21.0)])
+    assert (each.baseline_s, each.is_wide) == (63.0, False)
+
+
 def test_latency_and_availability_of_the_fault_window_are_series() -> None:
     def measured(number: int, p50: float) -> RunDocument:
         values = {"shortest_s": 0.1, "longest_s": 0.3, "open_ended": False, "failed": 3}
