@@ -18,6 +18,7 @@ import drill_mutants
 import effect_mutants
 import folder_mutants
 import harness_mutants
+import ledger_mutants
 import probe_mutants
 import record_mutants
 import service_mutants
@@ -36,7 +37,7 @@ GROUPS = {
         *(service_mutants, watch_mutants),
     )
 }
-LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants)
+LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants, ledger_mutants)
 HEAD = """\
 # Mutants
 

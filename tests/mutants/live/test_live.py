@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import app_mutants
 import cluster_mutants
 import harness_mutants
+import ledger_mutants
 import pytest
 from livekit import LIVE, Cluster, LiveMutant
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kubedrill.config import Settings
 
 pytestmark = pytest.mark.live
-GROUPS = (app_mutants, cluster_mutants, harness_mutants)
+GROUPS = (app_mutants, cluster_mutants, harness_mutants, ledger_mutants)
 
 
 @pytest.fixture
