@@ -78,15 +78,17 @@ class Ledger:
     """All that one run of traffic wrote and read.
 
     ``seen`` is when a reader that follows the list saw a key first. ``found`` is how often the
-    read-back at the end found it, None until everything was read back. ``skipped`` counts writes
-    that were due and never sent: the host was too slow. ``failed`` counts single requests to write
-    that were not acknowledged, by what was seen: a write whose repetition was acknowledged is an
-    acknowledged one, and counts here too.
+    read-back at the end found it, None until everything was read back. ``altered`` are keys of
+    orders that are not as they were sent, None where nobody compared them. ``skipped`` counts
+    writes that were due and never sent: the host was too slow. ``failed`` counts single requests to
+    write that were not acknowledged, by what was seen: a write whose repetition was acknowledged is
+    an acknowledged one, and counts here too.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
     read_back: Mapping[str, int] | None = None
+    altered: tuple[str, ...] | None = None
     skipped: int = 0
     reads: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
@@ -201,6 +203,8 @@ def checks(
     acknowledged, skipped = account.outcomes.get(ACKNOWLEDGED, 0), never_sent(ledger)
     enough = acknowledged >= min_acknowledged
     made_up = (*account.fates["phantom"], *account.unexpected)
+    # ledgers of before 0.3 do not tell
+    compared = [] if ledger.altered is None else [ledger.altered]
     return (
         Check(
             "every acknowledged order is there",
@@ -216,6 +220,14 @@ def checks(
             "what was refused or never sent is not there",
             *_expect_none(made_up, enough, "there all the same"),
             id="orders-not-made-up",
+        ),
+        *(
+            Check(
+                "every order is as it was sent",
+                *_expect_none(altered, enough, "altered"),
+                id="orders-unchanged",
+            )
+            for altered in compared
         ),
         Check(
             "every read was answered with its order",

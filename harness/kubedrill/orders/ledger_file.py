@@ -8,6 +8,7 @@
     ["read", outcome]                             of one order: "ok", "missing", "http-503",
                                                   "wrong-answer": a 200 without that order, …
     ["skipped", count]                            due and not sent
+    ["altered", [key, …]]                         read back with another content than was sent
     ["found", {key: count}]                       the whole read-back, at the end
 
 A writer that is killed loses at most what was in flight: an intent without an answer is an unknown
@@ -33,6 +34,7 @@ _VALUES = {
     "seen": (list, int),
     "read": (str,),
     "skipped": (int,),
+    "altered": (list,),
     "found": (dict,),
 }
 """Types of the values of each kind of line. They are exact: a ledger decides what was lost."""
@@ -83,19 +85,34 @@ def _take(ledger: Ledger, kind: str, values: list[Any]) -> None:
                 raise ValueError(f"a second intent of {key}, which would hide the first one's fate")
             ledger.writes[key] = Write(key, due, sent)
         case "answer", [key, outcome, at, detail, server]:
-            if outcome not in (ACKNOWLEDGED, REFUSED, UNKNOWN):
-                raise ValueError(f"unknown outcome {outcome!r}")
-            ledger.writes[key].answer(outcome, at, detail, server)
-            if outcome != ACKNOWLEDGED:
-                ledger.failed[detail or outcome] += 1
+            _take_answer(ledger, ledger.writes[key], outcome, at, detail, server)
         case "seen", [keys, at]:
             ledger.seen |= {key: at for key in keys if key not in ledger.seen}
         case "read", [outcome]:
             ledger.reads[outcome] += 1
         case "skipped", [count]:
             ledger.skipped += _count(count, least=0)
+        case "altered", [keys]:
+            ledger.altered = _keys(keys)
         case "found", [counts]:
             ledger.read_back = {key: _count(count, least=1) for key, count in counts.items()}
+
+
+def _take_answer(  # noqa: PLR0913, PLR0917 - the columns of a line
+    ledger: Ledger, write: Write, outcome: str, at: int, detail: str, server: str
+) -> None:
+    if outcome not in (ACKNOWLEDGED, REFUSED, UNKNOWN):
+        raise ValueError(f"unknown outcome {outcome!r}")
+    write.answer(outcome, at, detail, server)
+    if outcome != ACKNOWLEDGED:
+        ledger.failed[detail or outcome] += 1
+
+
+def _keys(values: list[Any]) -> tuple[str, ...]:
+    """Refuse keys that are no texts."""
+    if any(type(value) is not str for value in values):
+        raise ValueError(f"found the keys {values!r:.80}, expected texts")
+    return tuple(values)
 
 
 def _count(value: Any, *, least: int) -> int:

@@ -16,7 +16,7 @@ from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.orders.ingress_view import trusting
 from kubedrill.orders.ledger_file import LedgerWriter, read_ledger
-from kubedrill.orders.traffic_process import read_page
+from kubedrill.orders.traffic_process import find_altered, read_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +37,7 @@ class Traffic:
     def __init__(self, plan: TrafficPlan, ledger: Path, timeouts: Timeouts) -> None:
         self._plan, self._path, self._timeouts = plan, ledger, timeouts
         self._process: subprocess.Popen[str] | None = None
+        self._altered: set[str] = set()
 
     def __enter__(self) -> Self:
         self.start()
@@ -60,7 +61,7 @@ class Traffic:
         Raises:
             StepFailed: the service does not answer, or the process did not start.
         """
-        since = max((after for _, after in self._pages()), default=self._plan.since)
+        since = max((page["next"] for page in self._pages()), default=self._plan.since)
         plan = self._plan = replace(self._plan, since=since)
         self._process = subprocess.Popen(
             [
@@ -143,20 +144,26 @@ class Traffic:
         except DeadlineExceeded:
             stored = self._all()
         with LedgerWriter(self._path) as ledger:
+            ledger.add("altered", sorted(self._altered))
             ledger.add("found", dict(stored))
         return read_ledger(self._path)
 
     def _all(self) -> Counter[str]:
-        prefix = f"{self._plan.run}-"
-        return Counter(key for keys, _ in self._pages() for key in keys if key.startswith(prefix))
+        prefix, stored = f"{self._plan.run}-", Counter[str]()
+        for page in self._pages():
+            keys, _ = read_page(page)
+            stored.update(key for key in keys if key.startswith(prefix))
+            self._altered.update(find_altered(page, self._plan.run))
+        return stored
 
-    def _pages(self) -> Iterator[tuple[list[str], int]]:
-        """Give the references of each page of orders, and the position after it."""
+    def _pages(self) -> Iterator[dict[str, Any]]:
+        """Give each page of orders."""
         since = self._plan.since
         while True:
             path = f"/orders?since={since}&limit={READ_PAGE}"
             try:
-                references, after = read_page(self._get(path))
+                page = self._get(path)
+                references, after = read_page(page)
             except ValueError as error:
                 raise StepFailed(f"{self._plan.url}{path} answered 200, but {error}") from error
             if not references:
@@ -164,7 +171,7 @@ class Traffic:
             if after <= since:
                 raise StepFailed(f"{self._plan.url}{path} gives the same page again and again")
             since = after
-            yield references, since
+            yield page
 
     def _get(self, path: str) -> Any:
         connection = self._connection()

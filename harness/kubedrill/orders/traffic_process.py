@@ -14,13 +14,18 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import aiohttp
 
 from kubedrill.orders.ingress_view import trusting
 from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN, WRONG_ANSWER
 from kubedrill.orders.ledger_file import LedgerWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_IN_FLIGHT = 2000
 """Writes that may wait for their answer at a time; what is due beyond that counts as skipped, which
@@ -31,6 +36,8 @@ FOLLOW_S = 0.5
 than that."""
 PAUSE_S = 0.2
 """Seconds before a write whose fate is unknown is repeated, with its key."""
+
+_ANY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Generator:
         self._random = random.Random(plan.seed)  # noqa: S311 - a recorded seed, no secret
         self._stop = asyncio.Event()
         self._flying: set[asyncio.Task[None]] = set()
-        self._known: list[str] = []
+        self._known: list[tuple[str, str]] = []  # identifier and key of what was acknowledged
         self._skipped = 0
 
     async def run(self) -> None:
@@ -145,7 +152,7 @@ class Generator:
             outcomes = [await self._attempt(key)]
 
     async def _attempt(self, key: str) -> str:
-        body = {"item": "drill", "quantity": 1, "reference": key}
+        body = content_of(key)
         headers = {"Idempotency-Key": key}
         outcome, detail, server = UNKNOWN, "", ""
         try:
@@ -161,17 +168,18 @@ class Generator:
             detail = f"{detail} {_named(error)}".strip()
         self._ledger.add("answer", key, outcome, time.monotonic_ns(), detail, server)
         if outcome == ACKNOWLEDGED:
-            self._known.append(answer["id"])
+            self._known.append((answer["id"], key))
         return outcome
 
     async def _read(self, _number: int, _due: int) -> None:
         if not self._known:
             return
-        order_id = self._random.choice(self._known)
+        order_id, key = self._random.choice(self._known)
         try:
             async with self._pick().get(f"{self._plan.url}/orders/{order_id}") as response:
                 body = await response.read()
-                outcome = {200: _read_outcome(body, order_id), 404: "missing"}.get(
+                read = _read_outcome(body, order_id, content_of(key))
+                outcome = {200: read, 404: "missing"}.get(
                     response.status, f"http-{response.status}"
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -187,12 +195,39 @@ class Generator:
                 ) as response:
                     if response.status != 200:
                         continue
-                    references, since = read_page(await response.json())
+                    page = await response.json()
+                    references, since = read_page(page)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
                 continue
             keys = [key for key in references if key.startswith(f"{self._plan.run}-")]
             if keys:
                 self._ledger.add("seen", keys, time.monotonic_ns())
+            for _ in find_altered(page, self._plan.run):
+                self._ledger.add("read", WRONG_ANSWER)
+
+
+def content_of(key: str) -> dict[str, Any]:
+    """Return what is ordered under a key: each order is another one, and can be told again.
+
+    >>> content_of("run-1")
+    {'item': 'drill', 'quantity': 33, 'reference': 'run-1'}
+    """
+    return {"item": "drill", "quantity": 1 + crc32(key.encode()) % 99, "reference": key}
+
+
+def find_altered(page: Any, run: str) -> list[str]:
+    """Return the references of a run's orders on a page that are not as they were sent.
+
+    >>> sent = content_of("a-1")
+    >>> find_altered({"orders": [sent, {**sent, "quantity": 0}, {"reference": "b-1"}]}, "a")
+    ['a-1']
+    """
+    orders = [order for order in page["orders"] if order["reference"].startswith(f"{run}-")]
+    return [
+        order["reference"]
+        for order in orders
+        if not order.items() >= content_of(order["reference"]).items()
+    ]
 
 
 def read_page(page: Any) -> tuple[list[str], int]:
@@ -212,19 +247,21 @@ def read_page(page: Any) -> tuple[list[str], int]:
     return references, position
 
 
-def _read_outcome(body: bytes, order_id: str) -> str:
-    """Judge the body of a 200: it is the order that was asked for, or a wrong answer.
+def _read_outcome(body: bytes, order_id: str, content: Mapping[str, Any] = _ANY) -> str:
+    """Judge the body of a 200: it is the order that was asked for, as it was sent, or it is wrong.
 
     >>> _read_outcome(b'{"id": "x"}', "x"), _read_outcome(b'{"error": "database"}', "x")
     ('ok', 'wrong-answer')
     >>> _read_outcome(b"<html>", "x"), _read_outcome(b'{"id": "y"}', "x")
     ('wrong-answer', 'wrong-answer')
+    >>> _read_outcome(b'{"id": "x", "quantity": 2}', "x", {"quantity": 3})
+    'wrong-answer'
     """
     try:
         answer = json.loads(body)
     except ValueError:
         return WRONG_ANSWER
-    is_order = isinstance(answer, dict) and answer.get("id") == order_id
+    is_order = isinstance(answer, dict) and answer.items() >= {"id": order_id, **content}.items()
     return "ok" if is_order else WRONG_ANSWER
 
 

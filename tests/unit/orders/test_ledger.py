@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from kubedrill.orders.ledger import (
     NS,
     REFUSED,
     UNKNOWN,
+    WRONG_ANSWER,
     Ledger,
     Write,
     checks,
@@ -25,7 +27,7 @@ from kubedrill.orders.ledger import (
 )
 from kubedrill.orders.ledger_file import LedgerWriter, read_ledger
 from kubedrill.orders.traffic import Traffic
-from kubedrill.orders.traffic_process import TrafficPlan
+from kubedrill.orders.traffic_process import TrafficPlan, _read_outcome, content_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,6 +170,8 @@ def written(tmp_path: Path, *lines: list[object]) -> Ledger:
         ["seen", "run-0", 3],
         ["seen", ["run-0"], "3"],
         ["read", 7],
+        ["altered", "run-0"],
+        ["altered", [1]],
     ],
 )
 def test_a_line_whose_values_cannot_be_is_refused(tmp_path: Path, line: list[object]) -> None:
@@ -208,6 +212,38 @@ def test_an_error_in_a_200_is_a_failure(tmp_path: Path) -> None:
     book = written(tmp_path, *fine, ["read", "wrong-answer"])
     assert judge(checks(book, min_acknowledged=1)) is VerdictKind.FAIL
     assert failures(book) == {"read wrong-answer": 1}
+
+
+def test_an_order_that_is_not_as_it_was_sent_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads it: by its identifier, by the list, or at the end."""
+    sent, swapped = content_of("run-0"), {**content_of("run-1"), "reference": "run-0"}
+    assert sent["quantity"] != swapped["quantity"]
+    answer = json.dumps({"id": "x", **swapped}).encode()
+    assert _read_outcome(answer, "x", sent) == WRONG_ANSWER
+    assert _read_outcome(json.dumps({"id": "x", **sent}).encode(), "x", sent) == "ok"
+
+    def read_back(order: dict[str, Any]) -> VerdictKind:
+        path = tmp_path / f"{order['quantity']}.jsonl"
+        with LedgerWriter(path) as book:
+            for line in SENT:
+                book.add(*line)
+        traffic = Traffic(TrafficPlan("http://127.0.0.1:9", "run"), path, Timeouts())
+        pages = iter([{"orders": [order], "next": 1}, {"orders": [], "next": 1}])
+        monkeypatch.setattr(traffic, "_get", lambda _: next(pages))
+        return judge(checks(traffic.read_back(), min_acknowledged=1))
+
+    assert read_back(sent) is VerdictKind.PASS
+    assert read_back(swapped) is VerdictKind.FAIL
+
+
+def test_a_ledger_of_before_orders_were_compared_is_judged_without(tmp_path: Path) -> None:
+    book = written(tmp_path, ["found", {"run-0": 1}])
+    assert "orders-unchanged" not in {check.id for check in checks(book, min_acknowledged=1)}
+    (tmp_path / "book.jsonl").unlink()
+    book = written(tmp_path, ["altered", ["run-0"]], ["found", {"run-0": 1}])
+    assert judge(checks(book, min_acknowledged=1)) is VerdictKind.FAIL
 
 
 @pytest.mark.parametrize(
