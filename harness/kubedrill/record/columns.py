@@ -80,7 +80,7 @@ class Columns(Sequence[Sample]):
             )
         by = self._server.of(servers)
         for column, values in zip((self.seq, self.due, self.fired, self.done), times, strict=True):
-            column.frombytes(values.tobytes())
+            column.frombytes(np.ascontiguousarray(values).view(np.uint8).data)
         self.outcomes += codes.astype(np.uint8).tobytes()
         self.servers.frombytes(by.astype(np.uint32).tobytes())
 

