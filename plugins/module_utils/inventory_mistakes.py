@@ -28,6 +28,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networ
     network_mistakes,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
+    connection_mistakes,
     read_boolean,
     value_mistakes,
     version_mistakes,
@@ -78,6 +79,7 @@ def inventory_mistakes(
         *network_mistakes(shared, len(members)),
         *api_port_mistakes(kinds, groups, hosts, shared),
         *version_mistakes(shared.get("cluster_kubernetes_version")),
+        *connection_mistakes([*members, *groups.get(BALANCERS, ())], hosts),
         *value_mistakes(members, hosts),
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _LONGEST_NAME = 253
 """Characters of a host's name (RFC 1035)."""
 _LONGEST_CLUSTER = 100
 """Characters of a cluster's name, so that files of its name can be."""
+SSH_PLUGINS = ("ssh", "ansible.builtin.ssh", "ansible.legacy.ssh", "smart")
+"""Values of ansible_connection that are OpenSSH, which drills reach hosts by too."""
 _VERSION = re.compile(r"1\.\d+\.\d+")
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1", "y", "t"), True),
@@ -74,6 +77,23 @@ def is_address(value: Any) -> bool:
 def has_control_characters(text: str) -> bool:
     """Whether a text has a line break or another control character."""
     return _CONTROL.search(text) is not None
+
+
+def connection_mistakes(
+    names: Iterable[str], hosts: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Say which hosts are to be reached by something else than SSH."""
+    by_plugin: dict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(name for name in names if name in hosts):
+        if "ansible_connection" in hosts[name]:
+            by_plugin[repr(hosts[name].get("ansible_connection"))].append(name)
+    yield from (
+        f"ansible_connection is {plugin} (of {', '.join(where)}): expected ssh, or its full name "
+        f"ansible.builtin.ssh, by which drills reach hosts too: remove it, and name the SSH server "
+        f"in ansible_host"
+        for plugin, where in sorted(by_plugin.items())
+        if plugin not in map(repr, SSH_PLUGINS)
+    )
 
 
 def value_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

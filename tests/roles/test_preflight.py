@@ -2,8 +2,8 @@
 
 Each ends before a node is touched and says what to do. Needs no cluster.
 
-Where a node has to answer, it is this machine (``ansible_connection: local``): the checks only
-read.
+Where a node has to answer, it is this machine (``--connection local``, for an inventory that asks
+for it is refused): the checks only read.
 """
 
 from __future__ import annotations
@@ -103,15 +103,17 @@ def test_all_mistakes_of_one_inventory_at_once(
     bad["cluster"]["children"]["workers"]["hosts"]["w1"]["ansible_host"] = "127.0.77.11"
     bad["cluster"]["children"]["workers"]["hosts"]["cp2"] = {}
     bad["masters"] = {"hosts": {"m1": {}}}
+    bad["cluster"]["children"]["workers"]["vars"] = {"ansible_connection": "winrm"}
     text = refused(
         run(tmp_path, bad, "-e", "upgrade_to=1.36.3", playbook=playbook),
-        "6 mistakes, nothing was changed",
+        "7 mistakes, nothing was changed",
         "control_planes has 2 hosts (cp1, cp2), an even number of etcd members",
         "host cp2 is in control_planes and in workers",
         "host m1 is in group masters only",
         "hosts cp1, w1 have the same address",
         "cluster_virtual_address 192.0.2.1 is outside cluster_node_network",
         "cluster_pod_network 10.96.0.0/16 and cluster_service_network 10.96.0.0/12 overlap",
+        "ansible_connection is 'winrm' (of cp2, w1): expected ssh",
     )
     assert "Inspect the node" not in text
 
@@ -205,6 +207,9 @@ def test_unreachable_nodes_are_all_named(tmp_path: Path, bundles: Path) -> None:
         assert f"{name} cannot be reached over SSH" in text
 
 
+HERE = ("--connection", "local")
+
+
 def local(bundles: Path, host: dict[str, Any], **shared: Any) -> dict[str, Any]:
     """One control plane that is this machine.
 
@@ -212,7 +217,7 @@ def local(bundles: Path, host: dict[str, Any], **shared: Any) -> dict[str, Any]:
     """
     content = inventory(bundles, **shared)
     content["cluster"]["children"]["control_planes"]["hosts"] = {
-        "cp1": {"ansible_host": "127.0.77.11", "ansible_connection": "local", **host}
+        "cp1": {"ansible_host": "127.0.77.11", **host}
     }
     content["cluster"]["children"]["workers"]["hosts"] = {}
     return content
@@ -220,7 +225,7 @@ def local(bundles: Path, host: dict[str, Any], **shared: Any) -> dict[str, Any]:
 
 def test_no_sudo(tmp_path: Path, bundles: Path) -> None:
     host = {"ansible_become_exe": "/nonexistent/sudo", "ansible_become_user": "nobody"}
-    refused(run(tmp_path, local(bundles, host)), "cp1: no sudo", "ansible_become_password")
+    refused(run(tmp_path, local(bundles, host), *HERE), "cp1: no sudo", "ansible_become_password")
 
 
 def test_too_small_and_too_old_and_another_architecture(tmp_path: Path, bundles: Path) -> None:
@@ -234,7 +239,7 @@ def test_too_small_and_too_old_and_another_architecture(tmp_path: Path, bundles:
     manifest = bundles / "v1.35.4-arm64" / "bundle.json"
     manifest.write_text(manifest.read_text().replace("amd64", "arm64"))
     refused(
-        run(tmp_path, local(bundles, {}, **small)),
+        run(tmp_path, local(bundles, {}, **small), *HERE),
         "MiB of memory, a control plane needs 1000000000",
         "MiB free under /var, it needs 1000000000",
         "expected 99.0 or newer",
@@ -280,7 +285,4 @@ def test_a_balancer_that_cannot_be_reached_is_named_with_the_nodes(
 
 def test_a_balancer_that_is_a_node(tmp_path: Path, bundles: Path) -> None:
     content = behind_balancer(bundles, "127.0.78.9")
-    here = {"ansible_connection": "local"}
-    content["cluster"]["children"]["workers"]["hosts"]["w1"] |= here
-    content["load_balancers"]["hosts"]["lb1"] |= here
-    refused(run(tmp_path, content), "lb1 is the same machine as w1: a load balancer stands outside")
+    refused(run(tmp_path, content, *HERE), "lb1 is the same machine as w1: a load balancer stands outside")

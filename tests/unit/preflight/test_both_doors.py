@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 BAD_SETTINGS = [
+    {"ansible_connection": "local"},
+    {"ansible_connection": "community.docker.docker"},
     {"cluster_api_port": "http"},
     {"cluster_api_port": 0},
     {"cluster_api_port": 6443},
@@ -50,6 +52,11 @@ BAD_SETTINGS = [
     {"power_of": "ipmitool off"},
 ]
 BAD_VARIABLES_OF_ONE_HOST = [
+    {"ansible_connection": ""},
+    {"ansible_connection": "paramiko"},
+    {"ansible_connection": "winrm"},
+    {"ansible_connection": ["ssh"]},
+    {"ansible_connection": None},
     {"ansible_host": "10.0.0.21\nProxyCommand x"},
     {"ansible_host": "10.0.0.20"},
     {"ansible_host": "10.0.0.255"},

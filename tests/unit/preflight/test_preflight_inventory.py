@@ -17,6 +17,22 @@ def test_a_good_inventory_has_no_mistake(inventory_rules: ModuleType) -> None:
         assert inventory_rules.inventory_mistakes(*inventory(planes)) == []
 
 
+@pytest.mark.parametrize("plugin", ["ssh", "smart", "ansible.builtin.ssh", "ansible.legacy.ssh"])
+def test_connections_by_ssh(inventory_rules: ModuleType, plugin: str) -> None:
+    groups, hosts = inventory(ansible_connection=plugin)
+    hosts["localhost"] = {"ansible_connection": "local"}
+    assert inventory_rules.inventory_mistakes(groups, hosts) == []
+
+
+def test_other_connections_are_named_with_all_their_hosts(inventory_rules: ModuleType) -> None:
+    groups, hosts = behind_balancer()
+    for name, plugin in (("cp1", "local"), ("w1", "local"), ("w2", "winrm"), ("lb1", "winrm")):
+        hosts[name]["ansible_connection"] = plugin
+    first, second = inventory_rules.inventory_mistakes(groups, hosts)
+    assert first.startswith("ansible_connection is 'local' (of cp1, w1): expected ssh, or its full")
+    assert second.startswith("ansible_connection is 'winrm' (of w2, lb1): expected ssh")
+
+
 @pytest.mark.parametrize("planes", [2, 4])
 def test_an_even_number_of_etcd_members(inventory_rules: ModuleType, planes: int) -> None:
     (mistake,) = inventory_rules.inventory_mistakes(*inventory(planes))
