@@ -9,6 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.distributions import (
+    is_supported,
+    supported_names,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import (
     parse_version,
     upgrade_problem,
@@ -34,13 +38,15 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
 
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
-    ``container_runtime`` of others that may stay), ``virtual_address``,
+    ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
     ``architecture``, ``version``, ``purpose`` and ``all_control_planes_seen``.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
     mistakes = _troubles(nodes)
     for name, node in seen.items():
         mistakes += list(_machine_mistakes(name, node, expected))
+    if not expected["accepted"]["distribution"]:
+        mistakes += _distribution_mistakes(seen)
     mistakes += _same_machines(seen)
     mistakes += _stranger_at_virtual_address(seen, expected)
     mistakes += _cluster_mistakes(seen, expected)
@@ -55,12 +61,30 @@ def _troubles(nodes: Nodes) -> list[str]:
     ]
 
 
-def balancer_mistakes(balancers: Nodes, nodes: Nodes, address: str) -> list[str]:
+def _distribution_mistakes(nodes: Nodes) -> list[str]:
+    """Name what no role was made for, before a node joins: one that has runs already."""
+    fresh = {name: node for name, node in nodes.items() if not node["joined"]}
+    unknown = _grouped(
+        {name: node for name, node in fresh.items() if not is_supported(node["distribution"])},
+        lambda node: node["distribution"]["name"],
+    )
+    return [
+        f"{', '.join(names)} run{'' if names[1:] else 's'} {system}: expected one of "
+        f"{supported_names()}; to try it all the same, set preflight_accept_distribution to true"
+        for system, names in unknown.items()
+    ]
+
+
+def balancer_mistakes(
+    balancers: Nodes, nodes: Nodes, address: str, *, accept_distribution: bool = False
+) -> list[str]:
     """List what is wrong with the hosts of load_balancers.
 
     Both mappings are what preflight_node returned.
     """
     mistakes = _troubles(balancers)
+    seen = {name: node for name, node in balancers.items() if "trouble" not in node}
+    mistakes += [] if accept_distribution else _distribution_mistakes(seen)
     cards = {mac: name for name, node in nodes.items() for mac in node.get("macs", ())}
     for name, node in balancers.items():
         if "trouble" in node:

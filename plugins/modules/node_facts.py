@@ -14,6 +14,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.distributions import (
+    package_of,
+    read_os_release,
+)
+
 DOCUMENTATION = r"""
 module: node_facts
 short_description: Reads what the roles must know of a node
@@ -35,7 +40,8 @@ options:
     type: str
     default: ""
   programs:
-    description: Programs of the distribution that must be there, with the packages that have them.
+    description: Programs of the distribution that must be there, with the packages that have them,
+      by families (debian, redhat, suse) where those name them differently.
     type: dict
     default: {}
 author: kubedrill
@@ -45,7 +51,7 @@ EXAMPLES = r"""
 - name: Gather the node's facts
   kubedrill.kubeadm.node_facts:
     network: 192.0.2.0/24
-    programs: {nft: nftables, socat: socat}
+    programs: {socat: socat, conntrack: {debian: conntrack, redhat: conntrack-tools}}
 """
 
 RETURN = r"""
@@ -58,7 +64,7 @@ ansible_facts:
       description: >-
         address, interface, mtu, arch, container, cgroup_version, can_raise_resources,
         can_load_modules,
-        bridge_netfilter, swap, missing_packages.
+        bridge_netfilter, swap, missing_packages, family, selinux.
       type: dict
       returned: always
 """
@@ -102,6 +108,14 @@ def node_addresses(network: str, virtual_address: str) -> list[dict[str, Any]]:
     return places
 
 
+def selinux_enforces(root: Path = Path("/")) -> bool:
+    """Whether SELinux refuses what its policy does not allow."""
+    try:
+        return (root / "sys/fs/selinux/enforce").read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False
+
+
 def has_capability(number: int) -> bool:
     """Whether the first process, and so every service, may have a capability."""
     for line in Path("/proc/1/status").read_text(encoding="ascii").splitlines():
@@ -127,11 +141,10 @@ def kernel() -> dict[str, Any]:
     }
 
 
-def missing_packages(programs: dict[str, str]) -> list[str]:
+def missing_packages(programs: dict[str, Any], family: str) -> list[str]:
     """Packages of programs that are not there."""
-    return sorted(
-        {package for program, package in programs.items() if not shutil.which(program, path=SEARCH)}
-    )
+    missing = [program for program in programs if not shutil.which(program, path=SEARCH)]
+    return sorted({package_of(programs[program], family) for program in missing})
 
 
 def main() -> None:
@@ -154,13 +167,15 @@ def main() -> None:
                 f"to the nodes' network"
             )
         )
-    machine = platform.machine()
+    machine, family = platform.machine(), read_os_release()["family"]
     facts = {
         **place,
         **kernel(),
         "arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine),
         "container": in_container(),
-        "missing_packages": missing_packages(module.params["programs"]),
+        "missing_packages": missing_packages(module.params["programs"], family),
+        "family": family,
+        "selinux": selinux_enforces(),
     }
     module.exit_json(changed=False, ansible_facts={"kubedrill_node": facts})
 

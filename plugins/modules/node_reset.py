@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_leftovers i
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.packet_filter import (
     remove_tables,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +98,7 @@ CONTAINERD_SOCKET = Path("/run/containerd/containerd.sock")
 PARTS = STATE / "parts.json"
 PACKAGES = STATE / "packages.json"
 SWAP_UNITS = STATE / "swap-units.json"
+SELINUX_BOOLEANS = STATE / "selinux-booleans.json"
 FSTAB = Path("/etc/fstab")
 SWAP_MARK = re.compile(r"^#kubedrill# ", re.MULTILINE)
 
@@ -219,6 +222,12 @@ class Reset:
                 self.removed.append(f"setting {name}")
         self.remove(["/etc/sysctl.d/90-kubedrill.conf"])
 
+    def selinux(self) -> None:
+        """Turn off the booleans of SELinux that the host role turned on."""
+        for name in read_state(SELINUX_BOOLEANS, []):
+            self.run("setsebool", "-P", name, "off")
+            self.removed.append(f"SELinux's boolean {name}")
+
     def swap(self) -> None:
         """Turn swap on again where the host role turned it off."""
         text = FSTAB.read_text(encoding="utf-8") if FSTAB.exists() else ""
@@ -227,7 +236,9 @@ class Reset:
             self.run("systemctl", "unmask", "--", unit)
             self.run("systemctl", "enable", "--", unit)  # one that could be disabled only
         if SWAP_MARK.search(text):
-            FSTAB.write_text(SWAP_MARK.sub("", text), encoding="utf-8")
+            # What of it is cut, the machine does not mount at its next boot.
+            mode = stat.S_IMODE(FSTAB.stat().st_mode)
+            write_whole(FSTAB.resolve(), SWAP_MARK.sub("", text).encode(), mode)
             self.run("swapon", "--all", must=True)
             self.removed.append("the ban on swap")
         if units:
@@ -285,8 +296,8 @@ def main() -> None:
     reset = Reset(module)
     packages = read_state(PACKAGES, [])
     stopping = (reset.undos, reset.kubernetes, reset.services, reset.network, reset.programs)
-    restoring = (reset.settings, reset.swap, reset.files, reset.units)
-    outside = (reset.units_stopped, reset.files_restored, reset.units)
+    restoring = (reset.settings, reset.selinux, reset.swap, reset.files, reset.units)
+    outside = (reset.units_stopped, reset.selinux, reset.files_restored, reset.units)
     for step in (*stopping, *restoring) if member else outside:
         step()
     # The record goes last: a reset that is interrupted before this line starts again with all that

@@ -19,6 +19,9 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import (
     http_status,
     proxy_variables,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.distributions import (
+    read_os_release,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.foreign_files import (
     foreign_files,
     foreign_runtimes,
@@ -101,6 +104,7 @@ def machine() -> dict[str, Any]:
     return {
         "arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(system.machine, system.machine),
         "kernel": system.release,
+        "distribution": read_os_release(),
         "hostname": system.nodename,
         "python": list(sys.version_info[:2]),
         "memory_mib": int(meminfo.get("MemTotal", 0)) // 1024,

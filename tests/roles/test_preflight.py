@@ -285,4 +285,7 @@ def test_a_balancer_that_cannot_be_reached_is_named_with_the_nodes(
 
 def test_a_balancer_that_is_a_node(tmp_path: Path, bundles: Path) -> None:
     content = behind_balancer(bundles, "127.0.78.9")
-    refused(run(tmp_path, content, *HERE), "lb1 is the same machine as w1: a load balancer stands outside")
+    refused(
+        run(tmp_path, content, *HERE),
+        "lb1 is the same machine as w1: a load balancer stands outside",
+    )

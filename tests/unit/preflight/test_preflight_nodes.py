@@ -17,6 +17,8 @@ LIMITS = {
     "disk_mib_upgrade": 2048,
     "kernel": "5.13",
 }
+DEBIAN = {"id": "debian", "version": "13", "name": "Debian GNU/Linux 13", "family": "debian"}
+ARCH = {"id": "arch", "version": "", "name": "Arch Linux", "family": ""}
 PARTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -25,6 +27,7 @@ def fresh(name: str) -> dict[str, Any]:
         "arch": "amd64",
         "python": [3, 9],
         "kernel": "6.1.0-9",
+        "distribution": DEBIAN,
         "hostname": name,
         "memory_mib": 2048,
         "disk_free_mib": 9000,
@@ -74,7 +77,7 @@ def asked(**more: Any) -> dict[str, Any]:
         "control_planes": ["cp1", "cp2", "cp3"],
         "all_control_planes_seen": True,
         "limits": LIMITS,
-        "accepted": {"files": [], "container_runtime": False},
+        "accepted": {"files": [], "container_runtime": False, "distribution": False},
         **more,
     }
 
@@ -94,7 +97,7 @@ def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
 def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
     stray = {"path": "/etc/kubernetes/manifests/a", "effect": "runs"}
     change = {"foreign_files": [stray], "foreign_runtimes": ["/usr/bin/dockerd"]}
-    accepted = {"files": [stray["path"]], "container_runtime": True}
+    accepted = {"files": [stray["path"]], "container_runtime": True, "distribution": False}
     assert node_rules.node_mistakes(nodes(w1=change), asked(accepted=accepted)) == []
 
 
@@ -113,6 +116,10 @@ def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
         ({"disk_free_mib": 100}, "w1 has 100 MiB free under /var"),
         ({"kernel": "5.4.0-1"}, "w1 runs Linux 5.4.0-1, expected 5.13 or newer"),
         ({"python": [3, 8]}, "w1 has Python 3.8, expected 3.9 or newer"),
+        (
+            {"distribution": ARCH},
+            "w1 runs Arch Linux: expected one of Debian 11 or 12",
+        ),
         ({"systemd": False}, "w1 does not run systemd"),
         ({"missing_features": ["the overlay filesystem"]}, "w1 lacks the overlay filesystem"),
         (
@@ -133,6 +140,16 @@ def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
 def test_one_wrong_node(node_rules: ModuleType, change: dict[str, Any], expected: str) -> None:
     (mistake,) = node_rules.node_mistakes(nodes(w1=change), asked())
     assert expected in mistake
+
+
+def test_another_distribution_is_named_once_for_all_its_fresh_nodes(node_rules: ModuleType) -> None:
+    other = {"distribution": ARCH}
+    (mistake,) = node_rules.node_mistakes(nodes(cp1=other, w2=other), asked())
+    assert mistake.startswith("cp1, w2 run Arch Linux: expected one of Debian")
+    assert mistake.endswith("set preflight_accept_distribution to true")
+    accepted = {**asked()["accepted"], "distribution": True}
+    assert node_rules.node_mistakes(nodes(cp1=other), asked(accepted=accepted)) == []
+    assert node_rules.node_mistakes(nodes(member, cp1=other), asked()) == [], "it runs already"
 
 
 def test_a_control_plane_needs_more_memory_than_a_worker(node_rules: ModuleType) -> None:
@@ -233,6 +250,7 @@ def test_an_upgrade_needs_a_cluster(node_rules: ModuleType) -> None:
         ({"root": False}, ["lb1: tasks do not run as root"]),
         ({"addresses": ["192.0.2.8"]}, ["lb1 has not the address 192.0.2.9 (found: 192.0.2.8)"]),
         ({"systemd": False}, ["lb1 does not run systemd"]),
+        ({"distribution": ARCH}, ["lb1 runs Arch Linux: expected one of Debian"]),
         ({"joined": True}, ["lb1 is a node of a cluster"]),
         ({"macs": ["02:00:00:00:00:cp2"]}, ["lb1 is the same machine as cp2"]),
         (

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils import node_baseline, node_leftovers
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils import (
+    node_baseline,
+    node_leftovers,
+    whole_files,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.modules import node_reset
 
 if TYPE_CHECKING:
@@ -114,6 +118,49 @@ def test_swap_is_turned_on_again_in_each_way_it_was_turned_off(
         "systemctl daemon-reload"
     )
     assert commands[-1] == "systemctl start -- dev-zram0.swap zramswap.service"
+
+
+def test_fstab_stays_whole_when_the_reset_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fstab = tmp_path / "fstab"
+    monkeypatch.setattr(node_reset, "FSTAB", fstab)
+    monkeypatch.setattr(node_reset, "SWAP_UNITS", tmp_path / "none")
+    fstab.write_text(
+        before := "/dev/sda1 / ext4 defaults 0 1\n#kubedrill# /dev/sda2 none swap sw 0 0\n"
+    )
+    fstab.chmod(0o664)
+    reset = node_reset.Reset(Module())  # type: ignore[arg-type]
+    with monkeypatch.context() as full:
+        full.setattr(whole_files.os, "fsync", _no_space)
+        full.setattr(node_reset.Path, "write_text", _cut)
+        with pytest.raises(OSError, match="No space"):
+            reset.swap()
+    assert fstab.read_text() == before, "a machine whose fstab is cut does not boot"
+    reset.swap()
+    assert fstab.read_text() == before.replace("#kubedrill# ", "")
+    assert fstab.stat().st_mode & 0o777 == 0o664
+
+
+def _cut(path: Path, *_: object, **__: object) -> None:
+    path.open("w").close()
+    _no_space()
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_booleans_of_selinux_are_turned_off_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_reset, "SELINUX_BOOLEANS", tmp_path / "selinux-booleans.json")
+    reset = node_reset.Reset(module := Module())  # type: ignore[arg-type]
+    reset.selinux()
+    assert module.ran == [], "none was turned on"
+    (tmp_path / "selinux-booleans.json").write_text('["haproxy_connect_any"]')
+    reset.selinux()
+    assert module.ran == [["setsebool", "-P", "haproxy_connect_any", "off"]]
 
 
 def test_a_cluster_that_others_installed_is_refused(
