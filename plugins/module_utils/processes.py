@@ -11,6 +11,7 @@ PROC = Path("/proc")
 STARTED = "kubedrill.io/process-started"
 PROCESS = "kubedrill.io/process"
 PLACE = "kubedrill.io/place"
+_ENDED = ("Z", "X")
 
 
 def describe_process(process: int | None = None) -> dict[str, str]:
@@ -22,11 +23,13 @@ def describe_process(process: int | None = None) -> dict[str, str]:
 def process_started(process: str) -> str:
     """When a process of this host started, in clock ticks since boot (proc(5), field 22).
 
-    "" when there is none.
+    "" when there is none, or it has ended and waits for a parent that does not look, as in a
+    container without an init.
 
     Not the time of day, which is computed from a clock that may be set meanwhile.
     """
-    return _status(process)[19]
+    status = _status(process)
+    return "" if status[0] in _ENDED else status[19]
 
 
 def process_place() -> str:

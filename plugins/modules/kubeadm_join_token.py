@@ -6,6 +6,7 @@ import hashlib
 import json
 import ssl
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ module: kubeadm_join_token
 short_description: Creates or revokes the join token and the uploaded certificates
 description:
   - Runs on a control plane. Removes what interrupted joins of the named nodes left in the cluster
-    (Node objects,
-    etcd members), creates a bootstrap token, and uploads the control plane's certificates under a
-    new key.
+    (Node objects, etcd members), creates a bootstrap token, and uploads the control plane's
+    certificates under a new key.
+  - Where a Node whose kubelet works, or an etcd member that answers, has the name or address of a
+    node that is no member, nothing is removed and there is no token.
 options:
   state:
     description: Whether the token is to be there.
@@ -29,6 +31,12 @@ options:
     default: present
   nodes:
     description: Names of the nodes that are to join.
+    type: list
+    elements: str
+    default: []
+  interrupted:
+    description: Those whose kubeadm was interrupted, by the mark on them. What the cluster has of
+      them is removed even where it lives; of others only what is dead.
     type: list
     elements: str
     default: []
@@ -85,6 +93,8 @@ certificate_key:
 ADMIN = "/etc/kubernetes/admin.conf"
 PKI = Path("/etc/kubernetes/pki")
 BIN = "/usr/local/bin"
+WATCH_S = 15.0
+"""A kubelet renews its Lease every 10 s, a quarter of nodeLeaseDurationSeconds."""
 
 
 class JoinTokenError(Exception):
@@ -114,8 +124,8 @@ def authority_hash() -> str:
     return "sha256:" + hashlib.sha256(der).hexdigest()
 
 
-def etcdctl(module: AnsibleModule, *argv: str) -> str:
-    """Ask this node's etcd."""
+def etcdctl(module: AnsibleModule, *argv: str, url: str = "https://127.0.0.1:2379") -> str:
+    """Ask an etcd member, by default this node's."""
     certificates = (
         "--cacert",
         f"{PKI}/etcd/ca.crt",
@@ -124,22 +134,96 @@ def etcdctl(module: AnsibleModule, *argv: str) -> str:
         "--key",
         f"{PKI}/etcd/server.key",
     )
-    return run(module, "etcdctl", "--endpoints", "https://127.0.0.1:2379", *certificates, *argv)
+    return run(module, "etcdctl", "--endpoints", url, *certificates, *argv)
+
+
+def kubectl(module: AnsibleModule, *argv: str) -> str:
+    """Ask this node's API server."""
+    return run(module, "kubectl", "--kubeconfig", ADMIN, *argv)
 
 
 def remove_interrupted_joins(module: AnsibleModule) -> None:
-    """Remove Node objects and etcd members of nodes that are not members."""
+    """Remove Node objects and etcd members of nodes that are not members.
+
+    Raises:
+        JoinTokenError: one of them lives; nothing was removed.
+    """
     nodes, addresses = module.params["nodes"], module.params["control_planes"]
-    known = run(module, "kubectl", "--kubeconfig", ADMIN, "get", "nodes", "-o", "name").split()
-    for name in sorted({f"node/{name}" for name in nodes} & set(known)):
-        run(module, "kubectl", "--kubeconfig", ADMIN, "delete", name, "--wait=false")
-    peers = {f"https://{address}:2380" for address in addresses.values()}
+    known = kubectl(module, "get", "nodes", "-o", "name").split()
+    leftovers = [name for name in sorted(nodes) if f"node/{name}" in known]
+    peers = {f"https://{address}:2380": name for name, address in addresses.items()}
     members: list[dict[str, Any]] = (
         json.loads(etcdctl(module, "member", "list", "-w", "json"))["members"] if peers else []
     )
-    for member in members:
-        if peers & set(member.get("peerURLs", [])):
-            etcdctl(module, "member", "remove", f"{member['ID']:x}")
+    # By the name of the node whose address it has: that of an unstarted one is empty.
+    stale = [
+        (peers[url], member)
+        for member in members
+        for url in member.get("peerURLs", [])
+        if url in peers
+    ]
+    refuse_living(module, leftovers, stale)
+    for name in leftovers:
+        kubectl(module, "delete", f"node/{name}", "--wait=false")
+    for _, member in stale:
+        etcdctl(module, "member", "remove", f"{member['ID']:x}")
+
+
+def refuse_living(
+    module: AnsibleModule, nodes: list[str], members: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """Take a fresh look at what is to be removed.
+
+    A run that was delayed may think of a node that it is none, which another one has joined since;
+    and a host of another name may have the address of a member.
+    """
+    marked = module.params["interrupted"]
+    living = [
+        f"the etcd member {member.get('name') or name} at the address of {name} answers"
+        for name, member in members
+        if name not in marked and not member.get("isLearner") and answers(module, member)
+    ]
+    living += [
+        f"the kubelet of node {name} renewed its Lease just now"
+        for name in renewing(module, [name for name in nodes if name not in marked])
+    ]
+    if living:
+        raise JoinTokenError(
+            f"{'; '.join(living)}, though the host of the inventory is no member of this cluster: "
+            f"another host has its name or address, or another run has joined it meanwhile; "
+            f"nothing was removed"
+        )
+
+
+def answers(module: AnsibleModule, member: dict[str, Any]) -> bool:
+    """Whether an etcd member serves its clients."""
+    for url in member.get("clientURLs", []):
+        try:
+            etcdctl(module, "endpoint", "health", "--command-timeout=5s", url=url)
+        except JoinTokenError:
+            continue
+        return True
+    return False
+
+
+def renewing(module: AnsibleModule, nodes: list[str]) -> list[str]:
+    """Those of the nodes whose kubelets renew their Leases."""
+    before = renewals(module) if nodes else {}
+    watched = [name for name in nodes if name in before]
+    deadline = time.monotonic() + WATCH_S
+    renewed: list[str] = []
+    while watched and not renewed and time.monotonic() < deadline:
+        time.sleep(1)
+        now = renewals(module)
+        renewed = [name for name in watched if now.get(name) not in (None, before[name])]
+    return renewed
+
+
+def renewals(module: AnsibleModule) -> dict[str, str]:
+    """When each node's Lease was renewed last."""
+    path = r"jsonpath={range .items[*]}{.metadata.name} {.spec.renewTime}{'\n'}{end}"
+    lines = kubectl(module, "-n", "kube-node-lease", "get", "leases", "-o", path).splitlines()
+    return {name: renewed for name, _, renewed in (line.partition(" ") for line in lines)}
 
 
 def create(module: AnsibleModule) -> dict[str, str]:
@@ -176,6 +260,7 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "nodes": {"type": "list", "elements": "str", "default": []},
+            "interrupted": {"type": "list", "elements": "str", "default": []},
             "control_planes": {"type": "dict", "default": {}},
             "ttl": {"type": "str", "default": "20m"},
             "token_id": {"type": "str", "default": "", "no_log": False},

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +234,14 @@ def test_a_user_without_a_name_can_claim_a_cluster(monkeypatch: pytest.MonkeyPat
     assert processes.process_identity(7, "site.yml").startswith("uid ")
 
 
+def test_a_process_that_nobody_reaps_is_dead() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as holder:
+        number = str(holder.pid)
+        while "State:\tZ" not in (status := Path(f"/proc/{number}/status").read_text()):
+            assert "State:" in status
+        assert processes.process_started(number) == ""
+
+
 PLAY = """
 - hosts: localhost
   connection: local
@@ -253,6 +264,52 @@ def test_a_task_names_its_playbook_s_process_and_not_its_worker_s(tmp_path: Path
     assert claim[processes.PROCESS] == str(playbook.pid)
     assert claim["holder"].endswith(f"(process {playbook.pid}, claim-play.yml)")
     assert claim[processes.STARTED].isdecimal()
+
+
+LONG_PLAY = f"""{PLAY}
+    - ansible.builtin.command: sleep 60
+"""
+
+
+def start_playbook(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+    """Start a playbook that works for a minute; return its process and its claim."""
+    folder.mkdir()
+    (folder / "site.yml").write_text(LONG_PLAY)
+    program = Path(sys.executable).with_name("ansible-playbook")
+    argv = [program, folder / "site.yml", "-e", f"out={folder / 'claim.json'}"]
+    playbook = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
+    while not (folder / "claim.json").exists():
+        assert playbook.poll() is None
+        with suppress(subprocess.TimeoutExpired):
+            playbook.wait(0.05)
+    return playbook, json.loads((folder / "claim.json").read_text())
+
+
+def test_a_living_playbook_is_waited_for_and_a_killed_one_followed_at_once(
+    api: Api, tmp_path: Path
+) -> None:
+    kinds = ("file", "lease")
+    first, claim = start_playbook(tmp_path / "first")
+    try:
+        for kind in kinds:
+            take(kind, claim)
+        second, again = start_playbook(tmp_path / "second")
+        os.killpg(second.pid, signal.SIGKILL)
+        second.wait()
+        for kind in kinds:
+            with pytest.raises(claims.ClaimedError, match=rf"process {first.pid}, site.yml"):
+                take(kind, again)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    third, last = start_playbook(tmp_path / "third")
+    os.killpg(third.pid, signal.SIGKILL)
+    third.wait()
+    for kind in kinds:
+        take(kind, last)
+        with pytest.raises(claims.ClaimedError, match=rf"process {third.pid}, site.yml"):
+            take(kind, someone())
+    assert api.lease
 
 
 @pytest.mark.parametrize("playbook", ["site.yml", "upgrade.yml", "rollback.yml", "reset.yml"])
