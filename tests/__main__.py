@@ -43,6 +43,10 @@ EVERY_DRILL_S = 21_600.0
 """Seconds that every drill together may take: nearly three times the two hours that `kubedrill
 list` says."""
 
+FIELD_S = 9000.0
+"""Seconds for the machines of other systems: the sum of what their parts were measured to take, and
+the same again."""
+
 FUZZ_S = "600"
 """Seconds for which tests/doors/test_fuzz.py feeds the readers with ``--all``; else it takes 8."""
 
@@ -129,7 +133,7 @@ def live(*, every_drill: bool) -> list[tuple[list[str], float]]:
     if every_drill:
         stages[LIVE.index(MUTANTS)] = (EVERY_MUTANT, STAGE_S)
         stages[LIVE.index(CHOSEN)] = ([*ACCEPTANCE, "--drills", "all"], EVERY_DRILL_S)
-        stages.append((FIELD, STAGE_S))
+        stages.append((FIELD, FIELD_S))
     return stages
 
 

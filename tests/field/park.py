@@ -33,17 +33,29 @@ PODS, SERVICES = "10.244.0.0/16", "10.96.0.0/12"
 VIRTUAL_ADDRESS = "172.31.79.10"
 ADMIN, PASSWORD = "ops", "correct horse 'battery' $taple"
 BOOT_S = 120
+COMMAND_S = 300
+"""Seconds of one docker command: a trait that starts services, or a listing of a busy machine."""
 
 
 def docker(*arguments: str, stdin: str | None = None) -> str:
     """Run a docker command; return its output.
 
     Raises:
-        BuildFailed: it refused; carries its own words.
+        BuildFailed: it refused, or took too long; carries its own words.
     """
-    done = subprocess.run(
-        [DOCKER, *arguments], check=False, capture_output=True, text=True, input=stdin
-    )
+    try:
+        done = subprocess.run(
+            [DOCKER, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=COMMAND_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildFailed(
+            f"docker {' '.join(arguments[:4])} did not end in {COMMAND_S} s"
+        ) from error
     if done.returncode:
         raise BuildFailed(f"docker {' '.join(arguments[:4])} failed: {done.stderr.strip()}")
     return done.stdout
@@ -51,6 +63,7 @@ def docker(*arguments: str, stdin: str | None = None) -> str:
 
 def up(park: str, folder: Path) -> Path:
     """Start the machines; return the inventory that describes them."""
+    ensure_daemon()
     down()
     secrets = folder / "ssh"
     secrets.mkdir(parents=True, exist_ok=True)
@@ -59,7 +72,6 @@ def up(park: str, folder: Path) -> Path:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", ADMIN, "-f", key], check=True
     )
-    ensure_daemon()
     ensure_network(NETWORK, SUBNET)
     ensure_network(SECOND_NETWORK, SECOND_SUBNET)
     machines = PARKS[park]

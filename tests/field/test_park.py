@@ -29,6 +29,8 @@ PASSING = re.compile(
 )
 """Backups that adding a user of a package writes, sudo's memory, and the upgrade at the first
 boot."""
+LONGEST_S = 3600
+"""Seconds of one program: the upgrade of five machines took half an hour beside other work."""
 DRILLS = ("node-drain", "failover-worker", "cluster-upgrade")
 
 
@@ -143,6 +145,11 @@ def kubectl(machines: tuple[Machine, ...], *arguments: str) -> str:
 def run(*arguments: str, allowed: tuple[int, ...] = (PASS,)) -> None:
     """Run a Python program of this checkout to its end; its last words are in the failure."""
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, check=False, capture_output=True, text=True
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_S,
     )
     assert done.returncode in allowed, f"{arguments}:\n{done.stdout[-6000:]}{done.stderr[-2000:]}"

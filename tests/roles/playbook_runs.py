@@ -45,7 +45,11 @@ def start(inventory: Path, playbook: str, *arguments: str) -> subprocess.Popen[s
 def run(inventory: Path, playbook: str, *arguments: str) -> dict[str, int]:
     """Run to the end; return how many tasks changed something on each node."""
     process = start(inventory, playbook, *arguments)
-    output, _ = process.communicate(timeout=DEADLINE_S)
+    try:
+        output, _ = process.communicate(timeout=DEADLINE_S)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)  # it would go on with nodes that others take down
+        raise
     assert process.returncode == 0, f"{playbook} ended with {process.returncode}:\n{output[-4000:]}"
     return {host: int(changed) for host, changed, _, _ in RECAP.findall(output)}
 
