@@ -39,7 +39,8 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
     ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
-    ``architecture``, ``version``, ``purpose`` and ``all_control_planes_seen``.
+    ``architecture``, ``version``, ``purpose``, ``all_control_planes_seen``, and ``again``: names to
+    what preflight_node returned at a second look, where several held the virtual address.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
     mistakes = _troubles(nodes)
@@ -49,6 +50,7 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
         mistakes += _distribution_mistakes(seen)
     mistakes += _same_machines(seen)
     mistakes += _stranger_at_virtual_address(seen, expected)
+    mistakes += _several_holders(expected)
     mistakes += _cluster_mistakes(seen, expected)
     return mistakes
 
@@ -220,6 +222,19 @@ def _stranger_at_virtual_address(nodes: Nodes, expected: Mapping[str, Any]) -> l
         f"free address"
         for mac in sorted(strangers)
     ]
+
+
+def _several_holders(expected: Mapping[str, Any]) -> list[str]:
+    looks = expected["again"].items()
+    holders = [name for name, look in looks if look.get("node", {}).get("vip_held")]
+    if len(holders) < 2:
+        return []
+    mistake = (
+        f"virtual address {expected['virtual_address']} is held by {' and '.join(holders)} at "
+        f"once, and clients reach either: let VRRP (IP protocol 112) pass between the control "
+        f"planes, then look at `journalctl -u keepalived` there"
+    )
+    return [mistake]
 
 
 def _cluster_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:

@@ -76,6 +76,7 @@ def asked(**more: Any) -> dict[str, Any]:
         "virtual_address": "10.0.0.10",
         "control_planes": ["cp1", "cp2", "cp3"],
         "all_control_planes_seen": True,
+        "again": {name: {"skipped": True} for name in ("cp1", "cp2", "cp3", "w1", "w2")},
         "limits": LIMITS,
         "accepted": {"files": [], "container_runtime": False, "distribution": False},
         **more,
@@ -267,6 +268,23 @@ def test_a_load_balancer_is_no_node(
     assert [mistake.startswith(words) for mistake, words in zip(result, expected, strict=True)] == [
         True
     ] * len(expected)
+
+
+def test_two_holders_of_the_virtual_address(node_rules: ModuleType) -> None:
+    held = nodes(member, cp1={"vip_held": True}, cp3={"vip_held": True})
+    again = {name: {"node": node} for name, node in held.items()}
+    (mistake,) = node_rules.node_mistakes(held, asked(again=again))
+    assert mistake.startswith("virtual address 10.0.0.10 is held by cp1 and cp3 at once")
+    assert "IP protocol 112" in mistake
+
+
+@pytest.mark.parametrize("held", [[], ["cp3"]])
+def test_an_address_that_moves_between_two_looks(node_rules: ModuleType, held: list[str]) -> None:
+    before = nodes(member, cp1={"vip_held": True}, cp3={"vip_held": True})
+    after = nodes(member, **{name: {"vip_held": True} for name in held})
+    again: dict[str, Any] = {name: {"node": node} for name, node in after.items()}
+    again["w2"] = {"node": {"trouble": "unreachable", "why": "?"}}
+    assert node_rules.node_mistakes(before, asked(again=again)) == []
 
 
 def test_without_a_virtual_address_nobody_can_have_taken_it(node_rules: ModuleType) -> None:
