@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 ACCEPT_EVEN = "cluster_accept_even_control_planes"
+OTHER_GROUPS = "cluster_other_groups"
 SHARED = (
     "cluster_kubernetes_version",
     "cluster_api_port",
@@ -63,10 +64,12 @@ def inventory_mistakes(
     members = _members(groups)
     kinds = sorted({kind_of(hosts[name]) for name in members if name in hosts}) or [kind_of({})]
     address_setting = [ADDRESSES[kinds[0]]] if len(kinds) == 1 and kinds[0] in ADDRESSES else []
+    other_groups, other_mistakes = _other_groups(members, hosts)
     shared, differing = _shared_settings([*SHARED, *address_setting], members, hosts)
     return [
         *_number_mistakes(groups.get("control_planes", ()), hosts),
-        *_group_mistakes(groups),
+        *_group_mistakes(groups, other_groups),
+        *other_mistakes,
         *(f"host {name} is defined twice: give each node its own name" for name in repeated),
         *node_name_mistakes(members),
         *unsafe_name_mistakes(hosts, members),
@@ -109,14 +112,26 @@ def _number_mistakes(planes: Sequence[str], hosts: Mapping[str, Mapping[str, Any
     return [mistake]
 
 
-def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
+def _other_groups(
+    members: Iterable[str], hosts: Mapping[str, Mapping[str, Any]]
+) -> tuple[set[str], list[str]]:
+    """Names of the groups that have no part in the cluster, and what is no list of them."""
+    values = [hosts[name].get(OTHER_GROUPS) or [] for name in members if name in hosts]
+    lists = [value for value in values if isinstance(value, (list, tuple))]
+    wrong = {repr(value) for value in values if not isinstance(value, (list, tuple))}
+    expected = "expected a list of groups, such as [bastion]"
+    mistakes = [f"{OTHER_GROUPS} is {value}: {expected}" for value in sorted(wrong)]
+    return {str(group) for value in lists for group in value}, mistakes
+
+
+def _group_mistakes(groups: Mapping[str, Sequence[str]], others: Iterable[str]) -> list[str]:
     planes, workers = list(groups.get("control_planes", ())), list(groups.get("workers", ()))
     known = {"all", "ungrouped", "cluster", "control_planes", "workers", "load_balancers"}
     mistakes = []
     if not planes:
-        others = ", ".join(sorted(set(groups) - known)) or "none"
+        unknown = ", ".join(sorted(set(groups) - known)) or "none"
         mistakes.append(
-            f"group control_planes has no host (other groups found: {others}): name 1, 3 or 5 "
+            f"group control_planes has no host (other groups found: {unknown}): name 1, 3 or 5 "
             f"nodes in control_planes"
         )
     mistakes += [
@@ -139,13 +154,14 @@ def _group_mistakes(groups: Mapping[str, Sequence[str]]) -> list[str]:
         if name not in groups.get("cluster", ())
     ]
     placed = {"localhost", *inside, *groups.get("cluster", ()), *groups.get(BALANCERS, ())}
+    placed |= {name for group in others for name in groups.get(group, ())}
     elsewhere: dict[str, list[str]] = defaultdict(list)
     for group in sorted(set(groups) - {"all", "ungrouped"}):
         for name in groups[group]:
             elsewhere[name].append(group)
     mistakes += [
         f"host {name} is in {_only(elsewhere[name])}, so it has no part in the cluster: put it in "
-        f"control_planes or workers, or in another inventory"
+        f"control_planes or workers, or name its group in {OTHER_GROUPS}"
         for name in dict.fromkeys(name for names in groups.values() for name in names)
         if name not in placed
     ]

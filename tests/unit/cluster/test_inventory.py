@@ -285,7 +285,7 @@ def test_an_inventory_without_control_planes_names_its_groups(tmp_path: Path) ->
         ),
         (
             "host m1 is in group masters only, so it has no part in the cluster: put it in "
-            "control_planes or workers, or in another inventory"
+            "control_planes or workers, or name its group in cluster_other_groups"
         ),
     ]
 

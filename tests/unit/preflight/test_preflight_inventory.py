@@ -144,6 +144,18 @@ def test_hosts_in_wrong_groups(inventory_rules: ModuleType) -> None:
     assert "host y1 is in group nodes only" in output
 
 
+def test_hosts_of_other_purposes_are_named_or_refused(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory(cluster_other_groups=["bastion", "nfs", "none"])
+    groups |= {"bastion": ["jump"], "nfs": ["disk"], "workrs": ["w3"], "ungrouped": ["stray"]}
+    for name in ("jump", "disk", "w3", "stray"):
+        hosts[name] = {"ansible_host": f"{name}.example.com"}
+        groups["all"] = [*groups["all"], name]
+    one, other = inventory_rules.inventory_mistakes(groups, hosts)
+    assert one.startswith("host w3 is in group workrs only") or other.startswith("host w3 is in")
+    assert "host stray is in no group" in one + other
+    assert one.endswith("control_planes or workers, or name its group in cluster_other_groups")
+
+
 def test_duplicate_names_and_addresses(inventory_rules: ModuleType) -> None:
     groups, hosts = inventory()
     hosts["w2"]["ansible_host"] = hosts["cp3"]["ansible_host"]
