@@ -39,8 +39,9 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
     ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
-    ``architecture``, ``version``, ``purpose``, ``all_control_planes_seen``, and ``again``: names to
-    what preflight_node returned at a second look, where several held the virtual address.
+    ``architecture``, ``version``, ``purpose``, ``check_mode``, ``all_control_planes_seen``, and
+    ``again``: names to what preflight_node returned at a second look, where several held the
+    virtual address.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
     mistakes = _troubles(nodes)
@@ -255,7 +256,14 @@ def _cluster_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
             f"kubelet` and at etcd's log there and repair it"
         )
     check = _upgrade_mistakes if expected["purpose"] == "upgrade" else _install_mistakes
-    return mistakes + check(nodes, str(expected["version"]))
+    mistakes += check(nodes, str(expected["version"]))
+    fresh = [name for name, node in nodes.items() if not node["joined"]]
+    if expected["check_mode"] and expected["purpose"] == "install" and fresh:
+        mistakes.append(
+            f"{', '.join(fresh)} {'have' if fresh[1:] else 'has'} not joined the cluster, and "
+            f"--check only shows what would change on nodes that have: leave it out"
+        )
+    return mistakes
 
 
 def is_broken(nodes: Nodes) -> bool:

@@ -201,6 +201,13 @@ def test_an_upgrade_without_a_version(tmp_path: Path, bundles: Path) -> None:
     refused(run(tmp_path, inventory(bundles), playbook="upgrade.yml"), "upgrade_to is not set")
 
 
+@pytest.mark.parametrize("playbook", ["upgrade.yml", "rollback.yml"])
+def test_what_cannot_be_tried_is_refused(tmp_path: Path, bundles: Path, playbook: str) -> None:
+    options = ("--check", "-e", "upgrade_to=1.36.3", "-e", "rollback_to=1.35.4")
+    answer = run(tmp_path, inventory(bundles), *options, playbook=playbook)
+    refused(answer, "an upgrade or rollback cannot be tried with --check")
+
+
 def test_unreachable_nodes_are_all_named(tmp_path: Path, bundles: Path) -> None:
     text = refused(run(tmp_path, inventory(bundles)), "the nodes: 4 mistakes, nothing was changed")
     for name in (*CONTROL_PLANES, "w1"):

@@ -71,6 +71,7 @@ def member(name: str, version: str = "1.35.4", **more: Any) -> dict[str, Any]:
 def asked(**more: Any) -> dict[str, Any]:
     return {
         "purpose": "install",
+        "check_mode": False,
         "version": "1.35.4",
         "architecture": "amd64",
         "virtual_address": "10.0.0.10",
@@ -268,6 +269,16 @@ def test_a_load_balancer_is_no_node(
     assert [mistake.startswith(words) for mistake, words in zip(result, expected, strict=True)] == [
         True
     ] * len(expected)
+
+
+def test_check_mode_needs_nodes_that_have_joined(node_rules: ModuleType) -> None:
+    assert node_rules.node_mistakes(nodes(member), asked(check_mode=True)) == []
+    some = {**nodes(member), "w1": fresh("w1"), "w2": fresh("w2")}
+    (mistake,) = node_rules.node_mistakes(some, asked(check_mode=True))
+    assert mistake.startswith("w1, w2 have not joined the cluster, and --check only shows")
+    trouble = nodes(member, w1={"trouble": "unreachable", "why": "?"})
+    (mistake,) = node_rules.node_mistakes(trouble, asked(check_mode=True))
+    assert "cannot be reached" in mistake
 
 
 def test_two_holders_of_the_virtual_address(node_rules: ModuleType) -> None:
