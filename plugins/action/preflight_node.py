@@ -13,8 +13,10 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import OLDEST_PYTHON
 from ansible_collections.kubedrill.kubeadm.plugins.plugin_utils.piped_action import PipedAction
 
+VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'
 NO_ROOT = re.compile(r"sudo|become|privilege|password", re.IGNORECASE)
 
 
@@ -42,9 +44,22 @@ class ActionModule(PipedAction):
                 str(answer.get(key, "")) for key in ("msg", "module_stderr", "module_stdout")
             )
             kind = "unreachable" if answer.get("unreachable") else _kind(text)
+            if kind == "failed" and (version := self._old_python(task_vars or {})):
+                kind, text = "old_python", version
             return {**result, "changed": False, "node": _trouble(kind, text)}
         node = {**answer["node"], "asked": before, "answered": time.time()}
         return {**result, "changed": False, "node": node}
+
+    def _old_python(self, task_vars: dict[str, Any]) -> str:
+        """Version of the node's Python where it cannot read the module, "" where it can."""
+        interpreter = str(self._templar.template(task_vars.get("ansible_python_interpreter", "")))
+        if not interpreter or interpreter.startswith("auto"):
+            interpreter = self._discovered_interpreter or "/usr/bin/python3"
+        answer = self._low_level_execute_command(f"{interpreter} -c '{VERSION}'")
+        found = re.search(r"^(\d+)\.(\d+)$", str(answer.get("stdout", "")), re.MULTILINE)
+        if not found or (int(found[1]), int(found[2])) >= OLDEST_PYTHON:
+            return ""
+        return found[0]
 
 
 def _kind(text: str) -> str:

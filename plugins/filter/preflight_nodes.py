@@ -14,14 +14,13 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.distributions im
     supported_names,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import (
+    OLDEST_PYTHON,
     parse_version,
     upgrade_problem,
 )
 
 Node = Mapping[str, Any]
 Nodes = Mapping[str, Node]
-OLDEST_PYTHON = (3, 9)
-"""Debian 11's."""
 TROUBLES = {
     "unreachable": "{name} cannot be reached over SSH ({why}): start the node, or correct "
     "ansible_host, its port or its key",
@@ -29,6 +28,9 @@ TROUBLES = {
     "password, or set ansible_become_password",
     "no_python": "{name} has no Python 3 ({why}): install python3 or set "
     "ansible_python_interpreter",
+    "old_python": "{name} has Python {why}, expected "
+    + ".".join(map(str, OLDEST_PYTHON))
+    + " or newer: install one and set ansible_python_interpreter",
     "failed": "{name} could not be looked at ({why})",
 }
 
@@ -120,11 +122,7 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
     if not node["root"]:
         yield f"{name}: tasks do not run as root: set ansible_become to true"
     if (python := tuple(node["python"])) < OLDEST_PYTHON:
-        yield (
-            f"{name} has Python {'.'.join(map(str, python))}, expected "
-            f"{'.'.join(map(str, OLDEST_PYTHON))} or newer: install one and set "
-            f"ansible_python_interpreter"
-        )
+        yield TROUBLES["old_python"].format(name=name, why=".".join(map(str, python)))
     if node["arch"] != expected["architecture"]:
         yield (
             f"{name} is {node['arch']}, the bundle is for {expected['architecture']}: use nodes of "

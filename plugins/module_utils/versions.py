@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+OLDEST_PYTHON = (3, 9)
+"""Of what runs on nodes; Debian 11's."""
 VERSION = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?")
 
 

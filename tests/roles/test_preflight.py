@@ -235,6 +235,23 @@ def test_no_sudo(tmp_path: Path, bundles: Path) -> None:
     refused(run(tmp_path, local(bundles, host), *HERE), "cp1: no sudo", "ansible_become_password")
 
 
+@pytest.mark.parametrize("version", ["2.7", "3.8"])
+def test_a_python_that_cannot_read_what_is_sent(
+    tmp_path: Path, bundles: Path, version: str
+) -> None:
+    python = tmp_path / "python"
+    error = "TypeError: 'ABCMeta' object is not subscriptable"
+    python.write_text(
+        f"""#!/bin/sh\n[ "$1" = -c ] && echo {version} && exit\necho "{error}" >&2\nexit 1\n"""
+    )
+    python.chmod(0o755)
+    host = {"ansible_python_interpreter": str(python)}
+    refused(
+        run(tmp_path, local(bundles, host), *HERE),
+        f"cp1 has Python {version}, expected 3.9 or newer: install one and set",
+    )
+
+
 def test_too_small_and_too_old_and_another_architecture(tmp_path: Path, bundles: Path) -> None:
     small = {
         "preflight_memory_mib_control_plane": 10**9,

@@ -117,6 +117,7 @@ def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
         ({"memory_mib": 512}, "w1 has 512 MiB of memory, a worker needs 700"),
         ({"disk_free_mib": 100}, "w1 has 100 MiB free under /var"),
         ({"kernel": "5.4.0-1"}, "w1 runs Linux 5.4.0-1, expected 5.13 or newer"),
+        ({"trouble": "old_python", "why": "3.6"}, "w1 has Python 3.6, expected 3.9 or newer"),
         ({"python": [3, 8]}, "w1 has Python 3.8, expected 3.9 or newer"),
         (
             {"distribution": ARCH},
