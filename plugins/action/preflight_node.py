@@ -56,10 +56,10 @@ class ActionModule(PipedAction):
         if not interpreter or interpreter.startswith("auto"):
             interpreter = self._discovered_interpreter or "/usr/bin/python3"
         answer = self._low_level_execute_command(f"{interpreter} -c '{VERSION}'")
-        found = re.search(r"^(\d+)\.(\d+)$", str(answer.get("stdout", "")), re.MULTILINE)
-        if not found or (int(found[1]), int(found[2])) >= OLDEST_PYTHON:
+        match = re.search(r"^(\d+)\.(\d+)$", str(answer.get("stdout", "")), re.MULTILINE)
+        if not match or (int(match[1]), int(match[2])) >= OLDEST_PYTHON:
             return ""
-        return found[0]
+        return match[0]
 
 
 def _kind(text: str) -> str:

@@ -224,8 +224,8 @@ def _stranger_at_virtual_address(nodes: Nodes, expected: Mapping[str, Any]) -> l
 
 
 def _several_holders(expected: Mapping[str, Any]) -> list[str]:
-    looks = expected["again"].items()
-    holders = [name for name, look in looks if look.get("node", {}).get("vip_held")]
+    again = expected["again"].items()
+    holders = [name for name, second in again if second.get("node", {}).get("vip_held")]
     if len(holders) < 2:
         return []
     mistake = (

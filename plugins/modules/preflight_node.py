@@ -167,7 +167,18 @@ def surroundings() -> dict[str, Any]:
         "resolvers": sorted(set(re.findall(r"^nameserver\s+(\S+)", resolvers, re.MULTILINE))),
         "routes": [words[0] for words in routes if words and not OWN_ROUTE.search(" ".join(words))],
         "proxy": proxy_variables(),
+        "listens": listens(),
     }
+
+
+def listens(proc: Path = Path("/proc/net")) -> list[str]:
+    """Who takes datagrams of the cluster's own network on this node already."""
+    tables = {"vxlan": ("udp", ":2118"), "vrrp": ("raw", ":0070")}  # 8472 and protocol 112
+    return [
+        name
+        for name, (table, port) in tables.items()
+        if any(line.split()[1].endswith(port) for line in read(proc / table).splitlines()[1:])
+    ]
 
 
 def ssh_client() -> str:
