@@ -57,6 +57,7 @@ def _needed(node: Node, resolvers: Any) -> Iterator[tuple[str, str]]:
         yield "this SSH connection's client", node["ssh_client"]
     yield from (("the gateway", address) for address in node["gateways"])
     yield from (("the resolver", address) for address in node["resolvers"])
+    yield from (("the time server", address) for address in node["time_servers"])
     resolvers = [resolvers] if isinstance(resolvers, str) else resolvers
     yield from (("the resolver of host_resolvers", str(address)) for address in resolvers)
     yield from (("the route to", network) for network in node["routes"])

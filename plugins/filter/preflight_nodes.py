@@ -51,6 +51,7 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
         mistakes += list(_machine_mistakes(name, node, expected))
     if not expected["accepted"]["distribution"]:
         mistakes += _distribution_mistakes(seen)
+    mistakes += _lost_addresses(seen)
     mistakes += _same_machines(seen)
     mistakes += _stranger_at_virtual_address(seen, expected)
     mistakes += _several_holders(expected)
@@ -157,6 +158,17 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
             f"{name}'s clock is {abs(skew):.1f} s {word} the controller's, expected at most "
             f"{limits['clock_skew_limit']} s: let both follow an NTP server"
         )
+
+
+def _lost_addresses(nodes: Nodes) -> list[str]:
+    """Name nodes that joined with an address which, by DHCP mostly, they have no more."""
+    return [
+        f"{name} joined the cluster with the address {node['node_ip']}, and has it no more (found: "
+        f"{', '.join(node['addresses']) or 'none'}): give it back for good, as certificates, "
+        f"etcd's members and the balancers have it"
+        for name, node in nodes.items()
+        if node["node_ip"] and node["node_ip"] not in node["addresses"]
+    ]
 
 
 def _foreign_mistakes(name: str, node: Node, accepted: Mapping[str, Any]) -> Iterator[str]:

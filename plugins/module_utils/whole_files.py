@@ -32,13 +32,17 @@ def replacing(path: Path, mode: int = 0o600, *, sync: bool = True) -> Iterator[I
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    if not sync:
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
+    if sync:
+        sync_path(path.parent)
+
+
+def sync_path(path: Path) -> None:
+    """Return when a file's content, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _open_private(path: str, flags: int) -> int:

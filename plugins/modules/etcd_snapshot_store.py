@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import write_whole
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import (
+    sync_path,
+    write_whole,
+)
 
 DOCUMENTATION = r"""
 module: etcd_snapshot_store
 short_description: Stores a fetched etcd snapshot
 description: What the snapshot is of is written before the snapshot has its name, so there is none
-  without it.
+  without it, nor one that is not on the disk. Fetched files that a killed run left are removed
+  after a day.
 options:
   partial:
     description: "The fetched file; without .partial it is the snapshot."
@@ -47,6 +52,7 @@ removed:
 """
 
 PARTIAL = ".partial"
+ABANDONED_S = 86_400.0
 
 
 def store(partial: Path, metadata: dict[str, Any], most: int) -> tuple[Path, list[Path]]:
@@ -56,9 +62,14 @@ def store(partial: Path, metadata: dict[str, Any], most: int) -> tuple[Path, lis
     """
     snapshot = partial.with_name(partial.name.removesuffix(PARTIAL))
     partial.chmod(0o600)
+    sync_path(partial)
     text = json.dumps(metadata, indent=4, sort_keys=True) + "\n"
     write_whole(Path(f"{snapshot}.json"), text.encode())
     partial.rename(snapshot)
+    sync_path(snapshot.parent)
+    for path in snapshot.parent.glob(f"*.db{PARTIAL}"):
+        if time.time() - path.stat().st_mtime > ABANDONED_S:
+            path.unlink()
     snapshots = sorted(
         snapshot.parent.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True
     )

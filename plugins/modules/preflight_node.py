@@ -70,10 +70,20 @@ node:
   returned: always
 """
 
+KUBELET_FLAGS = Path("/var/lib/kubelet/kubeadm-flags.env")
 MANIFESTS = Path("/etc/kubernetes/manifests")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/kubedrill/bin"
 OWN_ROUTE = re.compile(r"^[a-z]|\sdev (cni|flannel|kube|veth)")
 """The default route, and those of a pod network."""
+TIME_FILES = (
+    "chrony.conf", "chrony/chrony.conf", "chrony/conf.d/*.conf", "chrony/sources.d/*.sources",
+    "chrony.d/*.conf", "ntp.conf", "ntpsec/ntp.conf", "openntpd/ntpd.conf",
+    "systemd/timesyncd.conf", "systemd/timesyncd.conf.d/*.conf",
+)  # fmt: skip
+TIME_LINE = re.compile(
+    r"^[ \t]*(?:(?:server|pool|peer|servers)[ \t]|(?:Fallback)?NTP=)(.*)$", re.MULTILINE
+)
+ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-fA-F]*:[0-9a-fA-F:]+")
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 
 
@@ -168,7 +178,15 @@ def surroundings() -> dict[str, Any]:
         "routes": [words[0] for words in routes if words and not OWN_ROUTE.search(" ".join(words))],
         "proxy": proxy_variables(),
         "listens": listens(),
+        "time_servers": time_servers(),
     }
+
+
+def time_servers(root: Path = Path("/etc")) -> list[str]:
+    """Addresses of the servers that the clock is set by, of any of the usual programs."""
+    texts = [read(path) for pattern in TIME_FILES for path in sorted(root.glob(pattern))]
+    lines = re.findall(TIME_LINE, "\n".join(texts))
+    return sorted({word for line in lines for word in line.split() if re.fullmatch(ADDRESS, word)})
 
 
 def listens(proc: Path = Path("/proc/net")) -> list[str]:
@@ -229,12 +247,23 @@ def kubernetes() -> dict[str, Any]:
         "versions": versions,
         "kubelet_version": output("kubelet", "--version").replace("Kubernetes v", "").strip(),
         "joined": Path("/etc/kubernetes/kubelet.conf").exists(),
+        "node_ip": node_ip(read(KUBELET_FLAGS)),
         "ca": hashlib.sha256(authority.encode()).hexdigest()[:16] if authority else "",
         "api_ready": bool(versions)
         and http_status("https://127.0.0.1:6443/readyz", timeout=3) == 200,
         "etcd_member": Path("/var/lib/etcd/member").is_dir(),
         "etcd_healthy": http_status("http://127.0.0.1:2381/health", timeout=3) == 200,
     }
+
+
+def node_ip(flags: str) -> str:
+    """Address that the kubelet was given when its node joined, "" where it was given none.
+
+    >>> node_ip('KUBELET_KUBEADM_ARGS="--node-ip=192.0.2.11 --v=2"')
+    '192.0.2.11'
+    """
+    match = re.search(r"--node-ip=([\w.:]+)", flags)
+    return match[1] if match else ""
 
 
 def main() -> None:

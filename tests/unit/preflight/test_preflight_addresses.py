@@ -19,6 +19,7 @@ def node(address: str = "10.0.0.21", **more: Any) -> dict[str, Any]:
         "ssh_client": "10.0.0.1",
         "gateways": ["10.0.0.1"],
         "resolvers": ["127.0.0.53", "10.0.0.2"],
+        "time_servers": [],
         "routes": ["10.0.0.0/24", "172.17.0.0/16"],
         "proxy": {"variables": "", "no_proxy": ""},
         **more,
@@ -48,6 +49,7 @@ def test_surroundings_outside_the_cluster_s_networks_pass(address_rules: ModuleT
     [
         ({"ssh_client": "10.100.1.5"}, "this SSH connection's client 10.100.1.5"),
         ({"gateways": ["10.96.0.1"]}, "the gateway 10.96.0.1"),
+        ({"time_servers": ["192.0.2.9", "10.100.1.5"]}, "the time server 10.100.1.5"),
         ({"resolvers": ["10.111.255.255"]}, "the resolver 10.111.255.255"),
         ({"routes": ["10.100.0.0/16"]}, "the route to 10.100.0.0/16"),
         ({"routes": ["10.100.0.7"]}, "the route to 10.100.0.7"),

@@ -42,6 +42,7 @@ def fresh(name: str) -> dict[str, Any]:
         "versions": {},
         "kubelet_version": "",
         "joined": False,
+        "node_ip": "",
         "ca": "",
         "api_ready": False,
         "etcd_member": False,
@@ -122,6 +123,10 @@ def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
         (
             {"distribution": ARCH},
             "w1 runs Arch Linux: expected one of Debian 11 or 12",
+        ),
+        (
+            {"node_ip": "10.0.0.21", "addresses": ["10.0.0.99"]},
+            "w1 joined the cluster with the address 10.0.0.21, and has it no more (found: 10.0",
         ),
         ({"systemd": False}, "w1 does not run systemd"),
         ({"missing_features": ["the overlay filesystem"]}, "w1 lacks the overlay filesystem"),
