@@ -93,6 +93,21 @@ def test_the_service_network_s_guard_lets_existing_connections_pass(
     ]
 
 
+def test_the_service_network_s_guard_comes_back_with_nftables() -> None:
+    files = yaml.safe_load((ROLES / "host" / "vars" / "main.yml").read_text(encoding="utf-8"))
+    by_path = {file["dest"]: file["content"] for file in files["_host_files"]}
+    unit = by_path["/etc/systemd/system/nftables.service.d/90-kubedrill.conf"]
+    kubelet = (ROLES / "host" / "templates" / "kubelet.service.j2").read_text(encoding="utf-8")
+    load = "-/usr/sbin/nft --file /etc/kubernetes/service-network.nft"
+    assert "/etc/kubernetes/service-network.nft" in by_path
+    assert f"ExecStartPre={load}" in kubelet
+    # Both are added to those of the unit itself: only an empty value would take its place.
+    assert re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE) == [
+        ("ExecStartPost", load),
+        ("ExecReload", load),
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "off"),
     [
