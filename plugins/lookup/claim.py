@@ -12,6 +12,7 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.processes import (
     describe_process,
+    hides_others,
     lineage,
     living_processes,
     process_identity,
@@ -44,6 +45,7 @@ class LookupModule(LookupBase):
                 "holder": process_identity(playbook, ", ".join(names)),
                 "lineage": lineage(playbook),
                 "alive": living_processes(),
+                "hidden": hides_others(),
                 "takeover": "".join(terms),
             }
         ]

@@ -23,6 +23,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.processes import
     PLACE,
     PROCESS,
     STARTED,
+    same_user,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
     KUBECONFIG,
@@ -55,7 +56,8 @@ def relation(record: Record, me: Record, now: datetime) -> str:
     process = f"{record.get(PROCESS)} {record.get(STARTED)}"
     if record.get(PLACE) == me[PLACE] and process in me["lineage"]:
         return "mine" if process == f"{me[PROCESS]} {me[STARTED]}" else "parent"
-    dead = record.get(PLACE) == me[PLACE] and process not in me["alive"]
+    seen = not me.get("hidden") or same_user(str(record.get("holder")), me["holder"])
+    dead = record.get(PLACE) == me[PLACE] and process not in me["alive"] and seen
     if not record.get("holder") or dead or me["takeover"] in {record["holder"], ANYBODY}:
         return "free"
     return "free" if now > _end(record) + timedelta(seconds=GRACE) else "theirs"

@@ -51,6 +51,20 @@ def process_identity(process: int | None = None, what: str = "") -> str:
     return f"{user}@{socket.gethostname()} ({details})"
 
 
+def hides_others() -> bool:
+    """Whether /proc shows this user its own processes only (its mount option hidepid)."""
+    return _status("1")[19] == ""
+
+
+def same_user(one: str, other: str) -> bool:
+    """Whether two of :func:`process_identity` are of one user.
+
+    >>> same_user("ann@near (process 5)", "ann@near (process 7, site.yml)")
+    True
+    """
+    return one.partition("@")[0] == other.partition("@")[0]
+
+
 def lineage(process: int) -> list[str]:
     """A process and its ancestors, each as its number and its start."""
     numbers = []

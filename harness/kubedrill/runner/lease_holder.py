@@ -10,8 +10,11 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.processes import
     PROCESS,
     STARTED,
     describe_process,
+    hides_others,
+    process_identity,
     process_place,
     process_started,
+    same_user,
 )
 
 LEASE_S = 60
@@ -49,5 +52,7 @@ def holder_is_gone(lease: Any) -> bool:
     """Whether its holder was a process of this host, since its last boot, that is gone."""
     notes = lease.metadata.annotations or {}
     if notes.get(PLACE) != process_place():
+        return False
+    if hides_others() and not same_user(holder(lease), process_identity()):
         return False
     return bool(process_started(notes.get(PROCESS, "")) != notes.get(STARTED, "nothing"))

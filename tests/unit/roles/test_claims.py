@@ -125,6 +125,15 @@ def test_a_holder_that_was_killed_is_followed_at_once_on_its_controller_only(
 
 
 @pytest.mark.parametrize("kind", ["file", "lease"])
+def test_another_user_s_process_that_is_hidden_may_live(api: Api, kind: str) -> None:
+    assert api.lease == {}
+    take(kind, ME)
+    with pytest.raises(claims.ClaimedError):
+        take(kind, {**AGAIN, "holder": "bob@near (process 10)", "alive": [], "hidden": True})
+    take(kind, {**AGAIN, "alive": [], "hidden": True})
+
+
+@pytest.mark.parametrize("kind", ["file", "lease"])
 def test_another_controller_follows_when_the_dead_holder_is_named(api: Api, kind: str) -> None:
     assert api.lease == {}
     take(kind, someone())
@@ -232,6 +241,14 @@ def test_a_user_without_a_name_can_claim_a_cluster(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(processes.getpass, "getuser", fail)
     assert processes.process_identity(7, "site.yml").startswith("uid ")
+
+
+def test_processes_of_others_are_hidden_where_the_first_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not processes.hides_others()
+    monkeypatch.setattr(processes, "PROC", tmp_path)
+    assert processes.hides_others()
 
 
 def test_a_process_that_nobody_reaps_is_dead() -> None:

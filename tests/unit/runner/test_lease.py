@@ -17,6 +17,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.processes import
 from kubedrill.base.errors import StepFailed, Unsafe
 from kubedrill.base.waits import wait_for
 from kubedrill.cluster.api_client import ApiUnavailable
+from kubedrill.runner import lease_holder
 from kubedrill.runner.lease import ClusterLease
 
 
@@ -134,6 +135,17 @@ def test_a_holder_that_died_on_this_host_blocks_nobody() -> None:
     make(leases).take()
     assert leases.body is not None
     assert "far" not in leases.body["spec"]["holderIdentity"]
+
+
+def test_a_holder_of_another_user_whose_processes_are_hidden_may_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lease_holder, "hides_others", lambda: True)
+    leases = Leases()
+    gone = {"kubedrill.io/process": "1", "kubedrill.io/process-started": "the past"}
+    leases.another(ago_s=5, **{**describe_process(), **gone})
+    with pytest.raises(Unsafe, match="eve@far"):
+        make(leases).take()
 
 
 def test_another_living_process_of_this_host_is_refused() -> None:
