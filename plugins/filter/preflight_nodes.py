@@ -41,9 +41,9 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
     ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
-    ``architecture``, ``version``, ``purpose``, ``check_mode``, ``all_control_planes_seen``, and
-    ``again``: names to what preflight_node returned at a second look, where several held the
-    virtual address.
+    ``architecture``, ``version``, ``purpose``, ``check_mode``, ``all_control_planes_seen``,
+    ``addresses`` (names to cluster_node_address), and ``again``: names to what preflight_node
+    returned at a second look, where several held the virtual address.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
     mistakes = _troubles(nodes)
@@ -51,7 +51,7 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
         mistakes += list(_machine_mistakes(name, node, expected))
     if not expected["accepted"]["distribution"]:
         mistakes += _distribution_mistakes(seen)
-    mistakes += _lost_addresses(seen)
+    mistakes += _lost_addresses(seen, expected["addresses"])
     mistakes += _same_machines(seen)
     mistakes += _stranger_at_virtual_address(seen, expected)
     mistakes += _several_holders(expected)
@@ -160,14 +160,20 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
         )
 
 
-def _lost_addresses(nodes: Nodes) -> list[str]:
-    """Name nodes that joined with an address which, by DHCP mostly, they have no more."""
-    return [
+def _lost_addresses(nodes: Nodes, addresses: Mapping[str, str]) -> list[str]:
+    """Name nodes without the address that they joined with, by DHCP mostly, or that is set."""
+    lost = [
         f"{name} joined the cluster with the address {node['node_ip']}, and has it no more (found: "
         f"{', '.join(node['addresses']) or 'none'}): give it back for good, as certificates, "
         f"etcd's members and the balancers have it"
         for name, node in nodes.items()
         if node["node_ip"] and node["node_ip"] not in node["addresses"]
+    ]
+    return lost + [
+        f"{name} has not the address {addresses[name]} of cluster_node_address (found: "
+        f"{', '.join(node['addresses']) or 'none'}): correct it"
+        for name, node in nodes.items()
+        if addresses.get(name) and addresses[name] not in node["addresses"]
     ]
 
 

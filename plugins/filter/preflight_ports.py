@@ -24,8 +24,9 @@ def peers(nodes: Nodes, expected: Mapping[str, Any]) -> dict[str, list[dict[str,
     """What each node is to try: name → arguments of preflight_ports.
 
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
-    ``network`` (the nodes'), ``hosts`` (names to ansible_host), ``virtual_address`` and
-    ``api_port``. Nodes that are both in the cluster have found one another.
+    ``network`` (the nodes'), ``hosts`` (names to ansible_host), ``addresses`` (names to
+    cluster_node_address), ``virtual_address`` and ``api_port``. Nodes that are both in the cluster
+    have found one another.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
     addresses = {name: _address(name, node, expected) for name, node in seen.items()}
@@ -67,7 +68,7 @@ def _address(name: str, node: Node, expected: Mapping[str, Any]) -> str:
         for text in node["addresses"]
         if text != expected["virtual_address"] and ipaddress.ip_address(text) in network
     ]
-    reached = str(expected["hosts"].get(name, ""))
+    reached = str(expected["addresses"].get(name) or expected["hosts"].get(name, ""))
     if reached in inside:
         return reached
     return str(inside[0]) if len(inside) == 1 else ""

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COLLECTION = Path(__file__).resolve().parents[2]
-UNSET = ("cluster_virtual_address", "cluster_external_address", "upgrade_serial")
+UNSET = (
+    "cluster_external_address",
+    "cluster_node_address",
+    "cluster_virtual_address",
+    "upgrade_serial",
+)
 """Variables of playbooks without a default."""
 RENAMED = {"control_plane_invitation_ttl": "control_plane_join_token_ttl"}
 """Former name → name. An entry stays for one release."""

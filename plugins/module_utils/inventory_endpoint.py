@@ -25,6 +25,9 @@ VIRTUAL, EXTERNAL = "virtual_address", "external"
 ADDRESSES = {VIRTUAL: "cluster_virtual_address", EXTERNAL: "cluster_external_address"}
 """Kind → the setting that has the API's address."""
 
+NODE_ADDRESS = "cluster_node_address"
+"""Setting of a node that Ansible reaches at another address than other nodes do."""
+
 BALANCERS = "load_balancers"
 """Group of the host, outside the cluster, that gets a balancer of the roles."""
 
@@ -209,8 +212,8 @@ def api_port_mistakes(
 
 
 def _address(name: str, hosts: Hosts) -> str:
-    address = hosts[name].get("ansible_host") if name in hosts else None
-    return str(address or name)
+    variables = hosts.get(name, {})
+    return str(variables.get(NODE_ADDRESS) or variables.get("ansible_host") or name)
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -74,6 +74,13 @@ def is_address(value: Any) -> bool:
     return True
 
 
+def _is_ip(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_address(value))
+    except ValueError:
+        return False
+
+
 def has_control_characters(text: str) -> bool:
     """Whether a text has a line break or another control character."""
     return _CONTROL.search(text) is not None
@@ -144,6 +151,12 @@ def _connection_mistakes(name: str, variables: Mapping[str, Any]) -> Iterator[st
         yield (
             f"ansible_host of {name!r} is {str(address)[:_LONGEST_NAME]!r}, neither an address nor "
             "a host name: correct it; a port stands in ansible_port"
+        )
+    node_address = variables.get("cluster_node_address")
+    if node_address not in (None, "") and not _is_ip(node_address):
+        yield (
+            f"cluster_node_address of {name!r} is {node_address!r}: expected an IP address, one of "
+            "the machine's own"
         )
     for setting in _USERS:
         user = variables.get(setting) or ""

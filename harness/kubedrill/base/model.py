@@ -62,12 +62,20 @@ class Connection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One machine of the inventory."""
+    """One machine of the inventory.
+
+    ``address`` is what Kubernetes and other nodes reach it at.
+    """
 
     name: str
     address: str
     roles: tuple[str, ...]  # "control_plane" and/or "worker"; "load_balancer" for what is no node
     host_vars: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def ssh_address(self) -> str:
+        """What SSH reaches it at: another one where the inventory has cluster_node_address."""
+        return str(self.host_vars.get("ansible_host") or self.address)
 
     @property
     def is_control_plane(self) -> bool:

@@ -69,7 +69,7 @@ def find_disconnected(hosts: Hosts, seconds: float = LONGEST_S) -> dict[str, Kub
     for name, thread in threads.items():
         thread.join(max(end - time.monotonic(), 0.0))
         if thread.is_alive():
-            who = f"{name} ({hosts.inventory.node(name).address})"
+            who = f"{name} ({hosts.inventory.node(name).ssh_address})"
             errors[name] = HostUnreachable(
                 f"{who} is unreachable: no session within {seconds:g} s; is it powered on, and its "
                 "name known to DNS?"

@@ -121,7 +121,7 @@ class Hosts:
             ) from error
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise HostUnreachable(
-                f"{node.name} ({node.address}): the SSH connection broke: {words(error)}"
+                f"{node.name} ({node.ssh_address}): the SSH connection broke: {words(error)}"
             ) from error
         errors = result.stderr.strip()
         refusal = become.refusal(errors, options.user) if become and not result.ok else None
@@ -244,7 +244,7 @@ class Hosts:
                 self._replace(node, connection)
                 if fresh or not reused:
                     raise HostUnreachable(
-                        f"{node.name} ({node.address}) opened no session: {words(error)}"
+                        f"{node.name} ({node.ssh_address}) opened no session: {words(error)}"
                     ) from error
         raise AssertionError("the loop above returns or raises")
 

@@ -19,6 +19,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_endpoi
     ADDRESSES,
     BALANCERS,
     EXTERNAL,
+    NODE_ADDRESS,
     kind_of,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_files import (
@@ -214,7 +215,8 @@ def _readable(variables: dict[str, Any]) -> dict[str, Any]:
 
 def _machine(name: str, hostvars: dict[str, dict[str, Any]], roles: tuple[str, ...]) -> Node:
     variables = hostvars.get(name, {})
-    return Node(name, str(variables.get("ansible_host") or ""), roles, HostVars(variables))
+    address = variables.get(NODE_ADDRESS) or variables.get("ansible_host") or ""
+    return Node(name, str(address), roles, HostVars(variables))
 
 
 def hosts_of(listing: dict[str, Any], group: str) -> list[str]:

@@ -176,7 +176,7 @@ class _Packing:
                 "give an address that the pod reaches"
             )
         proxy = f" -o {shlex.quote(f'ProxyCommand={command}')}" if command else ""
-        proxy += f" -o HostName={options.host}" if options.host != node.address else ""
+        proxy += f" -o HostName={options.host}" if options.host != node.ssh_address else ""
         alias = f" -o HostKeyAlias={options.host_key_alias}" if options.host_key_alias else ""
         return {
             **self._portable(node.name, variables),

@@ -91,7 +91,7 @@ class SshOptions:
             mistakes += error.mistakes
         if mistakes:
             raise ConfigErrors("the inventory", mistakes)
-        tokens = _tokens(node.address, config)
+        tokens = _tokens(node.ssh_address, config)
         identities = (_expanded_path(text, tokens) for text in config.get("identityfile", []))
         jump = config.get("proxyjump", ["none"])[0]
         proxy = config.get("proxycommand", ["none"])[0]
@@ -182,7 +182,7 @@ def _resolve(node: Node, arguments: list[str]) -> dict[str, list[str]]:
     """What ``ssh -G`` prints: option in lower case → its values."""
     try:
         done = subprocess.run(
-            [SSH, "-T", "-G", *arguments, "--", node.address],
+            [SSH, "-T", "-G", *arguments, "--", node.ssh_address],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -194,7 +194,7 @@ def _resolve(node: Node, arguments: list[str]) -> dict[str, list[str]]:
         mistake = f"{SSH} is not installed; install OpenSSH's client (openssh-client)"
         raise ConfigErrors("this host", [mistake]) from error
     except subprocess.TimeoutExpired as error:
-        mistake = f"{node.name}: ssh -G {node.address} did not end within {RESOLVE_S:g} s"
+        mistake = f"{node.name}: ssh -G {node.ssh_address} did not end within {RESOLVE_S:g} s"
         raise ConfigErrors("the inventory", [mistake]) from error
     if done.returncode != 0:
         words = next((line for line in done.stderr.splitlines() if line.strip()), "no output")

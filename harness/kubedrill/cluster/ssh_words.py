@@ -105,7 +105,7 @@ def refused_keys(node: Node, options: SshOptions, sources: Sequence[str]) -> str
 
 def by_hand(node: Node, options: SshOptions) -> str:
     """The command by which a person logs in the same way."""
-    return shlex.join(["ssh", *options.arguments, node.address])
+    return shlex.join(["ssh", *options.arguments, node.ssh_address])
 
 
 def _described(key: paramiko.PKey) -> str:

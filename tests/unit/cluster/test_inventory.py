@@ -295,3 +295,23 @@ def test_ansible_s_own_words_on_a_file_that_it_cannot_parse(tmp_path: Path) -> N
     path.write_text("all: [not, a, mapping", encoding="utf-8")
     with pytest.raises(ConfigErrors, match="parse"):
         Inventory.load(path)
+
+
+def test_a_node_managed_at_another_address_has_both() -> None:
+    groups = {"control_planes": {"hosts": ["cp1"]}, "cluster": {"children": ["control_planes"]}}
+    shared = {
+        "cluster_kubernetes_version": "1.35.4",
+        "cluster_virtual_address": "10.0.0.10",
+        "cluster_api_port": 8443,
+        "cluster_node_network": "10.0.0.0/24",
+        "cluster_pod_network": "10.244.0.0/16",
+        "cluster_service_network": "10.96.0.0/12",
+    }
+    named = {**shared, "ansible_host": "192.0.2.11", "cluster_node_address": "10.0.0.11"}
+    listing = {**groups, "_meta": {"hostvars": {"cp1": named}}}
+    node = build_inventory(Path("inventories/x"), listing).node("cp1")
+    assert (node.address, node.ssh_address) == ("10.0.0.11", "192.0.2.11")
+    del named["cluster_node_address"]
+    named["ansible_host"] = "10.0.0.12"
+    node = build_inventory(Path("inventories/x"), listing).node("cp1")
+    assert (node.address, node.ssh_address) == ("10.0.0.12", "10.0.0.12")

@@ -156,6 +156,15 @@ def test_hosts_of_other_purposes_are_named_or_refused(inventory_rules: ModuleTyp
     assert one.endswith("control_planes or workers, or name its group in cluster_other_groups")
 
 
+def test_a_node_may_be_managed_at_another_address(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory()
+    for number, name in enumerate(hosts):
+        hosts[name]["ansible_host"] = "bastion.example.com"
+        hosts[name]["ansible_port"] = 2200 + number
+        hosts[name]["cluster_node_address"] = f"10.0.0.{30 + number}"
+    assert inventory_rules.inventory_mistakes(groups, hosts) == []
+
+
 def test_duplicate_names_and_addresses(inventory_rules: ModuleType) -> None:
     groups, hosts = inventory()
     hosts["w2"]["ansible_host"] = hosts["cp3"]["ansible_host"]

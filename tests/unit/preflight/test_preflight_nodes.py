@@ -73,6 +73,7 @@ def asked(**more: Any) -> dict[str, Any]:
     return {
         "purpose": "install",
         "check_mode": False,
+        "addresses": dict.fromkeys(("cp1", "cp2", "cp3", "w1", "w2"), ""),
         "version": "1.35.4",
         "architecture": "amd64",
         "virtual_address": "10.0.0.10",
@@ -285,6 +286,15 @@ def test_check_mode_needs_nodes_that_have_joined(node_rules: ModuleType) -> None
     trouble = nodes(member, w1={"trouble": "unreachable", "why": "?"})
     (mistake,) = node_rules.node_mistakes(trouble, asked(check_mode=True))
     assert "cannot be reached" in mistake
+
+
+def test_an_address_that_is_set_is_one_of_the_node(node_rules: ModuleType) -> None:
+    named = {"w1": "10.0.0.21", "w2": "10.0.0.22"}
+    actual = nodes(w1={"addresses": ["10.0.0.99"]}, w2={"addresses": ["10.0.0.9", "10.0.0.22"]})
+    (mistake,) = node_rules.node_mistakes(actual, asked(addresses=named))
+    assert mistake == (
+        "w1 has not the address 10.0.0.21 of cluster_node_address (found: 10.0.0.99): correct it"
+    )
 
 
 def test_two_holders_of_the_virtual_address(node_rules: ModuleType) -> None:

@@ -131,6 +131,7 @@ EXPECTED: dict[str, Any] = {
     "control_planes": ["cp1", "cp2"],
     "network": "10.0.0.0/24",
     "hosts": {},
+    "addresses": {},
     "virtual_address": "10.0.0.10",
     "api_port": 8443,
 }
@@ -186,6 +187,13 @@ def test_a_node_whose_address_is_not_known_yet_is_not_tried(
     nodes = {"w1": NODES["w1"], "cp1": node("", addresses=addresses)}
     peers = rules.peers(nodes, {**EXPECTED, "hosts": {"cp1": host}})["w1"]
     assert [peer["address"] for peer in peers] == ([address] if address else [])
+
+
+def test_the_address_that_is_set_is_tried() -> None:
+    nodes = {"w1": NODES["w1"], "cp1": node("10.0.0.11", addresses=["10.0.0.11", "10.0.0.12"])}
+    more = {"hosts": {"cp1": "10.0.0.11"}, "addresses": {"cp1": "10.0.0.12"}}
+    (peer,) = rules.peers(nodes, {**EXPECTED, **more})["w1"]
+    assert peer["address"] == "10.0.0.12"
 
 
 def test_what_the_same_nodes_cannot_reach_is_one_sentence() -> None:
