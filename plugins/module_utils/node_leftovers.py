@@ -65,6 +65,14 @@ def mounts_below(*prefixes: str) -> list[str]:
     return sorted((point for point in points if point.startswith(prefixes)), reverse=True)
 
 
+def is_mounted(path: Path) -> bool:
+    """Whether something is mounted on a directory.
+
+    A bind mount of the same file system, as `ip netns` makes of /run/netns, looks like a directory.
+    """
+    return os.path.ismount(path) or str(path) in mounts_below(str(path))
+
+
 def end_containers(proc: Path) -> None:
     """Kill what is left of the containers in containerd's namespace of Kubernetes.
 

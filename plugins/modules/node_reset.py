@@ -27,6 +27,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_leftovers i
     disarm_undos,
     end_containers,
     foreign_parts,
+    is_mounted,
     mounts_below,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.packet_filter import (
@@ -255,7 +256,7 @@ class Reset:
                         f"{', '.join(left)} is mounted below {path}, which is to be removed: "
                         f"unmount it, then run this playbook again"
                     )
-                if os.path.ismount(path):  # a volume for it, which the cluster did not make
+                if is_mounted(path):  # a volume for it, which the cluster did not make
                     self.remove(map(str, path.iterdir()))
                     continue
                 shutil.rmtree(path)
@@ -268,7 +269,7 @@ class Reset:
     def remove_empty(self, directories: Iterable[Path]) -> None:
         """Remove directories that have become empty."""
         for path in directories:
-            if path.is_dir() and not os.path.ismount(path) and not any(path.iterdir()):
+            if path.is_dir() and not is_mounted(path) and not any(path.iterdir()):
                 path.rmdir()
 
 

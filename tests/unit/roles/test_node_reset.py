@@ -151,6 +151,20 @@ def _no_space(*_: object) -> None:
     raise OSError(28, "No space left on device")
 
 
+def test_a_bind_mount_of_the_same_file_system_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netns").mkdir()
+    (tmp_path / "empty").mkdir()
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"tmpfs {tmp_path}/netns tmpfs rw 0 0\n")
+    monkeypatch.setattr(node_leftovers, "MOUNTS", mounts)
+    reset = node_reset.Reset(Module())  # type: ignore[arg-type]
+    reset.remove_empty([tmp_path / "netns", tmp_path / "empty"])
+    assert (tmp_path / "netns").is_dir(), "its removal would fail: the device is busy"
+    assert not (tmp_path / "empty").exists()
+
+
 def test_booleans_of_selinux_are_turned_off_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

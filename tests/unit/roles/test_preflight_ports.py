@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,36 +58,44 @@ print(json.dumps(ports.try_all([peer])))
 """
 
 
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True)
+def inside(space: int, *words: str | Path) -> list[str | Path]:
+    """Return the command that runs another one in the network of a process."""
+    return ["nsenter", f"--target={space}", "--net", *words]
+
+
+def apart() -> subprocess.Popen[bytes]:
+    """Start a process with a network of its own; skip the test where none can be made."""
+    process = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "echo; exec sleep 60"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    if not process.stdout.readline():
+        _, errors = process.communicate()
+        pytest.skip(f"no network namespaces here: {errors.decode()}")
+    return process
 
 
 @pytest.fixture
-def spaces() -> Iterator[tuple[str, str]]:
-    """Two network namespaces of one wire; skipped where none can be made."""
-    near, far = (f"kubedrill-{os.getpid()}-{side}" for side in ("near", "far"))
-    try:
-        try:
-            ip("netns", "add", near)
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"no network namespaces here: {error}")
-        ip("netns", "add", far)
-        ip(
-            *("link", "add", "name", "wire0", "netns", near, "type", "veth"),
-            *("peer", "name", "wire1", "netns", far),
-        )
-        for space, link, address in ((near, "wire0", "10.213.7.1"), (far, "wire1", FAR)):
-            ip("-n", space, "address", "add", f"{address}/24", "dev", link)
-            ip("-n", space, "link", "set", link, "up")
-        yield near, far
-    finally:
-        for space in (near, far):
-            subprocess.run(["ip", "netns", "delete", space], check=False, capture_output=True)
+def spaces() -> Iterator[tuple[int, int]]:
+    """Two processes whose networks one wire connects; skipped where none can be made."""
+    with ExitStack() as stack:
+        near, far = (stack.enter_context(apart()) for _ in range(2))
+        stack.callback(near.kill)
+        stack.callback(far.kill)
+        wire = ["ip", "link", "add", "name", "wire0", "netns", str(near.pid), "type", "veth"]
+        subprocess.run([*wire, "peer", "name", "wire1", "netns", str(far.pid)], check=True)
+        for process, link, address in ((near, "wire0", "10.213.7.1"), (far, "wire1", FAR)):
+            for words in (("address", "add", f"{address}/24", "dev", link),
+                          ("link", "set", link, "up")):  # fmt: skip
+                subprocess.run(inside(process.pid, "ip", *words), check=True)
+        yield near.pid, far.pid
 
 
-def through(near: str) -> dict[str, list[dict[str, str]]]:
-    argv = ["ip", "netns", "exec", near, sys.executable, "-c", SCRIPT]
-    result: dict[str, list[dict[str, str]]] = json.loads(subprocess.check_output(argv, text=True))
+def through(near: int) -> dict[str, list[dict[str, str]]]:
+    text = subprocess.check_output(inside(near, sys.executable, "-c", SCRIPT), text=True)
+    result: dict[str, list[dict[str, str]]] = json.loads(text)
     return result
 
 
@@ -108,11 +116,11 @@ VRRP = "VRRP (IP protocol 112)"
     ids=["open", "drop", "prohibit"],
 )
 def test_a_firewall_is_told_from_a_port_without_a_listener(
-    spaces: tuple[str, str], target: list[str], blocked: dict[str, str], silent: list[str]
+    spaces: tuple[int, int], target: list[str], blocked: dict[str, str], silent: list[str]
 ) -> None:
     near, far = spaces
     if target:
-        rule = ["ip", "netns", "exec", far, "iptables", "-A", "INPUT", "-j", *target]
+        rule = inside(far, "iptables", "-A", "INPUT", "-j", *target)
         try:
             subprocess.run(rule, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError) as error:
