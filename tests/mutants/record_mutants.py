@@ -246,6 +246,12 @@ def limit_without_end(lines: Lines) -> Lines:
     ]
 
 
+@on_lines(REFUSED, "probes: expected ")
+def limit_for_no_name(lines: Lines) -> Lines:
+    """A limit is about probes without a name."""
+    return [["limit", {**line[1], "probes": ""}] if line[0] == "limit" else line for line in lines]
+
+
 @on_record(INCONCLUSIVE, "a request was answered 4.9 s after the record's end")
 def samples_after_the_end(kit: Kit) -> None:
     """The record was ended, and requests went on for five seconds."""

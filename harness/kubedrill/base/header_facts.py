@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def header_facts(header: Mapping[str, Any], probes: Sequence[ProbeEntry]) -> dict[str, Any]:
     """The fields of a drill that its record's header gives (the JSON object of its first line)."""
     host, specs = dict(header["host"]), header["probes"]
-    labels = {label: str(host.get("labels", {}).get(label) or UNKNOWN) for label in LABELS[:3]}
+    given = host["labels"] if isinstance(host.get("labels"), dict) else {}
+    labels = {label: str(given.get(label) or UNKNOWN) for label in LABELS[:3]}
     if labels["topology"] == UNKNOWN and header["nodes"]:
         labels["topology"] = f"{len(header['nodes'])} nodes"
     inside = {spec["name"] for spec in specs if spec["vantage"] == Vantage.INSIDE}
@@ -24,7 +25,7 @@ def header_facts(header: Mapping[str, Any], probes: Sequence[ProbeEntry]) -> dic
     fields = ControlEntry.model_fields.keys()
     return {
         **labels,
-        "app": str(host.get("labels", {}).get("app", "")),
+        "app": str(given.get("app", "")),
         "nodes": tuple(header["nodes"]),
         "host_facts": {k: v for k, v in host.items() if k not in {"replay", "labels"}},
         "tick_s": max((spec["interval_s"] for spec in specs), default=0.0),

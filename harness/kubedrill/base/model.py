@@ -20,6 +20,7 @@ NS = 1_000_000_000
 Seconds = Annotated[float, Field(ge=0)]
 MoreThanNoTime = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(min_length=1)]
 Time = Annotated[int, Field(ge=0, lt=2**63)]
 """Nanoseconds of the harness host's CLOCK_MONOTONIC."""
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -207,7 +208,7 @@ class OutageLimit:
     noted.
     """
 
-    probes: str
+    probes: Name
     limit_s: Seconds
     predicted_s: Seconds
     because: tuple[str, ...] = ()
@@ -286,8 +287,8 @@ class Check:
 class Header:
     """What a record is about; written before the first sample."""
 
-    run: str
-    drill: str
+    run: Name
+    drill: Name
     title: str
     cluster: str
     seed: int
