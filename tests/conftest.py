@@ -8,8 +8,15 @@ from typing import Any
 import pytest
 
 from kubedrill.acceptance.fixtures import *  # noqa: F403 - fixtures of live suites
+from kubedrill.base import redact
 from kubedrill.base.model import Node
 from kubedrill.cluster.inventory import Inventory
+
+
+@pytest.fixture(autouse=True)
+def _know_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test's secrets be taken out of another test's texts."""
+    monkeypatch.setattr(redact, "_current", redact.Redactor())
 
 
 @pytest.fixture

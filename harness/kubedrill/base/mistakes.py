@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
+from kubedrill.base.redact import redact
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -108,7 +110,7 @@ def located(item: Mapping[str, Any]) -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value, cut where it is long.
+    """Show a value without secrets, cut where it is long.
 
     >>> shown(10 ** 5000), shown("x" * 100)[-5:], shown(None)
     ('a number of thousands of digits', 'xxx…', 'nothing')
@@ -118,7 +120,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     try:
-        text = repr(value)
+        text = redact(repr(value))
     except (ValueError, RecursionError):
         return "a number of thousands of digits"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

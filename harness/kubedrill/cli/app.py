@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from kubedrill.base.redact import redact
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.options import config_option, connect, inventory_option, old_option
@@ -103,7 +104,7 @@ def status(context: click.Context, cluster: Inventory, settings: Settings) -> No
         context.exit(1)
     click.echo(f"{cluster.name}: order service {state.version}, {state.volumes} volumes")
     for part in state.components:
-        problem = f"; {part.problem}" if part.problem else ""
+        problem = redact(f"; {part.problem}") if part.problem else ""
         click.echo(f"  {part.name:9} {part.ready}/{part.replicas} ready{problem}")
         for pod, node in sorted(part.nodes.items()):
             click.echo(

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from kubedrill.base.errors import KubedrillError, UsageError
+from kubedrill.base.redact import redact
 from kubedrill.bundle.build import build_bundles
 from kubedrill.bundle.own_image import own_bundle, own_reference
 from kubedrill.bundle.releases import STANDARD
@@ -212,7 +213,7 @@ def heal(context: click.Context, cluster: Inventory, settings: Settings, dry_run
         click.echo(f"repaired: {item}")
     for item in result.left:
         why = result.failed.get(item)
-        click.echo(f"left: {item}" + (f" ({why})" if why else ""))
+        click.echo(redact(f"left: {item}" + (f" ({why})" if why else "")))
     click.echo(
         f"{cluster.name}: {len(result.detected)} found, {len(repaired)} repaired, "
         f"{len(result.left)} left"

@@ -12,6 +12,7 @@ from kubedrill.base.durations import read_duration
 from kubedrill.base.errors import UsageError
 from kubedrill.base.mistakes import shown
 from kubedrill.base.printable import printable
+from kubedrill.base.redact import Redactor, redact, secrets_in
 from kubedrill.cli.numbers import Whole
 from kubedrill.cli.options import (
     complete_runs,
@@ -25,7 +26,6 @@ from kubedrill.cli.paths import PathName
 from kubedrill.cluster.connections import describe, find_disconnected
 from kubedrill.cluster.hosts import Hosts
 from kubedrill.diagnostics.collect import Archive, add_files, collect
-from kubedrill.diagnostics.redact import Redactor, secrets_in
 
 if TYPE_CHECKING:
     from kubedrill.cluster.inventory import Inventory
@@ -98,7 +98,7 @@ def diagnostics(  # noqa: PLR0913 - one for each option
     ):
         errors = find_disconnected(hosts)
         if errors:
-            click.echo(f"kubedrill: {printable(describe(hosts, errors))}", err=True)
+            click.echo(f"kubedrill: {printable(redact(describe(hosts, errors)))}", err=True)
         for name, error in errors.items():
             archive.note_missing(name, str(error))
         answering = [node for node in cluster.machines if node.name not in errors]

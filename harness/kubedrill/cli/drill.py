@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.printable import printable
+from kubedrill.base.redact import redact, redact_value
 from kubedrill.base.results import VerdictKind
 from kubedrill.cli.documents import plan_document
 from kubedrill.cli.keep_history import remember
@@ -98,7 +100,7 @@ def drill(  # noqa: PLR0913, PLR0917 - one for each argument and option
     if dry_run:
         seed = new_seed() if seed is None else seed
         with Console(stderr=True).status(f"reading {cluster.name} …"):
-            plan = plan_run(drills, cluster, settings, seed=seed)
+            plan = without_secrets(plan_run(drills, cluster, settings, seed=seed))
         if output == "json":
             click.echo(plan_document(plan, cluster).text())
         else:
@@ -202,7 +204,8 @@ def print_verdicts(
         for note in verdict.notes:
             console.print(printable(f"{'':13}note: {note}"), markup=False, soft_wrap=True)
     for name, reason in not_run.items():
-        console.print(printable(f"not run      {name}: {reason}"), markup=False, soft_wrap=True)
+        text = f"not run      {name}: {redact(reason)}"
+        console.print(printable(text), markup=False, soft_wrap=True)
     for name, reason in missing.items():
         console.print(verdict_line(VerdictKind.INCONCLUSIVE, name, reason), soft_wrap=True)
 
@@ -237,6 +240,22 @@ def game_day_settings(
         return settings
     require_known(settings, str(config or DEFAULT_FILE))
     return settings if minutes is None else lasting(settings, minutes)
+
+
+def without_secrets(plan: DryRun) -> DryRun:
+    """Return the plan with others' words cleaned: problems, reasons, what prepares a drill."""
+    plans = [
+        replace(
+            each,
+            unavailable=redact_value(each.unavailable),
+            first=redact_value(each.first),
+            limits=tuple(
+                replace(limit, because=redact_value(limit.because)) for limit in each.limits
+            ),
+        )
+        for each in plan.plans
+    ]
+    return replace(plan, problems=redact_value(plan.problems), app=redact(plan.app), plans=plans)
 
 
 def print_dry_run(dry_run: DryRun, cluster: Inventory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import KubedrillError
+from kubedrill.base.redact import redact
 from kubedrill.cli.options import open_history
 
 if TYPE_CHECKING:
@@ -27,4 +28,5 @@ def remember(console: Console, directory: Path, settings: Settings) -> None:
     except KubedrillError as error:
         again = f"Add it later: kubedrill history add {directory.name}"
         text = f"the run is not in the history (its verdict stands): {error} {again}"
+        text = redact(text)
         console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kubedrill.base.errors import Unsafe, UsageError
+from kubedrill.base.files import make_private_folder, replace_file
+from kubedrill.base.redact import redact_value
 from kubedrill.cli.numbers import Number
 from kubedrill.cli.options import config_option, connect, inventory_option, seconds_option
 from kubedrill.load.autoscaler_watch import AutoscalerWatch
@@ -91,16 +93,16 @@ def load(  # noqa: PLR0913, PLR0917 - one for each option
     )
     with stop_on_signals(), connect(cluster, settings) as api:
         _refuse(OrderService(api, settings))
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         watch = AutoscalerWatch(api, OrderService.namespace)
         test = LoadTest(
             run, request, settings, folder, watch, lambda step: click.echo(table([step])[1])
         )
         click.echo(table([])[0])
         test.execute()
-    outcome = result(test, cluster.name)
+    outcome = redact_value(result(test, cluster.name))
     write_result(folder, test, outcome)
-    (folder / "index.html").write_text(load_page_html(outcome), encoding="utf-8")
+    replace_file(folder / "index.html", load_page_html(outcome))
     _print_outcome(outcome)
     click.echo(f"{outcome['verdict']}; report: {folder / 'index.html'}")
     context.exit(outcome["exit_code"])

@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:  # beside the command itself
         code = STOPPED
     except Exception:  # noqa: BLE001 - whatever it is, it is no FAIL
-        traceback.print_exc()
+        _print_trace()
         _complain("this is a mistake in kubedrill itself; please report it with the lines above")
         code = STOPPED
     unwritten = streams.flush()
@@ -102,6 +102,16 @@ def run(argv: list[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _print_trace() -> None:
+    from kubedrill.base.redact import redact  # noqa: PLC0415 - as below
+
+    text, error = traceback.format_exc(), sys.exc_info()[1]
+    while error is not None:  # its own words first: what stands before them is not part of them
+        text = text.replace(str(error) or "\0", redact(str(error)))
+        error = error.__cause__ or error.__context__
+    print(redact(text), end="", file=sys.stderr)
+
+
 def _usage(error: click.ClickException) -> str:
     """What the command line holds that it should not, and where to read on."""
     text = error.format_message().rstrip(".")
@@ -127,8 +137,10 @@ def _refusal(error: Exception) -> str:
 
 
 def _complain(text: str) -> None:
+    from kubedrill.base.redact import redact  # noqa: PLC0415 - only where there is something to say
+
     Console(stderr=True).print(
-        f"kubedrill: {printable(text)}",
+        f"kubedrill: {printable(redact(text))}",
         style="red",
         markup=False,
         highlight=False,

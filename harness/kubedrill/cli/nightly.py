@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kubedrill.base.errors import KubedrillError
+from kubedrill.base.redact import redact
 from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.releases import SUPPORTED
 from kubedrill.cli.options import config_path_option, load_settings
@@ -82,6 +83,7 @@ def nightly(  # noqa: PLR0913, PLR0917 - one for each argument and option
 
     def tell(subject: str, text: str) -> None:
         now = f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005 - the clock on the reader's wall
+        text = redact(text)
         console.print(f"{now} {subject}: {text}", markup=False, highlight=False, soft_wrap=True)
 
     cycles = Cycles(plan, plan_path, config, tell)

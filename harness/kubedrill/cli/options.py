@@ -86,7 +86,7 @@ def open_history(
     """
     from kubedrill.history.store import History  # noqa: PLC0415 - see above
 
-    place = settings.history.database if url is None else url
+    place = settings.history.database.get_secret_value() if url is None else url
     with History.open(place, create=create, timeout_s=settings.timeouts.database) as history:
         yield history
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubedrill.base.errors import KubedrillError
+from kubedrill.base.redact import redact
 from kubedrill.cli.options import (
     config_option,
     inventory_option,
@@ -73,10 +75,10 @@ def readiness(
     errors = Console(stderr=True)
 
     def report(text: str) -> None:
-        errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        errors.print(redact(text), markup=False, highlight=False, soft_wrap=True)
 
     with errors.status(f"reading {cluster.name} …"):
-        result = judge(gather(cluster, upgrade_to, settings, report))
+        result = without_secrets(judge(gather(cluster, upgrade_to, settings, report)))
     if output == "json":
         click.echo(to_json(result))
     else:
@@ -86,6 +88,21 @@ def readiness(
         for line in measured_upgrades(cluster, settings):
             terminal.print(line, markup=False, highlight=False, soft_wrap=True)
     context.exit(result.exit_code)
+
+
+def without_secrets(result: Readiness) -> Readiness:
+    """Return the outcome with the cluster's words cleaned."""
+    findings = tuple(
+        replace(
+            issue,
+            subject=redact(issue.subject),
+            actual=redact(issue.actual),
+            expected=redact(issue.expected),
+            action=redact(issue.action),
+        )
+        for issue in result.findings
+    )
+    return replace(result, findings=findings)
 
 
 def measured_upgrades(cluster: Inventory, settings: Settings) -> list[str]:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubedrill.base.printable import printable
+from kubedrill.base.redact import redact
 from kubedrill.base.results import VerdictKind
 from kubedrill.base.waits import Repeating
 
@@ -73,12 +74,12 @@ class Lines:
 
     def step(self, subject: str, text: str) -> None:
         """A step begins."""
-        self._step, self._step_since = f"{subject}: {text}", time.monotonic()
+        self._step, self._step_since = f"{subject}: {redact(text)}", time.monotonic()
         self._print(f"  {self._step}")
 
     def note(self, subject: str, text: str) -> None:
         """Something happened."""
-        self._print(f"    {subject}: {text}")
+        self._print(f"    {subject}: {redact(text)}")
 
     def parts(self, parts: Mapping[str, tuple[str, float]], left: str) -> None:
         """Parts of a bundle are made: how far each is, in words and as a share of 1."""
@@ -99,7 +100,7 @@ class Lines:
 
     def done(self, name: str, verdict: str, reason: str) -> None:
         """A drill ended."""
-        self._print(f"  {verdict}: {name}: {reason}")
+        self._print(f"  {verdict}: {name}: {redact(reason)}")
 
     def _count(self, number: int, of: int, name: str) -> str:
         """Return which of how many it is; what is left is its time and that of those after it."""
@@ -123,7 +124,7 @@ class Lines:
         with self._lock:
             self._printed = time.monotonic()
             self._console.print(
-                f"{self._elapsed()}  {printable(text)}",
+                f"{self._elapsed()}  {printable(redact(text))}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -161,13 +162,13 @@ class Panel(Lines):
 
     def step(self, subject: str, text: str) -> None:
         """A step begins."""
-        self._step, self._step_since = f"{subject}: {text}", time.monotonic()
+        self._step, self._step_since = f"{subject}: {redact(text)}", time.monotonic()
 
     def note(self, subject: str, text: str) -> None:
         """Something happened."""
         with self._lock:
             self._console.print(
-                Text(f"{self._elapsed()}  {subject}: {printable(text)}", style="dim"),
+                Text(f"{self._elapsed()}  {subject}: {printable(redact(text))}", style="dim"),
                 soft_wrap=True,
             )
 
@@ -183,7 +184,7 @@ class Panel(Lines):
         """A drill ended."""
         with self._lock:
             mark = Text(f"{verdict} ", style=VERDICT_STYLES.get(verdict, "bold"))
-            text = printable(f"{name}: {reason}")
+            text = printable(f"{name}: {redact(reason)}")
             self._console.print(Text.assemble(mark, text), soft_wrap=True)
 
     def _draw(self) -> Group:
@@ -220,7 +221,7 @@ def make_progress(console: Console, expected_s: Mapping[str, float] | None = Non
 
 def verdict_line(verdict: VerdictKind, name: str, reason: str) -> Text:
     """One coloured line for the end of a run."""
-    text = printable(f"{name}: {reason}")
+    text = printable(f"{name}: {redact(reason)}")
     return Text.assemble((f"{verdict.value:<12} ", VERDICT_STYLES[verdict]), text)
 
 

@@ -7,6 +7,7 @@ one further call.
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_mistak
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import read_boolean
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.model import Node
+from kubedrill.base.redact import remember_secrets, secrets_in
 from kubedrill.cluster.ansible_vars import (
     READ_PREFIXES,
     holds_template,
@@ -186,6 +188,8 @@ def build_inventory(path: Path, listing: dict[str, Any], repeated: Sequence[str]
     balancers = tuple(
         _machine(name, hostvars, ("load_balancer",)) for name in groups.get(BALANCERS, ())
     )
+    vaulted = frozenset(meta.get("vaulted", ()))
+    _remember_secrets((*nodes, *balancers), vaulted)
     mistakes = inventory_mistakes(groups, hosts, repeated, known_variables())
     mistakes += [
         f"host {node.name} has no ansible_host: set it to the node's address, which drills need"
@@ -200,7 +204,23 @@ def build_inventory(path: Path, listing: dict[str, Any], repeated: Sequence[str]
         if all(name in node.host_vars and node.host_vars[name] == value for node in nodes)
     }
     cluster = str(shared.get("cluster_name", path.stem))
-    return Inventory(path, cluster, nodes, shared, balancers, frozenset(meta.get("vaulted", ())))
+    return Inventory(path, cluster, nodes, shared, balancers, vaulted)
+
+
+def _remember_secrets(machines: Sequence[Node], vaulted: frozenset[str]) -> None:
+    """Let nothing that this process writes hold the inventory's secrets, nor the environment's.
+
+    What Ansible Vault held is one, whatever its name. Names, addresses and plain values stay
+    readable, though somebody took one for a password.
+    """
+    variables = [item for machine in machines for item in machine.host_vars.items()]
+    hidden = [("secret", value) for name, value in variables if name in vaulted]
+    secrets = secrets_in([*variables, *hidden])
+    plain = {str(value) for _, value in variables if isinstance(value, str | int)} - secrets
+    names = {word for machine in machines for word in (machine.name, machine.address)}
+    cluster = {str(value) for name, value in variables if name == "cluster_name"}
+    known = secrets | secrets_in(os.environ.items())
+    remember_secrets(known, public={*plain, *names, *cluster})
 
 
 def _readable(variables: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from kubedrill.base.errors import DeadlineExceeded, Unreachable
+from kubedrill.base.redact import remember_secrets, secrets_in
 from kubedrill.cluster.hosts import Hosts, HostUnreachable
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def fetch_admin_conf(inventory: Inventory, hosts: Hosts) -> str:
             answers.append(str(error))
             continue
         if result.ok and "clusters:" in result.stdout:
+            remember_secrets(secrets_in([("kubeconfig", yaml.safe_load(result.stdout))]))
             return result.stdout
         answers.append(f"{node.name}: {result.stderr.strip() or 'it is empty'}")
     lines = "\n".join(f"  - {answer}" for answer in answers)

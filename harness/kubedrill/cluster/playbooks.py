@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.base.files import replace_file
 from kubedrill.base.project import PLAYBOOKS, state_folder
+from kubedrill.base.redact import redact
 from kubedrill.cluster.ansible_vars import ansible_environment, ansible_program
 
 if TYPE_CHECKING:
@@ -95,7 +97,8 @@ def run_playbook(  # noqa: PLR0913 - each is named by the caller
     ``on_event`` is called from the calling thread for each event as it happens. Extra variables are
     handed over in a private file, never on the command line. When ``on_event`` raises or the caller
     is interrupted (Ctrl-C), the playbook is asked to stop (SIGINT to its own process group), waited
-    for, then killed; at once by KillPlaybook.
+    for, then killed; at once by KillPlaybook. What it prints stays in a private folder while it
+    runs; when it has ended, however it did, ``log_path`` has it without secrets.
 
     Raises:
         UsageError: there is no such playbook.
@@ -114,8 +117,13 @@ def run_playbook(  # noqa: PLR0913 - each is named by the caller
         argv += ["--limit", limit] if limit else []
         argv += ["--forks", str(forks)] if forks else []
         argv += _extra_vars(Path(directory), extra_vars)
-        run = _Run(argv, path.name, timeout_s, log_path or Path(directory) / "output.log")
-        return run.follow(on_event or (lambda _event: None))
+        output = Path(directory) / "output.log"
+        try:
+            run = _Run(argv, path.name, timeout_s, output)
+            return run.follow(on_event or (lambda _event: None))
+        finally:
+            if log_path and output.exists():
+                replace_file(log_path, redact(output.read_text(encoding="utf-8", errors="replace")))
 
 
 def _extra_vars(directory: Path, extra_vars: Mapping[str, Any] | None) -> list[str]:

@@ -4,6 +4,7 @@ Typed, optional, with every mistake reported at once.
 """
 
 from kubedrill.config.settings import (
+    DATABASE_VARIABLE,
     DEFAULT_FILE,
     GameDay,
     History,
@@ -16,6 +17,7 @@ from kubedrill.config.settings import (
 from kubedrill.config.timeouts import Timeouts
 
 __all__ = [
+    "DATABASE_VARIABLE",
     "DEFAULT_FILE",
     "GameDay",
     "History",

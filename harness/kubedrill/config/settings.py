@@ -8,14 +8,16 @@ Each setting has its unit in its name or its description, and the reason for its
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.base.mistakes import list_mistakes
+from kubedrill.base.redact import remember_secrets, secrets_in
 from kubedrill.base.section import NonEmptyPath, Section, matching
 from kubedrill.base.yaml_lines import Document, read_document, read_text, refuse
 from kubedrill.config.app import AppSettings  # noqa: TC001 - pydantic reads it at run time
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 
 DEFAULT_FILE = "kubedrill.yml"
+DATABASE_VARIABLE = "KUBEDRILL_HISTORY_DATABASE"
+"""Name of the environment variable that holds the history's URL, so that its password need not
+stand in a file."""
 
 
 def _endpoint(text: str) -> str:
@@ -107,8 +112,10 @@ class History(Section):
     enabled: bool = Field(
         default=True, description="kubedrill drill and replay add their runs by themselves"
     )
-    database: str = Field(
-        default="", description="URL; empty: a SQLite file in the user's data directory"
+    database: SecretStr = Field(
+        default=SecretStr(""),
+        description="URL; empty: a SQLite file in the user's data directory; "
+        f"${DATABASE_VARIABLE} wins",
     )
     host: str = Field(
         default="", max_length=200, description="name of the harness host; empty: its hostname"
@@ -195,8 +202,19 @@ def load_settings(
     if path is None:
         path = Path(DEFAULT_FILE)
         if not path.exists() and not path.is_symlink():
-            return Settings()
-    return _parse(path, read_document(str(path), read_text(path, "an existing YAML file")), drills)
+            return _from_environment(Settings())
+    document = read_document(str(path), read_text(path, "an existing YAML file"))
+    return _from_environment(_parse(path, document, drills))
+
+
+def _from_environment(settings: Settings) -> Settings:
+    """Settings with what the environment says, whose secrets nothing shows from here on."""
+    if url := os.environ.get(DATABASE_VARIABLE):
+        history = settings.history.model_copy(update={"database": SecretStr(url)})
+        settings = settings.model_copy(update={"history": history})
+    urls = (settings.history.database.get_secret_value(), settings.notify.gateway)
+    remember_secrets(secrets_in(("", url) for url in (*urls, settings.control_target)))
+    return settings
 
 
 def _parse(

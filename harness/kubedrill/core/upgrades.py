@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,11 @@ from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.core.ansible_lane import AnsibleLane
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.programs import check_etcd
-from kubedrill.diagnostics.redact import Redactor, secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from kubedrill.cluster.context import Cluster
-    from kubedrill.cluster.inventory import Inventory
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
 
@@ -87,7 +84,7 @@ def run_upgrade_playbook(
         if on_event:
             on_event(event)
 
-    with ctx.step("cluster", title, lane="fault"), lane, _without_secrets(log, cluster.inventory):
+    with ctx.step("cluster", title, lane="fault"), lane:
         run_playbook(
             cluster.inventory,
             playbook,
@@ -97,19 +94,6 @@ def run_upgrade_playbook(
             forks=cluster.settings.upgrade_forks,
             log_path=log,
         )
-
-
-@contextmanager
-def _without_secrets(log: Path, inventory: Inventory) -> Iterator[None]:
-    """Take secrets out of a log when its playbook has ended, however it did."""
-    try:
-        yield
-    finally:
-        if log.exists():
-            redactor = Redactor(secrets_in(inventory.variables))
-            log.write_text(
-                redactor.clean(log.read_text(encoding="utf-8", errors="replace")), encoding="utf-8"
-            )
 
 
 UPGRADED = "every node and API server that ran the older release runs another one"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
 from kubedrill.base.errors import KubedrillError
+from kubedrill.base.files import make_private_folder
 from kubedrill.diagnostics.questions import BALANCER, CLUSTER, CONTROL_PLANE, NODE
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubedrill.base.model import Node
+    from kubedrill.base.redact import Redactor
     from kubedrill.cluster.hosts import CommandResult
-    from kubedrill.diagnostics.redact import Redactor
 
 MOST_BYTES = 8_000_000
 """Of one command or file; the end is kept, as what went wrong is there."""
@@ -48,7 +49,7 @@ class Archive:
     count: int = 0
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.path.parent)
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._file = os.fdopen(descriptor, "wb")

@@ -11,6 +11,7 @@ from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from kubedrill.base.errors import StepFailed, UsageError
+from kubedrill.base.files import make_private_folder, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,8 @@ def _find_file(path: Path, *, create: bool) -> None:
             f"{path}: there is no history yet. Add a run: kubedrill history add latest"
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        open_private(path, append=True).close()  # SQLite would let everybody read it
     except OSError as error:
         raise UsageError(
             f"{path.parent}: cannot make the history's folder ({error.strerror}); give another "

@@ -14,6 +14,7 @@ from kubedrill.base.header_facts import header_facts
 from kubedrill.base.mistakes import located
 from kubedrill.base.model import CheckId, Leaves
 from kubedrill.base.plan import PLAN_FILE, read_plan
+from kubedrill.base.redact import redact_value
 from kubedrill.base.results import VerdictKind
 from kubedrill.base.strict_json import load_json
 
@@ -30,7 +31,7 @@ def read_document(directory: Path) -> RunDocument:
             asks for.
         ConfigErrors: values are missing or impossible; all are listed.
     """
-    data = _load(directory / "verdict.json")
+    data = redact_value(_load(directory / "verdict.json"))  # of before 0.2: with secrets
     try:
         for drill in data["drills"]:
             if "leaves" not in drill:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base.files import replace_file
 from kubedrill.base.model import NS
 from kubedrill.load.times import Times, milliseconds, write_log
 from kubedrill.orders.ledger import ACKNOWLEDGED
@@ -59,7 +60,7 @@ def result(test: LoadTest, cluster: str) -> dict[str, Any]:
 def write_result(folder: Path, test: LoadTest, document: dict[str, Any]) -> None:
     """Write load.json and load.hlog."""
     text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
-    (folder / "load.json").write_text(f"{text}\n", encoding="utf-8")
+    replace_file(folder / "load.json", f"{text}\n")
     times: dict[int, list[int]] = defaultdict(list)
     for write in (write for ledger in test.ledgers for write in ledger.writes.values()):
         second = times[(write.due - test.started_mono) // NS]

@@ -6,12 +6,14 @@ which its plotters, analysers and ``hdrh.log.HistogramLogReader`` read.
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
+from kubedrill.base.files import open_private
 from kubedrill.base.model import NS
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def write_log(
 
     ``began`` is when the first one did, in seconds since the epoch.
     """
-    with path.open("w", encoding="utf-8") as file:
+    with io.TextIOWrapper(open_private(path), encoding="utf-8") as file:
         writer: Any = HistogramLogWriter(file)
         writer.output_log_format_version()
         for comment in comments:

@@ -16,7 +16,7 @@ from kubedrill.base.project import state_folder
 from kubedrill.base.results import VerdictKind
 from kubedrill.drills import ALL
 from kubedrill.nightly.cluster import free_network, take_away, write_inventory
-from kubedrill.nightly.parts import Ended, describe_end, run_part
+from kubedrill.nightly.parts import Ended, describe_end, redact_log, run_part
 from kubedrill.nightly.runs import finish_runs, found_in, runs_of, verdict_of
 from kubedrill.nightly.state import (
     CellState,
@@ -160,6 +160,7 @@ class CellRun:
                 mark=self.mark,
                 limit_s=limit,
                 heal_s=self.limits.heal,
+                database=self.settings.history.database.get_secret_value(),
             )
         part.end(ended.result, ended.seconds, ended.code)
         if ended.result == "time limit":
@@ -255,6 +256,8 @@ class CellRun:
         part = next((part for part in self.state.parts if not part.ended), None)
         if part:
             part.end("interrupted")
+            if part.log:
+                redact_log(self.store.folder / part.log)
         self.state.interruptions.append(
             f"{why} during {part.name if part else 'the time between two parts'}"
         )
@@ -288,8 +291,12 @@ class CellRun:
         self.context.tell(self.state.key, text)
 
     def _config(self, kind: str, target: str) -> Path:
-        """The part's own configuration: that of the topology, with the version to upgrade to."""
+        """The part's own configuration: that of the topology, with the version to upgrade to.
+
+        The history's database, whose URL may hold a password, is handed over in the environment.
+        """
         path = self.folder / f"config-{f'{kind}-{target}' if target else 'up'}.yml"
         settings = self.settings.model_copy(update={"upgrade_to": target})
-        write_whole(path, yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
+        document = settings.model_dump(mode="json", exclude={"history": {"database"}})
+        write_whole(path, yaml.safe_dump(document, sort_keys=False))
         return path

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from kubedrill.base.files import open_private, replace_file
 from kubedrill.base.project import IN_CHECKOUT, PATH_ENTRY
+from kubedrill.base.redact import redact
+from kubedrill.config import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +52,15 @@ KUBEDRILL = (sys.executable, "-m", "kubedrill.cli")
 """The command line of this very kubedrill."""
 
 
-def run_part(argv: Sequence[str], log: Path, *, mark: str, limit_s: float, heal_s: float) -> Ended:
+def run_part(  # noqa: PLR0913 - each is named by the caller
+    argv: Sequence[str],
+    log: Path,
+    *,
+    mark: str,
+    limit_s: float,
+    heal_s: float,
+    database: str = "",
+) -> Ended:
     """Run a command, its output in ``log``.
 
     After ``limit_s`` it is asked to end, after ``heal_s`` more it is killed.
@@ -64,8 +75,10 @@ def run_part(argv: Sequence[str], log: Path, *, mark: str, limit_s: float, heal_
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "160",
     }
+    if database:
+        environment[DATABASE_VARIABLE] = database
     started = time.monotonic()
-    with log.open("ab") as output:
+    with open_private(log, append=True) as output:
         process = subprocess.Popen(
             argv,
             env=environment,
@@ -82,7 +95,21 @@ def run_part(argv: Sequence[str], log: Path, *, mark: str, limit_s: float, heal_
     except BaseException:
         _end(process, mark, heal_s)
         raise
+    finally:
+        redact_log(log)
     return Ended(result, code, time.monotonic() - started, last_words(log))
+
+
+def redact_log(log: Path) -> None:
+    """Take secrets out of a part's output.
+
+    kubedrill prints none; Ansible, Vagrant and Docker, whose output is in it too, may.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        text = log.read_text(encoding="utf-8", errors="replace")
+        cleaned = redact(text)
+        if cleaned != text:
+            replace_file(log, cleaned)
 
 
 def describe_end(code: int | None) -> str:

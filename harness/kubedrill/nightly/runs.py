@@ -58,7 +58,8 @@ def finish_runs(folders: list[Path], settings: Settings, tell: Callable[[str], N
             if not (folder / "verdict.json").exists():
                 rebuild_report(folder)
             if settings.history.enabled:
-                place, timeout_s = settings.history.database, settings.timeouts.database
+                place = settings.history.database.get_secret_value()
+                timeout_s = settings.timeouts.database
                 with History.open(place, create=True, timeout_s=timeout_s) as history:
                     history.add([read_document(folder)])
         except (KubedrillError, OSError) as error:

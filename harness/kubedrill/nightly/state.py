@@ -6,14 +6,16 @@ Whole and synced, or the version before.
 from __future__ import annotations
 
 import errno
+import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from kubedrill.base.errors import Unsafe, UsageError
-from kubedrill.base.files import replace_file
+from kubedrill.base.files import make_private_folder, replace_file
+from kubedrill.base.redact import redact_value
 from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
@@ -153,16 +155,19 @@ class Store:
     def save(self) -> None:
         """Write the state: a reader, or a power loss, finds either the old one or the new one.
 
+        Secrets are taken out of it.
+
         Raises:
             DiskFull: there is no room; the state on the disk is the one before.
         """
-        write_whole(self.folder / FILE, self.state.model_dump_json(indent=2) + "\n")
+        state = redact_value(self.state.model_dump(mode="json"))
+        write_whole(self.folder / FILE, json.dumps(state, indent=2, ensure_ascii=False) + "\n")
 
     def cell_folder(self, cell: CellState) -> Path:
         """The cell's own folder."""
         folder = self.folder / cell.key
         with refuse_full_disk(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
         return folder
 
 
@@ -173,7 +178,7 @@ def write_whole(path: Path, text: str) -> None:
         DiskFull: there is no room; the file is as it was before.
     """
     with refuse_full_disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         replace_file(path, text)
 
 
@@ -199,8 +204,9 @@ def read_state(folder: Path) -> CycleState:
     """
     path = folder / FILE
     try:
-        return CycleState.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        state = redact_value(json.loads(path.read_text(encoding="utf-8")))
+        return CycleState.model_validate(state)
+    except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise UsageError(
             f"{path}: found something else, expected the state of a cycle of this version of "

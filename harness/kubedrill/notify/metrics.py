@@ -99,9 +99,9 @@ def _outages(plan: str, runs: Iterable[RunDocument], registry: CollectorRegistry
 
 
 def write_metrics(registry: CollectorRegistry, path: Path) -> None:
-    """Write the file in one step: node_exporter never reads half of one."""
+    """Write the file in one step: node_exporter, another user, never reads half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, generate_latest(registry))  # type: ignore[no-untyped-call]
+    replace_file(path, generate_latest(registry), mode=0o644)  # type: ignore[no-untyped-call]
 
 
 def push_metrics(registry: CollectorRegistry, gateway: str, plan: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import apprise
 
 from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
+from kubedrill.base.redact import redact, remember_secrets, secrets_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,9 @@ def read_urls(file: Path | None) -> list[str]:
         raise ConfigErrors(
             "notify", [f"{place}: no service that is known; expected {known}" for place in wrong]
         )
-    return [url for _, url in errors]
+    urls = [url for _, url in errors]
+    remember_secrets([*urls, *(password for url in urls for password in secrets_in([("", url)]))])
+    return urls
 
 
 def _private_lines(file: Path) -> list[str]:
@@ -74,6 +77,7 @@ def send(urls: list[str], title: str, markdown: str) -> None:
         StepFailed: some did not take it; names their kinds, never their URLs.
     """
     failed = []
+    title, markdown = redact(title), redact(markdown)
     for url in urls:
         service = apprise.Apprise()
         service.add(url)

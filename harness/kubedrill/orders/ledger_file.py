@@ -18,10 +18,12 @@ write.
 from __future__ import annotations
 
 import json
+import os
 from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.base.files import PRIVATE_FILE, make_private_folder
 from kubedrill.orders.ledger import ACKNOWLEDGED, REFUSED, UNKNOWN, Ledger, Write
 
 if TYPE_CHECKING:
@@ -44,12 +46,16 @@ class LedgerWriter(FileIO):
     """Appends lines; two processes may append to one file."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        super().__init__(path, "a")
+        make_private_folder(path.parent)
+        super().__init__(path, "a", opener=_open_private)
 
     def add(self, *line: Any) -> None:
         """Append one line."""
         self.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE_FILE)
 
 
 def read_ledger(path: Path) -> Ledger:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.files import PRIVATE_FILE, make_private_folder
+from kubedrill.base.redact import redact_value
 from kubedrill.base.strict_json import RepeatedKey, load_json
 from kubedrill.record.lines import FORMAT, RecordBuilder
 from kubedrill.record.sample_lines import parse, split
@@ -54,13 +56,15 @@ class RecordWriter:
 
     Samples are kept in memory for at most half a second, everything else is on disk when the call
     returns. Each write holds a lock on the file and puts whole lines; what a killed writer left of
-    a cut line is removed first.
+    a cut line is removed first. Secrets are taken out of every line but those that hold numbers and
+    fixed words: samples, clocks and what the watch ledger's clients did.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        make_private_folder(self.path.parent)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._fd = os.open(self.path, flags, PRIVATE_FILE)
         self._lock = threading.Lock()
         self._pending: list[bytes] = []
         self._closed = threading.Event()
@@ -98,12 +102,12 @@ class RecordWriter:
 
     def clock(self, clock: ClockOffset) -> None:
         """Add the clock offset that was applied to another vantage, and its uncertainty (ns)."""
-        self._write(["clock", clock.vantage, clock.offset, clock.uncertainty])
+        self._write_fixed(["clock", clock.vantage, clock.offset, clock.uncertainty])
 
     def watched(self, line: Watched) -> None:
         """Add what a client of the watch ledger did or was told."""
         s = line
-        self._write(["watch", s.client, s.kind, s.sent, s.done, s.revision, s.base, s.value])
+        self._write_fixed(["watch", s.client, s.kind, s.sent, s.done, s.revision, s.base, s.value])
 
     def limit(self, limit: OutageLimit) -> None:
         """Add the limit and the prediction for one group of probes."""
@@ -145,6 +149,10 @@ class RecordWriter:
         self.close()
 
     def _write(self, line: list[Any]) -> None:
+        """Write a line that holds free text."""
+        self._write_fixed(redact_value(line))
+
+    def _write_fixed(self, line: list[Any]) -> None:
         data = _line(line)
         with self._lock:
             self._put(data)

@@ -25,6 +25,7 @@ from kubedrill.base.model import (
     Watched,
     as_read,
 )
+from kubedrill.base.redact import redact_value
 from kubedrill.record.columns import Columns
 from kubedrill.record.samples import Samples
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 FORMAT = 1  # raised when a line changes its meaning; a reader refuses other formats
 
 Part = TypeVar("Part")
+
+_FIXED = {"sample", "clock", "watch"}
+"""Lines without free text. From all others secrets are taken out when they are read as well:
+records of before 0.2 have them."""
 
 
 @as_read
@@ -86,7 +91,8 @@ class RecordBuilder:
                 raise self._elsewhere(
                     number, f"found {_short(line)}", 'the first line to be ["header", …]'
                 )
-            self._take[line[0]](*line[1:])
+            values = line[1:] if line[0] in _FIXED else redact_value(line[1:])
+            self._take[line[0]](*values)
         except (
             TypeError,
             KeyError,

@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubedrill.diagnostics.redact import Redactor
+from kubedrill.base.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -87,7 +87,7 @@ def read_logs(run_dir: Path, drill: str) -> list[AnsibleLog]:
             tasks.append((int(name[1] or 0), path))
     logs = []
     for _, path in sorted(tasks):
-        text = Redactor().clean(path.read_text(encoding="utf-8", errors="replace"))
+        text = redact(path.read_text(encoding="utf-8", errors="replace"))
         logs.append(AnsibleLog(path.name, tuple(text.split("\n"))))
     return logs
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import UsageError
-from kubedrill.base.files import replace_file
+from kubedrill.base.files import make_private_folder, replace_file
 from kubedrill.base.plan import read_plan
+from kubedrill.base.redact import redact_value
 from kubedrill.report.ansible_log import read_logs
 from kubedrill.report.compare import compare, read_earlier, read_records
 from kubedrill.report.document import make_document
@@ -61,18 +63,20 @@ def rebuild_report(run_dir: Path, *, point_latest: bool = True) -> Run:
 
 def write_files(run_dir: Path, run: Run, *, point_latest: bool = True) -> None:
     """Write the files of a report, and point ``latest`` there unless that is not wanted."""
-    run_dir.mkdir(parents=True, exist_ok=True)
+    make_private_folder(run_dir)
+    # records and verdicts are without secrets since they were read; reasons come from elsewhere too
+    run = replace(run, not_run=redact_value(run.not_run), missing=redact_value(dict(run.missing)))
     replace_file(run_dir / "verdict.json", make_document(run).model_dump_json(indent=2) + "\n")
     replace_file(run_dir / "junit.xml", junit_xml(run))
     names = [record.header.drill for record in run.records]
     logs = {name: read_logs(run_dir, name) for name in names}
     for number, drill_logs in enumerate(logs.values(), 1):
         for log in drill_logs:
-            (run_dir / log.page).parent.mkdir(exist_ok=True)
+            make_private_folder((run_dir / log.page).parent)
             replace_file(run_dir / log.page, log_html(run.name, number, log))
     for name in described_drills().keys() & logs.keys():
         about = run_dir / DRILLS / f"{name}.html"
-        about.parent.mkdir(exist_ok=True)
+        make_private_folder(about.parent)
         replace_file(about, drill_html(name))
     replace_file(run_dir / "index.html", page_html(run, logs))
     if point_latest:

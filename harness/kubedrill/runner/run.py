@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.apps import AppSource, read_app
 from kubedrill.base.errors import KubedrillError, UsageError
+from kubedrill.base.files import make_private_folder
 from kubedrill.base.plan import PLAN_FILE, RunPlan, read_plan, write_plan
 from kubedrill.base.results import DrillVerdict, VerdictKind
 from kubedrill.cluster.api import ClusterApi
@@ -128,8 +129,8 @@ def new_directory(reports: Path, seed: int) -> Path:
     UTC time and seed, so that names sort by time and tell how to replay.
     """
     directory = reports / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}"
-    directory.mkdir(parents=True, exist_ok=False)
-    (directory / "record").mkdir()
+    make_private_folder(directory, exist_ok=False)
+    make_private_folder(directory / "record")
     return directory
 
 

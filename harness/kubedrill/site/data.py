@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.redact import redact_value
 from kubedrill.base.results import VerdictKind
 from kubedrill.history.trends import Rules, find_trends
 from kubedrill.nightly.state import all_cycles, read_state
@@ -93,7 +94,7 @@ def site_data(runs: Sequence[RunDocument], places: Places, made: str) -> dict[st
 def _run(run: RunDocument, places: Places) -> dict[str, Any]:
     folder = places.reports / run.run
     return {
-        **run.model_dump(mode="json", exclude=_UNUSED),
+        **_without_secrets(run.model_dump(mode="json", exclude=_UNUSED)),
         "started": run.started[:16].replace("T", " "),
         "report": places.link(folder / "index.html"),
         "logs": [
@@ -101,6 +102,16 @@ def _run(run: RunDocument, places: Places) -> dict[str, Any]:
             for path in sorted((folder / "record").glob("*.log"))
         ],
     }
+
+
+def _without_secrets(run: dict[str, Any]) -> dict[str, Any]:
+    """Clean others' words in a run of before 0.2; the rest is numbers and fixed words."""
+    for part in ("drills", "not_run"):
+        run[part] = [
+            each | redact_value({name: each[name] for name in ("reason", "checks") if name in each})
+            for each in run[part]
+        ]
+    return run
 
 
 def _matrix(newest: Sequence[RunDocument]) -> list[dict[str, Any]]:

@@ -3,12 +3,14 @@
 import os
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kubedrill.base.errors import DeadlineExceeded, StepFailed, UsageError
+from kubedrill.base.redact import GONE, remember_secrets
 from kubedrill.base.waits import wait_for
 from kubedrill.cluster.inventory import Inventory
 from kubedrill.cluster.playbooks import NICENESS, KillPlaybook, TaskEvent, run_playbook
@@ -186,3 +188,42 @@ def test_a_playbook_can_be_killed_at_once(inventory: Inventory, tmp_path: Path) 
     with pytest.raises(KillPlaybook):
         run_playbook(inventory, playbook, {"mark": str(mark)}, on_event=kill, timeout_s=120)
     assert not list(_processes_with(str(mark)))
+
+
+SAYS = (
+    HEAD
+    + """
+    - name: Say it
+      ansible.builtin.debug: {msg: "password: {{ secret }} and {{ other }}"}
+    - name: Wait
+      ansible.builtin.command: sleep {{ seconds }}
+"""
+)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_log_has_no_secret_while_the_playbook_runs_nor_afterwards(
+    inventory: Inventory, tmp_path: Path, *, killed: bool
+) -> None:
+    playbook, log = tmp_path / "says.yml", tmp_path / "record" / "drill.1.ansible.log"
+    playbook.write_text(SAYS, encoding="utf-8")
+    log.parent.mkdir()
+    remember_secrets(["planted-other"])
+    before: list[bool] = []
+
+    def take(event: TaskEvent) -> None:
+        if event.kind == "start" and event.task == "Wait":
+            before.append(log.exists())
+            if killed:
+                raise KillPlaybook("cut")
+
+    variables = {"secret": "hunter2", "other": "planted-other", "seconds": 600 if killed else 0}
+    with pytest.raises(KillPlaybook) if killed else nullcontext():
+        run_playbook(inventory, playbook, variables, on_event=take, timeout_s=120, log_path=log)
+    text = log.read_text(encoding="utf-8")
+    assert not any(before)
+    assert "TASK [Say it]" in text
+    assert GONE in text
+    assert "hunter2" not in text
+    assert "planted-other" not in text
+    assert log.stat().st_mode & 0o777 == 0o640

@@ -14,11 +14,11 @@ import yaml
 
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Node
+from kubedrill.base.redact import GONE, Redactor, secrets_in
 from kubedrill.cli.diagnostics import how_to_replay
 from kubedrill.cluster.hosts import CommandResult
 from kubedrill.diagnostics.collect import Archive, add_files, collect
 from kubedrill.diagnostics.questions import BALANCER, CLUSTER, CONTROL_PLANE, NODE
-from kubedrill.diagnostics.redact import GONE, Redactor, secrets_in
 
 if TYPE_CHECKING:
     from pathlib import Path

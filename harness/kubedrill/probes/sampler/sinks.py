@@ -43,7 +43,7 @@ class FileSink:
     """Appends sample lines to a record in a thread, so that a slow disk delays no tick."""
 
     def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._pending: deque[str] = deque()
         self._words = _Words()
         self._closing = threading.Event()
