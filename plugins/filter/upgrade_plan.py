@@ -55,7 +55,8 @@ def refusals(cluster: State, version: str, expected: Mapping[str, Sequence[str]]
         if name not in nodes
     ]
     mistakes += [
-        f"node {name} of the cluster is not in the inventory: add it, or remove it from the cluster"
+        f"node {name} of the cluster is not in the inventory: add it, or remove it with "
+        f"playbooks/node_remove.yml -e node_remove={name}"
         for name in nodes
         if name not in names
     ]

@@ -151,22 +151,26 @@ def remove_interrupted_joins(module: AnsibleModule) -> None:
     nodes, addresses = module.params["nodes"], module.params["control_planes"]
     known = kubectl(module, "get", "nodes", "-o", "name").split()
     leftovers = [name for name in sorted(nodes) if f"node/{name}" in known]
-    peers = {f"https://{address}:2380": name for name, address in addresses.items()}
     members: list[dict[str, Any]] = (
-        json.loads(etcdctl(module, "member", "list", "-w", "json"))["members"] if peers else []
+        json.loads(etcdctl(module, "member", "list", "-w", "json"))["members"] if addresses else []
     )
-    # By the name of the node whose address it has: that of an unstarted one is empty.
-    stale = [
-        (peers[url], member)
-        for member in members
-        for url in member.get("peerURLs", [])
-        if url in peers
-    ]
+    stale = [(name, member) for member in members if (name := find_owner(member, addresses))]
     refuse_living(module, leftovers, stale)
     for name in leftovers:
         kubectl(module, "delete", f"node/{name}", "--wait=false")
     for _, member in stale:
         etcdctl(module, "member", "remove", f"{member['ID']:x}")
+
+
+def find_owner(member: dict[str, Any], addresses: dict[str, str]) -> str:
+    """Return the node whose name or address an etcd member has; "" where it is none of them.
+
+    The name of an unstarted member is empty; a dead machine's successor may have another address.
+    """
+    for name, address in addresses.items():
+        if member.get("name") == name or f"https://{address}:2380" in member.get("peerURLs", []):
+            return name
+    return ""
 
 
 def refuse_living(

@@ -19,7 +19,7 @@ ROLE = Path(__file__).resolve().parents[3] / "roles" / "api_endpoint"
 NAMES = {"cp1": 11, "cp2": 12, "cp3": 13, "w1": 21, "w2": 22}
 
 
-def render(planes: int = 3, **values: Any) -> str:
+def render(planes: int = 3, template: str = "haproxy.cfg.j2", **values: Any) -> str:
     """As Ansible renders it: blocks leave no empty lines, an undefined variable is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROLE / "templates"),
@@ -38,7 +38,7 @@ def render(planes: int = 3, **values: Any) -> str:
         },
         **values,
     }
-    return environment.get_template("haproxy.cfg.j2").render(given)
+    return environment.get_template(template).render(given)
 
 
 def test_on_control_planes_it_passes_the_api_only() -> None:
@@ -50,6 +50,24 @@ def test_on_control_planes_it_passes_the_api_only() -> None:
     ]
     assert "node-ports" not in text
     assert node_ports_apart(text) == (text, "")
+
+
+def test_what_leaves_the_cluster_is_neither_balanced_nor_a_peer() -> None:
+    text = render(cluster_endpoint_kind="external", api_endpoint_leave_out=["cp1", "w2"])
+    api, ports = node_ports_apart(text)
+    assert re.findall(r"^    server (\S+)", api, re.MULTILINE) == ["cp2", "cp3"]
+    assert re.findall(r"^    server (\S+)", ports, re.MULTILINE) == ["node-cp2", "node-cp3", "node-w1"]
+    text = render(cluster_endpoint_kind="virtual_address", api_endpoint_leave_out=["cp1", "cp2"])
+    assert "fall 20" in text, "the one that is left is given time"
+
+
+def test_priorities_are_those_of_an_inventory_without_what_leaves() -> None:
+    rest = {"cluster_virtual_address": "10.0.0.10", "inventory_hostname": "cp3"}
+    facts = {"kubedrill_node": {"address": "10.0.0.13", "interface": "eth1"}}
+    rest.update(ansible_facts=facts, _api_endpoint_alive_s=1)
+    text = render(template="keepalived.conf.j2", api_endpoint_leave_out=["cp1"], **rest)
+    assert "priority 140" in text
+    assert re.findall(r"^        (10\.0\.0\.1[123])$", text, re.MULTILINE) == ["10.0.0.12"]
 
 
 def test_outside_the_cluster_it_passes_node_ports_of_every_node_too() -> None:

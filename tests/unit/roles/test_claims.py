@@ -329,7 +329,9 @@ def test_a_living_playbook_is_waited_for_and_a_killed_one_followed_at_once(
     assert api.lease
 
 
-@pytest.mark.parametrize("playbook", ["site.yml", "upgrade.yml", "rollback.yml", "reset.yml"])
+@pytest.mark.parametrize(
+    "playbook", ["site.yml", "upgrade.yml", "rollback.yml", "reset.yml", "node_remove.yml"]
+)
 def test_each_playbook_claims_the_cluster_before_it_changes_a_node(playbook: str) -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / playbook).read_text(encoding="utf-8"))
     roles = [

@@ -72,6 +72,13 @@ def test_what_is_dead_is_removed() -> None:
     assert cluster.removed == ["node/cp2", "node/w1", "2", "a"]
 
 
+def test_a_dead_member_does_not_block_its_name_at_another_address() -> None:
+    cluster = Cluster()
+    cluster.members.append(member(11, "cp2", "10.0.0.99"))
+    clean(cluster)
+    assert cluster.removed == ["b"]
+
+
 def test_a_node_that_joined_meanwhile_is_not_removed() -> None:
     cluster = Cluster()
     cluster.nodes += ["cp2", "w1"]

@@ -1,0 +1,76 @@
+"""Ansible module: stops a control plane that leaves the cluster, but for its member of etcd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import containers, stop
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    MANIFESTS,
+    CommandError,
+    run,
+)
+
+DOCUMENTATION = r"""
+module: control_plane_stop
+short_description: Stops the kubelet and the control plane's static pods, but for etcd
+description: An API server that ends itself takes its address out of the Service kubernetes, and
+  answers what it has begun to. C(kubeadm reset) kills it.
+options:
+  grace:
+    description: Seconds that a process gets to end after SIGTERM.
+    type: int
+    default: 10
+author: kubedrill
+"""
+
+EXAMPLES = r"""
+- name: Stop the API server, the controller manager and the scheduler
+  kubedrill.kubeadm.control_plane_stop:
+"""
+
+RETURN = r"""
+stopped:
+  description: What ran before.
+  type: list
+  elements: str
+  returned: always
+"""
+
+COMPONENTS = tuple(name for name in STATIC_PODS if name != "etcd")
+
+
+def running(manifests: Path) -> list[str]:
+    """Components that run, or that the kubelet would start."""
+    return [
+        name for name in COMPONENTS if (manifests / f"{name}.yaml").exists() or containers(name)
+    ]
+
+
+def stop_components(names: list[str], manifests: Path, grace: int) -> None:
+    """Stop the kubelet first, which would start them again."""
+    run(["systemctl", "stop", "kubelet"], 60)
+    for name in names:
+        (manifests / f"{name}.yaml").unlink(missing_ok=True)
+    stop(names, grace)
+
+
+def main() -> None:
+    """Stop and exit."""
+    module = AnsibleModule(
+        argument_spec={"grace": {"type": "int", "default": 10}}, supports_check_mode=True
+    )
+    try:
+        names = running(MANIFESTS)
+        if names and not module.check_mode:
+            stop_components(names, MANIFESTS, module.params["grace"])
+    except (CommandError, OSError) as error:
+        module.fail_json(msg=f"the control plane could not be stopped: {error}")
+    module.exit_json(changed=bool(names), stopped=names)
+
+
+if __name__ == "__main__":
+    main()
