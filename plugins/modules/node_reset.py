@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -273,6 +274,16 @@ class Reset:
                 path.rmdir()
 
 
+def wait_for_others() -> int:
+    """Wait for the reset that a killed playbook left running here; held until this process ends.
+
+    A directory can be locked without a file that would be left.
+    """
+    descriptor = os.open(STATE, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
 def main() -> None:
     """Take all steps and exit."""
     module = AnsibleModule(
@@ -294,6 +305,9 @@ def main() -> None:
         )
     if not installed or module.check_mode:
         module.exit_json(changed=installed, removed=[], packages=[])
+    wait_for_others()
+    if not STATE.is_dir():
+        module.exit_json(changed=True, removed=[], packages=[])
     reset = Reset(module)
     packages = read_state(PACKAGES, [])
     stopping = (reset.undos, reset.kubernetes, reset.services, reset.network, reset.programs)

@@ -5,7 +5,11 @@ What was remembered, and nothing that a node of a cluster would lose.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,6 +102,26 @@ def test_a_host_that_has_nothing_of_ours_is_left_alone(
     )
     assert run(monkeypatch, module) == {"changed": False, "removed": [], "packages": []}
     assert module.ran == []
+
+
+def test_a_reset_that_a_killed_playbook_left_is_waited_for(
+    host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(host, {})
+    left = os.open(host / "state", os.O_RDONLY)
+    fcntl.flock(left, fcntl.LOCK_EX)
+
+    def end() -> None:
+        shutil.rmtree(host / "state")
+        os.close(left)
+
+    timer = threading.Timer(0.3, end)
+    timer.start()
+    module = Module(member=True, leave=False, pod_network="10.244.0.0/16", bundles=str(host))
+    answer = run(monkeypatch, module)
+    timer.join()
+    assert answer == {"changed": True, "removed": [], "packages": []}
+    assert module.ran == [], "it touched nothing while the other one worked"
 
 
 def test_swap_is_turned_on_again_in_each_way_it_was_turned_off(
