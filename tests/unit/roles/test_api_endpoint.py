@@ -56,7 +56,11 @@ def test_what_leaves_the_cluster_is_neither_balanced_nor_a_peer() -> None:
     text = render(cluster_endpoint_kind="external", api_endpoint_leave_out=["cp1", "w2"])
     api, ports = node_ports_apart(text)
     assert re.findall(r"^    server (\S+)", api, re.MULTILINE) == ["cp2", "cp3"]
-    assert re.findall(r"^    server (\S+)", ports, re.MULTILINE) == ["node-cp2", "node-cp3", "node-w1"]
+    assert re.findall(r"^    server (\S+)", ports, re.MULTILINE) == [
+        "node-cp2",
+        "node-cp3",
+        "node-w1",
+    ]
     text = render(cluster_endpoint_kind="virtual_address", api_endpoint_leave_out=["cp1", "cp2"])
     assert "fall 20" in text, "the one that is left is given time"
 
