@@ -213,8 +213,8 @@ def _staying(
     for name in stay if expected["external"] else planes:
         if name in machines and "trouble" in machines[name]:
             yield (
-                f"{name} stays and cannot be reached ({machines[name]['why']}): repair it first, or "
-                "remove it with the same command"
+                f"{name} stays and cannot be reached ({machines[name]['why']}): repair it first, "
+                "or remove it with the same command"
             )
 
 
@@ -268,11 +268,9 @@ def report_lines(cluster: Cluster, expected: Mapping[str, Any]) -> list[str]:
     names, nodes = expected["names"], cluster["nodes"]
     planes = sum(node["control_plane"] for node in nodes.values())
     healthy = sum(member["healthy"] for member in cluster["members"])
-    lines = [
-        f"{', '.join(names)}: no longer in the cluster, which has {planes} control plane(s) and "
-        f"{len(nodes) - planes} worker(s); {healthy} of {len(cluster['members'])} members of etcd "
-        "are healthy"
-    ]
+    parts = [_amount(planes, "control plane"), _amount(len(nodes) - planes, "worker")]
+    members = f"{healthy} of {_amount(len(cluster['members']), 'member')} of etcd healthy"
+    lines = [f"{', '.join(names)} left the cluster: {', '.join([*parts, members])}"]
     volumes = stranded_volumes(cluster["volumes"], names, nodes)
     if volumes:
         lines.append(
@@ -288,6 +286,10 @@ def report_lines(cluster: Cluster, expected: Mapping[str, Any]) -> list[str]:
     if planes == 2:
         lines.append("with 2 control planes the loss of either stops the API: add a third one")
     return lines
+
+
+def _amount(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 class FilterModule:

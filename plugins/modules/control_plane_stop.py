@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -13,6 +13,9 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
     CommandError,
     run,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOCUMENTATION = r"""
 module: control_plane_stop

@@ -41,15 +41,16 @@ def make_lease(namespace: str, name: str, **labels: str) -> dict[str, Any]:
 
 
 def make_objects() -> dict[str, Any]:
-    identity = {"apiserver.kubernetes.io/identity": "kube-apiserver"}
+    host = {"kubernetes.io/hostname": "cp1"}
+    server = {"apiserver.kubernetes.io/identity": "kube-apiserver", **host}
     return {
         "nodes": [make_node("cp1", "10.0.0.1"), make_node("cp11", "10.0.0.11")],
         "leases": [
             make_lease("kube-node-lease", "cp1"),
             make_lease("kube-node-lease", "cp11"),
-            make_lease("kube-system", "apiserver-a", **identity, **{"kubernetes.io/hostname": "cp1"}),
+            make_lease("kube-system", "apiserver-a", **server),
             make_lease("kube-system", "cp1"),
-            make_lease("default", "mine", **{"kubernetes.io/hostname": "cp1"}),
+            make_lease("default", "mine", **host),
         ],
         "requests": [
             make_request("csr-1", "cp1"),
@@ -153,8 +154,9 @@ def run(
     results: list[dict[str, Any]] = []
 
     class Module:
-        params = {"node": "cp1", "part": part, "etcdctl": "etcdctl", "timeout": 3}
-        check_mode = check
+        def __init__(self) -> None:
+            self.params = {"node": "cp1", "part": part, "etcdctl": "etcdctl", "timeout": 3}
+            self.check_mode = check
 
         def exit_json(self, **result: Any) -> None:
             results.append(result)
@@ -230,7 +232,7 @@ def test_kubeadm_s_configuration_is_replaced_at_the_revision_that_was_read(
 
 
 def test_a_member_that_does_not_answer_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    def etcdctl(_program: str, *words: str, endpoint: str = "", timeout: float = 0) -> Any:
+    def etcdctl(_program: str, *words: str, endpoint: str = "", **_: Any) -> Any:
         if words[0] == "member":
             started = {"ID": 255, "name": "cp1", "clientURLs": ["https://1:2379"]}
             return {"members": [started, {"ID": 2, "clientURLs": ["https://2:2379"]}, {"ID": 3}]}
@@ -251,7 +253,7 @@ def test_a_control_plane_is_stopped_but_for_etcd(
         (tmp_path / f"{name}.yaml").touch()
     steps: list[Any] = []
     monkeypatch.setattr(control_plane_stop, "run", lambda argv, _timeout: steps.append(argv[1:]))
-    monkeypatch.setattr(control_plane_stop, "stop", lambda names, grace: steps.append(names))
+    monkeypatch.setattr(control_plane_stop, "stop", lambda names, _grace: steps.append(names))
     monkeypatch.setattr(
         control_plane_stop, "containers", lambda name: ["c"] if name == "kube-scheduler" else []
     )
