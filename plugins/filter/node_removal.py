@@ -24,6 +24,7 @@ TROUBLES = {
     "unreachable": "cannot be reached",
     "no_root": "gives no root",
     "no_python": "has no Python 3",
+    "old_python": "has a Python that is too old",
     "failed": "could not be inspected",
 }
 """What preflight_node could not do."""
