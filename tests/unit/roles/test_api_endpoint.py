@@ -68,7 +68,7 @@ def test_what_leaves_the_cluster_is_neither_balanced_nor_a_peer() -> None:
 def test_priorities_are_those_of_an_inventory_without_what_leaves() -> None:
     rest = {"cluster_virtual_address": "10.0.0.10", "inventory_hostname": "cp3"}
     facts = {"kubedrill_node": {"address": "10.0.0.13", "interface": "eth1"}}
-    rest.update(ansible_facts=facts, _api_endpoint_alive_s=1)
+    rest.update(ansible_facts=facts, _api_endpoint_alive_s=1, _api_endpoint_alive_script="x")
     text = render(template="keepalived.conf.j2", api_endpoint_leave_out=["cp1"], **rest)
     assert "priority 140" in text
     assert re.findall(r"^        (10\.0\.0\.1[123])$", text, re.MULTILINE) == ["10.0.0.12"]
