@@ -91,9 +91,10 @@ def test_a_site_may_keep_node_ports_to_itself() -> None:
     assert "node-ports" not in render(cluster_endpoint_kind="external", api_endpoint_node_ports="")
 
 
-@pytest.mark.parametrize(("planes", "fall"), [(1, 20), (3, 2)])
+@pytest.mark.parametrize(("planes", "fall"), [(1, 20), (3, 4)])
 def test_its_timers_are_read_back_apart(planes: int, fall: int) -> None:
-    api, ports = node_ports_apart(render(planes, cluster_endpoint_kind="external"))
+    text = render(planes, cluster_endpoint_kind="external", api_endpoint_check_fall=4)
+    api, ports = node_ports_apart(text)
     assert parse_haproxy(api) == {"inter": 0.5, "fall": fall, "rise": 1, "check": 0.5}
     assert parse_haproxy(ports)["fall"] == 3
 
