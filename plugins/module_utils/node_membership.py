@@ -119,8 +119,15 @@ def members_of(members: Iterable[Member], name: str, address: str = "") -> list[
     >>> len(members_of([started, added], "cp1")), len(members_of([started, added], "x", "10.0.0.1"))
     (1, 2)
     """
-    peer = f"https://{address}:2380" if address else None
-    return [m for m in members if m["name"] == name or peer in m["peer_urls"]]
+    return [m for m in members if runs_on(m["name"], m["peer_urls"], name, address)]
+
+
+def runs_on(member: str, peer_urls: Iterable[str], name: str, address: str = "") -> bool:
+    """Whether a member of etcd, by its name and peer URLs, is that of a node.
+
+    The name of an unstarted member is empty; a dead machine's successor may have another address.
+    """
+    return member == name or (bool(address) and f"https://{address}:2380" in peer_urls)
 
 
 def order_by_health(members: Iterable[Member]) -> list[Member]:

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import NO_PROXY
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_membership import runs_on
 
 DOCUMENTATION = r"""
 module: kubeadm_join_token
@@ -163,12 +164,9 @@ def remove_interrupted_joins(module: AnsibleModule) -> None:
 
 
 def find_owner(member: dict[str, Any], addresses: dict[str, str]) -> str:
-    """Return the node whose name or address an etcd member has; "" where it is none of them.
-
-    The name of an unstarted member is empty; a dead machine's successor may have another address.
-    """
+    """Return the node whose name or address an etcd member has; "" where it is none of them."""
     for name, address in addresses.items():
-        if member.get("name") == name or f"https://{address}:2380" in member.get("peerURLs", []):
+        if runs_on(member.get("name", ""), member.get("peerURLs", []), name, address):
             return name
     return ""
 

@@ -150,31 +150,30 @@ def one_in_fifty_takes_three_seconds(_kit: Kit) -> Kit:
     return kit
 
 
+def slow_again(probe: str, every: int, seconds: float) -> Kit:
+    """A long fault in which one answer of so many takes so long."""
+    kit = long_fault(3.0)
+    for tick in range(200, 1000, every):
+        kit.delay(probe, tick / 10, tick / 10 + 0.05, seconds)
+    return kit
+
+
 @on_record(FAIL, "took longer than 500 ms, never prompt for 3 s, expected fewer than 30%")
 def every_other_answer_is_slow(_kit: Kit) -> Kit:
     """From the fault on every other answer takes 0.9 s, and half of them stay as they were."""
-    kit = long_fault(3.0)
-    for tick in range(200, 1000, 2):
-        kit.delay(WRITE.name, tick / 10, tick / 10 + 0.05, 0.9)
-    return kit
+    return slow_again(WRITE.name, 2, 0.9)
 
 
 @on_record(FAIL, "took longer than 500 ms, never prompt for 3 s, expected fewer than 30%")
 def one_of_three_servers_is_slow(_kit: Kit) -> Kit:
     """From the fault on one answer in three takes 0.9 s."""
-    kit = long_fault(3.0)
-    for tick in range(200, 1000, 3):
-        kit.delay(APP.name, tick / 10, tick / 10 + 0.05, 0.9)
-    return kit
+    return slow_again(APP.name, 3, 0.9)
 
 
 @on_record(PASS, "not one request failed")
 def some_slow_answers_all_the_time(_kit: Kit) -> Kit:
     """Not broken: one answer in six takes 0.6 s, as on a small machine."""
-    kit = long_fault(3.0)
-    for tick in range(200, 1000, 6):
-        kit.delay(WRITE.name, tick / 10, tick / 10 + 0.05, 0.6)
-    return kit
+    return slow_again(WRITE.name, 6, 0.6)
 
 
 @on_record(INCONCLUSIVE, "but the host was slow, or ticks were late")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from local_playbooks import ROOT, run_locally
 
-ROOT = Path(__file__).resolve().parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HOSTS = """
 all:
   vars: {ansible_connection: local, ansible_python_interpreter: /nowhere/python}
@@ -32,18 +32,8 @@ all:
 def test_it_refuses_before_anything_is_touched(
     tmp_path: Path, arguments: list[str], refusal: str
 ) -> None:
-    (tmp_path / "hosts.yml").write_text(HOSTS, encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run(
-        [program, "-i", tmp_path / "hosts.yml", "playbooks/node_remove.yml", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = " ".join((done.stdout + done.stderr).split())
-    assert done.returncode != 0
+    status, output = run_locally(tmp_path, HOSTS, "node_remove.yml", *arguments)
+    assert status != 0
     assert refusal in output, output
     assert "changed=0" in output
     assert "Traceback" not in output
