@@ -49,15 +49,15 @@ class Release:
     etcd_tag: str
     coredns_tag: str
     pause_tag: str
-    etcd: str = "v3.6.16"
-    coredns: str = "v1.14.7"
-    containerd: str = "v2.2.9"
+    etcd: str
+    coredns: str
+    containerd: str
 
     @property
     def minor(self) -> str:
         """The minor version, as in the name of its Go module.
 
-        >>> Release("v1.35.4", "", "", "").minor
+        >>> Release("v1.35.4", *[""] * 6).minor
         '1.35'
         """
         return ".".join(self.kubernetes.removeprefix("v").split(".")[:2])
@@ -68,13 +68,16 @@ class Release:
         return f"{self.kubernetes}-{ARCH}"
 
 
-_OLDER = {"etcd": "v3.6.15", "coredns": "v1.14.6", "containerd": "v2.2.8"}
+_BESIDE_1_35 = {"etcd": "v3.6.15", "coredns": "v1.14.6", "containerd": "v2.2.8"}
+_BESIDE_1_36 = {"etcd": "v3.6.16", "coredns": "v1.14.7", "containerd": "v2.2.9"}
+_BESIDE_1_37 = {"etcd": "v3.7.3", "coredns": "v1.15.0", "containerd": "v2.3.5"}
 
 RELEASES = (
-    Release("v1.34.4", etcd_tag="3.6.5-0", coredns_tag="v1.12.1", pause_tag="3.10.1", **_OLDER),
-    Release("v1.35.4", etcd_tag="3.6.6-0", coredns_tag="v1.13.1", pause_tag="3.10.1", **_OLDER),
-    Release("v1.36.1", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
-    Release("v1.36.3", etcd_tag="3.6.8-0", coredns_tag="v1.14.2", pause_tag="3.10.2"),
+    Release("v1.34.4", "3.6.5-0", "v1.12.1", "3.10.1", **_BESIDE_1_35),
+    Release("v1.35.4", "3.6.6-0", "v1.13.1", "3.10.1", **_BESIDE_1_35),
+    Release("v1.36.1", "3.6.8-0", "v1.14.2", "3.10.2", **_BESIDE_1_36),
+    Release("v1.36.3", "3.6.8-0", "v1.14.2", "3.10.2", **_BESIDE_1_36),
+    Release("v1.37.2", "3.7.0-0", "v1.14.6", "3.10.2", **_BESIDE_1_37),
 )
 SUPPORTED = tuple(release.kubernetes.removeprefix("v") for release in RELEASES)
 STANDARD = ("1.35.4", "1.36.3")

@@ -74,7 +74,7 @@ def test_the_toolchain_is_required_as_new_as_the_newest_module_asks() -> None:
     asked = [
         re.search(r"^go (\S+)$", p.read_text(), re.MULTILINE) for p in MODULES.glob("*/go.mod")
     ]
-    assert len(asked) == 18
+    assert len(asked) == 22
     assert max(tuple(int(n) for n in a.group(1).split(".")) for a in asked if a) == NEEDED_GO
 
 
@@ -139,4 +139,4 @@ def test_an_unknown_release_names_those_that_there_are() -> None:
         Unsupported, match=r"Kubernetes 1\.33\.1 has no bundle: .* 1\.34\.4, 1\.35\.4, "
     ):
         find_release("1.33.1")
-    assert find_release("v1.36.3").kubernetes == releases.RELEASES[-1].kubernetes
+    assert find_release("v1.37.2").kubernetes == releases.RELEASES[-1].kubernetes
