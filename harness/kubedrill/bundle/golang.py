@@ -170,12 +170,17 @@ class _GoJob:
         on_line: Callable[[str], None] | None = None,
     ) -> str:
         product = self._product
-        argv: list[str | Path] = [_go(), *options, *product.commands]
+        argv: list[str | Path] = [go_command(), *options, *product.commands]
         what = f"{what} {product.name} {product.version}"
         return processes.run(what, argv, env=self._env, cwd=product.module, on_line=on_line)
 
 
-def _go() -> Path:
+def go_command() -> Path:
+    """Return the Go command.
+
+    Raises:
+        BuildFailed: there is none that is new enough.
+    """
     go = find_go()
     if go is None:
         raise BuildFailed(
@@ -191,8 +196,8 @@ def module_folder(context: BuildContext, product: Product, path: str) -> Path:
         BuildFailed: Go cannot download it or its checksum is not that of go.sum.
     """
     context.processes.run(
-        f"download of {path}", [_go(), "mod", "download", path], env=_ENV, cwd=product.module
+        f"download of {path}", [go_command(), "mod", "download", path], env=_ENV, cwd=product.module
     )
-    find: list[str | Path] = [_go(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path]
+    find: list[str | Path] = [go_command(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path]
     answer = context.processes.run(f"search for {path}", find, env=_ENV, cwd=product.module)
     return Path(answer.strip().splitlines()[-1])

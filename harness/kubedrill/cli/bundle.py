@@ -15,7 +15,14 @@ from kubedrill.bundle.errors import BundleError, Corrupt
 from kubedrill.bundle.manifest import read_manifest, verify
 from kubedrill.bundle.orders import orders_bundle
 from kubedrill.bundle.own_image import own_bundle
-from kubedrill.bundle.releases import ARCH, STANDARD, SUPPORTED, find_release
+from kubedrill.bundle.proposals import (
+    add_release,
+    propose,
+    published_versions,
+    read_tags,
+    release_line,
+)
+from kubedrill.bundle.releases import ARCH, RELEASES, STANDARD, SUPPORTED, find_release
 from kubedrill.bundle.tools import tools_bundle
 from kubedrill.cli.exit_codes import STOPPED
 from kubedrill.cli.lazy import LazyGroup
@@ -142,6 +149,35 @@ def list_command(*, parts: bool) -> None:
             click.echo(
                 f"  {part.path:44} {part.version:22} {part.size / 1e6:7.1f} MB  {part.source}"
             )
+
+
+@bundle.command("propose")
+@click.option("--write", is_flag=True, help="Add them to the checkout: lock files and table.")
+def propose_command(*, write: bool) -> None:
+    """Propose the patch releases that came out after this version of kubedrill.
+
+    Asks the Go module proxy. Each takes the etcd, CoreDNS and containerd of its minor version's
+    newest supported release, and the image tags that its own kubeadm asks for.
+
+    Example: kubedrill bundle propose --write
+    """
+    proposals, minors = propose(published_versions())
+    for proposal in proposals:
+        release = proposal.release(read_tags(proposal.version))
+        click.echo(release_line(release))
+        if write:
+            folder = add_release(proposal, release)
+            version = proposal.version.removeprefix("v")
+            click.echo(f"  locked in {folder}; `kubedrill bundle build --kubernetes {version}`")
+    if not proposals:
+        click.echo(
+            f"no newer patch release of {', '.join(dict.fromkeys(r.minor for r in RELEASES))}"
+        )
+    for version in minors:
+        click.echo(
+            f"{version} is a new minor version: choose its etcd, CoreDNS and containerd "
+            "(docs/how-to/bundles.md, Add a Kubernetes release)"
+        )
 
 
 def _bundle_names(cache: Cache) -> list[str]:

@@ -3,16 +3,17 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from kubedrill.base.files import sha256_of
 from kubedrill.bundle.cache import Cache
 from kubedrill.bundle.manifest import Manifest, Part
+from kubedrill.cli.main import run as run_kubedrill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -86,3 +87,21 @@ def small_bundle(cache: Cache) -> Path:
         kubernetes="v1.35.4", arch="amd64", source="modules", key="k" * 64, parts=tuple(parts)
     ).write(folder)
     return folder
+
+
+class Result(NamedTuple):
+    exit_code: int
+    output: str
+
+
+@pytest.fixture
+def run(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    monkeypatch.setenv("KUBEDRILL_CACHE", str(cache.root))
+
+    def invoke(*argv: str) -> Result:
+        code = run_kubedrill(["bundle", *argv])
+        return Result(code, "".join(capsys.readouterr()))
+
+    return invoke

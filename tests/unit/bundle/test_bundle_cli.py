@@ -1,34 +1,16 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
-
-from kubedrill.cli.main import run as run_kubedrill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from conftest import Result
+
     from kubedrill.bundle.cache import Cache
-
-
-class Result(NamedTuple):
-    exit_code: int
-    output: str
-
-
-@pytest.fixture
-def run(
-    cache: Cache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Result]:
-    monkeypatch.setenv("KUBEDRILL_CACHE", str(cache.root))
-
-    def invoke(*argv: str) -> Result:
-        code = run_kubedrill(["bundle", *argv])
-        return Result(code, "".join(capsys.readouterr()))
-
-    return invoke
 
 
 def test_verify_accepts_a_whole_bundle(run: Callable[..., Result], small_bundle: Path) -> None:
