@@ -32,7 +32,7 @@ def agent_pod(
     container = {
         "name": "agent",
         "image": AGENT_IMAGE,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": "Never",
         "command": ["python3", "/agent/agent.py"],
         "env": [
             {"name": "POD_NAME", "valueFrom": field("metadata.name")},

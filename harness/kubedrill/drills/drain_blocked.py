@@ -131,7 +131,7 @@ def planted(node: str) -> list[dict[str, Any]]:
     container = {
         "name": "wait",
         "image": IMAGE,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": "Never",
         "command": ["python3", "-c", "import signal; signal.pause()"],
         "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
     }

@@ -26,7 +26,7 @@ BREAKS: dict[str, dict[str, Any]] = {
 resolved (RFC 6761)."""
 
 SYMPTOMS = {
-    "image missing": ("ErrImagePull", "ImagePullBackOff"),
+    "image missing": ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"),
     "crash loop": ("CrashLoopBackOff",),
     "never ready": ("running, not ready",),
 }
