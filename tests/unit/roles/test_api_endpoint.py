@@ -72,6 +72,7 @@ def test_priorities_are_those_of_an_inventory_without_what_leaves() -> None:
     text = render(template="keepalived.conf.j2", api_endpoint_leave_out=["cp1"], **rest)
     assert "priority 140" in text
     assert re.findall(r"^        (10\.0\.0\.1[123])$", text, re.MULTILINE) == ["10.0.0.12"]
+    assert "vrrp_check_unicast_src" in text, "adverts count when a peer sent them"
 
 
 def test_outside_the_cluster_it_passes_node_ports_of_every_node_too() -> None:
