@@ -40,14 +40,23 @@ class Mirror:
 
 
 def find_mirrors(sources: Path = _SOURCES) -> list[Mirror]:
-    """Return the mirrors of the host's apt sources, or the one in ``KUBEDRILL_DEBIAN_MIRROR``.
+    """Return the mirrors of the host's apt sources, or those in ``KUBEDRILL_DEBIAN_MIRROR``.
+
+    The variable holds one or more base URLs, with spaces between them; one that ends with
+    ``security`` has the security updates.
 
     Raises:
-        Unsupported: the host names no Debian mirror.
+        Unsupported: the host, or the variable, names no Debian mirror.
     """
-    if configured := os.environ.get(MIRROR_VARIABLE):
-        return [Mirror(configured.rstrip("/"), security=False)]
     mirrors: dict[str, Mirror] = {}
+    if configured := [uri.rstrip("/") for uri in os.environ.get(MIRROR_VARIABLE, "").split()]:
+        mirrors = {uri: Mirror(uri, uri.endswith("security")) for uri in configured}
+        if all(m.security for m in mirrors.values()):
+            raise Unsupported(
+                f"{MIRROR_VARIABLE} is {' '.join(configured)}, which has security updates only: "
+                "add the base URL of the Debian mirror itself."
+            )
+        return sorted(mirrors.values(), key=lambda m: m.security)
     for uri, suites in _entries(sources):
         if re.search(r"/debian(-security)?/?$", uri):
             security = all(s.endswith(("-security", "/updates")) for s in suites)

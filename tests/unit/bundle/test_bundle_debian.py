@@ -70,6 +70,21 @@ def test_a_host_without_debian_mirror_names_the_variable(
     assert find_mirrors(tmp_path) == [Mirror("http://own.example/debian", security=False)]
 
 
+def test_mirrors_that_are_set_keep_the_security_updates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "KUBEDRILL_DEBIAN_MIRROR", " http://m.example/debian-security/\nhttp://m.example/debian"
+    )
+    assert find_mirrors(tmp_path) == [
+        Mirror("http://m.example/debian", security=False),
+        Mirror("http://m.example/debian-security", security=True),
+    ]
+    monkeypatch.setenv("KUBEDRILL_DEBIAN_MIRROR", "http://m.example/debian-security")
+    with pytest.raises(Unsupported, match="has security updates only"):
+        find_mirrors(tmp_path)
+
+
 def test_every_source_is_checked_against_debians_own_keys() -> None:
     line = Mirror("http://m.example/debian-security", security=True).source_line("trixie")
     assert line == (
