@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubernetes.client import ApiException
 
@@ -19,7 +19,7 @@ from kubedrill.cluster.etcd import read_members
 from kubedrill.core.node_loss import DNS_PODS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kubedrill.cluster.context import Cluster
     from kubedrill.core.context import DrillContext
@@ -28,6 +28,7 @@ Programs = dict[str, dict[str, str]]
 """Program → place → version without its v; "" where nobody answered."""
 
 ETCD = "etcd"
+KUBEADMS_COREDNS = "registry.k8s.io/coredns/coredns"
 _METRICS_PORT = 9153
 """CoreDNS' plugin prometheus, as kubeadm configures it."""
 _COREDNS_VERSION = re.compile(r'^coredns_build_info\{[^}]*\bversion="([^"]+)"', re.MULTILINE)
@@ -39,8 +40,8 @@ def read_programs(cluster: Cluster) -> Programs:
     for node in cluster.api.nodes():
         runtime, _, version = node.status.node_info.container_runtime_version.partition("://")
         programs.setdefault(runtime, {})[node.metadata.name] = version.removeprefix("v")
-    for pod in cluster.api.pods(*DNS_PODS):
-        programs.setdefault("CoreDNS", {})[pod.metadata.name] = _coredns_version(cluster, pod)
+    if dns := coredns_versions(cluster):
+        programs["CoreDNS"] = dns
     return programs
 
 
@@ -49,6 +50,15 @@ def etcd_versions(cluster: Cluster) -> dict[str, str]:
     return {
         member.node: member.version.removeprefix("v")
         for member in read_members(cluster.hosts, cluster.inventory)
+    }
+
+
+def coredns_versions(cluster: Cluster) -> dict[str, str]:
+    """Version of each CoreDNS that is not about to end, "" where it does not answer."""
+    return {
+        pod.metadata.name: _coredns_version(cluster, pod)
+        for pod in cluster.api.pods(*DNS_PODS)
+        if not pod.metadata.deletion_timestamp
     }
 
 
@@ -80,23 +90,65 @@ def check_etcd(ctx: DrillContext, release: str, which: str) -> None:
     A member that does not answer is asked again for ``timeouts.etcd_healthy``; one that never does
     leaves the check open.
     """
-    cluster = ctx.cluster
-    expected = bundled_version(cluster, release, ETCD)
+    _check_program(
+        ctx,
+        Program(ETCD, f"every etcd member runs the {which} release's etcd", "etcd_healthy"),
+        lambda: etcd_versions(ctx.cluster),
+        release,
+        which,
+    )
+
+
+def check_coredns(ctx: DrillContext, release: str, which: str) -> None:
+    """Check as :func:`check_etcd` does that every CoreDNS is a release's; ``timeouts.pods_ready``.
+
+    Only where it is kubeadm's, which upgrades its own.
+    """
+    images = [pod.spec.containers[0].image for pod in ctx.cluster.api.pods(*DNS_PODS)]
+    if any(image.rpartition(":")[0] == KUBEADMS_COREDNS for image in images):
+        _check_program(
+            ctx,
+            Program("coredns", f"every CoreDNS is the {which} release's", "pods_ready"),
+            lambda: coredns_versions(ctx.cluster),
+            release,
+            which,
+        )
+
+
+class Program(NamedTuple):
+    """What an upgrade upgrades beside Kubernetes."""
+
+    image: str
+    """Its name among a bundle's images."""
+    claim: str
+    setting: str
+    """Of ``timeouts``: how long one that does not answer is asked again."""
+
+
+def _check_program(
+    ctx: DrillContext,
+    program: Program,
+    ask: Callable[[], dict[str, str]],
+    release: str,
+    which: str,
+) -> None:
+    expected = bundled_version(ctx.cluster, release, program.image)
     versions: dict[str, str] = {}
 
     def all_answer() -> bool | Waiting:
-        versions.update(etcd_versions(cluster))
+        versions.clear()
+        versions.update(ask())
         silent = [name for name, version in versions.items() if not version]
         return Waiting(f"no answer from {', '.join(silent)}") if silent else True
 
-    seconds = cluster.settings.timeouts.etcd_healthy
+    seconds = getattr(ctx.cluster.settings.timeouts, program.setting)
     with suppress(DeadlineExceeded):
-        wait_for("every etcd member to answer", all_answer, seconds=seconds, setting="etcd_healthy")
+        wait_for(program.claim, all_answer, seconds=seconds, setting=program.setting)
     wrong = {name: version for name, version in versions.items() if version != expected}
     is_known = bool(expected) and all(versions.values())
     ctx.check(
-        f"etcd-at-{which}-release",
-        f"every etcd member runs the {which} release's etcd",
+        f"{program.image}-at-{which}-release",
+        program.claim,
         not wrong if is_known else None,
         ", ".join(f"{name} {version or 'does not answer'}" for name, version in wrong.items())
         or f"all {expected}",

@@ -11,7 +11,7 @@ from kubedrill.base.model import CheckId
 from kubedrill.cluster.playbooks import run_playbook
 from kubedrill.core.ansible_lane import AnsibleLane
 from kubedrill.core.node_loss import CALM_S
-from kubedrill.core.programs import check_etcd
+from kubedrill.core.programs import check_coredns, check_etcd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,6 +135,7 @@ def check_upgraded(ctx: DrillContext, expected: str, which: str = "new") -> None
         expected,
     )
     check_etcd(ctx, expected, which)
+    check_coredns(ctx, expected, which)
     with ctx.step("cluster", f"at the {which} release: until every probe is answered"):
         seconds = cluster.settings.timeouts.recovery
         ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")

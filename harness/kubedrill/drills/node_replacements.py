@@ -22,7 +22,12 @@ from kubedrill.core.etcd_leadership import wait_whole
 from kubedrill.core.expectations import PLANES
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import planned_work
-from kubedrill.core.upgrades import run_upgrade_playbook, uncordon_all
+from kubedrill.core.upgrades import (
+    format_version,
+    live_versions,
+    run_upgrade_playbook,
+    uncordon_all,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +47,11 @@ class NodeReplaced(Drill):
 
     def unavailable(self, ctx: DrillContext) -> str | None:
         """Needs another node that takes over, and a controller for each pod."""
-        return self.missing(ctx) or explain_undrainable(ctx, self.among(ctx))
+        return (
+            self.missing(ctx)
+            or _explain_mixed_releases(ctx)
+            or explain_undrainable(ctx, self.among(ctx))
+        )
 
     def prepare(self, ctx: DrillContext) -> tuple[str, ...]:
         """Choose the node."""
@@ -79,7 +88,12 @@ class NodeReplaced(Drill):
 
 def _replace(ctx: DrillContext, how: str) -> None:
     """Run the playbook. Raises StepFailed and DeadlineExceeded."""
-    run_upgrade_playbook(ctx, PLAYBOOK, {"node_replace": ctx.target}, f"{ctx.target}: {how}")
+    variables = {
+        "node_replace": ctx.target,
+        # after an upgrade the inventory may still name the release of before
+        "cluster_kubernetes_version": _releases(ctx)[0],
+    }
+    run_upgrade_playbook(ctx, PLAYBOOK, variables, f"{ctx.target}: {how}")
 
 
 def _finish(ctx: DrillContext, before: str) -> None:
@@ -112,6 +126,18 @@ def _check_members(ctx: DrillContext, before: dict[str, str]) -> None:
         f"another one on {', '.join(sorted(changed)) or 'no node'}",
         f"another one on {', '.join(sorted(expected)) or 'no node'}",
     )
+
+
+def _releases(ctx: DrillContext) -> list[str]:
+    """What the cluster runs, as ["1.36.3"]: several, oldest first, in a half-done upgrade."""
+    return [format_version(v).removeprefix("v") for v in sorted(set(live_versions(ctx.cluster)))]
+
+
+def _explain_mixed_releases(ctx: DrillContext) -> str | None:
+    """Return why no node can join; None where all run one release."""
+    if len(running := _releases(ctx)) == 1:
+        return None
+    return f"the cluster runs {' and '.join(running)}: finish that upgrade first"
 
 
 def _workers(ctx: DrillContext) -> list[str]:

@@ -20,16 +20,20 @@ NAMES = ("cp1", "cp2", "cp3", "w1", "w2")
 class Cluster:
     """Nodes with UIDs and members with ids; ``replace`` is what the playbook does to them."""
 
+    kubelet = "v1.36.3"
+
     def __init__(self, replace: Callable[[Cluster, str], None]) -> None:
         self.uids = {name: f"uid-{name}" for name in NAMES}
         self.ids = {"cp1": 1, "cp2": 2, "cp3": 3}
         self.replace = replace
         self.runs: list[str] = []
+        self.version = SimpleNamespace(get_code=lambda: SimpleNamespace(git_version="v1.36.3"))
 
     def nodes(self) -> list[Any]:
         return [
             SimpleNamespace(
                 metadata=SimpleNamespace(name=name, uid=uid),
+                status=SimpleNamespace(node_info=SimpleNamespace(kubelet_version=self.kubelet)),
                 spec=SimpleNamespace(unschedulable=False),
             )
             for name, uid in self.uids.items()
@@ -55,6 +59,7 @@ def run(
 
     def play(ctx: Any, playbook: str, variables: dict[str, str], _title: str) -> None:
         assert playbook == "node_replace.yml"
+        assert variables["cluster_kubernetes_version"] == "1.36.3", "what runs, not the inventory's"
         cluster.runs.append(variables["node_replace"])
         replace(cluster, ctx.target)
 
@@ -130,4 +135,13 @@ def test_a_majority_must_be_left() -> None:
     planes = SimpleNamespace(control_planes=[SimpleNamespace(name="cp1")])
     assert drill.unavailable(fake_context("cp1", inventory=planes)) == (
         "needs 3 control planes or more, the inventory has 1"
+    )
+
+
+def test_a_half_done_upgrade_is_finished_first(make_inventory: Any) -> None:
+    (drill,) = find_drills(["node-replaced"])
+    cluster = Cluster(whole)
+    cluster.kubelet = "v1.35.4"
+    assert drill.unavailable(fake_context("w1", inventory=make_inventory(), api=cluster)) == (
+        "the cluster runs 1.35.4 and 1.36.3: finish that upgrade first"
     )

@@ -12,7 +12,7 @@ from fake_context import fake_context
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.config import Settings, Timeouts
 from kubedrill.core import programs
-from kubedrill.core.programs import check_etcd, read_programs, record_programs
+from kubedrill.core.programs import check_coredns, check_etcd, read_programs, record_programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +36,7 @@ def bundles(tmp_path: Path) -> Path:
     folder = tmp_path / "v1.36.3-amd64"
     folder.mkdir()
     parts = [part("etcd", "binary", "v9.9.9"), part("etcd", "image", "v3.6.16")]
+    parts.append(part("coredns", "image", "v1.14.7"))
     whole = {"schema": 1, "kubernetes": "v1.36.3", "arch": "amd64", "source": "", "key": ""}
     (folder / "bundle.json").write_text(json.dumps({**whole, "parts": parts}))
     return tmp_path
@@ -91,6 +92,45 @@ def test_what_cannot_be_known_is_neither_passed_nor_failed(
     assert checked(monkeypatch, nowhere, {"cp1": "3.6.16"})[0] is None
 
 
+def dns_pod(name: str, tag: str = "v1.14.2", *, ends: bool = False) -> Any:
+    image = f"registry.k8s.io/coredns/coredns:{tag}" if tag[0] == "v" else f"docker.io/x:{tag}"
+    return SimpleNamespace(
+        metadata=SimpleNamespace(
+            name=name, namespace="kube-system", deletion_timestamp="now" if ends else None
+        ),
+        spec=SimpleNamespace(containers=[SimpleNamespace(image=image)]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pods", "expected"),
+    [
+        ([dns_pod("a"), dns_pod("b")], (True, "all 1.14.7")),
+        ([dns_pod("a"), dns_pod("old")], (False, "old 1.14.6")),
+        ([dns_pod("a"), dns_pod("old", ends=True)], (True, "all 1.14.7")),
+        ([dns_pod("a"), dns_pod("mute")], (None, "mute does not answer")),
+        ([dns_pod("a", tag="1.11.0")], None),
+        ([], None),
+    ],
+)
+def test_coredns_that_did_not_change_fails_the_upgrade(
+    make_inventory: Any, bundles: Path, pods: list[Any], expected: tuple[bool | None, str] | None
+) -> None:
+    def metrics(_namespace: str, name: str, *_: Any) -> str:
+        if name == "mute":
+            raise ApiUnavailable("no endpoints")
+        return METRICS.replace("1.14.7", "1.14.6") if name == "old" else METRICS
+
+    ctx = fake_context(
+        "cp1",
+        inventory=make_inventory(cluster_bundles_source=str(bundles)),
+        api=SimpleNamespace(pods=lambda *_: pods, pod_get=metrics),
+        settings=Settings(timeouts=Timeouts(pods_ready=1)),
+    )
+    check_coredns(ctx, "v1.36.3", "new")
+    assert ctx.checks.get("every CoreDNS is the new release's") == expected
+
+
 def cluster(make_inventory: Any, metrics: Any) -> dict[str, Any]:
     status = json.dumps([{"Status": {"header": {"member_id": 1}, "version": "3.6.15"}}])
     output = f'{status}\n{{"members": []}}\n{{}}\n'
@@ -100,7 +140,7 @@ def cluster(make_inventory: Any, metrics: Any) -> dict[str, Any]:
             node_info=SimpleNamespace(container_runtime_version="containerd://v2.2.8")
         ),
     )
-    pod = SimpleNamespace(metadata=SimpleNamespace(name="coredns-x", namespace="kube-system"))
+    pod = dns_pod("coredns-x")
     return {
         "inventory": make_inventory(cp=1, workers=1),
         "api": SimpleNamespace(nodes=lambda: [node], pods=lambda *_: [pod], pod_get=metrics),

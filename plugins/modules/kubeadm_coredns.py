@@ -1,0 +1,175 @@
+"""Ansible module: deploys CoreDNS by kubeadm, and lets kubeadm upgrade it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import NO_PROXY
+
+DOCUMENTATION = r"""
+module: kubeadm_coredns
+short_description: Deploys CoreDNS by kubeadm, and lets kubeadm upgrade it
+description:
+  - Runs on a control plane. kubeadm init that skips the add-on CoreDNS writes C(dns.disabled) into
+    its ClusterConfiguration, and no C(kubeadm upgrade) upgrades CoreDNS from then on. This module
+    removes it where the CoreDNS that is there is kubeadm's, by its image's name.
+  - A CoreDNS of another image, and a cluster without CoreDNS where none is to be deployed, stay as
+    they are.
+options:
+  image:
+    description: CoreDNS' image that kubeadm of the release asks for.
+    type: str
+    required: true
+  config:
+    description: Configuration of C(kubeadm init) to deploy CoreDNS with, where there is none, or
+      kubeadm's own of another version. Nothing is deployed where it is empty.
+    type: str
+    default: ""
+author: kubedrill
+"""
+
+EXAMPLES = r"""
+- name: Deploy CoreDNS
+  kubedrill.kubeadm.kubeadm_coredns:
+    image: registry.k8s.io/coredns/coredns:v1.14.2
+    config: "{{ lookup('ansible.builtin.template', 'init.yaml.j2') }}"
+"""
+
+RETURN = r"""
+actual:
+  description: CoreDNS' image of before, "" where there was none.
+  type: str
+  returned: always
+enabled:
+  description: Whether kubeadm was kept from upgrading CoreDNS, and is not any more.
+  type: bool
+  returned: always
+deployed:
+  description: Whether CoreDNS was deployed, or another version of it.
+  type: bool
+  returned: always
+"""
+
+ADMIN = "/etc/kubernetes/admin.conf"
+KUBECTL = ("/usr/local/bin/kubectl", "--kubeconfig", ADMIN, "--namespace", "kube-system")
+_DNS = re.compile(r"^dns:\n(?P<lines>(?:  .*\n)*)", re.MULTILINE)
+
+
+def is_disabled(configuration: str) -> bool:
+    r"""Whether kubeadm leaves CoreDNS out of its upgrades.
+
+    >>> is_disabled("clusterName: lab\ndns:\n  disabled: true\netcd: {}\n")
+    True
+    >>> is_disabled("dns: {}\nproxy:\n  disabled: true\n")
+    False
+    """
+    match = _DNS.search(configuration)
+    return bool(match and "  disabled: true\n" in match["lines"])
+
+
+def is_pinned(configuration: str) -> bool:
+    r"""Whether an administrator has chosen CoreDNS' image.
+
+    >>> is_pinned("dns:\n  imageTag: v1.11.0\n"), is_pinned("dns: {}\netcd:\n  imageTag: x\n")
+    (True, False)
+    """
+    match = _DNS.search(configuration)
+    return bool(match and re.search(r"^  image(Tag|Repository): ", match["lines"], re.MULTILINE))
+
+
+def enable(configuration: str) -> str:
+    r"""Return a ClusterConfiguration by which kubeadm upgrades CoreDNS.
+
+    >>> enable("dns:\n  disabled: true\netcd: {}\n")
+    'dns: {}\netcd: {}\n'
+    >>> enable("dns:\n  disabled: true\n  imageTag: v1.11.0\n")
+    'dns:\n  imageTag: v1.11.0\n'
+    """
+
+    def without(match: re.Match[str]) -> str:
+        lines = match["lines"].replace("  disabled: true\n", "", 1)
+        return f"dns:\n{lines}" if lines else "dns: {}\n"
+
+    return _DNS.sub(without, configuration, count=1)
+
+
+def is_kubeadms(actual: str, image: str) -> bool:
+    """Whether a running CoreDNS has the name that kubeadm gives its own.
+
+    >>> is_kubeadms("registry.k8s.io/coredns/coredns:v1.13.1", "registry.k8s.io/coredns/coredns:v2")
+    True
+    >>> is_kubeadms("docker.io/coredns/coredns:1.13.1", "registry.k8s.io/coredns/coredns:v2")
+    False
+    """
+    return actual.rpartition(":")[0] == image.rpartition(":")[0]
+
+
+class Coredns:
+    """What one control plane's kubeadm and kubectl say and do."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+
+    def run(self, *argv: str, stdin: str = "") -> str:
+        """Standard output of a command that must succeed."""
+        status, out, err = self.module.run_command(
+            list(argv), data=stdin or None, environ_update=NO_PROXY
+        )
+        if status:
+            self.module.fail_json(
+                msg=f"{' '.join(argv[:4])} failed: {(err or out).strip()[-2000:]}"
+            )
+        return str(out)
+
+    def read(self) -> tuple[str, str]:
+        """CoreDNS' image, "" where there is none, and kubeadm's ClusterConfiguration."""
+        image = self.run(
+            *(*KUBECTL, "get", "deployment", "coredns", "--ignore-not-found"),
+            "-o=jsonpath={.spec.template.spec.containers[0].image}",
+        )
+        config = json.loads(self.run(*KUBECTL, "get", "configmap", "kubeadm-config", "-o=json"))
+        return image.strip(), str(config["data"]["ClusterConfiguration"])
+
+    def enable(self, configuration: str) -> None:
+        """Let kubeadm upgrade CoreDNS."""
+        patch: dict[str, Any] = {"data": {"ClusterConfiguration": enable(configuration)}}
+        change = ("patch", "configmap", "kubeadm-config", "--type=merge")
+        self.run(*KUBECTL, *change, "--patch-file=/dev/stdin", stdin=json.dumps(patch))
+
+    def deploy(self, config: str) -> None:
+        """Deploy CoreDNS, or the version of it that this kubeadm asks for."""
+        kubeadm = ("/usr/local/bin/kubeadm", "init", "phase", "addon", "coredns")
+        self.run(*kubeadm, "--kubeconfig", ADMIN, "--config=/dev/stdin", stdin=config)
+
+
+def main() -> None:
+    """Deploy, enable and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "image": {"type": "str", "required": True},
+            "config": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    image, config = module.params["image"], module.params["config"]
+    coredns = Coredns(module)
+    actual, configuration = coredns.read()
+    ours = is_kubeadms(actual, image) if actual else bool(config)
+    enabled = ours and is_disabled(configuration)
+    deployed = bool(config) and (
+        not actual or (ours and actual != image and not is_pinned(configuration))
+    )
+    if not module.check_mode:
+        if deployed:
+            coredns.deploy(config)
+        if enabled:
+            coredns.enable(configuration)
+    module.exit_json(changed=enabled or deployed, actual=actual, enabled=enabled, deployed=deployed)
+
+
+if __name__ == "__main__":
+    main()
