@@ -108,6 +108,16 @@ def is_kubeadms(actual: str, image: str) -> bool:
     return actual.rpartition(":")[0] == image.rpartition(":")[0]
 
 
+def decide(actual: str, image: str, configuration: str, *, may_deploy: bool) -> tuple[bool, bool]:
+    """Whether kubeadm is to upgrade CoreDNS from now on, and whether to deploy it now."""
+    if not actual:
+        return may_deploy and is_disabled(configuration), may_deploy
+    if not is_kubeadms(actual, image):
+        return False, False
+    is_other = actual != image and not is_pinned(configuration)
+    return is_disabled(configuration), may_deploy and is_other
+
+
 class Coredns:
     """What one control plane's kubeadm and kubectl say and do."""
 
@@ -158,11 +168,7 @@ def main() -> None:
     image, config = module.params["image"], module.params["config"]
     coredns = Coredns(module)
     actual, configuration = coredns.read()
-    ours = is_kubeadms(actual, image) if actual else bool(config)
-    enabled = ours and is_disabled(configuration)
-    deployed = bool(config) and (
-        not actual or (ours and actual != image and not is_pinned(configuration))
-    )
+    enabled, deployed = decide(actual, image, configuration, may_deploy=bool(config))
     if not module.check_mode:
         if deployed:
             coredns.deploy(config)
