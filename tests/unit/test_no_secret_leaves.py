@@ -23,7 +23,7 @@ from tests.servers import Handler, serve
 from tests.unit.planted_secrets import FORMS
 
 from kubedrill.base import redact
-from kubedrill.base.document import NotRun
+from kubedrill.base.document import NotRun, RunDocument
 from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Check, Event, Header, OutageLimit, Span
 from kubedrill.base.redact import GONE, Redactor
@@ -32,6 +32,7 @@ from kubedrill.cli.terminal import Lines, Panel, verdict_line
 from kubedrill.config import Settings
 from kubedrill.diagnostics.collect import Archive, add_files
 from kubedrill.drills import ALL
+from kubedrill.history import store
 from kubedrill.history.read import read_document
 from kubedrill.history.store import History
 from kubedrill.nightly.parts import run_part
@@ -182,6 +183,74 @@ def history(tmp_path: Path, texts: list[str], _make: Any) -> str:
         database.add([read_document(_old_document(tmp_path, texts))])
     with sqlite3.connect(file) as connection:
         return "\n".join(connection.iterdump())
+
+
+def _old_history(tmp_path: Path, texts: list[str]) -> str:
+    """A database that an older kubedrill filled; returns its URL."""
+    url = f"sqlite:///{tmp_path / 'history.db'}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "clean_document", lambda document: document)
+        with History.open(url, create=True) as database:
+            database.add([_old_run(tmp_path, texts)])
+    return url
+
+
+def _old_run(tmp_path: Path, texts: list[str]) -> RunDocument:
+    run = read_document(_write_and_judge(tmp_path))
+    [drill] = run.drills
+    [check] = drill.checks
+    checks = tuple(check.model_copy(update={"actual": text}) for text in texts)
+    [limit] = drill.predicted
+    drill = drill.model_copy(
+        update={
+            "reason": texts[0],
+            "checks": checks,
+            "predicted": (limit.model_copy(update={"because": tuple(texts)}),),
+            "host_facts": {"deep": [texts[0]]},
+        }
+    )
+    not_run = tuple(map(NotRun.model_validate, _not_run(texts)))
+    return run.model_copy(update={"drills": (drill,), "not_run": not_run})
+
+
+def _call(*argv: str) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", output := StringIO())
+        assert cli_main.run(list(argv)) == 0
+    return output.getvalue()
+
+
+def export_of_an_old_history(tmp_path: Path, texts: list[str], _make: Any) -> str:
+    """What the commands write of it: lines, a list, trends, and the site with its own."""
+    database = ("--database", _old_history(tmp_path, texts))
+    file = tmp_path / "runs.jsonl"
+    outputs = [
+        _call("history", *database, "export", str(file)),
+        _call("history", *database, "export", "-"),
+        _call("history", *database, "list", "-o", "json"),
+        _call("history", *database, "list"),
+        _call("history", *database, "trends", "-o", "json"),
+        _call("site", *database, "--to", str(tmp_path / "site")),
+    ]
+    pages = [path.read_text("utf-8") for path in (tmp_path / "site").rglob("*") if path.is_file()]
+    return "".join([*outputs, file.read_text("utf-8"), *pages])
+
+
+def old_history_that_was_exported_and_imported(tmp_path: Path, texts: list[str], _make: Any) -> str:
+    """The database's own bytes after the command that cleans it, those of removed rows too."""
+    database = ("--database", _old_history(tmp_path, texts))
+    _call("history", *database, "export", str(tmp_path / "runs.jsonl"))
+    output = _call("history", *database, "import", "--replace", str(tmp_path / "runs.jsonl"))
+    return output + (tmp_path / "history.db").read_bytes().decode("utf-8", errors="replace")
+
+
+def import_of_an_old_export(tmp_path: Path, texts: list[str], _make: Any) -> str:
+    (tmp_path / "old.jsonl").write_text(
+        _old_run(tmp_path, texts).model_dump_json() + "\n", encoding="utf-8"
+    )
+    database = ("--database", f"sqlite:///{tmp_path / 'history.db'}")
+    output = _call("history", *database, "import", str(tmp_path / "old.jsonl"))
+    return output + (tmp_path / "history.db").read_bytes().decode("utf-8", errors="replace")
 
 
 def site(tmp_path: Path, texts: list[str], _make: Any) -> str:
@@ -364,6 +433,9 @@ CHANNELS: list[Callable[[Path, str, Any], str]] = [
     report_of_an_old_record,
     report_of_what_was_not_run,
     history,
+    export_of_an_old_history,
+    old_history_that_was_exported_and_imported,
+    import_of_an_old_export,
     site,
     cycle_state,
     message,

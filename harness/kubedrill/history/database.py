@@ -68,7 +68,8 @@ def shown(url: URL) -> str:
 def make_engine(url: URL, *, create: bool, timeout_s: float) -> Engine:
     """Make an engine; connects to nothing yet.
 
-    ``timeout_s`` bounds the wait for a connection and for another writer (``timeouts.database``).
+    ``timeout_s`` bounds the wait for a connection, for another writer, and for each statement
+    (``timeouts.database``).
 
     Raises:
         UsageError: the SQLite file is missing and ``create`` is not set, or its folder cannot be
@@ -80,15 +81,36 @@ def make_engine(url: URL, *, create: bool, timeout_s: float) -> Engine:
         event.listen(engine, "connect", _sqlite_connected)
         event.listen(engine, "begin", _sqlite_begins)
         return engine
-    engine = create_engine(url, connect_args={"connect_timeout": max(2, round(timeout_s))})
+    arguments = {
+        name: value
+        for name, value in _postgresql_arguments(timeout_s).items()
+        if name not in url.query
+    }
+    engine = create_engine(url, connect_args=arguments)
 
     def connected(connection: Any, record: object) -> None:
         del record
-        connection.execute(f"SET lock_timeout = {round(timeout_s * 1000)}")
+        for setting in ("lock_timeout", "statement_timeout"):
+            connection.execute(f"SET {setting} = {round(timeout_s * 1000)}")
         connection.commit()
 
     event.listen(engine, "connect", connected)
     return engine
+
+
+def _postgresql_arguments(timeout_s: float) -> dict[str, int]:
+    """What libpq gets, so that a server whose machine is gone is not waited for.
+
+    One that lives bounds each statement itself (``statement_timeout``).
+    """
+    seconds = max(2, round(timeout_s))
+    return {
+        "connect_timeout": seconds,
+        "tcp_user_timeout": seconds * 1000,
+        "keepalives_idle": max(1, seconds // 3),
+        "keepalives_interval": max(1, seconds // 6),
+        "keepalives_count": 3,
+    }
 
 
 def _find_file(path: Path, *, create: bool) -> None:
@@ -116,6 +138,7 @@ def _sqlite_connected(connection: Any, record: object) -> None:
     del record
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # a row that is replaced may hold a secret
 
 
 def _sqlite_begins(connection: Connection) -> None:

@@ -14,6 +14,7 @@ from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors, StepFailed
 from kubedrill.base.files import replace_file
 from kubedrill.base.mistakes import located
+from kubedrill.base.redact import redact_value
 from kubedrill.base.strict_json import load_json
 from kubedrill.history.before import document_of
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 """Mistakes listed of one file: a file of something else has one in every line."""
+
+
+def clean_document(document: RunDocument) -> RunDocument:
+    """Return a run without secrets, such as an older kubedrill stored or exported with them."""
+    data = document.model_dump(mode="json")
+    cleaned = redact_value(data)
+    return document if cleaned == data else RunDocument.model_validate(cleaned)
 
 
 def dump(documents: Iterable[RunDocument]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.history import schema
 from kubedrill.history.database import default_url, make_engine, parse_url, refused_clearly, shown
+from kubedrill.history.lines import clean_document
 from kubedrill.history.migrate import prepare
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class History:
     def add(self, documents: Sequence[RunDocument], *, replace: bool = False) -> list[Outcome]:
         """Add runs, all or none. A run is known by its id: the same one again changes nothing.
 
+        Secrets are taken out of them.
+
         Raises:
             ConfigErrors: a run is there already and says something else, and ``replace`` is not
                 set; lists all such.
@@ -71,7 +74,7 @@ class History:
             self._engine.execution_options(writes=True).begin() as connection,
         ):
             outcomes, conflicts = [], []
-            for document in map(RunDocument.condensed, documents):
+            for document in (clean_document(each.condensed()) for each in documents):
                 outcome = self._add(connection, document, replace=replace)
                 outcomes.append(outcome or Outcome.SAME)
                 conflicts += (
@@ -88,10 +91,13 @@ class History:
             return outcomes
 
     def runs(self) -> list[RunDocument]:
-        """All runs, the oldest first; those that ran no drill before all others."""
+        """All runs, the oldest first; those that ran no drill before all others.
+
+        Without the secrets that an older kubedrill may have stored with them.
+        """
         with refused_clearly(self.where), self._engine.connect() as connection:
             rows = connection.execute(select(schema.runs.c.document)).scalars()
-            documents = [RunDocument.model_validate_json(row) for row in rows]
+            documents = [clean_document(RunDocument.model_validate_json(row)) for row in rows]
         return sorted(documents, key=lambda document: (document.started, document.run))
 
     def _add(
@@ -105,7 +111,7 @@ class History:
         if stored == document:
             return Outcome.SAME
         if stored and not replace:
-            return Outcome.SAME if stored.has_results_of(document) else None
+            return Outcome.SAME if clean_document(stored).has_results_of(document) else None
         connection.execute(delete(schema.runs).where(same_run))
         connection.execute(
             insert(schema.runs),

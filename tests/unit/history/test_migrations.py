@@ -85,6 +85,21 @@ def test_a_database_of_before_is_migrated_and_keeps_its_runs(database: str, vers
     assert ask(database, "SELECT version_num FROM alembic_version") == [(migrate.head(),)]
 
 
+@pytest.mark.parametrize("version", ["r0001", "r0002"])
+def test_a_migration_takes_out_the_secrets_of_before(database: str, version: str) -> None:
+    fill(database, version)
+    change(
+        database,
+        "UPDATE drills SET reason = 'login failed, password: Hunter2-Planted'",
+        "UPDATE not_run SET reason = 'login failed, password: Hunter2-Planted'",
+    )
+    with History.open(database):
+        pass
+    documents = "".join(row for (row,) in ask(database, "SELECT document FROM runs"))
+    assert "Hunter2" not in documents
+    assert "login failed, password: [redacted]" in documents
+
+
 def test_a_run_of_before_is_the_same_when_it_is_added_again(database: str) -> None:
     fill(database, "r0002")
     with History.open(database) as history:

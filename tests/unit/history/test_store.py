@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,13 @@ from nights import drill_entry, failed_check, limit_entry, make_nights, run_docu
 from sqlalchemy import create_engine, event, text
 
 from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
-from kubedrill.history.database import default_url, parse_url, shown
+from kubedrill.history.database import (
+    default_url,
+    make_engine,
+    parse_url,
+    refused_clearly,
+    shown,
+)
 from kubedrill.history.store import History, Outcome
 
 if TYPE_CHECKING:
@@ -183,6 +190,46 @@ def test_the_default_is_a_file_in_the_users_data_directory(tmp_path: Path) -> No
     with History.open(create=True):
         pass
     assert (tmp_path / "data" / "kubedrill" / "history.db").exists()
+
+
+def test_a_statement_that_hangs_is_ended_by_the_server(postgres_server: str) -> None:
+    engine = make_engine(parse_url(postgres_server.format("postgres")), create=False, timeout_s=0.2)
+    with (
+        pytest.raises(StepFailed, match="statement timeout"),
+        refused_clearly("here"),
+        engine.connect() as connection,
+    ):
+        connection.execute(text("SELECT pg_sleep(60)"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", {"connect_timeout": "12", "tcp_user_timeout": "12000", "keepalives_idle": "4"}),
+        ("&tcp_user_timeout=5", {"connect_timeout": "12", "tcp_user_timeout": "5"}),
+    ],
+)
+def test_a_server_whose_machine_is_gone_is_not_waited_for(
+    postgres_server: str, query: str, expected: dict[str, str]
+) -> None:
+    url = parse_url(postgres_server.format("postgres") + query)
+    engine = make_engine(url, create=False, timeout_s=12)
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        actual = driver.info.get_parameters()
+    engine.dispose()
+    assert expected.items() <= actual.items()
+
+
+def test_a_server_that_takes_the_connection_and_is_silent_is_not_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with (
+            pytest.raises(StepFailed, match="timeout"),
+            History.open(f"postgresql://drills@127.0.0.1:{port}/db", timeout_s=2),
+        ):
+            pass
 
 
 @pytest.mark.parametrize(

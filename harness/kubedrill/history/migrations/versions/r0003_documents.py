@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from kubedrill.history.before import document_of
+from kubedrill.history.lines import clean_document
 
 revision = "r0003"
 down_revision = "r0002"
@@ -43,7 +44,7 @@ def upgrade() -> None:
 
 
 def _row(entry: dict[str, Any]) -> dict[str, str]:
-    document = document_of(entry)
+    document = clean_document(document_of(entry))
     return {
         "run": document.run,
         "started": document.started,
