@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networ
     parse_network,
     port_mistakes,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import parse_ip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -115,7 +115,7 @@ def address_mistakes(members: Iterable[str], hosts: Hosts, shared: Mapping[str, 
     ]
     network = parse_network(shared.get("cluster_node_network"))
     for address, names in by_address.items():
-        parsed = _ip(address)
+        parsed = parse_ip(address)
         if parsed and network and parsed.version == network.version and parsed not in network:
             mistakes.append(
                 f"host {names[0]} has address {address}, outside cluster_node_network {network}: "
@@ -136,7 +136,7 @@ def address_mistakes(members: Iterable[str], hosts: Hosts, shared: Mapping[str, 
 def _external_address_mistakes(by_address: Mapping[str, list[str]], external: Any) -> list[str]:
     if external is None:
         return []
-    if _ip(str(external)) is None:
+    if parse_ip(str(external)) is None:
         why = "so that neither the cluster nor what measures it depends on a name server"
         return [
             (
@@ -156,7 +156,7 @@ def _virtual_address_mistakes(
 ) -> list[str]:
     if virtual is None:
         return []
-    parsed = _ip(str(virtual))
+    parsed = parse_ip(str(virtual))
     if parsed is None:
         return [
             (
@@ -214,10 +214,3 @@ def api_port_mistakes(
 def _address(name: str, hosts: Hosts) -> str:
     variables = hosts.get(name, {})
     return str(variables.get(NODE_ADDRESS) or variables.get("ansible_host") or name)
-
-
-def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None

@@ -8,7 +8,8 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
-    UNSAFE,
+    LONGEST_HOST,
+    is_local_name,
     read_boolean,
 )
 
@@ -35,10 +36,10 @@ def node_name_mistakes(members: Iterable[str]) -> list[str]:
 def unsafe_name_mistakes(names: Iterable[str], members: Sequence[str]) -> list[str]:
     """Say which names of other hosts could be taken for something else."""
     return [
-        f"host name {name!r} has a blank, a path or a control character, or begins like an "
-        f"option: use letters, digits, '-' and dots"
+        f"host name {name[:LONGEST_HOST]!r} could be taken for an option, a path or a command: "
+        f"use letters, digits, '-' and dots, {LONGEST_HOST} characters at most"
         for name in names
-        if name not in members and UNSAFE.search(name)
+        if name not in members and not is_local_name(name)
     ]
 
 

@@ -53,6 +53,8 @@ def network_mistakes(shared: Mapping[str, Any], nodes: int) -> list[str]:
 
 def parse_network(text: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """Return the network that a text is, or None."""
+    if "%" in str(text):  # a zone, for which Python takes any text
+        return None
     try:
         return ipaddress.ip_network(str(text))
     except ValueError:

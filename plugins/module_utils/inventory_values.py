@@ -1,13 +1,14 @@
 """What single values of an inventory may be. Pure functions, used by preflight and the harness.
 
-Names and addresses end up in file names, undo files and SSH options, and dynamic inventories take
-them from clouds.
+Names and addresses end up in file names, undo files, SSH options and shells, and dynamic
+inventories take them from clouds.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,28 @@ if TYPE_CHECKING:
 
 POWER = ("power_off", "power_on", "power_pause", "power_resume")
 """Commands that drills control a node's power with."""
-UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]|^[-.]")
-"""What would be an option, a path or another line where a name becomes a part of those."""
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+"""A name that is no option, path, line or shell command where it becomes a part of one: of DNS, or
+of a host in OpenSSH's configuration, whose ProxyCommand may hand it to a shell."""
+_LOCAL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]*")
+"""A name that only the inventory knows a host by."""
+_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.@+\\-]*[A-Za-z0-9_.@+-])?\$?")
+"""A user's name, of a domain too (``LAB\\me``, ``me@lab``); OpenSSH hands it to shells as well."""
+_ZONE = re.compile(r"[A-Za-z0-9_.-]+")
+"""A network interface after the % of an IPv6 address."""
 _CLUSTER = re.compile(r"\w[\w .@+-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PORTS = ("ansible_port", "ansible_ssh_port")
 _USERS = ("ansible_user", "ansible_ssh_user")
-_LONGEST_NAME = 253
+_ADDRESSES = ("ansible_host", "ansible_ssh_host")
+_KEYS = ("ansible_ssh_private_key_file", "ansible_private_key_file")
+LONGEST_HOST = 253
 """Characters of a host's name (RFC 1035)."""
 _LONGEST_CLUSTER = 100
 """Characters of a cluster's name, so that files of its name can be."""
+_TOGETHER = {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL"}
+"""Alphabets, by the first word of their letters' names, that are written beside others and resemble
+none."""
 SSH_PLUGINS = ("ssh", "ansible.builtin.ssh", "ansible.legacy.ssh", "smart")
 """Values of ansible_connection that are OpenSSH, which drills reach hosts by too."""
 _VERSION = re.compile(r"1\.\d+\.\d+")
@@ -63,22 +76,54 @@ def is_address(value: Any) -> bool:
     >>> is_address("10.0.0.256"), is_address("node-1.example"), is_address("10.0.0.1:22")
     (False, True, False)
     """
-    if not isinstance(value, str) or len(value) > _LONGEST_NAME or UNSAFE.search(value):
+    if not isinstance(value, str) or len(value) > LONGEST_HOST:
         return False
-    if ":" not in value and not value.rpartition(".")[2].isdecimal():
-        return True
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
+    if ":" in value or value.rpartition(".")[2].isdecimal():
+        return parse_ip(value) is not None
+    return _HOST.fullmatch(value) is not None
 
 
-def _is_ip(value: Any) -> bool:
+def parse_ip(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the IP address that a text is, or None; Python takes any text for an IPv6 zone.
+
+    >>> parse_ip("fe80::1%eth0"), parse_ip("fe80::1%$(id)"), parse_ip(None)
+    (IPv6Address('fe80::1%eth0'), None, None)
+    """
+    if not isinstance(value, str):
+        return None
+    _, percent, zone = value.partition("%")
+    if percent and not _ZONE.fullmatch(zone):
+        return None
     try:
-        return isinstance(value, str) and bool(ipaddress.ip_address(value))
+        return ipaddress.ip_address(value)
     except ValueError:
-        return False
+        return None
+
+
+def is_local_name(value: str) -> bool:
+    """Whether a text can be a host's name in the inventory, where it is no node's.
+
+    >>> is_local_name("bastion_1"), is_local_name("2001:db8::1"), is_local_name("a;b")
+    (True, True, False)
+    """
+    return len(value) <= LONGEST_HOST and _LOCAL_NAME.fullmatch(value) is not None
+
+
+def is_cluster_name(value: str) -> bool:
+    """Whether a cluster can be called so: it becomes part of file names, and people compare it.
+
+    Letters of several alphabets in one name look like another one (``pr\u043ed`` in Cyrillic).
+
+    >>> [is_cluster_name(name) for name in ("prod 2", "K\u00f6ln", "pr\u043ed", "../prod", "a..b")]
+    [True, True, False, False, False]
+    """
+    return (
+        len(value) <= _LONGEST_CLUSTER
+        and _CLUSTER.fullmatch(value) is not None
+        and ".." not in value
+        and unicodedata.is_normalized("NFKC", value)
+        and len({unicodedata.name(c, "?").split()[0] for c in value if c.isalpha()} - _TOGETHER) < 2
+    )
 
 
 def has_control_characters(text: str) -> bool:
@@ -111,10 +156,11 @@ def value_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]
     for name, variables in nodes.items():
         yield from _power_mistakes(name, variables)
     yield from (
-        f"cluster_name is {name[:_LONGEST_CLUSTER]!r}: expected letters, digits, blanks and "
-        f"'-_.@+' without '..', at most {_LONGEST_CLUSTER}, because it becomes part of file names"
+        f"cluster_name is {name[:_LONGEST_CLUSTER]!r}: expected letters of one alphabet, "
+        f"digits, blanks and '-_.@+' without '..', at most {_LONGEST_CLUSTER}, because it becomes "
+        "part of file names"
         for name in _texts(nodes.values(), "cluster_name")
-        if name and (not _CLUSTER.fullmatch(name) or ".." in name or len(name) > _LONGEST_CLUSTER)
+        if name and not is_cluster_name(name)
     )
     permissions = [node.get("drills_allowed") for node in nodes.values()]
     yield from (
@@ -146,26 +192,32 @@ def _texts(nodes: Iterable[Mapping[str, Any]], setting: str) -> list[str]:
 
 
 def _connection_mistakes(name: str, variables: Mapping[str, Any]) -> Iterator[str]:
-    address = variables.get("ansible_host") or name
-    if address != name and not is_address(address):
-        yield (
-            f"ansible_host of {name!r} is {str(address)[:_LONGEST_NAME]!r}, neither an address nor "
-            "a host name: correct it; a port stands in ansible_port"
-        )
+    for setting in _ADDRESSES:
+        address = variables.get(setting) or name
+        if address != name and not is_address(address):
+            yield (
+                f"{setting} of {name!r} is {str(address)[:LONGEST_HOST]!r}, neither an address "
+                "nor a host name: correct it; a port stands in ansible_port"
+            )
     node_address = variables.get("cluster_node_address")
-    if node_address not in (None, "") and not _is_ip(node_address):
+    if node_address not in (None, "") and parse_ip(node_address) is None:
         yield (
             f"cluster_node_address of {name!r} is {node_address!r}: expected an IP address, one of "
             "the machine's own"
         )
     for setting in _USERS:
         user = variables.get(setting) or ""
-        if isinstance(user, (list, dict)) or str(user).startswith("-"):
-            yield f"{setting} of {name!r} is {user!r}: expected the name of a user"
-        elif has_control_characters(str(user)):
+        if user and not (len(str(user)) <= LONGEST_HOST and _USER.fullmatch(str(user))):
             yield (
-                f"{setting} of {name!r} is {user!r}, which has a line break or another control "
-                "character: remove it"
+                f"{setting} of {name!r} is {str(user)[:LONGEST_HOST]!r}: expected the name of a "
+                "user, of letters, digits and '-_.@+'"
+            )
+    for setting in _KEYS:
+        key = variables.get(setting) or ""
+        if not isinstance(key, str) or '"' in key or has_control_characters(key):
+            yield (
+                f"{setting} of {name!r} is {str(key)[:LONGEST_HOST]!r}: expected the path of a "
+                "key, without quotes, line breaks and other control characters"
             )
     for setting in _PORTS:
         port = variables.get(setting)

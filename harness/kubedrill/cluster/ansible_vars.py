@@ -11,6 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
+    is_local_name,
+)
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.base.project import COLLECTIONS_PATH, PLAYBOOKS, ROOT, state_folder
 
@@ -80,7 +83,10 @@ def read_inventory(path: Path) -> dict[str, Any]:
 def _select(
     hostvars: dict[str, dict[str, Any]], matches: Callable[[Any], bool]
 ) -> dict[str, list[str]]:
-    """Names of the variables read whose values match, for each host that has some."""
+    """Names of the variables read whose values match, for each host that has some.
+
+    Not of one whose name is no host's: it is refused later, and gets into no template.
+    """
     selected = {
         host: sorted(
             name
@@ -88,6 +94,7 @@ def _select(
             if name.startswith(READ_PREFIXES) and matches(value)
         )
         for host, values in hostvars.items()
+        if is_local_name(host)
     }
     return {host: names for host, names in selected.items() if names}
 

@@ -110,7 +110,7 @@ def test_names_and_addresses_that_cannot_be_are_listed_together() -> None:
     assert "host name 'b/../c' cannot be" in result
     assert "ansible_host of 'w' is '10.0.0.7\\nProxyCommand x', neither an address" in result
     assert "ansible_port of 'a' is 'ssh': expected a TCP port" in result
-    assert "ansible_user of 'w' is 'me\\x07', which has a line break" in result
+    assert "ansible_user of 'w' is 'me\\x07': expected the name of a user" in result
 
 
 @pytest.mark.parametrize("name", ["cp1", "cp1.lab.example.com", "10.0.0.5"])

@@ -80,7 +80,7 @@ def test_other_hosts_names_are_no_paths_or_options(inventory_rules: ModuleType, 
     groups, hosts = behind_balancer((name,))
     hosts[name]["ansible_host"] = "192.0.2.9"
     (mistake,) = inventory_rules.inventory_mistakes(groups, hosts)
-    assert mistake.startswith(f"host name {name!r} has a blank")
+    assert mistake.startswith(f"host name {name!r} could be taken for an option")
 
 
 KNOWN = {
