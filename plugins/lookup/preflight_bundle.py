@@ -10,6 +10,11 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.bundle_names import (
+    is_image,
+    is_part_path,
+)
+
 DOCUMENTATION = """
 name: preflight_bundle
 short_description: Lists what is wrong with a release bundle
@@ -120,9 +125,13 @@ def _missing(source: Path, name: str, build: str) -> str:
 
 
 def _part_mistake(root: Path, part: dict[str, Any], *, checksums: bool) -> str:
+    if Path(part["path"]).is_absolute() or ".." in Path(part["path"]).parts:
+        return f"{part['path'][:100]!r} leaves the bundle"
+    if not is_part_path(part["path"]):
+        return f"{part['path'][:100]!r} is no path of a file in the bundle"
+    if part.get("kind") == "image" and not is_image(part.get("image")):
+        return f"{part['path']} has the image {part.get('image')!r}, which is no image's name"
     path = root / part["path"]
-    if Path(part["path"]).is_absolute() or ".." in path.parts:
-        return f"{part['path']} leaves the bundle"
     if not path.is_file():
         return f"{part['path']} is missing"
     if path.stat().st_size != part["size"]:

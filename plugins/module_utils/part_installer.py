@@ -8,6 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.bundle_names import (
+    is_image,
+    is_part_path,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import (
     read_state,
     write_state,
@@ -55,6 +59,7 @@ class Installer:
     def select(self, manifest: dict[str, Any]) -> list[Part]:
         """Parts of the manifest that this node needs now."""
         params = self.module.params
+        self._refuse_bad_names(manifest["parts"])
         return [
             part
             for part in manifest["parts"]
@@ -62,6 +67,20 @@ class Installer:
             and part["kind"] in params["kinds"]
             and (not params["only"] or part["name"] in params["only"])
         ]
+
+    def _refuse_bad_names(self, parts: list[Part]) -> None:
+        bad = [part["path"] for part in parts if not is_part_path(part["path"])]
+        bad += [
+            part.get("image")
+            for part in parts
+            if part["kind"] == "image" and not is_image(part.get("image"))
+        ]
+        if bad:
+            self.module.fail_json(
+                msg=f"bundle.json of {self.bundle} has {', '.join(map(repr, bad[:5]))}: expected "
+                "paths of files in the bundle and names of images; run `kubedrill bundle build` "
+                "on the controller, then this playbook again"
+            )
 
     def absent(self, parts: list[Part]) -> list[str]:
         """Paths of parts that are missing here, by their sizes, and bundle.json if it differs."""

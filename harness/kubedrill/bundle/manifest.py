@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.bundle_names import (
+    is_image,
+    is_part_path,
+)
 from kubedrill.base.files import sha256_of
 from kubedrill.base.mistakes import shown, words
 from kubedrill.base.strict_json import load_json
@@ -29,7 +33,15 @@ def _inside(path: str) -> str:
         raise ValueError("expected the path of a file in the bundle")
     if Path(path).is_absolute() or ".." in Path(path).parts:
         raise ValueError("leaves the bundle")
+    if not is_part_path(path):
+        raise ValueError("expected letters, digits and '-_.+' between slashes, no '-' first")
     return path
+
+
+def _image(reference: str) -> str:
+    if not is_image(reference):
+        raise ValueError("expected an image's name, such as registry.k8s.io/pause:3.10")
+    return reference
 
 
 class Part(BaseModel):
@@ -46,7 +58,7 @@ class Part(BaseModel):
     """Bytes."""
     sha256: str
     nodes: Annotated[tuple[str, ...], Field(strict=False)]
-    image: str | None = None
+    image: Annotated[str, AfterValidator(_image)] | None = None
     """Images only: the reference that it is imported as."""
 
 

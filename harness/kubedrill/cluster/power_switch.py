@@ -80,9 +80,10 @@ def shell(line: str) -> tuple[str, ...]:
 
 def container_switch(name: str) -> Switch:
     """A container's switch. ``docker start`` refuses one that is paused, so "on" wakes it first."""
+    quoted = shlex.quote(name)
     return Switch(
         (DOCKER, "kill", "--signal=KILL", name),
-        shell(f"{DOCKER} unpause {name} >/dev/null 2>&1; exec {DOCKER} start {name}"),
+        shell(f"{DOCKER} unpause {quoted} >/dev/null 2>&1; exec {DOCKER} start {quoted}"),
         already_off=("is not running",),
         pause=(DOCKER, "pause", name),
         resume=(DOCKER, "unpause", name),
@@ -93,11 +94,11 @@ def container_switch(name: str) -> Switch:
 
 def libvirt_switch(identity: str) -> Switch:
     """A machine of libvirt. ``virsh start`` refuses one that is paused, so "on" wakes it first."""
-    virsh = shlex.join(VIRSH)
+    virsh, quoted = shlex.join(VIRSH), shlex.quote(identity)
     return Switch(
         # libvirt's word for pulling the plug: the machine and its disk stay
         (*VIRSH, "destroy", identity),
-        shell(f"{virsh} resume {identity} >/dev/null 2>&1; exec {virsh} start {identity}"),
+        shell(f"{virsh} resume {quoted} >/dev/null 2>&1; exec {virsh} start {quoted}"),
         {**os.environ, "LC_ALL": "C"},  # its words are translated, and compared here
         already_off=("is not running",),
         pause=(*VIRSH, "suspend", identity),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -155,8 +156,9 @@ def restoring(node: str, members: list[Listed], data: str = DATA) -> str:
     made = f"{data}/kubedrill-fault-restored"
     return (
         f"umask 077; rm -rf {made} {data}/member && "
-        f"etcdutl snapshot restore {FOLDER}/snapshot.db --name={node} "
-        f"--initial-cluster={everybody} --initial-advertise-peer-urls={url} "
+        f"etcdutl snapshot restore {FOLDER}/snapshot.db --name={shlex.quote(node)} "
+        f"--initial-cluster={shlex.quote(everybody)} "
+        f"--initial-advertise-peer-urls={shlex.quote(url)} "
         "--initial-cluster-token=kubedrill-restored "
         f"--data-dir={made} --bump-revision={BUMP} --mark-compacted >&2 "
         f"&& mv {made}/member {data}/member && rm -rf {made} {FOLDER}"

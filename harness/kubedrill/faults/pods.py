@@ -5,6 +5,7 @@ No undo is armed: their controller and the kubelet replace them, which is the po
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -184,6 +185,6 @@ def pids(**labels: str) -> str:
     chosen = ",".join(f'labels."{name}"=={value}' for name, value in labels.items())
     return (
         "$(ctr -n k8s.io tasks ls | "
-        f"awk -v ids=\" $(ctr -n k8s.io containers ls -q '{chosen}' | tr '\\n' ' ') \" "
+        f"awk -v ids=\" $(ctr -n k8s.io containers ls -q {shlex.quote(chosen)} | tr '\\n' ' ') \" "
         '\'$3 == "RUNNING" && index(ids, " " $1 " ") { print $2 }\')'
     )

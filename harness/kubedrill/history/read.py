@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,9 +19,6 @@ from kubedrill.base.redact import redact_value
 from kubedrill.base.results import VerdictKind
 from kubedrill.base.strict_json import load_json
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 def read_document(directory: Path) -> RunDocument:
     """Read a run's folder.
@@ -35,7 +33,8 @@ def read_document(directory: Path) -> RunDocument:
     try:
         for drill in data["drills"]:
             if "leaves" not in drill:
-                _complete(drill, _header(directory / "record" / f"{drill['name']}.jsonl"))
+                name = Path(f"{drill['name']}.jsonl").name  # in this folder, whatever it says
+                _complete(drill, _header(directory / "record" / name))
     except (KeyError, TypeError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else "a value of another kind"
         raise UsageError(

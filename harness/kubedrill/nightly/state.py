@@ -9,10 +9,13 @@ import errno
 import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
+    has_control_characters,
+)
 from kubedrill.base.errors import Unsafe, UsageError
 from kubedrill.base.files import make_private_folder, replace_file
 from kubedrill.base.redact import redact_value
@@ -34,6 +37,17 @@ class DiskFull(Unsafe):
 
     The cycle stops with the record so far intact.
     """
+
+
+def _inside(path: str) -> str:
+    """Refuse a path that leaves the cycle's folder: a state is a file that was read."""
+    if path.startswith("/") or ".." in path.split("/") or has_control_characters(path):
+        raise ValueError("leaves the cycle's folder")
+    return path
+
+
+_Inside = Annotated[str, AfterValidator(_inside)]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]
 
 
 class _State(BaseModel):
@@ -59,7 +73,7 @@ class PartState(_State):
     code: int | None = None
     verdict: VerdictKind | None = None
     reason: str = ""
-    log: str = ""
+    log: _Inside = ""
 
     def end(self, result: str, seconds: float = 0.0, code: int | None = None) -> None:
         """Record how it ended."""
@@ -72,7 +86,7 @@ class Cell(_State):
     ``key`` is what the cell is called: the same in every cycle, and good for a folder's name.
     """
 
-    key: str
+    key: _Inside
     topology: str
     versions: tuple[str, ...]
     during: str
@@ -99,7 +113,7 @@ class CellState(Cell):
     ``left`` says what could not be taken away.
     """
 
-    cluster: str
+    cluster: _Name
     network: str = ""
     phase: str = "pending"
     attempt: int = 0
@@ -110,7 +124,7 @@ class CellState(Cell):
     interruptions: list[str] = []
     cluster_kept: bool = Field(default=False, validation_alias=AliasChoices("cluster_kept", "kept"))
     left: str = ""
-    diagnostics: str = Field(
+    diagnostics: _Inside = Field(
         default="",
         validation_alias=AliasChoices("diagnostics", "artefacts"),
         description="archive, relative to the cycle's folder",

@@ -64,6 +64,11 @@ def test_another_schema_is_refused_before_anything_else(small_bundle: Path) -> N
     ("broken", "says"),
     [
         ({"path": "../../etc/passwd"}, r"parts\[0\]\.path: leaves the bundle, found '\.\./"),
+        ({"path": "-x"}, r"parts\[0\]\.path: expected letters, digits"),
+        ({"path": "bin/a\nb"}, r"parts\[0\]\.path: expected letters, digits"),
+        ({"path": "bin/$(id)"}, r"parts\[0\]\.path: expected letters, digits"),
+        ({"path": "bin/" + "a" * 400}, r"parts\[0\]\.path: expected letters, digits"),
+        ({"image": "--all"}, r"parts\[0\]\.image: expected an image's name"),
         ({"size": "7"}, r"parts\[0\]\.size: expected a whole number, found '7'"),
         ({"kind": "script"}, "kind: expected 'binary', 'cni' or 'image', found 'script'"),
         ({"colour": "red"}, "colour is not known here"),

@@ -57,7 +57,11 @@ def installer(bundle: Path, **changes: Any) -> Any:
         "cni_dir": str(bundle.parent / "cni"),
         **changes,
     }
-    return parts.Installer(SimpleNamespace(params=params))
+
+    def fail_json(msg: str) -> None:
+        raise AssertionError(msg)
+
+    return parts.Installer(SimpleNamespace(params=params, fail_json=fail_json))
 
 
 def install_all(bundle: Path) -> list[str]:
@@ -65,6 +69,29 @@ def install_all(bundle: Path) -> list[str]:
     missing = [part for part in one.select(manifest()) if not one.done(part, set())]
     one.install_all(missing, copied_anew=False)
     return [part["name"] for part in missing]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"path": "../../etc/cron.d/x"},
+        {"path": "/etc/cron.d/x"},
+        {"path": "-x"},
+        {"path": "bin/a b"},
+        {"path": "bin/a\0b"},
+        {"kind": "image", "image": "--all"},
+        {"kind": "image", "image": None},
+    ],
+)
+def test_a_part_whose_name_is_no_file_s_or_image_s_is_refused(
+    bundle: Path, broken: dict[str, Any]
+) -> None:
+    """A corrupt part is removed by its path, and an image is named to ctr."""
+    bad = manifest()
+    bad["parts"][1] |= broken
+    one = installer(bundle)
+    with pytest.raises(AssertionError, match="expected paths of files in the bundle"):
+        one.select(bad)
 
 
 def test_a_worker_gets_what_workers_need(bundle: Path) -> None:
