@@ -124,13 +124,20 @@ def _missing(source: Path, name: str, build: str) -> str:
     )
 
 
-def _part_mistake(root: Path, part: dict[str, Any], *, checksums: bool) -> str:
-    if Path(part["path"]).is_absolute() or ".." in Path(part["path"]).parts:
+def _name_mistake(part: dict[str, Any]) -> str:
+    path = Path(part["path"])
+    if path.is_absolute() or ".." in path.parts:
         return f"{part['path'][:100]!r} leaves the bundle"
     if not is_part_path(part["path"]):
         return f"{part['path'][:100]!r} is no path of a file in the bundle"
     if part.get("kind") == "image" and not is_image(part.get("image")):
         return f"{part['path']} has the image {part.get('image')!r}, which is no image's name"
+    return ""
+
+
+def _part_mistake(root: Path, part: dict[str, Any], *, checksums: bool) -> str:
+    if mistake := _name_mistake(part):
+        return mistake
     path = root / part["path"]
     if not path.is_file():
         return f"{part['path']} is missing"

@@ -7,9 +7,12 @@ document that is read holds the secret as it was written before there was a reda
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import import_module
@@ -28,6 +31,7 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.base.model import Check, Event, Header, OutageLimit, Span
 from kubedrill.base.redact import GONE, Redactor
 from kubedrill.base.results import VerdictKind
+from kubedrill.base.waits import wait_for
 from kubedrill.cli.terminal import Lines, Panel, verdict_line
 from kubedrill.config import Settings
 from kubedrill.diagnostics.collect import Archive, add_files
@@ -35,6 +39,7 @@ from kubedrill.drills import ALL
 from kubedrill.history import store
 from kubedrill.history.read import read_document
 from kubedrill.history.store import History
+from kubedrill.nightly import parts
 from kubedrill.nightly.parts import run_part
 from kubedrill.nightly.state import CellState, CycleState, PartState, Store
 from kubedrill.notify.deliver import tell_cycle
@@ -123,7 +128,11 @@ def _old_record(folder: Path, texts: list[str]) -> Path:
 
 def _joined(texts: list[str]) -> str:
     """All in one text, that of a key which is cut last: it has no end."""
-    return "\n---\n".join(sorted(texts, key=lambda text: "BEGIN" in text and "END" not in text))
+    return "\n---\n".join(_in_order(texts))
+
+
+def _in_order(texts: list[str]) -> list[str]:
+    return sorted(texts, key=lambda text: "BEGIN" in text and "END" not in text)
 
 
 def record(tmp_path: Path, texts: list[str], _make: Any) -> str:
@@ -336,6 +345,40 @@ def log_of_a_part(tmp_path: Path, texts: list[str], _make: Any) -> str:
     return log.read_text(encoding="utf-8") + ended.words
 
 
+_PRINTS = """\
+import json, pathlib, sys, time
+for text in json.load(open(sys.argv[1])):
+    print(text, "---", sep="\\n", flush=True)
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.05)
+"""
+
+
+def log_of_a_part_that_still_runs(tmp_path: Path, texts: list[str], _make: Any) -> str:
+    """What the file holds before its part has ended, and the whole is looked at again."""
+    log, words, end = (tmp_path / name for name in ("up.1.log", "words.json", "end"))
+    words.write_text(json.dumps(_in_order(texts)), encoding="utf-8")
+    lines = sum(text.count("\n") + 2 for text in texts)
+    argv = [sys.executable, "-c", _PRINTS, str(words), str(end)]
+    with ThreadPoolExecutor(1) as pool:
+        part = pool.submit(run_part, argv, log, mark="x", limit_s=60, heal_s=1)
+        try:
+            return wait_for(
+                "the part to print",
+                lambda: text if (text := _text_of(log)).count("\n") == lines else None,
+                seconds=60,
+                setting="none",
+                poll_s=0.05,
+            )
+        finally:
+            end.touch()
+            assert part.result().result == "ok"
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def archive(tmp_path: Path, texts: list[str], _make: Any) -> str:
     _old_record(tmp_path / "runs", texts)
     with Archive(tmp_path / "diagnostics.tar.gz", Redactor()) as result:
@@ -440,6 +483,7 @@ CHANNELS: list[Callable[[Path, str, Any], str]] = [
     cycle_state,
     message,
     log_of_a_part,
+    log_of_a_part_that_still_runs,
     archive,
     error,
     trace,
@@ -458,6 +502,13 @@ def test_no_secret_leaves(channel: Any, tmp_path: Path, make_inventory: Any) -> 
     assert leaks == {}
 
 
+def _copy_as_it_is(log: Any, _environment: Any) -> tuple[subprocess.Popen[bytes], int]:
+    read_end, write_end = os.pipe()
+    process = subprocess.Popen(["cat"], stdin=read_end, stdout=log)
+    os.close(read_end)
+    return process, write_end
+
+
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.__name__)
 def test_each_channel_is_cleaned_by_the_redactor_alone(
     channel: Any, tmp_path: Path, make_inventory: Any, monkeypatch: pytest.MonkeyPatch
@@ -466,5 +517,6 @@ def test_each_channel_is_cleaned_by_the_redactor_alone(
     monkeypatch.setattr(Redactor, "_clean", lambda _self, text: text)
     monkeypatch.setattr(Redactor, "clean_value", lambda _self, value: value)
     monkeypatch.setattr(redact, "_current", Redactor())
+    monkeypatch.setattr(parts, "start_cleaning", _copy_as_it_is)  # it is a process of its own
     form = FORMS["github"]
     assert form.leaks(channel(tmp_path, [form.text], make_inventory)) == list(form.secrets)

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     from kubedrill.base.secret_forms import Span
 
-__all__ = ["GONE", "Redactor", "redact", "redact_value", "remember_secrets", "secrets_in"]
+__all__ = [
+    "GONE",
+    "Redactor",
+    "known_secrets",
+    "redact",
+    "redact_value",
+    "remember_secrets",
+    "secrets_in",
+]
 
 _SHORTEST = 5
 """Known secrets shorter than this are not looked for anywhere: they would take half of the text
@@ -279,6 +287,11 @@ def remember_secrets(secrets: Iterable[str], public: Iterable[str] = ()) -> None
     with _lock:
         if not new <= _current.known:
             _current = Redactor(_current.known | new)
+
+
+def known_secrets() -> frozenset[str]:
+    """The secrets that this process knows, for another one that cleans for it."""
+    return _current.known
 
 
 def redact(text: str) -> str:

@@ -20,6 +20,7 @@ from kubedrill.base.files import open_private, replace_file
 from kubedrill.base.project import IN_CHECKOUT, PATH_ENTRY
 from kubedrill.base.redact import redact
 from kubedrill.config import DATABASE_VARIABLE
+from kubedrill.nightly.part_log import LAST_LINES_S, start_cleaning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,32 +62,31 @@ def run_part(  # noqa: PLR0913 - each is named by the caller
     heal_s: float,
     database: str = "",
 ) -> Ended:
-    """Run a command, its output in ``log``.
+    """Run a command, its output in ``log``, without secrets from its first line on.
 
     After ``limit_s`` it is asked to end, after ``heal_s`` more it is killed.
 
     A kubedrill that is asked to end (SIGINT) heals what it broke first. When this process is
     interrupted itself, the part is ended in the same way.
     """
-    environment = {
-        **os.environ,
-        MARK: mark,
-        "PYTHONPATH": _python_path(),
-        "PYTHONUNBUFFERED": "1",
-        "COLUMNS": "160",
-    }
+    shared = {**os.environ, "PYTHONPATH": _python_path()}
+    environment = {**shared, MARK: mark, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
     if database:
         environment[DATABASE_VARIABLE] = database
     started = time.monotonic()
     with open_private(log, append=True) as output:
+        cleaner, pipe = start_cleaning(output, shared)
+    try:
         process = subprocess.Popen(
             argv,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=pipe,
+            stderr=pipe,
             start_new_session=True,
         )
+    finally:
+        os.close(pipe)
     try:
         code: int | None = process.wait(limit_s)
         result = "ok" if code == 0 else "failed"
@@ -96,12 +96,14 @@ def run_part(  # noqa: PLR0913 - each is named by the caller
         _end(process, mark, heal_s)
         raise
     finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            cleaner.wait(LAST_LINES_S)
         redact_log(log)
     return Ended(result, code, time.monotonic() - started, last_words(log))
 
 
 def redact_log(log: Path) -> None:
-    """Take secrets out of a part's output.
+    """Take secrets out of a part's whole output, those too that its later lines tell of.
 
     kubedrill prints none; Ansible, Vagrant and Docker, whose output is in it too, may.
     """
