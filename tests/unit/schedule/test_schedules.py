@@ -18,6 +18,7 @@ from kubedrill.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOY = ROOT / "deploy"
+INSTALL = (ROOT / "docs" / "how-to" / "schedule.md").read_text()
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 TEXTS = [
     path for path in sorted(DEPLOY.rglob("*")) if path.is_file() and path.parent.name != "plans"
@@ -85,6 +86,70 @@ def test_each_unit_runs_longer_than_the_longest_cycle() -> None:
             assert "RuntimeMaxSec=14h" in unit.read_text(), (
                 "limits.cycle is 10 h, and its last cell may take some more"
             )
+
+
+SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+
+
+def settings(unit: Path) -> dict[str, str]:
+    lines = [line for line in unit.read_text().splitlines() if re.match(r"[A-Z]\w+=", line)]
+    return dict(line.split("=", 1) for line in lines)
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_units_run_as_a_user_of_their_own_on_a_read_only_system(unit: Path) -> None:
+    expected = {
+        "User": "kubedrill",
+        "StateDirectory": "kubedrill",
+        "UMask": "0027",
+        "ProtectSystem": "strict",
+        "ReadWritePaths": "/opt/kubedrill/reports /opt/kubedrill/.vagrant /tmp /var/tmp",
+        "ProtectHome": "yes",
+        "ProtectControlGroups": "yes",
+        "CapabilityBoundingSet": "CAP_SETUID CAP_SETGID",
+        "RemoveIPC": "yes",
+    }
+    assert expected.items() <= settings(unit).items()
+    assert f"--home-dir /var/lib/{expected['StateDirectory']}" in INSTALL
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_units_can_build_what_a_first_night_needs(unit: Path) -> None:
+    """No setting implies NoNewPrivileges for a unit with a user (systemd.exec(5)): newuidmap.
+
+    None covers a part of /proc, which the kernel lets nobody mount in a user namespace then.
+    """
+    implying = (
+        "NoNewPrivileges", "SystemCall", "Restrict", "PrivateDevices", "ProtectKernel",
+        "ProtectClock", "ProtectHostname", "MemoryDenyWriteExecute", "LockPersonality",
+        "DynamicUser", "PrivateUsers", "ProtectProc", "ProcSubset",
+    )  # fmt: skip
+    assert [name for name in settings(unit) if name.startswith(implying)] == []
+
+
+def test_actions_are_pinned_by_their_commits() -> None:
+    workflows = [*(DEPLOY / "github").iterdir(), *(ROOT / ".github").rglob("*.yml")]
+    lines = [line for path in workflows for line in path.read_text().splitlines()]
+    used = [line for line in lines if re.search(r"\buses:", line)]
+    assert len(used) >= 2
+    pinned = re.compile(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+    assert [line for line in used if not pinned.search(line)] == []
+
+
+def test_only_what_notifies_gets_the_secret_and_no_token_is_left_behind() -> None:
+    workflow = yaml.safe_load((DEPLOY / "github" / "kubedrill-nightly.yml").read_text())
+    [job] = workflow["jobs"].values()
+    assert "secrets" not in str(job["env"])
+    assert [step["name"] for step in job["steps"] if "secrets" in str(step)] == ["Run the cycle"]
+    assert job["steps"][0]["with"]["persist-credentials"] is False
+    assert workflow["permissions"] == {"contents": "read"}
+
+
+def test_a_plan_s_name_is_no_option() -> None:
+    for path in (DEPLOY / "github", DEPLOY / "gitlab"):
+        [file] = path.iterdir()
+        calls = re.findall(r"kubedrill nightly.*", file.read_text())
+        assert [call for call in calls if '"$PLAN"' in call and '-- "$PLAN"' not in call] == []
 
 
 def test_the_crontab_has_five_fields_or_a_word_and_no_percent_sign() -> None:
