@@ -9,6 +9,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
     ETCD_METRICS,
     CommandError,
     api_port,
+    etcdctl,
     http_ok,
     run,
     wait_until_none,
@@ -18,6 +19,7 @@ HEALTH = {
     "kube-controller-manager": (10257, "healthz"),
     "kube-scheduler": (10259, "livez"),
 }  # kubeadm's defaults
+UNDO = "kubedrill-upgrade-undo"  # roles/rollback waits for it
 
 
 def containers(component: str) -> list[str]:
@@ -28,6 +30,13 @@ def containers(component: str) -> list[str]:
     tasks = run(["ctr", "-n", "k8s.io", "tasks", "list"]).splitlines()
     running = {line.split()[0] for line in tasks if line.rstrip().endswith("RUNNING")}
     return [name for name in ids if name in running]
+
+
+def processes(component: str) -> list[int]:
+    """Ids of the first processes of this component's running containers."""
+    tasks = run(["ctr", "-n", "k8s.io", "tasks", "list"]).splitlines()
+    pids = {line.split()[0]: int(line.split()[1]) for line in tasks[1:] if line.strip()}
+    return [pids[name] for name in containers(component) if name in pids]
 
 
 def stop(components: list[str], grace: float) -> None:
@@ -58,3 +67,53 @@ def unhealthy() -> list[str]:
         if http_status(f"https://127.0.0.1:{number}/{path}", timeout=2) != 200
     ]
     return [*([] if http_ok(f"{ETCD_METRICS}/health") else ["etcd"]), *bad]
+
+
+def quorum_problem(healthy_others: int, members: int) -> str:
+    """Why this member may not stop, "" when it may: the others must keep a majority.
+
+    >>> quorum_problem(2, 3)
+    ''
+    >>> quorum_problem(1, 3)
+    'only 1 of the 2 other etcd members is healthy, 2 must be to keep a majority of 3'
+    >>> quorum_problem(0, 1)
+    ''
+    """
+    needed = members // 2 + 1 if members > 1 else 0
+    if healthy_others >= needed:
+        return ""
+    verb = "is" if healthy_others == 1 else "are"
+    return (
+        f"only {healthy_others} of the {members - 1} other etcd members {verb} healthy, "
+        f"{needed} must be to keep a majority of {members}"
+    )
+
+
+def healthy_others(program: str, peers: list[str]) -> int:
+    """How many of the other members answer.
+
+    Asks them directly, so it works when the local one is down.
+    """
+    count = 0
+    for address in peers:
+        host = f"[{address}]" if ":" in address else address
+        try:
+            etcdctl(program, "endpoint", "health", endpoint=f"https://{host}:2379", timeout=5)
+        except CommandError:
+            continue
+        count += 1
+    return count
+
+
+def arm_undo(after: int) -> None:
+    """Have systemd start the kubelet again even if this module dies half-way."""
+    disarm_undo()
+    timer = ["systemd-run", f"--unit={UNDO}", f"--on-active={after}", "--collect"]
+    run([*timer, "systemctl", "start", "kubelet"])
+
+
+def disarm_undo() -> None:
+    """Remove the undo; it is no error if there is none."""
+    for kind in ("timer", "service"):
+        if run(["systemctl", "list-units", "--all", "--no-legend", f"{UNDO}.{kind}"]).strip():
+            run(["systemctl", "stop", f"{UNDO}.{kind}"])

@@ -22,11 +22,17 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kubelet_flags im
     stage_flags,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import stop, unhealthy
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import (
+    arm_undo,
+    disarm_undo,
+    healthy_others,
+    quorum_problem,
+    stop,
+    unhealthy,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
     MANIFESTS,
     CommandError,
-    etcdctl,
     run,
     wait_until_none,
 )
@@ -86,7 +92,6 @@ seconds:
 """
 
 IMAGE = re.compile(r"^\s+image: (\S+)$", re.MULTILINE)
-UNDO = "kubedrill-upgrade-undo"  # roles/rollback waits for it
 
 
 def differing(staged: Path, kubelet: Path) -> list[str]:
@@ -104,42 +109,6 @@ def differing(staged: Path, kubelet: Path) -> list[str]:
         for name in STATIC_PODS
         if not same_content(staged / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
     ]
-
-
-def quorum_problem(healthy_others: int, members: int) -> str:
-    """Why this member may not stop, "" when it may: the others must keep a majority.
-
-    >>> quorum_problem(2, 3)
-    ''
-    >>> quorum_problem(1, 3)
-    'only 1 of the 2 other etcd members is healthy, 2 must be to keep a majority of 3'
-    >>> quorum_problem(0, 1)
-    ''
-    """
-    needed = members // 2 + 1 if members > 1 else 0
-    if healthy_others >= needed:
-        return ""
-    verb = "is" if healthy_others == 1 else "are"
-    return (
-        f"only {healthy_others} of the {members - 1} other etcd members {verb} healthy, "
-        f"{needed} must be to keep a majority of {members}"
-    )
-
-
-def healthy_others(program: str, peers: list[str]) -> int:
-    """How many of the other members answer.
-
-    Asks them directly, so it works when the local one is down.
-    """
-    count = 0
-    for address in peers:
-        host = f"[{address}]" if ":" in address else address
-        try:
-            etcdctl(program, "endpoint", "health", endpoint=f"https://{host}:2379", timeout=5)
-        except CommandError:
-            continue
-        count += 1
-    return count
 
 
 def missing_images(staged: Path, names: list[str]) -> list[str]:
@@ -175,20 +144,6 @@ def swap(source: Path, names: list[str], grace: float, kubelet: Path) -> None:
     if (source / "kubelet").exists() and not same_content(source / "kubelet", kubelet):
         copy_whole(source / "kubelet", kubelet, 0o755, sync=False)  # a rerun compares it
     run(["systemctl", "start", "kubelet"], 60)
-
-
-def arm_undo(after: int) -> None:
-    """Have systemd start the kubelet again even if this module dies half-way."""
-    disarm_undo()
-    timer = ["systemd-run", f"--unit={UNDO}", f"--on-active={after}", "--collect"]
-    run([*timer, "systemctl", "start", "kubelet"])
-
-
-def disarm_undo() -> None:
-    """Remove the undo; it is no error if there is none."""
-    for kind in ("timer", "service"):
-        if run(["systemctl", "list-units", "--all", "--no-legend", f"{UNDO}.{kind}"]).strip():
-            run(["systemctl", "stop", f"{UNDO}.{kind}"])
 
 
 def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:

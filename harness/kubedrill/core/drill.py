@@ -61,6 +61,7 @@ class Drill(ABC):
     order: int = 0  # within the family
     takes_quorum: bool = False  # whether its faults may take etcd's quorum away
     restores_etcd: bool = False  # whether etcd goes back to a snapshot: revisions do as well
+    only_by_name: bool = False  # whether "all" leaves it out: it changes the cluster for good
     game_day: bool = False  # one fault that it heals itself, with nothing handed over before
 
     def __post_init__(self) -> None:
@@ -80,8 +81,8 @@ class Drill(ABC):
 
     @property
     def in_all(self) -> bool:
-        """Whether "all" runs it: of the drills that upgrade or roll back only the standard one."""
-        return self.standard or self.leaves is Leaves.UNCHANGED
+        """Whether "all" runs it: of the drills that change the cluster only the standard one."""
+        return self.standard or (self.leaves is Leaves.UNCHANGED and not self.only_by_name)
 
     @abstractmethod
     def unavailable(self, ctx: DrillContext) -> str | None:

@@ -35,7 +35,8 @@ def find_drills(names: Iterable[str]) -> list[Drill]:
     """Return the drills of these names in their order.
 
     No name means the standard ones, "all" every one but those that upgrade in another way than
-    the standard upgrade, or roll back: each of them needs a cluster to itself.
+    the standard upgrade, or roll back: each of them needs a cluster to itself. Nor does "all" renew
+    certificates, which is for good.
 
     Raises:
         UsageError: unknown names; all of them are named, and the known ones listed.

@@ -66,13 +66,14 @@ def test_the_upgrade_comes_last_because_it_cannot_be_undone() -> None:
     assert set(STANDARD) < set(ALL)
 
 
-def test_all_leaves_out_what_upgrades_in_another_way() -> None:
+def test_all_leaves_out_what_changes_the_cluster_for_good() -> None:
     assert set(ALL) - {drill.name for drill in find_drills(["all"])} == {
         "upgrade-rolled-back",
         "upgrade-killed",
         "upgrade-node-lost",
         "upgrade-plane-lost",
         "upgrade-drain-blocked",
+        "certificates-renewed",
     }
 
 

@@ -330,7 +330,15 @@ def test_a_living_playbook_is_waited_for_and_a_killed_one_followed_at_once(
 
 
 @pytest.mark.parametrize(
-    "playbook", ["site.yml", "upgrade.yml", "rollback.yml", "reset.yml", "node_remove.yml"]
+    "playbook",
+    [
+        "site.yml",
+        "upgrade.yml",
+        "rollback.yml",
+        "reset.yml",
+        "node_remove.yml",
+        "certificates_renew.yml",
+    ],
 )
 def test_each_playbook_claims_the_cluster_before_it_changes_a_node(playbook: str) -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / playbook).read_text(encoding="utf-8"))
@@ -343,5 +351,5 @@ def test_each_playbook_claims_the_cluster_before_it_changes_a_node(playbook: str
     ]  # fmt: skip
     reads = {"preflight", "etcd_snapshot"}
     before = roles[: roles.index(("preflight", "claim"))]
-    assert {role for role, part in before if part not in {"plan", "confirm"}} <= reads
+    assert {role for role, part in before if part not in {"inventory", "plan", "confirm"}} <= reads
     assert roles[-1] == ("preflight", "release")

@@ -51,7 +51,7 @@ def _judge(subject: str, certificate: Certificate, now: datetime) -> Iterator[Is
     renew = (
         "a new CA has to be rolled out"
         if certificate.is_ca
-        else "kubeadm certs renew all, then restart what uses it"
+        else "run playbooks/certificates_renew.yml, or kubeadm and a restart of what uses it"
     )
     if certificate.not_before > now:
         starts = f"is valid from {certificate.not_before:%Y-%m-%d %H:%M} UTC only"
