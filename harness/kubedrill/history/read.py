@@ -25,8 +25,8 @@ def read_document(directory: Path) -> RunDocument:
 
     Raises:
         UsageError: there is no verdict, or it is not kubedrill's; says what to do. A verdict of
-            before 0.2 needs the run's records as well. Or it leaves out drills that the run's plan
-            asks for.
+            before 0.2 needs the run's records as well. Or it is better than what it is made of, or
+            leaves out drills that the run's plan asks for.
         ConfigErrors: values are missing or impossible; all are listed.
     """
     data = redact_value(_load(directory / "verdict.json"))  # of before 0.2: with secrets
@@ -46,8 +46,19 @@ def read_document(directory: Path) -> RunDocument:
         document = RunDocument.model_validate(data)
     except ValidationError as error:
         raise ConfigErrors(str(directory), [located(item) for item in error.errors()]) from error
+    _require_sound(directory, document)
     _require_planned(directory, document)
     return document
+
+
+def _require_sound(directory: Path, document: RunDocument) -> None:
+    """Refuse a verdict that its own parts contradict."""
+    if document.contradictions:
+        raise UsageError(
+            f"{directory / 'verdict.json'}: found {'; '.join(document.contradictions)}; expected "
+            "a verdict that all of its parts allow, as kubedrill writes it. "
+            f"Make it again: kubedrill report {directory.name}"
+        )
 
 
 def _require_planned(directory: Path, document: RunDocument) -> None:
@@ -62,13 +73,12 @@ def _require_planned(directory: Path, document: RunDocument) -> None:
         )
     listed = {drill.name for drill in document.drills} | {each.name for each in document.not_run}
     missing = [name for name in plan.drills if name not in listed]
-    proven = [drill.verdict for drill in document.drills]
-    proven += [VerdictKind.INCONCLUSIVE for _ in document.not_run]
-    if missing or VerdictKind.worst([*proven, document.verdict]) is not document.verdict:
+    hidden = document.not_run and document.verdict is VerdictKind.PASS
+    if missing or hidden:
         actual = (
             f"nothing of {', '.join(missing)}, which {PLAN_FILE} asks for"
             if missing
-            else f"the verdict {document.verdict.value}, which is better than its drills'"
+            else f"PASS, though {document.not_run[0].name} was not run"
         )
         raise UsageError(
             f"{directory / 'verdict.json'}: found {actual}; expected a verdict on every drill of "

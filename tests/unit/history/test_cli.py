@@ -93,7 +93,8 @@ def test_a_verdict_that_changed_is_refused_unless_it_is_to_be_replaced(
 ) -> None:
     assert kubedrill(["history", "add"]) == 0
     path = directory / "verdict.json"
-    path.write_text(path.read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"'))
+    text = path.read_text().replace('"verdict": "PASS"', '"verdict": "FAIL"')
+    path.write_text(text.replace('"exit_code": 0', '"exit_code": 1'))
     assert kubedrill(["history", "add"]) == 2
     assert "--replace" in capsys.readouterr().err
     assert kubedrill(["history", "add", "--replace"]) == 0

@@ -89,7 +89,8 @@ def test_what_the_history_does_not_hold_is_kept(reports: Path) -> None:
 
 def test_a_run_whose_verdict_was_judged_anew_is_kept(reports: Path) -> None:
     path = reports / "20261102T020000Z-1" / "verdict.json"
-    path.write_text(path.read_text().replace("PASS", "FAIL"))
+    text = path.read_text().replace("PASS", "FAIL")
+    path.write_text(text.replace('"exit_code": 0', '"exit_code": 1'))
     assert (
         "the history has another verdict of it: kubedrill history add --replace"
         in reasons(reports, 0)[2]

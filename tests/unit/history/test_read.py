@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,6 +168,8 @@ def test_an_upgrade_is_known_by_both_versions(run_of_before: Path) -> None:
         check = data["drills"][0]["checks"][-1]
         assert check["name"] == "the API server runs the new release"
         check.update(ok=False, found="v1.35.4")
+        data["drills"][0]["verdict"] = data["verdict"] = "FAIL"
+        data["exit_code"] = 1
 
     edit(run_of_before / "verdict.json", refused)
     drill = read_document(run_of_before).drills[0]
@@ -234,6 +237,44 @@ def test_what_is_no_run_is_named(
         read_document(run_of_before)
     assert message in str(caught.value)
     assert isinstance(caught.value, KubedrillError)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda data: data.update(exit_code=3), "exit code 3, though PASS is 0"),
+        (lambda data: data.update(interrupted=True), "PASS, though the run was interrupted"),
+        (lambda data: data["drills"][0].update(verdict="FAIL"), "PASS, though a drill is FAIL"),
+        (
+            lambda data: data["drills"][0].update(ended="interrupted"),
+            "failover-vip is PASS, and has INCONCLUSIVE: its end is interrupted",
+        ),
+        (lambda data: data["drills"][0].update(ended=""), "its end is missing"),
+        (
+            lambda data: data["drills"][0]["checks"][0].update(ok=False),
+            "is PASS, and has FAIL: the check ",
+        ),
+        (
+            lambda data: data["drills"][0]["predicted"][0].update(verdict="FAIL"),
+            "is PASS, and has FAIL: the limit of ",
+        ),
+        (
+            lambda data: data["drills"][0].update(
+                findings=[{"verdict": "INCONCLUSIVE", "text": "nobody looked"}]
+            ),
+            "is PASS, and has INCONCLUSIVE: nobody looked",
+        ),
+    ],
+)
+def test_a_verdict_that_its_own_parts_contradict_is_refused(
+    run: Path, spoil: Callable[[Any], object], words: str
+) -> None:
+    """An edited verdict.json, or half of another one: it must not count as a PASS over nights."""
+    edit(run / "verdict.json", lambda data: data.update(verdict="PASS", exit_code=0, not_run=[]))
+    assert read_document(run).verdict.value == "PASS"
+    edit(run / "verdict.json", spoil)
+    with pytest.raises(UsageError, match=re.escape(words)):
+        read_document(run)
 
 
 def test_a_verdict_without_a_part_is_refused(run: Path) -> None:
