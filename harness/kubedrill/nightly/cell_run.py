@@ -16,8 +16,15 @@ from kubedrill.base.project import state_folder
 from kubedrill.base.results import VerdictKind
 from kubedrill.drills import ALL
 from kubedrill.nightly.cluster import free_network, take_away, write_inventory
-from kubedrill.nightly.parts import Ended, describe_end, redact_log, run_part
-from kubedrill.nightly.runs import finish_runs, found_in, runs_of, verdict_of
+from kubedrill.nightly.parts import Ended, redact_log, run_part
+from kubedrill.nightly.runs import (
+    finish_runs,
+    found_in,
+    judge_part,
+    judge_readiness,
+    runs_of,
+    verdict_of,
+)
 from kubedrill.nightly.state import (
     CellState,
     DiskFull,
@@ -111,22 +118,10 @@ class CellRun:
         ended = self._part(name, kind, ["drill", *drills], target)
         new = [folder for folder in self._runs() if folder not in known]
         finish_runs(new, self.settings, self._tell)
-        verdicts = [verdict_of(folder) for folder in new] or [
-            (VerdictKind.ABORTED, self.state.parts[-1].reason)
-        ]
         part = self.state.parts[-1]
-        part.verdict = VerdictKind.worst([kind_ for kind_, _ in verdicts])
-        why = "; ".join(reason for _, reason in verdicts if reason)
-        if ended.result == "time limit":
-            part.verdict, why = VerdictKind.ABORTED, f"{part.reason}{'; ' if why else ''}{why}"
-        elif new and ended.code != part.verdict.exit_code:
-            contradiction = (
-                f"its process {describe_end(ended.code)}, though its runs came to "
-                f"{part.verdict.value}, which is exit code {part.verdict.exit_code}"
-            )
-            part.verdict = VerdictKind.worst([part.verdict, VerdictKind.INCONCLUSIVE])
-            why = "; ".join(filter(None, (contradiction, why)))
-        part.reason = why
+        part.verdict, why = judge_part(drills, ended, [verdict_of(folder) for folder in new])
+        limit = part.reason if ended.result == "time limit" else ""
+        part.reason = "; ".join(filter(None, (limit, why)))
         self.state.runs = [folder.name for folder in self._runs()]
         self.store.save()
         return ended.result != "time limit" and part.verdict is not VerdictKind.ABORTED
@@ -136,13 +131,10 @@ class CellRun:
         arguments = ["readiness", "--upgrade-to", target, "--output", "json"]
         ended = self._part(f"readiness to {target}", "readiness", arguments)
         part = self.state.parts[-1]
-        if ended.result == "time limit":
-            part.verdict = VerdictKind.INCONCLUSIVE
-        elif ended.code is None or ended.code < 0:
-            part.verdict = VerdictKind.INCONCLUSIVE
-            part.reason = f"its process {describe_end(ended.code)}"
-        elif (actual := found_in(self.store.folder / part.log)) is not None:
-            part.result, part.reason = "ok", actual
+        part.verdict, reason = judge_readiness(ended, found_in(self.store.folder / part.log))
+        part.reason = reason or part.reason
+        if part.verdict is None:
+            part.result = "ok"
         self.store.save()
 
     def _part(self, name: str, kind: str, arguments: list[str], target: str = "") -> Ended:
@@ -206,7 +198,9 @@ class CellRun:
                 if part.reason and (part.verdict or not part.name.startswith("readiness"))
             ]
             reasons = [f"{part.name}: {part.reason}" for part in decided]
-            self.state.reason = "; ".join(reasons) or "every drill passed"
+            self.state.reason = "; ".join(reasons) or (
+                "every drill passed" if verdicts else "no drill was run"
+            )
         passed = self.state.verdict is VerdictKind.PASS
         self.store.save()
         if not passed and self.state.parts:

@@ -67,7 +67,8 @@ def run_part(  # noqa: PLR0913 - each is named by the caller
     After ``limit_s`` it is asked to end, after ``heal_s`` more it is killed.
 
     A kubedrill that is asked to end (SIGINT) heals what it broke first. When this process is
-    interrupted itself, the part is ended in the same way.
+    interrupted itself, the part is ended in the same way. One that cannot be started at all has
+    failed, without a status.
     """
     shared = {**os.environ, "PYTHONPATH": _python_path()}
     environment = {**shared, MARK: mark, "PYTHONUNBUFFERED": "1", "COLUMNS": "160"}
@@ -76,6 +77,7 @@ def run_part(  # noqa: PLR0913 - each is named by the caller
     started = time.monotonic()
     with open_private(log, append=True) as output:
         cleaner, pipe = start_cleaning(output, shared)
+    process, words = None, ""
     try:
         process = subprocess.Popen(
             argv,
@@ -85,8 +87,14 @@ def run_part(  # noqa: PLR0913 - each is named by the caller
             stderr=pipe,
             start_new_session=True,
         )
+    except OSError as error:
+        words = f"{argv[0]} could not be started: {error.strerror}"
     finally:
         os.close(pipe)
+    if process is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            cleaner.wait(LAST_LINES_S)
+        return Ended("failed", None, 0.0, words)
     try:
         code: int | None = process.wait(limit_s)
         result = "ok" if code == 0 else "failed"

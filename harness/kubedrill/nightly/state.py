@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StrictInt
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
     has_control_characters,
@@ -70,7 +70,7 @@ class PartState(_State):
     ended: str = ""
     seconds: float = 0.0
     result: str = ""  # "ok", "failed", "time limit", "interrupted"
-    code: int | None = None
+    code: StrictInt | None = None
     verdict: VerdictKind | None = None
     reason: str = ""
     log: _Inside = ""
@@ -219,7 +219,7 @@ def read_state(folder: Path) -> CycleState:
     path = folder / FILE
     try:
         state = redact_value(json.loads(path.read_text(encoding="utf-8")))
-        return CycleState.model_validate(state)
+        return _consistent(CycleState.model_validate(state))
     except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise UsageError(
@@ -227,6 +227,18 @@ def read_state(folder: Path) -> CycleState:
             f"kubedrill ({first}). "
             "Move the folder away; what its clusters left is found by: make clean"
         ) from error
+
+
+def _consistent(cycle: CycleState) -> CycleState:
+    """Refuse a cell whose verdict is better than one of its parts'."""
+    for cell in cycle.cells:
+        for part in cell.parts:
+            if cell.verdict and part.verdict and part.verdict.rank > cell.verdict.rank:
+                raise ValueError(
+                    f"{cell.key} is {cell.verdict.value}, and its part {part.name} is "
+                    f"{part.verdict.value}"
+                )
+    return cycle
 
 
 def all_cycles(root: Path) -> list[Path]:

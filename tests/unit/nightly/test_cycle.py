@@ -122,6 +122,8 @@ def test_a_hanging_part_is_ended_and_recorded_and_the_cycle_goes_on(bed: Bed, ha
         ("killed", "drill app-rollout", -9, "was killed by SIGKILL, though its runs came to PASS"),
         ("ends_with_7", "drill app-rollout", 7, "ended with exit code 7, though its runs came to"),
         ("killed", "readiness", -9, "its process was killed by SIGKILL"),
+        ("crashes", "readiness", 1, "ended with exit code 1 and printed no findings: Traceback"),
+        ("another", "drill app-rollout", 0, "no run has a verdict on app-rollout"),
     ],
 )
 def test_a_part_whose_process_did_not_end_as_its_verdict_says_is_no_pass(
@@ -136,6 +138,31 @@ def test_a_part_whose_process_did_not_end_as_its_verdict_says_is_no_pass(
     assert code in [each.code for each in cell.parts]
     assert cell.parts[-1].name == "down"
     assert cell.parts[-1].code == 0, "the status of every child is recorded"
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [
+        ("stale", "has the verdict of run "),
+        ("empty", "after: its process ended with exit code 0 and left no run"),
+    ],
+)
+def test_a_part_without_a_verdict_of_its_own_is_aborted(bed: Bed, happens: str, words: str) -> None:
+    bed.plan(ONE_CELL)
+    bed.tell(**{happens: ["drill app-rollout"]})
+    bed.run()
+    [cell] = bed.states()[-1].cells
+    assert cell.verdict is VerdictKind.ABORTED
+    assert words in cell.reason
+
+
+def test_a_part_that_cannot_be_started_aborts_its_cell_and_not_the_cycle(bed: Bed) -> None:
+    cycles = bed.cycles()
+    cycles.program = (str(bed.folder / "no-such-program"),)
+    store = cycles.run()
+    assert store is not None
+    assert verdicts(bed) == [VerdictKind.ABORTED] * 2
+    assert "no-such-program could not be started: No such file" in store.state.cells[1].reason
 
 
 def test_another_exit_code_does_not_make_a_failure_milder(bed: Bed) -> None:
