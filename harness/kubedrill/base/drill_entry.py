@@ -26,17 +26,21 @@ def _in_utc(text: str) -> str:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError("expected a time with its zone, such as 2026-11-21T04:30:00+00:00")
-    return time.astimezone(UTC).isoformat()
+    try:
+        return time.astimezone(UTC).isoformat()
+    except OverflowError:
+        raise ValueError("expected a time that is in the years 1 to 9999 in UTC") from None
 
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Share = Annotated[float, Field(ge=0, le=1)]
+# strict: neither a text nor true is a number
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Count = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Counts = dict[str, Annotated[int, Field(ge=1)]]
 Name = Annotated[str, Field(min_length=1)]
 Time = Annotated[str, AfterValidator(_in_utc)]
-Lateness = Annotated[float, Field(allow_inf_nan=False)]
+Lateness = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
 
 class Part(JsonPart):

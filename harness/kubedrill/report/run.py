@@ -85,9 +85,9 @@ def started_at(record: Record) -> datetime | None:
     """
     try:
         time = datetime.fromisoformat(record.header.started)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return time.astimezone(UTC) if time.tzinfo else None
 
 
 def wall_clock(record: Record, seconds: float = 0.0) -> datetime | None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from recordkit import APP, CONTROL, DNS, WRITE, Kit, at, write
@@ -185,6 +186,16 @@ def test_whatever_can_be_read_can_be_reported(data: st.DataObject) -> None:
         except UsageError:
             return
         assert write_report(folder, [record], [judge(record)], not_run={}).exists()
+
+
+@pytest.mark.parametrize("started", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_begin_that_no_calendar_has_is_none(tmp_path: Path, started: str) -> None:
+    """The time in a header is for people: whatever it says, the report is written."""
+    kit = Kit(WRITE, CONTROL, lasts_s=8)
+    kit.header = replace(kit.header, started=started)
+    record = kit.record()
+    path = write_report(tmp_path / "run", [record], [judge(record)], not_run={})
+    assert '"started": ""' in path.with_name("verdict.json").read_text()
 
 
 def _read(path: Path) -> Any:
