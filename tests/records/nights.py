@@ -21,7 +21,9 @@ from kubedrill.base.results import VerdictKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FIRST = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)
+FIRST = datetime(2024, 1, 1, 2, 0, tzinfo=UTC)
+"""In the past of every clock: nights from the future are set aside."""
+
 LIMITS = {"app-*": 3.0, "api-*": 6.0, "dns*": 60.0}
 TICK_S = 0.1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -267,7 +268,8 @@ def trends(  # noqa: PLR0913 - one for each option
         )
     with context.obj.open() as database:
         runs = _only(database.runs(), drills)
-    result = find_trends(runs, Rules(tuple(sorted(set(recents))), before, window, alarm_rate))
+    rules = Rules(tuple(sorted(set(recents))), before, window, alarm_rate)
+    result = find_trends(runs, rules, datetime.now(UTC))
     if output == "json":
         click.echo(trends_document(result).text())
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +11,6 @@ from kubedrill.base.results import VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from kubedrill.base.document import RunDocument
     from kubedrill.base.drill_entry import DrillEntry, LimitEntry, Measured
@@ -28,8 +28,17 @@ UNTIMELY_MS = 50.0
 """Lateness below half an interval at 10 Hz never sets a night aside: such ticks are on time
 (docs/explanation/verdict.md)."""
 
+_TICK_S = 0.1
+"""The interval of a probe where no night has one."""
+
 _P50_FINEST_MS, _P99_FINEST_MS = 1.0, 10.0
 """Finer changes of latencies are the kernel's, not the cluster's."""
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""For whoever does not ask which nights lie in the future."""
+
+AHEAD = timedelta(days=1)
+"""A night that begins so long after now was dated by a wrong clock."""
 
 _DURATION_FINEST_S = 1.0
 """Finer changes of how long a drill lasts are of no use to anybody: polls for health are 5 s
@@ -80,7 +89,7 @@ class Night:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One measure of one drill over nights, the oldest first.
+    """One measure of one drill over nights, the oldest first; those without a sound date before.
 
     ``limit`` is the newest night's, None: it has none.
     """
@@ -116,24 +125,40 @@ class Drilled(NamedTuple):
         return self.doubt or _doubt_of(limit)
 
 
-def all_series(runs: Iterable[RunDocument]) -> list[Series]:
+def all_series(runs: Iterable[RunDocument], now: datetime = NEVER) -> list[Series]:
     """Every series of a history, sorted by key and measure."""
-    return [series for key, drilled in grouped(runs) for series in _series(key, drilled)]
+    return [series for key, drilled in grouped(runs, now) for series in _series(key, drilled)]
 
 
-def grouped(runs: Iterable[RunDocument]) -> Iterator[tuple[Key, list[Drilled]]]:
-    """The drills that can be compared, sorted by key, the oldest first."""
-    groups: dict[Key, list[tuple[str, DrillEntry]]] = {}
-    for run in runs:
+def grouped(
+    runs: Iterable[RunDocument], now: datetime = NEVER
+) -> Iterator[tuple[Key, list[Drilled]]]:
+    """The drills that can be compared, sorted by key, the oldest first.
+
+    Each night stands once, also where its run was copied under another name. One that has no date,
+    or one after ``now``, has no place among the others: it stands before them, and is set aside.
+    """
+    groups: dict[Key, dict[tuple[object, ...], tuple[str, DrillEntry]]] = {}
+    for run in sorted(runs, key=lambda run: run.run):
         for each in run.drills:
             labels = (each.topology, each.network, each.host, each.app)
             versions = (minor(each.kubernetes), minor(each.kubernetes_after))
             key = Key(*versions, *labels, each.name)
-            groups.setdefault(key, []).append((run.run, each))
+            night = (run.cluster, each.started, each.lasted_s, each.samples)
+            groups.setdefault(key, {}).setdefault(night, (run.run, each))
     for key in sorted(groups):
-        ordered = sorted(groups[key], key=lambda pair: (pair[1].began, pair[0]))
-        usual = _Usual.of([drill for _, drill in ordered])
-        yield key, [Drilled(run, drill, usual.doubt(drill)) for run, drill in ordered]
+        pairs = [(run, each, undated(each, now)) for run, each in groups[key].values()]
+        ordered = sorted(pairs, key=lambda pair: (not pair[2], pair[1].began, pair[0]))
+        usual = _Usual.of([drill for _, drill, _ in ordered])
+        yield key, [Drilled(run, each, why or usual.doubt(each)) for run, each, why in ordered]
+
+
+def undated(drill: DrillEntry, now: datetime) -> str:
+    """Why nobody knows when a night was; empty: its date is sound."""
+    if not drill.started:
+        return "when it began is not recorded"
+    # no sum: the greatest date has none after it
+    return "it began in the future: a clock was wrong" if drill.began - now > AHEAD else ""
 
 
 def _series(key: Key, drilled: list[Drilled]) -> list[Series]:
@@ -160,7 +185,7 @@ def _series_of_limit(
     proven: the shortest that it can have been is.
     """
     newest = pairs[-1][1]
-    tick = max(each.drill.tick_s for each, _ in pairs)
+    tick = max(each.drill.tick_s for each, _ in pairs) or _TICK_S
     outages = tuple(
         each.night(limit.measured.longest_s, limit, over=limit.measured.shortest_s > limit.limit_s)
         for each, limit in pairs
@@ -231,7 +256,7 @@ class _Usual:
         probes = [
             (control.p50_ms, control.p99_ms, drill.host_lateness_ms)
             for drill, control in sound
-            if control and control.p50_ms is not None and control.p99_ms is not None
+            if control and control.p50_ms and control.p99_ms is not None
         ]
         return cls(*(median(column) for column in zip(*(probes or [(0.0,) * 3]), strict=True)))
 
@@ -243,7 +268,8 @@ class _Usual:
         if drill.ended != "completed":
             return f"the drill ended {drill.ended or 'without saying how'}"
         control = drill.control
-        if control is None or control.p50_ms is None or control.p99_ms is None:
+        # an answer that took no time at all was none
+        if control is None or not control.p50_ms or control.p99_ms is None:
             return "no control probe: the host cannot be told from the cluster"
         lateness_ms = drill.host_lateness_ms
         signs = {

@@ -15,12 +15,13 @@ from math import comb, log
 from statistics import median
 from typing import TYPE_CHECKING
 
-from kubedrill.history.nights import Night, Series, all_series
+from kubedrill.history.nights import NEVER, Night, Series, all_series
 from kubedrill.history.rank_test import corrected_level, rank_sum
 from kubedrill.history.shift_test import shift
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from kubedrill.base.document import RunDocument
     from kubedrill.history.rank_test import RankSum
@@ -162,13 +163,16 @@ class _Case:
     note: str = ""
 
 
-def find_trends(runs: Iterable[RunDocument], rules: Rules | None = None) -> Trends:
+def find_trends(
+    runs: Iterable[RunDocument], rules: Rules | None = None, now: datetime = NEVER
+) -> Trends:
     """Look at all series of a history.
 
-    Runs may come in any order; nights are ordered by when their drill began.
+    Runs may come in any order; nights are ordered by when their drill began. Those that began
+    after ``now`` are set aside.
     """
     rules = rules or Rules()
-    cases = [_compare(series, rules) for series in all_series(runs)]
+    cases = [_compare(series, rules) for series in all_series(runs, now)]
     level = corrected_level([test.least for case in cases for test in case.tests], rules.alarm_rate)
     return Trends(rules, level, tuple(_trend(case, level) for case in cases))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -81,7 +82,7 @@ def _change(cell: CellState, cycle: CycleState, earlier: Sequence[CycleState]) -
 def _worse(runs: Sequence[RunDocument]) -> list[str]:
     return [
         f"{trend.series.key.drill}, {trend.series.key}, {trend.series.measure}: {trend.note}"
-        for trend in find_trends(runs, Rules()).worse
+        for trend in find_trends(runs, Rules(), datetime.now(UTC)).worse
     ]
 
 

@@ -278,7 +278,8 @@ def test_failed_requests_are_a_series_only_where_they_have_a_budget() -> None:
         run_document(
             [
                 drill_entry(
-                    predicted=(limit_entry("app-*", 1.0, max_failed=0), limit_entry("dns*", 1.0))
+                    night=night,
+                    predicted=(limit_entry("app-*", 1.0, max_failed=0), limit_entry("dns*", 1.0)),
                 )
             ],
             night,
