@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.redact import redact_value
 from kubedrill.base.results import VerdictKind
+from kubedrill.history.nights import undated
 from kubedrill.history.trends import Rules, find_trends
 from kubedrill.nightly.state import all_cycles, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from kubedrill.base.document import RunDocument
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 
 STALE = timedelta(days=14)
-"""A drill that was last run so long before the newest run is not known to pass today."""
+"""A drill that was last run so long before the site is made is not known to pass today."""
 
 _UNUSED_OF_DRILL = (
     *("title", "ended", "leaves", "tool_version", "nodes", "host_facts", "seed", "targets"),
@@ -70,16 +70,16 @@ class Places:
         return os.path.relpath(target.resolve(), self.site.resolve()).replace(os.sep, "/")
 
 
-def site_data(runs: Sequence[RunDocument], places: Places, made: str) -> dict[str, Any]:
-    """All that the pages need. Runs are newest first; ``made`` is when, for people."""
+def site_data(runs: Sequence[RunDocument], places: Places, made: datetime) -> dict[str, Any]:
+    """All that the pages need. Runs are newest first; ``made`` is the time that they tell of."""
     newest = list(reversed(runs))
     positions = {run.run: number for number, run in enumerate(newest)}
-    trends = find_trends(runs, Rules())
+    trends = find_trends(runs, Rules(), made)
     return {
         "format": FORMAT,
-        "made": made,
+        "made": f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "runs": [_run(run, places) for run in newest],
-        "matrix": _matrix(newest),
+        "matrix": _matrix(runs, made),
         "trends": [_trend(trend, positions) for trend in trends.trends],
         "rules": {
             "least": trends.rules.least,
@@ -114,56 +114,90 @@ def _without_secrets(run: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
-def _matrix(newest: Sequence[RunDocument]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Standing:
+    """What the newest night of a drill says today.
+
+    ``doubt`` is why its date does not tell that, ``failed`` the night of a FAIL before it that
+    nothing has disproved since; both may be empty.
+    """
+
+    drill: DrillEntry
+    doubt: str
+    failed: str
+
+    @classmethod
+    def of(cls, nights: Iterable[DrillEntry], made: datetime) -> _Standing:
+        """Of all nights of one drill. Of two at the same time, the worse one counts."""
+        ordered = sorted(
+            nights, key=lambda each: (not undated(each, made), each.began, each.verdict.rank)
+        )
+        last = ordered[-1]
+        doubt = undated(last, made) or ("long ago" if made - last.began > STALE else "")
+        return cls(last, doubt, _failed_before(ordered))
+
+    @property
+    def verdict(self) -> VerdictKind:
+        """What is known today: an old PASS says nothing, and what proved nothing ends no FAIL."""
+        kinds = [VerdictKind.FAIL] if self.failed else []
+        is_old = self.doubt and self.drill.verdict is VerdictKind.PASS
+        return VerdictKind.worst(
+            [*kinds, VerdictKind.INCONCLUSIVE if is_old else self.drill.verdict]
+        )
+
+
+def _failed_before(ordered: Sequence[DrillEntry]) -> str:
+    """The day of the last FAIL where later nights, if there are any, proved nothing."""
+    proven = {VerdictKind.PASS, VerdictKind.FAIL}
+    last = next((each for each in reversed(ordered) if each.verdict in proven), None)
+    if last is None or last is ordered[-1] or last.verdict is VerdictKind.PASS:
+        return ""
+    return last.started[:10] or "not recorded"
+
+
+def _matrix(runs: Iterable[RunDocument], made: datetime) -> list[dict[str, Any]]:
     """For each pair of versions and topology, the latest verdict of each drill, and the worst.
 
-    A drill on another network or host, or with another application, is one of its own. A PASS from
-    long before the newest run says nothing of today: it is stale, and INCONCLUSIVE in the worst.
+    A drill on another network or host, or with another application, is one of its own. A PASS of
+    long ago, or of a night that nobody can date, says nothing of today: INCONCLUSIVE in the worst.
     """
-    cells: dict[tuple[str, str, str], dict[tuple[str, ...], DrillEntry]] = {}
-    for run in newest:
+    cells: dict[tuple[str, str, str], dict[tuple[str, ...], list[DrillEntry]]] = {}
+    for run in runs:
         for drill in run.drills:
             key = (drill.kubernetes, drill.kubernetes_after, drill.topology)
             variant = (drill.name, drill.network, drill.app, drill.host)
-            drills = cells.setdefault(key, {})
-            if variant not in drills or drills[variant].began < drill.began:
-                drills[variant] = drill
-    today = max(
-        (drill.began for drills in cells.values() for drill in drills.values()), default=None
-    )
+            cells.setdefault(key, {}).setdefault(variant, []).append(drill)
     return [
-        _cell(key, [drill for _, drill in sorted(drills.items())], today)
+        _cell(key, [_Standing.of(nights, made) for _, nights in sorted(drills.items())], made)
         for key, drills in sorted(cells.items())
-        if today is not None
     ]
 
 
 def _cell(
-    key: tuple[str, str, str], drills: Sequence[DrillEntry], today: datetime
+    key: tuple[str, str, str], standings: Sequence[_Standing], made: datetime
 ) -> dict[str, Any]:
     before, after, topology = key
-    stale = [today - drill.began > STALE for drill in drills]
-    verdicts = [
-        VerdictKind.INCONCLUSIVE if old and drill.verdict is VerdictKind.PASS else drill.verdict
-        for drill, old in zip(drills, stale, strict=True)
-    ]
+    days = [each.drill.started[:10] for each in standings if not undated(each.drill, made)]
     return {
         "before": before,
         "after": after,
         "topology": topology,
-        "verdict": VerdictKind.worst(verdicts).value,
-        "latest": max(drill.started for drill in drills)[:10],
-        "oldest": min(drill.started for drill in drills)[:10],
-        "verdicts": [drill.verdict.value for drill in drills],
+        "verdict": VerdictKind.worst(each.verdict for each in standings).value,
+        "latest": max(days, default="no date"),
+        "oldest": min(days, default="no date"),
+        "verdicts": [each.drill.verdict.value for each in standings],
         "drills": [
             {
-                "name": drill.name,
-                "variant": ", ".join(filter(None, (drill.network, drill.app, drill.host))),
-                "verdict": drill.verdict.value,
-                "last": drill.started[:10],
-                "stale": old,
+                "name": each.drill.name,
+                "variant": ", ".join(
+                    filter(None, (each.drill.network, each.drill.app, each.drill.host))
+                ),
+                "verdict": each.drill.verdict.value,
+                "last": each.drill.started[:10],
+                "doubt": each.doubt,
+                "failed": each.failed,
             }
-            for drill, old in zip(drills, stale, strict=True)
+            for each in standings
         ],
     }
 

@@ -21,15 +21,18 @@ ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("dom.js", "plot.js", "views.js", "app.js")
 
 
-def write_site(runs: Sequence[RunDocument], site: Path, reports: Path) -> Path:
+def write_site(
+    runs: Sequence[RunDocument], site: Path, reports: Path, made: datetime | None = None
+) -> Path:
     """Write index.html, data.js and site.js into ``site``; returns the path of index.html.
 
     Others may read the files where they may enter the folder, as a web server's user does.
     Each file is replaced in one step. ``runs`` are the oldest first, as the history gives them.
+    ``made``: of what time the pages tell; now, where it is not given.
     """
     make_private_folder(site)
     mode = 0o644 if site.stat().st_mode & stat.S_IXOTH else PRIVATE_FILE
-    data = site_data(runs, Places(site, reports), f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    data = site_data(runs, Places(site, reports), made or datetime.now(UTC))
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
     replace_file(site / "data.js", f"window.KUBEDRILL={text};\n", mode=mode)
     scripts = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)

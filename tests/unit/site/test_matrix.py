@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from nights import drill_entry, run_document
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nights import FIRST, drill_entry, run_document
 
 from kubedrill.base.results import VerdictKind
 from kubedrill.site.data import Places, site_data
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kubedrill.base.drill_entry import DrillEntry
 
-FAIL = VerdictKind.FAIL
+PASS, FAIL = VerdictKind.PASS, VerdictKind.FAIL
+INCONCLUSIVE, ABORTED = VerdictKind.INCONCLUSIVE, VerdictKind.ABORTED
 
 
-def cell(tmp_path: Path, *nights: tuple[int, DrillEntry]) -> dict[str, Any]:
+def cell(
+    tmp_path: Path, *nights: tuple[int, DrillEntry], made: int | None = None
+) -> dict[str, Any]:
+    """The matrix's only cell, on a site that was made on the last night, or on another one."""
     runs = [run_document([drill], night) for night, drill in nights]
-    [result] = site_data(runs, Places(tmp_path, tmp_path), "now")["matrix"]
+    today = FIRST + timedelta(days=max(night for night, _ in nights) if made is None else made)
+    [result] = site_data(runs, Places(tmp_path, tmp_path), today)["matrix"]
     assert isinstance(result, dict)
     return result
 
@@ -30,9 +37,9 @@ def test_a_drill_that_was_not_run_for_long_is_not_safe(tmp_path: Path) -> None:
     result = cell(tmp_path, (0, old), (60, new))
     assert result["verdict"] == "INCONCLUSIVE"
     assert (result["oldest"], result["latest"]) == (old.started[:10], new.started[:10])
-    assert [(each["name"], each["last"], each["stale"]) for each in result["drills"]] == [
-        ("failover-vip", new.started[:10], False),
-        ("node-drain", old.started[:10], True),
+    assert [(each["name"], each["last"], each["doubt"]) for each in result["drills"]] == [
+        ("failover-vip", new.started[:10], ""),
+        ("node-drain", old.started[:10], "long ago"),
     ]
     assert result["verdicts"] == ["PASS", "PASS"], "what they were"
 
@@ -65,4 +72,93 @@ def test_a_later_pass_of_the_same_variant_replaces_its_failure(tmp_path: Path) -
 
 
 def test_without_runs_there_is_no_cell(tmp_path: Path) -> None:
-    assert site_data([], Places(tmp_path, tmp_path), "now")["matrix"] == []
+    assert site_data([], Places(tmp_path, tmp_path), FIRST)["matrix"] == []
+
+
+def test_no_night_for_long_is_not_safe_either(tmp_path: Path) -> None:
+    """The newest run is no measure of today: nobody may have run any drill for 60 nights."""
+    assert cell(tmp_path, (0, drill_entry()), made=14)["verdict"] == "PASS"
+    result = cell(tmp_path, (0, drill_entry()), made=60)
+    assert (result["verdict"], result["drills"][0]["doubt"]) == ("INCONCLUSIVE", "long ago")
+
+
+def test_a_night_from_the_future_hides_nothing(tmp_path: Path) -> None:
+    """A wrong clock dated a PASS years ahead: the failure of last night stands, and no other
+    drill is old because of it.
+    """
+    future = drill_entry(night=3650)
+    bad = drill_entry(night=59, verdict=FAIL)
+    other = drill_entry("node-drain", 59)
+    result = cell(tmp_path, (3650, future), (59, bad), (59, other), made=60)
+    assert result["verdict"] == "FAIL"
+    assert (result["oldest"], result["latest"]) == (bad.started[:10],) * 2
+    assert [each["doubt"] for each in result["drills"]] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("started", "doubt"),
+    [
+        ("2034-01-01T02:00:00+00:00", "it began in the future: a clock was wrong"),
+        ("", "when it began is not recorded"),
+    ],
+)
+def test_a_pass_that_nobody_can_date_is_no_pass_of_today(
+    tmp_path: Path, started: str, doubt: str
+) -> None:
+    result = cell(tmp_path, (0, drill_entry(started=started)))
+    assert (result["verdict"], result["latest"]) == ("INCONCLUSIVE", "no date")
+    assert result["drills"][0]["doubt"] == doubt
+
+
+def test_only_inconclusive_nights_are_inconclusive(tmp_path: Path) -> None:
+    nights = [(n, drill_entry(night=n, verdict=INCONCLUSIVE)) for n in range(5)]
+    assert cell(tmp_path, *nights)["verdict"] == "INCONCLUSIVE"
+
+
+def test_a_night_that_proved_nothing_ends_no_failure(tmp_path: Path) -> None:
+    bad = (0, drill_entry(night=0, verdict=FAIL))
+    doubtful = [(n, drill_entry(night=n, verdict=INCONCLUSIVE)) for n in (1, 2)]
+    result = cell(tmp_path, bad, *doubtful)
+    assert (result["verdict"], result["verdicts"]) == ("FAIL", ["INCONCLUSIVE"])
+    assert result["drills"][0]["failed"] == bad[1].started[:10]
+    assert cell(tmp_path, bad, *doubtful, (3, drill_entry(night=3)))["verdict"] == "PASS"
+
+
+def test_of_two_verdicts_at_the_same_time_the_worse_one_counts(tmp_path: Path) -> None:
+    """Two clusters of one host were drilled at once."""
+    both = (0, drill_entry(verdict=FAIL)), (0, drill_entry())
+    assert cell(tmp_path, *both)["verdict"] == "FAIL"
+    assert cell(tmp_path, *reversed(both))["verdict"] == "FAIL"
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["failover-vip", "node-drain"]),
+            st.sampled_from(["cilium", "calico"]),
+            st.sampled_from(VerdictKind),
+            st.integers(0, 40),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.integers(0, 45),
+)
+def test_a_tile_is_a_pass_only_where_each_variant_passed_last_and_of_late(
+    nights: list[tuple[str, str, VerdictKind, int]], made: int
+) -> None:
+    """Whatever was run when: the rule as a user would check it by hand."""
+    entries = [
+        (night, drill_entry(name, night, network=network, verdict=kind))
+        for name, network, kind, night in nights
+    ]
+    result = cell(Path(), *entries, made=made)
+    sound = True
+    for variant in {each[:2] for each in nights}:
+        known = [
+            (n, kind) for *names, kind, n in nights if tuple(names) == variant and n <= made + 1
+        ]
+        last = max((n for n, _ in known), default=-99)
+        sound &= made - last <= 14 and {kind for n, kind in known if n == last} == {PASS}
+    assert (result["verdict"] == "PASS") == sound

@@ -12,8 +12,9 @@ function overview() {
       "p",
       { class: "soft" },
       `${DATA.runs.length} runs${latest ? `, the latest ${latest.started} UTC` : ""}. ` +
-        "Each tile is the worst of the latest verdicts of its drills; a PASS that is more than " +
-        `${DATA.rules.stale_days} days older than the newest run counts as inconclusive.`,
+        "Each tile is the worst of the latest verdicts of its drills. A PASS that was more than " +
+        `${DATA.rules.stale_days} days old when this site was made counts as inconclusive, and a ` +
+        "FAIL stays one until a night proves something else.",
     ),
     el("h2", null, "Versions × topologies"),
     matrix(),
@@ -76,12 +77,12 @@ function matrix() {
         null,
         cell.oldest === cell.latest ? cell.latest : `${cell.oldest} to ${cell.latest}`,
       ),
-      cell.drills.some((drill) => drill.stale)
+      cell.drills.some((drill) => drill.doubt)
         ? el(
             "span",
             { class: "stale" },
-            `${cell.drills.filter((drill) => drill.stale).length} not run for over ` +
-              `${DATA.rules.stale_days} days`,
+            `${cell.drills.filter((drill) => drill.doubt).length} not known to be run in ` +
+              `the last ${DATA.rules.stale_days} days`,
           )
         : null,
     );
@@ -124,9 +125,14 @@ function lastRuns() {
           "td",
           { class: "nowrap" },
           drill.last || "not recorded",
-          drill.stale ? " (long ago)" : "",
+          drill.doubt ? ` (${drill.doubt})` : "",
         ),
-        el("td", null, pill(drill.verdict)),
+        el(
+          "td",
+          null,
+          pill(drill.verdict),
+          drill.failed ? ` after the FAIL of ${drill.failed}` : "",
+        ),
         el("td", null, drill.name),
         el("td", null, versions(cell.before, cell.after)),
         el("td", null, cell.topology),
