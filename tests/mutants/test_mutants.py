@@ -38,3 +38,9 @@ def test_there_are_enough_and_each_says_what_is_broken() -> None:
 def test_the_pages_are_made_from_the_definitions() -> None:
     for path, text in mutants_page.pages().items():
         assert path.read_text(encoding="utf-8") == text, "run python tests/mutants/mutants_page.py"
+
+
+def test_the_track_record_has_their_count() -> None:
+    broken = sum(mutant.called is not Called.PASS for mutant in MUTANTS.values())
+    text = (mutants_page.FOLDER.parent / "explanation" / "track-record.md").read_text()
+    assert f"{broken} broken records and {len(mutants_page.LIVE)} broken live clusters" in text

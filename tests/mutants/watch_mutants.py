@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recordkit import Kit
 
 FAIL, INCONCLUSIVE, PASS = Called.FAIL, Called.INCONCLUSIVE, Called.PASS
+WRITES = ("write", "conflict", "refused", "unknown")
 
 
 def broken(how: Callable[[Ledger, random.Random], None], seed: int = 7) -> Ledger:
@@ -128,4 +129,49 @@ def writes_of_unknown_outcome(_kit: Kit) -> Ledger:
         else line
         for line in ledger.lines
     ]
+    return ledger
+
+
+@on_record(INCONCLUSIVE, "it has clients of 1 of 3 API servers")
+def servers_that_have_no_client(_kit: Kit) -> watchkit.Recorded:
+    """Two of three API servers are neither watched nor written to, and the header states it so."""
+    ledger, some = Ledger(7), ("cp1", "endpoint")
+    ledger.lines = [
+        line if line.client in some else replace(line, client="endpoint")
+        for line in ledger.lines
+        if line.client in some or line.kind in WRITES
+    ]
+    record = ledger.record()
+    host = {"labels": {"topology": "3+2"}}
+    return watchkit.Recorded(
+        replace(record, header=replace(record.header, watched=some, host=host))
+    )
+
+
+@on_record(INCONCLUSIVE, "nobody wrote through cp2 since the cluster was touched")
+def a_writer_that_stalls(_kit: Kit) -> Ledger:
+    """From the fault on nobody writes through one server, while the others go on."""
+    ledger = Ledger(7)
+    ledger.lines = [
+        replace(line, client="cp1")
+        if line.client == "cp2" and line.done > at(5) and line.kind in WRITES
+        else line
+        for line in ledger.lines
+    ]
+    return ledger
+
+
+@on_record(INCONCLUSIVE, "of no two writes at once one was refused")
+def writes_that_never_meet(_kit: Kit) -> Ledger:
+    """No second client ever writes at the same time, so that no condition is put to the test."""
+    ledger = Ledger(7)
+    ledger.lines = [line for line in ledger.lines if line.kind != "conflict"]
+    return ledger
+
+
+@on_record(INCONCLUSIVE, "the watch through cp2 told no event since the cluster was touched")
+def a_watch_that_only_lists(_kit: Kit) -> Ledger:
+    """From the fault on a watch is always too old, and goes on from a new list each time."""
+    ledger = Ledger(7)
+    watchkit.list_only(ledger, "cp2", at(5))
     return ledger

@@ -27,6 +27,17 @@ class _Client:
     is_open: bool = False
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A record that is made already."""
+
+    made: Record
+
+    def record(self) -> Record:
+        """The record."""
+        return self.made
+
+
 class Ledger:
     """Eighteen seconds of two conditional writes each quarter of a second, and who was told."""
 
@@ -261,6 +272,19 @@ def watch_late(ledger: Ledger, rng: random.Random) -> None:
     )
     opened = replace(listed, kind="open", sent=at(20) + 2, done=at(20) + 3, base=0, value="")
     ledger.lines += [listed, opened, end]
+
+
+def list_only(ledger: Ledger, client: str, since: int) -> None:
+    """From a time on a watch is told 410 Gone instead of events, and goes on from a list."""
+    for line in [s for s in ledger.stream(client) if s.done > since and s.value != "end"]:
+        ledger.put_in(line)
+    newest = max((s for s in ledger.of("event")), key=lambda s: s.revision)
+    last = replace(newest, kind="list", sent=at(20), done=at(20), base=newest.revision)
+    for listed in [*(s for s in ledger.of("list") if s.sent > since), last]:
+        old = replace(listed, client=client, done=listed.done + 1)
+        gone = replace(old, kind="gone", sent=listed.sent, done=listed.sent, base=0, value="")
+        opened = replace(gone, kind="open", sent=old.done + 1, done=old.done + 1)
+        ledger.lines += [gone, old, opened]
 
 
 BREAKS: tuple[Callable[[Ledger, random.Random], None], ...] = (

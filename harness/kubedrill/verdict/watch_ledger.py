@@ -7,12 +7,13 @@ but not never, twice, out of order, or after a list that should have had it.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS
+from kubedrill.base.model import ENDPOINT, NS
 from kubedrill.base.results import Finding, VerdictKind
 from kubedrill.verdict.watch_lines import ENDLESS, Ledger, make_doubt, name_revisions
 from kubedrill.verdict.watch_stream import Stream, judge_end
@@ -183,14 +184,32 @@ def _coverage(view: View, ledger: Ledger) -> Iterator[Finding]:
     longest = max(b - a for a, b in pairwise(seen) if b >= start and a <= end) / NS
     if longest > GAP_S:
         yield make_doubt(f"nobody wrote for {longest:.1f} s while the cluster was drilled")
+    yield from _unwatched(view.record)
     if view.touched is not None:
         yield from _around(view, ledger, *view.touched)
+
+
+def _unwatched(record: Record) -> Iterator[Finding]:
+    """API servers that have no client: what nobody asked cannot have answered wrongly."""
+    labels = record.header.host.get("labels")
+    topology = labels.get("topology") if isinstance(labels, dict) else None
+    planes = re.match(r"(\d{1,3})\+", str(topology))
+    servers = set(record.header.watched) - {ENDPOINT}
+    if planes and len(servers) < int(planes[1]):
+        yield make_doubt(f"it has clients of {len(servers)} of {planes[1]} API servers")
+    if ENDPOINT not in record.header.watched:
+        yield make_doubt("it has no client of the cluster's endpoint")
 
 
 def _around(view: View, ledger: Ledger, start: int, end: int) -> Iterator[Finding]:
     """Whether everybody looked when the drill touched the cluster, and writes went on after it."""
     if not any(line.done >= end for line in ledger.of_kind("write")):
         yield make_doubt("no write was acknowledged after the cluster was drilled")
+    if not any(line.done >= start for line in ledger.of_kind("conflict")):
+        yield make_doubt(
+            "of no two writes at once one was refused since the cluster was touched, so none may "
+            "have been on condition of a revision"
+        )
     for client in view.record.header.watched:
         lines = ledger.of_client(client)
         opened = [line.done for line in lines if line.kind == "open"]
@@ -199,5 +218,11 @@ def _around(view: View, ledger: Ledger, start: int, end: int) -> Iterator[Findin
                 f"the watch through {client} was first opened while the cluster was drilled, or "
                 "later"
             )
-        if not any(line.kind == "list" and line.done >= start for line in lines):
-            yield make_doubt(f"nobody listed through {client} since the cluster was touched")
+        since = {line.kind for line in lines if line.done >= start}
+        for missing, kinds in (
+            (f"nobody listed through {client}", {"list"}),
+            (f"nobody wrote through {client}", set(_ATTEMPTS)),
+            (f"the watch through {client} told no event", {"event"}),
+        ):
+            if not since & kinds:
+                yield make_doubt(f"{missing} since the cluster was touched")

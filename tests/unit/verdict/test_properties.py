@@ -7,6 +7,7 @@ are part of the quick suite.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +19,8 @@ from recordkit import APP, CONTROL, DNS, WRITE, Kit, write
 from kubedrill.base.errors import UsageError
 from kubedrill.base.results import VerdictKind
 from kubedrill.record import read_record
+from kubedrill.report.document import make_document
+from kubedrill.report.run import Run
 from kubedrill.verdict import judge
 
 LIMITED = settings(
@@ -88,6 +91,18 @@ def test_removed_samples_never_make_a_pass(kit: Kit, probe: str, data: st.DataOb
     kit.ticks[probe] = [s for s in ticks if s.seq not in removed]
     after = judge(kit.record())
     assert after.verdict is not VerdictKind.PASS or before is VerdictKind.PASS, after.reason
+
+
+@settings(LIMITED, max_examples=25)
+@given(kits(), st.sampled_from(["completed", "aborted", "error", ""]), st.booleans())
+def test_no_verdict_contradicts_what_it_is_made_of(kit: Kit, ended: str, ok: bool) -> None:
+    """The history refuses those that do: none of them may be one of ours."""
+    record = kit.record()
+    record = replace(record, ended=ended, checks=(replace(record.checks[0], ok=ok),))
+    run = Run("a-run", (record,), (judge(record),), {})
+    assert make_document(run).contradictions == ()
+    interrupted = replace(run, interrupted=True)
+    assert make_document(interrupted).contradictions == ()
 
 
 @settings(LIMITED, max_examples=10)

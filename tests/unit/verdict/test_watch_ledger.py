@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recordkit import write
+from recordkit import at, write
 from watchkit import BREAKS, CLIENTS, Ledger
 
 from kubedrill.base.results import VerdictKind
@@ -81,6 +81,25 @@ def test_a_ledger_that_is_not_whole_is_inconclusive(
     cut = replace(record, watched=tuple(line for line in record.watched if left(line)))
     assert judge(cut).verdict is not VerdictKind.PASS
     assert any(missing in text for text in findings(cut, VerdictKind.INCONCLUSIVE))
+
+
+@settings(LIMITED, max_examples=15)
+@given(
+    seeds,
+    st.sampled_from(CLIENTS),
+    st.sampled_from([("list",), ("event",), ("write", "conflict", "refused", "unknown")]),
+)
+def test_a_client_that_did_a_part_of_it_only_before_the_fault_is_no_pass(
+    seed: int, client: str, kinds: tuple[str, ...]
+) -> None:
+    """What it did not do since the fault, nobody knows the answer to."""
+    record = Ledger(seed).record()
+    left = [
+        line
+        for line in record.watched
+        if line.client != client or line.kind not in kinds or line.done < at(5)
+    ]
+    assert judge(replace(record, watched=tuple(left))).verdict is not VerdictKind.PASS
 
 
 def test_lines_that_the_header_does_not_state_are_inconclusive() -> None:
