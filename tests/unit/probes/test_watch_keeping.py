@@ -36,7 +36,8 @@ WRITES = 12
 
 def keep(folder: Path, servers: list[Server], *also: tuple[str, str]) -> Record:
     """Keep a ledger for some writes, and read it."""
-    clients = {**{f"cp{n}": each.url for n, each in enumerate(servers, 1)}, **dict(also)}
+    clients = {f"cp{n}": each.url for n, each in enumerate(servers, 1)}
+    clients |= {"endpoint": servers[-1].url, **dict(also)}
     kit = Kit(lasts_s=1)
     kit.header = replace(kit.header, watched=tuple(clients))
     path = write(kit.record(), folder / "record.jsonl")
