@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -55,6 +57,9 @@ deployed:
 """
 
 ADMIN = "/etc/kubernetes/admin.conf"
+COMMAND_S = 120.0
+"""Seconds of one command: an API server that does not answer must not hold a playbook for ever."""
+KUBEADM = "/usr/local/bin/kubeadm"
 KUBECTL = ("/usr/local/bin/kubectl", "--kubeconfig", ADMIN, "--namespace", "kube-system")
 _DNS = re.compile(r"^dns:\n(?P<lines>(?:  .*\n)*)", re.MULTILINE)
 
@@ -126,14 +131,23 @@ class Coredns:
 
     def run(self, *argv: str, stdin: str = "") -> str:
         """Standard output of a command that must succeed."""
-        status, out, err = self.module.run_command(
-            list(argv), data=stdin or None, environ_update=NO_PROXY
-        )
-        if status:
-            self.module.fail_json(
-                msg=f"{' '.join(argv[:4])} failed: {(err or out).strip()[-2000:]}"
+        environment = {**os.environ, **NO_PROXY}
+        try:
+            done = subprocess.run(
+                argv,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=COMMAND_S,
+                env=environment,
             )
-        return str(out)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            self.module.fail_json(msg=f"{' '.join(argv[:6])} failed: {error}")
+        if done.returncode:
+            why = (done.stderr or done.stdout).strip()[-2000:]
+            self.module.fail_json(msg=f"{' '.join(argv[:6])} failed: {why}")
+        return done.stdout
 
     def read(self) -> tuple[str, str]:
         """CoreDNS' image, "" where there is none, and kubeadm's ClusterConfiguration."""
@@ -152,8 +166,8 @@ class Coredns:
 
     def deploy(self, config: str) -> None:
         """Deploy CoreDNS, or the version of it that this kubeadm asks for."""
-        kubeadm = ("/usr/local/bin/kubeadm", "init", "phase", "addon", "coredns")
-        self.run(*kubeadm, "--kubeconfig", ADMIN, "--config=/dev/stdin", stdin=config)
+        phase = (KUBEADM, "init", "phase", "addon", "coredns")
+        self.run(*phase, "--kubeconfig", ADMIN, "--config=/dev/stdin", stdin=config)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
+import inspect
 import io
 import json
 import subprocess
@@ -227,6 +228,20 @@ def test_a_module_does_not_return_what_ansible_adds_to(name: str) -> None:
             "fail_json",
         }:
             assert not {each.arg for each in node.keywords} & {"path", "dest", "warnings"}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("plugins/module*/*.py")), ids=lambda p: p.stem)
+def test_programs_are_run_as_a_piped_module_can(path: Path) -> None:
+    """Ansible's own run_command takes more, and is not what runs on a node."""
+    taken = set(inspect.signature(piped_module.AnsibleModule.run_command).parameters)
+    calls = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "run_command"
+    ]
+    assert {keyword.arg for call in calls for keyword in call.keywords} <= taken
 
 
 def test_every_module_is_routed() -> None:
