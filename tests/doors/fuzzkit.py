@@ -78,7 +78,9 @@ def change(draw: st.DrawFn, data: Any, known: list[tuple[Any, ...]]) -> None:
     elif how == "wrap":
         inner[key] = draw(st.sampled_from(([inner[key]], {"x": inner[key]}, str(inner[key]))))
     elif how == "deep":
-        for _ in range(draw(st.sampled_from((20, 300)))):
+        for _ in range(
+            draw(st.sampled_from((20, 80)))
+        ):  # three times at most, and PyYAML writes it
             inner[key] = [inner[key]]
     else:
         inner[key] = copy.deepcopy(reduce(getitem, draw(st.sampled_from(known)), data))

@@ -53,7 +53,10 @@ def state_folder() -> Path:
     """
     named = os.environ.get("KUBEDRILL_STATE")
     if named:
-        return Path(named).expanduser().resolve()
+        # here, as setup.py reads this file without the package
+        from kubedrill.base.home import expand_home  # noqa: PLC0415
+
+        return expand_home(named, "KUBEDRILL_STATE").resolve()
     return ROOT if IN_CHECKOUT else Path.cwd()
 
 

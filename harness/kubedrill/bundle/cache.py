@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base.home import expand_home
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -24,9 +26,9 @@ _TEMPORARY = ".tmp-"
 def cache_root() -> Path:
     """Return the first of $KUBEDRILL_CACHE, $XDG_CACHE_HOME/kubedrill, ~/.cache/kubedrill."""
     if configured := os.environ.get("KUBEDRILL_CACHE"):
-        return Path(configured).expanduser().absolute()
+        return expand_home(configured, "KUBEDRILL_CACHE").absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "kubedrill"
+    return expand_home(base, "XDG_CACHE_HOME").absolute() / "kubedrill"
 
 
 def content_key(inputs: Any) -> str:

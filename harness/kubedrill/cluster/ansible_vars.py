@@ -33,6 +33,18 @@ _PLAYBOOK_DIR = ("--playbook-dir", str(PLAYBOOKS))
 VAULTED = "__ansible_vault"
 """The only key of what ``ansible-inventory`` lists for a vaulted value."""
 
+_CLASS = re.compile(r"""["']?<class '(?:\w+\.)*_*(?:AnsibleTagged|Ansible)?(\w+)'>["']?""")
+_KINDS = {
+    "str": "a text",
+    "list": "a list",
+    "dict": "a mapping",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "nonetype": "nothing",
+    "date": "a date",
+    "datetime": "a date",
+}
 _REPEATED = re.compile(
     r", got: <class | Failed to parse inventory with '\w+' plugin\. | <<< caused by >>>"
 )
@@ -213,8 +225,18 @@ def _run(
     if done.returncode != 0 or problems:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         words = " ".join(lines[-3:]) or "no output"
-        raise ConfigErrors(str(path), problems or [f"Ansible could not read it: {words}"])
+        problems = problems or [f"Ansible could not read it: {words}"]
+        raise ConfigErrors(str(path), [_without_classes(each) for each in problems])
     return done.stdout
+
+
+def _without_classes(words: str) -> str:
+    """Say what Ansible read in YAML's words, where it names Python's classes.
+
+    >>> _without_classes("found <class 'ansible.module_utils._datatag._AnsibleTaggedList'> here")
+    'found a list here'
+    """
+    return _CLASS.sub(lambda match: _KINDS.get(match[1].lower(), "another kind of value"), words)
 
 
 def _refusals(stderr: str) -> list[str]:

@@ -5,10 +5,10 @@ Files beside its state, metrics, and a message where there is news.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.home import expand_home
 from kubedrill.nightly.state import CycleState, all_cycles, read_state, write_whole
 from kubedrill.notify.metrics import push_metrics, registry_of, write_metrics
 from kubedrill.notify.send import read_urls, send
@@ -16,6 +16,7 @@ from kubedrill.notify.summary import News, junit, markdown, news_of, title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from kubedrill.base.document import RunDocument
     from kubedrill.config import Notify
@@ -55,7 +56,7 @@ def tell_cycle(
     write_whole(folder / "junit.xml", junit(cycle))
     registry = registry_of(cycle, runs)
     if settings.metrics_file:
-        write_metrics(registry, Path(settings.metrics_file).expanduser())
+        write_metrics(registry, expand_home(settings.metrics_file, "notify.metrics_file"))
     done = _send(cycle, news, settings, always=always or settings.always)
     if settings.gateway:
         push_metrics(registry, settings.gateway, cycle.plan)
@@ -63,7 +64,9 @@ def tell_cycle(
 
 
 def _send(cycle: CycleState, news: News, settings: Notify, *, always: bool) -> str:
-    urls = read_urls(Path(settings.urls_file).expanduser() if settings.urls_file else None)
+    urls = read_urls(
+        expand_home(settings.urls_file, "notify.urls_file") if settings.urls_file else None
+    )
     if not urls:
         return "nobody is told: no URLs (notify.urls_file)"
     if not news and not always:

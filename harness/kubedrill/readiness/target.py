@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.base.home import expand_home
 from kubedrill.bundle.errors import Corrupt
 from kubedrill.bundle.manifest import verify
 from kubedrill.bundle.releases import ARCH
@@ -59,7 +60,7 @@ def read_bundle(source: str, target: Version) -> BundleFacts:
         raise StepFailed(
             "the inventory does not set cluster_bundles_source: there is no bundle to check"
         )
-    folder = Path(source).expanduser() / bundle_name(target)
+    folder = expand_home(source, "cluster_bundles_source") / bundle_name(target)
     try:
         manifest = verify(folder)
     except Corrupt as error:
