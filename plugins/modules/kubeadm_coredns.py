@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import NO_PROXY
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    KUBECONFIG,
+    CommandError,
+    kubectl_json,
+    run,
+)
 
 DOCUMENTATION = r"""
 module: kubeadm_coredns
@@ -56,11 +58,9 @@ deployed:
   returned: always
 """
 
-ADMIN = "/etc/kubernetes/admin.conf"
 COMMAND_S = 120.0
 """Seconds of one command: an API server that does not answer must not hold a playbook for ever."""
-KUBEADM = "/usr/local/bin/kubeadm"
-KUBECTL = ("/usr/local/bin/kubectl", "--kubeconfig", ADMIN, "--namespace", "kube-system")
+KUBECTL = ("kubectl", "--kubeconfig", KUBECONFIG, "--namespace=kube-system")
 _DNS = re.compile(r"^dns:\n(?P<lines>(?:  .*\n)*)", re.MULTILINE)
 
 
@@ -123,51 +123,29 @@ def decide(actual: str, image: str, configuration: str, *, may_deploy: bool) -> 
     return is_disabled(configuration), may_deploy and is_other
 
 
-class Coredns:
-    """What one control plane's kubeadm and kubectl say and do."""
+def read() -> tuple[str, str]:
+    """CoreDNS' image, "" where there is none, and kubeadm's ClusterConfiguration."""
+    image = run(
+        [*KUBECTL, "get", "deployment", "coredns", "--ignore-not-found",
+         "-o=jsonpath={.spec.template.spec.containers[0].image}"],
+        COMMAND_S,
+    )  # fmt: skip
+    where = ("configmap", "kubeadm-config", "--namespace=kube-system")
+    config = kubectl_json("get", *where, timeout=COMMAND_S)
+    return image.strip(), str(config["data"]["ClusterConfiguration"])
 
-    def __init__(self, module: AnsibleModule) -> None:
-        self.module = module
 
-    def run(self, *argv: str, stdin: str = "") -> str:
-        """Standard output of a command that must succeed."""
-        environment = {**os.environ, **NO_PROXY}
-        try:
-            done = subprocess.run(
-                argv,
-                input=stdin,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=COMMAND_S,
-                env=environment,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            self.module.fail_json(msg=f"{' '.join(argv[:6])} failed: {error}")
-        if done.returncode:
-            why = (done.stderr or done.stdout).strip()[-2000:]
-            self.module.fail_json(msg=f"{' '.join(argv[:6])} failed: {why}")
-        return done.stdout
+def allow_upgrades(configuration: str) -> None:
+    """Let kubeadm upgrade CoreDNS."""
+    patch = {"data": {"ClusterConfiguration": enable(configuration)}}
+    change = ["patch", "configmap", "kubeadm-config", "--type=merge", "--patch-file=/dev/stdin"]
+    run([*KUBECTL, *change], COMMAND_S, stdin=json.dumps(patch))
 
-    def read(self) -> tuple[str, str]:
-        """CoreDNS' image, "" where there is none, and kubeadm's ClusterConfiguration."""
-        image = self.run(
-            *(*KUBECTL, "get", "deployment", "coredns", "--ignore-not-found"),
-            "-o=jsonpath={.spec.template.spec.containers[0].image}",
-        )
-        config = json.loads(self.run(*KUBECTL, "get", "configmap", "kubeadm-config", "-o=json"))
-        return image.strip(), str(config["data"]["ClusterConfiguration"])
 
-    def enable(self, configuration: str) -> None:
-        """Let kubeadm upgrade CoreDNS."""
-        patch: dict[str, Any] = {"data": {"ClusterConfiguration": enable(configuration)}}
-        change = ("patch", "configmap", "kubeadm-config", "--type=merge")
-        self.run(*KUBECTL, *change, "--patch-file=/dev/stdin", stdin=json.dumps(patch))
-
-    def deploy(self, config: str) -> None:
-        """Deploy CoreDNS, or the version of it that this kubeadm asks for."""
-        phase = (KUBEADM, "init", "phase", "addon", "coredns")
-        self.run(*phase, "--kubeconfig", ADMIN, "--config=/dev/stdin", stdin=config)
+def deploy(config: str) -> None:
+    """Deploy CoreDNS, or the version of it that this kubeadm asks for."""
+    phase = ["kubeadm", "init", "phase", "addon", "coredns"]
+    run([*phase, "--kubeconfig", KUBECONFIG, "--config=/dev/stdin"], COMMAND_S, stdin=config)
 
 
 def main() -> None:
@@ -180,14 +158,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     image, config = module.params["image"], module.params["config"]
-    coredns = Coredns(module)
-    actual, configuration = coredns.read()
-    enabled, deployed = decide(actual, image, configuration, may_deploy=bool(config))
-    if not module.check_mode:
-        if deployed:
-            coredns.deploy(config)
-        if enabled:
-            coredns.enable(configuration)
+    try:
+        actual, configuration = read()
+        enabled, deployed = decide(actual, image, configuration, may_deploy=bool(config))
+        if deployed and not module.check_mode:
+            deploy(config)
+        if enabled and not module.check_mode:
+            allow_upgrades(configuration)
+    except CommandError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(changed=enabled or deployed, actual=actual, enabled=enabled, deployed=deployed)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    CommandError,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.modules import kubeadm_coredns
-from ansible_collections.kubedrill.kubeadm.plugins.modules.kubeadm_coredns import Coredns, decide
+from ansible_collections.kubedrill.kubeadm.plugins.modules.kubeadm_coredns import decide
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 NAME = "registry.k8s.io/coredns/coredns"
@@ -63,11 +65,11 @@ def test_an_upgrade_lets_kubeadm_do_it_and_before_the_first_node_is_touched() ->
 
 
 PROGRAM = """#!/bin/sh
-cat > "$0.$1.stdin"
 case "$*" in
   *get*deployment*) printf %s "registry.k8s.io/coredns/coredns:v1.13.1" ;;
   *get*configmap*) cat "$0.configmap" ;;
-  *broken*) echo "no such phase" >&2; exit 3 ;;
+  *patch*) cat > "$0.patch.stdin" ;;
+  *init*) cat > "$0.init.stdin" ;;
 esac
 """
 
@@ -75,24 +77,19 @@ esac
 def test_programs_are_asked_and_given_what_they_read_from_their_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "program"
-    program.write_text(PROGRAM)
-    program.chmod(0o755)
-    (tmp_path / "program.configmap").write_text(
-        json.dumps({"data": {"ClusterConfiguration": DISABLED}})
-    )
-    monkeypatch.setattr(kubeadm_coredns, "KUBECTL", (str(program),))
-    monkeypatch.setattr(kubeadm_coredns, "KUBEADM", str(program))
+    for name in ("kubectl", "kubeadm"):
+        (tmp_path / name).write_text(PROGRAM)
+        (tmp_path / name).chmod(0o755)
+    configmap = {"data": {"ClusterConfiguration": DISABLED}}
+    (tmp_path / "kubectl.configmap").write_text(json.dumps(configmap))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
 
-    def fail(msg: str) -> None:
-        raise AssertionError(msg)
-
-    coredns = Coredns(SimpleNamespace(fail_json=fail))
-    assert coredns.read() == (f"{NAME}:v1.13.1", DISABLED)
-    coredns.deploy("kind: InitConfiguration\n")
-    assert (tmp_path / "program.init.stdin").read_text() == "kind: InitConfiguration\n"
-    coredns.enable(DISABLED)
-    patch: Any = json.loads((tmp_path / "program.patch.stdin").read_text())
+    assert kubeadm_coredns.read() == (f"{NAME}:v1.13.1", DISABLED)
+    kubeadm_coredns.deploy("kind: InitConfiguration\n")
+    assert (tmp_path / "kubeadm.init.stdin").read_text() == "kind: InitConfiguration\n"
+    kubeadm_coredns.allow_upgrades(DISABLED)
+    patch: Any = json.loads((tmp_path / "kubectl.patch.stdin").read_text())
     assert patch == {"data": {"ClusterConfiguration": PLAIN}}
-    with pytest.raises(AssertionError, match="no such phase"):
-        coredns.run(str(program), "broken")
+    (tmp_path / "kubeadm").write_text("#!/bin/sh\necho 'no such phase' >&2; exit 3\n")
+    with pytest.raises(CommandError, match="no such phase"):
+        kubeadm_coredns.deploy("")
