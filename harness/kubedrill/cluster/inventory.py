@@ -31,6 +31,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_mistak
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import read_boolean
 from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.base.home import expand_home
 from kubedrill.base.model import Node
 from kubedrill.base.redact import remember_secrets, secrets_in
 from kubedrill.cluster.ansible_vars import (
@@ -144,6 +145,16 @@ class Inventory:
     def kubernetes_version(self) -> str:
         """The version that the inventory asks for, such as "1.35.4"."""
         return str(self.vars["cluster_kubernetes_version"])
+
+    @property
+    def bundles(self) -> Path | None:
+        """Where this machine has release bundles; None where the inventory does not say.
+
+        Raises:
+            UsageError: below the home of a user that there is not.
+        """
+        source = self.vars.get("cluster_bundles_source")
+        return expand_home(str(source), "cluster_bundles_source") if source else None
 
     @property
     def drills_allowed(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubernetes.client import ApiException
@@ -73,9 +72,10 @@ def _coredns_version(cluster: Cluster, pod: Any) -> str:
 
 def bundled_version(cluster: Cluster, release: str, image: str) -> str:
     """Version of the program in an image of a release's bundle, "" where it cannot be read."""
-    source = Path(str(cluster.inventory.vars.get("cluster_bundles_source"))).expanduser()
+    if cluster.inventory.bundles is None:
+        return ""
     try:
-        manifest = read_manifest(source / f"{release}-{ARCH}")
+        manifest = read_manifest(cluster.inventory.bundles / f"{release}-{ARCH}")
     except BundleError:
         return ""
     versions = [

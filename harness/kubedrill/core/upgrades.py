@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils import versions as releases
@@ -162,8 +161,8 @@ def find_bundles(cluster: Cluster) -> list[Version]:
 
     Where upgrade_to is set, that one only.
     """
-    source = cluster.inventory.vars.get("cluster_bundles_source")
-    paths = Path(str(source)).expanduser().glob("v*/bundle.json") if source else ()
+    source = cluster.inventory.bundles
+    paths = source.glob("v*/bundle.json") if source else ()
     matches = [_BUNDLE.fullmatch(path.parent.name) for path in paths]
     versions = sorted({(int(m[1]), int(m[2]), int(m[3])) for m in matches if m})
     only = cluster.settings.upgrade_to

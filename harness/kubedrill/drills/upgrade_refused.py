@@ -125,7 +125,8 @@ def what_runs(cluster: Cluster) -> dict[str, str]:
 @contextmanager
 def corrupt_bundle(ctx: DrillContext, version: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Give a bundle of links to the real one, with one part cut short as by an interrupted copy."""
-    source = Path(str(ctx.cluster.inventory.vars["cluster_bundles_source"])).expanduser()
+    source = ctx.cluster.inventory.bundles
+    assert source is not None  # noqa: S101 - unavailable() said so
     [real] = [path.parent for path in source.glob(f"{version}-*/bundle.json")][:1]
     with tempfile.TemporaryDirectory(prefix="kubedrill-corrupt-") as folder:
         copy = Path(folder) / real.name

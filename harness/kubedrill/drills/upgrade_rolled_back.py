@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubedrill.base.model import Leaves
@@ -204,8 +203,8 @@ def _api_away(ctx: DrillContext, node: str) -> Prediction:
 
 def _explain_missing_older_bundle(ctx: DrillContext, version: str) -> str | None:
     """Say that the bundle of the release that runs is missing; None when it is there."""
-    source = str(ctx.cluster.inventory.vars.get("cluster_bundles_source", ""))
-    if source and list(Path(source).expanduser().glob(f"{version}-*/bundle.json")):
+    source = ctx.cluster.inventory.bundles
+    if source and list(source.glob(f"{version}-*/bundle.json")):
         return None
     build = f"kubedrill bundle build --kubernetes {version[1:]}"
     return f"no bundle of {version}, to which the nodes go back, is here: {build}"
