@@ -18,6 +18,7 @@ import yaml
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import KubedrillError, StepFailed
+from kubedrill.bundle.programs import Programs
 from kubedrill.cluster.connections import describe, find_disconnected
 from kubedrill.cluster.flags import parse_flags
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts
@@ -36,7 +37,7 @@ from kubedrill.readiness.model import (
     Version,
     known,
 )
-from kubedrill.readiness.target import Programs, bundle_name, read_bundle
+from kubedrill.readiness.target import bundle_name, read_bundle
 from kubedrill.readiness.trials import gate_settings, kubelet_settings, static_pod_settings, try_all
 
 if TYPE_CHECKING:

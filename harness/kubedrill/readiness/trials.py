@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.bundle.programs import run_program
 from kubedrill.readiness.model import Trial
-from kubedrill.readiness.target import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from kubedrill.readiness.target import Programs
+    from kubedrill.bundle.programs import Programs
 
 PRINT_VERSION = "--version=true"
 GATES = "--feature-gates"

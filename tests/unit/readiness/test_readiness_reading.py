@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.bundle.programs import Programs, take_out, unpacked_size
 from kubedrill.cli.main import run
 from kubedrill.readiness import node_script
 from kubedrill.readiness.gather import newest_snapshot
 from kubedrill.readiness.hosts import parse_etcd, parse_host
 from kubedrill.readiness.model import Version
-from kubedrill.readiness.target import Programs, read_bundle, take_out, unpacked_size
+from kubedrill.readiness.target import read_bundle
 from kubedrill.readiness.trials import Setting, try_all
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
