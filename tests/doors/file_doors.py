@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyrage
 from doorkit import Door
 
 from kubedrill.base.project import ROOT
@@ -145,4 +146,36 @@ RECORDS = [
          files={"reports/run1/record/readme.txt": ""}),
 ]  # fmt: skip
 
-DOORS = [*BUNDLES, *EXPORTS, *RECORDS]
+AGE_KEY = pyrage.x25519.Identity.generate()
+OTHER_KEY = pyrage.x25519.Identity.generate()
+
+
+def backup(name: str, content: bytes, key: str | bytes, *says: str) -> Door:
+    return Door(
+        f"backup: {name}",
+        ("backup", "verify", "lab.tar.gz.age", "--identity", "backup.key"),
+        2,
+        says,
+        never=("proven", str(AGE_KEY)),
+        files={"lab.tar.gz.age": content, "backup.key": key},
+    )
+
+
+SEALED = pyrage.encrypt(b"hello" * 50_000, [AGE_KEY.to_public()])
+MANY = pyrage.encrypt(b"\x1f\x8b" + b"[" * 100_000, [AGE_KEY.to_public()])
+
+BACKUPS = [
+    backup("empty", b"", str(AGE_KEY), "no file of age"),
+    backup("of something else", SEALED, str(AGE_KEY), "it is no backup of kubedrill"),
+    backup("no archive", MANY, str(AGE_KEY), "it is no backup of kubedrill"),
+    backup("cut", SEALED[:-9], str(AGE_KEY), "it was cut or changed"),
+    backup("cut early", SEALED[:80], str(AGE_KEY), "it was cut or changed"),
+    backup("tampered", SEALED[:-9] + b"123456789", str(AGE_KEY), "it was cut or changed"),
+    backup("another key", SEALED, str(OTHER_KEY), "other keys than those of the key file"),
+    backup("a public key", SEALED, str(AGE_KEY.to_public()), "holds no private key"),
+    backup("an empty key file", SEALED, "", "holds no private key"),
+    backup("a key that is cut", SEALED, str(AGE_KEY)[:-4], "holds no usable key"),
+    backup("a key of bytes", SEALED, b"\xff\xfe\0", "it is no text"),
+]
+
+DOORS = [*BUNDLES, *EXPORTS, *RECORDS, *BACKUPS]

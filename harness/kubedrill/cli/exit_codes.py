@@ -27,6 +27,7 @@ COMMANDS: dict[str, dict[int, str]] = {
     "readiness": {0: "ready", 1: "there are blockers", 3: "something could not be found out"},
     "heal": {0: "nothing is left", 1: "something is left"},
     "history trends": {0: "nothing got worse", 1: "something got worse"},
+    "backup verify": {0: "it is proven", 1: "it does not hold what its manifest says"},
     "app status": {0: "it is complete", 1: "it is not deployed, or not complete"},
     "doctor": {0: "nothing is missing", 2: "something is missing"},
     "diagnostics": {**_DONE, 3: "some of it could not be read: MISSING.txt lists it"},

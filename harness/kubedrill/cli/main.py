@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": "kubedrill.cli.host",
     "init": "kubedrill.cli.host",
     "completion": "kubedrill.cli.host",
+    "backup": "kubedrill.cli.backup",
     "bundle": "kubedrill.cli.bundle",
     "up": "kubedrill.cli.cluster",
     "down": "kubedrill.cli.cluster",
