@@ -1,4 +1,4 @@
-"""Ansible's task events as spans of the lane "ansible".
+"""A playbook as a step of a drill, its tasks as spans of the lane "ansible".
 
 One for each task on each host that did not skip it.
 """
@@ -6,17 +6,56 @@ One for each task on each host that did not skip it.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from kubedrill.base.model import Span
+from kubedrill.cluster.playbooks import run_playbook
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
 
 _ENDS = ("ok", "changed", "failed", "ignored", "unreachable")
+
+
+def run_playbook_step(
+    ctx: DrillContext,
+    playbook: str,
+    variables: Mapping[str, Any],
+    title: str,
+    on_event: Callable[[TaskEvent], None] | None = None,
+) -> None:
+    """Run a playbook as a step of the drill, each task on each host a span.
+
+    ``on_event`` sees each event too, and may raise.
+
+    Raises:
+        StepFailed: the playbook refused or failed; carries Ansible's words.
+        DeadlineExceeded: it did not end within ``timeouts.upgrade``.
+    """
+    cluster, lane, record = ctx.cluster, AnsibleLane(ctx), ctx.writer.path
+    # a number, so that a rerun does not overwrite the first run's log
+    number = len(list(record.parent.glob(f"{record.stem}.*.ansible.log"))) + 1
+    log = record.with_suffix(f".{number}.ansible.log")
+
+    def take(event: TaskEvent) -> None:
+        lane.take(event)
+        if on_event:
+            on_event(event)
+
+    with ctx.step("cluster", title, lane="fault"), lane:
+        run_playbook(
+            cluster.inventory,
+            playbook,
+            variables,
+            on_event=take,
+            timeout_s=cluster.settings.timeouts.upgrade,
+            forks=cluster.settings.upgrade_forks,
+            log_path=log,
+        )
 
 
 class AnsibleLane:

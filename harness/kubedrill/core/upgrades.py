@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils import versions as releases
 from kubedrill.base.model import CheckId
-from kubedrill.cluster.playbooks import run_playbook
-from kubedrill.core.ansible_lane import AnsibleLane
+from kubedrill.core.ansible_lane import run_playbook_step
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.programs import check_coredns, check_etcd
 
@@ -58,41 +57,10 @@ def run_upgrade(
     ``on_event`` sees each event too, and may raise.
 
     Raises:
-        StepFailed: the upgrade was refused or failed; carries Ansible's words.
-        DeadlineExceeded: it did not end within ``timeouts.upgrade``.
+        StepFailed, DeadlineExceeded: as :func:`run_playbook_step`.
     """
     variables = {"upgrade_to": version.removeprefix("v"), **(extra_vars or {})}
-    run_upgrade_playbook(ctx, PLAYBOOK, variables, title, on_event)
-
-
-def run_upgrade_playbook(
-    ctx: DrillContext,
-    playbook: str,
-    variables: Mapping[str, Any],
-    title: str,
-    on_event: Callable[[TaskEvent], None] | None = None,
-) -> None:
-    """Run a playbook of an upgrade as :func:`run_upgrade` does, with the same errors."""
-    cluster, lane, record = ctx.cluster, AnsibleLane(ctx), ctx.writer.path
-    # a number, so that a rerun does not overwrite the first run's log
-    number = len(list(record.parent.glob(f"{record.stem}.*.ansible.log"))) + 1
-    log = record.with_suffix(f".{number}.ansible.log")
-
-    def take(event: TaskEvent) -> None:
-        lane.take(event)
-        if on_event:
-            on_event(event)
-
-    with ctx.step("cluster", title, lane="fault"), lane:
-        run_playbook(
-            cluster.inventory,
-            playbook,
-            variables,
-            on_event=take,
-            timeout_s=cluster.settings.timeouts.upgrade,
-            forks=cluster.settings.upgrade_forks,
-            log_path=log,
-        )
+    run_playbook_step(ctx, PLAYBOOK, variables, title, on_event)
 
 
 UPGRADED = "every node and API server that ran the older release runs another one"

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.config.limits import Limits
+from kubedrill.core.ansible_lane import run_playbook_step
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.node_loss import CALM_S
 from kubedrill.core.predictions import only_plane_swapped, planned_work
-from kubedrill.core.upgrades import run_upgrade_playbook
 from kubedrill.faults import on_node
 from kubedrill.faults.network import APISERVER_PORT
 
@@ -84,9 +84,9 @@ class CertificatesRenewed(Drill):
         """Renew, and compare what is shown with what was before."""
         before, containers = ask_all(ctx), static_pods(ctx)
         what = "the renewal that has begun"
-        ctx.undos.add(what, lambda: run_upgrade_playbook(ctx, PLAYBOOK, {}, "finish the renewal"))
+        ctx.undos.add(what, lambda: run_playbook_step(ctx, PLAYBOOK, {}, "finish the renewal"))
         variables = {"certificates_fresh": "0s"}
-        run_upgrade_playbook(ctx, PLAYBOOK, variables, "renew the certificates")
+        run_playbook_step(ctx, PLAYBOOK, variables, "renew the certificates")
         ctx.undos.drop(what)
         after = ask_all(ctx)
         check_servers(ctx, before, after)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubedrill.config.limits import Limits
+from kubedrill.core.ansible_lane import run_playbook_step
 from kubedrill.core.choices import (
     drainable,
     explain_missing_worker,
@@ -25,7 +26,6 @@ from kubedrill.core.predictions import planned_work
 from kubedrill.core.upgrades import (
     format_version,
     live_versions,
-    run_upgrade_playbook,
     uncordon_all,
 )
 
@@ -93,7 +93,7 @@ def _replace(ctx: DrillContext, how: str) -> None:
         # after an upgrade the inventory may still name the release of before
         "cluster_kubernetes_version": _releases(ctx)[0],
     }
-    run_upgrade_playbook(ctx, PLAYBOOK, variables, f"{ctx.target}: {how}")
+    run_playbook_step(ctx, PLAYBOOK, variables, f"{ctx.target}: {how}")
 
 
 def _finish(ctx: DrillContext, before: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kubedrill.base.model import Leaves
 from kubedrill.cluster.playbooks import KillPlaybook
 from kubedrill.config.limits import Limits
+from kubedrill.core.ansible_lane import run_playbook_step
 from kubedrill.core.choices import pick
 from kubedrill.core.drill import Drill, Family
 from kubedrill.core.ledger import Ledger, Writing
@@ -28,7 +29,6 @@ from kubedrill.core.upgrades import (
     live_versions,
     node_versions,
     run_upgrade,
-    run_upgrade_playbook,
     uncordon_all,
 )
 from kubedrill.drills.rollback_report import Moments, report_recovery
@@ -161,7 +161,7 @@ def _roll_back(
 ) -> None:
     """Run playbooks/rollback.yml. Raises StepFailed and DeadlineExceeded."""
     variables = {"rollback_to": older.removeprefix("v"), "rollback_confirm": True}
-    run_upgrade_playbook(ctx, PLAYBOOK, variables, f"roll back to {older}, {how}", on_event)
+    run_playbook_step(ctx, PLAYBOOK, variables, f"roll back to {older}, {how}", on_event)
 
 
 def _check_programs(ctx: DrillContext, older: str) -> None:

@@ -40,7 +40,7 @@ class Cluster:
         self.ends: Exception | None = None
         self.ctx = fake_context(*self.names, inventory=inventory, api=self)
         monkeypatch.setattr(certificates_renewed, "ask_all", lambda _ctx: self._seen())
-        monkeypatch.setattr(certificates_renewed, "run_upgrade_playbook", self._run)
+        monkeypatch.setattr(certificates_renewed, "run_playbook_step", self._run)
         monkeypatch.setattr(certificates_renewed, "wait_for", lambda *_, **__: None)
 
     def _seen(self) -> dict[str, Seen]:

@@ -63,7 +63,7 @@ def run(
         cluster.runs.append(variables["node_replace"])
         replace(cluster, ctx.target)
 
-    monkeypatch.setattr(node_replacements, "run_upgrade_playbook", play)
+    monkeypatch.setattr(node_replacements, "run_playbook_step", play)
     monkeypatch.setattr(node_replacements, "wait_whole", lambda _api: None)
     app = SimpleNamespace(wait_ready=lambda: None)
     ctx = fake_context(target, app=app, inventory=make_inventory(), api=cluster)

@@ -237,7 +237,7 @@ def running(
         "choose_release": lambda _: "v1.36.3", "live_versions": lambda _: [(1, 35, 4)],
         "Writing": writing,
         "_upgrade_half_way": half_way,
-        "run_upgrade_playbook": roll_back, "check_upgraded": lambda *_: None,
+        "run_playbook_step": roll_back, "check_upgraded": lambda *_: None,
         "uncordon_all": lambda _: output.append("uncordoned"),
         "Ledger": lambda _: ledger,
     }.items():  # fmt: skip
