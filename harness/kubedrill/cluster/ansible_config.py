@@ -6,6 +6,7 @@ import configparser
 from pathlib import Path
 
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.home import expand_home
 from kubedrill.cluster.ansible_vars import ansible_environment
 
 SETTINGS = {
@@ -31,6 +32,7 @@ def read_settings() -> dict[str, str]:
 
     Raises:
         ConfigErrors: the ansible.cfg cannot be read.
+        UsageError: a path begins with ~ of an unknown user.
     """
     environment = ansible_environment()
     path = Path(environment["ANSIBLE_CONFIG"])
@@ -43,7 +45,8 @@ def read_settings() -> dict[str, str]:
     for name, (section, variable) in SETTINGS.items():
         value = environment.get(variable) or parser.get(section, name, fallback="")
         if value and name in _PATHS:
-            value = str(path.parent / Path(value).expanduser())
+            place = f"{variable} or {section}.{name} in {path}"
+            value = str(path.parent / expand_home(value, place))
         if value:
             settings[name] = value
     return settings

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
     has_control_characters,
 )
-from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.base.home import expand_home
 from kubedrill.cluster.ansible_config import read_settings
 from kubedrill.cluster.become import Become
 from kubedrill.cluster.vagrant import SIZE_VARIABLE
@@ -78,7 +79,11 @@ class SshOptions:
         values, settings = node.host_vars, read_settings()
         become, mistakes = Become.of(node, settings)
         key = first(values, *_KEY_VARIABLES) or settings.get("private_key_file")
-        key_file = Path(str(key)).expanduser() if key else None
+        try:
+            key_file = expand_home(str(key), "its SSH key") if key else None
+        except UsageError as error:
+            key_file = None
+            mistakes.append(f"{node.name}: {error}")
         by_vagrant = SIZE_VARIABLE in values
         if key_file is not None and not key_file.exists():
             remedy = "run `kubedrill up`, which makes it" if by_vagrant else "correct its path"
@@ -221,7 +226,8 @@ def _expanded(text: str, tokens: Mapping[str, str]) -> str:
 
 
 def _expanded_path(text: str, tokens: Mapping[str, str]) -> Path:
-    return Path(os.path.expandvars(_expanded(text.strip('"'), tokens))).expanduser()
+    # os.path's leaves ~ of an unknown user as it is: a file that does not exist
+    return Path(os.path.expanduser(os.path.expandvars(_expanded(text.strip('"'), tokens))))  # noqa: PTH111
 
 
 def _paths(text: str, tokens: Mapping[str, str]) -> tuple[Path, ...]:

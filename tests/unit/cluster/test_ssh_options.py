@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.model import Node
 from kubedrill.cluster.ssh_options import SshOptions
 
@@ -55,6 +55,20 @@ def test_the_first_of_two_options_counts_as_with_ssh() -> None:
     assert (result.port, result.host_key_alias) == (1, "b")
 
 
+@pytest.mark.parametrize("name", ["ANSIBLE_PRIVATE_KEY_FILE", "ANSIBLE_BECOME_PASSWORD_FILE"])
+def test_home_of_an_unknown_user_in_ansible_settings(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "~nobody9/file")
+    with pytest.raises(UsageError, match=f"{name} .* no home directory of nobody9 is known"):
+        options()
+
+
+def test_identity_of_an_unknown_users_home_is_no_file() -> None:
+    result = options(ansible_ssh_common_args="-o IdentityFile=~nobody9/key")
+    assert Path("~nobody9/key") in (result.key_file, *result.identities)
+
+
 def test_passwords_are_not_shown() -> None:
     result = options(ansible_password="hunter2")
     assert result.password == "hunter2"
@@ -65,6 +79,7 @@ def test_passwords_are_not_shown() -> None:
     ("host_vars", "expected"),
     [
         ({"ansible_ssh_private_key_file": "/absent/key"}, "its SSH key /absent/key does not exist"),
+        ({"ansible_ssh_private_key_file": "~nobody9/key"}, "a: its SSH key is .*without ~"),
         ({"ansible_ssh_common_args": "-F /absent"}, "refuses .*Can't open .*/absent"),
         ({"ansible_ssh_common_args": "-o Nonsense=1"}, "Bad configuration option: nonsense"),
         ({"ansible_become_method": "su"}, "ansible_become_method is 'su'; expected sudo"),
