@@ -47,6 +47,8 @@ SHARED = (
     "cluster_service_network",
 )
 """Settings that all nodes must have alike."""
+_HEAD, _TAIL = 600, 300
+"""Characters that are left of a mistake's begin and end: the value stands between them."""
 
 
 def inventory_mistakes(
@@ -66,7 +68,7 @@ def inventory_mistakes(
     address_setting = [ADDRESSES[kinds[0]]] if len(kinds) == 1 and kinds[0] in ADDRESSES else []
     other_groups, other_mistakes = _other_groups(members, hosts)
     shared, differing = _shared_settings([*SHARED, *address_setting], members, hosts)
-    return [
+    mistakes = [
         *_number_mistakes(groups.get("control_planes", ()), hosts),
         *_group_mistakes(groups, other_groups),
         *other_mistakes,
@@ -85,6 +87,18 @@ def inventory_mistakes(
         *connection_mistakes([*members, *groups.get(BALANCERS, ())], hosts),
         *value_mistakes(members, hosts),
     ]
+    return [shorten_mistake(mistake) for mistake in mistakes]
+
+
+def shorten_mistake(text: str) -> str:
+    """Leave out the middle of a mistake that quotes a value of thousands of characters.
+
+    >>> shorten_mistake("a")
+    'a'
+    """
+    if len(text) <= _HEAD + _TAIL:
+        return text
+    return f"{text[:_HEAD]} … {text[-_TAIL:]}"
 
 
 def _members(groups: Mapping[str, Sequence[str]]) -> list[str]:

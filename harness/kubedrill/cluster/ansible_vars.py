@@ -11,6 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_mistakes import (
+    shorten_mistake,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
     is_local_name,
 )
@@ -34,6 +37,7 @@ VAULTED = "__ansible_vault"
 """The only key of what ``ansible-inventory`` lists for a vaulted value."""
 
 _CLASS = re.compile(r"""["']?<class '(?:\w+\.)*_*(?:AnsibleTagged|Ansible)?(\w+)'>["']?""")
+_STREAM = re.compile(r' in "<[\w ]+>",')
 _KINDS = {
     "str": "a text",
     "list": "a list",
@@ -226,17 +230,20 @@ def _run(
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         words = " ".join(lines[-3:]) or "no output"
         problems = problems or [f"Ansible could not read it: {words}"]
-        raise ConfigErrors(str(path), [_without_classes(each) for each in problems])
+        raise ConfigErrors(str(path), [_plain_words(each) for each in problems])
     return done.stdout
 
 
-def _without_classes(words: str) -> str:
-    """Say what Ansible read in YAML's words, where it names Python's classes.
+def _plain_words(words: str) -> str:
+    """Say what Ansible read in YAML's words, where it names Python's classes and streams.
 
-    >>> _without_classes("found <class 'ansible.module_utils._datatag._AnsibleTaggedList'> here")
+    >>> _plain_words("found <class 'ansible.module_utils._datatag._AnsibleTaggedList'> here")
     'found a list here'
+    >>> _plain_words('control characters are not allowed in "<unicode string>", position 7')
+    'control characters are not allowed at position 7'
     """
-    return _CLASS.sub(lambda match: _KINDS.get(match[1].lower(), "another kind of value"), words)
+    plain = _CLASS.sub(lambda match: _KINDS.get(match[1].lower(), "another kind of value"), words)
+    return shorten_mistake(_STREAM.sub(" at", plain))
 
 
 def _refusals(stderr: str) -> list[str]:

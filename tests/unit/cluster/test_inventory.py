@@ -297,6 +297,13 @@ def test_ansible_s_own_words_on_a_file_that_it_cannot_parse(tmp_path: Path) -> N
         Inventory.load(path)
 
 
+def test_control_character_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.yml"
+    path.write_text("cluster: {vars: {a: b\0}}", encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="control characters are not allowed at position 21"):
+        Inventory.load(path)
+
+
 def test_a_node_managed_at_another_address_has_both() -> None:
     groups = {"control_planes": {"hosts": ["cp1"]}, "cluster": {"children": ["control_planes"]}}
     shared = {

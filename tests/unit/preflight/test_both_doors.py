@@ -160,6 +160,15 @@ def test_the_kind_of_a_value_is_in_a_user_s_words(inventory_rules: ModuleType) -
         assert f"power_{setting} of cp1 is {kind}: expected a shell command as text" in text
 
 
+def test_a_huge_value_leaves_room_for_the_remedy(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory(cluster_kubernetes_version={"x": "y" * 5000})
+    compare(inventory_rules, groups, hosts)
+    [mistake] = [each for each in harness_mistakes(groups, hosts) if "yyy" in each]
+    assert len(mistake) < 1000
+    assert mistake.startswith("cluster_kubernetes_version is ")
+    assert mistake.endswith("expected a full version such as 1.35.4")
+
+
 def test_all_mistakes_at_once(inventory_rules: ModuleType) -> None:
     groups, hosts = inventory(2, 1, **{**BAD_SETTINGS[0], **BAD_SETTINGS[5], **BAD_SETTINGS[10]})
     hosts["cp2"].update(BAD_VARIABLES_OF_ONE_HOST[3])
