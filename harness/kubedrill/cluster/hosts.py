@@ -34,6 +34,9 @@ is replaced."""
 
 __all__ = ["CommandResult", "HostUnreachable", "Hosts", "command_line", "shorten"]
 
+_ENVIRONMENT = ("LC_ALL=C", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+"""sudo's secure_path of the RHEL family has no /usr/local, where the cluster's programs are."""
+
 _TIMED_OUT = (124, 137)
 """Exit codes of ``timeout``: asked to end, and killed."""
 
@@ -281,11 +284,11 @@ def command_line(argv: Sequence[str] | str, seconds: float, become: Become | Non
 
     Bounded on the node by coreutils' ``timeout``, as root through sudo where asked.
 
-    >>> command_line(["cat", "a b"], 5, Become())
-    "sudo -n -- env LC_ALL=C timeout -k 5 5 cat 'a b'"
+    >>> command_line(["cat", "a b"], 5, Become())  # doctest: +ELLIPSIS
+    "sudo -n -- env LC_ALL=C PATH=... timeout -k 5 5 cat 'a b'"
     """
     words = ["sh", "-c", argv] if isinstance(argv, str) else list(argv)
-    bounded = ["env", "LC_ALL=C", "timeout", "-k", f"{GRACE_S:g}", f"{seconds:g}", *words]
+    bounded = ["env", *_ENVIRONMENT, "timeout", "-k", f"{GRACE_S:g}", f"{seconds:g}", *words]
     return shlex.join(become.argv(bounded) if become else bounded)
 
 

@@ -269,8 +269,13 @@ def test_testinfra_uses_the_same_connection(hosts: Hosts, server: Any, tmp_path:
 
 
 def test_commands_become_root_only_where_they_have_to() -> None:
-    assert command_line("id -u", 5).startswith("env LC_ALL=C timeout -k 5 5 sh -c")
+    assert command_line("id -u", 5).endswith("timeout -k 5 5 sh -c 'id -u'")
     assert command_line(["id"], 5, Become()).startswith("sudo -n -- ")
+
+
+def test_commands_find_programs_in_usr_local_whatever_the_path_of_sudo(hosts: Hosts) -> None:
+    path = hosts.read("a", "echo $PATH").stdout.strip().split(":")
+    assert path[:4] == ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"]
 
 
 def test_host_key_checking_is_never_turned_off(server: Any) -> None:
