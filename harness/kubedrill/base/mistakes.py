@@ -113,7 +113,7 @@ def shown(value: object) -> str:
     """Show a value without secrets, cut where it is long.
 
     >>> shown(10 ** 5000), shown("x" * 100)[-5:], shown(None)
-    ('a number of thousands of digits', 'xxx…', 'nothing')
+    ('a number of thousands of digits', 'xxxx…', 'nothing')
     """
     if value is None:
         return "nothing"

@@ -284,8 +284,8 @@ def command_line(argv: Sequence[str] | str, seconds: float, become: Become | Non
 
     Bounded on the node by coreutils' ``timeout``, as root through sudo where asked.
 
-    >>> command_line(["cat", "a b"], 5, Become())  # doctest: +ELLIPSIS
-    "sudo -n -- env LC_ALL=C PATH=... timeout -k 5 5 cat 'a b'"
+    >>> command_line(["cat", "a b"], 5).split("timeout")[1]
+    " -k 5 5 cat 'a b'"
     """
     words = ["sh", "-c", argv] if isinstance(argv, str) else list(argv)
     bounded = ["env", *_ENVIRONMENT, "timeout", "-k", f"{GRACE_S:g}", f"{seconds:g}", *words]

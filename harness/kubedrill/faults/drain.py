@@ -168,6 +168,7 @@ class Drain(Effect):
 def describe(node: str, seconds: float, blockers: Iterable[Blocker]) -> str:
     """Tell what blocked a drain, in the words of the error.
 
+    >>> from ansible_collections.kubedrill.kubeadm.plugins.module_utils.draining import Blocker
     >>> reason = "PodDisruptionBudget shop/web (allows 0 now): needs 3"
     >>> print(describe("w1", 20, [Blocker("shop/web-1", reason)]))
     node w1 could not be drained within 20 s and is uncordoned again:

@@ -93,7 +93,7 @@ def plan(rng: random.Random, takes: Mapping[str, float], seconds: float) -> list
 
     >>> import random
     >>> [str(entry) for entry in plan(random.Random(1), {"a": 60, "b": 60}, 60)]
-    ['b#1100', 'a#2089']
+    ['a#4179', 'b#1931']
     """
     entries: list[Entry] = []
     lasts = 0.0
