@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
     """Nothing but the pieces is asked of the node; they go into no file before age has them."""
 
     TRANSFERS_FILES = False
+    _supports_check_mode = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Store the backup, then remove old ones."""

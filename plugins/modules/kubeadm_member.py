@@ -16,6 +16,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.claims import (
     ClaimedError,
     take_lease,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import copy_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,11 @@ options:
   claim:
     description: Who has claimed the cluster, by the lookup C(kubedrill.kubeadm.claim). After
       C(command=init) its API is claimed too.
+    type: dict
+    default: {}
+  restore:
+    description: C(directory) with a backup's snapshot and files, C(name) and C(address) of this
+      node. C(command=init) then begins with the cluster that they are of. Empty for a new one.
     type: dict
     default: {}
   wait_s:
@@ -85,6 +91,9 @@ MARKER = Path("/var/lib/kubedrill/joining")
 LOCK = Path("/run/kubedrill/kubeadm.lock")
 CONFIG = Path("/run/kubedrill/kubeadm.yaml")
 KUBEADM = "/usr/local/bin/kubeadm"
+ETCDUTL = "/usr/local/bin/etcdutl"
+BUMP = 1_000_000_000
+"""As etcd's documentation has it (Disaster recovery)."""
 SOCKET = "unix:///run/containerd/containerd.sock"
 KUBELET_CONFIG = Path("/etc/kubernetes/kubelet.conf")
 ETCD_DATA = Path("/var/lib/etcd")
@@ -156,12 +165,43 @@ def reset_interrupted(module: AnsibleModule) -> None:
     shutil.rmtree(ETCD_DATA / "member", ignore_errors=True)
 
 
+def place_backup(module: AnsibleModule, restore: dict[str, str]) -> None:
+    """Put a backup's authorities where kubeadm takes them up, and its etcd as the only member.
+
+    Revisions are raised above all that the lost cluster can have had, so that no watcher takes an
+    old object for a new one.
+    """
+    staged = Path(restore["directory"])
+    files = staged / "files"
+    for source in sorted(path for path in files.rglob("*") if path.is_file()):
+        target = Path("/") / source.relative_to(files)
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        copy_whole(source, target)
+    shutil.rmtree(ETCD_DATA / "member", ignore_errors=True)
+    restored = ETCD_DATA / "kubedrill-restored"
+    shutil.rmtree(restored, ignore_errors=True)
+    ETCD_DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name, address = restore["name"], restore["address"]
+    peer = f"https://[{address}]:2380" if ":" in address else f"https://{address}:2380"
+    argv = [ETCDUTL, "snapshot", "restore", str(staged / "snapshot.db"), "--name", name]
+    argv += ["--initial-cluster", f"{name}={peer}", "--initial-advertise-peer-urls", peer]
+    argv += ["--data-dir", str(restored), "--bump-revision", str(BUMP), "--mark-compacted"]
+    status, out, err = module.run_command(argv)
+    if status:
+        module.fail_json(msg=f"the snapshot could not be restored: {(err or out)[-2000:]}")
+    (restored / "member").replace(ETCD_DATA / "member")
+    shutil.rmtree(restored)
+
+
 def run_kubeadm(module: AnsibleModule, lock: int) -> str:
     """Run kubeadm between setting and removing the marker file; return its output."""
     MARKER.parent.mkdir(parents=True, exist_ok=True)
     if MARKER.exists():
         reset_interrupted(module)
     MARKER.touch()
+    restore = module.params.get("restore")
+    if restore:
+        place_backup(module, restore)
     config = os.open(CONFIG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(config, "w", encoding="utf-8") as stream:
@@ -169,6 +209,8 @@ def run_kubeadm(module: AnsibleModule, lock: int) -> str:
         argv = [KUBEADM, module.params["command"], "--config", str(CONFIG)]
         if module.params["command"] == "init":
             argv.append("--skip-token-print")
+        if restore:  # etcd's data are there already
+            argv += ["--ignore-preflight-errors", "DirAvailable--var-lib-etcd"]
         status, out, err = module.run_command(argv, pass_fds=[lock])
     finally:
         CONFIG.unlink()
@@ -189,6 +231,7 @@ def main() -> None:
             "command": {"type": "str", "choices": ["init", "join"]},
             "config": {"type": "str", "no_log": True},
             "claim": {"type": "dict", "default": {}},
+            "restore": {"type": "dict", "default": {}},
             "wait_s": {"type": "int", "default": 300},
         },
         required_if=[("state", "present", ("command", "config"))],

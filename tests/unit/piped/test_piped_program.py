@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
-CONTROLLER_ONLY = {"backup_store", "deprecated_variables"}
+CONTROLLER_ONLY = {"backup_send", "backup_store", "deprecated_variables"}
 OTHER_ACTION = {"preflight_node"}
 PIPED = [name for name in MODULES if name not in CONTROLLER_ONLY]
 UNDERSTOOD = {"type", "elements", "required", "default", "choices", "options", "no_log"}
