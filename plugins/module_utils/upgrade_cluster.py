@@ -35,6 +35,7 @@ MANIFESTS = Path("/etc/kubernetes/manifests")
 KUBECONFIG = "/etc/kubernetes/admin.conf"
 PKI = "/etc/kubernetes/pki/etcd"
 ETCD_METRICS = "http://127.0.0.1:2381"
+UNITS = ("containerd", "kubelet")
 LEASE_FRESH_SECONDS = 8.0  # leaders renew every 2 s (Kubernetes' leader-election retry period)
 
 
@@ -112,6 +113,17 @@ def wait_until_none(probe: Callable[[], list[str]], timeout: float, poll: float 
         if not problems or time.monotonic() >= deadline:
             return problems
         time.sleep(poll)
+
+
+def outdated_units() -> list[str]:
+    """Units that do not run, or whose program was replaced by another file since they started."""
+    units = []
+    for unit in UNITS:
+        pid = run(["systemctl", "show", "-p", "MainPID", "--value", unit]).strip()
+        program = Path("/proc") / pid / "exe"
+        if pid == "0" or not program.is_symlink() or str(program.readlink()).endswith(" (deleted)"):
+            units.append(unit)
+    return units
 
 
 def search_file(path: Path, pattern: str) -> str:
@@ -208,6 +220,24 @@ def pod_problems(pods: Iterable[Object], node: str) -> list[str]:
         elif not condition_is_true(pod, "Ready"):
             problems.append(f"DaemonSet pod {full_name(pod)} is not ready")
     return problems
+
+
+def staying_containers(pods: Iterable[Object], node: str) -> dict[str, str]:
+    """Containers of the pods that a drain leaves on a node: id to pod."""
+    return {
+        status["containerID"]: full_name(pod)
+        for pod in pods
+        if pod["spec"].get("nodeName") == node and {"DaemonSet", "Node"} & owner_kinds(pod)
+        for status in pod.get("status", {}).get("containerStatuses") or ()
+        if status.get("containerID")
+    }
+
+
+def former_containers(pods: Iterable[Object], node: str, former: Iterable[str]) -> list[str]:
+    """Pods that the API has with containers of before a boot still."""
+    containers = staying_containers(pods, node)
+    names = {containers[identity] for identity in former if identity in containers}
+    return [f"{name} has not started since {node} booted" for name in sorted(names)]
 
 
 def unavailable_workloads(workloads: Iterable[Object]) -> list[str]:

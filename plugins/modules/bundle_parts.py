@@ -91,6 +91,12 @@ absent:
   returned: always
   type: list
   elements: str
+missing:
+  description: Names of the parts that were not installed, or not as the controller's bundle.json
+    has them.
+  returned: always
+  type: list
+  elements: str
 writable:
   description: Whether the bundle's directory can be written, that is, is not a mount of the
     controller's cache.
@@ -129,7 +135,14 @@ def main() -> None:
     installer = Installer(module)
     parts = installer.select(json.loads(module.params["manifest"]))
     writable = not installer.bundle.exists() or os.access(installer.bundle, os.W_OK)
-    result = {"absent": installer.absent(parts), "writable": writable, "installed": []}
+    images = installer.images() if "image" in module.params["kinds"] else set()
+    missing = [part for part in parts if not installer.done(part, images)]
+    result = {
+        "absent": installer.absent(parts),
+        "missing": [part["name"] for part in missing],
+        "writable": writable,
+        "installed": [],
+    }
     if result["absent"] and module.params["copied"]:
         module.fail_json(
             msg=f"{', '.join(result['absent'])} is not what bundle.json says, although it was "
@@ -139,10 +152,8 @@ def main() -> None:
         )
     if result["absent"]:
         module.exit_json(changed=False, **result)
-    images = installer.images() if "image" in module.params["kinds"] else set()
-    missing = [part for part in parts if not installer.done(part, images)]
     unpinned = installer.unpinned([part for part in parts if part not in missing], images)
-    result["installed"] = [part["name"] for part in missing]
+    result["installed"] = result["missing"]
     if missing and not module.check_mode:
         if module.params["gentle"]:
             os.nice(19)

@@ -20,6 +20,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import (
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
     kubectl_json,
+    staying_containers,
     unavailable_workloads,
     wait_until_none,
     workload_name,
@@ -57,6 +58,7 @@ cluster:
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 UPGRADING_TO = "kubedrill/upgrading-to"
 WAS_CORDONED = "kubedrill/was-cordoned"
+MAINTAINING = "kubedrill/maintaining"
 
 
 def node_state(node: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,7 +73,9 @@ def node_state(node: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, An
         "address": addresses.get("InternalIP", ""),
         "cordoned": bool(node["spec"].get("unschedulable")),
         "upgrading_to": annotations.get(UPGRADING_TO, ""),
+        "maintaining": annotations.get(MAINTAINING, ""),
         "was_cordoned": annotations.get(WAS_CORDONED) == "true",
+        "containers": sorted(staying_containers(pods, metadata["name"])),
         "evictable": sum(
             is_evictable(pod) for pod in pods if pod["spec"].get("nodeName") == metadata["name"]
         ),

@@ -13,6 +13,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
     CommandError,
     etcd_problems,
     etcdctl,
+    former_containers,
     kubectl_json,
     lease_problems,
     node_problems,
@@ -40,6 +41,12 @@ options:
     type: str
     default: ""
   control_plane: {description: "The version of its static pods, without v.", type: str, default: ""}
+  former:
+    description: "static_pods, daemon_sets: ids of containers that ran before the node booted. Until
+      its kubelet runs again, the API has their pods as ready as they were."
+    type: list
+    elements: str
+    default: []
   etcdctl: {description: The etcdctl program., type: str, required: true}
   members: {description: How many etcd members the cluster has., type: int, required: true}
   tolerated:
@@ -84,6 +91,7 @@ def problems_of(params: dict[str, Any], first_leases: dict[str, str]) -> list[st
         problems += node_problems(kubectl_json("get", "node", node), params["kubelet"])
     if checks & {"static_pods", "daemon_sets"}:
         pods = kubectl_json("get", "pods", "-A", f"--field-selector=spec.nodeName={node}")["items"]
+        problems += former_containers(pods, node, params["former"])
         if "static_pods" in checks:
             problems += static_pod_problems(pods, node, params["control_plane"])
         if "daemon_sets" in checks:
@@ -123,6 +131,7 @@ def main() -> None:
             "nodes": {"type": "list", "elements": "str", "default": []},
             "kubelet": {"type": "str", "default": ""},
             "control_plane": {"type": "str", "default": ""},
+            "former": {"type": "list", "elements": "str", "default": []},
             "etcdctl": {"type": "str", "required": True},
             "members": {"type": "int", "required": True},
             "tolerated": {"type": "list", "elements": "str", "default": []},

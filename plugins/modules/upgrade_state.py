@@ -11,7 +11,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster 
     CommandError,
     api_port,
     image_versions,
-    run,
+    outdated_units,
 )
 
 DOCUMENTATION = r"""
@@ -39,19 +39,7 @@ state:
   returned: always
 """
 
-UNITS = ("containerd", "kubelet")
 ROLLBACK = Path("/etc/kubernetes/kubedrill/rollback/journal.json")  # roles/rollback writes it
-
-
-def outdated_units() -> list[str]:
-    """Units that do not run, or whose program was replaced by another file since they started."""
-    units = []
-    for unit in UNITS:
-        pid = run(["systemctl", "show", "-p", "MainPID", "--value", unit]).strip()
-        program = Path("/proc") / pid / "exe"
-        if pid == "0" or not program.is_symlink() or str(program.readlink()).endswith(" (deleted)"):
-            units.append(unit)
-    return units
 
 
 def rollback_to(journal: Path = ROLLBACK) -> str:
