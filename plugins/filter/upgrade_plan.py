@@ -71,6 +71,11 @@ def refusals(cluster: State, version: str, expected: Mapping[str, Sequence[str]]
         for name, node in nodes.items()
         if (target := node["upgrading_to"]) and target != version
     ]
+    mistakes += [
+        f"node {name} is in the middle of a maintenance: finish it with playbooks/maintain.yml"
+        for name, node in nodes.items()
+        if node.get("maintaining")
+    ]
     return [*mistakes, *_left_out(cluster, version, expected), *_skew(cluster, version)]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.boots import boot
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import (
     http_status,
     proxy_variables,
@@ -112,6 +113,7 @@ def machine() -> dict[str, Any]:
     system = os.uname()
     space = os.statvfs("/var")
     return {
+        "boot": boot()[0],
         "arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(system.machine, system.machine),
         "kernel": system.release,
         "distribution": read_os_release(),

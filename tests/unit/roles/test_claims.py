@@ -338,6 +338,7 @@ def test_a_living_playbook_is_waited_for_and_a_killed_one_followed_at_once(
         "reset.yml",
         "node_remove.yml",
         "certificates_renew.yml",
+        "maintain.yml",
     ],
 )
 def test_each_playbook_claims_the_cluster_before_it_changes_a_node(playbook: str) -> None:
