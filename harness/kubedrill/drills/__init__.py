@@ -36,7 +36,7 @@ def find_drills(names: Iterable[str]) -> list[Drill]:
 
     No name means the standard ones, "all" every one but those that upgrade in another way than
     the standard upgrade, or roll back: each of them needs a cluster to itself. Nor does "all" renew
-    certificates, which is for good.
+    certificates, which is for good, or boot every node.
 
     Raises:
         UsageError: unknown names; all of them are named, and the known ones listed.
