@@ -80,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "node: a check of each node over SSH")
     config.addinivalue_line("markers", "cluster: a check of the cluster through its API")
     config.addinivalue_line("markers", "app: a check that deploys the sample application")
+    config.addinivalue_line("markers", "cis: a control of the CIS Kubernetes Benchmark")
     config.addinivalue_line("markers", "drill: breaks something on purpose and judges the outage")
 
 

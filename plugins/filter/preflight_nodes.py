@@ -41,7 +41,7 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
     ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
-    ``architecture``, ``version``, ``purpose``, ``check_mode``, ``all_control_planes_seen``,
+    ``architecture``, ``version``, ``security_profile``, ``purpose``, ``check_mode``, ``all_control_planes_seen``,
     ``addresses`` (names to cluster_node_address), and ``again``: names to what preflight_node
     returned at a second look, where several held the virtual address.
     """
@@ -271,6 +271,7 @@ def _cluster_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
             f"the cluster is broken: no API server is ready on {planes}: look at `journalctl -u "
             f"kubelet` and at etcd's log there and repair it"
         )
+    mistakes += _profile_mistakes(nodes, expected["security_profile"])
     check = _upgrade_mistakes if expected["purpose"] == "upgrade" else _install_mistakes
     mistakes += check(nodes, str(expected["version"]))
     fresh = [name for name, node in nodes.items() if not node["joined"]]
@@ -280,6 +281,21 @@ def _cluster_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
             f"--check only shows what would change on nodes that have: leave it out"
         )
     return mistakes
+
+
+def _profile_mistakes(nodes: Nodes, profile: str) -> list[str]:
+    """Refuse another profile than the cluster's: its parts would have some of either."""
+    profiles = _grouped(
+        {name: node for name, node in nodes.items() if node["security_profile"]},
+        lambda node: node["security_profile"],
+    )
+    return [
+        f"{', '.join(names)} {'were' if names[1:] else 'was'} installed with security_profile "
+        f"{actual}, the inventory asks for {profile}: set it to {actual}, as a cluster keeps what "
+        f"it was installed with"
+        for actual, names in profiles.items()
+        if actual != profile
+    ]
 
 
 def is_broken(nodes: Nodes) -> bool:

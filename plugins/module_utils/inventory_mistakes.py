@@ -30,6 +30,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networ
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
     connection_mistakes,
     read_boolean,
+    security_mistakes,
     value_mistakes,
     version_mistakes,
 )
@@ -86,6 +87,7 @@ def inventory_mistakes(
         *version_mistakes(shared.get("cluster_kubernetes_version")),
         *connection_mistakes([*members, *groups.get(BALANCERS, ())], hosts),
         *value_mistakes(members, hosts),
+        *security_mistakes(members, hosts, shared.get("cluster_kubernetes_version")),
     ]
     return [shorten_mistake(mistake) for mistake in mistakes]
 

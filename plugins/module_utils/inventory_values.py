@@ -50,6 +50,10 @@ _BOOLEANS = {
 
 KEY_KINDS = ("ECDSA-P256", "RSA-2048", "RSA-3072", "RSA-4096")
 """Values of kubeadm's encryptionAlgorithm."""
+SECURITY_PROFILES = ("baseline", "hardened")
+"""Values of security_profile."""
+OLDEST_HARDENED = (1, 34)
+"""Kubernetes from which anonymous requests can be limited to paths by a stable configuration."""
 LEAST_LEASE_S = 6
 """Two thirds of it, the renew deadline, must be over 1.2 retry periods of 2 s (client-go's leader
 election)."""
@@ -177,6 +181,28 @@ def value_mistakes(members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]
         for text in _texts(nodes.values(), "control_plane_encryption_algorithm")
         if text and text not in KEY_KINDS
     )
+
+
+def security_mistakes(
+    members: Sequence[str], hosts: Mapping[str, Mapping[str, Any]], version: Any
+) -> Iterator[str]:
+    """Say why a cluster cannot have its security_profile."""
+    profiles = _texts((hosts[name] for name in members if name in hosts), "security_profile")
+    yield from (
+        f"security_profile is {text!r}: expected one of {', '.join(SECURITY_PROFILES)}"
+        for text in profiles
+        if text and text not in SECURITY_PROFILES
+    )
+    if len(profiles) > 1:
+        yield (
+            f"security_profile differs between hosts ({', '.join(map(repr, profiles))}): set it "
+            "once, for group cluster"
+        )
+    parts = str(version).split(".")
+    if "hardened" in profiles and _VERSION.fullmatch(str(version)):
+        if (int(parts[0]), int(parts[1])) < OLDEST_HARDENED:
+            oldest = ".".join(map(str, OLDEST_HARDENED))
+            yield f"security_profile hardened needs Kubernetes {oldest} or newer, not {version}"
 
 
 def version_mistakes(version: Any) -> list[str]:

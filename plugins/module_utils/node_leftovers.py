@@ -19,13 +19,13 @@ TRACES = (
     "/etc/kubernetes", "/etc/iproute2/rt_addrprotos.d/keepalived.conf",
     "/etc/cni/net.d/10-containerd-net.conflist", "/var/lib/etcd", "/var/lib/kubelet",
     "/var/lib/containerd", "/var/lib/cni", "/var/lib/kubedrill/pending", "/var/log/pods",
-    "/var/log/containers", "/run/containerd", "/run/cni-ipam-state", "/run/flannel",
-    "/run/kubedrill", "/run/nri", "/run/xtables.lock", "/root/.kube/cache", "/opt/containerd",
-    "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
+    "/var/log/containers", "/var/log/kubernetes/audit", "/run/containerd", "/run/cni-ipam-state",
+    "/run/flannel", "/run/kubedrill", "/run/nri", "/run/xtables.lock", "/root/.kube/cache",
+    "/opt/containerd", "/opt/local-path-provisioner", "/usr/libexec/kubernetes",
 )  # fmt: skip
 EMPTIED = (
     "/etc/cni/net.d", "/etc/cni", "/etc/iproute2/rt_addrprotos.d", "/etc/iproute2", "/opt/cni/bin",
-    "/opt/cni", "/root/.kube", "/run/netns",
+    "/opt/cni", "/var/log/kubernetes", "/root/.kube", "/run/netns",
 )  # fmt: skip
 UNMOUNTED = (
     "/var/lib/kubelet/", "/run/containerd/", "/var/lib/containerd/", "/run/netns/cni-",

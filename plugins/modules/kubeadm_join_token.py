@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import ssl
@@ -45,6 +46,10 @@ options:
     description: Names and addresses of those that are to be control planes.
     type: dict
     default: {}
+  endpoint:
+    description: Address and port of the API, for C(discovery).
+    type: str
+    default: ""
   ttl:
     description: How long the token is good for.
     type: str
@@ -61,6 +66,7 @@ EXAMPLES = r"""
   kubedrill.kubeadm.kubeadm_join_token:
     nodes: [cp2, w1]
     control_planes: {cp2: 192.0.2.12}
+    endpoint: 192.0.2.10:8443
   register: join_token
   no_log: true
 
@@ -77,6 +83,11 @@ token:
   returned: with state=present
 ca_hash:
   description: Hash of the cluster's certificate authority's public key.
+  type: str
+  returned: with state=present
+discovery:
+  description: Kubeconfig with the token and the authority, for nodes that join a cluster whose API
+    server shows nothing to strangers.
   type: str
   returned: with state=present
 problem:
@@ -123,6 +134,21 @@ def authority_hash() -> str:
         ["openssl", "pkey", "-pubin", "-outform", "der"], input=pem, capture_output=True, check=True
     ).stdout
     return "sha256:" + hashlib.sha256(der).hexdigest()
+
+
+def build_discovery(endpoint: str, token: str) -> str:
+    """Return a kubeconfig as JSON: kubeadm's file discovery, with the token as credentials."""
+    authority = base64.b64encode((PKI / "ca.crt").read_bytes()).decode()
+    cluster = {"server": f"https://{endpoint}", "certificate-authority-data": authority}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "kubernetes", "cluster": cluster}],
+        "users": [{"name": "joining", "user": {"token": token}}],
+        "contexts": [{"name": "join", "context": {"cluster": "kubernetes", "user": "joining"}}],
+        "current-context": "join",
+    }
+    return json.dumps(config)
 
 
 def etcdctl(module: AnsibleModule, *argv: str, url: str = "https://127.0.0.1:2379") -> str:
@@ -243,10 +269,16 @@ def create(module: AnsibleModule) -> dict[str, str]:
             "--kubeconfig",
             ADMIN,
         ).split()[-1]
-    token = run(
+    created = run(
         module, "kubeadm", "token", "create", "--ttl", module.params["ttl"], "--kubeconfig", ADMIN
     )
-    return {"token": token.split()[-1], "ca_hash": authority_hash(), "certificate_key": key}
+    token = created.split()[-1]
+    return {
+        "token": token,
+        "ca_hash": authority_hash(),
+        "certificate_key": key,
+        "discovery": build_discovery(module.params["endpoint"], token),
+    }
 
 
 def revoke(module: AnsibleModule) -> None:
@@ -264,12 +296,13 @@ def main() -> None:
             "nodes": {"type": "list", "elements": "str", "default": []},
             "interrupted": {"type": "list", "elements": "str", "default": []},
             "control_planes": {"type": "dict", "default": {}},
+            "endpoint": {"type": "str", "default": ""},
             "ttl": {"type": "str", "default": "20m"},
             "token_id": {"type": "str", "default": "", "no_log": False},
         },
         supports_check_mode=True,
     )
-    result = {"token": "", "ca_hash": "", "certificate_key": "", "problem": ""}
+    result = dict.fromkeys(("token", "ca_hash", "certificate_key", "discovery", "problem"), "")
     try:
         if module.params["state"] == "present" and not module.check_mode:
             result.update(create(module))

@@ -43,6 +43,11 @@ options:
     description: kubeadm's configuration. It lies on the node, for root only and in memory, while
       kubeadm runs.
     type: str
+  discovery:
+    description: Kubeconfig of kubeadm's file discovery. It lies at
+      C(/run/kubedrill/discovery.conf), for root only and in memory, while kubeadm runs.
+    type: str
+    default: ""
   claim:
     description: Who has claimed the cluster, by the lookup C(kubedrill.kubeadm.claim). After
       C(command=init) its API is claimed too.
@@ -90,6 +95,7 @@ leftovers:
 MARKER = Path("/var/lib/kubedrill/joining")
 LOCK = Path("/run/kubedrill/kubeadm.lock")
 CONFIG = Path("/run/kubedrill/kubeadm.yaml")
+DISCOVERY = Path("/run/kubedrill/discovery.conf")
 KUBEADM = "/usr/local/bin/kubeadm"
 ETCDUTL = "/usr/local/bin/etcdutl"
 BUMP = 1_000_000_000
@@ -193,6 +199,13 @@ def place_backup(module: AnsibleModule, restore: dict[str, str]) -> None:
     shutil.rmtree(restored)
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only root can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
 def run_kubeadm(module: AnsibleModule, lock: int) -> str:
     """Run kubeadm between setting and removing the marker file; return its output."""
     MARKER.parent.mkdir(parents=True, exist_ok=True)
@@ -202,10 +215,10 @@ def run_kubeadm(module: AnsibleModule, lock: int) -> str:
     restore = module.params.get("restore")
     if restore:
         place_backup(module, restore)
-    config = os.open(CONFIG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(config, "w", encoding="utf-8") as stream:
-            stream.write(module.params["config"])
+        write_private(CONFIG, module.params["config"])
+        if module.params["discovery"]:
+            write_private(DISCOVERY, module.params["discovery"])
         argv = [KUBEADM, module.params["command"], "--config", str(CONFIG)]
         if module.params["command"] == "init":
             argv.append("--skip-token-print")
@@ -213,7 +226,8 @@ def run_kubeadm(module: AnsibleModule, lock: int) -> str:
             argv += ["--ignore-preflight-errors", "DirAvailable--var-lib-etcd"]
         status, out, err = module.run_command(argv, pass_fds=[lock])
     finally:
-        CONFIG.unlink()
+        CONFIG.unlink(missing_ok=True)
+        DISCOVERY.unlink(missing_ok=True)
     if status:
         module.fail_json(
             msg=f"kubeadm {module.params['command']} failed: {err.strip()[-3000:]}",
@@ -230,6 +244,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["query", "present"], "default": "query"},
             "command": {"type": "str", "choices": ["init", "join"]},
             "config": {"type": "str", "no_log": True},
+            "discovery": {"type": "str", "default": "", "no_log": True},
             "claim": {"type": "dict", "default": {}},
             "restore": {"type": "dict", "default": {}},
             "wait_s": {"type": "int", "default": 300},

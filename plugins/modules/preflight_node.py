@@ -247,6 +247,7 @@ def kubernetes() -> dict[str, Any]:
     authority = read("/etc/kubernetes/pki/ca.crt")
     return {
         "versions": versions,
+        "security_profile": security_profile(read(MANIFESTS / "kube-apiserver.yaml")),
         "kubelet_version": output("kubelet", "--version").replace("Kubernetes v", "").strip(),
         "joined": Path("/etc/kubernetes/kubelet.conf").exists(),
         "node_ip": node_ip(read(KUBELET_FLAGS)),
@@ -256,6 +257,19 @@ def kubernetes() -> dict[str, Any]:
         "etcd_member": Path("/var/lib/etcd/member").is_dir(),
         "etcd_healthy": http_status("http://127.0.0.1:2381/health", timeout=3) == 200,
     }
+
+
+def security_profile(manifest: str) -> str:
+    """Profile that a control plane was installed with, "" where there is no API server.
+
+    >>> security_profile("    - kube-apiserver\\n    - --encryption-provider-config=/etc/x\\n")
+    'hardened'
+    >>> security_profile("    - kube-apiserver\\n"), security_profile("")
+    ('baseline', '')
+    """
+    if not manifest:
+        return ""
+    return "hardened" if "--encryption-provider-config=" in manifest else "baseline"
 
 
 def node_ip(flags: str) -> str:
