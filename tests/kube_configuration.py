@@ -156,9 +156,7 @@ KINDS: dict[tuple[str, str], dict[str, Any]] = {
         "rules",
         omitStages={
             "type": "array",
-            "items": {
-                "enum": ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
-            },
+            "items": {"enum": ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]},
         },
         rules=items(
             record(
@@ -180,7 +178,7 @@ KINDS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def mistakes(document: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a document, with the configurations in an AdmissionConfiguration."""
+    """Return what is wrong with a document, and with configurations in it."""
     schema = KINDS[document["apiVersion"], document["kind"]]
     errors = jsonschema.Draft202012Validator(schema).iter_errors(document)
     result = [f"{document['kind']}: {error.json_path}: {error.message}" for error in errors]

@@ -198,11 +198,12 @@ def security_mistakes(
             f"security_profile differs between hosts ({', '.join(map(repr, profiles))}): set it "
             "once, for group cluster"
         )
-    parts = str(version).split(".")
-    if "hardened" in profiles and _VERSION.fullmatch(str(version)):
-        if (int(parts[0]), int(parts[1])) < OLDEST_HARDENED:
-            oldest = ".".join(map(str, OLDEST_HARDENED))
-            yield f"security_profile hardened needs Kubernetes {oldest} or newer, not {version}"
+    if "hardened" not in profiles or not _VERSION.fullmatch(str(version)):
+        return
+    major, minor, _patch = map(int, str(version).split("."))
+    if (major, minor) < OLDEST_HARDENED:
+        oldest = ".".join(map(str, OLDEST_HARDENED))
+        yield f"security_profile hardened needs Kubernetes {oldest} or newer, not {version}"
 
 
 def version_mistakes(version: Any) -> list[str]:

@@ -66,14 +66,15 @@ resources:
     providers:
       - secretbox:
           keys:
-            - name: key1
+            - name: {name}
               secret: {key}
 """
 
 
 def new_configuration() -> str:
-    """Return a configuration with a new key."""
-    return TEMPLATE.format(key=base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
+    """Return a configuration with a new key, of a name that no other key has."""
+    key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    return TEMPLATE.format(name=f"key-{secrets.token_hex(4)}", key=key)
 
 
 def decide(actual: str, given: str, *, member: bool) -> tuple[str, str]:
@@ -114,7 +115,7 @@ def main() -> None:
     path, member = Path(module.params["path"]), module.params["member"]
     actual = path.read_text(encoding="utf-8") if path.exists() else ""
     expected, problem = decide(actual, module.params["configuration"], member=member)
-    is_private = path.exists() and path.stat().st_mode & 0o7777 == 0o600  # noqa: PLR2004 - a mode
+    is_private = path.exists() and path.stat().st_mode & 0o7777 == 0o600
     changed = bool(expected) and (expected != actual or not is_private)
     if changed and not module.check_mode:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

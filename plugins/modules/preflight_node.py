@@ -260,11 +260,11 @@ def kubernetes() -> dict[str, Any]:
 
 
 def security_profile(manifest: str) -> str:
-    """Profile that a control plane was installed with, "" where there is no API server.
+    r"""Profile that a control plane was installed with, "" where there is no API server.
 
-    >>> security_profile("    - kube-apiserver\\n    - --encryption-provider-config=/etc/x\\n")
+    >>> security_profile("    - kube-apiserver\n    - --encryption-provider-config=/etc/x\n")
     'hardened'
-    >>> security_profile("    - kube-apiserver\\n"), security_profile("")
+    >>> security_profile("    - kube-apiserver\n"), security_profile("")
     ('baseline', '')
     """
     if not manifest:

@@ -5,6 +5,7 @@ Numbers are the benchmark's, titles are this project's words.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -22,7 +23,7 @@ API_SERVER, CONTROLLER_MANAGER, SCHEDULER = (
 )
 PRIVATE = 0o600
 WEAK = ("_CBC_", "_RC4_", "_3DES_", "TLS_RSA_")
-"""In names of cipher suites: of known attacks, or with keys that open past traffic when they leak."""
+"""In names of cipher suites: of known attacks, or with keys that open past traffic later."""
 HEALTH_PATHS = {"/livez", "/readyz", "/healthz"}
 ENCRYPTED = "k8s:enc:"
 """First bytes of an encrypted object in etcd; the provider's name follows."""
@@ -44,7 +45,7 @@ class Argument(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A control of one setting of the kubelet; ``accepts`` gets None where it is not given."""
+    """A control of one setting that a kubelet runs with; ``accepts`` gets None if it has none."""
 
     number: str
     title: str
@@ -168,11 +169,11 @@ ARGUMENTS = (
     ),
     Argument(
         "1.2.20",
-        "the time that a request may take is chosen",
+        "requests end in time",
         API_SERVER,
         "request-timeout",
-        bool,
-        "a time",
+        lambda text: text not in ("0", "0s"),
+        "a time, or kubeadm's 60 s",
     ),
     Argument(
         "1.2.21",
@@ -248,7 +249,7 @@ SETTINGS = (
         "4.2.5",
         "idle streams end",
         "streamingConnectionIdleTimeout",
-        lambda text: text not in (None, "0", "0s"),
+        lambda text: text not in (None, "0s"),
         "a time, not 0",
     ),
     Setting(
@@ -290,15 +291,13 @@ SETTINGS = (
         "4.2.14",
         "pods run under the runtime's seccomp profile unless they choose another",
         "seccompDefault",
-        True.__eq__,
+        lambda value: value is True,
         "true",
     ),
 )
 
 FILES = (
-    Files(
-        "1.1.9", "only root reads the pod network's configuration", "/etc/cni/net.d", False
-    ),
+    Files("1.1.9", "only root reads the pod network's configuration", "/etc/cni/net.d", False),
     Files(
         "1.1.20",
         "only root reads the control plane's certificates",
@@ -365,13 +364,11 @@ def read_named_file(hosts: Hosts, node: Node, argument: str) -> Any:
 
 
 def read_kubelet_settings(hosts: Hosts, node: Node) -> dict[str, Any]:
-    """Return the kubelet's settings: of its file, then of the drop-ins in their order."""
-    files = "/var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf.d/*.conf"
-    command = f'for file in {files}; do [ ! -e "$file" ] || {{ echo ---; cat "$file"; }}; done'
-    settings: dict[str, Any] = {}
-    for document in yaml.safe_load_all(hosts.read(node, command).stdout):
-        settings.update(document or {})
-    return settings
+    """Return the settings that a node's kubelet runs with, asked through a control plane."""
+    path = f"/api/v1/nodes/{node.name}/proxy/configz"
+    kubectl = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "--raw", path]
+    answer = hosts.read(hosts.inventory.control_planes[0], kubectl).stdout
+    return dict(json.loads(answer)["kubeletconfig"])
 
 
 def audit_level(policy: Mapping[str, Any], verb: str, group: str, resource: str) -> str:

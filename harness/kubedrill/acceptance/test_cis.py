@@ -90,9 +90,7 @@ def test_1_2_28_secrets_are_encrypted_in_etcd(control_plane: Node, hosts: Hosts)
         assert next(iter(rule["providers"][0])) in cis.STRONG_PROVIDERS
 
 
-def test_1_2_28_every_control_plane_has_the_same_key(
-    api: ClusterApi, hosts: Hosts
-) -> None:
+def test_1_2_28_every_control_plane_has_the_same_key(api: ClusterApi, hosts: Hosts) -> None:
     """Their checksums: the key itself must not leave its node."""
     planes = api.inventory.control_planes
     paths = {

@@ -126,6 +126,19 @@ def test_the_acceptance_suite_takes_the_short_option_by_its_package_and_by_its_p
     assert "error" not in output.lower()
 
 
+@pytest.mark.parametrize(
+    ("options", "collected"), [((), False), (("-m", "node"), False), (("-m", "cis"), True)]
+)
+def test_controls_of_the_cis_benchmark_are_collected_only_where_they_are_named(
+    options: tuple[str, ...], collected: bool, tmp_path: Path
+) -> None:
+    where = (*ACCEPTANCE, *options, "--collect-only", "-q")
+    output = run(tmp_path, *where, "--inventory", "hosts.ini")
+    assert ("1.2.15 the API server offers no profiles" in output) == collected
+    assert ("test_services_run_and_start_at_boot" in output) != collected
+    assert "error" not in output.lower()
+
+
 def test_no_drill_is_run_unless_it_is_named(tmp_path: Path) -> None:
     def collect(*options: str) -> list[str]:
         drills = (*ACCEPTANCE, "-m", "drill", "--collect-only", "-q")

@@ -100,11 +100,30 @@ def test_an_even_number_that_was_asked_for(
             {"control_plane_encryption_algorithm": "ed25519"},
             "control_plane_encryption_algorithm is 'ed25519': expected one of ECDSA-P256, RSA-2048",
         ),
+        (
+            {"security_profile": "hardend"},
+            "security_profile is 'hardend': expected one of baseline, hardened",
+        ),
+        (
+            {"security_profile": "hardened", "cluster_kubernetes_version": "1.33.9"},
+            "security_profile hardened needs Kubernetes 1.34 or newer, not 1.33.9",
+        ),
     ],
 )
 def test_wrong_settings(inventory_rules: ModuleType, shared: dict[str, Any], expected: str) -> None:
     assert any(
         expected in mistake for mistake in inventory_rules.inventory_mistakes(*inventory(**shared))
+    )
+
+
+def test_one_security_profile_for_all_nodes(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory(security_profile="hardened")
+    assert inventory_rules.inventory_mistakes(groups, hosts) == []
+    hosts["w1"]["security_profile"] = "baseline"
+    (mistake,) = inventory_rules.inventory_mistakes(groups, hosts)
+    assert mistake == (
+        "security_profile differs between hosts ('baseline', 'hardened'): set it once, for group "
+        "cluster"
     )
 
 

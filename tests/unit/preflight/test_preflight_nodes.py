@@ -40,6 +40,7 @@ def fresh(name: str) -> dict[str, Any]:
         "vip_held": False,
         "vip_mac": "",
         "versions": {},
+        "security_profile": "",
         "kubelet_version": "",
         "joined": False,
         "node_ip": "",
@@ -59,6 +60,7 @@ def member(name: str, version: str = "1.35.4", **more: Any) -> dict[str, Any]:
     return {
         **fresh(name),
         "versions": dict.fromkeys(PARTS, version) if plane else {},
+        "security_profile": "baseline" if plane else "",
         "kubelet_version": version,
         "joined": True,
         "ca": "same" if plane else "",
@@ -76,6 +78,7 @@ def asked(**more: Any) -> dict[str, Any]:
         "addresses": dict.fromkeys(("cp1", "cp2", "cp3", "w1", "w2"), ""),
         "version": "1.35.4",
         "architecture": "amd64",
+        "security_profile": "baseline",
         "virtual_address": "10.0.0.10",
         "control_planes": ["cp1", "cp2", "cp3"],
         "all_control_planes_seen": True,
@@ -96,6 +99,23 @@ def test_fresh_nodes_and_a_running_cluster_pass(node_rules: ModuleType) -> None:
     assert node_rules.node_mistakes(nodes(), asked()) == []
     assert node_rules.node_mistakes(nodes(member), asked()) == []
     assert node_rules.node_mistakes(nodes(member), asked(purpose="upgrade", version="1.36.3")) == []
+
+
+@pytest.mark.parametrize("purpose", ["install", "upgrade"])
+def test_a_cluster_keeps_its_security_profile(node_rules: ModuleType, purpose: str) -> None:
+    expected = asked(
+        security_profile="hardened",
+        purpose=purpose,
+        version="1.35.4" if purpose == "install" else "1.36.3",
+    )
+    (mistake,) = node_rules.node_mistakes(nodes(member), expected)
+    assert mistake.startswith(
+        "cp1, cp2, cp3 were installed with security_profile baseline, the inventory asks for "
+        "hardened: set it to baseline"
+    )
+    hardened = {name: {"security_profile": "hardened"} for name in ("cp1", "cp2", "cp3")}
+    assert node_rules.node_mistakes(nodes(member, **hardened), expected) == []
+    assert node_rules.node_mistakes(nodes(), {**expected, "purpose": "install"}) == []
 
 
 def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:

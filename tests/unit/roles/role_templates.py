@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -29,7 +27,6 @@ TOKEN = {
 
 def evaluate(role: str, expression: str, **more: Any) -> Any:
     """Return an expression's value among the variables of a role on the first control plane."""
-    load_plugins()
     folder = ROOT / "roles" / role
     files = (folder / "defaults/main.yml", folder / "vars/main.yml", group_variables())
     variables: dict[str, Any] = {"ansible_facts": {"kubedrill_node": FACTS}}
@@ -54,12 +51,7 @@ def evaluate(role: str, expression: str, **more: Any) -> Any:
 
 def render(role: str, template: str, **more: Any) -> str:
     """Return what a role writes."""
-    return str(evaluate(role, f"lookup('ansible.builtin.template', '{template}')", **more))
-
-
-@cache
-def load_plugins() -> None:
-    init_plugin_loader()
+    return str(evaluate(role, f"lookup('template', '{template}')", **more))
 
 
 def group_variables() -> Path:
@@ -67,9 +59,15 @@ def group_variables() -> Path:
 
 
 def _trust(value: Any) -> Any:
-    """Mark what stands in the role's own files as templates."""
+    """Mark what stands in the role's own files as templates.
+
+    Plugins have their short names: full ones need an import hook that stays in the process, and
+    imports this collection anew.
+    """
     if isinstance(value, dict):
         return {key: _trust(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_trust(each) for each in value]
-    return trust_as_template(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return trust_as_template(value.replace("ansible.builtin.", ""))
+    return value

@@ -180,7 +180,7 @@ def test_kubeadm_prints_no_token(
 ) -> None:
     monkeypatch.setattr(kubeadm_member, "MARKER", tmp_path / "joining")
     monkeypatch.setattr(kubeadm_member, "CONFIG", tmp_path / "kubeadm.yaml")
-    module = Module(params={"command": command, "config": "x"}, commands=[])
+    module = Module(params={"command": command, "config": "x", "discovery": ""}, commands=[])
     kubeadm_member.run_kubeadm(module, 3)  # type: ignore[arg-type]
     (argv,) = module.commands
     assert argv == [

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 from role_templates import ROOT, evaluate, render
+from tests import kube_configuration
 
 from ansible_collections.kubedrill.kubeadm.plugins.modules import (
     encryption_key,
     kubeadm_join_token,
     kubeadm_member,
 )
-from tests import kube_configuration
 
 BASELINE = Path(__file__).with_name("baseline_files")
 FILES = {
@@ -82,9 +82,7 @@ def test_every_file_that_the_api_server_reads_is_written_privately_and_mounted()
     configuration = cluster_configuration(**HARDENED)["apiServer"]
     mounted = {volume["mountPath"]: volume for volume in configuration["extraVolumes"]}
     assert all(volume["hostPath"] == path for path, volume in mounted.items())
-    named = {
-        value for name, value in arguments(configuration).items() if value.startswith("/etc/")
-    }
+    named = {value for name, value in arguments(configuration).items() if value.startswith("/etc/")}
     files = evaluate("control_plane", "_control_plane_security_files", **HARDENED)
     key = "/etc/kubernetes/security/encryption.yaml"
     assert named == {file["dest"] for file in files} | {key}
@@ -119,8 +117,9 @@ def test_strangers_are_told_health_and_joins_do_not_ask_as_strangers() -> None:
         join = yaml.safe_load(render(role, "join.yaml.j2", **HARDENED))
         assert join["discovery"] == {"file": {"kubeConfigPath": str(kubeadm_member.DISCOVERY)}}
         task = yaml.safe_load((ROOT / f"roles/{role}/tasks/main.yml").read_text(encoding="utf-8"))
-        assert f"_{role}_join_token.discovery if" in (
-            task[0]["kubedrill.kubeadm.kubeadm_member"]["discovery"]
+        assert (
+            f"_{role}_join_token.discovery if"
+            in (task[0]["kubedrill.kubeadm.kubeadm_member"]["discovery"])
         )
 
 
@@ -173,7 +172,7 @@ def test_no_key_of_a_member_is_lost_or_made_anew() -> None:
         assert words in problem
 
 
-class Ended(Exception):  # noqa: N818 - no error
+class Ended(Exception):
     """The module's result."""
 
 
