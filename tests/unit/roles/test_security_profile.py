@@ -213,6 +213,7 @@ def test_tasks_that_have_the_key_show_nothing_of_it() -> None:
     having = [task for task in tasks if "kubedrill.kubeadm.encryption_key" in task]
     assert len(having) == 2
     assert all(task["no_log"] is True for task in having)
+    assert len({task["register"] for task in having}) == 2, "a skipped task registers too"
 
 
 def test_a_node_that_joins_authenticates_itself_with_the_token(
