@@ -9,7 +9,11 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.kubedrill.kubeadm.plugins.filter.restore_plan import AUTHORITIES, PKI
+from ansible_collections.kubedrill.kubeadm.plugins.filter.restore_plan import (
+    AUTHORITIES,
+    ENCRYPTION,
+    PKI,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.plugin_utils.backup_file import (
     BackupError,
     read_backup,
@@ -28,16 +32,13 @@ def staged_name(part: str) -> str:
 
     >>> staged_name("etcd/snapshot.db"), staged_name("files/etc/kubernetes/pki/ca.key")
     ('snapshot.db', 'files/etc/kubernetes/pki/ca.key')
-    >>> staged_name("files/etc/kubernetes/pki/apiserver.crt"), staged_name("files/../etc/passwd")
+    >>> staged_name("files/etc/kubernetes/pki/apiserver.crt"), staged_name("files/etc/passwd")
     ('', '')
     """
     if part == SNAPSHOT:
         return "snapshot.db"
-    if not part.startswith("files/") or ".." in PurePosixPath(part).parts:
-        return ""
-    if part.startswith(PKI) and part.removeprefix(PKI) not in AUTHORITIES:
-        return ""
-    return part
+    is_kept = part == ENCRYPTION or part.removeprefix(PKI) in AUTHORITIES
+    return part if is_kept and part.startswith("files/") else ""
 
 
 class Sending:

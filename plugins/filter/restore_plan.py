@@ -25,6 +25,8 @@ AUTHORITIES = (
     "sa.pub",
 )
 """Files that a cluster keeps; kubeadm signs everything else anew, for its new names."""
+ENCRYPTION = "files/etc/kubernetes/security/encryption.yaml"
+"""The key that Secrets in the snapshot are encrypted with, where security_profile is hardened."""
 
 
 def backup_mistakes(
@@ -32,8 +34,8 @@ def backup_mistakes(
 ) -> list[str]:
     """Say why a backup cannot become this inventory's cluster.
 
-    ``expected`` has ``cluster``, ``pod_network`` and ``service_network`` of the inventory, and
-    Ansible's ``limit``.
+    ``expected`` has ``cluster``, ``pod_network``, ``service_network`` and ``security_profile`` of
+    the inventory, and Ansible's ``limit``.
     """
     mistakes = []
     if expected["limit"]:
@@ -57,6 +59,22 @@ def backup_mistakes(
         mistakes.append(
             f"restore_from lacks {', '.join(missing)}, without which no certificate can be signed: "
             "the authority is an external one; restore by hand (docs/how-to/repair-etcd.md)"
+        )
+    foreign = sorted(
+        part
+        for part in manifest["parts"]
+        if part.startswith("files/") and not part.startswith(PKI) and part != ENCRYPTION
+    )
+    if foreign:
+        mistakes.append(
+            f"restore_from has {', '.join(foreign)}, which this project does not put there: "
+            "restore by hand (docs/how-to/repair-etcd.md)"
+        )
+    profile = "hardened" if ENCRYPTION in manifest["parts"] else "baseline"
+    if profile != expected["security_profile"]:
+        mistakes.append(
+            f"restore_from is of a cluster with security_profile {profile}, the inventory asks for "
+            f"{expected['security_profile']}: set it to {profile}"
         )
     networks = (yaml.safe_load(backup["configuration"]) or {}).get("networking") or {}
     for name, variable in (("podSubnet", "pod_network"), ("serviceSubnet", "service_network")):

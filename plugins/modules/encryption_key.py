@@ -28,6 +28,11 @@ options:
     description: Whether this control plane is a member of the cluster.
     type: bool
     required: true
+  staged:
+    description: Where a backup's configuration is, while a cluster is restored from it. Without it,
+      no API server could read the Secrets in that backup.
+    type: str
+    default: ""
   configuration:
     description: The configuration of another control plane. A new key is made where it is empty.
     type: str
@@ -108,13 +113,17 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "member": {"type": "bool", "required": True},
+            "staged": {"type": "str", "default": ""},
             "configuration": {"type": "str", "default": "", "no_log": True},
         },
         supports_check_mode=True,
     )
     path, member = Path(module.params["path"]), module.params["member"]
     actual = path.read_text(encoding="utf-8") if path.exists() else ""
-    expected, problem = decide(actual, module.params["configuration"], member=member)
+    staged, given = module.params["staged"], module.params["configuration"]
+    if staged and Path(staged).is_file():
+        given = Path(staged).read_text(encoding="utf-8")
+    expected, problem = decide(actual, given, member=member)
     is_private = path.exists() and path.stat().st_mode & 0o7777 == 0o600
     changed = bool(expected) and (expected != actual or not is_private)
     if changed and not module.check_mode:

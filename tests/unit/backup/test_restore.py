@@ -15,8 +15,10 @@ import yaml
 from test_backup_file import KEY, archive, write
 from test_backup_store import playbook
 
+from ansible_collections.kubedrill.kubeadm.plugins.action.backup_send import staged_name
 from ansible_collections.kubedrill.kubeadm.plugins.filter.restore_plan import (
     AUTHORITIES,
+    ENCRYPTION,
     PKI,
     backup_mistakes,
     node_mistakes,
@@ -31,6 +33,7 @@ EXPECTED = {
     "cluster": "lab",
     "pod_network": "10.244.0.0/16",
     "service_network": "10.96.0.0/12",
+    "security_profile": "baseline",
     "limit": "",
 }
 EMPTY = {"member": "none", "leftovers": []}
@@ -66,6 +69,32 @@ def test_all_that_is_wrong_with_a_backup_is_said_at_once() -> None:
         "cluster_service_network is 10.0.0.0/12",
     ):
         assert words in " ".join(mistakes)
+
+
+def test_a_backup_of_another_profile_or_with_other_files_is_refused() -> None:
+    parts = {f"{PKI}{name}": {} for name in AUTHORITIES}
+    hardened = backup(parts={**parts, ENCRYPTION: {}})
+    assert backup_mistakes(hardened, {**EXPECTED, "security_profile": "hardened"}, "1.37.2") == []
+    (mistake,) = backup_mistakes(hardened, EXPECTED, "1.37.2")
+    assert mistake.endswith("the inventory asks for baseline: set it to hardened")
+    crafted = backup(parts={**parts, "files/etc/kubernetes/manifests/x.yaml": {}})
+    (mistake,) = backup_mistakes(crafted, EXPECTED, "1.37.2")
+    assert "restore_from has files/etc/kubernetes/manifests/x.yaml" in mistake
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [
+        (f"{PKI}ca.key", f"{PKI}ca.key"),
+        (ENCRYPTION, ENCRYPTION),
+        ("ca.key", ""),
+        ("files/../ca.key", ""),
+        ("files/etc/shadow", ""),
+        (f"{PKI}../manifests/x.yaml", ""),
+    ],
+)
+def test_only_files_that_a_cluster_keeps_reach_a_node(part: str, name: str) -> None:
+    assert staged_name(part) == name
 
 
 @pytest.mark.parametrize(
@@ -217,7 +246,8 @@ def test_kubeadm_begins_with_the_backup_s_etcd_and_authorities(
     for name, path in {"MARKER": "joining", "CONFIG": "kubeadm.yaml", "ETCD_DATA": "etcd"}.items():
         monkeypatch.setattr(kubeadm_member, name, tmp_path / path)
     restore = {"directory": str(staged), "name": "cp1", "address": "10.0.0.1"}
-    module = Module(params={"command": "init", "config": "x", "restore": restore}, commands=[])
+    params = {"command": "init", "config": "x", "discovery": "", "restore": restore}
+    module = Module(params=params, commands=[])
     kubeadm_member.run_kubeadm(module, 3)  # type: ignore[arg-type]
     etcdutl, kubeadm = module.commands
     assert etcdutl[etcdutl.index("--initial-cluster") + 1] == "cp1=https://10.0.0.1:2380"

@@ -177,7 +177,7 @@ class Ended(Exception):
 
 
 def run_key(monkeypatch: pytest.MonkeyPatch, path: Path, **more: Any) -> dict[str, Any]:
-    params = {"path": str(path), "member": False, "configuration": "", **more}
+    params = {"path": str(path), "member": False, "staged": "", "configuration": "", **more}
 
     def exit_json(**result: Any) -> None:
         raise Ended(result)
@@ -204,6 +204,18 @@ def test_the_key_is_for_root_alone_and_stays(
     refused = run_key(monkeypatch, path, member=True, configuration="another")
     assert (refused["changed"], refused["configuration"]) == (False, "")
     assert path.read_text(encoding="utf-8") == first["configuration"]
+
+
+def test_a_restored_cluster_has_the_key_of_its_backup(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    staged, path = tmp_path / "staged.yaml", tmp_path / "encryption.yaml"
+    staged.write_text(encryption_key.new_configuration(), encoding="utf-8")
+    assert run_key(monkeypatch, path, staged=str(staged))["changed"]
+    assert path.read_text(encoding="utf-8") == staged.read_text(encoding="utf-8")
+    assert not run_key(monkeypatch, path, staged=str(staged), member=True)["changed"]
+    run_key(monkeypatch, tmp_path / "another.yaml", staged=str(tmp_path / "absent"))
+    assert (tmp_path / "another.yaml").read_text(encoding="utf-8")
 
 
 def test_tasks_that_have_the_key_show_nothing_of_it() -> None:
