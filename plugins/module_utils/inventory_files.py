@@ -62,6 +62,8 @@ def _repeated_keys(node: Any, *, inside_hosts: bool) -> Iterator[str]:
         return
     seen: set[str] = set()
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue  # Ansible itself refuses a list for a name
         if inside_hosts and key.value in seen:
             yield key.value
         seen.add(key.value)

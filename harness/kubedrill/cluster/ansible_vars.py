@@ -18,7 +18,9 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values
     is_local_name,
 )
 from kubedrill.base.errors import ConfigErrors
+from kubedrill.base.mistakes import shown
 from kubedrill.base.project import COLLECTIONS_PATH, PLAYBOOKS, ROOT, state_folder
+from kubedrill.base.strict_json import load_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,6 @@ VAULTED = "__ansible_vault"
 """The only key of what ``ansible-inventory`` lists for a vaulted value."""
 
 _CLASS = re.compile(r"""["']?<class '(?:\w+\.)*_*(?:AnsibleTagged|Ansible)?(\w+)'>["']?""")
-_STREAM = re.compile(r' in "<[\w ]+>",')
 _KINDS = {
     "str": "a text",
     "list": "a list",
@@ -53,6 +54,24 @@ _REPEATED = re.compile(
     r", got: <class | Failed to parse inventory with '\w+' plugin\. | <<< caused by >>>"
 )
 """What follows are names of Ansible's classes, or what was said before."""
+_BLOCK = re.compile(r"\[(ERROR|WARNING|DEPRECATION WARNING)\]: ")
+"""Begins what Ansible says of one thing."""
+_DETAILS = re.compile(r"Traceback \(most recent call last\)|\s(?:Origin: |<<< caused by >>>)")
+"""What follows is for those who develop Ansible."""
+_FOREIGN = (
+    (re.compile(r' in "<[\w ]+>",'), " at"),
+    (re.compile(r"tag:yaml\.org,2002:"), "!!"),
+    (re.compile(r"\b(?:\w+\.)*[A-Z]\w*(?:Error|Exception): "), ""),
+    (re.compile(r"'?\bNoneType\b'?(?: object)?"), "nothing"),
+    (re.compile(r"<[^<>]* object at 0x\w+>"), "a value"),
+    (re.compile(r"; use sys\.\w+\(\) to increase the limit"), ""),
+    (re.compile(r"\bjinja2?\b(?:\.\w+)*"), "Jinja"),
+    (re.compile(r"\byaml\.(?=\w)"), "YAML "),
+    (re.compile(re.escape(f"{ROOT}/")), ""),
+)
+"""What only Python's and Ansible's developers know, and what is said for it."""
+_VALUES = "_kubedrill_values"
+"""The variable that a resolved inventory's values are read from."""
 _UNDECRYPTABLE = re.compile(r'Attempt to use undecryptable variable: ([^\n"]+)')
 
 
@@ -85,7 +104,7 @@ def read_inventory(path: Path) -> dict[str, Any]:
         ConfigErrors: Ansible refused the inventory; carries its own words.
     """
     argv = [ansible_program("ansible-inventory"), "-i", str(path), *_PLAYBOOK_DIR, "--list"]
-    listing: dict[str, Any] = json.loads(_run(path, argv))
+    listing = _parsed(path, _run(path, argv))
     hostvars: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
     vaulted = _select(hostvars, is_vaulted)
     resolvable = _select(hostvars, lambda value: holds_template(value) or is_vaulted(value))
@@ -146,7 +165,7 @@ def _resolve(
 ) -> dict[str, dict[str, Any]]:
     """Let Ansible evaluate the values of all hosts in one call that writes a private file."""
     with tempfile.TemporaryDirectory(prefix="kubedrill-vars-") as directory:
-        out = Path(directory) / "vars.json"
+        out, asked = Path(directory) / "vars.json", Path(directory) / "asked.json"
         rows = ", ".join(
             f"{json.dumps(host)}: {{"
             + ", ".join(
@@ -156,18 +175,25 @@ def _resolve(
             + "}"
             for host, names in resolvable.items()
         )
+        # in a file: those of a thousand hosts are longer than an argument of a program may be
+        template = "{{ {" + rows + "} | to_json(vault_to_text=true) }}"
+        asked.write_text(json.dumps({_VALUES: template}), encoding="utf-8")
         module_args = json.dumps(
-            {
-                "dest": str(out),
-                "mode": "0600",
-                "content": "{{ {" + rows + "} | to_json(vault_to_text=true) }}",
-            }
+            {"dest": str(out), "mode": "0600", "content": "{{ " + _VALUES + " }}"}
         )
         argv = [ansible_program("ansible"), "localhost", "-i", str(path), *_PLAYBOOK_DIR]
-        argv += ["-c", "local", "-m", "ansible.builtin.copy", "-a", module_args]
-        _run(path, argv, lambda output: _vault_mistakes(output, vaulted))
-        resolved: dict[str, dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))
-        return resolved
+        argv += ["-e", f"@{asked}", "-c", "local"]
+        argv += ["-m", "ansible.builtin.copy", "-a", module_args]
+        output = _run(path, argv, lambda output: _vault_mistakes(output, vaulted))
+        try:
+            text = out.read_text(encoding="utf-8")
+        except OSError as error:
+            words = (
+                f"Ansible resolved no values on localhost: {_plain_words(output) or 'no output'}"
+            )
+            remedy = "take localhost out of the inventory, or let it be reached"
+            raise ConfigErrors(str(path), [f"{words}; {remedy}"]) from error
+        return _parsed(path, text)
 
 
 def _merge(
@@ -180,7 +206,8 @@ def _merge(
                 raw = hostvars[host].pop(name)
                 if name != "ansible_python_interpreter":
                     mistakes.append(
-                        f"{host}: {name} is {raw!r}, which uses an undefined variable; define it"
+                        f"{host}: {name} is {shown(raw)}, which uses an undefined variable; "
+                        "define it"
                     )
             else:
                 hostvars[host][name] = value
@@ -204,46 +231,77 @@ def _vault_mistakes(output: str, vaulted: dict[str, list[str]]) -> list[str]:
 def _run(
     path: Path, argv: list[str], explain: Callable[[str], list[str]] = lambda _output: []
 ) -> str:
+    program = Path(argv[0]).name
     try:
         done = subprocess.run(
             argv,
             env=ansible_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=READ_TIMEOUT_S,
             check=False,
         )
     except FileNotFoundError as error:
         raise ConfigErrors(
             str(path),
-            [f"cannot be read: {argv[0]} is not installed; run 'pip install ansible-core'"],
+            [f"cannot be read: {program} is not installed; run 'pip install ansible-core'"],
+        ) from error
+    except OSError as error:
+        raise ConfigErrors(
+            str(path), [f"cannot be read: {program} cannot be started ({error.strerror})"]
         ) from error
     except subprocess.TimeoutExpired as error:
         raise ConfigErrors(
-            str(path), [f"{argv[0]} did not end within {READ_TIMEOUT_S} s"]
+            str(path), [f"{program} did not end within {READ_TIMEOUT_S} s"]
         ) from error
     problems = _refusals(done.stderr)
     if done.returncode != 0 and not problems:
         problems = explain(done.stderr + done.stdout)
     if done.returncode != 0 or problems:
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        words = " ".join(lines[-3:]) or "no output"
+        words = _plain_words(_last_error(done.stderr or done.stdout)) or "no output"
         problems = problems or [f"Ansible could not read it: {words}"]
         raise ConfigErrors(str(path), [_plain_words(each) for each in problems])
     return done.stdout
 
 
+def _parsed(path: Path, output: str) -> dict[str, Any]:
+    """What Ansible printed or wrote as JSON."""
+    try:
+        data = load_json(output)
+    except ValueError as error:
+        raise ConfigErrors(
+            str(path), [f"Ansible's list of it cannot be read: {_plain_words(str(error))}"]
+        ) from error
+    if not isinstance(data, dict):
+        raise ConfigErrors(str(path), [f"Ansible listed {shown(data)}, expected hosts and groups"])
+    return data
+
+
+def _last_error(output: str) -> str:
+    """What Ansible gave up for; where it does not say, its last lines."""
+    parts = _BLOCK.split(output)
+    errors = [text for kind, text in zip(parts[1::2], parts[2::2], strict=True) if kind == "ERROR"]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return errors[-1] if errors else " ".join(lines[-3:])
+
+
 def _plain_words(words: str) -> str:
-    """Say what Ansible read in YAML's words, where it names Python's classes and streams.
+    """Say what Ansible read in YAML's words, on one line, without what its developers need.
 
     >>> _plain_words("found <class 'ansible.module_utils._datatag._AnsibleTaggedList'> here")
     'found a list here'
     >>> _plain_words('control characters are not allowed in "<unicode string>", position 7')
     'control characters are not allowed at position 7'
+    >>> _plain_words("AnsibleError: no 'NoneType' object, tag:yaml.org,2002:x Origin: file:1")
+    'no nothing, !!x'
     """
-    plain = _CLASS.sub(lambda match: _KINDS.get(match[1].lower(), "another kind of value"), words)
-    return shorten_mistake(_STREAM.sub(" at", plain))
+    plain = " ".join(_DETAILS.split(words)[0].split())
+    plain = _CLASS.sub(lambda match: _KINDS.get(match[1].lower(), "another kind of value"), plain)
+    for pattern, text in _FOREIGN:
+        plain = pattern.sub(text, plain)
+    return shorten_mistake(plain)
 
 
 def _refusals(stderr: str) -> list[str]:

@@ -88,7 +88,10 @@ class Inventory:
                 str(path),
                 ["no such file or directory; give an Ansible inventory (--inventory PATH)"],
             )
-        return build_inventory(path, read_inventory(path), repeated_hosts(path))
+        try:
+            return build_inventory(path, read_inventory(path), repeated_hosts(path))
+        except RecursionError:
+            raise ConfigErrors(str(path), ["its values are nested too deeply"]) from None
 
     @cached_property
     def control_planes(self) -> tuple[Node, ...]:

@@ -6,6 +6,7 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from kubedrill.base.errors import ConfigErrors, UsageError
+from kubedrill.cluster import ansible_vars
 from kubedrill.cluster.inventory import Inventory, build_inventory
 
 SHARED = {
@@ -302,6 +303,56 @@ def test_control_character_in_a_file(tmp_path: Path) -> None:
     path.write_text("cluster: {vars: {a: b\0}}", encoding="utf-8")
     with pytest.raises(ConfigErrors, match="control characters are not allowed at position 21"):
         Inventory.load(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo Using /etc/ansible.cfg as config file", "Ansible's list of it cannot be read: "),
+        ("echo '[]'", "Ansible listed [], expected hosts and groups"),
+        ("printf '\\377'", "Ansible's list of it cannot be read: "),
+        (
+            "printf '[ERROR]: Odd.\\nTraceback (most recent call last)\\nValueError: z' >&2; false",
+            "Ansible could not read it: Odd.",
+        ),
+        (
+            """echo "[WARNING]: Failed to parse: no constructor for 'tag:yaml.org,2002:x'" >&2""",
+            "no constructor for '!!x'",
+        ),
+        (
+            "echo '[ERROR]: no such host' '[DEPRECATION WARNING]: jinja2.old is old' >&2; exit 4",
+            "Ansible could not read it: no such host",
+        ),
+    ],
+)
+def test_what_ansible_may_say_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, words: str
+) -> None:
+    """Also where it is no JSON, no UTF-8, or for those who develop Ansible."""
+    program = tmp_path / "bin" / "ansible-inventory"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(ansible_vars, "ansible_program", lambda _name: str(program))
+    (tmp_path / "hosts.yml").write_text("all: {}\n", encoding="utf-8")
+    with pytest.raises(ConfigErrors) as caught:
+        Inventory.load(tmp_path / "hosts.yml")
+    text = str(caught.value)
+    assert words in text
+    assert [each for each in ("Traceback", "ValueError", "jinja", "tag:yaml") if each in text] == []
+
+
+def test_a_program_that_cannot_be_started_is_named_without_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "secret-place" / "ansible-inventory"
+    program.parent.mkdir()
+    program.touch(mode=0o644)
+    monkeypatch.setattr(ansible_vars, "ansible_program", lambda _name: str(program))
+    (tmp_path / "hosts.yml").write_text("all: {}\n", encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="ansible-inventory cannot be started") as caught:
+        Inventory.load(tmp_path / "hosts.yml")
+    assert "secret-place" not in str(caught.value)
 
 
 def test_a_node_managed_at_another_address_has_both() -> None:
