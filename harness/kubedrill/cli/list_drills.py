@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kubedrill.core.drill import Drill
 
-_NARROWEST, _WIDEST = 60, 120
+_NARROWEST, _WIDEST = 64, 120
 """Columns of the short list; where no terminal says, it has 100."""
 
 

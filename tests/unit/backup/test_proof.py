@@ -141,8 +141,10 @@ def test_an_interrupted_proof_leaves_nothing(
     """The restore takes long, and the command is told to stop meanwhile."""
     script(bundles, "etcdutl", f"touch {tmp_path}/began; exec sleep 600")
     backup = write(tmp_path)
+    # a shell without job control makes its children ignore SIGINT
     code = (
-        "import sys, pathlib\n"
+        "import signal, sys, pathlib\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from kubedrill.backup import proof, scratch_etcd\n"
         "from kubedrill.cli.main import main\n"
         f"scratch_etcd.MEMORY = pathlib.Path({str(tmp_path / 'memory')!r})\n"
