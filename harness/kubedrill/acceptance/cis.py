@@ -6,7 +6,8 @@ Numbers are the benchmark's, titles are this project's words.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -30,55 +31,50 @@ ENCRYPTED = "k8s:enc:"
 STRONG_PROVIDERS = ("secretbox", "kms", "aescbc", "aesgcm")
 
 
-class Argument(NamedTuple):
-    """A control of one argument of a static pod; ``accepts`` gets "" where it is not given."""
+@dataclass(frozen=True)
+class Control:
+    """A control of the benchmark, with its number there."""
 
     number: str
     title: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.title}"
+
+
+@dataclass(frozen=True)
+class Argument(Control):
+    """A control of one argument of a static pod; ``accepts`` gets "" where it is not given."""
+
     component: str
     name: str
     accepts: Callable[[str], bool]
     expected: str
 
-    def __str__(self) -> str:
-        return f"{self.number} {self.title}"
 
-
-class Setting(NamedTuple):
+@dataclass(frozen=True)
+class Setting(Control):
     """A control of one setting that a kubelet runs with; ``accepts`` gets None if it has none."""
 
-    number: str
-    title: str
     name: str
     accepts: Callable[[Any], bool]
     expected: str
 
-    def __str__(self) -> str:
-        return f"{self.number} {self.title}"
 
-
-class Files(NamedTuple):
+@dataclass(frozen=True)
+class Files(Control):
     """A control of the modes of files, which are named as find(1) takes them."""
 
-    number: str
-    title: str
     places: str
     control_planes_only: bool
 
-    def __str__(self) -> str:
-        return f"{self.number} {self.title}"
 
-
-class Pod(NamedTuple):
+@dataclass(frozen=True)
+class Pod(Control):
     """A control of what a pod in a namespace without labels may ask for."""
 
-    number: str
-    title: str
     spec: dict[str, Any]
     container: dict[str, Any]
-
-    def __str__(self) -> str:
-        return f"{self.number} {self.title}"
 
 
 def has_plugin(name: str) -> Callable[[str], bool]:

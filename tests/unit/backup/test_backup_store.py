@@ -7,15 +7,13 @@ import gzip
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pyrage
 import pytest
+from tests.local_playbooks import run_printed
 
-ROOT = Path(__file__).resolve().parents[3]
 KEY = pyrage.x25519.Identity.generate()
 HOSTS = """
 all:
@@ -49,18 +47,7 @@ SECRET = os.urandom(9 << 20)
 
 
 def playbook(folder: Path, path: str, *arguments: str) -> tuple[int, str]:
-    (folder / "hosts.yml").write_text(HOSTS, encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run(
-        [program, "-i", folder / "hosts.yml", path, *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "ANSIBLE_SSH_RETRIES": "0", "HOME": str(folder)},
-    )
-    return done.returncode, done.stdout + done.stderr
+    return run_printed(folder, HOSTS, path, *arguments, HOME=str(folder))
 
 
 def store(folder: Path, *more: str, **changes: Any) -> tuple[dict[str, Any], str]:
@@ -118,7 +105,7 @@ def test_all_mistakes_are_said_at_once_and_no_node_is_asked(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     status, output = playbook(
         tmp_path,
-        "playbooks/backup.yml",
+        "backup.yml",
         "-e",
         json.dumps(
             {
@@ -140,7 +127,7 @@ def test_all_mistakes_are_said_at_once_and_no_node_is_asked(tmp_path: Path) -> N
 def test_a_cluster_without_a_healthy_member_gets_no_backup(tmp_path: Path) -> None:
     status, output = playbook(
         tmp_path,
-        "playbooks/backup.yml",
+        "backup.yml",
         "-e",
         json.dumps({"backup_recipients": [str(KEY.to_public())]}),
     )

@@ -162,7 +162,7 @@ def test_what_a_backup_holds_is_read_without_its_secrets(tmp_path: Path) -> None
 
 
 def test_the_playbook_refuses_before_it_asks_a_node(tmp_path: Path) -> None:
-    status, output = playbook(tmp_path, "playbooks/restore.yml")
+    status, output = playbook(tmp_path, "restore.yml")
     words = " ".join(output.split())
     assert status != 0
     assert "the restore: 2 mistakes, nothing was changed" in words
@@ -170,7 +170,7 @@ def test_the_playbook_refuses_before_it_asks_a_node(tmp_path: Path) -> None:
     assert "restore_identity is not set" in words
     (tmp_path / "backup.key").write_text(f"{KEY}\n")
     names = {"restore_from": str(write(tmp_path)), "restore_identity": f"{tmp_path}/backup.key"}
-    status, output = playbook(tmp_path, "playbooks/restore.yml", "-e", json.dumps(names))
+    status, output = playbook(tmp_path, "restore.yml", "-e", json.dumps(names))
     words = " ".join(output.split())
     assert status != 0
     assert "a backup of cluster lab, expected mine" in words

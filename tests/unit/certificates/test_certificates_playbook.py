@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests.local_playbooks import ROOT, run_locally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
 HOSTS = """
 all:
   vars: {ansible_port: 1}  # where nobody listens
@@ -35,18 +32,7 @@ all:
 
 
 def run(folder: Path, hosts: str, *arguments: str) -> tuple[int, str]:
-    (folder / "hosts.yml").write_text(hosts, encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run(
-        [program, "-i", folder / "hosts.yml", "playbooks/certificates_renew.yml", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "ANSIBLE_SSH_RETRIES": "0"},
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    return run_locally(folder, hosts, "certificates_renew.yml", *arguments)
 
 
 def test_control_planes_that_do_not_answer_are_all_named_and_nothing_is_touched(

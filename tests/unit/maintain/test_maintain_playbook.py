@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests.local_playbooks import ROOT, run_locally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
 HOSTS = """
 all:
   vars: {ansible_port: 1}  # where nobody listens
@@ -31,18 +28,7 @@ all:
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    (folder / "hosts.yml").write_text(HOSTS, encoding="utf-8")
-    program = Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run(
-        [program, "-i", folder / "hosts.yml", "playbooks/maintain.yml", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "ANSIBLE_SSH_RETRIES": "0"},
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
+    return run_locally(folder, HOSTS, "maintain.yml", *arguments)
 
 
 def test_nodes_that_do_not_answer_and_settings_are_refused_together(tmp_path: Path) -> None:

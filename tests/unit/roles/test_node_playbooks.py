@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from local_playbooks import ROOT, run_locally
+from tests.local_playbooks import ROOT, run_locally
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from local_playbooks import run_locally
+from tests.local_playbooks import run_locally
 
 if TYPE_CHECKING:
     from pathlib import Path
