@@ -17,6 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 from kubernetes.client import ApiException
 
+from ansible_collections.kubedrill.kubeadm.plugins.plugin_utils.backup_file import (
+    SUFFIX,
+    TAKEN,
+    backups_of,
+    read_proof,
+)
 from kubedrill.base.errors import KubedrillError, StepFailed
 from kubedrill.bundle.programs import Programs
 from kubedrill.cluster.connections import describe, find_disconnected
@@ -28,8 +34,9 @@ from kubedrill.readiness.hosts import DEFAULT_BUNDLES, read_etcd, read_host
 from kubedrill.readiness.model import (
     Answer,
     ApiServer,
-    Backup,
+    Backups,
     BundleFacts,
+    EtcdSnapshot,
     HostFacts,
     Objects,
     Snapshot,
@@ -151,7 +158,8 @@ class _Gatherer:
             kubelets=kubelets,
             bundle=bundle.result(),
             trials=trials,
-            backup=asked(lambda: newest_snapshot(self.inventory.name)),
+            etcd_snapshot=asked(lambda: newest_snapshot(self.inventory.name)),
+            backups=asked(lambda: read_backups(self.inventory)),
             timers=timers.result(),
             missing_programs=missing,
         )
@@ -263,9 +271,35 @@ def server_address(pods: tuple[Any, ...], node: Node) -> str:
     return f"{node.address}:{_API_PORT}"
 
 
-def newest_snapshot(cluster: str) -> Backup:
+def newest_snapshot(cluster: str) -> EtcdSnapshot:
     """The newest etcd snapshot of the cluster on this host, where roles/etcd_snapshot puts them."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    folder = Path(state) / "kubedrill" / cluster / "snapshots"
+    folder = _state_folder(cluster) / "snapshots"
     times = [path.stat().st_mtime for path in folder.glob("*.db")]
-    return Backup(str(folder), datetime.fromtimestamp(max(times), UTC) if times else None)
+    return EtcdSnapshot(str(folder), datetime.fromtimestamp(max(times), UTC) if times else None)
+
+
+def read_backups(inventory: Inventory) -> Backups:
+    """The cluster's backups on this host, where roles/backup puts them, by the times they name.
+
+    Raises:
+        StepFailed: the folder cannot be read.
+    """
+    given = str(inventory.vars.get("backup_directory") or "")
+    folder = Path(given).expanduser() if given else _state_folder(inventory.name) / "backups"
+    try:
+        paths = backups_of(folder, inventory.name)
+    except OSError as error:
+        raise StepFailed(f"{folder} cannot be read: {error.strerror}") from error
+    proven = next((path for path in paths if read_proof(path)), None)
+    taken = [_taken(path) if path else None for path in (next(iter(paths), None), proven)]
+    return Backups(str(folder), *taken)
+
+
+def _taken(backup: Path) -> datetime:
+    stamp = backup.name.removesuffix(SUFFIX).rpartition("-")[2]
+    return datetime.strptime(stamp, TAKEN).replace(tzinfo=UTC)
+
+
+def _state_folder(cluster: str) -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "kubedrill" / cluster

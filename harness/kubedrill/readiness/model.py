@@ -227,7 +227,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Backup:
+class EtcdSnapshot:
     """The newest etcd snapshot on this host.
 
     ``path`` names the folder and ``taken`` is None when there is none.
@@ -235,6 +235,18 @@ class Backup:
 
     path: str
     taken: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """When the newest backup on this host was taken, and the newest that was proven.
+
+    ``path`` names the folder; None where there is none.
+    """
+
+    path: str
+    taken: datetime | None
+    proven: datetime | None
 
 
 def known(answers: Mapping[str, Answer[T]]) -> dict[str, T]:
@@ -270,7 +282,8 @@ class Snapshot:
     kubelets: dict[str, Answer[dict[str, Any]]]  # the kubelet's configz
     bundle: Answer[BundleFacts]
     trials: Answer[tuple[Trial, ...]]
-    backup: Answer[Backup]
+    etcd_snapshot: Answer[EtcdSnapshot]
+    backups: Answer[Backups]
     timers: Answer[LiveTimers]
     missing_programs: tuple[str, ...] = ()  # of the target, which could not be run
 

@@ -34,12 +34,13 @@ from kubedrill.readiness.judge import judge
 from kubedrill.readiness.model import (
     Answer,
     ApiServer,
-    Backup,
+    Backups,
     BundleFacts,
     BundlePart,
     Certificate,
     Disk,
     EtcdFacts,
+    EtcdSnapshot,
     HostFacts,
     Issue,
     Snapshot,
@@ -210,7 +211,8 @@ def ready() -> Snapshot:
         kubelets={name: Answer({"failCgroupV1": True}) for name in names},
         bundle=Answer(BUNDLE),
         trials=Answer(()),
-        backup=Answer(Backup("/snapshots", NOW - timedelta(hours=1))),
+        etcd_snapshot=Answer(EtcdSnapshot("/snapshots", NOW - timedelta(hours=1))),
+        backups=Answer(Backups("/backups", NOW - timedelta(hours=1), NOW - timedelta(hours=1))),
         timers=Answer(live_timers()),
     )
 

@@ -30,7 +30,7 @@ def test_a_ready_cluster_is_ready(ready: Snapshot) -> None:
 
 
 def test_every_answer_is_looked_at() -> None:
-    assert len(ANSWERS) == 11
+    assert len(ANSWERS) == 12
     assert set(ANSWERS) - {"timers"} == {name for rule in ALL for name in rule.needs}
 
 
@@ -96,7 +96,7 @@ def test_every_rule_is_documented() -> None:
 
 
 def test_every_finding_but_an_info_says_what_was_expected_and_what_to_do(ready: Snapshot) -> None:
-    outcome = judge(replace(ready, target=Version(1, 38, 0), backup=Answer(error="x")))
+    outcome = judge(replace(ready, target=Version(1, 38, 0), etcd_snapshot=Answer(error="x")))
     for finding in outcome.findings:
         assert finding.rule
         if finding.severity is not Severity.INFO:

@@ -20,7 +20,15 @@ from ready_cluster import (
 
 from kubedrill.cluster.etcd import Member
 from kubedrill.readiness.judge import judge
-from kubedrill.readiness.model import Answer, Backup, Disk, EtcdFacts, Severity, Snapshot
+from kubedrill.readiness.model import (
+    Answer,
+    Backups,
+    Disk,
+    EtcdFacts,
+    EtcdSnapshot,
+    Severity,
+    Snapshot,
+)
 from kubedrill.readiness.rules import prediction
 
 
@@ -197,8 +205,29 @@ def test_the_age_of_the_latest_snapshot(
     ready: Snapshot, hours: int | None, expected: list[str]
 ) -> None:
     taken = None if hours is None else NOW - timedelta(hours=hours)
-    issues = issues_of(replace(ready, backup=Answer(Backup("/snapshots", taken))), "etcd-snapshot")
+    latest = Answer(EtcdSnapshot("/snapshots", taken))
+    issues = issues_of(replace(ready, etcd_snapshot=latest), "etcd-snapshot")
     assert [finding.severity.value for finding in issues] == expected
+
+
+@pytest.mark.parametrize(
+    ("taken", "proven", "expected"),
+    [
+        (1, 1, None),
+        (1, 23, "never proven; the newest that was is 23.0 h old"),
+        (1, None, "never proven; none was"),
+        (25, 25, "25.0 h old"),
+        (-3, -3, "dated 3.0 h ahead of this host"),
+        (None, None, "none in /backups"),
+    ],
+)
+def test_a_backup_is_fresh_and_proven(
+    ready: Snapshot, taken: int | None, proven: int | None, expected: str | None
+) -> None:
+    times = [None if hours is None else NOW - timedelta(hours=hours) for hours in (taken, proven)]
+    issues = issues_of(replace(ready, backups=Answer(Backups("/backups", *times))), "backup")
+    assert [finding.severity.value for finding in issues] == (["warning"] if expected else [])
+    assert all(str(expected) in finding.actual for finding in issues)
 
 
 @pytest.mark.parametrize(

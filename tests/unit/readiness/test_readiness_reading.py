@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tarfile
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -24,7 +26,7 @@ from kubedrill.base.errors import StepFailed
 from kubedrill.bundle.programs import Programs, take_out, unpacked_size
 from kubedrill.cli.main import run
 from kubedrill.readiness import node_script
-from kubedrill.readiness.gather import newest_snapshot
+from kubedrill.readiness.gather import newest_snapshot, read_backups
 from kubedrill.readiness.hosts import parse_etcd, parse_host
 from kubedrill.readiness.model import Version
 from kubedrill.readiness.target import read_bundle
@@ -260,6 +262,22 @@ def test_the_newest_snapshot_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert abs(datetime.now(UTC) - taken) < timedelta(minutes=5)
 
 
+def test_backups_count_by_the_time_they_name_and_proofs_by_their_backup(
+    tmp_path: Path, make_inventory: Any
+) -> None:
+    inventory = make_inventory(backup_directory=str(tmp_path))
+    assert read_backups(inventory).taken is None
+    for name in ("test-20261201T030000Z", "test-20261130T030000Z", "tests-20261202T030000Z"):
+        (tmp_path / f"{name}.tar.gz.age").write_text(name)
+    other = tmp_path / "test-20261201T030000Z.tar.gz.age.proof.json"
+    other.write_text('{"sha256": "that of a file which this one replaced"}')
+    proof = tmp_path / "test-20261130T030000Z.tar.gz.age.proof.json"
+    proof.write_text(json.dumps({"sha256": sha256(b"test-20261130T030000Z").hexdigest()}))
+    backups = read_backups(inventory)
+    assert backups.taken == datetime(2026, 12, 1, 3, tzinfo=UTC)
+    assert backups.proven == datetime(2026, 11, 30, 3, tzinfo=UTC)
+
+
 INVENTORY = """\
 cluster:
   children:
@@ -296,7 +314,7 @@ def test_a_silent_cluster_is_not_ready_it_is_unknown(
         "does not set cluster_bundles_source" in finding["found"] for finding in output["findings"]
     )
     judged = {rule["name"] for rule in output["rules"] if rule["judged"]}
-    assert judged == {"control-planes", "etcd-snapshot", "predicted-outage"}
+    assert judged == {"backup", "control-planes", "etcd-snapshot", "predicted-outage"}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubedrill.readiness.rules import (
     apis,
+    backup,
     bundle,
     certificates,
     etcd,
@@ -54,7 +55,8 @@ ALL = (
     Rule("certificates", certificates.running_out, each=("hosts",)),
     Rule("etcd-members", etcd.members, each=("etcd",)),
     Rule("etcd-space", etcd.space, each=("etcd",)),
-    Rule("etcd-snapshot", etcd.backup, ("backup",)),
+    Rule("etcd-snapshot", etcd.latest_snapshot, ("etcd_snapshot",)),
+    Rule("backup", backup.latest, ("backups",)),
     Rule("control-planes", nodes.control_planes),
     Rule("nodes-registered", nodes.registered, ("nodes",)),
     Rule("nodes-ready", nodes.ready, ("nodes",)),

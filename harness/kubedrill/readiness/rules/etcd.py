@@ -71,12 +71,12 @@ def space(snapshot: Snapshot) -> Iterator[Issue]:
             )
 
 
-def backup(snapshot: Snapshot) -> Iterator[Issue]:
+def latest_snapshot(snapshot: Snapshot) -> Iterator[Issue]:
     """The age of the latest snapshot on this host.
 
     The upgrade takes another one before it changes anything.
     """
-    latest = snapshot.backup.get()
+    latest = snapshot.etcd_snapshot.get()
     advice = "playbooks/upgrade.yml saves one before it changes anything"
     expected = "one younger than 24 h, kept off the nodes"
     age_h = (snapshot.taken - latest.taken) / HOUR if latest.taken else None
