@@ -9,6 +9,7 @@ call it, and why.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -20,8 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "records"))
 from recordkit import APP, CONTROL, DNS, WRITE, Kit, write
 
 from kubedrill.base.errors import UsageError
+from kubedrill.base.model import Check, Leaves
 from kubedrill.base.plan import PLAN_FILE, RunPlan, write_plan
 from kubedrill.base.results import VerdictKind
+from kubedrill.history.read import read_document
 from kubedrill.record import read_run
 from kubedrill.report import rebuild_report, write_report
 from kubedrill.verdict import judge
@@ -101,6 +104,47 @@ def on_folder(called: Called, reason: str) -> Callable[[Callable[[Path], None]],
     return lambda make: _add(make, called, reason, make)
 
 
+def on_document(called: Called, reason: str) -> Callable[[Callable[[Any], None]], None]:
+    """Decorate a function that breaks the document of a good run, of which nothing else is left."""
+
+    def decorate(change: Callable[[Any], None]) -> None:
+        def make(directory: Path) -> None:
+            document = good_document(directory)
+            change(document)
+            (directory / "verdict.json").write_text(json.dumps(document))
+
+        _add(change, called, reason, make)
+
+    return decorate
+
+
+def good_document(directory: Path) -> dict[str, Any]:
+    """Write a run whose two drills passed, with one outage each, and give its document alone."""
+    check = Check(
+        "at the new release", ok=True, actual="v1.36.3", expected="v1.36.3", id="upgraded"
+    )
+    drills = (
+        ("failover-vip", Leaves.UNCHANGED, ()),
+        ("cluster-upgrade", Leaves.UPGRADED, (check,)),
+    )
+    records = []
+    for drill, leaves, checks in drills:
+        kit = healthy().fail("api-write", 6, 7)
+        kit.header = replace(
+            kit.header,
+            drill=drill,
+            leaves=leaves,
+            started_mono=kit.header.started_mono + len(records),
+        )
+        record = kit.record()
+        records.append(replace(record, checks=(*record.checks, *checks)))
+        write(records[-1], directory / "record" / f"{drill}.jsonl")
+    write_report(directory, records, [judge(record) for record in records], not_run={})
+    document: dict[str, Any] = json.loads((directory / "verdict.json").read_text())
+    shutil.rmtree(directory / "record")
+    return document | {"run": "20261121T043000Z-7"}
+
+
 def healthy(seed: int = 1, limit_s: float = 2.0) -> Kit:
     """A healthy run: four probes for 20 s, a power cut from 5 to 15 s that cost nothing."""
     return Kit(WRITE, APP, DNS, CONTROL, limit_s=limit_s, seed=seed)
@@ -109,9 +153,14 @@ def healthy(seed: int = 1, limit_s: float = 2.0) -> Kit:
 def call(directory: Path) -> tuple[Called, str]:
     """What the harness calls the run in a folder, and the reason in one sentence.
 
-    Where the run has a plan, as ``kubedrill report`` calls it.
+    Where the run has a plan, as ``kubedrill report`` calls it; where only its document is left, as
+    the history does.
     """
     try:
+        if not (directory / "record").exists() and (directory / "verdict.json").exists():
+            document = read_document(directory)
+            reasons = [each.reason for each in (*document.drills, *document.not_run)]
+            return Called(document.verdict.value), "; ".join(reasons)
         if (directory / PLAN_FILE).exists():
             run = rebuild_report(directory)
             reasons = [v.reason for v in run.verdicts if v.verdict is run.verdict]

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "live"))
 
 import app_mutants
 import cluster_mutants
+import document_mutants
 import drill_mutants
 import effect_mutants
 import folder_mutants
@@ -33,8 +34,8 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 GROUPS = {
     module.__name__.removesuffix("_mutants"): module
     for module in (
-        *(probe_mutants, record_mutants, folder_mutants, drill_mutants, effect_mutants),
-        *(service_mutants, watch_mutants),
+        *(probe_mutants, record_mutants, folder_mutants, document_mutants, drill_mutants),
+        *(effect_mutants, service_mutants, watch_mutants),
     )
 }
 LIVE_GROUPS = (app_mutants, cluster_mutants, harness_mutants, ledger_mutants)
@@ -94,7 +95,7 @@ INCONCLUSIVE. See also [mutants on records](mutants.md).
 def pages() -> dict[Path, str]:
     """Return the text of each page."""
     parts = {
-        "record-mutants.md": (RECORD_HEAD, ("record", "folder")),
+        "record-mutants.md": (RECORD_HEAD, ("record", "folder", "document")),
         "fault-mutants.md": (FAULT_HEAD, ("effect",)),
         "watch-mutants.md": (WATCH_HEAD, ("watch",)),
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import mutants_page
 import pytest
-from mutantkit import MUTANTS, Called, Mutant, call, healthy
+from mutantkit import MUTANTS, Called, Mutant, call, good_document, healthy
 from recordkit import write
+
+from kubedrill.history.lines import read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +22,22 @@ def test_mutant(mutant: Mutant, tmp_path: Path) -> None:
     called, reason = call(tmp_path)
     assert called is mutant.called, reason
     assert mutant.reason in reason
+
+
+@pytest.mark.parametrize("mutant", [each for each in MUTANTS.values() if each.group == "document"])
+def test_the_import_calls_a_document_the_same_and_takes_the_others(
+    mutant: Mutant, tmp_path: Path
+) -> None:
+    other = good_document(tmp_path) | {"run": "good"}
+    mutant.make(tmp_path)
+    data = json.loads((tmp_path / "verdict.json").read_text())
+    path = tmp_path / "runs.jsonl"
+    path.write_text(f"{json.dumps(data)}\n{json.dumps(other)}\n")
+    documents, mistakes = read_lines(path)
+    called = [Called(document.verdict.value) for document in documents]
+    assert called == [*([mutant.called] if mutant.called is not Called.REFUSED else []), "PASS"]
+    assert bool(mistakes) == (mutant.called is Called.REFUSED)
+    assert mutant.reason in "".join(mistakes) or not mistakes
 
 
 @pytest.mark.parametrize("seed", range(10))

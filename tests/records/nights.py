@@ -84,11 +84,15 @@ def _blindfolded(night: RunDocument) -> RunDocument:
 
 def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> DrillEntry:
     """One drill with believable values; any of them can be given."""
+    limits = [LimitEntry.model_validate(limit) for limit in given.get("predicted", ())]
+    failed = [VerdictKind.FAIL for check in given.get("checks", ()) if check["ok"] is False]
     control = ControlEntry(samples=1000, failed=0, p50_ms=0.7, p99_ms=15.0, worst_lateness_ms=4.0)
     return DrillEntry.model_validate(
         {
             "name": name,
-            "verdict": VerdictKind.PASS,
+            "verdict": VerdictKind.worst(
+                [VerdictKind.PASS, *failed, *(limit.verdict for limit in limits)]
+            ),
             "reason": "every outage stayed within its limit",
             "title": "",
             "started": (FIRST + timedelta(days=night)).isoformat(),
@@ -104,7 +108,7 @@ def drill_entry(name: str = "failover-vip", night: int = 0, **given: Any) -> Dri
             "nodes": ("cp1", "cp2", "cp3", "w1", "w2"),
             "tool_version": "0.1.0",
             "samples": 9000,
-            "failed": 0,
+            "failed": sum(limit.measured.failed for limit in limits),
             "worst_lateness_ms": 120.0,
             "host_lateness_ms": 12.0,
             "tick_s": TICK_S,
@@ -123,7 +127,11 @@ def limit_entry(probes: str, longest_s: float, **given: Any) -> LimitEntry:
     """One outage limit whose outage was measured to the tick."""
     shortest = max(0.0, longest_s - 2 * TICK_S)
     limit = LIMITS[probes]
-    verdict = "FAIL" if shortest > limit else "INCONCLUSIVE" if longest_s > limit else "PASS"
+    failed = given.pop("failed", round(4 * longest_s / TICK_S))
+    is_open, most = given.pop("open_ended", False), given.get("max_failed")
+    many = most is not None and failed > most
+    over = longest_s > limit
+    verdict = "FAIL" if shortest > limit or many else "INCONCLUSIVE" if over else "PASS"
     return LimitEntry.model_validate(
         {
             "probes": probes,
@@ -136,8 +144,8 @@ def limit_entry(probes: str, longest_s: float, **given: Any) -> LimitEntry:
             "measured": {
                 "shortest_s": shortest,
                 "longest_s": longest_s,
-                "open_ended": given.pop("open_ended", False),
-                "failed": given.pop("failed", round(4 * longest_s / TICK_S)),
+                "open_ended": is_open,
+                "failed": failed,
             },
             "verdict": verdict,
             **given,
@@ -148,13 +156,14 @@ def limit_entry(probes: str, longest_s: float, **given: Any) -> LimitEntry:
 def run_document(drills: Sequence[DrillEntry], night: int = 0, **given: Any) -> RunDocument:
     """One run of some drills."""
     name = f"{FIRST + timedelta(days=night):%Y%m%dT%H%M%SZ}-{night}"
-    worst = VerdictKind.worst([drill.verdict for drill in drills])
+    missed = [VerdictKind.INCONCLUSIVE for _ in given.get("not_run", ())]
+    worst = VerdictKind.worst([*(drill.verdict for drill in drills), *missed])
     values = {
         "run": name,
         "cluster": "kubedrill",
         "seed": night,
         "verdict": worst,
-        "exit_code": worst.exit_code,
+        "exit_code": VerdictKind(given.get("verdict", worst)).exit_code,
         "drills": drills,
         "not_run": (),
     }

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from kubedrill.base.drill_entry import LABELS, UNKNOWN, Count, DrillEntry, Name, Part
-from kubedrill.base.results import VerdictKind
+from kubedrill.base.results import VerdictKind  # noqa: TC001 - pydantic reads it
 
 SCHEMA: Literal[1] = 1
 """Raised when a key changes its meaning. New keys may come without it."""
@@ -59,22 +59,6 @@ class RunDocument(Part):
     def started(self) -> str:
         """When its first drill began, ISO 8601 in UTC, which sorts; empty: no drill was run."""
         return min((drill.started for drill in self.drills), default="")
-
-    @property
-    def contradictions(self) -> tuple[str, ...]:
-        """What of it contradicts its verdict, in words; none where it is sound."""
-        kinds = [drill.verdict for drill in self.drills] + [self.verdict]
-        kinds += [VerdictKind.ABORTED] if self.interrupted else []
-        worst, verdict = VerdictKind.worst(kinds), self.verdict
-        texts = [text for drill in self.drills for text in drill.contradictions]
-        if worst is not verdict:
-            why = "the run was interrupted" if self.interrupted else f"a drill is {worst.value}"
-            texts.append(f"the verdict {verdict.value}, though {why}")
-        if self.exit_code != verdict.exit_code:
-            texts.append(
-                f"exit code {self.exit_code}, though {verdict.value} is {verdict.exit_code}"
-            )
-        return tuple(texts)
 
     def relabelled(self, labels: dict[str, str]) -> RunDocument:
         """The same run with some of topology, network, host and app given by the user."""

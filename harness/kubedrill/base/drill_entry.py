@@ -12,7 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from kubedrill.base.json_document import JsonPart
 from kubedrill.base.model import Leaves  # noqa: TC001 - pydantic reads it
-from kubedrill.base.results import VerdictKind
+from kubedrill.base.results import VerdictKind  # noqa: TC001 - pydantic reads it
 
 UNKNOWN = "unknown"
 """A label that neither the record nor the user gave."""
@@ -264,20 +264,6 @@ class DrillEntry(Part):
     def failed_checks(self) -> tuple[str, ...]:
         """The names of the checks that failed."""
         return tuple(check.name for check in self.checks if check.ok is False)
-
-    @property
-    def contradictions(self) -> tuple[str, ...]:
-        """What it holds that is worse than its verdict, in words; none where it is sound."""
-        worse = [(f.verdict, f.text) for f in self.findings]
-        worse += [(limit.verdict, f"the limit of {limit.probes}") for limit in self.predicted]
-        worse += [(VerdictKind.FAIL, f"the check {name}") for name in self.failed_checks]
-        if self.ended != "completed":
-            worse.append((VerdictKind.INCONCLUSIVE, f"its end is {self.ended or 'missing'}"))
-        return tuple(
-            f"{self.name} is {self.verdict.value}, and has {kind.value}: {text}"
-            for kind, text in worse
-            if kind.rank > self.verdict.rank
-        )
 
     def condensed(self) -> DrillEntry:
         """What is compared over nights: without single outages, texts and what passed."""

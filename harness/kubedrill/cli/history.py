@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from kubedrill.base.errors import UsageError
+from kubedrill.base.errors import ConfigErrors, StepFailed, UsageError
 from kubedrill.cli.history_tables import print_predictions, print_runs, print_trends
 from kubedrill.cli.lazy import LazyGroup
 from kubedrill.cli.numbers import Number, Whole
@@ -143,19 +143,22 @@ def export(place: _Place, /, file: Path) -> None:
 @replace_option
 @click.pass_obj
 def import_(place: _Place, /, file: Path, *, replace: bool) -> None:
-    """Add the runs of FILE, all or none. Runs that are there already are left as they are.
+    """Add the runs of FILE. Runs that are there already are left as they are.
 
-    "-" is standard input.
+    "-" is standard input. Lines that are no runs, or that contradict themselves, are left out and
+    listed: then it ends with 1. The others are added, all or none.
 
     Example: kubedrill history import runs.jsonl
     """
     from kubedrill.history.lines import read_lines  # noqa: PLC0415 - see above
 
-    documents = read_lines(file)
+    documents, mistakes = read_lines(file)
     with place.open(create=True) as database:
         outcomes = [outcome.value for outcome in database.add(documents, replace=replace)]
     counts = ", ".join(f"{outcomes.count(each)} {each}" for each in dict.fromkeys(outcomes))
     click.echo(f"{len(documents)} runs read: {counts or 'nothing to do'}")
+    if mistakes:
+        raise StepFailed(f"not all was taken: {ConfigErrors(str(file), mistakes)}")
 
 
 @history.command()

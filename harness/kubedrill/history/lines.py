@@ -6,10 +6,11 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from kubedrill.base.contradictions import find_contradictions, lower_verdicts
 from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors, StepFailed
 from kubedrill.base.files import replace_file
@@ -20,9 +21,6 @@ from kubedrill.history.before import document_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-_SHOWN = 20
-"""Mistakes listed of one file: a file of something else has one in every line."""
 
 
 def clean_document(document: RunDocument) -> RunDocument:
@@ -65,11 +63,15 @@ def _is_replaceable(path: Path) -> bool:
         return True
 
 
-def read_lines(path: Path) -> list[RunDocument]:
+def read_lines(path: Path) -> tuple[list[RunDocument], list[str]]:
     """Read a file of runs; "-" is standard input.
 
+    Returns the runs, none with a better verdict than its parts allow, and what is wrong with each
+    line that is left out: it is no run, one that was there already, or contradicts itself.
+
     Raises:
-        ConfigErrors: it cannot be read, or lines are not runs; lists each with its number.
+        ConfigErrors: it cannot be read, or all of its lines are left out; lists each with its
+            number.
     """
     try:
         if str(path) == "-":
@@ -88,29 +90,29 @@ def read_lines(path: Path) -> list[RunDocument]:
         if not line.strip():
             continue
         try:
-            document = _read(line)
+            document = _document_of(load_json(line))
         except ValidationError as error:
             mistakes += [f"line {number}: {located(item)}" for item in error.errors()]
             continue
+        except ValueError as error:
+            mistakes.append(f"line {number}: found no JSON, expected a run ({error})")
+            continue
+        wrong = [*find_contradictions(document)]
         if first.setdefault(document.run, number) != number:
-            mistakes.append(
-                f"line {number}: run {document.run} was in line {first[document.run]} already"
-            )
-        documents.append(document)
-    if mistakes:
-        more = len(mistakes) - _SHOWN
-        raise ConfigErrors(
-            str(path), mistakes[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        )
-    return documents
+            wrong.append(f"it was in line {first[document.run]} already")
+        mistakes += [f"line {number}: run {document.run}: {each}" for each in wrong]
+        documents += [] if wrong else [lower_verdicts(document.condensed())]
+    if mistakes and not documents:
+        raise ConfigErrors(str(path), mistakes)
+    return documents, mistakes
 
 
-def _read(line: str) -> RunDocument:
-    """Read a line; those of an export of before 0.2 carry ``"format": 1``."""
-    if '"format":1' in line.replace(" ", "")[:40]:
+def _document_of(data: Any) -> RunDocument:
+    """Make the document of a line; those of an export of before 0.2 carry ``"format": 1``."""
+    if isinstance(data, dict) and data.get("format") == 1:
         try:
-            return document_of(load_json(line))
+            return document_of(data)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, ValidationError):
                 raise
-    return RunDocument.model_validate_json(line).condensed()
+    return RunDocument.model_validate(data)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kubedrill.base import before
+from kubedrill.base.contradictions import find_contradictions, lower_verdicts
 from kubedrill.base.document import SCHEMA, RunDocument
 from kubedrill.base.drill_entry import ProbeEntry
 from kubedrill.base.errors import ConfigErrors, UsageError
@@ -21,12 +22,12 @@ from kubedrill.base.strict_json import load_json
 
 
 def read_document(directory: Path) -> RunDocument:
-    """Read a run's folder.
+    """Read a run's folder, with no better verdict than its parts allow.
 
     Raises:
         UsageError: there is no verdict, or it is not kubedrill's; says what to do. A verdict of
-            before 0.2 needs the run's records as well. Or it is better than what it is made of, or
-            leaves out drills that the run's plan asks for.
+            before 0.2 needs the run's records as well. Or it contradicts itself, or leaves out
+            drills that the run's plan asks for.
         ConfigErrors: values are missing or impossible; all are listed.
     """
     data = redact_value(_load(directory / "verdict.json"))  # of before 0.2: with secrets
@@ -48,17 +49,14 @@ def read_document(directory: Path) -> RunDocument:
         raise ConfigErrors(str(directory), [located(item) for item in error.errors()]) from error
     _require_sound(directory, document)
     _require_planned(directory, document)
-    return document
+    return lower_verdicts(document)
 
 
 def _require_sound(directory: Path, document: RunDocument) -> None:
     """Refuse a verdict that its own parts contradict."""
-    if document.contradictions:
-        raise UsageError(
-            f"{directory / 'verdict.json'}: found {'; '.join(document.contradictions)}; expected "
-            "a verdict that all of its parts allow, as kubedrill writes it. "
-            f"Make it again: kubedrill report {directory.name}"
-        )
+    if contradictions := find_contradictions(document):
+        again = f"made again from the run's records: kubedrill report {directory.name}"
+        raise ConfigErrors(f"{directory / 'verdict.json'} (can be {again})", contradictions)
 
 
 def _require_planned(directory: Path, document: RunDocument) -> None:

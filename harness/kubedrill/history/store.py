@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
+from kubedrill.base.contradictions import lower_verdicts
 from kubedrill.base.document import RunDocument
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.history import schema
@@ -93,11 +94,13 @@ class History:
     def runs(self) -> list[RunDocument]:
         """All runs, the oldest first; those that ran no drill before all others.
 
-        Without the secrets that an older kubedrill may have stored with them.
+        Without the secrets that an older kubedrill may have stored with them, and with no better
+        verdicts than their parts allow.
         """
         with refused_clearly(self.where), self._engine.connect() as connection:
             rows = connection.execute(select(schema.runs.c.document)).scalars()
-            documents = [clean_document(RunDocument.model_validate_json(row)) for row in rows]
+            stored = (RunDocument.model_validate_json(row) for row in rows)
+            documents = [lower_verdicts(clean_document(document)) for document in stored]
         return sorted(documents, key=lambda document: (document.started, document.run))
 
     def _add(
@@ -111,7 +114,8 @@ class History:
         if stored == document:
             return Outcome.SAME
         if stored and not replace:
-            return Outcome.SAME if clean_document(stored).has_results_of(document) else None
+            before = lower_verdicts(clean_document(stored))
+            return Outcome.SAME if before.has_results_of(document) else None
         connection.execute(delete(schema.runs).where(same_run))
         connection.execute(
             insert(schema.runs),

@@ -88,6 +88,22 @@ def test_add_list_export_and_import(
     assert "1 runs read: 1 added" in capsys.readouterr().out
 
 
+def test_an_import_takes_what_is_sound_and_names_the_rest(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_lines(make_nights(seeded(2), 2), Path("some.jsonl"))
+    good, other = Path("some.jsonl").read_text(encoding="utf-8").splitlines()
+    forged = other.replace('"samples":9000', '"samples":0', 1)
+    Path("some.jsonl").write_text(f"{good}\n{forged}\n", encoding="utf-8")
+    assert kubedrill(["history", "--database", database, "import", "some.jsonl"]) == 1
+    captured = capsys.readouterr()
+    assert "1 runs read: 1 added" in captured.out
+    assert "not all was taken: some.jsonl has " in captured.err
+    assert "line 2: run 20240102T020000Z-1: drills.0.failed: found " in captured.err
+    with History.open(database) as history:
+        assert [run.run for run in history.runs()] == ["20240101T020000Z-0"]
+
+
 def test_a_verdict_that_changed_is_refused_unless_it_is_to_be_replaced(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,8 +24,8 @@ def test_what_is_exported_from_one_database_is_imported_into_another(
     path = tmp_path / "all.jsonl"
     write_lines(NIGHTS, path)
     with History.open(database, create=True) as history:
-        history.add(read_lines(path))
-        history.add(read_lines(path))
+        assert read_lines(path) == (NIGHTS, [])
+        history.add(NIGHTS)
         assert history.runs() == NIGHTS
         write_lines(history.runs(), tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
@@ -40,24 +40,54 @@ def test_all_mistakes_of_a_file_are_listed_with_their_lines(tmp_path: Path) -> N
         '{"schema": 2}',
         "",
         good,
-        good.replace('"verdict":"PASS"', '"verdict":"FINE"', 1),
+        good.replace('"verdict":"', '"verdict":"FINE', 1),
         good.replace('"lasted_s":', '"lasted_s":-', 1),
         '{"schema": 1, "mood": "good"}',
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ConfigErrors) as caught:
-        read_lines(path)
-    text = str(caught.value)
+    documents, mistakes = read_lines(path)
+    assert documents == [NIGHTS[0]]
+    text = "\n".join(mistakes)
     for output in (
-        "line 2: is not JSON, found 'not json'",
+        "line 2: found no JSON, expected a run (Expecting value",
         "line 3: schema: expected 1, found 2",
-        f"line 5: run {NIGHTS[0].run} was in line 1 already",
+        f"line 5: run {NIGHTS[0].run}: it was in line 1 already",
         "line 6: verdict: ",
         "line 7: drills.0.lasted_s: ",
         "line 8: mood: is not known here",
     ):
         assert output in text
-    assert "- line 1: " not in text
+    assert "line 1: " not in text
+    path.write_text("\n".join(lines[1:3]), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="9 mistakes"):
+        read_lines(path)
+
+
+def test_a_verdict_of_before_is_taken_no_better_than_its_parts(tmp_path: Path) -> None:
+    """Before 0.2 a drill that was not run left the run PASS."""
+    document = run_document([drill_entry()], not_run=[{"name": "zone-outage", "reason": "no zone"}])
+    path = tmp_path / "some.jsonl"
+    line = document.model_dump_json().replace("INCONCLUSIVE", "PASS", 1)
+    path.write_text(line.replace('"exit_code":3', '"exit_code":0'), encoding="utf-8")
+    assert read_lines(path) == ([document], [])
+
+
+@pytest.mark.parametrize("night", [-2, 31])
+def test_a_drill_that_another_clock_dated_has_no_date(tmp_path: Path, night: int) -> None:
+    document = run_document([drill_entry(night=night), drill_entry("node-drain", 0)], 0)
+    path = tmp_path / "some.jsonl"
+    write_lines([document], path)
+    [read], _ = read_lines(path)
+    assert [drill.started for drill in read.drills] == ["", document.drills[1].started]
+
+
+def test_a_key_that_stands_twice_is_no_way_to_a_better_verdict(tmp_path: Path) -> None:
+    line = run_document([drill_entry(verdict="FAIL")]).model_dump_json()
+    path = tmp_path / "some.jsonl"
+    better = line.replace('"exit_code":1', '"exit_code":0,"verdict":"PASS"', 1)
+    path.write_text(better, encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="'verdict' twice in one object"):
+        read_lines(path)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])

@@ -73,7 +73,8 @@ def test_a_database_of_before_is_migrated_and_keeps_its_runs(database: str, vers
     assert ask(database, "SELECT version_num FROM alembic_version") == [(version,)]
     with History.open(database) as history:
         runs = history.runs()
-        exported = read_lines(BEFORE / "history.jsonl")
+        exported, mistakes = read_lines(BEFORE / "history.jsonl")
+        assert not mistakes
         assert {run.run: run for run in runs} == {run.run: run for run in exported}
         assert len(runs) == 6
         assert runs[0].not_run[0].reason == "one node"

@@ -23,7 +23,7 @@ def make_run(reports: Path, day: int, verdict: str = "PASS") -> Path:
     directory = reports / f"202611{day:02}T020000Z-1"
     (directory / "record").mkdir(parents=True)
     drill = drill_entry("node-drain", day, verdict=verdict)
-    document = run_document([drill], day, run=directory.name)
+    document = run_document([drill], day, run=directory.name, seed=1)
     (directory / "verdict.json").write_text(document.model_dump_json(indent=2), encoding="utf-8")
     (directory / "index.html").touch()
     (directory / "record" / "node-drain.jsonl").write_text(

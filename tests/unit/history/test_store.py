@@ -44,6 +44,7 @@ ODD = run_document(
         drill_entry("node-drain", 50),
     ],
     50,
+    run=f"20240220T020000Z-{2**40}",
     seed=2**40,
     not_run=[{"name": "network-loss", "reason": "no netem"}, {"name": "disk", "reason": ""}],
 ).condensed()
