@@ -7,13 +7,18 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from effect_mutants import shown
 from mutantkit import Called, healthy, on_folder, planned, reported
 from recordkit import write
+
+from kubedrill.report import rebuild_report, write_report
+from kubedrill.verdict import judge
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 INCONCLUSIVE, FAIL, REFUSED = Called.INCONCLUSIVE, Called.FAIL, Called.REFUSED
+PASS = Called.PASS
 
 
 @on_folder(REFUSED, "expected one run: ")
@@ -99,7 +104,7 @@ def record_changed_after_the_run(directory: Path) -> None:
     path.write_text(path.read_text().replace('"limit_s":2.0', '"limit_s":20.0'))
 
 
-@on_folder(INCONCLUSIVE, "verdict.json has no SHA-256 of it, as it has of others")
+@on_folder(INCONCLUSIVE, "verdict.json has no SHA-256 of it, though its kubedrill wrote one")
 def seal_taken_off(directory: Path) -> None:
     """A limit was raised in one of two records, and its digest taken out of verdict.json."""
     reported(directory, "failover-vip", "node-drain")
@@ -110,7 +115,7 @@ def seal_taken_off(directory: Path) -> None:
     path.write_text(json.dumps(document))
 
 
-@on_folder(INCONCLUSIVE, "verdict.json has no SHA-256 of it, as it has of others")
+@on_folder(INCONCLUSIVE, "verdict.json has no SHA-256 of it, though its kubedrill wrote one")
 def drill_taken_out_of_the_verdict(directory: Path) -> None:
     """A limit was raised in one of two records, and its drill taken out of verdict.json."""
     reported(directory, "failover-vip", "node-drain")
@@ -119,6 +124,32 @@ def drill_taken_out_of_the_verdict(directory: Path) -> None:
     document = json.loads(path.read_text())
     document["drills"] = document["drills"][1:]
     path.write_text(json.dumps(document))
+
+
+@on_folder(INCONCLUSIVE, "verdict.json has no SHA-256 of it, though its kubedrill wrote one")
+def all_seals_taken_off(directory: Path) -> None:
+    """A limit was raised, and every digest taken out of verdict.json."""
+    reported(directory, "failover-vip", "node-drain")
+    _raise_limit(directory)
+    _take_seals_off(directory)
+
+
+@on_folder(INCONCLUSIVE, "verdict.json has no SHA-256 of it, though its kubedrill wrote one")
+def all_seals_and_the_plan_taken_off(directory: Path) -> None:
+    """As before, and the plan was removed too, as if an older release had made the run."""
+    record = shown(healthy()).record()
+    write(record, directory / "record" / "failover-vip.jsonl")
+    write_report(directory, [record], [judge(record)], not_run={})
+    _raise_limit(directory)
+    _take_seals_off(directory)
+
+
+@on_folder(PASS, "not one request failed")
+def old_run_without_seals(directory: Path) -> None:
+    """Not broken: a run of an older release, which sealed nothing, was judged before."""
+    write(healthy().record(), directory / "record" / "failover-vip.jsonl")
+    rebuild_report(directory)
+    _take_seals_off(directory)
 
 
 @on_folder(INCONCLUSIVE, "failover-vip-2.jsonl is the record of drill failover-vip")
@@ -135,6 +166,14 @@ def record_compressed_without_a_plan(directory: Path) -> None:
     """The record of one of two drills was compressed, and no plan asks for it."""
     write(healthy().record(), directory / "record" / "failover-vip.jsonl")
     (directory / "record" / "node-drain.jsonl.gz").write_bytes(b"\x1f\x8b")
+
+
+def _take_seals_off(directory: Path) -> None:
+    path = directory / "verdict.json"
+    document = json.loads(path.read_text())
+    for drill in document["drills"]:
+        drill["record_sha256"] = ""
+    path.write_text(json.dumps(document))
 
 
 def _raise_limit(directory: Path) -> None:

@@ -153,15 +153,15 @@ def healthy(seed: int = 1, limit_s: float = 2.0) -> Kit:
 def call(directory: Path) -> tuple[Called, str]:
     """What the harness calls the run in a folder, and the reason in one sentence.
 
-    Where the run has a plan, as ``kubedrill report`` calls it; where only its document is left, as
-    the history does.
+    Where the run has a plan or was judged before, as ``kubedrill report`` calls it; where only its
+    document is left, as the history does.
     """
     try:
         if not (directory / "record").exists() and (directory / "verdict.json").exists():
             document = read_document(directory)
             reasons = [each.reason for each in (*document.drills, *document.not_run)]
             return Called(document.verdict.value), "; ".join(reasons)
-        if (directory / PLAN_FILE).exists():
+        if (directory / PLAN_FILE).exists() or (directory / "verdict.json").exists():
             run = rebuild_report(directory)
             reasons = [v.reason for v in run.verdicts if v.verdict is run.verdict]
             return Called(run.verdict.value), "; ".join([*reasons, *run.missing.values()])

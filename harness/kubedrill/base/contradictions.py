@@ -233,7 +233,7 @@ def _of_probe(probe: ProbeEntry, drill: DrillEntry) -> Iterator[str]:
     if good is None or probe.availability is None:
         is_right = probe.availability is good
     else:
-        is_right = abs(probe.availability - good) < 1e-3  # noqa: PLR2004 - however it was rounded
+        is_right = abs(probe.availability - good) < 1e-3
     if not is_right:
         yield f"availability: found {probe.availability}, expected {good}: of its requests"
     if probe.degraded_from_s is not None and probe.degraded_to_s is not None:

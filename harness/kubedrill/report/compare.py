@@ -118,7 +118,7 @@ def compare(  # noqa: PLR0913 - each is named by the caller
     return Run(
         run_dir.name,
         tuple(record for record, _ in judged),
-        tuple(_against_seal(run_dir, record, verdict, earlier) for record, verdict in judged),
+        tuple(_against_seal(run_dir, record, verdict, earlier, plan) for record, verdict in judged),
         {name: reason for name, reason in missed.items() if name not in missing},
         missing,
         stopped,
@@ -152,18 +152,20 @@ def _why_missing(verdict: str | None, *, interrupted: bool) -> str:
 
 
 def _against_seal(
-    run_dir: Path, record: Record, verdict: DrillVerdict, earlier: Earlier
+    run_dir: Path, record: Record, verdict: DrillVerdict, earlier: Earlier, plan: RunPlan | None
 ) -> DrillVerdict:
     seal = earlier.seals.get(record.header.drill, "")
+    # runs have a plan since records are sealed; that faults state their evidence came later
+    is_sealed = any(earlier.seals.values()) or plan is not None or record.header.evidence
     if seal and seal != _digest(run_dir, record.header.drill):
         text = (
             "the record was changed after it was judged first: its SHA-256 is not the one in "
             "verdict.json"
         )
-    elif not seal and any(earlier.seals.values()):
+    elif not seal and earlier.exists and is_sealed:
         text = (
             "the record may have been changed after the run was judged first: verdict.json has no "
-            "SHA-256 of it, as it has of others"
+            "SHA-256 of it, though its kubedrill wrote one"
         )
     else:
         return verdict
