@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from kubedrill.base.errors import UsageError
 from kubedrill.base.redact import redact_value
-from kubedrill.base.results import VerdictKind
-from kubedrill.history.nights import undated
 from kubedrill.history.trends import Rules, find_trends
 from kubedrill.nightly.state import all_cycles, read_state
+from kubedrill.site.matrix import STALE, make_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from kubedrill.base.document import RunDocument
-    from kubedrill.base.drill_entry import DrillEntry
     from kubedrill.history.trends import Trend
 
 FORMAT = 2
-
-STALE = timedelta(days=14)
-"""A drill that was last run so long before the site is made is not known to pass today."""
 
 _UNUSED_OF_DRILL = (
     *("title", "ended", "leaves", "tool_version", "nodes", "host_facts", "seed", "targets"),
@@ -79,7 +75,7 @@ def site_data(runs: Sequence[RunDocument], places: Places, made: datetime) -> di
         "format": FORMAT,
         "made": f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
         "runs": [_run(run, places) for run in newest],
-        "matrix": _matrix(runs, made),
+        "matrix": make_matrix(runs, made),
         "trends": [_trend(trend, positions) for trend in trends.trends],
         "rules": {
             "least": trends.rules.least,
@@ -112,94 +108,6 @@ def _without_secrets(run: dict[str, Any]) -> dict[str, Any]:
             for each in run[part]
         ]
     return run
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """What the newest night of a drill says today.
-
-    ``doubt`` is why its date does not tell that, ``failed`` the night of a FAIL before it that
-    nothing has disproved since; both may be empty.
-    """
-
-    drill: DrillEntry
-    doubt: str
-    failed: str
-
-    @classmethod
-    def of(cls, nights: Iterable[DrillEntry], made: datetime) -> _Standing:
-        """Of all nights of one drill. Of two at the same time, the worse one counts."""
-        ordered = sorted(
-            nights, key=lambda each: (not undated(each, made), each.began, each.verdict.rank)
-        )
-        last = ordered[-1]
-        doubt = undated(last, made) or ("long ago" if made - last.began > STALE else "")
-        return cls(last, doubt, _failed_before(ordered))
-
-    @property
-    def verdict(self) -> VerdictKind:
-        """What is known today: an old PASS says nothing, and what proved nothing ends no FAIL."""
-        kinds = [VerdictKind.FAIL] if self.failed else []
-        is_old = self.doubt and self.drill.verdict is VerdictKind.PASS
-        return VerdictKind.worst(
-            [*kinds, VerdictKind.INCONCLUSIVE if is_old else self.drill.verdict]
-        )
-
-
-def _failed_before(ordered: Sequence[DrillEntry]) -> str:
-    """The day of the last FAIL where later nights, if there are any, proved nothing."""
-    proven = {VerdictKind.PASS, VerdictKind.FAIL}
-    last = next((each for each in reversed(ordered) if each.verdict in proven), None)
-    if last is None or last is ordered[-1] or last.verdict is VerdictKind.PASS:
-        return ""
-    return last.started[:10] or "not recorded"
-
-
-def _matrix(runs: Iterable[RunDocument], made: datetime) -> list[dict[str, Any]]:
-    """For each pair of versions and topology, the latest verdict of each drill, and the worst.
-
-    A drill on another network or host, or with another application, is one of its own. A PASS of
-    long ago, or of a night that nobody can date, says nothing of today: INCONCLUSIVE in the worst.
-    """
-    cells: dict[tuple[str, str, str], dict[tuple[str, ...], list[DrillEntry]]] = {}
-    for run in runs:
-        for drill in run.drills:
-            key = (drill.kubernetes, drill.kubernetes_after, drill.topology)
-            variant = (drill.name, drill.network, drill.app, drill.host)
-            cells.setdefault(key, {}).setdefault(variant, []).append(drill)
-    return [
-        _cell(key, [_Standing.of(nights, made) for _, nights in sorted(drills.items())], made)
-        for key, drills in sorted(cells.items())
-    ]
-
-
-def _cell(
-    key: tuple[str, str, str], standings: Sequence[_Standing], made: datetime
-) -> dict[str, Any]:
-    before, after, topology = key
-    days = [each.drill.started[:10] for each in standings if not undated(each.drill, made)]
-    return {
-        "before": before,
-        "after": after,
-        "topology": topology,
-        "verdict": VerdictKind.worst(each.verdict for each in standings).value,
-        "latest": max(days, default="no date"),
-        "oldest": min(days, default="no date"),
-        "verdicts": [each.drill.verdict.value for each in standings],
-        "drills": [
-            {
-                "name": each.drill.name,
-                "variant": ", ".join(
-                    filter(None, (each.drill.network, each.drill.app, each.drill.host))
-                ),
-                "verdict": each.drill.verdict.value,
-                "last": each.drill.started[:10],
-                "doubt": each.doubt,
-                "failed": each.failed,
-            }
-            for each in standings
-        ],
-    }
 
 
 def _trend(trend: Trend, positions: dict[str, int]) -> dict[str, Any]:

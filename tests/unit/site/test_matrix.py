@@ -131,6 +131,52 @@ def test_of_two_verdicts_at_the_same_time_the_worse_one_counts(tmp_path: Path) -
     assert cell(tmp_path, *reversed(both))["verdict"] == "FAIL"
 
 
+def test_a_drill_of_the_run_that_was_never_run_is_missed(tmp_path: Path) -> None:
+    missed = [{"name": "zone-outage", "reason": "one zone"}, {"name": "node-drain", "reason": "?"}]
+    runs = [
+        run_document([drill_entry("node-drain", 0)], 0),
+        run_document([drill_entry(night=1)], 1, not_run=missed),
+    ]
+    places, today = Places(tmp_path, tmp_path), FIRST + timedelta(days=1)
+    [result] = site_data(runs, places, today)["matrix"]
+    assert (result["verdict"], result["verdicts"]) == (
+        "INCONCLUSIVE",
+        ["PASS"] * 2 + [INCONCLUSIVE],
+    )
+    assert result["drills"][-1] == {
+        "name": "zone-outage",
+        "variant": "",
+        "verdict": "INCONCLUSIVE",
+        "last": "never",
+        "doubt": "one zone",
+        "failed": "",
+    }
+    runs.append(run_document([drill_entry("zone-outage", 1)], 1, run="later"))
+    [result] = site_data(runs, places, today)["matrix"]
+    assert result["verdict"] == "PASS"
+
+
+def test_an_upgrade_is_no_drill_that_was_never_run_where_it_led_to_another_version(
+    tmp_path: Path,
+) -> None:
+    missed = [{"name": "cluster-upgrade", "reason": "no newer bundle"}]
+    runs = [
+        run_document([drill_entry("cluster-upgrade", 0)], 0),
+        run_document([drill_entry(night=1)], 1, not_run=missed),
+    ]
+    cells = site_data(runs, Places(tmp_path, tmp_path), FIRST + timedelta(days=1))["matrix"]
+    assert [each["verdict"] for each in cells] == ["PASS", "PASS"]
+
+
+def test_an_upgrade_that_did_not_say_where_to_stands_where_it_led_before(tmp_path: Path) -> None:
+    """Its failure in a row of its own left the PASS of the night before as the newest."""
+    bad = drill_entry("cluster-upgrade", 1, kubernetes_after="", verdict=FAIL, ended="error")
+    result = cell(tmp_path, (0, drill_entry("cluster-upgrade", 0)), (1, bad))
+    assert (result["after"], result["verdict"]) == ("1.36.3", "FAIL")
+    alone = cell(tmp_path, (1, bad))
+    assert (alone["after"], alone["verdict"]) == ("", "FAIL")
+
+
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
     st.lists(
