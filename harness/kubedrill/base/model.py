@@ -156,6 +156,9 @@ anything is broken."""
 EVIDENCE = "evidence"
 """Lane of the events that say where a fault's effect was seen."""
 
+PROCESS = "process"
+"""Lane of the events with which the drill's own processes end: their data has the exit status."""
+
 
 @as_read
 @dataclass(frozen=True, slots=True)

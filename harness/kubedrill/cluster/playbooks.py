@@ -45,9 +45,10 @@ class TaskEvent:
 
     ``kind``: "play", "task" (a task starts), "start" (a task starts on a host), "ok", "changed",
     "skipped", "failed", "ignored" (failed, tolerated by the playbook), "retry", "unreachable",
-    "stats" (end; ``data`` has the counts by host). ``at`` is in nanoseconds of CLOCK_MONOTONIC.
-    ``data["message"]`` on "failed" and "unreachable" is Ansible's own text, trimmed, and absent
-    where the task has no_log.
+    "stats" (end; ``data`` has the counts by host), "exit" (the process ended, however it did: the
+    task is the playbook's name, and ``data["code"]`` its exit status). ``at`` is in nanoseconds of
+    CLOCK_MONOTONIC. ``data["message"]`` on "failed" and "unreachable" is Ansible's own text,
+    trimmed, and absent where the task has no_log.
     """
 
     kind: str
@@ -172,6 +173,8 @@ class _Run:
         finally:
             timer.cancel()
             timer.join()
+            data = {"code": process.returncode}
+            on_event(TaskEvent("exit", "", self.name, "", time.monotonic_ns(), data))
         return self._judge(process.returncode)
 
     def _start(self, write_end: int, log: int) -> subprocess.Popen[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from kubedrill.base.model import Span
+from kubedrill.base.model import PROCESS, Span
 from kubedrill.cluster.playbooks import run_playbook
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class AnsibleLane:
         elif event.kind in _ENDS:
             start = self._open.pop(key, event.at)
             self._write(key, start, event.at, event.kind)
+        elif event.kind == "exit":
+            self._ctx.event(PROCESS, "cluster", event.task, **event.data)
 
     def _write(self, key: tuple[str, str, str], start: int, end: int, result: str) -> None:
         self._ctx.writer.span(

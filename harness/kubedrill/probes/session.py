@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from kubedrill.base.model import NS, Connection, ProbeSpec, Vantage
+from kubedrill.base.model import NS, PROCESS, Connection, Event, ProbeSpec, Vantage
 from kubedrill.base.waits import Waiting, pause, wait_for
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.probes import inside
@@ -117,16 +117,21 @@ class ProbeSession:
         if self._fetcher is not None:
             self._fetcher.until = time.monotonic_ns()
         try:
-            if self._ledger is not None:
-                self._ledger.stop(START_S)
-            if self._sampler is not None:
-                self._sampler.stop(START_S)
+            for name, helper in (("watch ledger", self._ledger), ("sampler", self._sampler)):
+                if helper is not None:
+                    helper.stop(START_S)
+                    self._record_end(name)
             if self._fetcher is not None:
                 pause(max(spec.timeout_s for spec in self.specs))
                 self._fetcher.stop(self._settings.timeouts.probes_ready, "probes_ready")
                 self._api.delete(inside.prober_objects(self.vantage_node, [])[-1:])
         finally:
             self._abandon()
+
+    def _record_end(self, name: str) -> None:
+        """Record that a helper ended as it should; any other status ends the drill by its error."""
+        with RecordWriter(self._path) as writer:
+            writer.event(Event(PROCESS, "harness", name, time.monotonic_ns(), {"code": 0}))
 
     def latest(self) -> dict[str, tuple[int, int]]:
         """Per probe: successes and requests of the last seconds; (0, 0) means nothing is known.

@@ -84,8 +84,12 @@ def test_each_task_on_each_host_is_told(mixed: tuple[list[TaskEvent], str]) -> N
         assert ("failed", host, "Fail for a while") in seen
         assert ("ok", host, "Repair") in seen
     assert mixed[0][0].kind == "play"
-    assert mixed[0][-1].kind == "stats"
-    assert mixed[0][-1].data["a"]["changed"] == 1
+    assert mixed[0][-2].kind == "stats"
+    assert mixed[0][-2].data["a"]["changed"] == 1
+    assert (mixed[0][-1].kind, mixed[0][-1].task, mixed[0][-1].data) == (
+        *("exit", "mixed.yml"),
+        {"code": 2},
+    )
 
 
 def test_events_are_in_order_on_this_machine_s_monotonic_clock(
@@ -180,13 +184,16 @@ def test_a_playbook_that_does_not_exist(inventory: Inventory) -> None:
 
 def test_a_playbook_can_be_killed_at_once(inventory: Inventory, tmp_path: Path) -> None:
     playbook, mark = slow(tmp_path)
+    events: list[TaskEvent] = []
 
     def kill(event: TaskEvent) -> None:
+        events.append(event)
         if event.kind == "start":
             raise KillPlaybook
 
     with pytest.raises(KillPlaybook):
         run_playbook(inventory, playbook, {"mark": str(mark)}, on_event=kill, timeout_s=120)
+    assert events[-1].data == {"code": -9}
     assert not list(_processes_with(str(mark)))
 
 

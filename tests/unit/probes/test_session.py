@@ -65,7 +65,8 @@ def test_from_start_to_stop(tmp_path: Path) -> None:
     assert all(0 < ok == total for ok, total in latest.values()), (
         "start returns once every probe has an answer"
     )
-    result = samples(record)
+    *result, (kind, lane, _, name, _, data) = samples(record)
+    assert (kind, lane, name, data) == ("event", "process", "sampler", {"code": 0})
     assert sum(s[1] != "control" for s in result) == asked, (
         "nothing that was under way at the end is lost"
     )

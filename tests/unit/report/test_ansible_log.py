@@ -69,6 +69,7 @@ class Noted:
     """What AnsibleLane needs of a drill."""
 
     spans: list[Span] = field(default_factory=list)
+    ends: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def writer(self) -> Noted:
@@ -83,6 +84,9 @@ class Noted:
 
     def step(self, *_: str) -> None:
         """Nobody watches."""
+
+    def event(self, lane: str, *_: str, **data: Any) -> None:
+        self.ends.append((lane, data))
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Span]]:
             timeout_s=300,
             log_path=log,
         )
+    assert noted.ends == [("process", {"code": 2})], "how it ended is in the record"
     return folder, noted.spans
 
 
