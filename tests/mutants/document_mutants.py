@@ -184,13 +184,13 @@ def half_slower_than_the_slowest(run: Any) -> None:
     run["drills"][0]["probes"][0]["p50_ms"] = 5000.0
 
 
-@on_document(INCONCLUSIVE, "an upgrade that left no other version proves nothing")
+@on_document(INCONCLUSIVE, "an upgrade that left no newer version proves nothing")
 def upgrade_that_upgraded_nothing(run: Any) -> None:
     """An upgrade passed, and left the version that it found."""
     run["drills"][1]["kubernetes_after"] = "1.35.4"
 
 
-@on_document(INCONCLUSIVE, "an upgrade that left no other version proves nothing")
+@on_document(INCONCLUSIVE, "an upgrade that left no newer version proves nothing")
 def upgrade_that_did_not_say_where_to(run: Any) -> None:
     """An upgrade passed, and did not say which version it left."""
     run["drills"][1]["kubernetes_after"] = ""
@@ -206,3 +206,39 @@ def drill_that_upgrades_nothing_called_an_upgrade(run: Any) -> None:
 def upgrade_of_a_node_that_is_not_there(run: Any) -> None:
     """An upgrade was of a node that the cluster does not have."""
     run["drills"][1]["targets"] = ["cp1", "cp9"]
+
+
+@on_document(INCONCLUSIVE, "an upgrade that left no newer version proves nothing")
+def upgrade_to_an_older_version(run: Any) -> None:
+    """An upgrade passed, and left an older version than it found."""
+    run["drills"][1]["kubernetes_after"] = "1.34.4"
+
+
+@on_document(REFUSED, "measured.requests: found 4000, expected 600: that of its probes")
+def requests_of_a_limit_made_up(run: Any) -> None:
+    """A limit has more requests than its probes, so that a smaller share of them failed."""
+    run["drills"][0]["predicted"][0]["measured"]["requests"] = 4000
+
+
+@on_document(REFUSED, "verdict: found PASS, expected INCONCLUSIVE: it has no outage limit")
+def limits_taken_out(run: Any) -> None:
+    """All limits of a drill were removed, so that none could be broken."""
+    run["drills"][0]["predicted"] = []
+
+
+@on_document(REFUSED, "expected an outage that is in no doubt: the control probe failed")
+def outage_in_doubt_called_kept(run: Any) -> None:
+    """Nobody could tell whose an outage was, and its limit was called kept."""
+    run["drills"][0]["outages"][0]["doubt"] = "the control probe failed"
+
+
+@on_document(REFUSED, "expected an outage that is in no doubt: its end was not seen")
+def outage_without_an_end_called_kept(run: Any) -> None:
+    """An outage went on beyond the record, and its limit was called kept."""
+    run["drills"][0]["outages"][0]["open_end"] = True
+
+
+@on_document(REFUSED, "run: found '../../etc', expected the name of a run")
+def id_that_leads_elsewhere(run: Any) -> None:
+    """The run's id is a path, which a link of the site would follow."""
+    run["run"] = "../../etc"

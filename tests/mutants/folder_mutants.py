@@ -144,6 +144,15 @@ def all_seals_and_the_plan_taken_off(directory: Path) -> None:
     _take_seals_off(directory)
 
 
+@on_folder(INCONCLUSIVE, "its record was PASS and is lost since")
+def drill_taken_out_of_the_plan(directory: Path) -> None:
+    """A drill was taken out of the plan, and its record removed, once the run had judged it."""
+    reported(directory, "failover-vip", "node-drain")
+    (directory / "record" / "node-drain.jsonl").unlink()
+    plan = json.loads((directory / "plan.json").read_text())
+    (directory / "plan.json").write_text(json.dumps(plan | {"drills": ["failover-vip"]}))
+
+
 @on_folder(PASS, "not one request failed")
 def old_run_without_seals(directory: Path) -> None:
     """Not broken: a run of an older release, which sealed nothing, was judged before."""

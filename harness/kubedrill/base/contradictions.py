@@ -10,6 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import parse_version
+from kubedrill.base.mistakes import shown
 from kubedrill.base.model import Leaves
 from kubedrill.base.results import VerdictKind
 
@@ -53,7 +55,7 @@ def find_contradictions(run: RunDocument) -> tuple[str, ...]:
 def lower_verdicts(run: RunDocument) -> RunDocument:
     """Return the run with no better verdict than its parts allow, nor a date that was not its own.
 
-    A PASS is INCONCLUSIVE where a drill was not run, an upgrade left no other version, or the
+    A PASS is INCONCLUSIVE where a drill was not run, an upgrade left no newer version, or the
     document contradicts itself.
     """
     forged = next(iter(find_contradictions(run)), "")
@@ -68,11 +70,10 @@ def lower_verdicts(run: RunDocument) -> RunDocument:
 
 
 def _lowered(run: RunDocument, drill: DrillEntry, forged: str) -> DrillEntry:
-    unchanged = drill.leaves is Leaves.UPGRADED and _plain(drill.kubernetes_after) in {
-        *("", _plain(drill.kubernetes)),
-    }
+    before, after = parse_version(drill.kubernetes), parse_version(drill.kubernetes_after)
+    unchanged = drill.leaves is Leaves.UPGRADED and after <= before
     why = f"its document contradicts itself: {forged}" if forged else ""
-    why = why or ("an upgrade that left no other version proves nothing" if unchanged else "")
+    why = why or ("an upgrade that left no newer version proves nothing" if unchanged else "")
     changes = {}
     if why and drill.verdict is PASS:
         changes = {"verdict": INCONCLUSIVE, "reason": why}
@@ -104,6 +105,10 @@ def _of_run(run: RunDocument) -> Iterator[str]:
     if run.exit_code != run.verdict.exit_code:
         expected = f"{run.verdict.exit_code}, that of {run.verdict.value}"
         yield f"exit_code: found {run.exit_code}, expected {expected}"
+    # a folder's name; and no database keeps a zero byte
+    for field, forbidden in (("run", ("/", "\0")), ("cluster", ("\0",))):
+        if any(each in getattr(run, field) for each in forbidden) or run.run in {".", ".."}:
+            yield f"{field}: found {shown(getattr(run, field))}, expected the name of a {field}"
     names = [drill.name for drill in run.drills]
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
         yield f"drills: found {name} {names.count(name)} times, expected each drill once"
@@ -134,6 +139,8 @@ def _of_verdict(drill: DrillEntry) -> Iterator[str]:
         for check in drill.checks
         if check.ok is not True
     ]
+    if drill.probes and not drill.predicted:
+        worse.append((INCONCLUSIVE, "it has no outage limit"))
     worse.append((_ENDED.get(drill.ended, INCONCLUSIVE), f"its end is {drill.ended or 'missing'}"))
     for kind, text in worse:
         if kind.rank > drill.verdict.rank:
@@ -182,14 +189,21 @@ def _of_limit(limit: LimitEntry, drill: DrillEntry) -> Iterator[str]:
     if drill.probes and len(probes) < len(limit.covers):
         missing = set(limit.covers) - {probe.probe for probe in probes}
         yield f"covers: found {', '.join(sorted(missing))}, expected probes of the drill"
-    elif probes and measured.failed != sum(probe.failed for probe in probes):
-        count = sum(probe.failed for probe in probes)
-        yield f"measured.failed: found {measured.failed}, expected {count}: that of its probes"
+    for field, actual, count in (
+        ("failed", measured.failed, sum(probe.failed for probe in probes)),
+        ("requests", measured.requests, sum(probe.samples for probe in probes)),
+    ):
+        if len(probes) == len(limit.covers) > 0 and actual not in {None, count}:
+            yield f"measured.{field}: found {actual}, expected {count}: that of its probes"
     if limit.verdict is not PASS:
         return
-    outages = [outage.longest_s for outage in drill.outages if outage.probe in limit.covers]
-    if (longest := max([measured.longest_s, *outages])) > limit.limit_s + _ROUNDED_S:
+    outages = [outage for outage in drill.outages if outage.probe in limit.covers]
+    longest = max([measured.longest_s, *(outage.longest_s for outage in outages)])
+    if longest > limit.limit_s + _ROUNDED_S:
         yield f"verdict: found PASS, expected an outage within {limit.limit_s:g} s: {longest:g} s"
+    if doubtful := [outage for outage in outages if outage.doubt or outage.open_end]:
+        why = doubtful[0].doubt or "its end was not seen"
+        yield f"verdict: found PASS, expected an outage that is in no doubt: {why}"
     if limit.max_failed is not None and measured.failed > limit.max_failed:
         expected = f"{limit.max_failed} or fewer failed: {measured.failed}"
         yield f"verdict: found PASS, expected {expected}"

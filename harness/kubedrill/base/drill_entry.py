@@ -6,12 +6,12 @@ Times are seconds from the begin of the drill's record, where a name does not sa
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from kubedrill.base.json_document import JsonPart
-from kubedrill.base.model import Leaves  # noqa: TC001 - pydantic reads it
+from kubedrill.base.model import Facts, Leaves  # noqa: TC001 - pydantic reads it
 from kubedrill.base.results import VerdictKind  # noqa: TC001 - pydantic reads it
 
 UNKNOWN = "unknown"
@@ -219,7 +219,7 @@ class DrillEntry(Part):
     network: Name = Field(description="the pod network")
     host: Name = Field(description="the harness host, by its label")
     nodes: tuple[str, ...]
-    host_facts: dict[str, Any] = Field(description="of the harness host")
+    host_facts: Facts = Field(description="of the harness host")
     seed: int
     targets: tuple[str, ...]
     ended: Literal["completed", "aborted", "interrupted", "error", ""] = Field(

@@ -6,11 +6,12 @@ function of it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import AfterValidator, ConfigDict, Field, with_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,15 @@ Name = Annotated[str, Field(min_length=1)]
 Time = Annotated[int, Field(ge=0, lt=2**63)]
 """Nanoseconds of the harness host's CLOCK_MONOTONIC."""
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _writable(facts: dict[str, Any]) -> dict[str, Any]:
+    json.dumps(facts, allow_nan=False)  # a ValueError where a number is infinite or none
+    return facts
+
+
+Facts = Annotated[dict[str, Any], AfterValidator(_writable)]
+"""What was found out about a host: any values of JSON."""
 
 as_read = with_config(ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 """How a line of a record is checked: nothing is converted, and nothing unknown is left out."""
@@ -304,7 +314,7 @@ class Header:
     probes: tuple[ProbeSpec, ...]
     # a probe with fewer samples than this makes the verdict INCONCLUSIVE
     min_samples: Annotated[int, Field(ge=1)] = 50
-    host: dict[str, Any] = field(default_factory=dict, hash=False)
+    host: Facts = field(default_factory=dict, hash=False)
     leaves: Leaves = Leaves.UNCHANGED
     evidence: str = ""  # what shows that the fault took hold; "" in records of older versions
     watched: tuple[str, ...] = ()  # clients of the watch ledger; none: it was not kept

@@ -6,6 +6,10 @@ import json
 import re
 from typing import Any
 
+DEEPEST = 100
+"""Deeper values cannot be written again: pydantic ends at 255, and a document is around them."""
+
+_DEEP = "its values are nested too deeply"
 BROKEN = "has half of a character, as \\ud800 is; write the whole one"
 
 
@@ -21,10 +25,12 @@ def load_json(text: str | bytes) -> Any:
     """
     try:
         value = json.loads(text, object_pairs_hook=_each_once)
+        if _depth(value) > DEEPEST:
+            raise ValueError(_DEEP)
         if _has_surrogate(text) and is_broken(json.dumps(value, ensure_ascii=False)):
             raise ValueError(f"a text {BROKEN}")
     except RecursionError:
-        raise ValueError("its values are nested too deeply") from None
+        raise ValueError(_DEEP) from None
     return value
 
 
@@ -39,6 +45,20 @@ def is_broken(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists stand in one another.
+
+    >>> _depth(1), _depth([]), _depth({"a": [1, {}]})
+    (0, 1, 3)
+    """
+    depth, level = 0, [value] if isinstance(value, dict | list) else []
+    while level:
+        depth += 1
+        parts = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [child for part in parts for child in part if isinstance(child, dict | list)]
+    return depth
 
 
 def _has_surrogate(text: str | bytes) -> bool:

@@ -75,9 +75,9 @@ def read_lines(path: Path) -> tuple[list[RunDocument], list[str]]:
     """
     try:
         if str(path) == "-":
-            text = sys.stdin.buffer.read().decode("utf-8") if sys.stdin else ""
+            text = sys.stdin.buffer.read().decode("utf-8-sig") if sys.stdin else ""
         else:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigErrors(

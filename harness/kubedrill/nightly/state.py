@@ -230,8 +230,10 @@ def read_state(folder: Path) -> CycleState:
 
 
 def _consistent(cycle: CycleState) -> CycleState:
-    """Refuse a cell whose verdict is better than one of its parts'."""
+    """Refuse a cell whose verdict is better than one of its parts', or a PASS without any."""
     for cell in cycle.cells:
+        if cell.verdict is VerdictKind.PASS and not any(part.verdict for part in cell.parts):
+            raise ValueError(f"{cell.key} is PASS, and no part of it has a verdict")
         for part in cell.parts:
             if cell.verdict and part.verdict and part.verdict.rank > cell.verdict.rank:
                 raise ValueError(

@@ -107,11 +107,12 @@ def compare(  # noqa: PLR0913 - each is named by the caller
                 missing[record.header.drill] = why
         judged = [pair for pair in judged if pair[0].header.drill not in missing]
     present = {record.header.drill for record, _ in judged}
-    # a run of before 0.2, or whose plan is lost, was asked for what it was judged by before
-    asked = plan.drills if plan else [*earlier.judged, *earlier.missing]
+    # what was judged before was asked for, whatever a plan that was changed since says; a run of
+    # before 0.2, or whose plan is lost, for what was missing as well
+    asked = [*earlier.judged, *(plan.drills if plan else earlier.missing)]
     missing |= {
         name: _why_missing(earlier.judged.get(name), interrupted=stopped)
-        for name in asked
+        for name in dict.fromkeys(asked)
         if name not in present | missed.keys() | missing.keys()
     }
     names = [record.header.drill for record, _ in judged]

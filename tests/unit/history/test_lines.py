@@ -81,6 +81,13 @@ def test_a_drill_that_another_clock_dated_has_no_date(tmp_path: Path, night: int
     assert [drill.started for drill in read.drills] == ["", document.drills[1].started]
 
 
+def test_a_mark_that_windows_puts_before_a_text_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    write_lines(NIGHTS, path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_lines(path) == (NIGHTS, [])
+
+
 def test_a_key_that_stands_twice_is_no_way_to_a_better_verdict(tmp_path: Path) -> None:
     line = run_document([drill_entry(verdict="FAIL")]).model_dump_json()
     path = tmp_path / "some.jsonl"
@@ -102,11 +109,15 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | Non
 def test_numbers_that_no_database_keeps_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
     line = run_document([drill_entry(lasted_s=12.5)]).model_dump_json()
-    path.write_text(
-        line.replace("12.5", "NaN") + "\n" + line.replace('"seed":0', f'"seed":{2**63}'),
-        encoding="utf-8",
+    lines = (
+        line.replace("12.5", "NaN"),
+        line.replace('"seed":0', f'"seed":{2**63}'),
+        line.replace('"cpus":2', '"cpus":NaN'),
+        line.replace('"cpus":2', f'"cpus":{"[" * 200 + "]" * 200}'),
+        line.replace('"cluster":"kubedrill"', '"cluster":"kube\\u0000drill"'),
     )
-    with pytest.raises(ConfigErrors, match="2 mistakes"):
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match="5 mistakes"):
         read_lines(path)
 
 

@@ -126,3 +126,8 @@ def test_anything_else_is_no_status(tmp_path: Path, code: object) -> None:
 def test_a_cell_is_never_better_than_its_parts(tmp_path: Path, kind: VerdictKind) -> None:
     with pytest.raises(UsageError, match=rf"is PASS, and its part before is {kind.value}"):
         read_state(state_of(tmp_path, verdict=kind.value))
+
+
+def test_a_cell_without_any_verdict_of_a_part_is_no_pass(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is PASS, and no part of it has a verdict"):
+        read_state(state_of(tmp_path, verdict=None))
