@@ -47,7 +47,7 @@ def cycle(
             versions=("1.35.4", "1.36.3"),
             during="cluster-upgrade", cluster=f"night-{number}", verdict=verdict, reason=reason,
             runs=[f"run-{number}"],
-            parts=[PartState(name="up", started="x", seconds=61.5, result="ok")],
+            parts=[PartState(name="up", started="x", seconds=61.5, result="ok", verdict=verdict)],
         )
         for topology, verdict in zip(("1+1", "3+2"), verdicts, strict=True)
     ]  # fmt: skip
