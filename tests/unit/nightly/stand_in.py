@@ -58,6 +58,7 @@ def drill(names: list[str], cluster: str, config: Path) -> int:
     verdict = json.loads((TEMPLATES / f"{kind}.json").read_text()) | {
         "run": folder.name,
         "cluster": cluster,
+        "seed": now.microsecond,
     }
     verdict["drills"][0] |= {"name": name, "started": now.isoformat()}
     if matches(f"drill {name}", "stale"):
