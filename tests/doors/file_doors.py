@@ -76,7 +76,7 @@ def export(name: str, content: str | bytes, *says: str) -> Door:
 
 
 RUN = {
-    "schema": 1, "run": "r1", "cluster": "c", "seed": 1, "verdict": "PASS", "exit_code": 0,
+    "schema": 1, "run": "r1", "cluster": "c", "seed": 1, "verdict": "INCONCLUSIVE", "exit_code": 3,
     "drills": [], "not_run": [],
 }  # fmt: skip
 
@@ -88,8 +88,8 @@ def line(**changed: object) -> str:
 EXPORTS = [
     Door("export: good", ("history", "import", "runs.jsonl"), 0, ("1 runs read: 1 added",),
          files={"runs.jsonl": line()}),
-    export("no JSON", "hello\n", "line 1: is not JSON"),
-    export("cut", line()[:40], "line 1: is not JSON"),
+    export("no JSON", "hello\n", "line 1: is no run: "),
+    export("cut", line()[:40], "line 1: is no run: "),
     export("no text", b"\xff\xfe\x00", "it is not UTF-8 text"),
     export("a list", "[]\n", "line 1: expected names with their values"),
     export("a word", '"x"\n', "line 1: expected names with their values"),
@@ -100,12 +100,16 @@ EXPORTS = [
     export("no verdict", json.dumps({k: v for k, v in RUN.items() if k != "verdict"}),
            "verdict: is missing"),
     export("a name that is not known", line(mood="good"), "mood: is not known here"),
-    export("a run given twice", line() + line(), "line 2: run r1 was in line 1 already"),
+    Door("export: a run given twice", ("history", "import", "runs.jsonl"), 1,
+         ("1 runs read: 1 added", "line 2: run r1: it was in line 1 already"),
+         files={"runs.jsonl": line() + line()}),
+    export("a verdict that nothing proves", line(verdict="PASS", exit_code=0),
+           "verdict: found PASS, expected INCONCLUSIVE"),
     export("a seed without end", line().replace('"seed": 1', f'"seed": {"9" * 5000}'), "line 1: "),
     export("a seed that is negative", line(seed=-1), "seed: expected 0 or more, found -1"),
     export("a run without a name", line(run=""), "run: expected some text"),
     export("the old format, cut", '{"format": 1, "run": "r"}\n', "line 1: "),
-    export("a thousand mistakes", "x\n" * 1000, "and 980 more"),
+    export("a thousand mistakes", "x\n" * 1000, "and 950 more"),
     Door("export: a folder", ("history", "import", "."), 2, ("directory",)),
     Door("export: there is none", ("history", "import", "none"), 2,
          ("No such file", "history export")),

@@ -73,8 +73,8 @@ RUN_PLAN = RunPlan(
     run="r1", cluster="c", seed=1, drills=["node-drain"], tool_version="0.2", config_sha256="0"
 ).model_dump(by_alias=True)
 DOCUMENT = json.loads(run_document([drill_entry(), drill_entry("node-drain")]).model_dump_json())
-OLD_LINE = {"format": 1, "run": "r1", "cluster": "c", "seed": 1, "verdict": "PASS", "exit_code": 0,
-            "drills": [], "not_run": []}  # fmt: skip
+OLD_LINE = {"format": 1, "run": "r1", "cluster": "c", "seed": 1, "verdict": "INCONCLUSIVE",
+            "exit_code": 3, "drills": [], "not_run": []}  # fmt: skip
 SHARED = {
     "cluster_name": "test",
     "cluster_kubernetes_version": "1.35.4",

@@ -238,7 +238,7 @@ def outage_without_an_end_called_kept(run: Any) -> None:
     run["drills"][0]["outages"][0]["open_end"] = True
 
 
-@on_document(REFUSED, "run: found '../../etc', expected the name of a run")
+@on_document(REFUSED, "run: found '../../etc', expected the name of a run's folder")
 def id_that_leads_elsewhere(run: Any) -> None:
     """The run's id is a path, which a link of the site would follow."""
     run["run"] = "../../etc"

@@ -95,7 +95,7 @@ def read_lines(path: Path) -> tuple[list[RunDocument], list[str]]:
             mistakes += [f"line {number}: {located(item)}" for item in error.errors()]
             continue
         except ValueError as error:
-            mistakes.append(f"line {number}: found no JSON, expected a run ({error})")
+            mistakes.append(f"line {number}: is no run: {error}")
             continue
         wrong = [*find_contradictions(document)]
         if first.setdefault(document.run, number) != number:

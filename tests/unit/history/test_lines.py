@@ -49,7 +49,7 @@ def test_all_mistakes_of_a_file_are_listed_with_their_lines(tmp_path: Path) -> N
     assert documents == [NIGHTS[0]]
     text = "\n".join(mistakes)
     for output in (
-        "line 2: found no JSON, expected a run (Expecting value",
+        "line 2: is no run: Expecting value",
         "line 3: schema: expected 1, found 2",
         f"line 5: run {NIGHTS[0].run}: it was in line 1 already",
         "line 6: verdict: ",
@@ -86,6 +86,14 @@ def test_a_mark_that_windows_puts_before_a_text_is_no_mistake(tmp_path: Path) ->
     write_lines(NIGHTS, path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert read_lines(path) == (NIGHTS, [])
+
+
+def test_an_upgrade_from_a_release_candidate_left_another_version(tmp_path: Path) -> None:
+    drill = drill_entry("cluster-upgrade", kubernetes="1.36.3-rc.1", kubernetes_after="1.36.3")
+    document = run_document([drill], run=f"20240101T020000Z-{'9' * 5000}")
+    path = tmp_path / "some.jsonl"
+    write_lines([document], path)
+    assert read_lines(path) == ([document], [])
 
 
 def test_a_key_that_stands_twice_is_no_way_to_a_better_verdict(tmp_path: Path) -> None:
