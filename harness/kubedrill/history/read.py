@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -13,12 +13,15 @@ from kubedrill.base.document import SCHEMA, RunDocument
 from kubedrill.base.drill_entry import ProbeEntry
 from kubedrill.base.errors import ConfigErrors, UsageError
 from kubedrill.base.header_facts import header_facts
-from kubedrill.base.mistakes import located
+from kubedrill.base.mistakes import located, shown
 from kubedrill.base.model import CheckId, Leaves
 from kubedrill.base.plan import PLAN_FILE, read_plan
 from kubedrill.base.redact import redact_value
 from kubedrill.base.results import VerdictKind
 from kubedrill.base.strict_json import load_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def read_document(directory: Path) -> RunDocument:
@@ -47,20 +50,15 @@ def read_document(directory: Path) -> RunDocument:
         document = RunDocument.model_validate(data)
     except ValidationError as error:
         raise ConfigErrors(str(directory), [located(item) for item in error.errors()]) from error
-    _require_sound(directory, document)
-    _require_planned(directory, document)
+    mistakes = [*find_contradictions(document), *_unplanned(directory, document)]
+    if mistakes:
+        again = f"made again from the run's records: kubedrill report {directory.name}"
+        raise ConfigErrors(f"{directory / 'verdict.json'} (can be {again})", mistakes)
     return lower_verdicts(document)
 
 
-def _require_sound(directory: Path, document: RunDocument) -> None:
-    """Refuse a verdict that its own parts contradict."""
-    if contradictions := find_contradictions(document):
-        again = f"made again from the run's records: kubedrill report {directory.name}"
-        raise ConfigErrors(f"{directory / 'verdict.json'} (can be {again})", contradictions)
-
-
-def _require_planned(directory: Path, document: RunDocument) -> None:
-    """Refuse a verdict that says nothing of what the run was asked for."""
+def _unplanned(directory: Path, document: RunDocument) -> Iterator[str]:
+    """Name what the verdict says otherwise than what the run was asked for."""
     plan = read_plan(directory)
     if plan is None:
         return
@@ -69,19 +67,19 @@ def _require_planned(directory: Path, document: RunDocument) -> None:
             f"{directory}: found a copy of run {plan.run} under another name, expected each run "
             f"once. Give the folder its name back: {plan.run}"
         )
-    listed = {drill.name for drill in document.drills} | {each.name for each in document.not_run}
-    missing = [name for name in plan.drills if name not in listed]
-    hidden = document.not_run and document.verdict is VerdictKind.PASS
-    if missing or hidden:
-        actual = (
-            f"nothing of {', '.join(missing)}, which {PLAN_FILE} asks for"
-            if missing
-            else f"PASS, though {document.not_run[0].name} was not run"
-        )
-        raise UsageError(
-            f"{directory / 'verdict.json'}: found {actual}; expected a verdict on every drill of "
-            f"the run. Make it again: kubedrill report {directory.name}"
-        )
+    judged, not_run = [each.name for each in document.drills], [e.name for e in document.not_run]
+    for name in plan.drills:
+        if name not in [*judged, *not_run]:
+            yield f"drills: found nothing of {name}, which {PLAN_FILE} asks for"
+    for name in judged:
+        if name not in plan.drills:
+            yield f"drills: found {name}, which {PLAN_FILE} does not ask for"
+    for field in ("cluster", "seed"):
+        actual, expected = getattr(document, field), getattr(plan, field)
+        if actual != expected:
+            yield f"{field}: found {shown(actual)}, expected {shown(expected)} as in {PLAN_FILE}"
+    if not_run and document.verdict is VerdictKind.PASS:
+        yield f"verdict: found PASS, expected INCONCLUSIVE: {not_run[0]} was not run"
 
 
 def _load(path: Path) -> dict[str, Any]:

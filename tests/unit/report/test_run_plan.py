@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -274,6 +275,30 @@ def test_the_history_takes_no_report_that_leaves_something_out(folder: Path, edi
         data["drills"][1]["verdict"] = "FAIL"
     (folder / "verdict.json").write_text(json.dumps(data))
     with pytest.raises(UsageError, match="kubedrill report"):
+        read_document(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"drills": ["failover-vip"]},
+            "drills: found node-drain, which plan.json does not ask for",
+        ),
+        (
+            {"drills": [*DRILLS, "zone-outage"]},
+            "drills: found nothing of zone-outage, which plan.json asks for",
+        ),
+        ({"cluster": "elsewhere"}, "cluster: found 'local', expected 'elsewhere' as in plan.json"),
+        ({"seed": 8}, "seed: found 7, expected 8 as in plan.json"),
+    ],
+)
+def test_the_history_takes_no_report_of_something_else_than_was_planned(
+    folder: Path, change: dict[str, object], words: str
+) -> None:
+    path = folder / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UsageError, match=re.escape(words)):
         read_document(folder)
 
 
