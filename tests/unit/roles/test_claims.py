@@ -354,3 +354,5 @@ def test_each_playbook_claims_the_cluster_before_it_changes_a_node(playbook: str
     before = roles[: roles.index(("preflight", "claim"))]
     assert {role for role, part in before if part not in {"inventory", "plan", "confirm"}} <= reads
     assert roles[-1] == ("preflight", "release")
+    hosts = [play["hosts"] for play in plays if "tasks_from: claim" in yaml.safe_dump(play)]
+    assert hosts[:1] == [plays[-1]["hosts"]], "with --limit a play may have no hosts"
