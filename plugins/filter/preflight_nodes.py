@@ -46,7 +46,7 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     to what preflight_node returned at a second look, where several held the virtual address.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
-    mistakes = _troubles(nodes)
+    mistakes = list_troubles(nodes)
     for name, node in seen.items():
         mistakes += list(_machine_mistakes(name, node, expected))
     if not expected["accepted"]["distribution"]:
@@ -59,7 +59,8 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     return mistakes
 
 
-def _troubles(nodes: Nodes) -> list[str]:
+def list_troubles(nodes: Nodes) -> list[str]:
+    """Say of the nodes that preflight_node could not inspect why, and what to do."""
     return [
         TROUBLES[node["trouble"]].format(name=name, why=node.get("why", "no reason given").strip())
         for name, node in nodes.items()
@@ -88,7 +89,7 @@ def balancer_mistakes(
 
     Both mappings are what preflight_node returned.
     """
-    mistakes = _troubles(balancers)
+    mistakes = list_troubles(balancers)
     seen = {name: node for name, node in balancers.items() if "trouble" not in node}
     mistakes += [] if accept_distribution else _distribution_mistakes(seen)
     cards = {mac: name for name, node in nodes.items() for mac in node.get("macs", ())}
@@ -359,4 +360,5 @@ class FilterModule:
         return {
             "preflight_node_mistakes": node_mistakes,
             "preflight_balancer_mistakes": balancer_mistakes,
+            "preflight_troubles": list_troubles,
         }

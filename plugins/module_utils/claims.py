@@ -1,8 +1,9 @@
 """One playbook or drill at a time on one cluster, from whichever host.
 
 A claim says who works on a cluster. Where the cluster has an API it is the Lease that drills hold
-too, before that it is a file on the first control plane. A claim of a process that died on the host
-that asks is free at once, any other one when it has run out, or when its holder is named as dead.
+too, before that it is a file on the first control plane that can be reached. A claim of a process
+that died on the host that asks is free at once, any other one when it has run out, or when its
+holder is named as dead.
 """
 
 from __future__ import annotations

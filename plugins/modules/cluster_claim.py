@@ -19,7 +19,7 @@ DOCUMENTATION = r"""
 module: cluster_claim
 short_description: Claims a cluster, so that no other playbook or drill works on it meanwhile
 description:
-  - Runs on the first control plane. Takes a file on it and, where it has an API that answers, the
+  - Runs on a control plane. Takes a file on it and, where it has an API that answers, the
     Lease C(kube-system/kubedrill), which drills hold too.
   - A claim of a process that died on the same controller is taken over at once, that of another
     controller when it has run out.
