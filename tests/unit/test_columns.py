@@ -124,3 +124,15 @@ def test_samples_of_several_probes() -> None:
     assert (len(both), both[0], both[-1]) == (350, samples[0], samples[-1])
     assert set(both.by_probe) == {"p", "q"}
     assert Samples.of(both) is both
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [[], [(0, 400)], [(1000, 1099), (5000, 6001)], [(29_000, 99_000)], [(0, 99_000)], [(7, 8)]],
+)
+def test_what_was_sent_outside_of_some_times(windows: list[tuple[int, int]]) -> None:
+    samples = mixed()
+    columns = Columns.of(samples, "p")
+    rest = [s for s in samples if not any(a <= s.fired <= b for a, b in windows)]
+    assert list(columns.outside(windows)) == rest
+    assert list(columns) == samples

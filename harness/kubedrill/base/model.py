@@ -99,7 +99,8 @@ class ProbeSpec:
     """What one probe asks, from where, how often (seconds).
 
     ``host`` is the Host header and the TLS name, where it is not the target's address. ``verify``
-    False: the server's certificate is not looked at.
+    False: the server's certificate is not looked at. ``place`` is the node that one from inside
+    stands on; records of older versions do not say it.
     """
 
     name: str  # e.g. "app-nodeport-new"
@@ -111,6 +112,7 @@ class ProbeSpec:
     timeout_s: MoreThanNoTime = 1.0
     host: str = ""
     verify: bool = True
+    place: str = ""
 
 
 @as_read
@@ -163,6 +165,10 @@ STEADY = "steady"
 anything is broken."""
 
 
+DOWN = "down"
+"""Lane of the spans in which a node is down by the drill's own plan, as one that it boots."""
+
+
 EVIDENCE = "evidence"
 """Lane of the events that say where a fault's effect was seen."""
 
@@ -196,6 +202,15 @@ class ClockOffset:
     vantage: str
     offset: Annotated[int, Field(gt=-(2**63), lt=2**63)]
     uncertainty: Count
+
+
+def inside_clock(place: str) -> str:
+    """The vantage of a :class:`ClockOffset` of pods on a node; of old records without a node.
+
+    >>> inside_clock("w1"), inside_clock("")
+    ('inside w1', 'inside')
+    """
+    return f"{Vantage.INSIDE} {place}".rstrip()
 
 
 @as_read

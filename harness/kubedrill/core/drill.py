@@ -62,6 +62,7 @@ class Drill(ABC):
     takes_quorum: bool = False  # whether its faults may take etcd's quorum away
     restores_etcd: bool = False  # whether etcd goes back to a snapshot: revisions do as well
     only_by_name: bool = False  # whether "all" leaves it out: it changes the cluster for good
+    vantages: int = 1  # workers that the in-cluster probers stand on, where there are so many
     game_day: bool = False  # one fault that it heals itself, with nothing handed over before
 
     def __post_init__(self) -> None:

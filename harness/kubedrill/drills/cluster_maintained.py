@@ -10,6 +10,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from kubedrill.base.model import DOWN, Span
 from kubedrill.cluster.power_switch import find_switch
 from kubedrill.config.limits import Limits
 from kubedrill.core.ansible_lane import run_playbook_step
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kubedrill.cluster.context import Cluster
+    from kubedrill.cluster.playbooks import TaskEvent
     from kubedrill.core.context import DrillContext
     from kubedrill.core.predictions import Expected
+    from kubedrill.record import RecordWriter
 
 PLAYBOOK = "maintain.yml"
+BOOTS = ("Boot the machine", "Shut the container down")
+HEALTHY = "Wait until the node is healthy"
+"""Tasks of the role, between which a node is down."""
 
 
 class ClusterMaintained(Drill):
@@ -70,7 +76,8 @@ class ClusterMaintained(Drill):
             ),
         )
         always = {"maintain_reboot": "always", "maintain_reboot_interval": 0}
-        run_playbook_step(ctx, PLAYBOOK, {**variables, **always}, "boot every node")
+        boots = DownNodes(ctx.writer)
+        run_playbook_step(ctx, PLAYBOOK, {**variables, **always}, "boot every node", boots.take)
         ctx.undos.drop(again)
         check_boots(ctx, before, read_boots(cluster))
         check_cordons(ctx)
@@ -81,6 +88,27 @@ class ClusterMaintained(Drill):
         with ctx.step("cluster", "maintained: until every probe is answered"):
             seconds = cluster.settings.timeouts.recovery
             ctx.wait_answering("*", for_s=CALM_S, seconds=seconds, setting="recovery")
+
+
+class DownNodes:
+    """Writes when each node was down: from its boot until the pods of DaemonSets ran there again.
+
+    A prober on it sees nothing meanwhile, or its own node that is not ready.
+    """
+
+    def __init__(self, writer: RecordWriter) -> None:
+        self._writer, self._since = writer, dict[str, int]()
+
+    def take(self, event: TaskEvent) -> None:
+        """See one event of the playbook."""
+        if event.task in BOOTS:
+            if event.kind == "start":
+                self._since[event.host] = event.at
+            elif event.kind == "skipped":
+                self._since.pop(event.host, None)
+        elif event.task == HEALTHY and event.kind == "ok" and event.host in self._since:
+            begin = self._since.pop(event.host)
+            self._writer.span(Span(DOWN, event.host, "boots", begin, event.at))
 
 
 def read_boots(cluster: Cluster) -> dict[str, str]:
@@ -148,6 +176,7 @@ DRILLS = (
         duration_s=480,
         family=Family.NODES,
         only_by_name=True,
+        vantages=2,
         evidence="every node is in another boot than before",
         limits=Limits(app_max_failed=0, api_outage_s=1.0),
         limits_because="planned work: 0 failed application requests, the API out for 1 s at most",

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kubernetes.client import ApiException
 
 from kubedrill.base.errors import StepFailed
-from kubedrill.base.model import ClockOffset, Sample, Vantage
+from kubedrill.base.model import NS, ClockOffset, Sample, inside_clock
 from kubedrill.base.waits import Waiting, wait_for
 from kubedrill.probes.sampler.sinks import kernel_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from kubedrill.base.model import ProbeSpec
 
 EVERY_S = 0.5
 CLOCK_ROUNDS = 8  # exchanges at the start; the fastest one bounds the offset best, as in NTP
@@ -103,7 +105,8 @@ class Fetcher:
 
     Samples due before ``since`` (ns, our clock) are an earlier session's, whose prober was left
     behind when the harness was killed: they are dropped, and the first one due later has number 0;
-    ``intervals`` (ns) tell which that is.
+    the intervals of ``probes`` tell which that is. ``probes`` are the record's, all on one node, by
+    their names in the prober.
     """
 
     def __init__(
@@ -113,10 +116,11 @@ class Fetcher:
         now: Callable[[], int] = time.monotonic_ns,
         *,
         since: int = 0,
-        intervals: Mapping[str, int] | None = None,
+        probes: Mapping[str, ProbeSpec] | None = None,
     ) -> None:
         self._get, self._writer, self._now = get, writer, now
-        self._since, self._intervals = since, dict(intervals or {})
+        self._since, self._probes = since, dict(probes or {})
+        self._vantage = inside_clock(next((s.place for s in self._probes.values()), ""))
         self._clock, self._kernel = ClockMap(), kernel_id()
         self._written: Exchange | None = None
         self._boot, self._next = "", 0
@@ -167,6 +171,7 @@ class Fetcher:
         if data["boot"] != self._boot:
             if self._boot:
                 self._base.update({probe: seq + 1 for probe, seq in self._highest.items()})
+                self._clock = ClockMap()  # a machine's clock begins anew with its boot
             self._boot, self._next = data["boot"], 0
             return self.fetch()
         self._next = data["next"]
@@ -193,22 +198,21 @@ class Fetcher:
         offset = best.offset
         if self._written is None or abs(self._written.offset - offset) > CLOCK_STEP_NS:
             uncertainty = best.uncertainty(self._now())
-            self._writer.clock(ClockOffset(Vantage.INSIDE.value, offset, uncertainty))
+            self._writer.clock(ClockOffset(self._vantage, offset, uncertainty))
             self._written = best
         for probe, seq, due, fired, done, outcome, server in samples:
+            spec = self._probes.get(probe)
             if probe not in self._base:
-                interval = self._intervals.get(probe, 0)
+                interval = round(spec.interval_s * NS) if spec else 0
                 # the first tick that was due after our begin is number 0
                 passed = (due + offset - self._since) // interval if interval else seq
                 self._base[probe] = -max(0, seq - passed)
             number = self._base[probe] + seq
             self._highest[probe] = max(self._highest[probe], number)
             if number >= 0 and (self.until is None or due + offset <= self.until):
-                self._writer.sample(
-                    Sample(
-                        probe, number, due + offset, fired + offset, done + offset, outcome, server
-                    )
-                )
+                name = spec.name if spec else probe
+                times = (due + offset, fired + offset, done + offset)
+                self._writer.sample(Sample(name, number, *times, outcome, server))
 
     def _run(self) -> None:
         try:

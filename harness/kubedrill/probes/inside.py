@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.probes.standard import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kubedrill.base.model import ProbeSpec
     from kubedrill.cluster.api import ClusterApi
@@ -46,9 +47,9 @@ def ledger_object() -> dict[str, Any]:
 
 
 def prober_objects(
-    node: str, specs: list[dict[str, Any]], session: str = ""
+    nodes: Sequence[str], specs: list[dict[str, Any]], session: str = ""
 ) -> list[dict[str, Any]]:
-    """The sampler's code and configuration as ConfigMaps, and the DaemonSet on the vantage node.
+    """The sampler's code and configuration as ConfigMaps, and the DaemonSet on the vantage nodes.
 
     Another ``session`` starts another pod, also where an earlier one's was left behind, with hours
     of its samples.
@@ -68,15 +69,19 @@ def prober_objects(
         files(__package__).joinpath("prober.yaml").read_text(encoding="utf-8")
     )
     template = daemon_set["spec"]["template"]
-    template["spec"]["nodeSelector"] = {_NODE_LABEL: node}
+    on_nodes = {"key": _NODE_LABEL, "operator": "In", "values": list(nodes)}
+    required = {"nodeSelectorTerms": [{"matchExpressions": [on_nodes]}]}
+    template["spec"]["affinity"] = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
+    }
     digest = hashlib.sha256(json.dumps([code, config], sort_keys=True).encode()).hexdigest()
     # other content, another pod
     template["metadata"]["annotations"] = {"kubedrill/content": digest}
     return [_config_map("sampler-code", code), _config_map("sampler-config", config), daemon_set]
 
 
-def choose_node(api: ClusterApi, avoid: Iterable[str]) -> str:
-    """Choose the vantage node: a Ready worker that is not in ``avoid``, else any Ready worker.
+def choose_nodes(api: ClusterApi, avoid: Iterable[str], number: int = 1) -> list[str]:
+    """Choose ``number`` vantage nodes, or as many as there are: Ready workers, best not ``avoid``.
 
     The last of the inventory first, so that the choice does not depend on chance. Only workers have
     the prober's image.
@@ -92,7 +97,32 @@ def choose_node(api: ClusterApi, avoid: Iterable[str]) -> str:
             "up "
             "first"
         )
-    return next((name for name in ordered if name not in set(avoid)), ordered[0])
+    avoided = set(avoid)
+    return sorted(ordered, key=avoided.__contains__)[:number]
+
+
+class ProberPod:
+    """The prober on one node, whatever its pod is called now."""
+
+    def __init__(self, api: ClusterApi, node: str) -> None:
+        self._api, self.node, self._name = api, node, ""
+
+    def get(self, path: str) -> str:
+        """GET a path of it. Raises ApiUnavailable, ApiException."""
+        name, self._name = self._name, ""  # after a failure it may be another pod
+        if not name:
+            pods = self._api.pods(NAMESPACE, SELECTOR)
+            running = [
+                each.metadata.name
+                for each in pods
+                if each.spec.node_name == self.node and not each.metadata.deletion_timestamp
+            ]
+            if not running:
+                raise ApiUnavailable(f"the in-cluster prober has no pod on {self.node} now")
+            name = running[0]
+        body = self._api.pod_get(NAMESPACE, name, path, PORT)
+        self._name = name
+        return body
 
 
 def end_probes(api: ClusterApi) -> None:

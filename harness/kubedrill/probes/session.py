@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 
 from kubedrill.base.model import NS, PROCESS, Connection, Event, ProbeSpec, Vantage
 from kubedrill.base.waits import Waiting, pause, wait_for
-from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.probes import inside
 from kubedrill.probes.control import BODY
 from kubedrill.probes.fetch import Fetcher
@@ -42,8 +41,6 @@ class ProbeSession:
         record_path: where samples are appended.
         api: the cluster.
         targets: where the cluster's parts are, for DNS and expected answers.
-        avoid: nodes that the drill will cut off: the in-cluster prober stands elsewhere where it
-            can.
         watched: clients of the watch ledger by name, as URLs; none: it is not kept.
     """
 
@@ -55,7 +52,6 @@ class ProbeSession:
         api: ClusterApi,
         settings: Settings,
         targets: Targets,
-        avoid: Iterable[str] = (),
         watched: Mapping[str, str] | None = None,
     ) -> None:
         self.specs = tuple(specs)
@@ -65,15 +61,13 @@ class ProbeSession:
             settings,
             targets,
         )
-        self._avoid, self._watched = tuple(avoid), dict(watched or {})
+        self._watched = dict(watched or {})
         self._stack = ExitStack()
         self._sampler: Helper | None = None
         self._control: Helper | None = None
         self._ledger: Helper | None = None
-        self._fetcher: Fetcher | None = None
+        self._fetchers: list[Fetcher] = []  # one for each node that a prober stands on
         self._tail = Tail(self._path, [spec.name for spec in self.specs])
-        self.vantage_node = ""
-        self._prober_pod = ""
         self._began = 0
 
     def start(self) -> None:
@@ -114,17 +108,18 @@ class ProbeSession:
             StepFailed: the sampler had died, or could not write the record.
             DeadlineExceeded: the in-cluster prober's last samples could not be fetched.
         """
-        if self._fetcher is not None:
-            self._fetcher.until = time.monotonic_ns()
+        for fetcher in self._fetchers:
+            fetcher.until = time.monotonic_ns()
         try:
             for name, helper in (("watch ledger", self._ledger), ("sampler", self._sampler)):
                 if helper is not None:
                     helper.stop(START_S)
                     self._record_end(name)
-            if self._fetcher is not None:
+            if self._fetchers:
                 pause(max(spec.timeout_s for spec in self.specs))
-                self._fetcher.stop(self._settings.timeouts.probes_ready, "probes_ready")
-                self._api.delete(inside.prober_objects(self.vantage_node, [])[-1:])
+                for fetcher in self._fetchers:
+                    fetcher.stop(self._settings.timeouts.probes_ready, "probes_ready")
+                self._api.delete(inside.prober_objects([], [])[-1:])
         finally:
             self._abandon()
 
@@ -139,11 +134,9 @@ class ProbeSession:
         Raises:
             StepFailed: the sampler process died.
         """
-        for helper in (self._sampler, self._control, self._ledger):
+        for helper in (self._sampler, self._control, self._ledger, *self._fetchers):
             if helper is not None:
                 helper.check()
-        if self._fetcher is not None:
-            self._fetcher.check()
         return self._tail.latest()
 
     def __enter__(self) -> Self:
@@ -216,27 +209,19 @@ class ProbeSession:
         specs = self._of(Vantage.INSIDE)
         if not specs:
             return
-        self.vantage_node = inside.choose_node(self._api, self._avoid)
-        configs = [asdict(self._sampler_spec(spec, {}, "")) for spec in specs]
-        self._api.apply(inside.prober_objects(self.vantage_node, configs, uuid.uuid4().hex))
+        places = list(dict.fromkeys(spec.place for spec in specs))
+        asked = [spec for spec in specs if spec.place == places[0]]
+        configs = [asdict(self._sampler_spec(spec, {}, "")) for spec in asked]
+        self._api.apply(inside.prober_objects(places, configs, uuid.uuid4().hex))
         self._api.wait_rollout("DaemonSet", NAMESPACE, inside.NAME)
         writer = self._stack.enter_context(RecordWriter(self._path))
-        intervals = {spec.name: round(spec.interval_s * NS) for spec in specs}
-        fetcher = Fetcher(self._get_inside, writer, since=self._began, intervals=intervals)
-        fetcher.start()
-        self._fetcher = fetcher
-
-    def _get_inside(self, path: str) -> str:
-        pod, self._prober_pod = self._prober_pod, ""  # after a failure it may be another pod
-        if not pod:
-            pods = self._api.pods(NAMESPACE, inside.SELECTOR)
-            running = [each.metadata.name for each in pods if not each.metadata.deletion_timestamp]
-            if not running:
-                raise ApiUnavailable(f"the in-cluster prober has no pod on {self.vantage_node} now")
-            pod = running[0]
-        body = self._api.pod_get(NAMESPACE, pod, path, inside.PORT)
-        self._prober_pod = pod
-        return body
+        for place in places:
+            here = [spec for spec in specs if spec.place == place]
+            probes = {each.name: spec for each, spec in zip(asked, here, strict=True)}
+            get = inside.ProberPod(self._api, place).get
+            fetcher = Fetcher(get, writer, since=self._began, probes=probes)
+            fetcher.start()
+            self._fetchers.append(fetcher)
 
     def _sampler_spec(self, spec: ProbeSpec, tls: dict[str, str], control: str) -> Spec:
         dns = spec.kind == "dns"
@@ -259,15 +244,13 @@ class ProbeSession:
         silent = self._tail.silent()
         if not silent:
             return True
-        problem = (
-            f" ({self._fetcher.last_problem})"
-            if self._fetcher is not None and self._fetcher.last_problem
-            else ""
-        )
-        return Waiting(f"no answer yet: {', '.join(silent)}{problem}")
+        problems = [each.last_problem for each in self._fetchers if each.last_problem]
+        why = f" ({'; '.join(problems)})" if problems else ""
+        return Waiting(f"no answer yet: {', '.join(silent)}{why}")
 
     def _abandon(self) -> None:
-        if self._fetcher is not None:
-            self._fetcher.halt()
-        self._sampler = self._control = self._fetcher = self._ledger = None
+        for fetcher in self._fetchers:
+            fetcher.halt()
+        self._fetchers.clear()
+        self._sampler = self._control = self._ledger = None
         self._stack.close()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kubedrill.base.model import ENDPOINT, Connection, ProbeSpec, Vantage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from kubedrill.cluster.api import ClusterApi
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
@@ -59,8 +61,10 @@ def find_targets(  # noqa: PLR0913 - each is named by the caller
     )
 
 
-def standard_probes(targets: Targets, settings: Settings) -> tuple[ProbeSpec, ...]:
-    """Return the standard set.
+def standard_probes(
+    targets: Targets, settings: Settings, places: Sequence[str] = ("",)
+) -> tuple[ProbeSpec, ...]:
+    """Return the standard set, with the probes from inside once for each node in ``places``.
 
     The application is asked inside by its Service's address, so that a DNS outage is seen by the
     probe ``dns`` alone and not blamed on the application. The control probe's target is
@@ -83,19 +87,25 @@ def standard_probes(targets: Targets, settings: Settings) -> tuple[ProbeSpec, ..
             )
             for c in both
         ),
-        *(
-            replace(spec(f"app-service-{c.value}", "http", targets.app_inside, inside, c), **how_in)
-            for c in both
-        ),
     ]
+    for c in both:
+        service = spec(f"app-service-{c.value}", "http", targets.app_inside, inside, c)
+        probes += _from_pods(replace(service, **how_in), places)
     for kind in ("api-read", "api-write"):
         for connection in both:
             name = f"{kind}-{connection.value}"
             url = f"{targets.api.rstrip('/')}/api/v1/namespaces/{NAMESPACE}/configmaps/{name}"
             probes.append(spec(name, kind, url, outside, connection))
-    probes.append(spec("dns", "dns", targets.dns_name, inside, Connection.NEW))
+    probes += _from_pods(spec("dns", "dns", targets.dns_name, inside, Connection.NEW), places)
     probes.append(control_probe(settings))
     return tuple(probes)
+
+
+def _from_pods(spec: ProbeSpec, places: Sequence[str]) -> Iterator[ProbeSpec]:
+    """One probe for each node: "dns", "dns-2"."""
+    for number, place in enumerate(places, 1):
+        name = spec.name if number == 1 else f"{spec.name}-{number}"
+        yield replace(spec, name=name, place=place)
 
 
 def watch_clients(inventory: Inventory) -> dict[str, str]:

@@ -121,13 +121,29 @@ class Columns(Sequence[Sample]):
 
     def since(self, fired: int) -> Columns:
         """Those that were sent at a time or later."""
-        first = bisect_left(self.fired, fired)
-        if first == 0:
+        return self.part(bisect_left(self.fired, fired), len(self))
+
+    def part(self, first: int, end: int) -> Columns:
+        """Those at the places from ``first`` to before ``end``."""
+        if (first, end) == (0, len(self)):
             return self
         other = Columns(self.probe)
         other._outcome, other._server = self._outcome, self._server
         for name in _COLUMNS:
-            setattr(other, name, getattr(self, name)[first:])
+            setattr(other, name, getattr(self, name)[first:end])
+        return other
+
+    def outside(self, windows: Iterable[Interval]) -> Columns:
+        """Those that were sent at no time of some intervals, which are sorted and lie apart."""
+        edges = [0]
+        for start, end in windows:
+            edges += [bisect_left(self.fired, start), bisect_right(self.fired, end)]
+        edges.append(len(self))
+        other = self.part(0, edges[1])
+        for first, last in zip(edges[2::2], edges[3::2], strict=True):
+            other = copy(other)
+            for name in _COLUMNS:
+                setattr(other, name, getattr(other, name) + getattr(self, name)[first:last])
         return other
 
     def between(self, start: int, end: int) -> range:

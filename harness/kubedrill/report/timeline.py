@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kubedrill.base.model import NS, ProbeSpec, Record, Span
+from kubedrill.base.model import DOWN, NS, ProbeSpec, Record, Span
 from kubedrill.record.columns import Columns
 from kubedrill.record.samples import Samples
 from kubedrill.report.run import began, ended, wall_clock
@@ -28,11 +28,12 @@ BUCKETS = 3000
 ALL_BUCKETS = 60_000
 FEWEST_BUCKETS = 300
 MORE_FAILURES = 2  # so many times as many stretches of failures as buckets may be told
-LANES = ("fault", "step", "ansible", "node", "release", "etcd-leader", "vip")
+LANES = ("fault", "step", "ansible", DOWN, "node", "release", "etcd-leader", "vip")
 TITLES = {
     "fault": "Fault windows",
     "step": "Steps",
     "ansible": "Ansible tasks",
+    DOWN: "Nodes that are down by plan",
     "node": "Nodes",
     "release": "Kubernetes releases",
     "etcd-leader": "etcd leader",

@@ -44,6 +44,8 @@ def _name_probe(spec: ProbeSpec, specs: Sequence[ProbeSpec]) -> str:
     if spec.kind in _APP and len(_APP & {each.kind for each in specs}) == 1:
         kind = "app"
     vantage = f" {_VANTAGES[spec.vantage]}" if len({each.vantage for each in alike}) > 1 else ""
+    if len({each.place for each in specs if each.vantage is Vantage.INSIDE}) > 1 and spec.place:
+        vantage += f" on {spec.place}"
     several = len({each.connection for each in alike}) > 1
     connection = f", {_CONNECTIONS[spec.connection]}" if several else ""
     return f"{kind[:1].upper()}{kind[1:]}{vantage}{connection}"

@@ -19,7 +19,13 @@ from kubedrill.core.leftovers import Baseline
 from kubedrill.core.recovery import health_check, leftovers_check, wait_clean, wait_healthy
 from kubedrill.core.undo import Undos
 from kubedrill.core.watchers import Watchers
-from kubedrill.probes import ProbeSession, find_targets, standard_probes, watch_clients
+from kubedrill.probes import (
+    ProbeSession,
+    choose_nodes,
+    find_targets,
+    standard_probes,
+    watch_clients,
+)
 from kubedrill.runner.drill_record import DrillRecord, describe
 from kubedrill.runner.guards import FaultGuard, find_unfit
 from kubedrill.runner.replay import OtherTargets, choose
@@ -102,7 +108,8 @@ class _DrillRun:
     def _drill(self, ctx: DrillContext) -> None:
         before = Baseline.read(self.cluster)
         where = self._where()
-        specs = standard_probes(where, self.cluster.settings)
+        places = choose_nodes(self.cluster.api, ctx.targets, self.drill.vantages)
+        specs = standard_probes(where, self.cluster.settings, places)
         watched = self._watched()
         self.record.begin(ctx.targets, specs, tuple(watched))
         self.writer.check(health_check(CheckId.HEALTHY_BEFORE))
@@ -114,7 +121,6 @@ class _DrillRun:
             api=self.cluster.api,
             settings=self.cluster.settings,
             targets=where,
-            avoid=ctx.targets,
             watched=watched,
         )
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from kubedrill.base.model import NS, CheckId, ProbeSpec
 from kubedrill.verdict.probe_faults import find_dishonest
+from kubedrill.verdict.vantages import find_gaps
 from kubedrill.verdict.view import TOUCHING
 from kubedrill.verdict.wording import count, is_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kubedrill.record.columns import Columns
     from kubedrill.verdict.view import View
 
 STEADY_SAMPLES = 5  # answers that a probe must have seen before and after the fault
@@ -154,7 +156,7 @@ def _calm(view: View, spec: ProbeSpec, begin: int) -> Iterator[str]:
 
 
 def _holes(view: View, spec: ProbeSpec) -> Iterator[str]:
-    gaps = view.gaps[spec.name]
+    gaps = list(find_gaps(view.gaps[spec.name], view.excused[spec.name], view.gap_ns(spec)))
     if gaps:
         longest = max(end - start for start, end in gaps) / NS
         yield (
@@ -170,10 +172,16 @@ def _holes(view: View, spec: ProbeSpec) -> Iterator[str]:
 
 def _unanswered(view: View, spec: ProbeSpec) -> int:
     """Ticks without a result, apart from the last ones, which the stop may have cut off."""
-    samples = view.of(spec)
+    first, *others = view.parts(spec)
     under_way = int(spec.timeout_s / spec.interval_s) + 2
+    missing = _missing(first, view.first_number(spec.name), under_way)
+    return missing + sum(_missing(part, min(part.seq), under_way) for part in others)
+
+
+def _missing(samples: Columns, first: int, under_way: int) -> int:
+    """Numbers from ``first`` on that no sample has, up to those that were under way at the end."""
     numbers = (samples.seq[-1],) if samples.is_whole else samples.seq
-    first, settled = view.first_number(spec.name), max(numbers) - under_way
+    settled = max(numbers) - under_way
     if samples.is_whole:
         return max(0, min(samples.seq[0], settled) - first)
     return max(0, settled - first - sum(map(settled.__gt__, samples.seq)))

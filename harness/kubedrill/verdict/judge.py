@@ -20,6 +20,7 @@ from kubedrill.verdict.evidence import find_missing
 from kubedrill.verdict.limits import judge_limits, judge_outages
 from kubedrill.verdict.prediction import find_unfelt
 from kubedrill.verdict.skew import find_skew
+from kubedrill.verdict.vantages import describe_excused
 from kubedrill.verdict.view import View
 from kubedrill.verdict.watch_ledger import describe_watches, judge_watches
 
@@ -77,7 +78,11 @@ def judge(record: Record) -> DrillVerdict:
         advice=(
             advise(view, judged, results, findings) if verdict is VerdictKind.INCONCLUSIVE else ()
         ),
-        notes=(*find_unfelt(view, results), *describe_watches(record)),
+        notes=(
+            *find_unfelt(view, results),
+            *describe_watches(record),
+            *describe_excused(record.header.probes, view.excused),
+        ),
     )
 
 

@@ -92,7 +92,8 @@ def _slow_time(
     samples, allowed = view.of(spec), limit.limit_s + limit.slow_s
     bad = (samples.from_due > longest) | ~samples.oks
     fired = samples.times
-    slow = [(a, b) for a, b in stretches(bad.tobytes()) if fired[b] - fired[a] > allowed * NS]
+    slow = list(view.apart(spec, stretches(bad.tobytes())))
+    slow = [(a, b) for a, b in slow if fired[b] - fired[a] > allowed * NS]
     slow = [(a, b) for a, b in slow if samples.oks[a : b + 1].any()]
     if not slow:
         return
@@ -107,7 +108,7 @@ def _slow_time(
         f"slow for {length}: {last - first + 1:,} requests on end took longer than {_ms(longest)}, "
         f"limit {allowed:g} s"
     )
-    proven = stretches((bad & sound).tobytes())
+    proven = view.apart(spec, stretches((bad & sound).tobytes()))
     if any(fired[b] - fired[a] > allowed * NS for a, b in proven):
         yield VerdictKind.FAIL, text
     else:

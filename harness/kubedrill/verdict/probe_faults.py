@@ -41,8 +41,9 @@ def find_dishonest(view: View, spec: ProbeSpec) -> Iterator[str]:
         yield from _looks(spec, samples)
         yield from _names_its_server(view, spec, samples)
     yield from _gives_up(spec, samples)
-    yield from _keeps_time(view, spec, samples)
-    yield from _keeps_rate(view, spec, samples)
+    for part in view.parts(spec):
+        yield from _keeps_time(view, spec, part)
+        yield from _keeps_rate(view, spec, part)
     yield from _is_too_rare(view, spec)
 
 

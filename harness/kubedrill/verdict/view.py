@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kubedrill.base.model import NS, STEADY, ProbeSpec, Record, Vantage
+from kubedrill.base.model import NS, STEADY, ProbeSpec, Record, Vantage, inside_clock
 from kubedrill.record.columns import Columns
 from kubedrill.record.latencies import Latencies
 from kubedrill.record.samples import Samples
 from kubedrill.verdict.attribution import Steps
 from kubedrill.verdict.blind import MOSTLY, Interval, Windows, late_ticks, slow_host
 from kubedrill.verdict.outages import Run, find_runs
+from kubedrill.verdict.vantages import find_excused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kubedrill.base.model import OutageLimit
 
@@ -51,7 +54,13 @@ class View:
         self.samples = {
             name: columns for name, all_ in by_probe.items() if (columns := all_.since(begin))
         }
-        self._by_probe = by_probe
+        self._by_probe, self._since_begin = by_probe, self.samples
+        self.excused = find_excused(record, self.samples, self.gap_ns)
+        self.samples = {
+            name: columns
+            for name, all_ in self.samples.items()
+            if (columns := all_.outside(self.excused.get(name, ())))
+        }
         self.last_sample = samples.last_done
         self.last_time = max(
             self.last_sample,
@@ -69,6 +78,20 @@ class View:
     def of(self, spec: ProbeSpec) -> Columns:
         """The samples of a probe, none where the record has none."""
         return self.samples.get(spec.name) or Columns(spec.name)
+
+    def apart(self, spec: ProbeSpec, stretches: Iterable[Interval]) -> Iterator[Interval]:
+        """Places (first, last) of samples, parted where time between them is excused."""
+        fired = self.of(spec).fired
+        cuts = sorted({bisect_left(fired, start) for start, _ in self.excused[spec.name]})
+        for first, last in stretches:
+            edges = [first, *(cut for cut in cuts if first < cut <= last), last + 1]
+            yield from ((a, b - 1) for a, b in pairwise(edges))
+
+    def parts(self, spec: ProbeSpec) -> list[Columns]:
+        """The samples of a probe before, between and after the times that are excused."""
+        samples = self.of(spec)
+        whole = [(0, len(samples) - 1)] if samples else []
+        return [samples.part(a, b + 1) for a, b in self.apart(spec, whole)]
 
     @property
     def cluster_probes(self) -> list[ProbeSpec]:
@@ -212,7 +235,8 @@ class View:
             for name, columns in Samples.of(self.record.samples).by_probe.items()
         }
         names = [spec.name for spec in self.cluster_probes if spec.name in every]
-        counts = {name: every[name].failed - self.of(self.specs[name]).failed for name in names}
+        judged = {name: self._since_begin.get(name, Columns(name)).failed for name in names}
+        counts = {name: every[name].failed - judged[name] for name in names}
         return {name: count for name, count in counts.items() if count}
 
     def has_succeeded(self, spec: ProbeSpec) -> bool:
@@ -229,9 +253,8 @@ class View:
         """
         if spec.vantage is not Vantage.INSIDE:
             return 0
-        known = [
-            c.uncertainty for c in self.record.clocks if c.vantage.startswith(spec.vantage.value)
-        ]
+        clocks = {inside_clock(""), inside_clock(spec.place)}
+        known = [c.uncertainty for c in self.record.clocks if c.vantage in clocks]
         return max(known, default=None)
 
     def lateness(self, spec: ProbeSpec, run: Run) -> int:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from fake_context import fake_context
 
+from kubedrill.base.model import DOWN, Span
+from kubedrill.cluster.playbooks import TaskEvent
 from kubedrill.cluster.power_switch import Switch, container_switch
 from kubedrill.drills import ALL, cluster_maintained, find_drills
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DRILL = ALL["cluster-maintained"]
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "maintain" / "tasks"
 
 
 class Cluster:
@@ -22,10 +30,13 @@ class Cluster:
         self.booted = dict.fromkeys(self.names, "new")
         self.cordoned: list[str] = []
         self.runs: list[tuple[str, dict[str, Any]]] = []
+        self.events: list[TaskEvent] = []
+        self.spans: list[Span] = []
         self.ends: BaseException | None = None
         app = SimpleNamespace(wait_ready=lambda: None)
         hosts = SimpleNamespace(forget=lambda _node: None)
         self.ctx = fake_context(*self.names, inventory=inventory, api=self, app=app, hosts=hosts)
+        self.ctx.writer.span = self.spans.append
         monkeypatch.setattr(cluster_maintained, "boot", self._boot)
         monkeypatch.setattr(cluster_maintained, "run_playbook_step", self._run)
         monkeypatch.setattr(cluster_maintained, "wait_whole", lambda _api: None)
@@ -36,8 +47,17 @@ class Cluster:
     def _boot(self, _cluster: Any, node: Any) -> str:
         return self.booted[node.name] if self.runs else "old"
 
-    def _run(self, _ctx: Any, playbook: str, variables: dict[str, Any], _title: str) -> None:
+    def _run(
+        self,
+        _ctx: Any,
+        playbook: str,
+        variables: dict[str, Any],
+        _title: str,
+        on_event: Callable[[TaskEvent], None] | None = None,
+    ) -> None:
         self.runs.append((playbook, variables))
+        for event in self.events if on_event else ():
+            on_event(event)
         if self.ends:
             raise self.ends
 
@@ -124,3 +144,40 @@ def test_containers_are_started_by_the_playbook_and_machines_by_themselves(
     machine = Switch(("off",), ("on",))
     monkeypatch.setattr(cluster_maintained, "find_switch", lambda *_: machine)
     assert cluster_maintained.switches(cluster.ctx.cluster) == {}
+
+
+def events(*lines: str) -> list[TaskEvent]:
+    """Events such as "w1 start Boot the machine", a second apart."""
+    parts = (line.split(" ", 2) for line in lines)
+    return [
+        TaskEvent(kind, host, task, "maintain", second * 10**9)
+        for second, (host, kind, task) in enumerate(parts, 1)
+    ]
+
+
+def test_it_watches_from_two_workers_and_says_when_each_node_is_down(cluster: Cluster) -> None:
+    assert DRILL.vantages == 2
+    cluster.events = events(
+        "w1 start Boot the machine",
+        "w1 skipped Boot the machine",
+        "w1 start Shut the container down",
+        "w2 ok Wait until the node is healthy",
+        "w1 changed Shut the container down",
+        "w1 start Wait until the node is healthy",
+        "w1 ok Wait until the node is healthy",
+        "w2 start Boot the machine",
+        "w2 ok Boot the machine",
+        "w2 failed Wait until the node is healthy",
+    )
+    cluster.run()
+    assert cluster.spans == [Span(DOWN, "w1", "boots", 3 * 10**9, 7 * 10**9)]
+
+
+def test_the_role_has_the_tasks_that_the_times_are_told_by() -> None:
+    def names(part: str) -> list[str]:
+        tasks = yaml.safe_load((ROLE / f"{part}.yml").read_text(encoding="utf-8"))
+        return [each["name"] for task in tasks for each in task.get("block", [task])]
+
+    assert set(cluster_maintained.BOOTS) <= set(names("reboot"))
+    back = names("return_to_service")
+    assert back.index(cluster_maintained.HEALTHY) < back.index("Uncordon")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kubedrill.base.errors import StepFailed
+from kubedrill.base.model import Connection, ProbeSpec, Vantage
 from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.probes.fetch import ClockMap, Exchange, Fetcher
 from kubedrill.probes.sampler.sinks import MAX_FETCHED, MemorySink
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from kubedrill.base.model import ClockOffset, Sample
 
 AHEAD = 5_000_000_000_000  # the pod's machine was booted that much later
+PROBES = {"p": ProbeSpec("p", "dns", "hello.", Vantage.INSIDE, Connection.NEW)}
 
 
 class Record:
@@ -39,6 +42,7 @@ class Pod:
 
     def __init__(self) -> None:
         self.sink = self.start()
+        self.ahead = AHEAD
         self.time = 10**15
         self.cut = False
         self.delays: deque[tuple[int, int]] = deque()
@@ -58,12 +62,12 @@ class Pod:
         self.time += there
         answer = self.sink.answer(path)
         assert answer is not None
-        answer["now"] = self.time - AHEAD
+        answer["now"] = self.time - self.ahead
         self.time += back
         return json.dumps(answer)
 
     def sample(self, seq: int, outcome: str = "ok") -> None:
-        at = self.time - AHEAD
+        at = self.time - self.ahead
         self.sink.keep(("p", seq, at, at + 1, at + 2, outcome, ""))
 
 
@@ -167,11 +171,34 @@ def test_what_was_due_after_the_end_is_left_out() -> None:
     assert [s.seq for s in record.samples] == [0]
 
 
+def test_a_machine_s_clock_begins_anew_with_its_boot() -> None:
+    pod, record, fetcher = make()
+    pod.sample(0)
+    fetcher.fetch()
+    pod.delays.extend([(9_000_000, 9_000_000)] * 2)  # the former boot's was known more precisely
+    pod.sink, pod.ahead = pod.start(), pod.time - 10**9
+    pod.sample(0)
+    due = pod.time
+    fetcher.fetch()
+    assert abs(record.samples[-1].due - due) <= record.clocks[-1].uncertainty
+    assert [s.seq for s in record.samples] == [0, 1]
+
+
+def test_samples_of_a_second_vantage_have_its_names_and_its_clock() -> None:
+    pod, record, _ = make()
+    second = replace(PROBES["p"], name="p-2", place="w1")
+    fetcher = Fetcher(pod.get, record, pod.now, probes={"p": second})
+    pod.sample(0)
+    fetcher.fetch()
+    assert [s.probe for s in record.samples] == ["p-2"]
+    assert [clock.vantage for clock in record.clocks] == ["inside w1"]
+
+
 def test_what_an_earlier_session_left_behind_is_dropped_and_numbers_begin_anew() -> None:
     pod, record, _ = make()
     step = 100_000_000
     since = pod.time + round(7.5 * step)  # the prober has counted to 7 when this session begins
-    fetcher = Fetcher(pod.get, record, pod.now, since=since, intervals={"p": step})
+    fetcher = Fetcher(pod.get, record, pod.now, since=since, probes=PROBES)
     begin = pod.time - AHEAD
     order = [*range(7), 9, 8, 7, 10]  # 7 was in flight as we began, and overtaken
     for seq in order:
@@ -187,7 +214,7 @@ def test_what_an_earlier_session_left_behind_is_dropped_and_numbers_begin_anew()
 
 def test_a_prober_that_is_new_counts_from_0_however_late_it_starts() -> None:
     pod, record, _ = make()
-    fetcher = Fetcher(pod.get, record, pod.now, since=pod.time - 30 * 10**9, intervals={"p": 10**8})
+    fetcher = Fetcher(pod.get, record, pod.now, since=pod.time - 30 * 10**9, probes=PROBES)
     pod.sample(0)
     pod.sample(1)
     fetcher.fetch()

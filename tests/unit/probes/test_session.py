@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,10 +21,12 @@ from fakes import api_node
 from kubedrill.base.errors import DeadlineExceeded, StepFailed
 from kubedrill.base.model import Connection, ProbeSpec, Vantage
 from kubedrill.base.waits import wait_for
+from kubedrill.cluster.api import ApiUnavailable
 from kubedrill.config import Settings
 from kubedrill.probes import ProbeSession, Targets, standard_probes
-from kubedrill.probes.inside import choose_node, namespace_objects, prober_objects
+from kubedrill.probes.inside import choose_nodes, namespace_objects, prober_objects
 from kubedrill.probes.process import Helper
+from kubedrill.probes.sampler.sinks import MemorySink
 from kubedrill.probes.standard import control_probe
 from kubedrill.probes.tail import Tail
 
@@ -144,6 +147,85 @@ def test_the_standard_set() -> None:
     }
 
 
+def test_probes_from_pods_are_asked_on_each_vantage_node() -> None:
+    one, two = (
+        {spec.name: spec for spec in standard_probes(TARGETS, Settings(), places)}
+        for places in (["w2"], ["w2", "w1"])
+    )
+    assert set(two) - set(one) == {"app-service-new-2", "app-service-reused-2", "dns-2"}
+    for name in ("app-service-new", "app-service-reused", "dns"):
+        assert (one[name].place, two[name].place) == ("w2", "w2")
+        assert replace(two[f"{name}-2"], name=name, place="w2") == two[name]
+    assert {spec.place for spec in two.values() if spec.vantage is not Vantage.INSIDE} == {""}
+
+
+class Pods:
+    """Probers on two nodes, in memory; pods of nodes that are ``down`` do not answer."""
+
+    def __init__(self) -> None:
+        self.sinks = {"w1": MemorySink(), "w2": MemorySink()}
+        self.down: set[str] = set()
+        self.deleted: list[Any] = []
+
+    def apply(self, objects: list[Any]) -> None:
+        """Let each prober of the configuration answer its first tick."""
+        for each in objects:
+            for spec in json.loads(each.get("data", {}).get("config.json", '{"probes": []}'))[
+                "probes"
+            ]:
+                for node in self.sinks:
+                    self.tick(node, spec["name"], 0)
+
+    def tick(self, node: str, probe: str, seq: int) -> None:
+        now = time.monotonic_ns()
+        self.sinks[node].keep((probe, seq, now, now, now, "ok", node))
+
+    def wait_rollout(self, *_: str) -> None: ...
+
+    def delete(self, objects: list[Any]) -> None:
+        self.deleted += objects
+
+    def pods(self, *_: str) -> list[Any]:
+        return [
+            SimpleNamespace(
+                metadata=SimpleNamespace(name=f"prober-{node}", deletion_timestamp=None),
+                spec=SimpleNamespace(node_name=node),
+            )
+            for node in self.sinks
+            if node not in self.down
+        ]
+
+    def pod_get(self, _namespace: str, pod: str, path: str, _port: int) -> str:
+        node = pod.removeprefix("prober-")
+        if node in self.down:
+            raise ApiUnavailable("no route to host")
+        return json.dumps(self.sinks[node].answer(path))
+
+
+def test_a_vantage_goes_on_while_the_other_one_is_away(tmp_path: Path) -> None:
+    record, pods = tmp_path / "r.jsonl", Pods()
+    specs = [
+        ProbeSpec(name, "dns", "hello.", Vantage.INSIDE, Connection.NEW, timeout_s=0.1, place=place)
+        for name, place in (("dns", "w2"), ("dns-2", "w1"))
+    ]
+    api: Any = pods
+    with ProbeSession(specs, record, api=api, settings=Settings(), targets=TARGETS) as running:
+        pods.down = {"w2"}
+        pods.tick("w1", "dns", 1)
+        wait_for(
+            "the second vantage",
+            lambda: running.latest()["dns-2"] == (2, 2),
+            seconds=60,
+            setting="probes_ready",
+        )
+        assert running.latest()["dns"][1] < 2
+        pods.down = set()
+    lines = samples(record)
+    assert [(line[1], line[7]) for line in lines if line[0] == "sample"].count(("dns-2", "w1")) == 2
+    assert {line[1] for line in lines if line[0] == "clock"} == {"inside w1", "inside w2"}
+    assert [each["kind"] for each in pods.deleted] == ["DaemonSet"]
+
+
 @pytest.mark.parametrize(
     ("target", "kind"),
     [("", "http"), ("https://example.org/", "http-status"), ("10.0.0.1:22", "tcp")],
@@ -153,15 +235,17 @@ def test_control_targets(target: str, kind: str) -> None:
 
 
 def test_the_prober_is_pinned_restricted_and_of_the_same_code() -> None:
-    *maps, daemon_set = prober_objects("w2", [{"name": "dns"}])
+    *maps, daemon_set = prober_objects(["w2", "w1"], [{"name": "dns"}])
     pod = daemon_set["spec"]["template"]["spec"]
-    assert pod["nodeSelector"] == {"kubernetes.io/hostname": "w2"}
+    (required,) = pod["affinity"]["nodeAffinity"].values()
+    on_nodes = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["w2", "w1"]}
+    assert required["nodeSelectorTerms"] == [{"matchExpressions": [on_nodes]}]
     assert pod["tolerations"] == [{"operator": "Exists"}], "no taint of a drill drives it away"
     assert pod["securityContext"]["runAsNonRoot"]
     assert {"__main__.py", "ticks.py", "kinds.py"} <= set(maps[0]["data"])
     again, later = (
-        prober_objects("w2", [{"name": "other"}])[-1],
-        prober_objects("w2", [{"name": "dns"}], "later")[-1],
+        prober_objects(["w2"], [{"name": "other"}])[-1],
+        prober_objects(["w2"], [{"name": "dns"}], "later")[-1],
     )
     hashes = {
         d["spec"]["template"]["metadata"]["annotations"]["kubedrill/content"]
@@ -184,23 +268,26 @@ def cluster(make_inventory: Any, ready: set[str]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("ready", "avoid", "chosen"),
+    ("ready", "avoid", "number", "chosen"),
     [
-        ({"w1", "w2"}, (), "w2"),
-        ({"w1", "w2"}, ("w2",), "w1"),
-        ({"w1"}, (), "w1"),
-        ({"w1"}, ("w1",), "w1"),
+        ({"w1", "w2"}, (), 1, ["w2"]),
+        ({"w1", "w2"}, ("w2",), 1, ["w1"]),
+        ({"w1"}, (), 1, ["w1"]),
+        ({"w1"}, ("w1",), 1, ["w1"]),
+        ({"w1", "w2"}, ("cp1", "w1", "w2"), 2, ["w2", "w1"]),
+        ({"w1", "w2"}, ("w2",), 2, ["w1", "w2"]),
+        ({"w1"}, (), 2, ["w1"]),
     ],
 )
-def test_the_vantage_node(
-    make_inventory: Any, ready: set[str], avoid: tuple[str, ...], chosen: str
+def test_the_vantage_nodes(
+    make_inventory: Any, ready: set[str], avoid: tuple[str, ...], number: int, chosen: list[str]
 ) -> None:
-    assert choose_node(cluster(make_inventory, ready), avoid) == chosen
+    assert choose_nodes(cluster(make_inventory, ready), avoid, number) == chosen
 
 
 def test_no_vantage_node(make_inventory: Any) -> None:
     with pytest.raises(StepFailed, match="no worker is Ready"):
-        choose_node(cluster(make_inventory, {"cp1"}), ())
+        choose_nodes(cluster(make_inventory, {"cp1"}), ())
 
 
 def test_the_tail_takes_no_half_line(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ class Drill:
     leaves = Leaves.UNCHANGED
     name, title, proves, needs, duration_s = "test-drill", "Test", "nothing", "nothing", 1
     takes_quorum = restores_etcd = False
+    vantages = 1
     evidence = "nothing is broken"
 
     def __init__(self, run: Any, unavailable: str | None = None) -> None:
@@ -87,6 +88,7 @@ def problems(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(drill_run, "LiveTimers", SimpleNamespace(read=lambda *_: None))
     monkeypatch.setattr(drill_run, "Baseline", SimpleNamespace(read=lambda _ctx: None))
     monkeypatch.setattr(drill_run, "find_targets", lambda *_args, **_options: None)
+    monkeypatch.setattr(drill_run, "choose_nodes", lambda *_: ["w2"])
     monkeypatch.setattr(drill_run, "standard_probes", lambda *_: ())
     monkeypatch.setattr(drill_run, "ProbeSession", Session)
     monkeypatch.setattr(drill_run, "Watchers", Quiet)
