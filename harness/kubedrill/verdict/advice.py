@@ -43,10 +43,15 @@ def advise(
         if result.verdict is INCONCLUSIVE
     ]
     explained = {each.result.text for each in undecided}
+    names = wording.probe_names(view.cluster_probes)
+    # each of a limit's probes that was slow or failed too often has the same cause
+    of_probes = tuple(f"{names[name]}: " for each in undecided for name in each.result.probes)
     others = [
         finding.text
         for finding in findings
-        if finding.verdict is INCONCLUSIVE and finding.text not in explained
+        if finding.verdict is INCONCLUSIVE
+        and finding.text not in explained
+        and not finding.text.startswith(of_probes)
     ]
     if not undecided and not others:
         return ()
@@ -141,13 +146,22 @@ class _Undecided:
                 f"an end within {self.limit.limit_s:g} s of its begin makes it a PASS, a later one "
                 "a FAIL",
             )
-        interval = self.view.specs[worst.outage.probe].interval_s
+        return self._of_bounds(worst)
+
+    def _of_bounds(self, worst: Judged) -> Advice:
+        """The limit lies between the shortest and the longest that the outage can have been."""
+        spec = self.view.specs[worst.outage.probe]
+        what, setting, value = "asks once in", "interval_s", spec.interval_s
+        cost = "costs as much more processor time"
+        if worst.outage.outcomes.get("timeout", 0) * 2 > worst.outage.failed:
+            what, setting, value = "gives up after", "timeout_s", spec.timeout_s
+            cost = "takes slow answers for failures sooner"
         return Advice(
-            "the rate of the probes",
-            f"{worst.outage.probe} asks once in {interval:g} s, so the outage is known as "
-            f"{self._bounds(worst)}, and the limit of {self.limit.limit_s:g} s lies between",
-            f"lower probes.interval_s below {interval:g}, which costs as much more processor time, "
-            f"or change {self.setting('outage_s')}",
+            "the rate of the probes" if setting == "interval_s" else "the patience of the probes",
+            f"{spec.name} {what} {value:g} s, so the outage is known as {self._bounds(worst)}, and "
+            f"the limit of {self.limit.limit_s:g} s lies between",
+            f"lower probes.{setting} below {value:g}, which {cost}, or change "
+            f"{self.setting('outage_s')}",
             f"{self.wider()}; one below {floor(10 * worst.outage.sound_s) / 10:g} s makes it a "
             "FAIL",
         )

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from recordkit import DNS, WRITE, Kit
+from recordkit import APP, CONTROL, DNS, WRITE, Kit
 
-from kubedrill.base.model import Check, OutageLimit
+from kubedrill.base.model import Check, OutageLimit, Vantage
 from kubedrill.base.results import Advice, VerdictKind
 from kubedrill.record import read_record
 from kubedrill.verdict import judge
@@ -52,6 +52,12 @@ def again_and_again() -> Kit:
     return kit.delay("control", 5.5, 13.5, 0.3)
 
 
+def stalled() -> Kit:
+    """Nothing is answered for 2.4 s, which a probe that gives up after 1 s knows as 1.4 to 2.5."""
+    kit = Kit().fail("api-write", 6.0, 7.5, "timeout")
+    return kit.slow("api-write", 7.5, 8.4, 0.9)
+
+
 def of_app(kit: Kit) -> Kit:
     kit.limits = [replace(kit.limits[0], probes="app-*"), replace(kit.limits[0], probes="api-*")]
     return kit
@@ -61,6 +67,12 @@ def of_app(kit: Kit) -> Kit:
     ("kit", "short", "evidence", "action"),
     [
         (rare(), "the rate of the probes", "known as 3.0\N{EN DASH}5.0 s", "probes.interval_s"),
+        (
+            stalled(),
+            "the patience of the probes",
+            "gives up after 1 s, so the outage is known as 1.4\N{EN DASH}2.5 s",
+            "lower probes.timeout_s below 1",
+        ),
         (
             slow_host(),
             "processor time of the harness host",
@@ -86,7 +98,7 @@ def of_app(kit: Kit) -> Kit:
             "raise probes.cooldown_s",
         ),
     ],
-    ids=["rare", "slow host", "late ticks", "again and again", "no end"],
+    ids=["rare", "stalled", "slow host", "late ticks", "again and again", "no end"],
 )
 def test_the_short_resource_is_named_with_its_evidence(
     kit: Kit, short: str, evidence: str, action: str
@@ -99,7 +111,24 @@ def test_the_short_resource_is_named_with_its_evidence(
     assert "FAIL" in advice.outcome or short.startswith("processor")
 
 
-@pytest.mark.parametrize("kit", [rare(), slow_host(), late_ticks()], ids=["rare", "slow", "late"])
+def test_several_probes_of_one_limit_lack_the_same() -> None:
+    other = replace(APP, name="app-service-new", vantage=Vantage.INSIDE)
+    kit = Kit(WRITE, APP, other, CONTROL)
+    for name in ("app-nodeport-new", "app-service-new"):
+        kit.fail(name, 6.0, 12, "timeout", every=3)
+    result = judge(of_app(kit.delay("control", 5.5, 13.5, 0.3)).record())
+    assert len(result.findings) == 2
+    assert [each.short for each in result.advice] == [
+        "sound evidence",
+        "processor time of the harness host",
+    ]
+
+
+@pytest.mark.parametrize(
+    "kit",
+    [rare(), stalled(), slow_host(), late_ticks()],
+    ids=["rare", "stalled", "slow", "late"],
+)
 def test_the_wider_limit_makes_it_a_pass(kit: Kit) -> None:
     match = re.search(r"a limit of ([0-9.]+) s or more makes it a PASS", advice_of(kit).outcome)
     assert match
