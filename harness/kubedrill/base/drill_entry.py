@@ -80,7 +80,19 @@ class LimitEntry(Part):
     covers: tuple[str, ...]
     predicted_s: Seconds
     because: tuple[str, ...]
-    limit_s: Seconds
+    limit_s: Seconds = Field(description="the objective: what users were promised")
+    baseline_s: Seconds | None = Field(
+        default=None,
+        description="what the longest outage must stay within too, from nights before; "
+        "null: the objective holds",
+    )
+    source: Literal["objective", "baseline"] = Field(
+        default="objective", description="which of both the longest outage was judged by"
+    )
+    limit_because: str = Field(
+        default="",
+        description="how the baseline was found, or why there is none; empty: none was asked for",
+    )
     max_failed: Count | None = Field(description="failed requests that are allowed; null: any")
     share: Share = Field(default=1, description="of the requests, predicted to fail meanwhile")
     available_fault: Share | None = Field(
@@ -118,6 +130,11 @@ class LimitEntry(Part):
     measured: Measured
     verdict: VerdictKind
     text: str
+
+    @property
+    def allowed_s(self) -> float:
+        """What the longest outage was judged by."""
+        return self.limit_s if self.baseline_s is None else min(self.limit_s, self.baseline_s)
 
 
 class OutageEntry(Part):
@@ -267,7 +284,7 @@ class DrillEntry(Part):
 
     def condensed(self) -> DrillEntry:
         """What is compared over nights: without single outages, texts and what passed."""
-        numbers = {"covers": (), "because": (), "text": ""}
+        numbers = {"covers": (), "because": (), "limit_because": "", "text": ""}
         failed = [check for check in self.checks if check.ok is False]
         return self.model_copy(
             update={

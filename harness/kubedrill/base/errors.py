@@ -42,6 +42,10 @@ class UsageError(KubedrillError):
     exit_code = 2
 
 
+class NoHistory(UsageError):
+    """There is no history of verdicts yet."""
+
+
 class ConfigErrors(UsageError):
     """Several mistakes found in one place, shown together.
 

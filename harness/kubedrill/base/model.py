@@ -234,6 +234,10 @@ class OutageLimit:
     outage. ``failed_share`` of a probe's requests may fail at once besides outages within the
     limit. ``least_s`` is what users must feel where the fault did what was predicted: far less is
     noted.
+
+    ``limit_s`` is an objective: what users were promised. ``baseline_s`` is what this cluster did
+    before, as the run's plan has it (None: the objective holds), and ``limit_because`` how it was
+    found, or why it was not. It bounds outages in which nothing is answered, and never widens them.
     """
 
     probes: Name
@@ -250,6 +254,18 @@ class OutageLimit:
     slow_s: Seconds = 10.0
     failed_share: Share = 0.01
     least_s: Seconds = 0.0
+    baseline_s: Seconds | None = None
+    limit_because: str = ""
+
+    @property
+    def allowed_s(self) -> float:
+        """Seconds that an outage may last: the objective, or the baseline that is below it."""
+        return self.limit_s if self.baseline_s is None else min(self.limit_s, self.baseline_s)
+
+    @property
+    def source(self) -> Literal["objective", "baseline"]:
+        """Where :attr:`allowed_s` comes from."""
+        return "objective" if self.allowed_s == self.limit_s else "baseline"
 
 
 @as_read

@@ -21,6 +21,25 @@ PLAN_FILE = "plan.json"
 """In the run's folder."""
 
 
+class Baseline(BaseModel):
+    """What nights before say of one group of probes, in one drill from one release to another.
+
+    Releases are minors. Without any night of a drill they are empty, and ``probes`` is ``*``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    drill: str
+    kubernetes: str = ""
+    kubernetes_after: str = ""
+    probes: str = "*"
+    nights: int = Field(default=0, ge=0, description="that were PASS and are not in doubt")
+    limit_s: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="null: the objective holds"
+    )
+    because: str = Field(description="how it was found, or why there is none")
+
+
 class RunPlan(BaseModel):
     """plan.json of a run."""
 
@@ -35,6 +54,10 @@ class RunPlan(BaseModel):
     drills: Annotated[list[str], Field(min_length=1)]
     tool_version: str
     config_sha256: str = Field(description="digest of the configuration, limits and all")
+    baselines: list[Baseline] = Field(
+        default=[], description="none: the configuration has no limits_from_history"
+    )
+    history_sha256: str = Field(default="", description="digest of the nights behind them")
 
 
 def write_plan(directory: Path, plan: RunPlan) -> None:

@@ -68,7 +68,9 @@ class PlannedLimit(JsonPart):
     """The outage that a group of probes may have."""
 
     probes: str = Field(description="glob over probe names; the first that matches counts")
-    limit_s: float
+    limit_s: float = Field(description="the objective")
+    baseline_s: float | None = Field(description="from nights before; null: the objective holds")
+    limit_because: str = Field(description="how the baseline was found, or why there is none")
     max_failed: int | None = Field(description="failed requests at most; null: not bounded")
     predicted_s: float
     because: tuple[str, ...]

@@ -291,7 +291,8 @@ def plan_lines(plan: DrillPlan) -> list[str]:
 def _limit(limit: OutageLimit) -> str:
     failed = "" if limit.max_failed is None else f", {limit.max_failed} failed requests allowed"
     why = f": {limit.because[0]}" if limit.because else ""
+    source = f" ({limit.source}: {limit.limit_because})" if limit.limit_because else ""
     return (
-        f"{limit.probes} out for {limit.limit_s:g} s at most{failed}; "
+        f"{limit.probes} out for {limit.allowed_s:g} s at most{source}{failed}; "
         f"predicted {limit.predicted_s:.2f} s{why}"
     )

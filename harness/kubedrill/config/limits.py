@@ -88,6 +88,32 @@ class Limits(Section):
     )
 
 
+class LimitsFromHistory(Section):
+    """Also judge the longest outage by what this cluster did on nights before.
+
+    The baseline is ``factor`` times the worst of the last 60 nights that were PASS, of the same
+    drill, releases, topology, network, host and application. It is never wider than the objective,
+    the limit in ``drills``, which holds where there are too few nights.
+    """
+
+    factor: float = Field(
+        default=3.0,
+        ge=1,
+        le=100,
+        description="times the worst night, so that one a little worse than all before is no FAIL; "
+        "without this section there are objectives only",
+    )
+    nights: int = Field(
+        default=10, ge=3, le=60, description="fewer than this tell nothing: the objective holds"
+    )
+    least_s: float = Field(
+        default=3.0,
+        ge=0.1,
+        le=MOST_S,
+        description="seconds; no baseline is below, as two slow answers are an outage of up to 2 s",
+    )
+
+
 def _name(name: str, info: ValidationInfo) -> str:
     """A drill's name; one in which ``_`` stands for ``-`` is taken too."""
     name = name.replace("_", "-")

@@ -21,7 +21,11 @@ from kubedrill.base.redact import remember_secrets, secrets_in
 from kubedrill.base.section import NonEmptyPath, Section, matching
 from kubedrill.base.yaml_lines import Document, read_document, read_text, refuse
 from kubedrill.config.app import AppSettings  # noqa: TC001 - pydantic reads it at run time
-from kubedrill.config.limits import DrillLimits, Limits  # noqa: TC001 - as above
+from kubedrill.config.limits import (  # noqa: TC001 - as above
+    DrillLimits,
+    Limits,
+    LimitsFromHistory,
+)
 from kubedrill.config.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -154,13 +158,15 @@ class Settings(Section):
     control probe asks; empty: the harness serves one itself on loopback. ``upgrade_forks`` is
     ``ansible-playbook --forks``; 1 spares nodes that share the processors of one small machine.
     ``upgrade_to`` is what upgrade drills go to; empty: the newest release that has a bundle and is
-    at most one minor version ahead. ``app`` is an application of the user's own that drills run
+    at most one minor version ahead. ``limits_from_history`` None: outages are judged by the limits
+    of ``drills`` alone. ``app`` is an application of the user's own that drills run
     against (docs/how-to/own-application.md); None: the sample application.
     """
 
     timeouts: Timeouts = Timeouts()
     probes: Probes = Probes()
     drills: DrillLimits = Field(default_factory=dict)
+    limits_from_history: LimitsFromHistory | None = None
     app: AppSettings | None = None
     game_day: GameDay = GameDay()
     load: Load = Load()

@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from sqlalchemy import URL, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from kubedrill.base.errors import StepFailed, UsageError
+from kubedrill.base.errors import NoHistory, StepFailed, UsageError
 from kubedrill.base.files import make_private_folder, open_private
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def make_engine(url: URL, *, create: bool, timeout_s: float) -> Engine:
     (``timeouts.database``).
 
     Raises:
-        UsageError: the SQLite file is missing and ``create`` is not set, or its folder cannot be
-            made.
+        NoHistory: the SQLite file is missing and ``create`` is not set.
+        UsageError: its folder cannot be made.
     """
     if url.get_backend_name() == "sqlite":
         _find_file(Path(str(url.database)), create=create)
@@ -117,9 +117,7 @@ def _find_file(path: Path, *, create: bool) -> None:
     if path.exists():
         return
     if not create:
-        raise UsageError(
-            f"{path}: there is no history yet. Add a run: kubedrill history add latest"
-        )
+        raise NoHistory(f"{path}: there is no history yet. Add a run: kubedrill history add latest")
     try:
         make_private_folder(path.parent)
         open_private(path, append=True).close()  # SQLite would let everybody read it

@@ -187,10 +187,12 @@ def _series_of_limit(
     newest = pairs[-1][1]
     tick = max(each.drill.tick_s for each, _ in pairs) or _TICK_S
     outages = tuple(
-        each.night(limit.measured.longest_s, limit, over=limit.measured.shortest_s > limit.limit_s)
+        each.night(
+            limit.measured.longest_s, limit, over=limit.measured.shortest_s > limit.allowed_s
+        )
         for each, limit in pairs
     )
-    yield Series(key, f"outage {probes}", "s", tick, newest.limit_s, outages)
+    yield Series(key, f"outage {probes}", "s", tick, newest.allowed_s, outages)
     for measure, unit, finest, value_of in _MEASURES:
         nights = tuple(
             each.night(value, limit)
@@ -236,7 +238,9 @@ Runs of before have no latencies: such a series begins with the first night that
 def _doubt_of(limit: LimitEntry) -> str:
     """INCONCLUSIVE is a good measurement only where the limit lies between sound bounds."""
     measured = limit.measured
-    between = measured.shortest_s <= limit.limit_s < measured.longest_s and not measured.open_ended
+    between = (
+        measured.shortest_s <= limit.allowed_s < measured.longest_s and not measured.open_ended
+    )
     if limit.verdict is not VerdictKind.INCONCLUSIVE or between:
         return ""
     return "the measurement was inconclusive"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubedrill.base.results import FAR_LESS, VerdictKind
+from kubedrill.config.limits import LimitsFromHistory
+from kubedrill.history.baselines import longest_allowed
 from kubedrill.history.nights import grouped
 
 if TYPE_CHECKING:
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
 
     from kubedrill.base.document import RunDocument
     from kubedrill.base.drill_entry import LimitEntry
-
-
-BASELINE_NIGHTS = 10
-"""Nights within the limit that it takes to tell what a cluster does."""
-BASELINE_FACTOR = 3
-"""Times the worst of them, so that a night a little worse than all before is no FAIL ..."""
-BASELINE_LEAST_S = 3.0
-"""... and no less than this: two slow answers in a row are an outage of up to 2 s."""
 
 
 class _Night(NamedTuple):
@@ -97,6 +90,7 @@ def _calibration(drill: str, topology: str, probes: str, nights: Sequence[_Night
     ordered = sorted(nights, key=lambda night: night.began)
     limits = [night.limit for night in ordered if not night.aside]
     longest = [limit.measured.longest_s for limit in limits]
+    held = [limit.measured.longest_s for limit in limits if limit.verdict is VerdictKind.PASS]
     return Calibration(
         drill=drill,
         topology=topology,
@@ -109,16 +103,8 @@ def _calibration(drill: str, topology: str, probes: str, nights: Sequence[_Night
         median_s=median(longest) if longest else None,
         worst_s=max(longest, default=None),
         limit_s=limits[-1].limit_s if limits else None,
-        baseline_s=_baseline(limits),
+        baseline_s=longest_allowed(held, LimitsFromHistory()),
     )
-
-
-def _baseline(limits: Sequence[LimitEntry]) -> float | None:
-    """The limit that what was within its own limit before would hold, to a tenth of a second."""
-    held = [limit.measured.longest_s for limit in limits if limit.verdict is VerdictKind.PASS]
-    if len(held) < BASELINE_NIGHTS:
-        return None
-    return ceil(10 * max(BASELINE_LEAST_S, BASELINE_FACTOR * max(held))) / 10
 
 
 def _is_far_less(limit: LimitEntry) -> bool:

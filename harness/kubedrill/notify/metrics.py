@@ -93,8 +93,8 @@ def _outages(plan: str, runs: Iterable[RunDocument], registry: CollectorRegistry
         for each in drill.predicted:
             labels = (plan, drill.name, *versions, drill.topology, each.probes)
             longest.labels(*labels).set(each.measured.longest_s)
-            limit.labels(*labels).set(each.limit_s)
-            old_limit.labels(*labels).set(each.limit_s)
+            limit.labels(*labels).set(each.allowed_s)
+            old_limit.labels(*labels).set(each.allowed_s)
             failed.labels(*labels).set(each.measured.failed)
 
 

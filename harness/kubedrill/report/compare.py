@@ -119,7 +119,10 @@ def compare(  # noqa: PLR0913 - each is named by the caller
     return Run(
         run_dir.name,
         tuple(record for record, _ in judged),
-        tuple(_against_seal(run_dir, record, verdict, earlier, plan) for record, verdict in judged),
+        tuple(
+            _against_plan(plan, record, _against_seal(run_dir, record, verdict, earlier, plan))
+            for record, verdict in judged
+        ),
         {name: reason for name, reason in missed.items() if name not in missing},
         missing,
         stopped,
@@ -170,6 +173,28 @@ def _against_seal(
         )
     else:
         return verdict
+    return _doubted(verdict, text)
+
+
+def _against_plan(plan: RunPlan | None, record: Record, verdict: DrillVerdict) -> DrillVerdict:
+    """A baseline is what the plan said before the run began, and nothing else."""
+    planned = {
+        (each.probes, each.limit_s)
+        for each in (plan.baselines if plan else ())
+        if each.drill == record.header.drill
+    }
+    for limit in record.limits:
+        if limit.baseline_s is not None and (limit.probes, limit.baseline_s) not in planned:
+            text = (
+                f"{limit.probes} has a baseline of {limit.baseline_s:g} s, which the run's plan "
+                "does not have"
+            )
+            verdict = _doubted(verdict, text)
+    return verdict
+
+
+def _doubted(verdict: DrillVerdict, text: str) -> DrillVerdict:
+    """The same verdict, with something that keeps it from being PASS."""
     passed = verdict.verdict is VerdictKind.PASS
     return replace(
         verdict,

@@ -85,6 +85,7 @@ def _limit(result: LimitResult) -> dict[str, Any]:
     """An outage limit with the prediction, and what was measured beside it."""
     return {
         **asdict(result.limit),
+        "source": result.limit.source,
         "covers": result.probes,
         "measured": {
             "shortest_s": result.shortest_s,

@@ -78,7 +78,7 @@ def _limit(result: LimitResult) -> str:
     length = bounds(result.shortest_s, result.longest_s, open_ended=result.open_ended)
     return (
         f"{limit.probes}: {result.requests:,} requests, {result.failed:,} failed, "
-        f"{allowed} allowed; longest outage {length}, limit {limit.limit_s:g} s"
+        f"{allowed} allowed; longest outage {length}, {limit.source} {limit.allowed_s:g} s"
     )
 
 

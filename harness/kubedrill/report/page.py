@@ -171,7 +171,7 @@ def _tasks(record: Record, places: Mapping[Span, str]) -> list[tuple[float, Span
 
 def _scale(result: LimitResult) -> Scale:
     limit = result.limit
-    return Scale(1.15 * max(limit.limit_s, limit.predicted_s, result.longest_s, 0.1))
+    return Scale(1.15 * max(limit.allowed_s, limit.predicted_s, result.longest_s, 0.1))
 
 
 def _longest(outages: tuple[Outage, ...]) -> list[Outage]:

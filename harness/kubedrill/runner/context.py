@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from kubedrill.apps import Application
+    from kubedrill.base.plan import Baseline
     from kubedrill.cluster.context import Cluster
     from kubedrill.core.drill import Drill
     from kubedrill.core.progress import Progress
@@ -29,6 +31,7 @@ class RunContext:
     directory: Path
     lease: ClusterLease
     replay: Replay | None = None
+    baselines: Sequence[Baseline] = ()
 
     def record_path(self, drill: Drill) -> Path:
         """Where a drill's record stands."""

@@ -26,6 +26,7 @@ from kubedrill.probes import (
     standard_probes,
     watch_clients,
 )
+from kubedrill.runner.baselines import judged_limits
 from kubedrill.runner.drill_record import DrillRecord, describe
 from kubedrill.runner.guards import FaultGuard, find_unfit
 from kubedrill.runner.replay import OtherTargets, choose
@@ -113,7 +114,7 @@ class _DrillRun:
         watched = self._watched()
         self.record.begin(ctx.targets, specs, tuple(watched))
         self.writer.check(health_check(CheckId.HEALTHY_BEFORE))
-        for limit in self.drill.outage_limits(ctx):
+        for limit in judged_limits(self.drill, ctx, self.run.baselines, self.record.kubernetes):
             self.writer.limit(limit)
         session = ProbeSession(
             specs,

@@ -19,6 +19,7 @@ from kubedrill.cluster.context import Cluster
 from kubedrill.cluster.read_only import ReadOnlyApi, ReadOnlyHosts, ReadOnlyPower
 from kubedrill.cluster.timers import LiveTimers
 from kubedrill.core.context import DrillContext
+from kubedrill.runner.baselines import judged_limits, read_baselines
 from kubedrill.runner.guards import find_unfit
 from kubedrill.runner.lease import held_by
 from kubedrill.runner.seeds import drill_rng
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from kubedrill.apps import Application
     from kubedrill.base.model import OutageLimit
+    from kubedrill.base.plan import Baseline
     from kubedrill.cluster.hosts import Hosts
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
@@ -77,9 +79,11 @@ def plan_run(
 
     Raises:
         StepFailed: the cluster cannot be reached at all.
-        UsageError: the user's own application cannot be rendered or does not fit ``app:``.
+        UsageError: the user's own application cannot be rendered or does not fit ``app:``, or the
+            history that limits come from cannot be read.
     """
     source = read_app(settings)
+    baselines, _ = read_baselines(drills, inventory, settings)
     with (
         connected(ReadOnlyHosts(inventory, settings)) as hosts,
         PlanningApi.connect(inventory, hosts, settings) as api,
@@ -105,17 +109,23 @@ def plan_run(
         for drill in drills:
             notes.clear()
             ctx = DrillContext(cluster, app, timers, drill_rng(seed, drill.name), dry_run=True)
-            result.plans.append(_plan(drill, ctx, notes))
+            result.plans.append(_plan(drill, ctx, notes, baselines, result.kubernetes))
         return result
 
 
-def _plan(drill: Drill, ctx: DrillContext, notes: list[str]) -> DrillPlan:
+def _plan(
+    drill: Drill,
+    ctx: DrillContext,
+    notes: list[str],
+    baselines: Sequence[Baseline],
+    kubernetes: str,
+) -> DrillPlan:
     try:
         reason = drill.unavailable(ctx)
         if reason:
             return DrillPlan(drill, reason)
         ctx = replace(ctx, targets=drill.prepare(ctx))
-        limits = tuple(drill.outage_limits(ctx))
+        limits = tuple(judged_limits(drill, ctx, baselines, kubernetes))
         return DrillPlan(drill, None, ctx.targets, limits, tuple(notes))
     except WouldTouch as error:
         return DrillPlan(drill, first=(*notes, f"{error}; its targets are chosen after that"))

@@ -23,6 +23,7 @@ from kubedrill.drills import find_drills
 from kubedrill.probes import end_probes, remove_probes
 from kubedrill.record import read_record
 from kubedrill.report import compare, write_files
+from kubedrill.runner.baselines import read_baselines
 from kubedrill.runner.context import RunContext
 from kubedrill.runner.drill_run import run_drill
 from kubedrill.runner.lease import ClusterLease
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from kubedrill.apps import Application
     from kubedrill.base.model import Record
+    from kubedrill.base.plan import Baseline
     from kubedrill.cluster.inventory import Inventory
     from kubedrill.config import Settings
     from kubedrill.core.drill import Drill
@@ -84,7 +86,8 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
 
     Raises:
         UsageError: an unknown drill, the inventory does not allow drills, or the user's own
-            application cannot be rendered or does not fit ``app:``. Nothing was touched.
+            application cannot be rendered or does not fit ``app:``, or the history that limits come
+            from cannot be read. Nothing was touched.
         Unsafe: another run drills this cluster.
         StepFailed: the cluster cannot be reached at all, or kubectl or helm refused to render the
             application.
@@ -92,11 +95,15 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
     drills: Sequence[Drill] = replay.drills if replay else find_drills(list(names))
     require_permission(inventory)
     source = read_app(settings)
+    baselines = read_baselines(drills, inventory, settings)
     seed = replay.seed if replay else new_seed() if seed is None else seed
     with run_lock(inventory), stop_on_signals() as stop:
         directory = new_directory(settings.reports_dir, seed)
-        write_plan(directory, _plan(directory.name, drills, inventory, settings, seed))
-        run = _Run(inventory, settings, progress, stop, seed, directory, source, replay)
+        plan = _plan(directory.name, drills, inventory, settings, seed, *baselines)
+        write_plan(directory, plan)
+        run = _Run(
+            inventory, settings, progress, stop, seed, directory, source, replay, plan.baselines
+        )
         try:
             interrupted = run.all(drills)
         except BaseException:
@@ -105,8 +112,14 @@ def run_drills(  # noqa: PLR0913 - each is named by the caller
         return run.conclude(interrupted=interrupted)
 
 
-def _plan(
-    run: str, drills: Sequence[Drill], inventory: Inventory, settings: Settings, seed: int
+def _plan(  # noqa: PLR0913, PLR0917 - what a plan is made of
+    run: str,
+    drills: Sequence[Drill],
+    inventory: Inventory,
+    settings: Settings,
+    seed: int,
+    baselines: list[Baseline],
+    history_sha256: str,
 ) -> RunPlan:
     return RunPlan(
         run=run,
@@ -115,6 +128,8 @@ def _plan(
         drills=[drill.name for drill in drills],
         tool_version=version("kubedrill"),
         config_sha256=sha256(settings.model_dump_json().encode()).hexdigest(),
+        baselines=baselines,
+        history_sha256=history_sha256,
     )
 
 
@@ -151,6 +166,7 @@ class _Run:
     directory: Path
     source: AppSource
     replay: Replay | None = None
+    baselines: Sequence[Baseline] = ()
     not_run: dict[str, str] = field(default_factory=dict)
     judged: dict[Path, tuple[Record, DrillVerdict]] = field(default_factory=dict)
 
@@ -175,6 +191,7 @@ class _Run:
                     self.directory,
                     lease,
                     self.replay,
+                    self.baselines,
                 )
                 try:
                     self._each(run, drills)

@@ -68,7 +68,7 @@ class _Undecided:
     def __init__(self, view: View, result: LimitResult, judged: Sequence[Judged]) -> None:
         self.view, self.result, self.limit = view, result, result.limit
         self.worst = max(
-            (each for each in judged if each.against(self.limit.limit_s) is INCONCLUSIVE),
+            (each for each in judged if each.against(self.limit.allowed_s) is INCONCLUSIVE),
             key=lambda each: each.outage.longest_s,
             default=None,
         )
@@ -76,6 +76,8 @@ class _Undecided:
     def setting(self, name: str) -> str:
         """The name of one of its settings in kubedrill.yml."""
         group = SETTINGS.get(self.limit.probes)
+        if name == "outage_s" and self.limit.source == "baseline":
+            return "limits_from_history.factor"
         if group is None:
             return f"the {name} of {self.limit.probes}"
         return f"drills.{self.view.record.header.drill}.{group}_{name}"
@@ -83,7 +85,7 @@ class _Undecided:
     @property
     def is_blind(self) -> bool:
         """Whether somebody was too busy to look, so that a narrower measure decides nothing."""
-        worst, limit_s = self.worst, self.limit.limit_s
+        worst, limit_s = self.worst, self.limit.allowed_s
         if worst is None or worst.outage.doubt or worst.is_open:
             return False
         between = worst.outage.shortest_s <= limit_s < worst.outage.longest_s
@@ -93,7 +95,7 @@ class _Undecided:
         """What its figures are worth once nothing speaks against them."""
         if self.worst is None:
             return ""
-        outage, limit_s = self.worst.outage, self.limit.limit_s
+        outage, limit_s = self.worst.outage, self.limit.allowed_s
         if max(outage.longest_s, self.worst.blind_s) <= limit_s:
             kind = "a PASS"
         elif outage.shortest_s > limit_s:
@@ -143,8 +145,8 @@ class _Undecided:
                 "time",
                 f"{worst.outage.probe} was out for {self._bounds(worst)}, and had not {end}",
                 f"raise probes.{setting}, which makes every drill so much longer",
-                f"an end within {self.limit.limit_s:g} s of its begin makes it a PASS, a later one "
-                "a FAIL",
+                f"an end within {self.limit.allowed_s:g} s of its begin makes it a PASS, a later "
+                "one a FAIL",
             )
         return self._of_bounds(worst)
 
@@ -159,7 +161,7 @@ class _Undecided:
         return Advice(
             "the rate of the probes" if setting == "interval_s" else "the patience of the probes",
             f"{spec.name} {what} {value:g} s, so the outage is known as {self._bounds(worst)}, and "
-            f"the limit of {self.limit.limit_s:g} s lies between",
+            f"the limit of {self.limit.allowed_s:g} s lies between",
             f"lower probes.{setting} below {value:g}, which {cost}, or change "
             f"{self.setting('outage_s')}",
             f"{self.wider()}; one below {floor(10 * worst.outage.sound_s) / 10:g} s makes it a "

@@ -121,7 +121,7 @@ def _result(
     names = wording.probe_names(view.cluster_probes)
     requests = sum(len(view.of(view.specs[name])) for name in probes)
     failed = sum(j.outage.failed for j in judged)
-    by_length = [(j.against(limit.limit_s), j) for j in judged]
+    by_length = [(j.against(limit.allowed_s), j) for j in judged]
     by_count = _count_verdict(limit, failed, sum(j.sound_failed for j in judged))
     verdict = VerdictKind.worst([kind for kind, _ in by_length] + [by_count])
     worst = max(by_length, key=lambda pair: (pair[0].rank, pair[1].outage.longest_s), default=None)
@@ -174,7 +174,9 @@ def _text(
     failed: str,
 ) -> str:
     """One sentence about what decided."""
-    text = f"limit {limit.limit_s:g} s"
+    text = f"limit {limit.allowed_s:g} s"
+    if limit.source == "baseline":
+        text += f" (baseline: {limit.limit_because}; objective {limit.limit_s:g} s)"
     if worst is None:
         return f"no request of {limit.probes} failed"
     kind, judged = worst
@@ -188,7 +190,7 @@ def _text(
         return f"{description}{step}, {text}"
     if kind is PASS:
         return f"{description}{step}, within the {text}"
-    return f"{description}{step}, {text}: {_why_unsure(judged, limit.limit_s)}"
+    return f"{description}{step}, {text}: {_why_unsure(judged, limit.allowed_s)}"
 
 
 def _why_unsure(judged: Judged, limit_s: float) -> str:

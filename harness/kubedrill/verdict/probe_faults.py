@@ -98,10 +98,10 @@ def _is_too_rare(view: View, spec: ProbeSpec) -> Iterator[str]:
     limit = view.limit_of(spec)
     if spec not in view.cluster_probes or limit is None:
         return
-    if spec.interval_s > max(limit.limit_s, TICK_AT_MOST_S):
+    if spec.interval_s > max(limit.allowed_s, TICK_AT_MOST_S):
         yield (
             f"probe {spec.name} asks once in {spec.interval_s:g} s, so an outage longer than the "
-            f"limit {limit.limit_s:g} s fits between two of its ticks"
+            f"limit {limit.allowed_s:g} s fits between two of its ticks"
         )
 
 

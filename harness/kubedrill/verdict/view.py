@@ -271,7 +271,7 @@ class View:
         No longer outage than allowed fits in.
         """
         limit = self.limit_of(spec)
-        allowed = GAP_AT_LEAST_S if limit is None else min(GAP_AT_LEAST_S, limit.limit_s)
+        allowed = GAP_AT_LEAST_S if limit is None else min(GAP_AT_LEAST_S, limit.allowed_s)
         return int(max(GAP_INTERVALS * spec.interval_s, allowed) * NS)
 
     def limit_of(self, spec: ProbeSpec) -> OutageLimit | None:

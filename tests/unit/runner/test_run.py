@@ -27,7 +27,7 @@ def run(tmp_path: Path, make_inventory: Any) -> runner._Run:
     nothing: Any = None
     inventory, settings = make_inventory(), Settings()
     directory = runner.new_directory(tmp_path / "reports", 7)
-    plan = runner._plan(directory.name, find_drills(DRILLS), inventory, settings, 7)
+    plan = runner._plan(directory.name, find_drills(DRILLS), inventory, settings, 7, [], "")
     write_plan(directory, plan)
     kit = Kit()
     kit.header = replace(
@@ -50,7 +50,7 @@ def test_the_plan_says_what_was_asked_for(run: runner._Run) -> None:
     assert plan is not None
     assert (plan.run, plan.seed, plan.drills) == (run.directory.name, 7, DRILLS)
     other = Settings(reports_dir="elsewhere")
-    again = runner._plan(run.directory.name, find_drills(DRILLS), run.inventory, other, 7)
+    again = runner._plan(run.directory.name, find_drills(DRILLS), run.inventory, other, 7, [], "")
     assert again.config_sha256 != plan.config_sha256
 
 

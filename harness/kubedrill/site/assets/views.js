@@ -470,7 +470,7 @@ function drillCard(drill) {
         { class: "num" },
         `${seconds(shortest_s)} – ${open_ended ? "?" : seconds(longest_s)}`,
       ),
-      el("td", { class: "num" }, seconds(limit.limit_s)),
+      el("td", { class: "num" }, seconds(limit.baseline_s ?? limit.limit_s)),
       el("td", { class: "num" }, seconds(limit.predicted_s)),
       el("td", { class: "num" }, requests === null ? "–" : requests),
       el("td", { class: "num" }, failed),
