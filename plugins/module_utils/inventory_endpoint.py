@@ -116,7 +116,13 @@ def address_mistakes(members: Iterable[str], hosts: Hosts, shared: Mapping[str, 
     network = parse_network(shared.get("cluster_node_network"))
     for address, names in by_address.items():
         parsed = parse_ip(address)
-        if parsed and network and parsed.version == network.version and parsed not in network:
+        if parsed and network and parsed.version != network.version:
+            if any(hosts.get(name, {}).get(NODE_ADDRESS) for name in names):
+                mistakes.append(
+                    f"{NODE_ADDRESS} of {names[0]} is {address}, of IPv{parsed.version}, and "
+                    f"cluster_node_network {network} is not: give its address in that network"
+                )
+        elif parsed and network and parsed not in network:
             mistakes.append(
                 f"host {names[0]} has address {address}, outside cluster_node_network {network}: "
                 f"correct one of them"
@@ -129,14 +135,18 @@ def address_mistakes(members: Iterable[str], hosts: Hosts, shared: Mapping[str, 
     return [
         *mistakes,
         *_virtual_address_mistakes(by_address, network, shared.get("cluster_virtual_address")),
-        *_external_address_mistakes(by_address, shared.get("cluster_external_address")),
+        *_external_address_mistakes(by_address, shared),
     ]
 
 
-def _external_address_mistakes(by_address: Mapping[str, list[str]], external: Any) -> list[str]:
+def _external_address_mistakes(
+    by_address: Mapping[str, list[str]], shared: Mapping[str, Any]
+) -> list[str]:
+    external = shared.get("cluster_external_address")
     if external is None:
         return []
-    if parse_ip(str(external)) is None:
+    parsed = parse_ip(str(external))
+    if parsed is None:
         why = "so that neither the cluster nor what measures it depends on a name server"
         return [
             (
@@ -144,10 +154,26 @@ def _external_address_mistakes(by_address: Mapping[str, list[str]], external: An
                 f"of a name, {why}"
             )
         ]
+    if parsed.is_loopback or parsed.is_unspecified or parsed.is_multicast:
+        return [
+            (
+                f"cluster_external_address is {external}, at which no node reaches another host: "
+                "give that of a balancer outside the cluster"
+            )
+        ]
+    networks = {
+        name: parse_network(shared.get(name))
+        for name in ("cluster_pod_network", "cluster_service_network")
+    }
     return [
         f"cluster_external_address {external} is the address of {name}: give that of a balancer "
         f"outside the cluster"
         for name in by_address.get(str(external), ())
+    ] + [
+        f"cluster_external_address {external} is inside {name} {network}: choose a network that "
+        f"has none of your addresses"
+        for name, network in networks.items()
+        if network and parsed in network
     ]
 
 

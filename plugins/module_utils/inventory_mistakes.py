@@ -27,6 +27,10 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_names 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networks import (
     network_mistakes,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_settings import (
+    setting_mistakes,
+    uniform_mistakes,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
     connection_mistakes,
     read_boolean,
@@ -78,6 +82,8 @@ def inventory_mistakes(
         *unsafe_name_mistakes(hosts, members),
         *misspelt_variables(hosts, types or {}),
         *type_mistakes(hosts, types or {}),
+        *setting_mistakes(hosts, types or {}),
+        *uniform_mistakes(members, hosts),
         *address_mistakes(members, hosts, shared),
         *kind_mistakes(kinds, members, hosts),
         *balancer_mistakes(kinds, groups, hosts, shared.get("cluster_external_address")),

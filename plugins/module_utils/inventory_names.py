@@ -7,6 +7,9 @@ from collections import defaultdict
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_settings import (
+    is_unresolved,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
     LONGEST_HOST,
     is_local_name,
@@ -49,8 +52,19 @@ EXPECTED = {
     "bool": "true or false",
     "int": "a whole number",
     "float": "a number",
+    "str": "a text",
+    "path": "a path",
 }
 """Type of an argument specification → how it is written."""
+TYPES: dict[str, Any] = {
+    "list": (list, tuple),
+    "dict": dict,
+    "int": int,
+    "float": (int, float),
+    "str": (int, float),
+    "path": (),
+}
+"""Type of an argument specification → those of values that are no text and can be meant."""
 
 
 def misspelt_variables(hosts: Mapping[str, Mapping[str, Any]], known: Iterable[str]) -> list[str]:
@@ -77,32 +91,44 @@ def misspelt_variables(hosts: Mapping[str, Mapping[str, Any]], known: Iterable[s
 
 
 def type_mistakes(hosts: Mapping[str, Mapping[str, Any]], types: Mapping[str, str]) -> list[str]:
-    """Say which values are text that is none of its variable's type.
+    """Say which values are none of their variable's type.
 
     INI inventories and ``-e`` give text. Roles read numbers and booleans from it, but a list's text
-    would be taken for the list of its letters.
+    would be taken for the list of its letters. Roles would refuse other types late, when nodes have
+    been changed.
     """
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for host, variables in hosts.items():
         for name in set(variables) & set(types):
             value = variables.get(name)
-            if isinstance(value, str) and not _is_of(value, types[name]):
-                names[name, value].append(host)
+            if value is None or is_unresolved(value):
+                continue
+            if not (_is_text_of if isinstance(value, str) else _is_of)(value, types[name]):
+                text = f"the text {value!r}" if isinstance(value, str) else repr(value)
+                names[name, text].append(host)
     return [
-        f"{name} is the text {value!r} (of {', '.join(where[:3])}"
+        f"{name} is {value} (of {', '.join(where[:3])}"
         f"{' and others' if where[3:] else ''}), expected {EXPECTED[types[name]]}"
         for (name, value), where in sorted(names.items())
     ]
 
 
-def _is_of(text: str, kind: str) -> bool:
+def _is_of(value: Any, kind: str) -> bool:
+    if isinstance(value, bool) or kind == "bool":
+        return kind not in {"int", "float", "list", "dict"} and (
+            kind != "bool" or read_boolean(value) is not None
+        )
+    return isinstance(value, TYPES.get(kind, object))
+
+
+def _is_text_of(text: str, kind: str) -> bool:
     if kind == "bool":
         return bool(text.strip()) and read_boolean(text) is not None
     if kind in {"int", "float"}:
         return (
             re.fullmatch(r"-?\d+" if kind == "int" else r"-?\d+(\.\d+)?", text.strip()) is not None
         )
-    return kind not in EXPECTED
+    return kind not in {"list", "dict"}
 
 
 def nearest(name: str, by_prefix: Mapping[str, Sequence[str]]) -> str:

@@ -17,11 +17,16 @@ NODE_PREFIX = 24
 LARGEST_SERVICE_PREFIX, SMALLEST_SERVICE_PREFIX = 12, 28
 """kubeadm takes no more than 20 bits of addresses, and no fewer than ten; DNS gets the tenth."""
 API_SERVER_PORT = 6443
+NODE_PORTS = range(30000, 32768)
+"""kube-apiserver's default --service-node-port-range."""
 PORTS_OF_CONTROL_PLANES = {
+    22: "the SSH server",
     2379: "etcd",
     2380: "etcd",
     2381: "etcd",
     8404: "the balancer's own check",
+    10248: "the kubelet's health",
+    10249: "kube-proxy's metrics",
     10250: "the kubelet",
     10256: "kube-proxy",
     10257: "the controller manager",
@@ -47,6 +52,13 @@ def network_mistakes(shared: Mapping[str, Any], nodes: int) -> list[str]:
         f"address in common"
         for one, other in combinations(parsed, 2)
         if parsed[one].overlaps(parsed[other])
+    ]
+    mistakes += [
+        f"{setting} {network} is of {kind} addresses, which no other host is reached at: choose "
+        f"one of a private network, such as 10.244.0.0/16"
+        for setting, network in parsed.items()
+        for kind in ("loopback", "link_local", "multicast")
+        if getattr(network, f"is_{kind}")
     ]
     return mistakes + _size_mistakes(parsed, nodes)
 
@@ -102,6 +114,7 @@ def port_mistakes(port: Any, api_server_ports: Sequence[str]) -> list[str]:
     if not is_port(text):
         return [f"cluster_api_port is {text!r}: expected a port, 1 to 65535, such as 8443"]
     others = {str(number): name for number, name in PORTS_OF_CONTROL_PLANES.items()}
+    others.update({str(number): "Services of type NodePort" for number in NODE_PORTS})
     others.update(dict.fromkeys(api_server_ports, "the API server itself"))
     if not api_server_ports or text not in others:
         return []

@@ -41,7 +41,7 @@ _TOGETHER = {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL"}
 none."""
 SSH_PLUGINS = ("ssh", "ansible.builtin.ssh", "ansible.legacy.ssh", "smart")
 """Values of ansible_connection that are OpenSSH, which drills reach hosts by too."""
-_VERSION = re.compile(r"1\.\d+\.\d+")
+_VERSION = re.compile(r"1\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1", "y", "t"), True),
     **dict.fromkeys(("false", "no", "off", "0", "n", "f", ""), False),
@@ -77,14 +77,15 @@ def is_port(value: Any) -> bool:
 def is_address(value: Any) -> bool:
     """Whether a value is an IP address, or may be a host's name.
 
-    >>> is_address("10.0.0.256"), is_address("node-1.example"), is_address("10.0.0.1:22")
+    >>> is_address("10.0.0.256"), is_address("node-1.example"), is_address("node-1..example")
     (False, True, False)
     """
     if not isinstance(value, str) or len(value) > LONGEST_HOST:
         return False
     if ":" in value or value.rpartition(".")[2].isdecimal():
         return parse_ip(value) is not None
-    return _HOST.fullmatch(value) is not None
+    labels = value.rstrip(".").split(".")
+    return _HOST.fullmatch(value) is not None and all(0 < len(each) <= 63 for each in labels)
 
 
 def parse_ip(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -257,8 +258,9 @@ def _power_mistakes(name: str, variables: Mapping[str, Any]) -> Iterator[str]:
         command = variables.get(setting, "true")
         if not isinstance(command, str) or not command.strip():
             yield f"{setting} of {name} is {_kind(command)}: expected a shell command as text"
-    if ("power_off" in variables) != ("power_on" in variables):
-        yield f"host {name} has only one of power_off and power_on: set both or neither"
+    for one, other in (("power_off", "power_on"), ("power_pause", "power_resume")):
+        if (one in variables) != (other in variables):
+            yield f"host {name} has only one of {one} and {other}: set both or neither"
 
 
 def _kind(value: Any) -> str:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from preflight_inventories import behind_balancer, inventory
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.collection_variables import (
+    COLLECTION,
     known_variables,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_settings import RULES
 from kubedrill.base.errors import ConfigErrors
 from kubedrill.cluster.inventory import build_inventory
 
@@ -51,6 +54,61 @@ BAD_SETTINGS = [
     {"control_plane_takes_pods": "never"},
     {"drills_allowed": "maybe"},
     {"power_of": "ipmitool off"},
+    # What roles or programs on nodes would refuse late, or what would do harm in silence:
+    {"ansible_become": "nope"},
+    {"api_endpoint_node_ports": "32767-30000"},
+    {"api_endpoint_router_id": 256},
+    {"cluster_accept_even_control_planes": "perhaps"},
+    {"cluster_api_port": 22},
+    {"cluster_api_port": 10248},
+    {"cluster_api_port": 30443},
+    {"cluster_bundles_dir": "/opt"},
+    {"cluster_bundles_dir": "/var/lib"},
+    {"cluster_bundles_dir": "/usr/local/bin"},
+    {"cluster_bundles_dir": "bundles"},
+    {"cluster_bundles_dir": "/srv/../etc/x"},
+    {"cluster_kubernetes_version": "1.35.04"},
+    {"cluster_other_groups": ["workers"]},
+    {"cluster_other_groups": [["bastion"]]},
+    {"cluster_pod_network": "127.0.0.0/8"},
+    {"cluster_pod_network": "169.254.0.0/16"},
+    {"cluster_service_network": "224.0.0.0/12"},
+    {"containerd_no_proxy": ["10.0.0.0/8 lab"]},
+    {"containerd_no_proxy": ["10.0.0.0/8,lab"]},
+    {"containerd_proxy": "proxy.lab:3128"},
+    {"containerd_proxy": "ftp://proxy.lab"},
+    {"containerd_proxy": "http://proxy.lab\nEnvironment=x"},
+    {"containerd_proxy": ["http://proxy.lab"]},
+    {"control_plane_api_port": 10250},
+    {"control_plane_api_port": 70000},
+    {"control_plane_extra_names": ["https://api.lab"]},
+    {"control_plane_join_token_ttl": "soon"},
+    {"control_plane_join_token_ttl": "0s"},
+    {"control_plane_shutdown_delay": 3},
+    {"control_plane_takes_pods": 5},
+    {"drain_timeout": 0},
+    {"drain_timeout": -5},
+    {"drain_timeout": True},
+    {"drain_timeout": [180]},
+    {"etcd_snapshot_keep": 0},
+    {"host_eviction_hard": {"memory.free": "100Mi"}},
+    {"host_eviction_hard": {"memory.available": "little"}},
+    {"host_eviction_hard": ["memory.available"]},
+    {"host_resolvers": ["dns.lab"]},
+    {"host_resolvers": ["127.0.0.53"]},
+    {"host_resolvers": [53]},
+    {"host_sysctls": {"net.ipv4.ip_forward": 0}},
+    {"host_sysctls": {"net.ipv4.ip_forward = 0\nvm.x": 1}},
+    {"host_sysctls": {"vm.max_map_count": "1\n2"}},
+    {"network_backend": "wireguard"},
+    {"network_policy_engine": "calico"},
+    {"preflight_accepted_files": ["10-mine.conf"]},
+    {"preflight_architecture": "x86_64"},
+    {"preflight_kernel": "newest"},
+    {"preflight_memory_mib_worker": -1},
+    {"worker_labels": {"node-role.kubernetes.io/worker": ""}},
+    {"worker_labels": {"rack no": "1"}},
+    {"worker_labels": {"rack": "a b"}},
 ]
 BAD_VARIABLES_OF_ONE_HOST = [
     {"ansible_connection": ""},
@@ -65,6 +123,8 @@ BAD_VARIABLES_OF_ONE_HOST = [
     {"ansible_host": "10.0.0.256"},
     {"ansible_host": ["10.0.0.21"]},
     {"ansible_host": "x" * 254},
+    {"ansible_host": "x" * 64 + ".lab"},
+    {"ansible_host": "cp2..lab"},
     {"ansible_port": 99999},
     {"ansible_port": "abc"},
     {"ansible_port": "\uff12\uff12"},
@@ -77,10 +137,12 @@ BAD_VARIABLES_OF_ONE_HOST = [
     {"cluster_node_address": "10.9.0.5"},
     {"cluster_node_address": "10.0.0.20"},
     {"cluster_node_address": ["10.0.0.21"]},
+    {"cluster_node_address": "fd00::21"},
     {"drills_allowed": [1]},
     {"power_off": "cut"},
     {"power_off": ["cut"], "power_on": " "},
     {"power_off": None, "power_on": True},
+    {"power_pause": "pause"},
     {"worker_labels": "rack=a"},
 ]
 BAD_GROUPS: list[dict[str, list[str]]] = [
@@ -146,7 +208,10 @@ def test_a_bad_name(inventory_rules: ModuleType, name: str) -> None:
     compare(inventory_rules, groups, hosts)
 
 
-@pytest.mark.parametrize("address", [None, "api.example", "10.0.0.20", "192.0.2.8"])
+@pytest.mark.parametrize(
+    "address",
+    [None, "api.example", "10.0.0.20", "192.0.2.8", "127.0.0.1", "0.0.0.0", "10.96.0.1"],
+)
 def test_a_bad_address_of_a_balancer(inventory_rules: ModuleType, address: str | None) -> None:
     compare(inventory_rules, *behind_balancer(cluster_external_address=address))
 
@@ -181,3 +246,65 @@ def test_a_good_inventory_is_good_at_both(inventory_rules: ModuleType) -> None:
         assert inventory_rules.filtered_mistakes(groups, hosts) == []
         twice = ["host w1 is defined twice: give each node its own name"]
         assert harness_mistakes(groups, hosts) == twice
+
+
+def test_a_setting_of_which_a_cluster_has_one(inventory_rules: ModuleType) -> None:
+    for setting, values in (
+        ("cluster_name", ("lab", "prod")),
+        ("network_backend", ("vxlan", "host-gw")),
+        ("control_plane_api_port", (6443, 7443)),
+    ):
+        groups, hosts = inventory(**{setting: values[0]})
+        hosts["cp2"][setting] = values[1]
+        compare(inventory_rules, groups, hosts)
+        where = f"{values[0]} on cp1, cp3, w1, w2; {values[1]} on cp2"
+        assert (
+            f"{setting} differs ({where}): set it once, for group cluster"
+            in harness_mistakes(groups, hosts)
+        )  # fmt: skip
+
+
+GOOD_SETTINGS = {
+    "ansible_become": "yes",
+    "api_endpoint_node_ports": "",
+    "cluster_bundles_dir": "/srv/bundles",
+    "cluster_other_groups": ["bastion"],
+    "containerd_no_proxy": [".lab", "10.0.0.0/8"],
+    "containerd_proxy": "http://me:pass%20word@proxy.lab:3128",
+    "control_plane_extra_names": ["api.lab", "*.api.lab", "192.0.2.7"],
+    "control_plane_join_token_ttl": "1h30m",
+    "drain_timeout": "{{ mine }}",
+    "etcd_snapshot_keep": "3",
+    "host_eviction_hard": {"memory.available": "5%", "nodefs.available": "1.5Gi"},
+    "host_resolvers": ["10.9.0.53", "fd00::53"],
+    "host_sysctls": {"net.ipv4.ip_forward": 1, "net/core/somaxconn": "4096"},
+    "preflight_api_wait": 0,
+    "worker_labels": {"rack": "a1", "lab.example/zone": "", "topology.kubernetes.io/zone": "b"},
+}
+
+
+def test_what_settings_may_be(inventory_rules: ModuleType) -> None:
+    groups, hosts = inventory(**GOOD_SETTINGS)
+    assert inventory_rules.filtered_mistakes(groups, hosts, (), known_variables()) == []
+
+
+def test_a_proxy_s_password_is_not_repeated(inventory_rules: ModuleType) -> None:
+    for proxy in ("http//me:hunter2@proxy.lab", {"__ansible_vault": "hunter2"}):
+        groups, hosts = inventory(containerd_proxy=proxy)
+        mistakes = inventory_rules.filtered_mistakes(groups, hosts, (), known_variables())
+        assert len(mistakes) == isinstance(proxy, str)
+        assert "hunter2" not in "".join(mistakes)
+
+
+def test_each_rule_is_of_a_setting_and_knows_its_choices() -> None:
+    known = {**known_variables(), "ansible_become": ""}
+    assert set(RULES) <= set(known)
+    for path in COLLECTION.glob("roles/*/meta/argument_specs.yml"):
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values()
+        options = {k: v for entry in entries for k, v in (entry.get("options") or {}).items()}
+        for name, option in options.items():
+            default = option.get("default")
+            if name in RULES and default is not None:
+                assert RULES[name].accepts(default), name
+            if name in RULES and "choices" in option:
+                assert RULES[name].expected == f"one of {', '.join(option['choices'])}"
