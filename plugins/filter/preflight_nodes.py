@@ -13,6 +13,12 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.distributions im
     is_supported,
     supported_names,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_networks import (
+    API_SERVER_PORT,
+    PORTS_OF_CONTROL_PLANES,
+    PORTS_OF_NODES,
+    SSH_PORT,
+)
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.versions import (
     OLDEST_PYTHON,
     parse_version,
@@ -41,7 +47,7 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
     ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
-    ``architecture``, ``version``, ``security_profile``, ``purpose``, ``check_mode``,
+    ``api_port``, ``architecture``, ``version``, ``security_profile``, ``purpose``, ``check_mode``,
     ``all_control_planes_seen``, ``addresses`` (names to cluster_node_address), and ``again``: names
     to what preflight_node returned at a second look, where several held the virtual address.
     """
@@ -152,6 +158,7 @@ def _machine_mistakes(name: str, node: Node, expected: Mapping[str, Any]) -> Ite
             f"container) that has it"
         )
     yield from _foreign_mistakes(name, node, expected["accepted"])
+    yield from _taken_ports(name, node, expected)
     skew = clock_skew(node)
     if abs(skew) > limits["clock_skew_limit"]:
         word = "ahead of" if skew > 0 else "behind"
@@ -191,6 +198,29 @@ def _foreign_mistakes(name: str, node: Node, accepted: Mapping[str, Any]) -> Ite
             f"cluster's would take, and Docker's firewall drops the pods' traffic: use a host "
             f"without one, or set preflight_accept_container_runtime to true; then its containers "
             f"and data stay, also at a reset"
+        )
+
+    if parts := node["foreign_cluster"]:
+        yield (
+            f"{name} is part of a cluster that kubedrill did not install ({', '.join(parts)}): "
+            f"remove it there with what installed it, such as `kubeadm reset`, or take this node "
+            f"out of the inventory"
+        )
+
+
+def _taken_ports(name: str, node: Node, expected: Mapping[str, Any]) -> Iterator[str]:
+    """Name ports of the cluster at which something listens on a node that has nothing of it."""
+    names = {port: PORTS_OF_CONTROL_PLANES[port] for port in PORTS_OF_NODES}
+    if name in expected["control_planes"]:
+        names = {**PORTS_OF_CONTROL_PLANES, API_SERVER_PORT: "the API server"}
+        del names[SSH_PORT]
+        if expected["virtual_address"]:
+            names[int(expected["api_port"])] = "the API's balancer"
+    taken = [f"{port} ({names[port]})" for port in node["foreign_ports"] if port in names]
+    if taken:
+        yield (
+            f"{name}: another program listens at TCP {', '.join(taken)}, which the cluster needs: "
+            f"stop it (`ss -ltnp` there names it), such as another Kubernetes, or use another host"
         )
 
 

@@ -1,4 +1,4 @@
-"""Files of others on a node that change what this project sets there."""
+"""What others have on a node that is in the way of what this project sets and starts there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_leftovers import foreign_parts
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ CONFIG_SETTINGS = re.compile(
     re.MULTILINE,
 )
 SYSCTL_LINE = re.compile(r"^\s*-?\s*([\w./*-]+)\s*=\s*(.*?)\s*$", re.MULTILINE)
+LISTEN = "0A"
+"""A socket's state in /proc/net/tcp (include/net/tcp_states.h)."""
 SAME_SETTING = {"net.ipv4.conf.all.forwarding": "net.ipv4.ip_forward"}
 """The kernel's own second names."""
 
@@ -107,5 +110,24 @@ def foreign_runtimes(root: Path = Path("/")) -> list[str]:
     return [
         f"/{path.relative_to(root)}"
         for path in [*paths, unit]
-        if path.exists() and MANAGED not in (_read(path) if path == unit else "")
+        if path.exists() and not (path == unit and _is_managed(path))
     ]
+
+
+def _is_managed(unit: Path) -> bool:
+    return MANAGED in _read(unit)
+
+
+def foreign_cluster(root: Path = Path("/")) -> list[str]:
+    """Parts of a cluster whose kubelet this project did not set up."""
+    if _is_managed(root / "etc/systemd/system/kubelet.service"):
+        return []
+    return foreign_parts(root)
+
+
+def listening_ports(proc: Path = Path("/proc/net")) -> list[int]:
+    """TCP ports at which a program of this node listens."""
+    rows = [
+        line.split() for name in ("tcp", "tcp6") for line in _read(proc / name).splitlines()[1:]
+    ]
+    return sorted({int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == LISTEN})

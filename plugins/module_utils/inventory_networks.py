@@ -19,8 +19,11 @@ LARGEST_SERVICE_PREFIX, SMALLEST_SERVICE_PREFIX = 12, 28
 API_SERVER_PORT = 6443
 NODE_PORTS = range(30000, 32768)
 """kube-apiserver's default --service-node-port-range."""
+SSH_PORT = 22
+PORTS_OF_NODES = (10248, 10249, 10250, 10256)
+"""Those of the following that workers have too."""
 PORTS_OF_CONTROL_PLANES = {
-    22: "the SSH server",
+    SSH_PORT: "the SSH server",
     2379: "etcd",
     2380: "etcd",
     2381: "etcd",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FOREIGN = ("/etc/kubernetes/kubelet.conf", "/etc/kubernetes/manifests", "/var/lib/etcd/member")
+FOREIGN = ("etc/kubernetes/kubelet.conf", "etc/kubernetes/manifests", "var/lib/etcd/member")
 """What a cluster has on a node, whichever way it was installed."""
 MOUNTS = Path("/proc/mounts")
 TRACES = (
@@ -47,12 +47,12 @@ UNDO_S = 60
 """Seconds that one undo gets: it may wait for an API that does not come back."""
 
 
-def foreign_parts() -> list[str]:
+def foreign_parts(root: Path = Path("/")) -> list[str]:
     """Parts of a cluster on this node: files, and directories that are not empty."""
     return [
-        path
-        for path in FOREIGN
-        if Path(path).is_file() or (Path(path).is_dir() and any(Path(path).iterdir()))
+        f"/{path.relative_to(root)}"
+        for path in (root / part for part in FOREIGN)
+        if path.is_file() or (path.is_dir() and any(path.iterdir()))
     ]
 
 

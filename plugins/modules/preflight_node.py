@@ -24,8 +24,10 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.distributions im
     read_os_release,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.foreign_files import (
+    foreign_cluster,
     foreign_files,
     foreign_runtimes,
+    listening_ports,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.node_baseline import STATE
 
@@ -301,7 +303,10 @@ def main() -> None:
     node.update(kubernetes())
     node.update(surroundings())
     node["foreign_files"] = foreign_files(module.params["sysctls"])
-    node["foreign_runtimes"] = foreign_runtimes() if not STATE.is_dir() else []
+    touched = STATE.is_dir()  # what is there is this project's then
+    node["foreign_runtimes"] = [] if touched else foreign_runtimes()
+    node["foreign_cluster"] = [] if touched else foreign_cluster()
+    node["foreign_ports"] = [] if touched or node["joined"] else listening_ports()
     deadline = time.monotonic() + module.params["api_wait"]
     while node["versions"] and not node["api_ready"] and time.monotonic() < deadline:
         time.sleep(1)

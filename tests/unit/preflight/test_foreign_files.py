@@ -101,3 +101,25 @@ def test_container_runtimes_of_others(tmp_path: Path) -> None:
         "/usr/bin/dockerd",
         "/etc/systemd/system/containerd.service",
     ]
+
+
+def test_a_cluster_of_others_has_another_kubelet(tmp_path: Path) -> None:
+    assert foreign_files.foreign_cluster(tmp_path) == []
+    (tmp_path / "etc/kubernetes/manifests").mkdir(parents=True)
+    assert foreign_files.foreign_cluster(tmp_path) == [], "a package brings the empty folder"
+    (tmp_path / "etc/kubernetes/kubelet.conf").touch()
+    assert foreign_files.foreign_cluster(tmp_path) == ["/etc/kubernetes/kubelet.conf"]
+    unit = tmp_path / "etc/systemd/system/kubelet.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("# Managed by kubedrill.\n[Unit]\n")
+    assert foreign_files.foreign_cluster(tmp_path) == [], "ours, whose record was lost"
+
+
+def test_ports_at_which_programs_listen(tmp_path: Path) -> None:
+    head = "  sl  local_address rem_address   st\n"
+    (tmp_path / "tcp").write_text(
+        f"{head}  0: 0100007F:192B 00000000:0000 0A\n  1: 0A00000A:0016 0B00000A:D2F0 01\n"
+    )
+    (tmp_path / "tcp6").write_text(f"{head}  0: {'0' * 32}:280A {'0' * 32}:0000 0A\n")
+    assert foreign_files.listening_ports(tmp_path) == [6443, 10250]
+    assert foreign_files.listening_ports(tmp_path / "none") == []

@@ -35,6 +35,8 @@ def fresh(name: str) -> dict[str, Any]:
         "missing_features": [],
         "foreign_files": [],
         "foreign_runtimes": [],
+        "foreign_cluster": [],
+        "foreign_ports": [22, 111],
         "macs": [f"02:00:00:00:00:{name}"],
         "addresses": [],
         "vip_held": False,
@@ -80,6 +82,7 @@ def asked(**more: Any) -> dict[str, Any]:
         "architecture": "amd64",
         "security_profile": "baseline",
         "virtual_address": "10.0.0.10",
+        "api_port": 8443,
         "control_planes": ["cp1", "cp2", "cp3"],
         "all_control_planes_seen": True,
         "again": {name: {"skipped": True} for name in ("cp1", "cp2", "cp3", "w1", "w2")},
@@ -159,6 +162,14 @@ def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
             {"foreign_runtimes": ["/usr/bin/dockerd"]},
             "w1 has another container runtime (/usr/bin/dockerd)",
         ),
+        (
+            {"foreign_cluster": ["/etc/kubernetes/kubelet.conf"]},
+            "w1 is part of a cluster that kubedrill did not install (/etc/kubernetes/kubelet.conf)",
+        ),
+        (
+            {"foreign_ports": [22, 2379, 6443, 8443, 10250]},
+            "w1: another program listens at TCP 10250 (the kubelet), which the cluster needs",
+        ),
         ({"time": 90.0}, "w1's clock is 10.0 s behind"),
         ({"time": 103.2}, "w1's clock is 3.0 s ahead"),
         ({"hostname": "cp1"}, "cp1 and w1 call themselves cp1"),
@@ -169,6 +180,15 @@ def test_what_an_administrator_accepts_passes(node_rules: ModuleType) -> None:
 def test_one_wrong_node(node_rules: ModuleType, change: dict[str, Any], expected: str) -> None:
     (mistake,) = node_rules.node_mistakes(nodes(w1=change), asked())
     assert expected in mistake
+
+
+def test_ports_that_a_control_plane_needs(node_rules: ModuleType) -> None:
+    taken = nodes(cp1={"foreign_ports": [22, 2379, 6443, 8443, 30000]})
+    (mistake,) = node_rules.node_mistakes(taken, asked())
+    names = "2379 (etcd), 6443 (the API server), 8443 (the API's balancer)"
+    assert mistake.startswith(f"cp1: another program listens at TCP {names}, which the cluster")
+    (mistake,) = node_rules.node_mistakes(taken, asked(virtual_address=""))
+    assert "8443" not in mistake, "the balancer is elsewhere"
 
 
 def test_another_distribution_is_named_once_for_all_its_fresh_nodes(node_rules: ModuleType) -> None:
