@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,7 +56,10 @@ def progress(pytestconfig: pytest.Config) -> Iterator[None]:
 def field(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The inventory of machines that run; those of an earlier run are removed first."""
     ensure_daemon()  # where none can be, there is nothing to remove either
+    folder = tmp_path_factory.mktemp("park")
     try:
-        yield park.up(pytestconfig.getoption("--park"), tmp_path_factory.mktemp("park"))
+        inventory = park.up(pytestconfig.getoption("--park"), folder)
+        with park.agent(folder) if (folder / "ssh" / "config").exists() else nullcontext():
+            yield inventory
     finally:
         park.down()

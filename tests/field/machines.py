@@ -19,7 +19,8 @@ class Machine:
     """One machine.
 
     ``name`` is the node's in the inventory, ``hostname`` what the machine calls itself. ``traits``
-    are scripts of the folder of that name, run in this order.
+    are scripts of the folder of that name, run in this order. ``variables`` are what its user sets
+    for it. One that ``behind`` names is reached only through that one.
     """
 
     name: str
@@ -31,6 +32,13 @@ class Machine:
     packages: tuple[str, ...] = ()
     traits: tuple[str, ...] = CLOUD
     port: int = 22
+    variables: tuple[tuple[str, object], ...] = ()
+    behind: str = ""
+
+    @property
+    def in_cluster(self) -> bool:
+        """Whether it becomes a node."""
+        return self.group in {"control_planes", "workers"}
 
     @property
     def container(self) -> str:
@@ -90,4 +98,45 @@ _FIREWALLD = Machine(
     traits=(*CLOUD, "foreign-bridge", "firewalld"),
 )
 
-PARKS = {"short": (_OLD, _UFW), "whole": (_NEW, _OLD, _PROXIED, _UFW, _FIREWALLD)}
+_BASTION = Machine(
+    name="jump",
+    group="bastions",
+    suite="bookworm",
+    python="3.11",
+    address="172.31.79.9",
+    hostname="jump",
+    traits=(*CLOUD, "ssh-port"),
+    port=2200,
+)
+_HIDDEN = Machine(
+    name="hidden",
+    group="control_planes",
+    suite="bookworm",
+    python="3.11",
+    address="172.31.79.14",
+    hostname="hidden",
+    packages=READY,
+    traits=(*CLOUD, "ssh-port", "only-from-bastion"),
+    port=2222,
+    behind="jump",
+)
+_DOCKED = Machine(
+    name="docked",
+    group="workers",
+    suite="bookworm",
+    python="3.11",
+    address="172.31.79.23",
+    hostname="docked",
+    packages=(*READY, "docker.io"),
+    traits=(*CLOUD, "only-from-bastion", "docker"),
+    variables=(("preflight_accept_container_runtime", True),),
+    behind="jump",
+)
+
+PARKS = {
+    "short": (_OLD, _UFW),
+    "whole": (_NEW, _OLD, _PROXIED, _UFW, _FIREWALLD),
+    "further": (_BASTION, _HIDDEN, _DOCKED),
+}
+"""``further`` was not run yet: a bastion on another port, a key with a passphrase that only an
+agent holds, and a node whose Docker has a container of somebody else."""

@@ -1,6 +1,7 @@
 """A cluster on machines that this project did not make: installed, drilled, upgraded, reset.
 
-``pytest tests/field`` makes two machines (``--park short``), ``--park whole`` five and drills them.
+``pytest tests/field`` makes two machines (``--park short``), ``--park whole`` five and drills them,
+``--park further`` two behind a bastion, one of them with containers of somebody else.
 The tests depend on each other in this order.
 """
 
@@ -41,10 +42,19 @@ def whole(pytestconfig: pytest.Config) -> None:
         pytest.skip("only with --park whole")
 
 
+CONTAINERS = """
+! command -v docker >/dev/null || docker ps --quiet --no-trunc |
+    xargs docker inspect --format 'container {{.Name}} since {{.State.StartedAt}}'
+"""
+"""What a machine's own Docker runs, and since when."""
+
+
 def list_machines(machines: tuple[Machine, ...]) -> dict[str, set[str]]:
     """What each machine is like, by its own root: the harness needs a cluster's inventory."""
     with ThreadPoolExecutor(len(machines)) as pool:
-        texts = pool.map(lambda each: docker("exec", each.container, "sh", "-c", SCRIPT), machines)
+        texts = pool.map(
+            lambda each: docker("exec", each.container, "sh", "-c", SCRIPT + CONTAINERS), machines
+        )
         return {
             each.name: {line for line in text.splitlines() if not PASSING.match(line)}
             for each, text in zip(machines, texts, strict=True)
@@ -89,14 +99,15 @@ def test_every_node_is_ready(machines: tuple[Machine, ...]) -> None:
         )
         for node in nodes
     }
-    assert ready == {machine.name: "True" for machine in machines}
+    members = [machine for machine in machines if machine.in_cluster]
+    assert ready == {machine.name: "True" for machine in members}
     addresses = {
         node["metadata"]["name"]: address["address"]
         for node in nodes
         for address in node["status"]["addresses"]
         if address["type"] == "InternalIP"
     }
-    assert addresses == {machine.name: machine.address for machine in machines}
+    assert addresses == {machine.name: machine.address for machine in members}
 
 
 def test_a_second_run_changes_nothing(installed: Path) -> None:
