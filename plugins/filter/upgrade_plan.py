@@ -39,10 +39,12 @@ def is_done(node: State, state: State, version: str) -> bool:
     return not left and node.get("kubelet") == version
 
 
-def refusals(cluster: State, version: str, expected: Mapping[str, Sequence[str]]) -> list[str]:
+def refusals(cluster: State, version: str, expected: Mapping[str, Any]) -> list[str]:
     """Why the upgrade must not begin.
 
-    Another cluster than the inventory's, or one that is already broken.
+    Another cluster than the inventory's, one that is already broken, or nodes that cannot be
+    drained: ``expected`` has names in ``control_planes``, ``workers`` and ``in_play``, and in
+    ``blockers`` by node what a drain would be refused for.
 
     A node that an earlier run was working on (it carries that run's annotation) may be not Ready:
     finishing it repairs it.
@@ -76,6 +78,7 @@ def refusals(cluster: State, version: str, expected: Mapping[str, Sequence[str]]
         for name, node in nodes.items()
         if node.get("maintaining")
     ]
+    mistakes += [reason for reasons in expected.get("blockers", {}).values() for reason in reasons]
     return [*mistakes, *_left_out(cluster, version, expected), *_skew(cluster, version)]
 
 

@@ -21,6 +21,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.evictable_pods i
     describe_budget,
     eviction_of,
     explain_unmanaged,
+    is_closed,
     is_ending,
     name_local_data,
     protection,
@@ -134,6 +135,17 @@ class Draining:
             self._note(warning)
         self._checked = True
         return [full_name(pod) for pod in pods if self._goes(pod)]
+
+    def find_closed(self) -> list[Blocker]:
+        """Read only: the pods that no time would let go, each with its budgets."""
+        self._read_budgets()
+        self._budgets = [budget for budget in self._budgets or () if is_closed(budget)]
+        pods = [pod for pod in self._list_pods() if self._goes(pod) and not is_finished(pod)]
+        return [
+            Blocker(full_name(pod), f"{', '.join(budgets.values())} lets none of its pods go")
+            for pod in pods
+            if (budgets := self._covering(pod))
+        ]
 
     def try_round(self) -> bool:
         """Do all that can be done now; whether the drain is over, one way or the other.

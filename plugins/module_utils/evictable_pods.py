@@ -111,6 +111,17 @@ def warn_of_local_data(pods: Iterable[Object]) -> str:
     return f"a drain deletes the local data (emptyDir) of {', '.join(names)}" if names else ""
 
 
+def is_closed(budget: Object) -> bool:
+    """Whether a budget will let no pod go: all of its pods are healthy, and none may be missing.
+
+    One that was changed since its status was written is not judged.
+    """
+    status = budget.get("status") or {}
+    current = budget["metadata"].get("generation", 0) <= status.get("observedGeneration", 0)
+    healthy, pods = status.get("currentHealthy", 0), status.get("expectedPods", 0)
+    return bool(current and healthy >= pods > 0 and not status.get("disruptionsAllowed"))
+
+
 def describe_budget(budget: Object) -> str:
     """A disruption budget with its arithmetic."""
     spec, status = budget.get("spec") or {}, budget.get("status") or {}

@@ -60,6 +60,7 @@ def network_mistakes(shared: Mapping[str, Any], nodes: int) -> list[str]:
         f"{setting} {network} is of {kind} addresses, which no other host is reached at: choose "
         f"one of a private network, such as 10.244.0.0/16"
         for setting, network in parsed.items()
+        if setting != "cluster_node_network"  # its addresses are those that nodes have
         for kind in ("loopback", "link_local", "multicast")
         if getattr(network, f"is_{kind}")
     ]

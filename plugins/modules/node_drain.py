@@ -31,7 +31,8 @@ description:
     ended are deleted. It waits until every evicted pod is gone.
   - A pod without a controller refuses the drain before the node is cordoned. When the time is over
     the node stays cordoned, and the failure names each pod that is left and what keeps it.
-  - In check mode it only reads.
+  - In check mode it only reads, and also fails where a budget whose pods are all healthy allows no
+    eviction, which no time would change.
 options:
   node: {description: The node's name., type: str, required: true}
   timeout:
@@ -105,8 +106,11 @@ def check_only(module: AnsibleModule, draining: Draining) -> None:
     try:
         names = draining.check()
         changed = bool(names) or not draining.is_cordoned()
+        closed = [str(blocker) for blocker in draining.find_closed()]
     except ApiUnavailable as error:
         module.fail_json(msg=str(error), evicted=[], blockers=[str(error)], timed_out=True)
+    if closed:
+        module.fail_json(msg="; ".join(closed), evicted=[], blockers=closed, timed_out=False)
     module.exit_json(changed=changed, evicted=names)
 
 

@@ -10,6 +10,7 @@ from drained_api import NODE, DrainedApi, DrainedHandler, make_budget, make_pod
 from servers import serve
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.draining import Draining
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.evictable_pods import is_closed
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kube_api import KubeApi
 from ansible_collections.kubedrill.kubeadm.plugins.modules import node_drain
 
@@ -77,6 +78,37 @@ def test_check_mode_reads_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     refused = run(monkeypatch, tmp_path, DrainedApi([make_pod("bare", owner="")]), check=True)
     assert refused["failed"]
     assert "what has no controller" in refused["msg"]
+
+
+def test_check_mode_names_a_budget_that_no_time_would_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    api = DrainedApi([make_pod("web-1")], [make_budget("web", 1)])
+    result = run(monkeypatch, tmp_path, api, check=True)
+    assert result["failed"]
+    (blocker,) = result["blockers"]
+    assert blocker == (
+        "pod shop/web-1: PodDisruptionBudget shop/web (minAvailable 1: 1 of 1 pods healthy, 1 must "
+        "stay, allows 0 now) lets none of its pods go"
+    )
+    assert {method for method, _ in api.asked} == {"GET"}
+    for pods, least, elsewhere in (
+        ([make_pod("web-1")], 1, 1),  # one more pod is on another node
+        ([make_pod("web-1", ready=False)], 1, 0),  # it may recover, or go as it is not healthy
+        ([make_pod("proxy", owner="DaemonSet")], 1, 0),  # it stays
+    ):
+        api = DrainedApi(pods, [make_budget("web", least)], {"web": elsewhere})
+        assert "failed" not in run(monkeypatch, tmp_path, api, check=True)
+
+
+def test_a_budget_that_has_not_counted_since_its_change_is_not_judged() -> None:
+    status = {"currentHealthy": 2, "expectedPods": 2, "disruptionsAllowed": 0}
+    assert is_closed({"metadata": {"generation": 2}, "status": {**status, "observedGeneration": 2}})
+    old = {"metadata": {"generation": 3}, "status": {**status, "observedGeneration": 2}}
+    recovering = {"metadata": {}, "status": {**status, "expectedPods": 3}}
+    assert not is_closed(old)
+    assert not is_closed(recovering)
+    assert not is_closed({"metadata": {}})
 
 
 def test_the_local_data_of_a_pod_refuses_it_unless_that_is_allowed(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils import objects
+from kubedrill.base.project import ROOT
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -142,3 +144,14 @@ def test_evictable_pods(state: ModuleType) -> None:
     owner = {"kind": "DaemonSet", "controller": True}
     assert not state.is_evictable(pod(ownerReferences=[owner]))
     assert not state.is_evictable({**pod(), "status": {"phase": "Failed"}})
+
+
+def test_what_blocks_a_drain_is_named_before_the_first_node(plan: ModuleType) -> None:
+    expected = {**EXPECTED, "blockers": {"w1": ["pod a/b: x"], "w2": ["pod c/d: y", "pod e/f: z"]}}
+    reasons = ["pod a/b: x", "pod c/d: y", "pod e/f: z"]
+    assert plan.refusals(cluster_state(), "1.36.3", expected) == reasons
+    tasks = yaml.safe_load((ROOT / "roles/upgrade/tasks/plan.yml").read_text(encoding="utf-8"))
+    names = [task["name"] for task in tasks]
+    check = tasks[names.index("Check what would block the drain")]
+    assert check["check_mode"] is True
+    assert names.index(check["name"]) < names.index("Refuse an upgrade that must not begin")
