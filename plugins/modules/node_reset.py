@@ -133,6 +133,10 @@ class Reset:
         """Stop the pods and forget the cluster."""
         if not all(path.exists() for path in (KUBEADM, Path("/etc/kubernetes"), CONTAINERD_SOCKET)):
             return
+        self.run("systemctl", "stop", "kubelet.service")
+        # kubeadm does it without --lazy, so that one mount that is busy, or whose path has a blank,
+        # would end the reset.
+        self.unmount("/var/lib/kubelet/")
         skipped = [] if self.module.params["leave"] else ["--skip-phases", "remove-etcd-member"]
         socket = ["--cri-socket", f"unix://{CONTAINERD_SOCKET}"]
         self.run(str(KUBEADM), "reset", "--force", *socket, *skipped, must=True)
@@ -150,10 +154,13 @@ class Reset:
             self.images()
         self.units_stopped()
         end_containers(Path("/proc"))
-        unmounted = SHARED_UNMOUNTED if self.theirs else UNMOUNTED
-        for mount in mounts_below(*unmounted):
+        self.unmount(*(SHARED_UNMOUNTED if self.theirs else UNMOUNTED))
+
+    def unmount(self, *prefixes: str) -> None:
+        """Unmount what is mounted below directories of the cluster, the deepest first."""
+        for mount in mounts_below(*prefixes):
             self.run("umount", "--lazy", "--", mount)
-        if left := mounts_below(*unmounted):
+        if left := mounts_below(*prefixes):
             self.fail(
                 f"{', '.join(left)} cannot be unmounted, and nothing was removed: unmount it, then "
                 f"run this playbook again"

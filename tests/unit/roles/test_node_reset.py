@@ -267,6 +267,24 @@ def test_what_is_still_mounted_is_never_removed(
         reset.services()
 
 
+def test_mounts_are_detached_before_kubeadm_would_fail_at_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_reset, "KUBEADM", tmp_path)
+    monkeypatch.setattr(node_reset, "CONTAINERD_SOCKET", tmp_path)
+    monkeypatch.setattr(node_reset, "Path", lambda _: tmp_path)
+    points = [["/var/lib/kubelet/pods/a b"], []]
+    monkeypatch.setattr(node_reset, "mounts_below", lambda *_: points.pop(0))
+    module = Module(leave=False)
+    node_reset.Reset(module).kubernetes()  # type: ignore[arg-type]
+    assert [argv[:2] for argv in module.ran] == [
+        ["systemctl", "stop"],
+        ["umount", "--lazy"],
+        [str(tmp_path), "reset"],
+    ]
+    assert module.ran[1][-2:] == ["--", "/var/lib/kubelet/pods/a b"]
+
+
 def test_a_volume_of_the_cluster_s_directory_is_emptied_and_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
