@@ -100,7 +100,8 @@ def test_each_interruption_is_a_row_and_each_is_finished(options: argparse.Names
     assert [len(outcome.settles) for outcome in outcomes] == [5, 5, 4]
     assert {rows.verdict(event, outcomes) for event in events} == {("yes", "yes")}
     # each interruption, the run that ends, and one more
-    assert bench.started == ["site"] * 7 + ["upgrade"] * 7 + ["reset"] * 6
+    upgrades = [*["upgrade"] * 6, "upgraded site"]
+    assert bench.started == ["site"] * 7 + upgrades + ["reset"] * 6
 
 
 def test_a_run_is_cut_off_later_than_the_one_before(options: argparse.Namespace) -> None:
