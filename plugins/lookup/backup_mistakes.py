@@ -24,10 +24,6 @@ options:
     type: list
     elements: str
     required: true
-  keep:
-    description: How many backups stay.
-    type: raw
-    required: true
 """
 
 
@@ -35,21 +31,9 @@ class LookupModule(LookupBase):
     """Returns one sentence for each mistake."""
 
     def run(self, terms: list[str], variables: Any = None, **kwargs: Any) -> list[str]:
-        """Look at the directory, the keys and the number."""
+        """Look at the directory and the keys."""
         self.set_options(var_options=variables, direct=kwargs)
         mistakes = read_recipients(self.get_option("recipients"))[1]
         for term in terms:
             mistakes += directory_mistakes(Path(str(term)).expanduser().absolute())
-        return mistakes + number_mistakes(self.get_option("keep"))
-
-
-def number_mistakes(keep: Any) -> list[str]:
-    """Say what is wrong with ``backup_keep``.
-
-    >>> number_mistakes("7"), number_mistakes(0)
-    ([], ['backup_keep is 0: expected a whole number from 1'])
-    """
-    is_number = str(keep).strip().isascii() and str(keep).strip().isdigit()
-    if is_number and int(keep) >= 1:
-        return []
-    return [f"backup_keep is {keep}: expected a whole number from 1"]
+        return mistakes

@@ -15,7 +15,6 @@ from typing import IO, TYPE_CHECKING, Any
 import pyrage
 import pytest
 
-from ansible_collections.kubedrill.kubeadm.plugins.lookup.backup_mistakes import number_mistakes
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils import etcd_keys
 from ansible_collections.kubedrill.kubeadm.plugins.plugin_utils import backup_file
 from ansible_collections.kubedrill.kubeadm.plugins.plugin_utils.backup_file import (
@@ -270,11 +269,6 @@ def test_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is no directory" in directory_mistakes(tmp_path / "file" / "backups")[0]
     monkeypatch.setattr(backup_file.os, "access", lambda *_: False)
     assert "cannot be written by this user" in directory_mistakes(tmp_path / "new")[0]
-
-
-@pytest.mark.parametrize(("keep", "is_right"), [(7, 1), ("3", 1), (0, 0), ("-1", 0), ("x", 0)])
-def test_numbers(keep: Any, is_right: int) -> None:
-    assert len(number_mistakes(keep)) == 1 - is_right
 
 
 def days(folder: Path, *numbers: int) -> list[Path]:

@@ -58,6 +58,8 @@ BAD_SETTINGS = [
     {"ansible_become": "nope"},
     {"api_endpoint_node_ports": "32767-30000"},
     {"api_endpoint_router_id": 256},
+    {"backup_keep": 0},
+    {"backup_keep": "x"},
     {"cluster_accept_even_control_planes": "perhaps"},
     {"cluster_api_port": 22},
     {"cluster_api_port": 10248},
