@@ -47,7 +47,8 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
     ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
-    ``api_port``, ``architecture``, ``version``, ``security_profile``, ``purpose``, ``check_mode``,
+    ``api_port``,
+    ``api_server_port`` ("" for the default), ``architecture``, ``version``, ``security_profile``, ``purpose``, ``check_mode``,
     ``all_control_planes_seen``, ``addresses`` (names to cluster_node_address), and ``again``: names
     to what preflight_node returned at a second look, where several held the virtual address.
     """
@@ -212,7 +213,8 @@ def _taken_ports(name: str, node: Node, expected: Mapping[str, Any]) -> Iterator
     """Name ports of the cluster at which something listens on a node that has nothing of it."""
     names = {port: PORTS_OF_CONTROL_PLANES[port] for port in PORTS_OF_NODES}
     if name in expected["control_planes"]:
-        names = {**PORTS_OF_CONTROL_PLANES, API_SERVER_PORT: "the API server"}
+        api_server = int(expected["api_server_port"] or API_SERVER_PORT)
+        names = {**PORTS_OF_CONTROL_PLANES, api_server: "the API server"}
         del names[SSH_PORT]
         if expected["virtual_address"]:
             names[int(expected["api_port"])] = "the API's balancer"

@@ -83,6 +83,7 @@ def asked(**more: Any) -> dict[str, Any]:
         "security_profile": "baseline",
         "virtual_address": "10.0.0.10",
         "api_port": 8443,
+        "api_server_port": "",
         "control_planes": ["cp1", "cp2", "cp3"],
         "all_control_planes_seen": True,
         "again": {name: {"skipped": True} for name in ("cp1", "cp2", "cp3", "w1", "w2")},
@@ -189,6 +190,8 @@ def test_ports_that_a_control_plane_needs(node_rules: ModuleType) -> None:
     assert mistake.startswith(f"cp1: another program listens at TCP {names}, which the cluster")
     (mistake,) = node_rules.node_mistakes(taken, asked(virtual_address=""))
     assert "8443" not in mistake, "the balancer is elsewhere"
+    (mistake,) = node_rules.node_mistakes(taken, asked(api_server_port="7443"))
+    assert "6443" not in mistake, "the API server is elsewhere"
 
 
 def test_another_distribution_is_named_once_for_all_its_fresh_nodes(node_rules: ModuleType) -> None:
