@@ -47,9 +47,9 @@ def node_mistakes(nodes: Nodes, expected: Mapping[str, Any]) -> list[str]:
     ``nodes`` maps names to what preflight_node returned. ``expected`` has ``control_planes``,
     ``limits`` (the role's preflight_* settings without that prefix), ``accepted`` (``files`` and
     ``container_runtime`` of others that may stay, any ``distribution``), ``virtual_address``,
-    ``api_port``,
-    ``api_server_port`` ("" for the default), ``architecture``, ``version``, ``security_profile``, ``purpose``, ``check_mode``,
-    ``all_control_planes_seen``, ``addresses`` (names to cluster_node_address), and ``again``: names
+    ``api_port``, ``api_server_port`` ("" for the default), ``architecture``, ``version``,
+    ``security_profile``, ``purpose``, ``check_mode``, ``all_control_planes_seen``, ``addresses``
+    (names to cluster_node_address), and ``again``: names
     to what preflight_node returned at a second look, where several held the virtual address.
     """
     seen = {name: node for name, node in nodes.items() if "trouble" not in node}
