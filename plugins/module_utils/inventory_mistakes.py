@@ -38,6 +38,9 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values
     value_mistakes,
     version_mistakes,
 )
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kubeadm_settings import (
+    settings_mistakes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,6 +97,7 @@ def inventory_mistakes(
         *connection_mistakes([*members, *groups.get(BALANCERS, ())], hosts),
         *value_mistakes(members, hosts),
         *security_mistakes(members, hosts, shared.get("cluster_kubernetes_version")),
+        *settings_mistakes(members, hosts),
     ]
     return [shorten_mistake(mistake) for mistake in mistakes]
 
