@@ -10,6 +10,7 @@ import base64
 import binascii
 import calendar
 import hashlib
+import ipaddress
 import os
 import re
 import socket
@@ -222,6 +223,45 @@ def served(place: Place, timeout: float = 5.0) -> str:
     except OSError:
         return ""
     return hashlib.sha256(der).hexdigest() if der else ""
+
+
+SUBJECT_NAMES = bytes.fromhex("0603551d11")
+"""The object identifier 2.5.29.17, subjectAltName (RFC 5280, section 4.2.1.6)."""
+OCTETS, DNS_NAME, ADDRESS = 0x04, 0x82, 0x87
+
+
+def names(der: bytes) -> set[str]:
+    """Names and addresses that a certificate is for. Raises ValueError: it is none."""
+    at = der.find(SUBJECT_NAMES)
+    if at < 0:
+        return set()
+    try:
+        _, at, end = _element(der, at + len(SUBJECT_NAMES), OCTETS)
+        _, at, end = _element(der, at, SEQUENCE)
+        result = set()
+        while at < end:
+            tag, begin, at = _element(der, at)
+            if tag == DNS_NAME:
+                result.add(der[begin:at].decode("ascii"))
+            elif tag == ADDRESS:
+                result.add(str(ipaddress.ip_address(der[begin:at])))
+    except IndexError:
+        raise ValueError("it is cut short") from None
+    return result
+
+
+def names_of(path: Path) -> set[str]:
+    """Names of a file's first certificate. Raises OSError, ValueError."""
+    return names(ssl.PEM_cert_to_DER_cert(_first_pem(path)))
+
+
+def served_names(manifests: Path = MANIFESTS) -> set[str]:
+    """Names of the certificate that this node's API server shows; of its file where it is down."""
+    try:
+        pem = ssl.get_server_certificate(("127.0.0.1", api_port(manifests)))
+    except OSError:
+        return names_of(KUBERNETES / "pki/apiserver.crt")
+    return names(ssl.PEM_cert_to_DER_cert(pem))
 
 
 def started(pid: int, proc: Path = Path("/proc")) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from pathlib import Path
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.direct import http_status
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
@@ -117,3 +119,25 @@ def disarm_undo() -> None:
     for kind in ("timer", "service"):
         if run(["systemctl", "list-units", "--all", "--no-legend", f"{UNDO}.{kind}"]).strip():
             run(["systemctl", "stop", f"{UNDO}.{kind}"])
+
+
+def arguments_of(pid: int, proc: Path = Path("/proc")) -> dict[str, str]:
+    """Arguments that a process was started with."""
+    words = (proc / str(pid) / "cmdline").read_bytes().decode().split("\0")
+    pairs = (word[2:].partition("=") for word in words if word.startswith("--"))
+    return {name: value for name, _, value in pairs}
+
+
+LOGS = Path("/var/log/pods")
+
+
+def last_words(component: str, logs: Path = LOGS) -> str:
+    """What the newest log of a static pod says last of an error, "" where there is none."""
+    files = sorted(
+        logs.glob(f"kube-system_{component}-*/{component}/*.log"),
+        key=lambda path: path.stat().st_mtime,
+    )
+    lines = files[-1].read_text(encoding="utf-8", errors="replace").splitlines() if files else []
+    texts = [line.split(" ", 3)[-1] for line in lines if line.strip()]
+    errors = [text for text in texts if re.match(r"Error|[EF]\d{4} |panic:|.*\"level\":\"fatal", text)]
+    return (errors or texts or [""])[-1][:400]

@@ -26,6 +26,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods impo
     arm_undo,
     disarm_undo,
     healthy_others,
+    last_words,
     quorum_problem,
     stop,
     unhealthy,
@@ -57,6 +58,15 @@ options:
     type: list
     elements: str
     required: true
+  files:
+    description: Names in the staged directory, and the files that they replace with the manifests.
+    type: dict
+    default: {}
+  restart:
+    description: Static pods to start again whose manifests are as staged.
+    type: list
+    elements: str
+    default: []
   kubelet:
     description: The kubelet's installed program.
     type: path
@@ -128,7 +138,9 @@ def place(source: Path, names: list[str]) -> None:
         copy_whole(source / f"{name}.yaml", MANIFESTS / f"{name}.yaml")
 
 
-def swap(source: Path, names: list[str], grace: float, kubelet: Path) -> None:
+def swap(
+    source: Path, names: list[str], grace: float, kubelet: Path, files: dict[str, str]
+) -> None:
     """Stop kubelet and static pods, place what is staged, start the kubelet.
 
     etcd ends last, so that the API server can answer what it has begun; the kubelet's program is
@@ -139,6 +151,9 @@ def swap(source: Path, names: list[str], grace: float, kubelet: Path) -> None:
     stop([name for name in names if name != "etcd"], grace)
     stop([name for name in names if name == "etcd"], grace)
     place(source, names)
+    for name, target in files.items():
+        if (source / name).exists():
+            copy_whole(source / name, Path(target), Path(target).stat().st_mode & 0o777)
     if (source / FLAGS.name).exists():
         copy_whole(source / FLAGS.name, FLAGS, 0o644)
     if (source / "kubelet").exists() and not same_content(source / "kubelet", kubelet):
@@ -151,15 +166,17 @@ def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
     staged, previous, kubelet = (Path(params[name]) for name in ("staged", "previous", "kubelet"))
     stage_flags(staged, FLAGS)
     keep(previous, names, kubelet, staged)
+    keep_files(previous, params["files"], staged)
     arm_undo(2 * int(params["grace"]) + 120)
     begun = time.monotonic()
-    swap(staged, names, params["grace"], kubelet)
+    swap(staged, names, params["grace"], kubelet, params["files"])
     problems = wait_until_none(unhealthy, params["timeout"], poll=0.2)
     if not problems:
         disarm_undo()
         return {"changed": True, "swapped": names, "seconds": round(time.monotonic() - begun, 1)}
+    words = [f"{name}: {text}" for name in problems if (text := last_words(name))]
     restorable = [name for name in names if (previous / f"{name}.yaml").exists()]
-    swap(previous, restorable, params["grace"], kubelet)
+    swap(previous, restorable, params["grace"], kubelet, params["files"])
     after = wait_until_none(unhealthy, params["timeout"], poll=0.2)
     disarm_undo()
     end = (
@@ -171,6 +188,7 @@ def upgrade(params: dict[str, Any], names: list[str]) -> dict[str, Any]:
         f"the new static pods were not healthy after {params['timeout']} s "
         f"({', '.join(problems)}): {end}"
     )
+    message = "; ".join([message, *words])
     return {"failed": True, "changed": bool(after), "msg": message}
 
 
@@ -192,6 +210,14 @@ def keep(previous: Path, names: list[str], kubelet: Path, staged: Path) -> None:
         shutil.copy2(FLAGS, previous / FLAGS.name)
 
 
+def keep_files(previous: Path, files: dict[str, str], staged: Path) -> None:
+    """Keep the files that are replaced with the manifests, once."""
+    for name, target in files.items():
+        (previous / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not same_content(staged / name, Path(target)):
+            copy_whole(Path(target), previous / name)
+
+
 def main() -> None:
     """Compare, check that the others hold the majority, swap."""
     module = AnsibleModule(
@@ -200,6 +226,8 @@ def main() -> None:
             "previous": {"type": "path", "required": True},
             "etcdctl": {"type": "str", "required": True},
             "peers": {"type": "list", "elements": "str", "required": True},
+            "files": {"type": "dict", "default": {}},
+            "restart": {"type": "list", "elements": "str", "default": []},
             "kubelet": {"type": "path", "default": "/usr/local/bin/kubelet"},
             "grace": {"type": "int", "default": 10},
             "timeout": {"type": "int", "required": True},
@@ -209,6 +237,7 @@ def main() -> None:
     try:
         staged = Path(module.params["staged"])
         names = differing(staged, Path(module.params["kubelet"]))
+        names = [name for name in STATIC_PODS if name in {*names, *module.params["restart"]}]
         if not names or module.check_mode:
             module.exit_json(changed=bool(names), swapped=names)
         missing = missing_images(staged, names)

@@ -1,0 +1,209 @@
+"""What a change of settings would do, and why it must not begin.
+
+Pure functions of what kubeadm_settings, upgrade_cluster_state and preflight_node read now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ansible_collections.kubedrill.kubeadm.plugins.filter.certificate_plan import TROUBLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+State = Mapping[str, Any]
+PARTS = {
+    "apiServer": ("certSANs", "extraArgs", "extraVolumes"),
+    "controllerManager": ("extraArgs",),
+    "scheduler": ("extraArgs",),
+}
+"""Of kubeadm's ClusterConfiguration: what is brought to the inventory. The rest stays."""
+OF_NODES = ("containerRuntimeEndpoint", "resolvConf")
+"""Fields of a kubelet's configuration that kubeadm sets on each node."""
+
+
+def reconfigured(rendered: str, living: str) -> str:
+    """Kubeadm's configuration: what the inventory sets, and else what the cluster has.
+
+    ``rendered`` is what an installation would use, ``living`` the ClusterConfiguration of the
+    cluster.
+    """
+    documents = {each["kind"]: each for each in yaml.safe_load_all(rendered)}
+    cluster, expected = yaml.safe_load(living), documents["ClusterConfiguration"]
+    for component, parts in PARTS.items():
+        for part in parts:
+            _set(cluster, component, part, (expected.get(component) or {}).get(part))
+    etcd = (cluster.get("etcd") or {}).get("local")
+    if etcd is not None:
+        local = (expected.get("etcd") or {}).get("local") or {}
+        _set(cluster["etcd"], "local", "extraArgs", local.get("extraArgs"))
+    documents["ClusterConfiguration"] = cluster
+    documents["InitConfiguration"].pop("bootstrapTokens", None)
+    return yaml.safe_dump_all(documents.values(), sort_keys=False)
+
+
+def _set(parent: dict[str, Any], component: str, part: str, value: Any) -> None:
+    if value:
+        parent[component] = {**(parent.get(component) or {}), part: value}
+    else:
+        (parent.get(component) or {}).pop(part, None)
+
+
+def to_record(maps: State, config: str, kubelet_config: str) -> list[str]:
+    """Phases of ``kubeadm init`` that have to write what the cluster has recorded anew.
+
+    ``maps`` is a list of ConfigMaps; ``kubelet_config`` what kubeadm writes for a kubelet.
+    """
+    data = {each["metadata"]["name"]: each.get("data", {}) for each in maps.get("items", ())}
+    documents = {each["kind"]: each for each in yaml.safe_load_all(config)}
+    phases = []
+    if _loaded(data, "kubeadm-config", "ClusterConfiguration") != _pruned(
+        documents["ClusterConfiguration"]
+    ):
+        phases.append("upload-config kubeadm")
+    kubelets = (
+        _loaded(data, "kubelet-config", "kubelet"),
+        _pruned(yaml.safe_load(kubelet_config) or {}),
+    )
+    recorded, expected = (
+        {key: value for key, value in each.items() if key not in OF_NODES} for each in kubelets
+    )
+    if recorded != expected:
+        phases.append("upload-config kubelet")
+    proxy = _loaded(data, "kube-proxy", "config.conf")
+    if not _covers(proxy, documents["KubeProxyConfiguration"]):
+        phases.append("addon kube-proxy")
+    return phases
+
+
+def _loaded(data: State, name: str, key: str) -> dict[str, Any]:
+    return _pruned(yaml.safe_load(data.get(name, {}).get(key, "")) or {})
+
+
+def _pruned(value: Any) -> Any:
+    """Leave out what kubeadm writes for a field that is not set."""
+    if not isinstance(value, Mapping):
+        return value
+    pairs = {key: _pruned(each) for key, each in value.items()}
+    return {key: each for key, each in pairs.items() if each not in (None, "", "0s", {}, [])}
+
+
+def _covers(actual: Any, expected: Any) -> bool:
+    if isinstance(expected, Mapping):
+        return isinstance(actual, Mapping) and all(
+            _covers(actual.get(key), each) for key, each in expected.items()
+        )
+    return bool(actual == expected)
+
+
+def plan_lines(states: Mapping[str, State], records: list[str]) -> list[str]:
+    """One line a node: what will be done; and one for what the cluster has recorded."""
+    lines = [f"{name}: {_line(state)}" for name, state in states.items()]
+    return [*lines, *(f"cluster: kubeadm init phase {phase}" for phase in records)]
+
+
+def _line(state: State) -> str:
+    steps = []
+    if state["restart"]:
+        steps.append(f"start {', '.join(state['restart'])} with other settings")
+    if state["certificate"]:
+        names = ", ".join(state["certificate"])
+        steps.append(f"sign the API server's certificate anew ({names})")
+    if state["kubelet"]:
+        steps.append("start the kubelet with another configuration")
+    return ", ".join(steps) or "nothing to do"
+
+
+def is_done(state: State) -> bool:
+    """Whether nothing is left to do on a node."""
+    return not (state["restart"] or state["kubelet"])
+
+
+def refusals(cluster: State, expected: Mapping[str, Any]) -> list[str]:
+    """Why the change must not begin.
+
+    ``cluster`` is {} where the API does not answer. ``expected`` has ``machines`` (what
+    preflight_node returned), ``nodes`` (results of kubeadm_settings), ``names`` (of the inventory's
+    cluster), ``in_play``, ``security_profile`` and ``api`` (why the API does not answer).
+    """
+    mistakes = list(_machines(expected))
+    if not cluster:
+        return [*mistakes, expected["api"]]
+    missing = [name for name in expected["names"] if name not in expected["in_play"]]
+    if missing:
+        mistakes.append(
+            f"--limit leaves out {', '.join(missing)}: settings are the whole cluster's, leave out "
+            "--limit"
+        )
+    mistakes += _settings(expected["nodes"])
+    return [*mistakes, *_nodes(cluster["nodes"], expected)]
+
+
+def _machines(expected: Mapping[str, Any]) -> Iterator[str]:
+    for name, machine in expected["machines"].items():
+        if "trouble" in machine:
+            why = f" ({machine['why'].strip()})" if machine.get("why") else ""
+            yield f"{name} {TROUBLES[machine['trouble']]}{why}: repair that first"
+        elif not machine["joined"]:
+            yield f"{name} has not joined the cluster: run site.yml first"
+        elif machine["security_profile"] not in ("", expected["security_profile"]):
+            yield (
+                f"{name} was installed with security_profile {machine['security_profile']}, the "
+                f"inventory asks for {expected['security_profile']}: set it to "
+                f"{machine['security_profile']}, as a cluster keeps what it was installed with"
+            )
+
+
+def _settings(nodes: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the settings; what several nodes say, once."""
+    mistakes: list[str] = []
+    for name, result in nodes.items():
+        if "state" in result:
+            mistakes += result["state"]["mistakes"]
+        elif result.get("msg"):
+            mistakes.append(f"{name}: {result['msg']}: repair that first")
+    return list(dict.fromkeys(mistakes))
+
+
+def _nodes(nodes: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    names = expected["names"]
+    for name, node in nodes.items():
+        if name not in names:
+            yield (
+                f"node {name} of the cluster is not in the inventory: add it, or remove it with "
+                f"playbooks/node_remove.yml -e node_remove={name}"
+            )
+        if node["upgrading_to"]:
+            yield (
+                f"node {name} is in the middle of an upgrade to {node['upgrading_to']}: finish it "
+                "first"
+            )
+        if node["maintaining"]:
+            yield f"node {name} is in the middle of a maintenance: finish it first"
+        if not node["ready"] and name in expected["machines"]:
+            state = expected["nodes"].get(name, {}).get("state")
+            if state is None or is_done(state):
+                yield f"the cluster is already broken: node {name} is not Ready: repair it first"
+    yield from (
+        f"node {name} of the inventory is not in the cluster: run site.yml first"
+        for name in names
+        if name not in nodes
+    )
+
+
+class FilterModule:
+    """Filters of the role."""
+
+    def filters(self) -> dict[str, Any]:
+        """Map filter names to functions."""
+        return {
+            "reconfigure_is_done": is_done,
+            "reconfigure_plan_lines": plan_lines,
+            "reconfigure_refusals": refusals,
+            "reconfigure_to_record": to_record,
+            "reconfigured": reconfigured,
+        }

@@ -1,0 +1,284 @@
+"""Ansible module: what kubeadm would write on this node for a configuration, beside what is there.
+
+Everything is made by kubeadm itself, by its dry runs, in a directory of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.certificates import (
+    KUBERNETES,
+    served_names,
+    names_of,
+    started,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kubeadm_settings import (
+    NEEDED,
+    PROGRAMS,
+    unknown_arguments,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.objects import STATIC_PODS
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.static_pods import (
+    arguments_of,
+    processes,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.upgrade_cluster import (
+    MANIFESTS,
+    CommandError,
+    run,
+)
+from ansible_collections.kubedrill.kubeadm.plugins.module_utils.whole_files import copy_whole
+
+DOCUMENTATION = r"""
+module: kubeadm_settings
+short_description: Compares a node with what kubeadm would write for a configuration
+description: >-
+  Reads manifests, running programs, the API server's certificate and the kubelet's configuration.
+  Changes nothing that is used.
+options:
+  config: {description: kubeadm's configuration for this node., type: str, required: true}
+  control_plane: {description: Whether the node is one., type: bool, required: true}
+  settings:
+    description: The inventory's cluster_kubeadm, to ask the programs whether they know it.
+    type: dict
+    default: {}
+  staged:
+    description: Directory that gets what differs. Without it nothing is written.
+    type: path
+    default: ""
+  timeout: {description: Seconds that each of kubeadm's commands may take., type: int, default: 60}
+author: kubedrill
+"""
+
+EXAMPLES = r"""
+- name: Compare the node with its settings
+  kubedrill.kubeadm.kubeadm_settings:
+    config: "{{ lookup('ansible.builtin.file', 'kubeadm.yaml') }}"
+    control_plane: true
+"""
+
+RETURN = r"""
+state:
+  description: >-
+    Static pods to start again, whether the API server's certificate and the kubelet's configuration
+    differ, the kubelet's configuration as kubeadm writes it, and mistakes of the settings.
+  type: dict
+  returned: always
+"""
+
+KUBELET_CONFIG = Path("/var/lib/kubelet/config.yaml")
+CERTIFICATE = "apiserver"
+ARGUMENT = re.compile(r"^    - (--\S.*)$", re.MULTILINE)
+IMAGE = re.compile(r"^    image: (\S+)$", re.MULTILINE)
+FIRST_START = ("initial-cluster", "initial-cluster-state")
+"""Arguments that etcd reads before it has data; kubeadm writes others when a node joins."""
+UNKNOWN_FIELD = re.compile(r'unknown field \\?"([^"\\]+)')
+
+
+def arguments(manifest: str) -> dict[str, str]:
+    """Arguments of a static pod's manifest.
+
+    >>> arguments("    - kube-scheduler\\n    - --profiling=false\\n")
+    {'profiling': 'false'}
+    """
+    pairs = (line[2:].partition("=") for line in ARGUMENT.findall(manifest))
+    return {name: value.strip("'\"") for name, _, value in pairs}
+
+
+def with_first_start(staged: str, living: str) -> str:
+    """Have a staged manifest of etcd keep what etcd reads at its first start only."""
+    kept_lines = [line for line in living.splitlines(True) if _is_first_start(line)]
+    lines = [line for line in staged.splitlines(True)]
+    at = next((i for i, line in enumerate(lines) if _is_first_start(line)), None)
+    if at is None or not kept_lines:
+        return staged
+    rest = [line for line in lines if not _is_first_start(line)]
+    return "".join([*rest[:at], *kept_lines, *rest[at:]])
+
+
+def _is_first_start(line: str) -> bool:
+    return line.strip().startswith(tuple(f"- --{name}=" for name in FIRST_START))
+
+
+def stage(folder: Path, params: dict[str, Any]) -> list[str]:
+    """Have kubeadm write what it would; returns its warnings of unknown fields."""
+    program, timeout = ["kubeadm", "init", "phase"], params["timeout"]
+    config = folder / "kubeadm.yaml"
+    config.write_text(params["config"], encoding="utf-8")
+    # kubeadm says on standard error what it does not know, and goes on
+    script = f'KUBEADM_INIT_DRYRUN_DIR={folder} exec "$@" 2>&1'
+
+    def phase(*names: str, to: Path = config) -> str:
+        command = [*program, *names, "--config", str(to)]
+        # no NO_PROXY: kubeadm copies it into manifests
+        environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"}
+        return run(["sh", "-c", script, "sh", *command], timeout, environment)
+
+    output = phase("kubelet-start", "--dry-run")
+    if params["control_plane"]:
+        phase("etcd", "local", "--dry-run")
+        phase("control-plane", "all", "--dry-run")
+        etcd = folder / "etcd.yaml"
+        living = read(MANIFESTS / "etcd.yaml")
+        etcd.write_text(with_first_start(read(etcd), living), encoding="utf-8")
+        _stage_certificate(folder, params["config"], phase)
+    return [
+        f"{name}: kubeadm knows no such field of a configuration"
+        for name in dict.fromkeys(UNKNOWN_FIELD.findall(output))
+    ]
+
+
+def _stage_certificate(folder: Path, config: str, phase: Any) -> None:
+    pki = folder / "pki"
+    pki.mkdir(mode=0o700)
+    for kind in ("crt", "key"):
+        copy_whole(KUBERNETES / f"pki/ca.{kind}", pki / f"ca.{kind}")
+    text = re.sub(r"(?m)^certificatesDir: .*\n", "", config).replace(
+        "kind: ClusterConfiguration\n", f"kind: ClusterConfiguration\ncertificatesDir: {pki}\n"
+    )
+    other = folder / "certificates.yaml"
+    other.write_text(text, encoding="utf-8")
+    phase("certs", "apiserver", to=other)
+    for kind in ("crt", "key"):
+        shutil.move(pki / f"apiserver.{kind}", folder / f"apiserver.{kind}")
+    shutil.rmtree(pki)
+
+
+def read(path: Path) -> str:
+    """A file's text, "" where there is none."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def differing(folder: Path) -> list[str]:
+    """Static pods whose manifest, or whose running program's arguments, are not as staged."""
+    names = []
+    for name in STATIC_PODS:
+        manifest = read(folder / f"{name}.yaml")
+        running = [arguments_of(pid) for pid in processes(name)]
+        expected = arguments(manifest)
+        same = all(
+            {key: value for key, value in each.items() if key not in FIRST_START}
+            == {key: value for key, value in expected.items() if key not in FIRST_START}
+            for each in running
+        )
+        if manifest != read(MANIFESTS / f"{name}.yaml") or not running or not same:
+            names.append(name)
+    return names
+
+
+def mistakes(folder: Path, params: dict[str, Any]) -> list[str]:
+    """Settings that the programs do not know, and what would become of the cluster's own."""
+    problems = []
+    for component, name in PROGRAMS.items():
+        for pid in processes(name)[:1]:
+            help_text = run([f"/proc/{pid}/exe", "--help"], params["timeout"])
+            problems += unknown_arguments(component, params["settings"], help_text)
+        living, staged = (read(place / f"{name}.yaml") for place in (MANIFESTS, folder))
+        before, after = arguments(living), arguments(staged)
+        fixed = [key for key in NEEDED[component] if key not in MOVABLE and key not in FIRST_START]
+        problems += [
+            f"{name} has --{key}={before.get(key, '')}, the inventory asks for "
+            f"{after.get(key, 'none')}: a running cluster keeps it; correct the inventory"
+            for key in fixed
+            if before and before.get(key) != after.get(key)
+        ]
+        images = [IMAGE.findall(text) for text in (living, staged)]
+        if living and images[0] != images[1]:
+            problems.append(
+                f"{name} runs {''.join(images[0])}, kubeadm asks for {''.join(images[1])}: "
+                "finish the upgrade first"
+            )
+    return problems
+
+
+MOVABLE = (
+    "feature-gates",
+    "leader-elect-lease-duration",
+    "leader-elect-renew-deadline",
+    "leader-elect-retry-period",
+    "shutdown-delay-duration",
+)
+"""Arguments that variables of the inventory have, and that may change."""
+
+
+def compare(folder: Path, params: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """What differs, and as Ansible's ``diff``."""
+    state: dict[str, Any] = {"restart": [], "certificate": [], "mistakes": stage(folder, params)}
+    pairs = [(folder / "config.yaml", KUBELET_CONFIG)]
+    if params["control_plane"]:
+        state["restart"] = differing(folder)
+        state["mistakes"] += mistakes(folder, params)
+        pairs += [(folder / f"{name}.yaml", MANIFESTS / f"{name}.yaml") for name in STATIC_PODS]
+        expected, actual = names_of(folder / "apiserver.crt"), served_names(MANIFESTS)
+        if expected != actual:
+            state["certificate"] = sorted(expected ^ actual)
+            state["restart"] = list(dict.fromkeys([*state["restart"], "kube-apiserver"]))
+    text = read(folder / "config.yaml")
+    state["kubelet_config"] = text
+    pid = run(["systemctl", "show", "-p", "MainPID", "--value", "kubelet"]).strip()
+    written = KUBELET_CONFIG.stat().st_mtime if KUBELET_CONFIG.exists() else 0.0
+    state["kubelet"] = text != read(KUBELET_CONFIG) or started(int(pid or 0)) < written
+    diffs = [_diff(target, read(target), read(staged)) for staged, target in pairs]
+    if state["certificate"]:
+        diffs.append(_diff_names(actual, expected))
+    return state, [each for each in diffs if each["prepared"]]
+
+
+def _diff(path: Path, before: str, after: str) -> dict[str, str]:
+    lines = difflib.unified_diff(
+        before.splitlines(True), after.splitlines(True), str(path), str(path), n=0
+    )
+    return {"prepared": "".join(lines)}
+
+
+def _diff_names(before: set[str], after: set[str]) -> dict[str, str]:
+    lines = [f"-{name}" for name in sorted(before - after)]
+    lines += [f"+{name}" for name in sorted(after - before)]
+    return {"prepared": "\n".join(["names of /etc/kubernetes/pki/apiserver.crt", *lines, ""])}
+
+
+def keep_staged(folder: Path, staged: Path) -> None:
+    """Keep what kubeadm wrote, in place of what an earlier run left."""
+    if staged.exists():
+        shutil.rmtree(staged)
+    staged.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copytree(folder, staged)
+    staged.chmod(0o700)
+
+
+def main() -> None:
+    """Compare and exit."""
+    module = AnsibleModule(
+        argument_spec={
+            "config": {"type": "str", "required": True},
+            "control_plane": {"type": "bool", "required": True},
+            "settings": {"type": "dict", "default": {}},
+            "staged": {"type": "path", "default": ""},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    folder = Path(tempfile.mkdtemp(prefix="kubedrill-settings-"))
+    try:
+        state, diffs = compare(folder, module.params)
+        changed = bool(state["restart"] or state["kubelet"])
+        if changed and module.params["staged"] and not module.check_mode:
+            keep_staged(folder, Path(module.params["staged"]))
+    except (CommandError, OSError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    module.exit_json(changed=changed, state=state, diff=diffs)
+
+
+if __name__ == "__main__":
+    main()
