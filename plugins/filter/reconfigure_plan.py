@@ -74,9 +74,6 @@ def to_record(maps: State, config: str, kubelet_config: str) -> list[str]:
     )
     if recorded != expected:
         phases.append("upload-config kubelet")
-    proxy = _loaded(data, "kube-proxy", "config.conf")
-    if not _covers(proxy, documents["KubeProxyConfiguration"]):
-        phases.append("addon kube-proxy")
     return phases
 
 

@@ -77,7 +77,7 @@ state:
 
 KUBELET_CONFIG = Path("/var/lib/kubelet/config.yaml")
 CERTIFICATE = "apiserver"
-ARGUMENT = re.compile(r"^    - (--\S.*)$", re.MULTILINE)
+ARGUMENT = re.compile(r"""^    - (['"]?)--([^=\n]+)=?(.*)\1$""", re.MULTILINE)
 IMAGE = re.compile(r"^    image: (\S+)$", re.MULTILINE)
 FIRST_START = ("initial-cluster", "initial-cluster-state")
 """Arguments that etcd reads before it has data; kubeadm writes others when a node joins."""
@@ -90,8 +90,7 @@ def arguments(manifest: str) -> dict[str, str]:
     >>> arguments("    - kube-scheduler\\n    - --profiling=false\\n")
     {'profiling': 'false'}
     """
-    pairs = (line[2:].partition("=") for line in ARGUMENT.findall(manifest))
-    return {name: value.strip("'\"") for name, _, value in pairs}
+    return {name: value for _, name, value in ARGUMENT.findall(manifest)}
 
 
 def with_first_start(staged: str, living: str) -> str:
@@ -132,7 +131,7 @@ def stage(folder: Path, params: dict[str, Any]) -> list[str]:
         etcd.write_text(with_first_start(read(etcd), living), encoding="utf-8")
         _stage_certificate(folder, params["config"], phase)
     return [
-        f"{name}: kubeadm knows no such field of a configuration"
+        f"cluster_kubeadm: kubeadm knows no field {name} of the configuration: correct it"
         for name in dict.fromkeys(UNKNOWN_FIELD.findall(output))
     ]
 
