@@ -89,6 +89,28 @@ def _pruned(value: Any) -> Any:
     return {key: each for key, each in pairs.items() if each not in (None, "", "0s", {}, [])}
 
 
+def explain_kube_proxy(maps: State, config: str) -> str:
+    """Why kube-proxy's fields cannot be what the inventory asks for, "" where they are it.
+
+    All of its pods take another configuration at once, so that a wrong one would stop all of them.
+    """
+    data = {each["metadata"]["name"]: each.get("data", {}) for each in maps.get("items", ())}
+    actual = _loaded(data, "kube-proxy", "config.conf")
+    documents = {each["kind"]: each for each in yaml.safe_load_all(config)}
+    differing = [
+        name
+        for name, value in documents["KubeProxyConfiguration"].items()
+        if not _covers(actual.get(name), value)
+    ]
+    if not actual or not differing:
+        return ""
+    return (
+        f"kube-proxy has another {', '.join(differing)} than the inventory asks for: it keeps what "
+        "it was installed with; correct cluster_kubeadm.kube_proxy, or edit the ConfigMap "
+        "kube-system/kube-proxy by hand"
+    )
+
+
 def _covers(actual: Any, expected: Any) -> bool:
     if isinstance(expected, Mapping):
         return isinstance(actual, Mapping) and all(
@@ -125,7 +147,8 @@ def refusals(cluster: State, expected: Mapping[str, Any]) -> list[str]:
 
     ``cluster`` is {} where the API does not answer. ``expected`` has ``machines`` (what
     preflight_node returned), ``nodes`` (results of kubeadm_settings), ``names`` (of the inventory's
-    cluster), ``in_play``, ``security_profile`` and ``api`` (why the API does not answer).
+    cluster), ``in_play``, ``security_profile``, ``kube_proxy`` (of :func:`explain_kube_proxy`) and ``api`` (why
+    the API does not answer).
     """
     mistakes = list(_machines(expected))
     if not cluster:
@@ -136,7 +159,7 @@ def refusals(cluster: State, expected: Mapping[str, Any]) -> list[str]:
             f"--limit leaves out {', '.join(missing)}: settings are the whole cluster's, leave out "
             "--limit"
         )
-    mistakes += _settings(expected["nodes"])
+    mistakes += [*_settings(expected["nodes"]), *filter(None, [expected["kube_proxy"]])]
     return [*mistakes, *_nodes(cluster["nodes"], expected)]
 
 
@@ -198,6 +221,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Map filter names to functions."""
         return {
+            "reconfigure_explain_kube_proxy": explain_kube_proxy,
             "reconfigure_is_done": is_done,
             "reconfigure_plan_lines": plan_lines,
             "reconfigure_refusals": refusals,
