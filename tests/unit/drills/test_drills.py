@@ -75,6 +75,7 @@ def test_all_leaves_out_what_changes_the_cluster_for_good() -> None:
         "upgrade-drain-blocked",
         "certificates-renewed",
         "cluster-maintained",
+        "cluster-reconfigured",
     }
 
 
