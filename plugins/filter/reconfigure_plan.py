@@ -47,6 +47,9 @@ def reconfigured(rendered: str, living: str) -> str:
 
 
 def _set(parent: dict[str, Any], component: str, part: str, value: Any) -> None:
+    actual = (parent.get(component) or {}).get(part) or []
+    if value and sorted(map(str, value)) == sorted(map(str, actual)):
+        return  # in another order, which would only start programs again
     if value:
         parent[component] = {**(parent.get(component) or {}), part: value}
     else:

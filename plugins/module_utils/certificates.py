@@ -208,7 +208,20 @@ def serving_places(folder: Path = KUBERNETES, manifests: Path = MANIFESTS) -> li
 
 
 def served(place: Place, timeout: float = 5.0) -> str:
-    """SHA-256 of the certificate that a server shows, "" where none does.
+    """SHA-256 of the certificate that a server shows, "" where none does."""
+    der = served_der(place, timeout)
+    return hashlib.sha256(der).hexdigest() if der else ""
+
+
+def served_names(manifests: Path = MANIFESTS) -> set[str]:
+    """Names of the certificate that this node's API server shows; of its file where it is down."""
+    place = serving_places(manifests=manifests)[0]
+    der = served_der(place)
+    return names(der) if der else names_of(place.file)
+
+
+def served_der(place: Place, timeout: float = 5.0) -> bytes:
+    """The certificate that a server shows, empty where none does.
 
     Nothing is verified: the question is only which one it is.
     """
@@ -219,15 +232,14 @@ def served(place: Place, timeout: float = 5.0) -> str:
             context.load_cert_chain(peer, peer.with_suffix(".key"))
         plain = socket.create_connection((place.host, place.port), timeout)
         with context.wrap_socket(plain) as stream:
-            der = stream.getpeercert(binary_form=True) or b""
+            return stream.getpeercert(binary_form=True) or b""
     except OSError:
-        return ""
-    return hashlib.sha256(der).hexdigest() if der else ""
+        return b""
 
 
 SUBJECT_NAMES = bytes.fromhex("0603551d11")
 """The object identifier 2.5.29.17, subjectAltName (RFC 5280, section 4.2.1.6)."""
-OCTETS, DNS_NAME, ADDRESS = 0x04, 0x82, 0x87
+BOOLEAN, OCTETS, DNS_NAME, ADDRESS = 0x01, 0x04, 0x82, 0x87
 
 
 def names(der: bytes) -> set[str]:
@@ -236,7 +248,10 @@ def names(der: bytes) -> set[str]:
     if at < 0:
         return set()
     try:
-        _, at, end = _element(der, at + len(SUBJECT_NAMES), OCTETS)
+        at += len(SUBJECT_NAMES)
+        if der[at] == BOOLEAN:  # whether it is critical
+            _, _, at = _element(der, at)
+        _, at, _ = _element(der, at, OCTETS)
         _, at, end = _element(der, at, SEQUENCE)
         result = set()
         while at < end:
@@ -253,15 +268,6 @@ def names(der: bytes) -> set[str]:
 def names_of(path: Path) -> set[str]:
     """Names of a file's first certificate. Raises OSError, ValueError."""
     return names(ssl.PEM_cert_to_DER_cert(_first_pem(path)))
-
-
-def served_names(manifests: Path = MANIFESTS) -> set[str]:
-    """Names of the certificate that this node's API server shows; of its file where it is down."""
-    try:
-        pem = ssl.get_server_certificate(("127.0.0.1", api_port(manifests)))
-    except OSError:
-        return names_of(KUBERNETES / "pki/apiserver.crt")
-    return names(ssl.PEM_cert_to_DER_cert(pem))
 
 
 def started(pid: int, proc: Path = Path("/proc")) -> float:

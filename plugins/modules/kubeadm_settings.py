@@ -137,6 +137,9 @@ def stage(folder: Path, params: dict[str, Any]) -> list[str]:
 
 
 def _stage_certificate(folder: Path, config: str, phase: Any) -> None:
+    if not (KUBERNETES / "pki/ca.key").exists():  # an authority outside of the cluster signs
+        shutil.copy2(KUBERNETES / "pki/apiserver.crt", folder / "apiserver.crt")
+        return
     pki = folder / "pki"
     pki.mkdir(mode=0o700)
     for kind in ("crt", "key"):
@@ -212,15 +215,17 @@ MOVABLE = (
 def compare(folder: Path, params: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """What differs, and as Ansible's ``diff``."""
     state: dict[str, Any] = {"restart": [], "certificate": [], "mistakes": stage(folder, params)}
+    names: dict[str, str] = {}
     pairs = [(folder / "config.yaml", KUBELET_CONFIG)]
     if params["control_plane"]:
         state["restart"] = differing(folder)
         state["mistakes"] += mistakes(folder, params)
         pairs += [(folder / f"{name}.yaml", MANIFESTS / f"{name}.yaml") for name in STATIC_PODS]
         expected, actual = names_of(folder / "apiserver.crt"), served_names(MANIFESTS)
-        if expected != actual:
-            state["certificate"] = sorted(expected ^ actual)
-            state["restart"] = list(dict.fromkeys([*state["restart"], "kube-apiserver"]))
+        state["certificate"] = sorted(expected ^ actual)
+        if expected != actual and "kube-apiserver" not in state["restart"]:
+            state["restart"].append("kube-apiserver")
+        names = _diff_names(actual, expected)
     text = read(folder / "config.yaml")
     state["kubelet_config"] = text
     pid = run(["systemctl", "show", "-p", "MainPID", "--value", "kubelet"]).strip()
@@ -228,7 +233,7 @@ def compare(folder: Path, params: dict[str, Any]) -> tuple[dict[str, Any], list[
     state["kubelet"] = text != read(KUBELET_CONFIG) or started(int(pid or 0)) < written
     diffs = [_diff(target, read(target), read(staged)) for staged, target in pairs]
     if state["certificate"]:
-        diffs.append(_diff_names(actual, expected))
+        diffs.append(names)
     return state, [each for each in diffs if each["prepared"]]
 
 

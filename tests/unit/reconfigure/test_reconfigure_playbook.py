@@ -31,37 +31,45 @@ all:
 """
 
 
-def run(folder: Path, hosts: str, *arguments: str) -> tuple[int, str]:
-    return run_locally(folder, hosts, "reconfigure.yml", *arguments)
+def run(folder: Path, *arguments: str) -> tuple[int, str]:
+    return run_locally(folder, HOSTS, "reconfigure.yml", *arguments)
 
 
-def test_control_planes_that_do_not_answer_are_all_named_and_nothing_is_touched(
-    tmp_path: Path,
-) -> None:
-    status, output = run(tmp_path, HOSTS, "-e", "reconfigure_when_left=soon")
+def test_nodes_that_do_not_answer_are_all_named_and_nothing_is_touched(tmp_path: Path) -> None:
+    status, output = run(tmp_path, "--check", "--diff")
     assert status != 0
-    assert "the certificates: 5 mistakes, nothing was changed" in output
-    for name in ("cp1", "cp2", "cp3"):
+    assert "the settings: 5 mistakes, nothing was changed" in output
+    for name in ("cp1", "cp2", "cp3", "w1"):
         assert f"{name} cannot be reached over SSH" in output
-    assert "reconfigure_when_left: 'soon' is no length of time, such as 30d" in output
     assert "no control plane can be asked" in output
     assert "changed=0" in output
     assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(
-    ("hosts", "reason"),
+    ("variables", "reasons"),
     [
-        (HOSTS.replace("cp3: {ansible_host: 127.0.0.3}", ""), "an even number of etcd members"),
-        ("all: {hosts: {}}", "mistake"),
+        (
+            '{"cluster_kubeadm": {"api_server": {"etcd-servers": "x"}, "apiserver": {}, '
+            '"scheduler": {"profiling": ["a"]}}, "control_plane_extra_names": ["a b"]}',
+            [
+                "4 mistakes",
+                "api_server.etcd-servers cannot be set",
+                "cluster_kubeadm.apiserver does not exist",
+                "scheduler.profiling is a list",
+                "control_plane_extra_names has 'a b'",
+            ],
+        ),
+        ("cluster_kubeadm=yes", ["cluster_kubeadm is text"]),
     ],
 )
-def test_an_inventory_that_is_no_cluster_is_refused(
-    tmp_path: Path, hosts: str, reason: str
+def test_settings_that_cannot_be_are_refused_before_a_node_is_asked(
+    tmp_path: Path, variables: str, reasons: list[str]
 ) -> None:
-    status, output = run(tmp_path, hosts)
+    status, output = run(tmp_path, "-e", variables)
     assert status != 0
-    assert reason in output
+    assert [reason for reason in reasons if reason not in output] == []
+    assert "SSH" not in output
 
 
 def plays() -> list[dict[str, Any]]:
@@ -69,68 +77,72 @@ def plays() -> list[dict[str, Any]]:
     return list(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def test_nothing_changes_before_plan_and_claim_and_one_node_is_renewed_at_a_time() -> None:
+def test_nothing_changes_before_plan_and_claim_and_one_node_is_changed_at_a_time() -> None:
     parts = [
-        (role["name"].rpartition(".")[2], role.get("tasks_from", "main"))
+        (play["hosts"], play.get("serial"), role.get("tasks_from", "main"))
         for play in plays()
         for task in play["tasks"]
         for role in [task["ansible.builtin.import_role"]]
     ]
     assert parts == [
-        ("certificates", "inventory"),
-        ("certificates", "plan"),
-        ("preflight", "claim"),
-        ("certificates", "enable"),
-        ("certificates", "main"),
-        ("certificates", "finish"),
-        ("preflight", "release"),
+        ("localhost:all", None, "inventory"),
+        ("cluster", None, "plan"),
+        ("cluster", None, "claim"),
+        ("control_planes", 1, "main"),
+        ("control_planes", None, "record"),
+        ("workers", 1, "main"),
+        ("cluster", None, "finish"),
+        ("cluster", None, "release"),
     ]
-    assert [play.get("serial") for play in plays()] == [None, None, 1, None]
     assert all(play["any_errors_fatal"] for play in plays())
 
 
-def steps(name: str) -> Iterator[dict[str, Any]]:
-    path = ROOT / "roles" / "certificates" / "tasks" / f"{name}.yml"
+def tasks(name: str) -> Iterator[dict[str, Any]]:
+    path = ROOT / "roles" / "reconfigure" / "tasks" / f"{name}.yml"
     for task in yaml.safe_load(path.read_text(encoding="utf-8")):
         yield from task.get("block", [task])
 
 
 def module_of(task: dict[str, Any]) -> str:
     key = next(key for key in task if key.startswith(("kubedrill.", "ansible.")))
-    detail = task[key] if isinstance(task[key], dict) else {}
-    name = key.rpartition(".")[2]
-    return " ".join([name, str(detail.get("step") or detail.get("state") or "")]).strip()
+    detail = task[key]
+    extra = detail.get("state", "") if isinstance(detail, dict) else detail
+    return f"{key.rpartition('.')[2]} {extra}".strip()
 
 
 def test_a_server_leaves_the_balancers_before_it_stops_and_is_healthy_before_it_returns() -> None:
-    assert [module_of(task) for task in steps("main")] == [
-        "assert",
-        "include_tasks",
-        "certificate_renewal stage",
+    assert [module_of(task) for task in tasks("control_plane")] == [
         "haproxy_server drained",
         "etcd_leader",
-        "certificate_renewal restart",
+        "control_plane_swap",
+    ]
+    assert [module_of(task) for task in tasks("main")] == [
+        "assert",
+        "include_tasks read_cluster.yml",
+        "include_tasks read_node.yml",
+        "include_tasks control_plane.yml",
+        "kubelet_settings",
         "upgrade_gate",
         "haproxy_server ready",
+        "file absent",
     ]
-    (gate,) = (task for task in steps("main") if module_of(task) == "upgrade_gate")
-    assert set(gate["kubedrill.kubeadm.upgrade_gate"]["checks"]) == {
-        "node",
-        "daemon_sets",
-        "leaders",
-        "static_pods",
-        "etcd",
-    }
+    (gate,) = (task for task in tasks("main") if module_of(task) == "upgrade_gate")
+    checks = gate["kubedrill.kubeadm.upgrade_gate"]["checks"]
+    for name in ("kubelets", "node", "daemon_sets", "leaders", "etcd", "static_pods"):
+        assert f"'{name}'" in checks
 
 
-def test_the_plan_only_reads() -> None:
-    assert {module_of(task) for task in steps("plan")} == {
+def test_nothing_is_staged_or_changed_by_the_plan() -> None:
+    assert {module_of(task) for task in tasks("plan")} == {
         "preflight_node",
-        "certificate_state",
-        "upgrade_cluster_state",
+        "include_tasks read_cluster.yml",
+        "include_tasks read_record.yml",
+        "include_tasks read_node.yml",
+        "node_facts",
         "fail",
         "upgrade_gate",
         "debug",
     }
-    (read,) = (task for task in steps("plan") if module_of(task) == "upgrade_cluster_state")
-    assert "claim" not in read["kubedrill.kubeadm.upgrade_cluster_state"]
+    plan = (ROOT / "roles/reconfigure/tasks/plan.yml").read_text(encoding="utf-8")
+    assert "_reconfigure_stage" not in plan
+    assert "_reconfigure_claim" not in plan
