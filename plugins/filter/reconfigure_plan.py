@@ -150,8 +150,8 @@ def refusals(cluster: State, expected: Mapping[str, Any]) -> list[str]:
 
     ``cluster`` is {} where the API does not answer. ``expected`` has ``machines`` (what
     preflight_node returned), ``nodes`` (results of kubeadm_settings), ``names`` (of the inventory's
-    cluster), ``in_play``, ``security_profile``, ``kube_proxy`` (of :func:`explain_kube_proxy`) and ``api`` (why
-    the API does not answer).
+    cluster), ``in_play``, ``security_profile``, ``kube_proxy`` (of :func:`explain_kube_proxy`) and
+    ``api`` (why the API does not answer).
     """
     mistakes = list(_machines(expected))
     if not cluster:

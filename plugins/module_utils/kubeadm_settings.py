@@ -243,13 +243,11 @@ def _suggest(name: str, known: Sequence[str]) -> str:
     return nearest[0] if nearest else f"one of {', '.join(known)}"
 
 
-def unknown_arguments(
-    component: str, settings: Mapping[str, Any], help_text: str
-) -> Iterator[str]:
+def unknown_arguments(component: str, settings: Mapping[str, Any], help_text: str) -> Iterator[str]:
     r"""Say which arguments and feature gates a program does not know, by its ``--help``.
 
-    >>> list(unknown_arguments("scheduler", {"scheduler": {"profilng": "x"}}, "  --profiling  \n"))
-    ['cluster_kubeadm.scheduler.profilng: kube-scheduler has no such argument, the nearest is profiling']
+    >>> next(unknown_arguments("etcd", {"etcd": {"nam": "x"}}, "  --name 'default'\n"))
+    'cluster_kubeadm.etcd.nam: etcd has no such argument, the nearest is name'
     """
     program = PROGRAMS[component]
     arguments = re.findall(r"^\s+(?:-\w, )?--([a-z0-9-]+)", help_text, re.MULTILINE)

@@ -139,5 +139,7 @@ def last_words(component: str, logs: Path = LOGS) -> str:
     )
     lines = files[-1].read_text(encoding="utf-8", errors="replace").splitlines() if files else []
     texts = [line.split(" ", 3)[-1] for line in lines if line.strip()]
-    errors = [text for text in texts if re.match(r"Error|[EF]\d{4} |panic:|.*\"level\":\"fatal", text)]
+    errors = [
+        text for text in texts if re.match(r"Error|[EF]\d{4} |panic:|.*\"level\":\"fatal", text)
+    ]
     return (errors or texts or [""])[-1][:400]

@@ -17,8 +17,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.certificates import (
     KUBERNETES,
-    served_names,
     names_of,
+    served_names,
     started,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kubeadm_settings import (
@@ -85,7 +85,7 @@ UNKNOWN_FIELD = re.compile(r'unknown field \\?"([^"\\]+)')
 
 
 def arguments(manifest: str) -> dict[str, str]:
-    """Arguments of a static pod's manifest.
+    r"""Arguments of a static pod's manifest.
 
     >>> arguments("    - kube-scheduler\\n    - --profiling=false\\n")
     {'profiling': 'false'}
@@ -96,7 +96,7 @@ def arguments(manifest: str) -> dict[str, str]:
 def with_first_start(staged: str, living: str) -> str:
     """Have a staged manifest of etcd keep what etcd reads at its first start only."""
     kept_lines = [line for line in living.splitlines(True) if _is_first_start(line)]
-    lines = [line for line in staged.splitlines(True)]
+    lines = list(staged.splitlines(True))
     at = next((i for i, line in enumerate(lines) if _is_first_start(line)), None)
     if at is None or not kept_lines:
         return staged

@@ -1,4 +1,4 @@
-"""Change of settings of a living cluster, and back, under traffic.
+r"""Change of settings of a living cluster, and back, under traffic.
 
 What shows it is asked of what runs: the arguments of each server's process, and the configuration
 that each kubelet says that it has.
@@ -108,8 +108,7 @@ def read_settings(ctx: DrillContext) -> Settings:
 def question(program: str, argument: str) -> str:
     """What to run on a control plane to have a running program's argument."""
     return (
-        f"tr '\\0' '\\n' </proc/$(pgrep -of '^{program} ')/cmdline "
-        f"| sed -n 's/^--{argument}=//p'"
+        f"tr '\\0' '\\n' </proc/$(pgrep -of '^{program} ')/cmdline | sed -n 's/^--{argument}=//p'"
     )
 
 

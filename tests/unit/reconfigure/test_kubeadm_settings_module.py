@@ -77,7 +77,9 @@ class Node:
         monkeypatch.setattr(module, "started", lambda _pid: self.kubelet_started)
         monkeypatch.setattr(module, "names_of", lambda path: set(path.read_text().split()))
         monkeypatch.setattr(
-            module, "served_names", lambda _: set((self.etc / "pki/apiserver.crt").read_text().split())
+            module,
+            "served_names",
+            lambda _: set((self.etc / "pki/apiserver.crt").read_text().split()),
         )
         real = module.run
 
@@ -176,8 +178,10 @@ def test_what_kubeadm_and_the_programs_do_not_know_is_named(node: Node) -> None:
     state, _ = node.compare(settings={"api_server": {"event-ttll": "2h"}})
     assert state["mistakes"] == [
         "cluster_kubeadm: kubeadm knows no field maxPodz of the configuration: correct it",
-        "cluster_kubeadm.api_server.event-ttll: kube-apiserver has no such argument, the nearest "
-        "is event-ttl",
+        (
+            "cluster_kubeadm.api_server.event-ttll: kube-apiserver has no such argument, the "
+            "nearest is event-ttl"
+        ),
     ]
 
 

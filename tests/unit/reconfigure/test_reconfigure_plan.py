@@ -143,8 +143,10 @@ def test_the_plan_says_what_is_done_on_each_node() -> None:
         "w1": state(),
     }
     assert reconfigure_plan.plan_lines(states, ["upload-config kubeadm"]) == [
-        "cp1: start kube-apiserver with other settings, sign the API server's certificate anew "
-        "(api.example.com, old), start the kubelet with another configuration",
+        (
+            "cp1: start kube-apiserver with other settings, sign the API server's certificate anew "
+            "(api.example.com, old), start the kubelet with another configuration"
+        ),
         "w1: nothing to do",
         "cluster: kubeadm init phase upload-config kubeadm",
     ]

@@ -50,8 +50,10 @@ def test_nodes_that_do_not_answer_are_all_named_and_nothing_is_touched(tmp_path:
     ("variables", "reasons"),
     [
         (
-            '{"cluster_kubeadm": {"api_server": {"etcd-servers": "x"}, "apiserver": {}, '
-            '"scheduler": {"profiling": ["a"]}}, "control_plane_extra_names": ["a b"]}',
+            (
+                '{"cluster_kubeadm": {"api_server": {"etcd-servers": "x"}, "apiserver": {}, '
+                '"scheduler": {"profiling": ["a"]}}, "control_plane_extra_names": ["a b"]}'
+            ),
             [
                 "4 mistakes",
                 "api_server.etcd-servers cannot be set",

@@ -24,7 +24,10 @@ def mistakes(value: Any, **variables: Any) -> list[str]:
         {"api_server": {"event-ttl": "2h", "v": 2, "profiling": False}},
         {"etcd": {"snapshot-count": 10000}, "scheduler": {}, "controller_manager": {}},
         {"kubelet": {"maxPods": 99, "evictionHard": {"memory.available": "5%"}}},
-        {"kube_proxy": {"conntrack": {"tcpBeLiberal": True}}, "feature_gates": {"ImageVolume": True}},
+        {
+            "kube_proxy": {"conntrack": {"tcpBeLiberal": True}},
+            "feature_gates": {"ImageVolume": True},
+        },
     ],
 )
 def test_what_the_programs_may_have_is_no_mistake(value: Any) -> None:
@@ -120,12 +123,16 @@ def test_a_program_says_what_it_knows() -> None:
     assert unknown(api_server={"event-ttl": "2h", "v": 2}, etcd={"other": 1}) == []
     assert unknown(feature_gates={"ImageVolume": True, "UserNamespaces": False}) == []
     assert unknown(api_server={"event-ttll": "2h"}) == [
-        "cluster_kubeadm.api_server.event-ttll: kube-apiserver has no such argument, the nearest "
-        "is event-ttl"
+        (
+            "cluster_kubeadm.api_server.event-ttll: kube-apiserver has no such argument, the "
+            "nearest is event-ttl"
+        )
     ]
     assert unknown(feature_gates={"ImageVolumes": True}) == [
-        "cluster_kubeadm.feature_gates.ImageVolumes: kube-apiserver has no such gate, the nearest "
-        "is ImageVolume"
+        (
+            "cluster_kubeadm.feature_gates.ImageVolumes: kube-apiserver has no such gate, the "
+            "nearest is ImageVolume"
+        )
     ]
 
 
