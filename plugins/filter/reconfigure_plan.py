@@ -37,10 +37,8 @@ def reconfigured(rendered: str, living: str) -> str:
     for component, parts in PARTS.items():
         for part in parts:
             _set(cluster, component, part, (expected.get(component) or {}).get(part))
-    etcd = (cluster.get("etcd") or {}).get("local")
-    if etcd is not None:
-        local = (expected.get("etcd") or {}).get("local") or {}
-        _set(cluster["etcd"], "local", "extraArgs", local.get("extraArgs"))
+    local = (expected.get("etcd") or {}).get("local") or {}
+    _set(cluster.setdefault("etcd", {}), "local", "extraArgs", local.get("extraArgs"))
     documents["ClusterConfiguration"] = cluster
     documents["InitConfiguration"].pop("bootstrapTokens", None)
     return yaml.safe_dump_all(documents.values(), sort_keys=False)

@@ -71,6 +71,12 @@ def test_settings_are_the_inventorys_and_all_else_is_the_clusters() -> None:
     assert "bootstrapTokens" not in configuration()
 
 
+def test_a_record_that_says_nothing_of_etcd_gets_its_arguments() -> None:
+    living = LIVING.replace("etcd: {local: {dataDir: /var/lib/etcd}}", "")
+    cluster = cluster_of(reconfigure_plan.reconfigured(RENDERED, living))
+    assert cluster["etcd"] == {"local": {"extraArgs": [{"name": "snapshot-count", "value": "9"}]}}
+
+
 def test_a_second_time_nothing_is_different() -> None:
     once = configuration()
     again = reconfigure_plan.reconfigured(RENDERED, yaml.safe_dump(cluster_of(once)))
