@@ -127,7 +127,7 @@ def plan_lines(states: Mapping[str, State], records: list[str]) -> list[str]:
 
 
 def _line(state: State) -> str:
-    steps = []
+    steps = ["finish what an earlier run began"] if state["begun"] else []
     if state["restart"]:
         steps.append(f"start {', '.join(state['restart'])} with other settings")
     if state["certificate"]:
@@ -148,8 +148,8 @@ def refusals(cluster: State, expected: Mapping[str, Any]) -> list[str]:
 
     ``cluster`` is {} where the API does not answer. ``expected`` has ``machines`` (what
     preflight_node returned), ``nodes`` (results of kubeadm_settings), ``names`` (of the inventory's
-    cluster), ``in_play``, ``security_profile``, ``kube_proxy`` (of :func:`explain_kube_proxy`) and
-    ``api`` (why the API does not answer).
+    cluster), ``in_play``, ``security_profile``, ``max_pods`` (of a kubelet), ``kube_proxy`` (of
+    :func:`explain_kube_proxy`) and ``api`` (why the API does not answer).
     """
     mistakes = list(_machines(expected))
     if not cluster:
@@ -171,12 +171,19 @@ def _machines(expected: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} {TROUBLES[machine['trouble']]}{why}: repair that first"
         elif not machine["joined"]:
             yield f"{name} has not joined the cluster: run site.yml first"
+        elif machine["versions"] and not machine["api_ready"] and not _begun(name, expected):
+            yield f"the API server on {name} is not ready: repair it first"
         elif machine["security_profile"] not in ("", expected["security_profile"]):
             yield (
                 f"{name} was installed with security_profile {machine['security_profile']}, the "
                 f"inventory asks for {expected['security_profile']}: set it to "
                 f"{machine['security_profile']}, as a cluster keeps what it was installed with"
             )
+
+
+def _begun(name: str, expected: Mapping[str, Any]) -> bool:
+    """Whether an earlier run was working on a node: its turn repairs it."""
+    return bool(expected["nodes"].get(name, {}).get("state", {}).get("begun"))
 
 
 def _settings(nodes: Mapping[str, Any]) -> list[str]:
@@ -203,12 +210,16 @@ def _nodes(nodes: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[st
                 f"node {name} is in the middle of an upgrade to {node['upgrading_to']}: finish it "
                 "first"
             )
+        if node["pods"] > expected["max_pods"]:
+            yield (
+                f"node {name} runs {node['pods']} pods, cluster_kubeadm.kubelet.maxPods is "
+                f"{expected['max_pods']}: its kubelet would end some of them as it starts; drain "
+                "it first, or allow more"
+            )
         if node["maintaining"]:
             yield f"node {name} is in the middle of a maintenance: finish it first"
-        if not node["ready"] and name in expected["machines"]:
-            state = expected["nodes"].get(name, {}).get("state")
-            if state is None or is_done(state):
-                yield f"the cluster is already broken: node {name} is not Ready: repair it first"
+        if not node["ready"] and not _begun(name, expected):
+            yield f"the cluster is already broken: node {name} is not Ready: repair it first"
     yield from (
         f"node {name} of the inventory is not in the cluster: run site.yml first"
         for name in names

@@ -253,7 +253,10 @@ def main() -> None:
             problem = quorum_problem(others, len(module.params["peers"]) + 1)
             if problem:
                 module.fail_json(
-                    msg=f"{problem}: nothing was stopped; repair etcd and run the upgrade again"
+                    msg=(
+                        f"{problem}: nothing was stopped; repair etcd and run the same command "
+                        "again"
+                    )
                 )
         result = upgrade(module.params, names)
     except (CommandError, OSError) as error:

@@ -51,10 +51,15 @@ options:
     description: The inventory's cluster_kubeadm, to ask the programs whether they know it.
     type: dict
     default: {}
-  staged:
-    description: Directory that gets what differs. Without it nothing is written.
+  staging:
+    description: Directory whose C(new) gets what kubeadm writes, and which is removed at the end of
+      a node's turn.
     type: path
-    default: ""
+    required: true
+  stage:
+    description: Whether to write there, where something differs. Else nothing is written.
+    type: bool
+    default: false
   timeout: {description: Seconds that each of kubeadm's commands may take., type: int, default: 60}
 author: kubedrill
 """
@@ -64,13 +69,15 @@ EXAMPLES = r"""
   kubedrill.kubeadm.kubeadm_settings:
     config: "{{ lookup('ansible.builtin.file', 'kubeadm.yaml') }}"
     control_plane: true
+    staging: /etc/kubernetes/kubedrill/settings
 """
 
 RETURN = r"""
 state:
   description: >-
-    Static pods to start again, whether the API server's certificate and the kubelet's configuration
-    differ, the kubelet's configuration as kubeadm writes it, and mistakes of the settings.
+    Static pods to start again, names of the API server's certificate that differ, whether the
+    kubelet's configuration differs, and as kubeadm writes it, mistakes of the settings, and whether
+    an earlier run was not finished here.
   type: dict
   returned: always
 """
@@ -110,17 +117,24 @@ def _is_first_start(line: str) -> bool:
 
 def stage(folder: Path, params: dict[str, Any]) -> list[str]:
     """Have kubeadm write what it would; returns its warnings of unknown fields."""
-    program, timeout = ["kubeadm", "init", "phase"], params["timeout"]
     config = folder / "kubeadm.yaml"
     config.write_text(params["config"], encoding="utf-8")
-    # kubeadm says on standard error what it does not know, and goes on
-    script = f'KUBEADM_INIT_DRYRUN_DIR={folder} exec "$@" 2>&1'
+    # no NO_PROXY: kubeadm copies it into manifests
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"
+    environment = {**os.environ, "PATH": path, "KUBEADM_INIT_DRYRUN_DIR": str(folder)}
 
     def phase(*names: str, to: Path = config) -> str:
-        command = [*program, *names, "--config", str(to)]
-        # no NO_PROXY: kubeadm copies it into manifests
-        environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin"}
-        return run(["sh", "-c", script, "sh", *command], timeout, environment)
+        # what it does not know it says on standard error, and goes on
+        command = ["kubeadm", "init", "phase", *names, "--config", str(to)]
+        try:
+            return run(
+                ["sh", "-c", 'exec "$@" 2>&1', *command[:1], *command],
+                params["timeout"],
+                environment,
+            )
+        except CommandError as error:
+            reason = str(error).splitlines()[-1]
+            raise CommandError(f"kubeadm init phase {' '.join(names)}: {reason}") from error
 
     output = phase("kubelet-start", "--dry-run")
     if params["control_plane"]:
@@ -266,7 +280,8 @@ def main() -> None:
             "config": {"type": "str", "required": True},
             "control_plane": {"type": "bool", "required": True},
             "settings": {"type": "dict", "default": {}},
-            "staged": {"type": "path", "default": ""},
+            "staging": {"type": "path", "required": True},
+            "stage": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
@@ -275,8 +290,10 @@ def main() -> None:
     try:
         state, diffs = compare(folder, module.params)
         changed = bool(state["restart"] or state["kubelet"])
-        if changed and module.params["staged"] and not module.check_mode:
-            keep_staged(folder, Path(module.params["staged"]))
+        staging = Path(module.params["staging"])
+        state["begun"] = staging.exists()
+        if changed and module.params["stage"] and not module.check_mode:
+            keep_staged(folder, staging / "new")
     except (CommandError, OSError, ValueError) as error:
         module.fail_json(msg=str(error))
     finally:

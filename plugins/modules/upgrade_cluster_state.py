@@ -76,6 +76,11 @@ def node_state(node: dict[str, Any], pods: list[dict[str, Any]]) -> dict[str, An
         "maintaining": annotations.get(MAINTAINING, ""),
         "was_cordoned": annotations.get(WAS_CORDONED) == "true",
         "containers": sorted(staying_containers(pods, metadata["name"])),
+        "pods": sum(
+            pod["spec"].get("nodeName") == metadata["name"]
+            and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+            for pod in pods
+        ),
         "evictable": sum(
             is_evictable(pod) for pod in pods if pod["spec"].get("nodeName") == metadata["name"]
         ),

@@ -138,7 +138,8 @@ KIND = "kind: KubeProxyConfiguration"
 
 
 def state(**more: Any) -> dict[str, Any]:
-    return {"restart": [], "certificate": [], "kubelet": False, "mistakes": [], **more}
+    state = {"restart": [], "certificate": [], "kubelet": False, "mistakes": [], "begun": False}
+    return {**state, **more}
 
 
 def test_the_plan_says_what_is_done_on_each_node() -> None:
@@ -147,6 +148,7 @@ def test_the_plan_says_what_is_done_on_each_node() -> None:
             restart=["kube-apiserver"], certificate=["api.example.com", "old"], kubelet=True
         ),
         "w1": state(),
+        "w2": state(kubelet=True, begun=True),
     }
     assert reconfigure_plan.plan_lines(states, ["upload-config kubeadm"]) == [
         (
@@ -154,6 +156,7 @@ def test_the_plan_says_what_is_done_on_each_node() -> None:
             "(api.example.com, old), start the kubelet with another configuration"
         ),
         "w1: nothing to do",
+        "w2: finish what an earlier run began, start the kubelet with another configuration",
         "cluster: kubeadm init phase upload-config kubeadm",
     ]
 
@@ -165,16 +168,28 @@ def test_a_node_is_done_when_nothing_is_left(more: dict[str, Any]) -> None:
 
 
 def node(**more: Any) -> dict[str, Any]:
-    return {"ready": True, "upgrading_to": "", "maintaining": "", **more}
+    return {"ready": True, "upgrading_to": "", "maintaining": "", "pods": 20, **more}
+
+
+def machine(**more: Any) -> dict[str, Any]:
+    versions = {"etcd": "3.6.6-0"}
+    return {
+        "joined": True,
+        "security_profile": "baseline",
+        "versions": versions,
+        "api_ready": True,
+        **more,
+    }
 
 
 def refusals(cluster: Any = None, **more: Any) -> list[str]:
     expected = {
-        "machines": {name: {"joined": True, "security_profile": "baseline"} for name in NAMES},
+        "machines": {name: machine() for name in NAMES},
         "nodes": {name: {"state": state()} for name in NAMES},
         "names": NAMES,
         "in_play": NAMES,
         "security_profile": "baseline",
+        "max_pods": 110,
         "kube_proxy": "",
         "api": "the API does not answer",
         **more,
@@ -211,6 +226,7 @@ def test_what_must_not_begin_is_refused(more: dict[str, Any], part: str) -> None
         ({"upgrading_to": "1.37.2"}, "in the middle of an upgrade to 1.37.2"),
         ({"maintaining": "a-boot"}, "in the middle of a maintenance"),
         ({"ready": False}, "already broken: node cp2 is not Ready"),
+        ({"pods": 111}, "node cp2 runs 111 pods, cluster_kubeadm.kubelet.maxPods is 110"),
     ],
 )
 def test_a_node_that_something_else_is_done_with_is_refused(
@@ -221,10 +237,15 @@ def test_a_node_that_something_else_is_done_with_is_refused(
     assert part in mistake
 
 
-def test_a_node_that_an_interrupted_run_left_is_finished() -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_node_that_an_interrupted_run_left_is_finished(begun: bool) -> None:
     nodes = {name: node(ready=name != "cp2") for name in NAMES}
-    states = {name: {"state": state(kubelet=name == "cp2")} for name in NAMES}
-    assert refusals(nodes, nodes=states) == []
+    machines = {name: machine(api_ready=name != "cp2") for name in NAMES}
+    states = {name: {"state": state(begun=begun and name == "cp2")} for name in NAMES}
+    mistakes = refusals(nodes, nodes=states, machines=machines)
+    assert bool(mistakes) is not begun
+    if not begun:
+        assert "the API server on cp2 is not ready" in mistakes[0]
 
 
 def test_what_all_programs_say_is_said_once() -> None:
