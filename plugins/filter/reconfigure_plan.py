@@ -189,12 +189,14 @@ def _begun(name: str, expected: Mapping[str, Any]) -> bool:
 def _settings(nodes: Mapping[str, Any]) -> list[str]:
     """What is wrong with the settings; what several nodes say, once."""
     mistakes: list[str] = []
+    errors: dict[str, list[str]] = {}
     for name, result in nodes.items():
         if "state" in result:
             mistakes += result["state"]["mistakes"]
         elif result.get("msg"):
-            mistakes.append(f"{name}: {result['msg']}: repair that first")
-    return list(dict.fromkeys(mistakes))
+            errors.setdefault(result["msg"], []).append(name)
+    failures = [f"{', '.join(names)}: {why}: correct that first" for why, names in errors.items()]
+    return [*dict.fromkeys(mistakes), *failures]
 
 
 def _nodes(nodes: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:

@@ -133,7 +133,8 @@ def stage(folder: Path, params: dict[str, Any]) -> list[str]:
                 environment,
             )
         except CommandError as error:
-            reason = str(error).splitlines()[-1]
+            lines = [line for line in str(error).splitlines() if not line.startswith("To see the")]
+            reason = lines[-1]
             raise CommandError(f"kubeadm init phase {' '.join(names)}: {reason}") from error
 
     output = phase("kubelet-start", "--dry-run")

@@ -185,6 +185,14 @@ def test_what_kubeadm_and_the_programs_do_not_know_is_named(node: Node) -> None:
     ]
 
 
+def test_what_kubeadm_refuses_is_its_own_words(node: Node) -> None:
+    says = "echo maxPods is text; echo To see the stack trace; exit 1"
+    (node.folder / "bin/kubeadm").write_text(f"#!/bin/sh\n{says}\n")
+    expected = "kubeadm init phase kubelet-start --dry-run: maxPods is text"
+    with pytest.raises(module.CommandError, match=expected):
+        node.compare()
+
+
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [

@@ -211,7 +211,7 @@ def test_a_healthy_cluster_of_the_inventory_is_not_refused() -> None:
         ({"kube_proxy": "kube-proxy has another mode"}, "kube-proxy has another mode"),
         ({"machines": {"cp1": {"trouble": "unreachable", "why": "timeout"}}}, "cp1 cannot be rea"),
         ({"machines": {"w1": {"joined": False}}}, "w1 has not joined the cluster"),
-        ({"nodes": {"w1": {"msg": "kubeadm failed"}}}, "w1: kubeadm failed: repair that first"),
+        ({"nodes": {"w1": {"msg": "kubeadm failed"}}}, "w1: kubeadm failed: correct that first"),
         ({"cluster": {"cp1": node()}}, "node cp2 of the inventory is not in the cluster"),
         ({"names": ["cp1"], "in_play": ["cp1"]}, "node w1 of the cluster is not in the inventory"),
     ],
@@ -251,3 +251,7 @@ def test_a_node_that_an_interrupted_run_left_is_finished(begun: bool) -> None:
 def test_what_all_programs_say_is_said_once() -> None:
     states = {name: {"state": state(mistakes=["no such argument"])} for name in NAMES}
     assert refusals(nodes=states) == ["no such argument"]
+    failed = {name: {"msg": "kubeadm: maxPods is text"} for name in NAMES}
+    assert refusals(nodes=failed) == [
+        "cp1, cp2, cp3, w1: kubeadm: maxPods is text: correct that first"
+    ]
