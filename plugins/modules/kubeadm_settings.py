@@ -133,8 +133,8 @@ def stage(folder: Path, params: dict[str, Any]) -> list[str]:
                 environment,
             )
         except CommandError as error:
-            lines = [line for line in str(error).splitlines() if not line.startswith("To see the")]
-            reason = lines[-1]
+            words = str(error).partition(": ")[2].splitlines()
+            reason = next((w for w in reversed(words) if not w.startswith("To see the")), error)
             raise CommandError(f"kubeadm init phase {' '.join(names)}: {reason}") from error
 
     output = phase("kubelet-start", "--dry-run")
