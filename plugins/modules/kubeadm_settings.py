@@ -83,7 +83,6 @@ state:
 """
 
 KUBELET_CONFIG = Path("/var/lib/kubelet/config.yaml")
-CERTIFICATE = "apiserver"
 ARGUMENT = re.compile(r"""^    - (['"]?)--([^=\n]+)=?(.*)\1$""", re.MULTILINE)
 IMAGE = re.compile(r"^    image: (\S+)$", re.MULTILINE)
 FIRST_START = ("initial-cluster", "initial-cluster-state")
@@ -94,7 +93,7 @@ UNKNOWN_FIELD = re.compile(r'unknown field \\?"([^"\\]+)')
 def arguments(manifest: str) -> dict[str, str]:
     r"""Arguments of a static pod's manifest.
 
-    >>> arguments("    - kube-scheduler\\n    - --profiling=false\\n")
+    >>> arguments("    - kube-scheduler\n    - --profiling=false\n")
     {'profiling': 'false'}
     """
     return {name: value for _, name, value in ARGUMENT.findall(manifest)}
