@@ -22,6 +22,7 @@ from ansible_collections.kubedrill.kubeadm.plugins.module_utils.certificates imp
     started,
 )
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.kubeadm_settings import (
+    GATES,
     NEEDED,
     PROGRAMS,
     unknown_arguments,
@@ -195,7 +196,8 @@ def mistakes(folder: Path, params: dict[str, Any]) -> list[str]:
     """Settings that the programs do not know, and what would become of the cluster's own."""
     problems = []
     for component, name in PROGRAMS.items():
-        for pid in processes(name)[:1]:
+        asked = params["settings"].get(component) or params["settings"].get(GATES)
+        for pid in processes(name)[:1] if asked else ():
             help_text = run([f"/proc/{pid}/exe", "--help"], params["timeout"])
             problems += unknown_arguments(component, params["settings"], help_text)
         living, staged = (read(place / f"{name}.yaml") for place in (MANIFESTS, folder))
