@@ -137,18 +137,39 @@ def stage(folder: Path, params: dict[str, Any]) -> list[str]:
             reason = next((w for w in reversed(words) if not w.startswith("To see the")), error)
             raise CommandError(f"kubeadm init phase {' '.join(names)}: {reason}") from error
 
-    output = phase("kubelet-start", "--dry-run")
     if params["control_plane"]:
+        output = phase("kubelet-start", "--dry-run")
         phase("etcd", "local", "--dry-run")
         phase("control-plane", "all", "--dry-run")
         etcd = folder / "etcd.yaml"
         living = read(MANIFESTS / "etcd.yaml")
         etcd.write_text(with_first_start(read(etcd), living), encoding="utf-8")
         _stage_certificate(folder, params["config"], phase)
+    else:
+        output = _stage_worker(folder, params["config"], phase)
     return [
         f"cluster_kubeadm: kubeadm knows no field {name} of the configuration: correct it"
         for name in dict.fromkeys(UNKNOWN_FIELD.findall(output))
     ]
+
+
+def _stage_worker(folder: Path, config: str, phase: Any) -> str:
+    """kubeadm init takes an authority without its key for an external one, and asks for more."""
+    empty = folder / "pki"
+    other = folder / "worker.yaml"
+    other.write_text(with_certificates_in(empty, config), encoding="utf-8")
+    output: str = phase("kubelet-start", "--dry-run", to=other)
+    kubelet = folder / "config.yaml"
+    text = read(kubelet).replace(str(empty), str(KUBERNETES / "pki"))
+    kubelet.write_text(text, encoding="utf-8")
+    return output
+
+
+def with_certificates_in(folder: Path, config: str) -> str:
+    """kubeadm's configuration with another folder of certificates."""
+    return re.sub(r"(?m)^certificatesDir: .*\n", "", config).replace(
+        "kind: ClusterConfiguration\n", f"kind: ClusterConfiguration\ncertificatesDir: {folder}\n"
+    )
 
 
 def _stage_certificate(folder: Path, config: str, phase: Any) -> None:
@@ -159,11 +180,8 @@ def _stage_certificate(folder: Path, config: str, phase: Any) -> None:
     pki.mkdir(mode=0o700)
     for kind in ("crt", "key"):
         copy_whole(KUBERNETES / f"pki/ca.{kind}", pki / f"ca.{kind}")
-    text = re.sub(r"(?m)^certificatesDir: .*\n", "", config).replace(
-        "kind: ClusterConfiguration\n", f"kind: ClusterConfiguration\ncertificatesDir: {pki}\n"
-    )
     other = folder / "certificates.yaml"
-    other.write_text(text, encoding="utf-8")
+    other.write_text(with_certificates_in(pki, config), encoding="utf-8")
     phase("certs", "apiserver", to=other)
     for kind in ("crt", "key"):
         shutil.move(pki / f"apiserver.{kind}", folder / f"apiserver.{kind}")
