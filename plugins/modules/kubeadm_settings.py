@@ -154,7 +154,7 @@ def stage(folder: Path, params: dict[str, Any]) -> list[str]:
 
 
 def _stage_worker(folder: Path, config: str, phase: Any) -> str:
-    """kubeadm init takes an authority without its key for an external one, and asks for more."""
+    """Kubeadm init takes an authority without its key for an external one, and asks for more."""
     empty = folder / "pki"
     other = folder / "worker.yaml"
     other.write_text(with_certificates_in(empty, config), encoding="utf-8")
@@ -166,7 +166,7 @@ def _stage_worker(folder: Path, config: str, phase: Any) -> str:
 
 
 def with_certificates_in(folder: Path, config: str) -> str:
-    """kubeadm's configuration with another folder of certificates."""
+    """Kubeadm's configuration with another folder of certificates."""
     return re.sub(r"(?m)^certificatesDir: .*\n", "", config).replace(
         "kind: ClusterConfiguration\n", f"kind: ClusterConfiguration\ncertificatesDir: {folder}\n"
     )

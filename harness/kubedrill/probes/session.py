@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from kubedrill.base.model import NS, PROCESS, Connection, Event, ProbeSpec, Vantage
+from kubedrill.base.model import PROCESS, Connection, Event, ProbeSpec, Vantage
 from kubedrill.base.waits import Waiting, pause, wait_for
 from kubedrill.probes import inside
 from kubedrill.probes.control import BODY
