@@ -284,9 +284,9 @@ DRILLS = (
     ),
     Interrupted(
         name="upgrade-drain-blocked",
-        title="Upgrade whose drain a budget blocks",
+        title="Upgrade that a budget blocks",
         proves=(
-            "the budget is named, the node goes on taking pods, and the upgrade is finished "
+            "the budget is named, every node goes on taking pods, and the upgrade is finished "
             "once the budget is gone"
         ),
         needs="a newer bundle, 2 workers or more",
