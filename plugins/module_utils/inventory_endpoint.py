@@ -154,7 +154,9 @@ def _external_address_mistakes(
                 f"of a name, {why}"
             )
         ]
-    if parsed.is_loopback or parsed.is_unspecified or parsed.is_multicast:
+    nodes = [parse_ip(address) for address in by_address]
+    on_one_host = all(node is not None and node.is_loopback for node in nodes)
+    if (parsed.is_loopback and not on_one_host) or parsed.is_unspecified or parsed.is_multicast:
         return [
             (
                 f"cluster_external_address is {external}, at which no node reaches another host: "
