@@ -36,6 +36,7 @@ UNIFORM = (
     "cluster_name",
     "control_plane_api_port",
     "control_plane_encryption_algorithm",
+    "control_plane_extra_names",
     "network_backend",
     "network_policy_engine",
 )
@@ -121,7 +122,8 @@ def is_proxy(value: Any) -> bool:
 
 def is_name_of_api(value: Any) -> bool:
     """Whether a value can be in a certificate: an address, or a DNS name, ``*.`` before it."""
-    return isinstance(value, str) and is_address(value.removeprefix("*."))
+    text = str(value).removeprefix("*.")
+    return isinstance(value, str) and is_address(text) and "%" not in text and "_" not in text
 
 
 def is_label(key: Any, value: Any) -> bool:

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.kubedrill.kubeadm.plugins.module_utils.inventory_values import (
     has_control_characters,
-    is_address,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 VARIABLE = "cluster_kubeadm"
-NAMES = "control_plane_extra_names"
 PROGRAMS = {
     "api_server": "kube-apiserver",
     "controller_manager": "kube-controller-manager",
@@ -156,25 +154,13 @@ _GATE = re.compile(r"[A-Z][A-Za-z0-9]*")
 def settings_mistakes(
     members: Iterable[str], hosts: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
-    """Say what is wrong with ``cluster_kubeadm`` and with the certificate's additional names."""
+    """Say what is wrong with ``cluster_kubeadm``."""
     nodes = [hosts[name] for name in members if name in hosts]
-    for variable, mistakes in ((VARIABLE, _kubeadm_mistakes), (NAMES, _name_mistakes)):
-        values = [node.get(variable) for node in nodes if node.get(variable) is not None]
-        if any(value != values[0] for value in values):
-            yield f"{variable} differs between hosts: set it once, for group cluster"
-        elif values:
-            yield from mistakes(values[0])
-
-
-def _name_mistakes(names: Any) -> Iterator[str]:
-    if not isinstance(names, (list, tuple)):
-        return  # preflight says what it is instead
-    yield from (
-        f"{NAMES} has {str(name)[:100]!r}: expected the name or the address that clients reach "
-        "the API at"
-        for name in names
-        if not is_address(name) or "%" in name or "_" in name
-    )
+    values = [node.get(VARIABLE) for node in nodes if node.get(VARIABLE) is not None]
+    if any(value != values[0] for value in values):
+        yield f"{VARIABLE} differs between hosts: set it once, for group cluster"
+    elif values:
+        yield from _kubeadm_mistakes(values[0])
 
 
 def _kubeadm_mistakes(settings: Any) -> Iterator[str]:

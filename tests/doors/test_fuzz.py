@@ -87,7 +87,12 @@ SHARED = {
     "power_off": "true",
     "power_on": "echo {{ inventory_hostname }}",
 }
-HOST = {"ansible_host": "192.0.2.9", "ansible_port": 22, "power_resume": "true"}
+HOST = {
+    "ansible_host": "192.0.2.9",
+    "ansible_port": 22,
+    "power_pause": "true",
+    "power_resume": "true",
+}
 
 
 def listing(drawn: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:

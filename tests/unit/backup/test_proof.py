@@ -77,6 +77,8 @@ def test_the_etcd_is_stopped_and_its_folder_was_private(tmp_path: Path, bundles:
     script(
         bundles, "etcd", f"stat -c %a . >{tmp_path}/mode; echo $$ >{tmp_path}/pid; exec sleep 600"
     )
+    written = f"[ -s {tmp_path}/pid ] || exit 1"  # it answers no earlier than it runs
+    script(bundles, "etcdctl", SCRIPTS["etcdctl"].replace("#!/bin/sh", written))
     prove_it(tmp_path, bundles)
     assert (tmp_path / "mode").read_text().strip() == "700"
     with pytest.raises(ProcessLookupError):

@@ -52,6 +52,7 @@ def drill(names: list[str], cluster: str, config: Path) -> int:
     first, rest = (TEMPLATES / f"{kind}.jsonl").read_text().split("\n", 1)
     header = json.loads(first)
     header[1] |= {"run": folder.name, "drill": name, "cluster": cluster, "started": now.isoformat()}
+    header[1]["seed"] = now.microsecond
     (folder / "record" / f"{name}.jsonl").write_text(f"{json.dumps(header)}\n{rest}")
     if matches(f"drill {name}", "hang"):
         hang(f"drill {name}")

@@ -59,7 +59,7 @@ def test_nodes_that_do_not_answer_are_all_named_and_nothing_is_touched(tmp_path:
                 "api_server.etcd-servers cannot be set",
                 "cluster_kubeadm.apiserver does not exist",
                 "scheduler.profiling is a list",
-                "control_plane_extra_names has 'a b'",
+                "control_plane_extra_names is ['a b']",
             ],
         ),
         ("cluster_kubeadm=yes", ["cluster_kubeadm is text"]),
