@@ -201,8 +201,8 @@ def _of_limit(limit: LimitEntry, drill: DrillEntry) -> Iterator[str]:
         return
     outages = [outage for outage in drill.outages if outage.probe in limit.covers]
     longest = max([measured.longest_s, *(outage.longest_s for outage in outages)])
-    if longest > limit.limit_s + _ROUNDED_S:
-        yield f"verdict: found PASS, expected an outage within {limit.limit_s:g} s: {longest:g} s"
+    if longest > limit.allowed_s + _ROUNDED_S:
+        yield f"verdict: found PASS, expected an outage within {limit.allowed_s:g} s: {longest:g} s"
     if doubtful := [outage for outage in outages if outage.doubt or outage.open_end]:
         why = doubtful[0].doubt or "its end was not seen"
         yield f"verdict: found PASS, expected an outage that is in no doubt: {why}"

@@ -89,3 +89,17 @@ def test_all_of_them_do(bad: RunDocument) -> None:
     for edit in EDITS:
         edit(run)
     assert find_contradictions(RunDocument.model_validate(run)) == ()
+
+
+def test_an_outage_beyond_its_baseline_is_no_pass(bad: RunDocument) -> None:
+    """The outage is 0.1 s then, of 2 s that were promised."""
+    run = bad.model_dump(mode="json")
+    for edit in (*EDITS, tighten_to_baseline):
+        edit(run)
+    (mistake, *_) = find_contradictions(RunDocument.model_validate(run))
+    assert mistake.endswith("found PASS, expected an outage within 0.05 s: 0.1 s")
+
+
+def tighten_to_baseline(run: Any) -> None:
+    for limit in run["drills"][0]["predicted"]:
+        limit.update(baseline_s=0.05, source="baseline")
