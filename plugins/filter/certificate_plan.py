@@ -28,6 +28,12 @@ TROUBLES = {
 """What preflight_node could not do."""
 
 
+def describe_trouble(name: str, machine: Mapping[str, Any]) -> str:
+    """Say of a machine that preflight_node could not inspect why, and what to do."""
+    why = f" ({machine['why'].strip()})" if machine.get("why") else ""
+    return f"{name} {TROUBLES[machine['trouble']]}{why}: repair that first"
+
+
 def seconds(text: Any) -> int:
     """Read a length of time. Raises ValueError: it is none.
 
@@ -114,9 +120,7 @@ def refusals(
     mistakes = list(_settings(expected["settings"]))
     for name, machine in expected["machines"].items():
         if "trouble" in machine:
-            why = f" ({machine['why'].strip()})" if machine.get("why") else ""
-            trouble = TROUBLES[machine["trouble"]]
-            mistakes.append(f"{name} {trouble}{why}: repair that first")
+            mistakes.append(describe_trouble(name, machine))
         elif name in expected["errors"]:
             mistakes.append(f"{name}: {expected['errors'][name]}: repair that first")
         elif name not in states:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.kubedrill.kubeadm.plugins.filter.certificate_plan import TROUBLES
+from ansible_collections.kubedrill.kubeadm.plugins.filter.certificate_plan import describe_trouble
+from ansible_collections.kubedrill.kubeadm.plugins.filter.upgrade_plan import (
+    explain_missing,
+    explain_stranger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,8 +117,7 @@ def refusals(
     mistakes = list(setting_mistakes(expected["settings"]))
     for name, inspected in expected["inspected"].items():
         if "trouble" in inspected:
-            why = f" ({inspected['why'].strip()})" if inspected.get("why") else ""
-            mistakes.append(f"{name} {TROUBLES[inspected['trouble']]}{why}: repair that first")
+            mistakes.append(describe_trouble(name, inspected))
         elif not inspected["joined"]:
             mistakes.append(
                 f"{name} has not joined the cluster: run site.yml first, or take it out of the "
@@ -137,13 +140,10 @@ def _nodes(cluster: State, expected: Mapping[str, Any]) -> Iterator[str]:
     nodes = cluster["nodes"]
     for name in expected["names"]:
         if name not in nodes:
-            yield f"node {name} of the inventory is not in the cluster: run site.yml first"
+            yield explain_missing(name)
     for name, node in nodes.items():
         if name not in expected["names"]:
-            yield (
-                f"node {name} of the cluster is not in the inventory: add it, or remove it with "
-                f"playbooks/node_remove.yml -e node_remove={name}"
-            )
+            yield explain_stranger(name)
         if node["upgrading_to"]:
             yield (
                 f"node {name} is in the middle of an upgrade to {node['upgrading_to']}: finish it "

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ansible_collections.kubedrill.kubeadm.plugins.filter.certificate_plan import TROUBLES
+from ansible_collections.kubedrill.kubeadm.plugins.filter.certificate_plan import describe_trouble
+from ansible_collections.kubedrill.kubeadm.plugins.filter.upgrade_plan import (
+    explain_missing,
+    explain_stranger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,8 +171,7 @@ def refusals(cluster: State, expected: Mapping[str, Any]) -> list[str]:
 def _machines(expected: Mapping[str, Any]) -> Iterator[str]:
     for name, machine in expected["machines"].items():
         if "trouble" in machine:
-            why = f" ({machine['why'].strip()})" if machine.get("why") else ""
-            yield f"{name} {TROUBLES[machine['trouble']]}{why}: repair that first"
+            yield describe_trouble(name, machine)
         elif not machine["joined"]:
             yield f"{name} has not joined the cluster: run site.yml first"
         elif machine["versions"] and not machine["api_ready"] and not _begun(name, expected):
@@ -203,10 +206,7 @@ def _nodes(nodes: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[st
     names = expected["names"]
     for name, node in nodes.items():
         if name not in names:
-            yield (
-                f"node {name} of the cluster is not in the inventory: add it, or remove it with "
-                f"playbooks/node_remove.yml -e node_remove={name}"
-            )
+            yield explain_stranger(name)
         if node["upgrading_to"]:
             yield (
                 f"node {name} is in the middle of an upgrade to {node['upgrading_to']}: finish it "
@@ -222,11 +222,7 @@ def _nodes(nodes: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[st
             yield f"node {name} is in the middle of a maintenance: finish it first"
         if not node["ready"] and not _begun(name, expected):
             yield f"the cluster is already broken: node {name} is not Ready: repair it first"
-    yield from (
-        f"node {name} of the inventory is not in the cluster: run site.yml first"
-        for name in names
-        if name not in nodes
-    )
+    yield from (explain_missing(name) for name in names if name not in nodes)
 
 
 class FilterModule:

@@ -39,6 +39,19 @@ def is_done(node: State, state: State, version: str) -> bool:
     return not left and node.get("kubelet") == version
 
 
+def explain_missing(name: str) -> str:
+    """Say what to do with a node that only the inventory has."""
+    return f"node {name} of the inventory is not in the cluster: run site.yml first"
+
+
+def explain_stranger(name: str) -> str:
+    """Say what to do with a node that only the cluster has."""
+    return (
+        f"node {name} of the cluster is not in the inventory: add it, or remove it with "
+        f"playbooks/node_remove.yml -e node_remove={name}"
+    )
+
+
 def refusals(cluster: State, version: str, expected: Mapping[str, Any]) -> list[str]:
     """Why the upgrade must not begin.
 
@@ -51,17 +64,8 @@ def refusals(cluster: State, version: str, expected: Mapping[str, Any]) -> list[
     """
     nodes = cluster["nodes"]
     names = [*expected["control_planes"], *expected["workers"]]
-    mistakes = [
-        f"node {name} of the inventory is not in the cluster: run site.yml first"
-        for name in names
-        if name not in nodes
-    ]
-    mistakes += [
-        f"node {name} of the cluster is not in the inventory: add it, or remove it with "
-        f"playbooks/node_remove.yml -e node_remove={name}"
-        for name in nodes
-        if name not in names
-    ]
+    mistakes = [explain_missing(name) for name in names if name not in nodes]
+    mistakes += [explain_stranger(name) for name in nodes if name not in names]
     mistakes += [
         f"the cluster is already broken: node {name} is not Ready: repair it first"
         for name, node in nodes.items()

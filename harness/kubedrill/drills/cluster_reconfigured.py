@@ -12,6 +12,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kubernetes.client import ApiException
+
+from kubedrill.cluster.api_client import ApiUnavailable
 from kubedrill.config.limits import Limits
 from kubedrill.core.ansible_lane import run_playbook_step
 from kubedrill.core.drill import Drill, Family
@@ -39,7 +42,6 @@ ARGUMENTS = {
 FIELD = "imageGCHighThresholdPercent"
 PERCENT = (86, 87)
 """Values of it: beside the kubelet's own 85, so that no image is removed earlier."""
-KUBECTL = "NO_PROXY='*' kubectl --request-timeout=10s --kubeconfig /etc/kubernetes/admin.conf"
 
 Settings = dict[str, str]
 """``setting on node`` → what runs with it, "" where it is not set or cannot be read."""
@@ -99,8 +101,10 @@ def read_settings(ctx: DrillContext) -> Settings:
                 result = hosts.read(node.name, question(program, argument), 60, check=False)
                 settings[f"{argument} on {node.name}"] = result.stdout.strip()
         for node in inventory.nodes:
-            command = f"{KUBECTL} get --raw /api/v1/nodes/{node.name}/proxy/configz"
-            answer = hosts.read(inventory.control_planes[0].name, command, 60, check=False).stdout
+            try:
+                answer = ctx.cluster.api.get_raw(f"/api/v1/nodes/{node.name}/proxy/configz")
+            except (ApiException, ApiUnavailable):
+                answer = ""
             settings[f"{FIELD} on {node.name}"] = read_field(answer)
     return settings
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from fake_context import fake_context
+from kubernetes.client import ApiException
 
 from kubedrill.drills import ALL, cluster_reconfigured, find_drills
-from kubedrill.drills.cluster_reconfigured import choose, question
+from kubedrill.drills.cluster_reconfigured import choose, question, read_settings
 
 DRILL = ALL["cluster-reconfigured"]
 CHANGED = "every program runs with the new settings"
@@ -127,6 +128,21 @@ def test_settings_that_only_ansible_reads_are_no_reason_to_lose_them() -> None:
     assert reason() is None
     assert reason(cluster_kubeadm={}) is None
     assert "a template" in str(reason(cluster_kubeadm=None))
+
+
+def test_what_cannot_be_read_is_not_set(make_inventory: Any) -> None:
+    def get_raw(path: str) -> str:
+        if "/w1/" in path:
+            raise ApiException(status=502)
+        return '{"kubeletconfig": {"imageGCHighThresholdPercent": 85}}'
+
+    hosts = SimpleNamespace(read=lambda *_, **__: SimpleNamespace(stdout="2h0m0s\n"))
+    api = SimpleNamespace(get_raw=get_raw)
+    ctx = fake_context("cp1", inventory=make_inventory(), api=api, hosts=hosts)
+    settings = read_settings(ctx)
+    assert settings["event-ttl on cp3"] == "2h0m0s"
+    assert settings["imageGCHighThresholdPercent on cp1"] == "85"
+    assert settings["imageGCHighThresholdPercent on w1"] == ""
 
 
 def test_what_a_process_has_as_its_argument_is_read(tmp_path: Any) -> None:
