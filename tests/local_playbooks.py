@@ -8,6 +8,24 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+HOSTS = """
+all:
+  vars: {ansible_port: 1}  # where nobody listens
+  children:
+    cluster:
+      vars:
+        cluster_name: mine
+        cluster_node_network: 127.0.0.0/8
+        cluster_virtual_address: 127.0.0.10
+      children:
+        control_planes:
+          hosts:
+            cp1: {ansible_host: 127.0.0.1}
+            cp2: {ansible_host: 127.0.0.2}
+            cp3: {ansible_host: 127.0.0.3}
+        workers: {hosts: {w1: {ansible_host: 127.0.0.4}}}
+"""
+"""Three control planes and a worker, none of which can be reached."""
 
 
 def run_printed(

@@ -6,29 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.local_playbooks import ROOT, run_locally
+from tests.local_playbooks import HOSTS, ROOT, run_locally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-HOSTS = """
-all:
-  vars: {ansible_port: 1}  # where nobody listens
-  children:
-    cluster:
-      vars:
-        cluster_name: mine
-        cluster_node_network: 127.0.0.0/8
-        cluster_virtual_address: 127.0.0.10
-      children:
-        control_planes:
-          hosts:
-            cp1: {ansible_host: 127.0.0.1}
-            cp2: {ansible_host: 127.0.0.2}
-            cp3: {ansible_host: 127.0.0.3}
-        workers: {hosts: {w1: {ansible_host: 127.0.0.4}}}
-"""
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
