@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.install import INVENTORY, ROOT, TOOLS, run
+from kubedrill.base.results import VerdictKind
 from kubedrill.history.read import read_document
 from kubedrill.verdict.wording import bounds
 
@@ -68,11 +70,6 @@ def row(document: RunDocument) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def newest() -> Path:
-    """The folder of the newest run."""
-    return max((ROOT / "reports").glob("*/verdict.json"), key=lambda path: path.parent.name).parent
-
-
 def main() -> None:
     """Print a row for each run."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -84,13 +81,15 @@ def main() -> None:
         print(row(read_document(report)), flush=True)
     for _ in range(0 if options.reports else options.runs):
         run(TOOLS / "kubedrill", "up", "--renew", "--inventory", INVENTORY)
-        subprocess.run(
+        done = subprocess.run(
             [TOOLS / "kubedrill", "drill", "--inventory", INVENTORY],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,  # the row says what came of it
             check=False,
         )
-        print(row(read_document(newest())), flush=True)
+        if done.returncode not in {kind.exit_code for kind in VerdictKind}:
+            sys.exit(f"kubedrill drill ended with {done.returncode}: it made no run")
+        print(row(read_document(ROOT / "reports" / "latest")), flush=True)
 
 
 if __name__ == "__main__":
